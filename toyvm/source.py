@@ -1,0 +1,65 @@
+"""Places in a user's text, and how a diagnostic shows them.
+
+The first line of a diagnostic is `file:line:col: error: message`, which editors parse; the source line with a
+caret, what was expected, a suggestion and the related place follow.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one source line. `line` and `column` count from 1; `text` is the whole line (may be "")."""
+
+    file: str
+    line: int
+    column: int = 1
+    length: int = 1
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem, with everything a reader needs to mend it."""
+
+    span: Span
+    message: str
+    severity: str = "error"  # or "warning"
+    expected: str = ""
+    hint: str = ""  # "did you mean 'addi'?"
+    related: tuple[tuple[Span, str], ...] = ()
+
+    def render(self) -> str:
+        """The diagnostic as text of one or more lines, without a final newline."""
+        lines = [f"{self.span}: {self.severity}: {self.message}"]
+        lines += _excerpt(self.span)
+        if self.expected:
+            lines.append(f"  expected {self.expected}")
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        for span, note in self.related:
+            lines.append(f"{span}: note: {note}")
+            lines += _excerpt(span)
+        return "\n".join(lines)
+
+
+def _excerpt(span: Span) -> list[str]:
+    if not span.text.strip():
+        return []
+    # A tab before the caret stays a tab, so that the caret stands below its character.
+    lead = "".join("\t" if c == "\t" else " " for c in span.text[: span.column - 1])
+    width = max(1, min(span.length, len(span.text) - span.column + 1))
+    return [f"  {span.text.rstrip()}", f"  {lead}{'^' * width}"]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` for the closest of `known`, or "" when nothing is close."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"did you mean '{close[0]}'?" if close else ""
