@@ -1,0 +1,31 @@
+"""The other people's tools that tell us the truth: GNU binutils, gcc and qemu for RISC-V.
+
+Where one is absent its tests are skipped with a plain reason; with TOYVM_REQUIRE_ORACLES=1 (CI) they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+GNU_AS = "riscv64-linux-gnu-as"
+GNU_LD = "riscv64-linux-gnu-ld"
+GNU_AR = "riscv64-linux-gnu-ar"
+GCC = "riscv64-linux-gnu-gcc"
+READELF = "riscv64-linux-gnu-readelf"
+OBJDUMP = "riscv64-linux-gnu-objdump"
+NM = "riscv64-linux-gnu-nm"
+QEMU = "qemu-riscv64"
+
+
+def require_oracle(*tools: str) -> None:
+    """Skip the running test when one of `tools` is not installed; fail it where oracles are required."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if not missing:
+        return
+    reason = f"not installed: {', '.join(missing)}"
+    if os.environ.get("TOYVM_REQUIRE_ORACLES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,1 @@
+"""Ways to execute instructions, each printed from the one table."""

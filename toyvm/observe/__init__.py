@@ -1,0 +1,1 @@
+"""What happened, told: counters, traces, comparison of linkages, reports."""
