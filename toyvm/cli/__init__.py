@@ -1,0 +1,85 @@
+"""The command line: one small module a command, imported only when its command is called.
+
+This module finds the command, and turns what a user can cause into a message and an exit code: `ToyvmError` (its own
+code), an interrupted run (130), a reader of our output that has gone away (141, as a shell shows SIGPIPE).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+# command -> (module, one line for the overview), in the order a program travels
+COMMANDS: dict[str, tuple[str, str]] = {
+    "as": ("as_", "assemble RISC-V assembly text into a relocatable object"),
+    "ar": ("ar", "make, list and extract archives"),
+    "ld": ("ld", "link objects and archives into a program or a shared library"),
+    "run": ("run", "run a program: an ELF image, or .s and .o files built on the fly"),
+    "compare": ("compare", "build the same sources statically and dynamically, and compare"),
+    "ldd": ("ldd", "show which shared libraries a program would load"),
+    "objdump": ("objdump", "disassemble, and show what is in an object"),
+    "readelf": ("readelf", "show headers, sections, symbols and relocations of an ELF file"),
+    "nm": ("nm", "list the symbols of objects"),
+    "size": ("size", "list the sizes of sections"),
+    "strip": ("strip", "drop the symbols of a program"),
+    "demo": ("demo", "the conversation of parent and child, built both ways, and the comparison"),
+    "bindir": ("bindir", "print a folder that holds as, ld, ar ... for `gcc -B`"),
+}
+
+
+def usage() -> str:
+    """The overview of all commands."""
+    width = max(map(len, COMMANDS))
+    lines = ["usage: toyvm COMMAND [ARG...]", "", "From assembly text to running pages.", "", "commands:"]
+    lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    lines += ["", "`toyvm COMMAND --help` tells a command's options."]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code. Nothing a user can cause leaves this function as an exception."""
+    args = sys.argv[1:] if argv is None else argv
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if args else 2
+    if args[0] in ("-V", "--version"):
+        from .. import __version__
+
+        print(f"toyvm {__version__}")
+        return 0
+    name, rest = args[0], args[1:]
+    if name not in COMMANDS:
+        from ..source import did_you_mean
+
+        print(f"toyvm: '{name}' is not a command. {did_you_mean(name, COMMANDS)}".rstrip(), file=sys.stderr)
+        print("`toyvm --help` lists the commands.", file=sys.stderr)
+        return 2
+    return guarded(name, rest)
+
+
+def guarded(name: str, argv: list[str]) -> int:
+    """Call command `name`; errors that a user can cause become a message on stderr and an exit code."""
+    from ..errors import DiagnosticsError, ToyvmError
+
+    command = import_module(f".{COMMANDS[name][0]}", __name__)
+    try:
+        status: int = command.main(argv)
+        sys.stdout.flush()
+    except DiagnosticsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except ToyvmError as error:
+        print(f"toyvm {name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"toyvm {name}: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    return status
