@@ -1,0 +1,202 @@
+"""The comparison as a person reads it: a table on the terminal, a page with plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+
+from . import svg
+from .comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts
+
+Row = tuple[str, str, str]
+
+
+def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
+    """Groups of (what, static, dynamic) rows, each under its heading: what the table and the page both show."""
+    s, d = result.static, result.dynamic
+    yield (
+        "On disk",
+        [
+            ("file size, bytes", f"{s.file_size:,}", f"{d.file_size:,}"),
+            *_pairs(s.sections, d.sections, "  {}"),
+            ("libraries needed", ", ".join(s.libraries) or "none", ", ".join(d.libraries) or "none"),
+            *_pairs(s.libraries, d.libraries, "  {}, bytes"),
+            ("link time, ms", f"{s.link_seconds * 1000:.0f}", f"{d.link_seconds * 1000:.0f}"),
+        ],
+    )
+    yield (
+        "At load and at the first call",
+        [
+            _sum_row("relocations at load", s.load_relocations, d.load_relocations),
+            *_pairs(s.load_relocations, d.load_relocations, "  {}"),
+            _sum_row("bound lazily", s.lazy_relocations, d.lazy_relocations),
+            *_pairs(s.lazy_relocations, d.lazy_relocations, "  {}"),
+            ("symbol look-ups", f"{s.symbol_lookups:,}", f"{d.symbol_lookups:,}"),
+        ],
+    )
+    yield (
+        "While it ran",
+        [
+            ("instructions to main", _number(s.instructions_to_main), _number(d.instructions_to_main)),
+            ("instructions in all", f"{s.instructions:,}", f"{d.instructions:,}"),
+            _sum_row("page faults", s.faults, d.faults),
+            *_pairs(s.faults, d.faults, "  {}"),
+            ("exit status", str(s.status), str(d.status)),
+        ],
+    )
+    for separate, heading in (
+        (False, "Processes of one file at once"),
+        (True, "Programs, each its own file, at once"),
+    ):
+        group = _instance_rows(result, separate)
+        if group:
+            yield f"{heading}: frames in all (shared), mean PSS", group
+    if s.update and d.update:
+        yield (
+            f"After {d.update.library} was replaced, nothing linked again",
+            [("library in use", _age(s.update), _age(d.update))],
+        )
+
+
+def _age(update: UpdateFacts) -> str:
+    return "new" if update.takes_new else "old"
+
+
+def _pairs(a: Mapping[str, int], b: Mapping[str, int], label: str) -> list[Row]:
+    return [(label.format(k), _number(a.get(k)), _number(b.get(k))) for k in dict.fromkeys([*a, *b])]
+
+
+def _sum_row(label: str, a: Mapping[str, int], b: Mapping[str, int]) -> Row:
+    return label, f"{sum(a.values()):,}", f"{sum(b.values()):,}"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _instance_rows(result: Comparison, separate: bool) -> list[Row]:
+    pairs = zip(
+        _of_kind(result.static, separate),
+        _of_kind(result.dynamic, separate),
+        strict=True,
+    )
+    return [(str(a.instances), _frames(a), _frames(b)) for a, b in pairs]
+
+
+def _of_kind(build: BuildFacts, separate: bool) -> list[InstanceFacts]:
+    return [row for row in build.instances if row.separate is separate]
+
+
+def _frames(row: InstanceFacts) -> str:
+    return f"{row.total} ({row.shared}), {sum(row.pss) // len(row.pss) // 1024 if row.pss else 0} KiB"
+
+
+def text_table(result: Comparison, width: int | None = None) -> str:
+    """The comparison as a table for a terminal; plain text when the output is not one."""
+    # rich is imported here, not above: the page and JSON do not need it.
+    import io
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=width or (None if terminal else 100))
+    table = Table(title=f"{result.program}: static against dynamic", title_justify="left")
+    table.add_column("")
+    table.add_column("static", justify="right")
+    table.add_column("dynamic", justify="right")
+    for heading, group in rows(result):
+        table.add_row(f"[bold]{heading}[/bold]", "", "")
+        for row in group:
+            table.add_row(*row)
+        table.add_section()
+    console.print(table)
+    for claim in result.claims:
+        console.print(f"{'yes' if claim.holds else 'NO '}  {claim.text}.", highlight=False)
+        console.print(f"     {claim.figures}", highlight=False)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+_STYLE = """
+:root { --bg:#fff; --fg:#1b1f24; --soft:#6b7280; --line:#d8dce2; --a:#3b6fb6; --b:#d9822b; --ok:#2e7d4f; --no:#b3261e }
+@media (prefers-color-scheme: dark) {
+  :root { --bg:#16181c; --fg:#e6e8eb; --soft:#9aa3ae; --line:#333941; --a:#7aa7e6; --b:#f0a860; --ok:#6cc08b; --no:#f2827a } }
+body { background:var(--bg); color:var(--fg); font:15px/1.5 system-ui,sans-serif; max-width:960px; margin:2rem auto; padding:0 1rem }
+h1 { font-size:1.5rem } h2 { font-size:1.1rem; margin-top:2rem }
+table { border-collapse:collapse; width:100% } td,th { padding:.15rem .6rem; border-bottom:1px solid var(--line) }
+td+td,th+th { text-align:right; font-variant-numeric:tabular-nums } th[colspan] { text-align:left; padding-top:1rem }
+td:first-child { white-space:pre } .claim b { color:var(--ok) } .claim b.no { color:var(--no) } .claim small { color:var(--soft) }
+svg { width:100%; max-width:720px; height:auto } svg text { fill:var(--fg); font:12px system-ui,sans-serif } svg .v { fill:var(--soft) }
+.s0 { fill:var(--a) } .s1 { fill:var(--b) } .t0 { fill:var(--a)!important } .t1 { fill:var(--b)!important }
+path { fill:none } .l0 { stroke:var(--a); stroke-width:2 } .l1 { stroke:var(--b); stroke-width:2 }
+.axis { stroke:var(--fg) } .grid { stroke:var(--line) } .key i { display:inline-block; width:.8em; height:.8em; margin:0 .3em 0 1em }
+pre { background:color-mix(in srgb,var(--fg) 6%,var(--bg)); padding:.6rem; overflow:auto }
+"""
+
+
+def html_page(result: Comparison) -> str:
+    """One self-contained HTML page: the claims, the plots, the whole table, both outputs."""
+    s, d = result.static, result.dynamic
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        "<meta name=viewport content='width=device-width'>",
+        f"<title>{escape(result.program)}: static and dynamic</title><style>{_STYLE}</style>",
+        f"<h1>{escape(result.program)}: static against dynamic linking</h1>",
+        "<p class=key><i style='background:var(--a)'></i>static<i style='background:var(--b)'></i>dynamic</p>",
+        *(_claim(claim.text, claim.holds, claim.figures) for claim in result.claims),
+        "<h2>File size by section, bytes</h2>",
+        svg.bars(
+            {
+                "static": {"whole file": s.file_size, **s.sections},
+                "dynamic": {"whole file": d.file_size, **d.sections},
+            }
+        ),
+        "<h2>Page faults by kind</h2>",
+        svg.bars({"static": s.faults, "dynamic": d.faults}),
+        "<h2>Relocations by the loader</h2>",
+        svg.bars({"static": _relocations(s), "dynamic": _relocations(d)}),
+        *_memory_plots(result),
+        "<h2>All figures</h2>",
+        _html_table(rows(result)),
+        "<h2>Output</h2>",
+        f"<pre>{escape(s.stdout)}</pre>" if s.stdout == d.stdout else _two_outputs(s, d),
+        "</html>",
+    ]
+    return "\n".join(parts)
+
+
+def _claim(text: str, holds: bool, figures: str) -> str:
+    mark = "<b>&#10003;</b>" if holds else "<b class=no>&#10007;</b>"
+    return f"<p class=claim>{mark} {escape(text)}.<br><small>{escape(figures)}</small></p>"
+
+
+def _relocations(build: BuildFacts) -> dict[str, float]:
+    return {
+        **{f"{k} at load": v for k, v in build.load_relocations.items()},
+        **{f"{k} lazily": v for k, v in build.lazy_relocations.items()},
+    }
+
+
+def _memory_plots(result: Comparison) -> Iterator[str]:
+    for separate, title in ((True, "programs, each its own file"), (False, "processes of one file")):
+        series = {
+            build.linkage: [(row.instances, row.total) for row in _of_kind(build, separate)]
+            for build in result.builds
+        }
+        if any(series.values()):
+            yield f"<h2>Frames in use, by number of {title}, at once</h2>"
+            yield svg.lines(series, title, "frames of 4096 bytes")
+
+
+def _html_table(groups: Iterable[tuple[str, list[Row]]]) -> str:
+    out = ["<table><tr><th></th><th>static</th><th>dynamic</th></tr>"]
+    for heading, group in groups:
+        out.append(f"<tr><th colspan=3>{escape(heading)}</th></tr>")
+        out += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in group]
+    return "\n".join([*out, "</table>"])
+
+
+def _two_outputs(s: BuildFacts, d: BuildFacts) -> str:
+    return f"<h3>static</h3><pre>{escape(s.stdout)}</pre><h3>dynamic</h3><pre>{escape(d.stdout)}</pre>"
