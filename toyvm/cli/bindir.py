@@ -15,7 +15,9 @@ TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip")
 
 def main(argv: list[str]) -> int:
     """Make the folder if need be, and print its path."""
-    parser = argparse.ArgumentParser(prog="toyvm bindir", description="Print a folder that holds as, ld, ar ...")
+    parser = argparse.ArgumentParser(
+        prog="toyvm bindir", description="Print a folder that holds as, ld, ar ..."
+    )
     parser.parse_args(argv)
     from ..resources import cache_dir, write_atomically
 
@@ -26,7 +28,7 @@ def main(argv: list[str]) -> int:
     for tool in TOOLS:
         script = (
             "#!/bin/sh\n"
-            f'PYTHONPATH={shlex.quote(str(package_parent))}${{PYTHONPATH:+:$PYTHONPATH}} '
+            f"PYTHONPATH={shlex.quote(str(package_parent))}${{PYTHONPATH:+:$PYTHONPATH}} "
             f'exec {shlex.quote(sys.executable)} -m toyvm {tool} "$@"\n'
         )
         path = folder / tool

@@ -1,0 +1,1 @@
+"""Benchmarks: whole-process CPU time, interleaved with the oracle's, medians, ratios. `make bench` runs them."""

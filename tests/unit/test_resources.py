@@ -1,0 +1,37 @@
+"""Files are written whole or not at all, and the cache is found."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from toyvm.resources import cache_dir, data_dir, write_atomically
+
+
+def test_write_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+
+    def no_space(source: str, destination: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_write_sets_the_mode(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "tool", b"#!/bin/sh\n", mode=0o755)
+    assert os.access(tmp_path / "tool", os.X_OK)
+
+
+def test_the_cache_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_dir() == tmp_path / "toyvm"
+
+
+@pytest.mark.parametrize("name", ["asm", "libs"])
+def test_data_is_found(name: str) -> None:
+    assert data_dir(name).is_dir()
