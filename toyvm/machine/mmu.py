@@ -1,0 +1,105 @@
+"""The memory management unit: translation of user-mode accesses, on the path taken when the TLB misses.
+
+An engine looks into the TLB's dictionaries itself and comes here on a miss, for an access that crosses a page, and for
+one that is misaligned (which the machine carries out, as Linux user programs expect).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from .memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
+from .sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_W, PTE_X, translated, walk
+from .tlb import Tlb
+from .traps import Cause, Trap
+
+
+class Access(IntEnum):
+    """What an instruction does with an address; the value is the PTE bit that must be set."""
+
+    READ = PTE_R
+    WRITE = PTE_W
+    EXECUTE = PTE_X
+
+
+_PAGE_FAULT = {
+    Access.READ: Cause.LOAD_PAGE_FAULT,
+    Access.WRITE: Cause.STORE_PAGE_FAULT,
+    Access.EXECUTE: Cause.INSTRUCTION_PAGE_FAULT,
+}
+_ACCESS_FAULT = {
+    Access.READ: Cause.LOAD_ACCESS,
+    Access.WRITE: Cause.STORE_ACCESS,
+    Access.EXECUTE: Cause.INSTRUCTION_ACCESS,
+}
+
+
+class Mmu:
+    """Translation for one address space: `root_ppn` as in satp, and the TLB in front of it."""
+
+    __slots__ = ("memory", "root_ppn", "tlb")
+
+    def __init__(self, memory: PhysicalMemory, root_ppn: int, tlb: Tlb | None = None):
+        self.memory = memory
+        self.root_ppn = root_ppn
+        self.tlb = tlb if tlb is not None else Tlb()
+
+    def translate(self, va: int, access: Access) -> int:
+        """The physical address for one user-mode access; fills the TLB; sets A, and D for a write.
+
+        Raises Trap: a page fault (12, 13, 15) when the tables do not allow it, an access fault (1, 5, 7) when they
+        lead outside physical memory.
+        """
+        tlb = self.tlb
+        cached = tlb.read if access == PTE_R else tlb.write if access == PTE_W else tlb.execute
+        delta = cached.get(va >> PAGE_SHIFT)
+        if delta is not None:
+            return va + delta
+        tlb.misses += 1
+        found = walk(self.memory, self.root_ppn, va)
+        if found is None:
+            raise Trap(_PAGE_FAULT[access], va)
+        slot, pte, level = found
+        if not pte & PTE_U or not pte & access:
+            raise Trap(_PAGE_FAULT[access], va)
+        pa = translated(pte, level, va)
+        if pa >= self.memory.size:
+            raise Trap(_ACCESS_FAULT[access], va)
+        touched = pte | PTE_A | (PTE_D if access == PTE_W else 0)
+        if touched != pte:
+            self.memory.u64[slot >> 3] = touched
+        cached[va >> PAGE_SHIFT] = pa - va
+        return pa
+
+    def load(self, va: int, width: int) -> int:
+        """`width` (1, 2, 4 or 8) bytes at any address, unsigned. The slow path; raises Trap with the first bad byte's address."""
+        pa = self.translate(va, Access.READ)
+        if (va & PAGE_MASK) + width <= PAGE_MASK + 1:
+            return int.from_bytes(self.memory.u8[pa : pa + width], "little")
+        first = PAGE_MASK + 1 - (va & PAGE_MASK)
+        rest = self.translate(va + first, Access.READ)
+        u8 = self.memory.u8
+        return int.from_bytes(bytes(u8[pa : pa + first]) + bytes(u8[rest : rest + width - first]), "little")
+
+    def store(self, va: int, width: int, value: int) -> None:
+        """Store the low `width` bytes of `value` at any address. Both pages are checked before a byte is written."""
+        data = (value & ((1 << 8 * width) - 1)).to_bytes(width, "little")
+        pa = self.translate(va, Access.WRITE)
+        if (va & PAGE_MASK) + width <= PAGE_MASK + 1:
+            self.memory.u8[pa : pa + width] = data
+            return
+        first = PAGE_MASK + 1 - (va & PAGE_MASK)
+        rest = self.translate(va + first, Access.WRITE)
+        self.memory.u8[pa : pa + first] = data[:first]
+        self.memory.u8[rest : rest + width - first] = data[first:]
+
+    def fetch(self, pc: int) -> int:
+        """The instruction bits at `pc`: 32, or the low 16 when a 2-byte parcel at a page's end is a whole instruction."""
+        pa = self.translate(pc, Access.EXECUTE)
+        if pc & PAGE_MASK != PAGE_MASK - 1:
+            return int.from_bytes(self.memory.u8[pa : pa + 4], "little")
+        low = self.memory.u16[pa >> 1]
+        if low & 0b11 != 0b11:
+            return low
+        rest = self.translate(pc + 2, Access.EXECUTE)
+        return low | self.memory.u16[rest >> 1] << 16

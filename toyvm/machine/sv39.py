@@ -1,0 +1,80 @@
+"""Sv39: how a 39-bit virtual address finds its frame (privileged manual, "Sv39: Page-Based 39-bit Virtual-Memory System").
+
+A table is one frame of 512 entries of 8 bytes. An address is cut into VPN[2] = bits[38:30], VPN[1] = bits[29:21],
+VPN[0] = bits[20:12] and an offset = bits[11:0]; each VPN indexes the table of its level.
+
+    63     54 53                         10 9  8 7 6 5 4 3 2 1 0
+    reserved  PPN                           RSW  D A G U X W R V
+"""
+
+from __future__ import annotations
+
+from .memory import PAGE_SHIFT, PhysicalMemory
+
+PTE_V = 1 << 0  # valid
+PTE_R = 1 << 1
+PTE_W = 1 << 2
+PTE_X = 1 << 3
+PTE_U = 1 << 4  # user mode may use it
+PTE_G = 1 << 5  # in every address space
+PTE_A = 1 << 6  # accessed
+PTE_D = 1 << 7  # dirty
+PTE_RSW = 0b11 << 8  # for software; the machine ignores it
+PTE_LEAF = PTE_R | PTE_W | PTE_X  # an entry with none of these points at the next table
+
+PPN_SHIFT = 10
+PPN_MASK = (1 << 44) - 1
+LEVELS = 3
+VA_BITS = 39
+USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
+TABLE_ENTRIES = 512
+
+
+def make_pte(frame: int, flags: int) -> int:
+    """The entry that maps or points at `frame`."""
+    return frame << PPN_SHIFT | flags
+
+
+def pte_frame(pte: int) -> int:
+    """The PPN of an entry."""
+    return pte >> PPN_SHIFT & PPN_MASK
+
+
+def is_canonical(va: int) -> bool:
+    """Whether bits[63:39] all equal bit 38, as Sv39 demands."""
+    top = va >> (VA_BITS - 1)
+    return top in (0, (1 << 26) - 1)
+
+
+def vpn(va: int, level: int) -> int:
+    """VPN[level] of an address: its index into the table of that level."""
+    return va >> (PAGE_SHIFT + 9 * level) & 0x1FF
+
+
+def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int] | None:
+    """Steps 1 to 5 of the manual's address translation: (physical address of the leaf entry, the entry, its level).
+
+    None where the address is not canonical, an entry is invalid, a superpage is misaligned, or a table lies
+    outside physical memory. Permissions are the caller's business.
+    """
+    if not is_canonical(va):
+        return None
+    table = root_ppn
+    for level in (2, 1, 0):
+        if table >= memory.frame_count:
+            return None
+        slot = (table << PAGE_SHIFT) + 8 * vpn(va, level)
+        pte = memory.u64[slot >> 3]
+        if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W or pte >> 54:
+            return None
+        if pte & PTE_LEAF:
+            misaligned = pte_frame(pte) & ((1 << 9 * level) - 1)
+            return None if misaligned else (slot, pte, level)
+        table = pte_frame(pte)
+    return None
+
+
+def translated(pte: int, level: int, va: int) -> int:
+    """Step 8: the physical address that a leaf of `level` gives for `va`."""
+    offset_mask = (1 << (PAGE_SHIFT + 9 * level)) - 1
+    return (pte_frame(pte) << PAGE_SHIFT & ~offset_mask) | (va & offset_mask)

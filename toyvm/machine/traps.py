@@ -1,0 +1,34 @@
+"""Why an instruction could not finish: causes as the privileged manual numbers them, and the exception that carries one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Cause(IntEnum):
+    """Synchronous exception codes of scause (privileged manual, table "Supervisor cause register values")."""
+
+    INSTRUCTION_MISALIGNED = 0
+    INSTRUCTION_ACCESS = 1
+    ILLEGAL_INSTRUCTION = 2
+    BREAKPOINT = 3
+    LOAD_MISALIGNED = 4
+    LOAD_ACCESS = 5
+    STORE_MISALIGNED = 6
+    STORE_ACCESS = 7
+    ECALL_U = 8
+    INSTRUCTION_PAGE_FAULT = 12
+    LOAD_PAGE_FAULT = 13
+    STORE_PAGE_FAULT = 15
+
+
+class Trap(Exception):
+    """An instruction trapped. `tval` is the faulting address, the illegal instruction's bits, or 0."""
+
+    def __init__(self, cause: Cause, tval: int = 0):
+        super().__init__(cause, tval)
+        self.cause = cause
+        self.tval = tval
+
+    def __str__(self) -> str:
+        return f"{self.cause.name.lower().replace('_', ' ')} at {self.tval:#x}"
