@@ -1,0 +1,125 @@
+"""`toyvm run`: run a program and be its terminal. What follows PROGRAM belongs to the program.
+
+Options end at the first word that is not one, so that the program's own options stay its own. Several sources are
+given with `--with`; a sample's directives name theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from ..build import Built
+    from ..system import RunOptions, RunResult
+
+_SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm run`."""
+    p = argparse.ArgumentParser(
+        prog="toyvm run",
+        usage="toyvm run [OPTION...] PROGRAM [ARG...]",
+        description="Run a program: an ELF image, or .s and .o files, which are assembled and linked on the fly.",
+    )
+    build = p.add_argument_group("building (.s and .o files)")
+    linkage = build.add_mutually_exclusive_group()
+    linkage.add_argument("--static", dest="linkage", action="store_const", const="static", help="link everything in (default)")
+    linkage.add_argument("--dynamic", dest="linkage", action="store_const", const="dynamic", help="use shared libraries")
+    build.add_argument("--with", dest="with_", action="append", default=[], metavar="FILE", help="one more .s, .o or .a")
+    build.add_argument("-l", dest="libs", action="append", default=[], metavar="LIB", help="one more library")
+    world = p.add_argument_group("the guest's world")
+    world.add_argument("-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="set an environment variable")
+    world.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
+    world.add_argument("--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)")
+    world.add_argument("--memory", type=_size, default=64 << 20, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument("--engine", default="auto", choices=("auto", "reference"), help="how instructions are executed")
+    world.add_argument("--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)")
+    show = p.add_argument_group("what to show (on stderr)")
+    show.add_argument("--trace", action="append", default=[], metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
+    show.add_argument("--stats", action="store_true", help="instructions, faults, frames, TLB misses, copies")
+    show.add_argument("--maps", action="store_true", help="each process's memory map as it ends")
+    show.add_argument("--json", action="store_true", help="statistics and maps as JSON")
+    p.add_argument("program", metavar="PROGRAM")
+    p.add_argument("args", nargs=argparse.REMAINDER, metavar="ARG")
+    return p
+
+
+def _size(text: str) -> int:
+    number, suffix = text.rstrip("bB"), ""
+    if number[-1:].isalpha():
+        number, suffix = number[:-1], number[-1].lower()
+    if not number.isdigit() or suffix not in _SUFFIXES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size (64M, 1G, 4096)")
+    return int(number) * _SUFFIXES[suffix]
+
+
+def main(argv: list[str]) -> int:
+    """Run the program; its status is ours."""
+    options = parser().parse_args(argv)
+    from ..system import run
+
+    program, settings = _program(options), _settings(options)
+    result = run(program, [options.program, *options.args], settings)
+    _report(options, result)
+    return result.status
+
+
+def _program(options: argparse.Namespace) -> Path | Built:
+    path = Path(options.program)
+    if not path.exists():
+        raise NotFoundError(f"{path}: No such file or directory")
+    if path.suffix not in (".s", ".S", ".o", ".a"):
+        if options.linkage or options.with_ or options.libs:
+            raise UsageError(f"{path}: --static, --dynamic, --with and -l are for .s and .o files")
+        return path
+    # The assembler and linker are imported only when something is to be built.
+    from ..build import build_program
+
+    return build_program([path, *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
+
+
+def _settings(options: argparse.Namespace) -> RunOptions:
+    from ..system import RunOptions
+
+    env = []
+    for setting in options.env:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise UsageError(f"-E {setting}: expected VAR=VAL")
+        env.append((name, value))
+    traces = frozenset(word for words in options.trace for word in words.split(",") if word)
+    if unknown := sorted(traces - set(TRACES)):
+        raise UsageError(f"--trace={unknown[0]}: expected any of {', '.join(TRACES)}")
+    root, writable = options.root, False
+    if root is not None and root.endswith((":rw", ":ro")):
+        root, writable = root[:-3], root.endswith(":rw")
+    return RunOptions(
+        memory=options.memory,
+        root=Path(root) if root is not None else None,
+        root_writable=writable,
+        sysroot=Path(options.sysroot) if options.sysroot else None,
+        env=tuple(env),
+        engine=options.engine,
+        max_instructions=options.max_instructions,
+        trace=traces,
+        maps=options.maps,
+    )
+
+
+def _report(options: argparse.Namespace, result: RunResult) -> None:
+    if options.json:
+        import json
+
+        print(json.dumps(result.to_json(), indent=2), file=sys.stderr)
+        return
+    if options.maps:
+        print(result.maps_text(), file=sys.stderr, end="")
+    if options.stats:
+        print(result.stats_text(), file=sys.stderr, end="")
