@@ -1,0 +1,106 @@
+# cow: copy-on-write. After fork: the same virtual address, two values, two frames; but only after somebody writes.
+#
+# fork copies no memory. Parent and child get page tables that name the same frames, with the permission to write
+# taken away in both. The first write to such a page faults; the kernel sees that the page is private and its frame
+# shared, takes a new frame, copies the old one into it, lets the writer's page table entry name it with permission
+# to write, and the instruction runs again. When only one process is left on a frame, a write fault copies nothing:
+# the kernel just gives the permission back.
+#
+# toyvm: with: parts/pagemap.s
+# toyvm: qemu: no an emulator of one process has no page tables of its own to show in /proc/self/pagemap
+#
+#   toyvm run asm/cow.s
+#   toyvm run --trace=cow asm/cow.s
+#   toyvm run --stats asm/cow.s
+#
+# Look in the trace at the fault on the page of `number`: the entry before, the copy, the entry after; and at the
+# number of copies in the statistics: only pages that were written, out of all that the two processes share.
+
+        .text
+        .globl  main
+        .type   main, @function
+main:   addi    sp, sp, -16
+        sd      ra, 8(sp)
+        sd      s0, 0(sp)
+
+        la      t0, number
+        li      t1, 1
+        sd      t1, 0(t0)               # the page has a frame from here on
+        la      a0, number
+        call    frame_of
+        mv      s0, a0                  # s0: the frame before fork; the child's s0 is the same
+        bltz    s0, failed
+
+        call    fork
+        bltz    a0, failed
+        beqz    a0, child
+
+        li      a0, -1                  # the parent lets the child go first
+        li      a1, 0
+        li      a2, 0
+        call    waitpid
+        la      a0, parent_after
+        call    report                  # the child's write did not reach this page
+        la      t0, number
+        li      t1, 3
+        sd      t1, 0(t0)               # nobody shares the frame any more: no copy
+        la      a0, parent_wrote
+        call    report
+        li      a0, 0
+        j       leave
+
+child:  la      a0, child_before
+        call    report
+        la      t0, number
+        li      t1, 2
+        sd      t1, 0(t0)               # <- the copy-on-write fault is here
+        la      a0, child_wrote
+        call    report
+        li      a0, 0
+        call    exit
+
+failed: li      a0, 1
+leave:  ld      ra, 8(sp)
+        ld      s0, 0(sp)
+        addi    sp, sp, 16
+        ret
+
+# report(who): print the number, and whether its frame is the one it had before fork (in s0).
+        .type   report, @function
+report: addi    sp, sp, -16
+        sd      ra, 8(sp)
+        sd      s1, 0(sp)
+        mv      s1, a0
+        la      a0, number
+        call    frame_of
+        la      a3, same
+        beq     a0, s0, 1f
+        la      a3, another
+1:      la      a0, line
+        mv      a1, s1
+        la      t0, number
+        ld      a2, 0(t0)
+        call    printf
+        ld      ra, 8(sp)
+        ld      s1, 0(sp)
+        addi    sp, sp, 16
+        ret
+
+        .data
+        .balign 4096                    # a page of its own, so that no other write makes the copy
+number: .dword  0
+        .balign 4096
+
+        .section .rodata
+line:   .string "%s number is %ld, in %s\n"
+same:   .string "the frame from before the fork"
+another:
+        .string "a frame of its own"
+child_before:
+        .string "child,  before it writes:"
+child_wrote:
+        .string "child,  after it wrote:  "
+parent_after:
+        .string "parent, after the child: "
+parent_wrote:
+        .string "parent, after it wrote:  "
