@@ -1,0 +1,209 @@
+"""Archives (`ar`): the GNU format with its symbol index, so that the linker opens only the members it needs.
+
+Written deterministically, as `ar D` does: no times, no owners. Layout: "!<arch>\\n", then members, each a 60-byte
+header and its data, padded to an even length. Member "/" is the index (big-endian count, header offsets, names),
+"//" holds the names longer than 15 characters. BSD's "#1/N" names are read, BSD's index is ignored; a thin archive
+is refused by name. Source: ar(5), binutils bfd/archive.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import ElfError
+from .headers import Buffer, is_elf
+
+MAGIC = b"!<arch>\n"
+THIN_MAGIC = b"!<thin>\n"
+HEADER_SIZE = 60
+_END = b"`\n"
+
+
+class Member(NamedTuple):
+    """One file of an archive. `offset` is that of its header; it is not used for writing."""
+
+    name: str
+    offset: int
+    data: bytes
+    mtime: int = 0
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive as read: `index` tells which member (a number in `members`) defines a symbol; None: it has no index."""
+
+    name: str
+    members: list[Member]
+    index: dict[str, int] | None
+
+    @classmethod
+    def parse(cls, data: Buffer, name: str) -> Archive:
+        """The archive in `data`. ElfError("NAME: ...") on anything malformed."""
+        return _Parser(bytes(data), name).parse()
+
+    @staticmethod
+    def is_archive(data: Buffer) -> bool:
+        """Whether `data` begins as an archive does (thin ones included)."""
+        return bytes(data[:8]) in (MAGIC, THIN_MAGIC)
+
+
+class _Parser:
+    def __init__(self, data: bytes, name: str):
+        self.data = data
+        self.name = name
+        self.long_names = b""
+        self.index: bytes | None = None
+        self.index_word = 4
+
+    def parse(self) -> Archive:
+        if self.data[:8] == THIN_MAGIC:
+            raise ElfError(
+                f"{self.name}: a thin archive, which only names its members; make it again without 'T'"
+            )
+        if self.data[:8] != MAGIC:
+            raise ElfError(f"{self.name}: not an archive")
+        members: list[Member] = []
+        at = len(MAGIC)
+        while at < len(self.data):
+            member = self._member(at)
+            at += HEADER_SIZE + self._number(at, 48, 10, 10, "size")
+            at += at & 1
+            if member is not None:
+                members.append(member)
+        return Archive(self.name, members, self._symbols(members))
+
+    def _member(self, at: int) -> Member | None:
+        """The member whose header is at `at`; None for the special ones, which are remembered."""
+        if at + HEADER_SIZE > len(self.data):
+            raise ElfError(f"{self.name}: truncated archive header at {at:#x}")
+        if self.data[at + 58 : at + 60] != _END:
+            raise ElfError(f"{self.name}: no archive header at {at:#x}")
+        size = self._number(at, 48, 10, 10, "size")
+        body = at + HEADER_SIZE
+        if body + size > len(self.data):
+            raise ElfError(f"{self.name}: truncated: member at {at:#x} of {size} bytes ends beyond the file")
+        field = self.data[at : at + 16].rstrip(b" ")
+        data = self.data[body : body + size]
+        if field in (b"/", b"/SYM64/"):
+            self.index, self.index_word = data, 4 if field == b"/" else 8
+            return None
+        if field == b"//":
+            self.long_names = data
+            return None
+        name, data = self._name(at, field, data)
+        if name.startswith("__.SYMDEF"):
+            return None
+        time, owner, group = (
+            self._number(at, *where, 10, "number") for where in ((16, 12), (28, 6), (34, 6))
+        )
+        return Member(name, at, data, time, owner, group, self._number(at, 40, 8, 8, "mode"))
+
+    def _name(self, at: int, field: bytes, data: bytes) -> tuple[str, bytes]:
+        """(a member's name, its data): GNU short and long names, BSD names at the front of the data."""
+        if field.startswith(b"#1/") and field[3:].isdigit():
+            length = int(field[3:])
+            if length > len(data):
+                raise ElfError(f"{self.name}: name of {length} bytes in a member of {len(data)} at {at:#x}")
+            return data[:length].rstrip(b"\0").decode("utf-8", "surrogateescape"), data[length:]
+        if field[:1] == b"/" and field[1:].isdigit():
+            start = int(field[1:])
+            end = self.long_names.find(b"\n", start)
+            if start >= len(self.long_names) or end < 0:
+                raise ElfError(
+                    f"{self.name}: long name {start} of the member at {at:#x} is not in the name table"
+                )
+            field = self.long_names[start:end]
+        return field.removesuffix(b"/").decode("utf-8", "surrogateescape"), data
+
+    def _number(self, at: int, offset: int, width: int, base: int, what: str) -> int:
+        text = self.data[at + offset : at + offset + width].strip(b" ")
+        digits = b"01234567" if base == 8 else b"0123456789"
+        if text.strip(digits):
+            raise ElfError(
+                f"{self.name}: bad {what} {text.decode('latin-1')!r} in the archive header at {at:#x}"
+            )
+        return int(text, base) if text else 0
+
+    def _symbols(self, members: list[Member]) -> dict[str, int] | None:
+        if self.index is None:
+            return None
+        word, raw = self.index_word, self.index
+        count = int.from_bytes(raw[:word], "big")
+        if len(raw) < word or (count + 1) * word > len(raw):
+            raise ElfError(f"{self.name}: symbol index of {count} symbols in {len(raw)} bytes")
+        names = raw[(count + 1) * word :].split(b"\0", count)
+        if len(names) <= count and count:
+            raise ElfError(f"{self.name}: symbol index names {len(names) - 1} of {count} symbols")
+        at_offset = {member.offset: number for number, member in enumerate(members)}
+        index: dict[str, int] = {}
+        for number in range(count):
+            offset = int.from_bytes(raw[(number + 1) * word : (number + 2) * word], "big")
+            if offset not in at_offset:
+                raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where no member is")
+            index.setdefault(names[number].decode("utf-8", "surrogateescape"), at_offset[offset])
+        return index
+
+
+def write(members: Sequence[Member], index: bool = True) -> bytes:
+    """The archive of `members` (name, data; in order), with the symbol index unless `index` is false."""
+    table, fields = _long_names(members)
+    symbols = [list(defined_symbols(member)) if index else [] for member in members]
+    head = b""
+    size = 4 + sum(4 + len(name) + 1 for names in symbols for name in names)
+    size += size & 1
+    if index:
+        head = _header(b"/", size, mode=b"0")
+    start = len(MAGIC) + len(head) + (size if index else 0) + len(table)
+    offsets = []
+    body = bytearray()
+    for member, field in zip(members, fields, strict=True):
+        offsets.append(start + len(body))
+        body += _header(field, len(member.data), mode=b"%o" % member.mode) + member.data
+        body += b"\n" * (len(member.data) & 1)
+    if index:
+        words = [sum(map(len, symbols))]
+        words += [offset for offset, names in zip(offsets, symbols, strict=True) for _ in names]
+        raw = b"".join(word.to_bytes(4, "big") for word in words)
+        raw += b"".join(name + b"\0" for names in symbols for name in names)
+        head += raw.ljust(size, b"\0")
+    return MAGIC + head + table + bytes(body)
+
+
+def _long_names(members: Iterable[Member]) -> tuple[bytes, list[bytes]]:
+    """(the "//" member or nothing, each member's name field)."""
+    names = bytearray()
+    fields = []
+    for member in members:
+        raw = member.name.encode("utf-8", "surrogateescape")
+        if len(raw) > 15:
+            fields.append(b"/%d" % len(names))
+            names += raw + b"/\n"
+        else:
+            fields.append(raw + b"/")
+    if not names:
+        return b"", fields
+    header = b"//".ljust(48) + b"%-10d" % len(names) + _END
+    return header + bytes(names) + b"\n" * (len(names) & 1), fields
+
+
+def _header(field: bytes, size: int, mode: bytes) -> bytes:
+    return b"%-16s%-12d%-6d%-6d%-8s%-10d" % (field, 0, 0, 0, mode, size) + _END
+
+
+def defined_symbols(member: Member) -> list[bytes]:
+    """The symbols that an archive's index lists for a member: defined or common, not local. None for other files."""
+    if not is_elf(member.data):
+        return []
+    from .file import ElfFile  # numpy, needed only to make an index
+
+    table = ElfFile.parse(member.data, member.name).symbols(".symtab")
+    if table is None:
+        return []
+    array = table.array
+    listed = (array["st_shndx"] != 0) & (array["st_info"] >> 4 != 0)
+    return [table.names[i].encode("utf-8", "surrogateescape") for i in listed.nonzero()[0].tolist()]

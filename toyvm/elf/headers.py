@@ -1,0 +1,222 @@
+"""The fixed headers of an ELF64 file, read and written with `struct` alone.
+
+`toyvm run` comes through here before anything else, so this module imports neither numpy nor pyelftools.
+Everything read is checked against the file's size: whoever gets a header from here may slice the file by it.
+Layouts: gABI, "ELF Header", "Section Header", "Program Header", "Dynamic Section".
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from ..errors import ElfError
+from .constants import (
+    DT_NULL,
+    DYN_SIZE,
+    EHDR_SIZE,
+    ELFCLASS64,
+    ELFDATA2LSB,
+    ELFMAG,
+    EM_RISCV,
+    EV_CURRENT,
+    PHDR_SIZE,
+    PN_XNUM,
+    SHDR_SIZE,
+    SHN_XINDEX,
+    SHT_NOBITS,
+    SHT_NULL,
+)
+
+Buffer = bytes | bytearray | memoryview
+
+_EHDR = struct.Struct("<HHIQQQIHHHHHH")
+_PHDR = struct.Struct("<IIQQQQQQ")
+_SHDR = struct.Struct("<IIQQQQIIQQ")
+_DYN = struct.Struct("<qQ")
+
+
+class Ehdr(NamedTuple):
+    """The file header after e_ident; `phnum`, `shnum` and `shstrndx` are the true values (no PN_XNUM left)."""
+
+    type: int
+    machine: int = EM_RISCV
+    version: int = EV_CURRENT
+    entry: int = 0
+    phoff: int = 0
+    shoff: int = 0
+    flags: int = 0
+    ehsize: int = EHDR_SIZE
+    phentsize: int = 0
+    phnum: int = 0
+    shentsize: int = SHDR_SIZE
+    shnum: int = 0
+    shstrndx: int = 0
+    osabi: int = 0
+    abiversion: int = 0
+
+    def pack(self) -> bytes:
+        """The 64 bytes of the file header."""
+        ident = ELFMAG + bytes((ELFCLASS64, ELFDATA2LSB, EV_CURRENT, self.osabi, self.abiversion))
+        return ident.ljust(16, b"\0") + _EHDR.pack(*self[:13])
+
+
+class Phdr(NamedTuple):
+    """A segment."""
+
+    type: int
+    flags: int
+    offset: int
+    vaddr: int
+    paddr: int
+    filesz: int
+    memsz: int
+    align: int
+
+    def pack(self) -> bytes:
+        """The 56 bytes of the program header."""
+        return _PHDR.pack(*self)
+
+
+class Shdr(NamedTuple):
+    """A section header. `name` is the offset in .shstrtab."""
+
+    name: int = 0
+    type: int = SHT_NULL
+    flags: int = 0
+    addr: int = 0
+    offset: int = 0
+    size: int = 0
+    link: int = 0
+    info: int = 0
+    addralign: int = 0
+    entsize: int = 0
+
+    def pack(self) -> bytes:
+        """The 64 bytes of the section header."""
+        return _SHDR.pack(*self)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes that the section takes in the file."""
+        return 0 if self.type in (SHT_NOBITS, SHT_NULL) else self.size
+
+
+def is_elf(data: Buffer) -> bool:
+    """Whether `data` begins as an ELF file does (of any class and machine)."""
+    return bytes(data[:4]) == ELFMAG
+
+
+def read_ehdr(data: Buffer, name: str) -> Ehdr:
+    """The file header of `data`.
+
+    Raises ElfError when this is not a 64-bit little-endian ELF file or when its tables lie outside the file.
+    """
+    if not is_elf(data):
+        raise ElfError(f"{name}: not an ELF file")
+    if len(data) < EHDR_SIZE:
+        raise ElfError(f"{name}: truncated: {len(data)} bytes, an ELF header has {EHDR_SIZE}")
+    if data[4] != ELFCLASS64 or data[5] != ELFDATA2LSB:
+        raise ElfError(f"{name}: not a 64-bit little-endian ELF file")
+    if data[6] != EV_CURRENT:
+        raise ElfError(f"{name}: unknown ELF version {data[6]}")
+    ehdr = Ehdr._make((*_EHDR.unpack_from(data, 16), data[7], data[8]))
+    if ehdr.version != EV_CURRENT:
+        raise ElfError(f"{name}: unknown ELF version {ehdr.version}")
+    if ehdr.shoff:
+        ehdr = _extended_numbers(data, ehdr, name)
+    elif ehdr.shnum:
+        raise ElfError(f"{name}: {ehdr.shnum} section headers but no table of them")
+    _check_table(data, name, "program header", ehdr.phoff, ehdr.phnum, ehdr.phentsize, PHDR_SIZE)
+    _check_table(data, name, "section header", ehdr.shoff, ehdr.shnum, ehdr.shentsize, SHDR_SIZE)
+    if ehdr.shstrndx and ehdr.shstrndx >= ehdr.shnum:
+        raise ElfError(f"{name}: section name table {ehdr.shstrndx} of {ehdr.shnum} sections")
+    return ehdr
+
+
+def _extended_numbers(data: Buffer, ehdr: Ehdr, name: str) -> Ehdr:
+    """Counts that do not fit in 16 bits are kept in section header 0 (gABI)."""
+    if ehdr.shnum and ehdr.shstrndx != SHN_XINDEX and ehdr.phnum != PN_XNUM:
+        return ehdr
+    _check_table(data, name, "section header", ehdr.shoff, 1, ehdr.shentsize, SHDR_SIZE)
+    first = Shdr(*_SHDR.unpack_from(data, ehdr.shoff))
+    return ehdr._replace(
+        shnum=ehdr.shnum or first.size,
+        shstrndx=first.link if ehdr.shstrndx == SHN_XINDEX else ehdr.shstrndx,
+        phnum=first.info if ehdr.phnum == PN_XNUM else ehdr.phnum,
+    )
+
+
+def _check_table(
+    data: Buffer, name: str, what: str, offset: int, count: int, entsize: int, expected: int
+) -> None:
+    if not count:
+        return
+    if entsize != expected:
+        raise ElfError(f"{name}: {what} size {entsize}, expected {expected}")
+    if offset + count * entsize > len(data):
+        raise ElfError(
+            f"{name}: truncated: {count} {what}s at {offset:#x} end beyond the file's {len(data):#x} bytes"
+        )
+
+
+def require_riscv(ehdr: Ehdr, name: str) -> None:
+    """Raise ElfError unless the file is for RISC-V."""
+    if ehdr.machine != EM_RISCV:
+        raise ElfError(f"{name}: not a RISC-V file (machine {ehdr.machine})")
+
+
+def read_phdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Phdr]:
+    """All program headers; each one's file contents are known to lie in the file."""
+    ehdr = ehdr or read_ehdr(data, name)
+    raw = data[ehdr.phoff : ehdr.phoff + ehdr.phnum * PHDR_SIZE]
+    phdrs = [Phdr(*fields) for fields in _PHDR.iter_unpack(raw)]
+    for index, phdr in enumerate(phdrs):
+        if phdr.offset + phdr.filesz > len(data):
+            raise ElfError(
+                f"{name}: truncated: segment {index} (offset {phdr.offset:#x}, {phdr.filesz:#x} bytes) ends beyond "
+                f"the file's {len(data):#x} bytes"
+            )
+    return phdrs
+
+
+def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:
+    """All section headers; each one's file contents are known to lie in the file."""
+    ehdr = ehdr or read_ehdr(data, name)
+    raw = data[ehdr.shoff : ehdr.shoff + ehdr.shnum * SHDR_SIZE]
+    shdrs = [Shdr(*fields) for fields in _SHDR.iter_unpack(raw)]
+    for index, shdr in enumerate(shdrs):
+        if shdr.file_size and shdr.offset + shdr.size > len(data):
+            raise ElfError(
+                f"{name}: truncated: section {index} (offset {shdr.offset:#x}, {shdr.size:#x} bytes) ends beyond "
+                f"the file's {len(data):#x} bytes"
+            )
+    return shdrs
+
+
+def read_dynamic(data: Buffer) -> list[tuple[int, int]]:
+    """(d_tag, d_val) of a dynamic section's bytes, up to and without DT_NULL. A last part of an entry is ignored."""
+    entries = []
+    for tag, value in _DYN.iter_unpack(data[: len(data) // DYN_SIZE * DYN_SIZE]):
+        if tag == DT_NULL:
+            break
+        entries.append((tag, value))
+    return entries
+
+
+def pack_dynamic(entries: list[tuple[int, int]]) -> bytes:
+    """The bytes of a dynamic section; the caller ends the list with (DT_NULL, 0)."""
+    return b"".join(_DYN.pack(tag, value) for tag, value in entries)
+
+
+def string_at(table: Buffer, offset: int, name: str, what: str = "string") -> str:
+    """The NUL-terminated string at `offset` of a string table; bytes that are not UTF-8 are kept as surrogates."""
+    if offset >= len(table):
+        if offset == 0:
+            return ""
+        raise ElfError(f"{name}: {what} offset {offset:#x} outside its string table of {len(table):#x} bytes")
+    table = bytes(table) if isinstance(table, memoryview) else table
+    end = table.find(b"\0", offset)
+    if end < 0:
+        raise ElfError(f"{name}: {what} at {offset:#x} has no end in its string table")
+    return table[offset:end].decode("utf-8", "surrogateescape")
