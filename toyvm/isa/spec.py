@@ -1,0 +1,110 @@
+"""What a row of the instruction table is, and the decorator that makes one from its semantics.
+
+    @insn("sltu", R, opcode=0x33, funct3=3, funct7=0)
+    def sltu(m: Machine) -> None:
+        \"\"\"Set if less than, unsigned.\"\"\"
+        m.rd = m.rs1 < m.rs2
+
+The function is not run here: `semantics.tree` runs it on first use, so that importing the table costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .fields import Format
+from .operands import Operand
+
+if TYPE_CHECKING:
+    from .semantics import Machine
+
+Semantics = Callable[["Machine"], None]
+
+
+class Insn:
+    """One instruction: how it is written, how it is encoded and what it does.
+
+    `word & mask == match` tells it from all others. `length` is in bytes. `operands` are in the order of the syntax.
+    """
+
+    __slots__ = (
+        "_operands",
+        "doc",
+        "ext",
+        "format",
+        "free",
+        "length",
+        "mask",
+        "match",
+        "name",
+        "semantics",
+        "syntax",
+    )
+
+    def __init__(
+        self, name: str, ext: str, format: Format, syntax: str, fixed: dict[str, int], semantics: Semantics
+    ):
+        self.name = name
+        self.ext = ext
+        self.format = format
+        self.syntax = syntax
+        self.length = format.length
+        self.semantics = semantics
+        self.doc = semantics.__doc__ or ""
+        self.match = self.mask = 0
+        for field, value in fixed.items():
+            self.match |= format.fields[field].insert(value)
+            self.mask |= format.fields[field].mask
+        self.free = tuple(field for name, field in format.fields.items() if name not in fixed)
+        self._operands: tuple[Operand, ...] | None = None
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """The operands in the order of the syntax."""
+        if self._operands is None:
+            self._operands = tuple(
+                Operand(kind, self.format) for kind in self.syntax.replace(",", " ").split()
+            )
+        return self._operands
+
+    def encode(self, **fields: int) -> int:
+        """The instruction with bit fields by name; those not given are 0.
+
+        Raises ValueError naming the limit when a value does not fit, or the field when there is no such field.
+        """
+        word = self.match
+        for field in self.free:
+            value = fields.pop(field.name, 0)
+            if value:
+                word |= field.insert(value)
+        if fields:
+            raise ValueError(f"{self.name} has no field {', '.join(sorted(fields))}")
+        return word
+
+    def extract(self, word: int) -> tuple[int, ...]:
+        """The values of the free fields (`self.free`) in an instruction."""
+        return tuple([field.extract(word) for field in self.free])
+
+    def __repr__(self) -> str:
+        return f"Insn({self.name})"
+
+
+class Rows:
+    """The decorator `@insn(...)` for the rows of one extension; `rows` are those made so far, in order."""
+
+    def __init__(self, ext: str):
+        self.ext = ext
+        self.rows: list[Insn] = []
+
+    def __call__(
+        self, name: str, format: Format, syntax: str | None = None, *, ext: str | None = None, **fixed: int
+    ) -> Callable[[Semantics], Semantics]:
+        """Register the decorated semantics as a row: its format, its syntax if it is not the format's, its fixed fields."""
+
+        def register(semantics: Semantics) -> Semantics:
+            operands = format.syntax if syntax is None else syntax
+            self.rows.append(Insn(name, ext or self.ext, format, operands, fixed, semantics))
+            return semantics
+
+        return register
