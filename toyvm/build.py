@@ -1,0 +1,288 @@
+"""From sources to something that runs, on the fly: the guest libraries, and programs linked against them.
+
+This is what a Makefile would do with `toyvm as`, `toyvm ar` and `toyvm ld`; `toyvm run prog.s`, `toyvm compare` and the
+tests share it. The guest libraries are built from `libs/` on first use and kept in the cache under a name that is a hash of
+their sources and of the tools that made them, so that a change of either builds them anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .directives import LINKAGES, Directives, Shared, parse_directives
+from .errors import NotFoundError, ToyvmError, UsageError
+from .resources import PACKAGE, cache_dir, data_dir
+
+if TYPE_CHECKING:
+    from .elf.model import ObjectFile
+    from .linker.link import LinkResult
+    from .linker.options import Input
+
+START_FILE = "crt1"
+C_LIBRARY = "c"
+_TOOL_PACKAGES = ("isa", "elf", "assembler", "linker")
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryDir:
+    """A folder with crt1.o, libX.a and libX.so for every library in libs/."""
+
+    path: Path
+
+    @property
+    def start_object(self) -> Path:
+        return self.path / f"{START_FILE}.o"
+
+    def shared_names(self) -> list[str]:
+        """File names of the shared libraries, sorted."""
+        return sorted(path.name for path in self.path.glob("*.so"))
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A program made from sources: its image, what must stand beside it in the guest, and how it came about."""
+
+    name: str
+    linkage: str
+    image: bytes
+    link: LinkResult
+    directives: Directives = field(default_factory=Directives)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # guest path -> contents
+
+
+# --- sources and objects -------------------------------------------------------------------------------------
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file a user named. Raises NotFoundError or ToyvmError with the system's words."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: No such file or directory") from None
+    except OSError as error:
+        raise ToyvmError(f"{path}: {error.strerror}") from None
+
+
+def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) -> ObjectFile:
+    """Assemble one source; its lines are recorded so that explanations can name them."""
+    from .assembler import Options, assemble_text
+
+    text = read_file(path).decode("utf-8", "surrogateescape")
+    return assemble_text(
+        text, str(path), Options(pic=pic, debug_lines=debug_lines, include_dirs=(str(path.parent),))
+    )
+
+
+def directives_of(path: Path) -> Directives:
+    """The directives in a source (none for an object)."""
+    if path.suffix not in (".s", ".S"):
+        return Directives()
+    return parse_directives(read_file(path).decode("utf-8", "replace"), str(path))
+
+
+# --- the guest libraries -------------------------------------------------------------------------------------
+
+
+@cache
+def guest_libraries() -> LibraryDir:
+    """The guest libraries, built if the cache does not hold them."""
+    folder = cache_dir() / f"libs-{_fingerprint()}"
+    if not folder.is_dir():
+        if sys.stderr.isatty():
+            print("building the guest libraries (once)...", file=sys.stderr)
+        _build_into(folder)
+    return LibraryDir(folder)
+
+
+def _fingerprint() -> str:
+    """A hash of the libraries' sources and of the tools' own code."""
+    digest = hashlib.sha256()
+    sources = sorted(data_dir("libs").rglob("*.s"))
+    tools = sorted(
+        path for package in _TOOL_PACKAGES for path in (PACKAGE / package).rglob("*") if path.suffix != ".pyc"
+    )
+    for path in [*sources, *tools, PACKAGE / "relocations.py", PACKAGE / "build.py"]:
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _build_into(folder: Path) -> None:
+    """Build every library in a temporary folder and move it into place at once: two builders cannot meet."""
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".libs-"))
+    try:
+        build_libraries(data_dir("libs"), temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else somebody else was faster, with the same result
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def build_libraries(sources: Path, out: Path, extra: Mapping[str, Sequence[Path]] | None = None) -> None:
+    """Build each folder X of `sources` into `out`/libX.a and libX.so; crt1.s becomes crt1.o.
+
+    `extra` adds sources to a library, by its name: a changed library for the lesson on updates.
+    """
+    for name, folder in _in_order(sources):
+        objects = []
+        for path in [*sorted(folder.glob("*.s")), *(extra or {}).get(name, ())]:
+            obj = assemble_file(path, debug_lines=False)
+            if path.stem == START_FILE:
+                (out / f"{START_FILE}.o").write_bytes(_object_bytes(obj))
+            else:
+                objects.append((f"{path.stem}.o", obj))
+        _write_library(name, objects, needs(folder), out)
+
+
+def _in_order(sources: Path) -> list[tuple[str, Path]]:
+    """(name, folder) of each library, a library after those it needs."""
+    folders = {library_name(path): path for path in sorted(sources.iterdir()) if any(path.glob("*.s"))}
+    ordered: list[tuple[str, Path]] = []
+
+    def visit(name: str) -> None:
+        entry = (name, folders[name])
+        if entry not in ordered:
+            for other in needs(folders[name]):
+                visit(other)
+            ordered.append(entry)
+
+    for name in folders:
+        visit(name)
+    return ordered
+
+
+def library_name(folder: Path) -> str:
+    """The name after `-l`: `libs/libc` is c, `libs/imath` is imath."""
+    return folder.name.removeprefix("lib")
+
+
+def needs(folder: Path) -> tuple[str, ...]:
+    """The libraries that a library's sources ask for by `# toyvm: libs:`."""
+    return tuple(
+        dict.fromkeys(lib for path in sorted(folder.glob("*.s")) for lib in directives_of(path).libs)
+    )
+
+
+def _object_bytes(obj: ObjectFile) -> bytes:
+    from .elf.writer import write_object
+
+    return write_object(obj)
+
+
+def _write_library(
+    name: str, objects: list[tuple[str, ObjectFile]], needed: Sequence[str], out: Path
+) -> None:
+    from .elf import archive
+    from .linker.link import link
+    from .linker.options import Input, LinkOptions
+
+    members = [archive.Member(member, 0, _object_bytes(obj)) for member, obj in objects]
+    (out / f"lib{name}.a").write_bytes(archive.write(members))
+    inputs = [Input(object=obj) for _, obj in objects]
+    inputs += [Input(library=other) for other in needed]
+    result = link(inputs, LinkOptions(kind="shared", soname=f"lib{name}.so", library_path=(str(out),)))
+    (out / f"lib{name}.so").write_bytes(result.image)
+
+
+# --- programs ------------------------------------------------------------------------------------------------
+
+
+def build_program(
+    sources: Iterable[Path],
+    *,
+    linkage: str | None = None,
+    libs: Sequence[str] = (),
+    libraries: LibraryDir | None = None,
+) -> Built:
+    """Assemble and link `sources` (.s, .o, .a) against the guest libraries, as their directives ask.
+
+    `linkage` is "static" or "dynamic"; None takes the first that the program allows. A program that defines `_start`
+    itself gets no start file. Raises ToyvmError and its children for whatever is wrong with the sources.
+    """
+    paths = list(sources)
+    directives = directives_of(paths[0])
+    linkage = linkage or directives.linkages[0]
+    if linkage not in LINKAGES:
+        raise UsageError(f"linkage '{linkage}': expected one of {', '.join(LINKAGES)}")
+    if linkage not in directives.linkages:
+        raise UsageError(
+            f"{paths[0]}: this program is {directives.linkages[0]} only, as its directive 'linkage' says"
+        )
+    libraries = libraries or guest_libraries()
+    here = paths[0].parent
+    paths += [here / other for other in directives.with_sources]
+    result = _link_program(paths, linkage, (*libs, *directives.libs), libraries)
+    files = {guest: text.encode() for guest, text in directives.files}
+    for shared in (*directives.shared, *directives.preload):
+        files[f"/lib/{shared.name}"] = build_shared(here / shared.source, shared, libraries)
+    return Built(paths[0].stem, linkage, result.image, result, directives, files)
+
+
+def _link_program(
+    paths: Sequence[Path], linkage: str, libs: Sequence[str], libraries: LibraryDir
+) -> LinkResult:
+    from .linker.link import link
+    from .linker.options import Input, LinkOptions
+
+    inputs = [_input(path) for path in paths]
+    if not any(_defines_start(entry) for entry in inputs):
+        inputs.insert(0, Input(path=str(libraries.start_object)))
+    inputs += _library_inputs((*libs, C_LIBRARY))
+    return link(inputs, LinkOptions(static=linkage == "static", library_path=(str(libraries.path),)))
+
+
+def _input(path: Path, *, pic: bool = False) -> Input:
+    """A source becomes an object in memory; anything else is the linker's to read."""
+    from .linker.options import Input
+
+    if path.suffix in (".s", ".S"):
+        return Input(object=assemble_file(path, pic=pic))
+    return Input(path=str(path), data=read_file(path))
+
+
+def _library_inputs(names: Iterable[str]) -> list[Input]:
+    """`-lNAME` for each, as one group, so that their order does not matter; a library nobody uses is not needed."""
+    from .linker.options import Input
+
+    return [Input(library=name, as_needed=True, group=1) for name in dict.fromkeys(names)]
+
+
+def _defines_start(entry: Input) -> bool:
+    """Whether an object brings its own `_start`, as a program without libc does."""
+    from .elf.constants import ET_REL, SHN_UNDEF
+    from .elf.headers import is_elf, read_ehdr
+    from .elf.reader import read_object
+
+    obj = entry.object
+    if (
+        obj is None
+        and entry.data is not None
+        and is_elf(entry.data)
+        and read_ehdr(entry.data, entry.path).type == ET_REL
+    ):
+        obj = read_object(entry.data, entry.path)
+    if obj is None or "_start" not in obj.symbols.names:
+        return False
+    return bool(obj.symbols.array["st_shndx"][obj.symbols.names.index("_start")] != SHN_UNDEF)
+
+
+def build_shared(path: Path, shared: Shared, libraries: LibraryDir) -> bytes:
+    """A shared library made of one source, linked against the guest libraries it uses."""
+    from .linker.link import link
+    from .linker.options import LinkOptions
+
+    inputs = [_input(path, pic=True), *_library_inputs((*directives_of(path).libs, C_LIBRARY))]
+    return link(
+        inputs, LinkOptions(kind="shared", soname=shared.name, library_path=(str(libraries.path),))
+    ).image

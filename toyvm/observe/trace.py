@@ -1,0 +1,180 @@
+"""Traces: what happened, as it happens, in words an operating systems book would use.
+
+`attach` subscribes the renderers that a user asked for to the kernel's events; each writes whole lines to one stream.
+A copy-on-write fault is told in its steps, from the instruction that trapped to the instruction that runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TextIO
+
+from ..errors import UsageError
+from ..events import (
+    Bus,
+    CowFault,
+    FaultKind,
+    MappingChanged,
+    PageFault,
+    ProcessExecuted,
+    ProcessExited,
+    ProcessForked,
+    SignalSent,
+    SyscallExit,
+)
+from ..machine import sv39
+
+PAGE = 4096
+
+
+class Places(Protocol):
+    """Who can say what stands at an address of a process (`observe.symbolize.Symbolizer`)."""
+
+    def describe(self, pid: int, va: int) -> str:
+        """`main+0x34 (cow.s:41)`, or "" when nothing is known."""
+
+    def instruction(self, pid: int, va: int) -> str:
+        """The instruction at `va`, disassembled, or ""."""
+
+
+class Tracer:
+    """Renders events as text lines on `out`."""
+
+    def __init__(self, out: TextIO, places: Places):
+        self.out = out
+        self.places = places
+
+    def line(self, pid: int, text: str) -> None:
+        """One line that begins with the process."""
+        self.out.write(f"[{pid}] {text}\n")
+
+    def at(self, pid: int, va: int) -> str:
+        """An address with its symbol and source line, where known."""
+        where = self.places.describe(pid, va)
+        return f"{va:#x} {where}" if where else f"{va:#x}"
+
+    def fault(self, event: PageFault) -> None:
+        """`[1] page fault: write 0x12000, demand_zero -> frame 0x41; pc 0x10234 main+0x8; <vma>`"""
+        frame = "" if event.frame is None else f" -> frame {event.frame:#x}"
+        stack = ", the stack grows" if event.grew_stack else ""
+        self.line(
+            event.pid,
+            f"page fault: {event.access} {event.va:#x}, {_FAULTS[event.kind]}{frame}{stack}; "
+            f"pc {self.at(event.pid, event.pc)}; {event.vma or 'no mapping'}",
+        )
+
+    def cow(self, event: CowFault) -> None:
+        """A copy-on-write fault, step by step."""
+        pid = event.pid
+        page = event.va & -PAGE
+        holders = f"{event.refcount_before} reference{'s' * (event.refcount_before != 1)}"
+        if event.in_page_cache:
+            holders += ", one of them the page cache's"
+        self.line(pid, f"copy-on-write fault at pc {self.at(pid, event.pc)}")
+        step = self._step
+        step("trap", f"a store to {event.va:#x}; the context of process {pid} is saved")
+        step("mapping", event.vma)
+        step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, so the write waits for a copy")
+        if event.copied:
+            what = (
+                "zeroed"
+                if event.source == "zero"
+                else f"{PAGE} bytes copied from frame {event.frame_before:#x}"
+            )
+            step("new frame", f"{event.frame_after:#x}, {what}")
+            left = f"; frame {event.frame_before:#x} keeps {event.refcount_after}"
+        else:
+            step("no copy", f"nobody else holds frame {event.frame_before:#x}: it is taken over")
+            left = ""
+        step("PTE after", f"{pte_text(event.pte_after)}{left}")
+        step("TLB", f"the entry of page {page:#x} is dropped")
+        resumed = self.places.instruction(pid, event.pc)
+        step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
+
+    def _step(self, name: str, text: str) -> None:
+        self.out.write(f"      {name:<11} {text}\n")
+
+    def syscall(self, event: SyscallExit) -> None:
+        """The line strace would print."""
+        unknown = "" if event.known else "  (unknown to toyvm)"
+        self.line(event.pid, f"{event.text}{unknown}")
+
+    def forked(self, event: ProcessForked) -> None:
+        """A process was born."""
+        how = "shares its memory with" if event.shares_memory else "is a copy of"
+        self.line(event.pid, f"fork: process {event.child} {how} process {event.pid}")
+
+    def executed(self, event: ProcessExecuted) -> None:
+        """A process runs another program."""
+        argv = " ".join(arg.decode("utf-8", "replace") for arg in event.argv)
+        self.line(
+            event.pid, f"exec: {event.path} ({argv}), first instruction at {self.at(event.pid, event.entry)}"
+        )
+
+    def exited(self, event: ProcessExited) -> None:
+        """A process ended."""
+        how = f"killed by signal {event.signal}" if event.signal else f"status {event.status}"
+        self.line(event.pid, f"exit: {how} after {event.instructions:,} instructions")
+
+    def mapping(self, event: MappingChanged) -> None:
+        """The address space changed."""
+        self.line(event.pid, f"{event.what}: {event.start:#x}-{event.end:#x} {event.detail}".rstrip())
+
+    def signal(self, event: SignalSent) -> None:
+        """A signal is on its way."""
+        sender = f"process {event.sender}" if event.sender else "the kernel"
+        self.line(event.pid, f"signal {event.signal} from {sender}")
+
+
+_FAULTS = {
+    FaultKind.DEMAND_ZERO: "demand zero",
+    FaultKind.ZERO_READ: "first read, the shared zero page",
+    FaultKind.FILE_MINOR: "file page from the page cache",
+    FaultKind.FILE_MAJOR: "file page read into the page cache",
+    FaultKind.SHARED_ZERO: "shared memory, zeroed",
+    FaultKind.COW: "copy-on-write",
+    FaultKind.COW_REUSE: "copy-on-write, last sharer",
+    FaultKind.WRITE_ENABLE: "shared page becomes writable",
+    FaultKind.SPURIOUS: "already mapped",
+    FaultKind.SEGV: "not allowed",
+    FaultKind.SIGBUS: "beyond the end of the file",
+    FaultKind.OOM: "no frame left",
+}
+
+
+def pte_text(pte: int) -> str:
+    """A page table entry as its flags and frame: `D A - U - - R V  frame 0x41 (PTE 0x104c3)`."""
+    flags = (
+        (sv39.PTE_D, "D"),
+        (sv39.PTE_A, "A"),
+        (sv39.PTE_U, "U"),
+        (sv39.PTE_X, "X"),
+        (sv39.PTE_W, "W"),
+        (sv39.PTE_R, "R"),
+        (sv39.PTE_V, "V"),
+    )
+    letters = "".join(letter if pte & bit else "-" for bit, letter in flags)
+    return f"{pte:#x} = {letters}, frame {sv39.pte_frame(pte):#x}"
+
+
+def attach(bus: Bus, kinds: Iterable[str], out: TextIO, places: Places) -> None:
+    """Subscribe what `kinds` names. Raises UsageError for a word that is none of them."""
+    tracer = Tracer(out, places)
+    subscriptions: dict[str, Callable[[], None]] = {
+        "faults": lambda: bus.subscribe(PageFault, tracer.fault),
+        "cow": lambda: bus.subscribe(CowFault, tracer.cow),
+        "syscalls": lambda: bus.subscribe(SyscallExit, tracer.syscall),
+        "process": lambda: _subscribe_process(bus, tracer),
+    }
+    for kind in kinds:
+        if kind not in subscriptions:
+            raise UsageError(f"--trace={kind}: expected any of {', '.join(subscriptions)}")
+        subscriptions[kind]()
+
+
+def _subscribe_process(bus: Bus, tracer: Tracer) -> None:
+    bus.subscribe(ProcessForked, tracer.forked)
+    bus.subscribe(ProcessExecuted, tracer.executed)
+    bus.subscribe(ProcessExited, tracer.exited)
+    bus.subscribe(MappingChanged, tracer.mapping)
+    bus.subscribe(SignalSent, tracer.signal)
