@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,6 +55,7 @@ class Built:
     linkage: str
     image: bytes
     link: LinkResult
+    link_seconds: float = 0.0  # host CPU time
     directives: Directives = field(default_factory=Directives)
     files: Mapping[str, bytes] = field(default_factory=dict)  # guest path -> contents
 
@@ -222,11 +224,14 @@ def build_program(
     libraries = libraries or guest_libraries()
     here = paths[0].parent
     paths += [here / other for other in directives.with_sources]
-    result = _link_program(paths, linkage, (*libs, *directives.libs), libraries)
+    inputs = [_input(path) for path in paths]
+    started = time.process_time()
+    result = _link_program(inputs, linkage, (*libs, *directives.libs), libraries)
+    seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}
     for shared in (*directives.shared, *directives.preload):
         files[f"/lib/{shared.name}"] = build_shared(here / shared.source, shared, libraries)
-    return Built(paths[0].stem, linkage, result.image, result, directives, files)
+    return Built(paths[0].stem, linkage, result.image, result, seconds, directives, files)
 
 
 def _link_program(
@@ -235,7 +240,6 @@ def _link_program(
     from .linker.link import link
     from .linker.options import Input, LinkOptions
 
-    inputs = [_input(path) for path in paths]
     if not any(_defines_start(entry) for entry in inputs):
         inputs.insert(0, Input(path=str(libraries.start_object)))
     inputs += _library_inputs((*libs, C_LIBRARY))
