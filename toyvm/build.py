@@ -235,7 +235,7 @@ def build_program(
 
 
 def _link_program(
-    paths: Sequence[Path], linkage: str, libs: Sequence[str], libraries: LibraryDir
+    inputs: list[Input], linkage: str, libs: Sequence[str], libraries: LibraryDir
 ) -> LinkResult:
     from .linker.link import link
     from .linker.options import Input, LinkOptions

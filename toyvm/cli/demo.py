@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
     steps = [("run", [f"--{linkage}", sample]) for linkage in LINKAGES]
     steps.append(("compare", [sample]))
     for command, args in steps:
-        print(f"$ toyvm {command} {' '.join(args[:-1] + ['asm/shm_talk.s'])}", flush=True)
+        print(f"$ toyvm {command} {' '.join([*args[:-1], 'asm/shm_talk.s'])}", flush=True)
         status = guarded(command, args)
         if status:
             return status
