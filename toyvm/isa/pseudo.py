@@ -186,11 +186,11 @@ def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
     # a load or store of a symbol: the address goes through rd, or through a register that the program names
     for insn in INSNS.values():
         if insn.syntax == "rd, load_mem" and insn.name != "jalr":
-            lines = ("auipc {0}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({0})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", lines))
+            steps = ("auipc {0}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({0})")
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", steps))
         elif insn.syntax == "rs2, store_mem":
-            lines = ("auipc {2}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({2})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rs2, symbol, temp", lines))
+            steps = ("auipc {2}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({2})")
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rs2, symbol, temp", steps))
     return {name: tuple(entries) for name, entries in pseudos.items()}
 
 
