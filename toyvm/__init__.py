@@ -11,9 +11,33 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .api import Comparison, LinkResult, ObjectFile, RunResult, assemble, compare, link, run
+    from .api import (
+        Comparison,
+        LinkResult,
+        ObjectFile,
+        Program,
+        RunOptions,
+        RunResult,
+        assemble,
+        assemble_text,
+        compare,
+        link,
+        run,
+    )
 
-__all__ = ["Comparison", "LinkResult", "ObjectFile", "RunResult", "assemble", "compare", "link", "run"]
+__all__ = [
+    "Comparison",
+    "LinkResult",
+    "ObjectFile",
+    "Program",
+    "RunOptions",
+    "RunResult",
+    "assemble",
+    "assemble_text",
+    "compare",
+    "link",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,7 @@ class LibraryDir:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class Program:
     """A program made from sources: its image, what must stand beside it in the guest, and how it came about."""
 
     name: str
@@ -201,37 +201,37 @@ def _write_library(
 
 
 def build_program(
-    sources: Iterable[Path],
+    sources: Sequence[Path | ObjectFile],
     *,
     linkage: str | None = None,
     libs: Sequence[str] = (),
     libraries: LibraryDir | None = None,
-) -> Built:
-    """Assemble and link `sources` (.s, .o, .a) against the guest libraries, as their directives ask.
+) -> Program:
+    """Assemble and link `sources` (.s, .o, .a, or objects in memory) against the guest libraries, as their directives ask.
 
     `linkage` is "static" or "dynamic"; None takes the first that the program allows. A program that defines `_start`
     itself gets no start file. Raises ToyvmError and its children for whatever is wrong with the sources.
     """
-    paths = list(sources)
-    directives = directives_of(paths[0])
+    first = sources[0]
+    directives = directives_of(first) if isinstance(first, Path) else Directives()
+    name = first.stem if isinstance(first, Path) else Path(first.name).stem
     linkage = linkage or directives.linkages[0]
     if linkage not in LINKAGES:
         raise UsageError(f"linkage '{linkage}': expected one of {', '.join(LINKAGES)}")
     if linkage not in directives.linkages:
         raise UsageError(
-            f"{paths[0]}: this program is {directives.linkages[0]} only, as its directive 'linkage' says"
+            f"{first}: this program is {directives.linkages[0]} only, as its directive 'linkage' says"
         )
     libraries = libraries or guest_libraries()
-    here = paths[0].parent
-    paths += [here / other for other in directives.with_sources]
-    inputs = [_input(path) for path in paths]
+    here = first.parent if isinstance(first, Path) else Path()
+    inputs = [_input(source) for source in [*sources, *(here / other for other in directives.with_sources)]]
     started = time.process_time()
     result = _link_program(inputs, linkage, (*libs, *directives.libs), libraries)
     seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}
     for shared in (*directives.shared, *directives.preload):
         files[f"/lib/{shared.name}"] = build_shared(here / shared.source, shared, libraries)
-    return Built(paths[0].stem, linkage, result.image, result, seconds, directives, files)
+    return Program(name, linkage, result.image, result, seconds, directives, files)
 
 
 def _link_program(
@@ -246,10 +246,12 @@ def _link_program(
     return link(inputs, LinkOptions(static=linkage == "static", library_path=(str(libraries.path),)))
 
 
-def _input(path: Path, *, pic: bool = False) -> Input:
+def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:
     """A source becomes an object in memory; anything else is the linker's to read."""
     from .linker.options import Input
 
+    if not isinstance(path, Path):
+        return Input(object=path)
     if path.suffix in (".s", ".S"):
         return Input(object=assemble_file(path, pic=pic))
     return Input(path=str(path), data=read_file(path))

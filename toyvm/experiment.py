@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .build import Built, LibraryDir, build_libraries, build_program, guest_libraries
+from .build import Program, LibraryDir, build_libraries, build_program, guest_libraries
 from .directives import LINKAGES
 from .elf.constants import SHF_ALLOC
 from .elf.file import ElfFile
@@ -55,7 +55,7 @@ def compare(
     return Comparison(Path(sources[0]).name, static, dynamic, claims(static, dynamic))
 
 
-def _measure(built: Built, libraries: LibraryDir, options: RunOptions) -> BuildFacts:
+def _measure(built: Program, libraries: LibraryDir, options: RunOptions) -> BuildFacts:
     """One build on disk, at load and while it runs."""
     elf = ElfFile.parse(built.image, built.name)
     result = _run(built, replace(options, watch="main"))
@@ -78,16 +78,16 @@ def _measure(built: Built, libraries: LibraryDir, options: RunOptions) -> BuildF
     )
 
 
-def _run(built: Built, options: RunOptions) -> RunResult:
+def _run(built: Program, options: RunOptions) -> RunResult:
     return run(built, [built.name, *built.directives.args], options, capture=True)
 
 
-def _library_size(name: str, libraries: LibraryDir, built: Built) -> int:
+def _library_size(name: str, libraries: LibraryDir, built: Program) -> int:
     beside = built.files.get(f"/lib/{name}")
     return len(beside) if beside is not None else (libraries.path / name).stat().st_size
 
 
-def _runs_alone(built: Built, before: RunResult, options: RunOptions) -> bool:
+def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
     """Whether the program does the same with no library file in the guest's file system."""
     alone = replace(
         built, files={path: data for path, data in built.files.items() if not path.startswith("/lib/")}
@@ -96,7 +96,7 @@ def _runs_alone(built: Built, before: RunResult, options: RunOptions) -> bool:
     return (result.status, result.stdout) == (before.status, before.stdout)
 
 
-def _together(built: Built, numbers: Sequence[int], options: RunOptions) -> tuple[InstanceFacts, ...]:
+def _together(built: Program, numbers: Sequence[int], options: RunOptions) -> tuple[InstanceFacts, ...]:
     """Memory with each of `numbers` processes alive at once: of one file, and each of a file of its own."""
     found = []
     for separate in (False, True):
@@ -111,7 +111,7 @@ def _together(built: Built, numbers: Sequence[int], options: RunOptions) -> tupl
 
 
 def _with_update(
-    facts: Sequence[tuple[Built, BuildFacts]], options: RunOptions
+    facts: Sequence[tuple[Program, BuildFacts]], options: RunOptions
 ) -> tuple[BuildFacts, BuildFacts]:
     """Both builds run once more after the dynamic one's library was replaced, with nothing linked again."""
     (static, static_facts), (dynamic, dynamic_facts) = facts
@@ -163,7 +163,7 @@ end:
 """
 
 
-def _update(built: Built, name: str, newer: Mapping[str, bytes], options: RunOptions) -> UpdateFacts:
+def _update(built: Program, name: str, newer: Mapping[str, bytes], options: RunOptions) -> UpdateFacts:
     result = _run(replace(built, files={**built.files, **newer}), options)
     mark = _MARK.format(name=name)
     shown = mark if mark in result.stderr.decode("utf-8", "replace") else ""

@@ -78,7 +78,7 @@ def c_source(functions: int, seed: int = 1) -> str:
 def compiler_output(folder: Path, lines: int = 100_000) -> Path:
     """A file of about that many lines that gcc -O1 -S wrote."""
     source, target = folder / "big.c", folder / "big.s"
-    functions = lines // 48
+    functions = lines // 78
     source.write_text(c_source(functions))
     subprocess.run([GCC, "-O1", "-w", "-S", "-o", target, source], check=True)
     return target

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from ..build import Built
+    from ..build import Program
     from ..system import RunOptions, RunResult
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -30,19 +30,37 @@ def parser() -> argparse.ArgumentParser:
     )
     build = p.add_argument_group("building (.s and .o files)")
     linkage = build.add_mutually_exclusive_group()
-    linkage.add_argument("--static", dest="linkage", action="store_const", const="static", help="link everything in (default)")
-    linkage.add_argument("--dynamic", dest="linkage", action="store_const", const="dynamic", help="use shared libraries")
-    build.add_argument("--with", dest="with_", action="append", default=[], metavar="FILE", help="one more .s, .o or .a")
+    linkage.add_argument(
+        "--static", dest="linkage", action="store_const", const="static", help="link everything in (default)"
+    )
+    linkage.add_argument(
+        "--dynamic", dest="linkage", action="store_const", const="dynamic", help="use shared libraries"
+    )
+    build.add_argument(
+        "--with", dest="with_", action="append", default=[], metavar="FILE", help="one more .s, .o or .a"
+    )
     build.add_argument("-l", dest="libs", action="append", default=[], metavar="LIB", help="one more library")
     world = p.add_argument_group("the guest's world")
-    world.add_argument("-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="set an environment variable")
+    world.add_argument(
+        "-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="set an environment variable"
+    )
     world.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
-    world.add_argument("--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)")
-    world.add_argument("--memory", type=_size, default=64 << 20, metavar="SIZE", help="physical memory (default 64M)")
-    world.add_argument("--engine", default="auto", choices=("auto", "reference"), help="how instructions are executed")
-    world.add_argument("--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)")
+    world.add_argument(
+        "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
+    )
+    world.add_argument(
+        "--memory", type=_size, default=64 << 20, metavar="SIZE", help="physical memory (default 64M)"
+    )
+    world.add_argument(
+        "--engine", default="auto", choices=("auto", "reference"), help="how instructions are executed"
+    )
+    world.add_argument(
+        "--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)"
+    )
     show = p.add_argument_group("what to show (on stderr)")
-    show.add_argument("--trace", action="append", default=[], metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
+    show.add_argument(
+        "--trace", action="append", default=[], metavar="WHAT,...", help=f"any of {', '.join(TRACES)}"
+    )
     show.add_argument("--stats", action="store_true", help="instructions, faults, frames, TLB misses, copies")
     show.add_argument("--maps", action="store_true", help="each process's memory map as it ends")
     show.add_argument("--json", action="store_true", help="statistics and maps as JSON")
@@ -71,7 +89,7 @@ def main(argv: list[str]) -> int:
     return result.status
 
 
-def _program(options: argparse.Namespace) -> Path | Built:
+def _program(options: argparse.Namespace) -> Path | Program:
     path = Path(options.program)
     if not path.exists():
         raise NotFoundError(f"{path}: No such file or directory")
