@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .build import Program, LibraryDir, build_libraries, build_program, guest_libraries
+from .build import LibraryDir, Program, build_libraries, build_program, guest_libraries
 from .directives import LINKAGES
 from .elf.constants import SHF_ALLOC
 from .elf.file import ElfFile
