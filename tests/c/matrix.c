@@ -82,9 +82,11 @@ int main(void)
     matrix a, b, power = {{0}};
     matrix fib = {{1, 1}, {1, 0}};
 
+    u32 x = 1;
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 6; j++) {
-            a[i][j] = (i * 7 + j * j * 3 + i * j * j + 1) % 11;
+            x = x * 1664525 + 1013904223;
+            a[i][j] = x >> 28;
             b[j][i] = a[i][j] * 2 + (i == j);
         }
     multiply(6, a, a, b);
