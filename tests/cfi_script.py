@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from toyvm.assembler.cfi import REGISTER_ARGUMENTS, FrameTable, Place, dwarf_register
+from toyvm.assembler.cfi import REGISTER_ARGUMENTS, FrameTable, dwarf_register
+from toyvm.assembler.places import Place
 
 Handle = int | str
 

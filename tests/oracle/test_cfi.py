@@ -9,6 +9,7 @@ import pytest
 
 from tests.cfi_script import run
 from tests.oracles import GNU_AS, require_oracle
+from toyvm.assembler.places import SectionStart
 from toyvm.elf.reader import read_object
 
 pytestmark = pytest.mark.oracle
@@ -142,8 +143,9 @@ def test_sections_equal_gas(name: str, tmp_path: Path) -> None:
         assert (section.alloc, 8) == (expected.is_alloc, expected.addralign)
         ours = []
         for fixup in section.fixups:
+            start = isinstance(fixup.symbol, SectionStart)
             where = places[fixup.symbol].offset if fixup.symbol in places else fixup.symbol
-            ours.append((fixup.offset, int(fixup.type), fixup.addend if where is None else where))
+            ours.append((fixup.offset, int(fixup.type), fixup.addend if start else where))
         gas = []
         for offset, kind, symbol, addend in expected.relocs.tolist():
             undefined = theirs.symbols.array["st_shndx"][symbol] == 0

@@ -7,11 +7,8 @@ How the assembler uses it:
    integers (registers by `dwarf_register`), and `here` a function that makes (or finds) the handle of the current
    place. Personality and LSDA go to `table.personality(encoding, symbol)` and `table.lsda(...)`.
    A `CfiError` is a message without a place: the assembler knows the place.
-3. When all addresses are settled: `for section in table.finish(places): ...`, each with its bytes and fixups.
-   `places(handle)` gives `Place(offset, fragment)`. Two handles in one fragment have a distance that no linker can
-   change, and it is written as a constant; otherwise an advance gets a SET6/SUB6 (SET8.. ) pair. GNU as begins a new
-   fragment after each branch, jal/j, call/tail/la and the like, `lui %hi`, `auipc %pcrel_hi`, `%tprel_hi`,
-   `%tprel_add`, and at .align, .fill, .skip, .zero, .space, .org; not after %lo, %pcrel_lo, %got_pcrel_hi.
+3. When all addresses are settled: `for section in table.finish(places): ...`, each with its bytes and fixups;
+   `places(handle)` gives the handle's `Place` (which explains fragments).
 
 Sources: DWARF 5 section 6.4, LSB "Exception Frames", binutils gas/dw2gencfi.c, RISC-V ELF psABI "DWARF".
 """
@@ -42,18 +39,16 @@ from .frames import (
     Advance,
     CfiError,
     Frame,
-    FrameSection,
     FrameWriter,
     Insn,
-    L,
-    Place,
 )
+from .places import EmittedSection, L, Place
 
 __all__ = [
     "DIRECTIVES",
     "REGISTER_ARGUMENTS",
     "CfiError",
-    "FrameSection",
+    "EmittedSection",
     "FrameTable",
     "Place",
     "dwarf_register",
@@ -206,7 +201,7 @@ class FrameTable(Generic[L]):
                 raise CfiError("CFI state restore without previous remember")
             frame.cfa_offset = frame.states.pop()
 
-    def finish(self, places: Callable[[L], Place]) -> list[FrameSection[L]]:
+    def finish(self, places: Callable[[L], Place]) -> list[EmittedSection[L]]:
         """The sections, when every handle has its place. Empty when there was no `.cfi_startproc`."""
         if not self._frames:
             return []

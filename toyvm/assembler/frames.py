@@ -5,14 +5,13 @@ Sources: DWARF 5 section 6.4, LSB "Exception Frames", binutils gas/dw2gencfi.c, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
 from ..elf.leb128 import sleb128, uleb128
 from ..relocations import R
-
-L = TypeVar("L", bound=Hashable)
+from .places import EmittedSection, Fixup, L, Place, SectionStart
 
 RA_COLUMN = 1
 SP = 2
@@ -39,31 +38,6 @@ PE_PCREL, PE_INDIRECT, PE_OMIT = 0x10, 0x80, 0xFF
 
 class CfiError(ValueError):
     """A directive that makes no sense here: the message, without a place."""
-
-
-class Place(NamedTuple):
-    """Where a handle ended up: offset in its section, and the stretch of bytes that keep their distances."""
-
-    offset: int
-    fragment: int
-
-
-class Fixup(NamedTuple, Generic[L]):
-    """A relocation: `symbol` is a handle given to the table; None is the start of the section itself."""
-
-    offset: int
-    type: R
-    symbol: L | None
-    addend: int = 0
-
-
-class FrameSection(NamedTuple, Generic[L]):
-    """A finished section: SHT_PROGBITS, aligned to 8; `alloc` tells whether it has SHF_ALLOC."""
-
-    name: str
-    alloc: bool
-    data: bytes
-    fixups: list[Fixup[L]]
 
 
 POINTER_SIZE = {PE_ABSPTR: 8, PE_UDATA4: 4, PE_UDATA8: 8, PE_SDATA4: 4, PE_SDATA8: 8}
@@ -126,11 +100,11 @@ class FrameWriter(Generic[L]):
         self.cies: list[_Cie[L]] = []
         self.align = 4 if eh else 8
 
-    def write(self, frames: Sequence[Frame[L]]) -> FrameSection[L]:
+    def write(self, frames: Sequence[Frame[L]]) -> EmittedSection[L]:
         for frame in frames:
             self._fde(frame, last=frame is frames[-1])
         name = ".eh_frame" if self.eh else ".debug_frame"
-        return FrameSection(name, self.eh, bytes(self.out), self.fixups)
+        return EmittedSection(name, self.eh, 8, bytes(self.out), self.fixups)
 
     def _fde(self, frame: Frame[L], last: bool) -> None:
         cie = self._cie_for(frame)
@@ -144,7 +118,7 @@ class FrameWriter(Generic[L]):
             if frame.lsda:
                 self._encoded(*frame.lsda)
         else:
-            self.fixups.append(Fixup(len(self.out), R.ABS32, None, cie.offset))
+            self.fixups.append(Fixup(len(self.out), R.ABS32, SectionStart(".debug_frame"), cie.offset))
             self._word(0, 4)
             self._fixed(8, (R.ABS64, frame.start))
             self._fixed(8, (R.ADD64, frame.end), (R.SUB64, frame.start))
