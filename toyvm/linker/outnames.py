@@ -1,0 +1,145 @@
+"""Which output section an input section joins, and where that one stands: GNU ld's default script as a table.
+
+The order is that of `ld --verbose` for elf64lriscv with pages of different permissions kept apart:
+read-only tables of the loader, code, read-only data, data that is read-only after relocation, data, zeroes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import cache
+
+from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE
+
+
+class Region(IntEnum):
+    """A stretch of the address space with the same permissions."""
+
+    HEAD = 0  # R
+    CODE = 1  # RX
+    RODATA = 2  # R
+    RELRO = 3  # RW until relocated, then R
+    DATA = 4  # RW
+    BSS = 5  # RW
+    NONE = 6  # not in memory
+
+
+# Output sections in order; "" stands where sections without a place of their own go.
+_ORDER: dict[Region, list[str]] = {
+    Region.HEAD: [".interp", ".note.gnu.build-id", ".note.ABI-tag", ".note", ".hash", ".gnu.hash", ".dynsym", ".dynstr", ".gnu.version", ".gnu.version_d", ".gnu.version_r", ".rela.dyn", ".rela.plt"],
+    Region.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
+    Region.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
+    Region.RELRO: [".tdata", ".tbss", ".preinit_array", ".init_array", ".fini_array", ".ctors", ".dtors", ".jcr", ".data.rel.ro", ".dynamic", ".got"],
+    Region.DATA: [*[".got.plt", ".data", ".data1"], "", ".sdata"],
+    Region.BSS: [".sbss", ".bss", ""],
+    Region.NONE: ["", ".comment"],
+}
+
+_PLACE = {name: (region, rank) for region, names in _ORDER.items() for rank, name in enumerate(names) if name}
+_ORPHANS = {region: names.index("") for region, names in _ORDER.items() if "" in names}
+
+# Input names that join another section: NAME itself and NAME.anything. Longest first.
+_JOINS = (
+    (".gnu.linkonce.d.rel.ro", ".data.rel.ro"),
+    (".gnu.linkonce.tb", ".tbss"),
+    (".gnu.linkonce.td", ".tdata"),
+    (".gnu.linkonce.sb", ".sbss"),
+    (".gnu.linkonce.t", ".text"),
+    (".gnu.linkonce.r", ".rodata"),
+    (".gnu.linkonce.d", ".data"),
+    (".gnu.linkonce.s", ".sdata"),
+    (".gnu.linkonce.b", ".bss"),
+    (".gcc_except_table", ".gcc_except_table"),
+    (".data.rel.ro", ".data.rel.ro"),
+    (".init_array", ".init_array"),
+    (".fini_array", ".fini_array"),
+    (".preinit_array", ".preinit_array"),
+    (".eh_frame", ".eh_frame"),
+    (".srodata", ".sdata"),
+    (".rodata", ".rodata"),
+    (".sdata", ".sdata"),
+    (".tdata", ".tdata"),
+    (".ctors", ".ctors"),
+    (".dtors", ".dtors"),
+    (".text", ".text"),
+    (".data", ".data"),
+    (".sbss", ".sbss"),
+    (".tbss", ".tbss"),
+    (".bss", ".bss"),
+)
+_EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text"}
+
+# Within .text: what runs seldom, at the end, at the start, often; then the rest (GNU's order).
+_TEXT_RANKS = (
+    (".text.unlikely", 0),
+    (".text.exit", 1),
+    (".text.startup", 2),
+    (".text.hot", 3),
+    (".text.sorted", 4),
+)
+_SDATA_RANKS = (
+    (".srodata.cst16", 0),
+    (".srodata.cst8", 1),
+    (".srodata.cst4", 2),
+    (".srodata.cst2", 3),
+    (".srodata", 4),
+)
+_PLAIN_PRIORITY = 1 << 16
+
+
+@cache
+def output_name(name: str) -> str:
+    """The output section that input section `name` joins."""
+    if name in _EXACT:
+        return _EXACT[name]
+    for prefix, target in _JOINS:
+        if name == prefix or name.startswith(prefix + "."):
+            return target
+    return name
+
+
+@cache
+def member_rank(name: str) -> int:
+    """The place of input section `name` among those that join the same output section; equal ones keep link order."""
+    if name.startswith(".text"):
+        if name.endswith("_unlikely"):
+            return 0
+        return next(
+            (rank for prefix, rank in _TEXT_RANKS if name == prefix or name.startswith(prefix + ".")), 5
+        )
+    if name.startswith((".init_array", ".fini_array", ".ctors", ".dtors")):
+        priority = name.rpartition(".")[2]
+        if not priority.isdigit():
+            return _PLAIN_PRIORITY
+        # .ctors count the other way: the highest number runs first.
+        return int(priority) if "_array" in name else 65535 - int(priority)
+    if name.startswith((".srodata", ".sdata")):
+        return next((rank for prefix, rank in _SDATA_RANKS if name.startswith(prefix)), 5)
+    if name in ("COMMON", ".scommon", ".tcommon"):
+        return 2
+    return 0 if name == ".dynbss" else 1
+
+
+def place(name: str, type: int, flags: int) -> tuple[Region, int]:
+    """(region, rank in it) of output section `name`."""
+    if not flags & SHF_ALLOC:
+        return (Region.NONE, 1) if name == ".comment" else (Region.NONE, _ORPHANS[Region.NONE])
+    found = _PLACE.get(name)
+    if found is not None:
+        region = found[0]
+        # A writable section cannot stay in a read-only region, whatever its name.
+        if region >= Region.RELRO or not flags & SHF_WRITE:
+            if region is Region.BSS and type != SHT_NOBITS:
+                return Region.DATA, len(_ORDER[Region.DATA])
+            return found
+    if flags & SHF_TLS:
+        return _PLACE[".tbss" if type == SHT_NOBITS else ".tdata"]
+    if flags & SHF_WRITE:
+        region = Region.BSS if type == SHT_NOBITS else Region.DATA
+    elif flags & SHF_EXECINSTR:
+        region = Region.CODE
+    elif type == SHT_NOTE:
+        return _PLACE[".note"]
+    else:
+        region = Region.RODATA
+    return region, _ORPHANS[region]
