@@ -35,14 +35,18 @@ _ACCESS_FAULT = {
 
 
 class Mmu:
-    """Translation for one address space: `root_ppn` as in satp, and the TLB in front of it."""
+    """Translation for one address space: `root_ppn` as in satp, and the TLB in front of it.
 
-    __slots__ = ("memory", "root_ppn", "tlb")
+    `code` is what the engine derived from the address space's code (decoded blocks, translations); it dies with it.
+    """
+
+    __slots__ = ("code", "memory", "root_ppn", "tlb")
 
     def __init__(self, memory: PhysicalMemory, root_ppn: int, tlb: Tlb | None = None):
         self.memory = memory
         self.root_ppn = root_ppn
         self.tlb = tlb if tlb is not None else Tlb()
+        self.code: object = None
 
     def translate(self, va: int, access: Access) -> int:
         """The physical address for one user-mode access; fills the TLB; sets A, and D for a write.

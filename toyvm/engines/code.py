@@ -1,0 +1,80 @@
+"""What an engine knows of the code of one address space: basic blocks decoded once, and hot traces, by address.
+
+It hangs on the address space's Mmu and dies with it. Everything is filed by page, so that one page can be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..machine.memory import PAGE_SHIFT
+from .single import Operation
+
+if TYPE_CHECKING:
+    from .effects import Effects
+
+TraceFunction = Callable[
+    [list[int], int, int, dict[int, int], dict[int, int], "Effects"], tuple[int, int]
+]  # (x, pc, left, read, write, effects) -> (next pc, left)
+
+
+BoundStep = tuple[Operation, tuple[int, ...]]  # a row's function and its operands
+
+
+class Block:
+    """Instructions without a jump into or out of the middle, as functions with their operands.
+
+    `body` are those that go on behind themselves; `last` transfers control and is None where the block ends without.
+    `system` means one instruction alone that needs the hart's counters exact (a CSR access, fence.i, ecall...).
+    """
+
+    __slots__ = ("body", "end", "heat", "last", "length", "pcs", "system")
+
+    def __init__(self) -> None:
+        self.body: list[BoundStep] = []
+        self.last: BoundStep | None = None
+        self.pcs: list[int] = []
+        self.end = 0
+        self.length = 0
+        self.heat = 0
+        self.system = False
+
+
+class CodeMap:
+    """Blocks and traces by the address of their first instruction."""
+
+    __slots__ = ("_by_page", "blocks", "hot", "owner")
+
+    def __init__(self, owner: object):
+        self.owner = owner
+        self.blocks: dict[int, Block] = {}
+        self.hot: dict[
+            int, tuple[TraceFunction, int, bool]
+        ] = {}  # function, instructions once through, is a loop
+        self._by_page: dict[int, set[int]] = {}
+
+    def add_block(self, pc: int, block: Block) -> None:
+        """File a block."""
+        self.blocks[pc] = block
+        self._by_page.setdefault(pc >> PAGE_SHIFT, set()).add(pc)
+        self._by_page.setdefault((block.end - 1) >> PAGE_SHIFT, set()).add(pc)
+
+    def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pcs: list[int]) -> None:
+        """File a trace that executes instructions at `pcs`."""
+        self.hot[pc] = (function, length, loop)
+        for address in pcs:
+            self._by_page.setdefault(address >> PAGE_SHIFT, set()).add(pc)
+            self._by_page.setdefault((address + 3) >> PAGE_SHIFT, set()).add(pc)
+
+    def clear(self) -> None:
+        """Forget everything; the dictionaries stay the same objects, because a running engine holds them."""
+        self.blocks.clear()
+        self.hot.clear()
+        self._by_page.clear()
+
+    def drop_page(self, vpn: int) -> None:
+        """Forget what executes instructions in one page."""
+        for pc in self._by_page.pop(vpn, ()):
+            self.blocks.pop(pc, None)
+            self.hot.pop(pc, None)

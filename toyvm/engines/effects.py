@@ -1,0 +1,143 @@
+"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them.
+
+Engines inline what is hot (a load that hits the TLB) and come here for everything else. Each method either does the
+whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..bits import M64
+from ..machine.hart import Hart
+from ..machine.memory import PhysicalMemory
+from ..machine.mmu import Access, Mmu
+from ..machine.traps import Cause, Trap
+
+FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
+
+
+class Effects:
+    """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write`.
+
+    `pc` and `left` are where compiled code was when it last came here.
+    """
+
+    __slots__ = ("_hart", "_memory", "_mmu", "_on_fence_i", "left", "pc", "read", "write")
+
+    def __init__(self, memory: PhysicalMemory, on_fence_i: Callable[[Mmu], None]):
+        self._memory = memory
+        self._on_fence_i = on_fence_i
+        self.pc = 0
+        self.left = 0
+
+    def bind(self, hart: Hart) -> None:
+        """Act on `hart` from now on."""
+        self._hart: Hart = hart
+        self._mmu: Mmu = hart.mmu
+        self.read = hart.mmu.tlb.read
+        self.write = hart.mmu.tlb.write
+
+    def load(self, va: int, size: int) -> int:
+        """`size` bytes of memory as an unsigned number, at any alignment."""
+        return self._mmu.load(va & M64, size)
+
+    def store(self, va: int, size: int, value: int) -> None:
+        """Store the low `size` bytes of a number, at any alignment."""
+        self._mmu.store(va & M64, size, value)
+
+    def load_reserved(self, va: int, size: int) -> int:
+        """Load and reserve the physical address. Misaligned: a load-address-misaligned trap."""
+        va &= M64
+        if va & (size - 1):
+            raise Trap(Cause.LOAD_MISALIGNED, va)
+        pa = self._mmu.translate(va, Access.READ)
+        self._hart.reservation = pa
+        return self._unit(pa, size)
+
+    def store_conditional(self, va: int, size: int, value: int) -> int:
+        """Store if the reservation holds: 0 if so, 1 if not. A failing one touches no memory and cannot page-fault."""
+        va &= M64
+        if va & (size - 1):
+            raise Trap(Cause.STORE_MISALIGNED, va)
+        reservation = self._hart.reservation
+        if reservation is None:
+            return 1
+        pa = self._mmu.translate(va, Access.WRITE)
+        self._hart.reservation = None
+        if pa != reservation:
+            return 1
+        self._mmu.store(va, size, value)
+        return 0
+
+    def amo_load(self, va: int, size: int) -> int:
+        """The load of an atomic operation, whose store follows: traps are those of the store."""
+        va &= M64
+        if va & (size - 1):
+            raise Trap(Cause.STORE_MISALIGNED, va)
+        return self._unit(self._mmu.translate(va, Access.WRITE), size)
+
+    def _unit(self, pa: int, size: int) -> int:
+        """An aligned word or doubleword of physical memory."""
+        return self._memory.u64[pa >> 3] if size == 8 else self._memory.u32[pa >> 2]
+
+    def csr_read(self, number: int) -> int:
+        """A CSR that user mode may read; illegal instruction for all others. `hart.instret` must be exact."""
+        hart = self._hart
+        if number in (CYCLE, INSTRET):
+            return hart.instret & M64
+        if number == TIME:
+            return (hart.instret + hart.time_offset) & M64
+        if number == FFLAGS:
+            return hart.fcsr & 0x1F
+        if number == FRM:
+            return hart.fcsr >> 5
+        if number == FCSR:
+            return hart.fcsr
+        raise Trap(Cause.ILLEGAL_INSTRUCTION)
+
+    def csr_write(self, number: int, value: int) -> None:
+        """Write a CSR that user mode may write: the floating-point ones. Illegal instruction for all others."""
+        hart = self._hart
+        if number == FFLAGS:
+            hart.fcsr = (hart.fcsr & 0xE0) | (value & 0x1F)
+        elif number == FRM:
+            hart.fcsr = (hart.fcsr & 0x1F) | (value & 0x7) << 5
+        elif number == FCSR:
+            hart.fcsr = value & 0xFF
+        else:
+            raise Trap(Cause.ILLEGAL_INSTRUCTION)
+
+    def fence_i(self) -> None:
+        """Instruction fetches see earlier stores: the engine forgets the code of this address space."""
+        self._on_fence_i(self._mmu)
+
+    def load_at(self, va: int, size: int, pc: int, left: int) -> int:
+        """`load` for compiled code, which says where it is: the address of the instruction and the budget at it."""
+        self.pc = pc
+        self.left = left
+        return self._mmu.load(va & M64, size)
+
+    def store_at(self, va: int, size: int, value: int, pc: int, left: int) -> None:
+        """`store` for compiled code."""
+        self.pc = pc
+        self.left = left
+        self._mmu.store(va & M64, size, value)
+
+    def load_reserved_at(self, va: int, size: int, pc: int, left: int) -> int:
+        """`load_reserved` for compiled code."""
+        self.pc = pc
+        self.left = left
+        return self.load_reserved(va, size)
+
+    def store_conditional_at(self, va: int, size: int, value: int, pc: int, left: int) -> int:
+        """`store_conditional` for compiled code."""
+        self.pc = pc
+        self.left = left
+        return self.store_conditional(va, size, value)
+
+    def amo_load_at(self, va: int, size: int, pc: int, left: int) -> int:
+        """`amo_load` for compiled code."""
+        self.pc = pc
+        self.left = left
+        return self.amo_load(va, size)
