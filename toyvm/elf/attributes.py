@@ -1,0 +1,237 @@
+"""`.riscv.attributes`: what an object was made for, above all its instruction set as an -march string.
+
+Section: 'A', then sub-sections of (length, vendor "riscv", file attributes); an attribute is a ULEB128 tag and, for odd
+tags a string, for even ones a ULEB128. Source: RISC-V ELF psABI, "Attributes".
+Versions, implied extensions and their order are those of GNU as 2.40 with `-misa-spec=20191213` (Debian's gcc passes it).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..errors import ElfError, ToyvmError
+from .leb128 import read_uleb128, uleb128
+
+TAG_FILE = 1
+TAG_STACK_ALIGN = 4
+TAG_ARCH = 5
+TAG_UNALIGNED_ACCESS = 6
+TAG_PRIV_SPEC = 8
+TAG_PRIV_SPEC_MINOR = 10
+TAG_PRIV_SPEC_REVISION = 12
+
+# `.attribute NAME` -> tag
+TAGS = {
+    "stack_align": TAG_STACK_ALIGN,
+    "arch": TAG_ARCH,
+    "unaligned_access": TAG_UNALIGNED_ACCESS,
+    "priv_spec": TAG_PRIV_SPEC,
+    "priv_spec_minor": TAG_PRIV_SPEC_MINOR,
+    "priv_spec_revision": TAG_PRIV_SPEC_REVISION,
+}
+
+Attributes = dict[int, int | str]
+
+
+def encode(attributes: Mapping[int, int | str]) -> bytes:
+    """The section's bytes. As GNU as does it, numbers that are 0 and empty strings are left out."""
+    body = b""
+    for tag, value in sorted(attributes.items()):
+        if value:
+            text = value.encode() + b"\0" if isinstance(value, str) else uleb128(value)
+            body += uleb128(tag) + text
+    part = struct.pack("<BI", TAG_FILE, 5 + len(body)) + body
+    vendor = b"riscv\0"
+    return b"A" + struct.pack("<I", 4 + len(vendor) + len(part)) + vendor + part
+
+
+def decode(data: bytes, name: str) -> Attributes:
+    """The file attributes of vendor riscv; {} for an empty section. ElfError("NAME: ...") on anything malformed."""
+    if not data:
+        return {}
+    if data[:1] != b"A":
+        raise ElfError(f"{name}: .riscv.attributes of unknown format {data[:1]!r}")
+    found: Attributes = {}
+    try:
+        at = 1
+        while at < len(data):
+            (length,) = struct.unpack_from("<I", data, at)
+            if length < 5 or at + length > len(data):
+                raise ValueError(f"sub-section of {length} bytes")
+            vendor, _, rest = data[at + 4 : at + length].partition(b"\0")
+            if vendor == b"riscv":
+                found.update(_file_attributes(rest))
+            at += length
+    except (ValueError, struct.error) as error:
+        raise ElfError(f"{name}: malformed .riscv.attributes: {error}") from None
+    return found
+
+
+def _file_attributes(data: bytes) -> Attributes:
+    found: Attributes = {}
+    at = 0
+    while at < len(data):
+        tag, length = struct.unpack_from("<BI", data, at)
+        if length < 5 or at + length > len(data):
+            raise ValueError(f"attributes of {length} bytes")
+        if tag == TAG_FILE:
+            found.update(_pairs(data[at + 5 : at + length]))
+        at += length
+    return found
+
+
+def _pairs(data: bytes) -> Iterable[tuple[int, int | str]]:
+    at = 0
+    while at < len(data):
+        tag, at = read_uleb128(data, at)
+        if tag & 1:
+            end = data.find(b"\0", at)
+            if end < 0:
+                raise ValueError("a string without end")
+            yield tag, data[at:end].decode("utf-8", "replace")
+            at = end + 1
+        else:
+            value, at = read_uleb128(data, at)
+            yield tag, value
+
+
+class ArchError(ToyvmError):
+    """An -march string that makes no sense."""
+
+
+_VERSION_1_0 = """v h zicbom zicbop zicboz zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
+zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
+zvl512b zvl1024b smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
+
+# extension -> default version
+_VERSIONS: dict[str, tuple[int, int]] = {
+    "i": (2, 1),
+    "e": (1, 9),
+    "a": (2, 1),
+    **dict.fromkeys(("m", "c", "zicsr", "zifencei", "zihintpause"), (2, 0)),
+    **dict.fromkeys(("f", "d", "q"), (2, 2)),
+    **dict.fromkeys(_VERSION_1_0.split(), (1, 0)),
+    "ztso": (0, 1),
+}
+
+# extension -> extensions that it brings along
+_IMPLIED: dict[str, tuple[str, ...]] = {
+    "m": ("zmmul",),
+    "q": ("d",),
+    "d": ("f",),
+    "f": ("zicsr",),
+    "h": ("zicsr",),
+    "v": ("zve64d", "zvl128b"),
+    "zve64d": ("d", "zve64f"),
+    "zve64f": ("zve32f", "zve64x"),
+    "zve64x": ("zve32x", "zvl64b"),
+    "zve32f": ("f", "zve32x"),
+    "zve32x": ("zvl32b",),
+    "zvl1024b": ("zvl512b",),
+    "zvl512b": ("zvl256b",),
+    "zvl256b": ("zvl128b",),
+    "zvl128b": ("zvl64b",),
+    "zvl64b": ("zvl32b",),
+    "zfh": ("zfhmin",),
+    "zfhmin": ("f",),
+    "zqinx": ("zdinx",),
+    "zdinx": ("zfinx",),
+    "zhinx": ("zhinxmin",),
+    "zhinxmin": ("zfinx",),
+    "zfinx": ("zicsr",),
+    "zk": ("zkn", "zkr", "zkt"),
+    "zkn": ("zbkb", "zbkc", "zbkx", "zkne", "zknd", "zknh"),
+    "zks": ("zbkb", "zbkc", "zbkx", "zksed", "zksh"),
+    "smaia": ("ssaia",),
+    "smstateen": ("ssstateen",),
+    **dict.fromkeys(("ssaia", "ssstateen", "sscofpmf", "sstc"), ("zicsr",)),
+}
+
+_LETTERS = "eimafdqlcbkjtpvnh"  # canonical order of single letters
+_Z_CLASSES = "imafdqlcbkjtpvnh"  # after them Z extensions, by the letter behind the z
+
+
+# A single letter with its version; a long name reaches to the next "_".
+_SHORT = re.compile(r"([a-z])(?:(\d+)(?:p(\d+))?)?")
+_LONG = re.compile(r"([a-z][a-z0-9]+?)(?:(\d+)(?:p(\d+))?)?(?=_|$)")
+
+
+class Arch(NamedTuple):
+    """A parsed -march string: register width and extensions with their versions, implied ones included."""
+
+    xlen: int
+    extensions: tuple[tuple[str, tuple[int, int]], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Arch:
+        """The architecture that `text` (such as "rv64gc", "rv64i2p1_m2p0_zicsr") names. ArchError says what is wrong."""
+        match = re.match(r"rv(32|64)([eig])", text)
+        if match is None:
+            raise ArchError(f"'{text}': an architecture begins with rv64i, rv64e or rv64g")
+        found: dict[str, tuple[int, int]] = {}
+        rest = text[4:]
+        if match[2] == "g":
+            found = {name: _VERSIONS[name] for name in ("i", "m", "a", "f", "d", "zicsr", "zifencei")}
+            rest = re.sub(r"^g(\d+(p\d+)?)?", "", rest)
+        while rest := rest.lstrip("_"):
+            token = (_LONG if rest[0] in "sxz" else _SHORT).match(rest)
+            if token is None:
+                raise ArchError(f"'{text}': cannot read '{rest}'")
+            found[token[1]] = cls._version(text, token[1], token[2], token[3])
+            rest = rest[token.end() :]
+        return cls(int(match[1]), _canonical(_with_implied(found)))
+
+    @staticmethod
+    def _version(text: str, name: str, major: str | None, minor: str | None) -> tuple[int, int]:
+        if major is not None:
+            return int(major), int(minor or 0)
+        if name not in _VERSIONS:
+            raise ArchError(f"'{text}': unknown extension '{name}'")
+        return _VERSIONS[name]
+
+    def __str__(self) -> str:
+        """The canonical string, as GNU as writes it into .riscv.attributes."""
+        parts = "_".join(f"{name}{major}p{minor}" for name, (major, minor) in self.extensions)
+        return f"rv{self.xlen}{parts}"
+
+    def has(self, name: str) -> bool:
+        """Whether extension `name` ("c", "zicsr") is included."""
+        return any(name == known for known, _ in self.extensions)
+
+    def merge(self, other: Arch) -> Arch:
+        """The architecture that runs both: all extensions, the newer version of each. ArchError for different widths."""
+        if self.xlen != other.xlen:
+            raise ArchError(f"cannot link rv{self.xlen} and rv{other.xlen} together")
+        found = dict(self.extensions)
+        for name, version in other.extensions:
+            found[name] = max(version, found.get(name, version))
+        return Arch(self.xlen, _canonical(found))
+
+
+def _with_implied(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    found = dict(found)
+    if found.get("i", (2, 1)) < (2, 1):  # before version 2.1 they were part of I
+        found = {"zicsr": _VERSIONS["zicsr"], "zifencei": _VERSIONS["zifencei"], **found}
+    waiting = list(found)
+    while waiting:
+        for name in _IMPLIED.get(waiting.pop(), ()):
+            if name not in found:
+                found[name] = _VERSIONS[name]
+                waiting.append(name)
+    return found
+
+
+def _canonical(found: Mapping[str, tuple[int, int]]) -> tuple[tuple[str, tuple[int, int]], ...]:
+    return tuple(sorted(found.items(), key=lambda item: _order(item[0])))
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    """Single letters, then Z by class, S, X, each alphabetically (ISA manual, "ISA Extension Naming Conventions")."""
+    if len(name) == 1:
+        return 0, _LETTERS.index(name), name
+    if name[0] == "z":
+        return 1, _Z_CLASSES.find(name[1]) % (len(_Z_CLASSES) + 1), name
+    return (2 if name[0] == "s" else 3), 0, name
