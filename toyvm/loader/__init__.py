@@ -1,1 +1,5 @@
-"""The dynamic linker: library search, symbol scopes, relocation at load, lazy binding, dlopen (ld.so(8))."""
+"""The dynamic loader: library search, symbol scopes, relocation at load, lazy PLT binding, dlopen.
+
+It is the kernel's built-in PT_INTERP interpreter. Its decisions are Python; all it reads and writes lies in the
+guest's address space, and the little that must be executed by the guest is one shared page of machine code (`stub`).
+"""

@@ -1,0 +1,205 @@
+"""One loaded object, and all loaded objects of one process.
+
+`LinkMap` is what glibc calls link_map: the record that GOT[1] and a dlopen handle stand for. `Namespace` is the list of
+them with the global scope. Processes that forked share a Namespace until one of them opens or closes a library
+(`LoaderState.own`): most never do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Hashable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+from ..kernel.interp import LoadedImage
+from .dynamic import Dynamic
+from .environment import LdEnvironment
+from .heap import GuestHeap
+from .symbols import SymbolTable
+from .tls import TlsLayout
+
+
+@dataclass(eq=False, slots=True)
+class LinkMap:
+    """A loaded object.
+
+    `name` is its path as found ("" for the program), `names` all names it was asked for by. `handle` is the guest
+    address of its `struct link_map`. `needed` are its direct dependencies, `searchlist` the object and all it needs,
+    breadth first. `roots` are the dlopened objects whose search lists are in its scope. `reldeps` are objects it was
+    bound to without needing them: they must not go before it does.
+    """
+
+    name: str
+    names: set[str]
+    image: LoadedImage | None
+    identity: Hashable
+    dynamic: Dynamic
+    symbols: SymbolTable
+    origin: str
+    loader: LinkMap | None = None
+    handle: int = 0
+    needed: list[LinkMap] = field(default_factory=list)
+    searchlist: tuple[LinkMap, ...] = ()
+    roots: list[LinkMap] = field(default_factory=list)
+    reldeps: list[LinkMap] = field(default_factory=list)
+    executable: bool = False
+    startup: bool = False
+    is_global: bool = False
+    nodelete: bool = False
+    deepbind: bool = False
+    relocated: bool = False
+    opencount: int = 0
+    tls_module: int = 0
+    tls_offset: int | None = None
+
+    @property
+    def bias(self) -> int:
+        """What to add to the object's own addresses."""
+        return self.image.bias if self.image else 0
+
+    @property
+    def missing(self) -> bool:
+        """A library that was not found, kept in the list only to be reported by LD_TRACE_LOADED_OBJECTS."""
+        return self.image is None
+
+    def contains(self, va: int) -> bool:
+        """Whether `va` lies in the object."""
+        return self.image is not None and self.image.start <= va < self.image.end
+
+
+class Pending(NamedTuple):
+    """A function that the guest is to call: an initialiser, a finaliser, or the resolver of an IFUNC symbol.
+
+    `slot` is where a resolver's answer is to be stored (with what to add to it).
+    """
+
+    obj: LinkMap
+    va: int
+    kind: str
+    slot: int = 0
+    addend: int = 0
+
+
+@dataclass(eq=False)
+class Namespace:
+    """All loaded objects of a process, in load order, the program first; and the global scope."""
+
+    objects: list[LinkMap] = field(default_factory=list)
+    global_scope: list[LinkMap] = field(default_factory=list)
+    by_handle: dict[int, LinkMap] = field(default_factory=dict)
+    tls: TlsLayout = field(default_factory=TlsLayout)
+    heap: GuestHeap = field(default_factory=GuestHeap)
+    r_debug: int = 0
+    shared: bool = False
+
+    @property
+    def main(self) -> LinkMap:
+        """The program."""
+        return self.objects[0]
+
+    def at(self, va: int) -> LinkMap | None:
+        """The object that `va` lies in."""
+        return next((obj for obj in self.objects if obj.contains(va)), None)
+
+
+@dataclass(frozen=True)
+class LoaderCounts:
+    """What the loader has done for one process.
+
+    `libraries`: objects besides the program. `relocations`: done at load, `lazy`: bound at the first call, both by type
+    name. `lookups`: symbols looked up, `probes`: objects searched for them, `cached`: answers reused for the next relocation.
+    """
+
+    libraries: int
+    relocations: dict[str, int]
+    lazy: dict[str, int]
+    lookups: int
+    probes: int
+    cached: int
+
+
+@dataclass(eq=False)
+class LoaderState:
+    """The loader's memory of one process (`process.loader_state`)."""
+
+    environment: LdEnvironment
+    program: str
+    namespace: Namespace = field(default_factory=Namespace)
+    stub: int = 0
+    pending_init: deque[Pending] = field(default_factory=deque)
+    pending_fini: deque[Pending] = field(default_factory=deque)
+    calling: Pending | None = None
+    initialised: set[int] = field(default_factory=set)
+    unload: list[LinkMap] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    error: str | None = None
+    started: bool = False
+    libraries: int = 0
+    relocations: Counter[str] = field(default_factory=Counter)
+    lazy: Counter[str] = field(default_factory=Counter)
+    lookups: int = 0
+    probes: int = 0
+    cached: int = 0
+
+    def own(self) -> Namespace:
+        """The namespace, to be changed: a private copy when a forked relative has it too."""
+        if self.namespace.shared:
+            memo: dict[int, Any] = {
+                id(part): part
+                for obj in self.namespace.objects
+                for part in (obj.image, obj.dynamic, obj.symbols, obj.identity)
+            }
+            self.namespace = deepcopy(self.namespace, memo)
+            self.namespace.shared = False
+            self._follow(memo)
+        return self.namespace
+
+    def _follow(self, memo: dict[int, Any]) -> None:
+        """Point what this state holds at the copies of its objects."""
+
+        def moved(item: Pending) -> Pending:
+            return item._replace(obj=memo.get(id(item.obj), item.obj))
+
+        self.pending_init = deque(map(moved, self.pending_init))
+        self.pending_fini = deque(map(moved, self.pending_fini))
+        self.calling = moved(self.calling) if self.calling else None
+        self.unload = [memo.get(id(obj), obj) for obj in self.unload]
+
+    def fork(self) -> Self:
+        """The state of a forked child, whose counts begin at zero."""
+        self.namespace.shared = True
+        return type(self)(
+            environment=self.environment,
+            program=self.program,
+            namespace=self.namespace,
+            stub=self.stub,
+            pending_init=deque(self.pending_init),
+            pending_fini=deque(self.pending_fini),
+            calling=self.calling,
+            initialised=set(self.initialised),
+            unload=list(self.unload),
+            error=self.error,
+            started=self.started,
+            used=set(self.used),
+            libraries=self.libraries,
+        )
+
+    def forget(self) -> None:
+        """The process is gone from its image: keep the counts, let the objects go."""
+        self.namespace = Namespace()
+        self.pending_init.clear()
+        self.pending_fini.clear()
+        self.calling = None
+        self.unload.clear()
+
+    def filename(self, obj: LinkMap) -> str:
+        """How messages call an object: its path, or for the program its argv[0]."""
+        return obj.name or self.program
+
+    def counts(self) -> LoaderCounts:
+        """A snapshot of the counters."""
+        return LoaderCounts(
+            self.libraries, dict(self.relocations), dict(self.lazy), self.lookups, self.probes, self.cached
+        )
