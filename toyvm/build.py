@@ -104,10 +104,16 @@ def guest_libraries() -> LibraryDir:
     return LibraryDir(folder)
 
 
+def library_files() -> list[str]:
+    """The names of the files that `guest_libraries` holds, known without building them."""
+    names = [library_name(folder) for folder in sorted(data_dir("libs").iterdir()) if any(folder.glob("*.s"))]
+    return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
+
+
 def _fingerprint() -> str:
     """A hash of the libraries' sources and of the tools' own code."""
     digest = hashlib.sha256()
-    sources = sorted(data_dir("libs").rglob("*.s"))
+    sources = sorted(path for path in data_dir("libs").rglob("*") if path.suffix in (".s", ".inc"))
     tools = sorted(
         path for package in _TOOL_PACKAGES for path in (PACKAGE / package).rglob("*") if path.suffix != ".pyc"
     )

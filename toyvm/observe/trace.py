@@ -7,7 +7,7 @@ A copy-on-write fault is told in its steps, from the instruction that trapped to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from ..errors import UsageError
 from ..events import (
@@ -38,15 +38,15 @@ class Places(Protocol):
 
 
 class Tracer:
-    """Renders events as text lines on `out`."""
+    """Renders events as text lines and hands each to `out`."""
 
-    def __init__(self, out: TextIO, places: Places):
+    def __init__(self, out: Callable[[str], None], places: Places):
         self.out = out
         self.places = places
 
     def line(self, pid: int, text: str) -> None:
         """One line that begins with the process."""
-        self.out.write(f"[{pid}] {text}\n")
+        self.out(f"[{pid}] {text}\n")
 
     def at(self, pid: int, va: int) -> str:
         """An address with its symbol and source line, where known."""
@@ -92,7 +92,7 @@ class Tracer:
         step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
 
     def _step(self, name: str, text: str) -> None:
-        self.out.write(f"      {name:<11} {text}\n")
+        self.out(f"      {name:<11} {text}\n")
 
     def syscall(self, event: SyscallExit) -> None:
         """The line strace would print."""
@@ -157,7 +157,7 @@ def pte_text(pte: int) -> str:
     return f"{pte:#x} = {letters}, frame {sv39.pte_frame(pte):#x}"
 
 
-def attach(bus: Bus, kinds: Iterable[str], out: TextIO, places: Places) -> None:
+def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: Places) -> None:
     """Subscribe what `kinds` names. Raises UsageError for a word that is none of them."""
     tracer = Tracer(out, places)
     subscriptions: dict[str, Callable[[], None]] = {

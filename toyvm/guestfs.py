@@ -1,0 +1,97 @@
+"""The file system a run sees: the sandbox, the guest libraries under /lib, the program under /bin.
+
+The guest libraries are mounted without being built: a static program that never looks at /lib does not pay for them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as st
+from functools import cached_property
+from pathlib import Path
+
+from .build import Program, guest_libraries, library_files
+from .errors import NotExecutableError, NotFoundError, ToyvmError
+from .kernel.vfs.node import FileNode, Stat
+from .kernel.vfs.vfs import Vfs
+
+_LIBRARY_DEVICE = 0x16
+
+
+class GuestLibraryFile(FileNode):
+    """A file of the guest libraries, which are built when somebody first asks for its bytes or its size."""
+
+    writable = False
+
+    def __init__(self, name: str, number: int):
+        super().__init__()
+        self._name = name
+        self.identity = (_LIBRARY_DEVICE, number)
+
+    @cached_property
+    def _data(self) -> bytes:
+        return (guest_libraries().path / self._name).read_bytes()
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def stat(self) -> Stat:
+        device, number = self.identity
+        return Stat(
+            dev=device, ino=number, mode=st.S_IFREG | 0o755, size=self.size, blocks=(self.size + 511) // 512
+        )
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self._data[offset : offset + count]
+
+
+def sandbox(
+    root: Path | None, *, writable: bool, sysroot: Path | None, libraries: bool, memfs_bytes: int
+) -> Vfs:
+    """The tree of a run without its program. `root` None is the current folder. Raises ToyvmError for a bad folder."""
+    folder = str(root) if root is not None else "."
+    try:
+        vfs = Vfs.sandbox(folder, writable=writable, memfs_bytes=memfs_bytes)
+        if sysroot is not None:
+            for place in ("lib", "usr/lib"):
+                if (sysroot / place).is_dir():
+                    vfs.overlay(f"/{place}", str(sysroot / place))
+    except OSError as error:
+        raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
+    if libraries:
+        for number, name in enumerate(library_files(), 1):
+            vfs.mount(f"/lib/{name}", GuestLibraryFile(name, number), first=False)
+    return vfs
+
+
+def add_program(vfs: Vfs, program: Program | Path, copy: int = 0) -> str:
+    """Put a program and what stands beside it into the tree; its guest path. `copy` tells copies of one program apart.
+
+    Raises NotFoundError, NotExecutableError or ToyvmError for a path that cannot be run.
+    """
+    suffix = f".{copy}" if copy else ""
+    if isinstance(program, Program):
+        path = f"/bin/{program.name}{suffix}"
+        vfs.add_file(path, program.image)
+        for name, data in program.files.items():
+            _add(vfs, name, data)
+        return path
+    if not program.exists():
+        raise NotFoundError(f"{program}: No such file or directory")
+    if program.is_dir():
+        raise NotExecutableError(f"{program}: Is a directory")
+    if not os.access(program, os.R_OK):
+        raise NotExecutableError(f"{program}: Permission denied")
+    path = f"/bin/{program.name}{suffix}"
+    vfs.add_host_file(path, str(program))
+    return path
+
+
+def _add(vfs: Vfs, path: str, data: bytes) -> None:
+    """A file the program finds: in /tmp, which is memory, it may change it; elsewhere it is read-only."""
+    if not path.startswith("/tmp/"):
+        vfs.add_file(path, data)
+        return
+    place = vfs.vacancy(path)
+    place.parent.create(place.name, 0o644).pwrite(0, data)

@@ -1,0 +1,338 @@
+"""A whole machine for one run: memory, engine, kernel, loader and file system joined, the program started, the result told.
+
+This is the only place that knows all the layers below at once. `run` is what `toyvm run` and `toyvm.run` do;
+`run_together` keeps many processes alive at once to count their memory.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .build import Program
+from .elf.file import ElfFile
+from .events import Bus
+from .guestfs import add_program, sandbox
+from .kernel.kernel import Kernel
+from .kernel.lifecycle import release_held
+from .kernel.limits import Limits
+from .kernel.proctext import maps_line
+from .kernel.stats import Stats
+from .loader.interp import DynamicLoader
+from .loader.linkmap import LoaderState
+from .observe.memory import MemoryReport, report
+from .observe.symbolize import FilePlace, Symbolizer
+
+if TYPE_CHECKING:
+    from .engines import Engine
+    from .isa.decode import Decoded
+    from .kernel.process import Process
+    from .machine.hart import Hart
+    from .machine.memory import PhysicalMemory
+
+SCHEMA = "toyvm.run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run may have and what it shows. Sizes in bytes.
+
+    memory: physical memory      root: what the guest sees as / (None: the current folder)
+    sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
+    engine: "auto" or "reference"      max_instructions: stop with 124 after so many
+    trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
+    libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
+    it was first reached
+    """
+
+    memory: int = 64 << 20
+    root: Path | None = None
+    root_writable: bool = False
+    sysroot: Path | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    engine: str = "auto"
+    max_instructions: int | None = None
+    trace: frozenset[str] = frozenset()
+    maps: bool = False
+    libraries: bool = True
+    watch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended and what it took.
+
+    `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
+    `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0.
+    The relocations, look-ups and `libraries` (file names in load order) are the first process's. `maps` has the memory
+    map of each process as it ended: (pid, command, lines). `watched` is the number of instructions before `watch`.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    stats: Stats
+    frames_leaked: int
+    libraries: tuple[str, ...] = ()
+    load_relocations: Mapping[str, int] = field(default_factory=dict)
+    lazy_relocations: Mapping[str, int] = field(default_factory=dict)
+    symbol_lookups: int = 0
+    maps: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
+    watched: int | None = None
+
+    def maps_text(self) -> str:
+        """The maps as text, each under the process it belongs to."""
+        out = []
+        for pid, command, lines in self.maps:
+            out += [f"process {pid} ({command}), as it ended:", *lines, ""]
+        return "\n".join(out)
+
+    def stats_text(self) -> str:
+        """The statistics as text, a fact a line."""
+        stats = self.stats
+        rows = [
+            ("instructions", f"{stats.instructions:,}"),
+            ("virtual time", f"{stats.virtual_ns / 1e9:.6f} s"),
+            ("system calls", f"{stats.syscalls:,}"),
+            ("context switches", f"{stats.context_switches:,}"),
+            ("processes", f"{len(stats.processes):,}"),
+            ("page faults", f"{stats.page_faults:,}"),
+            *((f"  {kind}", f"{count:,}") for kind, count in stats.faults.items() if count),
+            ("COW copies", f"{stats.cow_copies:,}"),
+            ("TLB misses", f"{stats.tlb_misses:,}"),
+            ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
+            ("frames in page cache", f"{stats.page_cache_frames:,}"),
+        ]
+        if self.libraries:
+            rows += [
+                ("libraries", ", ".join(self.libraries)),
+                ("relocations at load", f"{sum(self.load_relocations.values()):,}"),
+                ("bound lazily", f"{sum(self.lazy_relocations.values()):,}"),
+                ("symbol look-ups", f"{self.symbol_lookups:,}"),
+            ]
+        return "".join(f"{name:<22}{value}\n" for name, value in rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict with a `schema` field."""
+        stats = self.stats
+        return {
+            "schema": SCHEMA,
+            "status": self.status,
+            "instructions": stats.instructions,
+            "virtual_ns": stats.virtual_ns,
+            "syscalls": stats.syscalls,
+            "context_switches": stats.context_switches,
+            "faults": {str(kind): count for kind, count in stats.faults.items()},
+            "cow_copies": stats.cow_copies,
+            "tlb_misses": stats.tlb_misses,
+            "frames": {
+                "total": stats.frames_total,
+                "peak": stats.frames_peak,
+                "page_cache": stats.page_cache_frames,
+            },
+            "processes": {
+                str(pid): {
+                    "instructions": c.instructions,
+                    "faults": c.page_faults,
+                    "cow_copies": c.cow_copies,
+                }
+                for pid, c in stats.processes.items()
+            },
+            "libraries": list(self.libraries),
+            "load_relocations": dict(self.load_relocations),
+            "lazy_relocations": dict(self.lazy_relocations),
+            "symbol_lookups": self.symbol_lookups,
+            "maps": [
+                {"pid": pid, "command": command, "lines": list(lines)} for pid, command, lines in self.maps
+            ],
+        }
+
+
+def run(
+    program: Program | Path,
+    argv: Sequence[str],
+    options: RunOptions,
+    *,
+    stdin: bytes | None = None,
+    capture: bool = False,
+) -> RunResult:
+    """Run a program to its end.
+
+    `argv[0]` is the name it is called by. With `capture`, output goes into the result; else to our own standard streams.
+    `stdin` None is our own standard input (an empty one when captured). Raises NotFoundError, NotExecutableError,
+    UsageError; all that the program itself does wrong is in the result.
+    """
+    session = _Session(options, stdin=stdin, capture=capture)
+    session.start(program, argv)
+    return session.finish()
+
+
+class _Session:
+    """One kernel with its observers."""
+
+    def __init__(self, options: RunOptions, *, stdin: bytes | None = None, capture: bool = False):
+        self.options = options
+        self.out = io.BytesIO() if capture else sys.stdout.buffer
+        self.err = io.BytesIO() if capture else sys.stderr.buffer
+        source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
+        limits = Limits(instructions=options.max_instructions)
+        self.bus = Bus()
+        self.symbols = Symbolizer(self._locate, self._read)
+        self.kernel = Kernel(
+            memory_bytes=options.memory,
+            engine_factory=self._engine,
+            vfs=sandbox(
+                options.root,
+                writable=options.root_writable,
+                sysroot=options.sysroot,
+                libraries=options.libraries,
+                memfs_bytes=limits.memfs_bytes,
+            ),
+            bus=self.bus,
+            interpreter=DynamicLoader(),
+            limits=limits,
+            stdin=source,
+            stdout=self.out,
+            stderr=self.err,
+            describe=lambda process, va: self.symbols.describe(process.pid, va) or None,
+        )
+        self.maps: list[tuple[int, str, tuple[str, ...]]] = []
+        self.libraries: tuple[str, ...] = ()
+        self.kernel.on_exit = self._exiting
+        self._attach()
+
+    def _engine(self, memory: PhysicalMemory) -> Engine:
+        from .engines.reference import ReferenceEngine
+
+        return ReferenceEngine(memory, self._trace_instruction if "insn" in self.options.trace else None)
+
+    def _attach(self) -> None:
+        kinds = self.options.trace - {"insn"}
+        if kinds:
+            from .observe.trace import attach
+
+            attach(self.bus, sorted(kinds), self._write_line, self.symbols)
+
+    def _write_line(self, text: str) -> None:
+        self.err.write(text.encode("utf-8", "replace"))
+        self.err.flush()
+
+    def _trace_instruction(self, hart: Hart, decoded: Decoded) -> None:
+        pid = next((p.pid for p in self.kernel.processes.values() if p.hart is hart), 0)
+        where = self.symbols.describe(pid, hart.pc)
+        self._write_line(f"[{pid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
+
+    def start(self, program: Program | Path, argv: Sequence[str], copy: int = 0) -> Process:
+        """Put the program into the tree and make a process of it."""
+        path = add_program(self.kernel.vfs, program, copy)
+        return self.spawn(program, path, argv)
+
+    def spawn(self, program: Program | Path, path: str, argv: Sequence[str]) -> Process:
+        """One more process of a program that is in the tree already."""
+        process = self.kernel.spawn(path, list(argv), self._environment(program))
+        if self.options.watch:
+            process.watch_pc = _symbol_address(program, self.options.watch)
+        return process
+
+    def _environment(self, program: Program | Path) -> list[str]:
+        settings = [f"{name}={value}" for name, value in self.options.env]
+        if isinstance(program, Program):
+            settings += program.directives.env
+            if program.directives.preload and program.linkage == "dynamic":
+                settings.append(
+                    "LD_PRELOAD=" + ":".join(f"/lib/{lib.name}" for lib in program.directives.preload)
+                )
+        return settings
+
+    def _exiting(self, process: Process) -> None:
+        if self.options.maps:
+            lines = tuple(maps_line(area) for area in process.mm.vmas)
+            self.maps.append((process.pid, process.comm, lines))
+        state = process.loader_state
+        if process is self.kernel.first and isinstance(state, LoaderState):
+            self.libraries = tuple(
+                obj.name.rsplit("/", 1)[-1] for obj in state.namespace.objects[1:] if obj.name
+            )
+
+    def finish(self) -> RunResult:
+        """Run to the end, and take stock."""
+        kernel = self.kernel
+        status = kernel.run()
+        first = kernel.first
+        assert first is not None
+        stats = kernel.stats
+        kernel.system.cache.drop()
+        state = first.loader_state
+        counts = state.counts() if isinstance(state, LoaderState) else None
+        return RunResult(
+            status=status,
+            stdout=self._captured(self.out),
+            stderr=self._captured(self.err),
+            stats=stats,
+            frames_leaked=kernel.frames.used,
+            libraries=self.libraries,
+            load_relocations=dict(counts.relocations) if counts else {},
+            lazy_relocations=dict(counts.lazy) if counts else {},
+            symbol_lookups=counts.lookups if counts else 0,
+            maps=tuple(self.maps),
+            watched=first.watched_at,
+        )
+
+    @staticmethod
+    def _captured(stream: Any) -> bytes:
+        return stream.getvalue() if isinstance(stream, io.BytesIO) else b""
+
+    # What explanations ask
+
+    def _locate(self, pid: int, va: int) -> FilePlace | None:
+        process = self.kernel.processes.get(pid)
+        area = process.mm.vmas.find(va) if process is not None else None
+        if area is None or area.file is None:
+            return None
+        file = area.file
+        return FilePlace(file.identity, area.name, area.offset_of(va), lambda: file.pread(0, file.size))
+
+    def _read(self, pid: int, va: int, count: int) -> bytes | None:
+        process = self.kernel.processes.get(pid)
+        if process is None:
+            return None
+        try:
+            return process.mm.read(va, count)
+        except OSError:
+            return None
+
+
+def run_together(program: Program, number: int, *, separate: bool, options: RunOptions) -> MemoryReport:
+    """Run `number` processes of a program, keep each alive as it exits, and count the frames of all of them.
+
+    `separate`: each runs a copy of the image that is a file of its own, as different programs would. Processes that the
+    program itself forks are not kept. Output is thrown away.
+    """
+    session = _Session(options, capture=True)
+    kernel = session.kernel
+    path = add_program(kernel.vfs, program)
+    roots = []
+    for index in range(number):
+        if separate and index:
+            path = f"/bin/{program.name}.{index}"
+            kernel.vfs.add_file(path, program.image)
+        roots.append(session.spawn(program, path, [program.name, *program.directives.args]))
+    kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
+    kernel.run()
+    found = report(roots)
+    release_held(kernel)
+    return found
+
+
+def _symbol_address(program: Program | Path, name: str) -> int | None:
+    """The address of a symbol of a program that is loaded where it was linked (ET_EXEC), or None."""
+    if not isinstance(program, Program):
+        return None
+    symbols = ElfFile.parse(program.image, program.name).symbols()
+    if symbols is None or name not in symbols.names:
+        return None
+    return int(symbols.array["st_value"][symbols.names.index(name)])
