@@ -18,7 +18,7 @@ from pathlib import Path
 from . import experiment, system
 from .build import Program, assemble_file, build_program
 from .elf.model import ObjectFile
-from .linker.link import LinkResult
+from .linker.result import LinkResult
 from .observe.comparison import Comparison
 from .system import RunOptions, RunResult
 

@@ -24,7 +24,7 @@ from .resources import PACKAGE, cache_dir, data_dir
 
 if TYPE_CHECKING:
     from .elf.model import ObjectFile
-    from .linker.link import LinkResult
+    from .linker.result import LinkResult
     from .linker.options import Input
 
 START_FILE = "crt1"

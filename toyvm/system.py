@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .build import Program
-from .elf.file import ElfFile
 from .events import Bus
 from .guestfs import add_program, sandbox
 from .kernel.kernel import Kernel
@@ -28,7 +27,7 @@ from .observe.memory import MemoryReport, report
 from .observe.symbolize import FilePlace, Symbolizer
 
 if TYPE_CHECKING:
-    from .engines import Engine
+    from .engines.base import Engine
     from .isa.decode import Decoded
     from .kernel.process import Process
     from .machine.hart import Hart
@@ -234,8 +233,8 @@ class _Session:
     def spawn(self, program: Program | Path, path: str, argv: Sequence[str]) -> Process:
         """One more process of a program that is in the tree already."""
         process = self.kernel.spawn(path, list(argv), self._environment(program))
-        if self.options.watch:
-            process.watch_pc = _symbol_address(program, self.options.watch)
+        if self.options.watch and isinstance(program, Program):  # linked where it is loaded: ET_EXEC
+            process.watch_pc = program.link.symbols.get(self.options.watch)
         return process
 
     def _environment(self, program: Program | Path) -> list[str]:
@@ -326,13 +325,3 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
     found = report(roots)
     release_held(kernel)
     return found
-
-
-def _symbol_address(program: Program | Path, name: str) -> int | None:
-    """The address of a symbol of a program that is loaded where it was linked (ET_EXEC), or None."""
-    if not isinstance(program, Program):
-        return None
-    symbols = ElfFile.parse(program.image, program.name).symbols()
-    if symbols is None or name not in symbols.names:
-        return None
-    return int(symbols.array["st_value"][symbols.names.index(name)])

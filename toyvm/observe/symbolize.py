@@ -94,7 +94,7 @@ class ImageSymbols:
 
     def line(self, address: int) -> str:
         """`file.s:12`, or ""."""
-        found = self.lines.find(address) if self.lines else None
+        found = self.lines.lookup(address) if self.lines else None
         return f"{found[0].rsplit('/', 1)[-1]}:{found[1]}" if found else ""
 
 
