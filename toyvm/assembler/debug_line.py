@@ -220,7 +220,8 @@ class _Sequence(Generic[L]):
     def __init__(self, out: _Emitter[L], places: Callable[[L], Place]):
         self.out = out
         self.places = places
-        self.loc = Loc(file=1, line=1)
+        # The table begins at file 1, but binutils 2.40 takes file 0 there: say it always.
+        self.loc = Loc(file=-1, line=1)
         self.at: L | None = None
 
     def write(self, rows: list[_Row[L]], end: L) -> None:

@@ -201,6 +201,19 @@ class Arch(NamedTuple):
         """Whether extension `name` ("c", "zicsr") is included."""
         return any(name == known for known, _ in self.extensions)
 
+    def with_extension(self, text: str) -> Arch:
+        """This with one more extension ("c", "zba", "zicsr2p0") and what it implies (`.option arch, +zba`)."""
+        match = _LONG.fullmatch(text) or _SHORT.fullmatch(text)
+        if match is None:
+            raise ArchError(f"'{text}' is not an extension")
+        found = dict(self.extensions)
+        found[match[1]] = self._version(text, match[1], match[2], match[3])
+        return Arch(self.xlen, _canonical(_with_implied(found)))
+
+    def without_extension(self, name: str) -> Arch:
+        """This without extension `name` (`.option norvc`, `.option arch, -c`); what it implied stays."""
+        return Arch(self.xlen, tuple(item for item in self.extensions if item[0] != name))
+
     def merge(self, other: Arch) -> Arch:
         """The architecture that runs both: all extensions, the newer version of each. ArchError for different widths."""
         if self.xlen != other.xlen:

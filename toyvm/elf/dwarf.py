@@ -1,0 +1,218 @@
+"""From an address back to the source line, by the DWARF line tables (`.debug_line`), read with pyelftools.
+
+A relocatable object has no addresses yet: there a place is (section number, offset), and the table's addresses are
+offsets of their symbols. pyelftools refuses RISC-V relocations, so they are applied here before it reads the section:
+section N of an object is put at address N << 40.
+
+Debugging information is a convenience: a broken one makes an ElfError, which callers may choose to print and go on.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from elftools.dwarf.lineprogram import LineProgram
+from elftools.elf.elffile import ELFFile
+
+from ..errors import ElfError
+from ..relocations import RELOCATIONS, R, RelocationError, apply
+from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
+from .file import ElfFile, ElfSection
+from .leb128 import read_uleb128
+
+_SECTION_SHIFT = 40
+
+
+class _Row(NamedTuple):
+    address: int
+    file: str
+    line: int  # 0: a gap begins here
+
+
+class LineTable:
+    """Address -> (file, line), for all compile units of one file."""
+
+    def __init__(self, rows: list[_Row], relocatable: bool = False):
+        # Stable: of several rows for one address the last one counts, as in a debugger; a gap only when nothing follows.
+        rows.sort(key=lambda row: (row.address, row.line != 0))
+        self._rows = rows
+        self._addresses = [row.address for row in rows]
+        self._relocatable = relocatable
+
+    @classmethod
+    def from_elf(cls, data: bytes, name: str = "ELF file") -> LineTable:
+        """The table of an ELF file; an empty one when it has no line tables. ElfError when they are malformed."""
+        elf = ElfFile.parse(data, name)
+        relocatable = elf.header.type == ET_REL
+        section = elf.section(".debug_line")
+        if section is None:
+            return cls([], relocatable)
+        _check_headers(elf)
+        patched = bytearray(data)
+        if relocatable:
+            for relocated in elf.sections:
+                if relocated.name.startswith(".debug_"):
+                    _relocate(elf, relocated, patched)
+        try:
+            rows = list(_rows(bytes(patched)))
+        except (ElfError, MemoryError, RecursionError):
+            raise
+        except Exception as error:  # pyelftools meets malformed input with many kinds of exception
+            detail = str(error) or type(error).__name__
+            raise ElfError(f"{name}: malformed debugging information: {detail}") from None
+        return cls(rows, relocatable)
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def lookup(self, address: int, section: int = 0) -> tuple[str, int] | None:
+        """(file, line) of the instruction at `address`; in a relocatable object: at offset `address` of `section`."""
+        if self._relocatable:
+            address += section << _SECTION_SHIFT
+        index = bisect_right(self._addresses, address) - 1
+        if index < 0 or not self._rows[index].line:
+            return None
+        row = self._rows[index]
+        if self._relocatable and row.address >> _SECTION_SHIFT != section:
+            return None
+        return row.file, row.line
+
+
+def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
+    """Apply the relocations of debugging section `target`; each section of the object is at its own address."""
+    where = target.header.offset
+    view = memoryview(patched)[where : where + target.header.file_size]
+    for section in elf.sections_of_type(SHT_RELA):
+        if section.header.info != target.number:
+            continue
+        symbols = elf.symbols_of(elf.linked(section))
+        values = symbols.array["st_value"].tolist()
+        homes = symbols.array["st_shndx"].tolist()
+        code = [s.number << _SECTION_SHIFT if s.header.flags & 2 else 0 for s in elf.sections]
+        for offset, kind, symbol, addend in elf.relocations_of(section).tolist():
+            home = homes[symbol]
+            base = code[home] if home < min(len(code), SHN_LORESERVE) else 0
+            reloc = RELOCATIONS.get(kind)
+            if reloc is None or kind in (R.NONE, R.RELAX):
+                continue
+            try:
+                apply(view, offset, reloc, values[symbol] + base + addend)
+            except RelocationError as error:
+                raise ElfError(f"{elf.name}: {target.name}: {error}") from None
+
+
+def _rows(data: bytes) -> Iterator[_Row]:
+    info: Any = ELFFile(io.BytesIO(data)).get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
+    seen: set[int] = set()
+    for unit in info.iter_CUs():
+        program = info.line_program_for_CU(unit)
+        if program is None or program.program_start_offset in seen:
+            continue
+        seen.add(program.program_start_offset)
+        comp_dir = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
+        names = _file_names(program, _text(comp_dir.value) if comp_dir else "")
+        for entry in program.get_entries():
+            state = entry.state
+            if state is not None:
+                line = 0 if state.end_sequence else state.line
+                yield _Row(state.address, names.get(state.file, "??"), line)
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")
+
+
+def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
+    """File number -> path; relative to the compilation's folder when it is in it, as the user wrote it."""
+    header: Any = program.header
+    version5 = header["version"] >= 5
+    directories = [_text(path) for path in header["include_directory"]]
+    if not version5:
+        directories.insert(0, comp_dir)
+    names = {}
+    for number, entry in enumerate(header["file_entry"], start=0 if version5 else 1):
+        name = _text(entry["name"])
+        index = entry["dir_index"] or 0
+        if (
+            index
+            and index < len(directories)
+            and not name.startswith("/")
+            and directories[index] != directories[0]
+        ):
+            name = f"{directories[index]}/{name}"
+        names[number] = name
+    return names
+
+
+def _check_headers(elf: ElfFile) -> None:
+    """Refuse what would make pyelftools run for ever: compressed sections, and tables of entries without size."""
+    for section in elf.sections:
+        if section.name.startswith(".debug_") and section.header.flags & SHF_COMPRESSED:
+            raise ElfError(f"{elf.name}: compressed debugging information is not supported")
+    line = elf.section(".debug_line")
+    assert line is not None  # the caller asked
+    data = elf.contents(line)
+    at = 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        if length >= 0xFFFFFFF0:
+            raise ElfError(f"{elf.name}: 64-bit DWARF is not supported")
+        if at + 4 + length > len(data):
+            raise ElfError(f"{elf.name}: truncated .debug_line")
+        try:
+            _check_program(data[at + 4 : at + 4 + length])
+        except (ValueError, IndexError) as error:
+            raise ElfError(f"{elf.name}: malformed .debug_line at {at:#x}: {error}") from None
+        at += 4 + length
+
+
+_SIZED_FORMS = {0x05, 0x06, 0x07, 0x08, 0x09, 0x0B, 0x0E, 0x0F, 0x17, 0x1E, 0x1F}
+
+
+def _check_program(body: bytes) -> None:
+    """Each entry of a version 5 file table has a path, and there are not more of them than bytes."""
+    version = int.from_bytes(body[:2], "little")
+    if not 2 <= version <= 5:
+        raise ValueError(f"version {version}")
+    if version < 5:
+        return
+    at = 13 + max(
+        body[13], 1
+    )  # behind the standard opcode lengths: 13 bytes, opcode_base, opcode_base - 1 lengths
+    for _ in range(2):
+        formats = body[at]
+        at += 1
+        forms = []
+        for _ in range(formats):
+            _, at = read_uleb128(body, at)
+            form, at = read_uleb128(body, at)
+            forms.append(form)
+        count, at = read_uleb128(body, at)
+        if count and (not forms or not _SIZED_FORMS.issuperset(forms)):
+            raise ValueError("a file table of unknown format")
+        if count > len(body):
+            raise ValueError(f"{count} files")
+        at = _skip_entries(body, at, forms, count)
+
+
+_FIXED = {0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0E: 4, 0x17: 4, 0x1E: 16, 0x1F: 4}
+
+
+def _skip_entries(body: bytes, at: int, forms: list[int], count: int) -> int:
+    for _ in range(count):
+        for form in forms:
+            if form == 0x08:
+                at = body.index(b"\0", at) + 1
+            elif form == 0x0F:
+                _, at = read_uleb128(body, at)
+            elif form == 0x09:
+                size, at = read_uleb128(body, at)
+                at += size
+            else:
+                at += _FIXED[form]
+            if at > len(body):
+                raise ValueError("a file table that ends beyond its unit")
+    return at
