@@ -49,10 +49,12 @@ class ReferenceEngine:
     """Executes harts on one physical memory.
 
     `on_trace(hart, decoded)` is called before each instruction, with `hart.pc` on it; without it tracing costs nothing.
+    `hot` is how often a block runs before its trace is compiled.
     """
 
-    def __init__(self, memory: PhysicalMemory, on_trace: OnTrace | None = None):
+    def __init__(self, memory: PhysicalMemory, on_trace: OnTrace | None = None, hot: int = HOT):
         self._memory = memory
+        self._hot = hot
         self._on_trace = on_trace
         self._effects = Effects(memory, self.invalidate)
         self._operations = Operations(memory)
@@ -124,7 +126,7 @@ class ReferenceEngine:
                     pc = function(x, fields, effects)
                 left -= block.length
                 block.heat += 1
-                if block.heat == HOT:
+                if block.heat == self._hot:
                     self._promote(hart.mmu, code, block)
         except Trap as trap:
             if block is None:
