@@ -1,0 +1,74 @@
+"""The command line finds its commands, and nothing a user can cause ends in a traceback."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from toyvm import cli
+from toyvm.errors import AssemblyError, LoadError, NotExecutableError, NotFoundError, ToyvmError, UsageError
+
+
+def test_every_command_has_its_module_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, (module, _) in cli.COMMANDS.items():
+        command = import_module(f"toyvm.cli.{module}")
+        with pytest.raises(SystemExit) as stopped:
+            command.main(["--help"])
+        assert stopped.value.code == 0, name
+        assert "usage:" in capsys.readouterr().out, name
+
+
+def test_a_wrong_command_is_named_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["comapre"]) == 2
+    assert "did you mean 'compare'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (ToyvmError("no"), 1, "toyvm run: no"),
+        (UsageError("no"), 2, "toyvm run: no"),
+        (NotExecutableError("no"), 126, "no"),
+        (NotFoundError("no"), 127, "no"),
+        (LoadError("no"), 127, "no"),
+        (AssemblyError(["a.s:1:1: error: x"]), 1, "a.s:1:1: error: x"),
+        (PermissionError(13, "Permission denied", "f"), 1, "toyvm run: f: Permission denied"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_become_messages_and_exit_codes(
+    error: BaseException,
+    status: int,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(argv: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("toyvm.cli.run.main", fail)
+    assert cli.main(["run", "x"]) == status
+    assert text in capsys.readouterr().err
+
+
+def test_version_and_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert cli.main(["--help"]) == 0
+    assert cli.main([]) == 2
+    assert "assemble RISC-V assembly" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = f"{sys.executable} -m toyvm --help | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert done.stderr == b""
+
+
+def test_running_a_static_image_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from toyvm import system\n"
+        "heavy = {'numpy', 'lark', 'elftools', 'capstone', 'rich', 'hypothesis'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
