@@ -1,0 +1,143 @@
+# Processes: fork(2), wait(2), execve(2) and their relatives. -1 and errno on error.
+
+        .include "defs.inc"
+
+        SYSCALL getpid, SYS_getpid      # pid_t getpid(void)
+        SYSCALL getppid, SYS_getppid    # pid_t getppid(void)
+        SYSCALL gettid, SYS_gettid      # pid_t gettid(void)
+        SYSCALL getuid, SYS_getuid      # uid_t getuid(void)
+        SYSCALL geteuid, SYS_geteuid    # uid_t geteuid(void)
+        SYSCALL getgid, SYS_getgid      # gid_t getgid(void)
+        SYSCALL getegid, SYS_getegid    # gid_t getegid(void)
+        SYSCALL uname, SYS_uname        # int uname(struct utsname *name)
+        SYSCALL getrandom, SYS_getrandom # ssize_t getrandom(void *buffer, size_t length, unsigned flags)
+        SYSCALL sched_yield, SYS_sched_yield # int sched_yield(void)
+        SYSCALL wait4, SYS_wait4        # pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+        SYSCALL execve, SYS_execve      # int execve(const char *path, char *const argv[], char *const envp[])
+
+# pid_t fork(void): the child's pid in the parent, 0 in the child.
+# Output that is still in a buffer would be in both processes' buffers and come out twice: it is written out first.
+# (POSIX leaves that to the program, and most programs forget.)
+        FUNC    fork
+        ALSO    vfork                   # its promises (shared memory, the parent waits) are permissions, not duties
+        PUSH_RA
+        .weak   __stdio_flush_all
+        la      t0, __stdio_flush_all
+        beqz    t0, 1f
+        jalr    t0
+1:      li      a0, SIGCHLD             # what the parent gets when the child ends; a new address space, a copy
+        li      a1, 0                   # the same stack pointer
+        li      a2, 0
+        li      a3, 0
+        li      a4, 0
+        li      a7, SYS_clone
+        ecall
+        POP_RA
+        RETURN_SYSCALL
+        END     fork
+
+# pid_t wait(int *status): wait for any child
+        FUNC    wait
+        mv      a1, a0
+        li      a0, -1
+        li      a2, 0
+        j       __libc_waitpid
+        END     wait
+
+# pid_t waitpid(pid_t pid, int *status, int options)
+        FUNC    waitpid
+        li      a3, 0
+        j       __libc_wait4
+        END     waitpid
+
+# int execv(const char *path, char *const argv[]): execve with this process's environment
+        FUNC    execv
+        la      a2, environ
+        ld      a2, 0(a2)
+        j       __libc_execve
+        END     execv
+
+# int execvp(const char *name, char *const argv[]): like execv; a name without a slash is looked for in $PATH
+# (/bin:/usr/bin without one). exec(3)
+        .equ    LONGEST_PATH, 4096
+        FUNC    execvp
+        addi    sp, sp, -48
+        sd      ra, 40(sp)
+        sd      s0, 32(sp)
+        sd      s1, 24(sp)
+        sd      s2, 16(sp)
+        sd      s3, 8(sp)
+        sd      s4, 0(sp)
+        mv      s0, a0                  # s0: name
+        mv      s1, a1                  # s1: argv
+        li      a1, '/'
+        call    __libc_strchr
+        bnez    a0, 8f
+        lla     a0, path_name
+        call    __libc_getenv
+        mv      s2, a0                  # s2: the rest of the search path
+        bnez    a0, 1f
+        lla     s2, default_path
+1:      mv      a0, s0
+        call    __libc_strlen
+        mv      s3, a0                  # s3: length of the name
+        li      t0, LONGEST_PATH
+        sub     sp, sp, t0
+
+2:      mv      t1, sp                  # t1: where the next byte of the candidate goes
+        li      t2, LONGEST_PATH - 2    # t2: room for the folder
+        sub     t2, t2, s3
+3:      lbu     t0, 0(s2)
+        li      s4, 0                   # s4: a colon ended the folder: there is one more
+        beqz    t0, 4f
+        addi    s2, s2, 1
+        addi    t3, t0, -':'
+        seqz    s4, t3
+        beqz    t3, 4f
+        blez    t2, 3b                  # too long: cut, and not found
+        sb      t0, 0(t1)
+        addi    t1, t1, 1
+        addi    t2, t2, -1
+        j       3b
+4:      blez    t2, 6f
+        beq     t1, sp, 5f              # an empty folder is the current one
+        li      t3, '/'
+        sb      t3, 0(t1)
+        addi    t1, t1, 1
+5:      mv      a0, t1
+        mv      a1, s0
+        call    __libc_strcpy
+        mv      a0, sp
+        mv      a1, s1
+        call    __libc_execv            # returns only if it failed
+        call    __libc___errno_location
+        lw      t0, 0(a0)
+        li      t1, ENOENT
+        beq     t0, t1, 6f
+        li      t1, EACCES
+        bne     t0, t1, 7f              # found, and wrong in another way
+6:      bnez    s4, 2b
+        li      a0, ENOENT
+        call    __set_errno
+7:      li      t0, LONGEST_PATH
+        add     sp, sp, t0
+        li      a0, -1
+        j       9f
+8:      mv      a0, s0
+        mv      a1, s1
+        call    __libc_execv
+9:      ld      ra, 40(sp)
+        ld      s0, 32(sp)
+        ld      s1, 24(sp)
+        ld      s2, 16(sp)
+        ld      s3, 8(sp)
+        ld      s4, 0(sp)
+        addi    sp, sp, 48
+        ret
+        END     execvp
+
+        .section .rodata
+path_name:
+        .string "PATH"
+default_path:
+        .string "/bin:/usr/bin"

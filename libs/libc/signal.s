@@ -1,0 +1,117 @@
+# Signals: kill(2), raise(3), signal(2), sigaction(2), sigprocmask(2). -1 and errno on error.
+#
+# On RISC-V the kernel's struct sigaction is { handler, flags (unsigned long), mask (8 bytes) } with no restorer: a handler
+# returns into code of the kernel's own (the vDSO), which calls rt_sigreturn. The C structure here is the same, and a
+# sigset_t is the kernel's 64 bits (glibc's is 1024, with other offsets: do not mix headers).
+
+        .include "defs.inc"
+
+        .equ    SIGSET_BYTES, 8
+        .equ    SA_RESTART, 0x10000000
+
+        SYSCALL kill, SYS_kill          # int kill(pid_t pid, int signal)
+
+# int raise(int signal): send it to this process
+        FUNC    raise
+        PUSH_RA
+        sd      a0, 0(sp)
+        call    __libc_getpid
+        ld      a1, 0(sp)
+        POP_RA
+        j       __libc_kill
+        END     raise
+
+# int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
+        FUNC    sigaction
+        li      a3, SIGSET_BYTES
+        li      a7, SYS_rt_sigaction
+        ecall
+        RETURN_SYSCALL
+        END     sigaction
+
+# int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+        FUNC    sigprocmask
+        li      a3, SIGSET_BYTES
+        li      a7, SYS_rt_sigprocmask
+        ecall
+        RETURN_SYSCALL
+        END     sigprocmask
+
+# void (*signal(int signal, void (*handler)(int)))(int): the handler before, or SIG_ERR (-1) and errno.
+# As on BSD and glibc: the handler stays, and interrupted system calls are begun again.
+        FUNC    signal
+        addi    sp, sp, -64
+        sd      ra, 56(sp)
+        sd      a1, 0(sp)
+        li      t0, SA_RESTART
+        sd      t0, 8(sp)
+        sd      zero, 16(sp)
+        mv      a1, sp
+        addi    a2, sp, 24
+        call    __libc_sigaction
+        bltz    a0, 1f
+        ld      a0, 24(sp)
+1:      ld      ra, 56(sp)
+        addi    sp, sp, 64
+        ret
+        END     signal
+
+# int sigemptyset(sigset_t *set)
+        FUNC    sigemptyset
+        sd      zero, 0(a0)
+        li      a0, 0
+        ret
+        END     sigemptyset
+
+# int sigfillset(sigset_t *set)
+        FUNC    sigfillset
+        li      t0, -1
+        sd      t0, 0(a0)
+        li      a0, 0
+        ret
+        END     sigfillset
+
+# int sigaddset(sigset_t *set, int signal)
+        FUNC    sigaddset
+        addiw   t0, a1, -1
+        li      t1, 64
+        bgeu    t0, t1, bad_signal
+        li      t1, 1
+        sll     t1, t1, t0
+        ld      t0, 0(a0)
+        or      t0, t0, t1
+        sd      t0, 0(a0)
+        li      a0, 0
+        ret
+        END     sigaddset
+
+# int sigdelset(sigset_t *set, int signal)
+        FUNC    sigdelset
+        addiw   t0, a1, -1
+        li      t1, 64
+        bgeu    t0, t1, bad_signal
+        li      t1, 1
+        sll     t1, t1, t0
+        not     t1, t1
+        ld      t0, 0(a0)
+        and     t0, t0, t1
+        sd      t0, 0(a0)
+        li      a0, 0
+        ret
+        END     sigdelset
+
+# int sigismember(const sigset_t *set, int signal)
+        FUNC    sigismember
+        addiw   t0, a1, -1
+        li      t1, 64
+        bgeu    t0, t1, bad_signal
+        ld      t1, 0(a0)
+        srl     t1, t1, t0
+        andi    a0, t1, 1
+        ret
+        END     sigismember
+
+        LOCAL   bad_signal
+        li      a0, EINVAL
+        tail    __set_errno
+        END     bad_signal

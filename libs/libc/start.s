@@ -1,0 +1,48 @@
+# Start-up behind _start: from the process image to main, and from main to exit. (glibc: csu/libc-start.c)
+
+        .include "defs.inc"
+
+# int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+#                       void (*init)(int, char **, char **, void (*)(void)), void (*fini)(void),
+#                       void (*rtld_fini)(void), void *stack_end)
+# Sets environ, registers rtld_fini, or without one fini, for exit; calls init and main. Ends the process with main's
+# value; does not return.
+        FUNC    __libc_start_main
+        mv      s0, a0                  # nobody's registers to save: there is no caller to go back to
+        mv      s1, a1                  # s1: argc
+        mv      s2, a2                  # s2: argv
+        mv      s3, a3
+        mv      s5, a5
+        slli    t0, a1, 3
+        add     s4, a2, t0
+        addi    s4, s4, 8               # s4: envp, behind argv's null pointer
+        la      t0, environ
+        sd      s4, 0(t0)
+
+        mv      a0, s5
+        bnez    a0, 1f
+        mv      a0, a4
+1:      beqz    a0, 2f
+        call    __libc_atexit           # the first registered is the last called
+2:      beqz    s3, 3f
+        mv      a0, s1
+        mv      a1, s2
+        mv      a2, s4
+        mv      a3, s5
+        jalr    s3
+3:      mv      a0, s1
+        mv      a1, s2
+        mv      a2, s4
+        jalr    s0
+        call    __libc_exit
+        ebreak
+        END     __libc_start_main
+
+# char **environ: the environment, see environ(7). environment.s changes it.
+        .bss
+        .balign 8
+        .globl  environ
+        .type   environ, @object
+environ:
+        .skip   8
+        .size   environ, 8

@@ -1,0 +1,331 @@
+# Streams, the output half: FILE, stdout and stderr, and what writes to them. stdio(3), setvbuf(3)
+#
+# stdout is line buffered, always: a call whose text has a newline writes the buffer out at its end, as does a full
+# buffer, fflush, exit, fork (process.s) and reading from stdin. So lines of several processes come in the order in which
+# they were printed, through a pipe too, where other C libraries would keep them back. stderr is not buffered: a call
+# is a write.
+#
+# A write that fails sets the stream's error flag; functions return EOF (-1) then.
+
+        .include "defs.inc"
+
+        .equ    BUFFER_BYTES, 1024
+
+# int __stdio_write(FILE *f, const char *s, size_t n): append; 0, or -1. What all output functions end in.
+# The caller calls __stdio_settle when it has no more to add.
+        HIDDEN  __stdio_write
+        addi    sp, sp, -48
+        sd      ra, 40(sp)
+        sd      s0, 32(sp)
+        sd      s1, 24(sp)
+        sd      s2, 16(sp)
+        sd      s3, 8(sp)
+        mv      s0, a0                  # s0: f
+        mv      s1, a1                  # s1: s
+        mv      s2, a2                  # s2: n
+        lw      t0, FILE_flags(s0)
+        andi    t1, t0, FILE_CAN_WRITE
+        beqz    t1, 8f
+        andi    t1, t0, FILE_INPUT
+        beqz    t1, 1f
+        call    __stdio_end_input
+        mv      a0, s0
+1:      beqz    s2, 5f
+        ld      t0, FILE_position(s0)
+        ld      s3, FILE_capacity(s0)
+        sub     s3, s3, t0              # s3: room
+        bnez    s3, 2f
+        lw      t1, FILE_flags(s0)
+        andi    t1, t1, FILE_STRING
+        bnez    t1, 5f                  # a full string: drop the rest
+        mv      a0, s0
+        call    __stdio_flush
+        bltz    a0, 6f
+        j       1b
+2:      bleu    s3, s2, 3f
+        mv      s3, s2                  # s3: how much goes in now
+3:      ld      a0, FILE_buffer(s0)
+        add     a0, a0, t0
+        add     t0, t0, s3
+        sd      t0, FILE_position(s0)
+        mv      a1, s1
+        mv      a2, s3
+        call    __libc_memcpy
+        lw      t0, FILE_flags(s0)
+        andi    t1, t0, FILE_LINE
+        beqz    t1, 4f
+        mv      a0, s1                  # remember a newline for __stdio_settle
+        li      a1, '\n'
+        mv      a2, s3
+        call    __libc_memrchr
+        beqz    a0, 4f
+        lw      t0, FILE_flags(s0)
+        ori     t0, t0, FILE_NEWLINE
+        sw      t0, FILE_flags(s0)
+4:      add     s1, s1, s3
+        sub     s2, s2, s3
+        j       1b
+5:      li      a0, 0
+6:      ld      ra, 40(sp)
+        ld      s0, 32(sp)
+        ld      s1, 24(sp)
+        ld      s2, 16(sp)
+        ld      s3, 8(sp)
+        addi    sp, sp, 48
+        ret
+8:      ori     t0, t0, FILE_ERROR      # not open for writing
+        sw      t0, FILE_flags(s0)
+        li      a0, EBADF
+        call    __set_errno
+        j       6b
+        END     __stdio_write
+
+# int __stdio_settle(FILE *f): the end of an output call: write out what the stream's kind of buffering wants out.
+        HIDDEN  __stdio_settle
+        lw      t0, FILE_flags(a0)
+        andi    t0, t0, FILE_NONE | FILE_NEWLINE
+        bnez    t0, __stdio_flush
+        li      a0, 0
+        ret
+        END     __stdio_settle
+
+# int __stdio_flush(FILE *f): write the buffer out; 0, or -1 and errno.
+        HIDDEN  __stdio_flush
+        addi    sp, sp, -48
+        sd      ra, 40(sp)
+        sd      s0, 32(sp)
+        sd      s1, 24(sp)
+        sd      s2, 16(sp)
+        mv      s0, a0
+        lw      t0, FILE_flags(s0)
+        andi    t0, t0, FILE_INPUT | FILE_STRING
+        li      a0, 0
+        bnez    t0, 3f
+        ld      s1, FILE_buffer(s0)
+        ld      s2, FILE_position(s0)
+        lw      t0, FILE_flags(s0)
+        andi    t0, t0, ~FILE_NEWLINE
+        sw      t0, FILE_flags(s0)
+        sd      zero, FILE_position(s0) # also after an error: the same bytes would fail for ever
+1:      beqz    s2, 2f
+        lw      a0, FILE_fd(s0)
+        mv      a1, s1
+        mv      a2, s2
+        call    __libc_write
+        blez    a0, 4f
+        add     s1, s1, a0
+        sub     s2, s2, a0
+        j       1b
+2:      li      a0, 0
+3:      ld      ra, 40(sp)
+        ld      s0, 32(sp)
+        ld      s1, 24(sp)
+        ld      s2, 16(sp)
+        addi    sp, sp, 48
+        ret
+4:      lw      t0, FILE_flags(s0)
+        ori     t0, t0, FILE_ERROR
+        sw      t0, FILE_flags(s0)
+        li      a0, -1
+        j       3b
+        END     __stdio_flush
+
+# int __stdio_flush_all(void): write out every stream; 0, or -1 if one failed. exit and fork call it.
+        HIDDEN  __stdio_flush_all
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        sd      s1, 8(sp)
+        li      s1, 0
+        lla     t0, __stdio_streams
+        ld      s0, 0(t0)
+1:      beqz    s0, 2f
+        mv      a0, s0
+        call    __stdio_flush
+        or      s1, s1, a0
+        ld      s0, FILE_next(s0)
+        j       1b
+2:      mv      a0, s1
+        ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        ld      s1, 8(sp)
+        addi    sp, sp, 32
+        ret
+        END     __stdio_flush_all
+
+# int __stdio_end_input(FILE *f): forget what was read ahead, and move the file's offset back over it.
+        HIDDEN  __stdio_end_input
+        PUSH_RA
+        sd      s0, 0(sp)
+        mv      s0, a0
+        ld      t0, FILE_position(s0)
+        ld      t1, FILE_end(s0)
+        sd      zero, FILE_position(s0)
+        sd      zero, FILE_end(s0)
+        lw      t2, FILE_flags(s0)
+        andi    t2, t2, ~(FILE_INPUT | FILE_EOF)
+        sw      t2, FILE_flags(s0)
+        sub     a1, t0, t1
+        beqz    a1, 1f
+        lw      a0, FILE_fd(s0)
+        li      a2, 1                   # SEEK_CUR
+        call    __libc_lseek            # a pipe cannot: what was read is lost, as in other C libraries
+1:      li      a0, 0
+        ld      s0, 0(sp)
+        POP_RA
+        ret
+        END     __stdio_end_input
+
+# int fflush(FILE *f): write out f, or every stream when f is NULL; 0 or EOF
+        FUNC    fflush
+        beqz    a0, 1f
+        lw      t0, FILE_flags(a0)
+        andi    t0, t0, FILE_INPUT
+        bnez    t0, 2f
+        j       __stdio_flush
+1:      j       __stdio_flush_all
+2:      j       __stdio_end_input
+        END     fflush
+
+# int fputc(int c, FILE *f): c, or EOF
+        FUNC    fputc
+        ALSO    putc
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        mv      s0, a1
+        sb      a0, 0(sp)
+        mv      a0, a1
+        mv      a1, sp
+        li      a2, 1
+        call    __stdio_write
+        bltz    a0, 1f
+        mv      a0, s0
+        call    __stdio_settle
+        bltz    a0, 1f
+        lbu     a0, 0(sp)
+1:      ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        addi    sp, sp, 32
+        ret
+        END     fputc
+
+# int putchar(int c): c, or EOF
+        FUNC    putchar
+        la      a1, stdout
+        ld      a1, 0(a1)
+        j       __libc_fputc
+        END     putchar
+
+# int fputs(const char *s, FILE *f): not negative, or EOF
+        FUNC    fputs
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        sd      s1, 8(sp)
+        mv      s0, a1
+        mv      s1, a0
+        call    __libc_strlen
+        mv      a2, a0
+        mv      a1, s1
+        mv      a0, s0
+        call    __stdio_write
+        bltz    a0, 1f
+        mv      a0, s0
+        call    __stdio_settle
+1:      ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        ld      s1, 8(sp)
+        addi    sp, sp, 32
+        ret
+        END     fputs
+
+# int puts(const char *s): s and a newline to stdout, in one write; not negative, or EOF
+        FUNC    puts
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        sd      s1, 8(sp)
+        la      s0, stdout
+        ld      s0, 0(s0)
+        mv      s1, a0
+        call    __libc_strlen
+        mv      a2, a0
+        mv      a1, s1
+        mv      a0, s0
+        call    __stdio_write
+        bltz    a0, 1f
+        mv      a0, s0
+        lla     a1, newline
+        li      a2, 1
+        call    __stdio_write
+        bltz    a0, 1f
+        mv      a0, s0
+        call    __stdio_settle
+1:      ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        ld      s1, 8(sp)
+        addi    sp, sp, 32
+        ret
+        END     puts
+
+# size_t fwrite(const void *items, size_t size, size_t count, FILE *f): how many items were written
+        FUNC    fwrite
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        sd      s1, 8(sp)
+        mv      s0, a3
+        mv      s1, a2                  # s1: the result
+        mv      t0, a1
+        mv      a1, a0
+        mul     a2, a2, t0
+        beqz    a2, 1f
+        mv      a0, s0
+        call    __stdio_write
+        bltz    a0, 1f
+        mv      a0, s0
+        call    __stdio_settle
+        bgez    a0, 2f
+1:      li      s1, 0
+2:      mv      a0, s1
+        ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        ld      s1, 8(sp)
+        addi    sp, sp, 32
+        ret
+        END     fwrite
+
+# The standard streams. Programs see pointers, which a program linked at fixed addresses may copy into its own .bss
+# (R_RISCV_COPY); so the library, too, reads them through the global offset table.
+        .section .rodata
+newline:
+        .ascii  "\n"
+
+        .data
+        .balign 8
+        .macro  STREAM name, fd, flags, next
+        .globl  \name
+        .type   \name, @object
+        .size   \name, 8
+\name:  .dword  file_\name
+file_\name:
+        .word   \fd, \flags
+        .dword  buffer_\name, BUFFER_BYTES, 0, 0, \next
+        .pushsection .bss
+        .balign 8
+buffer_\name:
+        .skip   BUFFER_BYTES
+        .popsection
+        .endm
+        STREAM  stdin, 0, FILE_CAN_READ, 0
+        STREAM  stdout, 1, FILE_CAN_WRITE | FILE_LINE, file_stdin
+        STREAM  stderr, 2, FILE_CAN_WRITE | FILE_NONE, file_stdout
+
+# The head of the list of open streams.
+        .globl  __stdio_streams
+        .hidden __stdio_streams
+        .type   __stdio_streams, @object
+        .size   __stdio_streams, 8
+__stdio_streams:
+        .dword  file_stderr

@@ -1,0 +1,233 @@
+# Strings, whole: strlen(3), strcpy(3), strcat(3), strcmp(3), strdup(3) and their counted forms.
+
+        .include "defs.inc"
+
+# A word w has a zero byte iff (w - 0x0101..01) & ~w & 0x8080..80 is not 0 (Mycroft 1987). Aligned words never reach into
+# the next page, so that reading a few bytes too many is harmless.
+        .macro  WORD_MASKS ones, highs
+        li      \ones, 0x01010101
+        slli    \highs, \ones, 32
+        or      \ones, \ones, \highs
+        slli    \highs, \ones, 7
+        .endm
+
+# size_t strlen(const char *s)
+        FUNC    strlen
+        mv      t0, a0
+1:      andi    t1, t0, 7
+        beqz    t1, 2f
+        lbu     t1, 0(t0)
+        beqz    t1, 5f
+        addi    t0, t0, 1
+        j       1b
+2:      WORD_MASKS t3, t4
+3:      ld      t1, 0(t0)
+        sub     t2, t1, t3
+        not     t1, t1
+        and     t2, t2, t1
+        and     t2, t2, t4
+        addi    t0, t0, 8
+        beqz    t2, 3b
+        addi    t0, t0, -8
+4:      lbu     t1, 0(t0)
+        beqz    t1, 5f
+        addi    t0, t0, 1
+        j       4b
+5:      sub     a0, t0, a0
+        ret
+        END     strlen
+
+# size_t strnlen(const char *s, size_t limit): the length, at most limit
+        FUNC    strnlen
+        li      t0, 0
+1:      beq     t0, a1, 2f
+        add     t1, a0, t0
+        lbu     t1, 0(t1)
+        beqz    t1, 2f
+        addi    t0, t0, 1
+        j       1b
+2:      mv      a0, t0
+        ret
+        END     strnlen
+
+# char *stpcpy(char *to, const char *from): the copy's end, its NUL
+        FUNC    stpcpy
+        or      t0, a0, a1
+        andi    t0, t0, 7
+        bnez    t0, 2f
+        WORD_MASKS t3, t4
+1:      ld      t1, 0(a1)
+        sub     t2, t1, t3
+        not     t0, t1
+        and     t2, t2, t0
+        and     t2, t2, t4
+        bnez    t2, 2f
+        sd      t1, 0(a0)
+        addi    a0, a0, 8
+        addi    a1, a1, 8
+        j       1b
+2:      lbu     t1, 0(a1)
+        sb      t1, 0(a0)
+        beqz    t1, 3f
+        addi    a0, a0, 1
+        addi    a1, a1, 1
+        j       2b
+3:      ret
+        END     stpcpy
+
+# char *strcpy(char *to, const char *from): to
+        FUNC    strcpy
+        PUSH_RA
+        sd      a0, 0(sp)
+        call    __libc_stpcpy
+        ld      a0, 0(sp)
+        POP_RA
+        ret
+        END     strcpy
+
+# char *strncpy(char *to, const char *from, size_t n): to. Exactly n bytes are written: cut, or filled up with NUL.
+        FUNC    strncpy
+        mv      t0, a0
+        add     t6, a0, a2
+1:      bgeu    t0, t6, 3f
+        lbu     t1, 0(a1)
+        sb      t1, 0(t0)
+        addi    t0, t0, 1
+        addi    a1, a1, 1
+        bnez    t1, 1b
+2:      bgeu    t0, t6, 3f
+        sb      zero, 0(t0)
+        addi    t0, t0, 1
+        j       2b
+3:      ret
+        END     strncpy
+
+# char *strcat(char *to, const char *from): to, with from behind it
+        FUNC    strcat
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      a0, 16(sp)
+        sd      a1, 8(sp)
+        call    __libc_strlen
+        ld      t0, 16(sp)
+        add     a0, a0, t0
+        ld      a1, 8(sp)
+        call    __libc_stpcpy
+        ld      a0, 16(sp)
+        ld      ra, 24(sp)
+        addi    sp, sp, 32
+        ret
+        END     strcat
+
+# char *strncat(char *to, const char *from, size_t n): to, with at most n bytes of from behind it, and a NUL
+        FUNC    strncat
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      a0, 16(sp)
+        sd      a1, 8(sp)
+        sd      a2, 0(sp)
+        call    __libc_strlen
+        ld      t0, 16(sp)
+        add     t0, a0, t0
+        ld      a0, 16(sp)
+        ld      a1, 8(sp)
+        ld      a2, 0(sp)
+        ld      ra, 24(sp)
+        addi    sp, sp, 32
+        add     t6, a1, a2
+1:      beq     a1, t6, 2f
+        lbu     t1, 0(a1)
+        beqz    t1, 2f
+        sb      t1, 0(t0)
+        addi    t0, t0, 1
+        addi    a1, a1, 1
+        j       1b
+2:      sb      zero, 0(t0)
+        ret
+        END     strncat
+
+# int strcmp(const char *a, const char *b): < 0, 0, > 0 in the order of unsigned bytes
+        FUNC    strcmp
+        ALSO    strcoll                 # there is one locale, "C"
+1:      lbu     t0, 0(a0)
+        lbu     t1, 0(a1)
+        bne     t0, t1, 2f
+        addi    a0, a0, 1
+        addi    a1, a1, 1
+        bnez    t0, 1b
+2:      sub     a0, t0, t1
+        ret
+        END     strcmp
+
+# int strncmp(const char *a, const char *b, size_t n): strcmp of at most n bytes
+        FUNC    strncmp
+        add     t6, a0, a2
+1:      beq     a0, t6, 2f
+        lbu     t0, 0(a0)
+        lbu     t1, 0(a1)
+        bne     t0, t1, 3f
+        addi    a0, a0, 1
+        addi    a1, a1, 1
+        bnez    t0, 1b
+2:      li      a0, 0
+        ret
+3:      sub     a0, t0, t1
+        ret
+        END     strncmp
+
+# int strcasecmp(const char *a, const char *b): strcmp with A-Z taken as a-z
+        FUNC    strcasecmp
+        li      a2, -1
+        # falls through: as many bytes as there are
+        END     strcasecmp
+# int strncasecmp(const char *a, const char *b, size_t n)
+        FUNC    strncasecmp
+        li      t4, 26
+1:      beqz    a2, 4f
+        lbu     t0, 0(a0)
+        lbu     t1, 0(a1)
+        addi    t2, t0, -'A'
+        bgeu    t2, t4, 2f
+        addi    t0, t0, 'a' - 'A'
+2:      addi    t2, t1, -'A'
+        bgeu    t2, t4, 3f
+        addi    t1, t1, 'a' - 'A'
+3:      bne     t0, t1, 5f
+        addi    a0, a0, 1
+        addi    a1, a1, 1
+        addi    a2, a2, -1
+        bnez    t0, 1b
+4:      li      a0, 0
+        ret
+5:      sub     a0, t0, t1
+        ret
+        END     strncasecmp
+
+# char *strdup(const char *s): a copy from malloc, or NULL and ENOMEM
+        FUNC    strdup
+        li      a1, -1
+        # falls through
+        END     strdup
+# char *strndup(const char *s, size_t limit): a copy of at most limit bytes, and a NUL
+        FUNC    strndup
+        addi    sp, sp, -32
+        sd      ra, 24(sp)
+        sd      s0, 16(sp)
+        sd      s1, 8(sp)
+        mv      s0, a0
+        call    __libc_strnlen
+        mv      s1, a0
+        addi    a0, a0, 1
+        call    malloc
+        beqz    a0, 1f
+        add     t0, a0, s1
+        sb      zero, 0(t0)
+        mv      a1, s0
+        mv      a2, s1
+        call    __libc_memcpy
+1:      ld      ra, 24(sp)
+        ld      s0, 16(sp)
+        ld      s1, 8(sp)
+        addi    sp, sp, 32
+        ret
+        END     strndup
