@@ -75,7 +75,7 @@ def open_object(session: Session, name: str, loader: LinkMap, *, dlopened: bool 
 
 
 def _map(session: Session, name: str, path: str, file: LibraryFile, loader: LinkMap) -> LinkMap:
-    session.debug.say("files", f"\nfile={name} [0];  generating link map")
+    session.debug.say("files", f"file={name} [0];  generating link map")
     try:
         image = session.guest.map_image(path, file)
     except NotExecutableError as error:

@@ -50,12 +50,17 @@ class Search:
             path = expand(name, loader.origin)
             return path, self._open_path(path)
         self._debug.say("libs", f"find library={name} [0]; searching")
+        try:
+            return self._search(name, loader, main)
+        finally:
+            self._debug.say("libs", "")
+
+    def _search(self, name: str, loader: LinkMap, main: LinkMap) -> tuple[str, LibraryFile]:
         other_class = ""
         for directories, what in self._places(loader, main):
             if self._debug.on("libs"):
-                self._debug.write(
-                    f" search path={':'.join(d.rstrip('/') or '/' for d in directories)}\t\t({what})"
-                )
+                shown = ":".join(directory.rstrip("/") or "/" for directory in directories)
+                self._debug.write(f" search path={shown}\t\t({what})")
             for directory in directories:
                 path = f"{directory}{name}"
                 self._debug.say("libs", f"  trying file={path}")
@@ -65,10 +70,7 @@ class Search:
                     continue
                 except WrongKind as error:
                     other_class = other_class or error.message
-        self._debug.say("libs", "")
-        if other_class:
-            raise DlError(name, other_class)
-        raise cannot_open(name)
+        raise DlError(name, other_class) if other_class else cannot_open(name)
 
     def _open_path(self, path: str) -> LibraryFile:
         try:

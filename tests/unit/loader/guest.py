@@ -73,7 +73,9 @@ class PaperGuest:
 class Loaded:
     """A program loaded into a PaperGuest, ready to be asked."""
 
-    def __init__(self, files: Mapping[str, bytes], program: str = "/bin/prog", env: Sequence[str] = ()) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], program: str = "/bin/prog", env: Sequence[str] = ()
+    ) -> None:
         self.guest = PaperGuest(files)
         image = map_image(self.guest.memory, self.guest.open(program), program)
         self.state: LoaderState

@@ -1,0 +1,48 @@
+"""Look-up by hash, against what is known of the tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.loader.elfmaker import TEXT, Maker, Sym
+from tests.unit.loader.guest import Loaded
+from toyvm.loader.symbols import SysvHash, gnu_hash, sysv_hash
+
+
+@pytest.mark.parametrize(
+    ("name", "gnu", "sysv"),
+    # Values from the gABI's and glibc's own examples.
+    [
+        ("", 0x00001505, 0),
+        ("printf", 0x156B2BB8, 0x077905A6),
+        ("exit", 0x7C967E3F, 0x0006CF04),
+        ("syscall", 0xBAC212A0, 0x0B09985C),
+        ("flapenguin.me", 0x8AE9F18E, 0x03987915),
+    ],
+)
+def test_hash_functions(name: str, gnu: int, sysv: int) -> None:
+    assert gnu_hash(name.encode()) == gnu
+    assert sysv_hash(name.encode()) == sysv
+
+
+@pytest.mark.parametrize("style", ["gnu", "sysv"])
+def test_finds_every_symbol_and_no_other(style: str) -> None:
+    symbols = [Sym(f"f{i}", TEXT + 4 * i) for i in range(40)] + [Sym("wanted")]
+    loaded = Loaded({"/bin/prog": Maker(symbols=symbols, hash=style).build()})
+    table = loaded.object("").symbols
+    assert [next(iter(table.find(f"f{i}".encode()))).value for i in range(40)] == [
+        TEXT + 4 * i for i in range(40)
+    ]
+    assert not [s for s in table.find(b"absent") if s.shndx]
+    assert not [s for s in table.find(b"wanted") if s.shndx]
+
+
+def test_a_hidden_version_is_not_the_default() -> None:
+    symbols = [Sym("f", TEXT, version=0x8002), Sym("g", TEXT, version=2)]
+    table = Loaded({"/bin/prog": Maker(symbols=symbols).build()}).object("").symbols
+    assert list(table.find(b"f")) == []
+    assert [s.value for s in table.find(b"g")] == [TEXT]
+
+
+def test_a_chain_that_runs_in_a_circle_ends() -> None:
+    assert list(SysvHash((1,), (0, 2, 1)).candidates(b"x")) == [1, 2, 1]
