@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ..elf.constants import EF_RISCV_FLOAT_ABI, EF_RISCV_RVC, EF_RISCV_RVE, EF_RISCV_TSO, SHF_ALLOC
+from collections.abc import Iterator
+
+from ..elf.attributes import TAG_ARCH, Arch, ArchError, Attributes, decode, encode
+from ..elf.constants import (
+    EF_RISCV_FLOAT_ABI,
+    EF_RISCV_RVC,
+    EF_RISCV_RVE,
+    EF_RISCV_TSO,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHT_RISCV_ATTRIBUTES,
+)
+from ..errors import ElfError
 from .diagnostics import Diagnostics
 from .resolve import Resolution
 
@@ -30,3 +42,42 @@ def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:
             errors.error(f"{obj.name}: can't link RVE with other target ({first})")
         flags |= obj.e_flags & (EF_RISCV_RVC | EF_RISCV_TSO)
     return flags or 0
+
+
+def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
+    """The output's `.riscv.attributes`: all extensions of all inputs; b"" when no input has any."""
+    merged: Attributes = {}
+    for name, attributes in _attributes(resolution, errors):
+        for tag, value in attributes.items():
+            if tag == TAG_ARCH and tag in merged:
+                try:
+                    merged[tag] = str(Arch.parse(str(merged[tag])).merge(Arch.parse(str(value))))
+                except ArchError as error:
+                    errors.error(f"{name}: {error}")
+            elif isinstance(value, int) and isinstance(merged.get(tag, 0), int):
+                merged[tag] = max(int(merged.get(tag, 0)), value)
+            else:
+                merged.setdefault(tag, value)
+    return encode(merged) if merged else b""
+
+
+def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[str, Attributes]]:
+    """Each different section of attributes once, with the first object that has it."""
+    seen: set[bytes] = set()
+    for loaded in resolution.files:
+        for section in loaded.object.sections:
+            if section.type == SHT_RISCV_ATTRIBUTES and section.data not in seen:
+                seen.add(section.data)
+                try:
+                    yield loaded.object.name, decode(section.data, loaded.object.name)
+                except ElfError as error:
+                    errors.error(str(error))
+
+
+def wants_exec_stack(resolution: Resolution) -> bool:
+    """Whether some object says, by its `.note.GNU-stack`, that it runs code on the stack."""
+    return any(
+        section.name == ".note.GNU-stack" and section.flags & SHF_EXECINSTR
+        for loaded in resolution.files
+        for section in loaded.object.sections
+    )

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
-from .abi import merge_flags
+from .abi import merge_attributes, merge_flags, wants_exec_stack
+from .contents import Made, fill, irelative_bounds, make_sections, write_build_id, write_search_table
 from .diagnostics import Diagnostics
+from .dynamic import exported
+from .gc import collect
 from .image import finish, phdrs, section_contents
 from .inputs import open_inputs
-from .layout import lay_out
+from .layout import Layout, lay_out
+from .merge import merge
 from .options import Input, LinkOptions
-from .program import LINKER, flatten
-from .provide import provide, value_of
-from .relocate import addresses, relocate
+from .program import UNDEFINED, Program, flatten
+from .provide import linker_values, provide
+from .relocate import Addresses, addresses, relocate
 from .resolve import resolve
 from .result import LinkResult
 from .scan import scan
+from .shrink import align_code
 from .symtab import build
 from .tables import make_tables
+from .unwind import drop_dead_frames
+from .versions import local_symbols
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
@@ -33,45 +39,83 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Say what each name means; that decides which archive members take part.
     resolution = resolve(opened, options, errors)
     e_flags = merge_flags(resolution, errors)
+    attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
 
     # Lay all inputs side by side. The set of objects is fixed from here on.
     program = flatten(resolution)
     program = provide(program, options)
-    local = np.zeros(program.symbols.globals, dtype=bool)
+    local = local_symbols(program, options.version_script)
+    public = exported(program, options, local)
+
+    # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
+    if options.gc_sections:
+        program = collect(program, options, public, errors)
+    program = drop_dead_frames(program)
+    program = align_code(program, errors)
+    program = merge(program)
+    errors.checkpoint()
+
+    # Ask the relocations what has to be made, and make room for it. Sizes are fixed from here on.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
+    program, made = make_sections(program, needs, tables, public, attributes, options)
 
-    # Addresses. Sizes are fixed from here on.
+    # Memory layout. Addresses are fixed from here on.
     layout = lay_out(program, options, errors)
     errors.checkpoint()
-    linker_values = {
-        s.id: value_of(s.name, layout, (0, 0))
-        for s in resolution.symbols
-        if program.symbols.sid[s.id] == LINKER
-    }
-    known = addresses(program, layout, tables, linker_values)
+    values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
+    known = addresses(program, layout, tables, values)
 
     # Bytes.
-    image = section_contents(program, layout, {})
+    image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
     relocate(image, program, layout, needs, known, options, errors)
+    entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
+    write_search_table(image, layout, made)
     symbols = build(program, layout, known, options) if options.strip != "all" else None
-    entry = int(known.symbol[resolution.table[options.entry].id]) if options.entry in resolution.table else 0
-    data = finish(image, program, layout, options, phdrs(layout, options, False), symbols, entry, e_flags)
+    exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
+    segments = phdrs(layout, options, exec_stack)
+    data = finish(image, program, layout, options, segments, symbols, entry, e_flags)
+    return _result(write_build_id(data, layout, options), program, layout, known, made, errors)
+
+
+def _entry(
+    program: Program, layout: Layout, known: Addresses, options: LinkOptions, errors: Diagnostics
+) -> int:
+    """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
+    symbol = program.resolution.table.get(options.entry)
+    if symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED:
+        return int(known.symbol[symbol.id])
+    try:
+        return int(options.entry, 0)
+    except ValueError:
+        pass
+    if options.shared:
+        return 0
+    start = layout.start(".text")
+    errors.warning(f"cannot find entry symbol {options.entry}; defaulting to {start:016x}")
+    return start
+
+
+def _result(
+    image: bytes, program: Program, layout: Layout, known: Addresses, made: Made, errors: Diagnostics
+) -> LinkResult:
+    resolution = program.resolution
+    defined = program.symbols.sid != UNDEFINED
     return LinkResult(
-        image=data,
+        image=image,
         symbols={
-            s.name: int(known.symbol[s.id]) for s in resolution.symbols if program.symbols.sid[s.id] != -1
+            s.name: int(known.symbol[s.id]) for s in resolution.symbols if defined[s.id] and s.shared is None
         },
         decisions=resolution.decisions,
         sizes={s.name: s.size for s in layout.outputs if s.size},
-        needed=tuple(library.soname for library in resolution.libraries),
-        load_relocations={},
-        lazy_relocations={},
+        needed=made.dynamic.needed if made.dynamic else (),
+        load_relocations=Counter(made.start_up.names()),
+        lazy_relocations=Counter(made.jumps.names()),
         warnings=tuple(errors.warnings),
-        inputs=tuple(f.object.name for f in resolution.files),
+        inputs=(*(f.object.name for f in resolution.files), *(lib.name for lib in resolution.libraries)),
         program=program,
         layout=layout,
         addresses=known,

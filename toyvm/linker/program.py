@@ -134,6 +134,8 @@ class Program:
         if number < self.symbols.globals:
             return self.resolution.symbols[number].name
         file = int(self.symbols.file[number])
+        if file < 0:
+            return self.sections.name[int(self.symbols.sid[number])]
         local = number - int(self.file_symbols[file][0])
         name = self.resolution.files[file].object.symbols.names[local]
         sid = int(self.symbols.sid[number])

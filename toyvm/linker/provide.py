@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
+from .diagnostics import Diagnostics
+from .dynamic import is_dynamic
 from .layout import Layout
 from .options import LinkOptions
 from .outnames import Region, output_name
-from .program import LINKER, UNDEFINED, Program
+from .program import ABSOLUTE, LINKER, SHARED, UNDEFINED, Program
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -85,38 +87,35 @@ _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 def provide(program: Program, options: LinkOptions) -> Program:
     """Mark the undefined symbols that the linker will define: they are known from here on, their values are not."""
     wanted = {}
+    table = program.resolution.table
     names: set[str] | None = None
     for symbol in program.resolution.symbols:
-        if program.symbols.sid[symbol.id] != UNDEFINED and program.symbols.sid[symbol.id] >= -1:
-            continue
-        if program.symbols.sid[symbol.id] != UNDEFINED and symbol.name not in _VALUES:
-            continue
         name = symbol.name
+        if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
+            continue
         if name in _VALUES or name in _IRELATIVE_BOUNDS:
-            if name == "_DYNAMIC" and options.static:
-                continue
-            wanted[symbol.id] = name
-        elif name.startswith(("__start_", "__stop_")):
-            if names is None:
-                names = {
-                    output_name(n)
-                    for n, live in zip(program.sections.name, program.sections.live.tolist(), strict=True)
-                    if live
-                }
+            # A program without dynamic section finds 0 there, if it only asks weakly.
+            if name != "_DYNAMIC" or is_dynamic(program, options):
+                wanted[symbol.id] = name
+        elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
+            names = _live_names(program) if names is None else names
             if _section_of(name) in names:
                 wanted[symbol.id] = name
     for name, _ in options.defsyms:
-        if name in program.resolution.table:
-            wanted[program.resolution.table[name].id] = name
+        if name in table:
+            wanted[table[name].id] = name
     sid, visibility = program.symbols.sid.copy(), program.symbols.visibility.copy()
     numbers = list(wanted)
     sid[numbers] = LINKER
     visibility[numbers] = STV_HIDDEN
-    exported = [
-        program.resolution.table[name].id for name, _ in options.defsyms if name in program.resolution.table
-    ]
+    exported = [table[name].id for name, _ in options.defsyms if name in table]
     visibility[exported] = 0
     return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
+
+
+def _live_names(program: Program) -> set[str]:
+    pairs = zip(program.sections.name, program.sections.live.tolist(), strict=True)
+    return {output_name(name) for name, live in pairs if live}
 
 
 def _section_of(name: str) -> str:
@@ -135,7 +134,39 @@ def value_of(name: str, layout: Layout, irelative: tuple[int, int]) -> int:
     return layout.start(section) + (layout.size(section) if name.startswith("__stop_") else 0)
 
 
-def defsym_value(expression: str, lookup: Mapping[str, int]) -> int | None:
+def linker_values(
+    program: Program, layout: Layout, irelative: tuple[int, int], options: LinkOptions, errors: Diagnostics
+) -> dict[int, int]:
+    """Symbol number -> address, for every linker-defined symbol. --defsym may name any symbol."""
+    table = program.resolution.table
+    defsyms = dict(options.defsyms)
+    values = {
+        s.id: value_of(s.name, layout, irelative)
+        for s in program.resolution.symbols
+        if program.symbols.sid[s.id] == LINKER and s.name not in defsyms
+    }
+
+    def lookup(name: str) -> int | None:
+        symbol = table.get(name)
+        if symbol is None:
+            return value_of(name, layout, irelative) if name in _VALUES else None
+        if symbol.id in values:
+            return values[symbol.id]
+        sid, value = int(program.symbols.sid[symbol.id]), int(program.symbols.value[symbol.id])
+        if sid == ABSOLUTE:
+            return value
+        return int(layout.addr[sid]) + value if sid >= 0 and layout.addr[sid] >= 0 else None
+
+    for name, expression in options.defsyms:
+        result = defsym_value(expression, lookup)
+        if result is None:
+            errors.error(f"--defsym {name}={expression}: undefined symbol referenced in expression")
+        elif name in table:
+            values[table[name].id] = result
+    return values
+
+
+def defsym_value(expression: str, lookup: Callable[[str], int | None]) -> int | None:
     """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None when that is not what it is."""
     total, sign = 0, 1
     for part in re.split(r"\s*([+-])\s*", expression.strip()):
@@ -147,8 +178,9 @@ def defsym_value(expression: str, lookup: Mapping[str, int]) -> int | None:
         try:
             total += sign * int(part, 0)
         except ValueError:
-            if part not in lookup:
+            value = lookup(part)
+            if value is None:
                 return None
-            total += sign * lookup[part]
+            total += sign * value
         sign = 1
     return total

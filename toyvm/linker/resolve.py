@@ -164,7 +164,7 @@ class _Resolver:
         archives = [opened for opened in members if opened.archive and not opened.source.whole_archive]
         for opened in members:
             self.add(opened)
-        while any([self._search_archive(opened) for opened in archives]):
+        while sum(self._search_archive(opened) for opened in archives):
             pass
 
     def _add_whole_archive(self, opened: Opened) -> bool:
