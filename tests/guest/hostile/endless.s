@@ -1,0 +1,4 @@
+# Goes nowhere, forever.
+        .text
+        .globl  _start
+_start: j       _start

@@ -1,0 +1,128 @@
+"""Our tools and GNU's in each other's places, on every sample, guest test and library source, and C programs.
+
+    our as   -> GNU ld  -> qemu-riscv64
+    our as   -> our ld  -> qemu-riscv64          (static images)
+    GNU as   -> our ld  -> toyvm                 (both linkages, the libraries from GNU as too)
+    gcc, glibc          -> qemu-riscv64          (so that the expected outputs are Linux's, not ours)
+
+The same output and exit status each time. Cases that say `qemu: no REASON` are not run in qemu.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from toyvm import build
+from toyvm.build import LibraryDir, build_libraries, build_program
+from toyvm.elf.writer import write_object
+from toyvm.resources import data_dir
+from toyvm.system import run
+
+from .. import gnu
+from ..harness import ASM, GUEST, OPTIONS, C, Case, cases, check_case, compiled, expected_output
+from ..oracles import GCC, GNU_AS, GNU_LD, QEMU, require_oracle
+
+pytestmark = pytest.mark.oracle
+
+ALL = [*cases(ASM), *cases(GUEST)]
+FOR_QEMU = [case for case in ALL if case.linkage == "static" and not case.directives.qemu]
+# The programs that need only what glibc has as well.
+FOR_GLIBC = [
+    case
+    for case in ALL
+    if not case.directives.qemu and not case.directives.libs and "_start" not in case.path.read_text()
+]
+
+
+def check_qemu(case: Case, image: Path, root: Path, env: tuple[str, ...] = ()) -> None:
+    """The image does in qemu what the case expects."""
+    done = gnu.qemu(image, case.directives, root, env=env)
+    assert done.stdout.decode() == case.expected.decode(), done.stderr.decode(errors="replace")
+    assert done.returncode == case.directives.exit
+
+
+@pytest.mark.parametrize("case", FOR_QEMU, ids=str)
+def test_our_objects_with_gnu_ld_in_qemu(case: Case, libraries: LibraryDir, tmp_path: Path) -> None:
+    require_oracle(GNU_LD, QEMU)
+    paths = [case.path, *(case.path.parent / other for other in case.directives.with_sources)]
+    objects = []
+    for path in paths:
+        objects.append(tmp_path / f"{path.stem}.o")
+        objects[-1].write_bytes(write_object(build.assemble_file(path)))
+    if "_start:" not in case.path.read_text():
+        objects.insert(0, libraries.start_object)
+    image = gnu.link_static(objects, libraries.path, case.directives.libs, tmp_path / case.path.stem)
+    check_qemu(case, image, gnu.sysroot(tmp_path / "root", case.directives))
+
+
+@pytest.mark.parametrize("case", FOR_QEMU, ids=str)
+def test_our_static_image_in_qemu(case: Case, tmp_path: Path) -> None:
+    require_oracle(QEMU)
+    image = tmp_path / case.path.stem
+    image.write_bytes(build_program([case.path], linkage="static").image)
+    check_qemu(case, image, gnu.sysroot(tmp_path / "root", case.directives))
+
+
+@pytest.fixture(scope="module")
+def gnu_libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryDir]:
+    """The guest libraries, every source assembled by GNU as, linked by us; and GNU as for all that follows."""
+    require_oracle(GNU_AS)
+    folder = tmp_path_factory.mktemp("gnu-libraries")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "assemble_file", gnu.assemble_file)
+        build_libraries(data_dir("libs"), folder)
+        yield LibraryDir(folder)
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_gnu_objects_with_our_ld_in_toyvm(
+    case: Case, gnu_libraries: LibraryDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "assemble_file", gnu.assemble_file)
+    monkeypatch.setattr("toyvm.guestfs.guest_libraries", lambda: gnu_libraries)
+    program = build_program([case.path], linkage=case.linkage, libraries=gnu_libraries)
+    directives = case.directives
+    argv = [case.path.stem, *directives.args]
+    check_case(case, run(program, argv, OPTIONS, stdin=directives.stdin.encode(), capture=True))
+
+
+@pytest.mark.parametrize("case", FOR_GLIBC, ids=str)
+def test_expected_output_is_what_glibc_gives(case: Case, tmp_path: Path) -> None:
+    require_oracle(GCC, QEMU)
+    directives = case.directives
+    root = gnu.sysroot(tmp_path / "root", directives, glibc=True)
+    here = case.path.parent
+    for shared in (*directives.shared, *directives.preload):
+        gnu.glibc_shared(here / shared.source, root / "lib" / shared.name)
+    others = [here / other for other in directives.with_sources]
+    image = gnu.glibc_program(case.path, others, tmp_path / case.path.stem, static=case.linkage == "static")
+    env: tuple[str, ...] = ()
+    if directives.preload and case.linkage == "dynamic":
+        env = ("LD_PRELOAD=" + ":".join(lib.name for lib in directives.preload),)
+    check_qemu(case, image, root, env)
+
+
+@pytest.mark.parametrize("path", sorted(C.glob("*.c")), ids=lambda path: path.stem)
+def test_c_output_is_what_glibc_gives(path: Path, tmp_path: Path) -> None:
+    require_oracle(GCC, QEMU)
+    directives = build.directives_of(path)
+    image = gnu.glibc_program(path, [], tmp_path / path.stem, static=True)
+    done = gnu.qemu(image, directives, gnu.sysroot(tmp_path / "root", directives))
+    assert done.stdout.decode() == expected_output(path, "static").decode()
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted(C.glob("*.c")), ids=lambda path: path.stem)
+def test_our_c_objects_with_gnu_ld_in_qemu(path: Path, libraries: LibraryDir, tmp_path: Path) -> None:
+    require_oracle(GCC, GNU_LD, QEMU)
+    source, obj = tmp_path / f"{path.stem}.s", tmp_path / f"{path.stem}.o"
+    source.write_text(compiled(path, "O2"))
+    obj.write_bytes(write_object(build.assemble_file(source)))
+    image = gnu.link_static([libraries.start_object, obj], libraries.path, (), tmp_path / path.stem)
+    directives = build.directives_of(path)
+    done = gnu.qemu(image, directives, gnu.sysroot(tmp_path / "root", directives))
+    assert done.stdout.decode() == expected_output(path, "static").decode(), done.stderr.decode(errors="replace")
+    assert done.returncode == 0

@@ -1,0 +1,108 @@
+"""Guests that misbehave: each ends with the right status and a clear message; never a traceback, never a hang.
+
+The programs are in tests/guest/hostile; what they print, where they print, is in the .out file beside them. Each row
+says the status, a pattern that standard error must have, and the machine's limits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from toyvm.build import build_program
+from toyvm.errors import NotExecutableError
+from toyvm.system import RunResult, run
+
+from .harness import GUEST, OPTIONS, cases, expected_output, toyvm
+
+HOSTILE = GUEST / "hostile"
+MIB = 1 << 20
+
+# name: (status, pattern in standard error, memory in bytes, most instructions)
+ENDINGS: dict[str, tuple[int, str, int, int]] = {
+    "asks_too_much": (0, "", 64 * MIB, 10**6),
+    "breakpoint": (133, "Trace/breakpoint trap", 64 * MIB, 10**6),
+    "children_touch_all": (0, "", 8 * MIB, 10**8),
+    "close_all": (9, "", 64 * MIB, 10**6),
+    "endless": (124, "instruction", 64 * MIB, 10**6),
+    "exec_forever": (124, "instruction", 64 * MIB, 2_000),
+    "exec_garbage": (0, "", 64 * MIB, 10**6),
+    "fork_bomb": (3, "", 16 * MIB, 10**8),
+    "fork_forever": (124, "instruction", 16 * MIB, 200_000),
+    "full_pipe": (124, "wait|deadlock", 64 * MIB, 10**8),
+    "illegal": (132, "Illegal instruction", 64 * MIB, 10**6),
+    "jumps": (0, "Segmentation fault", 64 * MIB, 10**6),
+    "kill_all": (0, "", 64 * MIB, 10**6),
+    "map_storm": (0, "", 64 * MIB, 10**6),
+    "pipe_deadlock": (124, "wait|deadlock", 64 * MIB, 10**6),
+    "privileged": (0, "Illegal instruction", 64 * MIB, 10**6),
+    "recursion": (139, "Segmentation fault.*stack", 64 * MIB, 10**8),
+    "stack_to_nowhere": (139, "Segmentation fault", 64 * MIB, 10**6),
+    "touch_all": (137, "(?i)out of memory", 4 * MIB, 10**8),
+    "unmaps": (0, "Segmentation fault", 64 * MIB, 10**6),
+    "wild_syscalls": (0, "", 64 * MIB, 10**8),
+    "write_text": (139, "Segmentation fault.*write", 64 * MIB, 10**6),
+    "zombies": (0, "", 64 * MIB, 10**8),
+}
+
+
+def test_every_hostile_program_has_an_ending() -> None:
+    assert {path.stem for path in HOSTILE.glob("*.s")} == set(ENDINGS)
+
+
+def run_hostile(name: str) -> RunResult:
+    _, _, memory, instructions = ENDINGS[name]
+    program = build_program([HOSTILE / f"{name}.s"], linkage="static")
+    options = replace(OPTIONS, memory=memory, max_instructions=instructions)
+    return run(program, [name], options, stdin=b"", capture=True)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_hostile_program(name: str) -> None:
+    status, pattern, _, _ = ENDINGS[name]
+    result = run_hostile(name)
+    told = result.stderr.decode("utf-8", "replace")
+    assert result.status == status, told
+    assert re.search(pattern, told, re.S), told
+    assert "Traceback (most recent call last)" not in told
+    if (HOSTILE / f"{name}.out").exists():
+        assert result.stdout.decode() == expected_output(HOSTILE / f"{name}.s", "static").decode(), told
+    assert result.frames_leaked == 0
+
+
+@pytest.mark.parametrize("name", ["illegal", "endless", "write_text"])
+def test_hostile_program_from_the_command_line(name: str) -> None:
+    """The status is the command's own, the message is on standard error, and there is no traceback."""
+    status, pattern, _, instructions = ENDINGS[name]
+    done = toyvm("run", "--max-instructions", str(instructions), HOSTILE / f"{name}.s")
+    told = done.stderr.decode()
+    assert done.returncode == status, told
+    assert re.search(pattern, told, re.S), told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda image: image[:40],
+        lambda image: image[:100],
+        lambda image: b"",
+        lambda image: b"#!/bin/sh\necho no\n",
+        lambda image: image[:18] + b"\x3e\x00" + image[20:],  # x86-64
+        lambda image: image[:54] + b"\xff\xff" + image[56:],  # e_phentsize
+        lambda image: image[:56] + b"\xff\xff" + image[58:],  # e_phnum
+        lambda image: image[:32] + b"\xff" * 8 + image[40:],  # e_phoff
+    ],
+    ids=["40-bytes", "100-bytes", "empty", "script", "machine", "phentsize", "phnum", "phoff"],
+)
+def test_damaged_program(damage, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """What is not a program is refused before it starts, with one message."""
+    image = build_program([cases(HOSTILE.parent)[0].path], linkage="static").image
+    path = tmp_path / "damaged"
+    path.write_bytes(damage(image))
+    with pytest.raises(NotExecutableError) as refused:
+        run(path, ["damaged"], OPTIONS, stdin=b"", capture=True)
+    assert str(refused.value).startswith(f"{path}: ") or str(path) in str(refused.value)
+    assert refused.value.exit_code == 126

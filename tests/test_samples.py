@@ -1,0 +1,25 @@
+"""Every sample, in each linkage, on every engine: output, exit status, and no frame lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from .harness import ASM, ENGINES, OPTIONS, Case, cases, check_case, run_case
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", cases(ASM), ids=str)
+def test_sample(case: Case, engine: str) -> None:
+    check_case(case, run_case(case, replace(OPTIONS, engine=engine)))
+
+
+@pytest.mark.parametrize("path", sorted(ASM.glob("*.s")), ids=lambda path: path.stem)
+def test_sample_teaches(path) -> None:  # type: ignore[no-untyped-def]
+    """The opening comment says what it shows, how to run it and where to look; the index lists it."""
+    opening = path.read_text().split("\n\n", 1)[0]
+    assert opening.startswith(f"# {path.stem}: ")
+    assert "toyvm run" in opening
+    assert "Look" in opening
+    assert f"]({path.name})" in (ASM / "README.md").read_text()
