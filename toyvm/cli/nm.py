@@ -1,0 +1,85 @@
+"""`toyvm nm`: list the symbols of objects, archives, programs and libraries as GNU nm does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm nm`."""
+    p = argparse.ArgumentParser(prog="toyvm nm", description="List the symbols of object files.")
+    p.add_argument("-a", "--debug-syms", action="store_true", help="section and file symbols too")
+    p.add_argument(
+        "-A", "-o", "--print-file-name", dest="file_name", action="store_true", help="file name on each line"
+    )
+    p.add_argument("-D", "--dynamic", action="store_true", help="the dynamic symbols")
+    p.add_argument("-g", "--extern-only", action="store_true", help="only symbols that other files see")
+    p.add_argument("-n", "-v", "--numeric-sort", dest="numeric", action="store_true", help="sort by address")
+    p.add_argument("-p", "--no-sort", action="store_true", help="in the order of the symbol table")
+    p.add_argument("-r", "--reverse-sort", action="store_true", help="the other way round")
+    p.add_argument("-S", "--print-size", action="store_true", help="sizes too")
+    p.add_argument("-u", "--undefined-only", action="store_true", help="only undefined symbols")
+    p.add_argument("-U", "--defined-only", action="store_true", help="only defined symbols")
+    p.add_argument("-s", "--print-armap", action="store_true", help="the symbol index of archives too")
+    p.add_argument("--special-syms", action="store_true", help="local labels and mapping symbols too")
+    p.add_argument("-C", "--demangle", action="store_true", help="accepted; names are printed as they are")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """List the symbols of each file. 1 when one cannot be read."""
+    from ..elf.archive import Archive
+    from ..observe.binaries import Binary, binaries, for_each, read
+    from ..observe.nm import Symbol, line, symbols
+
+    options = parser().parse_args(argv)
+    document: list[dict[str, object]] = []
+
+    def by_name(symbol: Symbol) -> str:
+        return symbol.name.partition("@")[0]
+
+    def chosen(binary: Binary) -> list[Symbol]:
+        found = [
+            symbol
+            for symbol in symbols(binary.elf, options.dynamic, options.debug_syms, options.special_syms)
+            if (symbol.is_external or not options.extern_only)
+            and not (options.undefined_only and symbol.is_defined)
+            and (symbol.is_defined or not options.defined_only)
+        ]
+        if options.numeric:
+            found.sort(
+                key=lambda symbol: (symbol.is_defined, symbol.value if symbol.is_defined else 0, symbol.name)
+            )
+        elif not options.no_sort:
+            found.sort(key=by_name)
+        return found[::-1] if options.reverse_sort else found
+
+    def report(path: str) -> None:
+        archive = Archive.parse(data, path) if Archive.is_archive(data := read(path)) else None
+        if archive is not None and len(options.files) > 1 and not options.json:
+            print(f"\n{path}:")
+        if archive is not None and archive.index is not None and options.print_armap:
+            print("\nArchive index:")
+            for name, number in archive.index.items():
+                print(f"{name} in {archive.members[number].name}")
+        for binary in binaries(path):
+            found = chosen(binary)
+            if options.json:
+                document.append({"file": binary.title, "symbols": [symbol._asdict() for symbol in found]})
+                continue
+            if not options.file_name and (binary.archive or len(options.files) > 1):
+                print(f"\n{binary.name}:")
+            if not found and binary.elf.symbols(".dynsym" if options.dynamic else ".symtab") is None:
+                print(f"toyvm nm: {binary.title}: no symbols", file=sys.stderr)
+            prefix = f"{binary.archive}:{binary.name}:" if binary.archive else f"{binary.name}:"
+            for symbol in found:
+                print((prefix if options.file_name else "") + line(symbol, options.print_size))
+
+    status = for_each("nm", options.files, report)
+    if options.json:
+        print(json.dumps({"schema": "toyvm.nm/1", "files": document}, indent=2))
+    return status
