@@ -1,0 +1,429 @@
+"""An address space ("mm"): the VMAs that say what is meant, the Sv39 tables that say what is present.
+
+Layout as Linux riscv64 Sv39 has it, without randomisation, low to high: program, heap (brk) growing up, gap, mmap area
+growing down from 128 MiB below the top, stack at the top growing down to its limit with a guard gap below.
+System calls raise OSError; the kernel's own access to user memory raises Fault.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from ..bits import align_up
+from ..events import MappingChanged
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from ..machine.mmu import Access, Mmu
+from ..machine.sv39 import PTE_D, USER_TOP, make_pte, pte_frame
+from ..machine.traps import Trap
+from .fault import RESOLVED_BADLY, flags_for, handle_fault
+from .frames import ZERO_FRAME, OutOfFrames
+from .limits import RLIM_INFINITY, Rlimits
+from .memsys import MemorySystem
+from .pagetable import PTE_SHARED, PageTable
+from .stats import Counters
+from .usermem import Fault, UserMemory
+from .vfs.node import FileNode, error
+from .vma import PROT_WRITE, Vma, VmaSet
+
+MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
+MMAP_TOP = USER_TOP - (128 << 20)
+PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
+STACK_TOP = USER_TOP
+GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
+
+
+class AddressSpace(UserMemory):
+    """One process's memory, or that of several after vfork and CLONE_VM (`users` counts them)."""
+
+    def __init__(self, system: MemorySystem, rlimits: Rlimits | None = None):
+        self.system = system
+        self.memory = system.memory
+        self.table = PageTable(system.memory, system.frames)
+        self.mmu = Mmu(system.memory, self.table.root_ppn)
+        self.vmas = VmaSet()
+        self.rlimits = rlimits if rlimits is not None else Rlimits()
+        self.counters = Counters()
+        self.users = 1
+        self._file_bytes: dict[FileNode, int] = {}  # how much of each file is mapped
+        self.pid = 0  # for events
+        self.pc = 0  # for events: where the user stood when the kernel came to use this memory
+        self.brk_start = self.brk_end = 0
+        self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
+        self.arg_range = self.env_range = (0, 0)
+
+    # Mapping
+
+    def mmap(
+        self,
+        addr: int,
+        length: int,
+        prot: int,
+        *,
+        shared: bool = False,
+        fixed: bool = False,
+        no_replace: bool = False,
+        file: FileNode | None = None,
+        offset: int = 0,
+        name: str = "",
+        grows_down: bool = False,
+        no_reserve: bool = False,
+        may_write: bool = True,
+    ) -> int:
+        """Map `length` bytes (rounded up to pages) and return the address, as mmap(2); `addr` is a hint unless `fixed`.
+
+        Raises OSError: EINVAL for a bad length, address or offset, ENOMEM when no gap is large enough or memory obviously
+        cannot hold it, EEXIST for `no_replace`, EPERM below MMAP_MIN.
+        """
+        if length <= 0 or offset & PAGE_MASK:
+            raise error(errno.EINVAL)
+        length = align_up(length, PAGE_SIZE)
+        if length > USER_TOP:
+            raise error(errno.ENOMEM)
+        if offset + length >= 1 << 63:
+            raise error(errno.EOVERFLOW)
+        addr = self._place(addr, length, fixed, no_replace)
+        self._charge(length, prot & PROT_WRITE and not (shared and file is not None) and not no_reserve)
+        if fixed:
+            self._unmap(addr, addr + length)
+        area = self.vmas.add(
+            Vma(addr, addr + length, prot, shared, file, offset, name, grows_down, may_write)
+        )
+        if file is not None:
+            self._file_mapped(file, length)
+        self._changed("mmap", addr, addr + length, area)
+        return addr
+
+    def _file_mapped(self, file: FileNode, length: int) -> None:
+        if file not in self._file_bytes:
+            self._file_bytes[file] = 0
+            file.mappings += 1
+        self._file_bytes[file] += length
+
+    def _place(self, addr: int, length: int, fixed: bool, no_replace: bool) -> int:
+        if fixed or no_replace:
+            if addr & PAGE_MASK:
+                raise error(errno.EINVAL)
+            if addr + length > USER_TOP:
+                raise error(errno.ENOMEM)
+            if addr < MMAP_MIN:
+                raise error(errno.EPERM)
+            if no_replace and self.vmas.overlapping(addr, addr + length):
+                raise error(errno.EEXIST)
+            return addr
+        addr = align_up(addr, PAGE_SIZE)
+        if MMAP_MIN <= addr <= USER_TOP - length and not self.vmas.overlapping(addr, addr + length):
+            return addr
+        found = self.vmas.find_gap(length, MMAP_MIN, self.mmap_top)
+        if found is None:
+            raise error(errno.ENOMEM)
+        return found
+
+    @property
+    def mmap_top(self) -> int:
+        """The top of the mmap area: below the largest stack and its guard."""
+        stack = self.rlimits.stack
+        if stack == RLIM_INFINITY:
+            return MMAP_TOP
+        gap = min(max(stack + GUARD_GAP, 128 << 20), USER_TOP // 6 * 5)
+        return (STACK_TOP - gap) & ~PAGE_MASK
+
+    def _charge(self, length: int, commits: int | bool) -> None:
+        """Refuse what obviously cannot fit: more private writable memory at once than the machine has (overcommit 0)."""
+        if commits and length >> PAGE_SHIFT >= self.system.frames.count:
+            raise error(errno.ENOMEM)
+        if self.rlimits.address_space != RLIM_INFINITY:
+            total = sum(area.length for area in self.vmas)
+            if total + length > self.rlimits.address_space:
+                raise error(errno.ENOMEM)
+
+    def munmap(self, addr: int, length: int) -> None:
+        """Unmap all pages of the range; holes are no error. Raises OSError(EINVAL)."""
+        if addr & PAGE_MASK or length <= 0 or addr + length > USER_TOP:
+            raise error(errno.EINVAL)
+        end = addr + align_up(length, PAGE_SIZE)
+        self._unmap(addr, end)
+        self._changed("munmap", addr, end, None)
+
+    def _unmap(self, start: int, end: int) -> None:
+        self.vmas.split(start)
+        self.vmas.split(end)
+        areas = self.vmas.overlapping(start, end)
+        if not areas:
+            return
+        self._release_pages(start, end)
+        for area in areas:
+            self.vmas.remove(area)
+            self._file_unmapped(area)
+
+    def _file_unmapped(self, area: Vma) -> None:
+        file = area.file
+        if file is None:
+            return
+        if area.shared and area.prot & PROT_WRITE:
+            self.system.cache.write_back_quietly(file, area.offset, area.offset + area.length)
+        self._file_bytes[file] -= area.length
+        if not self._file_bytes[file]:
+            self._drop_mapping(file)
+
+    def _drop_mapping(self, file: FileNode) -> None:
+        del self._file_bytes[file]
+        file.mappings -= 1
+        self.system.cache.released(file)
+
+    def _release_pages(self, start: int, end: int) -> None:
+        """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
+        taken = self.table.clear(start, end)
+        if not taken:
+            return
+        self.system.invalidate(self.mmu, start, end)
+        put, dirty = self.system.frames.put, self.system.cache.dirty
+        for _, pte in taken:
+            if pte & (PTE_D | PTE_SHARED) == PTE_D | PTE_SHARED:
+                dirty.add(pte_frame(pte))
+            put(pte_frame(pte))
+
+    def mprotect(self, addr: int, length: int, prot: int) -> None:
+        """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
+        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
+        end = addr + align_up(length, PAGE_SIZE)
+        if end == addr:
+            return
+        self.require_mapped(addr, end)
+        for area in self.vmas.overlapping(addr, end):
+            if prot & PROT_WRITE and not area.may_write:
+                raise error(errno.EACCES)
+        self.vmas.split(addr)
+        self.vmas.split(end)
+        for area in self.vmas.overlapping(addr, end):
+            if area.prot != prot:
+                self.vmas.remove(area)
+                area.prot = prot
+                self._reprotect(area)
+                self.vmas.add(area)
+        self._changed("mprotect", addr, end, self.vmas.find(addr))
+
+    def _reprotect(self, area: Vma) -> None:
+        refs, u64 = self.system.frames.refs, self.table.u64
+        kept = 0b11 << 6  # A and D
+        changed = False
+        for _, slot, pte in self.table.present(area.start, area.end):
+            frame = pte_frame(pte)
+            writable = area.shared or (refs[frame] == 1 and frame != ZERO_FRAME)
+            u64[slot] = make_pte(frame, flags_for(area, writable=writable) | pte & kept)
+            changed = True
+        if changed:
+            self.system.invalidate(self.mmu, area.start, area.end)
+
+    def require_mapped(self, start: int, end: int) -> None:
+        """Raises OSError(ENOMEM) unless every page of the range belongs to an area."""
+        at = start
+        for area in self.vmas.overlapping(start, end):
+            if area.start > at:
+                raise error(errno.ENOMEM)
+            at = area.end
+        if at < end:
+            raise error(errno.ENOMEM)
+
+    def msync(self, addr: int, length: int) -> None:
+        """Write the dirty pages of shared file mappings in the range to their files. Raises OSError: EINVAL, ENOMEM, EIO..."""
+        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
+        end = addr + align_up(length, PAGE_SIZE)
+        if end == addr:
+            return
+        self.require_mapped(addr, end)
+        for area in self.vmas.overlapping(addr, end):
+            if area.shared and area.file is not None and area.file.backed:
+                low, high = max(addr, area.start), min(end, area.end)
+                self._collect_dirty(low, high)
+                self.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
+
+    def _collect_dirty(self, start: int, end: int) -> None:
+        """Move D bits into the page cache's set of dirty pages."""
+        found = False
+        for _, slot, pte in self.table.present(start, end):
+            if pte & PTE_D:
+                self.system.cache.dirty.add(pte_frame(pte))
+                self.table.u64[slot] = pte & ~PTE_D
+                found = True
+        if found:
+            self.system.invalidate(self.mmu, start, end)
+
+    def discard(self, addr: int, length: int) -> None:
+        """madvise(MADV_DONTNEED): the next touch finds zero bytes, or the file's. Raises OSError: EINVAL, ENOMEM."""
+        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+            raise error(errno.EINVAL)
+        end = addr + align_up(length, PAGE_SIZE)
+        if end > addr:
+            self.require_mapped(addr, end)
+            self._release_pages(addr, end)
+
+    def mremap(self, addr: int, old_length: int, new_length: int, *, may_move: bool) -> int:
+        """Grow, shrink or move one mapping. Raises OSError: EINVAL, EFAULT for no mapping, ENOMEM."""
+        if addr & PAGE_MASK or not 0 < new_length <= USER_TOP or not 0 < old_length <= USER_TOP:
+            raise error(errno.EINVAL)
+        old_length, new_length = align_up(old_length, PAGE_SIZE), align_up(new_length, PAGE_SIZE)
+        area = self.vmas.find(addr)
+        if area is None or area.end < addr + old_length:
+            raise error(errno.EFAULT)
+        if new_length <= old_length:
+            if new_length < old_length:
+                self.munmap(addr + new_length, old_length - new_length)
+            return addr
+        grown = addr + new_length
+        offset = area.offset_of(addr) if area.file is not None else 0
+        if area.end == addr + old_length and grown <= USER_TOP and not self.vmas.overlapping(area.end, grown):
+            self._map_like(area, addr + old_length, new_length - old_length, offset + old_length)
+            return addr
+        if not may_move:
+            raise error(errno.ENOMEM)
+        to = self._map_like(area, 0, new_length, offset)
+        self._move_pages(addr, old_length, to)
+        self.munmap(addr, old_length)
+        return to
+
+    def _map_like(self, area: Vma, addr: int, length: int, offset: int) -> int:
+        """Another stretch of the same kind as `area`, at `addr` exactly unless it is 0."""
+        return self.mmap(
+            addr,
+            length,
+            area.prot,
+            shared=area.shared,
+            fixed=addr != 0,
+            file=area.file,
+            offset=offset if area.file is not None else 0,
+            name=area.name,
+            may_write=area.may_write,
+        )
+
+    def populate(self, addr: int, length: int) -> None:
+        """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch."""
+        end = addr + length
+        for area in self.vmas.overlapping(addr, end):
+            if not area.prot:
+                continue
+            private_write = area.prot & PROT_WRITE and not area.shared
+            access = Access.WRITE if private_write else Access.READ
+            for va in range(max(addr, area.start), min(end, area.end), PAGE_SIZE):
+                if not self.table.entry(va) and not self.fault(va, access, self.pc):
+                    return
+
+    def _move_pages(self, addr: int, length: int, to: int) -> None:
+        for va, pte in self.table.clear(addr, addr + length):
+            self.table.u64[self.table.slot(va - addr + to)] = pte
+        self.system.invalidate(self.mmu, addr, addr + length)
+
+    # Heap and stack
+
+    def set_brk_start(self, va: int) -> None:
+        """Where the heap begins: exec calls this once, after the image."""
+        self.brk_start = self.brk_end = align_up(va, PAGE_SIZE)
+
+    def brk(self, wanted: int) -> int:
+        """brk(2) as the kernel has it: the new program break, or the old one when it cannot move there."""
+        if wanted < self.brk_start or wanted > USER_TOP:
+            return self.brk_end
+        old, new = align_up(self.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
+        if new > old:
+            ceiling = self.vmas.above(old - 1 if old else 0)
+            room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
+            if new > room or wanted - self.brk_start > self.rlimits.data:
+                return self.brk_end
+            try:
+                self._charge(new - old, True)
+            except OSError:
+                return self.brk_end
+            self.vmas.add(Vma(old, new, 0b011, name="[heap]"))
+        elif new < old:
+            self._unmap(new, old)
+        self.brk_end = wanted
+        self._changed("brk", self.brk_start, wanted, None)
+        return wanted
+
+    def map_stack(self) -> int:
+        """Map the first page of the stack; the address of its top."""
+        self.mmap(STACK_TOP - PAGE_SIZE, PAGE_SIZE, 0b011, fixed=True, name="[stack]", grows_down=True)
+        return STACK_TOP
+
+    def grow_stack(self, va: int) -> Vma | None:
+        """Extend the area above `va` down to it, when that is a stack, within its limit and clear of what is below."""
+        area = self.vmas.above(va)
+        start = va & ~PAGE_MASK
+        if area is None or not area.grows_down or area.end - start > self.rlimits.stack:
+            return None
+        below = self.vmas.below(va)
+        if below is not None and below.prot and below.end + GUARD_GAP > start:
+            return None
+        self.vmas.move_start(area, start)
+        return area
+
+    # Faults
+
+    def fault(self, va: int, access: Access, pc: int) -> bool:
+        """Resolve a page fault; whether the access may be tried again."""
+        return handle_fault(self, va, access, pc, self.pid) not in RESOLVED_BADLY
+
+    def translate(self, va: int, access: Access) -> int:
+        """The physical address for the kernel's access on the user's behalf. Raises Fault."""
+        for _ in range(3):
+            try:
+                return self.mmu.translate(va, access)
+            except Trap:
+                if not self.fault(va, access, self.pc):
+                    break
+        raise Fault(va)
+
+    # Life
+
+    def fork(self) -> AddressSpace:
+        """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
+        try:
+            child = AddressSpace(self.system, self.rlimits.copy())
+        except OutOfFrames:
+            raise error(errno.ENOMEM) from None
+        child.vmas = self.vmas.copy()
+        child.brk_start, child.brk_end = self.brk_start, self.brk_end
+        child.sigreturn_page = self.sigreturn_page
+        child.arg_range, child.env_range = self.arg_range, self.env_range
+        for file, length in self._file_bytes.items():
+            child._file_mapped(file, length)
+        try:
+            self.table.copy_for_fork(child.table)
+        except OutOfFrames:
+            child.release()
+            raise error(errno.ENOMEM) from None
+        finally:
+            self.system.invalidate(self.mmu)
+        return child
+
+    def release(self) -> None:
+        """One user less; the last one gives everything back."""
+        self.users -= 1
+        if self.users:
+            return
+        areas = list(self.vmas)
+        self._release_pages(0, USER_TOP)
+        self.vmas = VmaSet()
+        for area in areas:
+            self._file_unmapped(area)
+        self.system.invalidate(self.mmu)
+        self.table.free()
+
+    def resident(self, area: Vma) -> Iterator[tuple[int, int]]:
+        """(va, entry) of each present page of an area, the zero page left out (as Linux counts RSS)."""
+        for va, _, pte in self.table.present(area.start, area.end):
+            if pte_frame(pte) != ZERO_FRAME:
+                yield va, pte
+
+    def describe_vma(self, area: Vma) -> str:
+        """The area's line of /proc/PID/maps, without the newline."""
+        from .proctext import maps_line
+
+        return maps_line(area)
+
+    def _changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
+        if self.system.bus.wants(MappingChanged):
+            detail = self.describe_vma(area) if area is not None else ""
+            self.system.bus.emit(MappingChanged(self.system.now(), self.pid, what, start, end, detail))

@@ -1,0 +1,198 @@
+"""The page fault: what the kernel does when an address has no entry in the tables, or one that forbids the access.
+
+    find the VMA        none, or it forbids the access: SEGV; the stack may grow first
+    entry not valid     anonymous: the zero page for a read, a zeroed frame for a write
+                        file: the page cache's frame; a private write copies it at once
+                        beyond the end of the file: SIGBUS
+    entry without W     private: copy-on-write; the last sharer takes the frame; shared: W is given
+
+The instruction runs again afterwards. A and D are left to the machine, which sets them when it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..events import CowFault, FaultKind, PageFault
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from ..machine.mmu import Access
+from ..machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, make_pte, pte_frame
+from .frames import ZERO_FRAME, OutOfFrames
+from .pagetable import PTE_COW, PTE_SHARED
+from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
+
+if TYPE_CHECKING:
+    from .addrspace import AddressSpace
+
+_NEEDS = {Access.READ: PROT_READ, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
+RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
+
+
+@dataclass(slots=True)
+class _Outcome:
+    kind: FaultKind
+    frame: int | None = None
+
+
+def flags_for(area: Vma, *, writable: bool) -> int:
+    """The PTE flags that `area` grants. W implies R, because Sv39 reserves W alone; With PROT_NONE the
+    entry keeps its frame but is not valid."""
+    flags = PTE_U | (PTE_V if area.prot else 0)
+    if area.prot & (PROT_READ | PROT_WRITE):
+        flags |= PTE_R
+    if area.prot & PROT_EXEC:
+        flags |= PTE_X
+    if area.shared:
+        flags |= PTE_SHARED
+    if area.prot & PROT_WRITE:
+        flags |= PTE_W if writable else 0 if area.shared else PTE_COW
+    return flags
+
+
+def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -> FaultKind:
+    """Resolve one page fault of `mm` at `va`; counts it and tells the bus. SEGV, SIGBUS and OOM are left to the caller."""
+    grew = False
+    area = mm.vmas.find(va)
+    if area is None:
+        area = mm.grow_stack(va)
+        grew = area is not None
+    if area is None or not _allows(area, access):
+        outcome = _Outcome(FaultKind.SEGV)
+    else:
+        try:
+            outcome = _resolve(mm, area, va & ~PAGE_MASK, access, pc, pid)
+        except OutOfFrames:
+            outcome = _Outcome(FaultKind.OOM)
+        except OSError:  # the file's host cannot give the page
+            outcome = _Outcome(FaultKind.SIGBUS)
+    system = mm.system
+    system.stats.faults[outcome.kind] += 1
+    mm.counters.faults[outcome.kind] += 1
+    if grew:
+        system.stats.stack_growths += 1
+        mm.counters.stack_growths += 1
+    if system.bus.wants(PageFault):
+        text = mm.describe_vma(area) if area is not None else ""
+        name = access.name.lower()
+        system.bus.emit(PageFault(system.now(), pid, outcome.kind, va, pc, name, text, outcome.frame, grew))
+    return outcome.kind
+
+
+def _allows(area: Vma, access: Access) -> bool:
+    needed = _NEEDS[access]
+    return bool(area.prot & needed) or (needed == PROT_READ and bool(area.prot & PROT_WRITE))
+
+
+def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome:
+    slot = mm.table.slot(va)
+    pte = mm.table.u64[slot]
+    if pte:
+        if access != Access.WRITE or pte & PTE_W:
+            return _Outcome(FaultKind.SPURIOUS, pte_frame(pte))
+        if area.shared:
+            mm.table.u64[slot] = pte | PTE_W
+            return _Outcome(FaultKind.WRITE_ENABLE, pte_frame(pte))
+        return _write_private(mm, area, va, slot, pc, pid)
+    if area.file is None:
+        return _anonymous(mm, area, slot, access)
+    return _from_file(mm, area, va, slot, access, pc, pid)
+
+
+def _anonymous(mm: AddressSpace, area: Vma, slot: int, access: Access) -> _Outcome:
+    frames = mm.system.frames
+    if access == Access.WRITE:
+        frame = frames.alloc()
+        mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
+        return _Outcome(FaultKind.DEMAND_ZERO, frame)
+    frames.get(ZERO_FRAME)
+    mm.table.u64[slot] = make_pte(ZERO_FRAME, flags_for(area, writable=False))
+    return _Outcome(FaultKind.ZERO_READ, ZERO_FRAME)
+
+
+def _from_file(
+    mm: AddressSpace, area: Vma, va: int, slot: int, access: Access, pc: int, pid: int
+) -> _Outcome:
+    file = area.file
+    assert file is not None
+    offset = area.offset_of(va)
+    if offset >= file.size:
+        return _Outcome(FaultKind.SIGBUS)
+    frame, read = mm.system.cache.page(file, offset >> PAGE_SHIFT)
+    kind = FaultKind.FILE_MAJOR if read else FaultKind.FILE_MINOR
+    if not file.backed:
+        kind = FaultKind.SHARED_ZERO
+    mm.system.frames.get(frame)
+    mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=area.shared))
+    if area.shared:
+        return _Outcome(kind, frame)
+    if access == Access.WRITE:
+        if read:  # the read is counted as well as the copy
+            mm.system.stats.faults[kind] += 1
+            mm.counters.faults[kind] += 1
+        return _write_private(mm, area, va, slot, pc, pid)
+    if mm.system.fault_around > 1:
+        _map_around(mm, area, va)
+    return _Outcome(kind, frame)
+
+
+def _map_around(mm: AddressSpace, area: Vma, va: int) -> None:
+    """Map the neighbours of a file page that are in the cache already, within one aligned window and one table."""
+    assert area.file is not None
+    window = mm.system.fault_around << PAGE_SHIFT
+    first = max(va & -window, area.start)
+    last = min((va & -window) + window, area.end)
+    flags = flags_for(area, writable=area.shared)
+    for page in range(first, last, PAGE_SIZE):
+        frame = mm.system.cache.peek(area.file, area.offset_of(page) >> PAGE_SHIFT)
+        slot = mm.table.slot(page)
+        if frame is not None and not mm.table.u64[slot]:
+            mm.system.frames.get(frame)
+            mm.table.u64[slot] = make_pte(frame, flags)
+
+
+def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid: int) -> _Outcome:
+    """A write to a present page of a private mapping without W: copy-on-write, or the last sharer takes the frame."""
+    system, u64 = mm.system, mm.table.u64
+    frames = system.frames
+    before = u64[slot]
+    old = pte_frame(before)
+    count = frames.refcount(old)
+    flags = flags_for(area, writable=True)
+    if count == 1 and old != ZERO_FRAME:
+        u64[slot] = make_pte(old, flags | before & (PTE_A | PTE_D))
+        new = old
+        kind = FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE
+    else:
+        new = frames.alloc(zeroed=old == ZERO_FRAME)
+        if old != ZERO_FRAME:
+            mm.memory.copy_frame(old, new)
+        u64[slot] = make_pte(new, flags)
+        frames.put(old)
+        kind = FaultKind.DEMAND_ZERO if old == ZERO_FRAME else FaultKind.COW
+    if before & (PTE_A | PTE_D):  # nothing can be cached of an entry the machine never used
+        system.invalidate(mm.mmu, va, va + PAGE_SIZE)
+    if kind != FaultKind.WRITE_ENABLE and system.bus.wants(CowFault):
+        source = "zero" if old == ZERO_FRAME else "file" if old in system.cache.owner else "anonymous"
+        in_cache = old in system.cache.owner
+        after = frames.refcount(old)
+        line = mm.describe_vma(area)
+        system.bus.emit(
+            CowFault(
+                system.now(),
+                pid,
+                va,
+                pc,
+                line,
+                source,
+                before,
+                old,
+                count,
+                in_cache,
+                new != old,
+                new,
+                after,
+                u64[slot],
+            )
+        )
+    return _Outcome(kind, new)

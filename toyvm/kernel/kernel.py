@@ -1,0 +1,407 @@
+"""The kernel: starts processes, runs them in turn, and answers their traps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import LoadError, NotExecutableError, NotFoundError
+from ..events import Bus, ContextSwitch, FaultKind
+from ..machine.hart import Hart
+from ..machine.memory import DEFAULT_SIZE, PhysicalMemory
+from ..machine.mmu import Access, Mmu
+from ..machine.traps import Cause, Trap
+from . import lifecycle, sigdeliver
+from .addrspace import AddressSpace
+from .exec import ExecFailedError, execute
+from .explain import explain_death
+from .fault import handle_fault
+from .frames import FrameAllocator, OutOfFrames
+from .image import map_image
+from .interp import FIRST_CALL, LAST_CALL, Interpreter, LoadedImage
+from .limits import Limits, Rlimits
+from .memsys import MemorySystem
+from .process import FdTable, Process, State
+from .scheduler import Scheduler
+from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
+from .stats import Stats
+from .syscalls import dispatch
+from .vfs.devices import mount_devices
+from .vfs.node import FileNode
+from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .vfs.procfs import mount_proc
+from .vfs.vfs import Vfs
+
+if TYPE_CHECKING:
+    from ..engines.base import Engine
+
+FIRST_PID = 100
+STATUS_LIMIT = 124  # as timeout(1) exits
+
+_ACCESS = {
+    Cause.LOAD_PAGE_FAULT: Access.READ,
+    Cause.STORE_PAGE_FAULT: Access.WRITE,
+    Cause.INSTRUCTION_PAGE_FAULT: Access.EXECUTE,
+}
+_SIGNALS = {
+    Cause.ILLEGAL_INSTRUCTION: (Signal.SIGILL, ILL_ILLOPC),
+    Cause.BREAKPOINT: (Signal.SIGTRAP, TRAP_BRKPT),
+}
+
+
+class Kernel:
+    """One machine with its operating system.
+
+    memory_bytes     physical memory, a multiple of 4096
+    engine_factory   makes the engine for that memory
+    vfs              the guest's files; /dev and /proc are mounted into it here. None: an empty tree
+    bus              where events go; None: nobody listens
+    interpreter      the dynamic loader; None: images with PT_INTERP end with 127
+    limits           see Limits
+    stdin, stdout, stderr   binary files of the host, or anything with `read` or `write`; None: nothing to read, thrown away
+    describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for explanations
+    """
+
+    UID = 1000
+
+    def __init__(
+        self,
+        memory_bytes: int = DEFAULT_SIZE,
+        engine_factory: Callable[[PhysicalMemory], Engine] | None = None,
+        vfs: Vfs | None = None,
+        bus: Bus | None = None,
+        interpreter: Interpreter | None = None,
+        limits: Limits | None = None,
+        stdin: Source | None = None,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+        describe: Callable[[Process, int], str | None] | None = None,
+    ):
+        self.memory = PhysicalMemory(memory_bytes)
+        self.engine = engine_factory(self.memory) if engine_factory is not None else None
+        self.bus = bus if bus is not None else Bus()
+        self.limits = limits if limits is not None else Limits()
+        self.vfs = vfs if vfs is not None else Vfs(memfs_bytes=self.limits.memfs_bytes)
+        self.interpreter = interpreter
+        self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
+        self.scheduler = Scheduler()
+        self.system = MemorySystem(self.memory, self.engine, self.bus, lambda: self.scheduler.now)
+        self.system.fault_around = self.limits.fault_around
+        self.processes: dict[int, Process] = {}
+        self.first: Process | None = None
+        self.hold_at_exit = False
+        self.current: Process | None = None  # whose system call is being served: /proc/self
+        self.futex_waiters: dict[int, dict[int, Process]] = {}
+        self.held: list[Process] = []  # ended, memory still there (`hold_at_exit`)
+        self.on_exit: Callable[[Process], None] | None = (
+            None  # called before an ending process lets go of anything
+        )
+        self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
+        self._streams = (stdin, stdout, stderr)
+        self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
+        self._random = random.Random(self.limits.seed)
+        self._next_pid = FIRST_PID
+        self._next_ino = 1
+        self._stop: int | None = None
+        self._last_pid = 0
+        self._yielded = False
+        mount_devices(self.vfs, self.random_bytes)
+        mount_proc(self)
+
+    # What other parts ask for
+
+    @property
+    def now(self) -> int:
+        """Virtual time in nanoseconds."""
+        return self.scheduler.now
+
+    @property
+    def frames(self) -> FrameAllocator:
+        return self.system.frames
+
+    @property
+    def stats(self) -> Stats:
+        """The counters of the run so far."""
+        stats = self.system.stats
+        stats.frames_total = self.frames.count - 1
+        stats.frames_used, stats.frames_peak = self.frames.used, self.frames.peak
+        stats.page_cache_frames = len(self.system.cache)
+        stats.virtual_ns = self.now
+        return stats
+
+    def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
+        """Drop TLB entries and translations of a changed range: `MemorySystem.invalidate`."""
+        self.system.invalidate(mmu, start, end)
+
+    def random_bytes(self, count: int) -> bytes:
+        """The next bytes of the run's seeded generator."""
+        return self._random.randbytes(count)
+
+    def new_inode(self) -> int:
+        """A number for an inode without a name (pipes, shared anonymous memory)."""
+        self._next_ino += 1
+        return self._next_ino
+
+    def message(self, text: str) -> None:
+        """A line from the kernel to the host's stderr."""
+        try:
+            self._stderr.write(text.encode("utf-8", "surrogateescape") + b"\n")
+        except OSError:
+            self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
+
+    def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
+        """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
+        if file is None:
+            node = self.vfs.node(path, process.cwd)
+            if not isinstance(node, FileNode):
+                raise NotExecutableError(f"{path}: not a regular file")
+            file = node
+        return map_image(process.mm, file, path, library=True)
+
+    # Starting
+
+    def spawn(
+        self,
+        path: str,
+        argv: Sequence[bytes | str],
+        envp: Sequence[bytes | str] | Mapping[str, str] = (),
+        cwd: str = "/",
+    ) -> Process:
+        """A new process that runs `path`, with the kernel's standard streams. The first one decides `run`'s status.
+
+        Raises NotFoundError, NotExecutableError.
+        """
+        if isinstance(envp, Mapping):
+            envp = [f"{name}={value}" for name, value in envp.items()]
+        pid = self.take_pid()
+        rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
+        mm = AddressSpace(self.system, rlimits)
+        process = Process(
+            pid,
+            mm,
+            Hart(mm.mmu),
+            FdTable(self.limits.open_files),
+            cwd=cwd,
+            pgid=pid,
+            sid=pid,
+            rlimits=rlimits,
+        )
+        process.started_at = self.now
+        self._open_streams(process)
+        self.adopt(process)
+        try:
+            execute(self, process, path, [_bytes(a) for a in argv], [_bytes(e) for e in envp])
+        except ExecFailedError as failure:
+            self.message(str(failure))
+            lifecycle.exit_process(self, process, failure.status << 8)
+        except (OSError, NotExecutableError) as failure:
+            lifecycle.exit_process(self, process, 127 << 8)
+            if isinstance(failure, NotExecutableError):
+                raise
+            kind = NotFoundError if failure.errno in (2, 20) else NotExecutableError
+            raise kind(f"{path}: {failure.strerror}") from None
+        else:
+            self.scheduler.add(process)
+        if self.first is None:
+            self.first = process
+        return process
+
+    def _open_streams(self, process: Process) -> None:
+        stdin, stdout, stderr = self._streams
+        process.fds.install(HostStream(O_RDONLY, "/dev/stdin", source=stdin))
+        process.fds.install(HostStream(O_WRONLY, "/dev/stdout", sink=stdout))
+        process.fds.install(HostStream(O_WRONLY, "/dev/stderr", sink=stderr))
+
+    def take_pid(self) -> int:
+        """The next process number."""
+        pid = self._next_pid
+        self._next_pid += 1
+        return pid
+
+    def adopt(self, process: Process) -> None:
+        """Enter a process into the table."""
+        self.processes[process.pid] = process
+        self.system.stats.processes[process.pid] = process.counters
+
+    def leave_image(self, process: Process) -> None:
+        """The process gives up its address space (exec or exit) and frees a vfork parent."""
+        if self.interpreter is not None and process.loader_state is not None:
+            self.interpreter.released(process)
+        process.mm.release()
+        if process.vfork_done is not None:
+            process.vfork_done.wake()
+            process.vfork_done = None
+
+    # Running
+
+    def run(self) -> int:
+        """Run until every process has ended (or is held); the first one's exit status: n, 128 + signal, 124 at a limit."""
+        scheduler = self.scheduler
+        while self._stop is None:
+            process = scheduler.next()
+            if process is not None:
+                self._turn(process)
+            elif not scheduler.advance() and not lifecycle.end_deadlock(self):
+                break
+            self._timers()
+        if self._stop is not None:
+            lifecycle.kill_all(self)
+            return self._stop
+        return lifecycle.exit_code(self.first)
+
+    def stop(self, status: int, message: str) -> None:
+        """End the whole run: say why, kill everything, let `run` return `status`."""
+        if self._stop is None:
+            self.message(f"toyvm: {message}")
+            self._stop = status
+
+    def yield_now(self) -> None:
+        """The running process gives up the rest of its quantum (sched_yield)."""
+        self._yielded = True
+
+    def _timers(self) -> None:
+        scheduler = self.scheduler
+        scheduler.expire()
+        for process in scheduler.due_alarms():
+            process.alarm_at = None
+            if process.alarm_every:
+                process.alarm_at = scheduler.now + process.alarm_every
+                scheduler.set_alarm(process, process.alarm_at)
+            sigdeliver.send(self, process, SigInfo(Signal.SIGALRM))
+        seconds = self.limits.virtual_seconds
+        if seconds is not None and scheduler.now > seconds * 1e9:
+            self.stop(STATUS_LIMIT, f"time limit of {seconds:g} s (virtual) reached")
+
+    def _turn(self, process: Process) -> None:
+        """One quantum of one process: instructions, and the traps among them."""
+        self._switch_to(process)
+        left = self.limits.quantum
+        self._yielded = False
+        engine = self.engine
+        assert engine is not None, "a kernel without an engine cannot run"
+        while left > 0 and process.state is State.RUNNABLE and self._stop is None and not self._yielded:
+            if process.signals.pending and not sigdeliver.deliver(self, process):
+                continue
+            if process.in_call:
+                self._syscall(process)
+                left -= 1
+                continue
+            hart, tlb = process.hart, process.mm.mmu.tlb
+            before, misses = hart.instret, tlb.misses
+            hart.time_offset = self.scheduler.now - before
+            budget = left if process.watch_pc is None else self._watched(process)
+            trap = engine.run(hart, self._within_limit(budget))
+            self._account(process, hart.instret - before, tlb.misses - misses)
+            left -= max(hart.instret - before, 1)
+            if trap is not None:
+                hart.reservation = None
+                self._trap(process, trap)
+        if process.state is State.RUNNABLE:
+            self.scheduler.add(process)
+
+    def _switch_to(self, process: Process) -> None:
+        mm = process.mm
+        mm.pid, mm.counters = process.pid, process.counters
+        if self._last_pid != process.pid:
+            process.hart.reservation = None
+            process.counters.context_switches += 1
+            self.system.stats.context_switches += 1
+            if self.bus.wants(ContextSwitch):
+                self.bus.emit(ContextSwitch(self.now, process.pid, self._last_pid))
+            self._last_pid = process.pid
+
+    def _watched(self, process: Process) -> int:
+        """The budget while a pc is watched for: one instruction, until it is reached."""
+        if process.hart.pc != process.watch_pc:
+            return 1
+        process.watch_pc = None
+        process.watched_at = process.counters.instructions
+        return self.limits.quantum
+
+    def _within_limit(self, budget: int) -> int:
+        limit = self.limits.instructions
+        if limit is None:
+            return budget
+        return max(1, min(budget, limit - self.system.stats.instructions))
+
+    def _account(self, process: Process, ran: int, misses: int) -> None:
+        stats = self.system.stats
+        self.scheduler.now += ran
+        stats.instructions += ran
+        stats.tlb_misses += misses
+        process.counters.instructions += ran
+        process.counters.tlb_misses += misses
+        limit = self.limits.instructions
+        if limit is not None and stats.instructions >= limit:
+            self.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
+
+    # Traps
+
+    def _trap(self, process: Process, trap: Trap) -> None:
+        if trap.cause == Cause.ECALL_U:
+            self._syscall(process)
+            return
+        pc = process.hart.pc
+        access = _ACCESS.get(trap.cause)
+        if access is None:
+            signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
+            where = pc if signal != Signal.SIGBUS else trap.tval
+            sigdeliver.force(
+                self,
+                process,
+                SigInfo(signal, code, where),
+                lambda: explain_death(self, process, signal, trap),
+            )
+            return
+        kind = handle_fault(process.mm, trap.tval, access, pc, process.pid)
+        if kind is FaultKind.OOM:
+            self.out_of_memory(process)
+        elif kind in (FaultKind.SEGV, FaultKind.SIGBUS):
+            signal = Signal.SIGSEGV if kind is FaultKind.SEGV else Signal.SIGBUS
+            code = BUS_ADRERR
+            if kind is FaultKind.SEGV:
+                code = SEGV_ACCERR if process.mm.vmas.find(trap.tval) else SEGV_MAPERR
+            info = SigInfo(signal, code, trap.tval)
+            sigdeliver.force(self, process, info, lambda: explain_death(self, process, signal, trap))
+
+    def out_of_memory(self, process: Process) -> None:
+        """No frame is left for a page that `process` touched: it dies, the others and the host do not."""
+        frames = self.frames
+        self.message(
+            f"Killed\ntoyvm: out of memory: process {process.pid} ({process.comm}) needed a page and all "
+            f"{frames.count - 1} frames ({self.memory.size >> 20} MiB) are in use"
+        )
+        lifecycle.exit_process(self, process, Signal.SIGKILL)
+
+    def _syscall(self, process: Process) -> None:
+        number = process.hart.x[17]
+        process.mm.pc = process.hart.pc
+        try:
+            if FIRST_CALL <= number <= LAST_CALL and self.interpreter is not None:
+                self._private_call(process, number)
+            else:
+                dispatch.syscall(self, process, number)
+        except ExecFailedError as failure:
+            self.message(str(failure))
+            lifecycle.exit_process(self, process, failure.status << 8)
+        except OutOfFrames:
+            self.out_of_memory(process)
+
+    def _private_call(self, process: Process, number: int) -> None:
+        assert self.interpreter is not None
+        process.counters.syscalls += 1
+        self.system.stats.syscalls += 1
+        process.hart.pc += 4
+        try:
+            self.interpreter.call(self, process, number, process.hart.x)
+        except LoadError as failure:
+            raise ExecFailedError(str(failure), failure.exit_code) from None
+        except NotExecutableError as failure:
+            raise ExecFailedError(str(failure), 127) from None
+        except OSError as failure:
+            process.hart.x[10] = -(failure.errno or 5) & (1 << 64) - 1
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")

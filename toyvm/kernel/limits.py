@@ -1,0 +1,62 @@
+"""What a run may use: the machine-wide limits of a Kernel, and the resource limits of a process (getrlimit(2))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+RLIM_INFINITY = (1 << 64) - 1
+
+RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE = 0, 1, 2, 3, 4
+RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS = 5, 6, 7, 8, 9
+RLIMIT_COUNT = 16
+
+ARG_MAX = 128 << 10  # one argument string (MAX_ARG_STRLEN)
+PIPE_CAPACITY = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a whole run. `instructions` and `virtual_seconds` None means no limit; reaching one ends the run with 124."""
+
+    instructions: int | None = None
+    virtual_seconds: float | None = None
+    processes: int = 1000
+    open_files: int = 1024
+    memfs_bytes: int = 256 << 20
+    quantum: int = 10_000  # instructions between two dispatches
+    fault_around: int = 1  # file pages mapped by one fault
+    seed: int = 0  # of getrandom and AT_RANDOM
+
+
+@dataclass(slots=True)
+class Rlimits:
+    """The soft limits that the kernel enforces, in bytes or counts; the others are kept only to be read back."""
+
+    stack: int = 8 << 20
+    data: int = RLIM_INFINITY
+    address_space: int = RLIM_INFINITY
+    open_files: int = 1024
+    processes: int = 1000
+
+    def get(self, resource: int) -> int:
+        """The soft limit of a RLIMIT_ number."""
+        name = _RLIMIT_FIELDS.get(resource)
+        return RLIM_INFINITY if name is None else int(getattr(self, name))
+
+    def set(self, resource: int, value: int) -> None:
+        """Set a soft limit; one that is not enforced is ignored."""
+        name = _RLIMIT_FIELDS.get(resource)
+        if name is not None:
+            setattr(self, name, value)
+
+    def copy(self) -> Rlimits:
+        return replace(self)
+
+
+_RLIMIT_FIELDS = {
+    RLIMIT_DATA: "data",
+    RLIMIT_STACK: "stack",
+    RLIMIT_AS: "address_space",
+    RLIMIT_NOFILE: "open_files",
+    RLIMIT_NPROC: "processes",
+}

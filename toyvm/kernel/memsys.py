@@ -1,0 +1,54 @@
+"""What all address spaces share: memory, frames, the page cache, the events; and the ONE way to make the machine forget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..events import Bus
+from ..machine.memory import PAGE_SHIFT, PhysicalMemory
+from ..machine.mmu import Mmu
+from .frames import FrameAllocator
+from .pagecache import PageCache
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from ..engines.base import Engine
+
+_FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
+
+
+@dataclass
+class MemorySystem:
+    """The memory of one machine. `now` is virtual time in nanoseconds, for events."""
+
+    memory: PhysicalMemory
+    engine: Engine | None
+    bus: Bus
+    now: Callable[[], int]
+    frames: FrameAllocator = field(init=False)
+    cache: PageCache = field(init=False)
+    stats: Stats = field(default_factory=Stats)
+    fault_around: int = 1  # pages of a file mapped by one fault, at most 512
+
+    def __post_init__(self) -> None:
+        self.frames = FrameAllocator(self.memory)
+        self.cache = PageCache(self.memory, self.frames)
+        self.frames.reclaim = self.cache.drop
+
+    def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
+        """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.
+
+        The only place that does so (sfence.vma and fence.i of a real kernel). Whoever weakens or redirects an entry
+        calls it; an entry that merely became valid needs no call, because nothing caches absence.
+        """
+        if end is None or end - start > _FLUSH_ABOVE:
+            mmu.tlb.flush()
+            if self.engine is not None:
+                self.engine.invalidate(mmu)
+            return
+        for va in range(start, end, 1 << PAGE_SHIFT):
+            mmu.tlb.drop(va >> PAGE_SHIFT)
+            if self.engine is not None:
+                self.engine.invalidate_page(mmu, va)

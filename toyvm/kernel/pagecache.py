@@ -1,0 +1,158 @@
+"""One cache of file pages for all processes: (file identity, page index) -> frame.
+
+Library text is one set of frames because every mapping of a file takes its pages here. Reading and writing through file
+descriptors goes by way of the cache too, wherever it holds a page, so that mappings and descriptors agree.
+A cached page is one reference to its frame.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+from .frames import FrameAllocator
+from .vfs.node import FileNode, Identity
+
+
+class PageCache:
+    """The cached pages of files. `owner` tells which page a frame holds; `dirty` which frames differ from their file."""
+
+    def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
+        self._memory = memory
+        self._frames = frames
+        self._pages: dict[Identity, dict[int, int]] = {}
+        self._files: dict[Identity, FileNode] = {}
+        self.owner: dict[int, tuple[Identity, int]] = {}
+        self.dirty: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def peek(self, file: FileNode, index: int) -> int | None:
+        """The frame of a page that is cached."""
+        pages = self._pages.get(file.identity)
+        return None if pages is None else pages.get(index)
+
+    def page(self, file: FileNode, index: int) -> tuple[int, bool]:
+        """The frame of page `index` of `file`, and whether it had to be read. Raises OutOfFrames, OSError from the file."""
+        frame = self.peek(file, index)
+        if frame is not None:
+            return frame, False
+        frame = self._frames.alloc()
+        if file.backed:
+            try:
+                data = file.pread(index << PAGE_SHIFT, PAGE_SIZE)
+            except OSError:
+                self._frames.put(frame)
+                raise
+            pa = frame << PAGE_SHIFT
+            self._memory.u8[pa : pa + len(data)] = data
+        self._pages.setdefault(file.identity, {})[index] = frame
+        self._files[file.identity] = file
+        self.owner[frame] = (file.identity, index)
+        return frame, file.backed
+
+    # Reading and writing by descriptor
+
+    def pread(self, file: FileNode, offset: int, count: int) -> bytes:
+        """`file.pread`, with what mappings have written."""
+        data = file.pread(offset, count)
+        pages = self._pages.get(file.identity)
+        if not pages or not data:
+            return data
+        merged = bytearray(data)
+        for index in range(offset >> PAGE_SHIFT, (offset + len(data) - 1 >> PAGE_SHIFT) + 1):
+            frame = pages.get(index)
+            if frame is not None:
+                low = max(offset, index << PAGE_SHIFT)
+                high = min(offset + len(data), (index + 1) << PAGE_SHIFT)
+                pa = (frame << PAGE_SHIFT) + (low & PAGE_MASK)
+                merged[low - offset : high - offset] = self._memory.u8[pa : pa + high - low]
+        return bytes(merged)
+
+    def pwrite(self, file: FileNode, offset: int, data: bytes) -> int:
+        """`file.pwrite`, seen by mappings at once."""
+        written = file.pwrite(offset, data)
+        pages = self._pages.get(file.identity)
+        if pages and written:
+            for index in range(offset >> PAGE_SHIFT, (offset + written - 1 >> PAGE_SHIFT) + 1):
+                frame = pages.get(index)
+                if frame is not None:
+                    low = max(offset, index << PAGE_SHIFT)
+                    high = min(offset + written, (index + 1) << PAGE_SHIFT)
+                    pa = (frame << PAGE_SHIFT) + (low & PAGE_MASK)
+                    self._memory.u8[pa : pa + high - low] = data[low - offset : high - offset]
+        return written
+
+    def truncate(self, file: FileNode, size: int) -> None:
+        """`file.truncate`; cached pages beyond the new end leave the cache, the rest of the last one becomes zero."""
+        file.truncate(size)
+        pages = self._pages.get(file.identity)
+        if not pages:
+            return
+        for index in [i for i in pages if i << PAGE_SHIFT >= size]:
+            self._evict(file.identity, index)
+        frame = pages.get(size >> PAGE_SHIFT)
+        if frame is not None:
+            pa = frame << PAGE_SHIFT
+            self._memory.u8[pa + (size & PAGE_MASK) : pa + PAGE_SIZE] = bytes(PAGE_SIZE - (size & PAGE_MASK))
+
+    # Giving pages back
+
+    def write_back(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
+        """Write the dirty pages of byte range `start`..`end` to the file. Raises OSError from the file; they stay dirty."""
+        pages = self._pages.get(file.identity)
+        if not self.dirty or not pages or not file.backed:
+            return
+        for index in sorted(pages):
+            offset = index << PAGE_SHIFT
+            frame = pages[index]
+            if frame in self.dirty and offset + PAGE_SIZE > start and (end is None or offset < end):
+                data = self._memory.frame_bytes(frame)[: max(0, file.size - offset)]
+                if data:
+                    file.pwrite(offset, data)
+                self.dirty.discard(frame)
+
+    def forget(self, file: FileNode) -> None:
+        """Drop all pages of a file that nothing can reach any more."""
+        for index in list(self._pages.get(file.identity, ())):
+            self._evict(file.identity, index)
+        self._files.pop(file.identity, None)
+
+    def released(self, file: FileNode) -> None:
+        """Someone closed or unmapped `file`: forget it when that was the last way to it."""
+        if not file.opens and not file.mappings and not file.linked:
+            self.forget(file)
+            file.dropped()
+
+    def drop(self) -> int:
+        """Write back and evict every page that no process maps; the number of frames freed."""
+        freed = 0
+        for identity, file in list(self._files.items()):
+            if not file.backed:
+                continue
+            self.write_back_quietly(file)
+            for index, frame in list(self._pages.get(identity, {}).items()):
+                if self._frames.refcount(frame) == 1 and frame not in self.dirty:
+                    self._evict(identity, index)
+                    freed += 1
+            if not self._pages.get(identity):
+                self._pages.pop(identity, None)
+                self._files.pop(identity, None)
+        return freed
+
+    def write_back_quietly(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
+        """`write_back` where nobody waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
+        with suppress(OSError):
+            self.write_back(file, start, end)
+
+    def sync(self) -> None:
+        """Write back everything that is dirty."""
+        for file in list(self._files.values()):
+            self.write_back_quietly(file)
+
+    def _evict(self, identity: Identity, index: int) -> None:
+        frame = self._pages[identity].pop(index)
+        del self.owner[frame]
+        self.dirty.discard(frame)
+        self._frames.put(frame)

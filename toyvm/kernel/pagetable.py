@@ -1,0 +1,131 @@
+"""The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
+
+The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
+kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from ..machine.memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+from ..machine.sv39 import PPN_MASK, PPN_SHIFT, PTE_A, PTE_D, PTE_V, PTE_W, TABLE_ENTRIES, make_pte
+from .frames import FrameAllocator
+
+PTE_COW = 1 << 8  # RSW[0]: private, and W was withheld because the frame is shared
+PTE_SHARED = 1 << 9  # RSW[1]: belongs to a MAP_SHARED mapping; fork leaves it writable
+
+LEAF_SHIFT = PAGE_SHIFT + 9  # one leaf table covers 2 MiB
+LEAF_SPAN = 1 << LEAF_SHIFT
+_ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
+
+
+class PageTable:
+    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when a table cannot be had."""
+
+    def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
+        self._frames = frames
+        self.u64 = memory.u64
+        self.root_ppn = frames.alloc()
+        self._middles: dict[int, int] = {}  # va >> 30 -> frame of the level-1 table
+        self.leaves: dict[int, int] = {}  # va >> 21 -> index in u64 of the leaf table's first entry
+
+    @property
+    def table_count(self) -> int:
+        """Frames spent on tables, the root included."""
+        return 1 + len(self._middles) + len(self.leaves)
+
+    def slot(self, va: int) -> int:
+        """The index in `u64` of the leaf entry for `va`, making tables that are missing."""
+        base = self.leaves.get(va >> LEAF_SHIFT)
+        if base is None:
+            base = self._make_leaf(va)
+        return base + (va >> PAGE_SHIFT & 0x1FF)
+
+    def entry(self, va: int) -> int:
+        """The leaf entry for `va`; 0 where there is no table."""
+        base = self.leaves.get(va >> LEAF_SHIFT)
+        return 0 if base is None else self.u64[base + (va >> PAGE_SHIFT & 0x1FF)]
+
+    def _make_leaf(self, va: int) -> int:
+        middle = self._middles.get(va >> 30)
+        if middle is None:
+            middle = self._frames.alloc()
+            self._middles[va >> 30] = middle
+            self.u64[(self.root_ppn << 9) + (va >> 30 & 0x1FF)] = make_pte(middle, PTE_V)
+        frame = self._frames.alloc()
+        self.u64[(middle << 9) + (va >> LEAF_SHIFT & 0x1FF)] = make_pte(frame, PTE_V)
+        base = frame << 9
+        self.leaves[va >> LEAF_SHIFT] = base
+        return base
+
+    def _drop_leaf(self, key: int) -> None:
+        base = self.leaves.pop(key)
+        self.u64[(self._middles[key >> 9] << 9) + (key & 0x1FF)] = 0
+        self._frames.put(base >> 9)
+
+    def present(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """(va, index in u64, entry) of each valid entry from `start` to `end`, ascending."""
+        for key, base, first, last in self._tables(start, end):
+            for number, pte in enumerate(self.u64[base + first : base + last].tolist(), first):
+                if pte:
+                    yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
+
+    def clear(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Take out all entries from `start` to `end`: the list of (va, entry) that were valid.
+
+        Leaf tables whose whole 2 MiB are cleared are freed. References to the mapped frames pass to the caller.
+        """
+        taken: list[tuple[int, int]] = []
+        for key, base, first, last in self._tables(start, end):
+            va = key << LEAF_SHIFT
+            values = self.u64[base + first : base + last].tolist()
+            taken += [(va | n << PAGE_SHIFT, pte) for n, pte in enumerate(values, first) if pte]
+            if last - first == TABLE_ENTRIES:
+                self._drop_leaf(key)
+            else:
+                self.u64[base + first : base + last] = _ZERO_TABLE[: last - first]
+        return taken
+
+    def _tables(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """(key, base, first entry, last entry + 1) of each leaf table that the range touches, ascending."""
+        low, high = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
+        keys = range(low, high + 1) if high - low < len(self.leaves) else sorted(self.leaves)
+        for key in keys:
+            base = self.leaves.get(key)
+            if base is None or not low <= key <= high:
+                continue
+            origin = key << LEAF_SHIFT
+            first = max(start - origin, 0) >> PAGE_SHIFT
+            last = min(end - origin, LEAF_SPAN) + PAGE_SIZE - 1 >> PAGE_SHIFT
+            yield key, base, first, last
+
+    def copy_for_fork(self, child: PageTable) -> None:
+        """Give `child` (empty) the same mappings, each frame with one reference more.
+
+        Writable private entries lose W and gain COW on both sides; the child's A and D begin clear. One table at a
+        time, as an array: this is where a native version goes.
+        """
+        refs = self._frames.refs
+        for key, base in self.leaves.items():
+            target = child.slot(key << LEAF_SHIFT)
+            values = self.u64[base : base + TABLE_ENTRIES].tolist()
+            for number, pte in enumerate(values):
+                if pte:
+                    refs[pte >> PPN_SHIFT & PPN_MASK] += 1
+                    if pte & (PTE_W | PTE_SHARED) == PTE_W:
+                        values[number] = pte & ~PTE_W | PTE_COW
+            self.u64[base : base + TABLE_ENTRIES] = array("Q", values)
+            young = [pte & ~(PTE_A | PTE_D) for pte in values]
+            child.u64[target : target + TABLE_ENTRIES] = array("Q", young)
+
+    def free(self) -> None:
+        """Give all table frames back; the caller has cleared the entries."""
+        for base in self.leaves.values():
+            self._frames.put(base >> 9)
+        for frame in self._middles.values():
+            self._frames.put(frame)
+        self._frames.put(self.root_ppn)
+        self.leaves.clear()
+        self._middles.clear()

@@ -1,0 +1,160 @@
+"""A process: an address space, a hart's state, open files, signals, parents and children."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..machine.hart import Hart
+from .addrspace import AddressSpace
+from .interp import LoadedImage
+from .limits import Rlimits
+from .signals import SignalState
+from .stats import Counters
+from .vfs.node import error
+from .vfs.openfile import OpenFile, WaitQueue
+
+
+class State(Enum):
+    """The letters of /proc/PID/status."""
+
+    RUNNABLE = "R (running)"
+    BLOCKED = "S (sleeping)"
+    STOPPED = "T (stopped)"
+    HELD = "t (held at its exit)"
+    ZOMBIE = "Z (zombie)"
+    DEAD = "X (dead)"
+
+
+class FdTable:
+    """File descriptors: number -> (open file, close-on-exec)."""
+
+    def __init__(self, limit: int = 1024):
+        self._files: dict[int, tuple[OpenFile, bool]] = {}
+        self.limit = self.hard_limit = limit
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._files))
+
+    def get(self, fd: int) -> OpenFile:
+        """The open file. Raises OSError(EBADF)."""
+        try:
+            return self._files[fd][0]
+        except KeyError:
+            raise error(errno.EBADF) from None
+
+    def cloexec(self, fd: int) -> bool:
+        self.get(fd)
+        return self._files[fd][1]
+
+    def set_cloexec(self, fd: int, value: bool) -> None:
+        self._files[fd] = (self.get(fd), value)
+
+    def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
+        """Give `file` the lowest free number. Raises OSError(EMFILE), the file closed if nobody else has it."""
+        fd = lowest
+        while fd in self._files:
+            fd += 1
+        if fd >= self.limit:
+            if not file.users:
+                file.released()
+            raise error(errno.EMFILE)
+        file.users += 1
+        self._files[fd] = (file, cloexec)
+        return fd
+
+    def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
+        """Let `fd` be `file`, closing what it was (dup3). Raises OSError(EBADF)."""
+        if not 0 <= fd < self.limit:
+            raise error(errno.EBADF)
+        file.users += 1
+        if fd in self._files:
+            self.close(fd)
+        self._files[fd] = (file, cloexec)
+
+    def close(self, fd: int) -> None:
+        """Raises OSError(EBADF)."""
+        file = self.get(fd)
+        del self._files[fd]
+        file.users -= 1
+        if not file.users:
+            file.released()
+
+    def close_all(self) -> None:
+        for fd in list(self):
+            self.close(fd)
+
+    def exec(self) -> None:
+        """Close what is marked close-on-exec."""
+        for fd in list(self):
+            if self._files[fd][1]:
+                self.close(fd)
+
+    def fork(self) -> FdTable:
+        twin = FdTable(self.hard_limit)
+        twin.limit = self.limit
+        twin._files = dict(self._files)
+        for file, _ in twin._files.values():
+            file.users += 1
+        return twin
+
+
+@dataclass
+class CallState:
+    """What a system call that is being tried again remembers from its first try."""
+
+    deadline: int | None = None
+    remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
+    done: int = 0  # bytes already transferred
+    futex: int = -1  # the physical address waited at
+    futex_woken: bool = False
+
+
+@dataclass(eq=False)
+class Process:
+    """One process. `status` is a wait status (wait(2)); `loader_state` belongs to the interpreter."""
+
+    pid: int
+    mm: AddressSpace
+    hart: Hart
+    fds: FdTable
+    parent: Process | None = None
+    cwd: str = "/"
+    umask: int = 0o022
+    pgid: int = 0
+    sid: int = 0
+    exe: str = ""
+    comm: str = ""
+    image: LoadedImage | None = None
+    state: State = State.RUNNABLE
+    status: int = 0
+    signals: SignalState = field(default_factory=SignalState)
+    children: list[Process] = field(default_factory=list)
+    child_ended: WaitQueue = field(default_factory=WaitQueue)
+    counters: Counters = field(default_factory=Counters)
+    rlimits: Rlimits = field(default_factory=Rlimits)
+    loader_state: object = None
+    clear_child_tid: int = 0
+    exit_signal: int = 17
+    vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
+    in_call: bool = False  # a system call of this process is blocked and will be tried again
+    call: CallState = field(default_factory=CallState)
+    wake_serial: int = 0  # makes old timers and queue entries stale
+    alarm_at: int | None = None
+    alarm_every: int = 0
+    started_at: int = 0
+    children_instructions: int = 0
+    waits_for: str = ""  # for the message about a deadlock
+    vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
+    watch_pc: int | None = None
+    watched_at: int | None = None
+
+    @property
+    def ppid(self) -> int:
+        return self.parent.pid if self.parent is not None else 1
+
+    @property
+    def alive(self) -> bool:
+        return self.state in (State.RUNNABLE, State.BLOCKED, State.STOPPED)

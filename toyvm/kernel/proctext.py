@@ -1,0 +1,262 @@
+"""The texts of /proc/PID, byte for byte in Linux's form (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .vma import Vma
+
+if TYPE_CHECKING:
+    from .addrspace import AddressSpace
+    from .kernel import Kernel
+    from .process import Process
+    from .report import Usage
+
+
+def maps_line(area: Vma) -> str:
+    """One line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
+    dev = ino = 0
+    name = area.name
+    if area.file is not None and not name.startswith("["):
+        dev, ino = area.file.identity
+        name = name or "/dev/zero (deleted)"
+    offset = area.offset if area.file is not None else 0
+    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+    where = (
+        f"{area.start:08x}-{area.end:08x} {area.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
+    )
+    return f"{where:<72} {name}" if name else where
+
+
+def maps(mm: AddressSpace) -> bytes:
+    """/proc/PID/maps."""
+    return b"".join(os.fsencode(maps_line(area)) + b"\n" for area in mm.vmas)
+
+
+def _usage_lines(use: Usage) -> list[tuple[str, int]]:
+    """The fields that smaps and smaps_rollup share, in KiB (PSS rounded down)."""
+    return [
+        ("Rss", use.rss * 4),
+        ("Pss", int(use.pss * 4)),
+        ("Pss_Dirty", int(use.pss_dirty * 4)),
+    ]
+
+
+def _detail_lines(use: Usage) -> list[tuple[str, int]]:
+    return [
+        ("Shared_Clean", use.shared_clean * 4),
+        ("Shared_Dirty", use.shared_dirty * 4),
+        ("Private_Clean", use.private_clean * 4),
+        ("Private_Dirty", use.private_dirty * 4),
+        ("Referenced", use.referenced * 4),
+        ("Anonymous", use.anonymous * 4),
+        ("LazyFree", 0),
+        ("AnonHugePages", 0),
+        ("ShmemPmdMapped", 0),
+        ("FilePmdMapped", 0),
+        ("Shared_Hugetlb", 0),
+        ("Private_Hugetlb", 0),
+        ("Swap", 0),
+        ("SwapPss", 0),
+        ("Locked", 0),
+    ]
+
+
+def _field(name: str, kilobytes: int) -> str:
+    return f"{name + ':':<16}{kilobytes:8d} kB\n"
+
+
+def _vm_flags(area: Vma) -> str:
+    letters = [("rd", 1), ("wr", 2), ("ex", 4)]
+    words = [word for word, bit in letters if area.prot & bit]
+    if area.shared:
+        words.append("sh")
+    words += ["mr", "mw", "me"] if area.may_write else ["mr", "me"]
+    if area.shared and area.may_write:
+        words.append("ms")
+    if area.grows_down:
+        words.append("gd")
+    return " ".join(words)
+
+
+def smaps(mm: AddressSpace) -> bytes:
+    """/proc/PID/smaps."""
+    from .report import area_usage
+
+    out = []
+    for area in mm.vmas:
+        use = area_usage(mm, area)
+        fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
+        fields += [*_usage_lines(use), *_detail_lines(use)]
+        out.append(maps_line(area) + "\n" + "".join(_field(*field) for field in fields))
+        out.append(f"THPeligible:    0\nVmFlags: {_vm_flags(area)} \n")
+    return os.fsencode("".join(out))
+
+
+def smaps_rollup(mm: AddressSpace) -> bytes:
+    """/proc/PID/smaps_rollup."""
+    from .report import Usage, area_usage
+
+    areas = list(mm.vmas)
+    if not areas:
+        return b""
+    uses = [area_usage(mm, area) for area in areas]
+    total = sum(uses, Usage())
+    anonymous = sum((u for u, a in zip(uses, areas, strict=True) if a.file is None), Usage())
+    shmem = sum((u for u, a in zip(uses, areas, strict=True) if a.file is not None and a.shared), Usage())
+    parts = [("Pss_Anon", int(anonymous.pss * 4))]
+    parts.append(("Pss_File", int((total.pss - anonymous.pss - shmem.pss) * 4)))
+    parts.append(("Pss_Shmem", int(shmem.pss * 4)))
+    where = f"{areas[0].start:08x}-{areas[-1].end:08x} ---p 00000000 00:00 0 "
+    fields = [*_usage_lines(total), *parts, *_detail_lines(total)]
+    return (f"{where:<72} [rollup]\n" + "".join(_field(*field) for field in fields)).encode()
+
+
+def strings(mm: AddressSpace, where: tuple[int, int]) -> bytes:
+    """/proc/PID/cmdline and environ: the bytes as they stand on the stack now."""
+    try:
+        return mm.read(where[0], where[1] - where[0])
+    except OSError:  # the process has unmapped its own stack
+        return b""
+
+
+def _sizes(mm: AddressSpace) -> dict[str, int]:
+    """Pages: all, resident by kind, and the segments as /proc/PID/status counts them."""
+    from .report import usage
+
+    use = usage(mm)
+    areas = list(mm.vmas)
+    shmem = sum(1 for a in areas if a.shared for _ in mm.resident(a))
+    return {
+        "size": sum(a.length for a in areas) >> 12,
+        "rss": use.rss,
+        "anonymous": use.anonymous,
+        "file": use.rss - use.anonymous - shmem,
+        "shmem": shmem,
+        "text": sum(a.length for a in areas if a.prot & 4) >> 12,
+        "data": sum(a.length for a in areas if a.prot & 2 and not a.shared and not a.grows_down) >> 12,
+        "stack": sum(a.length for a in areas if a.grows_down) >> 12,
+    }
+
+
+def status(process: Process) -> bytes:
+    """/proc/PID/status: the lines that tools read, in Linux's order."""
+    from .kernel import Kernel
+    from .process import State
+
+    uid = Kernel.UID
+    lines = [
+        f"Name:\t{process.comm}",
+        f"Umask:\t{process.umask:04o}",
+        f"State:\t{process.state.value}",
+        f"Tgid:\t{process.pid}",
+        "Ngid:\t0",
+        f"Pid:\t{process.pid}",
+        f"PPid:\t{process.ppid}",
+        "TracerPid:\t0",
+        f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}",
+        f"Gid:\t{uid}\t{uid}\t{uid}\t{uid}",
+        f"FDSize:\t{max(64, process.fds.limit // 16)}",
+    ]
+    if process.state not in (State.ZOMBIE, State.DEAD):
+        mm, size = process.mm, _sizes(process.mm)
+        pages = [
+            ("VmPeak", size["size"]),
+            ("VmSize", size["size"]),
+            ("VmLck", 0),
+            ("VmPin", 0),
+            ("VmHWM", size["rss"]),
+            ("VmRSS", size["rss"]),
+            ("RssAnon", size["anonymous"]),
+            ("RssFile", size["file"]),
+            ("RssShmem", size["shmem"]),
+            ("VmData", size["data"]),
+            ("VmStk", size["stack"]),
+            ("VmExe", size["text"]),
+            ("VmLib", 0),
+            ("VmPTE", mm.table.table_count),
+            ("VmSwap", 0),
+        ]
+        lines += [f"{name}:\t{count * 4:8d} kB" for name, count in pages]
+    signals = process.signals
+    ignored = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler == 1)
+    caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
+    pending = sum(1 << (s - 1) for s in signals.pending)
+    lines += [
+        "Threads:\t1",
+        "SigPnd:\t0000000000000000",
+        f"ShdPnd:\t{pending:016x}",
+        f"SigBlk:\t{signals.mask:016x}",
+        f"SigIgn:\t{ignored:016x}",
+        f"SigCgt:\t{caught:016x}",
+        "Cpus_allowed:\t1",
+        "Cpus_allowed_list:\t0",
+        f"voluntary_ctxt_switches:\t{process.counters.context_switches}",
+        "nonvoluntary_ctxt_switches:\t0",
+    ]
+    return os.fsencode("\n".join(lines) + "\n")
+
+
+def stat(process: Process) -> bytes:
+    """/proc/PID/stat: 52 fields."""
+    from .process import State
+
+    dead = process.state in (State.ZOMBIE, State.DEAD)
+    size = {"size": 0, "rss": 0} if dead else _sizes(process.mm)
+    counters, mm = process.counters, process.mm
+    ticks = counters.instructions // 10_000_000
+    minor = counters.page_faults - counters.major_faults
+    fields: list[int | str] = [
+        process.pid, f"({process.comm})", process.state.value[0], process.ppid, process.pgid, process.sid, 0, -1, 0,
+        minor, 0, counters.major_faults, 0, ticks, 0, process.children_instructions // 10_000_000, 0, 20, 0, 1, 0,
+        process.started_at // 10_000_000, size["size"] << 12, size["rss"], (1 << 64) - 1,
+    ]  # fmt: skip
+    image = process.image
+    fields += [image.start, image.end] if image is not None else [0, 0]
+    fields += [
+        1 << 38,
+        process.hart.x[2],
+        process.hart.pc,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        process.exit_signal,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
+    fields += [0, 0, mm.brk_start, *mm.arg_range, *mm.env_range, process.status]
+    return os.fsencode(" ".join(map(str, fields)) + "\n")
+
+
+def statm(mm: AddressSpace) -> bytes:
+    """/proc/PID/statm: size resident shared text lib data dt, in pages."""
+    size = _sizes(mm)
+    shared = size["file"] + size["shmem"]
+    data = size["data"] + size["stack"]
+    return f"{size['size']} {size['rss']} {shared} {size['text']} 0 {data} 0\n".encode()
+
+
+def meminfo(kernel: Kernel) -> bytes:
+    """/proc/meminfo: what there is, in KiB."""
+    frames, cache = kernel.frames, kernel.system.cache
+    fields = [
+        ("MemTotal", (frames.count - 1) * 4),
+        ("MemFree", frames.free * 4),
+        ("MemAvailable", (frames.free + len(cache)) * 4),
+        ("Buffers", 0),
+        ("Cached", len(cache) * 4),
+        ("SwapCached", 0),
+        ("Dirty", len(cache.dirty) * 4),
+        ("SwapTotal", 0),
+        ("SwapFree", 0),
+    ]
+    return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()

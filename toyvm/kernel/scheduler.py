@@ -1,0 +1,94 @@
+"""Who runs next, and when sleepers wake: round robin by instruction count, time that exists only in the machine.
+
+Virtual time is nanoseconds; one instruction takes one. When nobody can run, time jumps to the next wake-up.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+from .process import Process, State
+from .vfs.openfile import WaitQueue
+
+
+class Scheduler:
+    """The run queue and the timers. `now` is virtual time in nanoseconds."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._ready: deque[Process] = deque()
+        self._timers: list[tuple[int, int, Process, int]] = []
+        self._alarms: list[tuple[int, int, Process]] = []
+        self._sequence = 0
+
+    def add(self, process: Process) -> None:
+        """Let a runnable process take its turn, behind those who wait already."""
+        self._ready.append(process)
+
+    def add_first(self, process: Process) -> None:
+        """Let a process continue at once (its quantum is not used up)."""
+        self._ready.appendleft(process)
+
+    def block(self, process: Process, queues: tuple[WaitQueue, ...], deadline: int | None) -> None:
+        """Put `process` to sleep until one of `queues` wakes or virtual time reaches `deadline`."""
+        process.state = State.BLOCKED
+        process.wake_serial += 1
+        serial = process.wake_serial
+        for queue in queues:
+            queue.waiters[process.pid] = lambda: self.wake(process, serial)
+        if deadline is not None:
+            self._sequence += 1
+            heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
+
+    def wake(self, process: Process, serial: int | None = None) -> None:
+        """Make a sleeper runnable; `serial` names the sleep that is meant, so that a late call does nothing."""
+        if process.state is State.BLOCKED and serial in (None, process.wake_serial):
+            process.state = State.RUNNABLE
+            self._ready.append(process)
+
+    def set_alarm(self, process: Process, at: int) -> None:
+        """Report `process` from `due_alarms` when time reaches `at` (if its `alarm_at` still says so)."""
+        self._sequence += 1
+        heapq.heappush(self._alarms, (at, self._sequence, process))
+
+    def due_alarms(self) -> list[Process]:
+        """The processes whose alarm time has come."""
+        due = []
+        while self._alarms and self._alarms[0][0] <= self.now:
+            at, _, process = heapq.heappop(self._alarms)
+            if process.alarm_at == at and process.alive:
+                due.append(process)
+        return due
+
+    def expire(self) -> None:
+        """Wake everyone whose deadline has come."""
+        while self._timers and self._timers[0][0] <= self.now:
+            _, _, process, serial = heapq.heappop(self._timers)
+            self.wake(process, serial)
+
+    def next(self) -> Process | None:
+        """The next runnable process, or None when nobody can run now."""
+        while self._ready:
+            process = self._ready.popleft()
+            if process.state is State.RUNNABLE:
+                return process
+        return None
+
+    def advance(self) -> bool:
+        """Nobody can run: jump to the next deadline or alarm. False when there is none, so nobody ever will."""
+        while self._timers and not self._sleeps(self._timers[0]):
+            heapq.heappop(self._timers)
+        while self._alarms and not self._alarm_stands(self._alarms[0]):
+            heapq.heappop(self._alarms)
+        times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
+        if not times:
+            return False
+        self.now = max(self.now, min(times))
+        return True
+
+    def _sleeps(self, timer: tuple[int, int, Process, int]) -> bool:
+        return timer[2].state is State.BLOCKED and timer[2].wake_serial == timer[3]
+
+    def _alarm_stands(self, alarm: tuple[int, int, Process]) -> bool:
+        return alarm[2].alive and alarm[2].alarm_at == alarm[0]

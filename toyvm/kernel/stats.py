@@ -1,0 +1,48 @@
+"""Counters of a run, in all and for each process. They do not depend on anyone listening to events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..events import FaultKind
+
+
+@dataclass(slots=True)
+class Counters:
+    """What is counted for each process and in all."""
+
+    instructions: int = 0
+    faults: dict[FaultKind, int] = field(default_factory=lambda: dict.fromkeys(FaultKind, 0))
+    tlb_misses: int = 0
+    syscalls: int = 0
+    context_switches: int = 0
+    stack_growths: int = 0
+
+    @property
+    def cow_copies(self) -> int:
+        """Frames copied because of copy-on-write."""
+        return self.faults[FaultKind.COW]
+
+    @property
+    def page_faults(self) -> int:
+        """All page faults that were resolved by mapping something."""
+        bad = (FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM)
+        return sum(n for kind, n in self.faults.items() if kind not in bad)
+
+    @property
+    def major_faults(self) -> int:
+        """Faults that had to read a file."""
+        return self.faults[FaultKind.FILE_MAJOR]
+
+
+@dataclass(slots=True)
+class Stats(Counters):
+    """The totals of a machine, the frames, and the counters of every process that has ended or runs, by pid."""
+
+    frames_total: int = 0
+    frames_used: int = 0
+    frames_peak: int = 0
+    page_cache_frames: int = 0
+    virtual_ns: int = 0
+    forks: int = 0
+    processes: dict[int, Counters] = field(default_factory=dict)

@@ -1,0 +1,312 @@
+"""Reading, writing and the life of file descriptors."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..limits import PIPE_CAPACITY
+from ..signals import SigInfo, Signal
+from ..vfs.node import error
+from ..vfs.openfile import (
+    O_CLOEXEC,
+    O_NONBLOCK,
+    POLLNVAL,
+    STATUS_FLAGS,
+    OpenFile,
+    WouldBlock,
+)
+from ..vfs.pipe import make_pipe
+from .table import signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..process import Process
+
+MAX_RW_COUNT = 0x7FFFF000  # Linux cuts longer transfers here
+_CHUNK = 1 << 20
+IOV_MAX = 1024
+F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
+FIONREAD = 0x541B
+
+
+def open_file(process: Process, fd: int) -> OpenFile:
+    """The open file of an argument register. Raises OSError(EBADF)."""
+    return process.fds.get(signed(fd, 32))
+
+
+def _or_again(file: OpenFile, wait: WouldBlock) -> OSError | WouldBlock:
+    return error(errno.EAGAIN) if file.flags & O_NONBLOCK else wait
+
+
+def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
+    """Read up to `count` bytes to `va` in bounded pieces; stops at the first short one."""
+    if not file.readable:
+        raise error(errno.EBADF)
+    count = min(count, MAX_RW_COUNT)
+    done = 0
+    while done < count:
+        size = min(count - done, _CHUNK)
+        try:
+            _probe(process, va + done)
+            data = file.read(size) if offset is None else file.pread(offset + done, size)
+            process.mm.write(va + done, data)
+        except WouldBlock as wait:
+            if done:
+                break
+            raise _or_again(file, wait) from None
+        except OSError:
+            if done:
+                break
+            raise
+        done += len(data)
+        if len(data) < size or not file.seekable:
+            break
+    return done
+
+
+def _probe(process: Process, va: int) -> None:
+    """Fault before anything is taken out of a pipe or terminal."""
+    from ...machine.mmu import Access
+
+    process.mm.translate(va, Access.WRITE)
+
+
+def _write_from(
+    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+) -> int:
+    """Write `count` bytes from `va` in bounded pieces. A blocked write remembers how far it came."""
+    if not file.writable:
+        raise error(errno.EBADF)
+    count = min(count, MAX_RW_COUNT)
+    done = process.call.done
+    if not count:
+        return file.write(b"") if offset is None else 0
+    while done < count:
+        piece = PIPE_CAPACITY if not file.seekable else _CHUNK
+        size = min(count - done, piece)
+        try:
+            data = process.mm.read(va + done, size)
+            written = file.write(data) if offset is None else file.pwrite(offset + done, data)
+        except WouldBlock as wait:
+            if file.flags & O_NONBLOCK and done:
+                break
+            process.call.done = done
+            raise _or_again(file, wait) from None
+        except OSError as failure:
+            if done:
+                break
+            if failure.errno == errno.EPIPE:
+                from ..sigdeliver import send
+
+                send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+            raise
+        done += written
+        if not written:
+            break
+    return done
+
+
+def _vectors(process: Process, va: int, count: int) -> Iterator[tuple[int, int]]:
+    number = signed(count, 32)
+    if not 0 <= number <= IOV_MAX:
+        raise error(errno.EINVAL)
+    pairs = list(struct.iter_unpack("<QQ", process.mm.read(va, 16 * number)))
+    if any(length >> 63 for _, length in pairs):
+        raise error(errno.EINVAL)
+    return iter(pairs)
+
+
+@syscall(63, "read", "fd ptr uint")
+def read(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+    return _read_into(process, open_file(process, fd), va, count)
+
+
+@syscall(64, "write", "fd bytes uint")
+def write(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+    return _write_from(kernel, process, open_file(process, fd), va, count)
+
+
+@syscall(67, "pread64", "fd ptr uint int")
+def pread64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    if signed(offset) < 0:
+        raise error(errno.EINVAL)
+    return _read_into(process, open_file(process, fd), va, count, offset)
+
+
+@syscall(68, "pwrite64", "fd bytes uint int")
+def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    if signed(offset) < 0:
+        raise error(errno.EINVAL)
+    return _write_from(kernel, process, open_file(process, fd), va, count, offset)
+
+
+@syscall(65, "readv", "fd ptr int")
+def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+    file = open_file(process, fd)
+    total = 0
+    for base, length in _vectors(process, va, count):
+        if not length:
+            continue
+        try:
+            got = _read_into(process, file, base, length)
+        except (OSError, WouldBlock):
+            if total:
+                break
+            raise
+        total += got
+        if got < length:
+            break
+    return total
+
+
+@syscall(66, "writev", "fd ptr int")
+def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+    file = open_file(process, fd)
+    resumed, process.call.done = process.call.done, 0
+    total = 0
+    for base, length in _vectors(process, va, count):
+        if resumed >= length:
+            resumed -= length
+            total += length
+            continue
+        process.call.done = resumed
+        try:
+            total += _write_from(kernel, process, file, base, length)
+        except WouldBlock:
+            process.call.done += total
+            raise
+        except OSError:
+            if total:
+                break
+            raise
+        resumed = process.call.done = 0
+    return total
+
+
+@syscall(62, "lseek", "fd int int")
+def lseek(kernel: Kernel, process: Process, fd: int, offset: int, whence: int) -> int:
+    return open_file(process, fd).seek(signed(offset), signed(whence, 32))
+
+
+@syscall(57, "close", "fd")
+def close(kernel: Kernel, process: Process, fd: int) -> int:
+    process.fds.close(signed(fd, 32))
+    return 0
+
+
+@syscall(23, "dup", "fd")
+def dup(kernel: Kernel, process: Process, fd: int) -> int:
+    return process.fds.install(open_file(process, fd))
+
+
+@syscall(24, "dup3", "fd fd oflags")
+def dup3(kernel: Kernel, process: Process, old: int, new: int, flags: int) -> int:
+    old, new = signed(old, 32), signed(new, 32)
+    if old == new or flags & ~O_CLOEXEC:
+        raise error(errno.EINVAL)
+    process.fds.replace(new, process.fds.get(old), cloexec=bool(flags & O_CLOEXEC))
+    return new
+
+
+@syscall(25, "fcntl", "fd int hex")
+def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int) -> int:
+    file = open_file(process, fd)
+    number = signed(fd, 32)
+    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
+        lowest = signed(argument, 32)
+        if not 0 <= lowest < process.fds.limit:
+            raise error(errno.EINVAL)
+        return process.fds.install(file, cloexec=command == F_DUPFD_CLOEXEC, lowest=lowest)
+    if command == F_GETFD:
+        return int(process.fds.cloexec(number))
+    if command == F_SETFD:
+        process.fds.set_cloexec(number, bool(argument & 1))
+        return 0
+    if command == F_GETFL:
+        return file.flags & ~(O_CLOEXEC | 0o700) | 0o100000  # O_LARGEFILE, as a 64-bit Linux shows it
+    if command == F_SETFL:
+        file.flags = file.flags & ~STATUS_FLAGS | argument & STATUS_FLAGS
+        return 0
+    raise error(errno.EINVAL)
+
+
+@syscall(59, "pipe2", "ptr oflags")
+def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise error(errno.EINVAL)
+    reader, writer = make_pipe(kernel.new_inode(), flags & O_NONBLOCK)
+    cloexec = bool(flags & O_CLOEXEC)
+    first = process.fds.install(reader, cloexec=cloexec)
+    try:
+        second = process.fds.install(writer, cloexec=cloexec)
+    except OSError:
+        process.fds.close(first)
+        raise
+    try:
+        process.mm.write(va, struct.pack("<ii", first, second))
+    except OSError:
+        process.fds.close(first)
+        process.fds.close(second)
+        raise
+    return 0
+
+
+@syscall(29, "ioctl", "fd hex ptr")
+def ioctl(kernel: Kernel, process: Process, fd: int, request: int, argument: int) -> int:
+    open_file(process, fd)
+    raise error(errno.ENOTTY)  # nothing here is a terminal, whatever the host's streams are
+
+
+@syscall(46, "ftruncate", "fd int")
+def ftruncate(kernel: Kernel, process: Process, fd: int, length: int) -> int:
+    file = open_file(process, fd)
+    if signed(length) < 0 or not file.writable:
+        raise error(errno.EINVAL)
+    file.truncate(length)
+    return 0
+
+
+@syscall(82, "fsync", "fd")
+def fsync(kernel: Kernel, process: Process, fd: int) -> int:
+    from ..vfs.node import FileNode
+
+    node = open_file(process, fd).node
+    if isinstance(node, FileNode):
+        kernel.system.cache.write_back(node)
+    return 0
+
+
+syscall(83, "fdatasync", "fd")(fsync)
+
+
+@syscall(73, "ppoll", "ptr uint ptr ptr uint")
+def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, mask: int, size: int) -> int:
+    if count > process.fds.limit:
+        raise error(errno.EINVAL)
+    entries = list(struct.iter_unpack("<ihh", process.mm.read(fds, 8 * count)))
+    ready, result, queues = 0, bytearray(), []
+    for fd, events, _ in entries:
+        found = 0
+        if fd >= 0:
+            try:
+                file = process.fds.get(fd)
+                found = file.poll() & (events & 0xFFFF | 8 | 16)
+                queue = file.poll_queue()
+                queues += [queue] if queue is not None else []
+            except OSError:
+                found = POLLNVAL
+        ready += bool(found)
+        result += struct.pack("<ihh", fd, events, found)
+    call = process.call
+    if timeout and call.deadline is None:
+        seconds, nanos = struct.unpack("<qq", process.mm.read(timeout, 16))
+        if seconds < 0 or not 0 <= nanos < 10**9:
+            raise error(errno.EINVAL)
+        call.deadline = kernel.now + seconds * 10**9 + nanos
+    if not ready and (call.deadline is None or call.deadline > kernel.now):
+        raise WouldBlock(*queues, deadline=call.deadline)
+    process.mm.write(fds, bytes(result))
+    return ready

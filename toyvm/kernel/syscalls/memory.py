@@ -1,0 +1,159 @@
+"""The mmap group and brk."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ...bits import align_up
+from ...machine.memory import PAGE_MASK, PAGE_SIZE
+from ..vfs.node import FileNode, ShmNode, error
+from ..vfs.openfile import O_ACCMODE, O_RDWR
+from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE
+from .files import open_file
+from .table import syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..process import Process
+
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
+MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x4000
+MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x8000, 0x100000
+_PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
+_ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
+MADV_DONTNEED, MADV_FREE = 4, 8
+MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+
+
+@syscall(214, "brk", "hex")
+def brk(kernel: Kernel, process: Process, wanted: int) -> int:
+    return process.mm.brk(wanted)
+
+
+@syscall(222, "mmap", "ptr uint prot mmap fd hex")
+def mmap(
+    kernel: Kernel, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
+) -> int:
+    if not length or offset & PAGE_MASK:
+        raise error(errno.EINVAL)
+    sharing = flags & 0xF
+    if sharing not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
+        raise error(errno.EINVAL)
+    shared = sharing != MAP_PRIVATE
+    prot &= _PROT_ALL
+    file: FileNode | None = None
+    may_write = True
+    if not flags & MAP_ANONYMOUS:
+        file, may_write = _mappable(process, fd, prot, shared)
+    elif shared:
+        if length > kernel.memory.size:
+            raise error(errno.ENOMEM)
+        file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE)), 0
+    va = process.mm.mmap(
+        addr,
+        length,
+        prot,
+        shared=shared,
+        fixed=bool(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)),
+        no_replace=bool(flags & MAP_FIXED_NOREPLACE),
+        file=file,
+        offset=offset if file is not None else 0,
+        name=_name(process, fd) if not flags & MAP_ANONYMOUS else "",
+        grows_down=bool(flags & MAP_GROWSDOWN) and file is None,
+        no_reserve=bool(flags & MAP_NORESERVE),
+        may_write=may_write,
+    )
+    if flags & MAP_POPULATE:
+        process.mm.populate(va, align_up(length, PAGE_SIZE))
+    return va
+
+
+def _mappable(process: Process, fd: int, prot: int, shared: bool) -> tuple[FileNode, bool]:
+    """The file behind `fd` and whether a mapping of it may become writable. Raises OSError: EBADF, EACCES, ENODEV."""
+    opened = open_file(process, fd)
+    if not opened.readable:
+        raise error(errno.EACCES)
+    node = opened.node
+    if not isinstance(node, FileNode):
+        raise error(errno.ENODEV)
+    may_write = not shared or (opened.flags & O_ACCMODE == O_RDWR)
+    if prot & PROT_WRITE and not may_write:
+        raise error(errno.EACCES)
+    return node, may_write
+
+
+def _name(process: Process, fd: int) -> str:
+    return open_file(process, fd).path
+
+
+@syscall(215, "munmap", "ptr uint")
+def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+    process.mm.munmap(addr, length)
+    return 0
+
+
+@syscall(226, "mprotect", "ptr uint prot")
+def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int) -> int:
+    if prot & ~_PROT_ALL:
+        raise error(errno.EINVAL)
+    process.mm.mprotect(addr, length, prot)
+    return 0
+
+
+@syscall(216, "mremap", "ptr uint uint hex ptr")
+def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
+    if flags & ~MREMAP_MAYMOVE:
+        raise error(errno.EINVAL)  # MREMAP_FIXED is not offered
+    return process.mm.mremap(addr, old, new, may_move=bool(flags & MREMAP_MAYMOVE))
+
+
+@syscall(227, "msync", "ptr uint hex")
+def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+    if flags & ~7 or flags & 5 == 5:
+        raise error(errno.EINVAL)
+    process.mm.msync(addr, length)
+    return 0
+
+
+@syscall(233, "madvise", "ptr uint int")
+def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
+    if advice not in _ADVICE_KNOWN or addr & PAGE_MASK:
+        raise error(errno.EINVAL)
+    if advice in (MADV_DONTNEED, MADV_FREE):
+        process.mm.discard(addr, length)
+    return 0
+
+
+@syscall(228, "mlock", "ptr uint")
+def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+    start = addr & ~PAGE_MASK
+    end = addr + length
+    if end > 1 << 38:
+        raise error(errno.ENOMEM)
+    process.mm.require_mapped(start, align_up(end, PAGE_SIZE))
+    process.mm.populate(start, align_up(end, PAGE_SIZE) - start)
+    return 0
+
+
+@syscall(229, "munlock", "ptr uint")
+def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+    if addr + length > 1 << 38:
+        raise error(errno.ENOMEM)
+    process.mm.require_mapped(addr & ~PAGE_MASK, align_up(addr + length, PAGE_SIZE))
+    return 0  # nothing is ever swapped out yet
+
+
+@syscall(232, "mincore", "ptr uint ptr")
+def mincore(kernel: Kernel, process: Process, addr: int, length: int, vector: int) -> int:
+    if addr & PAGE_MASK:
+        raise error(errno.EINVAL)
+    if length > process.mm.memory.size * 64 or addr + length > 1 << 38:
+        raise error(errno.ENOMEM)
+    end = addr + align_up(length, PAGE_SIZE)
+    process.mm.require_mapped(addr, end)
+    present = bytearray((end - addr) // PAGE_SIZE)
+    for va, _, _ in process.mm.table.present(addr, end):
+        present[(va - addr) // PAGE_SIZE] = 1
+    process.mm.write(vector, bytes(present))
+    return 0

@@ -1,0 +1,145 @@
+"""System calls as text, in strace's words where they are short."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from .table import Syscall, signed
+
+if TYPE_CHECKING:
+    from ..process import Process
+
+_SHOWN = 32  # bytes of a string, as strace -s 32
+_MAX_STRINGS = 8
+_OPEN_FLAGS = {
+    0o100: "O_CREAT",
+    0o200: "O_EXCL",
+    0o1000: "O_TRUNC",
+    0o2000: "O_APPEND",
+    0o4000: "O_NONBLOCK",
+    0o200000: "O_DIRECTORY",
+    0o400000: "O_NOFOLLOW",
+    0o2000000: "O_CLOEXEC",
+    0o10000000: "O_PATH",
+}
+_PROT = {1: "PROT_READ", 2: "PROT_WRITE", 4: "PROT_EXEC"}
+_MMAP = {
+    0x10: "MAP_FIXED",
+    0x20: "MAP_ANONYMOUS",
+    0x100: "MAP_GROWSDOWN",
+    0x4000: "MAP_NORESERVE",
+    0x8000: "MAP_POPULATE",
+    0x20000: "MAP_STACK",
+    0x100000: "MAP_FIXED_NOREPLACE",
+}
+
+
+def call_text(process: Process, entry: Syscall | None, number: int, args: tuple[int, ...]) -> str:
+    """`name(arguments)`, read without disturbing the process: memory that is not present is shown as an address."""
+    if entry is None:
+        return f"syscall_{number:#x}({', '.join(map(hex, args))})"
+    shown = [_argument(process, kind, args, number) for number, kind in enumerate(entry.kinds)]
+    return f"{entry.name}({', '.join(shown)})"
+
+
+def result_text(entry: Syscall | None, value: int) -> str:
+    """The result as strace prints it."""
+    if -4095 <= value < 0:
+        name = errno.errorcode.get(-value, str(-value))
+        return f"-1 {name} ({os.strerror(-value)})"
+    if entry is not None and entry.name in ("mmap", "brk", "mremap"):
+        return hex(value)
+    return str(value)
+
+
+def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -> str:
+    value = args[number]
+    if kind == "path":
+        return _path(process, value)
+    if kind == "bytes":
+        return _bytes(process, value, args[number + 1])
+    if kind == "strings":
+        return _strings(process, value)
+    if kind == "ptr":
+        return hex(value) if value else "NULL"
+    if kind == "hex":
+        return hex(value)
+    if kind == "uint":
+        return str(value)
+    if kind == "at":
+        return "AT_FDCWD" if signed(value, 32) == -100 else str(signed(value, 32))
+    if kind == "oflags":
+        access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
+        return _flags(value & ~3, _OPEN_FLAGS, access)
+    if kind == "prot":
+        return _flags(value, _PROT) if value else "PROT_NONE"
+    if kind == "mmap":
+        sharing = {1: "MAP_SHARED", 2: "MAP_PRIVATE", 3: "MAP_SHARED_VALIDATE"}.get(value & 0xF, "0")
+        return _flags(value & ~0xF, _MMAP, sharing)
+    if kind == "signal":
+        return _signal(value)
+    return str(signed(value, 32))
+
+
+def _signal(value: int) -> str:
+    from ..signals import Signal
+
+    return Signal(value).name if value in Signal.__members__.values() else str(value)
+
+
+def _flags(value: int, names: dict[int, str], first: str = "") -> str:
+    words = [first] if first else []
+    for bit, name in names.items():
+        if value & bit:
+            words.append(name)
+            value &= ~bit
+    if value or not words:
+        words.append(hex(value))
+    return "|".join(words)
+
+
+def _peek(process: Process, va: int, count: int) -> bytes | None:
+    """Bytes that are present in memory, without a fault; None where the first is not."""
+    found = b""
+    while len(found) < count:
+        at = va + len(found)
+        entry = process.mm.table.entry(at) if at >> 38 == 0 else 0
+        if not entry & 1:
+            return found or None
+        size = min(4096 - (at & 0xFFF), count - len(found))
+        pa = (entry >> 10 << 12) + (at & 0xFFF)
+        found += bytes(process.mm.memory.u8[pa : pa + size])
+    return found
+
+
+def _quote(data: bytes, more: bool) -> str:
+    letters = {10: "\\n", 9: "\\t", 13: "\\r", 34: '\\"', 92: "\\\\", 0: "\\0"}
+    text = "".join(letters.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:o}") for b in data)
+    return f'"{text}"' + ("..." if more else "")
+
+
+def _bytes(process: Process, va: int, length: int) -> str:
+    data = _peek(process, va, min(length, _SHOWN)) if length else b""
+    return hex(va) if data is None else _quote(data, length > _SHOWN)
+
+
+def _path(process: Process, va: int) -> str:
+    data = _peek(process, va, 256)
+    if data is None:
+        return hex(va) if va else "NULL"
+    return _quote(data.split(b"\0")[0], b"\0" not in data)
+
+
+def _strings(process: Process, va: int) -> str:
+    shown: list[str] = []
+    for number in range(_MAX_STRINGS + 1):
+        word = _peek(process, va + 8 * number, 8)
+        if word is None or len(word) < 8:
+            return hex(va)
+        pointer = int.from_bytes(word, "little")
+        if not pointer:
+            return f"[{', '.join(shown)}]"
+        shown.append(_path(process, pointer))
+    return f"[{', '.join(shown[:_MAX_STRINGS])}, ...]"

@@ -1,0 +1,46 @@
+"""The table of system calls and the decorator that fills it.
+
+A function takes the kernel, the process and as many argument words as it has kinds, and returns the result (an int) or
+None when it has set the registers and pc itself (execve, rt_sigreturn). It raises OSError for -errno, and
+WouldBlock to be called again later. The kinds say how strace would print each argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+Function = Callable[..., "int | None"]
+F = TypeVar("F", bound=Function)
+
+
+@dataclass(frozen=True, slots=True)
+class Syscall:
+    """One system call. `kinds`, one word per argument: int, uint, hex, ptr, path, bytes (length in the next argument),
+    fd, at (a directory fd), oflags, prot, mmap, signal, strings (an argv)."""
+
+    number: int
+    name: str
+    kinds: tuple[str, ...]
+    function: Function
+
+
+TABLE: dict[int, Syscall] = {}
+
+
+def syscall(number: int, name: str, kinds: str = "") -> Callable[[F], F]:
+    """Enter the decorated function into the table."""
+
+    def enter(function: F) -> F:
+        assert number not in TABLE, name
+        TABLE[number] = Syscall(number, name, tuple(kinds.split()), function)
+        return function
+
+    return enter
+
+
+def signed(value: int, width: int = 64) -> int:
+    """An argument register read as a C integer of `width` bits."""
+    sign = 1 << (width - 1)
+    return ((value & ((1 << width) - 1)) ^ sign) - sign

@@ -1,0 +1,102 @@
+"""Pipes: bytes from one end to the other through 64 KiB, with waiting on both sides (pipe(7))."""
+
+from __future__ import annotations
+
+import errno
+import stat as st
+
+from ..limits import PIPE_CAPACITY
+from .node import Stat, error
+from .openfile import O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
+
+PIPE_BUF = 4096
+_DEVICE = 12
+
+
+class _Channel:
+    """What both ends share."""
+
+    def __init__(self, ino: int):
+        self.ino = ino
+        self.data = bytearray()
+        self.readers = self.writers = 1
+        self.changed = WaitQueue()
+
+    def stat(self) -> Stat:
+        return Stat(_DEVICE, self.ino, st.S_IFIFO | 0o600)
+
+
+class PipeReader(OpenFile):
+    """The read end."""
+
+    def __init__(self, channel: _Channel, flags: int):
+        super().__init__(O_RDONLY | flags, f"pipe:[{channel.ino}]")
+        self._channel = channel
+
+    def stat(self) -> Stat:
+        return self._channel.stat()
+
+    def read(self, count: int) -> bytes:
+        channel = self._channel
+        if not count:
+            return b""
+        if not channel.data:
+            if channel.writers:
+                raise WouldBlock(channel.changed)
+            return b""
+        data = bytes(channel.data[:count])
+        del channel.data[:count]
+        channel.changed.wake()
+        return data
+
+    def poll(self) -> int:
+        return (POLLIN if self._channel.data else 0) | (0 if self._channel.writers else POLLHUP)
+
+    def poll_queue(self) -> WaitQueue:
+        return self._channel.changed
+
+    def released(self) -> None:
+        self._channel.readers -= 1
+        self._channel.changed.wake()
+
+
+class PipeWriter(OpenFile):
+    """The write end. Up to PIPE_BUF bytes go in one piece or not at all."""
+
+    def __init__(self, channel: _Channel, flags: int):
+        super().__init__(O_WRONLY | flags, f"pipe:[{channel.ino}]")
+        self._channel = channel
+
+    def stat(self) -> Stat:
+        return self._channel.stat()
+
+    def write(self, data: bytes) -> int:
+        channel = self._channel
+        if not channel.readers:
+            raise error(errno.EPIPE)
+        room = PIPE_CAPACITY - len(channel.data)
+        if data and (not room or (len(data) <= PIPE_BUF and room < len(data))):
+            raise WouldBlock(channel.changed)
+        piece = data[:room]
+        channel.data += piece
+        channel.changed.wake()
+        return len(piece)
+
+    def poll(self) -> int:
+        channel = self._channel
+        if not channel.readers:
+            return POLLOUT | POLLERR
+        return POLLOUT if PIPE_CAPACITY - len(channel.data) >= PIPE_BUF else 0
+
+    def poll_queue(self) -> WaitQueue:
+        return self._channel.changed
+
+    def released(self) -> None:
+        self._channel.writers -= 1
+        self._channel.changed.wake()
+
+
+def make_pipe(ino: int, flags: int = 0) -> tuple[PipeReader, PipeWriter]:
+    """Both ends of a new pipe."""
+    channel = _Channel(ino)
+    return PipeReader(channel, flags), PipeWriter(channel, flags)

@@ -1,0 +1,177 @@
+"""/proc: processes as files. Every text is made when it is opened."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as st
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .. import proctext
+from ..frames import ZERO_FRAME
+from .node import DeviceNode, DirNode, Node, Stat, SymlinkNode, error
+from .openfile import OpenFile, TextFile, seek_to
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..process import Process
+
+_DEVICE = 0x14
+_PM_PRESENT, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = 1 << 63, 1 << 61, 1 << 56, 1 << 55
+
+
+class _Text(DeviceNode):
+    """A read-only file whose bytes are `make()`."""
+
+    def __init__(self, ino: int, make: Callable[[], bytes]):
+        self.identity = (_DEVICE, ino)
+        self._make = make
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o444)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & 3:
+            raise error(errno.EACCES)
+        return TextFile(flags, path, self._make(), self.stat())
+
+
+class _Link(SymlinkNode):
+    def __init__(self, ino: int, target: Callable[[], str]):
+        self.identity = (_DEVICE, ino)
+        self._target = target
+
+    def readlink(self) -> str:
+        return self._target()
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFLNK | 0o777)
+
+
+class PagemapFile(OpenFile):
+    """/proc/PID/pagemap: 8 bytes for each virtual page (Linux's Documentation/admin-guide/mm/pagemap.rst)."""
+
+    seekable = True
+
+    def __init__(self, process: Process, flags: int, path: str, status: Stat):
+        super().__init__(flags, path)
+        self._process = process
+        self._status = status
+
+    def stat(self) -> Stat:
+        return self._status
+
+    def read(self, count: int) -> bytes:
+        data = self.pread(self.position, count)
+        self.position += len(data)
+        return data
+
+    def pread(self, offset: int, count: int) -> bytes:
+        if offset & 7 or count & 7:
+            raise error(errno.EINVAL)
+        first = offset >> 3
+        count = min(count >> 3, (1 << 26) - first, 1 << 16)
+        pages = (self._entry((first + n) << 12) for n in range(count))
+        return b"".join(page.to_bytes(8, "little") for page in pages)
+
+    def _entry(self, va: int) -> int:
+        mm = self._process.mm
+        pte = mm.table.entry(va)
+        if not pte:
+            return 0
+        frame = pte >> 10 & (1 << 44) - 1
+        cached = frame in mm.system.cache.owner
+        exclusive = frame != ZERO_FRAME and mm.system.frames.refcount(frame) - cached == 1
+        flags = (
+            _PM_PRESENT | _PM_SOFT_DIRTY | (_PM_FILE if cached else 0) | (_PM_EXCLUSIVE if exclusive else 0)
+        )
+        return flags | frame
+
+    def seek(self, offset: int, whence: int) -> int:
+        self.position = seek_to(self.position, 0, offset, whence)
+        return self.position
+
+
+class _Pagemap(DeviceNode):
+    def __init__(self, ino: int, process: Process):
+        self.identity = (_DEVICE, ino)
+        self._process = process
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o400)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & 3:
+            raise error(errno.EACCES)
+        return PagemapFile(self._process, flags, path, self.stat())
+
+
+class _Directory(DirNode):
+    def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]]):
+        self.identity = (_DEVICE, ino)
+        self._entries = entries
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFDIR | 0o555, 2)
+
+    def lookup(self, name: str) -> Node:
+        make = self._entries().get(name)
+        if make is None:
+            raise error(errno.ENOENT)
+        return make()
+
+    def names(self) -> list[str]:
+        return sorted(self._entries())
+
+
+def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[], Node]]:
+    base = process.pid << 8
+
+    def text(number: int, make: Callable[[], bytes]) -> Callable[[], Node]:
+        return lambda: _Text(base + number, make)
+
+    def link(number: int, target: Callable[[], str]) -> Callable[[], Node]:
+        return lambda: _Link(base + number, target)
+
+    def descriptors() -> dict[str, Callable[[], Node]]:
+        return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
+
+    return {
+        "maps": text(1, lambda: proctext.maps(process.mm)),
+        "smaps": text(2, lambda: proctext.smaps(process.mm)),
+        "smaps_rollup": text(3, lambda: proctext.smaps_rollup(process.mm)),
+        "status": text(4, lambda: proctext.status(process)),
+        "stat": text(5, lambda: proctext.stat(process)),
+        "statm": text(6, lambda: proctext.statm(process.mm)),
+        "cmdline": text(7, lambda: proctext.strings(process.mm, process.mm.arg_range)),
+        "environ": text(8, lambda: proctext.strings(process.mm, process.mm.env_range)),
+        "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
+        "pagemap": lambda: _Pagemap(base + 10, process),
+        "exe": link(11, lambda: process.exe),
+        "cwd": link(12, lambda: process.cwd),
+        "root": link(13, lambda: "/"),
+        "fd": lambda: _Directory(base + 14, descriptors),
+    }
+
+
+def mount_proc(kernel: Kernel) -> None:
+    """Mount /proc for the processes of `kernel`."""
+
+    def itself() -> str:
+        return str(kernel.current.pid) if kernel.current is not None else "1"
+
+    def directory(process: Process) -> Callable[[], Node]:
+        return lambda: _Directory(process.pid << 8, lambda: _process_entries(kernel, process))
+
+    def top() -> dict[str, Callable[[], Node]]:
+        entries: dict[str, Callable[[], Node]] = {
+            str(pid): directory(process) for pid, process in kernel.processes.items()
+        }
+        entries["self"] = lambda: _Link(2, itself)
+        entries["meminfo"] = lambda: _Text(3, lambda: proctext.meminfo(kernel))
+        entries["uptime"] = lambda: _Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
+        return entries
+
+    kernel.vfs.mount("/proc", _Directory(1, top))

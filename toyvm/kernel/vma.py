@@ -1,0 +1,169 @@
+"""Virtual memory areas: the stretches of an address space that mean something, in order of address."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .vfs.node import FileNode
+
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
+
+
+@dataclass(slots=True)
+class Vma:
+    """Pages `start`..`end` (bytes, page-aligned, end excluded) with one protection and one source.
+
+    `file` None means private anonymous memory; shared anonymous memory is a file without a name (`ShmNode`).
+    `offset` is the file offset of `start`. `name` is the bracketed name of /proc/PID/maps, such as "[stack]".
+    """
+
+    start: int
+    end: int
+    prot: int
+    shared: bool = False
+    file: FileNode | None = None
+    offset: int = 0
+    name: str = ""
+    grows_down: bool = False
+    may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def anonymous(self) -> bool:
+        return self.file is None
+
+    def offset_of(self, va: int) -> int:
+        """The file offset that `va` shows."""
+        return self.offset + va - self.start
+
+    def permissions(self) -> str:
+        """`rwxp` as /proc/PID/maps has it."""
+        letters = "".join(c if self.prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
+        return letters + ("s" if self.shared else "p")
+
+    def continues(self, other: Vma) -> bool:
+        """Whether `other` begins where this ends and the two can be one area."""
+        return (
+            self.end == other.start
+            and self.prot == other.prot
+            and self.shared == other.shared
+            and self.file is other.file
+            and (self.file is None or self.offset + self.length == other.offset)
+            and self.name == other.name
+            and self.grows_down == other.grows_down
+            and self.may_write == other.may_write
+        )
+
+
+class VmaSet:
+    """The areas of one address space: sorted, never overlapping. A look-up is a bisection."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._areas: dict[int, Vma] = {}
+        self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
+        self._top = 0
+
+    def __iter__(self) -> Iterator[Vma]:
+        return (self._areas[start] for start in self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def find(self, va: int) -> Vma | None:
+        """The area that holds `va`."""
+        number = bisect_right(self._starts, va)
+        if not number:
+            return None
+        area = self._areas[self._starts[number - 1]]
+        return area if va < area.end else None
+
+    def below(self, va: int) -> Vma | None:
+        """The last area that begins at or below `va`."""
+        number = bisect_right(self._starts, va)
+        return self._areas[self._starts[number - 1]] if number else None
+
+    def above(self, va: int) -> Vma | None:
+        """The first area that begins above `va`."""
+        number = bisect_right(self._starts, va)
+        return self._areas[self._starts[number]] if number < len(self._starts) else None
+
+    def overlapping(self, start: int, end: int) -> list[Vma]:
+        """The areas that have a page in `start`..`end`, ascending."""
+        first = bisect_right(self._starts, start)
+        if first and self._areas[self._starts[first - 1]].end > start:
+            first -= 1
+        return [self._areas[s] for s in self._starts[first : bisect_left(self._starts, end)]]
+
+    def add(self, area: Vma) -> Vma:
+        """Put in an area whose range is free, joined with its neighbours where they continue it."""
+        before = self.below(area.start)
+        if before is not None and before.continues(area):
+            before.end = area.end
+            area = before
+        else:
+            insort(self._starts, area.start)
+            self._areas[area.start] = area
+        after = self._areas.get(area.end)
+        if after is not None and area.continues(after):
+            self.remove(after)
+            area.end = after.end
+        return area
+
+    def remove(self, area: Vma) -> None:
+        """Take out exactly this area."""
+        del self._areas[area.start]
+        del self._starts[bisect_left(self._starts, area.start)]
+        if area.end > self._packed_from:
+            self._packed_from = area.end
+
+    def move_start(self, area: Vma, start: int) -> None:
+        """Let an area begin at `start` instead (a stack that grows down); its range must be free."""
+        number = bisect_left(self._starts, area.start)
+        del self._areas[area.start]
+        self._starts[number] = start
+        area.start = start
+        self._areas[start] = area
+
+    def split(self, va: int) -> None:
+        """Make `va` a border, if it lies inside an area."""
+        area = self.find(va)
+        if area is None or area.start == va:
+            return
+        upper = replace(area, start=va, offset=area.offset_of(va) if area.file is not None else 0)
+        area.end = va
+        insort(self._starts, va)
+        self._areas[va] = upper
+
+    def find_gap(self, length: int, low: int, high: int) -> int | None:
+        """The highest page-aligned address of `length` free bytes between `low` and `high`."""
+        if high != self._top or self._packed_from > high:
+            self._top = self._packed_from = high
+        end = self._packed_from
+        number = bisect_left(self._starts, end)
+        packed = True
+        while end - length >= low:
+            area = self._areas[self._starts[number - 1]] if number else None
+            if area is not None and area.end > end - length:
+                packed = packed and area.end >= end
+                end = min(end, area.start)
+                if packed:
+                    self._packed_from = end
+                number -= 1
+                continue
+            return end - length
+        return None
+
+    def copy(self) -> VmaSet:
+        """The same areas for another address space."""
+        twin = VmaSet()
+        twin._starts = self._starts.copy()
+        twin._areas = {start: replace(area) for start, area in self._areas.items()}
+        return twin
