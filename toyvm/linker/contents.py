@@ -157,6 +157,13 @@ def irelative_bounds(layout: Layout, made: Made, options: LinkOptions) -> tuple[
     return layout.start(".rela.plt"), layout.start(".rela.plt") + layout.size(".rela.plt")
 
 
+def section_infos(made: Made) -> dict[str, int]:
+    """sh_info of the loader's sections: local symbols of .dynsym, libraries in .gnu.version_r."""
+    if made.dynamic is None:
+        return {}
+    return {".dynsym": 1, ".gnu.version_r": made.dynamic.verneed_count}
+
+
 def write_search_table(image: bytearray, layout: Layout, made: Made) -> None:
     """Fill .eh_frame_hdr from the relocated .eh_frame in `image`."""
     if ".eh_frame_hdr" not in made.sids:

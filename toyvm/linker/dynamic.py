@@ -22,7 +22,7 @@ from .program import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, Pr
 from .relocate import Addresses
 from .resolve import Symbol
 from .scan import Needs
-from .symtab import Strings, home, section_numbers
+from .symtab import Strings, home, section_numbers, section_of
 
 _BLOOM_SHIFT = 26
 _VERNEED = struct.Struct("<HHIII")
@@ -248,10 +248,7 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
         symbol = program.resolution.symbols[n]
         sid, value, kind = int(symbols.sid[n]), int(known.symbol[n]), int(symbols.type[n])
         if sid >= 0:
-            shndx = int(numbers[layout.output[sid]]) if layout.output[sid] >= 0 else c.SHN_ABS
-            if at < plan.first_hashed:
-                shndx = c.SHN_UNDEF
-            shndx = shndx if shndx or at < plan.first_hashed else c.SHN_ABS
+            shndx = section_of(layout, numbers, sid, value) if at >= plan.first_hashed else c.SHN_UNDEF
         elif sid == LINKER:
             shndx, kind = home(layout, numbers, value), c.STT_NOTYPE
         else:

@@ -28,7 +28,6 @@ from ..elf.constants import (
     PT_TLS,
     SHF_ALLOC,
     SHF_INFO_LINK,
-    SHT_DYNSYM,
     SHT_NOBITS,
     SHT_NOTE,
     SHT_STRTAB,
@@ -110,15 +109,16 @@ def finish(
     symbols: SymbolTableBytes | None,
     entry: int,
     e_flags: int,
+    infos: Mapping[str, int],
 ) -> bytes:
-    """Add symbol table and all headers to the contents."""
+    """Add symbol table and all headers to the contents. `infos`: sh_info of sections by name."""
     numbers = section_numbers(layout)
     names = Strings()
     shdrs = [Shdr()]
     index = {s.name: int(n) for s, n in zip(layout.outputs, numbers.tolist(), strict=True) if n}
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
         if number:
-            shdrs.append(_section_header(section, names, index, program))
+            shdrs.append(_section_header(section, names, index, infos))
     tail = bytearray()
     start = align_up(len(image), 8)
 
@@ -149,19 +149,15 @@ def finish(
 
 
 def _section_header(
-    section: OutputSection, names: Strings, index: Mapping[str, int], program: Program
+    section: OutputSection, names: Strings, index: Mapping[str, int], infos: Mapping[str, int]
 ) -> Shdr:
-    link = info = 0
+    link, info = 0, infos.get(section.name, 0)
     flags = section.flags
     if section.name in (".dynsym", ".dynamic", ".gnu.version_r", ".gnu.version_d"):
         link = index.get(".dynstr", 0)
     elif section.name in (".hash", ".gnu.hash", ".gnu.version", ".rela.dyn", ".rela.plt"):
         link = index.get(".dynsym", 0)
-    if section.type == SHT_DYNSYM:
-        info = 1
-    elif section.name == ".gnu.version_r":
-        info = len(program.resolution.libraries)
-    elif section.name == ".rela.plt":
+    if section.name == ".rela.plt":
         info = index.get(".got.plt", index.get(".got", 0))
         flags |= SHF_INFO_LINK if info else 0
     return Shdr(

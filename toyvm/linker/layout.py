@@ -182,7 +182,8 @@ def _place_members(program: Program, section: OutputSection) -> tuple[OutputSect
     at, most = 0, 1
     offsets = []
     for sid in section.members:
-        align = int(aligns[sid])
+        # Arrays of addresses are words, whatever their section header says (crt1.o's .preinit_array says 1).
+        align = max(int(aligns[sid]), 8) if section.name in _TYPED else int(aligns[sid])
         if int(sizes[sid]):
             most = max(most, align)
         if not (packed and at):

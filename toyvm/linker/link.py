@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .abi import merge_attributes, merge_flags, wants_exec_stack
-from .contents import Made, fill, irelative_bounds, make_sections, write_build_id, write_search_table
+from .contents import (
+    Made,
+    fill,
+    irelative_bounds,
+    make_sections,
+    section_infos,
+    write_build_id,
+    write_search_table,
+)
 from .diagnostics import Diagnostics
 from .dynamic import exported
 from .gc import collect
@@ -77,7 +85,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     symbols = build(program, layout, known, options) if options.strip != "all" else None
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
     segments = phdrs(layout, options, exec_stack)
-    data = finish(image, program, layout, options, segments, symbols, entry, e_flags)
+    data = finish(image, program, layout, options, segments, symbols, entry, e_flags, section_infos(made))
     return _result(write_build_id(data, layout, options), program, layout, known, made, errors)
 
 

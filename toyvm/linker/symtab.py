@@ -58,6 +58,12 @@ def section_numbers(layout: Layout) -> Column:
     return numbers
 
 
+def section_of(layout: Layout, numbers: Column, sid: int, address: int) -> int:
+    """The header number for a symbol in section `sid`; one in an empty section goes to its neighbour."""
+    output = int(layout.output[sid])
+    return (int(numbers[output]) if output >= 0 else 0) or home(layout, numbers, address)
+
+
 def home(layout: Layout, numbers: Column, address: int) -> int:
     """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
     found = SHN_ABS
@@ -106,9 +112,10 @@ def _locals(
         if not name or (name.startswith(".L") and options.discard == "locals"):
             continue
         number = int(mine[i])
-        shndx = int(numbers[layout.output[sid[i]]]) if placed[i] else SHN_ABS
-        value = int(known.symbol[number]) - (known.tls_start if kind[i] == STT_TLS else 0)
-        rows.append((strings.add(name), int(kind[i]), 0, shndx or SHN_ABS, value, int(symbols.size[number])))
+        address = int(known.symbol[number])
+        shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
+        value = address - (known.tls_start if kind[i] == STT_TLS else 0)
+        rows.append((strings.add(name), int(kind[i]), 0, shndx, value, int(symbols.size[number])))
     source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
     if source and rows:
         rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
@@ -129,10 +136,9 @@ def _globals(
         kind = int(symbols.type[symbol.id])
         binding = STB_WEAK if symbol.weak else STB_GLOBAL
         if sid >= 0:
-            output = int(layout.output[sid])
-            if output < 0:
+            if layout.output[sid] < 0:
                 continue
-            shndx = int(numbers[output]) or SHN_ABS
+            shndx = section_of(layout, numbers, sid, value)
             if symbol.shared is not None and known.tables.plt_entry[symbol.id] >= 0:
                 shndx = SHN_UNDEF  # a canonical PLT entry
         elif sid == LINKER:
