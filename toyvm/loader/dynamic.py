@@ -20,13 +20,17 @@ ADDRESS_SIZE = 8
 
 @dataclass(frozen=True)
 class ImageReader:
-    """Checked reading of one mapped object: `start` and `end` are the guest addresses that bound its pages."""
+    """Checked reading of one mapped object: `start` and `end` are the guest addresses that bound its pages.
+
+    No table is larger than `limit`, the file's size; a bss that is (most of an address space, say) is never read through.
+    """
 
     name: str
     memory: AddressSpace
     bias: int
     start: int
     end: int
+    limit: int
 
     def read(self, va: int, size: int, what: str) -> bytes:
         """`size` bytes at guest address `va`; DlError naming `what` when they are not all in the image."""
@@ -38,7 +42,7 @@ class ImageReader:
 
     def check(self, va: int, size: int, what: str) -> None:
         """Raise DlError unless the range lies in the image."""
-        if not (self.start <= va and va + size <= self.end):
+        if size > self.limit or not (self.start <= va and va + size <= self.end):
             raise corrupt(self.name, f"{what} at {va:#x} with {size:#x} bytes lies outside the image")
 
 

@@ -172,5 +172,13 @@ def counts(process: Process) -> LoaderCounts | None:
     return state.counts() if isinstance(state, LoaderState) else None
 
 
+def libraries(process: Process) -> tuple[str, ...]:
+    """The file names of the shared objects that `process` has loaded now, in load order."""
+    state = process.loader_state
+    if not isinstance(state, LoaderState):
+        return ()
+    return tuple(posixpath.basename(obj.name) for obj in state.namespace.objects if obj.name)
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")

@@ -22,7 +22,7 @@ from .session import Session
 def describe(session: Session, image: LoadedImage, name: str) -> LinkMap:
     """The LinkMap of a mapped image. Raises DlError when its dynamic section makes no sense."""
     shown = name or session.state.program
-    reader = dynamic.ImageReader(shown, session.memory, image.bias, image.start, image.end)
+    reader = dynamic.ImageReader(shown, session.memory, image.bias, image.start, image.end, image.file.size)
     section = dynamic.read(reader, image.phdrs)
     tables = (section.rela, section.plt_rela)
     table = symbols.read(reader, section, highest_symbol(session.memory, shown, tables))
@@ -79,7 +79,7 @@ def _map(session: Session, name: str, path: str, file: LibraryFile, loader: Link
     try:
         image = session.guest.map_image(path, file)
     except NotExecutableError as error:
-        raise DlError(path, str(error).removeprefix(f"{path}: ").removeprefix("cannot execute: ")) from error
+        raise DlError(path, _without_frame(str(error), path)) from error
     except OSError as error:
         raise DlError(path, "failed to map segment from shared object", error.errno or 0) from error
     try:
@@ -96,6 +96,11 @@ def _map(session: Session, name: str, path: str, file: LibraryFile, loader: Link
     if guest.wants(LibraryMapped):
         guest.emit(LibraryMapped(guest.now, guest.pid, name, path, image.start, image.end, image.bias))
     return obj
+
+
+def _without_frame(message: str, path: str) -> str:
+    """What the kernel says of an image it cannot map, without whose and that it is no program."""
+    return message.removeprefix(f"{path}: ").removeprefix("cannot execute: ").removesuffix(": cannot execute")
 
 
 def _tell(session: Session, obj: LinkMap, image: LoadedImage) -> None:

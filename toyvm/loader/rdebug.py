@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 from ..kernel.addrspace import AddressSpace
+from ..kernel.vma import PROT_WRITE
 from .linkmap import LinkMap, Namespace
 
 _LINK_MAP = struct.Struct("<5Q")  # l_addr, l_name, l_ld, l_next, l_prev
@@ -43,5 +44,12 @@ def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -
     if not namespace.r_debug:
         namespace.r_debug = namespace.heap.alloc(memory, _R_DEBUG.size)
         memory.write(namespace.r_debug, _R_DEBUG.pack(_VERSION, 0, handles[0], r_brk, RT_CONSISTENT, 0, stub))
-        if namespace.main.dynamic.debug_slot:
-            memory.write(namespace.main.dynamic.debug_slot, struct.pack("<Q", namespace.r_debug))
+        _tell_program(memory, namespace)
+
+
+def _tell_program(memory: AddressSpace, namespace: Namespace) -> None:
+    """Fill in DT_DEBUG, where the program has one and its dynamic section can be written (`-z rodynamic` makes it constant)."""
+    slot = namespace.main.dynamic.debug_slot
+    area = memory.vmas.find(slot) if slot else None
+    if area is not None and area.prot & PROT_WRITE:
+        memory.write(slot, struct.pack("<Q", namespace.r_debug))

@@ -174,7 +174,9 @@ class Relocator:
         if not image.start <= place <= place + size <= image.end:
             raise corrupt(obj.name, f"copy relocation of {place:#x}, outside the image")
         try:
-            self._memory.write(place, self._memory.read(found.address, size))
+            for done in range(0, size, PAGE_SIZE):
+                piece = self._memory.read(found.address + done, min(PAGE_SIZE, size - done))
+                self._memory.write(place + done, piece)
         except OSError as error:
             raise corrupt(obj.name, f"copy relocation at {place:#x} of memory that is not there") from error
 

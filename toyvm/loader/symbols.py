@@ -88,12 +88,12 @@ class GnuHash:
         index = self.buckets[value % len(self.buckets)]
         if index < self.first:
             return
-        for entry in self.chain[index - self.first :]:
+        for position in range(index - self.first, len(self.chain)):
+            entry = self.chain[position]
             if (entry ^ value) >> 1 == 0:
-                yield index
+                yield self.first + position
             if entry & 1:
                 return
-            index += 1
 
     @property
     def symbols(self) -> int:
@@ -223,6 +223,7 @@ def _chain(reader: ImageReader, va: int, first: int, last_bucket: int) -> tuple[
                 return _words(data + piece[: 4 * index + 4])
         data += piece
         position += len(piece)
+        reader.check(va, len(data), "GNU hash chain")
 
 
 def _read_sysv_hash(reader: ImageReader, va: int) -> SysvHash:

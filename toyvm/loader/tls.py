@@ -82,7 +82,7 @@ def allocate(namespace: Namespace, memory: AddressSpace) -> int:
 
 
 def initialise(namespace: Namespace, obj: LinkMap, memory: AddressSpace) -> None:
-    """Copy the object's initial image into its block and enter that into the dtv."""
+    """Copy the object's initial image into its block, which is zero otherwise, and enter that into the dtv."""
     phdr = segment(obj)
     if phdr is None:
         return
@@ -92,5 +92,5 @@ def initialise(namespace: Namespace, obj: LinkMap, memory: AddressSpace) -> None
         layout.tp + (obj.tls_offset or 0) if static else heap.alloc(memory, phdr.memsz, max(phdr.align, 16))
     )
     data = memory.read(obj.bias + phdr.vaddr, phdr.filesz) if phdr.filesz else b""
-    memory.write(block, data.ljust(phdr.memsz, b"\0"))
+    memory.write(block, data)
     memory.write(layout.dtv + 8 * obj.tls_module, struct.pack("<Q", block))
