@@ -1,1 +1,24 @@
 """From assembly text to a relocatable object. The grammar names no mnemonic: the instruction table does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .assemble import assemble_text, assemble_texts
+    from .state import Options
+
+__all__ = ["Options", "assemble_text", "assemble_texts"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lark and numpy are not imported before something is assembled.
+    if name == "Options":
+        from .state import Options
+
+        return Options
+    if name in ("assemble_text", "assemble_texts"):
+        from . import assemble
+
+        return getattr(assemble, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

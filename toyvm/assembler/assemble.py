@@ -1,0 +1,67 @@
+"""The assembler from outside: text in, object out, or all errors at once.
+
+The passes: read every statement (sections grow, fix-ups gather), lay out (sizes and addresses are settled), resolve
+symbols and fix-ups (bytes and relocations are settled), put out symbols and sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..elf.attributes import ArchError
+from ..elf.model import ObjectFile
+from ..errors import AssemblyError, UsageError
+from .driver import Driver, define
+from .finish import finish
+from .problems import MAX_ERRORS, Problem, TooManyErrors
+from .state import Options, State
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """An object, what there was to say about it, the files that were included, and what a listing needs."""
+
+    object: ObjectFile
+    warnings: tuple[str, ...]
+    printed: tuple[str, ...]
+    included: tuple[str, ...]
+    state: State
+
+
+def assemble_text(text: str, name: str, options: Options | None = None) -> ObjectFile:
+    """The object of `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
+    return assemble_texts([(text, name)], name, options).object
+
+
+def assemble_texts(texts: Iterable[tuple[str, str]], name: str, options: Options | None = None) -> Assembled:
+    """The object of several (text, file name) read one after the other, as GNU as does with several files.
+
+    Raises AssemblyError with all diagnostics, UsageError when options.march or a symbol of defsyms makes no sense.
+    """
+    options = options or Options()
+    try:
+        driver = Driver(options)
+    except ArchError as error:
+        raise UsageError(f"-march: {error}") from None
+    state = driver.state
+    for symbol, value in options.defsyms:
+        define(state, symbol, value)
+    made: ObjectFile | None = None
+    try:
+        for text, file in texts:
+            driver.run(text, file)
+        if not state.errors:
+            made = finish(state, name)
+    except TooManyErrors:
+        state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not looked at")
+    except Problem as problem:
+        try:
+            state.report(problem)
+        except TooManyErrors:
+            pass  # the report itself is in the list
+    if state.errors or made is None:
+        raise AssemblyError([*state.warnings, *state.errors])
+    if state.warnings and options.fatal_warnings:
+        raise AssemblyError([*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"])
+    return Assembled(made, tuple(state.warnings), tuple(state.printed), tuple(driver.reader.included), state)

@@ -1,0 +1,372 @@
+"""From operands to instruction words and fix-ups. Everything comes from the instruction table; no mnemonic is named.
+
+A mnemonic has candidates: its row in the table, then its pseudo-instructions, tried in that order until the operands
+fit. Rows and expansion lines are compiled once to a list of steps, one for each operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..isa.operands import Operand as Slot
+from ..isa.operands import parse_fence_set
+from ..isa.pseudo import PSEUDOS, Pseudo
+from ..isa.registers import CSRS, X_NUMBERS
+from ..isa.spec import Insn
+from ..isa.table import INSNS, ORDERINGS, lookup
+from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
+from .grammar import Expr, Operand, parse_operand
+from .problems import Problem, unknown
+from .sections import Fix, Part, PartKind
+from .symbols import Linear, Operation, Symbol
+
+if TYPE_CHECKING:
+    from .state import State
+
+CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
+# After these the linker may delete bytes, and a new frag begins (gas: append_insn).
+_ENDS_FRAG = frozenset({R.CALL_PLT, R.HI20, R.PCREL_HI20, R.TPREL_HI20, R.TPREL_ADD})
+# These have the addend in their field as well (gas: md_apply_fix), which readers of the object do not look at.
+ADDEND_IN_FIELD = frozenset({R.HI20, R.LO12_I, R.LO12_S})
+_RELAXABLE = frozenset(
+    {
+        R.CALL_PLT, R.HI20, R.LO12_I, R.LO12_S, R.PCREL_HI20, R.PCREL_LO12_I, R.PCREL_LO12_S,
+        R.TPREL_HI20, R.TPREL_LO12_I, R.TPREL_LO12_S, R.TPREL_ADD,
+    }
+)  # fmt: skip
+_MEMORY = ("load_mem", "store_mem", "amo_mem")
+_SAID = {
+    "rd": "a register",
+    "rs1": "a register",
+    "rs2": "a register",
+    "temp": "a register",
+    "imm12": "a number in -2048..2047 or %lo(symbol)",
+    "imm20": "a number in 0..1048575 or %hi(symbol)",
+    "load_mem": "offset(register)",
+    "store_mem": "offset(register)",
+    "amo_mem": "(register)",
+    "branch": "a label",
+    "jump": "a label",
+    "csr": "a CSR's name or number",
+    "fence_pred": "letters of iorw",
+    "fence_succ": "letters of iorw",
+    "symbol": "a symbol",
+    "constant": "a number",
+    "tprel_add": "%tprel_add(symbol)",
+}
+
+
+class Step(NamedTuple):
+    """One operand of a row: where its number goes. `shift` is for registers."""
+
+    kind: str
+    slot: Slot
+    insert: Callable[[int], int]
+    shift: int
+
+
+class Row:
+    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand."""
+
+    __slots__ = ("insn", "match", "steps")
+
+    def __init__(self, insn: Insn, fields: dict[str, int]):
+        self.insn = insn
+        self.match = insn.encode(**fields)
+        self.steps = tuple(_step(insn, slot) for slot in insn.operands)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The operands' kinds."""
+        return tuple(step.kind for step in self.steps)
+
+
+def _step(insn: Insn, slot: Slot) -> Step:
+    fields = insn.format.fields
+    register = slot.kind if slot.kind in fields else "rs1"
+    shift = fields[register].parts[0][0] if register in fields else 0
+    return Step(slot.kind, slot, fields[slot.fields[0]].insert, shift)
+
+
+# A line of an expansion: the row, and how each of its operands comes from those of the pseudo-instruction.
+Filler = Callable[[Sequence[Operand], Symbol], Operand]
+
+
+class Expansion:
+    """A pseudo-instruction ready for encoding."""
+
+    __slots__ = ("kinds", "lines", "pseudo")
+
+    def __init__(self, pseudo: Pseudo):
+        self.pseudo = pseudo
+        self.kinds = pseudo.operands
+        self.lines = [_expansion_line(line) for line in pseudo.lines]
+
+
+def _expansion_line(line: str) -> tuple[Row, list[Filler]]:
+    mnemonic, _, rest = line.partition(" ")
+    found = lookup(mnemonic)
+    assert found is not None, line
+    pieces = [piece.strip() for piece in rest.split(",")] if rest else []
+    return Row(*found), [_filler(piece) for piece in pieces]
+
+
+def _filler(piece: str) -> Filler:
+    """How an operand of an expansion is made: `{0}`, `0({1})`, `{2}({1})`, `%hi({1})`, `%pcrel_lo({label})({0})`, `sp`."""
+    if piece.startswith("%pcrel_lo({label})"):
+        base = piece[len("%pcrel_lo({label})") :]
+        form = "memory" if base else "expression"
+        holder = int(base[2]) if base else -1
+        return lambda given, label: Operand(
+            form, label, "%pcrel_lo", given[holder].number if holder >= 0 else 0  # type: ignore[arg-type]
+        )
+    if piece.startswith("%"):
+        modifier, _, rest = piece.partition("(")
+        index = int(rest[1])
+        return lambda given, label: Operand("expression", address(given[index]), modifier)
+    if piece.startswith("{") and piece.endswith(")"):
+        offset, base_index = int(piece[1]), int(piece[5])
+        return lambda given, label: given[offset]._replace(form="memory", number=given[base_index].number)
+    if piece.endswith("})"):
+        text, base_index = piece[: piece.index("(")], int(piece[-3])
+        return lambda given, label: Operand("memory", int(text), number=given[base_index].number)
+    if piece.startswith("{"):
+        index = int(piece[1])
+        return lambda given, label: given[index]
+    fixed = parse_operand(piece)
+    return lambda given, label: fixed
+
+
+Candidate = Row | Expansion
+
+
+@cache
+def candidates(mnemonic: str) -> tuple[Candidate, ...]:
+    """The row and the pseudo-instructions of a mnemonic, in the order in which they are tried; () when unknown."""
+    found: list[Candidate] = []
+    row = lookup(mnemonic)
+    if row is not None:
+        found.append(Row(*row))
+    found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
+    return tuple(found)
+
+
+@cache
+def mnemonics() -> tuple[str, ...]:
+    """Every mnemonic, for suggestions."""
+    atomics = [name + suffix for name, row in INSNS.items() if "aq" in row.format.fields for suffix in ORDERINGS]
+    return (*INSNS, *PSEUDOS, *atomics)
+
+
+def address(operand: Operand) -> Expr:
+    """The expression of an operand that is an address: a register's name is a symbol there."""
+    return operand.text if operand.form in ("register", "float_register") else operand.expr
+
+
+def fits(kind: str, operand: Operand, state: State) -> bool:
+    """Whether `operand` can stand where `kind` is wanted; numbers are not yet checked against their range."""
+    form = operand.form
+    if kind in ("rd", "rs1", "rs2", "temp"):
+        return form == "register"
+    if kind in _MEMORY:
+        return form == "memory"
+    if kind in ("branch", "jump", "symbol"):
+        return not operand.modifier and form in ("expression", "register", "float_register")
+    if form != "expression":
+        return False
+    if operand.modifier:
+        return (operand.modifier, kind) in MODIFIERS
+    if kind == "csr":
+        return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
+    if kind in ("fence_pred", "fence_succ"):
+        return parse_fence_set(str(operand.expr)) is not None
+    return kind != "tprel_add" and (isinstance(operand.expr, int) or state.is_number(operand.expr))
+
+
+def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
+    """Assemble one instruction at the current place of `state`. Raises Problem."""
+    options = candidates(mnemonic)
+    if not options:
+        raise unknown("instruction", mnemonic, mnemonics())
+    operands = [parse_operand(piece) for piece in pieces]
+    count = len(operands)
+    for candidate in options:
+        kinds = candidate.kinds
+        if len(kinds) != count:
+            continue
+        for kind, operand in zip(kinds, operands, strict=True):
+            if not fits(kind, operand, state):
+                break
+        else:
+            if isinstance(candidate, Row):
+                _emit(state, candidate, operands)
+                return
+            if not candidate.pseudo.when or (candidate.pseudo.when == "pic") == state.modes.pic:
+                _expand(state, candidate, operands)
+                return
+    raise _misfit(state, mnemonic, options, pieces, operands)
+
+
+def emit_row(state: State, row: Row, operands: Sequence[Operand], pieces: Sequence[str]) -> None:
+    """Encode a row that is not in the table (`.insn`). Raises Problem when the operands do not fit it."""
+    for kind, operand, piece in zip(row.kinds, operands, pieces, strict=True):
+        if not fits(kind, operand, state):
+            raise Problem(f"operand '{piece}' does not fit", piece, expected=_SAID.get(kind, "a number"))
+    _emit(state, row, operands)
+
+
+def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None:
+    kinds = expansion.kinds
+    if "constant" in kinds or ("symbol" in kinds and _is_constant_address(state, expansion, operands)):
+        value = state.number(address(operands[1]))
+        for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value):
+            name, _, rest = line.partition(" ")
+            encode(state, name, rest.split(","))
+        return
+    label = state.chunk.here() if expansion.pseudo.needs_label else _NO_LABEL
+    for row, fillers in expansion.lines:
+        _emit(state, row, [fill(operands, label) for fill in fillers])
+    if "tprel_add" in kinds:
+        _fix(state, R.TPREL_ADD, operands[-1].expr, len(state.chunk.data) - 4)
+
+
+_NO_LABEL = Symbol("")
+
+
+def _is_constant_address(state: State, expansion: Expansion, operands: list[Operand]) -> bool:
+    """`la a0, 0x1234` of a number is `li` (gas: macro M_LA)."""
+    return expansion.kinds == ("rd", "symbol") and len(expansion.lines) == 2 and state.is_number(address(operands[1]))
+
+
+def _register_name(operand: Operand) -> str:
+    return f"x{operand.number}"
+
+
+def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
+    """Encode one row at the current place, with the fix-ups of its symbols."""
+    word = row.match
+    chunk = state.chunk
+    deferred: tuple[str, Operand] | None = None
+    for step, operand in zip(row.steps, operands, strict=True):
+        kind = step.kind
+        if kind in _MEMORY:
+            word |= operand.number << step.shift
+            if kind == "amo_mem":
+                if operand.modifier or operand.expr != 0:
+                    raise Problem("an atomic instruction takes no offset", _said(operand), expected="(register)")
+                continue
+        elif operand.form == "register" and kind not in ("branch", "jump"):
+            word |= operand.number << step.shift
+            continue
+        if kind in ("branch", "jump") or operand.modifier:
+            deferred = (kind, operand)
+        else:
+            word |= step.insert(_number(state, step, operand))
+    data = chunk.data
+    start = len(data)
+    data += word.to_bytes(4, "little")
+    if deferred is not None:
+        _defer(state, deferred[0], deferred[1], start)
+
+
+def _number(state: State, step: Step, operand: Operand) -> int:
+    """The bit field's value for an operand that is a number. Raises Problem naming the range."""
+    expr = operand.expr
+    kind = step.kind
+    if kind in ("fence_pred", "fence_succ"):
+        bits = parse_fence_set(str(expr))
+        assert bits is not None
+        return bits
+    value = CSRS[expr] if kind == "csr" and isinstance(expr, str) and expr in CSRS else state.number(expr)
+    if kind in ("imm12", "load_mem", "store_mem") and value >> 12 == 0xFFFFFFFFFFFFF:
+        value -= 1 << 64  # 0xfffffffffffff800 and above, as 64-bit numbers
+    try:
+        return step.slot.to_field(value)
+    except ValueError as error:
+        raise Problem(str(error), _said(operand), expected=_SAID.get(kind, "")) from None
+
+
+def _said(operand: Operand) -> str:
+    return str(operand.expr) if isinstance(operand.expr, int | str) else ""
+
+
+def _defer(state: State, kind: str, operand: Operand, start: int) -> None:
+    """Note what must be patched at `start`: a branch, or the relocation that a modifier means."""
+    expr = address(operand)
+    if kind in ("branch", "jump"):
+        add, sub, addend = split(state, expr)
+        if sub is not None:
+            raise Problem("the target of a branch cannot be a difference", "")
+        chunk = state.chunk
+        part = PartKind.BRANCH if kind == "branch" else PartKind.JUMP
+        chunk.stretch(Part(start + 4, chunk.frag + 1, part, add, addend, state.where))
+        return
+    if operand.modifier == CALL_PLT:
+        _fix(state, R.CALL_PLT, expr, start)
+    else:
+        _fix(state, MODIFIERS[operand.modifier, kind], expr, start)
+
+
+def _fix(state: State, type: R, expr: Expr, start: int) -> None:
+    add, sub, addend = split(state, expr)
+    chunk = state.chunk
+    if type in ADDEND_IN_FIELD and addend:
+        field = RELOCATIONS[type].field
+        data = chunk.data
+        assert isinstance(data, bytearray)
+        word = int.from_bytes(data[start : start + 4], "little") | scatter(field, addend)
+        data[start : start + 4] = word.to_bytes(4, "little")
+        if add is None:
+            return
+    relax = state.modes.relax and type in _RELAXABLE and add is not None
+    chunk.fixes.append(Fix(start, type, add, sub, addend, relax, state.where))
+    if type in _ENDS_FRAG:
+        chunk.frag += 1
+
+
+def split(state: State, expr: Expr) -> Linear:
+    """The value of `expr` as `add - sub + addend`; an expression that must wait becomes a nameless symbol."""
+    value = Linear(expr, None, 0) if isinstance(expr, Symbol) else state.evaluate(expr)
+    if isinstance(value, Linear):
+        return value
+    if isinstance(value, Operation):
+        symbol = Symbol("")
+        symbol.value = value
+        symbol.where = state.where
+        return Linear(symbol, None, 0)
+    return Linear(None, None, value)
+
+
+def _misfit(
+    state: State, mnemonic: str, options: tuple[Candidate, ...], pieces: Sequence[str], operands: list[Operand]
+) -> Problem:
+    """Why no candidate fits: the first operand that is wrong in the candidate that goes farthest."""
+    usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
+    best, blame = -1, ""
+    for option in options:
+        if len(option.kinds) != len(operands):
+            continue
+        for index, (kind, operand) in enumerate(zip(option.kinds, operands, strict=True)):
+            if not fits(kind, operand, state):
+                if index > best:
+                    best, blame = index, kind
+                break
+    if best < 0:
+        counts = sorted({len(option.kinds) for option in options})
+        wanted = " or ".join(map(str, counts))
+        message = f"'{mnemonic}' takes {wanted} operand{'s' if counts != [1] else ''}, not {len(operands)}"
+        return Problem(message, mnemonic, expected=usage)
+    text = pieces[best].strip()
+    hint = ""
+    if blame in ("rd", "rs1", "rs2", "temp"):
+        from ..source import did_you_mean
+
+        hint = did_you_mean(text, X_NUMBERS)
+    elif blame == "csr":
+        from ..source import did_you_mean
+
+        hint = did_you_mean(text, CSRS)
+    said = _SAID.get(blame, "a number")
+    return Problem(f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint)

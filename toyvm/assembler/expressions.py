@@ -1,0 +1,81 @@
+"""Arithmetic of expressions, as GNU as does it: 64-bit numbers, symbols, and what must wait for the end.
+
+Comparisons give -1 for true and 0 for false, `&&` and `||` give 1 or 0; division rounds to zero; a shift by 64 or more
+gives 0. `a - b` of two labels is never folded while reading (the linker may move them): it becomes a pair of
+relocations, or a number at the end when nothing can come between (docs/design/assembler.md, "Differences").
+"""
+
+from __future__ import annotations
+
+from ..bits import M64, sext
+from .problems import Problem
+from .symbols import Linear, Operation, Value
+
+
+def calculate(op: str, left: int, right: int) -> int:
+    """`left op right` on numbers; unary operators ignore `left`. Raises Problem on division by zero."""
+    if op in ("/", "%"):
+        if right == 0:
+            raise Problem("division by zero")
+        quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+        return _wrap(quotient if op == "/" else left - quotient * right)
+    if op in ("<<", ">>"):
+        if not 0 <= right < 64:
+            return 0
+        return _wrap(left << right if op == "<<" else (left & M64) >> right)
+    return _wrap(_SIMPLE[op](left, right))
+
+
+def _wrap(value: int) -> int:
+    """Keep -2**63 <= value < 2**64: what 64 bits can hold in either reading."""
+    return value if -(1 << 63) <= value <= M64 else sext(value, 64)
+
+
+_SIMPLE = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "|": lambda a, b: a | b,
+    "&": lambda a, b: a & b,
+    "^": lambda a, b: a ^ b,
+    "!": lambda a, b: a | ~b,
+    "==": lambda a, b: -(a == b),
+    "!=": lambda a, b: -(a != b),
+    "<": lambda a, b: -(a < b),
+    ">": lambda a, b: -(a > b),
+    "<=": lambda a, b: -(a <= b),
+    ">=": lambda a, b: -(a >= b),
+    "&&": lambda a, b: int(a != 0 and b != 0),
+    "||": lambda a, b: int(a != 0 or b != 0),
+    "neg": lambda a, b: -b,
+    "plus": lambda a, b: b,
+    "~": lambda a, b: ~b,
+    "lnot": lambda a, b: int(b == 0),
+}
+
+
+def combine(op: str, left: Value, right: Value) -> Value:
+    """`left op right` as far as it can be carried out before all places are known."""
+    if isinstance(left, int) and isinstance(right, int):
+        return calculate(op, left, right)
+    if op == "plus":
+        return right
+    if op in ("+", "-") and not isinstance(left, Operation) and not isinstance(right, Operation):
+        joined = _linear(op, left, right)
+        if joined is not None:
+            return joined
+    return Operation(op, left, right)
+
+
+def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:
+    """A sum or difference as `add - sub + addend`, when it has at most one symbol on each side."""
+    a = left if isinstance(left, Linear) else Linear(None, None, left)
+    b = right if isinstance(right, Linear) else Linear(None, None, right)
+    if op == "-":
+        b = Linear(b.sub, b.add, -b.addend)
+    if (a.add and b.add) or (a.sub and b.sub):
+        return None
+    add, sub = a.add or b.add, a.sub or b.sub
+    if add is sub:
+        return _wrap(a.addend + b.addend)
+    return Linear(add, sub, _wrap(a.addend + b.addend))

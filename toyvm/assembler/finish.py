@@ -1,0 +1,211 @@
+"""From everything that was read to the object file: addresses, values, relocations, symbols, sections.
+
+The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
+were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
+needs them, section by section; section symbols of sections that no directive named last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..elf import attributes
+from ..elf.constants import (
+    EF_RISCV_FLOAT_ABI_DOUBLE,
+    EF_RISCV_FLOAT_ABI_QUAD,
+    EF_RISCV_FLOAT_ABI_SINGLE,
+    EF_RISCV_RVC,
+    SHF_ALLOC,
+    SHT_PROGBITS,
+    SHT_RISCV_ATTRIBUTES,
+)
+from ..elf.model import ObjectFile
+from ..relocations import R
+from .cfi import CfiError
+from .debug_line import Unit
+from .dir_data import nops
+from .layout import Layout, finished_bytes
+from .output import Output, Reloc
+from .places import EmittedSection, Place, SectionStart
+from .problems import Problem
+from .resolve import Resolver
+from .sections import Chunk, Fix, Part, PartKind, Section, place
+from .state import State
+from .symbols import Symbol
+from ..isa.pseudo import inverse_branch
+from ..isa.decode import decode
+from ..relocations import RELOCATIONS, scatter
+
+_FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
+
+
+class _Contents(NamedTuple):
+    """A section's bytes and relocations, while they are made."""
+
+    data: bytearray
+    relocs: list[Reloc]
+
+
+def finish(state: State, name: str) -> ObjectFile | None:
+    """The object of everything that `state` has read; None when there were errors (they are in the state)."""
+    if state.frames.is_open:
+        state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
+    if state.errors:
+        return None
+    _end_lines(state)
+    _pad_code(state)
+    resolver = Resolver(state)
+    try:
+        layout = Layout(state.sections, resolver.part_value)
+    except Problem as problem:
+        state.report(problem, resolver.where)
+        return None
+    resolver.layout = layout
+    resolver.settle_symbols()
+    # From here on every label has its address.
+    tables = [] if state.errors else _tables(state, layout)
+    contents = {section: _section_contents(state, resolver, section) for section in state.sections}
+    for table in tables:
+        section, made = _emitted(state, table)
+        contents[section] = made
+    if state.errors:
+        return None
+    _trim_mapping_symbols(state, layout)
+    state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
+    output = Output(state, resolver)
+    for section in state.sections:
+        output.add(section, bytes(contents[section].data), contents[section].relocs)
+    last = Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
+    output.add(last, attributes.encode(state.attributes), [])
+    return output.object(name, _e_flags(state))
+
+
+def _e_flags(state: State) -> int:
+    return (EF_RISCV_RVC if state.seen_rvc else 0) | _FLOAT_ABI.get(state.abi[-1:], 0)
+
+
+def _end_lines(state: State) -> None:
+    """A `.loc` without an instruction after it gets its row at the end."""
+    if state.lines is not None and state.lines.pending:
+        state.lines.instruction(state.chunk.section, state.chunk.here)
+
+
+def _pad_code(state: State) -> None:
+    """Code sections end at a multiple of their alignment, with nops (gas: SUB_SEGMENT_ALIGN)."""
+    for section in state.sections:
+        if section.is_code and not section.is_nobits:
+            chunk = section.in_order()[-1]
+            state.enter(chunk)
+            state.mark("x")
+            chunk.stretch(Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=None))
+
+
+def _section_contents(state: State, resolver: Resolver, section: Section) -> _Contents:
+    """The section's finished bytes, with every fix-up either applied or turned into relocations."""
+    out = _Contents(bytearray(), [])
+    if section.is_nobits:
+        for chunk in section.in_order():
+            for fix in chunk.fixes:
+                state.report(Problem("a symbol's address cannot be put into a section without contents"), fix.where)
+        return out
+    for chunk in section.in_order():
+        out.data.extend(finished_bytes(chunk, nops))
+    for chunk in section.in_order():
+        shifts = resolver.layout.shifts(chunk)
+        for fix in chunk.fixes:
+            try:
+                resolver.apply(fix, fix.offset + shifts.at(fix.offset), section, out.data, out.relocs)
+            except Problem as problem:
+                state.report(problem, fix.where)
+    for chunk in section.in_order():
+        _branches(state, resolver, chunk, out)
+    return out
+
+
+def _branches(state: State, resolver: Resolver, chunk: Chunk, out: _Contents) -> None:
+    """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
+    address = chunk.base
+    for part, size in zip(chunk.parts, chunk.growth, strict=True):
+        if part.kind <= PartKind.JUMP:
+            try:
+                _branch(resolver, part, part.offset - 4 + address, size, out)
+            except Problem as problem:
+                state.report(problem, part.where)
+        address += size
+
+
+def _branch(resolver: Resolver, part: Part, at: int, size: int, out: _Contents) -> None:
+    word = int.from_bytes(out.data[at : at + 4], "little")
+    type = R.BRANCH if part.kind == PartKind.BRANCH else R.JAL
+    if size:
+        found = decode(word)
+        assert found is not None
+        opposite = word ^ found.insn.match ^ inverse_branch(found.insn).match | scatter(RELOCATIONS[R.BRANCH].field, 8)
+        out.data[at : at + 4] = opposite.to_bytes(4, "little")
+        at, word, type = at + 4, 0x6F, R.JAL
+    symbol, addend, target = resolver.target(part.symbol, part.addend)
+    if symbol is not None:
+        word |= scatter(RELOCATIONS[type].field, target - at)
+    out.data[at : at + 4] = word.to_bytes(4, "little")
+    out.relocs.append(Reloc(at, type, symbol, addend, False))
+
+
+def _tables(state: State, layout: Layout) -> list[EmittedSection[Symbol]]:
+    """Call frames and lines, as sections."""
+    order = {chunk: index for index, chunk in enumerate(c for s in state.sections for c in s.in_order())}
+
+    def places(label: Symbol) -> Place:
+        assert label.chunk is not None
+        return Place(layout.address(label), order[label.chunk] << 40 | label.frag)
+
+    def bounds(section: Section) -> tuple[Symbol, Symbol]:
+        end = section.in_order()[-1]
+        start = section.symbol if state.options.debug_lines else section.chunk(0).here()
+        place(section, start)
+        return start, end.here()
+
+    tables: list[EmittedSection[Symbol]] = []
+    try:
+        tables += state.frames.finish(places)
+        if state.lines is not None:
+            unit = _unit(state) if state.find_section(".debug_info") is None else None
+            tables += state.lines.finish(places, bounds, unit)
+    except CfiError as error:
+        state.report(Problem(str(error)))
+    return tables
+
+
+def _unit(state: State) -> Unit | None:
+    """The compile unit that `-g` describes; a compiler's text has its own."""
+    if not state.options.debug_lines:
+        return None
+    return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
+
+
+def _emitted(state: State, table: EmittedSection[Symbol]) -> tuple[Section, _Contents]:
+    """A section for a finished table; its labels become symbols only here, where relocations name them."""
+    section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
+    section.align = max(section.align, table.addralign)
+    relocs = []
+    for fixup in table.fixups:
+        symbol = fixup.symbol
+        if isinstance(symbol, SectionStart):
+            symbol = state.section(symbol.name, listed=False).symbol
+        relocs.append(Reloc(fixup.offset, fixup.type, symbol, fixup.addend, False))
+    section.size = len(table.data)
+    return section, _Contents(bytearray(table.data), relocs)
+
+
+def _trim_mapping_symbols(state: State, layout: Layout) -> None:
+    """Drop mapping symbols with nothing behind them before the next one or the end (gas: riscv_check_mapping_symbols)."""
+    dropped = set()
+    for section in filter(lambda section: section.mapping, state.sections):
+        ends = [layout.address(symbol) for symbol in section.mapping[1:]] + [section.size]
+        for symbol, end in zip(section.mapping, ends, strict=True):
+            if layout.address(symbol) == end:
+                dropped.add(symbol)
+    if dropped:
+        state.symbols.order = [symbol for symbol in state.symbols.order if symbol not in dropped]
+
+
+__all__ = ["Fix", "finish"]

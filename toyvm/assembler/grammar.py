@@ -1,0 +1,335 @@
+"""The shape of an operand, and what it means: Lark reads each shape once.
+
+`%lo(counter+8)(a5)` has the shape `%lo(S+N)(R)`: registers, symbols, numbers and strings are abstracted by a regular
+expression. A compiler's output of 200,000 lines has a few dozen shapes, so the grammar's work is done a few dozen
+times, and every further operand costs a dictionary look-up. The grammar names no mnemonic and no register.
+
+Precedence is that of GNU as (gas/expr.c, `op_rank`), from loose to tight:
+`||`, `&&`, comparisons, `+ -`, `| & ^ !` (`!` is or-not), `* / % << >>`, unary `- + ~ !`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+from ..isa.registers import F_NUMBERS, X_NUMBERS
+from .expressions import calculate
+from .problems import MAX_EXPRESSION_DEPTH, Problem
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+GRAMMAR = r"""
+operand: "R" -> register
+       | "F" -> float_register
+       | memory
+       | modified
+       | expression
+       | "T" -> string
+
+memory: [expression | modified] "(" "R" ")"
+modified: MODIFIER "(" expression ")"
+
+?expression: either
+?either: both | either "||" both -> binary_lor
+?both: compared | both "&&" compared -> binary_land
+?compared: sum
+    | compared "==" sum -> binary_eq
+    | compared "=" sum -> binary_eq
+    | compared "<>" sum -> binary_ne
+    | compared "!=" sum -> binary_ne
+    | compared "<" sum -> binary_lt
+    | compared ">" sum -> binary_gt
+    | compared "<=" sum -> binary_le
+    | compared ">=" sum -> binary_ge
+?sum: bits
+    | sum "+" bits -> binary_add
+    | sum "-" bits -> binary_sub
+?bits: product
+    | bits "|" product -> binary_or
+    | bits "&" product -> binary_and
+    | bits "^" product -> binary_xor
+    | bits "!" product -> binary_ornot
+?product: unary
+    | product "*" unary -> binary_mul
+    | product "/" unary -> binary_div
+    | product "%" unary -> binary_mod
+    | product "<<" unary -> binary_shl
+    | product ">>" unary -> binary_shr
+?unary: atom
+    | "-" unary -> unary_neg
+    | "+" unary -> unary_plus
+    | "~" unary -> unary_not
+    | "!" unary -> unary_lnot
+?atom: "N" -> number
+    | "S" -> name
+    | "(" expression ")"
+
+MODIFIER: /%[a-z_0-9]+/
+%ignore " "
+"""
+
+OPERATORS = {
+    "lor": "||", "land": "&&", "eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "add": "+",
+    "sub": "-", "or": "|", "and": "&", "xor": "^", "ornot": "!", "mul": "*", "div": "/", "mod": "%", "shl": "<<",
+    "shr": ">>", "neg": "neg", "plus": "plus", "not": "~", "lnot": "lnot",
+}  # fmt: skip
+
+# An expression: a number, a symbol's name, or an operator with its operands (unary ones have left 0).
+Expr = Union[int, str, "Node"]
+
+
+class Node(NamedTuple):
+    """An operator of `OPERATORS` with its operands."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+class Operand(NamedTuple):
+    """One operand. `form`: "register", "float_register", "memory" (`expr(register)`), "expression" or "string".
+
+    `modifier` is "%lo" and the like, or "". `number` is the register's; `text` a string or register as written.
+    """
+
+    form: str
+    expr: Expr = 0
+    modifier: str = ""
+    number: int = 0
+    text: str = ""
+
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>[ \t\r\f\v]+)
+    | (?P<string>"(?:[^"\\]|\\.)*")
+    | (?P<char>'(?:\\.|[^\\])'?)
+    | (?P<modifier>%[a-z_][a-z_0-9]*(?=\s*\())
+    | (?P<local>[0-9]+[fb](?![\w.$]))
+    | (?P<number>0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)(?P<tail>[\w.$]*)
+    | (?P<name>[A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*)(?P<plt>@[a-zA-Z_]+)?
+    | (?P<operator>\|\||&&|<<|>>|<=|>=|==|!=|<>|[-+*/%|&^!~<>=()])
+    """,
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """A word of an operand: `letter` stands for it in the shape, `value` is what it holds, `text` what was written."""
+
+    letter: str
+    value: Any
+    text: str
+
+
+def tokenize(text: str) -> list[Token]:
+    """The words of an operand. Raises Problem at a character that can begin none."""
+    tokens = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise Problem(f"unexpected character {text[at]!r}", text[at:], expected="an operand")
+        at = match.end()
+        kind = match.lastgroup
+        if kind != "blank":
+            tokens.append(_token(match))
+    return tokens
+
+
+def _token(match: re.Match[str]) -> Token:
+    text = match.group()
+    if (name := match["name"]) is not None:
+        if match["plt"] and match["plt"] != "@plt":
+            raise Problem(f"unknown suffix '{match['plt']}'", match["plt"], expected="'@plt' or nothing")
+        if name in X_NUMBERS:
+            return Token("R", X_NUMBERS[name], name)
+        if name in F_NUMBERS:
+            return Token("F", F_NUMBERS[name], name)
+        return Token("S", name, name)
+    if match["number"] is not None:
+        if match["tail"]:
+            raise Problem(f"'{text}' is not a number", text, expected="a number such as 10, 0x1f, 0b101, 017")
+        return Token("N", number(text), text)
+    if match["operator"] is not None or match["modifier"] is not None:
+        return Token(text, None, text)
+    if match["local"] is not None:
+        return Token("S", text, text)
+    if match["string"] is not None:
+        return Token("T", text, text)
+    return Token("N", character(text), text)
+
+
+def number(text: str) -> int:
+    """The value of `10`, `0x1f`, `0b101` or `017` (octal). Raises Problem."""
+    if len(text) > 400:
+        raise Problem(f"a number of {len(text)} digits is too long (at most 400)", text)
+    if text[0] == "0" and text.isdigit():
+        try:
+            return int(text, 8)
+        except ValueError:
+            raise Problem(f"'{text}' is not an octal number", text, expected="digits 0 to 7") from None
+    return int(text, 0)
+
+
+_ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "\\": 92, "'": 39, '"': 34}
+
+
+def character(text: str) -> int:
+    """The value of `'a`, `'a'` or `'\\n'`: a character constant."""
+    body = text[1:]
+    if body[0] == "\\" and len(body) > 1:
+        return _ESCAPES.get(body[1], ord(body[1]))
+    return ord(body[0].encode("utf-8", "surrogateescape").decode("latin-1")[0])
+
+
+@cache
+def parser() -> Lark:
+    """The grammar's LALR parser, built on first use (Lark is not imported before)."""
+    from lark import Lark
+
+    return Lark(GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True)
+
+
+Plan = Callable[[list[Token]], Operand]
+_PLANS: dict[str, Plan] = {}
+
+
+def parse_operand(text: str) -> Operand:
+    """The operand that `text` writes. Raises Problem, with the word to blame."""
+    tokens = tokenize(text)
+    shape = " ".join([token.letter for token in tokens])
+    plan = _PLANS.get(shape)
+    if plan is None:
+        plan = _PLANS[shape] = _compile(shape, tokens)
+    return plan(tokens)
+
+
+def parse_expression(text: str) -> Expr:
+    """The expression that `text` writes; a register's name is a symbol here. Raises Problem."""
+    operand = parse_operand(text)
+    if operand.form == "expression" and not operand.modifier:
+        return operand.expr
+    if operand.form in ("register", "float_register"):
+        return text.strip()
+    raise Problem(f"'{text.strip()}' is not an expression", text.strip(), expected="a number or a symbol")
+
+
+def _compile(shape: str, tokens: list[Token]) -> Plan:
+    """Let Lark read `shape`; the plan takes the tokens of any operand of that shape."""
+    from lark.exceptions import UnexpectedInput
+
+    if _depth(tokens) > MAX_EXPRESSION_DEPTH:
+        raise Problem(f"expression nested deeper than {MAX_EXPRESSION_DEPTH} parentheses", tokens[0].text)
+    if len(tokens) > 2000:
+        raise Problem(f"expression of {len(tokens)} words is too long (at most 2000)", tokens[0].text)
+    try:
+        tree = parser().parse(shape)
+    except UnexpectedInput as error:
+        raise _syntax_problem(shape, tokens, error) from None
+    return _Plan(tree, shape)
+
+
+def _depth(tokens: list[Token]) -> int:
+    """How deep parentheses and prefix operators go."""
+    depth = deepest = prefix = 0
+    for token in tokens:
+        if token.letter == "(":
+            depth += 1
+        elif token.letter == ")":
+            depth -= 1
+        prefix = prefix + 1 if token.letter in "-+~!" else 0
+        deepest = max(deepest, depth + prefix)
+    return deepest
+
+
+_SAID = {"N": "a number", "S": "a symbol", "R": "a register", "F": "a floating-point register", "T": "a string"}
+
+
+def _syntax_problem(shape: str, tokens: list[Token], error: Any) -> Problem:
+    """Lark's complaint about a shape, said of the text."""
+    at = getattr(error, "pos_in_stream", None)
+    index = shape[:at].count(" ") if isinstance(at, int) and at >= 0 else len(tokens)
+    terminals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
+    wanted = getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
+    words = sorted({terminals.get(name, name) for name in wanted} - {"%[a-z_0-9]+", "$END"})
+    said = [_SAID.get(word, f"'{word}'") for word in words]
+    if index >= len(tokens) or getattr(getattr(error, "token", None), "type", "") == "$END":
+        return Problem("operand ends too early", tokens[-1].text if tokens else "", expected=_list(said))
+    return Problem(f"unexpected '{tokens[index].text}'", tokens[index].text, expected=_list(said))
+
+
+def _list(words: list[str]) -> str:
+    return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1] if words else ""
+
+
+class _Plan:
+    """A shape's tree with holes; called with tokens it gives the operand."""
+
+    __slots__ = ("build",)
+
+    def __init__(self, tree: Any, shape: str):
+        self.build = _operand_builder(tree, _Holes(shape.split(" ")))
+
+    def __call__(self, tokens: list[Token]) -> Operand:
+        return self.build(tokens)
+
+
+class _Holes:
+    """Hands out the indices of a shape's abstracted words from left to right, as the tree is walked."""
+
+    def __init__(self, letters: list[str]):
+        self._indices = iter([index for index, letter in enumerate(letters) if letter in "RFSNT" and letter])
+
+    def next(self) -> int:
+        return next(self._indices)
+
+
+def _operand_builder(tree: Any, holes: _Holes) -> Plan:
+    kind = tree.data
+    if kind == "operand":
+        return _operand_builder(tree.children[0], holes)
+    if kind in ("register", "float_register", "string"):
+        index = holes.next()
+        if kind == "string":
+            return lambda t: Operand("string", text=t[index].value)
+        return lambda t: Operand(kind, number=t[index].value, text=t[index].text)
+    if kind == "memory":
+        inner = tree.children[0]
+        offset = _operand_builder(inner, holes) if inner is not None else _zero
+        base = holes.next()
+        return lambda t: offset(t)._replace(form="memory", number=t[base].value)
+    if kind == "modified":
+        modifier = str(tree.children[0])
+        build = _expr_builder(tree.children[1], holes)
+        return lambda t: Operand("expression", build(t), modifier)
+    expr = _expr_builder(tree, holes)
+    return lambda t: Operand("expression", expr(t))
+
+
+def _zero(tokens: list[Token]) -> Operand:
+    return Operand("expression", 0)
+
+
+def _expr_builder(tree: Any, holes: _Holes) -> Callable[[list[Token]], Expr]:
+    kind = str(tree.data)
+    if kind in ("number", "name"):
+        index = holes.next()
+        return lambda t: t[index].value  # type: ignore[no-any-return]  # an int or a name by the shape's letter
+    op = OPERATORS[kind.partition("_")[2]]
+    if kind.startswith("unary"):
+        inner = _expr_builder(tree.children[0], holes)
+        return lambda t: fold(op, 0, inner(t))
+    left, right = (_expr_builder(child, holes) for child in tree.children)
+    return lambda t: fold(op, left(t), right(t))
+
+
+def fold(op: str, left: Expr, right: Expr) -> Expr:
+    """The operator applied, when both operands are numbers; else the node."""
+    if isinstance(left, int) and isinstance(right, int):
+        return calculate(op, left, right)
+    return Node(op, left, right)

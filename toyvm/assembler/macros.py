@@ -1,0 +1,150 @@
+"""Macros and repetitions: `.macro .rept .irp .irpc`, as text that is read again.
+
+`\\name` is a parameter, `\\@` counts the macro calls so far, `\\()` separates a parameter from what follows it.
+A `\\word` that is no parameter stays as it is (`"\\n"`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .problems import Problem
+from .reading import split_operands
+
+_NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
+_USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")
+
+
+class Parameter(NamedTuple):
+    """One parameter: its default, and whether it must be given (`:req`) or takes all that is left (`:vararg`)."""
+
+    name: str
+    default: str = ""
+    required: bool = False
+    vararg: bool = False
+
+
+class Macro(NamedTuple):
+    """A macro's parameters and text; `file` and `first` say where its text stands."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: list[str]
+    file: str
+    first: int
+
+    def expand(self, rest: str, count: int) -> list[str]:
+        """The text for a call with operands `rest`, the `count`th call of all. Raises Problem."""
+        return substitute(self.body, bind(self, rest), count)
+
+
+def parse_header(rest: str) -> tuple[str, tuple[Parameter, ...]]:
+    """Name and parameters of `.macro name a, b=1, c:req, d:vararg`. Raises Problem."""
+    match = _NAME.match(rest.strip())
+    if match is None:
+        raise Problem("a macro needs a name", rest.strip() or ".macro", expected=".macro name parameters")
+    name = match.group()
+    text = rest.strip()[match.end() :].strip()
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    parameters: list[Parameter] = []
+    for piece in _words(text.lstrip(",")):
+        parameters.append(_parameter(piece, name))
+        if parameters[-1].name in [parameter.name for parameter in parameters[:-1]]:
+            raise Problem(f"macro '{name}' has the parameter '{parameters[-1].name}' twice", piece)
+    return name, tuple(parameters)
+
+
+def _parameter(piece: str, macro: str) -> Parameter:
+    head, equals, default = piece.partition("=")
+    word, colon, kind = head.partition(":")
+    if not _NAME.fullmatch(word) or (colon and kind not in ("req", "vararg")):
+        raise Problem(f"bad parameter '{piece}' of macro '{macro}'", piece, expected="name, name=default, name:req or name:vararg")
+    return Parameter(word, _unquoted(default) if equals else "", kind == "req", kind == "vararg")
+
+
+_OPERATOR_BLANKS = re.compile(r'("(?:[^"\\]|\\.)*"?)|[ \t]*([-+*/|&^<>=!~%:()])[ \t]*')
+
+
+def _words(text: str) -> list[str]:
+    """Arguments separated by commas or blanks; blanks beside an operator do not separate."""
+    tight = _OPERATOR_BLANKS.sub(lambda m: m.group(1) or m.group(2), text.strip())
+    words: list[str] = []
+    for piece in split_operands(tight):
+        found = re.findall(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])+', piece)
+        words += found or [""]
+    return words
+
+
+def _unquoted(text: str) -> str:
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('\\"', '"')
+    return text
+
+
+def bind(macro: Macro, rest: str) -> dict[str, str]:
+    """The parameters' values for a call. Raises Problem for too many arguments and missing ones."""
+    values: dict[str, str] = {}
+    parameters = macro.parameters
+    names = {parameter.name for parameter in parameters}
+    position = 0
+    if parameters and parameters[-1].vararg:
+        words, tail = _take(rest, len(parameters) - 1)
+    else:
+        words, tail = _words(rest), ""
+    for word in words:
+        head, equals, value = word.partition("=")
+        if equals and head in names and not value.startswith("="):
+            values[head] = _unquoted(value)
+            continue
+        if position >= len(parameters):
+            raise Problem(f"too many arguments for macro '{macro.name}', which takes {len(parameters)}", word)
+        values[parameters[position].name] = _unquoted(word)
+        position += 1
+    if parameters and parameters[-1].vararg:
+        values.setdefault(parameters[-1].name, tail)
+    for parameter in parameters:
+        if not values.get(parameter.name):
+            if parameter.required:
+                raise Problem(f"macro '{macro.name}' needs a value for '{parameter.name}'", macro.name)
+            values[parameter.name] = parameter.default
+    return values
+
+
+def _take(rest: str, count: int) -> tuple[list[str], str]:
+    """The first `count` arguments, and the rest as it stands (for a `:vararg` parameter)."""
+    words: list[str] = []
+    text = rest.strip()
+    while len(words) < count and text:
+        match = re.match(r'\s*((?:"(?:[^"\\]|\\.)*"?|[^\s,"])*)\s*,?', text)
+        assert match is not None
+        words.append(match.group(1))
+        text = text[match.end() :]
+    return words, text.strip()
+
+
+def substitute(body: list[str], values: dict[str, str], count: int) -> list[str]:
+    """`body` with `\\name` replaced by its value; inserted text with `;` or line breaks is split again later."""
+
+    def replace(match: re.Match[str]) -> str:
+        empty, counter, name = match.groups()
+        if empty:
+            return ""
+        if counter:
+            return str(count)
+        return values.get(name, match.group())
+
+    return [_USE.sub(replace, line) if "\\" in line else line for line in body]
+
+
+def repetitions(kind: str, rest: str) -> tuple[str, list[str]]:
+    """Parameter and values of `.irp name, values` and `.irpc name, characters`. Raises Problem."""
+    match = _NAME.match(rest.strip())
+    if match is None:
+        raise Problem(f"{kind} needs a parameter", rest.strip() or kind, expected=f"{kind} name, values")
+    tail = rest.strip()[match.end() :].lstrip()
+    tail = tail[1:] if tail.startswith(",") else tail
+    if kind == ".irpc":
+        return match.group(), list(_unquoted(tail.strip())) or [""]
+    return match.group(), [_unquoted(word) for word in _words(tail)] or [""]

@@ -1,0 +1,212 @@
+"""Sections while they grow: bytes, the places where they may still stretch, and what must be patched.
+
+A section is made of chunks, one for each subsection number (`.text 1`), joined at the end in the order of their
+numbers. A chunk's bytes are appended to one bytearray; where its size is not known before the end (a branch that may
+become a longer pair, an alignment behind it) stands a *part*, whose growth `layout` decides. A *frag* is a stretch
+without such places, numbered from 0: two labels of one frag keep their distance whatever happens here.
+
+Frags also end, as in GNU as, where the *linker* may delete bytes, because call frame information depends on it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
+from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
+from .symbols import FAKE_LABEL, Linear, Symbol, Value
+
+
+class PartKind(IntEnum):
+    """What may stretch."""
+
+    BRANCH = 0  # a conditional branch: grows by 4 when its target is out of reach
+    JUMP = 1  # jal: never grows, but ends a frag, and becomes a relocation only when branches do
+    ALIGN = 2  # padding up to an alignment
+    ORG = 3  # padding up to a place
+    SPACE = 4  # `.skip` with a size known at the end
+
+
+class Part(NamedTuple):
+    """A place where a chunk may stretch. Growth goes in front of `offset`; labels from frag `frag` on are behind it.
+
+    BRANCH, JUMP: `symbol + addend` is the target and the instruction stands at `offset - 4`.
+    ALIGN: `addend` is the alignment, `fill` the byte (None: nops), `limit` the most bytes to skip (0: any number).
+    ORG, SPACE: `target` is the place or the size, `fill` the byte.
+    """
+
+    offset: int
+    frag: int
+    kind: int
+    symbol: Symbol | None = None
+    addend: int = 0
+    where: int = 0
+    fill: bytes | None = b"\0"
+    limit: int = 0
+    target: Value = 0
+
+
+class Fix(NamedTuple):
+    """Bytes at `offset` that hold `add - sub + addend`.
+
+    `type` > 0: a relocation number; `type` < 0: data of that many bytes, whose relocations depend on the symbols.
+    `relax`: a R_RISCV_RELAX stands beside it.
+    """
+
+    offset: int
+    type: int
+    add: Symbol | None
+    sub: Symbol | None
+    addend: int
+    relax: bool
+    where: int
+
+
+class ZeroBytes:
+    """The contents of a section without contents: counts, and refuses anything but zeros."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iadd__(self, data: bytes) -> ZeroBytes:
+        if any(data):
+            raise Problem("only zeros can be put into a section without contents (@nobits)")
+        self.size += len(data)
+        return self
+
+
+class Chunk:
+    """One subsection. `base` is its offset in the section, known after layout."""
+
+    __slots__ = ("base", "data", "fixes", "frag", "growth", "number", "parts", "section")
+
+    def __init__(self, section: Section, number: int):
+        self.section = section
+        self.number = number
+        self.data: bytearray | ZeroBytes = ZeroBytes() if section.type == SHT_NOBITS else bytearray()
+        self.frag = 0
+        self.parts: list[Part] = []
+        self.fixes: list[Fix] = []
+        self.growth: list[int] = []  # by part; filled by layout
+        self.base = 0
+
+    def place(self, symbol: Symbol) -> Symbol:
+        """Let `symbol` be a label here."""
+        symbol.chunk, symbol.frag, symbol.offset = self, self.frag, len(self.data)
+        return symbol
+
+    def here(self) -> Symbol:
+        """A new label without a name for this place: `.`, the high part of a pair, the start of a function's CFI."""
+        return self.place(Symbol(FAKE_LABEL))
+
+    def skip(self, count: int, fill: bytes = b"\0") -> None:
+        """Append `count` times the byte or bytes `fill`."""
+        self.check_room(count * len(fill))
+        if isinstance(self.data, ZeroBytes) and not any(fill):
+            self.data.size += count * len(fill)
+        else:
+            self.data += fill * count
+
+    def check_room(self, count: int) -> None:
+        """Raise Problem when `count` more bytes would make the section larger than the limit."""
+        limit = MAX_NOBITS_BYTES if isinstance(self.data, ZeroBytes) else MAX_SECTION_BYTES
+        if count < 0 or len(self.data) + count > limit:
+            raise Problem(
+                f"section {self.section.name} would have {len(self.data) + count} bytes; the limit is {limit}"
+            )
+
+    def stretch(self, part: Part) -> None:
+        """End the frag with `part`, which must have been made for this place."""
+        self.parts.append(part)
+        self.frag += 1
+
+
+class Section:
+    """One section: what it is called and what it is, and its chunks."""
+
+    def __init__(self, name: str, type: int = SHT_PROGBITS, flags: int = 0, entsize: int = 0):
+        self.name = name
+        self.type = type
+        self.flags = flags
+        self.entsize = entsize
+        self.align = 1
+        self.link: str = ""  # name of the section that SHF_LINK_ORDER means
+        self.group: str = ""  # signature of its section group
+        self.comdat = False
+        self.chunks: dict[int, Chunk] = {}
+        self.symbol = Symbol(name)
+        self.symbol.section = self
+        # mapping symbols ($x, $d) of code sections: the state, and the symbols so far
+        self.map_state = ""
+        self.map_arch = ""
+        self.mapping: list[Symbol] = []
+        self.line_seen = False
+        self.size = 0  # after layout
+        self.index = 0  # in the finished object
+        place(self, self.symbol)
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the section holds instructions."""
+        return bool(self.flags & SHF_EXECINSTR)
+
+    @property
+    def is_alloc(self) -> bool:
+        """Whether the section is in memory when the program runs (others: debugging information)."""
+        return bool(self.flags & SHF_ALLOC)
+
+    @property
+    def is_nobits(self) -> bool:
+        """Whether the section has no bytes in the file."""
+        return self.type == SHT_NOBITS
+
+    def chunk(self, number: int) -> Chunk:
+        """The subsection of that number, made when it is new."""
+        if number not in self.chunks:
+            self.chunks[number] = Chunk(self, number)
+        return self.chunks[number]
+
+    def in_order(self) -> list[Chunk]:
+        """All chunks in the order in which they are joined."""
+        return [self.chunks[number] for number in sorted(self.chunks)]
+
+
+def place(section: Section, symbol: Symbol) -> None:
+    """Let `symbol` stand at the very start of `section`."""
+    chunk = section.chunk(0)
+    symbol.chunk, symbol.frag, symbol.offset = chunk, 0, 0
+
+
+def distance(left: Symbol, right: Symbol) -> int | None:
+    """`left - right` when nothing that may stretch stands between the two labels, else None."""
+    a, b = left.chunk, right.chunk
+    if a is None or a is not b:
+        return None
+    low, high = sorted((left.frag, right.frag))
+    if low != high and any(low < part.frag <= high for part in a.parts):
+        return None
+    return left.offset - right.offset
+
+
+TEXT_FLAGS = SHF_ALLOC | SHF_EXECINSTR
+DATA_FLAGS = SHF_ALLOC | SHF_WRITE
+
+__all__ = [
+    "DATA_FLAGS",
+    "TEXT_FLAGS",
+    "Chunk",
+    "Fix",
+    "Linear",
+    "Part",
+    "PartKind",
+    "Section",
+    "ZeroBytes",
+    "distance",
+    "place",
+]

@@ -1,0 +1,299 @@
+"""What the assembler knows while it reads: sections, symbols, modes, the current place, and what an expression is worth.
+
+Directives and the encoder work on this; `driver` feeds it statements and `finish` turns it into an object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..elf.attributes import Arch
+from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
+from ..source import Diagnostic
+from .cfi import FrameTable
+from .expressions import combine
+from .grammar import Expr, Node, parse_expression
+from .problems import MAX_ERRORS, Problem, TooManyErrors
+from .reading import SourceMap
+from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
+from .symbols import Linear, Operation, Symbol, Symbols, Value
+
+if TYPE_CHECKING:
+    from .debug_line import LineTable
+
+_NUMERIC = re.compile(r"([0-9]+)([fb])")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to assemble. `march`, `mabi` as GNU as has them; `defsyms` are symbols with numbers defined beforehand.
+
+    `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
+    """
+
+    march: str = "rv64gc"
+    mabi: str = "lp64d"
+    relax: bool = True
+    pic: bool = False
+    include_dirs: tuple[str, ...] = ()
+    defsyms: tuple[tuple[str, int], ...] = ()
+    debug_lines: bool = False
+    keep_locals: bool = False
+    listing: bool = False
+    fatal_warnings: bool = False
+    read_files: bool = True  # whether .include and .incbin may read files
+
+
+@dataclass(slots=True)
+class Modes:
+    """What `.option` changes, and `.option push` keeps."""
+
+    arch: Arch
+    relax: bool
+    pic: bool
+    rvc: bool
+
+
+@dataclass(slots=True)
+class Condition:
+    """An open `.if`: where it stands, and whether a branch was taken and `.else` was seen."""
+
+    where: int
+    taken: bool
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Listed:
+    """One statement of the listing: where it came from and what it appended."""
+
+    where: int
+    chunk: Chunk
+    start: int
+    end: int
+
+
+class State:
+    """One assembly. `where` is the number of the current statement in `source`, `line` its text."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self.source = SourceMap()
+        self.symbols = Symbols()
+        self.sections: list[Section] = []
+        self._by_key: dict[tuple[str, str], Section] = {}
+        self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
+        self.modes.rvc = self.modes.arch.has("c")
+        self.seen_rvc = self.modes.rvc
+        self.mode_stack: list[Modes] = []
+        self.arch_text = str(self.modes.arch)
+        self.attributes: dict[int, int | str] = {}
+        self.abi = options.mabi
+        self.where = 0
+        self.line = ""
+        self.frames: FrameTable[Symbol] = FrameTable()
+        self._cfi_label: Symbol | None = None
+        self.lines: LineTable[Section, Symbol] | None = None
+        self.on_instruction: Callable[[], None] | None = None
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.printed: list[str] = []
+        self.listed: list[Listed] = []
+        self.conditions: list[Condition] = []
+        self.section_stack: list[tuple[Chunk, Chunk]] = []
+        # statement text -> bytes, for statements without symbols; one for code and one for data
+        self.memo: dict[str, bytes] = {}
+        self.code_memo: dict[str, bytes] = {}
+        self.data_memo: dict[str, bytes] = {}
+        self._no_memo: dict[str, bytes] = {}
+        text = self.section(".text", flags=TEXT_FLAGS)
+        text.align = 4
+        self.section(".data", flags=DATA_FLAGS)
+        self.section(".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE)
+        self.chunk = self.previous = text.chunk(0)
+        self.refresh_memo()
+
+    # -- sections ---------------------------------------------------------------------------------
+
+    def section(self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True) -> Section:
+        """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
+        found = self._by_key.get((name, group))
+        if found is None:
+            found = self._by_key[name, group] = Section(name, type, flags, entsize)
+            found.group = group
+            self.sections.append(found)
+            if listed:
+                self.symbols.list(found.symbol)
+        return found
+
+    def find_section(self, name: str, group: str = "") -> Section | None:
+        """The section of that name and group, or None."""
+        return self._by_key.get((name, group))
+
+    def enter(self, chunk: Chunk) -> None:
+        """Make `chunk` the current place; `.previous` comes back."""
+        self.previous = self.chunk
+        self.chunk = chunk
+        self.refresh_memo()
+
+    def refresh_memo(self) -> None:
+        """Choose which statements may be replayed from memory at the current place."""
+        section = self.chunk.section
+        if self.options.listing:
+            self.memo = self._no_memo
+        elif section.is_code:
+            ready = section.map_state == "x" and section.map_arch == self.arch_text and self.on_instruction is None
+            self.memo = self.code_memo if ready else self._no_memo
+        else:
+            self.memo = self._no_memo if section.is_nobits else self.data_memo
+
+    def modes_changed(self) -> None:
+        """Call after `modes` changed: what was learnt of statements no longer holds."""
+        self.arch_text = str(self.modes.arch)
+        self.code_memo.clear()
+        self.refresh_memo()
+
+    def push_modes(self) -> None:
+        """`.option push`."""
+        self.mode_stack.append(copy(self.modes))
+
+    def mark(self, kind: str) -> None:
+        """Note that code ("x") or data ("d") follows: mapping symbols, in code sections only (gas: riscv_mapping_state)."""
+        section = self.chunk.section
+        if not section.is_code:
+            return
+        if kind == "x" and section.map_arch != self.arch_text:
+            name = "$x" + self.arch_text
+            section.map_arch = self.arch_text
+        elif section.map_state != kind:
+            name = "$" + kind
+        else:
+            return
+        section.map_state = kind
+        symbol = self.symbols.list(self.chunk.place(Symbol(name)))
+        section.mapping.append(symbol)
+        self.refresh_memo()
+
+    def begin_instruction(self) -> None:
+        """An instruction follows: the mapping symbol and the line table want to know."""
+        section = self.chunk.section
+        if section.map_state != "x" or section.map_arch != self.arch_text:
+            self.mark("x")
+        if self.on_instruction is not None:
+            self.on_instruction()
+
+    def watch_instructions(self) -> None:
+        """Let the next instruction take the row of a pending `.loc`."""
+        if self.on_instruction is None:
+            self.on_instruction = self._pending_line
+            self.refresh_memo()
+
+    def _pending_line(self) -> None:
+        assert self.lines is not None
+        self.lines.instruction(self.chunk.section, self.chunk.here)
+        self.on_instruction = None
+        self.refresh_memo()
+
+    def cfi_here(self) -> Symbol:
+        """The label of the current place for call frame information; the same one as long as nothing was assembled."""
+        label, chunk = self._cfi_label, self.chunk
+        if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
+            label = self._cfi_label = chunk.here()
+        return label
+
+    # -- expressions ------------------------------------------------------------------------------
+
+    def evaluate(self, expr: Expr) -> Value:
+        """What an expression is worth as far as is known here. Unknown names become undefined symbols."""
+        if isinstance(expr, int):
+            return expr
+        if isinstance(expr, str):
+            return self._symbol_value(expr)
+        return combine(expr.op, self.evaluate(expr.left), self.evaluate(expr.right))
+
+    def _symbol_value(self, name: str) -> Value:
+        symbol = self.symbols.by_name.get(name)
+        if symbol is None:
+            symbol = self._special(name)
+        value = symbol.value
+        return value if isinstance(value, int) else Linear(symbol, None, 0)
+
+    def _special(self, name: str) -> Symbol:
+        if name == ".":
+            return self.chunk.here()
+        local = _NUMERIC.fullmatch(name)
+        if local is None:
+            return self.symbols.get(name, self.where)
+        number = int(local[1]) if len(local[1]) < 12 else -1
+        if local[2] == "f":
+            symbol = self.symbols.numeric_forward(number)
+            symbol.where = symbol.where or self.where
+            return symbol
+        found = self.symbols.numeric_backward(number)
+        if found is None:
+            raise Problem(f"there is no label '{local[1]}:' before this", name)
+        return found
+
+    def is_number(self, expr: Expr) -> bool:
+        """Whether `expr` is a number here and now; makes no symbols."""
+        if isinstance(expr, int):
+            return True
+        if isinstance(expr, str):
+            symbol = self.symbols.by_name.get(expr)
+            return symbol is not None and isinstance(symbol.value, int)
+        return isinstance(expr, Node) and self.is_number(expr.left) and self.is_number(expr.right)
+
+    def number(self, expr: Expr, what: str = "this") -> int:
+        """The number that `expr` is here and now. Raises Problem when it depends on what is not yet known."""
+        value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
+        if value is None:
+            at = expr if isinstance(expr, str) else ""
+            raise Problem(f"{what} must be a number that is known here", at, expected="a constant expression")
+        return value
+
+    def number_of(self, text: str, what: str = "this") -> int:
+        """`number` of an expression's text."""
+        return self.number(parse_expression(text), what)
+
+    def fixed(self, value: Value) -> int | None:
+        """The number that `value` is if it cannot change any more, else None."""
+        if isinstance(value, int):
+            return value
+        if isinstance(value, Operation):
+            left, right = self.fixed(value.left), self.fixed(value.right)
+            return None if left is None or right is None else int_of(combine(value.op, left, right))
+        add, sub, addend = value
+        if add is not None and sub is not None:
+            between = distance(add, sub)
+            return None if between is None else between + addend
+        return None
+
+    # -- problems ---------------------------------------------------------------------------------
+
+    def report(self, problem: Problem, where: int | None = None, severity: str = "error") -> None:
+        """Note an error or a warning at a statement; goes on, unless there are too many."""
+        where = self.where if where is None else where
+        span = self.source.span(where, problem.at)
+        related = tuple(self.source.callers(where))
+        text = Diagnostic(span, problem.message, severity, problem.expected, problem.hint, related).render()
+        if severity == "warning":
+            self.warnings.append(text)
+            return
+        if text not in self.errors:
+            self.errors.append(text)
+        if len(self.errors) >= MAX_ERRORS:
+            raise TooManyErrors
+
+    def warn(self, message: str, at: str = "") -> None:
+        """Note a warning at the current statement."""
+        self.report(Problem(message, at), severity="warning")
+
+
+def int_of(value: Value) -> int:
+    """`value`, which must be a number."""
+    assert isinstance(value, int)
+    return value
