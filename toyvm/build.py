@@ -7,10 +7,7 @@ their sources and of the tools that made them, so that a change of either builds
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +109,8 @@ def library_files() -> list[str]:
 
 def _fingerprint() -> str:
     """A hash of the libraries' sources and of the tools' own code."""
+    import hashlib  # not above: a run of a finished image builds nothing
+
     digest = hashlib.sha256()
     sources = sorted(path for path in data_dir("libs").rglob("*") if path.suffix in (".s", ".inc"))
     tools = sorted(
@@ -125,6 +124,9 @@ def _fingerprint() -> str:
 
 def _build_into(folder: Path) -> None:
     """Build every library in a temporary folder and move it into place at once: two builders cannot meet."""
+    import shutil
+    import tempfile
+
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".libs-"))
     try:
         build_libraries(data_dir("libs"), temporary)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 from .errors import ToyvmError
@@ -30,6 +29,8 @@ def cache_dir() -> Path:
             return folder
     except OSError:
         pass  # a home that cannot be written: fall through to the temporary folder
+    import tempfile
+
     folder = Path(tempfile.gettempdir()) / f"toyvm-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
@@ -39,6 +40,8 @@ def cache_dir() -> Path:
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there."""
+    import tempfile  # it brings half the standard library with it
+
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,8 @@ from .kernel.lifecycle import release_held
 from .kernel.limits import Limits
 from .kernel.proctext import maps_line
 from .kernel.stats import Stats
-from .loader.interp import DynamicLoader
-from .loader.linkmap import LoaderState
-from .observe.memory import MemoryReport, report
-from .observe.symbolize import FilePlace, Symbolizer
+from .loader.ondemand import OnDemandLoader
+from .machine.memory import PAGE_SIZE
 
 if TYPE_CHECKING:
     from .engines.base import Engine
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .kernel.process import Process
     from .machine.hart import Hart
     from .machine.memory import PhysicalMemory
+    from .observe.symbolize import FilePlace, Symbolizer
 
 SCHEMA = "toyvm.run/1"
 
@@ -180,7 +180,6 @@ class _Session:
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
         limits = Limits(instructions=options.max_instructions)
         self.bus = Bus()
-        self.symbols = Symbolizer(self._locate, self._read)
         self.kernel = Kernel(
             memory_bytes=options.memory,
             engine_factory=self._engine,
@@ -192,7 +191,7 @@ class _Session:
                 memfs_bytes=limits.memfs_bytes,
             ),
             bus=self.bus,
-            interpreter=DynamicLoader(),
+            interpreter=OnDemandLoader(),
             limits=limits,
             stdin=source,
             stdout=self.out,
@@ -203,6 +202,13 @@ class _Session:
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
         self._attach()
+
+    @cached_property
+    def symbols(self) -> Symbolizer:
+        """Names for addresses, made when somebody first asks for one."""
+        from .observe.symbolize import Symbolizer
+
+        return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
         from .engines.reference import ReferenceEngine
@@ -251,11 +257,10 @@ class _Session:
         if self.options.maps:
             lines = tuple(maps_line(area) for area in process.mm.vmas)
             self.maps.append((process.pid, process.comm, lines))
-        state = process.loader_state
-        if process is self.kernel.first and isinstance(state, LoaderState):
-            self.libraries = tuple(
-                obj.name.rsplit("/", 1)[-1] for obj in state.namespace.objects[1:] if obj.name
-            )
+        if process is self.kernel.first and process.loader_state is not None:
+            from .loader.interp import libraries
+
+            self.libraries = libraries(process)
 
     def finish(self) -> RunResult:
         """Run to the end, and take stock."""
@@ -265,8 +270,11 @@ class _Session:
         assert first is not None
         stats = kernel.stats
         kernel.system.cache.drop()
-        state = first.loader_state
-        counts = state.counts() if isinstance(state, LoaderState) else None
+        counts = None
+        if first.loader_state is not None:
+            from .loader.interp import counts as loader_counts
+
+            counts = loader_counts(first)
         return RunResult(
             status=status,
             stdout=self._captured(self.out),
@@ -288,6 +296,8 @@ class _Session:
     # What explanations ask
 
     def _locate(self, pid: int, va: int) -> FilePlace | None:
+        from .observe.symbolize import FilePlace
+
         process = self.kernel.processes.get(pid)
         area = process.mm.vmas.find(va) if process is not None else None
         if area is None or area.file is None:
@@ -305,12 +315,27 @@ class _Session:
             return None
 
 
-def run_together(program: Program, number: int, *, separate: bool, options: RunOptions) -> MemoryReport:
+@dataclass(frozen=True, slots=True)
+class Together:
+    """User frames while several processes were alive: `private` mapped by one of them, `shared` by several, `total` both.
+
+    `pss` in bytes, a process each: a frame that n of them map counts 4096 / n for each, so that the sum is `total` frames.
+    """
+
+    private: int
+    shared: int
+    total: int
+    pss: tuple[int, ...]
+
+
+def run_together(program: Program, number: int, *, separate: bool, options: RunOptions) -> Together:
     """Run `number` processes of a program, keep each alive as it exits, and count the frames of all of them.
 
     `separate`: each runs a copy of the image that is a file of its own, as different programs would. Processes that the
     program itself forks are not kept. Output is thrown away.
     """
+    from .kernel.report import memory_report  # only the comparison counts
+
     session = _Session(options, capture=True)
     kernel = session.kernel
     path = add_program(kernel.vfs, program)
@@ -322,6 +347,8 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
         roots.append(session.spawn(program, path, [program.name, *program.directives.args]))
     kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
     kernel.run()
-    found = report(roots)
+    found = memory_report(kernel)
     release_held(kernel)
-    return found
+    private = found.total.private
+    pss = tuple(round(process.usage.pss * PAGE_SIZE) for process in found.processes)
+    return Together(private, found.user_frames - private, found.user_frames, pss)

@@ -177,7 +177,7 @@ def libraries(process: Process) -> tuple[str, ...]:
     state = process.loader_state
     if not isinstance(state, LoaderState):
         return ()
-    return tuple(posixpath.basename(obj.name) for obj in state.namespace.objects if obj.name)
+    return tuple(obj.name.rsplit("/", 1)[-1] for obj in state.namespace.objects if obj.name)
 
 
 def _text(data: bytes) -> str:

@@ -28,7 +28,12 @@ class OnDemandLoader:
         return self._loader
 
     def start(
-        self, kernel: Kernel, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
+        self,
+        kernel: Kernel,
+        process: Process,
+        image: LoadedImage,
+        argv: Sequence[bytes],
+        envp: Sequence[bytes],
     ) -> int:
         return self._get().start(kernel, process, image, argv, envp)
 
