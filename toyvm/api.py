@@ -16,10 +16,11 @@ from os import PathLike
 from pathlib import Path
 
 from . import experiment, system
-from .build import Program, assemble_file, build_program
+from .build import assemble_file, build_program
 from .elf.model import ObjectFile
 from .linker.result import LinkResult
 from .observe.comparison import Comparison
+from .program import Program
 from .system import RunOptions, RunResult
 
 __all__ = [

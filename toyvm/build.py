@@ -10,21 +10,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .directives import LINKAGES, Directives, Shared, parse_directives
 from .errors import NotFoundError, ToyvmError, UsageError
-from .resources import PACKAGE, cache_dir, data_dir
+from .program import Program
+from .resources import PACKAGE, START_FILE, cache_dir, data_dir, library_name
 
 if TYPE_CHECKING:
     from .elf.model import ObjectFile
-    from .linker.result import LinkResult
     from .linker.options import Input
+    from .linker.result import LinkResult
 
-START_FILE = "crt1"
 C_LIBRARY = "c"
 _TOOL_PACKAGES = ("isa", "elf", "assembler", "linker")
 
@@ -42,19 +42,6 @@ class LibraryDir:
     def shared_names(self) -> list[str]:
         """File names of the shared libraries, sorted."""
         return sorted(path.name for path in self.path.glob("*.so"))
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program made from sources: its image, what must stand beside it in the guest, and how it came about."""
-
-    name: str
-    linkage: str
-    image: bytes
-    link: LinkResult
-    link_seconds: float = 0.0  # host CPU time
-    directives: Directives = field(default_factory=Directives)
-    files: Mapping[str, bytes] = field(default_factory=dict)  # guest path -> contents
 
 
 # --- sources and objects -------------------------------------------------------------------------------------
@@ -99,12 +86,6 @@ def guest_libraries() -> LibraryDir:
             print("building the guest libraries (once)...", file=sys.stderr)
         _build_into(folder)
     return LibraryDir(folder)
-
-
-def library_files() -> list[str]:
-    """The names of the files that `guest_libraries` holds, known without building them."""
-    names = [library_name(folder) for folder in sorted(data_dir("libs").iterdir()) if any(folder.glob("*.s"))]
-    return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
 
 
 def _fingerprint() -> str:
@@ -170,11 +151,6 @@ def _in_order(sources: Path) -> list[tuple[str, Path]]:
     for name in folders:
         visit(name)
     return ordered
-
-
-def library_name(folder: Path) -> str:
-    """The name after `-l`: `libs/libc` is c, `libs/imath` is imath."""
-    return folder.name.removeprefix("lib")
 
 
 def needs(folder: Path) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .build import LibraryDir, Program, build_libraries, build_program, guest_libraries
+from .build import LibraryDir, build_libraries, build_program, guest_libraries
 from .directives import LINKAGES
 from .elf.constants import SHF_ALLOC
 from .elf.file import ElfFile
 from .errors import UsageError
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
+from .program import Program
 from .resources import data_dir
 from .system import RunOptions, RunResult, run, run_together
 

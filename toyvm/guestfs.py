@@ -10,10 +10,11 @@ import stat as st
 from functools import cached_property
 from pathlib import Path
 
-from .build import Program, guest_libraries, library_files
 from .errors import NotExecutableError, NotFoundError, ToyvmError
 from .kernel.vfs.node import FileNode, Stat
 from .kernel.vfs.vfs import Vfs
+from .program import Program
+from .resources import library_files
 
 _LIBRARY_DEVICE = 0x16
 
@@ -30,6 +31,8 @@ class GuestLibraryFile(FileNode):
 
     @cached_property
     def _data(self) -> bytes:
+        from .build import guest_libraries  # assembler and linker, if they are not in the cache
+
         return (guest_libraries().path / self._name).read_bytes()
 
     @property

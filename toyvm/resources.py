@@ -9,6 +9,7 @@ from pathlib import Path
 from .errors import ToyvmError
 
 PACKAGE = Path(__file__).resolve().parent
+START_FILE = "crt1"
 
 
 def data_dir(name: str) -> Path:
@@ -17,6 +18,17 @@ def data_dir(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise ToyvmError(f"the package's data folder '{name}' is missing: reinstall toyvm")
+
+
+def library_name(folder: Path) -> str:
+    """The name after `-l` of a folder of sources: `libs/libc` is c, `libs/imath` is imath."""
+    return folder.name.removeprefix("lib")
+
+
+def library_files() -> list[str]:
+    """The names of the files that the built guest libraries consist of, known without building them."""
+    names = [library_name(folder) for folder in sorted(data_dir("libs").iterdir()) if any(folder.glob("*.s"))]
+    return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
 
 
 def cache_dir() -> Path:

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .build import Program
 from .events import Bus
 from .guestfs import add_program, sandbox
 from .kernel.kernel import Kernel
@@ -24,6 +23,7 @@ from .kernel.proctext import maps_line
 from .kernel.stats import Stats
 from .loader.ondemand import OnDemandLoader
 from .machine.memory import PAGE_SIZE
+from .program import Program
 
 if TYPE_CHECKING:
     from .engines.base import Engine

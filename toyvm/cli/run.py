@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from ..build import Program
+    from ..program import Program
     from ..system import RunOptions, RunResult
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -1,0 +1,27 @@
+"""A program made from sources, as a value. Apart from `build`, which makes it, so that running one imports no tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .directives import Directives
+    from .linker.result import LinkResult
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A linked program: its image, what must stand beside it in the guest, and how it came about.
+
+    `linkage` is "static" or "dynamic". `files` are guest paths and their contents. `link_seconds` is host CPU time.
+    """
+
+    name: str
+    linkage: str
+    image: bytes
+    link: LinkResult
+    link_seconds: float
+    directives: Directives
+    files: Mapping[str, bytes]
