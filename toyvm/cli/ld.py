@@ -225,10 +225,19 @@ _KEYWORDS: dict[str, dict[str, object]] = {
     "origin": {"origin": True},
 }
 _KEYWORDS_IGNORED = frozenset(
-    (
-        "combreloc nocombreloc separate-code noseparate-code common-page-size stack-size copyreloc "
-        "keep-text-section-prefix start-stop-gc nostart-stop-gc unique-symbol"
-    ).split(" ")
+    [
+        "combreloc",
+        "nocombreloc",
+        "separate-code",
+        "noseparate-code",
+        "common-page-size",
+        "stack-size",
+        "copyreloc",
+        "keep-text-section-prefix",
+        "start-stop-gc",
+        "nostart-stop-gc",
+        "unique-symbol",
+    ]
 )
 
 

@@ -126,7 +126,8 @@ class _Redirection:
         limit = self.program.sections.size[sid]
         inside = np.clip(offset, 0, np.maximum(limit - 1, 0))
         at = np.searchsorted(self.keys, self.base[sid] + inside, side="right") - 1
-        return self.targets[at] + (offset - (self.keys[at] - self.base[sid]))
+        result: Column = self.targets[at] + (offset - (self.keys[at] - self.base[sid]))
+        return result
 
     def apply(self) -> Program:
         """The program with symbols and relocations pointing into the merged sections."""

@@ -59,7 +59,8 @@ class Sections:
     @property
     def alloc(self) -> Column:
         """Which sections are in memory when the program runs."""
-        return (self.flags & SHF_ALLOC) != 0
+        result: Column = (self.flags & SHF_ALLOC) != 0
+        return result
 
 
 @dataclass(frozen=True, eq=False, slots=True)

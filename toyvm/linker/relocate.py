@@ -72,7 +72,7 @@ def relocate(
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
     relocs = relocs.where(~np.isin(relocs.type, _IGNORED))
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
-    report_undefined(program, relocs, options, errors)
+    report_undefined(program, relocs, layout, options, errors)
     foreign = alloc & (relocs.type == R.ABS64) & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # the loader's; the word stays 0
     place = layout.addr[relocs.sid] + relocs.offset
@@ -207,8 +207,11 @@ def where(program: Program, relocs: Relocs, row: int) -> str:
     return f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
 
 
-def report_undefined(program: Program, relocs: Relocs, options: LinkOptions, errors: Diagnostics) -> None:
+def report_undefined(
+    program: Program, relocs: Relocs, layout: Layout, options: LinkOptions, errors: Diagnostics
+) -> None:
     """Every reference to a symbol that nothing defines, unless it is weak or the loader may find it."""
+    _report_discarded(program, relocs, layout, errors)
     if options.allow_undefined:
         return
     n = program.symbols.globals
@@ -229,4 +232,18 @@ def report_undefined(program: Program, relocs: Relocs, options: LinkOptions, err
             REFERENCES_SHOWN,
             text,
             f"{file}: more undefined references to `{name}' follow",
+        )
+
+
+def _report_discarded(program: Program, relocs: Relocs, layout: Layout, errors: Diagnostics) -> None:
+    """A section in memory that refers into one that was left out (debugging sections may: they get 0)."""
+    sid = program.symbols.sid[relocs.sym]
+    gone = (sid >= 0) & (layout.output[np.maximum(sid, 0)] < 0)
+    gone &= (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
+    for row in np.flatnonzero(gone)[:REFERENCES_SHOWN].tolist():
+        here, there = int(relocs.sid[row]), int(sid[row])
+        errors.error(
+            f"`{program.symbol_name(int(relocs.sym[row]))}' referenced in section `{program.sections.name[here]}' of "
+            f"{program.file_name(int(program.sections.file[here]))}: defined in discarded section "
+            f"`{program.sections.name[there]}' of {program.file_name(int(program.sections.file[there]))}"
         )

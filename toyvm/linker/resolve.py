@@ -107,9 +107,10 @@ class Resolution:
 def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics) -> Resolution:
     """Resolve all symbols over `inputs`. Duplicate definitions and broken members are added to `errors`."""
     resolver = _Resolver(options, errors)
-    for name in (options.entry, *options.undefined):
-        if name and not name.isdigit():
-            resolver.want(name, weak=options.shared or name not in options.undefined)
+    for name in options.undefined:
+        resolver.want(name)
+    if not options.shared:
+        resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
         if group is None:
             for opened in members:
@@ -138,14 +139,10 @@ class _Resolver:
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
-    def want(self, name: str, weak: bool) -> None:
-        """-u NAME, or the entry symbol."""
+    def want(self, name: str) -> None:
+        """-u NAME, or the entry symbol: it pulls its archive member; that nothing defines it is no error."""
         symbol = self._lookup(name)
-        symbol.object_reference = True
-        symbol.strong_reference |= not weak
-        symbol.weak &= weak
-        # An undefined entry is only a warning, but it does pull its archive member.
-        symbol.weak = False
+        symbol.object_reference, symbol.weak = True, False
 
     def add(self, opened: Opened) -> bool:
         """Take one input; whether anything was added."""
@@ -386,6 +383,7 @@ class _Resolver:
         for symbol in self.symbols:
             if symbol.kind is Kind.SHARED and symbol.is_hidden:
                 symbol.kind, symbol.shared, symbol.file = Kind.UNDEFINED, None, -1
+                symbol.weak = not symbol.strong_reference
         return Resolution(
             tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
         )

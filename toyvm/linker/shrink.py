@@ -13,7 +13,7 @@ import numpy as np
 from ..elf.constants import STT_SECTION
 from ..relocations import R
 from .diagnostics import Diagnostics
-from .program import Column, Program, Relocs
+from .program import Column, Program, Relocs, Symbols
 
 _NOP = (0x00000013).to_bytes(4, "little")
 _C_NOP = (0x0001).to_bytes(2, "little")
@@ -39,7 +39,8 @@ class Deletions:
         gone = total[upto] - total[first]
         last = np.maximum(upto - 1, 0)
         inside = (upto > first) & (clipped < self.offset[last] + self.count[last])
-        return np.where(inside, gone - (self.offset[last] + self.count[last] - clipped), gone)
+        result: Column = np.where(inside, gone - (self.offset[last] + self.count[last] - clipped), gone)
+        return result
 
 
 def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | None = None) -> Program:
@@ -69,7 +70,7 @@ def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | No
     )
 
 
-def _move_symbols(program: Program, gone: Deletions, hit: Column) -> object:
+def _move_symbols(program: Program, gone: Deletions, hit: Column) -> Symbols:
     symbols = program.symbols
     rows = np.flatnonzero((symbols.sid >= 0) & hit[np.maximum(symbols.sid, 0)])
     value, size = symbols.value.copy(), symbols.size.copy()

@@ -35,6 +35,9 @@ class SymbolTableBytes:
     first_global: int
 
 
+Row = tuple[int, int, int, int, int, int]  # an Elf64_Sym
+
+
 class Strings:
     """A string table that keeps each string once."""
 
@@ -77,7 +80,7 @@ def build(program: Program, layout: Layout, known: Addresses, options: LinkOptio
     """The whole table."""
     strings = Strings()
     numbers = section_numbers(layout)
-    rows: list[tuple[int, int, int, int, int, int]] = [(0, 0, 0, 0, 0, 0)]
+    rows: list[Row] = [(0, 0, 0, 0, 0, 0)]
     if options.discard != "all":
         for file in range(len(program.file_symbols)):
             rows += _locals(program, layout, known, options, numbers, strings, file)
@@ -95,7 +98,7 @@ def _locals(
     numbers: Column,
     strings: Strings,
     file: int,
-) -> list[tuple[int, int, int, int, int, int]]:
+) -> list[Row]:
     table = program.resolution.files[file].object.symbols
     symbols = program.symbols
     mine = program.file_symbols[file][: table.first_global]
@@ -124,9 +127,10 @@ def _locals(
 
 def _globals(
     program: Program, layout: Layout, known: Addresses, numbers: Column, strings: Strings
-) -> tuple[list[tuple[int, int, int, int, int, int]], list[tuple[int, int, int, int, int, int]]]:
+) -> tuple[list[Row], list[Row]]:
     """(hidden ones, which become local, and those that stay global)."""
-    hidden, visible = [], []
+    hidden: list[Row] = []
+    visible: list[Row] = []
     symbols = program.symbols
     sids, values = symbols.sid[: symbols.globals].tolist(), known.symbol[: symbols.globals].tolist()
     visibility = symbols.visibility.tolist()
@@ -134,7 +138,9 @@ def _globals(
         if not symbol.object_reference:
             continue
         kind = int(symbols.type[symbol.id])
-        binding = STB_WEAK if symbol.weak else STB_GLOBAL
+        # An undefined one is as weak as its references are, not as the library's definition is.
+        weak = symbol.weak and (sid >= 0 or sid == ABSOLUTE or not symbol.strong_reference)
+        binding = STB_WEAK if weak else STB_GLOBAL
         if sid >= 0:
             if layout.output[sid] < 0:
                 continue

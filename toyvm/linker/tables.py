@@ -71,13 +71,15 @@ def make_tables(program: Program, needs: Needs, options: LinkOptions) -> tuple[P
         at += len(numbers) * WORD * words
     slots = {int(symbol): at + i * WORD for i, symbol in enumerate(needs.ifunc)}
     at += len(slots) * WORD
+    table = program.resolution.table.get("_GLOBAL_OFFSET_TABLE_")
+    got_size = at if at > WORD or (table is not None and table.object_reference) else 0
     entry["plt"][needs.plt] = PLT_HEADER + np.arange(len(needs.plt)) * PLT_ENTRY
     plt_size = PLT_HEADER + len(needs.plt) * PLT_ENTRY if len(needs.plt) else 0
     got_plt_size = GOT_PLT_HEADER + len(needs.plt) * WORD if len(needs.plt) else 0
     # With -z now nothing is written to .got.plt after start-up: it can be protected with .got.
     got_plt_name = ".got" if options.now and options.relro else ".got.plt"
     made = [
-        NewSection(".got", SHT_PROGBITS, _RW, WORD, at, WORD),
+        NewSection(".got", SHT_PROGBITS, _RW, WORD, got_size, WORD),
         NewSection(got_plt_name, SHT_PROGBITS, _RW, WORD, got_plt_size, WORD),
         NewSection(".plt", SHT_PROGBITS, _RX, 16, plt_size, 16),
         NewSection(".iplt", SHT_PROGBITS, _RX, 16, len(slots) * PLT_ENTRY, 16),
