@@ -187,8 +187,8 @@ def _long_names(members: Iterable[Member]) -> tuple[bytes, list[bytes]]:
             fields.append(raw + b"/")
     if not names:
         return b"", fields
-    header = b"//".ljust(48) + b"%-10d" % len(names) + _END
-    return header + bytes(names) + b"\n" * (len(names) & 1), fields
+    names += b"\n" * (len(names) & 1)
+    return b"//".ljust(48) + b"%-10d" % len(names) + _END + bytes(names), fields
 
 
 def _header(field: bytes, size: int, mode: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from ..errors import ElfError
 from .constants import SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_GNU_VERSYM
@@ -12,8 +13,16 @@ from .headers import string_at
 _HIDDEN = 0x8000
 
 
-def symbol_versions(elf: ElfFile) -> dict[int, str]:
-    """Number of a dynamic symbol -> what follows its name: "@NAME", "@@NAME" for the default definition."""
+class Version(NamedTuple):
+    """The version of a dynamic symbol: `text` follows its name, "@NAME", or "@@NAME" for the default definition."""
+
+    text: str
+    number: int
+    is_needed: bool
+
+
+def symbol_versions(elf: ElfFile) -> dict[int, Version]:
+    """Number of a dynamic symbol -> its version."""
     versym = next(elf.sections_of_type(SHT_GNU_VERSYM), None)
     if versym is None:
         return {}
@@ -23,9 +32,9 @@ def symbol_versions(elf: ElfFile) -> dict[int, str]:
     for number, (version,) in enumerate(struct.iter_unpack("<H", data[: len(data) & ~1])):
         index = version & ~_HIDDEN
         if index in needed:
-            found[number] = f"@{needed[index]}"
+            found[number] = Version(f"@{needed[index]}", index, True)
         elif index in defined:
-            found[number] = f"{'@' if version & _HIDDEN else '@@'}{defined[index]}"
+            found[number] = Version(f"{'@' if version & _HIDDEN else '@@'}{defined[index]}", index, False)
     return found
 
 

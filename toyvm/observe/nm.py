@@ -106,7 +106,7 @@ def symbols(
         if not special and is_special(name):
             continue
         letter = _letter(binding, kind, shndx, letters)
-        version = versions.get(number, "")
+        version = versions[number].text if number in versions else ""
         name += (
             "" if version.endswith(f"@{name}") else version
         )  # the symbol of a version's own definition is bare

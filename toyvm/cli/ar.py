@@ -1,0 +1,175 @@
+"""`toyvm ar`: make, list and extract archives, in GNU's format, always deterministic."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import ElfError, NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from ..elf.archive import Archive, Member
+
+USAGE = """usage: toyvm ar OPERATION[MODIFIERS] ARCHIVE [FILE...]
+
+operations: r replace or add files   q add files at the end   d delete members   x extract members
+            t list members           p print members          s make the symbol index
+modifiers:  c do not say that the archive is created          v say what is done
+            u replace only by newer files (here: always)      s make the symbol index (always made)
+            S do not make it         D U deterministic (always)  o keep times when extracting   P full names
+"""
+
+_OPERATIONS = "rqdxtp"
+_MODIFIERS = "csSvuDUoPl"
+
+
+class _Command(NamedTuple):
+    operation: str
+    modifiers: frozenset[str]
+    archive: str
+    files: list[str]
+
+    @property
+    def verbose(self) -> bool:
+        return "v" in self.modifiers
+
+
+def _parse(argv: list[str]) -> _Command:
+    words = [word for word in argv if word not in ("--plugin", "--target")]
+    if len(words) < 2:
+        raise UsageError(USAGE.rstrip())
+    letters = words[0].removeprefix("-")
+    operations = [letter for letter in letters if letter in _OPERATIONS]
+    unknown = sorted(set(letters) - set(_OPERATIONS) - set(_MODIFIERS))
+    if unknown:
+        raise UsageError(f"unknown option '{unknown[0]}'\n{USAGE.rstrip()}")
+    if len(operations) > 1:
+        raise UsageError(f"two different operations: '{operations[0]}' and '{operations[1]}'")
+    if not operations and "s" not in letters:
+        raise UsageError("no operation given: one of r q d x t p s")
+    return _Command(operations[0] if operations else "s", frozenset(letters), words[1], words[2:])
+
+
+def main(argv: list[str]) -> int:
+    """Do what the first word says. Exit code 1 when a file or a member is not there."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if argv else 2
+    command = _parse(argv)
+    if command.operation in "rq":
+        return _replace(command)
+    archive = _read(command.archive)
+    match command.operation:
+        case "d":
+            return _delete(command, archive)
+        case "s":
+            return _write(command, archive.members)
+    wanted, missing = _select(archive, command.files)
+    for member in wanted:
+        {"t": _list, "p": _print, "x": _extract}[command.operation](command, member)
+    return _complain(command, missing)
+
+
+def _read(path: str) -> Archive:
+    from ..elf.archive import Archive
+    from ..observe.binaries import read
+
+    return Archive.parse(read(path), path)
+
+
+def _write(command: _Command, members: Sequence[Member]) -> int:
+    from ..elf.archive import write
+    from ..resources import write_atomically
+
+    write_atomically(Path(command.archive), write(members, index="S" not in command.modifiers))
+    return 0
+
+
+def _replace(command: _Command) -> int:
+    from ..elf.archive import Member
+    from ..observe.binaries import read
+
+    members: list[Member] = []
+    if Path(command.archive).exists():
+        members = list(_read(command.archive).members)
+    elif "c" not in command.modifiers:
+        print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
+    for path in command.files:
+        name = path if "P" in command.modifiers else os.path.basename(path)
+        mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
+        # Deterministic archives hold no times and no owners, but what may be executed stays so.
+        member = Member(name, 0, read(path), mode=0o644 if not mode & 0o111 else 0o755)
+        at = next((i for i, old in enumerate(members) if old.name == name), None)
+        if command.operation == "q" or at is None:
+            members.append(member)
+        else:
+            members[at] = member
+        if command.verbose:
+            print(f"{'r' if command.operation == 'r' and at is not None else 'a'} - {path}")
+    return _write(command, [member._replace(mtime=0, uid=0, gid=0) for member in members])
+
+
+def _delete(command: _Command, archive: Archive) -> int:
+    wanted, missing = _select(archive, command.files) if command.files else ([], [])
+    if command.verbose:
+        for member in wanted:
+            print(f"d - {member.name}")
+    offsets = {member.offset for member in wanted}
+    _write(command, [member for member in archive.members if member.offset not in offsets])
+    return _complain(command, missing)
+
+
+def _select(archive: Archive, names: list[str]) -> tuple[list[Member], list[str]]:
+    """(the members called so, in the archive's order; all without names), (names that no member has)."""
+    if not names:
+        return archive.members, []
+    wanted = {os.path.basename(name) for name in names} | set(names)
+    found = [member for member in archive.members if member.name in wanted]
+    have = {member.name for member in found}
+    return found, [name for name in names if name not in have and os.path.basename(name) not in have]
+
+
+def _complain(command: _Command, missing: list[str]) -> int:
+    sys.stdout.flush()
+    for name in missing:
+        print(f"toyvm ar: no entry {name} in archive", file=sys.stderr)
+    return 1 if missing and command.operation != "d" else 0
+
+
+def _list(command: _Command, member: Member) -> None:
+    if not command.verbose:
+        print(member.name)
+        return
+    when = time.strftime("%b %e %H:%M %Y", time.gmtime(member.mtime))
+    mode = stat.filemode(stat.S_IFREG | member.mode & 0o7777)[1:]
+    print(f"{mode} {member.uid}/{member.gid} {len(member.data):6} {when} {member.name}")
+
+
+def _print(command: _Command, member: Member) -> None:
+    if command.verbose:
+        print(f"\n<{member.name}>\n")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(member.data)
+    sys.stdout.buffer.flush()
+
+
+def _extract(command: _Command, member: Member) -> None:
+    """A member may not be written outside the current folder, whatever its name says."""
+    from ..resources import write_atomically
+
+    name = os.path.basename(member.name)
+    if name in ("", ".", ".."):
+        raise ElfError(f"{command.archive}: illegal member name '{member.name}'")
+    if command.verbose:
+        print(f"x - {name}")
+    target = Path(name)
+    if target.is_dir():
+        raise NotFoundError(f"{name}: Is a directory")
+    write_atomically(target, member.data, member.mode & 0o777 or 0o644)
+    if "o" in command.modifiers:
+        os.utime(target, (member.mtime, member.mtime))

@@ -1,0 +1,142 @@
+"""`toyvm readelf`: what is in an ELF file, laid out as GNU readelf -W does it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm readelf`. `-h` is --file-header, as in GNU readelf."""
+    p = argparse.ArgumentParser(
+        prog="toyvm readelf", description="Show what is in an ELF file.", add_help=False
+    )
+    p.add_argument("--help", action="help", help="show this help")
+    p.add_argument("-a", "--all", action="store_true", help="-h -l -S -s -r -d -n -A and the groups")
+    p.add_argument("-h", "--file-header", dest="header", action="store_true", help="the file header")
+    p.add_argument(
+        "-l", "--program-headers", "--segments", dest="segments", action="store_true", help="the segments"
+    )
+    p.add_argument(
+        "-S", "--section-headers", "--sections", dest="sections", action="store_true", help="the sections"
+    )
+    p.add_argument("-g", "--section-groups", dest="groups", action="store_true", help="the section groups")
+    p.add_argument("-e", "--headers", action="store_true", help="-h -l -S")
+    p.add_argument("-s", "--syms", "--symbols", dest="symbols", action="store_true", help="the symbols")
+    p.add_argument("-r", "--relocs", dest="relocs", action="store_true", help="the relocations")
+    p.add_argument("-d", "--dynamic", dest="dynamic", action="store_true", help="the dynamic section")
+    p.add_argument("-n", "--notes", dest="notes", action="store_true", help="the notes")
+    p.add_argument(
+        "-A", "--arch-specific", dest="attributes", action="store_true", help="the RISC-V attributes"
+    )
+    p.add_argument("-W", "--wide", action="store_true", help="accepted: lines are always wide")
+    p.add_argument(
+        "-x", "--hex-dump", dest="hex", action="append", default=[], metavar="SECTION", help="bytes"
+    )
+    p.add_argument(
+        "-p", "--string-dump", dest="strings", action="append", default=[], metavar="SECTION", help="strings"
+    )
+    p.add_argument(
+        "--json", action="store_true", help="headers, sections, segments and dynamic section as JSON"
+    )
+    p.add_argument("files", nargs="+", metavar="FILE")
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Show each file. 1 when one cannot be read or is malformed."""
+    from ..observe.binaries import Binary, binaries, for_each
+
+    options = parser().parse_args(argv)
+    if options.all:
+        for name in (
+            "header",
+            "segments",
+            "sections",
+            "groups",
+            "symbols",
+            "relocs",
+            "dynamic",
+            "notes",
+            "attributes",
+        ):
+            setattr(options, name, True)
+    if options.headers:
+        options.header = options.segments = options.sections = True
+    document: list[dict[str, object]] = []
+
+    def show(binary: Binary) -> None:
+        if options.json:
+            document.append(_facts(binary))
+            return
+        if len(options.files) > 1 or binary.archive:
+            print(f"\nFile: {binary.title}")
+        # Line by line: what comes before a malformed part is shown.
+        for line in _lines(binary, options):
+            print(line)
+
+    def report(path: str) -> None:
+        for binary in binaries(path):
+            show(binary)
+
+    status = for_each("readelf", options.files, report)
+    if options.json:
+        print(json.dumps({"schema": "toyvm.readelf/1", "files": document}, indent=2))
+    return status
+
+
+def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
+    from ..observe import readelf, readelf_tables
+    from ..observe.binaries import Binary
+
+    assert isinstance(binary, Binary)
+    elf = binary.elf
+    if options.header:
+        yield from readelf.header(elf)
+    if options.sections:
+        yield from readelf.sections(elf, alone=not options.header)
+    if options.groups:
+        yield from readelf.groups(elf)
+    if options.segments:
+        yield from readelf.segments(elf, alone=not options.header)
+    if options.dynamic:
+        yield from readelf.dynamic(elf)
+    if options.relocs:
+        yield from readelf_tables.relocations(elf)
+    if options.symbols:
+        yield from readelf_tables.symbols(elf)
+    for which in options.hex:
+        yield from readelf_tables.hex_dump(elf, which)
+    for which in options.strings:
+        yield from readelf_tables.string_dump(elf, which)
+    if options.notes:
+        yield from readelf.notes(elf)
+    if options.attributes:
+        yield from readelf_tables.attributes(elf)
+
+
+def _facts(binary: object) -> dict[str, object]:
+    """The headers as JSON values."""
+    from ..observe import elfnames
+    from ..observe.binaries import Binary
+    from ..observe.readelf import dynamic_value
+
+    assert isinstance(binary, Binary)
+    elf = binary.elf
+    return {
+        "file": binary.title,
+        "header": elf.header._asdict(),
+        "sections": [{**s.header._asdict(), "name": s.name} for s in elf.sections],
+        "segments": [
+            {**p._asdict(), "type": elfnames.SEGMENT_TYPES.get(p.type, hex(p.type))} for p in elf.segments
+        ],
+        "dynamic": [
+            {
+                "tag": elfnames.DYNAMIC_TAGS.get(tag, hex(tag)),
+                "value": value,
+                "text": dynamic_value(elf, tag, value),
+            }
+            for tag, value in elf.dynamic
+        ],
+    }
