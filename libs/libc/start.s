@@ -18,6 +18,9 @@
         addi    s4, s4, 8               # s4: envp, behind argv's null pointer
         la      t0, environ
         sd      s4, 0(t0)
+        lla     t0, __libc_arguments
+        sd      s1, 0(t0)
+        sd      s2, 8(t0)
 
         mv      a0, s5
         bnez    a0, 1f
@@ -46,3 +49,12 @@
 environ:
         .skip   8
         .size   environ, 8
+
+# argc and argv, for initialisers of libraries that come later (dl.s)
+        .balign 8
+        .globl  __libc_arguments
+        .hidden __libc_arguments
+        .type   __libc_arguments, @object
+__libc_arguments:
+        .skip   16
+        .size   __libc_arguments, 16

@@ -1,0 +1,42 @@
+# Pseudo-random numbers: rand(3), srand(3). A linear congruential generator of 64 bits with Knuth's multiplier (MMIX); the
+# upper bits are the good ones. The same seed gives the same numbers everywhere; without srand it is 1.
+
+        .include "defs.inc"
+
+# int rand(void): 0 .. RAND_MAX = 2^31 - 1
+        FUNC    rand
+        ALSO    random                  # (long; the same numbers)
+        lla     t0, rand_state
+        ld      a0, 0(t0)
+        lla     t1, multiplier
+        ld      t1, 0(t1)
+        mul     a0, a0, t1
+        lla     t1, increment
+        ld      t1, 0(t1)
+        add     a0, a0, t1
+        sd      a0, 0(t0)
+        srli    a0, a0, 33
+        ret
+        END     rand
+
+# void srand(unsigned seed)
+        FUNC    srand
+        ALSO    srandom
+        slli    a0, a0, 32
+        srli    a0, a0, 32
+        lla     t0, rand_state
+        sd      a0, 0(t0)
+        ret
+        END     srand
+
+        .section .rodata
+        .balign 8
+multiplier:
+        .dword  6364136223846793005
+increment:
+        .dword  1442695040888963407
+
+        .data
+        .balign 8
+rand_state:
+        .dword  1
