@@ -7,9 +7,10 @@ The kernel emits them, observers subscribe by type. Nobody listening must cost n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
+
+from .record import Record
 
 
 class FaultKind(StrEnum):
@@ -29,15 +30,13 @@ class FaultKind(StrEnum):
     OOM = "oom"  # no frame left
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record):
     """Base of all events. `time` is virtual time in nanoseconds since the machine was switched on."""
 
     time: int
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
 class PageFault(Event):
     """A page fault and what came of it. `access` is "read", "write" or "execute"; `vma` its /proc/PID/maps line or ""."""
 
@@ -50,7 +49,6 @@ class PageFault(Event):
     grew_stack: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class CowFault(Event):
     """A copy-on-write fault in its steps. `frame_after == frame_before` means that the last sharer took the page.
 
@@ -72,7 +70,6 @@ class CowFault(Event):
     pte_after: int
 
 
-@dataclass(frozen=True, slots=True)
 class SyscallEnter(Event):
     """A system call begins. `args` are the six argument registers; `text` is `name(decoded arguments)` as strace has it."""
 
@@ -82,7 +79,6 @@ class SyscallEnter(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class SyscallExit(Event):
     """A system call ended. `result` is a0 as signed; `text` the whole strace line. `known` is False for ENOSYS by number."""
 
@@ -93,7 +89,6 @@ class SyscallExit(Event):
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class ProcessForked(Event):
     """`pid` forked `child`; `shares_memory` for vfork and CLONE_VM."""
 
@@ -101,7 +96,6 @@ class ProcessForked(Event):
     shares_memory: bool
 
 
-@dataclass(frozen=True, slots=True)
 class ProcessExecuted(Event):
     """`pid` now runs `path`."""
 
@@ -110,7 +104,6 @@ class ProcessExecuted(Event):
     entry: int
 
 
-@dataclass(frozen=True, slots=True)
 class ProcessExited(Event):
     """`pid` ended: `status` 0..255, or `signal` not 0."""
 
@@ -119,7 +112,6 @@ class ProcessExited(Event):
     instructions: int
 
 
-@dataclass(frozen=True, slots=True)
 class MappingChanged(Event):
     """mmap, munmap, mprotect, brk or mremap changed `start`..`end`; `what` is the call's name, `detail` the new state."""
 
@@ -129,7 +121,6 @@ class MappingChanged(Event):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
 class SignalSent(Event):
     """`signal` was made pending for `pid` by `sender` (0 = the kernel)."""
 
@@ -137,7 +128,6 @@ class SignalSent(Event):
     sender: int
 
 
-@dataclass(frozen=True, slots=True)
 class ContextSwitch(Event):
     """The hart now runs `pid`; before it ran `previous`."""
 

@@ -11,8 +11,7 @@ The instruction runs again afterwards. A and D are left to the machine, which se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..events import CowFault, FaultKind, PageFault
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
@@ -29,8 +28,7 @@ _NEEDS = {Access.READ: PROT_READ, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT
 RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     kind: FaultKind
     frame: int | None = None
 

@@ -34,7 +34,7 @@ def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = Fa
     high = align_up(max(p.vaddr + p.memsz for p in loads), PAGE_SIZE)
     bias = _choose_bias(mm, ehdr, low, high, path, library)
     for phdr in loads:
-        _map_segment(mm, file, phdr, bias)
+        _map_segment(mm, file, phdr, bias, path)
     stack = next((p for p in phdrs if p.type == elf.PT_GNU_STACK), None)
     return LoadedImage(
         path=path,
@@ -105,7 +105,7 @@ def _choose_bias(mm: AddressSpace, ehdr: Ehdr, low: int, high: int, path: str, l
     return align_up(base, alignment) - low
 
 
-def _map_segment(mm: AddressSpace, file: FileNode, phdr: Phdr, bias: int) -> None:
+def _map_segment(mm: AddressSpace, file: FileNode, phdr: Phdr, bias: int, path: str) -> None:
     prot = (
         (PROT_READ if phdr.flags & elf.PF_R else 0)
         | (PROT_WRITE if phdr.flags & elf.PF_W else 0)
@@ -116,7 +116,15 @@ def _map_segment(mm: AddressSpace, file: FileNode, phdr: Phdr, bias: int) -> Non
     end = align_up(phdr.vaddr + bias + phdr.memsz, PAGE_SIZE)
     mapped = align_up(file_end, PAGE_SIZE) if phdr.filesz else start
     if mapped > start:
-        mm.mmap(start, mapped - start, prot, fixed=True, file=file, offset=align_down(phdr.offset, PAGE_SIZE))
+        mm.mmap(
+            start,
+            mapped - start,
+            prot,
+            fixed=True,
+            file=file,
+            offset=align_down(phdr.offset, PAGE_SIZE),
+            name=path,
+        )
         if phdr.memsz > phdr.filesz and file_end & PAGE_MASK and prot & PROT_WRITE:
             mm.write(file_end, bytes(mapped - file_end))
     if end > mapped:

@@ -8,8 +8,9 @@ private system calls 7000 to 7099 (`docs/design/interfaces.md`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from ..record import Record
 
 if TYPE_CHECKING:
     from ..elf.headers import Phdr
@@ -24,8 +25,7 @@ Registers = list[int]
 """The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedImage:
+class LoadedImage(Record):
     """An ELF file as `image.map_image` has mapped it into an address space. All addresses are guest addresses (va).
 
     `bias` is what to add to the file's own addresses (0 for ET_EXEC). `start` and `end` bound its pages.

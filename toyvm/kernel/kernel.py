@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..bits import M64
 from ..errors import LoadError, NotExecutableError, NotFoundError
 from ..events import Bus, ContextSwitch, FaultKind
 from ..machine.hart import Hart
@@ -15,7 +15,6 @@ from ..machine.traps import Cause, Trap
 from . import lifecycle, sigdeliver
 from .addrspace import AddressSpace
 from .exec import ExecFailedError, execute
-from .explain import explain_death
 from .fault import handle_fault
 from .frames import FrameAllocator, OutOfFrames
 from .image import map_image
@@ -28,9 +27,8 @@ from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKP
 from .stats import Stats
 from .syscalls import dispatch
 from .vfs.devices import mount_devices
-from .vfs.node import FileNode
+from .vfs.node import PROC_IDENTITY, DirNode, FileNode, LazyDir
 from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
-from .vfs.procfs import mount_proc
 from .vfs.vfs import Vfs
 
 if TYPE_CHECKING:
@@ -100,14 +98,19 @@ class Kernel:
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._streams = (stdin, stdout, stderr)
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
-        self._random = random.Random(self.limits.seed)
+        self._random = self.limits.seed & M64
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
         self._last_pid = 0
         self._yielded = False
         mount_devices(self.vfs, self.random_bytes)
-        mount_proc(self)
+        self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
+
+    def _proc(self) -> DirNode:
+        from .vfs.procfs import proc_directory  # most programs never look at /proc
+
+        return proc_directory(self)
 
     # What other parts ask for
 
@@ -136,7 +139,14 @@ class Kernel:
 
     def random_bytes(self, count: int) -> bytes:
         """The next bytes of the run's seeded generator."""
-        return self._random.randbytes(count)
+        out = bytearray()
+        while len(out) < count:  # splitmix64: this is for repeatable runs, not for secrets
+            self._random = self._random + 0x9E3779B97F4A7C15 & M64
+            z = self._random
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & M64
+            z = (z ^ z >> 27) * 0x94D049BB133111EB & M64
+            out += (z ^ z >> 31).to_bytes(8, "little")
+        return bytes(out[:count])
 
     def new_inode(self) -> int:
         """A number for an inode without a name (pipes, shared anonymous memory)."""
@@ -177,16 +187,8 @@ class Kernel:
         pid = self.take_pid()
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
         mm = AddressSpace(self.system, rlimits)
-        process = Process(
-            pid,
-            mm,
-            Hart(mm.mmu),
-            FdTable(self.limits.open_files),
-            cwd=cwd,
-            pgid=pid,
-            sid=pid,
-            rlimits=rlimits,
-        )
+        process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
+        process.cwd = cwd
         process.started_at = self.now
         self._open_streams(process)
         self.adopt(process)
@@ -351,7 +353,7 @@ class Kernel:
                 self,
                 process,
                 SigInfo(signal, code, where),
-                lambda: explain_death(self, process, signal, trap),
+                lambda: self._explain(process, signal, trap),
             )
             return
         kind = handle_fault(process.mm, trap.tval, access, pc, process.pid)
@@ -363,7 +365,12 @@ class Kernel:
             if kind is FaultKind.SEGV:
                 code = SEGV_ACCERR if process.mm.vmas.find(trap.tval) else SEGV_MAPERR
             info = SigInfo(signal, code, trap.tval)
-            sigdeliver.force(self, process, info, lambda: explain_death(self, process, signal, trap))
+            sigdeliver.force(self, process, info, lambda: self._explain(process, signal, trap))
+
+    def _explain(self, process: Process, signal: int, trap: Trap) -> str:
+        from .explain import explain_death  # only a dying process needs it
+
+        return explain_death(self, process, signal, trap)
 
     def out_of_memory(self, process: Process) -> None:
         """No frame is left for a page that `process` touched: it dies, the others and the host do not."""
@@ -400,7 +407,7 @@ class Kernel:
         except NotExecutableError as failure:
             raise ExecFailedError(str(failure), 127) from None
         except OSError as failure:
-            process.hart.x[10] = -(failure.errno or 5) & (1 << 64) - 1
+            process.hart.x[10] = -(failure.errno or 5) & M64
 
 
 def _bytes(text: bytes | str) -> bytes:

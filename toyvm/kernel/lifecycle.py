@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..events import ProcessExited, ProcessForked
-from ..machine.hart import Hart
 from .process import Process, State
 from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
 from .vfs.node import error
@@ -31,27 +30,13 @@ def fork(
         mm.users += 1
     else:
         mm = parent.mm.fork()
-    hart: Hart = parent.hart.copy(mm.mmu)
-    child = Process(
-        kernel.take_pid(),
-        mm,
-        hart,
-        parent.fds.fork(),
-        parent,
-        cwd=parent.cwd,
-        umask=parent.umask,
-        pgid=parent.pgid,
-        sid=parent.sid,
-        exe=parent.exe,
-        comm=parent.comm,
-        image=parent.image,
-        signals=parent.signals.fork(),
-        rlimits=parent.rlimits if share_memory else mm.rlimits,
-        started_at=kernel.now,
-    )
+    hart = parent.hart.copy(mm.mmu)
+    rlimits = parent.rlimits if share_memory else mm.rlimits
+    child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
+    child.inherit(parent)
+    child.started_at = kernel.now
     hart.x[10] = 0
     hart.pc += 4
-    parent.children.append(child)
     kernel.adopt(child)
     kernel.system.stats.forks += 1
     if wait_for_exec:

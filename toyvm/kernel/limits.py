@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from ..record import Record, replace
 
 RLIM_INFINITY = (1 << 64) - 1
 
@@ -14,8 +14,7 @@ ARG_MAX = 128 << 10  # one argument string (MAX_ARG_STRLEN)
 PIPE_CAPACITY = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record):
     """Limits of a whole run. `instructions` and `virtual_seconds` None means no limit; reaching one ends the run with 124."""
 
     instructions: int | None = None
@@ -28,8 +27,7 @@ class Limits:
     seed: int = 0  # of getrandom and AT_RANDOM
 
 
-@dataclass(slots=True)
-class Rlimits:
+class Rlimits(Record, frozen=False):
     """The soft limits that the kernel enforces, in bytes or counts; the others are kept only to be read back."""
 
     stack: int = 8 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..events import Bus
@@ -19,22 +18,18 @@ if TYPE_CHECKING:
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
 
 
-@dataclass
 class MemorySystem:
     """The memory of one machine. `now` is virtual time in nanoseconds, for events."""
 
-    memory: PhysicalMemory
-    engine: Engine | None
-    bus: Bus
-    now: Callable[[], int]
-    frames: FrameAllocator = field(init=False)
-    cache: PageCache = field(init=False)
-    stats: Stats = field(default_factory=Stats)
-    fault_around: int = 1  # pages of a file mapped by one fault, at most 512
-
-    def __post_init__(self) -> None:
-        self.frames = FrameAllocator(self.memory)
-        self.cache = PageCache(self.memory, self.frames)
+    def __init__(self, memory: PhysicalMemory, engine: Engine | None, bus: Bus, now: Callable[[], int]):
+        self.memory = memory
+        self.engine = engine
+        self.bus = bus
+        self.now = now
+        self.frames = FrameAllocator(memory)
+        self.cache = PageCache(memory, self.frames)
+        self.stats = Stats()
+        self.fault_around = 1  # pages of a file mapped by one fault, at most 512
         self.frames.reclaim = self.cache.drop
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:

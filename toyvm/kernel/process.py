@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 
 from ..machine.hart import Hart
+from ..record import Record
 from .addrspace import AddressSpace
 from .interp import LoadedImage
 from .limits import Rlimits
@@ -101,8 +101,7 @@ class FdTable:
         return twin
 
 
-@dataclass
-class CallState:
+class CallState(Record, frozen=False):
     """What a system call that is being tried again remembers from its first try."""
 
     deadline: int | None = None
@@ -112,44 +111,56 @@ class CallState:
     futex_woken: bool = False
 
 
-@dataclass(eq=False)
 class Process:
-    """One process. `status` is a wait status (wait(2)); `loader_state` belongs to the interpreter."""
+    """One process. `status` is a wait status (wait(2)); `loader_state` belongs to the interpreter.
 
-    pid: int
-    mm: AddressSpace
-    hart: Hart
-    fds: FdTable
-    parent: Process | None = None
-    cwd: str = "/"
-    umask: int = 0o022
-    pgid: int = 0
-    sid: int = 0
-    exe: str = ""
-    comm: str = ""
-    image: LoadedImage | None = None
-    state: State = State.RUNNABLE
-    status: int = 0
-    signals: SignalState = field(default_factory=SignalState)
-    children: list[Process] = field(default_factory=list)
-    child_ended: WaitQueue = field(default_factory=WaitQueue)
-    counters: Counters = field(default_factory=Counters)
-    rlimits: Rlimits = field(default_factory=Rlimits)
-    loader_state: object = None
-    clear_child_tid: int = 0
-    exit_signal: int = 17
-    vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
-    in_call: bool = False  # a system call of this process is blocked and will be tried again
-    call: CallState = field(default_factory=CallState)
-    wake_serial: int = 0  # makes old timers and queue entries stale
-    alarm_at: int | None = None
-    alarm_every: int = 0
-    started_at: int = 0
-    children_instructions: int = 0
-    waits_for: str = ""  # for the message about a deadlock
-    vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
-    watch_pc: int | None = None
-    watched_at: int | None = None
+    `parent` None means that nobody waits for it: its parent is init.
+    """
+
+    def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
+        self.pid = pid
+        self.mm = mm
+        self.hart = hart
+        self.fds = fds
+        self.rlimits = rlimits
+        self.parent: Process | None = None
+        self.children: list[Process] = []
+        self.child_ended = WaitQueue()
+        self.exit_signal = 17
+        self.pgid = self.sid = pid
+        self.cwd = "/"
+        self.umask = 0o022
+        self.exe = self.comm = ""
+        self.image: LoadedImage | None = None
+        self.loader_state: object = None
+        self.state = State.RUNNABLE
+        self.status = 0
+        self.signals = SignalState()
+        self.counters = Counters()
+        self.children_instructions = 0
+        self.started_at = 0
+        self.clear_child_tid = 0
+        self.alarm_at: int | None = None
+        self.alarm_every = 0
+        # Waiting
+        self.in_call = False  # a system call of this process is blocked and will be tried again
+        self.call = CallState()
+        self.wake_serial = 0  # makes old timers and queue entries stale
+        self.waits_for = ""  # for the message about a deadlock
+        self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
+        self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
+        # Observing
+        self.watch_pc: int | None = None
+        self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
+
+    def inherit(self, parent: Process) -> None:
+        """Take over what a child has from its parent besides memory, registers and descriptors."""
+        self.parent = parent
+        self.cwd, self.umask = parent.cwd, parent.umask
+        self.pgid, self.sid = parent.pgid, parent.sid
+        self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
+        self.signals = parent.signals.fork()
+        parent.children.append(self)
 
     @property
     def ppid(self) -> int:

@@ -6,11 +6,11 @@ The shared zero page belongs to nobody, as in Linux. Sizes are pages of 4096 byt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ..machine.sv39 import PTE_A, PTE_D, pte_frame
+from ..record import Record
 from .addrspace import AddressSpace
 from .proctext import maps_line
 from .vma import Vma
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from .kernel import Kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Record):
     """Pages of one area, one process, or all. `shared` and `private` split `rss` by whether another mapping has the frame."""
 
     size: int = 0
@@ -43,11 +42,10 @@ class Usage:
         return self.private_clean + self.private_dirty
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.record_fields))
 
 
-@dataclass(frozen=True, slots=True)
-class AreaReport:
+class AreaReport(Record):
     """One area: its maps line, name and usage."""
 
     maps_line: str
@@ -55,8 +53,7 @@ class AreaReport:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessReport:
+class ProcessReport(Record):
     """One address space."""
 
     pid: int
@@ -66,8 +63,7 @@ class ProcessReport:
     table_frames: int
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryReport:
+class MemoryReport(Record):
     """All address spaces, and where every used frame is: `user_frames` is the sum of all PSS, to the frame."""
 
     processes: tuple[ProcessReport, ...]

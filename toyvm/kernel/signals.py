@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from ..record import Record
 from .usermem import Fault
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT, CLD_EXITED, CLD_KILLED = 1, 2, 2, 1, 1, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class SigInfo:
+class SigInfo(Record):
     """The part of siginfo_t that a handler is shown: `a` and `b` are the union's first words (pid and uid, or an address)."""
 
     signal: int
@@ -90,8 +89,7 @@ class SigInfo:
         return (struct.pack("<iiii", self.signal, 0, self.code, 0) + union).ljust(128, b"\0")
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Record):
     """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
 
     handler: int = SIG_DFL
@@ -99,13 +97,12 @@ class Action:
     mask: int = 0
 
 
-@dataclass
-class SignalState:
+class SignalState(Record, frozen=False):
     """The signals of one process. Masks are bit sets with bit n-1 for signal n."""
 
-    actions: dict[int, Action] = field(default_factory=dict)
+    actions: dict[int, Action] = {}
     mask: int = 0
-    pending: dict[int, SigInfo] = field(default_factory=dict)
+    pending: dict[int, SigInfo] = {}
     restore_mask: int | None = None  # by sigsuspend and ppoll, once a handler has its frame
     stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags
 

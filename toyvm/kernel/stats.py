@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..events import FaultKind
+from ..record import Record
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Record, frozen=False):
     """What is counted for each process and in all."""
 
     instructions: int = 0
-    faults: dict[FaultKind, int] = field(default_factory=lambda: dict.fromkeys(FaultKind, 0))
+    faults: dict[FaultKind, int] = dict.fromkeys(FaultKind, 0)
     tlb_misses: int = 0
     syscalls: int = 0
     context_switches: int = 0
@@ -35,8 +33,7 @@ class Counters:
         return self.faults[FaultKind.FILE_MAJOR]
 
 
-@dataclass(slots=True)
-class Stats(Counters):
+class Stats(Counters, frozen=False):
     """The totals of a machine, the frames, and the counters of every process that has ended or runs, by pid."""
 
     frames_total: int = 0
@@ -45,4 +42,4 @@ class Stats(Counters):
     page_cache_frames: int = 0
     virtual_ns: int = 0
     forks: int = 0
-    processes: dict[int, Counters] = field(default_factory=dict)
+    processes: dict[int, Counters] = {}

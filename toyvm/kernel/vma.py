@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from ..record import Record, replace
 
 if TYPE_CHECKING:
     from .vfs.node import FileNode
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 
 
-@dataclass(slots=True)
-class Vma:
+class Vma(Record, frozen=False):
     """Pages `start`..`end` (bytes, page-aligned, end excluded) with one protection and one source.
 
     `file` None means private anonymous memory; shared anonymous memory is a file without a name (`ShmNode`).

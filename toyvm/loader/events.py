@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..events import Event
 
 
-@dataclass(frozen=True, slots=True)
 class LibraryMapped(Event):
     """A shared object was mapped. `name` is what it was asked for by, `path` where it was found."""
 
@@ -19,7 +17,6 @@ class LibraryMapped(Event):
     bias: int
 
 
-@dataclass(frozen=True, slots=True)
 class LibraryUnmapped(Event):
     """A shared object was unmapped by dlclose."""
 
@@ -28,7 +25,6 @@ class LibraryUnmapped(Event):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class RelocationDone(Event):
     """An object was relocated: how many relocations of each type were applied, how many PLT slots are left to the first call."""
 
@@ -37,7 +33,6 @@ class RelocationDone(Event):
     lazy_slots: int
 
 
-@dataclass(frozen=True, slots=True)
 class SymbolBound(Event):
     """A reference of `path` to `symbol` was bound to `definer`; `lazy` says at the first call, not at load.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...bits import M64
@@ -11,17 +12,28 @@ from ..frames import OutOfFrames
 from ..process import CallState, Process
 from ..usermem import Fault
 from ..vfs.openfile import WouldBlock
-from . import files, fsnames, memory, misc, processes, signals, times  # noqa: F401  (each fills the table)
-from .strace import call_text, result_text
 from .table import TABLE, Syscall
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
+# The modules that fill the table, the commonest first: they are imported until the number is found, because a short
+# program needs three calls and should not wait for the other hundred.
+_TOPICS = ["files", "processes", "memory", "misc", "times", "fsnames", "signals"]
+
+
+def find(number: int) -> Syscall | None:
+    """The table's entry for a number, or None when there is no such system call."""
+    entry = TABLE.get(number)
+    while entry is None and _TOPICS:
+        import_module(f"{__package__}.{_TOPICS.pop(0)}")
+        entry = TABLE.get(number)
+    return entry
+
 
 def syscall(kernel: Kernel, process: Process, number: int) -> None:
     """Make the system call that `process` stands at; blocks it, or sets a0 and moves pc on."""
-    entry = TABLE.get(number)
+    entry = find(number)
     x = process.hart.x
     args = (x[10], x[11], x[12], x[13], x[14], x[15])
     first = not process.in_call
@@ -30,7 +42,11 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
         process.counters.syscalls += 1
         kernel.system.stats.syscalls += 1
     traced = kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
-    text = call_text(process, entry, number, args) if traced else ""
+    text = ""
+    if traced:
+        from .strace import call_text
+
+        text = call_text(process, entry, number, args)
     if traced and first:
         name = entry.name if entry is not None else f"syscall_{number}"
         kernel.bus.emit(SyscallEnter(kernel.now, process.pid, number, name, args, text))
@@ -72,7 +88,9 @@ def _wait(kernel: Kernel, process: Process, entry: Syscall, wait: WouldBlock) ->
 def _report(
     kernel: Kernel, process: Process, entry: Syscall | None, number: int, text: str, result: int | None
 ) -> None:
+    from .strace import result_text
+
     name = entry.name if entry is not None else f"syscall_{number}"
     value = 0 if result is None else result
-    shown = f"{text} = {result_text(entry, value)}"
+    shown = f"{text} = {'?' if not process.alive else result_text(entry, value)}"
     kernel.bus.emit(SyscallExit(kernel.now, process.pid, number, name, value, shown, known=entry is not None))

@@ -8,15 +8,15 @@ WouldBlock to be called again later. The kinds say how strace would print each a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from ...record import Record
 
 Function = Callable[..., "int | None"]
 F = TypeVar("F", bound=Function)
 
 
-@dataclass(frozen=True, slots=True)
-class Syscall:
+class Syscall(Record):
     """One system call. `kinds`, one word per argument: int, uint, hex, ptr, path, bytes (length in the next argument),
     fd, at (a directory fd), oflags, prot, mmap, signal, strings (an argv)."""
 

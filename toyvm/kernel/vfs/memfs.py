@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import errno
 import stat as st
-from dataclasses import dataclass, field
 
+from ...record import Record
 from .node import DirNode, FileNode, Node, Stat, SymlinkNode, error
 
 _BLOCK = 512
 
 
-@dataclass
-class MemFs:
+class MemFs(Record, frozen=False):
     """What the nodes of one memory file system share: a device number, inode numbers, the bytes in use, the clock."""
 
     dev: int
     limit: int
     used: int = 0
     now: int = 0
-    _inodes: int = field(default=1)
+    inodes: int = 1
 
     def next_ino(self) -> int:
-        self._inodes += 1
-        return self._inodes
+        self.inodes += 1
+        return self.inodes
 
     def charge(self, more: int) -> None:
         """Take or give back bytes. Raises OSError(ENOSPC)."""

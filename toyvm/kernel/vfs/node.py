@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import stat as st
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from ...record import Record
 
 if TYPE_CHECKING:
     from .openfile import OpenFile
@@ -22,8 +24,7 @@ def error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Record):
     """What stat(2) tells. Times are nanoseconds."""
 
     dev: int
@@ -116,6 +117,32 @@ class DirNode(Node):
 
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
         raise error(errno.EROFS)
+
+
+PROC_IDENTITY: Identity = (0x14, 1)
+
+
+class LazyDir(DirNode):
+    """A read-only directory that is made when somebody first looks into it."""
+
+    def __init__(self, identity: Identity, make: Callable[[], DirNode]):
+        self.identity = identity
+        self._make = make
+        self._made: DirNode | None = None
+
+    def _directory(self) -> DirNode:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFDIR | 0o555, 2)
+
+    def lookup(self, name: str) -> Node:
+        return self._directory().lookup(name)
+
+    def names(self) -> list[str]:
+        return self._directory().names()
 
 
 class SymlinkNode(Node):

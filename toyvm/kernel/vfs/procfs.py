@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from .. import proctext
 from ..frames import ZERO_FRAME
-from .node import DeviceNode, DirNode, Node, Stat, SymlinkNode, error
+from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
 from .openfile import OpenFile, TextFile, seek_to
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
     from ..process import Process
 
-_DEVICE = 0x14
+_DEVICE = PROC_IDENTITY[0]
 _PM_PRESENT, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = 1 << 63, 1 << 61, 1 << 56, 1 << 55
 
 
@@ -156,8 +156,8 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
     }
 
 
-def mount_proc(kernel: Kernel) -> None:
-    """Mount /proc for the processes of `kernel`."""
+def proc_directory(kernel: Kernel) -> DirNode:
+    """/proc for the processes of `kernel`."""
 
     def itself() -> str:
         return str(kernel.current.pid) if kernel.current is not None else "1"
@@ -174,4 +174,4 @@ def mount_proc(kernel: Kernel) -> None:
         entries["uptime"] = lambda: _Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
-    kernel.vfs.mount("/proc", _Directory(1, top))
+    return _Directory(1, top)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ...record import Record
 from ..pagecache import PageCache
 from .hostfs import HostDir, HostFile
 from .memfs import MemDir, MemFile, MemFs
@@ -32,8 +32,7 @@ NAME_MAX, PATH_MAX = 255, 4096
 Components = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Record):
     """A resolved path. `node` is None when only the last component does not exist. `path` has no links and no dots."""
 
     parent: DirNode
@@ -57,8 +56,7 @@ class PathFile(OpenFile):
         return self._node.stat()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
+class _Mount(Record):
     node: Node
     first: bool  # whether it hides what the directory below has under this name
 
