@@ -86,14 +86,18 @@ class _Marker:
             front = np.unique(np.concatenate((reached[reached >= 0], np.array(more, dtype=np.int64))))
 
     def _frame_edges(self) -> dict[int, list[int]]:
-        """Function -> what its FDE names (exception tables); and what CIEs name, from the .eh_frame section itself."""
+        """Function -> what its unwind records name (exception tables, personality); SHF_LINK_ORDER partners."""
         edges: dict[int, list[int]] = {}
         sids = eh_frame_sections(self.program)
         frames = Frames(self.program, sids)
         for sid in sids:
-            for targets in frames.targets(sid).values():
-                if targets and targets[0] >= 0:
-                    edges.setdefault(targets[0], []).extend(t for t in targets[1:] if t >= 0)
+            by_cie: dict[int, list[int]] = {}
+            for record, targets in frames.targets(sid):
+                if record.cie < 0:
+                    by_cie[record.offset] = targets
+                elif targets and targets[0] >= 0:
+                    named = targets[1:] + by_cie.get(record.cie, [])
+                    edges.setdefault(targets[0], []).extend(t for t in named if t >= 0)
         sections = self.program.sections
         for sid in np.flatnonzero(sections.live & ((sections.flags & SHF_LINK_ORDER) != 0)).tolist():
             if sections.link[sid] >= 0 and sections.flags[sid] & SHF_ALLOC:

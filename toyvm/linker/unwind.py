@@ -67,25 +67,22 @@ class Frames:
         low, high = np.searchsorted(self._sorted_sid, [sid, sid + 1])
         return self.rows[low:high]
 
-    def targets(self, sid: int) -> dict[int, list[int]]:
-        """Offset of a record -> the sections that it refers to, the function's first."""
+    def targets(self, sid: int) -> list[tuple[Record, list[int]]]:
+        """Every record with the sections that it refers to, an FDE's function first (-1 or less: in no section)."""
         rows = self.rows_of(sid)
         relocs = self.program.relocs
-        target = self.program.symbols.sid[relocs.sym[rows]].tolist()
-        offsets = relocs.offset[rows].tolist()
-        found: dict[int, list[int]] = {}
-        pairs = sorted(zip(offsets, target, strict=True))
+        sections = self.program.symbols.sid[relocs.sym[rows]].tolist()
+        pairs = sorted(zip(relocs.offset[rows].tolist(), sections, strict=True))
+        found: list[tuple[Record, list[int]]] = []
         at = 0
         for record in records(self.program.sections.data[sid], self.program.section_label(sid)):
-            mine = found.setdefault(record.offset, [])
+            mine: list[int] = []
             while at < len(pairs) and pairs[at][0] < record.offset + record.size:
-                if record.cie >= 0 and pairs[at][0] == record.offset + _PC_BEGIN:
-                    mine.insert(0, pairs[at][1])
-                elif (
-                    pairs[at][0] != record.offset + _PC_BEGIN + 4
-                ):  # the range: a difference inside the function
-                    mine.append(pairs[at][1])
+                place, target = pairs[at]
+                # Beyond the address there are differences inside the function, and what the augmentation names.
+                mine.insert(0 if place == record.offset + _PC_BEGIN else len(mine), target)
                 at += 1
+            found.append((record, mine))
         return found
 
 
@@ -113,20 +110,24 @@ def drop_dead_frames(program: Program) -> Program:
 def _dead_records(
     program: Program, frames: Frames, sid: int, patches: dict[int, bytearray]
 ) -> list[tuple[int, int, int]]:
-    """Ranges of `sid` to delete; FDEs that stay get the new distance to their CIE in `patches`."""
+    """Ranges of `sid` to delete: FDEs of dead functions, and CIEs that no FDE needs any more.
+
+    FDEs that stay get the new distance to their CIE, in `patches`.
+    """
     live, data = program.sections.live, program.sections.data[sid]
-    targets = frames.targets(sid)
+    found = frames.targets(sid)
+    fdes = [r for r, to in found if r.cie >= 0 and not (to and to[0] >= 0 and not live[to[0]])]
+    stay = {r.offset for r in fdes} | {r.cie for r in fdes}
     gone, removed, moved = [], 0, {}
     body = bytearray(data)
-    for record in records(data, program.section_label(sid)):
-        function = targets[record.offset][:1] if record.cie >= 0 else []
-        if function and function[0] >= 0 and not live[function[0]]:
+    for record, _ in found:
+        if record.offset not in stay:
             gone.append((sid, record.offset, record.size))
             removed += record.size
             continue
         moved[record.offset] = record.offset - removed
-        if record.cie >= 0 and record.cie in moved:
-            distance = record.offset - removed + 4 - moved[record.cie]
+        if record.cie in moved:
+            distance = moved[record.offset] + 4 - moved[record.cie]
             body[record.offset + 4 : record.offset + 8] = distance.to_bytes(4, "little")
     patches[sid] = body
     return gone
