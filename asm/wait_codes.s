@@ -114,21 +114,21 @@ illegal:
         unimp                           # no instruction: SIGILL
         ret
 
-# The child makes a child of its own and ends; the grandchild looks at its parent before and after.
+# The child makes a child of its own and ends; the grandchild looks a second later who its parent is.
         .type   leaves_orphan, @function
 leaves_orphan:
         addi    sp, sp, -16
         sd      ra, 8(sp)
+        li      a7, SYS_getpid
+        ecall
+        sd      a0, 0(sp)               # the grandchild's first parent
         call    fork
         beqz    a0, 1f
         li      a0, 0
         ld      ra, 8(sp)
         addi    sp, sp, 16
         ret
-1:      li      a7, SYS_getppid
-        ecall
-        sd      a0, 0(sp)
-        li      a0, 1
+1:      li      a0, 1
         call    sleep
         li      a7, SYS_getppid
         ecall

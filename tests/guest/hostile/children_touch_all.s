@@ -10,17 +10,19 @@ main:   enter
         bnez    s0, 1b
         leave
 eat:    li      a0, 0
-        li      a1, 1 << 30
+        li      a1, 1 << 20
         li      a2, 3
         li      a3, 0x22
         li      a4, -1
         li      a5, 0
         sys     222
-        li      t0, 1 << 30
+        bltz    a0, 2f
+        li      t0, 1 << 20
         add     t0, a0, t0
         li      t1, 4096
 1:      sd      t0, 0(a0)
         add     a0, a0, t1
         bltu    a0, t0, 1b
-        li      a0, 0
+        j       eat
+2:      li      a0, 0
         ret
