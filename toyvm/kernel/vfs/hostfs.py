@@ -12,16 +12,32 @@ import os
 import stat as st
 import weakref
 
-from .node import DirNode, FileNode, Node, Stat, SymlinkNode, error
+from .node import DirNode, FileNode, Identity, Node, Stat, SymlinkNode, error
 from .openfile import host_error
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def _convert(status: os.stat_result) -> Stat:
+class HostFs:
+    """What the host directories of one run share. The guest sees one device and its own inode numbers, in the order in
+    which it came by the files: so a run is the same on every machine."""
+
+    DEVICE = 0x801
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int], int] = {}
+        self.files: dict[Identity, HostFile] = {}
+
+    def identity(self, status: os.stat_result) -> Identity:
+        """The guest's device and inode number of a host file."""
+        key = (status.st_dev, status.st_ino)
+        return self.DEVICE, self._numbers.setdefault(key, len(self._numbers) + 2)
+
+
+def _convert(status: os.stat_result, identity: Identity) -> Stat:
     return Stat(
-        dev=status.st_dev,
-        ino=status.st_ino,
+        dev=identity[0],
+        ino=identity[1],
         mode=status.st_mode,
         nlink=status.st_nlink,
         size=status.st_size,
@@ -37,7 +53,8 @@ class HostFile(FileNode):
         super().__init__()
         self._directory = directory
         self._name = name
-        self.identity = (status.st_dev, status.st_ino)
+        self.identity = directory.fs.identity(status)
+        self._host = (status.st_dev, status.st_ino)
         self.writable = directory.writable
         self._fd: int | None = None
 
@@ -56,7 +73,7 @@ class HostFile(FileNode):
             except OSError as failure:
                 raise host_error(failure) from None
             status = os.fstat(fd)
-            if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self.identity:
+            if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self._host:
                 os.close(fd)
                 raise error(errno.ESTALE)
             weakref.finalize(self, os.close, fd)
@@ -74,8 +91,9 @@ class HostFile(FileNode):
     def stat(self) -> Stat:
         try:
             if self._fd is not None:
-                return _convert(os.fstat(self._fd))
-            return _convert(os.stat(self._name, dir_fd=self._directory.fd, follow_symlinks=False))
+                return _convert(os.fstat(self._fd), self.identity)
+            status = os.stat(self._name, dir_fd=self._directory.fd, follow_symlinks=False)
+            return _convert(status, self.identity)
         except OSError as failure:
             raise host_error(failure) from None
 
@@ -108,10 +126,10 @@ class HostFile(FileNode):
 class HostSymlink(SymlinkNode):
     """A symbolic link of the host; where it leads is decided inside the sandbox."""
 
-    def __init__(self, target: str, status: os.stat_result):
+    def __init__(self, target: str, status: os.stat_result, identity: Identity):
         self._target = target
-        self._status = _convert(status)
-        self.identity = (status.st_dev, status.st_ino)
+        self._status = _convert(status, identity)
+        self.identity = identity
 
     def readlink(self) -> str:
         return self._target
@@ -123,9 +141,9 @@ class HostSymlink(SymlinkNode):
 class HostSpecial(Node):
     """A fifo, socket or device of the host: it has a stat and no more."""
 
-    def __init__(self, status: os.stat_result):
-        self._status = _convert(status)
-        self.identity = (status.st_dev, status.st_ino)
+    def __init__(self, status: os.stat_result, identity: Identity):
+        self._status = _convert(status, identity)
+        self.identity = identity
 
     def stat(self) -> Stat:
         return self._status
@@ -134,45 +152,44 @@ class HostSpecial(Node):
 class HostDir(DirNode):
     """A directory of the host, held open. `writable` is the sandbox's permission, not the host's."""
 
-    def __init__(self, fd: int, *, writable: bool, files: dict[tuple[int, int], HostFile] | None = None):
+    def __init__(self, fd: int, fs: HostFs, *, writable: bool):
         self.fd = fd
+        self.fs = fs
         self.writable = writable
-        self._files = files if files is not None else {}
-        status = os.fstat(fd)
-        self.identity = (status.st_dev, status.st_ino)
+        self.identity = fs.identity(os.fstat(fd))
         weakref.finalize(self, os.close, fd)
 
     @classmethod
-    def open_root(cls, path: str, *, writable: bool = False) -> HostDir:
+    def open_root(cls, path: str, fs: HostFs, *, writable: bool = False) -> HostDir:
         """The root of a sandbox. Raises OSError as the host gives it."""
-        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), writable=writable)
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fs, writable=writable)
 
     def stat(self) -> Stat:
-        return _convert(os.fstat(self.fd))
+        return _convert(os.fstat(self.fd), self.identity)
 
     def lookup(self, name: str) -> Node:
         try:
             status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
             if st.S_ISDIR(status.st_mode):
                 fd = os.open(name, _DIR_FLAGS, dir_fd=self.fd)
-                return HostDir(fd, writable=self.writable, files=self._files)
+                return HostDir(fd, self.fs, writable=self.writable)
             if st.S_ISLNK(status.st_mode):
-                return HostSymlink(os.readlink(name, dir_fd=self.fd), status)
+                return HostSymlink(os.readlink(name, dir_fd=self.fd), status, self.fs.identity(status))
         except OSError as failure:
             raise host_error(failure) from None
         except ValueError:  # a NUL in the name
             raise error(errno.ENOENT) from None
         if st.S_ISREG(status.st_mode):
             return self._file(name, status)
-        return HostSpecial(status)
+        return HostSpecial(status, self.fs.identity(status))
 
     def _file(self, name: str, status: os.stat_result) -> HostFile:
         """One node for one inode while something holds it open or mapped."""
-        known = self._files.get((status.st_dev, status.st_ino))
+        known = self.fs.files.get(self.fs.identity(status))
         if known is not None and (known.opens or known.mappings):
             return known
         file = HostFile(self, name, status)
-        self._files[file.identity] = file
+        self.fs.files[file.identity] = file
         return file
 
     def names(self) -> list[str]:

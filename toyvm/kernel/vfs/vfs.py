@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ...record import Record
 from ..pagecache import PageCache
-from .hostfs import HostDir, HostFile
+from .hostfs import HostDir, HostFile, HostFs
 from .memfs import MemDir, MemFile, MemFs
 from .node import DeviceNode, DirNode, FileNode, Node, Stat, SymlinkNode, error
 from .openfile import (
@@ -68,6 +68,7 @@ class Vfs:
     """
 
     def __init__(self, root: DirNode | None = None, *, memfs_bytes: int = 256 << 20):
+        self.hostfs = HostFs()
         self.memfs = MemFs(dev=0x15, limit=memfs_bytes)
         self.root: DirNode = root if root is not None else MemDir(self.memfs)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
@@ -75,8 +76,9 @@ class Vfs:
     @classmethod
     def sandbox(cls, root: str | None = ".", *, writable: bool = False, memfs_bytes: int = 256 << 20) -> Vfs:
         """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`."""
-        base = None if root is None else HostDir.open_root(root, writable=writable)
-        vfs = cls(base, memfs_bytes=memfs_bytes)
+        vfs = cls(memfs_bytes=memfs_bytes)
+        if root is not None:
+            vfs.root = HostDir.open_root(root, vfs.hostfs, writable=writable)
         vfs.mount("/tmp", MemDir(vfs.memfs, 0o1777))
         vfs.mount("/dev", MemDir(vfs.memfs))
         vfs.mount("/dev/shm", MemDir(vfs.memfs, 0o1777))
@@ -101,11 +103,11 @@ class Vfs:
     def add_host_file(self, path: str, host_path: str, *, first: bool = True) -> None:
         """One read-only file of the host at `path`. Raises OSError when there is none."""
         directory, name = os.path.split(os.path.realpath(host_path))
-        self.mount(path, HostDir.open_root(directory).lookup(name), first=first)
+        self.mount(path, HostDir.open_root(directory, self.hostfs).lookup(name), first=first)
 
     def overlay(self, path: str, host_directory: str) -> None:
         """The files of a host directory below `path`, wherever the tree itself has none of that name."""
-        directory = HostDir.open_root(host_directory)
+        directory = HostDir.open_root(host_directory, self.hostfs)
         for name in directory.names():
             self.mount(f"{path}/{name}", directory.lookup(name), first=False)
 
