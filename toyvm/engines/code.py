@@ -5,21 +5,18 @@ It hangs on the address space's Mmu and dies with it. Everything is filed by pag
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from ..machine.memory import PAGE_SHIFT
-from .single import Operation
 
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .effects import Effects
+    from .prepared import Operation
 
-TraceFunction = Callable[
-    [list[int], int, int, dict[int, int], dict[int, int], "Effects"], tuple[int, int]
-]  # (x, pc, left, read, write, effects) -> (next pc, left)
-
-
-BoundStep = tuple[Operation, tuple[int, ...]]  # a row's function and its operands
+    # (x, pc, left, read, write, effects) -> (next pc, left)
+    TraceFunction = Callable[[list[int], int, int, dict[int, int], dict[int, int], Effects], tuple[int, int]]
+    BoundStep = tuple[Operation, tuple[int, ...]]  # a row's function and its operands
 
 
 class Block:

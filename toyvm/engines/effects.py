@@ -6,13 +6,15 @@ whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..bits import M64
 from ..machine.hart import Hart
 from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 

@@ -15,19 +15,7 @@ from collections.abc import Callable
 
 from ..isa.ops import Node, Op
 from ..isa.semantics import maximum
-
-
-def quotient(a: int, b: int) -> int:
-    """Division that rounds towards zero, as the hardware does and Python's `//` does not."""
-    return abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))
-
-
-def rest(a: int, b: int) -> int:
-    """The remainder of `quotient`: it has the sign of the dividend."""
-    return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
-
-
-HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest}
+from .pyhelpers import quotient, rest
 
 _INFIX = {
     Op.ADD: "+",

@@ -7,42 +7,30 @@ traps and counts are the same to the instruction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import length_hint
 
-from ..isa.decode import Decoded, decode, find
-from ..isa.spec import Insn
 from ..machine.hart import Hart
 from ..machine.memory import PAGE_MASK, PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
-from .code import Block, BoundStep, CodeMap, TraceFunction
+from .code import Block, CodeMap
 from .effects import Effects
-from .single import Operation, Operations, shape
-from .trace import Path, compile_trace, path_of, select
+from .hot import HotPaths
+from .prepared import Instruction, PreparedRows
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..isa.decode import Decoded
+    from .code import BoundStep
+
+    OnTrace = Callable[[Hart, Decoded], None]
 
 HOT = 150  # a block's executions before its trace is compiled: about where compiling begins to pay
 MAX_BLOCK = 64
 MAX_CACHED_WORDS = 1 << 16
-MAX_CACHED_TRACES = 1 << 12
-
-OnTrace = Callable[[Hart, Decoded], None]
-
-
-class _Op:
-    """An instruction word made ready: the function of its shape and its operands."""
-
-    __slots__ = ("control", "fields", "function", "insn", "needs_pc", "system")
-
-    def __init__(self, insn: Insn, word: int, operations: Operations):
-        kind = shape(insn, word)
-        self.insn = insn
-        self.function: Operation = operations.function(kind)
-        self.fields = tuple([field.extract(word) for field in kind.fields])
-        self.needs_pc = kind.needs_pc
-        self.control = kind.control
-        self.system = kind.system
 
 
 class ReferenceEngine:
@@ -57,10 +45,9 @@ class ReferenceEngine:
         self._hot = hot
         self._on_trace = on_trace
         self._effects = Effects(memory, self.invalidate)
-        self._operations = Operations(memory)
-        self._ops: dict[int, _Op] = {}
-        self._traces: dict[Path, tuple[TraceFunction, bool]] = {}
-        self._paths: dict[int, list[Path]] = {}  # those of _traces, by their first instruction
+        self._rows = PreparedRows(memory)
+        self._ops: dict[int, Instruction] = {}
+        self._paths = HotPaths(self._rows, self._op)
 
     # --- the Engine protocol ---
 
@@ -68,17 +55,7 @@ class ReferenceEngine:
         """Execute at most `budget` instructions (see `base.Engine.run`)."""
         if self._on_trace is None:
             return self._run(hart, budget)
-        for _ in range(budget):
-            try:
-                decoded = decode(hart.mmu.fetch(hart.pc))
-            except Trap as trap:
-                return trap
-            if decoded is not None:
-                self._on_trace(hart, decoded)
-            trapped = self._run(hart, 1)
-            if trapped is not None:
-                return trapped
-        return None
+        return self._run_traced(hart, budget, self._on_trace)
 
     def invalidate(self, mmu: Mmu) -> None:
         """Forget the code of an address space."""
@@ -91,6 +68,22 @@ class ReferenceEngine:
             mmu.code.drop_page(va >> 12)
 
     # --- execution ---
+
+    def _run_traced(self, hart: Hart, budget: int, on_trace: OnTrace) -> Trap | None:
+        """One instruction at a time, each announced."""
+        from ..isa.decode import decode  # with the table: nothing else here needs it
+
+        for _ in range(budget):
+            try:
+                decoded = decode(hart.mmu.fetch(hart.pc))
+            except Trap as trap:
+                return trap
+            if decoded is not None:
+                on_trace(hart, decoded)
+            trapped = self._run(hart, 1)
+            if trapped is not None:
+                return trapped
+        return None
 
     def _run(self, hart: Hart, budget: int) -> Trap | None:
         effects = self._effects
@@ -127,7 +120,7 @@ class ReferenceEngine:
                 left -= block.length
                 block.heat += 1
                 if block.heat == self._hot:
-                    self._promote(hart.mmu, code, block)
+                    self._paths.promote(hart.mmu, code, block.pcs[0])
         except Trap as trap:
             if block is None:
                 pc, left = effects.pc, effects.left
@@ -161,16 +154,16 @@ class ReferenceEngine:
             code = mmu.code = CodeMap(self)
         return code
 
-    def _op(self, word: int) -> _Op | None:
+    def _op(self, word: int) -> Instruction | None:
         """An instruction word made ready, or None when it is illegal."""
         op = self._ops.get(word)
         if op is None:
-            insn = find(word)
-            if insn is None:
+            op = self._rows.prepare(word)
+            if op is None:
                 return None
             if len(self._ops) >= MAX_CACHED_WORDS:
                 self._ops.clear()
-            op = self._ops[word] = _Op(insn, word, self._operations)
+            self._ops[word] = op
         return op
 
     def _decode(self, mmu: Mmu, code: CodeMap, head: int) -> Block:
@@ -187,14 +180,16 @@ class ReferenceEngine:
                 break
             word = self._word(pc + delta) if pc <= whole else mmu.fetch(pc)
             op = self._op(word)
-            if op is None and pc == head:
-                raise Trap(Cause.ILLEGAL_INSTRUCTION, word)
+            if pc == head:
+                first = word
+                if op is None:
+                    raise Trap(Cause.ILLEGAL_INSTRUCTION, word)
             if op is None or (op.system and pc != head):
                 break
             step = (op.function, (*op.fields, pc) if op.needs_pc else op.fields)
             block.pcs.append(pc)
             block.length += 1
-            pc += op.insn.length
+            pc += op.length
             if op.control:
                 block.last = step
                 break
@@ -204,7 +199,8 @@ class ReferenceEngine:
                 break
         block.end = pc
         code.add_block(head, block)
-        self._reuse(mmu, code, head)
+        if self._paths:
+            self._paths.reuse(mmu, code, head, first)
         return block
 
     def _word(self, pa: int) -> int:
@@ -213,60 +209,3 @@ class ReferenceEngine:
             u16 = self._memory.u16
             return u16[pa >> 1] | u16[(pa >> 1) + 1] << 16
         return self._memory.u32[pa >> 2]
-
-    # --- traces ---
-
-    def _promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
-        """Compile the hot path from a block, or take it from another process."""
-        head = block.pcs[0]
-
-        def heat(pc: int) -> int:
-            there = code.blocks.get(pc)
-            return there.heat if there is not None else 0
-
-        def is_loop(pc: int) -> bool:
-            return pc in code.hot and code.hot[pc][2]
-
-        steps = select(lambda pc: self._traceable(mmu, pc), heat, is_loop, head)
-        if not steps:
-            return
-        path = path_of(steps)
-        if path not in self._traces:
-            if len(self._traces) >= MAX_CACHED_TRACES:
-                self._traces.clear()
-                self._paths.clear()
-            self._traces[path] = (
-                self._operations.link(compile_trace(steps), "trace"),
-                steps[-1].following == 0,
-            )
-            self._paths.setdefault(path[0][1], []).append(path)
-        self._install(code, head, path)
-
-    def _traceable(self, mmu: Mmu, pc: int) -> Decoded | None:
-        """The instruction at `pc` when a trace may hold it."""
-        try:
-            word = mmu.fetch(pc)
-        except Trap:
-            return None
-        op = self._op(word)
-        return None if op is None or op.system else Decoded(op.insn, word)
-
-    def _install(self, code: CodeMap, head: int, path: Path) -> None:
-        function, loop = self._traces[path]
-        code.add_trace(head, function, len(path), loop, [head + offset for offset, _ in path])
-
-    def _reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
-        """A block met for the first time in this address space may be the head of a trace made for another."""
-        candidates = (
-            self._paths.get(self._memory.u32[mmu.translate(head, Access.EXECUTE) >> 2])
-            if self._paths
-            else None
-        )
-        for path in candidates or ():
-            if all(self._holds(mmu, head + offset, word) for offset, word in path):
-                self._install(code, head, path)
-                return
-
-    def _holds(self, mmu: Mmu, pc: int, word: int) -> bool:
-        decoded = self._traceable(mmu, pc)
-        return decoded is not None and decoded.word == word

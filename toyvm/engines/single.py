@@ -1,51 +1,61 @@
 """One Python function for each row of the table: how code runs the first few times.
 
-A function takes the registers, the values of the row's fields and the shared effects:
+A function takes the registers, the values of the row's fields and the shared effects; `take` gets the values out of
+an instruction:
 
-    def op(x, f, c):                      # addi
+    def take(w):                          # addi
+        return ((w >> 15) & 31, (w >> 7) & 31, (w >> 20 ^ 2048) - 2048)
+    def op(x, f, c):
         rs1, rd, imm = f
         x[rd] = ((x[rs1] + imm) & 0xffffffffffffffff)
 
-It is compiled when its mnemonic is first met, so that a short program pays for the few dozen that it uses. A row that
-transfers control returns the next address; a row that reads pc finds it as the last of its fields.
+A row that transfers control returns the next address; a row that reads pc finds it as the last of its fields. A
+second form of a row, for x0 as the destination, does everything but write the register.
+
+Only `prepared` imports this module, when its cache is cold: a warm start needs neither the table nor the compiler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import CodeType
-from typing import Any
 
+from ..isa.fields import Field
 from ..isa.ops import Node, Op, Tree
 from ..isa.semantics import tree
 from ..isa.spec import Insn
-from ..machine.memory import PhysicalMemory
-from ..machine.traps import Cause, Trap
-from .effects import Effects
-from .pyprint import HELPERS
+from ..isa.table import INSNS
 from .pystatements import StatementPrinter
 
-Operation = Callable[[list[int], tuple[int, ...], Effects], Any]
+FormData = tuple[CodeType, bool, bool, bool]  # code, transfers control, is a system instruction, needs pc
+RowData = tuple[
+    str, int, int, int, int, FormData, FormData
+]  # name, match, mask, length, rd's mask, form, form with rd = x0
 
 _CONTROL = frozenset({Op.JUMP, Op.BRANCH})
 _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
 
 
-class Shape:
-    """What running a row takes, seen from its tree. With `discards` the row's destination is x0: nothing is written."""
+def table_data() -> list[RowData]:
+    """Every row of the table, made ready; plain data that `marshal` can write."""
+    return [row_data(insn) for insn in INSNS.values()]
 
-    __slots__ = ("code", "control", "fields", "needs_pc", "nop", "system")
 
-    def __init__(self, insn: Insn, discards: bool):
-        effects = _without_writes(tree(insn)) if discards else tree(insn)
-        self.control = any(node.op in _CONTROL for node in effects)
-        self.system = any(node.op in _SYSTEM for node in effects)
-        self.nop = all(node.op is Op.FENCE for node in effects)
-        names: set[str] = set()
-        uses_pc = [_collect(node, names) for node in effects]
-        self.needs_pc = any(uses_pc)
-        self.fields = tuple(field for field in insn.free if field.name in names)
-        self.code = _compile(insn, effects, self)
+def row_data(insn: Insn) -> RowData:
+    """One row made ready."""
+    destination = next((field.mask for field in insn.free if field.name == "rd"), 0)
+    whole = tree(insn)
+    plain = _form(insn, whole)
+    discarding = _form(insn, _without_writes(whole)) if destination else plain
+    return insn.name, insn.match, insn.mask, insn.length, destination, plain, discarding
+
+
+def _form(insn: Insn, effects: Tree) -> FormData:
+    names: set[str] = set()
+    uses_pc = [_collect(node, names) for node in effects]
+    fields = [field for field in insn.free if field.name in names]
+    code = _compile(insn, effects, fields, any(uses_pc))
+    control = any(node.op in _CONTROL for node in effects)
+    return code, control, any(node.op in _SYSTEM for node in effects), any(uses_pc)
 
 
 def _without_writes(effects: Tree) -> Tree:
@@ -104,53 +114,29 @@ class _RowPrinter(StatementPrinter):
             self.line("pass")
 
 
-def _compile(insn: Insn, effects: Tree, shape: Shape) -> CodeType:
+def _compile(insn: Insn, effects: Tree, fields: list[Field], uses_pc: bool) -> CodeType:
     printer = _RowPrinter(insn)
     printer.tree(effects)
     printer.finish()
-    variables = [field.name for field in shape.fields] + (["pc"] if shape.needs_pc else [])
-    unpack = [f"    {', '.join(variables)}{',' if len(variables) == 1 else ''} = f"] if variables else []
-    source = "\n".join(["def op(x, f, c):", *unpack, *printer.lines])
-    return compile(source, f"<row {insn.name}>", "exec")
+    names = [field.name for field in fields] + (["pc"] if uses_pc else [])
+    source = [
+        "def take(w):",
+        f"    return ({''.join(_extraction(field) + ', ' for field in fields)})",
+        "def op(x, f, c):",
+        *([f"    {', '.join(names)}{',' if len(names) == 1 else ''} = f"] if names else []),
+        *printer.lines,
+    ]
+    return compile("\n".join(source), f"<row {insn.name}>", "exec")
 
 
-_SHAPES: dict[tuple[str, bool], Shape] = {}
-
-
-def shape(insn: Insn, word: int) -> Shape:
-    """The shape of an instruction: that of its row, or of its row with x0 as the destination."""
-    free_rd = insn.format.fields.get("rd")
-    discards = free_rd is not None and free_rd in insn.free and free_rd.extract(word) == 0
-    key = (insn.name, discards)
-    found = _SHAPES.get(key)
-    if found is None:
-        found = _SHAPES[key] = Shape(insn, discards)
-    return found
-
-
-class Operations:
-    """The functions of one engine: the code of the shapes, on its physical memory."""
-
-    def __init__(self, memory: PhysicalMemory):
-        self._namespace: dict[str, object] = {
-            "u8": memory.u8,
-            "u16": memory.u16,
-            "u32": memory.u32,
-            "u64": memory.u64,
-            "Trap": Trap,
-            "Cause": Cause,
-            **HELPERS,
-        }
-        self._functions: dict[Shape, Operation] = {}
-
-    def function(self, shape: Shape) -> Operation:
-        """The function that runs instructions of a shape."""
-        function = self._functions.get(shape)
-        if function is None:
-            function = self._functions[shape] = self.link(shape.code, "op")
-        return function
-
-    def link(self, code: CodeType, name: str) -> Any:
-        """The function `name` that `code` defines, with the engine's memory as its globals."""
-        exec(code, self._namespace)
-        return self._namespace.pop(name)
+def _extraction(field: Field) -> str:
+    """The Python text that gets a field's value out of the instruction `w`: `Field.extract` as an expression."""
+    parts = [
+        f"(w >> {at} & {(1 << width) - 1})" + (f" << {to}" if to else "")
+        for at, width, to in reversed(field.parts)
+    ]
+    value = parts[0] if len(parts) == 1 else "(" + " | ".join(f"({part})" for part in parts) + ")"
+    if not field.signed:
+        return value
+    sign = 1 << (field.width - 1)
+    return f"(({value}) ^ {sign}) - {sign}"

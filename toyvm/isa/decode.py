@@ -1,18 +1,12 @@
-"""From 32 bits to a row and its fields: derived from the table, and never an exception.
-
-Rows with the same low bits (opcode and, where every row of the opcode fixes it, funct3) are in one bucket; a bucket is
-searched in the order of how much a row fixes, so that `pause` is found before `fence`.
-"""
+"""From 32 bits to a row and its fields: derived from the table, and never an exception."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
+from .buckets import file_rows, find_row
 from .spec import Insn
 from .table import INSNS, ORDERINGS
-
-_OPCODE = 0x7F
-_FUNCT3 = 0x7000
 
 
 class Decoded:
@@ -63,32 +57,12 @@ class Decoded:
         return f"Decoded({self.name}, {self.fields})"
 
 
-def _buckets() -> tuple[dict[int, tuple[Insn, ...]], dict[int, tuple[Insn, ...]]]:
-    """Rows by opcode, and by opcode and funct3, each list from the most to the least specific."""
-    by_opcode: dict[int, list[Insn]] = {}
-    by_funct3: dict[int, list[Insn]] = {}
-    for insn in sorted(INSNS.values(), key=lambda row: -row.mask.bit_count()):
-        whole = insn.mask & _FUNCT3 == _FUNCT3
-        key = insn.match & (_OPCODE | _FUNCT3 if whole else _OPCODE)
-        (by_funct3 if whole else by_opcode).setdefault(key, []).append(insn)
-    return (
-        {key: tuple(rows) for key, rows in by_opcode.items()},
-        {key: tuple(rows) for key, rows in by_funct3.items()},
-    )
-
-
-_BY_OPCODE, _BY_FUNCT3 = _buckets()
+_ROWS = file_rows(INSNS.values())
 
 
 def find(word: int) -> Insn | None:
     """The row of an instruction, or None when it is illegal."""
-    for insn in _BY_FUNCT3.get(word & (_OPCODE | _FUNCT3), ()):
-        if word & insn.mask == insn.match:
-            return insn
-    for insn in _BY_OPCODE.get(word & _OPCODE, ()):
-        if word & insn.mask == insn.match:
-            return insn
-    return None
+    return find_row(_ROWS, word)
 
 
 def decode(word: int) -> Decoded | None:

@@ -389,7 +389,7 @@ def test_traces_serve_another_address_space_with_the_same_bytes() -> None:
     engine.run(machine.hart, 10)
     machine.hart.mmu.code = None  # as a new process has it
     engine.run(machine.hart, 10)
-    assert len(engine._traces) == 1 and machine.hart.mmu.code.hot
+    assert len(engine._paths) == 1 and machine.hart.mmu.code.hot
 
 
 def test_tracing_sees_each_instruction_before_it_happens() -> None:

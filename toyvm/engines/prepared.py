@@ -1,0 +1,155 @@
+"""The rows of the table ready to execute: generated once, kept in the cache folder, loaded in a millisecond.
+
+A short program meets a few dozen mnemonics once. Printing and compiling their functions would take longer than
+running it, and so would importing the table; so the code objects of all rows are kept with `marshal`, beside a
+version made of everything they come from. What cannot be read or does not fit is made anew.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import zlib
+
+from ..isa.buckets import file_rows, find_row
+from ..machine.memory import PhysicalMemory
+from ..machine.traps import Cause, Trap
+from .pyhelpers import HELPERS
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from .effects import Effects
+    from .single import FormData, RowData
+
+    Operation = Callable[[list[int], tuple[int, ...], Effects], Any]
+    Extraction = Callable[[int], tuple[int, ...]]
+
+CACHE_FILE = "rows.marshal"
+
+
+class Form:
+    """A row's function, linked to an engine's memory when it is first needed."""
+
+    __slots__ = ("code", "control", "function", "needs_pc", "system", "take")
+
+    def __init__(self, data: FormData):
+        self.code, self.control, self.system, self.needs_pc = data
+        self.function: Operation | None = None
+        self.take: Extraction
+
+
+class PreparedRow:
+    """A row as an engine needs it: how to recognise it, and its two forms."""
+
+    __slots__ = ("destination", "discarding", "length", "mask", "match", "name", "plain")
+
+    def __init__(self, data: RowData):
+        self.name, self.match, self.mask, self.length, self.destination, plain, discarding = data
+        self.plain = Form(plain)
+        self.discarding = Form(discarding)
+
+
+class Instruction:
+    """An instruction word made ready: the function of its row and its operands."""
+
+    __slots__ = ("control", "fields", "function", "length", "needs_pc", "system")
+
+    def __init__(self, length: int, form: Form, function: Operation, fields: tuple[int, ...]):
+        self.length = length
+        self.function = function
+        self.fields = fields
+        self.control = form.control
+        self.system = form.system
+        self.needs_pc = form.needs_pc
+
+
+class PreparedRows:
+    """The rows for one engine: their functions work on its physical memory."""
+
+    def __init__(self, memory: PhysicalMemory):
+        self._rows = file_rows([PreparedRow(data) for data in load()])
+        self._namespace: dict[str, object] = {
+            "u8": memory.u8,
+            "u16": memory.u16,
+            "u32": memory.u32,
+            "u64": memory.u64,
+            "Trap": Trap,
+            "Cause": Cause,
+            **HELPERS,
+        }
+
+    def prepare(self, word: int) -> Instruction | None:
+        """An instruction word made ready, or None when it is illegal."""
+        row = find_row(self._rows, word)
+        if row is None:
+            return None
+        form = row.discarding if row.destination and not word & row.destination else row.plain
+        if form.function is None:
+            form.take, form.function = self.link(form.code, "take", "op")
+        return Instruction(row.length, form, form.function, form.take(word))
+
+    def link(self, code: CodeType, *names: str) -> Any:
+        """The functions that `code` defines, with the engine's memory among their globals."""
+        exec(code, self._namespace)
+        return [self._namespace.pop(name) for name in names]
+
+
+def load() -> list[RowData]:
+    """The data of all rows, from the cache or made now (and then cached where that is possible)."""
+    from ..resources import cache_dir  # here: it may not be wanted by whoever imports the package
+
+    version = _version()
+    path = os.path.join(cache_dir(), CACHE_FILE)
+    data = _read(path, version)
+    if data is None:
+        from .single import table_data  # the table and the printers: only when the cache is cold
+
+        data = table_data()
+        _write(path, version, data)
+    return data
+
+
+def _version() -> bytes:
+    """What the cached code depends on: the sources of the table and of the printers, and the Python that compiled it."""
+    parts = [sys.version]
+    here = os.path.dirname(__file__)
+    for folder in (here, os.path.join(os.path.dirname(here), "isa")):
+        with os.scandir(folder) as entries:
+            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+        parts += [f"{name} {status.st_mtime_ns} {status.st_size}" for name, status in sorted(files)]
+    return "\n".join(parts).encode()
+
+
+def _read(path: str, version: bytes) -> list[RowData] | None:
+    """The rows in a cache file, or None when there is none, or it is not of this version, or it is damaged."""
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+    except OSError:
+        return None
+    prefix = version + b"\0"
+    if not content.startswith(prefix):
+        return None
+    check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
+    if zlib.crc32(payload).to_bytes(4, "little") != check:
+        return None
+    rows: list[RowData] = marshal.loads(payload)
+    return rows
+
+
+def _write(path: str, version: bytes, data: list[RowData]) -> None:
+    from pathlib import Path
+
+    from ..resources import write_atomically
+
+    payload = marshal.dumps(data)
+    content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
+    try:
+        write_atomically(Path(path), content)
+    except OSError:
+        return  # a full or read-only disk costs the next start some time, nothing else
