@@ -1,0 +1,109 @@
+"""`toyvm objdump`: disassembly, symbols, relocations, contents and section headers of objects."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import ElfError, UsageError
+
+if TYPE_CHECKING:
+    from ..elf.file import ElfFile, ElfSection
+    from ..observe.binaries import Binary
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm objdump`. `-h` is --section-headers, as in GNU objdump."""
+    p = argparse.ArgumentParser(
+        prog="toyvm objdump", description="Show what is in object files.", add_help=False
+    )
+    p.add_argument("--help", action="help", help="show this help")
+    p.add_argument("-d", "--disassemble", action="store_true", help="disassemble the sections that hold code")
+    p.add_argument(
+        "-D", "--disassemble-all", dest="all", action="store_true", help="disassemble every section"
+    )
+    p.add_argument("-S", "--source", action="store_true", help="with the source lines (implies -d)")
+    p.add_argument(
+        "-l", "--line-numbers", dest="lines", action="store_true", help="with file names and line numbers"
+    )
+    p.add_argument(
+        "-r", "--reloc", action="store_true", help="the relocations; with -d between the instructions"
+    )
+    p.add_argument("-t", "--syms", action="store_true", help="the symbols")
+    p.add_argument("-T", "--dynamic-syms", dest="dynamic", action="store_true", help="the dynamic symbols")
+    p.add_argument("-s", "--full-contents", dest="contents", action="store_true", help="the bytes")
+    p.add_argument(
+        "-h", "--section-headers", "--headers", dest="headers", action="store_true", help="the sections"
+    )
+    p.add_argument("-j", "--section", action="append", default=[], metavar="NAME", help="only this section")
+    p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted")
+    p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Show each file. 1 when one cannot be read or is malformed."""
+    from ..observe.binaries import binaries, for_each
+
+    options = parser().parse_args(argv)
+    options.disassemble |= options.source or options.all
+    wanted = ("disassemble", "reloc", "syms", "dynamic", "contents", "headers")
+    if not any(getattr(options, name) for name in wanted):
+        raise UsageError("at least one of -d -D -S -r -t -T -s -h must be given")
+
+    def report(path: str) -> None:
+        archive = False
+        for binary in binaries(path):
+            if binary.archive and not archive:
+                print(f"In archive {binary.archive}:")
+                archive = True
+            for line in _lines(binary, options):
+                print(line)
+
+    return for_each("objdump", options.files, report)
+
+
+def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
+    from ..observe import objdump
+    from ..observe.binaries import content_sections
+
+    elf = binary.elf
+    yield ""
+    yield f"{binary.name}:     file format elf64-littleriscv"
+    yield ""
+    chosen = [section for section in elf.sections if not options.section or section.name in options.section]
+    missing = set(options.section) - {section.name for section in chosen}
+    if options.headers:
+        yield from objdump.section_headers(elf)
+    if options.syms:
+        yield from objdump.symbols(elf)
+        yield ""
+    if options.dynamic:
+        yield from objdump.symbols(elf, dynamic=True)
+        yield ""
+    if options.reloc and not options.disassemble:
+        yield from objdump.relocations(elf)
+        yield ""
+    if options.contents:
+        for section in content_sections(elf):
+            if section in chosen:
+                yield from objdump.contents(elf, section)
+    if options.disassemble:
+        yield from _disassembly(elf, chosen, options)
+    if missing:
+        raise ElfError(f"{binary.title}: section '{min(missing)}' mentioned in a -j option, but not found")
+
+
+def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Namespace) -> Iterator[str]:
+    from ..elf.constants import SHF_EXECINSTR, SHT_NOBITS
+    from ..observe.binaries import content_sections
+    from ..observe.disassembly import Listing, line_table  # capstone
+
+    lines = line_table(elf) if options.lines or options.source else None
+    listing = Listing(elf, relocations=options.reloc, lines=lines, source=options.source)
+    contents = content_sections(elf)
+    for section in chosen:
+        holds_code = section.header.flags & SHF_EXECINSTR and section.header.type != SHT_NOBITS
+        if section in contents and (holds_code or options.all or section.name in options.section):
+            yield from listing.section(section)

@@ -1,0 +1,59 @@
+"""`toyvm strip`: drop the symbols, or only the debugging information, of objects, programs and libraries."""
+
+from __future__ import annotations
+
+import argparse
+import stat
+from pathlib import Path
+
+from ..errors import UsageError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm strip`."""
+    p = argparse.ArgumentParser(prog="toyvm strip", description="Drop the symbols of object files.")
+    p.add_argument("-s", "--strip-all", dest="debug", action="store_false", help="all symbols (default)")
+    p.add_argument(
+        "-g",
+        "-S",
+        "-d",
+        "--strip-debug",
+        dest="debug",
+        action="store_true",
+        help="only debugging information",
+    )
+    p.add_argument("-o", dest="output", metavar="FILE", help="write to FILE and leave the input as it is")
+    p.add_argument("files", nargs="+", metavar="FILE")
+    p.set_defaults(debug=False)
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Strip each file in place, or one to another file. 1 when one cannot be read."""
+    from ..elf.archive import Archive, write
+    from ..elf.headers import is_elf
+    from ..elf.strip import strip
+    from ..observe.binaries import for_each, read
+    from ..resources import write_atomically
+
+    options = parser().parse_args(argv)
+    if options.output and len(options.files) != 1:
+        raise UsageError("-o takes one input file")
+
+    def report(path: str) -> None:
+        data = read(path)
+        if Archive.is_archive(data):
+            members = Archive.parse(data, path).members
+            changed = [
+                member._replace(data=strip(member.data, f"{path}({member.name})", options.debug))
+                if is_elf(member.data)
+                else member
+                for member in members
+            ]
+            result = write(changed)
+        else:
+            result = strip(data, path, options.debug)
+        mode = stat.S_IMODE(Path(path).stat().st_mode)
+        write_atomically(Path(options.output or path), result, mode)
+
+    return for_each("strip", options.files, report)
