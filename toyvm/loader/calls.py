@@ -44,6 +44,8 @@ def queue_init(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
 def queue_preinit(state: LoaderState) -> None:
     """Queue the program's DT_PREINIT_ARRAY."""
     main = state.namespace.main
+    if main.dynamic.preinit_functions:
+        state.pending_init.append(Pending(main, 0, "preinit"))
     state.pending_init.extend(Pending(main, function, "call") for function in main.dynamic.preinit_functions)
 
 
@@ -53,7 +55,8 @@ def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
     for obj in in_order:
         if obj.handle in state.initialised:
             state.initialised.discard(obj.handle)
-            queue.append(Pending(obj, 0, "fini"))
+            if obj.dynamic.fini_functions:
+                queue.append(Pending(obj, 0, "fini"))
             queue.extend(Pending(obj, function, "call") for function in reversed(obj.dynamic.fini_functions))
 
 
@@ -65,10 +68,11 @@ def next_init(session: Session, answer: int) -> int:
         state.calling = None
     while state.pending_init:
         item = state.pending_init.popleft()
-        if item.kind in ("init", "quiet"):
-            state.initialised.add(item.obj.handle)
-            if item.kind == "init":
-                session.debug.say(CALLS, f"\ncalling init: {state.filename(item.obj)}\n")
+        if item.kind in ("init", "quiet", "preinit"):
+            if item.kind != "preinit":
+                state.initialised.add(item.obj.handle)
+            if item.kind != "quiet":
+                session.debug.say(CALLS, f"\ncalling {item.kind}: {state.filename(item.obj)}\n")
             continue
         if item.kind == "ifunc":
             state.calling = item

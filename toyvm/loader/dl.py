@@ -70,7 +70,7 @@ def _take_in(session: Session, root: LinkMap, flags: int, fresh: Sequence[LinkMa
         obj.deepbind = bool(flags & RTLD_DEEPBIND)
         tls.place(namespace.tls, obj)
     if namespace.tls.modules and not namespace.tls.tp:
-        session.guest.set_thread_pointer(tls.allocate(namespace, session.memory))
+        session.guest.set_register("tp", tls.allocate(namespace, session.memory))
     if session.debug.on("scopes"):
         tell.scopes(session.debug, session.state, in_order)
     for obj in in_order:

@@ -53,7 +53,8 @@ class Guest(Protocol):
     def append_file(self, path: str, data: bytes) -> None:
         """Append to a file of the sandbox, making it where it is missing. Raises OSError."""
 
-    def set_thread_pointer(self, value: int) -> None: ...
+    def set_register(self, name: str, value: int) -> None:
+        """Set a register, by its ABI name, that the loader hands over to the program: tp, gp."""
 
     def wants(self, event_type: type[Event]) -> bool: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from ..events import Event
+from ..isa.registers import X_NAMES
 from ..kernel.addrspace import AddressSpace
 from ..kernel.interp import LoadedImage
 from ..kernel.kernel import Kernel
@@ -16,7 +17,6 @@ from ..machine.memory import PAGE_SIZE
 from . import stub
 from .guest import LibraryFile
 
-_TP = 4
 _STDOUT, _STDERR = 1, 2
 
 
@@ -87,8 +87,9 @@ class KernelGuest:
             file.users -= 1
             file.released()
 
-    def set_thread_pointer(self, value: int) -> None:
-        self.process.hart.x[_TP] = value
+    def set_register(self, name: str, value: int) -> None:
+        """Set a register of the process by its ABI name."""
+        self.process.hart.x[X_NAMES.index(name)] = value
 
     def wants(self, event_type: type[Event]) -> bool:
         return self.kernel.bus.wants(event_type)

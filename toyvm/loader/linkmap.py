@@ -70,9 +70,10 @@ class LinkMap:
 
 
 class Pending(NamedTuple):
-    """A function that the guest is to call: an initialiser, a finaliser, or the resolver of an IFUNC symbol.
+    """A function that the guest is to call, or a mark in the queue of them.
 
-    `slot` is where a resolver's answer is to be stored (with what to add to it).
+    `kind`: "call" an initialiser or finaliser, at `va` or (negative) in the slot at -va; "ifunc" the resolver of an IFUNC
+    symbol; "init", "quiet" the object's initialisers begin; "preinit", "fini" only to be told. `slot` is where a resolver's answer is to be stored (with what to add to it).
     """
 
     obj: LinkMap
@@ -122,10 +123,14 @@ class LoaderCounts:
 
 @dataclass(eq=False)
 class LoaderState:
-    """The loader's memory of one process (`process.loader_state`)."""
+    """The loader's memory of one process (`process.loader_state`).
+
+    `program` is argv[0], `own_names` are names under which a library may need the dynamic linker itself.
+    """
 
     environment: LdEnvironment
     program: str
+    own_names: frozenset[str] = frozenset()
     namespace: Namespace = field(default_factory=Namespace)
     stub: int = 0
     pending_init: deque[Pending] = field(default_factory=deque)
@@ -173,6 +178,7 @@ class LoaderState:
         return type(self)(
             environment=self.environment,
             program=self.program,
+            own_names=self.own_names,
             namespace=self.namespace,
             stub=self.stub,
             pending_init=deque(self.pending_init),

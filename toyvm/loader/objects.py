@@ -136,7 +136,8 @@ def load_needed(session: Session, roots: Iterable[LinkMap], *, trace: bool = Fal
     queue = dict.fromkeys(roots)
     order = list(queue)
     for obj in order:
-        for name in obj.dynamic.needed[len(obj.needed) :]:
+        wanted = [name for name in obj.dynamic.needed if name not in session.state.own_names]
+        for name in wanted[len(obj.needed) :]:
             try:
                 needed = open_object(session, name, obj)
             except DlError:

@@ -81,19 +81,28 @@ class Writes:
 
 
 class Relocator:
-    """Relocates objects of one process. Deferred IFUNC resolvers are handed to `defer`."""
+    """Relocates objects of one process. Deferred IFUNC resolvers are handed to `defer`, gp to `set_register`."""
 
-    def __init__(self, memory: AddressSpace, resolver: Resolver, defer: Callable[[Pending], None]) -> None:
+    def __init__(
+        self,
+        memory: AddressSpace,
+        resolver: Resolver,
+        defer: Callable[[Pending], None],
+        set_register: Callable[[str, int], None],
+    ) -> None:
         self._memory = memory
         self._resolver = resolver
         self._state = resolver.state
         self._defer = defer
+        self._set_register = set_register
 
     def relocate(self, obj: LinkMap, lazy: bool, runtime_resolve: int) -> None:
         """Apply all relocations of `obj`; with `lazy` the PLT's wait for the first call. Raises DlError."""
         self._resolver.debug.say(
             "reloc", f"\nrelocation processing: {self._state.filename(obj)}{' (lazy)' if lazy else ''}"
         )
+        if obj.executable:
+            self._set_global_pointer(obj)
         writes = Writes(self._memory, obj)
         self._apply_relr(obj, writes)
         self._apply(obj, obj.dynamic.rela, writes, lazy=False)
@@ -104,6 +113,12 @@ class Relocator:
             writes.set(got + ADDRESS_SIZE, obj.handle)
         writes.flush()
         obj.relocated = True
+
+    def _set_global_pointer(self, obj: LinkMap) -> None:
+        """gp is the program's (psABI, "Global pointer"): set before anything of it runs, where it has one."""
+        found = self._resolver.bind_name(obj, b"__global_pointer$")
+        if found is not None:
+            self._set_register("gp", found.address)
 
     def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
         """The relocations of one table, in its order."""

@@ -120,16 +120,22 @@ class Resolver:
 
     def _bind_global(self, obj: LinkMap, symbol: Symbol, reference_class: int) -> Definition | None:
         name = obj.symbols.name(symbol)
+        own = Definition(obj, symbol) if symbol.visibility == c.STV_PROTECTED else None
+        found = self.bind_name(obj, name, reference_class, own)
+        if found is None and symbol.binding != c.STB_WEAK:
+            raise undefined_symbol(self.state.filename(obj), name.decode("utf-8", "surrogateescape"))
+        return found
+
+    def bind_name(
+        self, obj: LinkMap, name: bytes, reference_class: int = 0, own: Definition | None = None
+    ) -> Definition | None:
+        """The definition of `name` for a reference of `obj`, or None; a protected one is `obj`'s `own` in any case."""
         found = self.look_up(name, scopes_of(self.state.namespace, obj), reference_class)
         if found is None:
-            if symbol.binding == c.STB_WEAK:
-                return None
-            raise undefined_symbol(self.state.filename(obj), name.decode("utf-8", "surrogateescape"))
-        protected = symbol.visibility == c.STV_PROTECTED
-        if protected and found.obj is not obj:
-            found = Definition(obj, symbol)
+            return None
+        found = own or found
         if self.debug.on("bindings"):
-            self._tell_binding(obj, found.obj, name, "protected" if protected else "normal")
+            self._tell_binding(obj, found.obj, name, "protected" if own else "normal")
         if self.on_bound is not None:
             self.on_bound(obj, name, found)
         if obj is not found.obj:

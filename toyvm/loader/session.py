@@ -31,7 +31,7 @@ class Session:
         on_bound = self._tell_bound if guest.wants(SymbolBound) else None
         self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, on_bound)
         self._lazy_slot = 0
-        self.relocator = Relocator(self.memory, self.resolver, state.pending_init.append)
+        self.relocator = Relocator(self.memory, self.resolver, state.pending_init.append, guest.set_register)
 
     def stub_address(self, label: str) -> int:
         """The guest address of one of the stub's entry points."""

@@ -13,6 +13,8 @@ from .guest import Guest
 from .linkmap import LinkMap, LoaderState
 from .session import Session
 
+_USUAL_NAME = "ld-linux-riscv64-lp64d.so.1"
+
 
 def start(
     guest: Guest, image: LoadedImage, argv: Sequence[str], envp: Sequence[str]
@@ -23,7 +25,8 @@ def start(
     """
     environment = LdEnvironment.parse(envp)
     program = argv[0] if argv else posixpath.basename(image.path)
-    state = LoaderState(environment, program)
+    own_names = {_USUAL_NAME, posixpath.basename(image.interpreter or "")}
+    state = LoaderState(environment, program, frozenset(own_names))
     try:
         state.stub = guest.map_stub(stub.build().code)
         session = Session(guest, state)
@@ -101,7 +104,7 @@ def _lay_out_tls(session: Session, scope: Sequence[LinkMap]) -> None:
     for obj in scope:
         tls.place(namespace.tls, obj)
     if namespace.tls.modules:
-        session.guest.set_thread_pointer(tls.allocate(namespace, session.memory))
+        session.guest.set_register("tp", tls.allocate(namespace, session.memory))
 
 
 def _trace(session: Session) -> None:

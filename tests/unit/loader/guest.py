@@ -35,7 +35,7 @@ class PaperGuest:
             self.vfs.add_file(path, data)
         self.stdout = self.stderr = b""
         self.appended: dict[str, bytes] = {}
-        self.tp = 0
+        self.registers: dict[str, int] = {}
         self.events: list[Event] = []
 
     def open(self, path: str) -> FileNode:
@@ -60,8 +60,8 @@ class PaperGuest:
     def append_file(self, path: str, data: bytes) -> None:
         self.appended[path] = self.appended.get(path, b"") + data
 
-    def set_thread_pointer(self, value: int) -> None:
-        self.tp = value
+    def set_register(self, name: str, value: int) -> None:
+        self.registers[name] = value
 
     def wants(self, event_type: type[Event]) -> bool:
         return True

@@ -1,0 +1,330 @@
+"""Our dynamic loader against glibc's own: the same program and libraries, made by gcc and GNU ld without glibc, must give
+the same output, the same exit code, the same words and, with LD_DEBUG, the same bindings.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.oracles import GCC, QEMU, require_oracle
+from tests.unit.loader.elfmaker import Maker
+from toyvm.engines.reference import ReferenceEngine
+from toyvm.kernel.kernel import Kernel
+from toyvm.kernel.vfs.vfs import Vfs
+from toyvm.loader.interp import DynamicLoader
+
+pytestmark = pytest.mark.oracle
+
+SYSTEM = """
+static long call(long n, long a, long b, long c)
+{
+    register long a7 asm("a7") = n, a0 asm("a0") = a, a1 asm("a1") = b, a2 asm("a2") = c;
+    asm volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2) : "memory");
+    return a0;
+}
+static inline void say(const char *s) { long n = 0; while (s[n]) n++; call(64, 1, (long)s, n); }
+static inline void number(const char *s, long v)
+{
+    char b[32]; int i = 31; b[i] = '\\n';
+    do b[--i] = '0' + v % 10; while (v /= 10);
+    say(s); call(64, 1, (long)(b + i), 32 - i);
+}
+"""
+START = """
+void program(void);
+static __attribute__((used)) void begin(void (*fini)(void)) { program(); END call(94, 7, 0, 0); }
+asm(".globl _start\\n_start: tail begin");
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A program and its libraries, in order of linking: name -> (C source, options). The program's name is `prog`.
+
+    `libc`: glibc's ld.so cannot do without its libc here (thread-local storage, finalisers); ours finds an empty one.
+    """
+
+    files: Mapping[str, tuple[str, Sequence[str]]]
+    runs: Sequence[Sequence[str]] = ((), ("LD_BIND_NOW=1",))
+    program_flags: Sequence[str] = ()
+    libc: bool = False
+    remove: Sequence[str] = ()
+    damage: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def announce(name: str) -> str:
+    """A constructor and a destructor that say who they are."""
+    return (
+        f'__attribute__((constructor)) static void up(void) {{ say("up {name}\\n"); }}\n'
+        f'__attribute__((destructor)) static void down(void) {{ say("down {name}\\n"); }}\n'
+    )
+
+
+WORLDS: dict[str, World] = {}
+
+WORLDS["interposition"] = World(
+    {
+        "libdeep.so": ("int who(void) { return 3; } int deep(void) { return who(); }", ()),
+        "liba.so": (
+            "int who(void); int a(void) { return who() * 10; } int shared = 5; int get(void) { return shared; }",
+            ("libdeep.so",),
+        ),
+        "libb.so": (
+            "int who(void) { return 2; } int b(void) { return who(); }"
+            "int missing(void) __attribute__((weak)); int m(void) { return missing ? missing() : 77; }",
+            (),
+        ),
+        "libpre.so": ("int who(void) { return 9; }", ()),
+        "prog": (
+            "int a(void), b(void), deep(void), m(void), get(void); extern int shared; int own(void) { return 1; }"
+            'void program(void) { number("a ", a()); number("b ", b()); number("deep ", deep()); number("m ", m());'
+            ' shared = 6; number("shared ", get()); number("own ", own()); }',
+            ("liba.so", "libb.so", "libdeep.so"),
+        ),
+    },
+    runs=((), ("LD_BIND_NOW=1",), ("LD_PRELOAD=./libpre.so",), ("LD_PRELOAD=libpre.so:libnone.so",)),
+    program_flags=("-fno-pic", "-no-pie"),
+)
+
+WORLDS["order"] = World(
+    {
+        "libd.so": (announce("d"), ()),
+        "libc1.so": (announce("c1"), ("libd.so",)),
+        "libb1.so": (announce("b1"), ("libd.so",)),
+        "liba1.so": (announce("a1"), ("libb1.so", "libc1.so")),
+        "libz.so": (announce("z"), ("liba1.so",)),
+        "libp.so": (announce("p"), ()),
+        "prog": (
+            'static void pre(void) { say("preinit\\n"); }'
+            '__attribute__((section(".preinit_array"), used)) static void (*hook)(void) = pre;'
+            + announce("prog")
+            + 'void program(void) { say("program\\n"); }',
+            ("-Wl,--no-as-needed", "libd.so", "libz.so", "liba1.so"),
+        ),
+    },
+    runs=((), ("LD_PRELOAD=libp.so",)),
+    libc=True,
+)
+
+WORLDS["visibility"] = World(
+    {
+        "libsym.so": ("int f(void) { return 10; } int via(void) { return f(); }", ("-Wl,-Bsymbolic",)),
+        "libprot.so": (
+            '__attribute__((visibility("protected"))) int g(void) { return 20; }'
+            "int (*pg)(void) = g; int viag(void) { return pg(); }",
+            (),
+        ),
+        "libhid.so": (
+            '__attribute__((visibility("hidden"))) int h(void) { return 30; } int viah(void) { return h(); }',
+            ("-Wl,--hash-style=sysv",),
+        ),
+        "prog": (
+            "int f(void) { return 1; } int g(void) { return 2; } int h(void) { return 3; } int via(void), viag(void), viah(void);"
+            'void program(void) { number("f ", via()); number("g ", viag()); number("h ", viah()); }',
+            ("libsym.so", "libprot.so", "libhid.so", "-Wl,--export-dynamic"),
+        ),
+    },
+)
+
+WORLDS["addresses"] = World(
+    {
+        "libf.so": ("int f(void) { return 1; } int (*address(void))(void) { return f; }", ()),
+        "prog": (
+            "int f(void); int (*address(void))(void);"
+            'void program(void) { number("same ", address() == f); number("call ", f() + address()()); }',
+            ("libf.so",),
+        ),
+    },
+    program_flags=("-fno-pic", "-no-pie"),
+)
+
+WORLDS["thread local"] = World(
+    {
+        "libie.so": (
+            '__thread int ie __attribute__((tls_model("initial-exec"))) = 40; __thread char pad[100];'
+            "int get_ie(void) { pad[3] = 1; return ie++; }",
+            (),
+        ),
+        "libgd.so": (
+            "__thread long gd = 50; __thread int zero; static __thread int mine = 8;"
+            "long *get_gd(void) { gd++; mine++; zero++; return &gd; } long other(void) { return mine + zero; }",
+            (),
+        ),
+        "prog": (
+            "extern __thread long gd; __thread int le = 3; int get_ie(void); long *get_gd(void); long other(void);"
+            'void program(void) { number("le ", le++ + le); number("ie ", get_ie() + get_ie()); number("gd ", *get_gd());'
+            ' number("same ", get_gd() == &gd); number("other ", other()); }',
+            ("libie.so", "libgd.so", "-Wl,--allow-shlib-undefined"),
+        ),
+    },
+    libc=True,
+)
+
+WORLDS["versions"] = World(
+    {
+        "libv.so": (
+            'asm(".symver old, f@V1\\n.symver new, f@@V2"); int old(void) { return 1; } int new(void) { return 2; }',
+            ("-Wl,--version-script=v.map",),
+        ),
+        "prog": ('int f(void); void program(void) { number("f ", f()); }', ("libv.so",)),
+    },
+)
+
+WORLDS["indirect functions"] = World(
+    {
+        "libi.so": (
+            "static int real(void) { return 5; } long pick(void) { return (long)real; }"
+            'asm(".globl chosen\\n.type chosen, @gnu_indirect_function\\n.set chosen, pick");'
+            "int chosen(void); int (*pointer)(void) = chosen; int inside(void) { return pointer(); }",
+            (),
+        ),
+        "prog": (
+            'int inside(void); int chosen(void); void program(void) { number("inside ", inside()); number("chosen ", chosen()); }',
+            ("libi.so",),
+        ),
+    },
+    runs=(("LD_BIND_NOW=1",),),
+)
+
+MISSING = "int gone(void); int there(void) { return 1; } int lib(void) { return gone(); }"
+USER = (
+    'int lib(void); int there(void); void program(void) { number("there ", there()); number("lib ", lib()); }'
+)
+ALLOWED = ("-Wl,--unresolved-symbols=ignore-all",)
+WORLDS["undefined function"] = World({"libu.so": (MISSING, ()), "prog": (USER, ("libu.so", *ALLOWED))})
+WORLDS["undefined datum"] = World(
+    {
+        "libu.so": ("extern int gone; int *lib(void) { return &gone; }", ()),
+        "prog": ("int *lib(void); void program(void) { lib(); }", ("libu.so", *ALLOWED)),
+    }
+)
+PLAIN = {
+    "libx.so": ("int x(void) { return 1; }", ()),
+    "prog": ('int x(void); void program(void) { number("x ", x()); }', ("libx.so",)),
+}
+WORLDS["library gone"] = World(PLAIN, runs=((),), remove=("libx.so",))
+WORLDS["library empty"] = World(PLAIN, runs=((),), damage={"libx.so": b""})
+WORLDS["library a script"] = World(PLAIN, runs=((),), damage={"libx.so": b"#!/bin/sh\n" * 100})
+WORLDS["library of 32 bits"] = World(PLAIN, runs=((),), damage={"libx.so": b"\x7fELF\1\1\1" + bytes(100)})
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every world compiled, each in its folder."""
+    require_oracle(GCC, QEMU)
+    places = {}
+    for number, (name, world) in enumerate(WORLDS.items()):
+        folder = tmp_path_factory.mktemp(f"world{number}")
+        (folder / "v.map").write_text("V1 { f; }; V2 { f; } V1;\n")
+        script = [_compile(world, file, folder) for file in world.files]
+        subprocess.run(["sh", "-e", "-c", "\n".join(script)], cwd=folder, check=True)
+        for file in world.remove:
+            (folder / file).unlink()
+        for file, data in world.damage.items():
+            (folder / file).write_bytes(data)
+        places[name] = folder
+    return places
+
+
+def _compile(world: World, file: str, folder: Path) -> str:
+    source, options = world.files[file]
+    if file == "prog":
+        source += START.replace("END", "fini();" if world.libc else "")
+        options = [*options, "-Wl,--no-as-needed", "-lc"] if world.libc else options
+    (folder / f"{file}.c").write_text(SYSTEM + source)
+    kind = world.program_flags if file == "prog" else ("-shared", "-fPIC", f"-Wl,-soname,{file}")
+    flags = ["-march=rv64imafd", "-O1", "-w", "-nostdlib", "-fno-stack-protector", *kind]
+    return " ".join([GCC, *flags, f"{file}.c", "-o", file, *options])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def in_qemu(folder: Path, env: Sequence[str], program: str = "./prog") -> Outcome:
+    settings = [word for item in ("LD_LIBRARY_PATH=.", *env) for word in ("-E", item.replace(",", ",,"))]
+    # qemu splits -E at commas; LD_DEBUG's words may be parted by colons as well
+    done = subprocess.run(
+        [QEMU, "-L", "/usr/riscv64-linux-gnu", *settings, program],
+        cwd=folder,
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def in_toyvm(folder: Path, env: Sequence[str], program: str = "./prog") -> Outcome:
+    out, err = io.BytesIO(), io.BytesIO()
+    vfs = Vfs.sandbox(str(folder))
+    vfs.add_file("/lib/libc.so.6", Maker(soname="libc.so.6").build())
+    kernel = Kernel(16 << 20, ReferenceEngine, vfs, interpreter=DynamicLoader(), stdout=out, stderr=err)
+    kernel.spawn(program, [program], ["LD_LIBRARY_PATH=.", *env])
+    status = kernel.run()
+    kernel.system.cache.drop()
+    assert kernel.frames.used == 0, "frames lost"
+    return Outcome(status, out.getvalue().decode(), err.getvalue().decode())
+
+
+@pytest.mark.parametrize(
+    ("world", "env"), [(name, run) for name, world in WORLDS.items() for run in world.runs], ids=str
+)
+def test_same_output_status_and_words(worlds: dict[str, Path], world: str, env: Sequence[str]) -> None:
+    assert in_toyvm(worlds[world], env) == in_qemu(worlds[world], env)
+
+
+def told(outcome: Outcome) -> list[str]:
+    """LD_DEBUG's lines without the process number, and without what only glibc's side has: its libc and ld.so, symbol
+    versions, and `transferring control`, which is its libc's to say.
+    """
+    lines = []
+    for line in outcome.stderr.splitlines():
+        if not re.match(r" *\d+:\t", line):
+            continue
+        text = re.sub(r"' \[V\d\]$", "'", line.split("\t", 1)[1])
+        if text.startswith(" scope"):
+            text = " ".join(
+                word for word in text.split() if not re.search(r"/(libc|ld-linux-.*)\.so\.\d$", word)
+            )
+        foreign = ("libc.so.6", "ld-linux", "[ld.so]", "transferring control", "no scope")
+        if text and not any(word in text for word in foreign):
+            lines.append(text)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "world", ["interposition", "order", "visibility", "addresses", "thread local", "versions"]
+)
+def test_same_bindings_scopes_and_calls(worlds: dict[str, Path], world: str) -> None:
+    for env in WORLDS[world].runs:
+        debug = [*env, "LD_DEBUG=bindings:scopes:reloc"]
+        ours, theirs = told(in_toyvm(worlds[world], debug)), told(in_qemu(worlds[world], debug))
+        assert ours == theirs
+        assert any("binding file" in line for line in ours) or world == "order"
+
+
+def test_same_list_of_libraries(worlds: dict[str, Path]) -> None:
+    for world in ("interposition", "order", "library gone"):
+        env = ["LD_TRACE_LOADED_OBJECTS=1"]
+        ours, theirs = (
+            re.sub(
+                r"0x[0-9a-f]{16}",
+                "ADDRESS",
+                re.sub(r"\t/lib/ld-linux.*\n", "", run(worlds[world], env).stdout),
+            )
+            for run in (in_toyvm, in_qemu)
+        )
+        assert ours == theirs
+        assert ours.count("ADDRESS") + ours.count("not found") >= 1
