@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..bits import M64
 from ..elf.constants import (
     SHN_ABS,
     SHN_UNDEF,
@@ -118,7 +119,7 @@ def _locals(
         address = int(known.symbol[number])
         shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
         value = address - (known.tls_start if kind[i] == STT_TLS else 0)
-        rows.append((strings.add(name), int(kind[i]), 0, shndx, value, int(symbols.size[number])))
+        rows.append((strings.add(name), int(kind[i]), 0, shndx, value & M64, int(symbols.size[number])))
     source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
     if source and rows:
         rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
@@ -166,7 +167,7 @@ def _globals(
             binding << 4 | kind,
             seen if sid != LINKER else 0,
             shndx,
-            value,
+            value & M64,  # an absolute symbol may be negative
             symbol.size,
         )
         (hidden if binding == STB_LOCAL else visible).append(row)
