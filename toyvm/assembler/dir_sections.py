@@ -41,6 +41,7 @@ _TYPES = {
     "fini_array": SHT_FINI_ARRAY,
     "preinit_array": SHT_PREINIT_ARRAY,
 }
+_ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 # What a section is by its name, when the text does not say (BFD: special sections). The name, or a "." behind it.
 _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".text", SHT_PROGBITS, TEXT_FLAGS),
@@ -151,7 +152,8 @@ def _open(state: State, request: _Request) -> Section:
     """The section that is asked for; a warning when it exists with other flags."""
     found = state.find_section(request.name, request.group)
     if found is None:
-        found = state.section(request.name, request.type, request.flags, request.entsize, request.group)
+        entsize = request.entsize or (8 if request.type in _ARRAYS else 0)
+        found = state.section(request.name, request.type, request.flags, entsize, request.group)
         found.comdat, found.link = request.comdat, request.link
     elif request.stated:
         if found.flags != request.flags:

@@ -112,8 +112,13 @@ def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
     known = state.symbols.by_name.get(name)
     if known is not None and known.is_defined and (once or not known.equated):
         raise redefinition(state, name, known)
-    value = state.evaluate(expr)
     symbol = symbol_named(state, name)
+    value = state.evaluate(expr)
+    now = state.fixed(value)
+    if now is not None:
+        value = now
+    if known is not None and not isinstance(known.value, int) and known.is_defined:
+        symbol = state.symbols.renew(symbol)
     symbol.equated = True
     symbol.where = state.where
     _give(state, symbol, value if isinstance(value, int | Linear) else split(state, expr), expr)
@@ -128,8 +133,6 @@ def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None
     if isinstance(value, int) or value.add is None or value.sub is not None:
         return
     target = value.add
-    if target is symbol:
-        raise Problem(f"symbol '{symbol.name}' is defined by itself", symbol.name)
     if target.chunk is not None:
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
         symbol.value = None
@@ -170,7 +173,9 @@ def common(local: bool) -> Directive:
         amount = state.number_of(pieces[1], "the size")
         if not 0 <= amount <= MAX_NOBITS_BYTES:
             raise Problem(f"size {amount} is not in 0..{MAX_NOBITS_BYTES}", pieces[1])
-        alignment = state.number_of(pieces[2], "the alignment") if len(pieces) == 3 else _natural(amount, local)
+        alignment = 1 if symbol.local_wanted else _natural(amount, local)
+        if len(pieces) == 3:
+            alignment = state.number_of(pieces[2], "the alignment")
         if alignment < 0 or alignment & (alignment - 1) or alignment > 1 << 16:
             raise Problem(f"alignment {alignment} is not a power of two up to 65536", pieces[-1])
         if symbol.is_defined and symbol.common is None:

@@ -76,6 +76,6 @@ def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:
     if (a.add and b.add) or (a.sub and b.sub):
         return None
     add, sub = a.add or b.add, a.sub or b.sub
-    if add is sub:
+    if add is None and sub is None:
         return _wrap(a.addend + b.addend)
     return Linear(add, sub, _wrap(a.addend + b.addend))

@@ -200,8 +200,29 @@ _PLANS: dict[str, Plan] = {}
 
 
 def parse_operand(text: str) -> Operand:
-    """The operand that `text` writes. Raises Problem, with the word to blame."""
+    """The operand that `text` writes. Raises Problem, with the word to blame.
+
+    In `s2+4` the name of a register is that of a symbol, as in GNU as.
+    """
     tokens = tokenize(text)
+    try:
+        return _build(tokens)
+    except Problem:
+        plain = _without_registers(tokens)
+        if plain == tokens:
+            raise
+        try:
+            return _build(plain)
+        except Problem:
+            pass  # the first complaint is the better one
+        raise
+
+
+def _without_registers(tokens: list[Token]) -> list[Token]:
+    return [Token("S", token.text, token.text) if token.letter in ("R", "F") else token for token in tokens]
+
+
+def _build(tokens: list[Token]) -> Operand:
     shape = " ".join([token.letter for token in tokens])
     plan = _PLANS.get(shape)
     if plan is None:
@@ -211,11 +232,9 @@ def parse_operand(text: str) -> Operand:
 
 def parse_expression(text: str) -> Expr:
     """The expression that `text` writes; a register's name is a symbol here. Raises Problem."""
-    operand = parse_operand(text)
+    operand = _build(_without_registers(tokenize(text)))
     if operand.form == "expression" and not operand.modifier:
         return operand.expr
-    if operand.form in ("register", "float_register"):
-        return text.strip()
     raise Problem(f"'{text.strip()}' is not an expression", text.strip(), expected="a number or a symbol")
 
 
@@ -247,7 +266,15 @@ def _depth(tokens: list[Token]) -> int:
     return deepest
 
 
-_SAID = {"N": "a number", "S": "a symbol", "R": "a register", "F": "a floating-point register", "T": "a string"}
+_SAID = {
+    "$END": "the operand's end",
+    "<END-OF-FILE>": "the operand's end",
+    "N": "a number",
+    "S": "a symbol",
+    "R": "a register",
+    "F": "a floating-point register",
+    "T": "a string",
+}
 
 
 def _syntax_problem(shape: str, tokens: list[Token], error: Any) -> Problem:
@@ -256,7 +283,7 @@ def _syntax_problem(shape: str, tokens: list[Token], error: Any) -> Problem:
     index = shape[:at].count(" ") if isinstance(at, int) and at >= 0 else len(tokens)
     terminals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
     wanted = getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
-    words = sorted({terminals.get(name, name) for name in wanted} - {"%[a-z_0-9]+", "$END"})
+    words = sorted({terminals.get(name, name) for name in wanted} - {"%[a-z_0-9]+"})
     said = [_SAID.get(word, f"'{word}'") for word in words]
     if index >= len(tokens) or getattr(getattr(error, "token", None), "type", "") == "$END":
         return Problem("operand ends too early", tokens[-1].text if tokens else "", expected=_list(said))

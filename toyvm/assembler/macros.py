@@ -64,7 +64,9 @@ def _parameter(piece: str, macro: str) -> Parameter:
     return Parameter(word, _unquoted(default) if equals else "", kind == "req", kind == "vararg")
 
 
-_OPERATOR_BLANKS = re.compile(r'("(?:[^"\\]|\\.)*"?)|[ \t]*([-+*/|&^<>=!~%:()])[ \t]*')
+_QUOTED = r'"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?'
+_OPERATOR_BLANKS = re.compile(rf"({_QUOTED})|[ \t]*([-+*/|&^<>=!~%:()])[ \t]*")
+_WORD = re.compile(rf"(?:{_QUOTED}|[^\s\"'])+")
 
 
 def _words(text: str) -> list[str]:
@@ -72,8 +74,7 @@ def _words(text: str) -> list[str]:
     tight = _OPERATOR_BLANKS.sub(lambda m: m.group(1) or m.group(2), text.strip())
     words: list[str] = []
     for piece in split_operands(tight):
-        found = re.findall(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])+', piece)
-        words += found or [""]
+        words += _WORD.findall(piece) or [""]
     return words
 
 

@@ -47,6 +47,7 @@ class Output:
         self.state = state
         self.resolver = resolver
         self.sections: list[tuple[Section, bytes, list[Reloc]]] = []
+        self._group_names: set[Symbol] = set()
 
     def add(self, section: Section, data: bytes, relocs: list[Reloc]) -> None:
         """Append a section; its relocations' symbols become part of the symbol table."""
@@ -103,7 +104,7 @@ class Output:
             # GNU as makes a local symbol for a group whose name is no symbol of the file.
             symbol = symbol or self.state.symbols.get(name)
             if symbol.binding == STB_LOCAL:
-                symbol.local_wanted = True
+                self._group_names.add(symbol)
         symbol.used = True
         return self.state.symbols.list(symbol)
 
@@ -130,13 +131,15 @@ class Output:
     def _is_kept(self, symbol: Symbol) -> bool:
         if symbol.used or symbol.section is not None or self.state.options.keep_locals:
             return True
+        if symbol.value is not None and self.resolver.worth(symbol).symbol is not None:
+            return False  # another name for an undefined symbol: relocations name that one
         if symbol.is_temporary and self._binding(symbol) == STB_LOCAL:
             return False
         return symbol.is_defined or symbol.binding != STB_WEAK
 
     def _binding(self, symbol: Symbol) -> int:
-        """Undefined symbols are global whatever the text says, but for those that .local names."""
-        if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol.section is None and not symbol.local_wanted:
+        """Undefined symbols are global whatever the text says, but for the names of groups."""
+        if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol not in self._group_names:
             return STB_GLOBAL
         return symbol.binding
 
@@ -175,8 +178,7 @@ def _rela(relocs: list[Reloc]) -> Table:
     out = np.repeat(table, 1 + relax)
     extra = np.cumsum(1 + relax)[relax.astype(bool)] - 1
     out["r_type"][extra] = R.RELAX
-    out["r_sym"][extra] = 0
-    out["r_addend"][extra] = 0
+    out["r_sym"][extra] = 0  # the addend stays, as in GNU as; it means nothing
     return out
 
 

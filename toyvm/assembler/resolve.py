@@ -112,8 +112,18 @@ class Resolver:
             try:
                 if symbol.value is not None:
                     self.worth(symbol)
+                    self._inherit(symbol)
             except Problem as problem:
                 self.state.report(problem, symbol.where)
+
+    def _inherit(self, symbol: Symbol) -> None:
+        """Another name for a symbol has its type and size (gas: copy_symbol_attributes)."""
+        value = symbol.value
+        if isinstance(value, Linear) and value.add is not None and value.sub is None:
+            target = value.add
+            symbol.type = symbol.type or target.type
+            if symbol.size == 0:
+                symbol.size, symbol.size_where = target.size, target.size_where
 
     def size_of(self, symbol: Symbol) -> int:
         """st_size. Raises Problem when `.size` gave no number."""

@@ -121,6 +121,15 @@ class Symbols:
             self.order.append(symbol)
         return symbol
 
+    def renew(self, symbol: Symbol) -> Symbol:
+        """A symbol that takes over the name and the place of `symbol`, which keeps its value for those who used it."""
+        fresh = Symbol(symbol.name)
+        fresh.binding, fresh.type, fresh.visibility = symbol.binding, symbol.type, symbol.visibility
+        fresh.listed, symbol.listed = symbol.listed, False
+        self.order = [fresh if other is symbol else other for other in self.order]
+        self.by_name[symbol.name] = fresh
+        return fresh
+
     def numeric_backward(self, number: int) -> Symbol | None:
         """The latest local label `number:`, or None."""
         seen = self._numeric.get(number)
