@@ -29,6 +29,10 @@ class Diagnostics:
         if message not in self.warnings:
             self.warnings.append(message)
 
+    def is_full(self, key: str, limit: int) -> bool:
+        """Whether `limited` would not show another error of the kind `key`."""
+        return self._seen[key] >= limit
+
     def limited(self, key: str, limit: int, message: str, last: str) -> None:
         """Add an error of the kind `key`; of more than `limit` such ones only `last` is said, once."""
         self._seen[key] += 1

@@ -25,6 +25,7 @@ from .merge import merge
 from .options import Input, LinkOptions
 from .program import UNDEFINED, Program, flatten
 from .provide import linker_values, provide
+from .references import check_references
 from .relocate import Addresses, addresses, relocate
 from .resolve import resolve
 from .result import LinkResult
@@ -59,6 +60,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
     if options.gc_sections:
         program = collect(program, options, public, errors)
+    check_references(program, options, errors)
+    errors.checkpoint()
     program = drop_dead_frames(program)
     program = align_code(program, errors)
     program = merge(program)
@@ -78,7 +81,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
-    relocate(image, program, layout, needs, known, options, errors)
+    relocate(image, program, layout, needs, known, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)

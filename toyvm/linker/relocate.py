@@ -14,7 +14,7 @@ from ..elf.constants import SHF_ALLOC
 from ..relocations import RELOCATIONS, R, RelocationError, RelocationOverflow, apply_many, relocation_name
 from .diagnostics import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .layout import Layout
-from .options import LinkOptions
+from .places import Places
 from .program import ABSOLUTE, UNDEFINED, Column, Program, Relocs
 from .scan import CALLS, GOT, TPREL, Needs
 from .tables import Tables
@@ -24,6 +24,7 @@ _LO12 = (R.PCREL_LO12_I, R.PCREL_LO12_S)
 _HI20 = (R.PCREL_HI20, R.GOT_HI20, R.TLS_GOT_HI20, R.TLS_GD_HI20)
 _DTPREL = (R.TLS_DTPREL32, R.TLS_DTPREL64)
 _IGNORED = (R.NONE, R.RELAX, R.ALIGN, R.TPREL_ADD)
+_LOADERS_OWN = (R.RELATIVE, R.COPY, R.JUMP_SLOT, R.TLS_DTPMOD32, R.TLS_DTPMOD64, R.TLSDESC, R.IRELATIVE)
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
 
@@ -65,185 +66,146 @@ def relocate(
     layout: Layout,
     needs: Needs,
     known: Addresses,
-    options: LinkOptions,
     errors: Diagnostics,
 ) -> None:
-    """Apply all relocations of live sections to `image`. Undefined references and overflows go to `errors`."""
+    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`."""
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
     relocs = relocs.where(~np.isin(relocs.type, _IGNORED))
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
-    report_undefined(program, relocs, layout, options, errors)
     foreign = alloc & (relocs.type == R.ABS64) & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # the loader's; the word stays 0
-    place = layout.addr[relocs.sid] + relocs.offset
-    offset = layout.offset[relocs.sid] + relocs.offset
-    value = _values(program, relocs, place, known, errors)
-    _call_nothing(image, program, relocs, offset, value, known)
-    order = np.argsort(relocs.type, kind="stable")
-    kinds, starts = np.unique(relocs.type[order], return_index=True)
-    bounds = [*starts.tolist(), len(order)]
-    by_kind = {int(kind): order[bounds[i] : bounds[i + 1]] for i, kind in enumerate(kinds.tolist())}
-    # What sets a place comes before what adds to it and subtracts from it.
-    for kind in sorted(by_kind, key=lambda k: (_operation(k) != "set", k)):
-        rows = by_kind[kind]
-        if kind not in RELOCATIONS:
-            _refuse(program, relocs, int(rows[0]), kind, errors)
-            continue
-        _apply(image, program, relocs, rows, R(kind), offset, value, errors)
+    _Relocator(image, program, layout, relocs, known, errors).run()
 
 
 def _operation(kind: int) -> str:
     return RELOCATIONS[R(kind)].operation if kind in RELOCATIONS else ""
 
 
-def _values(program: Program, relocs: Relocs, place: Column, known: Addresses, errors: Diagnostics) -> Column:
-    """The formula of each row."""
-    kind, sym = relocs.type, relocs.sym
-    value = known.symbol[sym] + relocs.addend  # S + A
-    pcrel = np.zeros(256, dtype=bool)
-    pcrel[[row.type for row in RELOCATIONS.values() if row.formula.endswith("- P")]] = True
-    calls = np.isin(kind, CALLS)
-    value[calls] = known.call[sym[calls]] + relocs.addend[calls]
-    for kinds, entry in (
-        (GOT, known.tables.got_entry),
-        ((R.TLS_GOT_HI20,), known.tables.ie_entry),
-        ((R.TLS_GD_HI20,), known.tables.gd_entry),
+class _Relocator:
+    """The work on one set of rows."""
+
+    def __init__(
+        self,
+        image: bytearray,
+        program: Program,
+        layout: Layout,
+        relocs: Relocs,
+        known: Addresses,
+        errors: Diagnostics,
     ):
-        rows = np.isin(kind, kinds)
-        value[rows] = known.got + entry[sym[rows]] + relocs.addend[rows]  # GOT + G + A
-    rows = np.isin(kind, TPREL)
-    value[rows] -= known.tls_start
-    rows = np.isin(kind, _DTPREL)
-    value[rows] -= known.tls_start + TLS_DTV_OFFSET
-    rows = pcrel[np.minimum(kind, 255)] & ~np.isin(kind, _LO12)
-    value[rows] -= place[rows]
-    _pair_low_parts(program, relocs, value, errors)
-    return value
+        self.image, self.program, self.relocs, self.known, self.errors = image, program, relocs, known, errors
+        self.layout, self.places = layout, Places(program)
+        self.place = layout.addr[relocs.sid] + relocs.offset  # P
+        self.offset = layout.offset[relocs.sid] + relocs.offset
 
+    def run(self) -> None:
+        """Compute all values, then write them type by type."""
+        kinds = self.relocs.type
+        value = self._values()
+        self._pair_low_parts(value)
+        self._call_nothing(value)
+        order = np.argsort(kinds, kind="stable")
+        present, starts = np.unique(kinds[order], return_index=True)
+        rows_of = dict(zip(present.tolist(), np.split(order, starts[1:]), strict=True))
+        # What sets a place comes before what adds to it and subtracts from it.
+        for kind in sorted(rows_of, key=lambda k: (_operation(k) != "set", k)):
+            rows = rows_of[kind]
+            if kind in RELOCATIONS and kind not in _LOADERS_OWN:
+                self._apply(R(kind), rows, value)
+            else:
+                self.errors.error(
+                    f"{self._where(rows[0])}: unsupported relocation type {relocation_name(kind)}"
+                )
 
-def _pair_low_parts(program: Program, relocs: Relocs, value: Column, errors: Diagnostics) -> None:
-    """%pcrel_lo names the label of its %pcrel_hi: the value is the one computed there."""
-    low = np.flatnonzero(np.isin(relocs.type, _LO12))
-    if not len(low):
-        return
-    high = np.flatnonzero(np.isin(relocs.type, _HI20))
-    span = int(program.sections.size.max()) + 1
-    keys = relocs.sid[high] * span + relocs.offset[high]
-    order = np.argsort(keys, kind="stable")
-    keys, high = keys[order], high[order]
-    label = relocs.sym[low]
-    wanted = program.symbols.sid[label] * span + program.symbols.value[label]
-    at = np.searchsorted(keys, wanted)
-    found = at < len(keys)
-    found[found] = keys[at[found]] == wanted[found]
-    value[low[found]] = value[high[at[found]]] + relocs.addend[low[found]]
-    for row in low[~found][:REFERENCES_SHOWN].tolist():
-        errors.error(
-            f"{where(program, relocs, row)}: dangerous relocation: %pcrel_lo missing matching %pcrel_hi "
-            f"at `{program.symbol_name(int(relocs.sym[row]))}'"
-        )
-        value[row] = 0
+    def _values(self) -> Column:
+        """The formula of each row, but for the low parts."""
+        relocs, known = self.relocs, self.known
+        kind, sym = relocs.type, relocs.sym
+        value = known.symbol[sym] + relocs.addend  # S + A
+        calls = np.isin(kind, CALLS)
+        value[calls] = known.call[sym[calls]] + relocs.addend[calls]
+        for kinds, entry in (
+            (GOT, known.tables.got_entry),
+            ((R.TLS_GOT_HI20,), known.tables.ie_entry),
+            ((R.TLS_GD_HI20,), known.tables.gd_entry),
+        ):
+            rows = np.isin(kind, kinds)
+            value[rows] = known.got + entry[sym[rows]] + relocs.addend[rows]  # GOT + G + A
+        rows = np.isin(kind, TPREL)
+        value[rows] -= known.tls_start
+        rows = np.isin(kind, _DTPREL)
+        value[rows] -= known.tls_start + TLS_DTV_OFFSET
+        relative = [row.type for row in RELOCATIONS.values() if row.formula.endswith("- P")]
+        rows = np.isin(kind, relative)
+        value[rows] -= self.place[rows]
+        return value
 
-
-def _call_nothing(
-    image: bytearray, program: Program, relocs: Relocs, offset: Column, value: Column, known: Addresses
-) -> None:
-    """A call of an undefined weak function may be too far from address 0: go there by way of x0 (GNU ld's rewriting)."""
-    nothing = (program.symbols.sid[relocs.sym] == UNDEFINED) & (known.call[relocs.sym] == 0)
-    for row in np.flatnonzero(nothing & np.isin(relocs.type, (R.CALL, R.CALL_PLT))).tolist():
-        at = int(offset[row]) + 4
-        jalr = int.from_bytes(image[at : at + 4], "little") & _X0_BASE_MASK
-        image[at : at + 4] = jalr.to_bytes(4, "little")
-        value[row] = 0
-    value[nothing & np.isin(relocs.type, (R.BRANCH, R.JAL, R.RVC_BRANCH, R.RVC_JUMP))] = 0
-
-
-def _apply(
-    image: bytearray,
-    program: Program,
-    relocs: Relocs,
-    rows: Column,
-    kind: R,
-    offset: Column,
-    value: Column,
-    errors: Diagnostics,
-) -> None:
-    """Apply one type; a row that does not fit is reported and left out, and the rest tried again."""
-    reloc = RELOCATIONS[kind]
-    while len(rows):
-        try:
-            apply_many(image, offset[rows], reloc, value[rows])
+    def _pair_low_parts(self, value: Column) -> None:
+        """%pcrel_lo names the label of its %pcrel_hi: the value is the one computed there."""
+        relocs, symbols = self.relocs, self.program.symbols
+        low = np.flatnonzero(np.isin(relocs.type, _LO12))
+        if not len(low):
             return
-        except RelocationOverflow as overflow:
-            bad = int(rows[overflow.index])
-            name = program.symbol_name(int(relocs.sym[bad]))
-            errors.limited(
-                "overflow",
-                OVERFLOWS_SHOWN,
-                f"{where(program, relocs, bad)}: relocation truncated to fit: {reloc.name} against symbol `{name}'"
-                f": {_limit(overflow)}",
-                "additional relocation overflows omitted from the output",
+        high = np.flatnonzero(np.isin(relocs.type, _HI20))
+        # One number for (section, offset): places in the image are not repeated.
+        keys = self.offset[high]
+        order = np.argsort(keys, kind="stable")
+        keys, high = keys[order], high[order]
+        label = relocs.sym[low]
+        section = np.maximum(symbols.sid[label], 0)
+        wanted = np.where(symbols.sid[label] >= 0, self.layout.offset[section] + symbols.value[label], -1)
+        at = np.searchsorted(keys, wanted)
+        found = at < len(keys)
+        found[found] = keys[at[found]] == wanted[found]
+        value[low[found]] = value[high[at[found]]] + relocs.addend[low[found]]
+        value[low[~found]] = 0
+        for row in low[~found].tolist():
+            self.errors.limited(
+                "pcrel_lo",
+                REFERENCES_SHOWN,
+                f"{self._where(row)}: dangerous relocation: %pcrel_lo missing matching %pcrel_hi "
+                f"at `{self.program.symbol_name(int(relocs.sym[row]))}'",
+                "more %pcrel_lo without %pcrel_hi follow",
             )
-            if len(errors.errors) > OVERFLOWS_SHOWN * 4:
+
+    def _call_nothing(self, value: Column) -> None:
+        """A call of an undefined weak function may be too far from address 0: go by way of x0 (GNU ld's rewriting)."""
+        relocs = self.relocs
+        nothing = (self.program.symbols.sid[relocs.sym] == UNDEFINED) & (self.known.call[relocs.sym] == 0)
+        for row in np.flatnonzero(nothing & np.isin(relocs.type, (R.CALL, R.CALL_PLT))).tolist():
+            at = int(self.offset[row]) + 4
+            jalr = int.from_bytes(self.image[at : at + 4], "little") & _X0_BASE_MASK
+            self.image[at : at + 4] = jalr.to_bytes(4, "little")
+            value[row] = 0
+        value[nothing & np.isin(relocs.type, (R.BRANCH, R.JAL, R.RVC_BRANCH, R.RVC_JUMP))] = 0
+
+    def _apply(self, kind: R, rows: Column, value: Column) -> None:
+        """Apply one type; a row that does not fit is reported and left out, and the rest tried again."""
+        reloc = RELOCATIONS[kind]
+        for _ in range(OVERFLOWS_SHOWN + 1):
+            try:
+                apply_many(self.image, self.offset[rows], reloc, value[rows])
                 return
-            rows = np.delete(rows, overflow.index)
-        except RelocationError as error:
-            errors.error(f"{where(program, relocs, int(rows[error.index]))}: {error}")
-            return
+            except RelocationOverflow as overflow:
+                bad = int(rows[overflow.index])
+                name = self.program.symbol_name(int(self.relocs.sym[bad]))
+                self.errors.limited(
+                    "overflow",
+                    OVERFLOWS_SHOWN,
+                    f"{self._where(bad)}: relocation truncated to fit: {reloc.name} against symbol `{name}': "
+                    f"{_limit(overflow)}",
+                    "additional relocation overflows omitted from the output",
+                )
+                rows = np.delete(rows, overflow.index)
+            except RelocationError as error:
+                self.errors.error(f"{self._where(rows[error.index])}: {error}")
+                return
+
+    def _where(self, row: int) -> str:
+        return self.places.describe(int(self.relocs.sid[row]), int(self.relocs.offset[row]))
 
 
 def _limit(overflow: RelocationOverflow) -> str:
     if overflow.low <= overflow.value <= overflow.high:
         return f"{overflow.value:#x} is not a multiple of {overflow.alignment}"
     return f"{overflow.value:#x} is not in [{overflow.low:#x}, {overflow.high:#x}]"
-
-
-def _refuse(program: Program, relocs: Relocs, row: int, kind: int, errors: Diagnostics) -> None:
-    errors.error(f"{where(program, relocs, row)}: unsupported relocation type {relocation_name(kind)}")
-
-
-def where(program: Program, relocs: Relocs, row: int) -> str:
-    """`main.o:(.text+0x8)`."""
-    return f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
-
-
-def report_undefined(
-    program: Program, relocs: Relocs, layout: Layout, options: LinkOptions, errors: Diagnostics
-) -> None:
-    """Every reference to a symbol that nothing defines, unless it is weak or the loader may find it."""
-    _report_discarded(program, relocs, layout, errors)
-    if options.allow_undefined:
-        return
-    n = program.symbols.globals
-    missing = np.zeros(len(program.symbols), dtype=bool)
-    missing[:n] = (program.symbols.sid[:n] == UNDEFINED) & ~program.symbols.weak[:n]
-    if options.shared and not options.defs:
-        missing[:n] &= program.symbols.visibility[:n] != 0
-    for row in np.flatnonzero(missing[relocs.sym]).tolist():
-        name = program.symbol_name(int(relocs.sym[row]))
-        place = where(program, relocs, row)
-        if program.symbols.visibility[relocs.sym[row]]:
-            text = f"{place}: undefined reference to hidden symbol `{name}'"
-        else:
-            text = f"{place}: undefined reference to `{name}'"
-        file = program.file_name(int(program.sections.file[relocs.sid[row]]))
-        errors.limited(
-            f"undefined {name} {file}",
-            REFERENCES_SHOWN,
-            text,
-            f"{file}: more undefined references to `{name}' follow",
-        )
-
-
-def _report_discarded(program: Program, relocs: Relocs, layout: Layout, errors: Diagnostics) -> None:
-    """A section in memory that refers into one that was left out (debugging sections may: they get 0)."""
-    sid = program.symbols.sid[relocs.sym]
-    gone = (sid >= 0) & (layout.output[np.maximum(sid, 0)] < 0)
-    gone &= (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
-    for row in np.flatnonzero(gone)[:REFERENCES_SHOWN].tolist():
-        here, there = int(relocs.sid[row]), int(sid[row])
-        errors.error(
-            f"`{program.symbol_name(int(relocs.sym[row]))}' referenced in section `{program.sections.name[here]}' of "
-            f"{program.file_name(int(program.sections.file[here]))}: defined in discarded section "
-            f"`{program.sections.name[there]}' of {program.file_name(int(program.sections.file[there]))}"
-        )

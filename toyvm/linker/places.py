@@ -1,0 +1,67 @@
+"""How a message names a place: the function, and file, section and offset, or the source line where DWARF knows it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..elf.constants import STT_FUNC
+from ..errors import ElfError
+from .program import Program
+
+
+class Places:
+    """Names places of one program; remembers the last function, which GNU ld says once for all that is wrong in it."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self._last: tuple[int, str] = (-1, "")
+        self._line = lru_cache(maxsize=None)(self._line_table)
+
+    def describe(self, sid: int, offset: int) -> str:
+        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; before it, when it is a new function, a line that says so."""
+        program = self.program
+        file = int(program.sections.file[sid])
+        place = self.source(sid, offset) or program.file_name(file)
+        text = f"{place}:({program.sections.name[sid]}+{offset:#x})"
+        function = self.function(sid, offset)
+        if function and (file, function) != self._last:
+            text = f"{program.file_name(file)}: in function `{function}':\n{text}"
+        self._last = (file, function)
+        return text
+
+    def function(self, sid: int, offset: int) -> str:
+        """The name of the function at `offset` of section `sid`, or ""."""
+        symbols = self.program.symbols
+        mine = (symbols.sid == sid) & (symbols.type == STT_FUNC)
+        mine &= (symbols.value <= offset) & (offset < symbols.value + np.maximum(symbols.size, 1))
+        found = np.flatnonzero(mine)
+        return self.program.symbol_name(int(found[-1])) if len(found) else ""
+
+    def source(self, sid: int, offset: int) -> str:
+        """`main.c:5`, or "" without line tables."""
+        file = int(self.program.sections.file[sid])
+        if file < 0:
+            return ""
+        found = self._line(file, sid, offset)
+        return f"{found[0]}:{found[1]}" if found else ""
+
+    def _line_table(self, file: int, sid: int, offset: int) -> tuple[str, int] | None:
+        obj = self.program.resolution.files[file].object
+        if obj.section(".debug_line") is None:
+            return None
+        # Only a link that failed comes here: pyelftools may take its time.
+        from ..elf.dwarf import LineTable
+        from ..elf.file import ElfFile
+        from ..elf.writer import write_object
+
+        number = sid - int(self.program.file_sections[file])
+        name = obj.sections[number].name
+        nth = sum(section.name == name for section in obj.sections[:number])
+        try:
+            data = write_object(obj)
+            same = [s.number for s in ElfFile.parse(data, obj.name).sections if s.name == name]
+            return LineTable.from_elf(data, obj.name).lookup(offset, same[nth]) if nth < len(same) else None
+        except ElfError:
+            return None  # broken debugging information does not hide the error that is being reported
