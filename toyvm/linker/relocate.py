@@ -106,7 +106,7 @@ class _Relocator:
         self._call_nothing(value)
         order = np.argsort(kinds, kind="stable")
         present, starts = np.unique(kinds[order], return_index=True)
-        rows_of = dict(zip(present.tolist(), np.split(order, starts[1:]), strict=True))
+        rows_of = dict(zip(present.tolist(), np.split(order, starts)[1:], strict=True))
         # What sets a place comes before what adds to it and subtracts from it.
         for kind in sorted(rows_of, key=lambda k: (_operation(k) != "set", k)):
             rows = rows_of[kind]
