@@ -40,7 +40,7 @@ def send(kernel: Kernel, process: Process, info: SigInfo) -> None:
     if kernel.bus.wants(SignalSent):
         kernel.bus.emit(SignalSent(kernel.now, process.pid, signal, info.pid))
     if signal == Signal.SIGKILL:
-        lifecycle.exit_process(kernel, process, Signal.SIGKILL)
+        die(kernel, process, signal)
         return
     if signal == Signal.SIGCONT and process.state is State.STOPPED:
         process.state = State.RUNNABLE
@@ -65,9 +65,9 @@ def force(kernel: Kernel, process: Process, info: SigInfo, explain: Callable[[],
 
 
 def die(kernel: Kernel, process: Process, signal: int, explanation: str = "") -> None:
-    """End a process by a signal, with the words a shell would print for it."""
-    words = DEATH_WORDS.get(Signal(signal)) if signal in Signal.__members__.values() else None
-    if words is not None:
+    """End a process by a signal. What it did itself is explained; a shell's word for its end only the first one gets."""
+    words = DEATH_WORDS.get(signal)
+    if words is not None and (explanation or process is kernel.first):
         kernel.message(words + (f"\n{explanation}" if explanation else ""))
     lifecycle.exit_process(kernel, process, signal)
 

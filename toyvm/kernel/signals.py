@@ -50,7 +50,7 @@ class Signal(IntEnum):
 
 
 # The words a shell prints for the death of a process (strsignal(3)).
-DEATH_WORDS = {
+DEATH_WORDS: dict[int, str] = {
     Signal.SIGSEGV: "Segmentation fault",
     Signal.SIGBUS: "Bus error",
     Signal.SIGILL: "Illegal instruction",
