@@ -180,7 +180,9 @@ def crt(kind: str) -> Callable[..., list[str]]:
     """What gcc puts around the objects of a program of `kind`."""
 
     def ask(name: str) -> str:
-        return subprocess.run([GCC, f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            [GCC, f"-print-file-name={name}"], capture_output=True, text=True
+        ).stdout.strip()
 
     start, begin, end = {
         "pie": ("Scrt1.o", "crtbeginS.o", "crtendS.o"),
@@ -233,7 +235,9 @@ def test_static_glibc(work: Path, options: tuple[str, ...]) -> None:
 def test_dynamic_glibc(libraries: Path, kind: str, options: tuple[str, ...]) -> None:
     main = "main_pie.o" if kind == "pie" else "main.o"
     link(libraries, *crt(kind)("dynamic", main, *options, "-la", "-lb"))
-    expected = gnu_result(libraries, "dynamic_gnu", f"-{'pie' if kind == 'pie' else 'no-pie'}", main, "-L.", "-la", "-lb")
+    expected = gnu_result(
+        libraries, "dynamic_gnu", f"-{'pie' if kind == 'pie' else 'no-pie'}", main, "-L.", "-la", "-lb"
+    )
     assert run(libraries, "dynamic") == expected
 
 
