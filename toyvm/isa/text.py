@@ -1,0 +1,35 @@
+"""An instruction as a person writes it: the inverse of the operand syntax, for traces and error messages."""
+
+from __future__ import annotations
+
+from .decode import Decoded
+from .operands import REGISTER_KINDS, Operand, fence_set
+from .registers import CSRS, X_NAMES
+
+_CSR_NAMES = {number: name for name, number in CSRS.items()}
+
+
+def instruction_text(decoded: Decoded, pc: int | None = None) -> str:
+    """`addi a0, sp, -16`. Targets of branches are absolute when `pc` is given, else distances."""
+    operands = [_operand(operand, decoded, pc) for operand in decoded.insn.operands]
+    return f"{decoded.name} {', '.join(operands)}" if operands else decoded.name
+
+
+def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
+    kind = operand.kind
+    value = decoded.fields[operand.fields[0]]
+    if kind in REGISTER_KINDS:
+        return X_NAMES[value]
+    if kind in ("load_mem", "store_mem"):
+        return f"{value}({X_NAMES[decoded.rs1]})"
+    if kind == "amo_mem":
+        return f"({X_NAMES[value]})"
+    if kind in ("branch", "jump"):
+        return f"{value:+d}" if pc is None else f"{(pc + value) & ((1 << 64) - 1):#x}"
+    if kind == "csr":
+        return _CSR_NAMES.get(value, f"{value:#x}")
+    if kind in ("fence_pred", "fence_succ"):
+        return fence_set(value)
+    if kind == "imm20":
+        return f"{operand.from_field(value):#x}"
+    return str(value)
