@@ -166,6 +166,13 @@ class DynamicLoader:
             raise LoadError(error.fatal(session.state.program)) from error
 
 
+def state_of(process: Process) -> LoaderState:
+    """The loader's state of a process that it started."""
+    state = process.loader_state
+    assert isinstance(state, LoaderState)
+    return state
+
+
 def counts(process: Process) -> LoaderCounts | None:
     """What the loader has done for `process` since it began its image; None for a static one."""
     state = process.loader_state

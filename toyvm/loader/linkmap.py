@@ -73,7 +73,8 @@ class Pending(NamedTuple):
     """A function that the guest is to call, or a mark in the queue of them.
 
     `kind`: "call" an initialiser or finaliser, at `va` or (negative) in the slot at -va; "ifunc" the resolver of an IFUNC
-    symbol; "init", "quiet" the object's initialisers begin; "preinit", "fini" only to be told. `slot` is where a resolver's answer is to be stored (with what to add to it).
+    symbol; "init", "quiet" the object's initialisers begin; "preinit", "fini" only to be told.
+    `slot` is where a resolver's answer is to be stored (with what to add to it).
     """
 
     obj: LinkMap

@@ -75,9 +75,12 @@ def final_statistics(debug: DebugLog, state: LoaderState) -> None:
     )
 
 
+def unused_objects(state: LoaderState) -> tuple[str, ...]:
+    """Direct dependencies of the program that nothing was bound to."""
+    return tuple(obj.name for obj in state.namespace.main.needed if obj.handle not in state.used)
+
+
 def unused_text(state: LoaderState) -> str:
-    """LD_DEBUG=unused with LD_TRACE_LOADED_OBJECTS (`ldd -u`): direct dependencies that nothing was bound to."""
-    unused = [obj for obj in state.namespace.main.needed if obj.handle not in state.used]
-    if not unused:
-        return ""
-    return "Unused direct dependencies:\n\n" + "".join(f"\t{obj.name}\n" for obj in unused)
+    """LD_DEBUG=unused with LD_TRACE_LOADED_OBJECTS (`ldd -u`)."""
+    unused = unused_objects(state)
+    return "Unused direct dependencies:\n\n" + "".join(f"\t{name}\n" for name in unused) if unused else ""

@@ -1,0 +1,111 @@
+"""`toyvm ldd`: which shared libraries a program would load, and where they would lie. Nothing of the program runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..kernel.vfs.vfs import Vfs
+
+SCHEMA = "toyvm.ldd/1"
+_MEMFS_BYTES = 1 << 20
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm ldd`."""
+    p = argparse.ArgumentParser(
+        prog="toyvm ldd", description="Show which shared libraries a program or library would load."
+    )
+    p.add_argument(
+        "-u", "--unused", action="store_true", help="show direct dependencies that nothing is bound to"
+    )
+    p.add_argument(
+        "-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="LD_LIBRARY_PATH and the like"
+    )
+    p.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
+    p.add_argument("--root", metavar="DIR", help="what the guest sees as / (default: this folder)")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("files", nargs="+", metavar="FILE")
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Show each file's libraries; 1 when one of the files is not there or is no dynamic executable."""
+    options = parser().parse_args(argv)
+    for setting in options.env:
+        if "=" not in setting:
+            raise UsageError(f"-E {setting}: expected VAR=VAL")
+    reports = [_examine(options, Path(name)) for name in options.files]
+    if options.json:
+        print(json.dumps({"schema": SCHEMA, "files": reports}, indent=2))
+    else:
+        for report in reports:
+            _print(report, several=len(reports) > 1)
+    return 0 if all(report["dynamic"] for report in reports) else 1
+
+
+def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
+    """What is known of one file, JSON-ready."""
+    from ..loader.listing import loaded_objects, unused_objects
+
+    report: dict[str, Any] = {"file": str(path), "dynamic": False}
+    if not path.is_file():
+        return report | {"error": "not regular file" if path.exists() else "No such file or directory"}
+    vfs, guest_path = _tree(options, path)
+    if options.unused:
+        unused = unused_objects(vfs, guest_path, options.env)
+        return report if unused is None else report | {"dynamic": True, "unused": list(unused)}
+    found = loaded_objects(vfs, guest_path, options.env)
+    if found is None:
+        return report
+    libraries = [
+        {"name": item.name, "path": item.path or None, "address": item.address if item.path else None}
+        for item in found
+    ]
+    return report | {"dynamic": True, "libraries": libraries}
+
+
+def _tree(options: argparse.Namespace, path: Path) -> tuple[Vfs, str]:
+    """The file system that a run of `path` would see, and the guest's path of it."""
+    from ..guestfs import add_program, sandbox
+
+    vfs = sandbox(
+        Path(options.root) if options.root else None,
+        writable=False,
+        sysroot=Path(options.sysroot) if options.sysroot else None,
+        libraries=True,
+        memfs_bytes=_MEMFS_BYTES,
+    )
+    return vfs, add_program(vfs, path)
+
+
+def _print(report: dict[str, Any], *, several: bool) -> None:
+    if "error" in report:
+        print(f"toyvm ldd: {report['file']}: {report['error']}", file=sys.stderr)
+        return
+    if several:
+        print(f"{report['file']}:")
+    if not report["dynamic"]:
+        print("\tnot a dynamic executable")
+    elif "unused" in report:
+        if report["unused"]:
+            print("Unused direct dependencies:\n")
+        for name in report["unused"]:
+            print(f"\t{name}")
+    elif not report["libraries"]:
+        print("\tstatically linked")
+    else:
+        for library in report["libraries"]:
+            print(_line(**library))
+
+
+def _line(name: str, path: str | None, address: int | None) -> str:
+    from ..loader.tell import LoadedObject
+
+    return LoadedObject(name, path or "", address or 0).line()
