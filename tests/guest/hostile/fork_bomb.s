@@ -1,8 +1,11 @@
-# Every process forks until it is told that there is no room, and so do its children.
+# Every process forks until it is told that there is no room, and so do its children; then they stay. The first says
+# what it was told.
         .include "../guest.inc"
         .text
         .globl  main
 main:   enter
+        sys     172                     # getpid
+        mv      s1, a0
 1:      li      a0, 17                  # clone(SIGCHLD)
         li      a1, 0
         li      a2, 0
@@ -11,7 +14,11 @@ main:   enter
         sys     220
         bgez    a0, 1b
         mv      s0, a0
-        li      t0, -11                 # EAGAIN; -12, ENOMEM, if memory went first
+        sys     172
+        beq     a0, s1, 2f
+        li      a0, 1000
+        call    sleep
+2:      li      t0, -11                 # EAGAIN: too many processes; ENOMEM, -12, if memory went first
         li      a0, 3
         beq     s0, t0, 3f
         li      t0, -12

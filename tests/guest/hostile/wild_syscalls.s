@@ -12,14 +12,25 @@ main:   enter
         beqz    a0, child
         bltz    a0, 5f
         mv      s3, a0
-3:      li      a0, -1                  # until that child has ended: there may be others, of wild clones
+        la      a0, while               # time enough for all it does; some calls would wait forever
+        li      a1, 0
+        sys     101
+        mv      a0, s3
+        li      a1, 9
+        sys     129
+        mv      a0, s3
         li      a1, 0
         li      a2, 0
         li      a3, 0
         sys     260
-        bltz    a0, 4f
-        bne     a0, s3, 3b
+        bne     a0, s3, 3f
         addi    s2, s2, 1
+3:      li      a0, -1                  # and the orphans that wild clones left
+        li      a1, 0
+        li      a2, 1                   # WNOHANG
+        li      a3, 0
+        sys     260
+        bgtz    a0, 3b
 4:      addi    s1, s1, 1
         li      t0, SETS
         bne     s1, t0, 2b
@@ -63,4 +74,5 @@ child:  li      t0, 129                 # kill(-1) and kill(0) would reach the p
 
         .data
         .balign 8
+while:  .dword  0, 1000000
 words:  .dword  0, -1, 1, 0x8000000000000000, 0x1000, 0x3ffffff000, 0
