@@ -99,16 +99,11 @@ def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
 
 def _together(built: Program, numbers: Sequence[int], options: RunOptions) -> tuple[InstanceFacts, ...]:
     """Memory with each of `numbers` processes alive at once: of one file, and each of a file of its own."""
-    found = []
-    for separate in (False, True):
-        for number in numbers:
-            report = run_together(built, number, separate=separate, options=options)
-            found.append(
-                InstanceFacts(
-                    number, separate, report.private, report.shared, report.total, tuple(report.pss)
-                )
-            )
-    return tuple(found)
+    return tuple(
+        run_together(built, number, separate=separate, options=options)
+        for separate in (False, True)
+        for number in numbers
+    )
 
 
 def _with_update(
@@ -146,18 +141,18 @@ def _newer_library(name: str, folder: Path) -> Mapping[str, bytes]:
 
 _NEWER = """\
 # What a new version of the library does before anything else: it says so, on standard error.
+        .section .rodata
+message:
+        .ascii  "{mark}\\n"
+        .equ    LENGTH, . - message
         .text
 announce:
         li      a0, 2
         lla     a1, message
-        li      a2, end - message
+        li      a2, LENGTH
         li      a7, 64                  # write
         ecall
         ret
-        .section .rodata
-message:
-        .ascii  "{mark}\\n"
-end:
         .section .init_array, "aw", @init_array
         .balign 8
         .dword  announce

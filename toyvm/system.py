@@ -21,8 +21,10 @@ from .kernel.lifecycle import release_held
 from .kernel.limits import Limits
 from .kernel.proctext import maps_line
 from .kernel.stats import Stats
+from .kernel.vma import PROT_EXEC
 from .loader.ondemand import OnDemandLoader
 from .machine.memory import PAGE_SIZE
+from .machine.sv39 import pte_frame
 from .program import Program
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .kernel.process import Process
     from .machine.hart import Hart
     from .machine.memory import PhysicalMemory
+    from .observe.comparison import InstanceFacts
     from .observe.symbolize import FilePlace, Symbolizer
 
 SCHEMA = "toyvm.run/1"
@@ -315,26 +318,14 @@ class _Session:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
-    """User frames while several processes were alive: `private` mapped by one of them, `shared` by several, `total` both.
-
-    `pss` in bytes, a process each: a frame that n of them map counts 4096 / n for each, so that the sum is `total` frames.
-    """
-
-    private: int
-    shared: int
-    total: int
-    pss: tuple[int, ...]
-
-
-def run_together(program: Program, number: int, *, separate: bool, options: RunOptions) -> Together:
+def run_together(program: Program, number: int, *, separate: bool, options: RunOptions) -> InstanceFacts:
     """Run `number` processes of a program, keep each alive as it exits, and count the frames of all of them.
 
     `separate`: each runs a copy of the image that is a file of its own, as different programs would. Processes that the
     program itself forks are not kept. Output is thrown away.
     """
     from .kernel.report import memory_report  # only the comparison counts
+    from .observe.comparison import InstanceFacts
 
     session = _Session(options, capture=True)
     kernel = session.kernel
@@ -348,7 +339,16 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
     kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
     kernel.run()
     found = memory_report(kernel)
+    spaces = [process.mm for process in roots]
+    text = {
+        pte_frame(pte)
+        for mm in spaces
+        for area in mm.vmas
+        if area.prot & PROT_EXEC
+        for _, pte in mm.resident(area)
+    }
     release_held(kernel)
     private = found.total.private
     pss = tuple(round(process.usage.pss * PAGE_SIZE) for process in found.processes)
-    return Together(private, found.user_frames - private, found.user_frames, pss)
+    total = found.user_frames
+    return InstanceFacts(number, separate, private, total - private, total, len(text), pss)

@@ -40,6 +40,18 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code. Nothing a user can cause leaves this function as an exception."""
     args = sys.argv[1:] if argv is None else argv
+    try:
+        status = _overview(args) if not args or args[0] not in COMMANDS else guarded(args[0], args[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status
+
+
+def _overview(args: list[str]) -> int:
+    """What there is to say when no command is named."""
     if not args or args[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if args else 2
@@ -48,14 +60,11 @@ def main(argv: list[str] | None = None) -> int:
 
         print(f"toyvm {__version__}")
         return 0
-    name, rest = args[0], args[1:]
-    if name not in COMMANDS:
-        from ..source import did_you_mean
+    from ..source import did_you_mean
 
-        print(f"toyvm: '{name}' is not a command. {did_you_mean(name, COMMANDS)}".rstrip(), file=sys.stderr)
-        print("`toyvm --help` lists the commands.", file=sys.stderr)
-        return 2
-    return guarded(name, rest)
+    print(f"toyvm: '{args[0]}' is not a command. {did_you_mean(args[0], COMMANDS)}".rstrip(), file=sys.stderr)
+    print("`toyvm --help` lists the commands.", file=sys.stderr)
+    return 2
 
 
 def guarded(name: str, argv: list[str]) -> int:
@@ -66,6 +75,7 @@ def guarded(name: str, argv: list[str]) -> int:
     try:
         status: int = command.main(argv)
         sys.stdout.flush()
+        return status
     except DiagnosticsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -73,13 +83,10 @@ def guarded(name: str, argv: list[str]) -> int:
         print(f"toyvm {name}: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise  # main's: it is an OSError, but nobody is left to tell
     except KeyboardInterrupt:
         return 130
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"toyvm {name}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
-    return status

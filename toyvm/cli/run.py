@@ -84,7 +84,8 @@ def main(argv: list[str]) -> int:
     from ..system import run
 
     program, settings = _program(options), _settings(options)
-    result = run(program, [options.program, *options.args], settings)
+    args = options.args or ([] if isinstance(program, Path) else program.directives.args)
+    result = run(program, [options.program, *args], settings)
     _report(options, result)
     return result.status
 

@@ -6,6 +6,7 @@ A file that cannot be read makes a message and exit code 1, and the tool goes on
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -65,6 +66,10 @@ def binaries(path: str) -> Iterator[Binary]:
 def for_each(tool: str, paths: Sequence[str], report: Callable[[str], object]) -> int:
     """Call `report` with each path; print what is wrong with a file and go on. The exit code: 0, or 1 after an error."""
     status = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="surrogateescape"
+        )  # names that are not UTF-8 come out as the bytes they are
     for path in paths:
         try:
             report(path)

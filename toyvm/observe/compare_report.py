@@ -50,7 +50,7 @@ def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
     ):
         group = _instance_rows(result, separate)
         if group:
-            yield f"{heading}: frames in all (shared), mean PSS", group
+            yield f"{heading}: frames (shared, text), mean PSS", group
     if s.update and d.update:
         yield (
             f"After {d.update.library} was replaced, nothing linked again",
@@ -88,7 +88,7 @@ def _of_kind(build: BuildFacts, separate: bool) -> list[InstanceFacts]:
 
 
 def _frames(row: InstanceFacts) -> str:
-    return f"{row.total} ({row.shared}), {sum(row.pss) // len(row.pss) // 1024 if row.pss else 0} KiB"
+    return f"{row.total} ({row.shared}, {row.text}), {sum(row.pss) // len(row.pss) // 1024 if row.pss else 0} KiB"
 
 
 def text_table(result: Comparison, width: int | None = None) -> str:
@@ -101,7 +101,7 @@ def text_table(result: Comparison, width: int | None = None) -> str:
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=width or (None if terminal else 100))
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=width or (None if terminal else 110))
     table = Table(title=f"{result.program}: static against dynamic", title_justify="left")
     table.add_column("")
     table.add_column("static", justify="right")
@@ -188,6 +188,12 @@ def _memory_plots(result: Comparison) -> Iterator[str]:
         if any(series.values()):
             yield f"<h2>Frames in use, by number of {title}, at once</h2>"
             yield svg.lines(series, title, "frames of 4096 bytes")
+            text = {
+                build.linkage: [(row.instances, row.text) for row in _of_kind(build, separate)]
+                for build in result.builds
+            }
+            yield f"<h2>Frames of program and library text, by number of {title}, at once</h2>"
+            yield svg.lines(text, title, "frames of 4096 bytes")
 
 
 def _html_table(groups: Iterable[tuple[str, list[Row]]]) -> str:

@@ -20,7 +20,8 @@ class InstanceFacts:
 
     `separate` says whose: False, that many processes of one file (which share its pages however it was linked);
     True, that many programs, each a file of its own, which is where static images repeat the library's code.
-    `private` frames have one owner, `shared` frames several; `total` counts every user frame once.
+    `private` frames have one owner, `shared` frames several; `total` counts every user frame once, `text` those of
+    executable areas.
     `pss` is the proportional set size of each process in bytes: their sum is `total` frames (proc(5), smaps).
     """
 
@@ -29,6 +30,7 @@ class InstanceFacts:
     private: int
     shared: int
     total: int
+    text: int
     pss: tuple[int, ...]
 
 
@@ -126,18 +128,13 @@ def _shares(static: BuildFacts, dynamic: BuildFacts) -> Claim:
     others = [row for row in static.instances if row.separate]
     if len(rows) < 2 or len(others) < 2:
         return Claim(text, False, "not measured: give --instances at least two numbers")
+    a, b = rows[0], rows[-1]
     return Claim(
         text,
-        rows[-1].shared > others[-1].shared and _slope(rows) < _slope(others),
-        f"each further program costs {_slope(rows):.1f} frames dynamic, {_slope(others):.1f} static; "
-        f"{rows[-1].instances} dynamic programs share {rows[-1].shared} frames",
+        b.text - a.text < others[-1].text - others[0].text,
+        f"frames of text in use by {b.instances} programs: {others[-1].text} static, {b.text} dynamic "
+        f"(by {a.instances}: {others[0].text} and {a.text}); frames in all: {others[-1].total} and {b.total}",
     )
-
-
-def _slope(rows: list[InstanceFacts]) -> float:
-    """Frames that each further process costs, between the first and the last row."""
-    extra = rows[-1].instances - rows[0].instances
-    return (rows[-1].total - rows[0].total) / extra if extra else 0.0
 
 
 def _updates(static: BuildFacts, dynamic: BuildFacts) -> Claim:

@@ -60,7 +60,7 @@ class Tracer:
         self.line(
             event.pid,
             f"page fault: {event.access} {event.va:#x}, {_FAULTS[event.kind]}{frame}{stack}; "
-            f"pc {self.at(event.pid, event.pc)}; {event.vma or 'no mapping'}",
+            f"{f'pc {self.at(event.pid, event.pc)}' if event.pc else 'by the kernel'}; {event.vma or 'no mapping'}",
         )
 
     def cow(self, event: CowFault) -> None:
@@ -70,9 +70,13 @@ class Tracer:
         holders = f"{event.refcount_before} reference{'s' * (event.refcount_before != 1)}"
         if event.in_page_cache:
             holders += ", one of them the page cache's"
-        self.line(pid, f"copy-on-write fault at pc {self.at(pid, event.pc)}")
         step = self._step
-        step("trap", f"a store to {event.va:#x}; the context of process {pid} is saved")
+        if event.pc:
+            self.line(pid, f"copy-on-write fault at pc {self.at(pid, event.pc)}")
+            step("trap", f"a store to {event.va:#x}; the context of process {pid} is saved")
+        else:  # exec and the loader write before the first instruction
+            self.line(pid, f"copy-on-write by the kernel, which prepares process {pid}")
+            step("write", f"to {event.va:#x}")
         step("mapping", event.vma)
         step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, so the write waits for a copy")
         if event.copied:
@@ -88,6 +92,8 @@ class Tracer:
             left = ""
         step("PTE after", f"{pte_text(event.pte_after)}{left}")
         step("TLB", f"the entry of page {page:#x} is dropped")
+        if not event.pc:
+            return
         resumed = self.places.instruction(pid, event.pc)
         step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
 

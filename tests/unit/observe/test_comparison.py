@@ -25,7 +25,7 @@ def _build(linkage: str, size: int, totals: tuple[int, int], shared: int, new: b
         status=0,
         stdout="hello <world>\n",
         instances=tuple(
-            InstanceFacts(n, True, total - shared, shared, total, (4096 * total // n,) * n)
+            InstanceFacts(n, True, total - shared, shared, total, total - shared, (4096 * total // n,) * n)
             for n, total in zip((1, 4), totals, strict=True)
         ),
         update=UpdateFacts("libc.so", 0, new, ""),
