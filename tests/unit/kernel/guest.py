@@ -139,7 +139,7 @@ class Run:
         )
         self.process = self.kernel.spawn("/bin/test", argv or ["test"], {"HOME": "/tmp"})
         self.status = self.kernel.run()
-        self.stdout = self.out.getvalue().decode()
+        self.stdout = self.out.getvalue().decode(errors="replace")
         self.stderr = self.err.getvalue().decode()
 
     def frames_left(self) -> int:
