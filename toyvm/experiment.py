@@ -18,6 +18,7 @@ from .elf.file import ElfFile
 from .errors import UsageError
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 from .program import Program
+from .record import replace as changed
 from .resources import data_dir
 from .system import RunOptions, RunResult, run, run_together
 
@@ -59,7 +60,7 @@ def compare(
 def _measure(built: Program, libraries: LibraryDir, options: RunOptions) -> BuildFacts:
     """One build on disk, at load and while it runs."""
     elf = ElfFile.parse(built.image, built.name)
-    result = _run(built, replace(options, watch="main"))
+    result = _run(built, changed(options, watch="main"))
     loaded = {name: _library_size(name, libraries, built) for name in result.libraries}
     return BuildFacts(
         linkage=built.linkage,
@@ -90,10 +91,10 @@ def _library_size(name: str, libraries: LibraryDir, built: Program) -> int:
 
 def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
     """Whether the program does the same with no library file in the guest's file system."""
-    alone = replace(
+    alone = changed(
         built, files={path: data for path, data in built.files.items() if not path.startswith("/lib/")}
     )
-    result = _run(alone, replace(options, libraries=False))
+    result = _run(alone, changed(options, libraries=False))
     return (result.status, result.stdout) == (before.status, before.stdout)
 
 
@@ -160,7 +161,7 @@ announce:
 
 
 def _update(built: Program, name: str, newer: Mapping[str, bytes], options: RunOptions) -> UpdateFacts:
-    result = _run(replace(built, files={**built.files, **newer}), options)
+    result = _run(changed(built, files={**built.files, **newer}), options)
     mark = _MARK.format(name=name)
     shown = mark if mark in result.stderr.decode("utf-8", "replace") else ""
     return UpdateFacts(f"lib{name}.so", result.status, bool(shown), shown)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .record import Record
 
 if TYPE_CHECKING:
     from .directives import Directives
     from .linker.result import LinkResult
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """A linked program: its image, what must stand beside it in the guest, and how it came about.
 
     `linkage` is "static" or "dynamic". `files` are guest paths and their contents. `link_seconds` is host CPU time.

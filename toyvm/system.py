@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .loader.ondemand import OnDemandLoader
 from .machine.memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .program import Program
+from .record import Record
 
 if TYPE_CHECKING:
     from .engines.base import Engine
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 SCHEMA = "toyvm.run/1"
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
     memory: physical memory      root: what the guest sees as / (None: the current folder)
@@ -64,8 +63,7 @@ class RunOptions:
     watch: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Record):
     """How a run ended and what it took.
 
     `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
@@ -80,8 +78,8 @@ class RunResult:
     stats: Stats
     frames_leaked: int
     libraries: tuple[str, ...] = ()
-    load_relocations: Mapping[str, int] = field(default_factory=dict)
-    lazy_relocations: Mapping[str, int] = field(default_factory=dict)
+    load_relocations: Mapping[str, int] = {}
+    lazy_relocations: Mapping[str, int] = {}
     symbol_lookups: int = 0
     maps: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
     watched: int | None = None

@@ -13,7 +13,7 @@ from tests.bench import sources
 from tests.bench.measure import interleaved
 from tests.oracles import GNU_AS, GNU_LD
 from toyvm.build import build_program, guest_libraries
-from toyvm.resources import data_dir
+from toyvm.resources import data_dir, write_atomically
 
 TOYVM = [sys.executable, "-m", "toyvm"]
 
@@ -67,7 +67,7 @@ def starting(folder: Path) -> Iterator[Row]:
     commands = {"python": [sys.executable, "-c", "pass"]}
     for linkage in ("static", "dynamic"):
         image = folder / f"hello-{linkage}"
-        image.write_bytes(build_program([data_dir("asm") / "hello.s"], linkage=linkage).image)
+        write_atomically(image, build_program([data_dir("asm") / "hello.s"], linkage=linkage).image, 0o755)
         commands[linkage] = [*TOYVM, "run", str(image)]
     times = interleaved(commands, runs=9)
     python = times["python"].median
@@ -84,7 +84,7 @@ def executing(folder: Path) -> Iterator[Row]:
         text, counts[name] = sources.memory_loop(rounds)
         source, image = folder / f"{name}.s", folder / name
         source.write_text(text)
-        image.write_bytes(build_program([source], linkage="static").image)
+        write_atomically(image, build_program([source], linkage="static").image, 0o755)
         commands[name] = [*TOYVM, "run", "--engine", "reference", str(image)]
     times = interleaved(commands, runs=3)
     seconds = times["long"].median - times["short"].median
