@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..bits import M64
 from ..elf import constants as c
 from ..elf.headers import pack_dynamic
 from ..elf.tables import SYM
@@ -265,8 +266,8 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
             binding << 4 | kind,
             seen,
             shndx,
-            value,
-            int(symbols.size[n]),
+            value & M64,
+            int(symbols.size[n]) & M64,
         )
     return table.tobytes()
 

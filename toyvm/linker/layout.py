@@ -34,10 +34,8 @@ from ..elf.constants import (
 from .diagnostics import Diagnostics
 from .options import DEFAULT_BASE, LinkOptions
 from .outnames import Region, member_rank, output_name, place
-from .program import Column, Program
+from .program import MAX_SIZE, Column, Program
 
-MAX_ALIGN = 1 << 32
-MAX_SIZE = 1 << 46
 MAX_IMAGE = 1 << 31
 
 _KEPT_FLAGS = SHF_WRITE | SHF_ALLOC | SHF_EXECINSTR | SHF_TLS | 0x100
@@ -124,15 +122,14 @@ class Layout:
 
 def lay_out(program: Program, options: LinkOptions, errors: Diagnostics) -> Layout:
     """Assign every live section its address."""
-    outputs = group_sections(program, errors)
-    errors.checkpoint()
+    outputs = group_sections(program)
     placed = [_place_members(program, section) for section in outputs]
     _align_tls(placed)
     phdr_count = _count_phdrs([section for section, _ in placed], options)
     return _Addresses(program, options, phdr_count, errors).assign(placed)
 
 
-def group_sections(program: Program, errors: Diagnostics) -> list[OutputSection]:
+def group_sections(program: Program) -> list[OutputSection]:
     """Live sections by the output section they join, in output order."""
     sections = program.sections
     groups: dict[str, list[int]] = {}
@@ -140,13 +137,6 @@ def group_sections(program: Program, errors: Diagnostics) -> list[OutputSection]
     for sid in np.flatnonzero(sections.live).tolist():
         name = output_name(sections.name[sid])
         groups.setdefault(name if alloc[sid] else sections.name[sid], []).append(sid)
-    for sid in np.flatnonzero(
-        sections.live & ((sections.align > MAX_ALIGN) | (sections.size > MAX_SIZE))
-    ).tolist():
-        errors.error(
-            f"{program.section_label(sid)}): section of {int(sections.size[sid]):#x} bytes aligned to "
-            f"{int(sections.align[sid]):#x} is too large"
-        )
     outputs = [_output_section(program, name, members) for name, members in groups.items()]
     return sorted(outputs, key=lambda s: place(s.name, s.type, s.flags))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ..bits import u64
 from .abi import merge_attributes, merge_flags, wants_exec_stack
 from .contents import (
     Made,
@@ -52,7 +53,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
 
     # Lay all inputs side by side. The set of objects is fixed from here on.
-    program = flatten(resolution)
+    program = flatten(resolution, errors)
+    errors.checkpoint()
     program = provide(program, options)
     local = local_symbols(program, options.version_script)
     public = exported(program, options, local)
@@ -98,7 +100,7 @@ def _entry(
     """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
     symbol = program.resolution.table.get(options.entry)
     if symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED:
-        return int(known.symbol[symbol.id])
+        return u64(int(known.symbol[symbol.id]))
     try:
         return int(options.entry, 0)
     except ValueError:

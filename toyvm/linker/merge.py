@@ -16,6 +16,7 @@ from .outnames import output_name
 from .program import Column, NewSection, Program, Relocs, Symbols
 
 _MAX_ENTSIZE = 64
+_MAX_ALIGN = 4096  # pieces aligned more than this would waste more than they save
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,6 +54,7 @@ def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
     candidates = sections.live & ((sections.flags & SHF_MERGE) != 0) & ((sections.flags & SHF_WRITE) == 0)
     candidates &= (sections.entsize > 0) & (sections.entsize <= _MAX_ENTSIZE) & (sections.size > 0)
     candidates &= sections.size % np.maximum(sections.entsize, 1) == 0
+    candidates &= sections.align <= _MAX_ALIGN
     candidates[program.relocs.sid] = False
     groups: dict[tuple[str, int, int, int], list[int]] = {}
     for sid in np.flatnonzero(candidates).tolist():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..bits import sext
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
@@ -28,12 +29,16 @@ from ..elf.constants import (
     STV_HIDDEN,
 )
 from ..elf.tables import RELA
+from .diagnostics import Diagnostics
 from .resolve import Kind, Resolution
 
 Column = npt.NDArray[Any]
 
 # Where a symbol is, if not in a section (sid >= 0).
 UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
+
+MAX_ALIGN = 1 << 30
+MAX_SIZE = 1 << 46
 
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
@@ -166,19 +171,22 @@ class Program:
         return replace(self, sections=sections), list(range(first, first + len(made)))
 
 
-def flatten(resolution: Resolution) -> Program:
-    """Lay the resolved objects side by side. Common symbols become sections of their own, called COMMON."""
+def flatten(resolution: Resolution, errors: Diagnostics) -> Program:
+    """Lay the resolved objects side by side. Common symbols become sections of their own, called COMMON.
+
+    Sections and commons that no address space could hold are added to `errors`, and stand in the result as empty.
+    """
     bases = np.cumsum([0] + [len(f.object.sections) for f in resolution.files], dtype=np.int64)
-    sections = _sections(resolution, bases)
+    sections = _sections(resolution, bases, errors)
     file_symbols, locals_ = _symbol_numbers(resolution)
     program = Program(
         resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
         bases[:-1], file_symbols,
     )  # fmt: skip
-    return _place_commons(program)
+    return _place_commons(program, errors)
 
 
-def _sections(resolution: Resolution, bases: Column) -> Sections:
+def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sections:
     name: list[str] = []
     data: list[bytes] = []
     rows: list[tuple[int, ...]] = []
@@ -193,21 +201,21 @@ def _sections(resolution: Resolution, bases: Column) -> Sections:
                 and s.name not in _NOT_LINKED
                 and index not in loaded.dropped
             )
-            rows.append(
-                (
-                    number,
-                    s.type,
-                    s.flags,
-                    max(s.addralign, 1),
-                    s.size,
-                    s.entsize,
-                    live,
-                    base + s.link if s.link else -1,
-                )
-            )
+            align, size, link = max(s.addralign, 1), s.size, base + s.link if s.link else -1
+            if live and not _is_possible(f"{loaded.object.name}:({s.name}): section", size, align, errors):
+                align, size, live = 1, 0, False
+            entsize = s.entsize if s.entsize <= MAX_SIZE else 0
+            rows.append((number, s.type, sext(s.flags, 64), align, min(size, MAX_SIZE), entsize, live, link))
     columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
-    file, kind, flags, align, size, entsize, live_column, link = columns.T.copy()
-    return Sections(name, data, file, kind, flags, align, size, entsize, live_column.astype(bool), link)
+    file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
+    return Sections(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
+
+
+def _is_possible(what: str, size: int, align: int, errors: Diagnostics) -> bool:
+    if size <= MAX_SIZE and align <= MAX_ALIGN and not align & (align - 1):
+        return True
+    errors.error(f"{what} of {size:#x} bytes aligned to {align:#x} is too large")
+    return False
 
 
 def _symbol_numbers(resolution: Resolution) -> tuple[list[Column], int]:
@@ -235,7 +243,8 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> Symbols:
             sid[i] = _place(s.section, int(bases[s.file]))
         elif s.kind is Kind.SHARED:
             sid[i] = SHARED
-        value[i], size[i], kind[i], visibility[i] = s.value, s.size, s.info & 15, s.visibility
+        value[i], size[i] = sext(s.value, 64), sext(s.size, 64)
+        kind[i], visibility[i] = s.info & 15, s.visibility
         weak[i] = s.weak
     at = len(resolution.symbols)
     for number, loaded in enumerate(resolution.files):
@@ -285,9 +294,14 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
     )
 
 
-def _place_commons(program: Program) -> Program:
+def _place_commons(program: Program, errors: Diagnostics) -> Program:
     """Give every common symbol room: a NOBITS section each, so that each has its own alignment."""
-    commons = [s for s in program.resolution.symbols if s.kind is Kind.COMMON]
+    commons = [
+        s
+        for s in program.resolution.symbols
+        if s.kind is Kind.COMMON
+        and _is_possible(f"common symbol `{s.name}'", s.size, max(s.value, 1), errors)
+    ]
     if not commons:
         return program
     made = [

@@ -119,7 +119,7 @@ def _locals(
         address = int(known.symbol[number])
         shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
         value = address - (known.tls_start if kind[i] == STT_TLS else 0)
-        rows.append((strings.add(name), int(kind[i]), 0, shndx, value & M64, int(symbols.size[number])))
+        rows.append((strings.add(name), int(kind[i]), 0, shndx, value & M64, int(symbols.size[number]) & M64))
     source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
     if source and rows:
         rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
