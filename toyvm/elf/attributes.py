@@ -244,7 +244,7 @@ def _canonical(found: Mapping[str, tuple[int, int]]) -> tuple[tuple[str, tuple[i
 def _order(name: str) -> tuple[int, int, str]:
     """Single letters, then Z by class, S, X, each alphabetically (ISA manual, "ISA Extension Naming Conventions")."""
     if len(name) == 1:
-        return 0, _LETTERS.index(name), name
+        return 0, _LETTERS.find(name) % (len(_LETTERS) + 1), name
     if name[0] == "z":
         return 1, _Z_CLASSES.find(name[1]) % (len(_Z_CLASSES) + 1), name
     return (2 if name[0] == "s" else 3), 0, name
