@@ -163,9 +163,7 @@
         li      a0, SIGABRT
         mv      a1, sp
         li      a2, 0
-        li      a3, 8
-        li      a7, SYS_rt_sigaction
-        ecall
+        call    __libc_sigaction
         li      a0, SIGABRT
         call    __libc_raise
         li      a0, 127

@@ -17,7 +17,7 @@
         .equ    ZEROS, 16
         .equ    CAPITALS, 32
 
-        .equ    DIGITS_END, 32          # offsets in the frame: the digits end here; 22 octal ones are the most there are
+        .equ    DIGITS_END, 32          # offsets in the frame: the digits end here; 23 octal ones are the most there are
         .equ    PREFIX, 32
         .equ    SAVED, 40
         .equ    FRAME, 144
@@ -266,13 +266,14 @@ octal:  call    fetch_unsigned
         bnez    a0, 1b
 2:      andi    t0, s4, ALTERNATE
         beqz    t0, digits_done
-        addi    t0, sp, DIGITS_END + 1  # the first digit must be 0: one digit more than needed,
+        addi    t0, sp, DIGITS_END      # the first digit must be 0: one more, if the precision does not see to it
         sub     t0, t0, s7
-        ble     t0, s6, digits_done     # unless the precision does that already
-        mv      s6, t0
-        bgez    s6, octal_filled
+        blt     t0, s6, digits_done
+        li      t2, '0'
+        addi    s7, s7, -1
+        sb      t2, 0(s7)
 digits_done:
-        bgez    s6, octal_filled
+        bgez    s6, fill_precision
         addi    t0, sp, DIGITS_END
         sub     s8, t0, s7
         bnez    s8, 1f
@@ -289,7 +290,7 @@ digits_done:
         bgez    s10, field
         li      s10, 0
         j       field
-octal_filled:                           # zeros fill the precision
+fill_precision:                         # zeros fill the precision
         addi    t0, sp, DIGITS_END
         sub     s8, t0, s7
         sub     s10, s6, s8

@@ -22,11 +22,44 @@
         END     raise
 
 # int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
+# qemu-user before 8 believes in a restorer between flags and mask, as other architectures have one. So the kernel gets
+# copies with the mask in both places, and its answer is looked for in both.
         FUNC    sigaction
+        addi    sp, sp, -80
+        sd      ra, 72(sp)
+        sd      a2, 64(sp)
+        mv      t0, a1
+        beqz    a1, 1f
+        ld      t1, 0(t0)               # handler
+        ld      t2, 8(t0)               # flags
+        ld      t3, 16(t0)              # mask
+        mv      a1, sp
+        sd      t1, 0(sp)
+        sd      t2, 8(sp)
+        sd      t3, 16(sp)
+        sd      t3, 24(sp)
+1:      sd      zero, 48(sp)
+        sd      zero, 56(sp)
+        addi    a2, sp, 32
         li      a3, SIGSET_BYTES
         li      a7, SYS_rt_sigaction
         ecall
-        RETURN_SYSCALL
+        bltz    a0, 3f
+        ld      a2, 64(sp)
+        beqz    a2, 2f
+        ld      t1, 32(sp)
+        ld      t2, 40(sp)
+        ld      t3, 48(sp)
+        ld      t4, 56(sp)
+        or      t3, t3, t4
+        sd      t1, 0(a2)
+        sd      t2, 8(a2)
+        sd      t3, 16(a2)
+2:      ld      ra, 72(sp)
+        addi    sp, sp, 80
+        ret
+3:      call    __syscall_error
+        j       2b
         END     sigaction
 
 # int sigprocmask(int how, const sigset_t *set, sigset_t *old)
