@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from ..errors import UsageError
+from .options import HelpFormatter
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm compare`."""
     p = argparse.ArgumentParser(
         prog="toyvm compare",
+        formatter_class=HelpFormatter,
         description="Build the same sources statically and dynamically, run both, and show what differs.",
     )
     p.add_argument("program", metavar="PROGRAM.s", help="the first source; its directives count")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotFoundError, UsageError
+from .options import HelpFormatter
 
 if TYPE_CHECKING:
     from ..program import Program
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of `toyvm run`."""
     p = argparse.ArgumentParser(
         prog="toyvm run",
+        formatter_class=HelpFormatter,
         usage="toyvm run [OPTION...] PROGRAM [ARG...]",
         description="Run a program: an ELF image, or .s and .o files, which are assembled and linked on the fly.",
     )
