@@ -16,7 +16,7 @@ The closed set, with what a program writes:
 | jump         | a label                       | imm             | target - pc, -1048576..1048574, even       |
 | csr          | a CSR's name or 0..4095       | csr             | its number                                 |
 | zimm5        | 0..31                         | uimm            | the number                                 |
-| fence_pred   | letters of `iorw` in order, 0 | pred            | i = 8, o = 4, r = 2, w = 1                 |
+| fence_pred   | letters of `iorw` in order    | pred            | i = 8, o = 4, r = 2, w = 1                 |
 | fence_succ   | the same                      | succ            | the same                                   |
 
 Pseudo-instructions have these besides (they are filled into text, not into fields): `symbol` (any address
@@ -87,9 +87,7 @@ class Operand:
 
 
 def parse_fence_set(text: str) -> int | None:
-    """The bits of a fence set such as `rw` or `iorw` (letters in that order, or `0`), or None when it is not one."""
-    if text == "0":
-        return 0
+    """The bits of a fence set such as `rw` or `iorw` (letters in that order), or None when it is not one."""
     bits = 0
     for letter in text:
         bit = 8 >> FENCE_LETTERS.find(letter) if letter in FENCE_LETTERS else 0
@@ -100,5 +98,5 @@ def parse_fence_set(text: str) -> int | None:
 
 
 def fence_set(bits: int) -> str:
-    """The letters of a fence set: 3 is `rw`, 0 is `0`."""
+    """The letters of a fence set: 3 is `rw`. The empty set, which cannot be written, is shown as `0`."""
     return "".join(letter for index, letter in enumerate(FENCE_LETTERS) if bits & 8 >> index) or "0"

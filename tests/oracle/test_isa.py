@@ -1,0 +1,276 @@
+"""The table against GNU as, and the engines against qemu-riscv64: each tool is started once over many cases."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracles import GNU_AS, GNU_LD, QEMU, READELF, require_oracle
+from tests.unit.engines.machines import CODE, DATA, Machine
+from toyvm.engines.base import Engine
+from toyvm.engines.reference import ReferenceEngine
+from toyvm.engines.walk import WalkEngine
+from toyvm.isa.constants import load_constant
+from toyvm.isa.decode import decode
+from toyvm.isa.properties import class_of
+from toyvm.isa.pseudo import PSEUDOS, Pseudo
+from toyvm.isa.spec import Insn
+from toyvm.isa.table import INSNS
+from toyvm.isa.text import instruction_text
+from toyvm.machine.traps import Cause
+
+pytestmark = pytest.mark.oracle
+OBJCOPY = "riscv64-linux-gnu-objcopy"
+MARCH = "-march=rv64imafd_zicsr_zifencei_zihintpause"
+
+
+def gnu_assemble(folder: Path, source: str, name: str = "a") -> Path:
+    require_oracle(GNU_AS, OBJCOPY)
+    text, output = folder / f"{name}.s", folder / f"{name}.o"
+    text.write_text(source)
+    command = [GNU_AS, MARCH, "-mabi=lp64d", "-mno-relax", "-mno-arch-attr", "-o", str(output), str(text)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
+    return output
+
+
+def section_bytes(file: Path, section: str = ".text") -> bytes:
+    output = file.with_suffix(".bin")
+    subprocess.run([OBJCOPY, "-O", "binary", "-j", section, str(file), str(output)], check=True)
+    return output.read_bytes()
+
+
+def row_samples(insn: Insn) -> Iterator[int]:
+    """Encodings with operands at their limits and in between; only what a program can write."""
+    chance = random.Random(insn.name)
+    written = {name for operand in insn.operands for name in operand.fields}
+    free = [field for field in insn.free if field.name in written or field.name in ("aq", "rl")]
+    lowest = {
+        field.name: 1 if field.name in ("pred", "succ") else field.low for field in free
+    }  # no empty fence set
+    yield insn.encode(**lowest)
+    yield insn.encode(**{field.name: field.high for field in free})
+    for _ in range(30):
+        yield insn.encode(
+            **{
+                field.name: field.step
+                * chance.randint(lowest[field.name] // field.step, field.high // field.step)
+                for field in free
+            }
+        )
+
+
+def test_gnu_as_encodes_every_row_the_same(tmp_path: Path) -> None:
+    words, lines = [], []
+    for insn in INSNS.values():
+        for word in row_samples(insn):
+            decoded = decode(word)
+            assert decoded is not None
+            text = instruction_text(decoded)
+            if {"branch", "jump"} & {operand.kind for operand in decoded.insn.operands}:
+                text = re.sub(r"([+-]\d+)$", r".\1", text)
+            words.append(word)
+            lines.append(text)
+    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n"))
+    assert len(words) > 2000
+    for index, (word, line) in enumerate(zip(words, lines, strict=True)):
+        assert int.from_bytes(theirs[4 * index : 4 * index + 4], "little") == word, line
+
+
+SAMPLE_OPERANDS = {
+    "rd": ["a0", "s11"], "rs1": ["a1", "t6"], "rs2": ["a2", "zero"], "temp": ["t0", "t1"],
+    "imm12": ["-2048", "2047"], "uimm5": ["31", "0"], "uimm6": ["63", "0"], "zimm5": ["31", "0"],
+    "load_mem": ["-4(s1)", "(a3)"], "csr": ["fcsr", "0x345"], "constant": ["0", "0x123456789abcdef0"],
+    "branch": ["1b", "1b"], "jump": ["1b", "1b"], "symbol": ["there", "there+4"], "tprel_add": ["%tprel_add(there)"] * 2,
+}  # fmt: skip
+NEWER_THAN_BINUTILS_2_40 = {"lga"}
+
+
+def pseudo_statements() -> Iterator[tuple[Pseudo, str, list[str]]]:
+    """(entry, the statement, its expansion as GNU as can read it)."""
+    for pseudo in (pseudo for entries in PSEUDOS.values() for pseudo in entries):
+        for choice in range(2):
+            operands = [SAMPLE_OPERANDS[kind][choice] for kind in pseudo.operands]
+            value = int(operands[1], 0) if "constant" in pseudo.operands else None
+            label = f".Lpcrel_{pseudo.name}_{pseudo.when}_{choice}".replace(".", "_", 1)
+            lines = pseudo.expand(operands, label=label, value=value)
+            if "tprel_add" in pseudo.operands:
+                lines = [f"{lines[0]}, {operands[-1]}"]
+            if pseudo.needs_label:
+                lines = [f"{label}:", *lines]
+            call = re.match(r"auipc (\w+), %call_plt\((.*)\)$", lines[0]) if lines else None
+            if call:
+                lines = [f".reloc ., R_RISCV_CALL_PLT, {call[2]}", f"auipc {call[1]}, 0", *lines[1:]]
+            option = [f".option {pseudo.when}"] if pseudo.when else []
+            statement = f"{pseudo.name} {', '.join(operands)}"
+            yield pseudo, "\n".join([*option, statement]), [*option, *lines]
+
+
+def relocations(file: Path) -> list[tuple[str, str, str]]:
+    """(offset, type, symbol + addend), with the names of hidden labels left out."""
+    text = subprocess.run([READELF, "-rW", str(file)], capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"^([0-9a-f]{16})\s+\S+\s+(R_RISCV_\w+)\s+(.*)$", text, re.MULTILINE)
+    return [
+        (offset, kind, "" if "PCREL_LO12" in kind else rest.split(None, 1)[-1])
+        for offset, kind, rest in found
+    ]
+
+
+def test_gnu_as_expands_every_pseudo_the_same(tmp_path: Path) -> None:
+    require_oracle(GNU_AS, READELF)
+    written, expanded = ["1:"], ["1:"]
+    for pseudo, statement, lines in pseudo_statements():
+        if pseudo.name not in NEWER_THAN_BINUTILS_2_40:
+            written.append(statement)
+            expanded += lines
+    theirs = gnu_assemble(tmp_path, "\n".join(written) + "\n", "written")
+    ours = gnu_assemble(tmp_path, "\n".join(expanded) + "\n", "expanded")
+    assert section_bytes(ours).hex(" ", 4) == section_bytes(theirs).hex(" ", 4)
+    assert relocations(ours) == relocations(theirs)
+    assert len(relocations(ours)) > 60
+
+
+def constants() -> list[int]:
+    """Constants around every power of two, and random ones of every width."""
+    chance = random.Random("li")
+    found = [(1 << bit) + around for bit in range(64) for around in (-2049, -2048, -1, 0, 1, 2047, 2048)]
+    found += [-number for number in found]
+    found += [
+        chance.getrandbits(width) << chance.randrange(65 - width) for width in range(1, 65) for _ in range(60)
+    ]
+    return [number for number in found if -(1 << 63) <= number < 1 << 64]
+
+
+def test_gnu_as_builds_every_constant_the_same(tmp_path: Path) -> None:
+    lines = [f"li a0, {value}" for value in constants()]
+    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n"))
+    ours = b""
+    for value in constants():
+        for mnemonic, source, number in load_constant(value):
+            insn = INSNS[mnemonic]
+            fields = {"rd": 10, "rs1": 10 if source == "rd" else 0}
+            immediate = insn.operands[-1]
+            fields[immediate.fields[0]] = immediate.to_field(number)
+            ours += insn.encode(
+                **{name: fields[name] for name in fields if name in insn.format.fields}
+            ).to_bytes(4, "little")
+    assert len(lines) > 4000 and ours == theirs
+
+
+# --- engines against qemu ---
+
+CORNERS = [
+    0,
+    1,
+    -1,
+    2,
+    31,
+    63,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    1 << 32,
+    (1 << 63) - 1,
+    1 << 63,
+    0x123456789ABCDEF,
+    -7,
+]
+PAIRS = [(a, b) for a in CORNERS for b in CORNERS]
+SCRATCH = 8  # bytes below sp that atomics work on
+
+
+def body() -> tuple[str, int]:
+    """Assembly that does every computing instruction on a1 and a2, storing results at s1; and how many there are."""
+    lines: list[str] = []
+    for insn in INSNS.values():
+        lines += list(cases(insn))
+    stores = 0
+    numbered = []
+    for line in lines:
+        if line == "store":
+            line, stores = f"sd a0, {8 * stores - 2048}(s1)", stores + 1
+        numbered.append(line)
+    return "\n".join([*numbered, "ret"]), stores
+
+
+def cases(insn: Insn) -> Iterator[str]:
+    kind, name = class_of(insn), insn.name
+    if name.startswith(("lr.", "sc.", "auipc")):
+        return
+    if insn.syntax == "rd, rs1, rs2":
+        yield from (f"{name} a0, a1, a2", "store")
+    elif kind == "branch":
+        yield from ("li a0, 1", f"{name} a1, a2, 1f", "li a0, 0", "1:", "store")
+    elif kind == "atomic":
+        yield from ("sd a1, -8(sp)", f"{name} a0, a2, (t0)", "store", "ld a0, -8(sp)", "store")
+    elif kind == "load":
+        yield from ("sd a1, -8(sp)", f"{name} a0, -8(sp)", "store")
+    elif kind == "alu" and insn.syntax.startswith("rd, rs1"):
+        field = insn.format.fields[insn.operands[2].fields[0]]
+        for value in (field.low, field.high, field.high // 2, 1):
+            yield from (f"{name} a0, a1, {value}", "store")
+
+
+def program(work: str, stores: int) -> str:
+    pairs = "\n".join(f".dword {a}, {b}" for a, b in PAIRS)
+    return f"""
+    .globl _start
+    _start: la s0, pairs; la s1, out + 2048; li s2, {len(PAIRS)}; addi t0, sp, -8
+    again:  ld a1, 0(s0); ld a2, 8(s0); call body
+            addi s0, s0, 16; addi s1, s1, {8 * stores // 2}; addi s1, s1, {8 * stores - 8 * stores // 2}
+            addi s2, s2, -1; bnez s2, again
+            la s1, out; li s2, {8 * stores * len(PAIRS)}
+    write:  li a0, 1; mv a1, s1; mv a2, s2; li a7, 64; ecall
+            add s1, s1, a0; sub s2, s2, a0; bgtz s2, write
+            li a0, 0; li a7, 93; ecall
+    .section .body, "ax"
+    body:
+    {work}
+    .data
+    .balign 8
+    pairs: {pairs}
+    .bss
+    .balign 8
+    out: .zero {8 * stores * len(PAIRS)}
+    """
+
+
+@pytest.fixture(scope="module")
+def qemu_results(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int, bytes]:
+    """(the code of the body, results a pair, what qemu computed for all pairs)."""
+    require_oracle(GNU_AS, GNU_LD, QEMU)
+    folder = tmp_path_factory.mktemp("qemu")
+    work, stores = body()
+    assert 100 < stores <= 512
+    compiled = gnu_assemble(folder, program(work, stores), "program")
+    subprocess.run([GNU_LD, "-o", str(folder / "program"), str(compiled)], check=True, capture_output=True)
+    computed = subprocess.run(
+        [QEMU, str(folder / "program")], capture_output=True, check=True, timeout=60
+    ).stdout
+    assert len(computed) == 8 * stores * len(PAIRS)
+    return section_bytes(compiled, ".body"), stores, computed
+
+
+@pytest.mark.parametrize("way", ["single", "trace", "walk"])
+def test_qemu_computes_the_same(qemu_results: tuple[bytes, int, bytes], way: str) -> None:
+    text, stores, computed = qemu_results
+    machine = Machine(text)
+    engine: Engine = (
+        WalkEngine(machine.memory)
+        if way == "walk"
+        else ReferenceEngine(machine.memory, hot=1 if way == "trace" else 1 << 30)
+    )
+    x = machine.hart.x
+    for index, (a, b) in enumerate(PAIRS):
+        machine.hart.pc = CODE
+        x[1], x[2], x[5], x[9] = 0, DATA + 0x3000, DATA + 0x3000 - SCRATCH, DATA + 2048
+        x[11], x[12] = a & (1 << 64) - 1, b & (1 << 64) - 1
+        trap = engine.run(machine.hart, 100_000)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.INSTRUCTION_PAGE_FAULT, 0)
+        expected = computed[8 * stores * index : 8 * stores * (index + 1)]
+        assert machine.data()[: 8 * stores].hex(" ", 8) == expected.hex(" ", 8), (a, b)

@@ -1,0 +1,68 @@
+"""The cache of prepared rows: used when it fits, made anew when it does not, and never wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toyvm.engines import prepared
+from toyvm.isa.decode import decode
+from toyvm.isa.table import INSNS
+from toyvm.machine.memory import PhysicalMemory
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "toyvm" / prepared.CACHE_FILE
+
+
+def names() -> list[str]:
+    return [row[0] for row in prepared.load()]
+
+
+def test_rows_are_cached(cache: Path) -> None:
+    assert names() == list(INSNS)
+    written = cache.read_bytes()
+    assert names() == list(INSNS) and cache.read_bytes() == written
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "other version", "folder"])
+def test_a_cache_that_does_not_fit_is_made_anew(cache: Path, damage: str) -> None:
+    prepared.load()
+    good = cache.read_bytes()
+    if damage == "folder":
+        cache.unlink()
+        cache.mkdir()
+    elif damage == "flipped":
+        cache.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
+    else:
+        cache.write_bytes({"truncated": good[:-1], "empty": b"", "other version": b"x" + good}[damage])
+    assert names() == list(INSNS)
+    assert damage == "folder" or cache.read_bytes() == good
+
+
+def test_a_warm_start_imports_neither_table_nor_printers(cache: Path) -> None:
+    prepared.load()
+    check = (
+        "import sys; from toyvm.engines.reference import ReferenceEngine; from toyvm.machine.memory import PhysicalMemory; "
+        "ReferenceEngine(PhysicalMemory(4096)); "
+        "heavy = {'toyvm.isa.table', 'toyvm.engines.trace', 'toyvm.engines.pyprint'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
+
+
+def test_fields_are_extracted_as_the_table_extracts_them() -> None:
+    rows = prepared.PreparedRows(PhysicalMemory(4096))
+    for insn in INSNS.values():
+        for fields in ({f.name: f.high for f in insn.free}, {f.name: f.low for f in insn.free}):
+            word = insn.encode(**fields)
+            decoded, instruction = decode(word), rows.prepare(word)
+            assert decoded is not None and instruction is not None
+            assert set(instruction.fields) <= set(decoded.fields.values())
+    assert rows.prepare(0) is None
