@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import NotExecutableError
 from .events import Bus
 from .guestfs import add_program, sandbox
 from .kernel.kernel import Kernel
@@ -239,7 +240,10 @@ class _Session:
 
     def spawn(self, program: Program | Path, path: str, argv: Sequence[str]) -> Process:
         """One more process of a program that is in the tree already."""
-        process = self.kernel.spawn(path, list(argv), self._environment(program))
+        try:
+            process = self.kernel.spawn(path, list(argv), self._environment(program))
+        except NotExecutableError as error:  # the user knows the file by the name on the command line
+            raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
         if self.options.watch and isinstance(program, Program):  # linked where it is loaded: ET_EXEC
             process.watch_pc = program.link.symbols.get(self.options.watch)
         return process

@@ -22,6 +22,7 @@ from ..events import (
     SignalSent,
     SyscallExit,
 )
+from ..loader.events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
 from ..machine import sv39
 
 PAGE = 4096
@@ -126,6 +127,29 @@ class Tracer:
         """The address space changed."""
         self.line(event.pid, f"{event.what}: {event.start:#x}-{event.end:#x} {event.detail}".rstrip())
 
+    def library_mapped(self, event: LibraryMapped) -> None:
+        """A shared library came in."""
+        self.line(event.pid, f"load: {event.path} at {event.start:#x}-{event.end:#x}")
+
+    def library_unmapped(self, event: LibraryUnmapped) -> None:
+        """A shared library went."""
+        self.line(event.pid, f"unload: {event.path} from {event.start:#x}-{event.end:#x}")
+
+    def relocated(self, event: RelocationDone) -> None:
+        """An object was relocated."""
+        applied = (
+            ", ".join(f"{count} {name}" for name, count in sorted(event.applied.items())) or "nothing to do"
+        )
+        left = f"; {event.lazy_slots} PLT slots wait for their first call" if event.lazy_slots else ""
+        self.line(event.pid, f"relocate: {event.path}: {applied}{left}")
+
+    def bound(self, event: SymbolBound) -> None:
+        """A reference found its definition."""
+        when = f"at its first call, into GOT slot {event.slot:#x}" if event.lazy else "at load"
+        self.line(
+            event.pid, f"bind: {event.symbol} of {event.path} -> {event.definer} {event.value:#x}, {when}"
+        )
+
     def signal(self, event: SignalSent) -> None:
         """A signal is on its way."""
         sender = f"process {event.sender}" if event.sender else "the kernel"
@@ -171,6 +195,7 @@ def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: P
         "cow": lambda: bus.subscribe(CowFault, tracer.cow),
         "syscalls": lambda: bus.subscribe(SyscallExit, tracer.syscall),
         "process": lambda: _subscribe_process(bus, tracer),
+        "loader": lambda: _subscribe_loader(bus, tracer),
     }
     for kind in kinds:
         if kind not in subscriptions:
@@ -184,3 +209,10 @@ def _subscribe_process(bus: Bus, tracer: Tracer) -> None:
     bus.subscribe(ProcessExited, tracer.exited)
     bus.subscribe(MappingChanged, tracer.mapping)
     bus.subscribe(SignalSent, tracer.signal)
+
+
+def _subscribe_loader(bus: Bus, tracer: Tracer) -> None:
+    bus.subscribe(LibraryMapped, tracer.library_mapped)
+    bus.subscribe(LibraryUnmapped, tracer.library_unmapped)
+    bus.subscribe(RelocationDone, tracer.relocated)
+    bus.subscribe(SymbolBound, tracer.bound)
