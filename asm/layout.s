@@ -37,7 +37,7 @@ main:   addi    sp, sp, -32
         call    malloc                  # a small block: from the heap
         sd      a0, 4*ENTRY+8(s0)
         li      a0, 0
-        li      a1, 4096
+        li      a1, 1 << 20             # larger than any gap that other mappings have left
         li      a2, 3                   # PROT_READ | PROT_WRITE
         li      a3, 0x22                # MAP_PRIVATE | MAP_ANONYMOUS
         li      a4, -1

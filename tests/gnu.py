@@ -35,7 +35,9 @@ def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) ->
 def link_static(objects: Iterable[Path], libraries: Path, libs: Sequence[str], out: Path) -> Path:
     """Link with GNU ld against the archives in `libraries`."""
     archives = [f"-l{lib}" for lib in (*libs, "c")]
-    shell([GNU_LD, "-static", "-o", out, *objects, "-L", libraries, "--start-group", *archives, "--end-group"])
+    shell(
+        [GNU_LD, "-static", "-o", out, *objects, "-L", libraries, "--start-group", *archives, "--end-group"]
+    )
     return out
 
 

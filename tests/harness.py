@@ -10,12 +10,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from toyvm.build import build_program, directives_of
 from toyvm.directives import Directives
+from toyvm.record import replace
 from toyvm.system import RunOptions, RunResult, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,11 +86,18 @@ def check_case(case: Case, result: RunResult) -> None:
     assert result.frames_leaked == 0
 
 
-def toyvm(*args: str | Path, stdin: bytes = b"", cwd: Path = ROOT, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
+def toyvm(
+    *args: str | Path, stdin: bytes = b"", cwd: Path = ROOT, timeout: float = 120
+) -> subprocess.CompletedProcess[bytes]:
     """Run the command line in a process of its own."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "100"}
     return subprocess.run(
-        [sys.executable, "-m", "toyvm", *map(str, args)], input=stdin, capture_output=True, cwd=cwd, env=env, timeout=timeout
+        [sys.executable, "-m", "toyvm", *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
     )
 
 
@@ -111,5 +119,7 @@ def shell(command: Sequence[str | Path], **kwargs: object) -> subprocess.Complet
     """Run another program; what it says on failure is in the exception."""
     done = subprocess.run([str(word) for word in command], capture_output=True, **kwargs)  # type: ignore[call-overload]
     if done.returncode:
-        raise AssertionError(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr.decode(errors='replace')}")
+        raise AssertionError(
+            f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr.decode(errors='replace')}"
+        )
     return done

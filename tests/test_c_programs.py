@@ -13,7 +13,7 @@ from toyvm.build import build_program
 from toyvm.directives import LINKAGES
 from toyvm.system import run
 
-from .harness import C, OPTIONS, compiled, expected_output
+from .harness import OPTIONS, C, compiled, expected_output
 from .oracles import GCC, require_oracle
 
 pytestmark = pytest.mark.oracle
@@ -27,6 +27,8 @@ def test_c_program(path: Path, level: str, linkage: str, tmp_path: Path) -> None
     source = tmp_path / f"{path.stem}.s"
     source.write_text(compiled(path, level))
     result = run(build_program([source], linkage=linkage), [path.stem], OPTIONS, stdin=b"", capture=True)
-    assert result.stdout.decode() == expected_output(path, linkage).decode(), result.stderr.decode("utf-8", "replace")
+    assert result.stdout.decode() == expected_output(path, linkage).decode(), result.stderr.decode(
+        "utf-8", "replace"
+    )
     assert result.status == 0
     assert result.frames_leaked == 0

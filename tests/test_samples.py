@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+
+from toyvm.record import replace
 
 from .harness import ASM, ENGINES, OPTIONS, Case, cases, check_case, run_case
 

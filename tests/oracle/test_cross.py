@@ -124,5 +124,7 @@ def test_our_c_objects_with_gnu_ld_in_qemu(path: Path, libraries: LibraryDir, tm
     image = gnu.link_static([libraries.start_object, obj], libraries.path, (), tmp_path / path.stem)
     directives = build.directives_of(path)
     done = gnu.qemu(image, directives, gnu.sysroot(tmp_path / "root", directives))
-    assert done.stdout.decode() == expected_output(path, "static").decode(), done.stderr.decode(errors="replace")
+    assert done.stdout.decode() == expected_output(path, "static").decode(), done.stderr.decode(
+        errors="replace"
+    )
     assert done.returncode == 0
