@@ -125,7 +125,7 @@ class Tracer:
 
     def mapping(self, event: MappingChanged) -> None:
         """The address space changed."""
-        self.line(event.pid, f"{event.what}: {event.start:#x}-{event.end:#x} {event.detail}".rstrip())
+        self.line(event.pid, f"{event.what}: {event.detail or f'{event.start:08x}-{event.end:08x}'}")
 
     def library_mapped(self, event: LibraryMapped) -> None:
         """A shared library came in."""
