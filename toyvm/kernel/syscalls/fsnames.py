@@ -59,7 +59,7 @@ def pack_stat(s: Stat) -> bytes:
     )  # fmt: skip
 
 
-@syscall(56, "openat", "at path oflags uint")
+@syscall(56, "openat", "at path oflags mode")
 def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
     path = read_path(process, va)
     flags &= 0xFFFFFFFF
@@ -189,7 +189,7 @@ def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) 
     return 0
 
 
-@syscall(34, "mkdirat", "at path uint")
+@syscall(34, "mkdirat", "at path mode")
 def mkdirat(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int) -> int:
     path = read_path(process, va)
     place = kernel.vfs.vacancy(path, base(process, dirfd, path))
@@ -267,7 +267,7 @@ def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-@syscall(166, "umask", "uint")
+@syscall(166, "umask", "mode")
 def umask(kernel: Kernel, process: Process, mask: int) -> int:
     old, process.umask = process.umask, mask & 0o777
     return old

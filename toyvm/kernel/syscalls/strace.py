@@ -66,6 +66,8 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
         return hex(value) if value else "NULL"
     if kind == "hex":
         return hex(value)
+    if kind == "mode":
+        return f"0{value & 0o7777:o}"
     if kind == "uint":
         return str(value)
     if kind == "at":

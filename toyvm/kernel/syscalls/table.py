@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Function)
 
 class Syscall(Record):
     """One system call. `kinds`, one word per argument: int, uint, hex, ptr, path, bytes (length in the next argument),
-    fd, at (a directory fd), oflags, prot, mmap, signal, strings (an argv)."""
+    fd, at (a directory fd), oflags, mode, prot, mmap, signal, strings (an argv)."""
 
     number: int
     name: str
