@@ -38,6 +38,9 @@ SYM_SIZE = 24
 RELA_SIZE = 24
 DYN_SIZE = 16
 
+# The largest alignment of a section that toyvm takes: a damaged field must not cost gigabytes of padding.
+MAX_ALIGN = 1 << 24
+
 # special section indices
 SHN_UNDEF = 0
 SHN_LORESERVE = 0xFF00

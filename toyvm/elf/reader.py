@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ElfError
 from .constants import (
     ET_REL,
+    MAX_ALIGN,
     SHF_ALLOC,
     SHF_GROUP,
     SHF_INFO_LINK,
@@ -145,6 +146,8 @@ def _section(
     where = f"{elf.name}: section {section.name}"
     if shdr.addralign & (shdr.addralign - 1):
         raise ElfError(f"{where}: alignment {shdr.addralign} is not a power of two")
+    if shdr.addralign > MAX_ALIGN:
+        raise ElfError(f"{where}: alignment {shdr.addralign} is larger than {MAX_ALIGN}")
     if shdr.type == SHT_NOBITS and section.number in relocs:
         raise ElfError(f"{where}: relocations for a section without contents")
     link = shdr.link if shdr.link < len(numbers) else 0

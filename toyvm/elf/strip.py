@@ -12,9 +12,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ElfError
 from .constants import (
     EHDR_SIZE,
     ET_REL,
+    MAX_ALIGN,
     PHDR_SIZE,
     PT_LOAD,
     SHF_ALLOC,
@@ -118,6 +120,10 @@ def _strip_image(elf: ElfFile, debug_only: bool) -> bytes:
     for section in kept:
         shdr = section.header
         if section.number and not shdr.flags & SHF_ALLOC:
+            if shdr.addralign > MAX_ALIGN:
+                raise ElfError(
+                    f"{elf.name}: section {section.name}: alignment {shdr.addralign} is larger than {MAX_ALIGN}"
+                )
             out += bytes(-len(out) % max(shdr.addralign, 1))
             shdr = shdr._replace(offset=len(out))
             out += elf.contents(section)
