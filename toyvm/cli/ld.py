@@ -87,6 +87,8 @@ def main(argv: list[str]) -> int:
         print(f"toyvm ld: warning: {warning}", file=sys.stderr)
     if state.fatal_warnings and result.warnings:
         raise LinkError([f"toyvm ld: {len(result.warnings)} warnings treated as errors"])
+    for name in options.trace_symbols:
+        print("\n".join(result.trace_symbol(name)))
     if state.trace:
         print("\n".join(result.inputs))
     from ..resources import write_atomically

@@ -56,7 +56,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     program = flatten(resolution, errors)
     errors.checkpoint()
     program = provide(program, options)
-    local = local_symbols(program, options.version_script)
+    local = local_symbols(program, options.version_script, options.exclude_libs)
     public = exported(program, options, local)
 
     # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.

@@ -205,7 +205,18 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
             if live and not _is_possible(f"{loaded.object.name}:({s.name}): section", size, align, errors):
                 align, size, live = 1, 0, False
             entsize = s.entsize if s.entsize <= MAX_SIZE else 0
-            rows.append((number, s.type, sext(s.flags, 64), align, min(size, MAX_SIZE), entsize, live, link))
+            rows.append(
+                (
+                    number,
+                    s.type,
+                    sext(s.flags, 64),
+                    min(align, MAX_ALIGN),
+                    min(size, MAX_SIZE),
+                    entsize,
+                    live,
+                    link,
+                )
+            )
     columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
     file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
     return Sections(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)

@@ -20,6 +20,8 @@ def check_references(program: Program, options: LinkOptions, errors: Diagnostics
     places = Places(program)
     if not options.allow_undefined:
         _undefined(program, relocs, places, options, errors)
+    if not options.shared and not options.allow_undefined:
+        _undefined_in_libraries(program, errors)
     _discarded(program, relocs, errors)
 
 
@@ -42,6 +44,26 @@ def _undefined(
         if not errors.is_full(key, REFERENCES_SHOWN):
             text = f"{places.describe(sid, int(relocs.offset[row]))}: undefined reference to {hidden}`{name}'"
         errors.limited(key, REFERENCES_SHOWN, text, f"{file}: more undefined references to `{name}' follow")
+
+
+def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
+    """What a library leaves undefined and nobody here has; asked only of libraries whose own libraries are all known."""
+    libraries = program.resolution.libraries
+    present = {library.soname for library in libraries}
+    offered = {name for library in libraries for name in library.exports}
+    for library in libraries:
+        if not present.issuperset(library.needed):
+            continue
+        for name, weak in library.undefined:
+            symbol = program.resolution.table.get(name)
+            here = symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED
+            if not weak and not here and name not in offered:
+                errors.limited(
+                    f"undefined in {library.name}",
+                    REFERENCES_SHOWN,
+                    f"{library.name}: undefined reference to `{name}'",
+                    f"{library.name}: more undefined references follow",
+                )
 
 
 def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:

@@ -6,6 +6,7 @@ ld(1), "VERSION Command". The version names themselves are read and not recorded
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import LinkError
 from .program import Column, Program
+from .resolve import Kind
 
 _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 
@@ -64,11 +66,16 @@ def parse_version_script(text: str) -> VersionScript:
     return VersionScript(tuple(shown), tuple(kept))
 
 
-def local_symbols(program: Program, script: str) -> Column:
-    """Boolean by global symbol: what the version script keeps in the file."""
+def local_symbols(program: Program, script: str, exclude_libs: tuple[str, ...]) -> Column:
+    """Boolean by global symbol: what the version script, or --exclude-libs, keeps in the file."""
     result = np.zeros(program.symbols.globals, dtype=bool)
     if script:
         parsed = parse_version_script(script)
         for symbol in program.resolution.symbols:
             result[symbol.id] = parsed.is_local(symbol.name)
+    excluded = {name for text in exclude_libs for name in re.split("[,:]", text)}
+    if excluded:
+        for symbol in program.resolution.symbols:
+            archive = program.resolution.files[symbol.file].archive if symbol.kind is Kind.DEFINED else ""
+            result[symbol.id] |= bool(archive) and bool({"ALL", os.path.basename(archive)} & excluded)
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from toyvm.elf.constants import PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS
@@ -30,7 +32,20 @@ datum:  .dword 4
         .zero 5000
 """
 )
-SYMBOLS = ["__global_pointer$", "_end", "end", "_edata", "edata", "_etext", "etext", "__bss_start", "__BSS_END__", "__DATA_BEGIN__", "__SDATA_BEGIN__", "__ehdr_start"]
+SYMBOLS = [
+    "__global_pointer$",
+    "_end",
+    "end",
+    "_edata",
+    "edata",
+    "_etext",
+    "etext",
+    "__bss_start",
+    "__BSS_END__",
+    "__DATA_BEGIN__",
+    "__SDATA_BEGIN__",
+    "__ehdr_start",
+]
 
 
 def test_segments() -> None:
@@ -39,7 +54,7 @@ def test_segments() -> None:
     assert [p.flags & (PF_W | PF_X) for p in loads] == [PF_X, 0, PF_W, PF_W]
     for load in loads:
         assert load.offset % 0x1000 == load.vaddr % 0x1000
-    for before, after in zip(loads, loads[1:], strict=False):
+    for before, after in itertools.pairwise(loads):
         assert before.vaddr + before.memsz <= after.vaddr
         # No page has two protections.
         assert (before.vaddr + before.memsz - 1) >> 12 < after.vaddr >> 12
