@@ -24,6 +24,9 @@ DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
 
 _WORD = re.compile(r'[ \t\r\f\v]*([A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
+# What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
+_USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
+
 
 class Driver:
     """Reads texts into a `State`."""
@@ -87,6 +90,10 @@ class Driver:
 
     def statement(self, line: str) -> None:
         """One statement with its labels. Raises Problem."""
+        usual = _USUAL.match(line)
+        if usual is not None:
+            self._command(usual[1], usual[2], whole=True)
+            return
         at = 0
         while True:
             match = _WORD.match(line, at)
@@ -126,9 +133,10 @@ class Driver:
         symbol.where = state.where
         state.chunk.place(symbol)
 
-    def _command(self, word: str, rest: str, whole: bool) -> None:
+    def _command(self, word: str, rest: str | None, whole: bool) -> None:
         """A directive, a macro call or an instruction."""
         state = self.state
+        rest = rest or ""
         if word[0] == ".":
             directive = DIRECTIVES.get(word) or DIRECTIVES.get(word.lower())
             if directive is not None:

@@ -70,11 +70,13 @@ class Step(NamedTuple):
 class Row:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand."""
 
-    __slots__ = ("insn", "match", "steps")
+    __slots__ = ("insn", "match", "privileged", "steps")
 
     def __init__(self, insn: Insn, fields: dict[str, int]):
         self.insn = insn
         self.match = insn.encode(**fields)
+        # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
+        self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
         self.steps = tuple(_step(insn, slot) for slot in insn.operands)
 
     @property
@@ -200,6 +202,8 @@ def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
             if not fits(kind, operand, state):
                 break
         else:
+            if "csr" in kinds:
+                state.note_privileged()
             if isinstance(candidate, Row):
                 _emit(state, candidate, operands)
                 return
@@ -248,6 +252,8 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     """Encode one row at the current place, with the fix-ups of its symbols."""
     word = row.match
     chunk = state.chunk
+    if row.privileged:
+        state.note_privileged()
     deferred: tuple[str, Operand] | None = None
     for step, operand in zip(row.steps, operands, strict=True):
         kind = step.kind

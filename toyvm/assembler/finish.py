@@ -29,7 +29,7 @@ from .output import Output, Reloc
 from .places import EmittedSection, Place, SectionStart
 from .problems import Problem
 from .resolve import Resolver
-from .sections import Chunk, Fix, Part, PartKind, Section, place
+from .sections import Fix, Chunk, Part, PartKind, Section
 from .state import State
 from .symbols import Symbol
 from ..isa.pseudo import inverse_branch
@@ -159,10 +159,7 @@ def _tables(state: State, layout: Layout) -> list[EmittedSection[Symbol]]:
         return Place(layout.address(label), order[label.chunk] << 40 | label.frag)
 
     def bounds(section: Section) -> tuple[Symbol, Symbol]:
-        end = section.in_order()[-1]
-        start = section.symbol if state.options.debug_lines else section.chunk(0).here()
-        place(section, start)
-        return start, end.here()
+        return section.symbol, section.in_order()[-1].here()
 
     tables: list[EmittedSection[Symbol]] = []
     try:

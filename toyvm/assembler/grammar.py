@@ -199,7 +199,24 @@ Plan = Callable[[list[Token]], Operand]
 _PLANS: dict[str, Plan] = {}
 
 
-def parse_operand(text: str) -> Operand:
+class _Parsed(dict[str, Operand]):
+    """Operands by their text, so that `a0` is read once; kept within bounds."""
+
+    def __missing__(self, text: str) -> Operand:
+        operand = _parse(text)
+        if len(text) < 64:
+            if len(self) > 200_000:
+                self.clear()
+            self[text] = operand
+        return operand
+
+
+_PARSED = _Parsed()
+parse_operand = _PARSED.__getitem__
+"""The operand that a text writes (`_parse`, remembered). Raises Problem, with the word to blame."""
+
+
+def _parse(text: str) -> Operand:
     """The operand that `text` writes. Raises Problem, with the word to blame.
 
     In `s2+4` the name of a register is that of a symbol, as in GNU as.

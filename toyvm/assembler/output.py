@@ -47,7 +47,7 @@ class Output:
         self.state = state
         self.resolver = resolver
         self.sections: list[tuple[Section, bytes, list[Reloc]]] = []
-        self._group_names: set[Symbol] = set()
+        self._group_names: dict[Symbol, int] = {}  # names of groups that are no symbols: number of the first member
 
     def add(self, section: Section, data: bytes, relocs: list[Reloc]) -> None:
         """Append a section; its relocations' symbols become part of the symbol table."""
@@ -96,15 +96,15 @@ class Output:
         for section, _, _ in self.sections:
             if section.group:
                 found.setdefault(section.group, []).append(section)
-        return [(self._signature(name), sections) for name, sections in found.items()]
+        return [(self._signature(name, sections[0].index), sections) for name, sections in found.items()]
 
-    def _signature(self, name: str) -> Symbol:
+    def _signature(self, name: str, member: int) -> Symbol:
         symbol = self.state.symbols.by_name.get(name)
         if symbol is None or not symbol.is_defined:
-            # GNU as makes a local symbol for a group whose name is no symbol of the file.
+            # GNU as makes a local symbol (in .group itself) for a group whose name is no symbol of the file.
             symbol = symbol or self.state.symbols.get(name)
             if symbol.binding == STB_LOCAL:
-                self._group_names.add(symbol)
+                self._group_names[symbol] = member
         symbol.used = True
         return self.state.symbols.list(symbol)
 
@@ -154,6 +154,8 @@ class Output:
         if symbol.common is not None:
             return 0, info, symbol.visibility, SHN_COMMON, symbol.common[1], symbol.common[0]
         worth = self.resolver.worth(symbol)
+        if symbol in self._group_names:
+            return 0, info, symbol.visibility, self._group_names[symbol], 0, 0
         if worth.symbol is not None:
             return 0, info, symbol.visibility, SHN_UNDEF, 0, size
         index = SHN_ABS if worth.section is None else worth.section.index

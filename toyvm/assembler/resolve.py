@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..elf.constants import STB_LOCAL, STB_WEAK
+from ..elf.constants import SHF_TLS, STB_LOCAL, STB_WEAK, STT_FUNC, STT_TLS
 from ..relocations import RELOCATIONS, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
@@ -30,6 +30,7 @@ class Worth(NamedTuple):
 
 
 _PAIRS = {1: (R.ADD8, R.SUB8), 2: (R.ADD16, R.SUB16), 4: (R.ADD32, R.SUB32), 8: (R.ADD64, R.SUB64)}
+_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if "tls" in row.needs)
 _ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
 
 
@@ -176,10 +177,19 @@ class Resolver:
             relocs.append(Reloc(at, R.ALIGN, None, fix.addend, False))
         else:
             symbol, addend, _ = self.target(fix.add, fix.addend)
+            if symbol is not None and fix.type in _THREAD_LOCAL:
+                self._thread_local(symbol)
             if symbol is None and fix.type in ADDEND_IN_FIELD:
                 _put_field(R(fix.type), at, addend - (0 if fix.add is None else fix.addend), data)
             else:
                 relocs.append(Reloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
+
+    def _thread_local(self, symbol: Symbol) -> None:
+        """A symbol that is reached through tp is thread-local, and must not be anything else."""
+        place = self.worth(symbol).section
+        if symbol.type == STT_FUNC or (place is not None and not place.flags & SHF_TLS):
+            raise Problem(f"accessing '{symbol.name}' as thread-local object", symbol.name)
+        symbol.type = STT_TLS
 
     def _constant_only(self, fix: Fix, at: int, data: bytearray) -> None:
         """`%lo(a - b)`: only when it is a number in the end."""

@@ -9,21 +9,18 @@ import re
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..elf.attributes import Arch
+from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
 from ..source import Diagnostic
 from .cfi import FrameTable
+from .debug_line import LineTable
 from .expressions import combine
 from .grammar import Expr, Node, parse_expression
 from .problems import MAX_ERRORS, Problem, TooManyErrors
 from .reading import SourceMap
 from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
 from .symbols import Linear, Operation, Symbol, Symbols, Value
-
-if TYPE_CHECKING:
-    from .debug_line import LineTable
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
@@ -116,6 +113,8 @@ class State:
         self.section(".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE)
         self.chunk = self.previous = text.chunk(0)
         self.refresh_memo()
+        if options.debug_lines:
+            self.watch_text()
 
     # -- sections ---------------------------------------------------------------------------------
 
@@ -186,11 +185,26 @@ class State:
         if self.on_instruction is not None:
             self.on_instruction()
 
+    def note_privileged(self) -> None:
+        """A CSR or a privileged instruction: GNU as records the version of the privileged architecture, 1.11."""
+        self.attributes.setdefault(TAG_PRIV_SPEC, 1)
+        self.attributes.setdefault(TAG_PRIV_SPEC_MINOR, 11)
+
     def watch_instructions(self) -> None:
         """Let the next instruction take the row of a pending `.loc`."""
-        if self.on_instruction is None:
-            self.on_instruction = self._pending_line
-            self.refresh_memo()
+        self.on_instruction = self._pending_line
+        self.refresh_memo()
+
+    def watch_text(self) -> None:
+        """-g: every instruction gets a row with its own place in the text, until a `.loc` says otherwise."""
+        self.lines = LineTable()
+        self.on_instruction = self._text_line
+        self.refresh_memo()
+
+    def _text_line(self) -> None:
+        assert self.lines is not None
+        file, number = self.source.place(self.where)
+        self.lines.row(self.chunk.section, self.chunk.here, self.lines.file_number(file), number)
 
     def _pending_line(self) -> None:
         assert self.lines is not None
@@ -202,7 +216,7 @@ class State:
         """The label of the current place for call frame information; the same one as long as nothing was assembled."""
         label, chunk = self._cfi_label, self.chunk
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
-            label = self._cfi_label = chunk.here()
+            label = self._cfi_label = self.symbols.list(chunk.here())
         return label
 
     # -- expressions ------------------------------------------------------------------------------
@@ -224,7 +238,7 @@ class State:
 
     def _special(self, name: str) -> Symbol:
         if name == ".":
-            return self.chunk.here()
+            return self.symbols.list(self.chunk.here())
         local = _NUMERIC.fullmatch(name)
         if local is None:
             return self.symbols.get(name, self.where)

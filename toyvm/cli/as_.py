@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> int:
     from ..elf.writer import write_object
     from ..resources import write_atomically
 
+    gc.disable()  # one run, then the process ends: looking for garbage would only cost time
     texts = [_read(name) for name in args.files or ["-"]]
     output = Path(args.o)
     try:
