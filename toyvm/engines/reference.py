@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     OnTrace = Callable[[Hart, Decoded], None]
 
-HOT = 150  # a block's executions before its trace is compiled: about where compiling begins to pay
+HOT = 250  # a block's executions before its trace is compiled: what they cost is about what compiling costs
 MAX_BLOCK = 64
 MAX_CACHED_WORDS = 1 << 16
 

@@ -17,7 +17,7 @@ from types import CodeType
 
 from ..bits import sext
 from ..isa.decode import Decoded
-from ..isa.ops import Node, Op
+from ..isa.ops import Node, Op, Tree
 from ..isa.semantics import tree
 from .pystatements import INDENT, StatementPrinter
 
@@ -28,13 +28,14 @@ Path = tuple[
 
 
 class Step:
-    """One instruction of a trace and the distance from the head to the instruction that the trace has after it."""
+    """One instruction of a trace, its tree, and the distance from the head to what the trace has after it."""
 
-    __slots__ = ("decoded", "following", "offset")
+    __slots__ = ("decoded", "effects", "following", "offset")
 
-    def __init__(self, offset: int, decoded: Decoded, following: int | None):
+    def __init__(self, offset: int, decoded: Decoded, effects: Tree, following: int | None):
         self.offset = offset
         self.decoded = decoded
+        self.effects = effects
         self.following = following
 
 
@@ -54,17 +55,18 @@ def select(
         if decoded is None:
             break
         seen.add(pc)
-        here, pc = pc, _following(decoded, pc, heat, returns, head)
-        steps.append(Step(here - head, decoded, None if pc is None else pc - head))
+        effects = tree(decoded)
+        here, pc = pc, _following(decoded, effects, pc, heat, returns, head)
+        steps.append(Step(here - head, decoded, effects, None if pc is None else pc - head))
     return steps
 
 
 def _following(
-    decoded: Decoded, pc: int, heat: Callable[[int], int], returns: list[int], head: int
+    decoded: Decoded, effects: Tree, pc: int, heat: Callable[[int], int], returns: list[int], head: int
 ) -> int | None:
     """Where the hot path goes after an instruction; None after a jump to who knows where."""
     after = pc + decoded.length
-    for node in tree(decoded):
+    for node in effects:
         if node.op is Op.BRANCH:
             target = _direct(node.args[1], pc)
             if target is None:
@@ -162,11 +164,10 @@ class _TracePrinter(StatementPrinter):
         """One instruction. What leaves the trace comes after the register writes."""
         self._step = step
         self._deferred = []
-        effects = tree(step.decoded)
-        for node in effects:  # a load straight into its register
+        for node in step.effects:  # a load straight into its register
             if node.op is Op.WRITE_X and node.args[1].op is Op.LOAD:
                 self.effect_names[node.args[1]] = self.register(node.args[0])
-        self.tree(effects)
+        self.tree(step.effects)
         self.lines += [self.indent + line for line in self._deferred]
         self._done += 1
 
