@@ -63,5 +63,7 @@ def assemble_texts(texts: Iterable[tuple[str, str]], name: str, options: Options
     if state.errors or made is None:
         raise AssemblyError([*state.warnings, *state.errors])
     if state.warnings and options.fatal_warnings:
-        raise AssemblyError([*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"])
+        raise AssemblyError(
+            [*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
+        )
     return Assembled(made, tuple(state.warnings), tuple(state.printed), tuple(driver.reader.included), state)

@@ -113,7 +113,9 @@ def _float(text: str, code: str) -> float:
         value = float.fromhex(word) if word.lstrip("+-").startswith("0x") else float(word)
         struct.pack(f"<{code}", value)
     except ValueError:
-        raise Problem(f"'{text}' is not a floating-point number", text, expected="a number such as 1.5e-3") from None
+        raise Problem(
+            f"'{text}' is not a floating-point number", text, expected="a number such as 1.5e-3"
+        ) from None
     except OverflowError:
         return float("-inf" if word.startswith("-") else "inf")
     return value
@@ -155,7 +157,9 @@ def skip(state: State, rest: str) -> None:
     chunk = state.chunk
     state.mark("d")
     if count is None:
-        part = Part(len(chunk.data), chunk.frag + 1, PartKind.SPACE, where=state.where, fill=fill, target=value)
+        part = Part(
+            len(chunk.data), chunk.frag + 1, PartKind.SPACE, where=state.where, fill=fill, target=value
+        )
         chunk.stretch(part)
         return
     if count < 0:
@@ -170,7 +174,10 @@ def fill(state: State, rest: str) -> None:
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
         raise Problem(".fill takes a count, a size and a value", expected="repeat, size, value")
-    numbers = [state.number_of(piece, "an operand of .fill") if piece else None for piece in pieces] + [None, None]
+    numbers = [state.number_of(piece, "an operand of .fill") if piece else None for piece in pieces] + [
+        None,
+        None,
+    ]
     repeat = numbers[0] if numbers[0] is not None else 1
     size = 1 if numbers[1] is None else numbers[1]
     value = numbers[2] or 0
@@ -191,7 +198,11 @@ def align(power: bool, width: int = 1) -> Directive:
     def directive(state: State, rest: str) -> None:
         pieces = split_operands(rest)
         if len(pieces) > 3:
-            raise Problem("an alignment takes at most fill and limit besides", pieces[3], expected="alignment, fill, limit")
+            raise Problem(
+                "an alignment takes at most fill and limit besides",
+                pieces[3],
+                expected="alignment, fill, limit",
+            )
         number = state.number_of(pieces[0], "the alignment") if pieces and pieces[0] else 0
         log2 = number if power else _log2(number)
         if not 0 <= log2 <= MAX_ALIGNMENT_LOG2:
@@ -242,7 +253,13 @@ def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) 
         chunk.frag += 1
         return
     part = Part(
-        len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=alignment, where=state.where, fill=filling, limit=limit
+        len(chunk.data),
+        chunk.frag + 1,
+        PartKind.ALIGN,
+        addend=alignment,
+        where=state.where,
+        fill=filling,
+        limit=limit,
     )
     chunk.stretch(part)
 
@@ -279,7 +296,9 @@ def org(state: State, rest: str) -> None:
     if isinstance(chunk.data, ZeroBytes) and isinstance(value, int) and value >= len(chunk.data):
         chunk.skip(value - len(chunk.data), byte)
         return
-    chunk.stretch(Part(len(chunk.data), chunk.frag + 1, PartKind.ORG, where=state.where, fill=byte, target=value))
+    chunk.stretch(
+        Part(len(chunk.data), chunk.frag + 1, PartKind.ORG, where=state.where, fill=byte, target=value)
+    )
 
 
 def incbin(state: State, rest: str) -> None:
@@ -294,7 +313,9 @@ def incbin(state: State, rest: str) -> None:
         raise Problem(f"{path}: {path.stat().st_size} bytes; the limit is {MAX_SECTION_BYTES}", pieces[0])
     contents = path.read_bytes()
     if not 0 <= start <= len(contents) or (count is not None and not 0 <= count <= len(contents) - start):
-        raise Problem(f"skip {start} and count {count} do not fit the {len(contents)} bytes of {path}", pieces[0])
+        raise Problem(
+            f"skip {start} and count {count} do not fit the {len(contents)} bytes of {path}", pieces[0]
+        )
     state.mark("d")
     state.chunk.check_room(len(contents))
     state.chunk.data += contents[start : None if count is None else start + count]

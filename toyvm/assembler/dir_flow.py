@@ -69,7 +69,9 @@ def _include(reader: Reader, rest: str) -> None:
     name = unquote(rest.strip()).decode("utf-8", "surrogateescape")
     path = find_file(state, name, rest.strip())
     if path.stat().st_size > MAX_SOURCE_BYTES:
-        raise Problem(f"{path}: {path.stat().st_size} bytes of text; the limit is {MAX_SOURCE_BYTES}", rest.strip())
+        raise Problem(
+            f"{path}: {path.stat().st_size} bytes of text; the limit is {MAX_SOURCE_BYTES}", rest.strip()
+        )
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     reader.included.append(str(path))
     reader.push_source(text, str(path), state.where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from typing import Any
 
 from ..elf.attributes import TAGS, Arch, ArchError
 from ..elf.constants import SHF_MERGE, SHF_STRINGS, SHT_PROGBITS, STT_FILE
@@ -15,10 +15,23 @@ from .encode import split
 from .grammar import parse_expression
 from .problems import Problem, unknown
 from .reading import split_operands, unquote
+from .sections import Section
 from .state import State
-from .symbols import Linear, Symbol
+from .symbols import Symbol
 
-_OPTIONS = ("push", "pop", "rvc", "norvc", "relax", "norelax", "pic", "nopic", "arch", "csr-check", "no-csr-check")
+_OPTIONS = (
+    "push",
+    "pop",
+    "rvc",
+    "norvc",
+    "relax",
+    "norelax",
+    "pic",
+    "nopic",
+    "arch",
+    "csr-check",
+    "no-csr-check",
+)
 
 
 def option(state: State, rest: str) -> None:
@@ -57,7 +70,9 @@ def with_extension(arch: Arch, name: str, wanted: bool) -> Arch:
 def _option_arch(state: State, pieces: list[str]) -> None:
     """`.option arch, +m, -c` or `.option arch, rv64gc`."""
     if not pieces:
-        raise Problem(".option arch takes extensions or an architecture", expected="+extension, -extension or rv64...")
+        raise Problem(
+            ".option arch takes extensions or an architecture", expected="+extension, -extension or rv64..."
+        )
     for piece in pieces:
         state.modes.arch = _changed(state.modes.arch, piece)
     state.modes.rvc = state.modes.arch.has("c")
@@ -144,7 +159,7 @@ def _cfi_symbol(state: State, text: str) -> Symbol:
     return add
 
 
-def lines(state: State) -> LineTable:
+def lines(state: State) -> LineTable[Section, Symbol]:
     """The table of lines, made when it is first needed."""
     if state.lines is None:
         state.lines = LineTable()
@@ -153,9 +168,13 @@ def lines(state: State) -> LineTable:
 
 def file(state: State, rest: str) -> None:
     """`.file "name"` (a symbol of type FILE), or `.file number "folder" "name" md5 0x...` for `.loc`."""
-    match = re.fullmatch(r'\s*(?:(\d+)\s+)?("(?:[^"\\]|\\.)*")\s*("(?:[^"\\]|\\.)*")?\s*(?:md5\s+(0x[0-9a-fA-F]+))?\s*', rest)
+    match = re.fullmatch(
+        r'\s*(?:(\d+)\s+)?("(?:[^"\\]|\\.)*")\s*("(?:[^"\\]|\\.)*")?\s*(?:md5\s+(0x[0-9a-fA-F]+))?\s*', rest
+    )
     if match is None:
-        raise Problem(".file takes a name, or a number and a name", rest.strip(), expected='"name" or 1 "name"')
+        raise Problem(
+            ".file takes a name, or a number and a name", rest.strip(), expected='"name" or 1 "name"'
+        )
     first = unquote(match[2]).decode("utf-8", "surrogateescape")
     if match[1] is None:
         symbol = Symbol(first)
@@ -176,8 +195,8 @@ def file(state: State, rest: str) -> None:
         raise Problem(str(error), match[1]) from None
 
 
-_LOC_FLAGS = ("basic_block", "prologue_end", "epilogue_begin")
 _LOC_NUMBERS = ("is_stmt", "isa", "discriminator", "view")
+_LOC_OPTIONS = ("basic_block", "prologue_end", "epilogue_begin", *_LOC_NUMBERS)
 
 
 def loc(state: State, rest: str) -> None:
@@ -189,23 +208,31 @@ def loc(state: State, rest: str) -> None:
     if len(numbers) < 2:
         raise Problem(".loc takes a file number and a line", rest.strip(), expected="file line column")
     table = lines(state)
-    row = Loc(*numbers, is_stmt=table.last.is_stmt, isa=table.last.isa)
+    column = numbers[2] if len(numbers) > 2 else 0
+    row = Loc(numbers[0], numbers[1], column, is_stmt=table.last.is_stmt, isa=table.last.isa)
     while words:
-        word = words.pop(0)
-        if word in _LOC_FLAGS:
-            row = row._replace(**{word: True})
-        elif word in _LOC_NUMBERS and words:
-            value = words.pop(0)
-            if word != "view":
-                number = state.number_of(value, word)
-                row = row._replace(**{word: bool(number) if word == "is_stmt" else number})
-        else:
-            raise unknown("option of .loc", word, (*_LOC_FLAGS, *_LOC_NUMBERS))
+        row = _loc_option(state, row, words)
     try:
         table.loc(row, state.chunk.section, state.chunk.here)
     except LineError as error:
         raise Problem(str(error), str(numbers[0])) from None
     state.watch_instructions()
+
+
+def _loc_option(state: State, row: Loc, words: list[str]) -> Loc:
+    """`row` with the next option of `.loc` from `words`, which is taken away."""
+    word = words.pop(0)
+    if word in ("basic_block", "prologue_end", "epilogue_begin"):
+        change: dict[str, Any] = {word: True}
+        return row._replace(**change)
+    if word not in _LOC_NUMBERS or not words:
+        raise unknown("option of .loc", word, _LOC_OPTIONS)
+    value = words.pop(0)
+    if word == "view":  # which of several rows at one address: nothing that our tables hold
+        return row
+    number = state.number_of(value, word)
+    change = {word: bool(number) if word == "is_stmt" else number}
+    return row._replace(**change)
 
 
 def ident(state: State, rest: str) -> None:
@@ -222,7 +249,11 @@ def message(kind: str) -> Directive:
     """`.error`, `.warning`, `.err`, `.print`."""
 
     def directive(state: State, rest: str) -> None:
-        text = unquote(rest.strip()).decode("utf-8", "replace") if rest.strip() else f"{kind} directive invoked in source file"
+        text = (
+            unquote(rest.strip()).decode("utf-8", "replace")
+            if rest.strip()
+            else f"{kind} directive invoked in source file"
+        )
         if kind == ".warning":
             state.warn(text)
         elif kind == ".print":
@@ -253,7 +284,9 @@ def insn(state: State, rest: str) -> None:
     words = rest.strip().split(None, 1)
     if words and words[0].lower() in _INSN_FORMATS:
         fields, syntax = _INSN_FORMATS[words[0].lower()]
-        encode_format(state, words[0].lower(), fields, syntax, split_operands(words[1] if len(words) > 1 else ""))
+        encode_format(
+            state, words[0].lower(), fields, syntax, split_operands(words[1] if len(words) > 1 else "")
+        )
         return
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
@@ -284,5 +317,3 @@ MISC: dict[str, Directive] = {
     ".print": message(".print"),
     ".insn": insn,
 }
-
-__all__ = ["MISC", "Linear", "replace"]

@@ -33,8 +33,10 @@ NAME = re.compile(r"[A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*")
 def symbol_named(state: State, text: str) -> Symbol:
     """The symbol that a directive names, with its place in the symbol table. Raises Problem."""
     name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
-    if name == text and not NAME.fullmatch(text) or name == ".":
-        raise Problem(f"expected a symbol, not '{text}'" if text else "expected a symbol", text, expected="a symbol")
+    if (name == text and not NAME.fullmatch(text)) or name == ".":
+        raise Problem(
+            f"expected a symbol, not '{text}'" if text else "expected a symbol", text, expected="a symbol"
+        )
     return state.symbols.list(state.symbols.get(name, state.where))
 
 

@@ -22,7 +22,9 @@ from .symbols import Symbol
 
 DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
 
-_WORD = re.compile(r'[ \t\r\f\v]*([A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
+_WORD = re.compile(
+    r'[ \t\r\f\v]*([A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*'
+)
 
 # What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
@@ -166,7 +168,6 @@ class Driver:
         start, fixes, frag = len(chunk.data), len(chunk.fixes), chunk.frag
         encode(state, word, split_operands(rest))
         if whole and state.memo is state.code_memo and len(chunk.fixes) == fixes and chunk.frag == frag:
-            assert isinstance(chunk.data, bytearray)
             state.memo[state.line] = bytes(chunk.data[start:])
 
 

@@ -122,7 +122,10 @@ def _filler(piece: str) -> Filler:
         form = "memory" if base else "expression"
         holder = int(base[2]) if base else -1
         return lambda given, label: Operand(
-            form, label, "%pcrel_lo", given[holder].number if holder >= 0 else 0  # type: ignore[arg-type]
+            form,
+            label,
+            "%pcrel_lo",
+            given[holder].number if holder >= 0 else 0,
         )
     if piece.startswith("%"):
         modifier, _, rest = piece.partition("(")
@@ -158,7 +161,9 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
 @cache
 def mnemonics() -> tuple[str, ...]:
     """Every mnemonic, for suggestions."""
-    atomics = [name + suffix for name, row in INSNS.items() if "aq" in row.format.fields for suffix in ORDERINGS]
+    atomics = [
+        name + suffix for name, row in INSNS.items() if "aq" in row.format.fields for suffix in ORDERINGS
+    ]
     return (*INSNS, *PSEUDOS, *atomics)
 
 
@@ -241,7 +246,11 @@ _NO_LABEL = Symbol("")
 
 def _is_constant_address(state: State, expansion: Expansion, operands: list[Operand]) -> bool:
     """`la a0, 0x1234` of a number is `li` (gas: macro M_LA)."""
-    return expansion.kinds == ("rd", "symbol") and len(expansion.lines) == 2 and state.is_number(address(operands[1]))
+    return (
+        expansion.kinds == ("rd", "symbol")
+        and len(expansion.lines) == 2
+        and state.is_number(address(operands[1]))
+    )
 
 
 def _register_name(operand: Operand) -> str:
@@ -261,7 +270,9 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
             word |= operand.number << step.shift
             if kind == "amo_mem":
                 if operand.modifier or operand.expr != 0:
-                    raise Problem("an atomic instruction takes no offset", _said(operand), expected="(register)")
+                    raise Problem(
+                        "an atomic instruction takes no offset", _said(operand), expected="(register)"
+                    )
                 continue
         elif operand.form == "register" and kind not in ("branch", "jump"):
             word |= operand.number << step.shift
@@ -321,7 +332,6 @@ def _fix(state: State, type: R, expr: Expr, start: int) -> None:
     if type in ADDEND_IN_FIELD and addend:
         field = RELOCATIONS[type].field
         data = chunk.data
-        assert isinstance(data, bytearray)
         word = int.from_bytes(data[start : start + 4], "little") | scatter(field, addend)
         data[start : start + 4] = word.to_bytes(4, "little")
         if add is None:
@@ -346,7 +356,11 @@ def split(state: State, expr: Expr) -> Linear:
 
 
 def _misfit(
-    state: State, mnemonic: str, options: tuple[Candidate, ...], pieces: Sequence[str], operands: list[Operand]
+    state: State,
+    mnemonic: str,
+    options: tuple[Candidate, ...],
+    pieces: Sequence[str],
+    operands: list[Operand],
 ) -> Problem:
     """Why no candidate fits: the first operand that is wrong in the candidate that goes farthest."""
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
@@ -375,4 +389,6 @@ def _misfit(
 
         hint = did_you_mean(text, CSRS)
     said = _SAID.get(blame, "a number")
-    return Problem(f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint)
+    return Problem(
+        f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint
+    )

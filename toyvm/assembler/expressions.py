@@ -7,6 +7,8 @@ relocations, or a number at the end when nothing can come between (docs/design/a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..bits import M64, sext
 from .problems import Problem
 from .symbols import Linear, Operation, Value
@@ -31,7 +33,7 @@ def _wrap(value: int) -> int:
     return value if -(1 << 63) <= value <= M64 else sext(value, 64)
 
 
-_SIMPLE = {
+_SIMPLE: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,

@@ -20,7 +20,9 @@ from ..elf.constants import (
     SHT_RISCV_ATTRIBUTES,
 )
 from ..elf.model import ObjectFile
-from ..relocations import R
+from ..isa.decode import decode
+from ..isa.pseudo import inverse_branch
+from ..relocations import RELOCATIONS, R, scatter
 from .cfi import CfiError
 from .debug_line import Unit
 from .dir_data import nops
@@ -29,12 +31,9 @@ from .output import Output, Reloc
 from .places import EmittedSection, Place, SectionStart
 from .problems import Problem
 from .resolve import Resolver
-from .sections import Fix, Chunk, Part, PartKind, Section
+from .sections import Chunk, Fix, Part, PartKind, Section
 from .state import State
 from .symbols import Symbol
-from ..isa.pseudo import inverse_branch
-from ..isa.decode import decode
-from ..relocations import RELOCATIONS, scatter
 
 _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
 
@@ -97,7 +96,9 @@ def _pad_code(state: State) -> None:
             chunk = section.in_order()[-1]
             state.enter(chunk)
             state.mark("x")
-            chunk.stretch(Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=None))
+            chunk.stretch(
+                Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=None)
+            )
 
 
 def _section_contents(state: State, resolver: Resolver, section: Section) -> _Contents:
@@ -106,7 +107,9 @@ def _section_contents(state: State, resolver: Resolver, section: Section) -> _Co
     if section.is_nobits:
         for chunk in section.in_order():
             for fix in chunk.fixes:
-                state.report(Problem("a symbol's address cannot be put into a section without contents"), fix.where)
+                state.report(
+                    Problem("a symbol's address cannot be put into a section without contents"), fix.where
+                )
         return out
     for chunk in section.in_order():
         out.data.extend(finished_bytes(chunk, nops))
@@ -140,7 +143,9 @@ def _branch(resolver: Resolver, part: Part, at: int, size: int, out: _Contents) 
     if size:
         found = decode(word)
         assert found is not None
-        opposite = word ^ found.insn.match ^ inverse_branch(found.insn).match | scatter(RELOCATIONS[R.BRANCH].field, 8)
+        opposite = word ^ found.insn.match ^ inverse_branch(found.insn).match | scatter(
+            RELOCATIONS[R.BRANCH].field, 8
+        )
         out.data[at : at + 4] = opposite.to_bytes(4, "little")
         at, word, type = at + 4, 0x6F, R.JAL
     symbol, addend, target = resolver.target(part.symbol, part.addend)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..isa.registers import F_NUMBERS, X_NUMBERS
 from .expressions import calculate
 from .problems import MAX_EXPRESSION_DEPTH, Problem
+from .symbols import Symbol
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -78,9 +79,6 @@ OPERATORS = {
     "shr": ">>", "neg": "neg", "plus": "plus", "not": "~", "lnot": "lnot",
 }  # fmt: skip
 
-# An expression: a number, a symbol's name, or an operator with its operands (unary ones have left 0).
-Expr = Union[int, str, "Node"]
-
 
 class Node(NamedTuple):
     """An operator of `OPERATORS` with its operands."""
@@ -88,6 +86,10 @@ class Node(NamedTuple):
     op: str
     left: Expr
     right: Expr
+
+
+# A number, a symbol's name, an operator with its operands; in expansions a label that has no name.
+Expr = int | str | Node | Symbol
 
 
 class Operand(NamedTuple):
@@ -363,7 +365,7 @@ def _expr_builder(tree: Any, holes: _Holes) -> Callable[[list[Token]], Expr]:
     kind = str(tree.data)
     if kind in ("number", "name"):
         index = holes.next()
-        return lambda t: t[index].value  # type: ignore[no-any-return]  # an int or a name by the shape's letter
+        return lambda t: t[index].value
     op = OPERATORS[kind.partition("_")[2]]
     if kind.startswith("unary"):
         inner = _expr_builder(tree.children[0], holes)

@@ -60,7 +60,9 @@ class Layout:
         """By how much the bytes of `chunk` have moved, by their offset in it."""
         if not any(chunk.growth):
             return Shifts([], [chunk.base])
-        return Shifts([part.offset for part in chunk.parts], list(accumulate(chunk.growth, initial=chunk.base)))
+        return Shifts(
+            [part.offset for part in chunk.parts], list(accumulate(chunk.growth, initial=chunk.base))
+        )
 
     def _settle(self, section: Section) -> None:
         """Stretch the parts of one section until every branch reaches and every alignment holds."""
@@ -78,7 +80,8 @@ class Layout:
                 if before == [chunk.growth for chunk in chunks]:
                     break
             self._join(section, chunks)
-            if not any([self._extend(chunk, long) for chunk, long in zip(chunks, grown, strict=True)]):
+            extended = [self._extend(chunk, long) for chunk, long in zip(chunks, grown, strict=True)]
+            if not any(extended):
                 return
 
     def _join(self, section: Section, chunks: list[Chunk]) -> None:
@@ -159,7 +162,6 @@ def _is_near(symbol: Symbol | None, section: Section) -> bool:
 def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytearray:
     """The bytes of a chunk with all padding in place; long branches get 4 zero bytes behind them."""
     data = chunk.data
-    assert isinstance(data, bytearray)
     if not any(chunk.growth):
         return data
     out = bytearray()

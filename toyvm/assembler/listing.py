@@ -26,14 +26,18 @@ def listing(made: Assembled, forms: str = "ln") -> str:
 
 
 def _statement(made: Assembled, entry: Listed, sections: dict[str, bytes], seen: int) -> list[str]:
-    file, number = made.state.source.place(entry.where)
+    _, number = made.state.source.place(entry.where)
     text = made.state.source.span(entry.where).text
     section = entry.chunk.section
     start = entry.chunk.base + entry.start
-    data = b"" if section.is_nobits else sections.get(section.name, b"")[start : start + entry.end - entry.start]
+    data = (
+        b"" if section.is_nobits else sections.get(section.name, b"")[start : start + entry.end - entry.start]
+    )
     if not data:
         return [f"{number:4}              \t{text}"]
-    pieces = [data[at : at + _BYTES_A_LINE].hex().upper() for at in range(0, min(len(data), 32), _BYTES_A_LINE)]
+    pieces = [
+        data[at : at + _BYTES_A_LINE].hex().upper() for at in range(0, min(len(data), 32), _BYTES_A_LINE)
+    ]
     lines = [f"{number:4} {start:04x} {pieces[0]:8} \t{text}"]
     lines += [f"{number:4}      {piece}" for piece in pieces[1:]]
     return lines

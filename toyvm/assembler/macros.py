@@ -60,7 +60,11 @@ def _parameter(piece: str, macro: str) -> Parameter:
     head, equals, default = piece.partition("=")
     word, colon, kind = head.partition(":")
     if not _NAME.fullmatch(word) or (colon and kind not in ("req", "vararg")):
-        raise Problem(f"bad parameter '{piece}' of macro '{macro}'", piece, expected="name, name=default, name:req or name:vararg")
+        raise Problem(
+            f"bad parameter '{piece}' of macro '{macro}'",
+            piece,
+            expected="name, name=default, name:req or name:vararg",
+        )
     return Parameter(word, _unquoted(default) if equals else "", kind == "req", kind == "vararg")
 
 

@@ -47,7 +47,9 @@ class Output:
         self.state = state
         self.resolver = resolver
         self.sections: list[tuple[Section, bytes, list[Reloc]]] = []
-        self._group_names: dict[Symbol, int] = {}  # names of groups that are no symbols: number of the first member
+        self._group_names: dict[
+            Symbol, int
+        ] = {}  # names of groups that are no symbols: number of the first member
 
     def add(self, section: Section, data: bytes, relocs: list[Reloc]) -> None:
         """Append a section; its relocations' symbols become part of the symbol table."""
@@ -70,10 +72,12 @@ class Output:
             flags = GRP_COMDAT if any(section.comdat for section in sections) else 0
             elf_groups.append(Group(signature.index, flags, tuple(section.index for section in sections)))
             members.update({section.index: number for section in sections})
-        sections = [NULL_SECTION] + [self._section(*entry, members) for entry in self.sections]
-        return ObjectFile(name, sections, table, e_flags, elf_groups)
+        made = [NULL_SECTION] + [self._section(*entry, members) for entry in self.sections]
+        return ObjectFile(name, made, table, e_flags, elf_groups)
 
-    def _section(self, section: Section, data: bytes, relocs: list[Reloc], groups: dict[int, int]) -> ElfSection:
+    def _section(
+        self, section: Section, data: bytes, relocs: list[Reloc], groups: dict[int, int]
+    ) -> ElfSection:
         link = 0
         if section.flags & SHF_LINK_ORDER:
             link = next((other.index for other, _, _ in self.sections if other.name == section.link), 0)

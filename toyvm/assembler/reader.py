@@ -11,7 +11,9 @@ from .reading import statements
 from .state import Condition, State
 
 _LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
-_CONDITIONAL = re.compile(_LABELS + r"\.(if\w*|else|elseif|endif|elsec|endc)(?![\w.$])(.*)", re.IGNORECASE | re.DOTALL)
+_CONDITIONAL = re.compile(
+    _LABELS + r"\.(if\w*|else|elseif|endif|elsec|endc)(?![\w.$])(.*)", re.IGNORECASE | re.DOTALL
+)
 _REPEAT = re.compile(_LABELS + r"\.(rept|rep|irp|irpc|irep|irepc)(?![\w.$])", re.IGNORECASE)
 _END_REPEAT = re.compile(_LABELS + r"\.(endr|endrep)(?![\w.$])", re.IGNORECASE)
 _MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
@@ -112,7 +114,9 @@ class Reader:
         """Read the text of a macro call next."""
         lines = macro.expand(rest, self.calls)
         self.calls += 1
-        self.push_expansion(lines, macro.file, macro.first, f"in macro '{macro.name}' called here", macro=True)
+        self.push_expansion(
+            lines, macro.file, macro.first, f"in macro '{macro.name}' called here", macro=True
+        )
 
     def exit_macro(self) -> None:
         """`.exitm`: leave the innermost macro call."""
@@ -144,8 +148,13 @@ class Reader:
         self.push_expansion(lines, file, first, "repeated here", macro=False)
 
     def _check_size(self, count: int, body: list[str]) -> None:
-        if count * len(body) + self.expanded > MAX_EXPANDED_LINES or count * sum(map(len, body)) > MAX_EXPANDED_LINES * 64:
-            raise Problem(f"{count} repetitions of {len(body)} lines: more than {MAX_EXPANDED_LINES} lines in all")
+        if (
+            count * len(body) + self.expanded > MAX_EXPANDED_LINES
+            or count * sum(map(len, body)) > MAX_EXPANDED_LINES * 64
+        ):
+            raise Problem(
+                f"{count} repetitions of {len(body)} lines: more than {MAX_EXPANDED_LINES} lines in all"
+            )
 
     # -- conditions -------------------------------------------------------------------------------
 

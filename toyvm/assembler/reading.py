@@ -81,14 +81,16 @@ def split_operands(rest: str) -> list[str]:
     return [] if pieces == [""] else pieces
 
 
-_ESCAPE = re.compile(rb'\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]+)|(.))', re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]+)|(.))", re.DOTALL)
 _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def unquote(text: str) -> bytes:
     """The bytes of a string literal. Raises Problem when `text` is none."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        raise Problem(f"expected a string, not '{text}'" if text else "expected a string", text, expected='"text"')
+        raise Problem(
+            f"expected a string, not '{text}'" if text else "expected a string", text, expected='"text"'
+        )
     body = text[1:-1].encode("utf-8", "surrogateescape")
     return _ESCAPE.sub(_unescape, body) if b"\\" in body else body
 
@@ -122,7 +124,13 @@ class SourceMap:
         self.next = 0
 
     def add(
-        self, file: str, lines: list[str], numbers: list[int] | None = None, first: int = 1, parent: int = -1, note: str = ""
+        self,
+        file: str,
+        lines: list[str],
+        numbers: list[int] | None = None,
+        first: int = 1,
+        parent: int = -1,
+        note: str = "",
     ) -> int:
         """Make room for `lines`, the first of which is line `first` of `file`; the number of the first statement."""
         base = self.next
@@ -140,7 +148,11 @@ class SourceMap:
         """The place of word `at` in a statement (its first word when it is not found)."""
         stretch, index = self._find(where)
         text = stretch.lines[index] if index < len(stretch.lines) else ""
-        number = stretch.numbers[index] if stretch.numbers and index < len(stretch.numbers) else stretch.first + index
+        number = (
+            stretch.numbers[index]
+            if stretch.numbers and index < len(stretch.numbers)
+            else stretch.first + index
+        )
         start = text.find(at) if at else -1
         if at and (match := re.search(rf"(?<![\w.$%]){re.escape(at)}(?![\w.$])", text)):
             start = match.start()
@@ -167,5 +179,7 @@ class SourceMap:
 
 def printable(text: str) -> str:
     """`text` with control characters and undecodable bytes made visible, one character each; at most 400 of them."""
-    clean = "".join(c if c == "\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "?" for c in text[:400])
+    clean = "".join(
+        c if c == "\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "?" for c in text[:400]
+    )
     return clean

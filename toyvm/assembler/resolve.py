@@ -81,7 +81,10 @@ class Resolver:
             return add._replace(value=add.value + addend - sub.value)
         if add.section is sub.section and add.symbol is sub.symbol:
             return Worth(None, add.value - sub.value + addend)
-        raise Problem("this expression is no number and no single symbol plus a number", expected="a constant expression")
+        raise Problem(
+            "this expression is no number and no single symbol plus a number",
+            expected="a constant expression",
+        )
 
     def _operation(self, value: Operation) -> Worth:
         left, right = self._value(value.left), self._value(value.right)
@@ -93,7 +96,9 @@ class Resolver:
         if value.op == "-" and right.is_number:
             return left._replace(value=left.value - right.value)
         if not left.is_number or not right.is_number:
-            raise Problem(f"operator '{value.op}' needs numbers, and this is a symbol", expected="a constant expression")
+            raise Problem(
+                f"operator '{value.op}' needs numbers, and this is a symbol", expected="a constant expression"
+            )
         found = combine(value.op, left.value, right.value)
         assert isinstance(found, int)
         return Worth(None, found)
@@ -104,7 +109,9 @@ class Resolver:
         self._known.clear()  # addresses move while sections are laid out
         found = self._value(value)
         if found.symbol is not None:
-            raise Problem(f"'{found.symbol.name}' is not defined here, and its value is needed", found.symbol.name)
+            raise Problem(
+                f"'{found.symbol.name}' is not defined here, and its value is needed", found.symbol.name
+            )
         return found.value
 
     def settle_symbols(self) -> None:
@@ -134,7 +141,9 @@ class Resolver:
             self.state.report(problem, symbol.size_where)
             return 0
         if not found.is_number:
-            self.state.report(Problem(f".size of '{symbol.name}' is not a number", symbol.name), symbol.size_where)
+            self.state.report(
+                Problem(f".size of '{symbol.name}' is not a number", symbol.name), symbol.size_where
+            )
             return 0
         return found.value & 0xFFFFFFFFFFFFFFFF
 
@@ -209,7 +218,9 @@ class Resolver:
         elif size in _ABSOLUTE:
             relocs.append(Reloc(at, _ABSOLUTE[size], symbol, addend, False))
         else:
-            raise Problem(f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol))
+            raise Problem(
+                f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol)
+            )
 
     def _data_difference(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
         """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
@@ -226,7 +237,9 @@ class Resolver:
             self._data(fix._replace(sub=None, addend=fix.addend - sub.value), at, size, data, relocs)
             return
         if fix.add is None or add.is_number:
-            raise Problem("a number minus a symbol is nothing that a relocation can express", fix_name(fix.sub))
+            raise Problem(
+                "a number minus a symbol is nothing that a relocation can express", fix_name(fix.sub)
+            )
         plus, minus = _PAIRS[size]
         symbol, addend, _ = self.target(fix.add, fix.addend)
         relocs.append(Reloc(at, plus, symbol, addend, False))

@@ -11,7 +11,7 @@ Frags also end, as in GNU as, where the *linker* may delete bytes, because call 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
@@ -63,18 +63,19 @@ class Fix(NamedTuple):
     where: int
 
 
-class ZeroBytes:
+class ZeroBytes(bytearray):
     """The contents of a section without contents: counts, and refuses anything but zeros."""
 
     __slots__ = ("size",)
 
     def __init__(self) -> None:
+        super().__init__()
         self.size = 0
 
     def __len__(self) -> int:
         return self.size
 
-    def __iadd__(self, data: bytes) -> ZeroBytes:
+    def __iadd__(self, data: Any) -> Self:  # type: ignore[misc]  # `+` is not meant to be used
         if any(data):
             raise Problem("only zeros can be put into a section without contents (@nobits)")
         self.size += len(data)
@@ -89,7 +90,7 @@ class Chunk:
     def __init__(self, section: Section, number: int):
         self.section = section
         self.number = number
-        self.data: bytearray | ZeroBytes = ZeroBytes() if section.type == SHT_NOBITS else bytearray()
+        self.data: bytearray = ZeroBytes() if section.type == SHT_NOBITS else bytearray()
         self.frag = 0
         self.parts: list[Part] = []
         self.fixes: list[Fix] = []

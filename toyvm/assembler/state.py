@@ -118,7 +118,9 @@ class State:
 
     # -- sections ---------------------------------------------------------------------------------
 
-    def section(self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True) -> Section:
+    def section(
+        self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
+    ) -> Section:
         """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
         found = self._by_key.get((name, group))
         if found is None:
@@ -145,7 +147,11 @@ class State:
         if self.options.listing:
             self.memo = self._no_memo
         elif section.is_code:
-            ready = section.map_state == "x" and section.map_arch == self.arch_text and self.on_instruction is None
+            ready = (
+                section.map_state == "x"
+                and section.map_arch == self.arch_text
+                and self.on_instruction is None
+            )
             self.memo = self.code_memo if ready else self._no_memo
         else:
             self.memo = self._no_memo if section.is_nobits else self.data_memo
@@ -227,6 +233,8 @@ class State:
             return expr
         if isinstance(expr, str):
             return self._symbol_value(expr)
+        if isinstance(expr, Symbol):
+            return Linear(expr, None, 0)
         return combine(expr.op, self.evaluate(expr.left), self.evaluate(expr.right))
 
     def _symbol_value(self, name: str) -> Value:

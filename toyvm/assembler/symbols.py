@@ -7,7 +7,7 @@ when something makes them real; our symbol tables keep that order, see docs/desi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..elf.constants import STB_LOCAL, STT_NOTYPE, STV_DEFAULT
 
@@ -92,7 +92,7 @@ class Operation(NamedTuple):
     right: Value
 
 
-Value = Union[int, Linear, Operation]
+Value = int | Linear | Operation
 
 
 class Symbols:
@@ -102,7 +102,9 @@ class Symbols:
         self.by_name: dict[str, Symbol] = {}
         self.order: list[Symbol] = []
         self.files: list[Symbol] = []
-        self._numeric: dict[int, list[Symbol]] = {}  # local labels `1:` by number: all so far, and the next one
+        self._numeric: dict[
+            int, list[Symbol]
+        ] = {}  # local labels `1:` by number: all so far, and the next one
 
     def get(self, name: str, where: int = 0) -> Symbol:
         """The symbol called `name`, made when it is new."""

@@ -100,9 +100,6 @@ def _read(name: str) -> tuple[str, str]:
     return Path(name).read_bytes().decode("utf-8", "surrogateescape"), os.fspath(name)
 
 
-
-
-
 def _split_joined(argv: list[str]) -> list[str]:
     """GNU's spellings for argparse: `-gdwarf-5` is -g; `-aln=FILE` is one option with a value."""
     out: list[str] = []
@@ -119,22 +116,48 @@ def _split_joined(argv: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="toyvm as", description="Assemble RISC-V text (GNU syntax) into an object.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="toyvm as", description="Assemble RISC-V text (GNU syntax) into an object.", allow_abbrev=False
+    )
     add = parser.add_argument
-    add("files", nargs="*", metavar="FILE", help="texts, read one after the other; standard input when there is none, or for -")
+    add(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="texts, read one after the other; standard input when there is none, or for -",
+    )
     add("-o", default="a.out", metavar="OBJECT", help="name of the object (a.out)")
     add("-I", action="append", default=[], metavar="DIR", help="folder for .include and .incbin")
     add("-g", dest="debug", action="store_true", help="line numbers of the text, for debuggers")
     add("--defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol beforehand")
     add("-march", default="rv64gc", metavar="ISA", help="instruction set (rv64gc)")
-    add("-mabi", default="lp64d", choices=("lp64", "lp64f", "lp64d", "lp64q"), help="calling convention (lp64d)")
+    add(
+        "-mabi",
+        default="lp64d",
+        choices=("lp64", "lp64f", "lp64d", "lp64q"),
+        help="calling convention (lp64d)",
+    )
     add("-misa-spec", default="20191213", help=argparse.SUPPRESS)
     add("-mpriv-spec", help=argparse.SUPPRESS)
     add("-mrelax", dest="relax", action="store_true", default=True, help="let the linker relax (the default)")
     add("-mno-relax", dest="relax", action="store_false", help="do not")
     add("-mlittle-endian", action="store_true", help=argparse.SUPPRESS)
-    add("-mcsr-check", "-mno-csr-check", "-march-attr", "-mno-arch-attr", "--64", action="store_true", help=argparse.SUPPRESS)
-    add("-fpic", "-fPIC", dest="pic", action="store_true", help="`la` goes through the GOT, as after .option pic")
+    add(
+        "-mcsr-check",
+        "-mno-csr-check",
+        "-march-attr",
+        "-mno-arch-attr",
+        "--64",
+        action="store_true",
+        help=argparse.SUPPRESS,
+    )
+    add(
+        "-fpic",
+        "-fPIC",
+        dest="pic",
+        action="store_true",
+        help="`la` goes through the GOT, as after .option pic",
+    )
     add("-fno-pic", dest="pic", action="store_false", help="it does not (the default)")
     add("-L", "--keep-locals", dest="L", action="store_true", help="keep symbols that begin with .L")
     add("-a", metavar="ln", help="print a listing (-al text, -an without forms; -aln=FILE into a file)")
