@@ -4,12 +4,14 @@ never with more host memory than it was given, and every frame comes back at the
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.kernel.guest import Guest
 from toyvm.kernel.lifecycle import kill_all
+from toyvm.kernel.limits import Limits
 from toyvm.kernel.process import State
 from toyvm.kernel.syscalls import dispatch
 from toyvm.kernel.syscalls.table import TABLE
@@ -20,52 +22,106 @@ dispatch.find(-1)
 NUMBERS = sorted(TABLE)
 SCRATCH = Guest(1 << 20).scratch
 
-_SMALL = [0, 1, 2, 3, 4, 8, 16, 17, 0x21, 0x22, 0x32, 64, 4095, 4096, 4097, 1 << 16]
-_LARGE = [1 << 31, (1 << 31) - 1, (1 << 32) - 1, 1 << 38, (1 << 38) - 4096, 1 << 60, 1 << 63]
-_MINUS = [(1 << 64) - n for n in (1, 100, 4096)]
-edges = st.sampled_from(_SMALL + _LARGE + _MINUS)
-near_scratch = st.integers(SCRATCH - 2 * PAGE_SIZE, SCRATCH + 18 * PAGE_SIZE)
-in_scratch = st.integers(0, 0x3FFF).map(lambda offset: SCRATCH + (offset & ~7))
-words = st.one_of(edges, near_scratch, in_scratch, st.integers(0, 130), st.integers(0, (1 << 64) - 1))
-calls = st.tuples(
-    st.one_of(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS), st.integers(0, 600)),
-    st.tuples(words, words, words, words, words, words),
-)
-_PATHS = [b"", b"/tmp/a\0", b"/proc/self/maps\0", b"..\0", b"/dev/full\0", b"/bin/test\0"]
-_BYTES = [
-    b"\xff" * 64,
-    bytes(range(256)),
-    SCRATCH.to_bytes(8, "little") * 8,
-    (1 << 62).to_bytes(8, "little") * 8,
+_ENDS = {93, 94}  # exit, exit_group: once is enough
+_EDGES = [0, 1, 2, 3, 8, 16, 64, 4095, 4096, 4097, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 38]
+_EDGES += [(1 << 38) - 4096, 1 << 60, 1 << 63, *((1 << 64) - n for n in (1, 2, 100, 4096))]
+_PATHS = [
+    b"/tmp/a",
+    b"/tmp/dir",
+    b"/tmp",
+    b"/proc/self/maps",
+    b"/proc/self/smaps",
+    b"/proc/self/pagemap",
+    b"..",
 ]
-fillings = st.sampled_from(_PATHS + _BYTES)
+_PATHS += [b"/dev/full", b"/bin/test", b"", b"/tmp/link", b"/proc/self/fd/3", b"x" * 300, b"\xff\xfe/\x01"]
+_PATH_AT = [SCRATCH + 0x4000 + 512 * n for n in range(len(_PATHS))]
+
+wild = st.one_of(st.sampled_from(_EDGES), st.integers(0, (1 << 64) - 1))
+pages = st.integers(-2, 18).map(lambda n: SCRATCH + n * PAGE_SIZE)
+in_scratch = st.integers(0, 0x3FFF).map(lambda offset: SCRATCH + (offset & ~7))
+small = st.integers(0, 40)
+sizes = st.sampled_from([0, 1, 8, 16, 24, 100, 4096, 8192, 1 << 20])
+GOOD = {
+    "fd": st.integers(0, 12),
+    "at": st.one_of(st.just((1 << 64) - 100), st.integers(0, 12)),
+    "path": st.sampled_from(_PATH_AT),
+    "ptr": st.one_of(in_scratch, pages, st.just(0)),
+    "bytes": st.one_of(in_scratch, pages),
+    "strings": st.one_of(in_scratch, st.just(0)),
+    "uint": st.one_of(sizes, small),
+    "int": st.one_of(small, sizes, st.integers(-3, 200).map(lambda n: n & (1 << 64) - 1)),
+    "hex": st.one_of(small, sizes, st.sampled_from([0x11, 0x4111, 0x100, 0x200, 1 << 20])),
+    "prot": st.integers(0, 7),
+    "mmap": st.sampled_from([0x01, 0x02, 0x21, 0x22, 0x32, 0x31, 0x122, 0x8022, 0x100022, 0x4022]),
+    "mode": st.integers(0, 0o7777),
+    "oflags": st.sampled_from(
+        [0, 1, 2, 0o100, 0o102, 0o1102, 0o2001, 0o4000, 0o200000, 0o2000000, 0o10000000]
+    ),
+    "signal": st.integers(0, 66),
+}
+
+
+def _arguments(number: int) -> st.SearchStrategy[tuple[int, tuple[int, ...]]]:
+    kinds = TABLE[number].kinds if number in TABLE else ()
+    good = [st.one_of(GOOD[kind], GOOD[kind], GOOD[kind], wild) for kind in kinds]
+    return st.tuples(st.just(number), st.tuples(*good, *[wild] * (6 - len(good))))
+
+
+calls = st.one_of(
+    st.sampled_from([n for n in NUMBERS if n not in _ENDS]).flatmap(_arguments),
+    st.integers(0, 1 << 64).flatmap(_arguments),
+)
+fillings = st.sampled_from(
+    [
+        bytes(range(256)),
+        b"\xff" * 256,
+        SCRATCH.to_bytes(8, "little") * 32,
+        (SCRATCH.to_bytes(8, "little") + (64).to_bytes(8, "little")) * 16,
+        (1 << 62).to_bytes(8, "little") * 32,
+        (1).to_bytes(8, "little") + bytes(248),
+    ]
+)
 
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def _prepare(guest: Guest) -> None:
+    """Strings at known places, and a descriptor of each sort: 3 file, 4 and 5 pipe, 6 memfd, 7 directory, 8 pagemap."""
+    for va, path in zip(_PATH_AT, _PATHS, strict=True):
+        guest.mm.write(va, path + b"\0")
+    directory = (1 << 64) - 100
+    guest.call("openat", directory, _PATH_AT[0], 0o102, 0o644)
+    guest.call("write", 3, SCRATCH, 6000)
+    guest.call("pipe2", SCRATCH, 0o4000)
+    guest.call("memfd_create", _PATH_AT[0], 0)
+    guest.call("openat", directory, _PATH_AT[2], 0o200000, 0)
+    guest.call("openat", directory, _PATH_AT[5], 0, 0)
+    assert list(guest.process.fds) == list(range(9))
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(fillings, calls), min_size=20, max_size=40))
 def test_wild_calls_never_leave_the_kernel(steps: list[tuple[bytes, tuple[int, tuple[int, ...]]]]) -> None:
-    guest = Guest(2 << 20, vfs=Vfs.sandbox(None, memfs_bytes=4 << 20))
-    kernel = guest.kernel
-    assert guest.scratch == SCRATCH
-    before = _peak()
+    guest = Guest(2 << 20, vfs=Vfs.sandbox(None, memfs_bytes=4 << 20), limits=Limits(processes=20))
+    kernel, before = guest.kernel, _peak()
+    kernel.vfs.add_file("/bin/test", b"\x7fELF not really")
+    _prepare(guest)
     for filling, (number, args) in steps:
         process = guest.process
         if not process.alive:
             break
-        try:
+        with suppress(OSError):  # the guest may have unmapped it
             process.mm.write(SCRATCH, filling)
-        except OSError:
-            pass  # the guest has unmapped it
         process.hart.pc = 0x10000
         result = guest.call(number, *args)
         assert result is None or -(1 << 63) <= result < 1 << 63
         if process.state in (State.BLOCKED, State.STOPPED):  # nobody will wake it: make the next call anyway
             process.state = State.RUNNABLE
-            process.in_call = False
+        process.in_call = False
+        process.vfork_waiting = None
     assert _peak() - before < 200_000  # KiB
     kill_all(kernel)
     kernel.system.cache.drop()
