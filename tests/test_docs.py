@@ -1,0 +1,108 @@
+"""The documentation runs: every `$ command` in a console block is executed, and prints what the page says.
+
+All blocks of one page run one after another in one folder, with `asm/`, `libs/` and `tests/` in reach, standard error
+together with standard output. A line `...` stands for any number of lines, `...` inside a line for any text. Python blocks
+of a page run together as one program.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .harness import ROOT
+from .oracles import require_oracle
+
+PAGES = sorted(
+    path
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("asm/*.md"), *ROOT.glob("libs/*.md")]
+    if re.search(r"^```console\n\$ |^```python\n", path.read_text(), re.M)
+)
+ORACLE = re.compile(r"\b(?:riscv64-linux-gnu-\w+|qemu-riscv64)\b")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of one language, without the fences."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def commands(block: str) -> list[tuple[str, list[str]]]:
+    """(command, expected lines) of a console block; lines that follow a `\\` belong to the command."""
+    found: list[tuple[str, list[str]]] = []
+    lines = iter(block.splitlines())
+    for line in lines:
+        if line.startswith("$ "):
+            command = line[2:]
+            while command.endswith("\\"):
+                command = command[:-1] + next(lines).strip()
+            found.append((command, []))
+        elif found:
+            found[-1][1].append(line)
+    return found
+
+
+def pattern(expected: list[str]) -> re.Pattern[str]:
+    """What the output must match as a whole."""
+    parts = []
+    for line in expected:
+        if line.strip() == "...":
+            parts.append(r"(?:.*\n)*?")
+        else:
+            parts.append("[^\n]*".join(map(re.escape, line.rstrip().split("..."))) + r"[ ]*\n")
+    return re.compile("".join(parts))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a page's commands run; `toyvm` is this checkout's."""
+    for name in ("asm", "libs", "tests", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    tools = tmp_path / ".bin"
+    tools.mkdir()
+    script = tools / "toyvm"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m toyvm "$@"\n')
+    script.chmod(0o755)
+    return tmp_path
+
+
+def environment(folder: Path) -> dict[str, str]:
+    import os
+
+    keep = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME", "LANG") if name in os.environ}
+    path = f"{folder / '.bin'}:{os.environ['PATH']}"
+    return {**keep, "PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "100"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_console_blocks(page: Path, folder: Path) -> None:
+    found = [command for block in blocks(page, "console") for command in commands(block)]
+    for tool in sorted(set(ORACLE.findall("\n".join(command for command, _ in found)))):
+        require_oracle(tool)
+    for command, expected in found:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+        )
+        output = done.stdout.decode()
+        if output and not output.endswith("\n"):
+            output += "\n"
+        wanted = "\n".join(expected)
+        assert pattern(expected).fullmatch(output), f"$ {command}\n--- said\n{wanted}\n--- printed\n{output}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+def test_python_blocks(page: Path, folder: Path) -> None:
+    program = "\n".join(blocks(page, "python"))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment(folder), capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr.decode()
