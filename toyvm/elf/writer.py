@@ -43,7 +43,7 @@ class _Numbers:
 
 
 def write_object(obj: ObjectFile) -> bytes:
-    """The ELF file of `obj`. The same object gives the same bytes. ElfError for more than 65,279 sections."""
+    """The ELF file of `obj`. The same object gives the same bytes. ElfError for more than 65,280 sections."""
     numbers = _number(obj)
     strtab, symtab = _symbols(obj, numbers)
     shstrtab, name_offsets = _section_names(obj)
@@ -95,7 +95,7 @@ def _number(obj: ObjectFile) -> _Numbers:
             following += 1
     if following + 3 > SHN_LORESERVE:
         raise ElfError(
-            f"{obj.name}: {following + 3} sections; an ELF file without extended numbering holds {SHN_LORESERVE - 1}"
+            f"{obj.name}: {following + 3} sections; an ELF file without extended numbering holds {SHN_LORESERVE}"
         )
     return _Numbers(section, rela, following)
 
