@@ -7,7 +7,7 @@
 #
 #   toyvm run --stats asm/demand.s
 #   toyvm run --trace=faults asm/demand.s
-#   toyvm run --memory 2M asm/demand.s            1000 pages are 4 MiB: more than this machine has
+#   toyvm run --memory 4M asm/demand.s            1000 pages are nearly all that this machine has
 #
 # Look at the faults: ten in the new region, one for each page that was touched.
 

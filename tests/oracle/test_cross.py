@@ -10,7 +10,6 @@ The same output and exit status each time. Cases that say `qemu: no REASON` are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from toyvm import build
 from toyvm.build import LibraryDir, build_libraries, build_program
 from toyvm.elf.writer import write_object
+from toyvm.record import replace
 from toyvm.resources import data_dir
 from toyvm.system import run
 
@@ -67,14 +67,14 @@ def test_our_static_image_in_qemu(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def gnu_libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryDir]:
-    """The guest libraries, every source assembled by GNU as, linked by us; and GNU as for all that follows."""
+def gnu_libraries(tmp_path_factory: pytest.TempPathFactory) -> LibraryDir:
+    """The guest libraries, every source assembled by GNU as, linked by us."""
     require_oracle(GNU_AS)
     folder = tmp_path_factory.mktemp("gnu-libraries")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "assemble_file", gnu.assemble_file)
         build_libraries(data_dir("libs"), folder)
-        yield LibraryDir(folder)
+    return LibraryDir(folder)
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
@@ -82,8 +82,11 @@ def test_gnu_objects_with_our_ld_in_toyvm(
     case: Case, gnu_libraries: LibraryDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "assemble_file", gnu.assemble_file)
-    monkeypatch.setattr("toyvm.guestfs.guest_libraries", lambda: gnu_libraries)
     program = build_program([case.path], linkage=case.linkage, libraries=gnu_libraries)
+    shared = {
+        f"/lib/{name}": (gnu_libraries.path / name).read_bytes() for name in gnu_libraries.shared_names()
+    }
+    program = replace(program, files={**shared, **program.files})
     directives = case.directives
     argv = [case.path.stem, *directives.args]
     check_case(case, run(program, argv, OPTIONS, stdin=directives.stdin.encode(), capture=True))
