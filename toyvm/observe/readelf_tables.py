@@ -145,6 +145,15 @@ def string_dump(elf: ElfFile, which: str) -> Iterator[str]:
     at = 0
     for text in data.split(b"\0"):
         if text:
-            yield f"  [{at:6x}]  {''.join(chr(b) if 32 <= b < 127 else f'^{chr(b ^ 64)}' if b < 32 else f'<{b:x}>' for b in text)}"
+            yield f"  [{at:6x}]  {''.join(map(_visible, text))}"
         at += len(text) + 1
     yield ""
+
+
+def _visible(byte: int) -> str:
+    """A byte as `readelf -p` shows it: control characters as ^A, the end of a line as \\n."""
+    if byte == 10:
+        return "\\n"
+    if byte < 32:
+        return f"^{chr(byte ^ 64)}"
+    return chr(byte) if byte < 127 else f"<{byte:x}>"

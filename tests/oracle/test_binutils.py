@@ -1,0 +1,225 @@
+"""Our tools beside GNU's: the same text on files that gcc made, and files of ours that GNU's read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.elf_samples import objects
+from tests.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, NM, OBJDUMP, QEMU, READELF, require_oracle
+from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, decode
+from toyvm.elf.reader import read_object
+from toyvm.elf.writer import write_object
+
+pytestmark = pytest.mark.oracle
+
+FIRST = r"""
+int printf(const char *, ...);
+int shared = 5, zeroed[100];
+static int local = 3;
+__attribute__((weak)) int weak_value = 7;
+extern int other(int), data_elsewhere;
+static const char *const table[] = {"one", "two", "three"};
+static int pick(int n) {
+  switch (n) { case 0: return 4; case 1: return 99; case 2: return local; case 3: return 8; case 4: return 1; }
+  return n;
+}
+int main(int argc, char **argv) {
+  for (int i = 0; i < argc + 2; i++) printf("%s %d\n", table[i % 3], other(pick(i)) + shared + zeroed[i] + weak_value);
+  return data_elsewhere - 2;
+}
+"""
+SECOND = "int data_elsewhere = 2; __attribute__((noinline)) int other(int n) { return n * 2; }\n"
+
+PREFIX = "riscv64-linux-gnu-"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of objects, an archive, programs and a library, all made by GNU's tools."""
+    require_oracle(GCC, GNU_AR, GNU_LD, GNU_AS, READELF, OBJDUMP, NM)
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "first.c").write_text(FIRST)
+    (folder / "second.c").write_text(SECOND)
+    for command in (
+        f"{GCC} -O1 -g -c first.c -o first.o",
+        f"{GCC} -O2 -ffunction-sections -c second.c -o second.o",
+        f"{GCC} -O1 -fpic -shared second.c -o libsecond.so -Wl,-soname,libsecond.so.1",
+        f"{GCC} first.o second.o -o program",
+        f"{GCC} -static first.o second.o -o static",
+        f"{GNU_AR} rcsD lib.a first.o second.o",
+    ):
+        subprocess.run(command.split(), cwd=folder, check=True)
+    return folder
+
+
+def ours(folder: Path, command: str) -> str:
+    """What our tool prints; it must succeed in silence."""
+    name, *arguments = command.split()
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = import_module(f"toyvm.cli.{name}").main(arguments)
+    assert (status, err.getvalue()) == (0, "")
+    return out.getvalue()
+
+
+def theirs(folder: Path, command: str) -> str:
+    """What GNU's tool prints; a warning is a failure."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    arguments = (PREFIX + command).split()
+    done = subprocess.run(arguments, cwd=folder, check=True, capture_output=True, text=True, env=environment)
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "nm first.o",
+        "nm -S second.o first.o",
+        "nm -n program",
+        "nm -g -u program",
+        "nm -D program libsecond.so",
+        "nm -a first.o",
+        "nm --special-syms -p first.o",
+        "nm lib.a",
+        "nm -A lib.a first.o",
+        "nm -r --defined-only program",
+        "size first.o second.o",
+        "size -A program",
+        "size lib.a program libsecond.so",
+        "size -t first.o second.o",
+        "readelf -hW first.o",
+        "readelf -hlW program",
+        "readelf -lW static",
+        "readelf -SW first.o program libsecond.so",
+        "readelf -sW first.o",
+        "readelf -sW program",
+        "readelf -rW first.o second.o",
+        "readelf -rW program libsecond.so",
+        "readelf -dW program",
+        "readelf -dW libsecond.so",
+        "readelf -nW program",
+        "readelf -A first.o",
+        "readelf -gW first.o",
+        "readelf -x .data first.o",
+        "readelf -p .rodata.str1.8 first.o",
+        "objdump -h first.o",
+        "objdump -h program",
+        "objdump -t second.o",
+        "objdump -r second.o",
+        "objdump -s second.o",
+    ],
+)
+def test_same_text(made: Path, command: str) -> None:
+    assert ours(made, command).rstrip() == theirs(made, command).rstrip()
+
+
+@pytest.mark.parametrize("options", ["-d second.o", "-dr first.o", "-d program"])
+def test_disassembly_has_the_same_places_bytes_and_relocations(made: Path, options: str) -> None:
+    """Mnemonics are capstone's; everything else on a line is compared, branch targets with their symbols too."""
+
+    def essence(text: str) -> list[object]:
+        found: list[object] = []
+        for line in text.splitlines():
+            columns = line.split("\t")
+            if re.match(r"[0-9a-f]+ <.*>:$", line) or line.startswith(("\t\t\t", "Disassembly", "\t...")):
+                found.append(line)
+            elif len(columns) >= 3:
+                branch = re.search(r"[ ,\t]([0-9a-f]+ <[^>]*>)$", line) if "#" not in line else None
+                found.append((columns[0].strip(), columns[1].strip(), branch[1] if branch else ""))
+        return found
+
+    mine = essence(ours(made, f"objdump {options}"))
+    assert len(mine) > 3 and mine == essence(theirs(made, f"objdump {options}"))
+
+
+def test_source_lines_stand_before_their_instructions(made: Path) -> None:
+    text = ours(made, "objdump -S first.o")
+    body = FIRST.splitlines()
+    assert body[11] in text and body[13] in text
+    assert text.index(body[11]) < text.index(body[13])
+    assert "first.c:" in ours(made, "objdump -dl first.o")
+
+
+@pytest.mark.parametrize("name", objects())
+def test_gnu_reads_our_objects(name: str, tmp_path: Path) -> None:
+    require_oracle(READELF, OBJDUMP, NM)
+    (tmp_path / "a.o").write_bytes(objects()[name])
+    for options in ("-hW", "-SW", "-sW", "-rW", "-gW"):
+        assert ours(tmp_path, f"readelf {options} a.o") == theirs(tmp_path, f"readelf {options} a.o")
+    theirs(tmp_path, "readelf -aW a.o")
+    theirs(tmp_path, "objdump -dr a.o")
+
+
+def test_objects_of_gcc_come_through_reader_and_writer(made: Path, tmp_path: Path) -> None:
+    for name in ("first.o", "second.o"):
+        (tmp_path / name).write_bytes(write_object(read_object((made / name).read_bytes(), name)))
+        for options in ("-SW", "-rW", "-sW", "-gW"):
+            assert theirs(tmp_path, f"readelf {options} {name}") == theirs(made, f"readelf {options} {name}")
+    require_oracle(QEMU)
+    subprocess.run([GCC, "-static", "first.o", "second.o", "-o", "again"], cwd=tmp_path, check=True)
+    expected = subprocess.run([QEMU, "./static"], cwd=made, check=True, capture_output=True)
+    assert (
+        subprocess.run([QEMU, "./again"], cwd=tmp_path, check=True, capture_output=True).stdout
+        == expected.stdout
+    )
+
+
+def test_archives_are_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    long = tmp_path / "a_member_with_a_long_name.o"
+    long.write_bytes((made / "second.o").read_bytes())
+    (tmp_path / "odd").write_bytes(b"odd")
+    members = [str(made / "first.o"), str(long), str(tmp_path / "odd")]
+    ours(tmp_path, f"ar rcs ours.a {' '.join(members)}")
+    subprocess.run([GNU_AR, "rcsD", "gnu.a", *members], cwd=tmp_path, check=True)
+    assert (tmp_path / "ours.a").read_bytes() == (tmp_path / "gnu.a").read_bytes()
+    for command in ("t", "tv"):
+        assert ours(tmp_path, f"ar {command} gnu.a") == theirs(tmp_path, f"ar {command} ours.a")
+    ours(tmp_path, "ar d ours.a odd")
+    subprocess.run([GNU_AR, "dD", "gnu.a", "odd"], cwd=tmp_path, check=True)
+    assert (tmp_path / "ours.a").read_bytes() == (tmp_path / "gnu.a").read_bytes()
+    ours(tmp_path, "ar x ours.a first.o")
+    assert (tmp_path / "first.o").read_bytes() == (made / "first.o").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["program", "static"])
+@pytest.mark.parametrize("options", ["", "-g"])
+def test_stripped_programs_run(made: Path, tmp_path: Path, name: str, options: str) -> None:
+    require_oracle(QEMU)
+    ours(made, f"strip {options} -o {tmp_path / name} {made / name}")
+    assert ".symtab" not in theirs(tmp_path, f"readelf -SW {name}") or options
+    theirs(tmp_path, f"readelf -aW {name}")
+    command = [QEMU, "-L", "/usr/riscv64-linux-gnu", f"./{name}"]
+    old, new = (
+        subprocess.run(command, cwd=folder, capture_output=True, check=True) for folder in (made, tmp_path)
+    )
+    assert old.stdout == new.stdout and (tmp_path / name).stat().st_size < (made / name).stat().st_size
+
+
+ARCHITECTURES = """
+rv64i rv64gc rv64imafd rv64gcv rv64imac_zicsr_zifencei rv64i2p0m rv64g2p0c rv64izicsr rv64gczba rv64i_zk rv64i_smaia
+rv64gcv_zba_zbb_svinval_zicbom_xtheadba1p0_zkt_zfh_zicsr_zmmul_smaia_zawrs rv64ih rv64gx rv64i_zfoo rv64
+"""
+
+
+def test_architecture_strings_equal_gas(tmp_path: Path) -> None:
+    require_oracle(GNU_AS)
+    (tmp_path / "e.s").write_text("")
+    for text in ARCHITECTURES.split():
+        command = [GNU_AS, "-misa-spec=20191213", f"-march={text}", "-mabi=lp64", "e.s", "-o", "e.o"]
+        good = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+        if not good:
+            with pytest.raises(ArchError):
+                Arch.parse(text)
+            continue
+        section = read_object((tmp_path / "e.o").read_bytes(), "e.o").section(".riscv.attributes")
+        assert section is not None
+        assert decode(section.data, "e.o")[TAG_ARCH] == str(Arch.parse(text))
