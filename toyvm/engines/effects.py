@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
+def illegal(word: int) -> Trap:
+    """The trap of an illegal instruction, with its bits: 16 when their length says so."""
+    return Trap(Cause.ILLEGAL_INSTRUCTION, word if word & 0b11 == 0b11 else word & 0xFFFF)
+
+
 class Effects:
     """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write`.
 

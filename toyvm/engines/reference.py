@@ -15,7 +15,7 @@ from ..machine.memory import PAGE_MASK, PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
 from .code import Block, CodeMap
-from .effects import Effects
+from .effects import Effects, illegal
 from .hot import HotPaths
 from .prepared import Instruction, PreparedRows
 
@@ -143,7 +143,7 @@ class ReferenceEngine:
         hart.pc = pc
         hart.instret += done
         if trap.cause is Cause.ILLEGAL_INSTRUCTION:
-            return Trap(trap.cause, hart.mmu.fetch(pc))
+            return illegal(hart.mmu.fetch(pc))
         return trap
 
     # --- basic blocks ---
@@ -183,7 +183,7 @@ class ReferenceEngine:
             if pc == head:
                 first = word
                 if op is None:
-                    raise Trap(Cause.ILLEGAL_INSTRUCTION, word)
+                    raise illegal(word)
             if op is None or (op.system and pc != head):
                 break
             step = (op.function, (*op.fields, pc) if op.needs_pc else op.fields)

@@ -16,7 +16,7 @@ from ..machine.hart import Hart
 from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Mmu
 from ..machine.traps import Cause, Trap
-from .effects import Effects
+from .effects import Effects, illegal
 
 
 def _towards_zero(a: int, b: int) -> int:
@@ -74,14 +74,14 @@ class WalkEngine:
         word = hart.mmu.fetch(hart.pc)
         decoded = decode(word)
         if decoded is None:
-            raise Trap(Cause.ILLEGAL_INSTRUCTION, word)
+            raise illegal(word)
         walk = _Walk(hart, self._effects)
         try:
             for node in tree(decoded):
                 walk.effect(node)
         except Trap as trap:
             if trap.cause is Cause.ILLEGAL_INSTRUCTION:
-                raise Trap(trap.cause, word) from None
+                raise illegal(word) from None
             raise
         for number, value in walk.writes:
             hart.x[number] = value
