@@ -47,13 +47,13 @@ def _undefined(
 
 
 def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
-    """What a library leaves undefined and nobody here has; asked only of libraries whose own libraries are all known."""
+    """What a library leaves undefined and nobody has; not asked when there are libraries that we have not seen."""
     libraries = program.resolution.libraries
     present = {library.soname for library in libraries}
     offered = {name for library in libraries for name in library.exports}
+    if not all(present.issuperset(library.needed) for library in libraries):
+        return
     for library in libraries:
-        if not present.issuperset(library.needed):
-            continue
         for name, weak in library.undefined:
             symbol = program.resolution.table.get(name)
             here = symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED
