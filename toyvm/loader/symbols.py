@@ -216,14 +216,14 @@ def _chain(reader: ImageReader, va: int, first: int, last_bucket: int) -> tuple[
     data = reader.read(va, 4 * (last_bucket - first), "GNU hash chain")
     position = va + len(data)
     while True:
-        size = PAGE_SIZE - position % PAGE_SIZE
-        piece = reader.read(position, max(4, min(size, reader.end - position)) & ~3, "GNU hash chain")
+        room = min(PAGE_SIZE - position % PAGE_SIZE, reader.end - position, reader.limit - len(data))
+        reader.check(va, len(data) + 4, "GNU hash chain")
+        piece = reader.read(position, max(room, 4) & ~3, "GNU hash chain")
         for index, word in enumerate(_words(piece)):
             if word & 1:
                 return _words(data + piece[: 4 * index + 4])
         data += piece
         position += len(piece)
-        reader.check(va, len(data), "GNU hash chain")
 
 
 def _read_sysv_hash(reader: ImageReader, va: int) -> SysvHash:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from tests.unit.loader.elfmaker import TEXT, Maker, Sym
-from tests.unit.loader.guest import Loaded
-from toyvm.loader.symbols import SysvHash, gnu_hash, sysv_hash
+from tests.unit.loader.guest import Loaded, PaperGuest
+from toyvm.elf import constants as c
+from toyvm.loader import symbols
+from toyvm.loader.dynamic import Dynamic, ImageReader, Table
+from toyvm.loader.symbols import GnuHash, SysvHash, gnu_hash, sysv_hash
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,19 @@ from toyvm.loader.symbols import SysvHash, gnu_hash, sysv_hash
 def test_hash_functions(name: str, gnu: int, sysv: int) -> None:
     assert gnu_hash(name.encode()) == gnu
     assert sysv_hash(name.encode()) == sysv
+
+
+def test_a_chain_in_a_file_smaller_than_the_rest_of_the_page() -> None:
+    memory = PaperGuest({}).memory
+    base = memory.mmap(0, 4096, 3)
+    memory.write(
+        base, struct.pack("<IIIIQIII", 1, 1, 1, 6, (1 << 64) - 1, 1, gnu_hash(b"f") & ~1, gnu_hash(b"g") | 1)
+    )
+    reader = ImageReader("x", memory, base, base, base + 4096, limit=200)
+    dynamic = Dynamic(0, {c.DT_GNU_HASH: 0}, (), "", "", "", b"", *[Table()] * 3, (), (), (), 0)
+    table = symbols.read(reader, dynamic, 0).hash
+    assert isinstance(table, GnuHash)
+    assert [list(table.candidates(name)) for name in (b"f", b"g", b"x")] == [[1], [2], []]
 
 
 @pytest.mark.parametrize("style", ["gnu", "sysv"])
