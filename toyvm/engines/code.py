@@ -23,10 +23,11 @@ class Block:
     """Instructions without a jump into or out of the middle, as functions with their operands.
 
     `body` are those that go on behind themselves; `last` transfers control and is None where the block ends without.
+    It holds addresses, but nothing of an address space: those that have the same page at the same place share it.
     `system` means one instruction alone that needs the hart's counters exact (a CSR access, fence.i, ecall...).
     """
 
-    __slots__ = ("body", "end", "heat", "last", "length", "pcs", "system")
+    __slots__ = ("body", "end", "heat", "last", "length", "pcs", "system", "text")
 
     def __init__(self) -> None:
         self.body: list[BoundStep] = []
@@ -36,6 +37,7 @@ class Block:
         self.length = 0
         self.heat = 0
         self.system = False
+        self.text = b""  # its bytes, by which another address space recognises it; none when it crosses pages
 
 
 class CodeMap:

@@ -55,9 +55,9 @@ class HotPaths:
             self._by_first_word.setdefault(path[0][1], []).append(path)
         self._install(code, head, path)
 
-    def reuse(self, mmu: Mmu, code: CodeMap, head: int, word: int) -> None:
+    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
         """A block met for the first time in this address space may be the head of a trace made for another."""
-        for path in self._by_first_word.get(word, ()):
+        for path in self._by_first_word.get(mmu.fetch(head), ()):
             if all(self._word(mmu, head + offset) == expected for offset, expected in path):
                 self._install(code, head, path)
                 return

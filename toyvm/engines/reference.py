@@ -11,7 +11,7 @@ from itertools import islice
 from operator import length_hint
 
 from ..machine.hart import Hart
-from ..machine.memory import PAGE_MASK, PhysicalMemory
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
 from .code import Block, CodeMap
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HOT = 250  # a block's executions before its trace is compiled: what they cost is about what compiling costs
 MAX_BLOCK = 64
 MAX_CACHED_WORDS = 1 << 16
+MAX_CACHED_BLOCKS = 1 << 15
 
 
 class ReferenceEngine:
@@ -47,6 +48,7 @@ class ReferenceEngine:
         self._effects = Effects(memory, self.invalidate)
         self._rows = PreparedRows(memory)
         self._ops: dict[int, Instruction] = {}
+        self._blocks: dict[tuple[int, int], Block] = {}  # by address and physical address
         self._paths = HotPaths(self._rows, self._op)
 
     # --- the Engine protocol ---
@@ -65,7 +67,7 @@ class ReferenceEngine:
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
         """Forget the code in the page that `va` is in."""
         if isinstance(mmu.code, CodeMap):
-            mmu.code.drop_page(va >> 12)
+            mmu.code.drop_page(va >> PAGE_SHIFT)
 
     # --- execution ---
 
@@ -102,7 +104,7 @@ class ReferenceEngine:
                 block = blocks.get(pc)
                 if block is None:
                     effects.pc, effects.left = pc, left
-                    block = self._decode(hart.mmu, code, pc)
+                    block = self._block(hart.mmu, code, pc)
                 steps = iter(block.body)
                 if block.length > left or block.system:
                     hart.instret += budget - left  # a CSR may read it
@@ -119,7 +121,7 @@ class ReferenceEngine:
                     pc = function(x, fields, effects)
                 left -= block.length
                 block.heat += 1
-                if block.heat == self._hot:
+                if block.heat >= self._hot and block.pcs[0] not in hot:
                     self._paths.promote(hart.mmu, code, block.pcs[0])
         except Trap as trap:
             if block is None:
@@ -166,24 +168,36 @@ class ReferenceEngine:
             self._ops[word] = op
         return op
 
-    def _decode(self, mmu: Mmu, code: CodeMap, head: int) -> Block:
-        """Decode and file the basic block at `head`. Raises Trap when there is no instruction there.
+    def _block(self, mmu: Mmu, code: CodeMap, head: int) -> Block:
+        """File the basic block at `head`: one known from another address space (or from before it was forgotten), or a
+        new one. Raises Trap when there is no instruction there."""
+        pa = mmu.translate(head, Access.EXECUTE)
+        block = self._blocks.get((head, pa))
+        if block is None or bytes(self._memory.u8[pa : pa + len(block.text)]) != block.text:
+            block = self._decode(mmu, head, pa)
+            if len(self._blocks) >= MAX_CACHED_BLOCKS:
+                self._blocks.clear()
+            if block.text:
+                self._blocks[head, pa] = block
+        code.add_block(head, block)
+        if self._paths:
+            self._paths.reuse(mmu, code, head)
+        return block
+
+    def _decode(self, mmu: Mmu, head: int, pa: int) -> Block:
+        """Decode the basic block at `head`, which is at `pa`.
 
         A block ends with a jump or branch, before a system instruction, at the end of the page, and before what
         cannot be decoded.
         """
         block = Block()
-        pc, delta = head, mmu.translate(head, Access.EXECUTE) - head
+        pc, delta = head, pa - head
         whole = head | PAGE_MASK - 3  # beyond this address an instruction may reach into the next page
-        while block.length < MAX_BLOCK:
-            if pc > whole and pc != head:
-                break
+        while block.length < MAX_BLOCK and (pc <= whole or pc == head):
             word = self._word(pc + delta) if pc <= whole else mmu.fetch(pc)
             op = self._op(word)
-            if pc == head:
-                first = word
-                if op is None:
-                    raise illegal(word)
+            if op is None and pc == head:
+                raise illegal(word)
             if op is None or (op.system and pc != head):
                 break
             step = (op.function, (*op.fields, pc) if op.needs_pc else op.fields)
@@ -198,9 +212,8 @@ class ReferenceEngine:
                 block.system = True
                 break
         block.end = pc
-        code.add_block(head, block)
-        if self._paths:
-            self._paths.reuse(mmu, code, head, first)
+        if (pc - 1) >> PAGE_SHIFT == head >> PAGE_SHIFT:
+            block.text = bytes(self._memory.u8[pa : pc + delta])
         return block
 
     def _word(self, pa: int) -> int:
