@@ -122,11 +122,30 @@ def _long(state: CommandLine, word: str, words: list[str]) -> None:
         act(state, "")
 
 
+_ADDRESS_LIMIT = 1 << 38  # the user half of Sv39
+
+
 def _number(text: str) -> int:
+    """An address: hexadecimal, with or without 0x (ld(1), -Ttext)."""
     try:
-        return int(text, 16) if not text.startswith("0x") else int(text, 0)
+        value = int(text, 16)
     except ValueError:
         raise UsageError(f"'{text}' is not a hexadecimal number") from None
+    if not 0 <= value < _ADDRESS_LIMIT:
+        raise UsageError(f"address {text} is not in [0, {_ADDRESS_LIMIT:#x})")
+    return value
+
+
+def _build_id(state: CommandLine, style: str) -> None:
+    """--build-id[=STYLE]. All computed styles are SHA-1 here."""
+    if style.startswith("0x"):
+        try:
+            bytes.fromhex(style[2:])
+        except ValueError:
+            raise UsageError(f"--build-id={style}: not an even number of hexadecimal digits") from None
+    elif style not in ("", "sha1", "md5", "uuid", "fast", "tree", "none"):
+        raise UsageError(f"--build-id={style}: unknown style (sha1, none, 0xHEX)")
+    state.options["build_id"] = style if style == "none" or style.startswith("0x") else "sha1"
 
 
 def _keyword(state: CommandLine, text: str) -> None:
@@ -261,6 +280,8 @@ def _attribute(name: str, value: object = True) -> tuple[str, Callable[[CommandL
 
 
 def _page_base(state: CommandLine, text: str) -> None:
+    if _number(text) % 0x1000:
+        raise UsageError(f"image base {text} is not a multiple of 0x1000")
     state.options["image_base"] = _number(text)
 
 
@@ -317,7 +338,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
         lambda state, value: state.options.__setitem__("allow_undefined", value.startswith("ignore")),
     ),
     "hash-style": ("value", _hash_style),
-    "build-id": ("optional", lambda state, value: state.options.__setitem__("build_id", value or "sha1")),
+    "build-id": ("optional", _build_id),
     "eh-frame-hdr": _set(eh_frame_hdr=True),
     "no-eh-frame-hdr": _set(eh_frame_hdr=False),
     "strip-all": _set(strip="all"),

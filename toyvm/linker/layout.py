@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -268,7 +269,12 @@ class _Addresses:
             self.errors.error(
                 f"the output would be {file_end:#x} bytes in the file, {here - self.base:#x} in memory"
             )
-        finished = tuple(self._finish(segments))
+        finished = tuple(sorted(self._finish(segments), key=lambda segment: segment.addr))
+        for before, after in pairwise(finished):
+            if before.addr + before.memsz > after.addr:
+                self.errors.error(
+                    f"segment [{before.addr:#x}, {before.addr + before.memsz:#x}) overlaps the one at {after.addr:#x}"
+                )
         return Layout(
             tuple(outputs), finished, addr, offset, output, self.base, self.phdr_count + loads, file_end,
             {section.name: section for section in outputs},

@@ -141,6 +141,14 @@ def _check(
                 f"`{program.symbol_name(int(relocs.sym[row]))}' can not be used when making {what}; recompile with -fPIC",
                 "additional relocations that need -fPIC omitted from the output",
             )
+    if not options.shared:
+        elsewhere = np.isin(relocs.type, TPREL) & (sid == SHARED)
+        for row in np.flatnonzero(elsewhere)[:_DATA_SHARED].tolist():
+            errors.error(
+                f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x}): relocation "
+                f"{relocation_name(int(relocs.type[row]))} against `{program.symbol_name(int(relocs.sym[row]))}', "
+                "which is in a shared library; recompile with -ftls-model=initial-exec"
+            )
     readonly = (program.sections.flags[relocs.sid] & SHF_WRITE) == 0
     dynamic = (relocs.type == R.ABS64) & readonly & (foreign | (here if options.pic else False))
     for row in np.flatnonzero(dynamic)[:_DATA_SHARED].tolist():
