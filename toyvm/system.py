@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -341,16 +342,15 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
     kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
     kernel.run()
     found = memory_report(kernel)
-    spaces = [process.mm for process in roots]
-    text = {
-        pte_frame(pte)
-        for mm in spaces
-        for area in mm.vmas
-        if area.prot & PROT_EXEC
-        for _, pte in mm.resident(area)
-    }
+    owners = Counter(frame for process in roots for frame in _frames(process))
+    text = {frame for process in roots for frame in _frames(process, PROT_EXEC)}
     release_held(kernel)
-    private = found.total.private
+    private = sum(count == 1 for count in owners.values())
     pss = tuple(round(process.usage.pss * PAGE_SIZE) for process in found.processes)
-    total = found.user_frames
-    return InstanceFacts(number, separate, private, total - private, total, len(text), pss)
+    return InstanceFacts(number, separate, private, len(owners) - private, len(owners), len(text), pss)
+
+
+def _frames(process: Process, prot: int = 0) -> set[int]:
+    """The frames that a process maps, each once; only those of areas that allow all of `prot`."""
+    mm = process.mm
+    return {pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.resident(area)}

@@ -17,7 +17,7 @@ def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
     yield (
         "On disk",
         [
-            ("file size, bytes", f"{s.file_size:,}", f"{d.file_size:,}"),
+            ("file size, bytes (below: sections in memory)", f"{s.file_size:,}", f"{d.file_size:,}"),
             *_pairs(s.sections, d.sections, "  {}"),
             ("libraries needed", ", ".join(s.libraries) or "none", ", ".join(d.libraries) or "none"),
             *_pairs(s.libraries, d.libraries, "  {}, bytes"),
@@ -146,7 +146,7 @@ def html_page(result: Comparison) -> str:
         f"<h1>{escape(result.program)}: static against dynamic linking</h1>",
         "<p class=key><i style='background:var(--a)'></i>static<i style='background:var(--b)'></i>dynamic</p>",
         *(_claim(claim.text, claim.holds, claim.figures) for claim in result.claims),
-        "<h2>File size by section, bytes</h2>",
+        "<h2>The file, and its sections in memory, bytes</h2>",
         svg.bars(
             {
                 "static": {"whole file": s.file_size, **s.sections},

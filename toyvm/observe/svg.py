@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH = 640
-LABEL = 150
+LABEL = 210
 ROW = 22
 
 
@@ -38,7 +38,7 @@ def bars(series: Mapping[str, Mapping[str, float]], unit: str = "") -> str:
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_title: str) -> str:
     """Points joined by lines over a common pair of axes that begin at zero."""
-    height, left, bottom, right, top = 300, 60, 40, 150, 16
+    height, left, bottom, right, top = 300, 60, 40, 150, 24
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     x_max, y_max = max(xs, default=1) or 1, max(ys, default=1) or 1
@@ -53,7 +53,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_t
     out.append(
         f'<path class="axis" d="M{left} {top}V{height - bottom}H{WIDTH - right}"/>'
         f'<text x="{(left + WIDTH - right) / 2}" y="{height - 6}" text-anchor="middle">{escape(x_title)}</text>'
-        f'<text x="{left}" y="{top - 4}" class="v">{escape(y_title)}</text>'
+        f'<text x="{left}" y="{top - 8}" class="v">{escape(y_title)}</text>'
     )
     for value in dict.fromkeys(xs):
         x, y = at(value, 0)
