@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from ..record import Record
 
 
-@dataclass(frozen=True)
-class DebugLog:
+class DebugLog(Record):
     """Writes lines of the chosen categories, each behind the process number."""
 
     categories: frozenset[str]

@@ -8,18 +8,17 @@ here, so that nothing later can be led astray by a wild tag or an absurd count.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..elf import constants as c
 from ..elf.headers import Phdr, read_dynamic
 from ..kernel.addrspace import AddressSpace
+from ..record import Record
 from .dlerror import corrupt
 
 ADDRESS_SIZE = 8
 
 
-@dataclass(frozen=True)
-class ImageReader:
+class ImageReader(Record):
     """Checked reading of one mapped object: `start` and `end` are the guest addresses that bound its pages.
 
     No table is larger than `limit`, the file's size; a bss that is (most of an address space, say) is never read through.
@@ -46,16 +45,14 @@ class ImageReader:
             raise corrupt(self.name, f"{what} at {va:#x} with {size:#x} bytes lies outside the image")
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Record):
     """A range of the object, `va` already with the bias; size 0 when the object has none."""
 
     va: int = 0
     size: int = 0
 
 
-@dataclass(frozen=True)
-class Dynamic:
+class Dynamic(Record):
     """What the dynamic section says. Strings are decoded, addresses carry the bias, sizes are checked."""
 
     va: int

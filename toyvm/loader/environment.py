@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from ..record import Record
 
 CATEGORIES = {
     "libs": "display library search paths",
@@ -25,14 +26,13 @@ CALLS = "calls"
 """The category of `calling init` and its like, which most others bring with them."""
 
 
-@dataclass(frozen=True)
-class LdEnvironment:
+class LdEnvironment(Record):
     """LD_* settings. An empty element of `library_path` means the current directory."""
 
     library_path: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
     bind_now: bool = False
-    debug: frozenset[str] = field(default=frozenset())
+    debug: frozenset[str] = frozenset()
     unknown_debug: tuple[str, ...] = ()
     debug_output: str = ""
     trace_objects: bool = False

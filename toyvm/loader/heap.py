@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..bits import align_up
 from ..kernel.addrspace import AddressSpace
 from ..kernel.vma import PROT_READ, PROT_WRITE
 from ..machine.memory import PAGE_SIZE
+from ..record import Record
 
 _ALIGNMENT = 16
 
 
-@dataclass(eq=False)
-class GuestHeap:
+class GuestHeap(Record, frozen=False):
     """A bump allocator with a free list by size: what dlclose gives back, the next dlopen of that library takes."""
 
     position: int = 0
     end: int = 0
-    free: dict[int, list[int]] = field(default_factory=dict)
+    free: dict[int, list[int]] = {}
 
     def alloc(self, memory: AddressSpace, size: int, alignment: int = _ALIGNMENT) -> int:
         """The guest address of `size` bytes, zero when never used before. Raises OSError when there is no memory."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Hashable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from copy import copy, deepcopy
 from typing import Any, NamedTuple, Self
 
 from ..kernel.interp import LoadedImage
+from ..record import Record
 from .dynamic import Dynamic
 from .environment import LdEnvironment
 from .heap import GuestHeap
@@ -21,7 +21,6 @@ from .symbols import SymbolTable
 from .tls import TlsLayout
 
 
-@dataclass(eq=False, slots=True)
 class LinkMap:
     """A loaded object.
 
@@ -31,28 +30,60 @@ class LinkMap:
     bound to without needing them: they must not go before it does.
     """
 
-    name: str
-    names: set[str]
-    image: LoadedImage | None
-    identity: Hashable
-    dynamic: Dynamic
-    symbols: SymbolTable
-    origin: str
-    loader: LinkMap | None = None
-    handle: int = 0
-    needed: list[LinkMap] = field(default_factory=list)
-    searchlist: tuple[LinkMap, ...] = ()
-    roots: list[LinkMap] = field(default_factory=list)
-    reldeps: list[LinkMap] = field(default_factory=list)
-    executable: bool = False
-    startup: bool = False
-    is_global: bool = False
-    nodelete: bool = False
-    deepbind: bool = False
-    relocated: bool = False
-    opencount: int = 0
-    tls_module: int = 0
-    tls_offset: int | None = None
+    __slots__ = (
+        "deepbind",
+        "dynamic",
+        "executable",
+        "handle",
+        "identity",
+        "image",
+        "is_global",
+        "loader",
+        "name",
+        "names",
+        "needed",
+        "nodelete",
+        "opencount",
+        "origin",
+        "reldeps",
+        "relocated",
+        "roots",
+        "searchlist",
+        "startup",
+        "symbols",
+        "tls_module",
+        "tls_offset",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        image: LoadedImage | None,
+        dynamic: Dynamic,
+        symbols: SymbolTable,
+        identity: Hashable = None,
+        origin: str = "",
+        loader: LinkMap | None = None,
+    ) -> None:
+        self.name = name
+        self.names = {name} if name else set()
+        self.image = image
+        self.identity = identity
+        self.dynamic = dynamic
+        self.symbols = symbols
+        self.origin = origin
+        self.loader = loader
+        self.handle = 0
+        self.needed: list[LinkMap] = []
+        self.searchlist: tuple[LinkMap, ...] = ()
+        self.roots: list[LinkMap] = []
+        self.reldeps: list[LinkMap] = []
+        self.executable = self.startup = self.is_global = self.relocated = False
+        self.nodelete = dynamic.nodelete
+        self.deepbind = False
+        self.opencount = 0
+        self.tls_module = 0
+        self.tls_offset: int | None = None
 
     @property
     def bias(self) -> int:
@@ -84,17 +115,17 @@ class Pending(NamedTuple):
     addend: int = 0
 
 
-@dataclass(eq=False)
 class Namespace:
     """All loaded objects of a process, in load order, the program first; and the global scope."""
 
-    objects: list[LinkMap] = field(default_factory=list)
-    global_scope: list[LinkMap] = field(default_factory=list)
-    by_handle: dict[int, LinkMap] = field(default_factory=dict)
-    tls: TlsLayout = field(default_factory=TlsLayout)
-    heap: GuestHeap = field(default_factory=GuestHeap)
-    r_debug: int = 0
-    shared: bool = False
+    def __init__(self) -> None:
+        self.objects: list[LinkMap] = []
+        self.global_scope: list[LinkMap] = []
+        self.by_handle: dict[int, LinkMap] = {}
+        self.tls = TlsLayout()
+        self.heap = GuestHeap()
+        self.r_debug = 0
+        self.shared = False
 
     @property
     def main(self) -> LinkMap:
@@ -106,8 +137,7 @@ class Namespace:
         return next((obj for obj in self.objects if obj.contains(va)), None)
 
 
-@dataclass(frozen=True)
-class LoaderCounts:
+class LoaderCounts(Record):
     """What the loader has done for one process.
 
     `libraries`: objects besides the program. `relocations`: done at load, `lazy`: bound at the first call, both by type
@@ -122,32 +152,33 @@ class LoaderCounts:
     cached: int
 
 
-@dataclass(eq=False)
 class LoaderState:
     """The loader's memory of one process (`process.loader_state`).
 
     `program` is argv[0], `own_names` are names under which a library may need the dynamic linker itself.
     """
 
-    environment: LdEnvironment
-    program: str
-    own_names: frozenset[str] = frozenset()
-    namespace: Namespace = field(default_factory=Namespace)
-    stub: int = 0
-    pending_init: deque[Pending] = field(default_factory=deque)
-    pending_fini: deque[Pending] = field(default_factory=deque)
-    calling: Pending | None = None
-    initialised: set[int] = field(default_factory=set)
-    unload: list[LinkMap] = field(default_factory=list)
-    used: set[int] = field(default_factory=set)
-    error: str | None = None
-    started: bool = False
-    libraries: int = 0
-    relocations: Counter[str] = field(default_factory=Counter)
-    lazy: Counter[str] = field(default_factory=Counter)
-    lookups: int = 0
-    probes: int = 0
-    cached: int = 0
+    def __init__(self, environment: LdEnvironment, program: str, own_names: frozenset[str]) -> None:
+        self.environment = environment
+        self.program = program
+        self.own_names = own_names
+        self.namespace = Namespace()
+        self.stub = 0
+        self.pending_init: deque[Pending] = deque()
+        self.pending_fini: deque[Pending] = deque()
+        self.calling: Pending | None = None
+        self.initialised: set[int] = set()
+        self.unload: list[LinkMap] = []
+        self.used: set[int] = set()
+        self.error: str | None = None
+        self.started = False
+        self.libraries = 0
+        self._count_from_zero()
+
+    def _count_from_zero(self) -> None:
+        self.relocations: Counter[str] = Counter()
+        self.lazy: Counter[str] = Counter()
+        self.lookups = self.probes = self.cached = 0
 
     def own(self) -> Namespace:
         """The namespace, to be changed: a private copy when a forked relative has it too."""
@@ -176,22 +207,14 @@ class LoaderState:
     def fork(self) -> Self:
         """The state of a forked child, whose counts begin at zero."""
         self.namespace.shared = True
-        return type(self)(
-            environment=self.environment,
-            program=self.program,
-            own_names=self.own_names,
-            namespace=self.namespace,
-            stub=self.stub,
-            pending_init=deque(self.pending_init),
-            pending_fini=deque(self.pending_fini),
-            calling=self.calling,
-            initialised=set(self.initialised),
-            unload=list(self.unload),
-            error=self.error,
-            started=self.started,
-            used=set(self.used),
-            libraries=self.libraries,
-        )
+        child = copy(self)
+        child.pending_init = self.pending_init.copy()
+        child.pending_fini = self.pending_fini.copy()
+        child.initialised = self.initialised.copy()
+        child.unload = self.unload.copy()
+        child.used = self.used.copy()
+        child._count_from_zero()
+        return child
 
     def forget(self) -> None:
         """The process is gone from its image: keep the counts, let the objects go."""

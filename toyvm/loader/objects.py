@@ -26,16 +26,8 @@ def describe(session: Session, image: LoadedImage, name: str) -> LinkMap:
     section = dynamic.read(reader, image.phdrs)
     tables = (section.rela, section.plt_rela)
     table = symbols.read(reader, section, highest_symbol(session.memory, shown, tables))
-    return LinkMap(
-        name=name,
-        names={name} if name else set(),
-        image=image,
-        identity=image.file.identity,
-        dynamic=section,
-        symbols=table,
-        origin=origin_of(image.path, session.guest.cwd),
-        nodelete=section.nodelete,
-    )
+    origin = origin_of(image.path, session.guest.cwd)
+    return LinkMap(name, image, section, table, image.file.identity, origin)
 
 
 def add(session: Session, obj: LinkMap) -> None:
@@ -123,7 +115,7 @@ def missing_object(session: Session, name: str, loader: LinkMap) -> LinkMap:
     nothing = dynamic.Table()
     section = dynamic.Dynamic(0, {}, (), "", "", "", b"", nothing, nothing, nothing, (), (), (), 0)
     table = symbols.SymbolTable(name, b"", b"", None, b"")
-    obj = LinkMap(name, {name}, None, None, section, table, "", loader=loader)
+    obj = LinkMap(name, None, section, table, loader=loader)
     session.state.namespace.objects.append(obj)
     return obj
 

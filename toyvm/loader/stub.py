@@ -7,12 +7,12 @@ The decisions are the loader's; this code only carries the guest's registers to 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ..elf import constants as c
 from ..isa.registers import X_NAMES
 from ..isa.table import INSNS
+from ..record import Record
 from .dynamic import Dynamic, Table
 from .linkmap import LinkMap
 from .symbols import SymbolTable, SysvHash
@@ -23,8 +23,7 @@ _SYS_EXIT_GROUP = 94
 _AT_ENTRY = 9
 
 
-@dataclass(frozen=True)
-class Stub:
+class Stub(Record):
     """The page's bytes and the offsets of its entry points."""
 
     code: bytes
@@ -177,4 +176,6 @@ def object_at(address: int) -> LinkMap:
     chain = (0, *range(2, len(_EXPORTED) + 1), 0)
     symbols = SymbolTable(NAME, array, strings, SysvHash((1,), chain), b"")
     dynamic = Dynamic(0, {}, (), "", "", "", strings, Table(), Table(), Table(), (), (), (), 0)
-    return LinkMap(NAME, {NAME}, None, None, dynamic, symbols, "", startup=True)
+    obj = LinkMap(NAME, None, dynamic, symbols)
+    obj.startup = True
+    return obj

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..elf import constants as c
 from ..machine.memory import PAGE_SIZE
+from ..record import Record
 from .dlerror import corrupt
 from .dynamic import Dynamic, ImageReader
 
@@ -69,8 +69,7 @@ def sysv_hash(name: bytes) -> int:
     return value
 
 
-@dataclass(frozen=True)
-class GnuHash:
+class GnuHash(Record):
     """A .gnu.hash table. `chain[i]` belongs to symbol `first + i`; its low bit marks the end of a chain."""
 
     first: int
@@ -101,8 +100,7 @@ class GnuHash:
         return self.first + len(self.chain)
 
 
-@dataclass(frozen=True)
-class SysvHash:
+class SysvHash(Record):
     """A .hash table. A chain that runs in a circle is followed once."""
 
     buckets: tuple[int, ...]
@@ -123,15 +121,14 @@ class SysvHash:
         return len(self.chain)
 
 
-@dataclass(frozen=True)
-class SymbolTable:
+class SymbolTable(Record):
     """All dynamic symbols of one object."""
 
     objname: str
-    array: bytes = field(repr=False)
-    strings: bytes = field(repr=False)
-    hash: GnuHash | SysvHash | None = field(repr=False)
-    versions: bytes = field(repr=False)
+    array: bytes
+    strings: bytes
+    hash: GnuHash | SysvHash | None
+    versions: bytes
 
     def __len__(self) -> int:
         return len(self.array) // c.SYM_SIZE

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from ..record import Record
 from .debug import DebugLog
 from .linkmap import LinkMap, LoaderState
 from .scope import scopes_of
 
 
-@dataclass(frozen=True)
-class LoadedObject:
+class LoadedObject(Record):
     """One line of `ldd`: the name asked for, the path found ("" = none), the address of its first page."""
 
     name: str

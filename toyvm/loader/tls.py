@@ -9,13 +9,13 @@ There is one thread per process: what a second thread would need is made by nobo
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..bits import align_up
 from ..elf import constants as c
 from ..elf.headers import Phdr
 from ..kernel.addrspace import AddressSpace
+from ..record import Record
 from .dlerror import DlError
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ SURPLUS = 1664
 _MAX_ALIGN = 1 << 16
 
 
-@dataclass(eq=False)
-class TlsLayout:
+class TlsLayout(Record, frozen=False):
     """The static block: `tp` (0 = there is none yet), bytes used of it from tp upwards, its size, and the dtv."""
 
     tp: int = 0
@@ -37,7 +36,7 @@ class TlsLayout:
     size: int = 0
     alignment: int = 16
     dtv: int = 0
-    modules: list[int] = field(default_factory=list)
+    modules: list[int] = []
 
 
 def segment(obj: LinkMap) -> Phdr | None:
