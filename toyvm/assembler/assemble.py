@@ -14,7 +14,7 @@ from ..elf.model import ObjectFile
 from ..errors import AssemblyError, UsageError
 from .driver import Driver, define
 from .finish import finish
-from .problems import MAX_ERRORS, Problem, TooManyErrors
+from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import Options, State
 
 
@@ -55,6 +55,8 @@ def assemble_texts(texts: Iterable[tuple[str, str]], name: str, options: Options
             made = finish(state, name)
     except TooManyErrors:
         state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not looked at")
+    except Abandoned:
+        pass  # the reason is among the errors
     except Problem as problem:
         try:
             state.report(problem)

@@ -14,7 +14,7 @@ from .dir_misc import MISC
 from .dir_sections import SECTIONS
 from .dir_symbols import SYMBOLS, assign, redefinition
 from .encode import candidates, encode, mnemonics
-from .problems import Problem, TooManyErrors, unknown
+from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
 from .reader import Reader, Text
 from .reading import split_operands
 from .state import Listed, Options, State
@@ -68,7 +68,7 @@ class Driver:
             try:
                 self.statement(line)
             except Problem as problem:
-                state.report(problem)
+                self._report(problem)
             if texts[-1] is not text or reader.ended:
                 return
             at = text.pos
@@ -85,10 +85,15 @@ class Driver:
         try:
             self.statement(line)
         except Problem as problem:
-            state.report(problem)
+            self._report(problem)
         same = state.chunk is chunk
         chunk = state.chunk
         state.listed.append(Listed(state.where, chunk, start if same else len(chunk.data), len(chunk.data)))
+
+    def _report(self, problem: Problem) -> None:
+        self.state.report(problem)
+        if isinstance(problem, Fatal):
+            raise Abandoned
 
     def statement(self, line: str) -> None:
         """One statement with its labels. Raises Problem."""

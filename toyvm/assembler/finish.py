@@ -53,13 +53,13 @@ def finish(state: State, name: str) -> ObjectFile | None:
         return None
     _end_lines(state)
     _pad_code(state)
-    resolver = Resolver(state)
+    layout = Layout()
+    resolver = Resolver(state, layout)
     try:
-        layout = Layout(state.sections, resolver.part_value)
+        layout.settle(state.sections, resolver.part_value)
     except Problem as problem:
         state.report(problem, resolver.where)
         return None
-    resolver.layout = layout
     resolver.settle_symbols()
     # From here on every label has its address.
     tables = [] if state.errors else _tables(state, layout)

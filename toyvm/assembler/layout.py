@@ -35,11 +35,15 @@ class Shifts(NamedTuple):
 
 
 class Layout:
-    """Where everything is. `resolve` gives the number of a part's expression (raising Problem)."""
+    """Where everything is, once `settle` has run."""
 
-    def __init__(self, sections: list[Section], resolve: Resolve):
-        self._resolve = resolve
+    def __init__(self) -> None:
         self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
+        self._resolve: Resolve = _unsettled
+
+    def settle(self, sections: list[Section], resolve: Resolve) -> None:
+        """Lay out `sections`. `resolve` gives the number of a part's expression; its Problem is passed on."""
+        self._resolve = resolve
         for section in sections:
             for chunk in section.in_order():
                 chunk.growth = [0] * len(chunk.parts)
@@ -147,6 +151,10 @@ class Layout:
                     if not -BRANCH_REACH <= distance < BRANCH_REACH:
                         long.add(index)
         return len(long) != before
+
+
+def _unsettled(value: Value, part: Part) -> int:
+    raise AssertionError("the layout is not settled")
 
 
 def _is_near(symbol: Symbol | None, section: Section) -> bool:

@@ -43,6 +43,14 @@ class Problem(Exception):
         self.hint = hint
 
 
+class Fatal(Problem):
+    """A problem after which nothing more is read: text that would make more text without end."""
+
+
+class Abandoned(Exception):
+    """A `Fatal` problem was reported; unwinds to the driver."""
+
+
 class TooManyErrors(Exception):
     """`MAX_ERRORS` is reached; unwinds to the driver."""
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from .macros import Macro, parse_header, repetitions, substitute
-from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Problem
+from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
 from .reading import statements
 from .state import Condition, State
 
@@ -56,7 +56,7 @@ class Reader:
         """Read lines made by a macro or a repetition next; line breaks and `;` in inserted text are split."""
         self.expanded += len(lines) + 1
         if self.expanded > MAX_EXPANDED_LINES:
-            raise Problem(f"macros and repetitions make more than {MAX_EXPANDED_LINES} lines")
+            raise Fatal(f"macros and repetitions make more than {MAX_EXPANDED_LINES} lines")
         if any(";" in line or "#" in line or "//" in line for line in lines):
             split, numbers = statements("\n".join(lines))
             numbers = [first - 1 + number for number in numbers] if numbers else None
@@ -67,7 +67,7 @@ class Reader:
 
     def _push(self, text: Text) -> None:
         if len(self.texts) >= MAX_NESTING:
-            raise Problem(f"macros, repetitions and included files are nested deeper than {MAX_NESTING}")
+            raise Fatal(f"macros, repetitions and included files are nested deeper than {MAX_NESTING}")
         self.texts.append(text)
 
     def pop(self) -> None:

@@ -35,11 +35,11 @@ _ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
 
 
 class Resolver:
-    """Values of symbols, expressions and fix-ups. `layout` must be set before anything but `part_value` is called."""
+    """Values of symbols, expressions and fix-ups. Only `part_value` may be asked before the layout is settled."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, layout: Layout):
         self.state = state
-        self.layout: Layout
+        self.layout = layout
         self.where = 0
         self._open: set[Symbol] = set()
         self._known: dict[Symbol, Worth] = {}
@@ -116,6 +116,7 @@ class Resolver:
 
     def settle_symbols(self) -> None:
         """Report symbols that cannot be resolved: undefined local labels, and circles."""
+        self._known.clear()
         for symbol in list(self.state.symbols.by_name.values()):
             try:
                 if symbol.value is not None:

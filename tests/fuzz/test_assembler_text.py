@@ -1,0 +1,121 @@
+"""Wild text: whatever is written, the assembler gives an object or AssemblyError, soon, and never anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toyvm.assembler.assemble import assemble_text
+from toyvm.assembler.driver import DIRECTIVES
+from toyvm.assembler.dir_flow import FLOW
+from toyvm.assembler.state import Options
+from toyvm.elf.reader import read_object
+from toyvm.elf.writer import write_object
+from toyvm.errors import AssemblyError
+from toyvm.isa.pseudo import PSEUDOS
+from toyvm.isa.table import INSNS
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = [path.read_text() for path in sorted((ROOT / "asm").glob("*.s"))[:12]]
+SETTINGS = settings(
+    max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+OPTIONS = Options(read_files=False)
+
+_WORDS = st.sampled_from(
+    [*INSNS, *PSEUDOS, *DIRECTIVES, *(name for name in FLOW if name != ".include")]
+    + "a0 sp zero fa0 x31 foo bar .L1 1f 1b . 1: foo: 0 1 -1 4 2047 4096 0x7fffffffffffffff 99999999999999999999".split()
+    + "( ) , + - * / % << >> = == ; # // /* */ \\ \\@ \\() @ : ' \" \"x\" 'a' %hi( %lo( %pcrel_lo( mstatus rw".split()
+    + ["\n", "\n", "\n", " ", "\t", "\x00", "é", "\ud800", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat"]
+)
+
+
+def check(text: str) -> None:
+    """An object that can be written and read again, or a message with file and line for every error."""
+    try:
+        made = assemble_text(text, "wild.s", OPTIONS)
+    except AssemblyError as error:
+        assert error.messages
+        assert all(": error: " in m or ": warning: " in m or "errors; " in m for m in error.messages)
+        return
+    again = read_object(write_object(made), "wild.o")
+    assert [section.name for section in again.sections] == [section.name for section in made.sections]
+
+
+@SETTINGS
+@given(st.lists(_WORDS, max_size=40))
+def test_words_in_any_order(words: list[str]) -> None:
+    check(" ".join(words))
+
+
+@SETTINGS
+@given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 6), _WORDS), max_size=6))
+def test_mutated_samples(text: str, cuts: list[tuple[int, int, str]]) -> None:
+    for at, length, word in cuts:
+        start = at % (len(text) + 1)
+        text = text[:start] + word + text[start + length :]
+    check(text)
+
+
+@settings(SETTINGS, max_examples=300)
+@given(st.text(max_size=200))
+def test_any_characters(text: str) -> None:
+    check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".fill 0x7fffffffffffffff, 8, 1",
+        ".zero 1<<62",
+        ".skip 99999999999999999999999999",
+        ".bss\n.zero 1<<62",
+        ".align 60",
+        ".balign 0x4000000000000000",
+        ".org 0x7fffffffffffffff",
+        ".org foo + 1\nfoo:",
+        ".org 10\n.org 5",
+        ".skip foo\n.set foo, 1<<50",
+        ".rept 0x7fffffff\nnop\n.endr",
+        ".rept 100000\n.rept 100000\nnop\n.endr\n.endr",
+        ".macro m\nm\n.endm\nm",
+        ".macro m\nm\nm\n.endm\nm",
+        ".irpc x," + "a" * 100000 + "\n.rept 1000\nnop\n.endr\n.endr",
+        ".word " + "(" * 100000,
+        ".word " + "-" * 100000 + "1",
+        ".word " + "(" * 5000 + "1" + ")" * 5000,
+        ".word " + "1+" * 100000 + "1",
+        ".word " + "foo+" * 3000 + "1",
+        ".set a, b\n.set b, a\n.word a",
+        ".set a, a + 1\n.word a",
+        "\n".join(f".set a{i}, a{i + 1} + 1" for i in range(5000)) + "\n.word a0",
+        ".if 1\n" * 5000,
+        ".pushsection .data\n" * 5000,
+        ".option push\n" * 5000,
+        ".word " + "9" * 10000,
+        'x: .ascii "unterminated',
+        ".cfi_startproc\n.cfi_restore_state",
+        ".cfi_startproc\n.cfi_def_cfa_offset 99999999999999999999999999\n.cfi_endproc",
+        ".cfi_startproc\n.cfi_offset 99999999999, -8\n.cfi_endproc",
+        ".comm x, 1<<63",
+        ".size x, y\nx: nop",
+        ".file 999999 \"x\"\n.loc 999999 1",
+        ".insn 0x123456789abcdef",
+        ".float 1e999999, nan, inf",
+        ".dtprelword 5",
+        "j 1f",
+        "1b: nop",
+        "lui a0, %hi(a-b)",
+        ".byte foo",
+        ".section \"\", \"ax\"",
+        ".section x, \"axGMSTo\", @progbits",
+        ".uleb128 -1, 1<<70",
+        "beq a0, a1, .+99999999999",
+    ],
+    ids=range(45),
+)
+def test_limits(text: str) -> None:
+    check(text)

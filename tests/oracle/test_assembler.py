@@ -1,0 +1,163 @@
+"""Our objects against GNU as 2.40: headers, sections, bytes, relocations, symbols, attributes, with and without relaxation.
+
+What is meant to differ is in `EXPECTED` and in docs/design/assembler.md, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracles import GCC, GNU_AS, READELF, require_oracle
+from toyvm.assembler.assemble import assemble_text
+from toyvm.assembler.state import Options
+from toyvm.elf.writer import write_object
+from toyvm.isa.pseudo import PSEUDOS
+from toyvm.isa.table import INSNS, ORDERINGS
+
+pytestmark = pytest.mark.oracle
+ROOT = Path(__file__).resolve().parents[2]
+ARCH = "rv64imafd_zicsr_zifencei_zihintpause"
+SOURCES = sorted((ROOT / "asm").rglob("*.s")) + sorted((ROOT / "libs").rglob("*.s")) + sorted((ROOT / "tests/guest").rglob("*.s"))
+CASES = sorted((ROOT / "tests/oracle/assembler").glob("*.s"))
+PROGRAMS = sorted((ROOT / "tests/c").glob("*.c"))
+
+# Operands to try for every kind; the longest list of an instruction decides how often it is written.
+OPERANDS: dict[str, list[str]] = {
+    "rd": ["a0", "t6", "x8", "fp"],
+    "rs1": ["a1", "x31", "zero"],
+    "rs2": ["a2", "s11"],
+    "temp": ["t1", "t2"],
+    "imm12": ["-2048", "2047", "%lo(sym)", "%lo(sym+4)", "0xfffffffffffff800"],
+    "imm20": ["1", "0xfffff", "%hi(sym)", "%hi(sym+0x12345)", "%pcrel_hi(sym)", "%got_pcrel_hi(sym)"]
+    + ["%tprel_hi(tl)", "%tls_ie_pcrel_hi(tl)", "%tls_gd_pcrel_hi(tl)", "%hi(0x12345678)"],
+    "uimm5": ["0", "31"],
+    "uimm6": ["1", "63"],
+    "load_mem": ["-2048(a3)", "0(sp)", "%lo(sym)(a4)", "%tprel_lo(tl)(a5)", "%pcrel_lo(hi0)(a5)"],
+    "store_mem": ["2047(a3)", "(sp)", "%lo(sym)(a4)", "%tprel_lo(tl+4)(a5)", "%pcrel_lo(hi0)(a5)"],
+    "amo_mem": ["(a0)", "0(a1)"],
+    "branch": ["near", "undef", "1f", "near+8", "far", "16"],
+    "jump": ["near", "undef", "1b", "far", "a0"],
+    "csr": ["mstatus", "0x7c0", "cycle"],
+    "zimm5": ["0", "31"],
+    "fence_pred": ["rw", "iorw", "i"],
+    "fence_succ": ["w", "r", "o"],
+    "symbol": ["sym", "near", "sym+12", "a0", "0x12345678"],
+    "thread_local": ["tl", "tl2", "tl2+4"],
+    "constant": "0 -1 2047 -2048 2048 0x12345678 0x7fffffff 0x80000000 -0x80000000 0xffffffff 0x123456789abcdef0".split()
+    + "0x8000000000000000 0xffffffff00000000 1<<40 0x7ffff800 0xfffffffffffff800 'a' 0x1000 0xfffff000".split(),
+    "tprel_add": ["%tprel_add(tl)"],
+}
+
+
+def written(kinds: tuple[str, ...]) -> Iterator[str]:
+    """Operand lists that show every example of every kind once."""
+    for index in range(max((len(OPERANDS[kind]) for kind in kinds), default=1)):
+        yield ", ".join(OPERANDS[kind][min(index, len(OPERANDS[kind]) - 1)] for kind in kinds)
+
+
+def every_instruction() -> str:
+    """A text with every row of the table and every pseudo-instruction."""
+    lines = [".text", "hi0: auipc a0, %pcrel_hi(sym)", "1: near: nop"]
+    for name, row in INSNS.items():
+        names = [name, *(name + suffix for suffix in ORDERINGS)] if "aq" in row.format.fields else [name]
+        kinds = tuple(operand.kind for operand in row.operands)
+        lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
+    for name, pseudos in PSEUDOS.items():
+        for pseudo in pseudos:
+            if name == "lga":  # newer than binutils 2.40
+                continue
+            lines.append(".option pic" if pseudo.when == "pic" else ".option nopic")
+            thread_local = name.startswith("la.tls")
+            kinds = ("rd", "thread_local") if thread_local else pseudo.operands
+            constants = len(kinds) == 2 and kinds[1] == "symbol" and name != "la" and name != "lla"
+            for operands in written(kinds):
+                if not (operands.endswith("0x12345678") and (constants or kinds[0] == "rs2" or name == "lga")):
+                    lines.append(f"\t{name}\t{operands}")
+    return "\n".join([*lines, "1: nop", ".skip 9000", "far: nop", ""])
+
+
+def dump(path: Path) -> str:
+    """What readelf says of an object, all of it, and the bytes of every section."""
+    options = ["-hSsrAgW", "--wide"]
+    text = subprocess.run([READELF, *options, path], capture_output=True, text=True, check=False)
+    assert not text.stderr, text.stderr
+    names = re.findall(r"^  \[ *\d+\] (\S+) ", text.stdout, re.MULTILINE)
+    contents = subprocess.run(
+        [READELF, *(f"-x{name}" for name in dict.fromkeys(names) if not name.startswith(".debug")), path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return text.stdout + contents.stdout
+
+
+def strip_offsets(text: str) -> list[str]:
+    return [re.sub(r"^(File|  Start of section headers).*", "", line) for line in text.splitlines()]
+
+
+def compare(tmp_path: Path, source: str, name: str, relax: bool, march: str = ARCH, folder: Path | None = None) -> None:
+    """Assemble `source` with both and compare everything that readelf shows."""
+    theirs, ours = tmp_path / "gnu.o", tmp_path / "toyvm.o"
+    command = [GNU_AS, f"-march={march}", "-mabi=lp64d", "-misa-spec=20191213", "-mrelax" if relax else "-mno-relax"]
+    include = [f"-I{folder}"] if folder else []
+    run = subprocess.run([*command, *include, "-o", theirs, "-"], input=source, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    options = Options(march=march, relax=relax, include_dirs=(str(folder),) if folder else ())
+    ours.write_bytes(write_object(assemble_text(source, name, options)))
+    if ours.read_bytes() == theirs.read_bytes():
+        return
+    expected, found = strip_offsets(dump(theirs)), strip_offsets(dump(ours))
+    assert found == expected
+
+
+RELAX = pytest.mark.parametrize("relax", [True, False], ids=["relax", "norelax"])
+
+
+@RELAX
+def test_every_instruction(tmp_path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, every_instruction(), "rows.s", relax)
+
+
+@RELAX
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_constructs(tmp_path: Path, path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, path.read_text(), path.name, relax)
+
+
+@RELAX
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_samples_and_libraries(tmp_path: Path, path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, path.read_text(), path.name, relax, folder=path.parent)
+
+
+@pytest.mark.parametrize("flags", ["-O1", "-O2 -fno-pic -ffunction-sections -funwind-tables -fexceptions"], ids=["O1", "O2-cfi"])
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
+    require_oracle(GNU_AS, READELF, GCC)
+    command = [GCC, *flags.split(), "-march=rv64imafd", "-mabi=lp64d", f"-I{ROOT / 'libs/include'}", "-S", "-o", "-"]
+    text = subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout
+    for relax in (True, False):
+        compare(tmp_path, text, path.name, relax)
+
+
+# What we accept or write otherwise than GNU as, on purpose: text -> why
+EXPECTED = {
+    ".section .text.g,\"axG\",@progbits,grp,comdat\nnop": "section symbols of .group, and where the name of a group stands",
+    ".data\n.dtprelword y+4\n.section .tdata,\"awT\"\ny: .word 1": "GNU as adds the addend twice",
+    "jalr a0, (sp)": "GNU as leaves an undefined symbol `sp` behind",
+}
+
+
+@pytest.mark.parametrize("source", EXPECTED, ids=EXPECTED.values())
+def test_differences_are_still_there(tmp_path: Path, source: str) -> None:
+    require_oracle(GNU_AS, READELF)
+    with pytest.raises(AssertionError):
+        compare(tmp_path, source, "case.s", relax=True)
