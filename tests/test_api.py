@@ -1,0 +1,73 @@
+"""The four verbs from Python, as the README shows them, and the values they return."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+import toyvm
+from toyvm.errors import AssemblyError, LinkError, NotExecutableError, NotFoundError
+
+ROOT = Path(__file__).parent.parent
+FALSE = ".globl _start\n_start: li a0, 7\n li a7, 93\n ecall\n"
+
+
+def test_the_readme_block_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len(block.strip().splitlines()) <= 10
+    monkeypatch.chdir(ROOT)
+    exec(compile(block, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert out.startswith("hello, world\n")
+    assert out.count(" True\n") == 4
+
+
+def test_text_becomes_an_object_a_program_a_status() -> None:
+    program = toyvm.link([toyvm.assemble_text(FALSE, "seven.s")])
+    assert program.linkage == "static"
+    assert toyvm.run(program, capture=True).status == 7
+
+
+def test_an_image_in_a_file_runs_when_it_may(tmp_path: Path) -> None:
+    image = tmp_path / "seven"
+    image.write_bytes(toyvm.link([toyvm.assemble_text(FALSE, "seven.s")]).image)
+    with pytest.raises(NotExecutableError, match="Permission denied"):
+        toyvm.run(image)
+    os.chmod(image, stat.S_IRWXU)
+    assert toyvm.run(image, capture=True).status == 7
+
+
+def test_what_is_wrong_is_told_by_exceptions(tmp_path: Path) -> None:
+    with pytest.raises(AssemblyError) as broken:
+        toyvm.assemble_text("addd a0, a1, a2\nlw a0\n", "x.s")
+    assert len(broken.value.messages) == 2
+    with pytest.raises(LinkError, match="undefined reference to `nowhere'"):
+        toyvm.link([toyvm.assemble_text(".globl main\nmain: call nowhere\n ret\n", "x.s")])
+    with pytest.raises(NotFoundError):
+        toyvm.run(tmp_path / "nothing")
+    with pytest.raises(NotFoundError):
+        toyvm.assemble(tmp_path / "nothing.s")
+
+
+def test_standard_input_and_output_are_the_callers() -> None:
+    echo = """
+        .globl _start
+_start: addi sp, sp, -64
+        li a0, 0
+        mv a1, sp
+        li a2, 64
+        li a7, 63
+        ecall
+        mv a2, a0
+        li a0, 1
+        mv a1, sp
+        li a7, 64
+        ecall
+        li a0, 0
+        li a7, 93
+        ecall
+"""
+    result = toyvm.run(toyvm.link([toyvm.assemble_text(echo)]), stdin=b"as it came\n", capture=True)
+    assert (result.status, result.stdout, result.frames_leaked) == (0, b"as it came\n", 0)
