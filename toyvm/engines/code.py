@@ -9,7 +9,7 @@ from ..machine.memory import PAGE_SHIFT
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .effects import Effects
     from .prepared import Operation
@@ -59,12 +59,13 @@ class CodeMap:
         self._by_page.setdefault(pc >> PAGE_SHIFT, set()).add(pc)
         self._by_page.setdefault((block.end - 1) >> PAGE_SHIFT, set()).add(pc)
 
-    def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pcs: list[int]) -> None:
-        """File a trace that executes instructions at `pcs`."""
+    def add_trace(
+        self, pc: int, function: TraceFunction, length: int, loop: bool, pages: Iterable[int]
+    ) -> None:
+        """File a trace whose instructions are in `pages` (virtual page numbers)."""
         self.hot[pc] = (function, length, loop)
-        for address in pcs:
-            self._by_page.setdefault(address >> PAGE_SHIFT, set()).add(pc)
-            self._by_page.setdefault((address + 3) >> PAGE_SHIFT, set()).add(pc)
+        for page in pages:
+            self._by_page.setdefault(page, set()).add(pc)
 
     def clear(self) -> None:
         """Forget everything; the dictionaries stay the same objects, because a running engine holds them."""

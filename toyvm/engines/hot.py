@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..machine.mmu import Mmu
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+from ..machine.mmu import Access, Mmu
 from ..machine.traps import Trap
 from .code import CodeMap
 from .prepared import PreparedRows
@@ -19,14 +20,35 @@ if TYPE_CHECKING:
 MAX_TRACES = 1 << 12
 
 
+class Trace:
+    """A compiled path: its function, instructions once through, whether it is a loop, and its bytes as (distance, run)."""
+
+    __slots__ = ("function", "length", "loop", "runs")
+
+    def __init__(self, function: TraceFunction, path: Path, loop: bool):
+        self.function = function
+        self.length = len(path)
+        self.loop = loop
+        self.runs: list[tuple[int, bytes]] = []
+        for offset, word in sorted(path):
+            text = word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")
+            if self.runs and self.runs[-1][0] + len(self.runs[-1][1]) == offset:
+                self.runs[-1] = (self.runs[-1][0], self.runs[-1][1] + text)
+            else:
+                self.runs.append((offset, text))
+
+
 class HotPaths:
     """The traces of one engine, by their path (distances and instruction bits)."""
 
-    def __init__(self, rows: PreparedRows, prepare: Callable[[int], Instruction | None]):
+    def __init__(
+        self, memory: PhysicalMemory, rows: PreparedRows, prepare: Callable[[int], Instruction | None]
+    ):
+        self._memory = memory
         self._rows = rows
         self._prepare = prepare
-        self._traces: dict[Path, tuple[TraceFunction, bool]] = {}
-        self._by_first_word: dict[int, list[Path]] = {}
+        self._traces: dict[Path, Trace] = {}
+        self._by_first_word: dict[int, list[Trace]] = {}
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -46,37 +68,50 @@ class HotPaths:
         if not steps:
             return
         path = path_of(steps)
-        if path not in self._traces:
+        trace = self._traces.get(path)
+        if trace is None:
             if len(self._traces) >= MAX_TRACES:
                 self._traces.clear()
                 self._by_first_word.clear()
             (function,) = self._rows.link(compile_trace(steps), "trace")
-            self._traces[path] = (function, steps[-1].following == 0)
-            self._by_first_word.setdefault(path[0][1], []).append(path)
-        self._install(code, head, path)
+            trace = self._traces[path] = Trace(function, path, loop=steps[-1].following == 0)
+            self._by_first_word.setdefault(path[0][1], []).append(trace)
+        self._install(code, head, trace)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
         """A block met for the first time in this address space may be the head of a trace made for another."""
-        for path in self._by_first_word.get(mmu.fetch(head), ()):
-            if all(self._word(mmu, head + offset) == expected for offset, expected in path):
-                self._install(code, head, path)
+        for trace in self._by_first_word.get(mmu.fetch(head), ()):
+            if all(self._holds(mmu, head + offset, text) for offset, text in trace.runs):
+                self._install(code, head, trace)
                 return
 
-    def _install(self, code: CodeMap, head: int, path: Path) -> None:
-        function, loop = self._traces[path]
-        code.add_trace(head, function, len(path), loop, [head + offset for offset, _ in path])
+    def _install(self, code: CodeMap, head: int, trace: Trace) -> None:
+        runs = [(head + offset, head + offset + len(text) - 1) for offset, text in trace.runs]
+        pages = {
+            page for first, last in runs for page in range(first >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1)
+        }
+        code.add_trace(head, trace.function, trace.length, trace.loop, pages)
 
-    def _word(self, mmu: Mmu, pc: int) -> int | None:
+    def _holds(self, mmu: Mmu, va: int, text: bytes) -> bool:
+        """Whether executable memory at `va` is these bytes."""
+        while text:
+            try:
+                pa = mmu.translate(va, Access.EXECUTE)
+            except Trap:
+                return False
+            size = min(len(text), PAGE_SIZE - (va & PAGE_MASK))
+            if bytes(self._memory.u8[pa : pa + size]) != text[:size]:
+                return False
+            va, text = va + size, text[size:]
+        return True
+
+    def _decoded(self, mmu: Mmu, pc: int) -> Decoded | None:
         """The instruction at `pc`; None when there is none or when a trace cannot hold it."""
+        from ..isa.decode import decode
+
         try:
             word = mmu.fetch(pc)
         except Trap:
             return None
         instruction = self._prepare(word)
-        return None if instruction is None or instruction.system else word
-
-    def _decoded(self, mmu: Mmu, pc: int) -> Decoded | None:
-        from ..isa.decode import decode
-
-        word = self._word(mmu, pc)
-        return None if word is None else decode(word)
+        return None if instruction is None or instruction.system else decode(word)

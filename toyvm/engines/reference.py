@@ -49,7 +49,7 @@ class ReferenceEngine:
         self._rows = PreparedRows(memory)
         self._ops: dict[int, Instruction] = {}
         self._blocks: dict[tuple[int, int], Block] = {}  # by address and physical address
-        self._paths = HotPaths(self._rows, self._op)
+        self._paths = HotPaths(memory, self._rows, self._op)
 
     # --- the Engine protocol ---
 

@@ -215,4 +215,4 @@ def compile_trace(steps: list[Step]) -> CodeType:
 
 def path_of(steps: list[Step]) -> Path:
     """What the function depends on: instructions and distances."""
-    return tuple((step.offset, step.decoded.word) for step in steps)
+    return tuple((step.offset, step.decoded.word & ((1 << 8 * step.decoded.length) - 1)) for step in steps)

@@ -393,6 +393,60 @@ def test_traces_serve_another_address_space_with_the_same_bytes() -> None:
     assert len(engine._paths) == 1 and machine.hart.mmu.code.hot
 
 
+def test_traces_are_not_reused_where_the_bytes_differ() -> None:
+    machine = Machine(code(addi(1), ("jal", {"imm": -4})))
+    engine = ReferenceEngine(machine.memory, hot=1)
+    engine.run(machine.hart, 10)
+    machine.write_code(CODE + 4, code(("jal", {"imm": 0x100})))
+    machine.hart.mmu.code, machine.hart.pc = None, CODE
+    assert engine.run(machine.hart, 2) is None
+    assert machine.hart.pc == CODE + 0x104
+
+
+def test_a_trace_is_forgotten_with_any_of_its_pages() -> None:
+    machine = Machine(code(("jal", {"imm": 0x1000})))
+    machine.write_code(CODE + 0x1000, code(addi(1), ("jal", {"imm": -0x1004})))
+    engine = ReferenceEngine(machine.memory, hot=1)
+    engine.run(machine.hart, 12)
+    assert list(machine.hart.mmu.code.hot) == [CODE]
+    machine.write_code(CODE + 0x1000, code(addi(2)))
+    engine.invalidate_page(machine.hart.mmu, CODE + 0x1000)
+    engine.run(machine.hart, 12)
+    assert machine.hart.x[1] == 2
+
+
+def test_a_page_that_loses_execute_permission_stops_a_trace() -> None:
+    machine = Machine(code(addi(1), ("jal", {"imm": -4})))
+    engine = ReferenceEngine(machine.memory, hot=1)
+    engine.run(machine.hart, 10)
+    machine.map(CODE, 8, 0b010)
+    machine.hart.mmu.tlb.flush()
+    engine.invalidate_page(machine.hart.mmu, CODE)
+    trap = engine.run(machine.hart, 10)
+    assert trap is not None and (trap.cause, trap.tval) == (Cause.INSTRUCTION_PAGE_FAULT, CODE)
+
+
+def test_returns_inside_a_trace_may_go_elsewhere() -> None:
+    """call f; f: a return through a register that is sometimes changed on the way."""
+    text = code(
+        ("jal", {"rd": 1, "imm": 12}),  # call f
+        ("addi", {"rd": 2, "rs1": 2, "imm": 1}),
+        ("jal", {"imm": -8}),
+        ("addi", {"rd": 3, "rs1": 3, "imm": 1}),  # f
+        ("andi", {"rd": 4, "rs1": 3, "imm": 3}),
+        ("bne", {"rs1": 4, "imm": 8}),
+        ("addi", {"rd": 1, "rs1": 1, "imm": 4}),  # every fourth time skip the addi after the call
+        ("jalr", {"rs1": 1}),
+    )
+    results = []
+    for way in WAYS:
+        machine = Machine(text)
+        assert engine_for(way, machine).run(machine.hart, 5000) is None
+        results.append(machine.state())
+    assert results[0] == results[1] == results[2]
+    assert machine.hart.x[2] < machine.hart.x[3]
+
+
 def test_tracing_sees_each_instruction_before_it_happens() -> None:
     seen: list[tuple[int, str, int]] = []
     machine = Machine(code(addi(1), addi(2), ("jal", {"imm": -8}), "ecall"))
