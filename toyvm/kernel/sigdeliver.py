@@ -73,7 +73,10 @@ def die(kernel: Kernel, process: Process, signal: int, explanation: str = "") ->
 
 
 def deliver(kernel: Kernel, process: Process) -> bool:
-    """Act on the pending signals before the process runs on; whether it still can."""
+    """Act on the pending signals before the process runs on; whether it still can.
+
+    Each handler's frame goes on top of the one before, so the last signal's handler runs first, as on Linux.
+    """
     signals = process.signals
     while (signal := signals.next()) is not None:
         info = signals.pending.pop(signal)
@@ -90,7 +93,6 @@ def deliver(kernel: Kernel, process: Process) -> bool:
         if not _handle(kernel, process, info, action):
             die(kernel, process, Signal.SIGSEGV, "toyvm: no room on the stack for a signal's frame")
             return False
-        return True
     if signals.restore_mask is not None and not process.in_call:
         signals.mask, signals.restore_mask = signals.restore_mask, None
     return True
