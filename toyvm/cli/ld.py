@@ -53,8 +53,8 @@ def main(argv: list[str]) -> int:
             result = link(state.inputs, options)
     except LinkError as error:
         raise LinkError([f"toyvm ld: {message}" for message in error.messages]) from None
-    for warning in result.warnings:
-        print(f"toyvm ld: warning: {warning}", file=sys.stderr)
+    for warning in () if options.no_warnings else result.warnings:
+        print(f"toyvm ld: {'' if ': warning: ' in warning else 'warning: '}{warning}", file=sys.stderr)
     if state.fatal_warnings and result.warnings:
         raise LinkError([f"toyvm ld: {len(result.warnings)} warnings treated as errors"])
     for name in options.trace_symbols:

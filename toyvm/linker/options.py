@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ..elf.model import ObjectFile
+if TYPE_CHECKING:
+    from ..elf.model import ObjectFile  # brings numpy: whoever only speaks of options need not wait for it
 
 DEFAULT_INTERPRETER = "/lib/ld-linux-riscv64-lp64d.so.1"
 DEFAULT_BASE = 0x10000

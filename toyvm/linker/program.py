@@ -40,6 +40,7 @@ UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
 MAX_ALIGN = 1 << 30
 MAX_SIZE = 1 << 46
 
+WARNING_PREFIX = ".gnu.warning."  # followed by a symbol: the section holds what to tell whoever uses it
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
 
@@ -199,6 +200,7 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
                 s.type not in (SHT_NULL, SHT_RISCV_ATTRIBUTES)
                 and not s.flags & SHF_EXCLUDE
                 and s.name not in _NOT_LINKED
+                and not s.name.startswith(WARNING_PREFIX)
                 and index not in loaded.dropped
             )
             align, size, link = max(s.addralign, 1), s.size, base + s.link if s.link else -1

@@ -11,7 +11,7 @@ from ..elf.constants import SHF_ALLOC
 from .diagnostics import REFERENCES_SHOWN, Diagnostics
 from .options import LinkOptions
 from .places import Places
-from .program import UNDEFINED, Program, Relocs
+from .program import UNDEFINED, WARNING_PREFIX, Program, Relocs
 
 
 def check_references(program: Program, options: LinkOptions, errors: Diagnostics) -> None:
@@ -23,6 +23,7 @@ def check_references(program: Program, options: LinkOptions, errors: Diagnostics
     if not options.shared and not options.allow_undefined:
         _undefined_in_libraries(program, errors)
     _discarded(program, relocs, errors)
+    _warnings(program, relocs, places, errors)
 
 
 def _undefined(
@@ -86,3 +87,17 @@ def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
             f"`{sections.name[there]}' of {program.file_name(int(sections.file[there]))}",
             f"{program.section_label(here)}): more references to discarded sections follow",
         )
+
+
+def _warnings(program: Program, relocs: Relocs, places: Places, errors: Diagnostics) -> None:
+    """What an object wants said to those who use one of its symbols (GNU ld, .gnu.warning.SYMBOL)."""
+    for sid, name in enumerate(program.sections.name):
+        if not name.startswith(WARNING_PREFIX):
+            continue
+        symbol = program.resolution.table.get(name.removeprefix(WARNING_PREFIX))
+        users = np.flatnonzero(relocs.sym == symbol.id) if symbol else np.zeros(0, dtype=np.int64)
+        for row in users[:1].tolist():
+            text = program.sections.data[sid].rstrip(b"\0").decode("utf-8", "replace")
+            errors.warning(
+                f"{places.describe(int(relocs.sid[row]), int(relocs.offset[row]))}: warning: {text}"
+            )

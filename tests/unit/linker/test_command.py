@@ -26,22 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_modes_hold_for_what_follows() -> None:
-    line = parse(
-        [
-            "a.o",
-            "-Bstatic",
-            "-lx",
-            "-Bdynamic",
-            "--as-needed",
-            "-ly",
-            "--push-state",
-            "--no-as-needed",
-            "--whole-archive",
-            "-lz",
-            "--pop-state",
-            "-lw",
-        ]
-    )
+    words = "a.o -Bstatic -lx -Bdynamic --as-needed -ly --push-state --no-as-needed --whole-archive -lz --pop-state -lw"
+    line = parse(words.split())
     found = [(i.path or i.library, i.static, i.as_needed, i.whole_archive) for i in line.inputs]
     assert found == [
         ("a.o", False, False, False),

@@ -74,6 +74,14 @@ def test_missing_entry_is_a_warning() -> None:
     )
 
 
+def test_warning_of_an_object_to_its_users() -> None:
+    library = '.globl old\nold: ret\n.section .gnu.warning.old\n.string "old is old"\n'
+    assert link_all(START, library).warnings == ()
+    result = link_all(START + "call old\n", library)
+    assert result.warnings == ("a.o:(.text+0x4): warning: old is old",)
+    assert not any(name.startswith(".gnu.warning") for name in result.sizes)
+
+
 def test_diagnostics_checkpoint() -> None:
     errors = Diagnostics()
     errors.checkpoint()
