@@ -125,7 +125,8 @@ def dlclose(session: Session, handle: int) -> None:
     if not leaving:
         return
     state = session.state
-    calls.queue_fini(state, reversed(order.dependencies_first(leaving)))
+    in_order = order.dependencies_first(namespace.objects, namespace.main, root_last=False)
+    calls.queue_fini(state, [gone for gone in reversed(in_order) if gone not in staying])
     namespace.objects = [kept for kept in namespace.objects if kept in staying]
     namespace.global_scope = [kept for kept in namespace.global_scope if kept in staying]
     for gone in leaving:
@@ -158,6 +159,8 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
     filename = session.state.filename
     if found is None:
         raise undefined_symbol(filename(reference), text)
+    if handle == RTLD_DEFAULT:
+        session.resolver.keep(reference, found.obj)
     session.debug.say(
         "bindings",
         f"binding file {filename(reference)} [0] to {filename(found.obj)} [0]: normal symbol `{text}'",

@@ -23,10 +23,13 @@ def breadth_first(roots: Iterable[LinkMap]) -> tuple[LinkMap, ...]:
     return tuple(queue)
 
 
-def dependencies_first(objects: Sequence[LinkMap], main: LinkMap | None = None) -> list[LinkMap]:
+def dependencies_first(
+    objects: Sequence[LinkMap], main: LinkMap | None = None, *, root_last: bool = True
+) -> list[LinkMap]:
     """`objects` such that each comes after those it needs (circles are cut where the visit began).
 
     `main`, the program, is visited only for itself: nothing that names it as a dependency moves it forward.
+    `root_last`: the first of `objects`, which all were loaded for, comes last even in a circle.
     """
     wanted = set(objects)
     visited: set[LinkMap] = set()
@@ -43,4 +46,7 @@ def dependencies_first(objects: Sequence[LinkMap], main: LinkMap | None = None) 
             else:
                 visited.add(follow)
                 stack.append((follow, iter(follow.needed)))
+    if root_last and order and order[-1] is not objects[0]:
+        order.remove(objects[0])
+        order.append(objects[0])
     return order

@@ -140,10 +140,10 @@ class Resolver:
             self.on_bound(obj, name, found)
         if obj is not found.obj:
             self.state.used.add(found.obj.handle)
-            self._keep(obj, found.obj)
+            self.keep(obj, found.obj)
         return found
 
-    def _keep(self, obj: LinkMap, definer: LinkMap) -> None:
+    def keep(self, obj: LinkMap, definer: LinkMap) -> None:
         """Remember a dependency that no DT_NEEDED tells: `definer` must stay as long as `obj` does."""
         if definer.startup or definer is self._builtin or definer in obj.searchlist:
             return
