@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.driver import DIRECTIVES
 from toyvm.assembler.dir_flow import FLOW
+from toyvm.assembler.driver import DIRECTIVES
 from toyvm.assembler.state import Options
 from toyvm.elf.reader import read_object
 from toyvm.elf.writer import write_object
@@ -27,9 +27,25 @@ OPTIONS = Options(read_files=False)
 
 _WORDS = st.sampled_from(
     [*INSNS, *PSEUDOS, *DIRECTIVES, *(name for name in FLOW if name != ".include")]
-    + "a0 sp zero fa0 x31 foo bar .L1 1f 1b . 1: foo: 0 1 -1 4 2047 4096 0x7fffffffffffffff 99999999999999999999".split()
-    + "( ) , + - * / % << >> = == ; # // /* */ \\ \\@ \\() @ : ' \" \"x\" 'a' %hi( %lo( %pcrel_lo( mstatus rw".split()
-    + ["\n", "\n", "\n", " ", "\t", "\x00", "é", "\ud800", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat"]
+    + ["a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047", "4096", "0x7fffffffffffffff", "99999999999999999999"]
+    + ["(", ")", ",", "+", "-", "*", "/", "%", "<<", ">>", "=", "==", ";", "#", "//", "/*", "*/", "\\", "\\@", "\\()", "@", ":", "'", '"', '"x"', "'a'", "%hi(", "%lo(", "%pcrel_lo(", "mstatus", "rw"]
+    + [
+        "\n",
+        "\n",
+        "\n",
+        " ",
+        "\t",
+        "\x00",
+        "é",
+        "\ud800",
+        "@progbits",
+        '"ax"',
+        "push",
+        "pop",
+        "rvc",
+        "arch",
+        "comdat",
+    ]
 )
 
 
@@ -52,7 +68,10 @@ def test_words_in_any_order(words: list[str]) -> None:
 
 
 @SETTINGS
-@given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 6), _WORDS), max_size=6))
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 6), _WORDS), max_size=6),
+)
 def test_mutated_samples(text: str, cuts: list[tuple[int, int, str]]) -> None:
     for at, length, word in cuts:
         start = at % (len(text) + 1)
@@ -102,7 +121,7 @@ def test_any_characters(text: str) -> None:
         ".cfi_startproc\n.cfi_offset 99999999999, -8\n.cfi_endproc",
         ".comm x, 1<<63",
         ".size x, y\nx: nop",
-        ".file 999999 \"x\"\n.loc 999999 1",
+        '.file 999999 "x"\n.loc 999999 1',
         ".insn 0x123456789abcdef",
         ".float 1e999999, nan, inf",
         ".dtprelword 5",
@@ -110,8 +129,8 @@ def test_any_characters(text: str) -> None:
         "1b: nop",
         "lui a0, %hi(a-b)",
         ".byte foo",
-        ".section \"\", \"ax\"",
-        ".section x, \"axGMSTo\", @progbits",
+        '.section "", "ax"',
+        '.section x, "axGMSTo", @progbits',
         ".uleb128 -1, 1<<70",
         "beq a0, a1, .+99999999999",
     ],

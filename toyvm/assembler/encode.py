@@ -245,12 +245,15 @@ _NO_LABEL = Symbol("")
 
 
 def _is_constant_address(state: State, expansion: Expansion, operands: list[Operand]) -> bool:
-    """`la a0, 0x1234` of a number is `li` (gas: macro M_LA)."""
-    return (
-        expansion.kinds == ("rd", "symbol")
-        and len(expansion.lines) == 2
-        and state.is_number(address(operands[1]))
-    )
+    """`la a0, 0x1234` of a number is `li` (gas: macro M_LA); a load or store of a number is an error."""
+    expr = address(operands[1])
+    if not expansion.pseudo.needs_label or not state.is_number(expr):
+        return False
+    if expansion.pseudo.name in INSNS:
+        raise Problem(
+            "an address that is a number needs a register", _said(operands[1]), expected="offset(register)"
+        )
+    return True
 
 
 def _register_name(operand: Operand) -> str:
@@ -264,6 +267,7 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     if row.privileged:
         state.note_privileged()
     deferred: tuple[str, Operand] | None = None
+    ends = False
     for step, operand in zip(row.steps, operands, strict=True):
         kind = step.kind
         if kind in _MEMORY:
@@ -281,11 +285,14 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
             deferred = (kind, operand)
         else:
             word |= step.insert(_number(state, step, operand))
+            if kind == "imm20":  # GNU as ends the frag after lui and auipc of a number, too
+                ends = True
     data = chunk.data
     start = len(data)
     data += word.to_bytes(4, "little")
     if deferred is not None:
         _defer(state, deferred[0], deferred[1], start)
+    chunk.frag += ends
 
 
 def _number(state: State, step: Step, operand: Operand) -> int:
