@@ -37,8 +37,7 @@ OPERANDS: dict[str, list[str]] = {
     "rs2": ["a2", "s11"],
     "temp": ["t1", "t2"],
     "imm12": ["-2048", "2047", "%lo(sym)", "%lo(sym+4)", "0xfffffffffffff800"],
-    "imm20": ["1", "0xfffff", "%hi(sym)", "%hi(sym+0x12345)", "%pcrel_hi(sym)", "%got_pcrel_hi(sym)"]
-    + ["%tprel_hi(tl)", "%tls_ie_pcrel_hi(tl)", "%tls_gd_pcrel_hi(tl)", "%hi(0x12345678)"],
+    "imm20": ["1", "0xfffff", "%hi(sym)", "%hi(sym+0x12345)", "%pcrel_hi(sym)", "%got_pcrel_hi(sym)", "%tprel_hi(tl)", "%tls_ie_pcrel_hi(tl)", "%hi(0x12345678)"],
     "uimm5": ["0", "31"],
     "uimm6": ["1", "63"],
     "load_mem": ["-2048(a3)", "0(sp)", "%lo(sym)(a4)", "%tprel_lo(tl)(a5)", "%pcrel_lo(hi0)(a5)"],
@@ -52,8 +51,7 @@ OPERANDS: dict[str, list[str]] = {
     "fence_succ": ["w", "r", "o"],
     "symbol": ["sym", "near", "sym+12", "a0", "0x12345678"],
     "thread_local": ["tl", "tl2", "tl2+4"],
-    "constant": ["0", "-1", "2047", "-2048", "2048", "0x12345678", "0x7fffffff", "0x80000000", "-0x80000000", "0xffffffff", "0x123456789abcdef0"]
-    + ["0x8000000000000000", "0xffffffff00000000", "1<<40", "0x7ffff800", "0xfffffffffffff800", "'a'", "0x1000", "0xfffff000"],
+    "constant": ["0", "-1", "2047", "-2048", "2048", "0x12345678", "0x7fffffff", "0x80000000", "-0x80000000", "0xffffffff", "0x123456789abcdef0", "0x8000000000000000", "0xffffffff00000000", "1<<40", "0x7ffff800", "0xfffffffffffff800", "'a'", "0x1000", "0xfffff000"],
     "tprel_add": ["%tprel_add(tl)"],
 }
 

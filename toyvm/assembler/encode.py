@@ -246,8 +246,7 @@ _NO_LABEL = Symbol("")
 
 def _is_constant_address(state: State, expansion: Expansion, operands: list[Operand]) -> bool:
     """`la a0, 0x1234` of a number is `li` (gas: macro M_LA); a load or store of a number is an error."""
-    expr = address(operands[1])
-    if not expansion.pseudo.needs_label or not state.is_number(expr):
+    if not expansion.pseudo.needs_label or not state.is_number(address(operands[1])):
         return False
     if expansion.pseudo.name in INSNS:
         raise Problem(
