@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator
 
 from ..bits import align_up
-from ..events import MappingChanged
+from ..events import FaultKind, MappingChanged
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access, Mmu
 from ..machine.sv39 import PTE_D, USER_TOP, make_pte, pte_frame
@@ -45,6 +45,7 @@ class AddressSpace(UserMemory):
         self.rlimits = rlimits if rlimits is not None else Rlimits()
         self.counters = Counters()
         self.users = 1
+        system.spaces[self] = None
         self._file_bytes: dict[FileNode, int] = {}  # how much of each file is mapped
         self.pid = 0  # for events
         self.pc = 0  # for events: where the user stood when the kernel came to use this memory
@@ -182,6 +183,14 @@ class AddressSpace(UserMemory):
             if pte & (PTE_D | PTE_SHARED) == PTE_D | PTE_SHARED:
                 dirty.add(pte_frame(pte))
             put(pte_frame(pte))
+
+    def forget_beyond(self, file: FileNode, size: int) -> None:
+        """Take out the pages of `file`'s mappings that lie beyond its new size, private copies too (truncate(2))."""
+        if file in self._file_bytes:
+            keep = align_up(size, PAGE_SIZE)
+            for area in self.vmas:
+                if area.file is file and area.offset + area.length > keep:
+                    self._release_pages(area.start + max(0, keep - area.offset), area.end)
 
     def mprotect(self, addr: int, length: int, prot: int) -> None:
         """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
@@ -366,12 +375,15 @@ class AddressSpace(UserMemory):
         return handle_fault(self, va, access, pc, self.pid) not in RESOLVED_BADLY
 
     def translate(self, va: int, access: Access) -> int:
-        """The physical address for the kernel's access on the user's behalf. Raises Fault."""
+        """The physical address for the kernel's access on the user's behalf. Raises Fault, OutOfFrames."""
         for _ in range(3):
             try:
                 return self.mmu.translate(va, access)
             except Trap:
-                if not self.fault(va, access, self.pc):
+                kind = handle_fault(self, va, access, self.pc, self.pid)
+                if kind is FaultKind.OOM:
+                    raise OutOfFrames from None
+                if kind in RESOLVED_BADLY:
                     break
         raise Fault(va)
 
@@ -409,6 +421,7 @@ class AddressSpace(UserMemory):
         for area in areas:
             self._file_unmapped(area)
         self.system.invalidate(self.mmu)
+        del self.system.spaces[self]
         self.table.free()
 
     def resident(self, area: Vma) -> Iterator[tuple[int, int]]:

@@ -18,7 +18,7 @@ from .interp import LoadedImage
 from .vfs.node import FileNode
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE
 
-_MAX_FILE = 1 << 31
+_MAX_FILE = 256 << 20
 _PATH_MAX = 4096
 
 

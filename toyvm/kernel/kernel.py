@@ -186,7 +186,10 @@ class Kernel:
             envp = [f"{name}={value}" for name, value in envp.items()]
         pid = self.take_pid()
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
-        mm = AddressSpace(self.system, rlimits)
+        try:
+            mm = AddressSpace(self.system, rlimits)
+        except OutOfFrames:
+            raise NotExecutableError(f"{path}: Cannot allocate memory") from None
         process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
         process.cwd = cwd
         process.started_at = self.now

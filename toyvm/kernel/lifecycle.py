@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..events import ProcessExited, ProcessForked
+from .frames import OutOfFrames
 from .process import Process, State
 from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
 from .vfs.node import error
@@ -97,7 +98,7 @@ def exit_process(kernel: Kernel, process: Process, status: int) -> None:
 def _clear_tid(process: Process) -> None:
     try:
         process.mm.write_int(process.clear_child_tid, 0, 4)
-    except OSError:
+    except (OSError, OutOfFrames):
         process.clear_child_tid = 0  # Linux ignores a bad address here too
 
 

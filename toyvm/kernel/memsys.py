@@ -14,6 +14,8 @@ from .stats import Stats
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from .addrspace import AddressSpace
+    from .vfs.node import FileNode
 
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
 
@@ -30,7 +32,15 @@ class MemorySystem:
         self.cache = PageCache(memory, self.frames)
         self.stats = Stats()
         self.fault_around = 1  # pages of a file mapped by one fault, at most 512
+        self.spaces: dict[AddressSpace, None] = {}  # all that have not been released, in order of birth
         self.frames.reclaim = self.cache.drop
+        self.cache.shrunk = self._file_shrunk
+
+    def _file_shrunk(self, file: FileNode, size: int) -> None:
+        """A file was truncated: its pages beyond the end leave every address space, so that a touch is SIGBUS."""
+        if file.mappings:
+            for space in self.spaces:
+                space.forget_beyond(file, size)
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
         """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.

@@ -7,6 +7,7 @@ A cached page is one reference to its frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
@@ -24,6 +25,7 @@ class PageCache:
         self._files: dict[Identity, FileNode] = {}
         self.owner: dict[int, tuple[Identity, int]] = {}
         self.dirty: set[int] = set()
+        self.shrunk: Callable[[FileNode, int], None] = lambda file, size: None  # tells who maps the file
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -85,8 +87,11 @@ class PageCache:
         return written
 
     def truncate(self, file: FileNode, size: int) -> None:
-        """`file.truncate`; cached pages beyond the new end leave the cache, the rest of the last one becomes zero."""
+        """`file.truncate`; cached pages beyond the new end leave the cache and all mappings, the rest of the last one becomes zero."""
+        shrinks = size < file.size
         file.truncate(size)
+        if shrinks:
+            self.shrunk(file, size)
         pages = self._pages.get(file.identity)
         if not pages:
             return

@@ -20,7 +20,9 @@ def maps_line(area: Vma) -> str:
     name = area.name
     if area.file is not None and not name.startswith("["):
         dev, ino = area.file.identity
-        name = name or "/dev/zero (deleted)"
+        name = name or "/dev/zero"
+        if not area.file.linked and not name.endswith(" (deleted)"):
+            name += " (deleted)"
     offset = area.offset if area.file is not None else 0
     major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
     where = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..bits import u64
 from ..events import SignalSent
 from . import lifecycle
+from .frames import OutOfFrames
 from .process import CallState, Process, State
 from .signals import (
     DEATH_WORDS,
@@ -119,7 +120,7 @@ def _report_time_left(process: Process) -> None:
             process.mm.write(
                 call.remaining_at, b"".join(n.to_bytes(8, "little") for n in divmod(left, 10**9))
             )
-        except OSError:
+        except (OSError, OutOfFrames):
             call.remaining_at = 0  # Linux would report EFAULT; the sleep is over either way
 
 
@@ -130,7 +131,7 @@ def _handle(kernel: Kernel, process: Process, info: SigInfo, action: Action) -> 
         if not mm.sigreturn_page:
             mm.sigreturn_page = mm.mmap(0, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
         push_frame(process, info, action, mm.sigreturn_page)
-    except OSError:
+    except (OSError, OutOfFrames):
         return False
     return True
 

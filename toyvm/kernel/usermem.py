@@ -18,7 +18,10 @@ class Fault(OSError):
 
 
 class UserMemory:
-    """Reading and writing by virtual address, for a class that can `translate`. Every method raises Fault."""
+    """Reading and writing by virtual address, for a class that can `translate`.
+
+    Every method raises Fault, and OutOfFrames when a page cannot be had.
+    """
 
     memory: PhysicalMemory
 

@@ -60,13 +60,13 @@ class Guest:
         x = process.hart.x
         x[10:16] = [a & M64 for a in (*args, 0, 0, 0, 0, 0, 0)[:6]]
         x[17] = (number_of(name) if isinstance(name, str) else name) & M64
-        dispatch.syscall(self.kernel, process, x[17])
+        self.kernel._syscall(process)
         return None if process.state is State.BLOCKED else sext(x[10], 64)
 
     def again(self, process: Process | None = None) -> int | None:
         """Let a process that was woken make its call again."""
         process = process or self.process
-        dispatch.syscall(self.kernel, process, process.hart.x[17])
+        self.kernel._syscall(process)
         return None if process.state is State.BLOCKED else sext(process.hart.x[10], 64)
 
     def text(self, string: str | bytes, offset: int = 0) -> int:

@@ -169,6 +169,25 @@ def test_beyond_the_file_is_sigbus_and_the_rest_of_its_page_zero(guest: Guest) -
     assert [event.kind for event in seen] == [FaultKind.FILE_MAJOR, FaultKind.SIGBUS]
 
 
+def test_truncation_takes_mapped_pages_away(guest: Guest) -> None:
+    fd = guest.call("memfd_create", guest.text("m"), 0)
+    assert fd is not None and guest.call("ftruncate", fd, 3 * PAGE) == 0
+    shared = guest.call("mmap", 0, 3 * PAGE, RW, 1, fd, 0)
+    private = guest.call("mmap", 0, 3 * PAGE, RW, 2, fd, 0)
+    assert shared is not None and private is not None
+    for va in (shared, private):
+        guest.mm.write(va, b"x" * 3 * PAGE)
+    child = guest.mm.fork()
+    assert guest.call("ftruncate", fd, PAGE + 10) == 0
+    for mm in (guest.mm, child):
+        for va in (shared, private):
+            assert mm.read(va + PAGE, 1) == b"x" and not mm.fault(va + 2 * PAGE, Access.READ, 0)
+    assert guest.mm.read(shared + PAGE + 9, 2) == b"x\0"
+    assert guest.call("ftruncate", fd, 3 * PAGE) == 0
+    assert guest.mm.read(shared + 2 * PAGE, 1) == b"\0"
+    child.release()
+
+
 def test_protection_is_enforced_and_comes_back(guest: Guest) -> None:
     mm = guest.mm
     mm.write(guest.scratch, b"keep")

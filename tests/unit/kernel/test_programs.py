@@ -265,6 +265,22 @@ def test_an_endless_loop_meets_the_limit() -> None:
     assert run.frames_left() == 0
 
 
+@pytest.mark.parametrize(
+    "source", [CONVERSATION, COW, HANDLER.format(signal=11, body="sd x0, 0(x0)", skip="addi t1, t1, 4")]
+)
+def test_too_little_memory_at_any_point_is_an_orderly_end(source: str) -> None:
+    statuses = set()
+    for frames in range(2, 48):
+        try:
+            run = Run(source, memory=frames * 4096)
+        except NotExecutableError as failure:
+            assert "Cannot allocate memory" in str(failure)
+            continue
+        assert run.frames_left() == 0
+        statuses.add(run.status)
+    assert 137 in statuses and len(statuses) >= 2  # too little for most, enough at the end
+
+
 def test_a_fork_bomb_meets_the_limit() -> None:
     source = "_start: li a0, 17\n li a1, 0\n sys 220\n bgez a0, _start\n li t0, -11\n bne a0, t0, 1f\n j _start\n1: sys 93\n"
     run = Run(source, memory=32 << 20, limits=Limits(instructions=30_000, processes=50))

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...bits import M64
 from ...events import SyscallEnter, SyscallExit
-from ..frames import OutOfFrames
 from ..process import CallState, Process
-from ..usermem import Fault
 from ..vfs.openfile import WouldBlock
 from .table import TABLE, Syscall
 
@@ -32,7 +30,7 @@ def find(number: int) -> Syscall | None:
 
 
 def syscall(kernel: Kernel, process: Process, number: int) -> None:
-    """Make the system call that `process` stands at; blocks it, or sets a0 and moves pc on."""
+    """Make the system call that `process` stands at; blocks it, or sets a0 and moves pc on. Raises OutOfFrames."""
     entry = find(number)
     x = process.hart.x
     args = (x[10], x[11], x[12], x[13], x[14], x[15])
@@ -59,7 +57,7 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
         except WouldBlock as wait:
             _wait(kernel, process, entry, wait)
             return
-        except (Fault, OutOfFrames, OSError, OverflowError, MemoryError) as failure:
+        except (OSError, OverflowError, MemoryError) as failure:
             result = -_errno(failure)
     process.in_call = False
     process.call = CallState()
