@@ -25,7 +25,12 @@ SETTINGS = settings(
 )
 OPTIONS = Options(read_files=False)
 
-_PIECES = ["a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047", "4096", "0x7fffffffffffffff", "99999999999999999999", "(", ")", ",", "+", "-", "*", "/", "%", "<<", ">>", "=", "==", ";", "#", "//", "/*", "*/", "\\", "\\@", "\\()", "@", ":", "'", '"', '"x"', "'a'", "%hi(", "%lo(", "%pcrel_lo(", "mstatus", "rw", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat"]
+_PIECES = [
+    "a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047",
+    "4096", "0x7fffffffffffffff", "99999999999999999999", "(", ")", ",", "+", "-", "*", "/", "%", "<<", ">>", "=", "==",
+    ";", "#", "//", "/*", "*/", "\\", "\\@", "\\()", "@", ":", "'", '"', '"x"', "'a'", "%hi(", "%lo(", "%pcrel_lo(",
+    "mstatus", "rw", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat",
+]  # fmt: skip
 _BLANKS = ["\n", "\n", "\n", " ", "\t", "\x00", "\x7f", "é", "\ud800"]
 _FLOW = [name for name in FLOW if name != ".include"]
 _WORDS = st.sampled_from([*INSNS, *PSEUDOS, *DIRECTIVES, *_FLOW, *_PIECES, *_BLANKS])

@@ -221,13 +221,14 @@ parse_operand = _PARSED.__getitem__
 def _parse(text: str) -> Operand:
     """The operand that `text` writes. Raises Problem, with the word to blame.
 
-    In `s2+4` the name of a register is that of a symbol, as in GNU as.
+    In `s2+4` and `%lo(zero)(a5)` the name of a register is that of a symbol, as in GNU as.
     """
     tokens = tokenize(text)
     try:
         return _build(tokens)
     except Problem:
-        plain = _without_registers(tokens)
+        base = tokens[-3:] if [token.letter for token in tokens[-3:]] == ["(", "R", ")"] else []
+        plain = _without_registers(tokens[: len(tokens) - len(base)]) + base
         if plain == tokens:
             raise
         try:
