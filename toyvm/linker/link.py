@@ -24,7 +24,7 @@ from .inputs import open_inputs
 from .layout import Layout, lay_out
 from .merge import merge
 from .options import Input, LinkOptions
-from .program import UNDEFINED, Program, flatten
+from .program import UNDEFINED, Program, flatten, without_debug
 from .provide import linker_values, provide
 from .references import check_references
 from .relocate import Addresses, addresses, relocate
@@ -55,6 +55,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Lay all inputs side by side. The set of objects is fixed from here on.
     program = flatten(resolution, errors)
     errors.checkpoint()
+    if options.strip:
+        program = without_debug(program)
     program = provide(program, options)
     local = local_symbols(program, options.version_script, options.exclude_libs)
     public = exported(program, options, local)

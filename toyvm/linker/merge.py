@@ -6,7 +6,9 @@ one place in a new section, and everything that pointed to a piece points there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,26 +72,40 @@ def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
 def _merge_group(
     program: Program, sids: list[int], entsize: int, align: int, strings: bool
 ) -> tuple[bytes, list[_Pieces]]:
-    known: dict[bytes, int] = {}
+    cut = [
+        _strings(data, entsize) if strings else [data[i : i + entsize] for i in range(0, len(data), entsize)]
+        for data in (program.sections.data[sid] for sid in sids)
+    ]
+    different = dict.fromkeys(piece for pieces in cut for piece in pieces)
+    # Debugging strings are many and seldom tails of each other.
+    in_memory = bool(program.sections.flags[sids[0]] & SHF_ALLOC)
+    hosts = _tails(different) if strings and entsize == align == 1 and in_memory else {}
     out = bytearray()
+    place: dict[bytes, int] = {}
+    for piece in different:
+        if piece not in hosts:
+            place[piece] = align_up(len(out), align)
+            out += b"\0" * (place[piece] - len(out)) + piece
+    for piece, host in hosts.items():
+        place[piece] = place[host] + len(host) - len(piece)
     result = []
-    for sid in sids:
-        data = program.sections.data[sid]
-        pieces = (
-            _strings(data, entsize)
-            if strings
-            else [data[i : i + entsize] for i in range(0, len(data), entsize)]
-        )
-        targets = []
-        for piece in pieces:
-            at = known.get(piece)
-            if at is None:
-                at = known[piece] = align_up(len(out), align)
-                out += b"\0" * (at - len(out)) + piece
-            targets.append(at)
+    for pieces in cut:
         sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-        result.append(_Pieces(np.cumsum(sizes) - sizes, np.array(targets, dtype=np.int64)))
+        targets = np.fromiter((place[piece] for piece in pieces), dtype=np.int64, count=len(pieces))
+        result.append(_Pieces(np.cumsum(sizes) - sizes, targets))
     return bytes(out), result
+
+
+def _tails(pieces: Iterable[bytes]) -> dict[bytes, bytes]:
+    """String -> the longest string that ends with it, for those that are the tail of another."""
+    # Sorted by their reversed bytes, a tail comes right before the strings that it ends.
+    order = sorted(pieces, key=lambda piece: piece[::-1], reverse=True)
+    hosts: dict[bytes, bytes] = {}
+    for longer, piece in pairwise(order):
+        host = hosts.get(longer, longer)
+        if host.endswith(piece):
+            hosts[piece] = host
+    return hosts
 
 
 def _strings(data: bytes, entsize: int) -> list[bytes]:

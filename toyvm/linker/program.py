@@ -41,6 +41,7 @@ MAX_ALIGN = 1 << 30
 MAX_SIZE = 1 << 46
 
 WARNING_PREFIX = ".gnu.warning."  # followed by a symbol: the section holds what to tell whoever uses it
+_DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
 
@@ -222,6 +223,13 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
     columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
     file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
     return Sections(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
+
+
+def without_debug(program: Program) -> Program:
+    """-S and -s: debugging sections are not linked at all."""
+    sections = program.sections
+    debug = np.array([name.startswith(_DEBUG) for name in sections.name], dtype=bool) & ~sections.alloc
+    return replace(program, sections=replace(sections, live=sections.live & ~debug))
 
 
 def _is_possible(what: str, size: int, align: int, errors: Diagnostics) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from toyvm.cli import main as toyvm
 from toyvm.cli.ld import main as ld
 from toyvm.cli.ld_options import link_options, parse
+from toyvm.elf.file import ElfFile
 from toyvm.elf.writer import write_object
 from toyvm.errors import UsageError
 from toyvm.linker.options import LinkOptions
@@ -123,3 +124,13 @@ def test_cross_references_and_traces(folder: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert out.startswith("a.o: reference to f\n./libf.a(f.o): definition of f\na.o\n./libf.a(f.o)\n")
     assert "f                                                 ./libf.a(f.o)\n" + " " * 50 + "a.o\n" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "kept"), [("-X", {".debug_line", ".symtab"}), ("-S", {".symtab"}), ("-s", set())]
+)
+def test_strip(folder: Path, option: str, kept: set[str]) -> None:
+    Path("g.o").write_bytes(write_object(obj(START + "nop\n", debug_lines=True)))
+    assert ld(["-o", "prog", "g.o", option]) == 0
+    elf = ElfFile.parse(Path("prog").read_bytes(), "prog")
+    assert {s.name for s in elf.sections} & {".debug_line", ".symtab"} == kept

@@ -46,3 +46,11 @@ def test_without_terminator_left_alone() -> None:
     text = '.section .rodata.str1.1,"aMS",@progbits,1\n.globl x\nx: .ascii "no end"\n'
     result = link_all(START, text, text.replace("x", "y"))
     assert result.sizes[".rodata"] == 12
+
+
+def test_a_tail_shares_the_bytes_of_the_whole() -> None:
+    text = '.section .rodata.str1.1,"aMS",@progbits,1\n.globl {0}\n{0}: .string "{1}"\n'
+    result = link_all(START, text.format("a", "tail"), text.format("b", "a tail"), text.format("c", "il"))
+    assert result.sizes[".rodata"] == len("a tail") + 1
+    base = result.symbols["b"]
+    assert (result.symbols["a"], result.symbols["c"]) == (base + 2, base + 4)
