@@ -14,6 +14,7 @@ import pytest
 
 from tests.elf_samples import objects
 from tests.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, NM, OBJDUMP, QEMU, READELF, require_oracle
+from toyvm.build import LibraryDir
 from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, decode
 from toyvm.elf.reader import read_object
 from toyvm.elf.writer import write_object
@@ -120,6 +121,23 @@ def theirs(folder: Path, command: str) -> str:
 )
 def test_same_text(made: Path, command: str) -> None:
     assert ours(made, command).rstrip() == theirs(made, command).rstrip()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "readelf -hlSW libc.so",
+        "readelf -srdnAW libc.so",
+        "nm -n libc.so",
+        "nm -D libc.so",
+        "nm -s libimath.a",
+        "size -A libc.so libc.a",
+        "objdump -th libc.so",
+    ],
+)
+def test_same_text_on_files_of_ours(libraries: LibraryDir, command: str) -> None:
+    require_oracle(READELF, OBJDUMP, NM)
+    assert ours(libraries.path, command).rstrip() == theirs(libraries.path, command).rstrip()
 
 
 @pytest.mark.parametrize("options", ["-d second.o", "-dr first.o", "-d program"])

@@ -79,6 +79,7 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     if options.syms:
         yield from objdump.symbols(elf)
         yield ""
+        yield ""
     if options.dynamic:
         yield from objdump.symbols(elf, dynamic=True)
         yield ""
