@@ -133,8 +133,8 @@ def dlclose(session: Session, handle: int) -> None:
         del namespace.by_handle[gone.handle]
     for kept in namespace.objects:
         kept.roots = [root for root in kept.roots if root in staying]
-    rdebug.publish(namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
     state.unload.extend(leaving)
+    rdebug.publish(namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
 
 
 def _staying(namespace: Namespace) -> set[LinkMap]:

@@ -16,6 +16,7 @@ TEXT = 0x800
 DATA = 0x1000
 """The file's address of the writable segment; its first words are the GOT: two, and one for each PLT slot."""
 _BUCKETS = 3
+_HEADERS = 64 + 56 * 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Maker:
     init_array: Sequence[int] = ()
     fini_array: Sequence[int] = ()
     preinit_array: Sequence[int] = ()
+    interpreter: str = ""
     e_type: int = c.ET_DYN
     entry: int = TEXT
     _strings: bytearray = field(default_factory=lambda: bytearray(b"\0"))
@@ -94,7 +96,7 @@ class Maker:
             if text:
                 tags.append((tag, self._string(text)))
         dynsym = bytes(24) + b"".join(s.pack(self._string(s.name)) for s in symbols)
-        first = bytearray(64 + 56 * 5)
+        first = bytearray(_HEADERS)
         slots = [Rel(self.slot(i), R.JUMP_SLOT, name) for i, name in enumerate(self.plt)]
         for tag, size_tag, blob in (
             (c.DT_GNU_HASH if self.hash == "gnu" else c.DT_HASH, 0, self._hash(symbols, len(undefined))),
@@ -110,6 +112,7 @@ class Maker:
                 tags += [(size_tag, len(blob))] if size_tag else []
                 first += blob
         assert len(first) <= TEXT, len(first)
+        first += self.interpreter.encode() + b"\0"
         first = first.ljust(TEXT, b"\0") + self.text
         return self._assemble(first.ljust(DATA, b"\0"), tags)
 
@@ -153,12 +156,17 @@ class Maker:
                 1,
             ),
             Phdr(c.PT_NULL, 0, 0, 0, 0, 0, 0, 0),
+            Phdr(c.PT_NULL, 0, 0, 0, 0, 0, 0, 0),
         ]
+        if self.interpreter:
+            path = self.interpreter.encode() + b"\0"
+            at = first.index(path)
+            phdrs[5] = Phdr(c.PT_INTERP, c.PF_R, at, at, at, len(path), len(path), 1)
         if self.tls:
             vaddr, image, memsz, align = self.tls
             phdrs[4] = Phdr(c.PT_TLS, c.PF_R, vaddr, vaddr, vaddr, len(image), memsz, align)
-        ehdr = Ehdr(self.e_type, entry=self.entry, phoff=64, phentsize=56, phnum=5)
-        return ehdr.pack() + b"".join(p.pack() for p in phdrs) + first[64 + 56 * 5 :] + second
+        ehdr = Ehdr(self.e_type, entry=self.entry, phoff=64, phentsize=56, phnum=6)
+        return ehdr.pack() + b"".join(p.pack() for p in phdrs) + first[_HEADERS:] + second
 
     def _string(self, text: str) -> int:
         offset = len(self._strings)

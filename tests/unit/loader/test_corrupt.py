@@ -61,8 +61,8 @@ NASTY = st.sampled_from(
     [0, 1, 7, 8, 24, DATA, TEXT, 0xFFFF, 1 << 31, (1 << 32) - 1, 1 << 38, (1 << 63) - 1, (1 << 64) - 1]
 )
 INTERESTING = st.one_of(
-    st.integers(0, 64 + 5 * 56),
-    st.integers(64 + 5 * 56, 0x400),
+    st.integers(0, 64 + 6 * 56),
+    st.integers(64 + 6 * 56, 0x400),
     st.integers(DATA, len(SOUND["gnu"]) - 8),
 )
 
