@@ -30,7 +30,7 @@ ENDINGS: dict[str, tuple[int, str, int, int]] = {
     "exec_forever": (124, "instruction", 64 * MIB, 2_000),
     "exec_garbage": (0, "", 64 * MIB, 10**6),
     "fork_bomb": (3, "", 64 * MIB, 10**8),
-    "fork_forever": (124, "instruction", 16 * MIB, 50_000),
+    "fork_forever": (124, "instruction", 16 * MIB, 20_000),
     "full_pipe": (124, "wait|deadlock", 64 * MIB, 10**8),
     "illegal": (132, "Illegal instruction", 64 * MIB, 10**6),
     "jumps": (0, "Segmentation fault", 64 * MIB, 10**6),

@@ -5,8 +5,8 @@
 # int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 #                       void (*init)(int, char **, char **, void (*)(void)), void (*fini)(void),
 #                       void (*rtld_fini)(void), void *stack_end)
-# Sets environ, registers rtld_fini, or without one fini, for exit; calls init and main. Ends the process with main's
-# value; does not return.
+# Sets environ and, in a static program, tp; registers rtld_fini, or without one fini, for exit; calls init and main.
+# Ends the process with main's value; does not return.
         FUNC    __libc_start_main
         mv      s0, a0                  # nobody's registers to save: there is no caller to go back to
         mv      s1, a1                  # s1: argc
@@ -22,7 +22,12 @@
         sd      s1, 0(t0)
         sd      s2, 8(t0)
 
-        mv      a0, s5
+        bnez    a5, 1f                  # a dynamic linker has been here
+        mv      s6, a4
+        mv      a0, s4
+        call    __libc_setup_tls
+        mv      a4, s6
+1:      mv      a0, s5
         bnez    a0, 1f
         mv      a0, a4
 1:      beqz    a0, 2f

@@ -24,6 +24,9 @@ __attribute__((weak)) int weak_one = 11;
 __attribute__((weak)) extern int not_there;
 static __attribute__((aligned(64))) char aligned_one;
 
+_Thread_local int per_thread = 21;
+static _Thread_local long zero_per_thread[3];
+
 static int counter(void)
 {
     static int count = 100;
@@ -46,6 +49,8 @@ int main(void)
     printf("%d %d %d\n", defined_below[0], defined_below[2], weak_one);
     printf("weak and nowhere defined: %d\n", &not_there != NULL);
     printf("aligned: %d\n", (int)((u64)&aligned_one % 64));
+    zero_per_thread[2] = per_thread++ * 2;
+    printf("thread-local: %d %ld %ld\n", per_thread, zero_per_thread[0], zero_per_thread[2]);
     counter();
     printf("%d\n", counter());
     return 0;
