@@ -54,13 +54,21 @@ def read(path: str) -> bytes:
 
 
 def binaries(path: str) -> Iterator[Binary]:
-    """The ELF file at `path`, or the ELF members of the archive there."""
+    """The ELF file at `path`, or the ELF members of the archive there; ElfError for other members comes at the end."""
     data = read(path)
     if not Archive.is_archive(data):
         yield Binary(path, None, ElfFile.parse(data, path))
         return
+    errors: list[ElfError] = []
     for member in Archive.parse(data, path).members:
-        yield Binary(member.name, path, ElfFile.parse(member.data, f"{path}({member.name})"))
+        try:
+            elf = ElfFile.parse(member.data, f"{path}({member.name})")
+        except ElfError as error:
+            errors.append(error)
+            continue
+        yield Binary(member.name, path, elf)
+    if errors:
+        raise ElfError("\n".join(map(str, errors)))
 
 
 def for_each(tool: str, paths: Sequence[str], report: Callable[[str], object]) -> int:

@@ -138,3 +138,13 @@ def test_strip_an_archive(folder: Path) -> None:
     members = Archive.parse((folder / "x.a").read_bytes(), "x.a").members
     assert [member.name for member in members] == ["a.o", "a_name_that_is_long.o", "README"]
     assert b".debug_line" not in members[1].data and members[2].data == b"odd"
+
+
+def test_members_that_are_not_elf_do_not_hide_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = [Member("README", 0, b"text"), Member("a.o", 0, objects()["everything"])]
+    (folder / "mixed.a").write_bytes(write(mixed))
+    assert guarded("nm", ["mixed.a"]) == 1
+    out, err = capsys.readouterr()
+    assert "T main" in out and err == "toyvm nm: mixed.a(README): not an ELF file\n"
