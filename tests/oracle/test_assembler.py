@@ -48,7 +48,7 @@ OPERANDS: dict[str, list[str]] = {
         "%tls_ie_pcrel_hi(tl)",
         "%tls_gd_pcrel_hi(tl)",
         "%hi(0x12345678)",
-    ],  # fmt: skip
+    ],
     "uimm5": ["0", "31"],
     "uimm6": ["1", "63"],
     "load_mem": ["-2048(a3)", "0(sp)", "%lo(sym)(a4)", "%tprel_lo(tl)(a5)", "%pcrel_lo(hi0)(a5)"],
@@ -82,7 +82,7 @@ OPERANDS: dict[str, list[str]] = {
         "'a'",
         "0x1000",
         "0xfffff000",
-    ],  # fmt: skip
+    ],
     "tprel_add": ["%tprel_add(tl)"],
 }
 

@@ -228,13 +228,12 @@ def _parse(text: str) -> Operand:
         return _build(tokens)
     except Problem:
         base = tokens[-3:] if [token.letter for token in tokens[-3:]] == ["(", "R", ")"] else []
-        plain = _without_registers(tokens[: len(tokens) - len(base)]) + base
-        if plain == tokens:
-            raise
-        try:
-            return _build(plain)
-        except Problem:
-            pass  # the first complaint is the better one
+        for kept in ([], base):
+            plain = _without_registers(tokens[: len(tokens) - len(kept)]) + kept
+            try:
+                return _build(plain)
+            except Problem:
+                continue  # the first complaint is the better one
         raise
 
 

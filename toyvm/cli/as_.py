@@ -143,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-mno-relax", dest="relax", action="store_false", help="do not")
     add("-mlittle-endian", action="store_true", help=argparse.SUPPRESS)
     add(
+        "--traditional-format",
         "-mcsr-check",
         "-mno-csr-check",
         "-march-attr",
