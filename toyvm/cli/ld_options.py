@@ -285,6 +285,13 @@ def _page_base(state: CommandLine, text: str) -> None:
     state.options["image_base"] = _number(text)
 
 
+def _refuse(state: CommandLine, text: str) -> None:
+    raise UsageError(
+        "linker scripts (-T) and relocatable output (-r) are not supported; "
+        "-Ttext=, -Tdata=, -Tbss= and --section-start= place sections"
+    )
+
+
 _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "o": ("value", lambda state, value: setattr(state, "output", value)),
     "output": ("value", lambda state, value: setattr(state, "output", value)),
@@ -358,6 +365,8 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "print-map": _attribute("print_map"),
     "cref": _attribute("cref"),
     "version": _attribute("version"),
+    "script": ("value", _refuse),
+    "relocatable": ("flag", _refuse),
     "no-warnings": _set(no_warnings=True),
     "fatal-warnings": _attribute("fatal_warnings"),
     "no-fatal-warnings": _attribute("fatal_warnings", False),
@@ -393,9 +402,11 @@ _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "e": lambda state, value: state.options.__setitem__("entry", value),
     "m": _emulation,
     "z": _keyword,
+    "T": _refuse,
     "h": lambda state, value: state.options.__setitem__("soname", value),
 }
 _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
+    "r": lambda state: _refuse(state, ""),
     "s": lambda state: state.options.__setitem__("strip", "all"),
     "S": lambda state: state.options.__setitem__("strip", "debug"),
     "x": lambda state: state.options.__setitem__("discard", "all"),
