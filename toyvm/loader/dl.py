@@ -22,10 +22,10 @@ _EINVAL = 22
 _DF_1_NOOPEN = 0x40
 
 
-def dlopen(session: Session, name: str | None, flags: int) -> int:
+def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -> int:
     """The handle for library `name` (None or "": the program), 0 for RTLD_NOLOAD of one not there. Raises DlError.
 
-    On failure nothing that was mapped for it stays.
+    The object that `caller_va` lies in gives $ORIGIN and DT_RUNPATH to the search. On failure nothing that was mapped for it stays.
     """
     if not flags & (RTLD_LAZY | RTLD_NOW):
         raise DlError(name or "", "invalid mode for dlopen()", _EINVAL)
@@ -43,7 +43,7 @@ def dlopen(session: Session, name: str | None, flags: int) -> int:
         return found.handle
     before = len(namespace.objects)
     try:
-        root = objects.open_object(session, name, main, dlopened=True)
+        root = objects.open_object(session, name, namespace.at(caller_va) or main, dlopened=True)
         _take_in(session, root, flags, namespace.objects[before:])
     except (DlError, OSError):
         _give_back(session, namespace.objects[before:])

@@ -25,7 +25,7 @@ from .linkmap import LoaderCounts, LoaderState
 from .session import Session
 from .startup import start
 
-_T0, _T1, _A0, _A1, _A2, _T3 = 5, 6, 10, 11, 12, 28
+_RA, _T0, _T1, _A0, _A1, _A2, _T3 = 1, 5, 6, 10, 11, 12, 28
 _STUB_DEVICE = 0x1D
 _NAME_MAX = 4096
 _SYMBOL_MAX = 1 << 16
@@ -106,12 +106,12 @@ class DynamicLoader:
         x[_A0] = 0
 
     def _open(self, session: Session, x: Registers) -> None:
-        """DL_OPEN: a0 = path or 0, a1 = flags; a0 = handle or 0."""
-        path, flags = x[_A0], x[_A1]
+        """DL_OPEN: a0 = path or 0, a1 = flags, ra = dlopen's return address; a0 = handle or 0."""
+        path, flags, caller = x[_A0], x[_A1], x[_RA]
 
         def opened() -> int:
             name = _text(session.memory.read_cstring(path, _NAME_MAX)) if path else None
-            return dl.dlopen(session, name, flags)
+            return dl.dlopen(session, name, flags, caller)
 
         x[_A0] = self._kept(session, opened, 0)
 

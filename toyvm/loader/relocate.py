@@ -9,12 +9,12 @@ write is one to the guest's memory, where it makes a private copy of the page.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..bits import M64, u64
 from ..elf import constants as c
 from ..kernel.addrspace import AddressSpace
-from ..machine.memory import PAGE_SIZE
+from ..machine.memory import PAGE_MASK, PAGE_SIZE
 from ..relocations import R
 from . import tls
 from .dlerror import DlError, corrupt
@@ -49,6 +49,20 @@ class Writes:
         """Store `value` (taken modulo 2**64) at `va`."""
         self._put(va, value, False)
 
+    def set_all(self, words: Iterable[tuple[int, int]]) -> None:
+        """Store many words, each (address, value): what RELATIVE relocations need, of which there may be thousands."""
+        pages = self._words
+        start, limit = self._start, self._limit
+        for va, value in words:
+            if not start <= va <= limit:
+                raise corrupt(self._obj.name, f"relocation of {va:#x}, outside the image")
+            entry = (va & PAGE_MASK, value & M64, False)
+            page = va - entry[0]
+            if page in pages:
+                pages[page].append(entry)
+            else:
+                pages[page] = [entry]
+
     def add(self, va: int, value: int) -> None:
         """Add `value` to the word at `va`."""
         self._put(va, value, True)
@@ -56,7 +70,7 @@ class Writes:
     def _put(self, va: int, value: int, add: bool) -> None:
         if not self._start <= va <= self._limit:
             raise corrupt(self._obj.name, f"relocation of {va:#x}, outside the image")
-        self._words.setdefault(va & -PAGE_SIZE, []).append((va & (PAGE_SIZE - 1), value & M64, add))
+        self._words.setdefault(va & ~PAGE_MASK, []).append((va & PAGE_MASK, value & M64, add))
 
     def flush(self) -> None:
         """Make the writes. Raises DlError where the page may not be written."""
@@ -122,18 +136,18 @@ class Relocator:
 
     def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
         """The relocations of one table, in its order."""
-        relative = 0
-        bias = obj.bias
+        bias, kind_relative = obj.bias, int(R.RELATIVE)
+        relative: list[tuple[int, int]] = []
         for offset, info, addend in _RELA.iter_unpack(read_table(self._memory, obj, table)):
-            if info == R.RELATIVE:
-                writes.set(bias + offset, bias + addend)
-                relative += 1
+            if info == kind_relative:
+                relative.append((bias + offset, bias + addend))
             elif lazy and info & 0xFFFFFFFF == R.JUMP_SLOT:
                 writes.add(bias + offset, bias)
             else:
                 self._apply_one(obj, bias + offset, info, addend, writes)
         if relative:
-            self._state.relocations["R_RISCV_RELATIVE"] += relative
+            writes.set_all(relative)
+            self._state.relocations["R_RISCV_RELATIVE"] += len(relative)
 
     def _apply_relr(self, obj: LinkMap, writes: Writes) -> None:
         """DT_RELR: addresses and bitmaps of words to which the bias is added (gABI, "Relative Relocation Table")."""

@@ -121,6 +121,19 @@ def test_failures_of_dlopen(name: str, flags: int, message: str) -> None:
     assert loaded.names() == []
 
 
+def test_the_callers_runpath_counts() -> None:
+    files = {
+        "/bin/prog": Maker(needed=["a"]).build(),
+        "/lib/a": Maker(runpath="/r").build(),
+        "/r/p": Maker().build(),
+    }
+    loaded = Loaded(files)
+    with pytest.raises(DlError, match="cannot open shared object file"):
+        dl.dlopen(loaded.session, "p", NOW)
+    dl.dlopen(loaded.session, "p", NOW, loaded.object("/a").bias + TEXT)
+    assert loaded.names() == ["/lib/a", "/r/p"]
+
+
 def test_noload() -> None:
     loaded = load(p=Maker())
     assert dl.dlopen(loaded.session, "p", NOW | dl.RTLD_NOLOAD) == 0
