@@ -90,7 +90,7 @@ class PreparedRows:
             return None
         form = row.discarding if row.destination and not word & row.destination else row.plain
         if form.function is None:
-            form.take, form.function = self.link(form.code, "take", "op")
+            form.take, form.function = self.link(marshal.loads(form.code), "take", "op")
         return Instruction(row.length, form, form.function, form.take(word))
 
     def link(self, code: CodeType, *names: str) -> Any:

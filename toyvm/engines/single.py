@@ -17,6 +17,7 @@ Only `prepared` imports this module, when its cache is cold: a warm start needs 
 
 from __future__ import annotations
 
+import marshal
 from types import CodeType
 
 from ..isa.fields import Field
@@ -26,7 +27,9 @@ from ..isa.spec import Insn
 from ..isa.table import INSNS
 from .pystatements import StatementPrinter
 
-FormData = tuple[CodeType, bool, bool, bool]  # code, transfers control, is a system instruction, needs pc
+FormData = tuple[
+    bytes, bool, bool, bool
+]  # code (marshalled, so that only what is used is built), transfers control, is a system instruction, needs pc
 RowData = tuple[
     str, int, int, int, int, FormData, FormData
 ]  # name, match, mask, length, rd's mask, form, form with rd = x0
@@ -55,7 +58,7 @@ def _form(insn: Insn, effects: Tree) -> FormData:
     fields = [field for field in insn.free if field.name in names]
     code = _compile(insn, effects, fields, any(uses_pc))
     control = any(node.op in _CONTROL for node in effects)
-    return code, control, any(node.op in _SYSTEM for node in effects), any(uses_pc)
+    return marshal.dumps(code), control, any(node.op in _SYSTEM for node in effects), any(uses_pc)
 
 
 def _without_writes(effects: Tree) -> Tree:
