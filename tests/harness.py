@@ -102,11 +102,11 @@ def toyvm(
 
 
 @cache
-def compiled(source: Path, level: str) -> str:
+def compiled(source: Path, level: str, *flags: str) -> str:
     """The assembly text gcc makes of a C program."""
     from .oracles import GCC
 
-    command = [GCC, f"-{level}", "-S", "-w", "-o", "-", str(source)]
+    command = [GCC, f"-{level}", *flags, "-S", "-w", "-o", "-", str(source)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

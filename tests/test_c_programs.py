@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.build import build_program
+from toyvm.build import LibraryDir, assemble_file, build_program
 from toyvm.directives import LINKAGES
+from toyvm.linker.link import link
+from toyvm.linker.options import Input, LinkOptions
 from toyvm.system import run
 
 from .harness import OPTIONS, C, compiled, expected_output
@@ -30,5 +32,33 @@ def test_c_program(path: Path, level: str, linkage: str, tmp_path: Path) -> None
     assert result.stdout.decode() == expected_output(path, linkage).decode(), result.stderr.decode(
         "utf-8", "replace"
     )
+    assert result.status == 0
+    assert result.frames_leaked == 0
+
+
+@pytest.mark.parametrize("binding", ["lazy", "now"])
+@pytest.mark.parametrize(
+    "name", ["function_pointers", "globals", "gotos", "sort", "switch_tables", "varargs"]
+)
+def test_position_independent_c_program(
+    name: str, binding: str, libraries: LibraryDir, tmp_path: Path
+) -> None:
+    """The same as a position-independent executable: its tables of addresses are relocated when it is loaded."""
+    require_oracle(GCC)
+    path = C / f"{name}.c"
+    source = tmp_path / f"{name}.s"
+    source.write_text(compiled(path, "O2", "-fPIE"))
+    inputs = [
+        Input(path=str(libraries.start_object)),
+        Input(object=assemble_file(source, pic=True)),
+        Input(library="c"),
+    ]
+    options = LinkOptions(kind="pie", library_path=(str(libraries.path),), now=binding == "now")
+    image = tmp_path / name
+    image.write_bytes(link(inputs, options).image)
+    image.chmod(0o755)
+    result = run(image, [name], OPTIONS, stdin=b"", capture=True)
+    told = result.stderr.decode("utf-8", "replace")
+    assert result.stdout.decode() == expected_output(path, "dynamic").decode(), told
     assert result.status == 0
     assert result.frames_leaked == 0

@@ -15,6 +15,15 @@ def test_sample(case: Case, engine: str) -> None:
     check_case(case, run_case(case, replace(OPTIONS, engine=engine)))
 
 
+@pytest.mark.parametrize("name", ["cow", "isolation", "pipeline", "sleep_sort", "wait_codes"])
+def test_sample_is_deterministic(name: str) -> None:
+    """Two runs are the same to the byte, with everything traced."""
+    options = replace(OPTIONS, trace=frozenset({"faults", "cow", "syscalls", "process"}), maps=True)
+    first, second = (run_case(Case(ASM / f"{name}.s", "dynamic"), options) for _ in range(2))
+    assert first.stderr == second.stderr
+    assert first.to_json() == second.to_json()
+
+
 @pytest.mark.parametrize("path", sorted(ASM.glob("*.s")), ids=lambda path: path.stem)
 def test_sample_teaches(path) -> None:  # type: ignore[no-untyped-def]
     """The opening comment says what it shows, how to run it and where to look; the index lists it."""
