@@ -9,6 +9,7 @@ import numpy as np
 from ..elf.constants import (
     GRP_COMDAT,
     SHF_LINK_ORDER,
+    SHF_TLS,
     SHN_ABS,
     SHN_COMMON,
     SHN_UNDEF,
@@ -17,6 +18,7 @@ from ..elf.constants import (
     STB_WEAK,
     STT_FILE,
     STT_SECTION,
+    STT_TLS,
 )
 from ..elf.model import NO_RELOCS, NULL_SECTION, Group, ObjectFile, SymbolTable
 from ..elf.model import Section as ElfSection
@@ -163,6 +165,8 @@ class Output:
         if worth.symbol is not None:
             return 0, info, symbol.visibility, SHN_UNDEF, 0, size
         index = SHN_ABS if worth.section is None else worth.section.index
+        if worth.section is not None and worth.section.flags & SHF_TLS:
+            info = info & 0xF0 | STT_TLS
         return 0, info, symbol.visibility, index, worth.value & 0xFFFFFFFFFFFFFFFF, size
 
 

@@ -1,0 +1,191 @@
+"""Text in, object out: data, branches, relocations, symbols, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toyvm.assembler.assemble import assemble_text, assemble_texts
+from toyvm.assembler.state import Options
+from toyvm.elf.model import ObjectFile, Section
+from toyvm.errors import AssemblyError, UsageError
+from toyvm.relocations import R
+
+
+def section(text: str, name: str = ".data", **options: object) -> Section:
+    found = assemble_text(text, "t.s", Options(**options)).section(name)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def relocs(made: ObjectFile, name: str = ".text") -> list[tuple[int, str, str, int]]:
+    found = made.section(name)
+    assert found is not None
+    names = made.symbols.names
+    return [(int(o), R(int(t)).name, names[int(s)], int(a)) for o, t, s, a in found.relocs.tolist()]
+
+
+def symbol(made: ObjectFile, name: str) -> tuple[int, ...]:
+    return tuple(made.symbols.array[made.symbols.names.index(name)].tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (".byte 1, -1, 'a'", b"\x01\xffa"),
+        (".half 0x1234", b"\x34\x12"),
+        (".dword 1<<63", bytes(7) + b"\x80"),
+        (".uleb128 624485", b"\xe5\x8e\x26"),
+        (".sleb128 -123456", b"\xc0\xbb\x78"),
+        (".float 1.5", b"\x00\x00\xc0\x3f"),
+        ('.ascii "\\101\\x42\\n\\"", "x"', b'AB\n"x'),
+        ('.asciz "a;b#c//d/*e*/"', b"a;b#c//d/*e*/\0"),
+        (".byte 1 # one\n.byte 2 // two\n/* three\n*/ .byte 3; .byte 4", b"\1\2\3\4"),
+        (".fill 2, 2, 0x0102", b"\2\1\2\1"),
+        (".byte 1\n.balign 4, 0xff", b"\1\xff\xff\xff"),
+        (".byte 1\n.p2align 3,,3\n.byte 2", b"\1\2"),
+        (".byte 1\n.org 4, 7\n.byte 2", b"\1\7\7\7\2"),
+        (".byte 1\n.subsection 1\n.byte 3\n.data\n.byte 2", b"\1\2\3"),
+        ("a: .byte b - a\nb:", b"\1"),
+        (".byte 1f - .\n1:", b"\1"),
+        ("x = 5\n.byte x\nx = 6\n.byte x", b"\5\6"),
+        (".byte late\n.set late, 9", b"\x09"),
+        (".skip n, 7\n.set n, 3", b"\7\7\7"),
+        (
+            ".macro m a, b=2, c:vararg\n.byte \\a, \\b\n.ifnb \\c\nm \\c\n.endif\n.endm\nm 1\nm 3,4,5,6",
+            b"\1\2\3\4\5\6",
+        ),
+        ('.macro m x\n.ascii "\\x"\n.endm\nm "a b"\nm \' \'', b"a b' '"),
+        (".macro m\nl\\@: .byte \\@\n.exitm\n.byte 9\n.endm\nm\nm", b"\0\1"),
+        (".rept 2\n.irp x, 1, 2\n.byte \\x\n.endr\n.endr", b"\1\2\1\2"),
+        ('.irpc c, abc\n.ascii "\\c"\n.endr', b"abc"),
+        (".if 0\n.byte 1\n.elseif 1\n.byte 2\n.else\n.byte 3\n.endif", b"\2"),
+        (".ifdef x\n.byte 1\n.else\n.byte 2\n.endif\nx: .ifdef x\n.byte 3\n.endif", b"\2\3"),
+        ('.ifc a, a\n.byte 1\n.endif\n.ifeqs "a", "b"\n.byte 2\n.endif', b"\1"),
+        (".byte 1\n.end\n.byte 2", b"\1"),
+    ],
+)
+def test_data(text: str, data: bytes) -> None:
+    assert section(f".data\n{text}\n").data == data
+
+
+def test_branch_out_of_reach_becomes_the_opposite_over_a_jump() -> None:
+    made = assemble_text("start: beq a0, a1, far\n.skip 5000\nfar: nop\n", "t.s")
+    text = made.section(".text")
+    assert text is not None
+    assert text.data[:4] == bytes.fromhex("6314b500")  # bne a0, a1, 8
+    assert relocs(made) == [(4, "JAL", "far", 0)]
+    assert symbol(made, "far")[4] == 5008
+
+
+def test_growing_one_branch_pushes_another_out_of_reach() -> None:
+    made = assemble_text("beq a0, a1, a\nbeq a0, a1, b\n.skip 4084\na: .skip 8\nb: nop\n", "t.s")
+    assert [entry[1] for entry in relocs(made)] == ["JAL", "JAL"]
+
+
+@pytest.mark.parametrize(("relax", "types"), [(True, ["CALL_PLT", "RELAX", "ALIGN"]), (False, ["CALL_PLT"])])
+def test_relaxation(relax: bool, types: list[str]) -> None:
+    made = assemble_text("call f\n.align 4\n", "t.s", Options(relax=relax))
+    assert [entry[1] for entry in relocs(made)] == types
+
+
+def test_differences_in_code_are_left_to_the_linker() -> None:
+    made = assemble_text("a: call f\nb: .data\n.word b - a\n", "t.s")
+    assert relocs(made, ".data") == [(0, "ADD32", "b", 0), (0, "SUB32", "a", 0)]
+
+
+def test_symbols() -> None:
+    made = assemble_text(
+        ".globl f\n.type f, @function\nf: nop\n.size f, . - f\n.hidden f\n.comm c, 8, 4\n.weak w\n.set alias, f\n.L1: nop\n",
+        "t.s",
+    )
+    assert symbol(made, "f")[1:] == (0x12, 2, 1, 0, 4)
+    assert symbol(made, "c")[3:] == (0xFFF2, 4, 8)
+    assert symbol(made, "alias")[1] == 2
+    assert "w" not in made.symbols.names
+    assert ".L1" not in made.symbols.names
+
+
+def test_bss_takes_no_bytes() -> None:
+    bss = section(".bss\n.zero 1 << 34\n", ".bss")
+    assert (bss.size, bss.data) == (1 << 34, b"")
+
+
+def test_architecture_is_recorded() -> None:
+    made = assemble_text("nop", "t.s")
+    assert made.e_flags == 5
+    attributes = made.section(".riscv.attributes")
+    assert attributes is not None and b"_c2p0_" in attributes.data
+
+
+def test_defsym_include_and_several_texts(tmp_path: Path) -> None:
+    (tmp_path / "x.inc").write_text(".byte N\n")
+    options = Options(include_dirs=(str(tmp_path),), defsyms=(("N", 7),))
+    made = assemble_texts([('.data\n.include "x.inc"', "a.s"), (".byte 8", "b.s")], "o", options)
+    data = made.object.section(".data")
+    assert data is not None and data.data == b"\x07\x08"
+    assert made.included == (str(tmp_path / "x.inc"),)
+
+
+def test_debug_lines() -> None:
+    made = assemble_text("nop\nnop\n", "t.s", Options(debug_lines=True))
+    assert {".debug_line", ".debug_info"} <= {part.name for part in made.sections}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("adi a0, a0, 1", ["t.s:1:1: error: unknown instruction 'adi'", "did you mean 'andi'?"]),
+        (".wrod 5", ["unknown directive '.wrod'", "did you mean '.word'?"]),
+        ("addi a0, a1", ["'addi' takes 3 operands, not 2", "expected addi rd, rs1, imm12"]),
+        ("addi a0, a1, 5000", ["t.s:1:14: error: 5000 is not in -2048..2047", "             ^^^^"]),
+        (
+            "addi a0, spp, 5",
+            ["operand 2 of 'addi' does not fit: 'spp'", "expected a register", "did you mean 'sp'?"],
+        ),
+        ("lw a0, 5", ["expected offset(register)"]),
+        ("f: nop\nf: nop", ["t.s:2:1: error: symbol 'f' is already defined", "first defined at t.s:1"]),
+        ("j 1f", ["there is no label '1:' after this"]),
+        ("nop\n1: .word 2b", ["t.s:2:", "there is no label '2:' before this"]),
+        (".if 1", ["end of text before this .if has its .endif"]),
+        (".macro m\nnop", [".macro without its end"]),
+        (
+            ".macro m\nbad\n.endm\nm",
+            ["t.s:2:1: error: unknown instruction 'bad'", "t.s:4:1: note: in macro 'm' called here"],
+        ),
+        (".set a, b\n.set b, a", ["is defined by itself"]),
+        (".byte foo", ["no relocation for an address in 1 byte"]),
+        (".option pop", [".option pop without .option push"]),
+        ('.error "no"', ["t.s:1:1: error: no"]),
+        (".zero 1 << 40", ["the limit is 268435456"]),
+        (".align 40", ["0..2**16"]),
+        (".cfi_startproc", ["missing .cfi_endproc"]),
+        ('.include "nowhere.inc"', ["cannot find the file 'nowhere.inc'"]),
+        ("\x00", ["unexpected '\\x00'"]),
+    ],
+)
+def test_errors(text: str, words: list[str]) -> None:
+    with pytest.raises(AssemblyError) as caught:
+        assemble_text(text, "t.s")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_many_errors_in_one_run_but_not_without_end() -> None:
+    with pytest.raises(AssemblyError) as caught:
+        assemble_text("bad1\nnop\nbad2\n", "t.s")
+    assert len(caught.value.messages) == 2
+    with pytest.raises(AssemblyError, match="more than 100 errors"):
+        assemble_text("\n".join(f"bad{i}" for i in range(1000)), "t.s")
+
+
+def test_warnings_can_be_errors() -> None:
+    assert assemble_texts([(".byte 300", "t.s")], "t.o").warnings
+    with pytest.raises(AssemblyError, match="--fatal-warnings"):
+        assemble_text(".byte 300", "t.s", Options(fatal_warnings=True))
+
+
+def test_bad_march() -> None:
+    with pytest.raises(UsageError):
+        assemble_text("nop", "t.s", Options(march="rv17"))

@@ -1,0 +1,77 @@
+"""The grammar by shape: operands, arithmetic, and the words that errors blame."""
+
+from __future__ import annotations
+
+import pytest
+
+from toyvm.assembler.grammar import Node, Operand, parse_expression, parse_operand
+from toyvm.assembler.problems import Problem
+
+
+@pytest.mark.parametrize(
+    ("text", "operand"),
+    [
+        ("a0", Operand("register", number=10, text="a0")),
+        ("fa0", Operand("float_register", number=10, text="fa0")),
+        ("-24(s0)", Operand("memory", -24, number=8)),
+        ("(a1)", Operand("memory", 0, number=11)),
+        ("%lo(x+8)(a5)", Operand("memory", Node("+", "x", 8), "%lo", 15)),
+        ("%hi(x)", Operand("expression", "x", "%hi")),
+        ("%lo(zero)(a5)", Operand("memory", "zero", "%lo", 15)),
+        ("printf@plt", Operand("expression", "printf")),
+        ("s2+4", Operand("expression", Node("+", "s2", 4))),
+    ],
+)
+def test_operands(text: str, operand: Operand) -> None:
+    assert parse_operand(text) == operand
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1+2*3", 7),
+        ("(1+2)*3", 9),
+        ("10-3-2", 5),
+        ("-7/2", -3),
+        ("-7%3", -1),
+        ("1<<2+3", 7),
+        ("8|4+1", 13),
+        ("6!3", 6 | ~3),
+        ("~5", -6),
+        ("!5", 0),
+        ("3<4", -1),
+        ("5==5", -1),
+        ("1&&2", 1),
+        ("0||0", 0),
+        ("-1>>60", 15),
+        ("1<<64", 0),
+        ("0x1f + 0b11 + 017", 49),
+        ("'a'", 97),
+        ("'\\n", 10),
+    ],
+)
+def test_arithmetic_is_that_of_gnu_as(text: str, value: int) -> None:
+    assert parse_expression(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "expected"),
+    [
+        ("4(a0", "a0", "')'"),
+        ("5(b1)", "b1", "a register"),
+        ("a0 b", "b", "the operand's end"),
+        ("089", "089", ""),
+        ("12ab", "12ab", "a number"),
+        ("foo@got", "@got", "'@plt'"),
+    ],
+)
+def test_errors_name_the_word(text: str, word: str, expected: str) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_operand(text)
+    assert caught.value.at == word
+    assert expected in caught.value.expected
+
+
+def test_division_by_zero() -> None:
+    with pytest.raises(Problem, match="division by zero"):
+        parse_expression("1/0")
