@@ -24,7 +24,7 @@ from .pagetable import PTE_SHARED, PageTable
 from .stats import Counters
 from .usermem import Fault, UserMemory
 from .vfs.node import FileNode, error
-from .vma import PROT_WRITE, Vma, VmaSet
+from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 
 MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
@@ -344,16 +344,17 @@ class AddressSpace(UserMemory):
                 self._charge(new - old, True)
             except OSError:
                 return self.brk_end
-            self.vmas.add(Vma(old, new, 0b011, name="[heap]"))
+            self.vmas.add(Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]"))
         elif new < old:
             self._unmap(new, old)
         self.brk_end = wanted
         self._changed("brk", self.brk_start, wanted, None)
         return wanted
 
-    def map_stack(self) -> int:
-        """Map the first page of the stack; the address of its top."""
-        self.mmap(STACK_TOP - PAGE_SIZE, PAGE_SIZE, 0b011, fixed=True, name="[stack]", grows_down=True)
+    def map_stack(self, *, executable: bool = False) -> int:
+        """Map the first page of the stack; the address of its top. `executable` as PT_GNU_STACK asks."""
+        prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
+        self.mmap(STACK_TOP - PAGE_SIZE, PAGE_SIZE, prot, fixed=True, name="[stack]", grows_down=True)
         return STACK_TOP
 
     def grow_stack(self, va: int) -> Vma | None:

@@ -157,7 +157,7 @@ def build_stack(
     envp: Sequence[bytes],
 ) -> int:
     """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
-    top = mm.map_stack() - 8
+    top = mm.map_stack(executable=image.executable_stack) - 8
     name = path.encode("utf-8", "surrogateescape") + b"\0"
     arguments = [s + b"\0" for s in argv]
     environment = [s + b"\0" for s in envp]

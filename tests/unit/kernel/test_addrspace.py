@@ -128,6 +128,27 @@ def _touch(mm: AddressSpace, va: int) -> int:
     return frame_at(mm, va)
 
 
+def test_fault_around_maps_the_neighbours_that_are_cached(guest: Guest) -> None:
+    file = MemFile(guest.kernel.vfs.memfs, 0o755, b"text" * 1024 * 40)
+    first = AddressSpace(guest.kernel.system)
+    va = first.mmap(0, 40 * PAGE, PROT_READ, file=file)
+    for page in range(40):
+        first.read(va + page * PAGE, 1)
+    guest.kernel.system.fault_around = 16
+    there = guest.mm.mmap(va, 40 * PAGE, PROT_READ, file=file)
+    guest.mm.read(there + 20 * PAGE, 1)
+    present = [at for at, _, _ in guest.mm.table.present(there, there + 40 * PAGE)]
+    window = (there + 20 * PAGE) & -(16 * PAGE)
+    assert present == [
+        at for at in range(window, window + 16 * PAGE, PAGE) if there <= at < there + 40 * PAGE
+    ]
+    assert kinds(guest.mm) == {FaultKind.FILE_MINOR: 1}
+    first.release()
+    guest.mm.munmap(there, 40 * PAGE)
+    guest.kernel.system.cache.drop()
+    assert guest.kernel.frames.used == guest.mm.table.table_count
+
+
 def test_private_file_pages_are_copied_and_the_file_is_not_changed(guest: Guest) -> None:
     file = MemFile(guest.kernel.vfs.memfs, 0o644, b"original")
     va = guest.mm.mmap(0, PAGE, RW, file=file)

@@ -154,6 +154,15 @@ def test_images_that_are_refused(data: bytes, message: str) -> None:
         map_bytes(data)
 
 
+@pytest.mark.parametrize(("flags", "permissions"), [(6, "rw-p"), (7, "rwxp")])
+def test_the_stack_is_executable_only_when_the_image_asks(flags: int, permissions: str) -> None:
+    vfs = Vfs(None)
+    vfs.add_file("/bin/x", image(LOAD, Phdr(elf.PT_GNU_STACK, flags, 0, 0, 0, 0, 0, 16)))
+    process = Kernel(1 << 20, None, vfs).spawn("/bin/x", ["x"])
+    stack = next(area for area in process.mm.vmas if area.name == "[stack]")
+    assert stack.permissions() == permissions
+
+
 class Interpreter:
     """A loader that records what it is asked."""
 
