@@ -180,17 +180,17 @@ WORLDS["versions"] = World(
 WORLDS["indirect functions"] = World(
     {
         "libi.so": (
-            "static int real(void) { return 5; } long pick(void) { return (long)real; }"
+            "static int real(int a, int b) { return 10 * a + b; } long pick(void) { return (long)real; }"
             'asm(".globl chosen\\n.type chosen, @gnu_indirect_function\\n.set chosen, pick");'
-            "int chosen(void); int (*pointer)(void) = chosen; int inside(void) { return pointer(); }",
+            "int chosen(int, int); int (*pointer)(int, int) = chosen; int inside(void) { return pointer(1, 2); }",
             (),
         ),
         "prog": (
-            'int inside(void); int chosen(void); void program(void) { number("inside ", inside()); number("chosen ", chosen()); }',
+            "int inside(void), chosen(int, int);"
+            'void program(void) { number("inside ", inside()); number("chosen ", chosen(3, 4) + chosen(5, 6)); }',
             ("libi.so",),
         ),
     },
-    runs=(("LD_BIND_NOW=1",),),
 )
 
 MISSING = "int gone(void); int there(void) { return 1; } int lib(void) { return gone(); }"

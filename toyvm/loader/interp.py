@@ -88,12 +88,18 @@ class DynamicLoader:
     # The private system calls
 
     def _resolve(self, session: Session, x: Registers) -> None:
-        """DL_RESOLVE: t0 = link map, t1 = PLT offset; t3 = target. Failure ends the process, as in glibc."""
+        """DL_RESOLVE: t0 = link map, t1 = PLT offset; t3 = target. Failure ends the process, as in glibc.
+
+        For an IFUNC symbol the stub goes on to `_dl_resolve_ifunc`, with the resolver in t0 and the slot in t1.
+        """
         try:
-            x[_T3] = session.bind_lazily(x[_T0], x[_T1])
+            bound = session.bind_lazily(x[_T0], x[_T1])
         except DlError as error:
             error.occasion = SYMBOL_LOOKUP
             raise LoadError(error.fatal(session.state.program)) from error
+        x[_T3] = bound.target
+        if bound.is_resolver:
+            x[_T3], x[_T0], x[_T1] = session.stub_address("_dl_resolve_ifunc"), bound.target, bound.slot
 
     def _next_init(self, session: Session, x: Registers) -> None:
         x[_A0] = self._fatal(session, lambda: calls.next_init(session, x[_A0]))

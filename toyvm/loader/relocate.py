@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from ..bits import M64, u64
 from ..elf import constants as c
@@ -225,20 +226,29 @@ class Relocator:
             raise DlError(obj.name, f"unexpected PLT reloc type 0x{info & 0xFFFFFFFF:02x}")
         return offset, info, addend
 
-    def bind_slot(self, obj: LinkMap, plt_offset: int) -> int:
-        """Bind the PLT slot at `plt_offset`, what the psABI's PLT header leaves in t1; the target. Raises DlError."""
+    def bind_slot(self, obj: LinkMap, plt_offset: int) -> BoundSlot:
+        """Bind the PLT slot at `plt_offset`, what the psABI's PLT header leaves in t1. Raises DlError."""
         offset, info, addend = self._slot_entry(obj, plt_offset)
         found = self._resolver.bind(obj, info >> 32, PLT)
         if found is None:
             raise DlError(obj.name, "call of a weak symbol that nobody defines")
-        if found.symbol.type == c.STT_GNU_IFUNC:
-            raise DlError(obj.name, "lazy binding to an IFUNC symbol is not supported: use LD_BIND_NOW=1")
         self._state.lazy["R_RISCV_JUMP_SLOT"] += 1
+        slot = obj.bias + offset
+        if found.symbol.type == c.STT_GNU_IFUNC:
+            return BoundSlot(found.address, slot, is_resolver=True)
         writes = Writes(self._memory, obj)
         target = u64(found.address + addend)
-        writes.set(obj.bias + offset, target)
+        writes.set(slot, target)
         writes.flush()
-        return target
+        return BoundSlot(target, slot, is_resolver=False)
+
+
+class BoundSlot(NamedTuple):
+    """A PLT slot bound at its first call: where to go, or (`is_resolver`) the function that tells and the slot for its answer."""
+
+    target: int
+    slot: int
+    is_resolver: bool
 
 
 _TLS = frozenset((R.TLS_DTPMOD64, R.TLS_DTPREL64, R.TLS_TPREL64))

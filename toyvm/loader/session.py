@@ -14,7 +14,7 @@ from .events import RelocationDone, SymbolBound
 from .guest import Guest
 from .linkmap import LinkMap, LoaderState
 from .output import debug_log
-from .relocate import Relocator
+from .relocate import BoundSlot, Relocator
 from .scope import Definition, Resolver
 from .search import Search
 
@@ -51,8 +51,8 @@ class Session:
         if self.guest.wants(RelocationDone):
             self._tell_relocated(obj, before, lazy)
 
-    def bind_lazily(self, handle: int, plt_offset: int) -> int:
-        """Bind a PLT slot at its first call; the target. Raises DlError."""
+    def bind_lazily(self, handle: int, plt_offset: int) -> BoundSlot:
+        """Bind a PLT slot at its first call. Raises DlError."""
         obj = self.state.namespace.by_handle.get(handle) or self._leaving(handle)
         if obj is None:
             raise DlError("", f"no object has link map {handle:#x}")

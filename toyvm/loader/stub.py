@@ -76,6 +76,22 @@ def _runtime_resolve(code: _Code) -> None:
     code.op("jalr", rd="zero", rs1="t3")
 
 
+def _resolve_ifunc(code: _Code) -> None:
+    """The first call of an IFUNC symbol: t0 = its resolver, t1 = the PLT slot. Integer argument registers are kept."""
+    saved = ["ra", "t1", *(f"a{i}" for i in range(8))]
+    code.label("_dl_resolve_ifunc")
+    code.op("addi", rd="sp", rs1="sp", imm=-8 * len(saved))
+    for i, register in enumerate(saved):
+        code.op("sd", rs2=register, rs1="sp", imm=8 * i)
+    code.op("jalr", rd="ra", rs1="t0")
+    code.op("addi", rd="t3", rs1="a0")
+    for i, register in enumerate(saved):
+        code.op("ld", rd=register, rs1="sp", imm=8 * i)
+    code.op("sd", rs2="t3", rs1="t1")
+    code.op("addi", rd="sp", rs1="sp", imm=8 * len(saved))
+    code.op("jalr", rd="zero", rs1="t3")
+
+
 def _start_user(code: _Code) -> None:
     """Where a dynamic program begins: the initialisers with argc, argv, envp, then the program's own entry (AT_ENTRY).
 
@@ -154,6 +170,7 @@ def build() -> Stub:
     """The stub page."""
     code = _Code()
     _runtime_resolve(code)
+    _resolve_ifunc(code)
     _start_user(code)
     _fini(code)
     _small_ones(code)
