@@ -31,7 +31,7 @@ class Running:
     """A process of a real kernel, as it is before its first instruction."""
 
     def __init__(self, path: str = "/bin/prog", *env: str) -> None:
-        vfs = Vfs()
+        vfs = Vfs.sandbox(None)
         for name, data in FILES.items():
             vfs.add_file(name, data)
         self.loader = DynamicLoader()
@@ -113,6 +113,21 @@ def test_a_missing_library_ends_the_process_with_127() -> None:
         b"./prog: error while loading shared libraries: b: cannot open shared object file"
         in running.err.getvalue()
     )
+
+
+def test_debug_output_in_the_guests_files() -> None:
+    running = Running("/bin/prog", "LD_DEBUG=libs", "LD_DEBUG_OUTPUT=/tmp/log")
+    pid = running.process.pid
+    file = running.kernel.vfs.open(f"/tmp/log.{pid}", 0, 0, running.kernel.system.cache)
+    lines = file.read(1000).splitlines()
+    assert lines[0] == b"%10d:\tfind library=a [0]; searching" % pid
+    assert b"%10d:\t  trying file=/lib/a" % pid in lines
+    assert running.err.getvalue() == b""
+
+
+def test_debug_output_that_cannot_be_written_goes_to_stderr() -> None:
+    running = Running("/bin/prog", "LD_DEBUG=libs", "LD_DEBUG_OUTPUT=/nowhere/log")
+    assert b"trying file=/lib/a" in running.err.getvalue()
 
 
 NUMBERS = st.one_of(
