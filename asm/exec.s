@@ -10,7 +10,7 @@
 #   toyvm run asm/exec.s
 #   toyvm run --trace=process,syscalls asm/exec.s
 #
-# Look at the child's memory maps before and after execve in `--trace=syscalls`: everything is mapped anew.
+# Look at the mappings that the child's exec makes in `--trace=process`: everything is mapped anew.
 
         .text
         .globl  main

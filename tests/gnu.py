@@ -41,6 +41,21 @@ def link_static(objects: Iterable[Path], libraries: Path, libs: Sequence[str], o
     return out
 
 
+def link_shared(objects: Iterable[Path], name: str, libraries: Path, libs: Sequence[str], out: Path) -> Path:
+    """Link a shared library with GNU ld against the shared libraries in `libraries`."""
+    needed = [f"-l{lib}" for lib in libs]
+    shell([GNU_LD, "-shared", "-soname", name, "-o", out, *objects, "-L", libraries, "--as-needed", *needed])
+    return out
+
+
+def link_dynamic(objects: Iterable[Path], libraries: Path, libs: Sequence[str], out: Path) -> Path:
+    """Link a dynamic executable with GNU ld."""
+    needed = [f"-l{lib}" for lib in (*libs, "c")]
+    loader = ["-dynamic-linker", "/lib/ld-linux-riscv64-lp64d.so.1"]
+    shell([GNU_LD, *loader, "-o", out, *objects, "-L", libraries, "--as-needed", *needed])
+    return out
+
+
 def glibc_program(source: Path, others: Iterable[Path], out: Path, *, static: bool) -> Path:
     """Build a case with gcc against glibc: what the program does on Linux itself."""
     how = ["-static"] if static else ["-no-pie", "-Wl,-z,lazy"]

@@ -3,6 +3,7 @@
     our as   -> GNU ld  -> qemu-riscv64
     our as   -> our ld  -> qemu-riscv64          (static images)
     GNU as   -> our ld  -> toyvm                 (both linkages, the libraries from GNU as too)
+    GNU as   -> GNU ld  -> toyvm                 (dynamic programs: their PLT, GOT and hash tables in our loader)
     gcc, glibc          -> qemu-riscv64          (so that the expected outputs are Linux's, not ours)
 
 The same output and exit status each time. Cases that say `qemu: no REASON` are not run in qemu.
@@ -88,6 +89,39 @@ def test_gnu_objects_with_our_ld_in_toyvm(
     }
     program = replace(program, files={**shared, **program.files})
     directives = case.directives
+    argv = [case.path.stem, *directives.args]
+    check_case(case, run(program, argv, OPTIONS, stdin=directives.stdin.encode(), capture=True))
+
+
+@pytest.fixture(scope="module")
+def gnu_shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guest libraries as GNU as and GNU ld make them: crt1.o and libX.so."""
+    require_oracle(GNU_AS, GNU_LD)
+    folder = tmp_path_factory.mktemp("gnu-shared")
+    for name in ("libc", "imath"):
+        objects = [
+            gnu.assemble(path, folder / f"{path.stem}.o") for path in (data_dir("libs") / name).glob("*.s")
+        ]
+        library = f"lib{build.library_name(Path(name))}.so"
+        parts = sorted(path for path in objects if path.stem != "crt1")
+        gnu.link_shared(parts, library, folder, ["c"] if name != "libc" else [], folder / library)
+    return folder
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.linkage == "dynamic"], ids=str)
+def test_gnu_dynamic_program_in_toyvm(case: Case, gnu_shared: Path, tmp_path: Path) -> None:
+    directives = case.directives
+    here = case.path.parent
+    paths = [case.path, *(here / other for other in directives.with_sources)]
+    objects = [gnu_shared / "crt1.o", *(gnu.assemble(path, tmp_path / f"{path.stem}.o") for path in paths)]
+    image = gnu.link_dynamic(objects, gnu_shared, directives.libs, tmp_path / case.path.stem)
+    files = {f"/lib/{path.name}": path.read_bytes() for path in gnu_shared.glob("lib*.so")}
+    for shared in (*directives.shared, *directives.preload):
+        obj = gnu.assemble(here / shared.source, tmp_path / f"{shared.name}.o", pic=True)
+        library = gnu.link_shared([obj], shared.name, gnu_shared, ["c"], tmp_path / shared.name)
+        files[f"/lib/{shared.name}"] = library.read_bytes()
+    ours = build_program([case.path], linkage="dynamic")
+    program = replace(ours, image=image.read_bytes(), files={**ours.files, **files})
     argv = [case.path.stem, *directives.args]
     check_case(case, run(program, argv, OPTIONS, stdin=directives.stdin.encode(), capture=True))
 
