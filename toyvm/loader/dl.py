@@ -106,8 +106,7 @@ def _give_back(session: Session, fresh: Sequence[LinkMap]) -> None:
         state.libraries -= 1
         calls.unmap(session, obj)
         rdebug.drop_link_map(namespace, obj)
-    gone = set(fresh)
-    state.pending_init = type(state.pending_init)(item for item in state.pending_init if item.obj not in gone)
+    state.forget_initialisers(set(fresh))
 
 
 def dlclose(session: Session, handle: int) -> None:
@@ -134,6 +133,7 @@ def dlclose(session: Session, handle: int) -> None:
     for kept in namespace.objects:
         kept.roots = [root for root in kept.roots if root in staying]
     state.unload.extend(leaving)
+    state.forget_initialisers(set(leaving))
     rdebug.publish(namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
 
 

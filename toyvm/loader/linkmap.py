@@ -8,9 +8,9 @@ them with the global scope. Processes that forked share a Namespace until one of
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from copy import copy, deepcopy
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ..kernel.interp import LoadedImage
 from ..record import Record
@@ -136,6 +136,29 @@ class Namespace:
         """The object that `va` lies in."""
         return next((obj for obj in self.objects if obj.contains(va)), None)
 
+    def copy(self, twins: Mapping[LinkMap, LinkMap]) -> Namespace:
+        """A namespace of its own for a forked process, of the `twins` of this one's objects."""
+        other = Namespace()
+        other.objects = [twins[obj] for obj in self.objects]
+        other.global_scope = [twins[obj] for obj in self.global_scope]
+        other.by_handle = {handle: twins[obj] for handle, obj in self.by_handle.items()}
+        other.tls, other.heap = deepcopy(self.tls), deepcopy(self.heap)
+        other.r_debug = self.r_debug
+        return other
+
+
+def _twins(objects: Iterable[LinkMap]) -> dict[LinkMap, LinkMap]:
+    """A copy of each object, which holds copies where the original holds one of `objects`; the tables are shared."""
+    twins = {obj: copy(obj) for obj in objects}
+    for twin in twins.values():
+        twin.names = set(twin.names)
+        twin.needed = [twins.get(obj, obj) for obj in twin.needed]
+        twin.searchlist = tuple(twins.get(obj, obj) for obj in twin.searchlist)
+        twin.roots = [twins.get(obj, obj) for obj in twin.roots]
+        twin.reldeps = [twins.get(obj, obj) for obj in twin.reldeps]
+        twin.loader = twins.get(twin.loader, twin.loader) if twin.loader else None
+    return twins
+
 
 class LoaderCounts(Record):
     """What the loader has done for one process.
@@ -183,26 +206,25 @@ class LoaderState:
     def own(self) -> Namespace:
         """The namespace, to be changed: a private copy when a forked relative has it too."""
         if self.namespace.shared:
-            memo: dict[int, Any] = {
-                id(part): part
-                for obj in self.namespace.objects
-                for part in (obj.image, obj.dynamic, obj.symbols, obj.identity)
-            }
-            self.namespace = deepcopy(self.namespace, memo)
-            self.namespace.shared = False
-            self._follow(memo)
+            twins = _twins([*self.namespace.objects, *self.unload])
+            self.namespace = self.namespace.copy(twins)
+            self._follow(twins)
         return self.namespace
 
-    def _follow(self, memo: dict[int, Any]) -> None:
+    def _follow(self, twins: Mapping[LinkMap, LinkMap]) -> None:
         """Point what this state holds at the copies of its objects."""
 
         def moved(item: Pending) -> Pending:
-            return item._replace(obj=memo.get(id(item.obj), item.obj))
+            return item._replace(obj=twins.get(item.obj, item.obj))
 
         self.pending_init = deque(map(moved, self.pending_init))
         self.pending_fini = deque(map(moved, self.pending_fini))
         self.calling = moved(self.calling) if self.calling else None
-        self.unload = [memo.get(id(obj), obj) for obj in self.unload]
+        self.unload = [twins[obj] for obj in self.unload]
+
+    def forget_initialisers(self, objects: Collection[LinkMap]) -> None:
+        """These objects leave before their initialisers were run."""
+        self.pending_init = deque(item for item in self.pending_init if item.obj not in objects)
 
     def fork(self) -> Self:
         """The state of a forked child, whose counts begin at zero."""

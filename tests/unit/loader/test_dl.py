@@ -206,6 +206,28 @@ def test_thread_local_variables_of_an_opened_library() -> None:
         dl.dlopen(loaded.session, "wants", NOW)
 
 
+def test_closed_before_its_initialisers_were_called() -> None:
+    loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    while calls.next_init(loaded.session, 0):
+        continue
+    handle = dl.dlopen(loaded.session, "p", NOW)
+    assert close(loaded, handle) == [], "never initialised, never finalised"
+    assert calls.next_init(loaded.session, 0) == 0
+
+
+def test_a_fork_between_dlclose_and_its_finalisers() -> None:
+    loaded = load(p=Maker(needed=["q"], **WITH_CALLS), q=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    handle = dl.dlopen(loaded.session, "p", NOW)
+    while calls.next_init(loaded.session, 0):
+        continue
+    dl.dlclose(loaded.session, handle)
+    child = Session(loaded.guest, loaded.state.fork())
+    dl.dlopen(child, None, LAZY)
+    wanted = [loaded.state.unload[0].bias + TEXT + 1, loaded.state.unload[1].bias + TEXT + 1]
+    assert [calls.next_fini(child), calls.next_fini(child)] == wanted
+    assert all(obj not in loaded.state.unload for obj in child.state.unload)
+
+
 def test_forked_processes_go_their_own_ways() -> None:
     loaded = load(p=Maker(), q=Maker())
     handle = dl.dlopen(loaded.session, "p", NOW)
