@@ -70,7 +70,7 @@ class Step(NamedTuple):
 class Row:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand."""
 
-    __slots__ = ("insn", "match", "privileged", "steps")
+    __slots__ = ("insn", "kinds", "match", "privileged", "steps")
 
     def __init__(self, insn: Insn, fields: dict[str, int]):
         self.insn = insn
@@ -78,11 +78,7 @@ class Row:
         # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
         self.steps = tuple(_step(insn, slot) for slot in insn.operands)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The operands' kinds."""
-        return tuple(step.kind for step in self.steps)
+        self.kinds = tuple(step.kind for step in self.steps)
 
 
 def _step(insn: Insn, slot: Slot) -> Step:
@@ -172,13 +168,18 @@ def address(operand: Operand) -> Expr:
     return operand.text if operand.form in ("register", "float_register") else operand.expr
 
 
+_FORMS = {
+    **dict.fromkeys(("rd", "rs1", "rs2", "temp"), "register"),
+    **dict.fromkeys(_MEMORY, "memory"),
+}
+
+
 def fits(kind: str, operand: Operand, state: State) -> bool:
     """Whether `operand` can stand where `kind` is wanted; numbers are not yet checked against their range."""
     form = operand.form
-    if kind in ("rd", "rs1", "rs2", "temp"):
-        return form == "register"
-    if kind in _MEMORY:
-        return form == "memory"
+    wanted = _FORMS.get(kind)
+    if wanted is not None:
+        return form == wanted
     if kind in ("branch", "jump", "symbol"):
         return not operand.modifier and form in ("expression", "register", "float_register")
     if form != "expression":
@@ -268,8 +269,11 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     deferred: tuple[str, Operand] | None = None
     ends = False
     for step, operand in zip(row.steps, operands, strict=True):
-        kind = step.kind
-        if kind in _MEMORY:
+        kind, form = step.kind, operand.form
+        if form == "register" and kind not in ("branch", "jump"):
+            word |= operand.number << step.shift
+            continue
+        if form == "memory":
             word |= operand.number << step.shift
             if kind == "amo_mem":
                 if operand.modifier or operand.expr != 0:
@@ -277,15 +281,11 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
                         "an atomic instruction takes no offset", _said(operand), expected="(register)"
                     )
                 continue
-        elif operand.form == "register" and kind not in ("branch", "jump"):
-            word |= operand.number << step.shift
-            continue
-        if kind in ("branch", "jump") or operand.modifier:
+        if operand.modifier or kind in ("branch", "jump"):
             deferred = (kind, operand)
         else:
             word |= step.insert(_number(state, step, operand))
-            if kind == "imm20":  # GNU as ends the frag after lui and auipc of a number, too
-                ends = True
+            ends = ends or kind == "imm20"  # GNU as ends the frag after lui and auipc of a number, too
     data = chunk.data
     start = len(data)
     data += word.to_bytes(4, "little")

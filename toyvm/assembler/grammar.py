@@ -131,37 +131,41 @@ class Token(NamedTuple):
 def tokenize(text: str) -> list[Token]:
     """The words of an operand. Raises Problem at a character that can begin none."""
     tokens = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
+    at, size, scan = 0, len(text), _TOKEN.match
+    while at < size:
+        match = scan(text, at)
         if match is None:
             raise Problem(f"unexpected character {text[at]!r}", text[at:], expected="an operand")
         at = match.end()
         kind = match.lastgroup
-        if kind != "blank":
-            tokens.append(_token(match))
+        if kind == "operator" or kind == "modifier":
+            word = match.group()
+            tokens.append(Token(word, None, word))
+        elif kind != "blank":
+            tokens.append(_token(match, kind))
     return tokens
 
 
-def _token(match: re.Match[str]) -> Token:
+def _token(match: re.Match[str], kind: str | None) -> Token:
+    """The word that a match of `_TOKEN` found, by its last group."""
     text = match.group()
-    if (name := match["name"]) is not None:
-        if match["plt"] and match["plt"] != "@plt":
-            raise Problem(f"unknown suffix '{match['plt']}'", match["plt"], expected="'@plt' or nothing")
-        if name in X_NUMBERS:
-            return Token("R", X_NUMBERS[name], name)
-        if name in F_NUMBERS:
-            return Token("F", F_NUMBERS[name], name)
-        return Token("S", name, name)
-    if match["number"] is not None:
+    if kind == "name":
+        register = X_NUMBERS.get(text)
+        if register is not None:
+            return Token("R", register, text)
+        register = F_NUMBERS.get(text)
+        return Token("S", text, text) if register is None else Token("F", register, text)
+    if kind == "tail":
         if match["tail"]:
             raise Problem(f"'{text}' is not a number", text, expected="a number such as 10, 0x1f, 0b101, 017")
         return Token("N", number(text), text)
-    if match["operator"] is not None or match["modifier"] is not None:
-        return Token(text, None, text)
-    if match["local"] is not None:
+    if kind == "plt":
+        if match["plt"] != "@plt":
+            raise Problem(f"unknown suffix '{match['plt']}'", match["plt"], expected="'@plt' or nothing")
+        return Token("S", match["name"], match["name"])
+    if kind == "local":
         return Token("S", text, text)
-    if match["string"] is not None:
+    if kind == "string":
         return Token("T", text, text)
     return Token("N", character(text), text)
 
