@@ -95,9 +95,12 @@ def _fingerprint() -> str:
     digest = hashlib.sha256()
     sources = sorted(path for path in data_dir("libs").rglob("*") if path.suffix in (".s", ".inc"))
     tools = sorted(
-        path for package in _TOOL_PACKAGES for path in (PACKAGE / package).rglob("*") if path.suffix != ".pyc"
+        path
+        for package in _TOOL_PACKAGES
+        for path in Path(PACKAGE, package).rglob("*")
+        if path.suffix != ".pyc"
     )
-    for path in [*sources, *tools, PACKAGE / "relocations.py", PACKAGE / "build.py"]:
+    for path in [*sources, *tools, Path(PACKAGE, "relocations.py"), Path(PACKAGE, "build.py")]:
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -138,7 +141,7 @@ def build_libraries(sources: Path, out: Path, extra: Mapping[str, Sequence[Path]
 
 def _in_order(sources: Path) -> list[tuple[str, Path]]:
     """(name, folder) of each library, a library after those it needs."""
-    folders = {library_name(path): path for path in sorted(sources.iterdir()) if any(path.glob("*.s"))}
+    folders = {library_name(path.name): path for path in sorted(sources.iterdir()) if any(path.glob("*.s"))}
     ordered: list[tuple[str, Path]] = []
 
     def visit(name: str) -> None:

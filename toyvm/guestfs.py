@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat as st
 from functools import cached_property
-from pathlib import Path
+from os import PathLike, fspath
 
 from .errors import NotExecutableError, NotFoundError, ToyvmError
 from .kernel.vfs.node import FileNode, Stat
@@ -50,16 +50,22 @@ class GuestLibraryFile(FileNode):
 
 
 def sandbox(
-    root: Path | None, *, writable: bool, sysroot: Path | None, libraries: bool, memfs_bytes: int
+    root: str | PathLike[str] | None,
+    *,
+    writable: bool,
+    sysroot: str | PathLike[str] | None,
+    libraries: bool,
+    memfs_bytes: int,
 ) -> Vfs:
     """The tree of a run without its program. `root` None is the current folder. Raises ToyvmError for a bad folder."""
-    folder = str(root) if root is not None else "."
+    folder = fspath(root) if root is not None else "."
     try:
         vfs = Vfs.sandbox(folder, writable=writable, memfs_bytes=memfs_bytes)
         if sysroot is not None:
             for place in ("lib", "usr/lib"):
-                if (sysroot / place).is_dir():
-                    vfs.overlay(f"/{place}", str(sysroot / place))
+                host = os.path.join(sysroot, place)
+                if os.path.isdir(host):
+                    vfs.overlay(f"/{place}", host)
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
     if libraries:
@@ -68,7 +74,7 @@ def sandbox(
     return vfs
 
 
-def add_program(vfs: Vfs, program: Program | Path, copy: int = 0) -> str:
+def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0) -> str:
     """Put a program and what stands beside it into the tree; its guest path. `copy` tells copies of one program apart.
 
     Raises NotFoundError, NotExecutableError or ToyvmError for a path that cannot be run.
@@ -80,14 +86,15 @@ def add_program(vfs: Vfs, program: Program | Path, copy: int = 0) -> str:
         for name, data in program.files.items():
             _add(vfs, name, data)
         return path
-    if not program.exists():
-        raise NotFoundError(f"{program}: No such file or directory")
-    if program.is_dir():
-        raise NotExecutableError(f"{program}: Is a directory")
-    if not os.access(program, os.R_OK):
-        raise NotExecutableError(f"{program}: Permission denied")
-    path = f"/bin/{program.name}{suffix}"
-    vfs.add_host_file(path, str(program))
+    name = fspath(program)
+    if not os.path.exists(name):
+        raise NotFoundError(f"{name}: No such file or directory")
+    if os.path.isdir(name):
+        raise NotExecutableError(f"{name}: Is a directory")
+    if not os.access(name, os.R_OK):
+        raise NotExecutableError(f"{name}: Permission denied")
+    path = f"/bin/{os.path.basename(name)}{suffix}"
+    vfs.add_host_file(path, name)
     return path
 
 

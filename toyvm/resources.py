@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import ToyvmError
 
-PACKAGE = Path(__file__).resolve().parent
+if TYPE_CHECKING:
+    from pathlib import Path  # half the cost of a short run: functions that return one import it themselves
+
+PACKAGE = os.path.dirname(os.path.realpath(__file__))
 START_FILE = "crt1"
 
 
 def data_dir(name: str) -> Path:
     """The folder `asm` or `libs`: beside the package in a checkout, inside it in an installed wheel."""
-    for candidate in (PACKAGE / "_data" / name, PACKAGE.parent / name):
-        if candidate.is_dir():
-            return candidate
+    from pathlib import Path
+
+    return Path(_data_path(name))
+
+
+def _data_path(name: str) -> str:
+    for base in (os.path.join(PACKAGE, "_data"), os.path.dirname(PACKAGE)):
+        path = os.path.join(base, name)
+        if os.path.isdir(path):
+            return path
     raise ToyvmError(f"the package's data folder '{name}' is missing: reinstall toyvm")
 
 
-def library_name(folder: Path) -> str:
-    """The name after `-l` of a folder of sources: `libs/libc` is c, `libs/imath` is imath."""
-    return folder.name.removeprefix("lib")
+def library_name(folder: str) -> str:
+    """The name after `-l` of a folder of sources: `libc` is c, `imath` is imath."""
+    return folder.removeprefix("lib")
 
 
 def library_files() -> list[str]:
     """The names of the files that the built guest libraries consist of, known without building them."""
-    names = [library_name(folder) for folder in sorted(data_dir("libs").iterdir()) if any(folder.glob("*.s"))]
+    base = _data_path("libs")
+    folders = [name for name in sorted(os.listdir(base)) if os.path.isdir(os.path.join(base, name))]
+    names = [
+        library_name(name)
+        for name in folders
+        if any(file.endswith(".s") for file in os.listdir(os.path.join(base, name)))
+    ]
     return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
 
 
 def cache_dir() -> Path:
     """`$XDG_CACHE_HOME/toyvm` (or `~/.cache/toyvm`), created; a temporary folder where neither can be written."""
+    from pathlib import Path
+
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     folder = Path(base) / "toyvm"
     try:
@@ -61,7 +78,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
         os.chmod(temporary, mode & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        if os.path.exists(temporary):
             os.unlink(temporary)
         raise
 

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from .errors import NotExecutableError
@@ -53,9 +53,9 @@ class RunOptions(Record):
     """
 
     memory: int = 64 << 20
-    root: Path | None = None
+    root: str | PathLike[str] | None = None
     root_writable: bool = False
-    sysroot: Path | None = None
+    sysroot: str | PathLike[str] | None = None
     env: tuple[tuple[str, str], ...] = ()
     engine: str = "auto"
     max_instructions: int | None = None
@@ -155,7 +155,7 @@ class RunResult(Record):
 
 
 def run(
-    program: Program | Path,
+    program: Program | str | PathLike[str],
     argv: Sequence[str],
     options: RunOptions,
     *,
@@ -234,12 +234,12 @@ class _Session:
         where = self.symbols.describe(pid, hart.pc)
         self._write_line(f"[{pid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
 
-    def start(self, program: Program | Path, argv: Sequence[str], copy: int = 0) -> Process:
+    def start(self, program: Program | str | PathLike[str], argv: Sequence[str], copy: int = 0) -> Process:
         """Put the program into the tree and make a process of it."""
         path = add_program(self.kernel.vfs, program, copy)
         return self.spawn(program, path, argv)
 
-    def spawn(self, program: Program | Path, path: str, argv: Sequence[str]) -> Process:
+    def spawn(self, program: Program | str | PathLike[str], path: str, argv: Sequence[str]) -> Process:
         """One more process of a program that is in the tree already."""
         try:
             process = self.kernel.spawn(path, list(argv), self._environment(program))
@@ -249,7 +249,7 @@ class _Session:
             process.watch_pc = program.link.symbols.get(self.options.watch)
         return process
 
-    def _environment(self, program: Program | Path) -> list[str]:
+    def _environment(self, program: Program | str | PathLike[str]) -> list[str]:
         settings = [f"{name}={value}" for name, value in self.options.env]
         if isinstance(program, Program):
             settings += program.directives.env

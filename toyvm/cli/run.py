@@ -7,8 +7,8 @@ given with `--with`; a sample's directives name theirs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotFoundError, UsageError
@@ -86,24 +86,26 @@ def main(argv: list[str]) -> int:
     from ..system import run
 
     program, settings = _program(options), _settings(options)
-    args = options.args or ([] if isinstance(program, Path) else program.directives.args)
+    args = options.args or ([] if isinstance(program, str) else program.directives.args)
     result = run(program, [options.program, *args], settings)
     _report(options, result)
     return result.status
 
 
-def _program(options: argparse.Namespace) -> Path | Program:
-    path = Path(options.program)
-    if not path.exists():
+def _program(options: argparse.Namespace) -> str | Program:
+    path: str = options.program
+    if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
-    if path.suffix not in (".s", ".S", ".o", ".a"):
+    if not path.endswith((".s", ".S", ".o", ".a")):
         if options.linkage or options.with_ or options.libs:
             raise UsageError(f"{path}: --static, --dynamic, --with and -l are for .s and .o files")
         return path
     # The assembler and linker are imported only when something is to be built.
+    from pathlib import Path
+
     from ..build import build_program
 
-    return build_program([path, *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
+    return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
 
 
 def _settings(options: argparse.Namespace) -> RunOptions:
@@ -123,9 +125,9 @@ def _settings(options: argparse.Namespace) -> RunOptions:
         root, writable = root[:-3], root.endswith(":rw")
     return RunOptions(
         memory=options.memory,
-        root=Path(root) if root is not None else None,
+        root=root,
         root_writable=writable,
-        sysroot=Path(options.sysroot) if options.sysroot else None,
+        sysroot=options.sysroot,
         env=tuple(env),
         engine=options.engine,
         max_instructions=options.max_instructions,
