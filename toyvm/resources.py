@@ -46,32 +46,42 @@ def library_files() -> list[str]:
     return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
 
 
-def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/toyvm` (or `~/.cache/toyvm`), created; a temporary folder where neither can be written."""
-    from pathlib import Path
+def cache_path(*parts: str) -> str:
+    """The path of `parts` below `$XDG_CACHE_HOME/toyvm` (or `~/.cache/toyvm`), which is made if need be.
 
+    Where that cannot be written, a temporary folder of this user stands in for it.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "toyvm"
+    folder = os.path.join(base, "toyvm")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
-            return folder
+            return os.path.join(folder, *parts)
     except OSError:
         pass  # a home that cannot be written: fall through to the temporary folder
     import tempfile
 
-    folder = Path(tempfile.gettempdir()) / f"toyvm-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
+    folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if os.stat(folder).st_uid != os.getuid():
         raise ToyvmError(f"{folder}: belongs to somebody else; set XDG_CACHE_HOME to a folder of yours")
-    return folder
+    return os.path.join(folder, *parts)
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+def cache_dir() -> Path:
+    """`cache_path()` as a Path."""
+    from pathlib import Path
+
+    return Path(cache_path())
+
+
+def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
     """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there."""
     import tempfile  # it brings half the standard library with it
 
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(
+        dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}."
+    )
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)

@@ -101,10 +101,10 @@ class PreparedRows:
 
 def load() -> list[RowData]:
     """The data of all rows, from the cache or made now (and then cached where that is possible)."""
-    from ..resources import cache_dir  # here: it may not be wanted by whoever imports the package
+    from ..resources import cache_path  # here: it may not be wanted by whoever imports the package
 
     version = _version()
-    path = os.path.join(cache_dir(), CACHE_FILE)
+    path = cache_path(CACHE_FILE)
     data = _read(path, version)
     if data is None:
         from .single import table_data  # the table and the printers: only when the cache is cold
@@ -143,13 +143,11 @@ def _read(path: str, version: bytes) -> list[RowData] | None:
 
 
 def _write(path: str, version: bytes, data: list[RowData]) -> None:
-    from pathlib import Path
-
     from ..resources import write_atomically
 
     payload = marshal.dumps(data)
     content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
     try:
-        write_atomically(Path(path), content)
+        write_atomically(path, content)
     except OSError:
         return  # a full or read-only disk costs the next start some time, nothing else
