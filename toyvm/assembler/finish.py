@@ -90,14 +90,15 @@ def _end_lines(state: State) -> None:
 
 
 def _pad_code(state: State) -> None:
-    """Code sections end at a multiple of their alignment, with nops (gas: SUB_SEGMENT_ALIGN)."""
+    """Code sections end at a multiple of their alignment (gas: SUB_SEGMENT_ALIGN): nops, or zeros with relaxation."""
+    fill = b"\0" if state.modes.relax else None
     for section in state.sections:
         if section.is_code and not section.is_nobits:
             chunk = section.in_order()[-1]
             state.enter(chunk)
             state.mark("x")
             chunk.stretch(
-                Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=None)
+                Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=fill)
             )
 
 

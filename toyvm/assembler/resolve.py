@@ -161,7 +161,8 @@ class Resolver:
         if worth.is_number:
             return None, worth.value + addend, worth.value + addend
         if worth.symbol is not None:
-            return self._use(worth.symbol), worth.value + addend, worth.value + addend
+            size = worth.symbol.common[0] if worth.symbol.common else 0  # what GNU as takes for its address
+            return self._use(worth.symbol), worth.value + addend, worth.value + addend + size
         if not symbol.name:  # a deferred expression that turned out to be a place
             assert worth.section is not None
             return self._use(worth.section.symbol), worth.value + addend, worth.value + addend
