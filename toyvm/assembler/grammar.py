@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..isa.registers import F_NUMBERS, X_NUMBERS
+from ..resources import cache_path
 from .expressions import calculate
 from .problems import MAX_EXPRESSION_DEPTH, Problem
 from .symbols import Symbol
@@ -198,7 +199,10 @@ def parser() -> Lark:
     """The grammar's LALR parser, built on first use (Lark is not imported before)."""
     from lark import Lark
 
-    return Lark(GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True)
+    # Lark keeps the tables it made, under a hash of the grammar and of its own version, and makes them anew if that fails.
+    return Lark(
+        GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True, cache=cache_path("operands.lark")
+    )
 
 
 Plan = Callable[[list[Token]], Operand]
