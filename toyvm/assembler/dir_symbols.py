@@ -23,11 +23,11 @@ from .dir_data import Directive
 from .encode import split
 from .grammar import Expr, parse_expression
 from .problems import MAX_NOBITS_BYTES, Problem, unknown
-from .reading import split_operands, unquote
+from .reading import NAME_PATTERN, split_operands, unquote
 from .state import State
 from .symbols import Linear, Symbol
 
-NAME = re.compile(r"[A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*")
+NAME = re.compile(NAME_PATTERN)
 
 
 def symbol_named(state: State, text: str) -> Symbol:

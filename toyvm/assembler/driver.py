@@ -16,15 +16,13 @@ from .dir_symbols import SYMBOLS, assign, redefinition
 from .encode import candidates, encode, mnemonics
 from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
 from .reader import Reader, Text
-from .reading import split_operands
+from .reading import NAME_PATTERN, split_operands
 from .state import Listed, Options, State
 from .symbols import Symbol
 
 DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
 
-_WORD = re.compile(
-    r'[ \t\r\f\v]*([A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*'
-)
+_WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
 # What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")

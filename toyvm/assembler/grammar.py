@@ -19,6 +19,7 @@ from ..isa.registers import F_NUMBERS, X_NUMBERS
 from ..resources import cache_path
 from .expressions import calculate
 from .problems import MAX_EXPRESSION_DEPTH, Problem
+from .reading import NAME_PATTERN
 from .symbols import Symbol
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ _TOKEN = re.compile(
     | (?P<modifier>%[a-z_][a-z_0-9]*(?=\s*\())
     | (?P<local>[0-9]+[fb](?![\w.$]))
     | (?P<number>0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)(?P<tail>[\w.$]*)
-    | (?P<name>[A-Za-z_.$\x80-\U0010ffff][\w.$\x80-\U0010ffff]*)(?P<plt>@[a-zA-Z_]+)?
+    | (?P<name>"""
+    + NAME_PATTERN
+    + r""")(?P<plt>@[a-zA-Z_]+)?
     | (?P<operator>\|\||&&|<<|>>|<=|>=|==|!=|<>|[-+*/%|&^!~<>=()])
     """,
     re.VERBOSE,

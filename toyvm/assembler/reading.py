@@ -17,6 +17,10 @@ _BLOCK_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'\\?[^\n]|[#][^\n]*|//[^\n]*|
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])|#.*|//.*|;', re.DOTALL)
 _OPERANDS = re.compile(r'(?:[^,"\']|"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?|\')*', re.DOTALL)
 
+# A symbol's name: a letter, `_`, `.`, `$` or anything beyond ASCII, then digits too. Said by what it may not hold, because
+# Python takes milliseconds to compile a class that reaches to the end of Unicode.
+NAME_PATTERN = r"[^\x00-#%-\-/-@\[-^`{-\x7f][^\x00-#%-\-/:-@\[-^`{-\x7f]*"
+
 
 def strip_block_comments(text: str) -> str:
     """`text` with each `/* */` replaced by a blank, keeping the line breaks."""

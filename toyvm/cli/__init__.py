@@ -41,6 +41,8 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code. Nothing a user can cause leaves this function as an exception."""
     args = sys.argv[1:] if argv is None else argv
+    # numpy is wanted for tables only; the threads that its linear algebra starts at import cost more than most commands.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = _overview(args) if not args or args[0] not in COMMANDS else guarded(args[0], args[1:])
         sys.stdout.flush()
