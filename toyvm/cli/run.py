@@ -6,15 +6,15 @@ given with `--with`; a sample's directives name theirs.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from ..errors import NotFoundError, UsageError
-from .options import HelpFormatter
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..program import Program
     from ..system import RunOptions, RunResult
 
@@ -22,8 +22,41 @@ _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
 
 
+class Options:
+    """The command line, read: each option with its default. argparse fills in what is given."""
+
+    linkage: str | None = None
+    with_: list[str] = []
+    libs: list[str] = []
+    env: list[str] = []
+    sysroot: str | None = None
+    root: str | None = None
+    memory: int = 64 << 20
+    engine: str = "auto"
+    max_instructions: int | None = None
+    trace: list[str] = []
+    stats: bool = False
+    maps: bool = False
+    json: bool = False
+    program: str = ""
+    args: list[str] = []
+
+
+def read(argv: list[str]) -> Options:
+    """The options in `argv`. Where there is none, argparse is not even imported: most runs are short."""
+    options = Options()
+    if argv and not argv[0].startswith("-"):
+        options.program, options.args = argv[0], argv[1:]
+        return options
+    return parser().parse_args(argv, namespace=options)
+
+
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm run`."""
+    import argparse
+
+    from .options import HelpFormatter
+
     p = argparse.ArgumentParser(
         prog="toyvm run",
         formatter_class=HelpFormatter,
@@ -38,31 +71,23 @@ def parser() -> argparse.ArgumentParser:
     linkage.add_argument(
         "--dynamic", dest="linkage", action="store_const", const="dynamic", help="use shared libraries"
     )
-    build.add_argument(
-        "--with", dest="with_", action="append", default=[], metavar="FILE", help="one more .s, .o or .a"
-    )
-    build.add_argument("-l", dest="libs", action="append", default=[], metavar="LIB", help="one more library")
+    build.add_argument("--with", dest="with_", action="append", metavar="FILE", help="one more .s, .o or .a")
+    build.add_argument("-l", dest="libs", action="append", metavar="LIB", help="one more library")
     world = p.add_argument_group("the guest's world")
     world.add_argument(
-        "-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="set an environment variable"
+        "-E", dest="env", action="append", metavar="VAR=VAL", help="set an environment variable"
     )
     world.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
     world.add_argument(
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
-    world.add_argument(
-        "--memory", type=_size, default=64 << 20, metavar="SIZE", help="physical memory (default 64M)"
-    )
-    world.add_argument(
-        "--engine", default="auto", choices=("auto", "reference"), help="how instructions are executed"
-    )
+    world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument("--engine", choices=("auto", "reference"), help="how instructions are executed")
     world.add_argument(
         "--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)"
     )
     show = p.add_argument_group("what to show (on stderr)")
-    show.add_argument(
-        "--trace", action="append", default=[], metavar="WHAT,...", help=f"any of {', '.join(TRACES)}"
-    )
+    show.add_argument("--trace", action="append", metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
     show.add_argument("--stats", action="store_true", help="instructions, faults, frames, TLB misses, copies")
     show.add_argument("--maps", action="store_true", help="each process's memory map as it ends")
     show.add_argument("--json", action="store_true", help="statistics and maps as JSON")
@@ -76,13 +101,15 @@ def _size(text: str) -> int:
     if number[-1:].isalpha():
         number, suffix = number[:-1], number[-1].lower()
     if not number.isdigit() or suffix not in _SUFFIXES:
+        import argparse
+
         raise argparse.ArgumentTypeError(f"'{text}' is not a size (64M, 1G, 4096)")
     return int(number) * _SUFFIXES[suffix]
 
 
 def main(argv: list[str]) -> int:
     """Run the program; its status is ours."""
-    options = parser().parse_args(argv)
+    options = read(argv)
     from ..system import run
 
     program, settings = _program(options), _settings(options)
@@ -92,7 +119,7 @@ def main(argv: list[str]) -> int:
     return result.status
 
 
-def _program(options: argparse.Namespace) -> str | Program:
+def _program(options: Options) -> str | Program:
     path: str = options.program
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
@@ -108,7 +135,7 @@ def _program(options: argparse.Namespace) -> str | Program:
     return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
 
 
-def _settings(options: argparse.Namespace) -> RunOptions:
+def _settings(options: Options) -> RunOptions:
     from ..system import RunOptions
 
     env = []
@@ -136,7 +163,7 @@ def _settings(options: argparse.Namespace) -> RunOptions:
     )
 
 
-def _report(options: argparse.Namespace, result: RunResult) -> None:
+def _report(options: Options, result: RunResult) -> None:
     if options.json:
         import json
 
