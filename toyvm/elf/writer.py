@@ -15,8 +15,11 @@ from ..bits import align_up
 from ..errors import ElfError
 from .constants import (
     EHDR_SIZE,
+    ELFOSABI_GNU,
+    ELFOSABI_NONE,
     ET_REL,
     RELA_SIZE,
+    SHF_GNU_RETAIN,
     SHF_GROUP,
     SHF_INFO_LINK,
     SHF_LINK_ORDER,
@@ -26,6 +29,8 @@ from .constants import (
     SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
+    STB_GNU_UNIQUE,
+    STT_GNU_IFUNC,
     SYM_SIZE,
 )
 from .headers import Ehdr, Shdr
@@ -76,11 +81,27 @@ def write_object(obj: ObjectFile) -> bytes:
         put(number, f".rela{section.name}", np.ascontiguousarray(section.relocs, RELA).tobytes(), shdr)
     put(numbers.symtab + 2, ".shstrtab", shstrtab, Shdr(0, SHT_STRTAB, addralign=1))
     out.extend(bytes(-len(out) % 8))
-    ehdr = Ehdr(ET_REL, shoff=len(out), flags=obj.e_flags, shnum=len(headers), shstrndx=numbers.symtab + 2)
+    osabi = ELFOSABI_GNU if _uses_gnu_extensions(obj) else ELFOSABI_NONE
+    ehdr = Ehdr(
+        ET_REL,
+        osabi=osabi,
+        shoff=len(out),
+        flags=obj.e_flags,
+        shnum=len(headers),
+        shstrndx=numbers.symtab + 2,
+    )
     out[:EHDR_SIZE] = ehdr.pack()
     for number in range(len(headers)):
         out += headers[number].pack()
     return bytes(out)
+
+
+def _uses_gnu_extensions(obj: ObjectFile) -> bool:
+    """Whether the object needs what only the GNU ABI defines: retained sections, IFUNC or unique symbols."""
+    if any(section.flags & SHF_GNU_RETAIN for section in obj.sections):
+        return True
+    info = obj.symbols.array["st_info"]
+    return bool(((info & 15) == STT_GNU_IFUNC).any() or ((info >> 4) == STB_GNU_UNIQUE).any())
 
 
 def _number(obj: ObjectFile) -> _Numbers:

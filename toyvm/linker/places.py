@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..elf.constants import STT_FUNC
 from ..errors import ElfError
 from .program import Program
+
+if TYPE_CHECKING:
+    from ..elf.dwarf import LineTable
+    from ..elf.file import ElfSection
 
 
 class Places:
@@ -17,7 +22,7 @@ class Places:
     def __init__(self, program: Program):
         self.program = program
         self._last: tuple[int, str] = (-1, "")
-        self._line = lru_cache(maxsize=None)(self._line_table)
+        self._lines = lru_cache(maxsize=None)(self._line_table)
 
     def describe(self, sid: int, offset: int) -> str:
         """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; before it, when it is a new function, a line that says so."""
@@ -47,7 +52,20 @@ class Places:
         found = self._line(file, sid, offset)
         return f"{found[0]}:{found[1]}" if found else ""
 
-    def _line_table(self, file: int, sid: int, offset: int) -> tuple[str, int] | None:
+    def _line(self, file: int, sid: int, offset: int) -> tuple[str, int] | None:
+        obj = self.program.resolution.files[file].object
+        lines = self._lines(file)
+        if lines is None:
+            return None
+        table, sections = lines
+        number = sid - int(self.program.file_sections[file])
+        name = obj.sections[number].name
+        nth = sum(section.name == name for section in obj.sections[:number])
+        same = [section.number for section in sections if section.name == name]
+        return table.lookup(offset, same[nth]) if nth < len(same) else None
+
+    def _line_table(self, file: int) -> tuple[LineTable, list[ElfSection]] | None:
+        """The line table of an input, and the sections that it speaks of; None when it has none that can be read."""
         obj = self.program.resolution.files[file].object
         if obj.section(".debug_line") is None:
             return None
@@ -56,12 +74,8 @@ class Places:
         from ..elf.file import ElfFile
         from ..elf.writer import write_object
 
-        number = sid - int(self.program.file_sections[file])
-        name = obj.sections[number].name
-        nth = sum(section.name == name for section in obj.sections[:number])
         try:
             data = write_object(obj)
-            same = [s.number for s in ElfFile.parse(data, obj.name).sections if s.name == name]
-            return LineTable.from_elf(data, obj.name).lookup(offset, same[nth]) if nth < len(same) else None
+            return LineTable.from_elf(data, obj.name), ElfFile.parse(data, obj.name).sections
         except ElfError:
             return None  # broken debugging information does not hide the error that is being reported

@@ -176,3 +176,9 @@ def test_string_table_of_bytes_that_are_not_text() -> None:
     table = StringTable()
     table.add(b"\xff\xfe".decode("utf-8", "surrogateescape"))
     assert table.finish()[0] == b"\0\xff\xfe\0"
+
+
+@pytest.mark.parametrize(("flags", "osabi"), [(0, c.ELFOSABI_NONE), (c.SHF_GNU_RETAIN, c.ELFOSABI_GNU)])
+def test_what_only_the_gnu_abi_defines_is_said_in_the_header(flags: int, osabi: int) -> None:
+    sections = [NULL_SECTION, Section(".keep", flags=flags, data=b"\0")]
+    assert write_object(ObjectFile("x.o", sections, null_symbols()))[7] == osabi
