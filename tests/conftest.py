@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from toyvm.build import LibraryDir, guest_libraries
+
+# The same cases on every run, and no clock: a busy machine is no failure. `HYPOTHESIS_PROFILE=explore` looks for new cases.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def test_the_sound_one_is_sound(style: str) -> None:
     exercise({"/bin/prog": PROGRAM, "/lib/libx.so": SOUND[style], "/lib/liby.so": OTHER})
 
 
-@settings(max_examples=600, deadline=4000)
+@settings(max_examples=600)
 @given(broken())
 def test_broken_libraries(data: bytes) -> None:
     try:
@@ -121,7 +121,7 @@ def test_broken_libraries(data: bytes) -> None:
         pass  # an error the kernel turns into a message and 127: what must not come out is anything else
 
 
-@settings(max_examples=200, deadline=4000)
+@settings(max_examples=200)
 @given(broken())
 def test_broken_programs(data: bytes) -> None:
     try:

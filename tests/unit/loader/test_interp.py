@@ -135,7 +135,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=4000)
+@settings(max_examples=150)
 @given(st.data())
 def test_whatever_is_in_the_registers(data: st.DataObject) -> None:
     running = Running()
