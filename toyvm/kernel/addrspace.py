@@ -24,12 +24,13 @@ from .pagetable import PTE_SHARED, PageTable
 from .stats import Counters
 from .usermem import Fault, UserMemory
 from .vfs.node import FileNode, error
-from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
+from .vma import MAX_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 
 MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
 STACK_TOP = USER_TOP
+MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
 GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 
 
@@ -83,6 +84,7 @@ class AddressSpace(UserMemory):
             raise error(errno.ENOMEM)
         if offset + length >= 1 << 63:
             raise error(errno.EOVERFLOW)
+        self._require_room(3 if fixed else 1)
         addr = self._place(addr, length, fixed, no_replace)
         self._charge(length, prot & PROT_WRITE and not (shared and file is not None) and not no_reserve)
         if fixed:
@@ -138,11 +140,18 @@ class AddressSpace(UserMemory):
             if total + length > self.rlimits.address_space:
                 raise error(errno.ENOMEM)
 
+    def _require_room(self, more: int) -> None:
+        """Refuse what could make `more` areas where there are as many as may be. Raises OSError(ENOMEM)."""
+        if len(self.vmas) + more > MAX_MAP_COUNT:
+            raise error(errno.ENOMEM)
+
     def munmap(self, addr: int, length: int) -> None:
         """Unmap all pages of the range; holes are no error. Raises OSError(EINVAL)."""
         if addr & PAGE_MASK or length <= 0 or addr + length > USER_TOP:
             raise error(errno.EINVAL)
         end = addr + align_up(length, PAGE_SIZE)
+        if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in one area makes two of it
+            self._require_room(1)
         self._unmap(addr, end)
         self._changed("munmap", addr, end, None)
 
@@ -203,6 +212,7 @@ class AddressSpace(UserMemory):
         for area in self.vmas.overlapping(addr, end):
             if prot & PROT_WRITE and not area.may_write:
                 raise error(errno.EACCES)
+        self._require_room(2)
         self.vmas.split(addr)
         self.vmas.split(end)
         for area in self.vmas.overlapping(addr, end):
@@ -308,8 +318,11 @@ class AddressSpace(UserMemory):
         )
 
     def populate(self, addr: int, length: int) -> None:
-        """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch."""
-        end = addr + length
+        """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch.
+
+        No more pages than memory has: the rest could only be the shared zero page, over and over.
+        """
+        end = addr + min(length, self.memory.size)
         for area in self.vmas.overlapping(addr, end):
             if not area.prot:
                 continue
@@ -341,6 +354,7 @@ class AddressSpace(UserMemory):
             if new > room or wanted - self.brk_start > self.rlimits.data:
                 return self.brk_end
             try:
+                self._require_room(1)
                 self._charge(new - old, True)
             except OSError:
                 return self.brk_end
@@ -392,6 +406,8 @@ class AddressSpace(UserMemory):
 
     def fork(self) -> AddressSpace:
         """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
+        if sum(len(space.vmas) for space in self.system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
+            raise error(errno.ENOMEM)
         try:
             child = AddressSpace(self.system, self.rlimits.copy())
         except OutOfFrames:

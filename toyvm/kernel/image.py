@@ -7,7 +7,7 @@ NotExecutableError before anything of it is mapped.
 
 from __future__ import annotations
 
-from ..bits import align_down, align_up
+from ..bits import align_down, align_up, u64
 from ..elf import constants as elf
 from ..elf.headers import Ehdr, Phdr, read_ehdr, read_phdrs, require_riscv
 from ..errors import ElfError, NotExecutableError
@@ -42,7 +42,7 @@ def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = Fa
         e_type=ehdr.type,
         e_flags=ehdr.flags,
         bias=bias,
-        entry=ehdr.entry + bias,
+        entry=u64(ehdr.entry + bias),
         start=low + bias,
         end=high + bias,
         phdr=_headers_address(ehdr, loads, bias),

@@ -29,6 +29,7 @@ from .syscalls import dispatch
 from .vfs.devices import mount_devices
 from .vfs.node import PROC_IDENTITY, DirNode, FileNode, LazyDir
 from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .vfs.pipe import PipePool
 from .vfs.vfs import Vfs
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Kernel:
         self.on_exit: Callable[[Process], None] | None = (
             None  # called before an ending process lets go of anything
         )
+        self.pipes = PipePool()
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._streams = (stdin, stdout, stderr)
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .vfs.node import FileNode
 
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
+MAX_MAP_COUNT = 65530  # areas of one address space (vm.max_map_count)
 
 
 class Vma(Record, frozen=False):

@@ -19,7 +19,7 @@ from ..vfs.openfile import (
     WouldBlock,
 )
 from ..vfs.pipe import make_pipe
-from .table import signed, syscall
+from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -237,9 +237,13 @@ def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int
 def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
-    reader, writer = make_pipe(kernel.new_inode(), flags & O_NONBLOCK)
+    reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & O_NONBLOCK)
     cloexec = bool(flags & O_CLOEXEC)
-    first = process.fds.install(reader, cloexec=cloexec)
+    try:
+        first = process.fds.install(reader, cloexec=cloexec)
+    except OSError:
+        writer.released()
+        raise
     try:
         second = process.fds.install(writer, cloexec=cloexec)
     except OSError:
@@ -302,10 +306,8 @@ def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, 
         result += struct.pack("<ihh", fd, events, found)
     call = process.call
     if timeout and call.deadline is None:
-        seconds, nanos = struct.unpack("<qq", process.mm.read(timeout, 16))
-        if seconds < 0 or not 0 <= nanos < 10**9:
-            raise error(errno.EINVAL)
-        call.deadline = kernel.now + seconds * 10**9 + nanos
+        wait = nanoseconds(*struct.unpack("<qq", process.mm.read(timeout, 16)))
+        call.deadline = kernel.now + wait
     if not ready and (call.deadline is None or call.deadline > kernel.now):
         raise WouldBlock(*queues, deadline=call.deadline)
     process.mm.write(fds, bytes(result))

@@ -10,7 +10,7 @@ from ..limits import RLIM_INFINITY, RLIMIT_COUNT
 from ..process import Process
 from ..vfs.node import error
 from ..vfs.openfile import WouldBlock
-from .table import signed, syscall
+from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -127,10 +127,8 @@ def futex(
     if kernel.memory.u32[pa >> 2] != value & 0xFFFFFFFF:
         raise error(errno.EAGAIN)
     if timeout and call.deadline is None:
-        seconds, nanos = struct.unpack("<qq", process.mm.read(timeout, 16))
-        if seconds < 0 or not 0 <= nanos < 10**9:
-            raise error(errno.EINVAL)
-        call.deadline = seconds * 10**9 + nanos + (kernel.now if command == FUTEX_WAIT else 0)
+        wait = nanoseconds(*struct.unpack("<qq", process.mm.read(timeout, 16)))
+        call.deadline = wait + (kernel.now if command == FUTEX_WAIT else 0)
     call.futex = pa
     kernel.futex_waiters.setdefault(pa, {})[process.pid] = process
     raise WouldBlock(deadline=call.deadline)

@@ -7,10 +7,12 @@ WouldBlock to be called again later. The kinds say how strace would print each a
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TypeVar
 
 from ...record import Record
+from ..vfs.node import error
 
 Function = Callable[..., "int | None"]
 F = TypeVar("F", bound=Function)
@@ -38,6 +40,16 @@ def syscall(number: int, name: str, kinds: str = "") -> Callable[[F], F]:
         return function
 
     return enter
+
+
+KTIME_MAX = (1 << 63) - 1  # nanoseconds: a longer wait is as good as this one (ktime_set)
+
+
+def nanoseconds(seconds: int, nanos: int) -> int:
+    """A duration of the guest's. Raises OSError(EINVAL) when it is negative or `nanos` is no part of a second."""
+    if seconds < 0 or not 0 <= nanos < 10**9:
+        raise error(errno.EINVAL)
+    return min(seconds * 10**9 + nanos, KTIME_MAX)
 
 
 def signed(value: int, width: int = 64) -> int:

@@ -10,7 +10,7 @@ from ..exec import CLOCK_TICKS
 from ..vfs.node import error
 from ..vfs.openfile import WouldBlock
 from .processes import rusage
-from .table import signed, syscall
+from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -38,10 +38,7 @@ def _clock(kernel: Kernel, process: Process, clock: int) -> int:
 
 def _timespec(process: Process, va: int) -> int:
     """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
-    seconds, nanos = struct.unpack("<qq", process.mm.read(va, 16))
-    if seconds < 0 or not 0 <= nanos < NS:
-        raise error(errno.EINVAL)
-    return int(seconds * NS + nanos)
+    return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))
 
 
 @syscall(113, "clock_gettime", "int ptr")
@@ -121,10 +118,8 @@ def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) 
     before = struct.pack("<qqqq", *divmod(process.alarm_every // 1000, 10**6), *divmod(left // 1000, 10**6))
     if new:
         every_s, every_us, first_s, first_us = struct.unpack("<qqqq", process.mm.read(new, 32))
-        if min(every_s, first_s) < 0 or not (0 <= every_us < 10**6 and 0 <= first_us < 10**6):
-            raise error(errno.EINVAL)
-        first = first_s * NS + first_us * 1000
-        process.alarm_every = every_s * NS + every_us * 1000
+        first, every = nanoseconds(first_s, first_us * 1000), nanoseconds(every_s, every_us * 1000)
+        process.alarm_every = every
         process.alarm_at = kernel.now + first if first else None
         if process.alarm_at is not None:
             kernel.scheduler.set_alarm(process, process.alarm_at)

@@ -9,6 +9,7 @@ from ...record import Record
 from .node import DirNode, FileNode, Node, Stat, SymlinkNode, error
 
 _BLOCK = 512
+INODE = 1024  # what a node costs besides its bytes: about what it costs the host
 
 
 class MemFs(Record, frozen=False):
@@ -25,7 +26,7 @@ class MemFs(Record, frozen=False):
         return self.inodes
 
     def charge(self, more: int) -> None:
-        """Take or give back bytes. Raises OSError(ENOSPC)."""
+        """Take or give back bytes; every node takes some besides its contents. Raises OSError(ENOSPC)."""
         if self.used + more > self.limit:
             raise error(errno.ENOSPC)
         self.used += more
@@ -43,7 +44,7 @@ class MemFile(FileNode):
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
         if not read_only:
-            fs.charge(len(data))
+            fs.charge(INODE + len(data))
 
     @property
     def size(self) -> int:
@@ -84,16 +85,22 @@ class MemFile(FileNode):
     def dropped(self) -> None:
         """Nobody can reach the file any more: give its bytes back."""
         if isinstance(self._data, bytearray):
-            self._fs.charge(-len(self._data))
-            self._data = bytearray()
+            self._fs.charge(-INODE - len(self._data))
+            self._data = b""
 
 
 class MemSymlink(SymlinkNode):
     """A symbolic link in memory."""
 
     def __init__(self, fs: MemFs, target: str):
+        self._fs = fs
         self.identity = (fs.dev, fs.next_ino())
         self._target = target
+        fs.charge(INODE + len(target))
+
+    def dropped(self) -> None:
+        """It has been removed."""
+        self._fs.charge(-INODE - len(self._target))
 
     def readlink(self) -> str:
         return self._target
@@ -138,6 +145,7 @@ class MemDir(DirNode):
 
     def mkdir(self, name: str, mode: int) -> None:
         self._check(name)
+        self._fs.charge(INODE)
         self.entries[name] = MemDir(self._fs, mode)
 
     def symlink(self, name: str, target: str) -> None:
@@ -156,6 +164,8 @@ class MemDir(DirNode):
     def _unlinked(self, node: Node) -> None:
         if isinstance(node, MemFile):
             node.links -= 1
+        elif isinstance(node, (MemDir, MemSymlink)):
+            node.dropped()
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)
@@ -165,6 +175,7 @@ class MemDir(DirNode):
             raise error(errno.ENOTDIR)
         if node.names():
             raise error(errno.ENOTEMPTY)
+        self._unlinked(node)
         del self.entries[name]
 
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
@@ -183,13 +194,23 @@ class MemDir(DirNode):
                 raise error(errno.EISDIR)
             if old.names():
                 raise error(errno.ENOTEMPTY)
-        elif old is not None:
-            if isinstance(node, DirNode):
-                raise error(errno.ENOTDIR)
+        elif old is not None and isinstance(node, DirNode):
+            raise error(errno.ENOTDIR)
+        if old is not None:
             self._unlinked(old)
         del self.entries[name]
         target.entries[new_name] = node
 
     def holds(self, other: DirNode) -> bool:
-        """Whether `other` is this directory or below it."""
-        return other is self or any(isinstance(n, MemDir) and n.holds(other) for n in self.entries.values())
+        """Whether `other` is this directory or below it. A guest's tree can be deeper than Python's stack."""
+        todo: list[MemDir] = [self]
+        while todo:
+            directory = todo.pop()
+            if directory is other:
+                return True
+            todo += [node for node in directory.entries.values() if isinstance(node, MemDir)]
+        return False
+
+    def dropped(self) -> None:
+        """It has been removed."""
+        self._fs.charge(-INODE)

@@ -13,17 +13,47 @@ PIPE_BUF = 4096
 _DEVICE = 12
 
 
+class PipePool:
+    """The pipes of one machine: past `FULL` of them a new one holds but a page, past `MOST` there is none (pipe(7),
+    pipe-user-pages-soft and -hard). So their bytes, which are the host's memory, have a limit."""
+
+    FULL = 1024
+    MOST = 16384
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def take(self) -> int:
+        """The capacity of one pipe more. Raises OSError(ENFILE)."""
+        if self._open >= self.MOST:
+            raise error(errno.ENFILE)
+        self._open += 1
+        return PIPE_CAPACITY if self._open <= self.FULL else PIPE_BUF
+
+    def give_back(self) -> None:
+        """A pipe has lost both its ends."""
+        self._open -= 1
+
+
 class _Channel:
     """What both ends share."""
 
-    def __init__(self, ino: int):
+    def __init__(self, ino: int, pool: PipePool):
         self.ino = ino
+        self.pool = pool
+        self.capacity = pool.take()
         self.data = bytearray()
         self.readers = self.writers = 1
         self.changed = WaitQueue()
 
     def stat(self) -> Stat:
         return Stat(_DEVICE, self.ino, st.S_IFIFO | 0o600)
+
+    def end_closed(self) -> None:
+        """One end is gone; whoever waits at the other is told."""
+        self.changed.wake()
+        if not self.readers and not self.writers:
+            self.pool.give_back()
 
 
 class PipeReader(OpenFile):
@@ -57,7 +87,7 @@ class PipeReader(OpenFile):
 
     def released(self) -> None:
         self._channel.readers -= 1
-        self._channel.changed.wake()
+        self._channel.end_closed()
 
 
 class PipeWriter(OpenFile):
@@ -74,7 +104,7 @@ class PipeWriter(OpenFile):
         channel = self._channel
         if not channel.readers:
             raise error(errno.EPIPE)
-        room = PIPE_CAPACITY - len(channel.data)
+        room = channel.capacity - len(channel.data)
         if data and (not room or (len(data) <= PIPE_BUF and room < len(data))):
             raise WouldBlock(channel.changed)
         piece = data[:room]
@@ -86,17 +116,17 @@ class PipeWriter(OpenFile):
         channel = self._channel
         if not channel.readers:
             return POLLOUT | POLLERR
-        return POLLOUT if PIPE_CAPACITY - len(channel.data) >= PIPE_BUF else 0
+        return POLLOUT if channel.capacity - len(channel.data) >= PIPE_BUF else 0
 
     def poll_queue(self) -> WaitQueue:
         return self._channel.changed
 
     def released(self) -> None:
         self._channel.writers -= 1
-        self._channel.changed.wake()
+        self._channel.end_closed()
 
 
-def make_pipe(ino: int, flags: int = 0) -> tuple[PipeReader, PipeWriter]:
-    """Both ends of a new pipe."""
-    channel = _Channel(ino)
+def make_pipe(ino: int, pool: PipePool, flags: int = 0) -> tuple[PipeReader, PipeWriter]:
+    """Both ends of a new pipe. Raises OSError(ENFILE)."""
+    channel = _Channel(ino, pool)
     return PipeReader(channel, flags), PipeWriter(channel, flags)

@@ -30,6 +30,7 @@ from .openfile import (
 MAX_LINKS = 40
 NAME_MAX, PATH_MAX = 255, 4096
 Components = tuple[str, ...]
+Trail = list[tuple[str, DirNode]]  # from the root, whose name is "", down: each directory with its name
 
 
 class Location(Record):
@@ -72,6 +73,7 @@ class Vfs:
         self.memfs = MemFs(dev=0x15, limit=memfs_bytes)
         self.root: DirNode = root if root is not None else MemDir(self.memfs)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
+        self._mount_depth = 0  # components of the longest mount point
 
     @classmethod
     def sandbox(cls, root: str | None = ".", *, writable: bool = False, memfs_bytes: int = 256 << 20) -> Vfs:
@@ -93,6 +95,7 @@ class Vfs:
             above = self._mounts.setdefault(tuple(parents[:depth]), {})
             above.setdefault(parents[depth], _Mount(MemDir(self.memfs, read_only=True), first=False))
         self._mounts.setdefault(tuple(parents), {})[name] = _Mount(node, first)
+        self._mount_depth = max(self._mount_depth, len(parents) + 1)
 
     def add_file(self, path: str, data: bytes, *, mode: int = 0o755, first: bool = True) -> MemFile:
         """A read-only file of these bytes at `path`; missing directories appear."""
@@ -113,9 +116,15 @@ class Vfs:
 
     # Walking
 
-    def _child(self, directory: DirNode, where: Components, name: str) -> Node:
-        """The entry `name` of `directory`, which stands at `where`, with mounts seen."""
-        mount = self._mounts.get(where, {}).get(name)
+    def _mounted_at(self, trail: Trail) -> dict[str, _Mount]:
+        """What is mounted in the directory that `trail` leads to; a long trail has no key to be made for it."""
+        if len(trail) > self._mount_depth:
+            return {}
+        return self._mounts.get(tuple(name for name, _ in trail[1:]), {})
+
+    def _child(self, directory: DirNode, mounted: dict[str, _Mount], name: str) -> Node:
+        """The entry `name` of `directory`, with what is `mounted` in it seen."""
+        mount = mounted.get(name)
         if mount is not None and mount.first:
             return mount.node
         try:
@@ -137,32 +146,29 @@ class Vfs:
         """
         if not path:
             raise error(errno.ENOENT)
+        if not path.startswith("/"):
+            path = f"{cwd}/{path}"
         if len(os.fsencode(path)) >= PATH_MAX:
             raise error(errno.ENAMETOOLONG)
-        todo = path.split("/")[::-1]
-        if not path.startswith("/"):
-            todo += cwd.split("/")[::-1]
-        trail: list[tuple[str, DirNode]] = [("", self.root)]
+        todo = _reversed_parts(path)
+        trail: Trail = [("", self.root)]
         must_be_dir = path.endswith(("/", "/.", "/..")) or path in (".", "..")
         links = 0
         while todo:
             part = todo.pop()
-            if part in ("", "."):
-                continue
             if part == "..":
                 if len(trail) > 1:
                     trail.pop()
                 continue
             if len(os.fsencode(part)) > NAME_MAX:
                 raise error(errno.ENAMETOOLONG)
-            last = not any(rest not in ("", ".") for rest in todo)
+            last = not todo
             directory = trail[-1][1]
-            where = tuple(name for name, _ in trail[1:])
             try:
-                node = self._child(directory, where, part)
+                node = self._child(directory, self._mounted_at(trail), part)
             except OSError as failure:
                 if failure.errno == errno.ENOENT and last:
-                    return Location(directory, part, None, "/" + "/".join((*where, part)))
+                    return Location(directory, part, None, _path(trail, part))
                 raise
             if isinstance(node, SymlinkNode) and (follow or not last or must_be_dir):
                 links += 1
@@ -171,14 +177,14 @@ class Vfs:
                 target = node.readlink()
                 if target.startswith("/"):
                     del trail[1:]
-                todo += target.split("/")[::-1]
+                todo += _reversed_parts(target)
                 continue
             if isinstance(node, DirNode):
                 trail.append((part, node))
                 continue
             if not last or must_be_dir:
                 raise error(errno.ENOTDIR)
-            return Location(directory, part, node, "/" + "/".join((*where, part)))
+            return Location(directory, part, node, _path(trail, part))
         names = [name for name, _ in trail[1:]]
         parent = trail[-2][1] if len(trail) > 1 else self.root
         return Location(parent, names[-1] if names else "/", trail[-1][1], "/" + "/".join(names))
@@ -254,3 +260,12 @@ class Vfs:
 
     def _lister(self, node: DirNode, path: str) -> Callable[[], list[str]]:
         return lambda: self.names(node, path)
+
+
+def _reversed_parts(path: str) -> list[str]:
+    """The components of a path, the last one first."""
+    return [part for part in path.split("/") if part not in ("", ".")][::-1]
+
+
+def _path(trail: Trail, name: str) -> str:
+    return "/".join((*(part for part, _ in trail), name))
