@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from .directives import LINKAGES, Directives, Shared, parse_directives
 from .errors import NotFoundError, ToyvmError, UsageError
 from .program import Program
-from .resources import PACKAGE, START_FILE, cache_dir, data_dir, library_name
+from .resources import PACKAGE, START_FILE, cache_dir, data_dir, library_name, read_input
 
 if TYPE_CHECKING:
     from .elf.model import ObjectFile
@@ -50,7 +50,7 @@ class LibraryDir:
 def read_file(path: Path) -> bytes:
     """The bytes of a file a user named. Raises NotFoundError or ToyvmError with the system's words."""
     try:
-        return path.read_bytes()
+        return read_input(path)
     except FileNotFoundError:
         raise NotFoundError(f"{path}: No such file or directory") from None
     except OSError as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .errors import ToyvmError
+from .errors import ToyvmError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path  # half the cost of a short run: functions that return one import it themselves
+    from typing import BinaryIO
 
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 START_FILE = "crt1"
@@ -75,8 +79,40 @@ def cache_dir() -> Path:
     return Path(cache_path())
 
 
+MAX_STREAM = 256 << 20  # the bytes that are read from what has no size
+
+
+def read_input(path: str | Path) -> bytes:
+    """The bytes of a file a user named. Raises OSError: EFBIG for a device or pipe that gives more than MAX_STREAM."""
+    with open(path, "rb") as stream:
+        return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else read_stream(stream)
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """What standard input, a pipe or a device gives. Raises OSError(EFBIG) rather than fill memory with /dev/zero."""
+    data = stream.read(MAX_STREAM + 1)
+    if len(data) > MAX_STREAM:
+        raise OSError(errno.EFBIG, f"gives more than {MAX_STREAM >> 20} MiB", stream.name)
+    return data
+
+
+def require_other_file(output: str | Path, inputs: Iterable[str]) -> None:
+    """Raises UsageError when a command would write over what it reads."""
+    if os.path.isfile(output):
+        for name in inputs:
+            if os.path.exists(name) and os.path.samefile(name, output):
+                raise UsageError(f"the input '{name}' and the output '{output}' are the same file")
+
+
 def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
-    """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there."""
+    """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there.
+
+    A device or a pipe is written to, never replaced. Raises OSError.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
     import tempfile  # it brings half the standard library with it
 
     descriptor, temporary = tempfile.mkstemp(

@@ -41,16 +41,48 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code. Nothing a user can cause leaves this function as an exception."""
     args = sys.argv[1:] if argv is None else argv
+    _open_missing_streams()
     # numpy is wanted for tables only; the threads that its linear algebra starts at import cost more than most commands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    known = bool(args) and args[0] in COMMANDS
     try:
-        status = _overview(args) if not args or args[0] not in COMMANDS else guarded(args[0], args[1:])
-        sys.stdout.flush()
+        try:
+            return guarded(args[0], args[1:]) if known else _overview(args)
+        finally:
+            sys.stdout.flush()  # argparse ends by SystemExit
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 141
-    return status
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard_output()  # it is the output itself that failed
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"toyvm{f' {args[0]}' if known else ''}: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+
+
+def _open_missing_streams() -> None:
+    """A caller that closed a standard stream gets /dev/null there: Python has None for it, and the next file that is
+    opened would take its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, mode, closefd=False))
+
+
+def _discard_output() -> None:
+    """Python would complain once more when it flushes stdout at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:
+        return  # stdout is no file of the system's: somebody calls `main` and catches what it prints
 
 
 def _overview(args: list[str]) -> int:
@@ -71,13 +103,12 @@ def _overview(args: list[str]) -> int:
 
 
 def guarded(name: str, argv: list[str]) -> int:
-    """Call command `name`; errors that a user can cause become a message on stderr and an exit code."""
+    """Call command `name`; our errors become a message on stderr and an exit code. OSError is `main`'s."""
     from ..errors import DiagnosticsError, ToyvmError
 
     command = import_module(f".{COMMANDS[name][0]}", __name__)
     try:
         status: int = command.main(argv)
-        sys.stdout.flush()
         return status
     except DiagnosticsError as error:
         print(error, file=sys.stderr)
@@ -85,11 +116,3 @@ def guarded(name: str, argv: list[str]) -> int:
     except ToyvmError as error:
         print(f"toyvm {name}: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        raise  # main's: it is an OSError, but nobody is left to tell
-    except KeyboardInterrupt:
-        return 130
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"toyvm {name}: {where}{error.strerror or error}", file=sys.stderr)
-        return 1

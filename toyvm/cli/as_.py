@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +21,9 @@ def main(argv: list[str]) -> int:
     # numpy and Lark are imported only when there is something to assemble
     from ..assembler.assemble import assemble_texts
     from ..elf.writer import write_object
-    from ..resources import write_atomically
+    from ..resources import require_other_file, write_atomically
 
+    require_other_file(args.o, args.files)
     gc.disable()  # one run, then the process ends: looking for garbage would only cost time
     texts = [_read(name) for name in args.files or ["-"]]
     output = Path(args.o)
@@ -37,8 +37,6 @@ def main(argv: list[str]) -> int:
         print(line, file=sys.stderr)
     for line in made.printed:
         print(line)
-    if args.o == "/dev/null":
-        return 0
     write_atomically(output, data)
     _extras(args, made, [name for _, name in texts])
     return 0
@@ -95,9 +93,11 @@ def _defsym(text: str) -> tuple[str, int]:
 
 def _read(name: str) -> tuple[str, str]:
     """A file's text, or standard input for "-". Bytes that are no UTF-8 are kept as they are."""
+    from ..resources import read_input, read_stream
+
     if name == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "surrogateescape"), "{standard input}"
-    return Path(name).read_bytes().decode("utf-8", "surrogateescape"), os.fspath(name)
+        return read_stream(sys.stdin.buffer).decode("utf-8", "surrogateescape"), "{standard input}"
+    return read_input(name).decode("utf-8", "surrogateescape"), name
 
 
 def _split_joined(argv: list[str]) -> list[str]:

@@ -46,7 +46,9 @@ def main(argv: list[str]) -> int:
     if not state.inputs:
         raise UsageError("no input files")
     from ..linker.link import link
+    from ..resources import require_other_file, write_atomically
 
+    require_other_file(state.output, [given.path for given in state.inputs if not given.library])
     options = link_options(state)
     try:
         with _no_collection():
@@ -61,13 +63,7 @@ def main(argv: list[str]) -> int:
         print("\n".join(result.trace_symbol(name)))
     if state.trace:
         print("\n".join(result.inputs))
-    from ..resources import write_atomically
-
-    output = Path(state.output)
-    if output.exists() and not output.is_file():
-        output.write_bytes(result.image)  # /dev/null
-    else:
-        write_atomically(output, result.image, mode=0o755)
+    write_atomically(state.output, result.image, mode=0o755)
     if state.map_file:
         Path(state.map_file).write_text(
             result.map_text(state.cref), encoding="utf-8", errors="surrogateescape"

@@ -17,6 +17,7 @@ from ..elf.headers import is_elf, read_ehdr
 from ..elf.model import ObjectFile
 from ..elf.reader import read_object
 from ..errors import ElfError
+from ..resources import read_input
 from .diagnostics import Diagnostics
 from .options import Input, LinkOptions
 from .shared import SharedLibrary, read_shared
@@ -76,8 +77,7 @@ class _Opener:
         if path is None:
             return None
         try:
-            with open(path, "rb") as stream:
-                return path, stream.read()
+            return path, read_input(path)
         except OSError as error:
             self.errors.error(f"cannot find {path}: {error.strerror}")
             return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from ..elf.archive import Archive
@@ -26,6 +25,7 @@ from ..elf.constants import (
 )
 from ..elf.file import ElfFile, ElfSection
 from ..errors import ElfError, NotFoundError
+from ..resources import read_input
 
 
 class Binary(NamedTuple):
@@ -44,7 +44,7 @@ class Binary(NamedTuple):
 def read(path: str) -> bytes:
     """The bytes of a file. NotFoundError, ElfError in the words of GNU's tools."""
     try:
-        return Path(path).read_bytes()
+        return read_input(path)
     except FileNotFoundError:
         error = NotFoundError(f"'{path}': No such file")
         error.exit_code = 1
