@@ -115,9 +115,13 @@ def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
         return
     import tempfile  # it brings half the standard library with it
 
-    descriptor, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}."
-    )
+    try:
+        descriptor, temporary = tempfile.mkstemp(
+            dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}."
+        )
+    except OSError as failure:
+        failure.filename = path  # not the name that was to be temporary
+        raise
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)

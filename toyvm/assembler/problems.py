@@ -22,6 +22,12 @@ MAX_NOBITS_BYTES = 1 << 40
 MAX_ALIGNMENT_LOG2 = 16
 """The greatest alignment is 2**16 bytes, as in GNU as for data that a linker can honour."""
 
+MAX_REPORTS = 100 * MAX_ERRORS
+"""The most errors and warnings that are looked at, those that say the same again included."""
+
+MAX_SECTIONS = 20_000
+"""The most sections of one object: with their relocations and groups they must stay below SHN_LORESERVE."""
+
 MAX_NESTING = 100
 """How deep macro calls, repetitions and included files may be inside one another."""
 

@@ -17,7 +17,7 @@ from .cfi import FrameTable
 from .debug_line import LineTable
 from .expressions import combine
 from .grammar import Expr, Node, parse_expression
-from .problems import MAX_ERRORS, Problem, TooManyErrors
+from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
 from .reading import SourceMap
 from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
 from .symbols import Linear, Operation, Symbol, Symbols, Value
@@ -97,6 +97,7 @@ class State:
         self.lines: LineTable[Section, Symbol] | None = None
         self.on_instruction: Callable[[], None] | None = None
         self.errors: list[str] = []
+        self._reports = 0
         self.warnings: list[str] = []
         self.printed: list[str] = []
         self.listed: list[Listed] = []
@@ -124,6 +125,8 @@ class State:
         """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
         found = self._by_key.get((name, group))
         if found is None:
+            if len(self.sections) >= MAX_SECTIONS:
+                raise Fatal(f"more than {MAX_SECTIONS} sections")
             found = self._by_key[name, group] = Section(name, type, flags, entsize)
             found.group = group
             self.sections.append(found)
@@ -298,6 +301,11 @@ class State:
 
     def report(self, problem: Problem, where: int | None = None, severity: str = "error") -> None:
         """Note an error or a warning at a statement; goes on, unless there are too many."""
+        if severity == "warning" and len(self.warnings) >= MAX_REPORTS:
+            return
+        self._reports += severity != "warning"
+        if self._reports > MAX_REPORTS:
+            raise TooManyErrors
         where = self.where if where is None else where
         span = self.source.span(where, problem.at)
         related = tuple(self.source.callers(where))

@@ -1,0 +1,36 @@
+"""Short texts that ask for very much: one message, soon."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from toyvm.assembler import Options, assemble_text
+from toyvm.errors import AssemblyError
+
+
+def doubling(levels: int, leaf: str) -> str:
+    """Macros that call the next one twice: 2**levels times `leaf`."""
+    names = [f"m{number}" for number in range(levels)]
+    bodies = [f" {name}\n {name}\n" for name in [*names[1:], leaf]]
+    return "".join(f".macro {name}\n{body}.endm\n" for name, body in zip(names, bodies, strict=True)) + "m0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (doubling(24, "no_such_instruction"), "the rest is not looked at"),
+        (
+            "".join(f".section .s{number}\n .dword x\n" for number in range(20_100)),
+            "more than 20000 sections",
+        ),
+    ],
+    ids=["same error", "sections"],
+)
+def test_bomb(text: str, said: str) -> None:
+    start = time.process_time()
+    with pytest.raises(AssemblyError) as told:
+        assemble_text(text, "bomb.s", Options())
+    assert said in str(told.value)
+    assert time.process_time() - start < 60
