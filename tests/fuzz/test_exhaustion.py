@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import resource
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +137,16 @@ def test_entry_point_wraps() -> None:
     it = guest()
     file = MemFile(it.kernel.vfs.memfs, 0o755, ident + header + segment, read_only=True)
     assert 0 <= map_image(it.mm, file, "/wraps").entry < 1 << 64
+
+
+def test_the_guest_does_not_take_the_last_descriptor_of_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        (tmp_path / str(number)).touch()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    it = Guest(vfs=Vfs.sandbox(str(tmp_path)))
+    opened = [it.open(f"/{number}") for number in range(12)]
+    assert opened[0] > 0 and opened[-1] == -errno.ENFILE
+    it.call("close", opened[0])
+    assert it.open("/11") > 0

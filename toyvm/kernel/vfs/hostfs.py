@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat as st
 import weakref
 
@@ -23,10 +24,31 @@ class HostFs:
     which it came by the files: so a run is the same on every machine."""
 
     DEVICE = 0x801
+    _RESERVE = 32  # descriptors that are ours: Python opens a file for each module it imports
 
     def __init__(self) -> None:
+        self._held = 0
+        self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
         self._numbers: dict[tuple[int, int], int] = {}
         self.files: dict[Identity, HostFile] = {}
+
+    def hold(self, owner: object, fd: int) -> weakref.finalize[[int], object]:
+        """Keep a host descriptor open as long as `owner` lives, or until the result is called.
+
+        Raises OSError(ENFILE), `fd` closed, when none is left, not even by closing those of files that nobody uses.
+        """
+        if self._held >= self._most:
+            for file in self.files.values():
+                file.let_go()
+        if self._held >= self._most:
+            os.close(fd)
+            raise error(errno.ENFILE)
+        self._held += 1
+        return weakref.finalize(owner, self._close, fd)
+
+    def _close(self, fd: int) -> None:
+        self._held -= 1
+        os.close(fd)
 
     def identity(self, status: os.stat_result) -> Identity:
         """The guest's device and inode number of a host file."""
@@ -76,9 +98,15 @@ class HostFile(FileNode):
             if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self._host:
                 os.close(fd)
                 raise error(errno.ESTALE)
-            weakref.finalize(self, os.close, fd)
+            self._close = self._directory.fs.hold(self, fd)
             self._fd = fd
         return self._fd
+
+    def let_go(self) -> None:
+        """Close the host's file if nobody has it open or mapped; it is opened again when it is needed."""
+        if self._fd is not None and not self.opens and not self.mappings:
+            self._fd = None
+            self._close()
 
     def open_host(self) -> None:
         """Open the host's file now, so that open(2) reports what is wrong with it. Raises OSError."""
@@ -156,8 +184,8 @@ class HostDir(DirNode):
         self.fd = fd
         self.fs = fs
         self.writable = writable
+        fs.hold(self, fd)
         self.identity = fs.identity(os.fstat(fd))
-        weakref.finalize(self, os.close, fd)
 
     @classmethod
     def open_root(cls, path: str, fs: HostFs, *, writable: bool = False) -> HostDir:
