@@ -333,8 +333,12 @@ class AddressSpace(UserMemory):
                     return
 
     def _move_pages(self, addr: int, length: int, to: int) -> None:
-        for va, pte in self.table.clear(addr, addr + length):
-            self.table.u64[self.table.slot(va - addr + to)] = pte
+        pages = list(self.table.present(addr, addr + length))
+        # The new tables first: they may find no frame left, and then nothing must have moved.
+        slots = [self.table.slot(va - addr + to) for va, _, _ in pages]
+        for slot, (_, _, pte) in zip(slots, pages, strict=True):
+            self.table.u64[slot] = pte
+        self.table.clear(addr, addr + length)
         self.system.invalidate(self.mmu, addr, addr + length)
 
     # Heap and stack

@@ -11,6 +11,8 @@ from collections import deque
 from .process import Process, State
 from .vfs.openfile import WaitQueue
 
+COMPACT_ABOVE = 1024  # entries of a queue of timers, below which stale ones are left where they are
+
 
 class Scheduler:
     """The run queue and the timers. `now` is virtual time in nanoseconds."""
@@ -21,6 +23,7 @@ class Scheduler:
         self._timers: list[tuple[int, int, Process, int]] = []
         self._alarms: list[tuple[int, int, Process]] = []
         self._sequence = 0
+        self._compact_at = COMPACT_ABOVE
 
     def add(self, process: Process) -> None:
         """Let a runnable process take its turn, behind those who wait already."""
@@ -40,6 +43,7 @@ class Scheduler:
         if deadline is not None:
             self._sequence += 1
             heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
+            self._compact()
 
     def wake(self, process: Process, serial: int | None = None) -> None:
         """Make a sleeper runnable; `serial` names the sleep that is meant, so that a late call does nothing."""
@@ -51,6 +55,17 @@ class Scheduler:
         """Report `process` from `due_alarms` when time reaches `at` (if its `alarm_at` still says so)."""
         self._sequence += 1
         heapq.heappush(self._alarms, (at, self._sequence, process))
+        self._compact()
+
+    def _compact(self) -> None:
+        """Drop the timers of sleeps and alarms that are over, when they have become many: a guest can set them for ever."""
+        if len(self._timers) + len(self._alarms) < self._compact_at:
+            return
+        self._timers = [timer for timer in self._timers if self._sleeps(timer)]
+        self._alarms = [alarm for alarm in self._alarms if self._alarm_stands(alarm)]
+        heapq.heapify(self._timers)
+        heapq.heapify(self._alarms)
+        self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
     def due_alarms(self) -> list[Process]:
         """The processes whose alarm time has come."""

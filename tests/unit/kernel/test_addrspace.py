@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from toyvm.events import CowFault, FaultKind, PageFault
 from toyvm.kernel.addrspace import GUARD_GAP, MMAP_TOP, STACK_TOP, AddressSpace
-from toyvm.kernel.frames import ZERO_FRAME
+from toyvm.kernel.frames import ZERO_FRAME, OutOfFrames
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.pagetable import PTE_COW
 from toyvm.kernel.proctext import maps
@@ -299,6 +299,17 @@ def test_the_stack_keeps_a_guard_gap(guest: Guest) -> None:
     mm.mmap(wall, PAGE, RW, fixed=True)
     assert not mm.fault(wall + GUARD_GAP, Access.WRITE, 0)
     assert mm.fault(wall + PAGE + GUARD_GAP, Access.WRITE, 0)
+
+
+def test_mremap_that_finds_no_frame_for_its_tables_moves_nothing() -> None:
+    guest = Guest(40 * PAGE)
+    mm, va, frames = guest.mm, guest.scratch, guest.kernel.frames
+    mm.write(va, b"here")
+    while frames.free:
+        frames.alloc()
+    with pytest.raises(OutOfFrames):
+        mm._move_pages(va, PAGE, va - (1 << 30))
+    assert mm.read(va, 4) == b"here"
 
 
 def test_mremap_moves_contents_and_leaves_nothing(guest: Guest) -> None:

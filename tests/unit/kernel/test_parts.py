@@ -19,6 +19,7 @@ from toyvm.kernel.interp import LoadedImage, Registers
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.pagetable import PageTable
 from toyvm.kernel.process import Process
+from toyvm.kernel.scheduler import COMPACT_ABOVE, Scheduler
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.vfs import Vfs
 from toyvm.kernel.vma import Vma, VmaSet
@@ -240,3 +241,16 @@ def test_events_come_to_those_who_asked() -> None:
     guest.call("exit_group", 3)
     assert [(f.kind, f.access, f.va) for f in faults] == [(FaultKind.DEMAND_ZERO, "write", guest.scratch)]
     assert [(e.status, e.signal) for e in ends] == [(3, 0)]
+
+
+def test_timers_of_sleeps_that_are_over_do_not_pile_up() -> None:
+    process = Guest().process
+    scheduler = Scheduler()
+    for turn in range(3 * COMPACT_ABOVE):
+        scheduler.block(process, (), 1 << 60 | turn)
+        scheduler.wake(process)
+        process.alarm_at = 1 << 61 | turn
+        scheduler.set_alarm(process, process.alarm_at)
+    assert len(scheduler._timers) + len(scheduler._alarms) <= COMPACT_ABOVE
+    assert scheduler.advance()
+    assert scheduler.now == process.alarm_at
