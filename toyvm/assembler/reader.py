@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from .macros import Macro, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
-from .reading import statements
+from .reading import statements, unclosed_comment
 from .state import Condition, State
 
 _LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
@@ -50,6 +51,11 @@ class Reader:
         """Read `text` of `file` next."""
         lines, numbers = statements(text)
         base = self.state.source.add(file, lines, numbers, 1, parent, "included from here")
+        opened = unclosed_comment(text)
+        if opened is not None:  # the statement on which it begins
+            at = opened - 1 if numbers is None else bisect_left(numbers, opened)
+            problem = Problem("end of file in multiline comment", expected="'*/'")
+            self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
         self._push(Text(lines, base, len(self.state.conditions)))
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:

@@ -32,6 +32,17 @@ def strip_block_comments(text: str) -> str:
     return _BLOCK_COMMENT.sub(replace, text) if "/*" in text else text
 
 
+def unclosed_comment(text: str) -> int | None:
+    """The number of the line on which a `/*` without its `*/` begins, or None."""
+    if "/*" not in text:
+        return None
+    for match in _BLOCK_COMMENT.finditer(text):
+        found = match.group()
+        if found.startswith("/*") and (not found.endswith("*/") or len(found) < 4):
+            return text.count("\n", 0, match.start()) + 1
+    return None
+
+
 def statements(text: str) -> tuple[list[str], list[int] | None]:
     """The statements of `text` and the line number of each (None: as many statements as lines)."""
     text = strip_block_comments(text)

@@ -186,6 +186,12 @@ def test_warnings_can_be_errors() -> None:
         assemble_text(".byte 300", "t.s", Options(fatal_warnings=True))
 
 
+def test_a_comment_that_never_ends_is_told_with_its_place() -> None:
+    (warning,) = assemble_texts([("nop; nop\nli a0, 1 /* abc\nnop\n", "t.s")], "t.o").warnings
+    assert warning.startswith("t.s:2:1: warning: end of file in multiline comment")
+    assert not assemble_texts([("nop /* a */ # /* b\nnop\n", "t.s")], "t.o").warnings
+
+
 def test_bad_march() -> None:
     with pytest.raises(UsageError):
         assemble_text("nop", "t.s", Options(march="rv17"))
