@@ -264,11 +264,19 @@ def test_system_calls_are_told_as_strace_would(guest: Guest) -> None:
     guest.call("openat", AT_FDCWD, guest.text("/none"), 0o2000002, 0o644)
     guest.call("mmap", 0, 4096, 3, 0x22, -1, 0)
     guest.call("kill", 5, 11)
+    guest.call("pipe2", guest.scratch, 0o2000000)
+    guest.call("write", 4, guest.text("in"), 2)
+    guest.call("read", 3, guest.scratch, 100)
+    guest.call("read", 9, guest.scratch, 100)
     guest.call("exit_group", 3)
     assert lines == [
         'write(1, "hi\\n", 3) = 3',
         'openat(AT_FDCWD, "/none", O_RDWR|O_CLOEXEC, 0644) = -1 ENOENT (No such file or directory)',
         f"mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0x0) = {guest.scratch - 4096:#x}",
         "kill(5, SIGSEGV) = -1 ESRCH (No such process)",
+        "pipe2([3, 4], O_CLOEXEC) = 0",
+        'write(4, "in", 2) = 2',
+        'read(3, "in", 100) = 2',
+        f"read(9, {guest.scratch:#x}, 100) = -1 EBADF (Bad file descriptor)",
         "exit_group(3) = ?",
     ]

@@ -42,7 +42,7 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
     traced = kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
     text = ""
     if traced:
-        from .strace import call_text
+        from .strace import OUTPUTS, call_text
 
         text = call_text(process, entry, number, args)
     if traced and first:
@@ -65,6 +65,8 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
         process.hart.x[10] = result & M64
         process.hart.pc = process.hart.pc + 4 & M64
     if traced:
+        if result is not None and entry is not None and not OUTPUTS.isdisjoint(entry.kinds):
+            text = call_text(process, entry, number, args, result)
         _report(kernel, process, entry, number, text, result)
 
 

@@ -119,7 +119,7 @@ def _vectors(process: Process, va: int, count: int) -> Iterator[tuple[int, int]]
     return iter(pairs)
 
 
-@syscall(63, "read", "fd ptr uint")
+@syscall(63, "read", "fd filled uint")
 def read(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
     return _read_into(process, open_file(process, fd), va, count)
 
@@ -129,7 +129,7 @@ def write(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int
     return _write_from(kernel, process, open_file(process, fd), va, count)
 
 
-@syscall(67, "pread64", "fd ptr uint int")
+@syscall(67, "pread64", "fd filled uint int")
 def pread64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
     if signed(offset) < 0:
         raise error(errno.EINVAL)
@@ -202,7 +202,7 @@ def dup(kernel: Kernel, process: Process, fd: int) -> int:
     return process.fds.install(open_file(process, fd))
 
 
-@syscall(24, "dup3", "fd fd oflags")
+@syscall(24, "dup3", "fd fd fdflags")
 def dup3(kernel: Kernel, process: Process, old: int, new: int, flags: int) -> int:
     old, new = signed(old, 32), signed(new, 32)
     if old == new or flags & ~O_CLOEXEC:
@@ -233,7 +233,7 @@ def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int
     raise error(errno.EINVAL)
 
 
-@syscall(59, "pipe2", "ptr oflags")
+@syscall(59, "pipe2", "fdpair fdflags")
 def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)

@@ -104,7 +104,7 @@ def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, m
     return 0
 
 
-@syscall(78, "readlinkat", "at path ptr uint")
+@syscall(78, "readlinkat", "at path filled uint")
 def readlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
     path = read_path(process, va)
     if signed(size, 32) <= 0:
@@ -238,7 +238,7 @@ def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
     return 0
 
 
-@syscall(17, "getcwd", "ptr uint")
+@syscall(17, "getcwd", "filled uint")
 def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
     text = os.fsencode(process.cwd) + b"\0"
     if size < len(text):

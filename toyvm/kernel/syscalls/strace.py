@@ -36,11 +36,23 @@ _MMAP = {
 }
 
 
-def call_text(process: Process, entry: Syscall | None, number: int, args: tuple[int, ...]) -> str:
-    """`name(arguments)`, read without disturbing the process: memory that is not present is shown as an address."""
+OUTPUTS = frozenset({"filled", "fdpair"})
+"""The kinds of arguments that the call fills: their contents can be told only when it has succeeded."""
+
+
+def call_text(
+    process: Process, entry: Syscall | None, number: int, args: tuple[int, ...], result: int = -1
+) -> str:
+    """`name(arguments)`, read without disturbing the process: memory that is not present is shown as an address.
+
+    `result` is that of a call that is over: what it wrote is shown too.
+    """
     if entry is None:
         return f"syscall_{number:#x}({', '.join(map(hex, args))})"
-    shown = [_argument(process, kind, args, number) for number, kind in enumerate(entry.kinds)]
+    shown = [
+        _output(process, kind, args[at], result) if kind in OUTPUTS else _argument(process, kind, args, at)
+        for at, kind in enumerate(entry.kinds)
+    ]
     return f"{entry.name}({', '.join(shown)})"
 
 
@@ -52,6 +64,16 @@ def result_text(entry: Syscall | None, value: int) -> str:
     if entry is not None and entry.name in ("mmap", "brk", "mremap"):
         return hex(value)
     return str(value)
+
+
+def _output(process: Process, kind: str, value: int, result: int) -> str:
+    """What a call wrote at `value`: `result` bytes, or the two descriptors of a pipe."""
+    if result >= 0 and kind == "filled":
+        return _bytes(process, value, result)
+    pair = _peek(process, value, 8) if result == 0 else None
+    if kind == "fdpair" and pair is not None and len(pair) == 8:
+        return f"[{int.from_bytes(pair[:4], 'little')}, {int.from_bytes(pair[4:], 'little')}]"
+    return hex(value) if value else "NULL"
 
 
 def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -> str:
@@ -75,6 +97,8 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
     if kind == "oflags":
         access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
         return _flags(value & ~3, _OPEN_FLAGS, access)
+    if kind == "fdflags":
+        return _flags(value, _OPEN_FLAGS) if value else "0"
     if kind == "prot":
         return _flags(value, _PROT) if value else "PROT_NONE"
     if kind == "mmap":

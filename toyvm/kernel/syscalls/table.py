@@ -20,7 +20,8 @@ F = TypeVar("F", bound=Function)
 
 class Syscall(Record):
     """One system call. `kinds`, one word per argument: int, uint, hex, ptr, path, bytes (length in the next argument),
-    fd, at (a directory fd), oflags, mode, prot, mmap, signal, strings (an argv)."""
+    fd, at (a directory fd), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv); filled (a buffer that
+    gets as many bytes as the result says), fdpair."""
 
     number: int
     name: str
