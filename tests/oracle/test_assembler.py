@@ -5,6 +5,7 @@ What is meant to differ is in `EXPECTED` and in docs/design/assembler.md, with t
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
 from toyvm.assembler.state import Options
 from toyvm.elf.writer import write_object
+from toyvm.isa.compressed import COMPRESSED
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS, ORDERINGS
 
@@ -85,12 +87,27 @@ OPERANDS: dict[str, list[str]] = {
     ],
     "tprel_add": ["%tprel_add(tl)"],
 }
+COMPRESSED_OPERANDS: dict[str, list[str]] = OPERANDS | {
+    "rd": ["a0", "s0", "s1", "a5"],
+    "rs1": ["a1", "a4"],
+    "rs2": ["a2", "s1"],
+    "imm6": ["-32", "31", "1"],
+    "imm10": ["-512", "496", "16"],
+    "uimm10": ["4", "1020"],
+    "uimm6": ["1", "63"],
+    "lui6": ["1", "31", "0xfffe0", "0xfffff"],
+    "sp": ["sp"],
+    "load_mem": ["0(a3)", "64(s0)", "(a4)"],
+    "store_mem": ["0(a3)", "64(s0)", "(a4)"],
+    "load_sp": ["0(sp)", "64(sp)"],
+    "store_sp": ["0(sp)", "64(sp)", "(sp)"],
+}
 
 
-def written(kinds: tuple[str, ...]) -> Iterator[str]:
+def written(kinds: tuple[str, ...], examples: dict[str, list[str]] = OPERANDS) -> Iterator[str]:
     """Operand lists that show every example of every kind once."""
-    for index in range(max((len(OPERANDS[kind]) for kind in kinds), default=1)):
-        yield ", ".join(OPERANDS[kind][min(index, len(OPERANDS[kind]) - 1)] for kind in kinds)
+    for index in range(max((len(examples[kind]) for kind in kinds), default=1)):
+        yield ", ".join(examples[kind][min(index, len(examples[kind]) - 1)] for kind in kinds)
 
 
 def every_instruction() -> str:
@@ -99,6 +116,14 @@ def every_instruction() -> str:
     for name, row in INSNS.items():
         names = [name, *(name + suffix for suffix in ORDERINGS)] if "aq" in row.format.fields else [name]
         kinds = tuple(operand.kind for operand in row.operands)
+        if row.length == 2:
+            each = written(kinds, COMPRESSED_OPERANDS)
+            lines += [
+                ".option push; .option rvc",
+                *(f"\t{name}\t{operands}" for operands in each),
+                ".option pop",
+            ]
+            continue
         lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:
@@ -166,6 +191,48 @@ def test_every_instruction(tmp_path: Path, relax: bool) -> None:
 
 
 @RELAX
+def test_every_instruction_compressed(tmp_path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, every_instruction(), "rows.s", relax, march=ARCH.replace("d_", "dc_"))
+
+
+def compressible() -> str:
+    """Every mnemonic that has a short form, with operands at both sides of each limit."""
+    registers = ["a0", "s1", "t0", "sp", "zero", "ra"]
+    numbers = [-512, -64, -33, -32, -1, 0, 1, 4, 16, 31, 32, 63, 252, 256, 496, 504, 512, 1020, 0x1F, 0xFFFE0]
+    lines = ["1: near: nop"]
+    for name, entries in COMPRESSED.items():
+        for kinds in dict.fromkeys(entry.operands for entry in entries):
+            choices = [_choices(kind, registers, numbers) for kind in kinds]
+            for operands in itertools.product(*choices):
+                if name in ("slli", "srli", "srai", "sll", "srl", "sra") and not 0 <= int(operands[2]) < 64:
+                    continue
+                if name == "lui" and int(operands[1]) < 0:
+                    continue
+                if name != "lui" and "1048544" in operands:
+                    continue
+                lines.append(f"\t{name}\t{', '.join(operands)}")
+    return "\n".join([*lines, ".balign 8", "nop", ".skip 300", "mid: nop", ".skip 2500", "2: nop", ""])
+
+
+def _choices(kind: str, registers: list[str], numbers: list[int]) -> list[str]:
+    if kind in ("imm", "nzimm", "0"):
+        return [str(number) for number in numbers]
+    if kind in ("mem", "spmem"):
+        bases = ["sp", "a0", "t0"]
+        return [f"{number}({base})" for number in (0, 1, 4, 8, 124, 128, 252, 256, 504, -4) for base in bases]
+    if kind == "label":
+        return ["near", "2f", "mid", "undef"]
+    return registers if kind != "freg" else ["fa0", "ft8", "fs1"]
+
+
+@RELAX
+def test_compression(tmp_path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, compressible(), "compressed.s", relax, march="rv64gc")
+
+
+@RELAX
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_constructs(tmp_path: Path, path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
@@ -176,11 +243,14 @@ def test_constructs(tmp_path: Path, path: Path, relax: bool) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_samples_and_libraries(tmp_path: Path, path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
-    compare(tmp_path, path.read_text(), path.name, relax, folder=path.parent)
+    for march in (ARCH, "rv64gc"):
+        compare(tmp_path, path.read_text(), path.name, relax, march=march, folder=path.parent)
 
 
 @pytest.mark.parametrize(
-    "flags", ["-O1", "-O2 -fno-pic -ffunction-sections -funwind-tables -fexceptions"], ids=["O1", "O2-cfi"]
+    "flags",
+    ["-O1", "-O2", "-O2 -fno-pic -ffunction-sections -funwind-tables -fexceptions"],
+    ids=["O1", "O2", "O2-cfi"],
 )
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
@@ -188,7 +258,7 @@ def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
     command = [
         GCC,
         *flags.split(),
-        "-march=rv64imafd",
+        "-march=rv64gc" if flags == "-O2" else "-march=rv64imafd",
         "-mabi=lp64d",
         f"-I{ROOT / 'libs/include'}",
         "-S",
@@ -197,7 +267,7 @@ def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
     ]
     text = subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout
     for relax in (True, False):
-        compare(tmp_path, text, path.name, relax)
+        compare(tmp_path, text, path.name, relax, march="rv64gc" if flags == "-O2" else ARCH)
 
 
 # What we accept or write otherwise than GNU as, on purpose: text -> why

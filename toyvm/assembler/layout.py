@@ -1,8 +1,9 @@
 """From chunks to addresses: which branches must grow, how much padding, where every label is.
 
-A conditional branch reaches 4 KiB. One whose target is farther, or is not known here, becomes the opposite branch over
-a `jal` (gas/config/tc-riscv.c, `relaxed_branch_length`). Growing one may push another out of reach, so the sizes are
-computed until nothing changes; branches only ever grow, which ends.
+A conditional branch reaches 4 KiB, a compressed one 256 bytes. One whose target is farther, or is not known here,
+becomes the longer form or the opposite branch over a `jal`. Growing one may push another out of reach, so the sizes are
+computed until nothing changes, from the same first guess and in the same order as in GNU as: where two branches could
+both be short or both be long, the outcome is the same.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from .problems import MAX_SECTION_BYTES, Problem
 from .sections import Chunk, Part, PartKind, Section
 from .symbols import Symbol, Value
 
-BRANCH_REACH = 4096
-BRANCH, JUMP, ALIGN, ORG = PartKind.BRANCH, PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
+MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
+JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
 
 
@@ -69,65 +70,83 @@ class Layout:
         )
 
     def _settle(self, section: Section) -> None:
-        """Stretch the parts of one section until every branch reaches and every alignment holds."""
+        """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
         if not any(chunk.parts for chunk in chunks):
-            self._join(section, chunks)
+            at = 0
+            for chunk in chunks:
+                chunk.base = at
+                at += len(chunk.data)
+            section.size = at
             return
-        grown = [self._hopeless(chunk) for chunk in chunks]
-        while True:
-            for _ in range(4):  # padding may depend on later labels (.org): let it settle
-                self._join(section, chunks)
-                before = [list(chunk.growth) for chunk in chunks]
-                for chunk, long in zip(chunks, grown, strict=True):
-                    self._measure(chunk, long)
-                if before == [chunk.growth for chunk in chunks]:
-                    break
-            self._join(section, chunks)
-            extended = [self._extend(chunk, long) for chunk, long in zip(chunks, grown, strict=True)]
-            if not any(extended):
-                return
-
-    def _join(self, section: Section, chunks: list[Chunk]) -> None:
-        """Set the bases of the chunks and the shifts of their frags by the growth so far."""
-        at = 0
         for chunk in chunks:
-            chunk.base = at
-            total = sum(chunk.growth)
-            if total:
-                self._frags[chunk] = (
-                    [part.frag for part in chunk.parts],
-                    list(accumulate(chunk.growth, initial=0)),
-                )
-            else:
-                self._frags.pop(chunk, None)
-            at += len(chunk.data) + total
-        section.size = at
+            frags = [part.frag for part in chunk.parts]
+            self._frags[chunk] = frags, self._estimate(chunk, frags)
+        changed, passes = True, 0
+        while changed:
+            passes += 1
+            at, changed = 0, False
+            for chunk in chunks:
+                changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)
+                at += len(chunk.data) + self._frags[chunk][1][-1]
+            section.size = at
 
-    def _hopeless(self, chunk: Chunk) -> set[int]:
-        """Numbers of the branches whose target cannot be known here: undefined, weak, or in another section."""
-        return {
-            index
-            for index, part in enumerate(chunk.parts)
-            if part.kind == BRANCH and not _is_near(part.symbol, chunk.section)
-        }
-
-    def _measure(self, chunk: Chunk, long: set[int]) -> None:
-        """The growth of every part, from the start of the chunk to its end."""
-        shift, growth = chunk.base, chunk.growth
+    def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
+        """The first guess, as GNU as makes it: the address of what comes later is not known yet and taken for 0."""
+        shift, sums = 0, [0]
         for index, part in enumerate(chunk.parts):
-            if part.kind == BRANCH:
-                size = 4 if index in long else 0
-            elif part.kind == JUMP:
-                continue
+            size = 0
+            if part.kind <= JUMP:
+                place, target = part.offset + shift - part.size, None
+                if part.symbol is not None and _is_near(part.symbol, chunk.section):
+                    before = bisect_right(frags, part.symbol.frag)
+                    known = part.symbol.chunk is chunk and before <= index
+                    target = part.symbol.offset + (sums[before] if known else -_start(chunk, before))
+                    target += part.addend - place
+                size = grown_size(part, target) - part.size
+            elif part.kind == ALIGN:
+                size = -(part.offset + shift) % part.addend
+            shift += size
+            chunk.growth[index] = size
+            sums.append(shift)
+        return sums
+
+    def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
+        """The growth of every part of a chunk that begins at `base`; whether anything changed.
+
+        What stands in front has its new place and what comes behind still has its old one, as in GNU as.
+        """
+        frags, old = self._frags[chunk]
+        old_base, growth = chunk.base, chunk.growth
+        shift, sums, changed = base, [0], base != old_base
+        for index, part in enumerate(chunk.parts):
+            if part.kind <= JUMP:
+                size, symbol = part.size, part.symbol
+                if symbol is not None and _is_near(symbol, chunk.section):
+                    if symbol.chunk is chunk:
+                        before = bisect_right(frags, symbol.frag)
+                        moved = base + sums[before] if before <= index else old_base + old[before]
+                        target = symbol.offset + moved
+                    else:
+                        target = self.address(symbol)
+                    size = grown_size(part, target + part.addend - (part.offset + shift - size)) - size
+                else:
+                    size = grown_size(part, None) - size
+                if only_grow:
+                    size = max(size, growth[index])
             elif part.kind == ALIGN:
                 size = -(part.offset + shift) % part.addend
                 if part.limit and size > part.limit:
                     size = 0
             else:
                 size = self._space(part, part.offset + shift)
+            changed |= growth[index] != size
             growth[index] = size
             shift += size
+            sums.append(shift - base)
+        chunk.base = base
+        self._frags[chunk] = frags, sums
+        return changed
 
     def _space(self, part: Part, at: int) -> int:
         """How many bytes `.org` or a `.skip` of late known size takes, at address `at`."""
@@ -139,18 +158,26 @@ class Layout:
             raise Problem(f"{size} bytes to skip is not in 0..{MAX_SECTION_BYTES}")
         return size
 
-    def _extend(self, chunk: Chunk, long: set[int]) -> bool:
-        """Make branches long that do not reach; whether there were any."""
-        before = len(long)
-        if chunk.section.size >= BRANCH_REACH:
-            shifts = list(accumulate(chunk.growth, initial=chunk.base))
-            for index, part in enumerate(chunk.parts):
-                if part.kind == BRANCH and index not in long:
-                    assert part.symbol is not None
-                    distance = self.address(part.symbol) + part.addend - (part.offset - 4 + shifts[index])
-                    if not -BRANCH_REACH <= distance < BRANCH_REACH:
-                        long.add(index)
-        return len(long) != before
+
+def grown_size(part: Part, distance: int | None) -> int:
+    """The bytes that a branch or jump takes whose target is `distance` away, None when that is not known here.
+
+    gas: `relaxed_branch_length`. A jump that does not reach is the linker's to report.
+    """
+    if part.kind == JUMP:
+        return 2 if part.size == 2 and distance is not None and -2048 <= distance < 2048 else 4
+    if distance is None:
+        return 8
+    if part.size == 2 and -256 <= distance < 256:
+        return 2
+    if -4096 <= distance < 4096:
+        return 4
+    return 6 if part.size == 2 else 8
+
+
+def _start(chunk: Chunk, before: int) -> int:
+    """Where the frag begins that has `before` parts in front of it."""
+    return chunk.parts[before - 1].offset if before else 0
 
 
 def _unsettled(value: Value, part: Part) -> int:

@@ -254,7 +254,11 @@ class Machine:
     # --- fields and registers ---
 
     def field(self, name: str, width: int = XLEN) -> Value:
-        """A bit field of the instruction as a value."""
+        """A bit field of the instruction as a value, or what the row has bound to the name."""
+        bound = self._insn.bound.get(name, name)
+        if isinstance(bound, int):
+            return Value(constant(bound, width))
+        name = bound
         if self._values is not None:
             return Value(constant(self._values[name], width))
         if name not in self._insn.format.fields:

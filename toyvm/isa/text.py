@@ -17,11 +17,15 @@ def instruction_text(decoded: Decoded, pc: int | None = None) -> str:
 
 def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
     kind = operand.kind
+    if kind == "sp":
+        return "sp"
     value = decoded.fields[operand.fields[0]]
     if kind in REGISTER_KINDS:
         return X_NAMES[value]
     if kind in ("load_mem", "store_mem"):
         return f"{value}({X_NAMES[decoded.rs1]})"
+    if kind in ("load_sp", "store_sp"):
+        return f"{value}(sp)"
     if kind == "amo_mem":
         return f"({X_NAMES[value]})"
     if kind in ("branch", "jump"):
@@ -30,6 +34,6 @@ def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
         return _CSR_NAMES.get(value, f"{value:#x}")
     if kind in ("fence_pred", "fence_succ"):
         return fence_set(value)
-    if kind == "imm20":
+    if kind in ("imm20", "lui6"):
         return f"{operand.from_field(value):#x}"
     return str(value)

@@ -100,7 +100,7 @@ def test_symbols() -> None:
         ".globl f\n.type f, @function\nf: nop\n.size f, . - f\n.hidden f\n.comm c, 8, 4\n.weak w\n.set alias, f\n.L1: nop\n",
         "t.s",
     )
-    assert symbol(made, "f")[1:] == (0x12, 2, 1, 0, 4)
+    assert symbol(made, "f")[1:] == (0x12, 2, 1, 0, 2)
     assert symbol(made, "c")[3:] == (0xFFF2, 4, 8)
     assert symbol(made, "alias")[1] == 2
     assert "w" not in made.symbols.names

@@ -18,7 +18,7 @@ _CODE_FRAME, _DATA_FRAME, _READ_ONLY_FRAME = 8, 16, 24
 
 def code(*instructions: tuple[str, dict[str, int]] | str | int) -> bytes:
     """Instructions to bytes: ("addi", {"rd": 1}) by fields, "ecall" without any, or a number as it is."""
-    words = []
+    words: list[int] = []
     for instruction in instructions:
         if isinstance(instruction, int):
             words.append(instruction)
@@ -27,7 +27,7 @@ def code(*instructions: tuple[str, dict[str, int]] | str | int) -> bytes:
         found = lookup(name)
         assert found is not None, name
         words.append(found[0].encode(**found[1], **fields))
-    return b"".join(word.to_bytes(4, "little") for word in words)
+    return b"".join(word.to_bytes(4 if word & 3 == 3 or word >> 16 else 2, "little") for word in words)
 
 
 class Machine:

@@ -10,7 +10,7 @@ from toyvm.engines.walk import WalkEngine
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Cause
 
-from .machines import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from .machines import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
 
 M = (1 << 64) - 1
 MIN, MAX = 1 << 63, (1 << 63) - 1
@@ -190,7 +190,7 @@ def test_stores(way: str, name: str, size: int, offset: int) -> None:
         ("mret", 0, Cause.ILLEGAL_INSTRUCTION, 0x30200073),
         ("sfence.vma", 0, Cause.ILLEGAL_INSTRUCTION, 0x12000073),
         (0, 0, Cause.ILLEGAL_INSTRUCTION, 0),
-        (0x12340001, 0, Cause.ILLEGAL_INSTRUCTION, 0x0001),  # 16 bits: C is not in the table yet
+        (0x12348002, 0, Cause.ILLEGAL_INSTRUCTION, 0x8002),  # 16 bits: the reserved c.jr x0
         (0xFFFFFFFF, 0, Cause.ILLEGAL_INSTRUCTION, 0xFFFFFFFF),
         (("csrrw", {"rd": 1, "csr": 0xC00, "rs1": 1}), 0, Cause.ILLEGAL_INSTRUCTION, 0xC00090F3),
         (("csrrs", {"rd": 1, "csr": 0x300}), 0, Cause.ILLEGAL_INSTRUCTION, 0x300020F3),
@@ -252,6 +252,43 @@ def test_an_instruction_across_two_pages(way: str) -> None:
     machine.hart.x[1] = CODE + 0x1000
     assert engine_for(way, machine).run(machine.hart, 9) is None
     assert (machine.hart.x[2], machine.hart.pc) == (4 * 7, CODE + 0xFFE)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_short_instruction_at_the_end_of_the_last_page(way: str) -> None:
+    """It is fetched whole though nothing is mapped behind it, and a long one there is not."""
+    last = CODE + CODE_PAGES * 0x1000 - 2
+    for first, count in ((code(("c.addi", {"rd": 3, "imm": -1})), 1), (code(("addi", {"rd": 3}))[:2], 0)):
+        machine = Machine(b"")
+        machine.write_code(last, first)
+        machine.hart.pc = last
+        trap = engine_for(way, machine).run(machine.hart, 5)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.INSTRUCTION_PAGE_FAULT, last + 2)
+        assert (machine.hart.instret, machine.hart.x[3], machine.hart.pc) == (
+            count,
+            -count & M,
+            last + 2 * count,
+        )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hints_change_nothing_and_reserved_encodings_are_illegal(way: str) -> None:
+    hints = [
+        0x0005,
+        0x4005,
+        0x6005,
+        0x8006,
+        0x9006,
+        0x0502,
+        0x0501,
+    ]  # c.addi/li/lui/mv/add to x0, c.slli 0, c.addi 0
+    machine = Machine(code(*hints), x=range(100, 132))
+    before = list(machine.hart.x)
+    assert engine_for(way, machine).run(machine.hart, len(hints)) is None and machine.hart.x == before
+    for word in (0x0000, 0x0004, 0x2005, 0x6101, 0x6501, 0x4002, 0x6002, 0x8002, 0x9C41):
+        machine = Machine(code(word))
+        trap = engine_for(way, machine).run(machine.hart, 1)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.ILLEGAL_INSTRUCTION, word)
 
 
 @pytest.mark.parametrize("way", WAYS)
