@@ -38,6 +38,11 @@ OPERANDS: dict[str, list[str]] = {
     "rs1": ["a1", "x31", "zero"],
     "rs2": ["a2", "s11"],
     "temp": ["t1", "t2"],
+    "frd": ["fa0", "ft11", "f8"],
+    "frs1": ["fs0", "f31"],
+    "frs2": ["ft0", "fa7"],
+    "frs3": ["fs11", "f1"],
+    "rm": ["rne", "rtz", "rdn", "rup", "rmm", "dyn"],
     "imm12": ["-2048", "2047", "%lo(sym)", "%lo(sym+4)", "0xfffffffffffff800"],
     "imm20": [
         "1",
@@ -91,6 +96,8 @@ COMPRESSED_OPERANDS: dict[str, list[str]] = OPERANDS | {
     "rd": ["a0", "s0", "s1", "a5"],
     "rs1": ["a1", "a4"],
     "rs2": ["a2", "s1"],
+    "frd": ["fa0", "fs1"],
+    "frs2": ["fa2", "fs0"],
     "imm6": ["-32", "31", "1"],
     "imm10": ["-512", "496", "16"],
     "uimm10": ["4", "1020"],
@@ -124,6 +131,8 @@ def every_instruction() -> str:
                 ".option pop",
             ]
             continue
+        if kinds and kinds[-1] == "rm":
+            lines += [f"\t{name}\t{operands}" for operands in written(kinds[:-1])]
         lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:

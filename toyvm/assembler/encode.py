@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..isa.compressed import COMPRESSED
+from ..isa.ieee754 import ROUNDING_MODES
+from ..isa.operands import FLOAT_KINDS, REGISTER_KINDS, parse_fence_set
 from ..isa.operands import Operand as Slot
-from ..isa.operands import parse_fence_set
 from ..isa.pseudo import PSEUDOS, Pseudo
 from ..isa.registers import CSRS, X_NAMES, X_NUMBERS
 from ..isa.spec import Insn
@@ -43,6 +44,8 @@ _SAID = {
     "rs1": "a register",
     "rs2": "a register",
     "temp": "a register",
+    **dict.fromkeys(FLOAT_KINDS, "a floating-point register"),
+    "rm": "a rounding mode (rne, rtz, rdn, rup, rmm, dyn)",
     "imm12": "a number in -2048..2047 or %lo(symbol)",
     "imm20": "a number in 0..1048575 or %hi(symbol)",
     "load_mem": "offset(register)",
@@ -86,23 +89,27 @@ class Step(NamedTuple):
 
 
 class Row:
-    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand."""
+    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
+
+    `whole` False leaves out the last operand, the rounding mode, which `fields` has then.
+    """
 
     __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
 
-    def __init__(self, insn: Insn, fields: dict[str, int]):
+    def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True):
         self.insn = insn
         self.ext = insn.ext
         self.match = insn.encode(**fields)
         # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
-        self.steps = tuple(_step(insn, slot) for slot in insn.operands)
+        operands = insn.operands if whole else insn.operands[:-1]
+        self.steps = tuple(_step(insn, slot) for slot in operands)
         self.kinds = tuple(step.kind for step in self.steps)
 
 
 def _step(insn: Insn, slot: Slot) -> Step:
     fields = insn.format.fields
-    register = slot.kind if slot.kind in fields else "rs1"
+    register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
     field = fields.get(register)
     shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
     return Step(slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias)
@@ -175,6 +182,8 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
     row = lookup(mnemonic)
     if row is not None:
         found.append(Row(*row))
+        if row[0].syntax.endswith("rm"):
+            found.append(Row(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
     found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
     return tuple(found)
 
@@ -201,6 +210,7 @@ def address(operand: Operand) -> Expr:
 
 _FORMS = {
     **dict.fromkeys(("rd", "rs1", "rs2", "temp"), "register"),
+    **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
 _STACK = {"sp": "register", "load_sp": "memory", "store_sp": "memory"}
@@ -221,6 +231,8 @@ def fits(kind: str, operand: Operand, state: State) -> bool:
         return False
     if operand.modifier:
         return (operand.modifier, kind) in MODIFIERS
+    if kind == "rm":
+        return operand.expr in ROUNDING_MODES
     if kind == "csr":
         return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
     if kind in ("fence_pred", "fence_succ"):
@@ -382,7 +394,7 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     ends = False
     for step, operand in zip(row.steps, operands, strict=True):
         kind, form = step.kind, operand.form
-        if form == "register" and kind not in ("branch", "jump"):
+        if form in ("register", "float_register") and kind not in ("branch", "jump"):
             word |= step.register(operand)
             continue
         if form == "memory":
@@ -416,6 +428,8 @@ def _number(state: State, step: Step, operand: Operand) -> int:
         bits = parse_fence_set(str(expr))
         assert bits is not None
         return bits
+    if kind == "rm":
+        return ROUNDING_MODES[str(expr)]
     value = CSRS[expr] if kind == "csr" and isinstance(expr, str) and expr in CSRS else state.number(expr)
     if kind in ("imm12", "load_mem", "store_mem") and value >> 12 == 0xFFFFFFFFFFFFF:
         value -= 1 << 64  # 0xfffffffffffff800 and above, as 64-bit numbers

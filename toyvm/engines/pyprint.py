@@ -44,6 +44,10 @@ class Printer:
         """The integer register whose number is the node."""
         raise NotImplementedError
 
+    def float_register(self, number: Node) -> str:
+        """The floating-point register whose number is the node."""
+        raise NotImplementedError
+
     def field(self, name: str) -> str:
         """A bit field as a signed Python int."""
         raise NotImplementedError
@@ -126,6 +130,9 @@ class Printer:
     def _read_x(self, node: Node) -> str:
         return self.register(node.args[0])
 
+    def _read_f(self, node: Node) -> str:
+        return self.float_register(node.args[0])
+
     def _masked(self, node: Node) -> str:
         return f"({self.raw(node)} & {_mask(node.width)})"
 
@@ -186,6 +193,7 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.FIELD: Printer._field,
     Op.PC: Printer._pc,
     Op.READ_X: Printer._read_x,
+    Op.READ_F: Printer._read_f,
     Op.ADD: Printer._masked,
     Op.SUB: Printer._masked,
     Op.MUL: Printer._masked,
@@ -214,4 +222,5 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.AMO_LOAD: Printer._effect,
     Op.STORE_CONDITIONAL: Printer._effect,
     Op.CSR_READ: Printer._effect,
+    Op.FLOAT: Printer._effect,
 }

@@ -45,8 +45,11 @@ def table_data() -> list[RowData]:
 
 def row_data(insn: Insn) -> RowData:
     """One row made ready."""
-    destination = next((field.mask for field in insn.free if field.name == "rd" and not field.bias), 0)
     whole = tree(insn)
+    writes = any(node.op is Op.WRITE_X and node.args[0].name == "rd" for node in whole)
+    destination = next(
+        (field.mask for field in insn.free if writes and field.name == "rd" and not field.bias), 0
+    )
     plain = _form(insn, whole)
     discarding = _form(insn, _without_writes(whole)) if destination else plain
     return insn.name, insn.match, insn.mask, insn.nonzero, insn.length, destination, plain, discarding
@@ -87,6 +90,9 @@ class _RowPrinter(StatementPrinter):
     def register(self, number: Node) -> str:
         return f"x[{number.name or number.value}]"
 
+    def float_register(self, number: Node) -> str:
+        return f"c.f[{number.name}]"
+
     def field(self, name: str) -> str:
         return name
 
@@ -105,6 +111,9 @@ class _RowPrinter(StatementPrinter):
 
     def write(self, number: Node, value: str) -> None:
         self.line(f"x[{number.name or number.value}] = {value}")
+
+    def write_float(self, number: Node, value: str) -> None:
+        self.line(f"c.f[{number.name}] = {value}")
 
     def system(self, node: Node) -> None:
         self.line(f"raise Trap(Cause({node.value}))" if node.op is Op.TRAP else "c.fence_i()")

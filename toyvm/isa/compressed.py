@@ -71,6 +71,10 @@ sw            | reg, spmem     | c.swsp {0}, {1}
 sw            | reg, mem       | c.sw {0}, {1}
 sd            | reg, spmem     | c.sdsp {0}, {1}
 sd            | reg, mem       | c.sd {0}, {1}
+fld           | freg, spmem    | c.fldsp {0}, {1}
+fld           | freg, mem      | c.fld {0}, {1}
+fsd           | freg, spmem    | c.fsdsp {0}, {1}
+fsd           | freg, mem      | c.fsd {0}, {1}
 """
 
 

@@ -6,6 +6,8 @@ The closed set, with what a program writes:
 | kind         | written                       | field           | the field holds                            |
 |--------------|-------------------------------|-----------------|--------------------------------------------|
 | rd rs1 rs2   | an x register                 | of that name    | its number                                 |
+| frd frs1 frs2 frs3 | an f register           | rd rs1 rs2 rs3  | its number                                 |
+| rm           | rne rtz rdn rup rmm dyn       | rm              | 0 1 2 3 4 7; the operand may be left out   |
 | imm12        | -2048..2047 or `%lo(...)`     | imm             | the number                                 |
 | imm20        | 0..1048575 or `%hi(...)`      | imm             | number << 12, sign-extended from 32 bits   |
 | uimm5 uimm6  | a shift amount                | shamt           | the number                                 |
@@ -44,6 +46,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "rd": ("rd",),
     "rs1": ("rs1",),
     "rs2": ("rs2",),
+    "frd": ("rd",),
+    "frs1": ("rs1",),
+    "frs2": ("rs2",),
+    "frs3": ("rs3",),
+    "rm": ("rm",),
     "imm12": ("imm",),
     "imm20": ("imm",),
     "uimm5": ("shamt",),
@@ -68,6 +75,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 KINDS = tuple(_FIELDS)
 _UPPER = ("imm20", "lui6")
 REGISTER_KINDS = frozenset({"rd", "rs1", "rs2"})
+FLOAT_KINDS = frozenset({"frd", "frs1", "frs2", "frs3"})
 
 
 class Operand:

@@ -15,6 +15,7 @@ _CLASSES: tuple[tuple[str, frozenset[Op]], ...] = (
     ("atomic", frozenset({Op.LOAD_RESERVED, Op.STORE_CONDITIONAL, Op.AMO_LOAD})),
     ("load", frozenset({Op.LOAD})),
     ("store", frozenset({Op.STORE})),
+    ("float", frozenset({Op.FLOAT, Op.READ_F, Op.WRITE_F})),
     ("branch", frozenset({Op.BRANCH})),
     ("jump", frozenset({Op.JUMP})),
     (DIVIDE, frozenset({Op.UDIV, Op.UREM, Op.SDIV, Op.SREM})),

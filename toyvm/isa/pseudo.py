@@ -160,6 +160,19 @@ rdcycle   | rd              | csrrs {0}, cycle, zero
 rdtime    | rd              | csrrs {0}, time, zero
 rdinstret | rd              | csrrs {0}, instret, zero
 
+fmv.s    | frd, frs1        | fsgnj.s {0}, {1}, {1}
+fabs.s   | frd, frs1        | fsgnjx.s {0}, {1}, {1}
+fneg.s   | frd, frs1        | fsgnjn.s {0}, {1}, {1}
+fgt.s    | rd, frs1, frs2   | flt.s {0}, {2}, {1}
+fge.s    | rd, frs1, frs2   | fle.s {0}, {2}, {1}
+fmv.d    | frd, frs1        | fsgnj.d {0}, {1}, {1}
+fabs.d   | frd, frs1        | fsgnjx.d {0}, {1}, {1}
+fneg.d   | frd, frs1        | fsgnjn.d {0}, {1}, {1}
+fgt.d    | rd, frs1, frs2   | flt.d {0}, {2}, {1}
+fge.d    | rd, frs1, frs2   | fle.d {0}, {2}, {1}
+fmv.x.s  | rd, frs1         | fmv.x.w {0}, {1}
+fmv.s.x  | frd, rs1         | fmv.w.x {0}, {1}
+
 frcsr    | rd               | csrrs {0}, fcsr, zero
 fscsr    | rs1              | csrrw zero, fcsr, {0}
 fscsr    | rd, rs1          | csrrw {0}, fcsr, {1}
@@ -183,16 +196,17 @@ def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
             continue
         name, syntax, lines, *when = [cell.strip() for cell in row.split("|")]
         expansion = tuple(line.strip() for line in lines.split(";") if line.strip())
-        ext = "Zicsr" if expansion and expansion[0].startswith("csr") else "I"
+        ext = INSNS[expansion[-1].partition(" ")[0]].ext if expansion else "I"
         pseudos.setdefault(name, []).append(Pseudo(name, syntax, expansion, when[0] if when else "", ext))
     # a load or store of a symbol: the address goes through rd, or through a register that the program names
     for insn in [insn for insn in INSNS.values() if insn.length == 4]:
         if insn.syntax == "rd, load_mem" and insn.name != "jalr":
             steps = ("auipc {0}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({0})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", steps))
-        elif insn.syntax == "rs2, store_mem":
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", steps, ext=insn.ext))
+        elif insn.syntax in ("rs2, store_mem", "frs2, store_mem", "frd, load_mem"):
             steps = ("auipc {2}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({2})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rs2, symbol, temp", steps))
+            syntax = f"{insn.syntax.partition(',')[0]}, symbol, temp"
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, syntax, steps, ext=insn.ext))
     return {name: tuple(entries) for name, entries in pseudos.items()}
 
 

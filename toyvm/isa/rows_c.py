@@ -6,6 +6,7 @@ What the short form leaves out is bound: `rs1` is the field `rd`, or x2, or x0. 
 
 from __future__ import annotations
 
+from . import rows_f as f
 from . import rows_i as i
 from .fields import (
     C_NONE,
@@ -48,8 +49,10 @@ def c_unimp(m: Machine) -> None:
 
 # Quadrant 0: op = 0
 insn("c.addi4spn", CIW, op=0, funct3=0, bound={"rs1": _SP, "imm": "uimm"}, nonzero="uimm")(i.addi)
+insn("c.fld", CL_LD, "frd, load_mem", ext="Zcd", op=0, funct3=1, bound={"imm": "uimm"})(f.fld)
 insn("c.lw", CL_LW, op=0, funct3=2, bound={"imm": "uimm"})(i.lw)
 insn("c.ld", CL_LD, op=0, funct3=3, bound={"imm": "uimm"})(i.ld)
+insn("c.fsd", CS_SD, "frs2, store_mem", ext="Zcd", op=0, funct3=5, bound={"imm": "uimm"})(f.fsd)
 insn("c.sw", CS_SW, op=0, funct3=6, bound={"imm": "uimm"})(i.sw)
 insn("c.sd", CS_SD, op=0, funct3=7, bound={"imm": "uimm"})(i.sd)
 
@@ -76,6 +79,7 @@ insn("c.bnez", CB, op=1, funct3=7, bound={"rs2": _ZERO})(i.bne)
 
 # Quadrant 2: op = 2
 insn("c.slli", CI_SHIFT, op=2, funct3=0, bound=_SAME)(i.slli)
+insn("c.fldsp", CI_LD, "frd, load_sp", ext="Zcd", op=2, funct3=1, bound=_LOAD_SP)(f.fld)
 insn("c.lwsp", CI_LW, op=2, funct3=2, bound=_LOAD_SP, nonzero="rd")(i.lw)
 insn("c.ldsp", CI_LD, op=2, funct3=3, bound=_LOAD_SP, nonzero="rd")(i.ld)
 insn("c.jr", CR_JUMP, op=2, funct4=8, rs2=0, bound={"rd": _ZERO, "imm": 0}, nonzero="rs1")(i.jalr)
@@ -83,5 +87,6 @@ insn("c.mv", CR, op=2, funct4=8, bound={"rs1": _ZERO}, nonzero="rs2")(i.add)
 insn("c.ebreak", CR, "", op=2, funct4=9, rd=0, rs2=0)(i.ebreak)
 insn("c.jalr", CR_JUMP, op=2, funct4=9, rs2=0, bound={"rd": 1, "imm": 0}, nonzero="rs1")(i.jalr)
 insn("c.add", CR, op=2, funct4=9, bound=_SAME, nonzero="rs2")(i.add)
+insn("c.fsdsp", CSS_SD, "frs2, store_sp", ext="Zcd", op=2, funct3=5, bound=_LOAD_SP)(f.fsd)
 insn("c.swsp", CSS_SW, op=2, funct3=6, bound=_LOAD_SP)(i.sw)
 insn("c.sdsp", CSS_SD, op=2, funct3=7, bound=_LOAD_SP)(i.sd)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 XLEN = 64
 
+CANONICAL_NAN_32 = 0x7FC00000
 # Causes that semantics raise themselves (privileged manual, scause).
 CAUSE_ILLEGAL, CAUSE_BREAKPOINT, CAUSE_ECALL_U = 2, 3, 8
 
@@ -294,6 +295,34 @@ class Machine:
         None, _write_rd, doc="Writes the integer register that field rd names, extending a narrower value."
     )
 
+    def _float_register(self, name: str, width: int) -> Value:
+        value = Value(Node(Op.READ_F, 64, (self.field(name, 5).node,)))
+        if width == 64:
+            return value
+        return select(high(value, 32) == -1, low(value, 32), CANONICAL_NAN_32)
+
+    def frs1(self, width: int) -> Value:
+        """The floating-point register that field rs1 names; 32 bits that are not NaN-boxed are the canonical NaN."""
+        return self._float_register("rs1", width)
+
+    def frs2(self, width: int) -> Value:
+        """The floating-point register that field rs2 names."""
+        return self._float_register("rs2", width)
+
+    def frs3(self, width: int) -> Value:
+        """The floating-point register that field rs3 names."""
+        return self._float_register("rs3", width)
+
+    def _write_frd(self, value: Value) -> None:
+        node = value.node
+        if node.width == 32:
+            node = make(Op.OR, 64, make(Op.ZEXT, 64, node), constant(-1 << 32, 64))
+        self._writes.append(Node(Op.WRITE_F, 0, (self.field("rd", 5).node, node)))
+
+    frd = property(
+        None, _write_frd, doc="Writes the floating-point register that field rd names, NaN-boxing 32 bits."
+    )
+
     @property
     def imm(self) -> Value:
         """The immediate, sign-extended."""
@@ -360,6 +389,15 @@ class Machine:
         if condition.node.op is Op.CONST and not condition.node.value:
             return
         self._effect(Op.CSR_WRITE, 0, self.field("csr", 12).node, value.node, condition.node)
+
+    def float(self, name: str, width: int, *operands: Value, rounds: bool = False) -> Value:
+        """An operation of `ieee754.OPERATIONS`, with its flags; `rounds` in the mode that field rm says."""
+        arguments = [operand.node for operand in operands]
+        if rounds:
+            arguments.append(self.field("rm", 3).node)
+        node = Node(Op.FLOAT, width, tuple(arguments), name=name)
+        self._effects.append(node)
+        return Value(node)
 
     def fence(self) -> None:
         """Order memory accesses."""

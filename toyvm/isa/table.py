@@ -10,12 +10,20 @@ statistics. To add an extension write a module of rows and name it here.
 
 from __future__ import annotations
 
-from . import rows_a, rows_c, rows_i, rows_m, rows_zicsr
+from . import rows_a, rows_c, rows_f, rows_i, rows_m, rows_zicsr
 from .spec import Insn
 
 INSNS: dict[str, Insn] = {
     row.name: row
-    for rows in (rows_i.insn, rows_m.insn, rows_a.insn, rows_zicsr.insn, rows_c.insn)
+    for rows in (
+        rows_i.insn,
+        rows_m.insn,
+        rows_a.insn,
+        rows_zicsr.insn,
+        rows_f.single,
+        rows_f.double,
+        rows_c.insn,
+    )
     for row in rows.rows
 }
 

@@ -49,6 +49,9 @@ class Machine:
         for number, value in enumerate(x):
             self.hart.x[number] = value
         self.hart.x[0] = 0
+        for number in range(32):  # both kinds of operands for floating point: boxed single, and double
+            pattern = self.hart.x[number % 13]
+            self.hart.f[number] = pattern if number & 1 else pattern | 0xFFFFFFFF << 32
 
     def map(self, va: int, frame: int, permissions: int) -> None:
         """Write the page-table entry of a page; permissions 0 unmaps it."""
@@ -67,4 +70,4 @@ class Machine:
     def state(self) -> tuple[object, ...]:
         """All that an instruction can change."""
         hart = self.hart
-        return (tuple(hart.x), hart.pc, hart.instret, hart.fcsr, hart.reservation, self.data())
+        return (tuple(hart.x), tuple(hart.f), hart.pc, hart.instret, hart.fcsr, hart.reservation, self.data())

@@ -69,7 +69,7 @@ def fields_of(format: Format, names: Sequence[str]) -> st.SearchStrategy[dict[st
     choices = {}
     for name in names:
         field = format.fields[name]
-        if name in ("rd", "rs1", "rs2") and not field.bias:
+        if name in ("rd", "rs1", "rs2", "rs3") and not field.bias:
             choices[name] = st.integers(0, 12)
         elif name == "csr":
             choices[name] = st.sampled_from([0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02, 0x300, 0x800])
