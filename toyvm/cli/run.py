@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..system import RunOptions, RunResult
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+ENGINES = ("auto", "llvm", "reference", "lockstep")
 TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
 
 
@@ -53,8 +54,12 @@ def parser() -> argparse.ArgumentParser:
     world.add_argument(
         "--memory", type=_size, default=64 << 20, metavar="SIZE", help="physical memory (default 64M)"
     )
+    world.add_argument("--engine", default="auto", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
-        "--engine", default="auto", choices=("auto", "reference"), help="how instructions are executed"
+        "--no-cache",
+        dest="caching",
+        action="store_false",
+        help="neither use nor keep native code in the cache folder",
     )
     world.add_argument(
         "--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)"
@@ -130,6 +135,7 @@ def _settings(options: argparse.Namespace) -> RunOptions:
         sysroot=options.sysroot,
         env=tuple(env),
         engine=options.engine,
+        caching=options.caching,
         max_instructions=options.max_instructions,
         trace=traces,
         maps=options.maps,
