@@ -15,7 +15,8 @@ import pytest
 
 from tests.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.state import Options
+from toyvm.assembler.state import Options, enabled_rows
+from toyvm.elf.attributes import Arch
 from toyvm.elf.writer import write_object
 from toyvm.isa.compressed import COMPRESSED
 from toyvm.isa.pseudo import PSEUDOS
@@ -117,10 +118,13 @@ def written(kinds: tuple[str, ...], examples: dict[str, list[str]] = OPERANDS) -
         yield ", ".join(examples[kind][min(index, len(examples[kind]) - 1)] for kind in kinds)
 
 
-def every_instruction() -> str:
-    """A text with every row of the table and every pseudo-instruction."""
+def every_instruction(march: str = ARCH) -> str:
+    """A text with every row of the table and every pseudo-instruction that an architecture has, and C."""
+    enabled = enabled_rows(Arch.parse(march)) | {"C", "Zcd"}
     lines = [".text", "hi0: auipc a0, %pcrel_hi(sym)", "1: near: nop"]
     for name, row in INSNS.items():
+        if row.ext not in enabled:
+            continue
         names = [name, *(name + suffix for suffix in ORDERINGS)] if "aq" in row.format.fields else [name]
         kinds = tuple(operand.kind for operand in row.operands)
         if row.length == 2:
@@ -136,7 +140,7 @@ def every_instruction() -> str:
         lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:
-            if name == "lga":  # newer than binutils 2.40
+            if name == "lga" or pseudo.ext not in enabled:  # lga is newer than binutils 2.40
                 continue
             lines.append(".option pic" if pseudo.when == "pic" else ".option nopic")
             thread_local = name.startswith("la.tls")
@@ -197,6 +201,8 @@ RELAX = pytest.mark.parametrize("relax", [True, False], ids=["relax", "norelax"]
 def test_every_instruction(tmp_path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
     compare(tmp_path, every_instruction(), "rows.s", relax)
+    march = ARCH + "_zba_zbb_zbs"
+    compare(tmp_path, every_instruction(march), "rows.s", relax, march=march)
 
 
 @RELAX

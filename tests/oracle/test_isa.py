@@ -29,11 +29,11 @@ OBJCOPY = "riscv64-linux-gnu-objcopy"
 MARCH = "-march=rv64imafd_zicsr_zifencei_zihintpause"
 
 
-def gnu_assemble(folder: Path, source: str, name: str = "a") -> Path:
+def gnu_assemble(folder: Path, source: str, name: str = "a", march: str = MARCH) -> Path:
     require_oracle(GNU_AS, OBJCOPY)
     text, output = folder / f"{name}.s", folder / f"{name}.o"
     text.write_text(source)
-    command = [GNU_AS, MARCH, "-mabi=lp64d", "-mno-relax", "-mno-arch-attr", "-o", str(output), str(text)]
+    command = [GNU_AS, march, "-mabi=lp64d", "-mno-relax", "-mno-arch-attr", "-o", str(output), str(text)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:2000]
     return output
@@ -85,7 +85,8 @@ def test_gnu_as_encodes_every_row_the_same(tmp_path: Path) -> None:
     words: list[int] = []
     lines: list[str] = []
     lengths: list[int] = []
-    for insn in sorted(INSNS.values(), key=lambda insn: -insn.length):
+    known = [insn for insn in INSNS.values() if insn.ext != "Zicond"]  # newer than binutils 2.40
+    for insn in sorted(known, key=lambda insn: -insn.length):
         if insn.length == 2 and 2 not in lengths:
             lines.append(".option rvc")
             words.append(0)
@@ -99,7 +100,7 @@ def test_gnu_as_encodes_every_row_the_same(tmp_path: Path) -> None:
             words.append(word)
             lines.append(text)
             lengths.append(insn.length)
-    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n"))
+    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n", march=f"{MARCH}_zba_zbb_zbs"))
     assert len(words) > 2000
     at = 0
     for word, line, length in zip(words, lines, lengths, strict=True):
@@ -151,7 +152,7 @@ def test_gnu_as_expands_every_pseudo_the_same(tmp_path: Path) -> None:
     require_oracle(GNU_AS, READELF)
     written, expanded = ["1:"], ["1:"]
     for pseudo, statement, lines in pseudo_statements():
-        if pseudo.name not in NEWER_THAN_BINUTILS_2_40:
+        if pseudo.name not in NEWER_THAN_BINUTILS_2_40 and not pseudo.ext.startswith("Zb"):
             written.append(statement)
             expanded += lines
     theirs = gnu_assemble(tmp_path, "\n".join(written) + "\n", "written")
@@ -226,7 +227,12 @@ def body() -> tuple[str, int]:
 
 def cases(insn: Insn) -> Iterator[str]:
     kind, name = class_of(insn), insn.name
-    if name.startswith(("lr.", "sc.", "auipc")) or insn.length == 2:
+    if name.startswith(("lr.", "sc.", "auipc")) or insn.length == 2 or insn.ext == "Zicond":
+        return
+    if name == "ctzw":  # qemu 7.2 counts on into the upper half; tests/unit/engines/test_corners.py has it
+        return
+    if insn.syntax == "rd, rs1" and insn.ext == "Zbb":
+        yield from (f"{name} a0, a1", "store")
         return
     if insn.syntax == "rd, rs1, rs2":
         yield from (f"{name} a0, a1, a2", "store")
@@ -273,7 +279,7 @@ def qemu_results(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int, 
     folder = tmp_path_factory.mktemp("qemu")
     work, stores = body()
     assert 100 < stores <= 512
-    compiled = gnu_assemble(folder, program(work, stores), "program")
+    compiled = gnu_assemble(folder, program(work, stores), "program", march=f"{MARCH}_zba_zbb_zbs")
     subprocess.run([GNU_LD, "-o", str(folder / "program"), str(compiled)], check=True, capture_output=True)
     computed = subprocess.run(
         [QEMU, str(folder / "program")], capture_output=True, check=True, timeout=60

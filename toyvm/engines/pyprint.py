@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..isa.ops import Node, Op
 from ..isa.semantics import maximum
-from .pyhelpers import quotient, rest
+from .pyhelpers import quotient, rest, trailing
 
 _INFIX = {
     Op.ADD: "+",
@@ -133,6 +133,15 @@ class Printer:
     def _read_f(self, node: Node) -> str:
         return self.float_register(node.args[0])
 
+    def _clz(self, node: Node) -> str:
+        return f"({node.width} - ({self.exact(node.args[0])}).bit_length())"
+
+    def _ctz(self, node: Node) -> str:
+        return f"{trailing.__name__}({self.exact(node.args[0])}, {node.width})"
+
+    def _cpop(self, node: Node) -> str:
+        return f"({self.exact(node.args[0])}).bit_count()"
+
     def _masked(self, node: Node) -> str:
         return f"({self.raw(node)} & {_mask(node.width)})"
 
@@ -194,6 +203,9 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.PC: Printer._pc,
     Op.READ_X: Printer._read_x,
     Op.READ_F: Printer._read_f,
+    Op.CLZ: Printer._clz,
+    Op.CTZ: Printer._ctz,
+    Op.CPOP: Printer._cpop,
     Op.ADD: Printer._masked,
     Op.SUB: Printer._masked,
     Op.MUL: Printer._masked,

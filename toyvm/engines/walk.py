@@ -115,6 +115,10 @@ class _Walk:
             result = self._hart.pc
         elif op is Op.READ_X:
             result = self._hart.x[self.value(args[0])]
+        elif op in (Op.CLZ, Op.CTZ, Op.CPOP):
+            bits = f"{self.value(args[0]):0{node.width}b}"
+            zeros = {Op.CLZ: bits.lstrip("0"), Op.CTZ: bits.rstrip("0"), Op.CPOP: bits.replace("1", "")}
+            result = node.width - len(zeros[op])
         elif op is Op.READ_F:
             result = self._hart.f[self.value(args[0])]
         elif op in (Op.TRUNC, Op.ZEXT):

@@ -127,6 +127,9 @@ CSRI = Format("I-csr-imm", "csr:12 uimm:5 funct3 rd opcode", "rd, csr, zimm5")
 FENCE = Format("I-fence", "fm:4 pred:4 succ:4 rs1 funct3 rd opcode", "fence_pred, fence_succ")
 SYSTEM = Format("I-system", "funct12:12 rs1 funct3 rd opcode", "")
 
+# Zbb: what would be an immediate says which operation.
+UNARY = Format("I-unary", "funct12:12 rs1 funct3 rd opcode", "rd, rs1")
+
 # The formats of F and D.
 FR = Format("R-float", "funct7 rs2 rs1 rm rd opcode", "frd, frs1, frs2, rm")
 R4 = Format("R4", "rs3 fmt:2 rs2 rs1 rm rd opcode", "frd, frs1, frs2, frs3, rm")

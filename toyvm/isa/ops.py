@@ -38,6 +38,11 @@ class Op(IntEnum):
     SDIV = auto()  # rounds towards zero; not the lowest number by -1
     SREM = auto()
 
+    # of one argument of width w
+    CLZ = auto()  # number of zero bits above the highest that is set; w for 0
+    CTZ = auto()  # number of zero bits below the lowest that is set; w for 0
+    CPOP = auto()  # number of bits that are set
+
     # comparisons; width 1
     EQ = auto()
     NE = auto()

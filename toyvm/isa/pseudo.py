@@ -80,6 +80,7 @@ sext.h | rd, rs1            | slli {0}, {1}, 48; srai {0}, {0}, 48 | short
 sext.w | rd, rs1            | addiw {0}, {1}, 0
 zext.b | rd, rs1            | andi {0}, {1}, 255
 zext.h | rd, rs1            | slli {0}, {1}, 48; srli {0}, {0}, 48 | short
+zext.w | rd, rs1            | add.uw {0}, {1}, zero
 zext.w | rd, rs1            | slli {0}, {1}, 32; srli {0}, {0}, 32 | short
 seqz   | rd, rs1            | sltiu {0}, {1}, 1
 snez   | rd, rs2            | sltu {0}, zero, {1}
@@ -136,6 +137,13 @@ sra    | rd, rs1, uimm6     | srai {0}, {1}, {2}
 sllw   | rd, rs1, uimm5     | slliw {0}, {1}, {2}
 srlw   | rd, rs1, uimm5     | srliw {0}, {1}, {2}
 sraw   | rd, rs1, uimm5     | sraiw {0}, {1}, {2}
+
+ror    | rd, rs1, uimm6     | rori {0}, {1}, {2}
+rorw   | rd, rs1, uimm5     | roriw {0}, {1}, {2}
+bclr   | rd, rs1, uimm6     | bclri {0}, {1}, {2}
+bext   | rd, rs1, uimm6     | bexti {0}, {1}, {2}
+binv   | rd, rs1, uimm6     | binvi {0}, {1}, {2}
+bset   | rd, rs1, uimm6     | bseti {0}, {1}, {2}
 
 fence  |                    | fence iorw, iorw
 scall  |                    | ecall

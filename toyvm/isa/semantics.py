@@ -209,6 +209,30 @@ def zext(value: Value, width: int = XLEN) -> Value:
     return Value(make(Op.ZEXT, width, value.node) if value.node.width < width else value.node)
 
 
+def number(value: int, width: int = XLEN) -> Value:
+    """A constant."""
+    return Value(constant(value, width))
+
+
+def _counted(op: Op, value: Value) -> Value:
+    return zext(Value(Node(op, value.node.width, (value.node,))))
+
+
+def leading_zeros(value: Value) -> Value:
+    """The number of zero bits above the highest that is set, all of them for 0, in 64 bits."""
+    return _counted(Op.CLZ, value)
+
+
+def trailing_zeros(value: Value) -> Value:
+    """The number of zero bits below the lowest that is set, all of them for 0, in 64 bits."""
+    return _counted(Op.CTZ, value)
+
+
+def bit_count(value: Value) -> Value:
+    """The number of bits that are set, in 64 bits."""
+    return _counted(Op.CPOP, value)
+
+
 def select(condition: Value, if_true: Value | int, if_false: Value | int) -> Value:
     """`if_true` where the condition (1 bit) holds, else `if_false`; at least one of them is a Value."""
     width = if_true.node.width if isinstance(if_true, Value) else lift(if_false, XLEN).width

@@ -92,13 +92,73 @@ REGISTER_CASES = [
 ]
 
 
+REGISTER_CASES += [
+    ("add.uw", M, 1, 1 << 32),
+    ("sh1add", MIN, 1, 1),
+    ("sh2add", MAX, 0, M - 3),
+    ("sh3add", 1, -8, 0),
+    ("sh3add.uw", M, 0, 0xFFFFFFFF << 3),
+    ("andn", M, 1, M - 1),
+    ("orn", 0, M, 0),
+    ("orn", 0, 0, M),
+    ("xnor", MIN, MIN, M),
+    ("max", MIN, 0, 0),
+    ("maxu", MIN, 0, MIN),
+    ("min", MIN, 0, MIN),
+    ("minu", MIN, 0, 0),
+    ("rol", MIN, 1, 1),
+    ("rol", 5, 64, 5),
+    ("ror", 1, 1, MIN),
+    ("ror", 5, 0, 5),
+    ("rolw", MIN32, 1, 1),
+    ("rorw", 1, 1, MIN32),
+    ("rorw", 0xFFFFFFFF80000000, 32, MIN32),
+    ("bclr", M, 63, MAX),
+    ("bext", MIN, 127, 1),
+    ("binv", 0, 63, MIN),
+    ("bset", 0, 64, 1),
+    ("czero.eqz", 7, 0, 0),
+    ("czero.eqz", 7, MIN, 7),
+    ("czero.nez", 7, 0, 7),
+    ("czero.nez", 7, MIN, 0),
+]
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("name", "a", "b", "expected"), REGISTER_CASES)
 def test_registers(way: str, name: str, a: int, b: int, expected: int) -> None:
     assert execute(way, name, a, b) == expected
 
 
+_ONE = {"rs1": 1}
+UNARY_CASES = [
+    ("clz", 0, _ONE, 64),
+    ("clz", 1, _ONE, 63),
+    ("clz", M, _ONE, 0),
+    ("clzw", 1 << 32, _ONE, 32),
+    ("clzw", 0x80000000, _ONE, 0),
+    ("ctz", 0, _ONE, 64),
+    ("ctz", MIN, _ONE, 63),
+    ("ctzw", MIN, _ONE, 32),
+    ("ctzw", 0x80000000, _ONE, 31),
+    ("cpop", M, _ONE, 64),
+    ("cpopw", M, _ONE, 32),
+    ("sext.b", 0x80, _ONE, -128 & M),
+    ("sext.h", 0x18000, _ONE, -32768 & M),
+    ("zext.h", M, _ONE, 0xFFFF),
+    ("orc.b", 0x0100008000000001, _ONE, 0xFF0000FF000000FF),
+    ("rev8", 0x0102030405060708, _ONE, 0x0807060504030201),
+]
+
 IMMEDIATE_CASES = [
+    *UNARY_CASES,
+    ("slli.uw", M, {"shamt": 4}, 0xFFFFFFFF0),
+    ("rori", 1, {"shamt": 63}, 2),
+    ("roriw", 1, {"shamt": 1}, MIN32),
+    ("bclri", M, {"shamt": 0}, M - 1),
+    ("bexti", MIN, {"shamt": 63}, 1),
+    ("binvi", MIN, {"shamt": 63}, 0),
+    ("bseti", 0, {"shamt": 63}, MIN),
     ("addi", 0, {"imm": -1}, M),
     ("slti", MIN, {"imm": -2048}, 1),
     ("slti", -1, {"imm": 0}, 1),

@@ -227,6 +227,9 @@ def plain(fields: dict[str, int], insn: Insn) -> dict[str, int]:
     return {name: fixed.get(name, value) for name, value in fields.items()}
 
 
+UNKNOWN_TO_CAPSTONE = ("Zba", "Zbb", "Zbs", "Zicond")
+
+
 @pytest.mark.parametrize("insn", ROWS, ids=lambda insn: insn.name)
 def test_capstone_agrees(insn: Insn) -> None:
     reader = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
@@ -234,7 +237,11 @@ def test_capstone_agrees(insn: Insn) -> None:
         word = insn.encode(**plain(fields, insn))
         decoded = decode(word)
         assert decoded is not None
-        (theirs,) = reader.disasm(word.to_bytes(insn.length, "little"), 0)
+        found = list(reader.disasm(word.to_bytes(insn.length, "little"), 0))
+        if insn.ext in UNKNOWN_TO_CAPSTONE:
+            assert not found
+            continue
+        (theirs,) = found
         if insn.name == "pause":  # a hint that capstone does not know
             assert theirs.mnemonic == "fence"
             continue
