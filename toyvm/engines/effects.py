@@ -16,9 +16,11 @@ TYPE_CHECKING = False  # importing typing would cost every start of a program se
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..isa.ieee754 import Operation
+    HostFunction = Callable[[str, tuple[int, ...]], int | None]
+    FloatOperation = tuple[Callable[..., tuple[int, int]], bool, HostFunction | None]
 
-RMM, DYN = 4, 7  # the last rounding mode, and the one that means frm
+NX = 1  # the inexact flag
+RNE, RMM, DYN = 0, 4, 7  # rounding modes: to nearest, the last one, and the one that means frm
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
@@ -41,7 +43,7 @@ class Effects:
         self._on_fence_i = on_fence_i
         self.pc = 0
         self.left = 0
-        self._table: dict[str, Operation] | None = None
+        self._table: dict[str, FloatOperation] | None = None
 
     def bind(self, hart: Hart) -> None:
         """Act on `hart` from now on."""
@@ -123,26 +125,35 @@ class Effects:
 
     def float(self, name: str, *operands: int) -> int:
         """An operation of `ieee754.OPERATIONS`: its result, and its flags into fcsr. Illegal for a reserved rounding mode."""
-        operation = self._operations[name]
         hart = self._hart
-        if operation.rounds:
-            *operands, mode = operands  # type: ignore[assignment]
+        function, rounds, host = self._operations[name]
+        if rounds:
+            mode = operands[-1]
             if mode == DYN:
                 mode = hart.fcsr >> 5
             if mode > RMM:
                 raise Trap(Cause.ILLEGAL_INSTRUCTION)
-            result, flags = operation.function(*operands, mode)
+            operands = (*operands[:-1], mode)
+            quick = host(name, operands) if host is not None and hart.fcsr & NX and mode == RNE else None
         else:
-            result, flags = operation.function(*operands)
+            quick = host(name, operands) if host is not None else None
+        if quick is not None:
+            return quick
+        result, flags = function(*operands)
         hart.fcsr |= flags
         return result
 
     @property
-    def _operations(self) -> dict[str, Operation]:
+    def _operations(self) -> dict[str, FloatOperation]:
+        """Exact function, whether it rounds, and the host's way to it."""
         if self._table is None:
             from ..isa.ieee754 import OPERATIONS  # most programs never get here
+            from . import hostfloat
 
-            self._table = OPERATIONS
+            self._table = {
+                name: (operation.function, operation.rounds, hostfloat.HOST.get(name))
+                for name, operation in OPERATIONS.items()
+            }
         return self._table
 
     def fence_i(self) -> None:
