@@ -216,10 +216,10 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
-        from .engines.choice import make_engine
+        from .engines import choice
 
         on_trace = self._trace_instruction if "insn" in self.options.trace else None
-        return make_engine(self.options.engine, memory, on_trace, caching=self.options.caching)
+        return choice.make_engine(self.options.engine, memory, on_trace, caching=self.options.caching)
 
     def _attach(self) -> None:
         kinds = self.options.trace - {"insn"}

@@ -110,6 +110,9 @@ class _NativePaths(HotPaths):
                 after, rest = function(x, pc, left, read, write, c)
             except Trap:  # a loop may fault on each page and never return
                 ran += left - c.left
+                if ran >= hot:
+                    ran = 0
+                    engine.want(head)
                 raise
             ran += left - rest
             if ran >= hot:

@@ -28,8 +28,12 @@ _BINARY = {
 }  # fmt: skip
 _CONVERSIONS = {Op.TRUNC: "trunc", Op.ZEXT: "zext", Op.SEXT: "sext"}
 
+# Operations that are an intrinsic function of LLVM, by name: the function, its arguments after the value.
+_INTRINSICS = {"CLZ": ("ctlz", ", i1 false"), "CTZ": ("cttz", ", i1 false"), "CPOP": ("ctpop", "")}
+
 SUPPORTED = frozenset(
     {
+        *(op for op in Op if op.name in _INTRINSICS),
         *_BINARY,
         *_CONVERSIONS,
         Op.SELECT,
@@ -53,7 +57,7 @@ _STATE, _GUEST, _TABLE = (
     ", !alias.scope !5, !noalias !8",
     ", !alias.scope !6, !noalias !9",
 )
-_LIKELY, _UNLIKELY, _USUALLY = ", !prof !10", ", !prof !11", ", !prof !13"
+_LIKELY, _UNLIKELY = ", !prof !10", ", !prof !11"
 _NOWHERE = 2048  # no page begins there
 Page = tuple[int, int]  # the register that addresses are made from, the access
 T = TypeVar("T")
@@ -70,6 +74,7 @@ METADATA = """
 !9 = !{!1, !2}
 !10 = !{!"branch_weights", i32 100000, i32 1}
 !11 = !{!"branch_weights", i32 1, i32 100000}
+!12 = !{!1, !3}
 """
 
 
@@ -85,7 +90,7 @@ class RegionPrinter:
         self._step: Step
         self._done = 0
         self._dirty: set[int] = set()
-        self._rotates = False
+        self._declared: set[str] = set()
         self._pages = _pages_known(region)
         self._known: set[Page] = set()
         self._kept = {page for pages in self._pages.values() for page in pages} | _repeated(region)
@@ -105,10 +110,9 @@ class RegionPrinter:
         for key, block in self._region.blocks.items():
             self._dirty = set(dirty[key])
             self._block(block)
-        declarations = ["declare i64 @llvm.fshr.i64(i64, i64, i64)"] if self._rotates else []
         return "\n".join(
             [
-                *declarations,
+                *sorted(self._declared),
                 f"define {CONVENTION} void @region({_ARGUMENTS}) nounwind {{",
                 *self._lines,
                 "}",
@@ -350,7 +354,7 @@ class RegionPrinter:
         delta = self._set(f"load i64, ptr %d{page[0]}_{page[1]}")
         inside = self._set(f"and i64 {va}, {-4096 | size - 1}")
         hit = self._set(f"icmp eq i64 {inside}, {key}")
-        self._line(f"br i1 {hit}, label %{same}, label %{other}{_USUALLY}")
+        self._line(f"br i1 {hit}, label %{same}, label %{other}")
         self._start(same)
         near = self._set(f"add i64 {va}, {delta}")
         self._line(f"br label %{join}")
@@ -363,7 +367,7 @@ class RegionPrinter:
         shift = (wanted & 15).bit_length() - 1
         turned = va
         if shift:
-            self._rotates = True
+            self._declared.add("declare i64 @llvm.fshr.i64(i64, i64, i64)")
             turned = self._set(f"call i64 @llvm.fshr.i64(i64 {va}, i64 {va}, i64 {shift})")
         plain = self._set(f"icmp ult i64 {turned}, {1 << (38 - shift)}")
         self._line(f"br i1 {plain}, label %{inside}, label %{slow}{_LIKELY}")
@@ -423,6 +427,11 @@ class RegionPrinter:
                     & ((1 << width) - 1)
                 )
             return self._set(f"{_CONVERSIONS[op]} i{args[0].width} {values[0]} to i{width}")
+        if op.name in _INTRINSICS:
+            function, rest = _INTRINSICS[op.name]
+            more = ", i1" if rest else ""
+            self._declared.add(f"declare i{width} @llvm.{function}.i{width}(i{width}{more})")
+            return self._set(f"call i{width} @llvm.{function}.i{width}(i{width} {values[0]}{rest})")
         if op is Op.SELECT:
             return self._set(f"select i1 {values[0]}, i{width} {values[1]}, i{width} {values[2]}")
         return self._set(f"{_BINARY[op]} i{args[0].width} {values[0]}, {values[1]}")
@@ -621,4 +630,3 @@ fail:
   ret i64 0
 }}
 """
-METADATA += '!13 = !{!"branch_weights", i32 20, i32 1}\n!12 = !{!1, !3}\n'

@@ -66,6 +66,7 @@ class Translator:
         self._asked: set[tuple[int, bytes]] = set()
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._waiting = 0
+        self._coming: dict[int, frozenset[int]] = {}  # the places inside each region that is being translated
         self._done: queue.SimpleQueue[tuple[int, Translation]] = queue.SimpleQueue()
         self._compiler: Compiler | None = None
         self._thread: threading.Thread | None = None
@@ -98,7 +99,7 @@ class Translator:
         executed: Callable[[int], bool],
     ) -> None:
         """Have the region at `head` translated. `fetch` and `executed` as in `llvm_region.explore`."""
-        if (head, text) in self._asked or self._waiting >= MAX_WAITING:
+        if (head, text) in self._asked or self._waiting >= MAX_WAITING or self._is_coming(head):
             return
         self._asked.add((head, text))
         from .llvm_print import SUPPORTED, RegionPrinter
@@ -111,17 +112,23 @@ class Translator:
         if not self._background:
             self._work(job)
             return
+        self._coming[head] = frozenset(pc for pc, awaited in region.blocks if not awaited)
         self._waiting += 1
         self._jobs.put(job)
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="translator", daemon=True)
             self._thread.start()
 
+    def _is_coming(self, pc: int) -> bool:
+        """Whether a region that is being translated has `pc` in it: it may do, and if not, `pc` will be asked for again."""
+        return any(pc in inside for inside in list(self._coming.values()))
+
     def finished(self) -> list[tuple[int, Translation]]:
         """What has been made since the last call."""
         done = []
         while not self._done.empty():
             done.append(self._done.get())
+            self._coming.pop(done[-1][0], None)
         return done
 
     def _serve(self) -> None:
