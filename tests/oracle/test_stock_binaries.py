@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.oracles import GCC, QEMU, require_oracle
+from toyvm.linker.link import link
+from toyvm.linker.options import Input, LinkOptions
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +25,34 @@ def build(source: Path, folder: Path) -> Path:
     command = [GCC, "-O2", "-static", "-w", "-fno-builtin", "-o", str(program), str(source), "-lm"]
     subprocess.run(command, check=True)
     return program
+
+
+def test_our_linker_makes_one_of_glibcs_archives(tmp_path: Path) -> None:
+    """crt1.o, libc.a, libgcc and libgcc_eh: compressed code, relaxation, IFUNCs, TLS, exception tables."""
+    require_oracle(GCC, QEMU)
+    source = ROOT / "tests/oracle/stock/doubles.c"
+    subprocess.run(
+        [GCC, "-O2", "-w", "-fno-builtin", "-c", str(source), "-o", str(tmp_path / "a.o")], check=True
+    )
+
+    def found(name: str) -> Path:
+        command = [GCC, f"-print-file-name={name}"]
+        return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+    start, end = (
+        [found("crt1.o"), found("crti.o"), found("crtbeginT.o")],
+        [found("crtend.o"), found("crtn.o")],
+    )
+    libraries = [found(name) for name in ("libm.a", "libgcc.a", "libgcc_eh.a", "libc.a")]
+    inputs = [Input(path=str(path), data=path.read_bytes()) for path in [*start, tmp_path / "a.o"]]
+    inputs += [Input(path=str(path), data=path.read_bytes(), group=1) for path in libraries]
+    inputs += [Input(path=str(path), data=path.read_bytes()) for path in end]
+    program = tmp_path / "program"
+    program.write_bytes(link(inputs, LinkOptions(static=True)).image)
+    program.chmod(0o755)
+    ours = subprocess.run([QEMU, str(program)], capture_output=True, timeout=60)
+    theirs = subprocess.run([QEMU, str(build(source, tmp_path))], capture_output=True, timeout=60)
+    assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
