@@ -7,9 +7,7 @@ reference engine, exactly at the instruction. So traps, counts and everything el
 
 from __future__ import annotations
 
-import ctypes
 import sys
-import weakref
 from array import array
 
 from ..machine.hart import Hart
@@ -51,7 +49,7 @@ class Thresholds(Record):
     piece: int
 
 
-PATIENT = Thresholds(ask=16, trace=250, hot=40_000, missed=60, piece=20_000)
+PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
 
@@ -156,7 +154,7 @@ class LlvmEngine(ReferenceEngine):
         self._paths = self._native_paths
         self._translator = translator
         self._arena: CodeArena | None = None
-        self._spaces: weakref.WeakSet[NativeCode] = weakref.WeakSet()
+        self._generation = 0  # of native code: it is all given up when its memory is full
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
         self._reserve = 0
@@ -204,7 +202,9 @@ class LlvmEngine(ReferenceEngine):
         code = mmu.code
         if not isinstance(code, NativeCode) or code.owner is not self:
             code = mmu.code = NativeCode(self)
-            self._spaces.add(code)
+        if code.generation != self._generation:
+            code.forget_native()
+            code.generation = self._generation
         return code
 
     # --- running native code ---
@@ -340,6 +340,8 @@ class LlvmEngine(ReferenceEngine):
         self._arena = CodeArena(CODE_BYTES)
         self._state = State()
         self._load_runtime()
+        import ctypes  # as everywhere here: only a program with hot code pays for it
+
         view = ctypes.c_char.from_buffer(self._memory.u8)
         words = self._state.words
         words[layout.MEMORY] = ctypes.addressof(view)
@@ -351,13 +353,16 @@ class LlvmEngine(ReferenceEngine):
         assert symbols is not None
         self._state.words[layout.REFILL] = symbols["refill"]
         self._state.words[layout.LEAVE] = symbols["leave"]
+        import ctypes
+
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
 
     def _reset(self) -> None:
         """Forget all native code, because its memory is used up."""
         assert self._arena is not None
-        for space in self._spaces:
-            space.forget_native()
+        self._generation += 1
+        self._space.forget_native()
+        self._space.generation = self._generation
         self._known.clear()
         self._arena.clear()
         self._load_runtime()

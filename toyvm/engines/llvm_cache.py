@@ -2,14 +2,14 @@
 
     magic, CRC-32 of what follows, marshalled (version, key, runs, need, object code)
 
-The name is a digest of the version (sources of the table and the printers, LLVM's, the host's CPU), the entry point and the
-bytes of the code there. What is damaged, of another version, or does not fit the code in memory is as good as absent. Files are
-written whole and renamed, so that runs at the same time never see half of one. Above `LIMIT` bytes the oldest go.
+The name is made of checksums of the version (sources of the table and the printers, LLVM's, the host's CPU) and of the code's
+first bytes, and of the entry point. What is damaged, of another version, or does not fit the code in memory is as good as
+absent. Files are written whole and renamed, so that runs at the same time never see half of one. Above `LIMIT` bytes the
+oldest go.
 """
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import os
 import zlib
@@ -41,8 +41,8 @@ class TranslationCache:
 
     def path(self, pc: int, text: bytes) -> str:
         """The file of a translation."""
-        digest = hashlib.blake2b(self._version + pc.to_bytes(8, "little") + text, digest_size=16)
-        return os.path.join(self._folder, digest.hexdigest())
+        name = f"{zlib.crc32(self._version):08x}-{pc:x}-{zlib.crc32(text):08x}"
+        return os.path.join(self._folder, name)
 
     def get(self, pc: int, text: bytes) -> Translation | None:
         """The translation for the entry point `pc`, where `text` is (the first KEY_BYTES bytes of) the code."""

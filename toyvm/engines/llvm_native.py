@@ -6,7 +6,6 @@ relocation to carry out, and a warm start need not import llvmlite.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import struct
 
@@ -28,6 +27,8 @@ class ObjectError(ToyvmError):
 
 def address_of(memory: mmap.mmap) -> int:
     """Where a mapping is in the host's memory. It must stay open as long as the address is used."""
+    import ctypes  # only a program with hot code pays for it
+
     view = ctypes.c_char.from_buffer(memory)
     return ctypes.addressof(view)
 
@@ -131,9 +132,9 @@ class NativeCode(CodeMap):
     """
 
     __slots__ = (
-        "__weakref__",
         "_jump_map",
         "_shadow_map",
+        "generation",
         "jump",
         "jump_address",
         "native",
@@ -144,6 +145,7 @@ class NativeCode(CodeMap):
     def __init__(self, owner: object):
         super().__init__(owner)
         self.native: dict[int, int] = {}
+        self.generation = 0
         self._shadow_map: mmap.mmap | None = None
 
     def prepare(self) -> None:

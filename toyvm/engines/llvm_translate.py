@@ -8,14 +8,16 @@ and what the guest does never.
 from __future__ import annotations
 
 import os
-import queue
 import sys
-import threading
+from collections import deque
+from importlib.machinery import PathFinder
 
 from .llvm_cache import Translation, TranslationCache, default_folder
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
+    import queue
+    import threading
     from collections.abc import Callable
 
     from .llvm_compile import Compiler
@@ -28,9 +30,7 @@ RUNTIME = 0  # the address under which the shared functions are kept
 
 def unavailable() -> str:
     """Why native code cannot be made here, or nothing."""
-    from importlib.util import find_spec
-
-    if find_spec("llvmlite") is None:
+    if PathFinder.find_spec("llvmlite") is None:
         return "llvmlite is not installed"
     if os.uname().machine != "x86_64" or sys.platform != "linux":
         return "native code is made for Linux on x86-64 only"
@@ -39,11 +39,9 @@ def unavailable() -> str:
 
 def version() -> bytes:
     """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
-    from importlib.util import find_spec
-
     from .prepared import _version as source_version
 
-    spec = find_spec("llvmlite")
+    spec = PathFinder.find_spec("llvmlite")
     parts = [source_version()]
     if spec is not None and spec.origin is not None:
         status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
@@ -64,10 +62,10 @@ class Translator:
             self._cache = TranslationCache(folder or default_folder(), version())
         self._background = background
         self._asked: set[tuple[int, bytes]] = set()
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job]
         self._waiting = 0
         self._coming: dict[int, frozenset[int]] = {}  # the places inside each region that is being translated
-        self._done: queue.SimpleQueue[tuple[int, Translation]] = queue.SimpleQueue()
+        self._done: deque[tuple[int, Translation]] = deque()  # filled by one thread, emptied by the other
         self._compiler: Compiler | None = None
         self._thread: threading.Thread | None = None
 
@@ -114,10 +112,14 @@ class Translator:
             return
         self._coming[head] = frozenset(pc for pc, awaited in region.blocks if not awaited)
         self._waiting += 1
-        self._jobs.put(job)
         if self._thread is None:
+            import queue  # as LLVM itself: only for a program that gets here
+            import threading
+
+            self._jobs = queue.SimpleQueue()
             self._thread = threading.Thread(target=self._serve, name="translator", daemon=True)
             self._thread.start()
+        self._jobs.put(job)
 
     def _is_coming(self, pc: int) -> bool:
         """Whether a region that is being translated has `pc` in it: it may do, and if not, `pc` will be asked for again."""
@@ -126,8 +128,8 @@ class Translator:
     def finished(self) -> list[tuple[int, Translation]]:
         """What has been made since the last call."""
         done = []
-        while not self._done.empty():
-            done.append(self._done.get())
+        while self._done:
+            done.append(self._done.popleft())
             self._coming.pop(done[-1][0], None)
         return done
 
@@ -142,7 +144,7 @@ class Translator:
         translation = (runs, need, self._make(module))
         if self._cache is not None:
             self._cache.put(head, text, translation)
-        self._done.put((head, translation))
+        self._done.append((head, translation))
 
     def _make(self, module: str) -> bytes:
         if self._compiler is None:
