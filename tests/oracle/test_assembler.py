@@ -6,6 +6,7 @@ What is meant to differ is in `EXPECTED` and in docs/design/assembler.md, with t
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -245,6 +246,40 @@ def _choices(kind: str, registers: list[str], numbers: list[int]) -> list[str]:
 def test_compression(tmp_path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
     compare(tmp_path, compressible(), "compressed.s", relax, march="rv64gc")
+
+
+def random_branches(seed: int, count: int) -> str:
+    """Branches of every kind at distances around their reach, with alignments and gaps between."""
+    chance = random.Random(seed)
+    lines = []
+    for number in range(count):
+        reach = chance.choice([12, 60, 70, 200, 1000])
+        target = f"l{max(0, min(count - 1, number + chance.randint(-reach, reach)))}"
+        forms = [
+            f"beqz a0, {target}",
+            f"bnez s1, {target}",
+            f"beq a0, a1, {target}",
+            f"bne t0, zero, {target}",
+        ]
+        forms += [f"j {target}", f"jal {target}", "addi a0, a0, 1", "addi t0, t1, 1000", "nop"]
+        lines += [f"l{number}:", chance.choice(forms)]
+        extra = chance.random()
+        if extra < 0.02:
+            lines.append(f".balign {chance.choice([4, 8, 16])}")
+        elif extra < 0.03:
+            lines.append(f".skip {2 * chance.randint(1, 60)}")
+        elif extra < 0.035:
+            lines.append(
+                chance.choice(["call foo", "beqz a0, undef", "lui a0, %hi(x)", ".text 1", ".text 0"])
+            )
+    return "\n".join([*lines, ""])
+
+
+@RELAX
+@pytest.mark.parametrize(("seed", "count"), [(1, 60), (2, 300), (3, 300), (4, 2500)])
+def test_branches_take_the_same_form(tmp_path: Path, seed: int, count: int, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, random_branches(seed, count), "branches.s", relax, march="rv64gc")
 
 
 @RELAX

@@ -72,16 +72,14 @@ class Layout:
     def _settle(self, section: Section) -> None:
         """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
-        if not any(chunk.parts for chunk in chunks):
-            at = 0
-            for chunk in chunks:
-                chunk.base = at
-                at += len(chunk.data)
-            section.size = at
-            return
         for chunk in chunks:
-            frags = [part.frag for part in chunk.parts]
+            self._frags[chunk] = [part.frag for part in chunk.parts], [0] * (len(chunk.parts) + 1)
+        at = 0
+        for chunk in chunks:
+            chunk.base = at
+            frags = self._frags[chunk][0]
             self._frags[chunk] = frags, self._estimate(chunk, frags)
+            at += len(chunk.data) + self._frags[chunk][1][-1]
         changed, passes = True, 0
         while changed:
             passes += 1
@@ -93,23 +91,34 @@ class Layout:
 
     def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
         """The first guess, as GNU as makes it: the address of what comes later is not known yet and taken for 0."""
-        shift, sums = 0, [0]
+        shift, sums = chunk.base, [0]
         for index, part in enumerate(chunk.parts):
             size = 0
             if part.kind <= JUMP:
                 place, target = part.offset + shift - part.size, None
-                if part.symbol is not None and _is_near(part.symbol, chunk.section):
-                    before = bisect_right(frags, part.symbol.frag)
-                    known = part.symbol.chunk is chunk and before <= index
-                    target = part.symbol.offset + (sums[before] if known else -_start(chunk, before))
+                symbol = part.symbol
+                if symbol is not None and _is_near(symbol, chunk.section):
+                    assert symbol.chunk is not None
+                    before = bisect_right(frags, symbol.frag)
+                    if symbol.chunk is chunk and before <= index:
+                        target = chunk.base + symbol.offset + sums[before]
+                    elif symbol.chunk.number < chunk.number:
+                        target = self.address(symbol)
+                    else:
+                        target = symbol.offset - self._start(symbol.chunk, symbol.frag)
                     target += part.addend - place
                 size = grown_size(part, target) - part.size
             elif part.kind == ALIGN:
                 size = -(part.offset + shift) % part.addend
             shift += size
             chunk.growth[index] = size
-            sums.append(shift)
+            sums.append(shift - chunk.base)
         return sums
+
+    def _start(self, chunk: Chunk, frag: int) -> int:
+        """Where a frag begins, as far as parts tell: the offset of the last part in front of it."""
+        before = bisect_right(self._frags[chunk][0], frag)
+        return chunk.parts[before - 1].offset if before else 0
 
     def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
         """The growth of every part of a chunk that begins at `base`; whether anything changed.
@@ -173,11 +182,6 @@ def grown_size(part: Part, distance: int | None) -> int:
     if -4096 <= distance < 4096:
         return 4
     return 6 if part.size == 2 else 8
-
-
-def _start(chunk: Chunk, before: int) -> int:
-    """Where the frag begins that has `before` parts in front of it."""
-    return chunk.parts[before - 1].offset if before else 0
 
 
 def _unsettled(value: Value, part: Part) -> int:
