@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from toyvm.build import build_program
+from toyvm.cli import cache
 from toyvm.engines import choice
 from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm_cache import TranslationCache, default_folder
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.lockstep import LockstepEngine, LockstepError
 from toyvm.engines.reference import ReferenceEngine
+from toyvm.errors import UsageError
 from toyvm.machine.memory import PhysicalMemory
 from toyvm.record import replace
 from toyvm.system import RunResult, run
@@ -101,3 +104,32 @@ def test_lockstep_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LlvmEngine, "run", wrong)
     with pytest.raises(LockstepError, match=r"\* t0 +llvm 0x1 +reference 0x0"):
         run_case(Case(ASM / "hello.s", "static"), replace(OPTIONS, engine="lockstep", memory=4 << 20))
+
+
+def test_without_llvm_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("toyvm.engines.llvm_translate.unavailable", lambda: "llvmlite is not installed")
+    case = Case(ASM / "cow.s", "static")
+    monkeypatch.setattr(LlvmEngine.__init__, "__defaults__", (None, None, EAGER, True))
+    check_case(case, run_case(case, replace(OPTIONS, engine="auto")))
+    assert (
+        capsys.readouterr().err
+        == "toyvm: hot code stays in Python, which is slow: llvmlite is not installed\n"
+    )
+    with pytest.raises(UsageError, match="--engine llvm: llvmlite is not installed"):
+        run_case(case, replace(OPTIONS, engine="llvm"))
+
+
+def test_the_cache_command_shows_and_clears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    TranslationCache(default_folder(), b"version").put(4096, b"text", ([], 0, bytes(1000)))
+    for arguments, text in (
+        (["show"], "1 translations"),
+        (["clear"], "removed 1 translations"),
+        ([], " 0 translations, 0 bytes"),
+    ):
+        assert cache.main(arguments) == 0
+        assert text in capsys.readouterr().out
