@@ -102,7 +102,7 @@ def gnu_shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         objects = [
             gnu.assemble(path, folder / f"{path.stem}.o") for path in (data_dir("libs") / name).glob("*.s")
         ]
-        library = f"lib{build.library_name(name)}.so"
+        library = f"lib{build.library_name(Path(name).name)}.so"
         parts = sorted(path for path in objects if path.stem != "crt1")
         gnu.link_shared(parts, library, folder, ["c"] if name != "libc" else [], folder / library)
     return folder
