@@ -46,7 +46,8 @@ class RunOptions(Record):
 
     memory: physical memory      root: what the guest sees as / (None: the current folder)
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
-    engine: "auto" or "reference"      max_instructions: stop with 124 after so many
+    engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
+    max_instructions: stop with 124 after so many
     trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
     it was first reached
@@ -58,6 +59,7 @@ class RunOptions(Record):
     sysroot: str | PathLike[str] | None = None
     env: tuple[tuple[str, str], ...] = ()
     engine: str = "auto"
+    caching: bool = True
     max_instructions: int | None = None
     trace: frozenset[str] = frozenset()
     maps: bool = False
@@ -214,9 +216,10 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
-        from .engines.reference import ReferenceEngine
+        from .engines import choice
 
-        return ReferenceEngine(memory, self._trace_instruction if "insn" in self.options.trace else None)
+        on_trace = self._trace_instruction if "insn" in self.options.trace else None
+        return choice.make_engine(self.options.engine, memory, on_trace, caching=self.options.caching)
 
     def _attach(self) -> None:
         kinds = self.options.trace - {"insn"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import sources
+from tests.bench import compute, sources
 from tests.bench.measure import interleaved
 from tests.oracles import GNU_AS, GNU_LD
 from toyvm.build import build_program, guest_libraries
@@ -92,11 +93,31 @@ def executing(folder: Path) -> Iterator[Row]:
     yield Row("reference engine, million instructions/s (1)", rate, 1.0, rate, "1 or more")
 
 
+def computing(folder: Path) -> Iterator[Row]:
+    """The LLVM engine on compute programs against qemu-riscv64, its cache cold and warm, and qemu against the native build."""
+    warm, cold = [], []
+    for result in compute.results(folder):
+        warm.append(result.warm / result.qemu)
+        cold.append(result.cold / result.qemu)
+        for way, seconds, ratio, aim in (
+            ("warm", result.warm, warm[-1], "1.0 or less"),
+            ("cold", result.cold, cold[-1], "-"),
+        ):
+            yield Row(f"{result.name}, {way}, s (qemu-riscv64)", seconds, result.qemu, ratio, aim)
+        yield Row(
+            f"{result.name}, warm, s (native)", result.warm, result.native, result.warm / result.native, "-"
+        )
+    for way, ratios, aim in (("warm", warm, "0.6 or less"), ("cold", cold, "0.9 or less")):
+        mean = statistics.geometric_mean(ratios)
+        yield Row(f"geometric mean, {way}", mean, 1.0, mean, aim)
+
+
 BENCHES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "as": assembling,
     "ld": linking,
     "start": starting,
     "engine": executing,
+    "compute": computing,
 }
 
 

@@ -5,6 +5,8 @@ What is meant to differ is in `EXPECTED` and in docs/design/assembler.md, with t
 
 from __future__ import annotations
 
+import itertools
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -14,8 +16,10 @@ import pytest
 
 from tests.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.state import Options
+from toyvm.assembler.state import Options, enabled_rows
+from toyvm.elf.attributes import Arch
 from toyvm.elf.writer import write_object
+from toyvm.isa.compressed import COMPRESSED
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS, ORDERINGS
 
@@ -36,6 +40,11 @@ OPERANDS: dict[str, list[str]] = {
     "rs1": ["a1", "x31", "zero"],
     "rs2": ["a2", "s11"],
     "temp": ["t1", "t2"],
+    "frd": ["fa0", "ft11", "f8"],
+    "frs1": ["fs0", "f31"],
+    "frs2": ["ft0", "fa7"],
+    "frs3": ["fs11", "f1"],
+    "rm": ["rne", "rtz", "rdn", "rup", "rmm", "dyn"],
     "imm12": ["-2048", "2047", "%lo(sym)", "%lo(sym+4)", "0xfffffffffffff800"],
     "imm20": [
         "1",
@@ -85,24 +94,54 @@ OPERANDS: dict[str, list[str]] = {
     ],
     "tprel_add": ["%tprel_add(tl)"],
 }
+COMPRESSED_OPERANDS: dict[str, list[str]] = OPERANDS | {
+    "rd": ["a0", "s0", "s1", "a5"],
+    "rs1": ["a1", "a4"],
+    "rs2": ["a2", "s1"],
+    "frd": ["fa0", "fs1"],
+    "frs2": ["fa2", "fs0"],
+    "imm6": ["-32", "31", "1"],
+    "imm10": ["-512", "496", "16"],
+    "uimm10": ["4", "1020"],
+    "uimm6": ["1", "63"],
+    "lui6": ["1", "31", "0xfffe0", "0xfffff"],
+    "sp": ["sp"],
+    "load_mem": ["0(a3)", "64(s0)", "(a4)"],
+    "store_mem": ["0(a3)", "64(s0)", "(a4)"],
+    "load_sp": ["0(sp)", "64(sp)"],
+    "store_sp": ["0(sp)", "64(sp)", "(sp)"],
+}
 
 
-def written(kinds: tuple[str, ...]) -> Iterator[str]:
+def written(kinds: tuple[str, ...], examples: dict[str, list[str]] = OPERANDS) -> Iterator[str]:
     """Operand lists that show every example of every kind once."""
-    for index in range(max((len(OPERANDS[kind]) for kind in kinds), default=1)):
-        yield ", ".join(OPERANDS[kind][min(index, len(OPERANDS[kind]) - 1)] for kind in kinds)
+    for index in range(max((len(examples[kind]) for kind in kinds), default=1)):
+        yield ", ".join(examples[kind][min(index, len(examples[kind]) - 1)] for kind in kinds)
 
 
-def every_instruction() -> str:
-    """A text with every row of the table and every pseudo-instruction."""
+def every_instruction(march: str = ARCH) -> str:
+    """A text with every row of the table and every pseudo-instruction that an architecture has, and C."""
+    enabled = enabled_rows(Arch.parse(march)) | {"C", "Zcd"}
     lines = [".text", "hi0: auipc a0, %pcrel_hi(sym)", "1: near: nop"]
     for name, row in INSNS.items():
+        if row.ext not in enabled:
+            continue
         names = [name, *(name + suffix for suffix in ORDERINGS)] if "aq" in row.format.fields else [name]
         kinds = tuple(operand.kind for operand in row.operands)
+        if row.length == 2:
+            each = written(kinds, COMPRESSED_OPERANDS)
+            lines += [
+                ".option push; .option rvc",
+                *(f"\t{name}\t{operands}" for operands in each),
+                ".option pop",
+            ]
+            continue
+        if kinds and kinds[-1] == "rm":
+            lines += [f"\t{name}\t{operands}" for operands in written(kinds[:-1])]
         lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:
-            if name == "lga":  # newer than binutils 2.40
+            if name == "lga" or pseudo.ext not in enabled:  # lga is newer than binutils 2.40
                 continue
             lines.append(".option pic" if pseudo.when == "pic" else ".option nopic")
             thread_local = name.startswith("la.tls")
@@ -163,6 +202,84 @@ RELAX = pytest.mark.parametrize("relax", [True, False], ids=["relax", "norelax"]
 def test_every_instruction(tmp_path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
     compare(tmp_path, every_instruction(), "rows.s", relax)
+    march = ARCH + "_zba_zbb_zbs"
+    compare(tmp_path, every_instruction(march), "rows.s", relax, march=march)
+
+
+@RELAX
+def test_every_instruction_compressed(tmp_path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, every_instruction(), "rows.s", relax, march=ARCH.replace("d_", "dc_"))
+
+
+def compressible() -> str:
+    """Every mnemonic that has a short form, with operands at both sides of each limit."""
+    registers = ["a0", "s1", "t0", "sp", "zero", "ra"]
+    numbers = [-512, -64, -33, -32, -1, 0, 1, 4, 16, 31, 32, 63, 252, 256, 496, 504, 512, 1020, 0x1F, 0xFFFE0]
+    lines = ["1: near: nop"]
+    for name, entries in COMPRESSED.items():
+        for kinds in dict.fromkeys(entry.operands for entry in entries):
+            choices = [_choices(kind, registers, numbers) for kind in kinds]
+            for operands in itertools.product(*choices):
+                if name in ("slli", "srli", "srai", "sll", "srl", "sra") and not 0 <= int(operands[2]) < 64:
+                    continue
+                if name == "lui" and int(operands[1]) < 0:
+                    continue
+                if name != "lui" and "1048544" in operands:
+                    continue
+                lines.append(f"\t{name}\t{', '.join(operands)}")
+    return "\n".join([*lines, ".balign 8", "nop", ".skip 300", "mid: nop", ".skip 2500", "2: nop", ""])
+
+
+def _choices(kind: str, registers: list[str], numbers: list[int]) -> list[str]:
+    if kind in ("imm", "nzimm", "0"):
+        return [str(number) for number in numbers]
+    if kind in ("mem", "spmem"):
+        bases = ["sp", "a0", "t0"]
+        return [f"{number}({base})" for number in (0, 1, 4, 8, 124, 128, 252, 256, 504, -4) for base in bases]
+    if kind == "label":
+        return ["near", "2f", "mid", "undef"]
+    return registers if kind != "freg" else ["fa0", "ft8", "fs1"]
+
+
+@RELAX
+def test_compression(tmp_path: Path, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, compressible(), "compressed.s", relax, march="rv64gc")
+
+
+def random_branches(seed: int, count: int) -> str:
+    """Branches of every kind at distances around their reach, with alignments and gaps between."""
+    chance = random.Random(seed)
+    lines = []
+    for number in range(count):
+        reach = chance.choice([12, 60, 70, 200, 1000])
+        target = f"l{max(0, min(count - 1, number + chance.randint(-reach, reach)))}"
+        forms = [
+            f"beqz a0, {target}",
+            f"bnez s1, {target}",
+            f"beq a0, a1, {target}",
+            f"bne t0, zero, {target}",
+        ]
+        forms += [f"j {target}", f"jal {target}", "addi a0, a0, 1", "addi t0, t1, 1000", "nop"]
+        lines += [f"l{number}:", chance.choice(forms)]
+        extra = chance.random()
+        if extra < 0.02:
+            lines.append(f".balign {chance.choice([4, 8, 16])}")
+        elif extra < 0.03:
+            lines.append(f".skip {2 * chance.randint(1, 60)}")
+        elif extra < 0.035:
+            lines.append(
+                chance.choice(["call foo", "beqz a0, undef", "lui a0, %hi(x)", ".text 1", ".text 0"])
+            )
+    return "\n".join([*lines, ""])
+
+
+@RELAX
+@pytest.mark.parametrize(("seed", "count"), [(1, 60), (2, 300), (3, 300), (4, 2500)])
+def test_branches_take_the_same_form(tmp_path: Path, seed: int, count: int, relax: bool) -> None:
+    require_oracle(GNU_AS, READELF)
+    compare(tmp_path, random_branches(seed, count), "branches.s", relax, march="rv64gc")
 
 
 @RELAX
@@ -176,11 +293,14 @@ def test_constructs(tmp_path: Path, path: Path, relax: bool) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_samples_and_libraries(tmp_path: Path, path: Path, relax: bool) -> None:
     require_oracle(GNU_AS, READELF)
-    compare(tmp_path, path.read_text(), path.name, relax, folder=path.parent)
+    for march in (ARCH, "rv64gc"):
+        compare(tmp_path, path.read_text(), path.name, relax, march=march, folder=path.parent)
 
 
 @pytest.mark.parametrize(
-    "flags", ["-O1", "-O2 -fno-pic -ffunction-sections -funwind-tables -fexceptions"], ids=["O1", "O2-cfi"]
+    "flags",
+    ["-O1", "-O2", "-O2 -fno-pic -ffunction-sections -funwind-tables -fexceptions"],
+    ids=["O1", "O2", "O2-cfi"],
 )
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
@@ -188,7 +308,7 @@ def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
     command = [
         GCC,
         *flags.split(),
-        "-march=rv64imafd",
+        "-march=rv64gc" if flags == "-O2" else "-march=rv64imafd",
         "-mabi=lp64d",
         f"-I{ROOT / 'libs/include'}",
         "-S",
@@ -197,7 +317,7 @@ def test_compiler_output(tmp_path: Path, path: Path, flags: str) -> None:
     ]
     text = subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout
     for relax in (True, False):
-        compare(tmp_path, text, path.name, relax)
+        compare(tmp_path, text, path.name, relax, march="rv64gc" if flags == "-O2" else ARCH)
 
 
 # What we accept or write otherwise than GNU as, on purpose: text -> why

@@ -29,11 +29,11 @@ OBJCOPY = "riscv64-linux-gnu-objcopy"
 MARCH = "-march=rv64imafd_zicsr_zifencei_zihintpause"
 
 
-def gnu_assemble(folder: Path, source: str, name: str = "a") -> Path:
+def gnu_assemble(folder: Path, source: str, name: str = "a", march: str = MARCH) -> Path:
     require_oracle(GNU_AS, OBJCOPY)
     text, output = folder / f"{name}.s", folder / f"{name}.o"
     text.write_text(source)
-    command = [GNU_AS, MARCH, "-mabi=lp64d", "-mno-relax", "-mno-arch-attr", "-o", str(output), str(text)]
+    command = [GNU_AS, march, "-mabi=lp64d", "-mno-relax", "-mno-arch-attr", "-o", str(output), str(text)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:2000]
     return output
@@ -48,15 +48,31 @@ def section_bytes(file: Path, section: str = ".text") -> bytes:
 def row_samples(insn: Insn) -> Iterator[int]:
     """Encodings with operands at their limits and in between; only what a program can write."""
     chance = random.Random(insn.name)
+    reserved = {"uimm6"} & {operand.kind for operand in insn.operands} if insn.length == 2 else set()
+    avoid = {
+        field.name
+        for field in insn.free
+        if field.mask == insn.nonzero or (reserved and field.name == "shamt")
+    }
+
+    def encode(**fields: int) -> int:
+        """Without the values that are reserved, or that GNU as has another name for (x0 and sp as destinations)."""
+        fields |= {name: insn.format.fields[name].step for name in avoid if not fields[name]}
+        if insn.ext == "C" and fields.get("rd", 1) in (0, 2):
+            fields["rd"] = 5
+        if "rm" in fields and fields["rm"] in (5, 6):  # reserved modes have no name
+            fields["rm"] = 7
+        return insn.encode(**fields)
+
     written = {name for operand in insn.operands for name in operand.fields}
     free = [field for field in insn.free if field.name in written or field.name in ("aq", "rl")]
     lowest = {
         field.name: 1 if field.name in ("pred", "succ") else field.low for field in free
     }  # no empty fence set
-    yield insn.encode(**lowest)
-    yield insn.encode(**{field.name: field.high for field in free})
+    yield encode(**lowest)
+    yield encode(**{field.name: field.high for field in free})
     for _ in range(30):
-        yield insn.encode(
+        yield encode(
             **{
                 field.name: field.step
                 * chance.randint(lowest[field.name] // field.step, field.high // field.step)
@@ -66,8 +82,15 @@ def row_samples(insn: Insn) -> Iterator[int]:
 
 
 def test_gnu_as_encodes_every_row_the_same(tmp_path: Path) -> None:
-    words, lines = [], []
-    for insn in INSNS.values():
+    words: list[int] = []
+    lines: list[str] = []
+    lengths: list[int] = []
+    known = [insn for insn in INSNS.values() if insn.ext != "Zicond"]  # newer than binutils 2.40
+    for insn in sorted(known, key=lambda insn: -insn.length):
+        if insn.length == 2 and 2 not in lengths:
+            lines.append(".option rvc")
+            words.append(0)
+            lengths.append(0)
         for word in row_samples(insn):
             decoded = decode(word)
             assert decoded is not None
@@ -76,14 +99,18 @@ def test_gnu_as_encodes_every_row_the_same(tmp_path: Path) -> None:
                 text = re.sub(r"([+-]\d+)$", r".\1", text)
             words.append(word)
             lines.append(text)
-    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n"))
+            lengths.append(insn.length)
+    theirs = section_bytes(gnu_assemble(tmp_path, "\n".join(lines) + "\n", march=f"{MARCH}_zba_zbb_zbs"))
     assert len(words) > 2000
-    for index, (word, line) in enumerate(zip(words, lines, strict=True)):
-        assert int.from_bytes(theirs[4 * index : 4 * index + 4], "little") == word, line
+    at = 0
+    for word, line, length in zip(words, lines, lengths, strict=True):
+        assert int.from_bytes(theirs[at : at + length], "little") == word, line
+        at += length
 
 
 SAMPLE_OPERANDS = {
     "rd": ["a0", "s11"], "rs1": ["a1", "t6"], "rs2": ["a2", "zero"], "temp": ["t0", "t1"],
+    "frd": ["fa0", "ft11"], "frs1": ["fs0", "f31"], "frs2": ["ft0", "fa7"],
     "imm12": ["-2048", "2047"], "uimm5": ["31", "0"], "uimm6": ["63", "0"], "zimm5": ["31", "0"],
     "load_mem": ["-4(s1)", "(a3)"], "csr": ["fcsr", "0x345"], "constant": ["0", "0x123456789abcdef0"],
     "branch": ["1b", "1b"], "jump": ["1b", "1b"], "symbol": ["there", "there+4"], "tprel_add": ["%tprel_add(there)"] * 2,
@@ -125,7 +152,7 @@ def test_gnu_as_expands_every_pseudo_the_same(tmp_path: Path) -> None:
     require_oracle(GNU_AS, READELF)
     written, expanded = ["1:"], ["1:"]
     for pseudo, statement, lines in pseudo_statements():
-        if pseudo.name not in NEWER_THAN_BINUTILS_2_40:
+        if pseudo.name not in NEWER_THAN_BINUTILS_2_40 and not pseudo.ext.startswith("Zb"):
             written.append(statement)
             expanded += lines
     theirs = gnu_assemble(tmp_path, "\n".join(written) + "\n", "written")
@@ -200,7 +227,12 @@ def body() -> tuple[str, int]:
 
 def cases(insn: Insn) -> Iterator[str]:
     kind, name = class_of(insn), insn.name
-    if name.startswith(("lr.", "sc.", "auipc")):
+    if name.startswith(("lr.", "sc.", "auipc")) or insn.length == 2 or insn.ext == "Zicond":
+        return
+    if name == "ctzw":  # qemu 7.2 counts on into the upper half; tests/unit/engines/test_corners.py has it
+        return
+    if insn.syntax == "rd, rs1" and insn.ext == "Zbb":
+        yield from (f"{name} a0, a1", "store")
         return
     if insn.syntax == "rd, rs1, rs2":
         yield from (f"{name} a0, a1, a2", "store")
@@ -208,7 +240,7 @@ def cases(insn: Insn) -> Iterator[str]:
         yield from ("li a0, 1", f"{name} a1, a2, 1f", "li a0, 0", "1:", "store")
     elif kind == "atomic":
         yield from ("sd a1, -8(sp)", f"{name} a0, a2, (t0)", "store", "ld a0, -8(sp)", "store")
-    elif kind == "load":
+    elif kind == "load" and insn.syntax.startswith("rd"):
         yield from ("sd a1, -8(sp)", f"{name} a0, -8(sp)", "store")
     elif kind == "alu" and insn.syntax.startswith("rd, rs1"):
         field = insn.format.fields[insn.operands[2].fields[0]]
@@ -247,7 +279,7 @@ def qemu_results(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int, 
     folder = tmp_path_factory.mktemp("qemu")
     work, stores = body()
     assert 100 < stores <= 512
-    compiled = gnu_assemble(folder, program(work, stores), "program")
+    compiled = gnu_assemble(folder, program(work, stores), "program", march=f"{MARCH}_zba_zbb_zbs")
     subprocess.run([GNU_LD, "-o", str(folder / "program"), str(compiled)], check=True, capture_output=True)
     computed = subprocess.run(
         [QEMU, str(folder / "program")], capture_output=True, check=True, timeout=60

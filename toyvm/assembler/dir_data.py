@@ -18,6 +18,7 @@ from .symbols import Linear
 
 Directive = Callable[[State, str], None]
 NOP = (0x13).to_bytes(4, "little")
+SHORT_NOP = b"\x01\0"
 _EXPRESSIONS: dict[str, Expr] = {}
 
 
@@ -229,7 +230,7 @@ def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) 
     """Pad the current place to `alignment`: nops in code unless a fill is given.
 
     With relaxation on, code gets as many nops as may be needed and a R_RISCV_ALIGN, for the linker to delete some
-    (gas: riscv_frag_align_code). Instructions are 4 bytes long: smaller alignments of code need nothing.
+    (gas: riscv_frag_align_code). Alignments up to the length of the shortest instruction need nothing.
     """
     chunk = state.chunk
     section = chunk.section
@@ -237,13 +238,14 @@ def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) 
     if alignment == 1:
         return
     code = section.is_code and pattern is None
-    if code and alignment <= 4:
+    shortest = 2 if state.modes.rvc else 4
+    if code and alignment <= shortest:
         return
     if code and state.modes.relax:
         state.mark("x")
-        count = alignment - 4
+        count = alignment - shortest
         chunk.fixes.append(Fix(len(chunk.data), R.ALIGN, None, None, count, False, state.where))
-        chunk.data += NOP * (count // 4)
+        chunk.data += nops(count)
         chunk.frag += 1
         return
     state.mark("x" if code else "d")
@@ -279,8 +281,8 @@ def _pad(state: State, alignment: int, filling: bytes | None, limit: int) -> Non
 
 
 def nops(size: int) -> bytes:
-    """`size` bytes of padding in code: what is no whole nop is zeros in front (gas: riscv_make_nops)."""
-    return bytes(size % 4) + NOP * (size // 4)
+    """`size` bytes of padding in code: a zero byte and a 2-byte nop in front where needed (gas: riscv_make_nops)."""
+    return bytes(size % 2) + (SHORT_NOP if size & 2 else b"") + NOP * (size // 4)
 
 
 def org(state: State, rest: str) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..isa.compressed import COMPRESSED
+from ..isa.ieee754 import ROUNDING_MODES
+from ..isa.operands import FLOAT_KINDS, REGISTER_KINDS, parse_fence_set
 from ..isa.operands import Operand as Slot
-from ..isa.operands import parse_fence_set
 from ..isa.pseudo import PSEUDOS, Pseudo
-from ..isa.registers import CSRS, X_NUMBERS
+from ..isa.registers import CSRS, X_NAMES, X_NUMBERS
 from ..isa.spec import Insn
 from ..isa.table import INSNS, ORDERINGS, lookup
 from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
@@ -42,6 +44,8 @@ _SAID = {
     "rs1": "a register",
     "rs2": "a register",
     "temp": "a register",
+    **dict.fromkeys(FLOAT_KINDS, "a floating-point register"),
+    "rm": "a rounding mode (rne, rtz, rdn, rup, rmm, dyn)",
     "imm12": "a number in -2048..2047 or %lo(symbol)",
     "imm20": "a number in 0..1048575 or %hi(symbol)",
     "load_mem": "offset(register)",
@@ -55,37 +59,64 @@ _SAID = {
     "symbol": "a symbol",
     "constant": "a number",
     "tprel_add": "%tprel_add(symbol)",
+    "sp": "sp",
+    "load_sp": "offset(sp)",
+    "store_sp": "offset(sp)",
+    "lui6": "a number in 1..31 or 0xfffe0..0xfffff",
 }
 
 
 class Step(NamedTuple):
-    """One operand of a row: where its number goes. `shift` is for registers."""
+    """One operand of a row: where its number goes. `shift` and `bias` (8 for x8..x15) are for registers."""
 
     kind: str
     slot: Slot
     insert: Callable[[int], int]
     shift: int
+    bias: int
+
+    def register(self, operand: Operand) -> int:
+        """The bits of the register that `operand` names. Raises Problem for one that has no place here."""
+        number = operand.number
+        if self.kind in _STACK:
+            return 0
+        if self.bias:
+            if not 8 <= number < 16:
+                raise Problem(f"{X_NAMES[number]} is none of x8 to x15 (s0, s1, a0 to a5)", operand.text)
+        elif self.slot.nonzero and not number and operand.form != "memory":
+            raise Problem("x0 is reserved here", operand.text, expected="another register")
+        return (number - self.bias) << self.shift
 
 
 class Row:
-    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand."""
+    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
 
-    __slots__ = ("insn", "kinds", "match", "privileged", "steps")
+    `whole` False leaves out the last operand, the rounding mode, which `fields` has then.
+    """
 
-    def __init__(self, insn: Insn, fields: dict[str, int]):
+    __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
+
+    def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True):
         self.insn = insn
+        self.ext = insn.ext
         self.match = insn.encode(**fields)
         # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
-        self.steps = tuple(_step(insn, slot) for slot in insn.operands)
+        operands = insn.operands if whole else insn.operands[:-1]
+        self.steps = tuple(_step(insn, slot) for slot in operands)
         self.kinds = tuple(step.kind for step in self.steps)
 
 
 def _step(insn: Insn, slot: Slot) -> Step:
     fields = insn.format.fields
-    register = slot.kind if slot.kind in fields else "rs1"
-    shift = fields[register].parts[0][0] if register in fields else 0
-    return Step(slot.kind, slot, fields[slot.fields[0]].insert, shift)
+    register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
+    field = fields.get(register)
+    shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
+    return Step(slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias)
+
+
+def _nothing(value: int) -> int:
+    return 0
 
 
 # A line of an expansion: the row, and how each of its operands comes from those of the pseudo-instruction.
@@ -95,10 +126,11 @@ Filler = Callable[[Sequence[Operand], Symbol], Operand]
 class Expansion:
     """A pseudo-instruction ready for encoding."""
 
-    __slots__ = ("kinds", "lines", "pseudo")
+    __slots__ = ("ext", "kinds", "lines", "pseudo")
 
     def __init__(self, pseudo: Pseudo):
         self.pseudo = pseudo
+        self.ext = pseudo.ext
         self.kinds = pseudo.operands
         self.lines = [_expansion_line(line) for line in pseudo.lines]
 
@@ -150,8 +182,16 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
     row = lookup(mnemonic)
     if row is not None:
         found.append(Row(*row))
+        if row[0].syntax.endswith("rm"):
+            found.append(Row(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
     found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
     return tuple(found)
+
+
+@cache
+def compressions(mnemonic: str) -> tuple[Expansion, ...]:
+    """The 16-bit forms of a mnemonic."""
+    return tuple([Expansion(pseudo) for pseudo in COMPRESSED.get(mnemonic, ())])
 
 
 @cache
@@ -170,8 +210,11 @@ def address(operand: Operand) -> Expr:
 
 _FORMS = {
     **dict.fromkeys(("rd", "rs1", "rs2", "temp"), "register"),
+    **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
+_STACK = {"sp": "register", "load_sp": "memory", "store_sp": "memory"}
+_SP = 2
 
 
 def fits(kind: str, operand: Operand, state: State) -> bool:
@@ -180,12 +223,16 @@ def fits(kind: str, operand: Operand, state: State) -> bool:
     wanted = _FORMS.get(kind)
     if wanted is not None:
         return form == wanted
+    if kind in _STACK:
+        return form == _STACK[kind] and operand.number == _SP
     if kind in ("branch", "jump", "symbol"):
         return not operand.modifier and form in ("expression", "register", "float_register")
     if form != "expression":
         return False
     if operand.modifier:
         return (operand.modifier, kind) in MODIFIERS
+    if kind == "rm":
+        return operand.expr in ROUNDING_MODES
     if kind == "csr":
         return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
     if kind in ("fence_pred", "fence_succ"):
@@ -200,9 +247,15 @@ def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
         raise unknown("instruction", mnemonic, mnemonics())
     operands = [parse_operand(piece) for piece in pieces]
     count = len(operands)
+    if state.modes.rvc and _compress(state, mnemonic, operands):
+        return
+    missing = ""
     for candidate in options:
         kinds = candidate.kinds
         if len(kinds) != count:
+            continue
+        if candidate.ext not in state.enabled:
+            missing = candidate.ext
             continue
         for kind, operand in zip(kinds, operands, strict=True):
             if not fits(kind, operand, state):
@@ -213,10 +266,75 @@ def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
             if isinstance(candidate, Row):
                 _emit(state, candidate, operands)
                 return
-            if not candidate.pseudo.when or (candidate.pseudo.when == "pic") == state.modes.pic:
+            if candidate.pseudo.when in ("", "short") or (candidate.pseudo.when == "pic") == state.modes.pic:
                 _expand(state, candidate, operands)
                 return
+    if missing:
+        raise Problem(
+            f"'{mnemonic}' needs extension '{missing.lower()}', which {state.arch_text} does not have",
+            mnemonic,
+        )
     raise _misfit(state, mnemonic, options, pieces, operands)
+
+
+def _compress(state: State, mnemonic: str, operands: list[Operand]) -> bool:
+    """Assemble the 16-bit form of an instruction if GNU as would; whether it did."""
+    for expansion in compressions(mnemonic):
+        if len(expansion.kinds) != len(operands):
+            continue
+        if all(
+            _matches(state, kind, operand, operands)
+            for kind, operand in zip(expansion.kinds, operands, strict=True)
+        ):
+            row, fillers = expansion.lines[0]
+            if row.ext not in state.enabled:
+                continue
+            filled = [fill(operands, _NO_LABEL) for fill in fillers]
+            if all(
+                _is_encodable(state, step, operand) for step, operand in zip(row.steps, filled, strict=True)
+            ):
+                _emit(state, row, filled)
+                return True
+    return False
+
+
+def _matches(state: State, pattern: str, operand: Operand, operands: list[Operand]) -> bool:
+    """Whether an operand is what a pattern of `isa.compressed` says."""
+    form, number = operand.form, operand.number
+    if pattern in ("mem", "spmem"):
+        known = form == "memory" and not operand.modifier and state.is_number(operand.expr)
+        return known and (pattern == "mem" or number == _SP)
+    if pattern == "label":
+        return fits("branch", operand, state)
+    if pattern in ("imm", "nzimm", "0"):
+        if form != "expression" or operand.modifier or not state.is_number(operand.expr):
+            return False
+        return pattern == "imm" or (state.number(operand.expr) == 0) == (pattern == "0")
+    if pattern == "freg":
+        return form == "float_register"
+    if form != "register":
+        return False
+    if pattern == "=0":
+        return number == operands[0].number
+    return {
+        "reg": True,
+        "nz": number != 0,
+        "other": number not in (0, _SP),
+        "zero": number == 0,
+        "sp": number == _SP,
+    }[pattern]
+
+
+def _is_encodable(state: State, step: Step, operand: Operand) -> bool:
+    """Whether an operand is within the limits of a 16-bit row."""
+    try:
+        if operand.form in ("register", "float_register", "memory") and step.kind not in ("branch", "jump"):
+            step.register(operand)
+        if operand.form in ("memory", "expression") and step.kind not in ("branch", "jump"):
+            _number(state, step, operand)
+    except Problem:
+        return False
+    return True
 
 
 def emit_row(state: State, row: Row, operands: Sequence[Operand], pieces: Sequence[str]) -> None:
@@ -232,6 +350,11 @@ def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None
     if "constant" in kinds or ("symbol" in kinds and _is_constant_address(state, expansion, operands)):
         value = state.number(address(operands[1]))
         for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value):
+            name, _, rest = line.partition(" ")
+            encode(state, name, rest.split(","))
+        return
+    if expansion.pseudo.when == "short":
+        for line in expansion.pseudo.expand([_register_name(operand) for operand in operands]):
             name, _, rest = line.partition(" ")
             encode(state, name, rest.split(","))
         return
@@ -266,15 +389,16 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     chunk = state.chunk
     if row.privileged:
         state.note_privileged()
+    length = row.insn.length
     deferred: tuple[str, Operand] | None = None
     ends = False
     for step, operand in zip(row.steps, operands, strict=True):
         kind, form = step.kind, operand.form
-        if form == "register" and kind not in ("branch", "jump"):
-            word |= operand.number << step.shift
+        if form in ("register", "float_register") and kind not in ("branch", "jump"):
+            word |= step.register(operand)
             continue
         if form == "memory":
-            word |= operand.number << step.shift
+            word |= step.register(operand)
             if kind == "amo_mem":
                 if operand.modifier or operand.expr != 0:
                     raise Problem(
@@ -283,14 +407,16 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
                 continue
         if operand.modifier or kind in ("branch", "jump"):
             deferred = (kind, operand)
+            if length == 2 and operand.modifier:
+                raise Problem(f"there is no relocation for {operand.modifier} in 16 bits", operand.modifier)
         else:
             word |= step.insert(_number(state, step, operand))
             ends = ends or kind == "imm20"  # GNU as ends the frag after lui and auipc of a number, too
     data = chunk.data
     start = len(data)
-    data += word.to_bytes(4, "little")
+    data += word.to_bytes(length, "little")
     if deferred is not None:
-        _defer(state, deferred[0], deferred[1], start)
+        _defer(state, deferred[0], deferred[1], start, length)
     chunk.frag += ends
 
 
@@ -302,6 +428,8 @@ def _number(state: State, step: Step, operand: Operand) -> int:
         bits = parse_fence_set(str(expr))
         assert bits is not None
         return bits
+    if kind == "rm":
+        return ROUNDING_MODES[str(expr)]
     value = CSRS[expr] if kind == "csr" and isinstance(expr, str) and expr in CSRS else state.number(expr)
     if kind in ("imm12", "load_mem", "store_mem") and value >> 12 == 0xFFFFFFFFFFFFF:
         value -= 1 << 64  # 0xfffffffffffff800 and above, as 64-bit numbers
@@ -315,7 +443,7 @@ def _said(operand: Operand) -> str:
     return str(operand.expr) if isinstance(operand.expr, int | str) else ""
 
 
-def _defer(state: State, kind: str, operand: Operand, start: int) -> None:
+def _defer(state: State, kind: str, operand: Operand, start: int, length: int) -> None:
     """Note what must be patched at `start`: a branch, or the relocation that a modifier means."""
     expr = address(operand)
     if kind in ("branch", "jump"):
@@ -324,7 +452,7 @@ def _defer(state: State, kind: str, operand: Operand, start: int) -> None:
             raise Problem("the target of a branch cannot be a difference", "")
         chunk = state.chunk
         part = PartKind.BRANCH if kind == "branch" else PartKind.JUMP
-        chunk.stretch(Part(start + 4, chunk.frag + 1, part, add, addend, state.where))
+        chunk.stretch(Part(start + length, chunk.frag + 1, part, add, addend, state.where, size=length))
         return
     if operand.modifier == CALL_PLT:
         _fix(state, R.CALL_PLT, expr, start)

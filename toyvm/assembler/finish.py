@@ -21,7 +21,8 @@ from ..elf.constants import (
 )
 from ..elf.model import ObjectFile
 from ..isa.decode import decode
-from ..isa.pseudo import inverse_branch
+from ..isa.pseudo import expanded_branch, inverse_branch
+from ..isa.table import INSNS
 from ..relocations import RELOCATIONS, R, scatter
 from .cfi import CfiError
 from .debug_line import Unit
@@ -132,27 +133,34 @@ def _branches(state: State, resolver: Resolver, chunk: Chunk, out: _Contents) ->
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
         if part.kind <= PartKind.JUMP:
             try:
-                _branch(resolver, part, part.offset - 4 + address, size, out)
+                _branch(resolver, part, part.offset - part.size + address, size, out)
             except Problem as problem:
                 state.report(problem, part.where)
         address += size
 
 
-def _branch(resolver: Resolver, part: Part, at: int, size: int, out: _Contents) -> None:
-    word = int.from_bytes(out.data[at : at + 4], "little")
-    type = R.BRANCH if part.kind == PartKind.BRANCH else R.JAL
-    if size:
+def _branch(resolver: Resolver, part: Part, at: int, growth: int, out: _Contents) -> None:
+    """The branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
+    word = int.from_bytes(out.data[at : at + part.size], "little")
+    size = part.size + growth
+    is_jump = part.kind == PartKind.JUMP
+    if part.size == 2 and size in (4, 8):
         found = decode(word)
         assert found is not None
-        opposite = word ^ found.insn.match ^ inverse_branch(found.insn).match | scatter(
-            RELOCATIONS[R.BRANCH].field, 8
-        )
-        out.data[at : at + 4] = opposite.to_bytes(4, "little")
-        at, word, type = at + 4, 0x6F, R.JAL
+        word = INSNS["jal"].encode() if is_jump else expanded_branch(found).encode(rs1=found.rs1)
+    if size in (6, 8):  # the opposite branch over a jump
+        found = decode(word)
+        assert found is not None
+        first = size - 4
+        word ^= found.insn.match ^ inverse_branch(found.insn).match
+        word |= scatter(RELOCATIONS[R.BRANCH if first == 4 else R.RVC_BRANCH].field, size)
+        out.data[at : at + first] = word.to_bytes(first, "little")
+        at, word, size, is_jump = at + first, INSNS["jal"].encode(), 4, True
+    type = (R.JAL if is_jump else R.BRANCH) if size == 4 else (R.RVC_JUMP if is_jump else R.RVC_BRANCH)
     symbol, addend, target = resolver.target(part.symbol, part.addend)
     if symbol is not None:
         word |= scatter(RELOCATIONS[type].field, target - at)
-    out.data[at : at + 4] = word.to_bytes(4, "little")
+    out.data[at : at + size] = word.to_bytes(size, "little")
     out.relocs.append(Reloc(at, type, symbol, addend, False))
 
 

@@ -1,8 +1,9 @@
 """From chunks to addresses: which branches must grow, how much padding, where every label is.
 
-A conditional branch reaches 4 KiB. One whose target is farther, or is not known here, becomes the opposite branch over
-a `jal` (gas/config/tc-riscv.c, `relaxed_branch_length`). Growing one may push another out of reach, so the sizes are
-computed until nothing changes; branches only ever grow, which ends.
+A conditional branch reaches 4 KiB, a compressed one 256 bytes. One whose target is farther, or is not known here,
+becomes the longer form or the opposite branch over a `jal`. Growing one may push another out of reach, so the sizes are
+computed until nothing changes, from the same first guess and in the same order as in GNU as: where two branches could
+both be short or both be long, the outcome is the same.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from .problems import MAX_SECTION_BYTES, Problem
 from .sections import Chunk, Part, PartKind, Section
 from .symbols import Symbol, Value
 
-BRANCH_REACH = 4096
-BRANCH, JUMP, ALIGN, ORG = PartKind.BRANCH, PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
+MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
+JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
 
 
@@ -69,65 +70,92 @@ class Layout:
         )
 
     def _settle(self, section: Section) -> None:
-        """Stretch the parts of one section until every branch reaches and every alignment holds."""
+        """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
-        if not any(chunk.parts for chunk in chunks):
-            self._join(section, chunks)
-            return
-        grown = [self._hopeless(chunk) for chunk in chunks]
-        while True:
-            for _ in range(4):  # padding may depend on later labels (.org): let it settle
-                self._join(section, chunks)
-                before = [list(chunk.growth) for chunk in chunks]
-                for chunk, long in zip(chunks, grown, strict=True):
-                    self._measure(chunk, long)
-                if before == [chunk.growth for chunk in chunks]:
-                    break
-            self._join(section, chunks)
-            extended = [self._extend(chunk, long) for chunk, long in zip(chunks, grown, strict=True)]
-            if not any(extended):
-                return
-
-    def _join(self, section: Section, chunks: list[Chunk]) -> None:
-        """Set the bases of the chunks and the shifts of their frags by the growth so far."""
+        for chunk in chunks:
+            self._frags[chunk] = [part.frag for part in chunk.parts], [0] * (len(chunk.parts) + 1)
         at = 0
         for chunk in chunks:
             chunk.base = at
-            total = sum(chunk.growth)
-            if total:
-                self._frags[chunk] = (
-                    [part.frag for part in chunk.parts],
-                    list(accumulate(chunk.growth, initial=0)),
-                )
-            else:
-                self._frags.pop(chunk, None)
-            at += len(chunk.data) + total
-        section.size = at
+            frags = self._frags[chunk][0]
+            self._frags[chunk] = frags, self._estimate(chunk, frags)
+            at += len(chunk.data) + self._frags[chunk][1][-1]
+        changed, passes = True, 0
+        while changed:
+            passes += 1
+            at, changed = 0, False
+            for chunk in chunks:
+                changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)
+                at += len(chunk.data) + self._frags[chunk][1][-1]
+            section.size = at
 
-    def _hopeless(self, chunk: Chunk) -> set[int]:
-        """Numbers of the branches whose target cannot be known here: undefined, weak, or in another section."""
-        return {
-            index
-            for index, part in enumerate(chunk.parts)
-            if part.kind == BRANCH and not _is_near(part.symbol, chunk.section)
-        }
-
-    def _measure(self, chunk: Chunk, long: set[int]) -> None:
-        """The growth of every part, from the start of the chunk to its end."""
-        shift, growth = chunk.base, chunk.growth
+    def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
+        """The first guess, as GNU as makes it: the address of what comes later is not known yet and taken for 0."""
+        shift, sums = chunk.base, [0]
         for index, part in enumerate(chunk.parts):
-            if part.kind == BRANCH:
-                size = 4 if index in long else 0
-            elif part.kind == JUMP:
-                continue
+            size = 0
+            if part.kind <= JUMP:
+                place, target = part.offset + shift - part.size, None
+                symbol = part.symbol
+                if symbol is not None and _is_near(symbol, chunk.section):
+                    assert symbol.chunk is not None
+                    before = bisect_right(frags, symbol.frag)
+                    if symbol.chunk is chunk and before <= index:
+                        target = chunk.base + symbol.offset + sums[before]
+                    elif symbol.chunk.number < chunk.number:
+                        target = self.address(symbol)
+                    else:
+                        target = symbol.offset - self._start(symbol.chunk, symbol.frag)
+                    target += part.addend - place
+                size = grown_size(part, target) - part.size
+            elif part.kind == ALIGN:
+                size = -(part.offset + shift) % part.addend
+            shift += size
+            chunk.growth[index] = size
+            sums.append(shift - chunk.base)
+        return sums
+
+    def _start(self, chunk: Chunk, frag: int) -> int:
+        """Where a frag begins, as far as parts tell: the offset of the last part in front of it."""
+        before = bisect_right(self._frags[chunk][0], frag)
+        return chunk.parts[before - 1].offset if before else 0
+
+    def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
+        """The growth of every part of a chunk that begins at `base`; whether anything changed.
+
+        What stands in front has its new place and what comes behind still has its old one, as in GNU as.
+        """
+        frags, old = self._frags[chunk]
+        old_base, growth = chunk.base, chunk.growth
+        shift, sums, changed = base, [0], base != old_base
+        for index, part in enumerate(chunk.parts):
+            if part.kind <= JUMP:
+                size, symbol = part.size, part.symbol
+                if symbol is not None and _is_near(symbol, chunk.section):
+                    if symbol.chunk is chunk:
+                        before = bisect_right(frags, symbol.frag)
+                        moved = base + sums[before] if before <= index else old_base + old[before]
+                        target = symbol.offset + moved
+                    else:
+                        target = self.address(symbol)
+                    size = grown_size(part, target + part.addend - (part.offset + shift - size)) - size
+                else:
+                    size = grown_size(part, None) - size
+                if only_grow:
+                    size = max(size, growth[index])
             elif part.kind == ALIGN:
                 size = -(part.offset + shift) % part.addend
                 if part.limit and size > part.limit:
                     size = 0
             else:
                 size = self._space(part, part.offset + shift)
+            changed |= growth[index] != size
             growth[index] = size
             shift += size
+            sums.append(shift - base)
+        chunk.base = base
+        self._frags[chunk] = frags, sums
+        return changed
 
     def _space(self, part: Part, at: int) -> int:
         """How many bytes `.org` or a `.skip` of late known size takes, at address `at`."""
@@ -139,18 +167,21 @@ class Layout:
             raise Problem(f"{size} bytes to skip is not in 0..{MAX_SECTION_BYTES}")
         return size
 
-    def _extend(self, chunk: Chunk, long: set[int]) -> bool:
-        """Make branches long that do not reach; whether there were any."""
-        before = len(long)
-        if chunk.section.size >= BRANCH_REACH:
-            shifts = list(accumulate(chunk.growth, initial=chunk.base))
-            for index, part in enumerate(chunk.parts):
-                if part.kind == BRANCH and index not in long:
-                    assert part.symbol is not None
-                    distance = self.address(part.symbol) + part.addend - (part.offset - 4 + shifts[index])
-                    if not -BRANCH_REACH <= distance < BRANCH_REACH:
-                        long.add(index)
-        return len(long) != before
+
+def grown_size(part: Part, distance: int | None) -> int:
+    """The bytes that a branch or jump takes whose target is `distance` away, None when that is not known here.
+
+    gas: `relaxed_branch_length`. A jump that does not reach is the linker's to report.
+    """
+    if part.kind == JUMP:
+        return 2 if part.size == 2 and distance is not None and -2048 <= distance < 2048 else 4
+    if distance is None:
+        return 8
+    if part.size == 2 and -256 <= distance < 256:
+        return 2
+    if -4096 <= distance < 4096:
+        return 4
+    return 6 if part.size == 2 else 8
 
 
 def _unsettled(value: Value, part: Part) -> int:

@@ -21,8 +21,8 @@ from .symbols import FAKE_LABEL, Linear, Symbol, Value
 class PartKind(IntEnum):
     """What may stretch."""
 
-    BRANCH = 0  # a conditional branch: grows by 4 when its target is out of reach
-    JUMP = 1  # jal: never grows, but ends a frag, and becomes a relocation only when branches do
+    BRANCH = 0  # a conditional branch: grows when its target is out of reach
+    JUMP = 1  # c.j grows to jal; jal never grows, but ends a frag, and becomes a relocation only when branches do
     ALIGN = 2  # padding up to an alignment
     ORG = 3  # padding up to a place
     SPACE = 4  # `.skip` with a size known at the end
@@ -31,7 +31,7 @@ class PartKind(IntEnum):
 class Part(NamedTuple):
     """A place where a chunk may stretch. Growth goes in front of `offset`; labels from frag `frag` on are behind it.
 
-    BRANCH, JUMP: `symbol + addend` is the target and the instruction stands at `offset - 4`.
+    BRANCH, JUMP: `symbol + addend` is the target and the instruction stands at `offset - size`.
     ALIGN: `addend` is the alignment, `fill` the byte (None: nops), `limit` the most bytes to skip (0: any number).
     ORG, SPACE: `target` is the place or the size, `fill` the byte.
     """
@@ -45,6 +45,7 @@ class Part(NamedTuple):
     fill: bytes | None = b"\0"
     limit: int = 0
     target: Value = 0
+    size: int = 4
 
 
 class Fix(NamedTuple):

@@ -88,6 +88,7 @@ class State:
         self.seen_rvc = self.modes.rvc
         self.mode_stack: list[Modes] = []
         self.arch_text = str(self.modes.arch)
+        self.enabled = enabled_rows(self.modes.arch)
         self.attributes: dict[int, int | str] = {}
         self.abi = options.mabi
         self.where = 0
@@ -109,7 +110,7 @@ class State:
         self.data_memo: dict[str, bytes] = {}
         self._no_memo: dict[str, bytes] = {}
         text = self.section(".text", flags=TEXT_FLAGS)
-        text.align = 4
+        text.align = 2 if self.modes.rvc else 4
         self.section(".data", flags=DATA_FLAGS)
         self.section(".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE)
         self.chunk = self.previous = text.chunk(0)
@@ -162,6 +163,7 @@ class State:
     def modes_changed(self) -> None:
         """Call after `modes` changed: what was learnt of statements no longer holds."""
         self.arch_text = str(self.modes.arch)
+        self.enabled = enabled_rows(self.modes.arch)
         self.code_memo.clear()
         self.refresh_memo()
 
@@ -321,6 +323,14 @@ class State:
     def warn(self, message: str, at: str = "") -> None:
         """Note a warning at the current statement."""
         self.report(Problem(message, at), severity="warning")
+
+
+def enabled_rows(arch: Arch) -> frozenset[str]:
+    """The extensions of the instruction table (`Insn.ext`) that an architecture has."""
+    names = {name.capitalize() for name, _ in arch.extensions} | {"I", "Privileged"}
+    if arch.has("c") and arch.has("d"):
+        names.add("Zcd")
+    return frozenset(names)
 
 
 def int_of(value: Value) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..system import RunOptions, RunResult
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+ENGINES = ("auto", "llvm", "reference", "lockstep")
 TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
 
 
@@ -33,6 +34,7 @@ class Options:
     root: str | None = None
     memory: int = 64 << 20
     engine: str = "auto"
+    caching: bool = True
     max_instructions: int | None = None
     trace: list[str] = []
     stats: bool = False
@@ -82,7 +84,14 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
     world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
-    world.add_argument("--engine", choices=("auto", "reference"), help="how instructions are executed")
+    world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
+    world.add_argument(
+        "--no-cache",
+        dest="caching",
+        action="store_false",
+        default=True,
+        help="neither use nor keep native code in the cache folder",
+    )
     world.add_argument(
         "--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)"
     )
@@ -157,6 +166,7 @@ def _settings(options: Options) -> RunOptions:
         sysroot=options.sysroot,
         env=tuple(env),
         engine=options.engine,
+        caching=options.caching,
         max_instructions=options.max_instructions,
         trace=traces,
         maps=options.maps,

@@ -102,7 +102,7 @@ class ArchError(ToyvmError):
     """An -march string that makes no sense."""
 
 
-_VERSION_1_0 = """v h zicbom zicbop zicboz zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
+_VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
 zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
 zvl512b zvl1024b smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
 

@@ -16,6 +16,11 @@ TYPE_CHECKING = False  # importing typing would cost every start of a program se
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    HostFunction = Callable[[str, tuple[int, ...]], int | None]
+    FloatOperation = tuple[Callable[..., tuple[int, int]], bool, HostFunction | None]
+
+NX = 1  # the inexact flag
+RNE, RMM, DYN = 0, 4, 7  # rounding modes: to nearest, the last one, and the one that means frm
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
@@ -25,23 +30,26 @@ def illegal(word: int) -> Trap:
 
 
 class Effects:
-    """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write`.
+    """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write` and whose
+    floating-point registers are `f`.
 
     `pc` and `left` are where compiled code was when it last came here.
     """
 
-    __slots__ = ("_hart", "_memory", "_mmu", "_on_fence_i", "left", "pc", "read", "write")
+    __slots__ = ("_hart", "_memory", "_mmu", "_on_fence_i", "_table", "f", "left", "pc", "read", "write")
 
     def __init__(self, memory: PhysicalMemory, on_fence_i: Callable[[Mmu], None]):
         self._memory = memory
         self._on_fence_i = on_fence_i
         self.pc = 0
         self.left = 0
+        self._table: dict[str, FloatOperation] | None = None
 
     def bind(self, hart: Hart) -> None:
         """Act on `hart` from now on."""
         self._hart: Hart = hart
         self._mmu: Mmu = hart.mmu
+        self.f = hart.f
         self.read = hart.mmu.tlb.read
         self.write = hart.mmu.tlb.write
 
@@ -115,6 +123,39 @@ class Effects:
         else:
             raise Trap(Cause.ILLEGAL_INSTRUCTION)
 
+    def float(self, name: str, *operands: int) -> int:
+        """An operation of `ieee754.OPERATIONS`: its result, and its flags into fcsr. Illegal for a reserved rounding mode."""
+        hart = self._hart
+        function, rounds, host = self._operations[name]
+        if rounds:
+            mode = operands[-1]
+            if mode == DYN:
+                mode = hart.fcsr >> 5
+            if mode > RMM:
+                raise Trap(Cause.ILLEGAL_INSTRUCTION)
+            operands = (*operands[:-1], mode)
+            quick = host(name, operands) if host is not None and hart.fcsr & NX and mode == RNE else None
+        else:
+            quick = host(name, operands) if host is not None else None
+        if quick is not None:
+            return quick
+        result, flags = function(*operands)
+        hart.fcsr |= flags
+        return result
+
+    @property
+    def _operations(self) -> dict[str, FloatOperation]:
+        """Exact function, whether it rounds, and the host's way to it."""
+        if self._table is None:
+            from ..isa.ieee754 import OPERATIONS  # most programs never get here
+            from . import hostfloat
+
+            self._table = {
+                name: (operation.function, operation.rounds, hostfloat.HOST.get(name))
+                for name, operation in OPERATIONS.items()
+            }
+        return self._table
+
     def fence_i(self) -> None:
         """Instruction fetches see earlier stores: the engine forgets the code of this address space."""
         self._on_fence_i(self._mmu)
@@ -130,6 +171,11 @@ class Effects:
         self.pc = pc
         self.left = left
         self._mmu.store(va & M64, size, value)
+
+    def float_at(self, name: str, *rest: int) -> int:
+        """`float` for compiled code."""
+        *operands, self.pc, self.left = rest
+        return self.float(name, *operands)
 
     def load_reserved_at(self, va: int, size: int, pc: int, left: int) -> int:
         """`load_reserved` for compiled code."""

@@ -80,7 +80,8 @@ class HotPaths:
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
         """A block met for the first time in this address space may be the head of a trace made for another."""
-        for trace in self._by_first_word.get(mmu.fetch(head), ()):
+        word = mmu.fetch(head)
+        for trace in self._by_first_word.get(word if word & 0b11 == 0b11 else word & 0xFFFF, ()):
             if all(self._holds(mmu, head + offset, text) for offset, text in trace.runs):
                 self._install(code, head, trace)
                 return

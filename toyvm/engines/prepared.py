@@ -46,10 +46,12 @@ class Form:
 class PreparedRow:
     """A row as an engine needs it: how to recognise it, and its two forms."""
 
-    __slots__ = ("destination", "discarding", "length", "mask", "match", "name", "plain")
+    __slots__ = ("destination", "discarding", "length", "mask", "match", "name", "nonzero", "plain")
 
     def __init__(self, data: RowData):
-        self.name, self.match, self.mask, self.length, self.destination, plain, discarding = data
+        self.name, self.match, self.mask, self.nonzero, self.length, self.destination, plain, discarding = (
+            data
+        )
         self.plain = Form(plain)
         self.discarding = Form(discarding)
 

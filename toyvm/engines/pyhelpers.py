@@ -13,4 +13,9 @@ def rest(a: int, b: int) -> int:
     return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
 
 
-HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest}
+def trailing(value: int, width: int) -> int:
+    """The number of zero bits below the lowest that is set; `width` for 0."""
+    return (value & -value).bit_length() - 1 if value else width
+
+
+HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest, "trailing": trailing}

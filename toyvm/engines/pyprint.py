@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..isa.ops import Node, Op
 from ..isa.semantics import maximum
-from .pyhelpers import quotient, rest
+from .pyhelpers import quotient, rest, trailing
 
 _INFIX = {
     Op.ADD: "+",
@@ -42,6 +42,10 @@ class Printer:
 
     def register(self, number: Node) -> str:
         """The integer register whose number is the node."""
+        raise NotImplementedError
+
+    def float_register(self, number: Node) -> str:
+        """The floating-point register whose number is the node."""
         raise NotImplementedError
 
     def field(self, name: str) -> str:
@@ -126,6 +130,18 @@ class Printer:
     def _read_x(self, node: Node) -> str:
         return self.register(node.args[0])
 
+    def _read_f(self, node: Node) -> str:
+        return self.float_register(node.args[0])
+
+    def _clz(self, node: Node) -> str:
+        return f"({node.width} - ({self.exact(node.args[0])}).bit_length())"
+
+    def _ctz(self, node: Node) -> str:
+        return f"{trailing.__name__}({self.exact(node.args[0])}, {node.width})"
+
+    def _cpop(self, node: Node) -> str:
+        return f"({self.exact(node.args[0])}).bit_count()"
+
     def _masked(self, node: Node) -> str:
         return f"({self.raw(node)} & {_mask(node.width)})"
 
@@ -186,6 +202,10 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.FIELD: Printer._field,
     Op.PC: Printer._pc,
     Op.READ_X: Printer._read_x,
+    Op.READ_F: Printer._read_f,
+    Op.CLZ: Printer._clz,
+    Op.CTZ: Printer._ctz,
+    Op.CPOP: Printer._cpop,
     Op.ADD: Printer._masked,
     Op.SUB: Printer._masked,
     Op.MUL: Printer._masked,
@@ -214,4 +234,5 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.AMO_LOAD: Printer._effect,
     Op.STORE_CONDITIONAL: Printer._effect,
     Op.CSR_READ: Printer._effect,
+    Op.FLOAT: Printer._effect,
 }

@@ -41,6 +41,10 @@ class StatementPrinter(Printer):
         """An integer register gets a value."""
         raise NotImplementedError
 
+    def write_float(self, number: Node, value: str) -> None:
+        """A floating-point register gets a value."""
+        raise NotImplementedError
+
     def system(self, node: Node) -> None:
         """TRAP and FENCE_I, which end whatever the engine is doing."""
         raise NotImplementedError
@@ -63,6 +67,11 @@ class StatementPrinter(Printer):
             self._store(node)
         elif op is Op.WRITE_X:
             self.write(args[0], self.exact(args[1]))
+        elif op is Op.WRITE_F:
+            self.write_float(args[0], self.exact(args[1]))
+        elif op is Op.FLOAT:
+            operands = [self.exact(argument) for argument in args]
+            self.line(f"{self._name(node)} = {self.call('float', repr(node.name), *operands)}")
         elif op is Op.JUMP:
             self.jump(args[0])
         elif op is Op.BRANCH:

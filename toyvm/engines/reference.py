@@ -158,6 +158,8 @@ class ReferenceEngine:
 
     def _op(self, word: int) -> Instruction | None:
         """An instruction word made ready, or None when it is illegal."""
+        if word & 0b11 != 0b11:
+            word &= 0xFFFF
         op = self._ops.get(word)
         if op is None:
             op = self._rows.prepare(word)
@@ -192,7 +194,7 @@ class ReferenceEngine:
         """
         block = Block()
         pc, delta = head, pa - head
-        whole = head | PAGE_MASK - 3  # beyond this address an instruction may reach into the next page
+        whole = (head | PAGE_MASK) - 3  # beyond this address an instruction may reach into the next page
         while block.length < MAX_BLOCK and (pc <= whole or pc == head):
             word = self._word(pc + delta) if pc <= whole else mmu.fetch(pc)
             op = self._op(word)

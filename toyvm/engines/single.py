@@ -31,8 +31,8 @@ FormData = tuple[
     bytes, bool, bool, bool
 ]  # code (marshalled, so that only what is used is built), transfers control, is a system instruction, needs pc
 RowData = tuple[
-    str, int, int, int, int, FormData, FormData
-]  # name, match, mask, length, rd's mask, form, form with rd = x0
+    str, int, int, int, int, int, FormData, FormData
+]  # name, match, mask, nonzero, length, rd's mask, form, form with rd = x0
 
 _CONTROL = frozenset({Op.JUMP, Op.BRANCH})
 _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
@@ -45,11 +45,14 @@ def table_data() -> list[RowData]:
 
 def row_data(insn: Insn) -> RowData:
     """One row made ready."""
-    destination = next((field.mask for field in insn.free if field.name == "rd"), 0)
     whole = tree(insn)
+    writes = any(node.op is Op.WRITE_X and node.args[0].name == "rd" for node in whole)
+    destination = next(
+        (field.mask for field in insn.free if writes and field.name == "rd" and not field.bias), 0
+    )
     plain = _form(insn, whole)
     discarding = _form(insn, _without_writes(whole)) if destination else plain
-    return insn.name, insn.match, insn.mask, insn.length, destination, plain, discarding
+    return insn.name, insn.match, insn.mask, insn.nonzero, insn.length, destination, plain, discarding
 
 
 def _form(insn: Insn, effects: Tree) -> FormData:
@@ -85,7 +88,10 @@ class _RowPrinter(StatementPrinter):
         self._next: str | None = None
 
     def register(self, number: Node) -> str:
-        return f"x[{number.name}]"
+        return f"x[{number.name or number.value}]"
+
+    def float_register(self, number: Node) -> str:
+        return f"c.f[{number.name}]"
 
     def field(self, name: str) -> str:
         return name
@@ -104,7 +110,10 @@ class _RowPrinter(StatementPrinter):
         self._next = f"{self.exact(target)} if {self.truth(condition)} else pc + {self._insn.length}"
 
     def write(self, number: Node, value: str) -> None:
-        self.line(f"x[{number.name}] = {value}")
+        self.line(f"x[{number.name or number.value}] = {value}")
+
+    def write_float(self, number: Node, value: str) -> None:
+        self.line(f"c.f[{number.name}] = {value}")
 
     def system(self, node: Node) -> None:
         self.line(f"raise Trap(Cause({node.value}))" if node.op is Op.TRAP else "c.fence_i()")
@@ -139,6 +148,8 @@ def _extraction(field: Field) -> str:
         for at, width, to in reversed(field.parts)
     ]
     value = parts[0] if len(parts) == 1 else "(" + " | ".join(f"({part})" for part in parts) + ")"
+    if field.bias:
+        return f"{value} + {field.bias}"
     if not field.signed:
         return value
     sign = 1 << (field.width - 1)

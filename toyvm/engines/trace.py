@@ -97,6 +97,8 @@ class _TracePrinter(StatementPrinter):
         self.indent = INDENT * 3
         self.registers: set[int] = set()
         self.written: set[int] = set()
+        self.floats: set[int] = set()
+        self.floats_written: set[int] = set()
         self._step: Step
         self._done = 0  # instructions of the trace before this one
         self._deferred: list[str] = []
@@ -104,6 +106,10 @@ class _TracePrinter(StatementPrinter):
     def register(self, number: Node) -> str:
         self.registers.add(number.value)
         return f"r{number.value}"
+
+    def float_register(self, number: Node) -> str:
+        self.floats.add(number.value)
+        return f"f{number.value}"
 
     def pc(self) -> str:
         return self._at(self._step.offset)
@@ -128,6 +134,12 @@ class _TracePrinter(StatementPrinter):
     def write(self, number: Node, value: str) -> None:
         name = self.register(number)
         self.written.add(number.value)
+        if value != name:
+            self.line(f"{name} = {value}")
+
+    def write_float(self, number: Node, value: str) -> None:
+        name = self.float_register(number)
+        self.floats_written.add(number.value)
         if value != name:
             self.line(f"{name} = {value}")
 
@@ -191,9 +203,9 @@ def source(steps: list[Step]) -> str:
         printer.step(step)
     printer.finish(steps[-1])
     loads = [f"{INDENT}r{number} = x[{number}]" for number in sorted(printer.registers)]
-    stores = [f"{INDENT * 2}x[{number}] = r{number}" for number in sorted(printer.written)] or [
-        INDENT * 2 + "pass"
-    ]
+    loads += [f"{INDENT}f{number} = c.f[{number}]" for number in sorted(printer.floats)]
+    stores = [f"{INDENT * 2}x[{number}] = r{number}" for number in sorted(printer.written)]
+    stores += [f"{INDENT * 2}c.f[{number}] = f{number}" for number in sorted(printer.floats_written)]
     return "\n".join(
         [
             "def trace(x, pc, left, read, write, c, u8=u8, u16=u16, u32=u32, u64=u64):",
@@ -202,7 +214,7 @@ def source(steps: list[Step]) -> str:
             f"{INDENT * 2}while True:",
             *printer.lines,
             f"{INDENT}finally:",
-            *stores,
+            *(stores or [INDENT * 2 + "pass"]),
             f"{INDENT}return pc, left",
         ]
     )

@@ -85,6 +85,8 @@ class WalkEngine:
             raise
         for number, value in walk.writes:
             hart.x[number] = value
+        for number, value in walk.float_writes:
+            hart.f[number] = value
         hart.pc = walk.target if walk.target is not None else hart.pc + decoded.length
         hart.instret += 1
 
@@ -97,6 +99,7 @@ class _Walk:
         self._effects = effects
         self._values: dict[Node, int] = {}
         self.writes: list[tuple[int, int]] = []
+        self.float_writes: list[tuple[int, int]] = []
         self.target: int | None = None
 
     def value(self, node: Node) -> int:
@@ -112,6 +115,12 @@ class _Walk:
             result = self._hart.pc
         elif op is Op.READ_X:
             result = self._hart.x[self.value(args[0])]
+        elif op in (Op.CLZ, Op.CTZ, Op.CPOP):
+            bits = f"{self.value(args[0]):0{node.width}b}"
+            zeros = {Op.CLZ: bits.lstrip("0"), Op.CTZ: bits.rstrip("0"), Op.CPOP: bits.replace("1", "")}
+            result = node.width - len(zeros[op])
+        elif op is Op.READ_F:
+            result = self._hart.f[self.value(args[0])]
         elif op in (Op.TRUNC, Op.ZEXT):
             result = self.value(args[0])
         elif op is Op.SEXT:
@@ -143,6 +152,10 @@ class _Walk:
         elif op is Op.CSR_WRITE:
             if values[2]:
                 effects.csr_write(values[0], values[1])
+        elif op is Op.FLOAT:
+            self._values[node] = effects.float(node.name, *values)
+        elif op is Op.WRITE_F:
+            self.float_writes.append((values[0], values[1]))
         elif op is Op.FENCE_I:
             effects.fence_i()
         elif op is Op.JUMP or (op is Op.BRANCH and values[0]):

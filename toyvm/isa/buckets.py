@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     class Row(Protocol):
-        """What can be filed: `word & mask == match` tells it from all others."""
+        """What can be filed: `word & mask == match`, and a bit of `nonzero` if it has any, tells it from all others."""
 
         @property
         def match(self) -> int: ...
         @property
         def mask(self) -> int: ...
+        @property
+        def nonzero(self) -> int: ...
 
     RowType = TypeVar("RowType", bound=Row)
 
@@ -38,6 +40,6 @@ def find_row(filed: list[tuple[int, dict[int, list[RowType]]]], word: int) -> Ro
     """The row that `word` is an instance of, or None."""
     for key, buckets in filed:
         for row in buckets.get(word & key, ()):
-            if word & row.mask == row.match:
+            if word & row.mask == row.match and (not row.nonzero or word & row.nonzero):
                 return row
     return None

@@ -1,4 +1,4 @@
-"""From 32 bits to a row and its fields: derived from the table, and never an exception."""
+"""From 32 or 16 bits to a row and its fields: derived from the table, and never an exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Decoded:
 
     def __init__(self, insn: Insn, word: int):
         self.insn = insn
-        self.word = word
+        self.word = word & ((1 << 8 * insn.length) - 1)
 
     @property
     def length(self) -> int:
@@ -26,6 +26,11 @@ class Decoded:
         """The values of the fields that the row leaves free."""
         return {field.name: field.extract(self.word) for field in self.insn.free}
 
+    def register(self, name: str) -> int:
+        """The number that field `name` has, or that the row has bound to it; 0 when there is none."""
+        bound = self.insn.bound.get(name, name)
+        return bound if isinstance(bound, int) else self.fields.get(bound, 0)
+
     @property
     def name(self) -> str:
         """The mnemonic, with the ordering suffix of an atomic."""
@@ -36,22 +41,22 @@ class Decoded:
     @property
     def rd(self) -> int:
         """The destination register's number, 0 when there is none."""
-        return self.fields.get("rd", 0)
+        return self.register("rd")
 
     @property
     def rs1(self) -> int:
         """The first source register's number, 0 when there is none."""
-        return self.fields.get("rs1", 0)
+        return self.register("rs1")
 
     @property
     def rs2(self) -> int:
         """The second source register's number, 0 when there is none."""
-        return self.fields.get("rs2", 0)
+        return self.register("rs2")
 
     @property
     def imm(self) -> int:
         """The immediate, signed, 0 when there is none."""
-        return self.fields.get("imm", 0)
+        return self.register("imm")
 
     def __repr__(self) -> str:
         return f"Decoded({self.name}, {self.fields})"
@@ -66,6 +71,6 @@ def find(word: int) -> Insn | None:
 
 
 def decode(word: int) -> Decoded | None:
-    """The instruction that `word` (32 bits) is, or None when it is illegal."""
+    """The instruction that `word` (32 bits, of which a short one takes the low 16) is, or None when it is illegal."""
     insn = find(word)
     return Decoded(insn, word) if insn is not None else None

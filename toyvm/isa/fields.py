@@ -5,7 +5,8 @@ A format is written as the manual draws it, the most significant bit first:
     Format("S", "imm[11:5] rs2 rs1 funct3 imm[4:0] opcode", "rs2, store_mem")
 
 `name[bits]` says which bits of the value lie there (`imm[12|10:5]`), `name:width` is a field of that width, and the
-names that always have the same width go without. `imm` and `nzimm` are signed, every other field is unsigned.
+names that always have the same width go without. `imm` is signed, every other field is unsigned. `rd'` is the manual's
+notation for three bits that name one of x8..x15: the field's value is the register's number.
 The widths add up to 32 (or 16), so positions are never written down.
 """
 
@@ -20,23 +21,28 @@ _WIDTHS = {
     "funct3": 3,
     "funct7": 7,
     "rm": 3,
+    "op": 2,
 }
-_SIGNED = ("imm", "nzimm")
+_SIGNED = ("imm",)
 
 
 class Field:
-    """One value scattered over an instruction: `parts` are (low bit in the word, width, low bit in the value)."""
+    """One value scattered over an instruction: `parts` are (low bit in the word, width, low bit in the value).
 
-    __slots__ = ("high", "low", "name", "parts", "signed", "step", "width")
+    `bias` is added to what the bits say: 8 for a register of three bits.
+    """
 
-    def __init__(self, name: str, parts: tuple[tuple[int, int, int], ...]):
+    __slots__ = ("bias", "high", "low", "name", "parts", "signed", "step", "width")
+
+    def __init__(self, name: str, parts: tuple[tuple[int, int, int], ...], bias: int = 0):
         self.name = name
         self.parts = parts
+        self.bias = bias
         self.signed = name in _SIGNED
         self.width = max(to + width for _, width, to in parts)
         self.step = 1 << min(to for _, _, to in parts)
-        self.low = -(1 << (self.width - 1)) if self.signed else 0
-        self.high = (1 << (self.width - self.signed)) - self.step
+        self.low = bias - (1 << (self.width - 1)) if self.signed else bias
+        self.high = bias + (1 << (self.width - self.signed)) - self.step
 
     def extract(self, word: int) -> int:
         """The field's value in an instruction, sign-extended when the field is signed."""
@@ -45,7 +51,7 @@ class Field:
             value |= ((word >> at) & ((1 << width) - 1)) << to
         if self.signed and value >> (self.width - 1):
             value -= 1 << self.width
-        return value
+        return value + self.bias
 
     def insert(self, value: int) -> int:
         """The instruction bits that hold `value`. Raises ValueError naming the limit that is broken."""
@@ -54,6 +60,7 @@ class Field:
         if value % self.step:
             raise ValueError(f"{self.name} {value} is not a multiple of {self.step}")
         word = 0
+        value -= self.bias
         for at, width, to in self.parts:
             word |= ((value >> to) & ((1 << width) - 1)) << at
         return word
@@ -94,10 +101,14 @@ def _parse(layout: str) -> tuple[dict[str, Field], int]:
                 position += width
             continue
         name, _, size = token.partition(":")
-        width = int(size) if size else _WIDTHS[name]
+        width = int(size) if size else 3 if name.endswith("'") else _WIDTHS[name]
         parts.setdefault(name, []).append((position, width, 0))
         position += width
-    return {name: Field(name, tuple(pieces)) for name, pieces in parts.items()}, position
+    fields = [
+        Field(name.rstrip("'"), tuple(pieces), 8 if name.endswith("'") else 0)
+        for name, pieces in parts.items()
+    ]
+    return {field.name: field for field in fields}, position
 
 
 # The formats of RV64I, M, A, Zicsr and Zifencei (unprivileged manual, "Base Instruction Formats").
@@ -115,3 +126,33 @@ CSR = Format("I-csr", "csr:12 rs1 funct3 rd opcode", "rd, csr, rs1")
 CSRI = Format("I-csr-imm", "csr:12 uimm:5 funct3 rd opcode", "rd, csr, zimm5")
 FENCE = Format("I-fence", "fm:4 pred:4 succ:4 rs1 funct3 rd opcode", "fence_pred, fence_succ")
 SYSTEM = Format("I-system", "funct12:12 rs1 funct3 rd opcode", "")
+
+# Zbb: what would be an immediate says which operation.
+UNARY = Format("I-unary", "funct12:12 rs1 funct3 rd opcode", "rd, rs1")
+
+# The formats of F and D.
+FR = Format("R-float", "funct7 rs2 rs1 rm rd opcode", "frd, frs1, frs2, rm")
+R4 = Format("R4", "rs3 fmt:2 rs2 rs1 rm rd opcode", "frd, frs1, frs2, frs3, rm")
+
+# The formats of C (chapter "C", "Compressed Instruction Formats"), one for each way of scattering an immediate.
+CR = Format("CR", "funct4:4 rd rs2 op", "rd, rs2")
+CR_JUMP = Format("CR-jump", "funct4:4 rs1 rs2 op", "rs1")
+CI = Format("CI", "funct3 imm[5] rd imm[4:0] op", "rd, imm6")
+CI_LUI = Format("CI-lui", "funct3 imm[17] rd imm[16:12] op", "rd, lui6")
+CI_SP = Format("CI-addi16sp", "funct3 imm[9] rd imm[4|6|8:7|5] op", "sp, imm10")
+CI_SHIFT = Format("CI-shift", "funct3 shamt[5] rd shamt[4:0] op", "rd, uimm6")
+CI_LW = Format("CI-lwsp", "funct3 uimm[5] rd uimm[4:2|7:6] op", "rd, load_sp")
+CI_LD = Format("CI-ldsp", "funct3 uimm[5] rd uimm[4:3|8:6] op", "rd, load_sp")
+CSS_SW = Format("CSS-swsp", "funct3 uimm[5:2|7:6] rs2 op", "rs2, store_sp")
+CSS_SD = Format("CSS-sdsp", "funct3 uimm[5:3|8:6] rs2 op", "rs2, store_sp")
+CIW = Format("CIW", "funct3 uimm[5:4|9:6|2|3] rd' op", "rd, sp, uimm10")
+CL_LW = Format("CL-lw", "funct3 uimm[5:3] rs1' uimm[2|6] rd' op", "rd, load_mem")
+CL_LD = Format("CL-ld", "funct3 uimm[5:3] rs1' uimm[7:6] rd' op", "rd, load_mem")
+CS_SW = Format("CS-sw", "funct3 uimm[5:3] rs1' uimm[2|6] rs2' op", "rs2, store_mem")
+CS_SD = Format("CS-sd", "funct3 uimm[5:3] rs1' uimm[7:6] rs2' op", "rs2, store_mem")
+CA = Format("CA", "funct6:6 rd' funct2:2 rs2' op", "rd, rs2")
+CB = Format("CB", "funct3 imm[8|4:3] rs1' imm[7:6|2:1|5] op", "rs1, branch")
+CB_SHIFT = Format("CB-shift", "funct3 shamt[5] funct2:2 rd' shamt[4:0] op", "rd, uimm6")
+CB_ANDI = Format("CB-andi", "funct3 imm[5] funct2:2 rd' imm[4:0] op", "rd, imm6")
+CJ = Format("CJ", "funct3 imm[11|4|9:8|10|6|7|3:1|5] op", "jump")
+C_NONE = Format("C", "bits:16", "")

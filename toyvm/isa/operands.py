@@ -6,9 +6,16 @@ The closed set, with what a program writes:
 | kind         | written                       | field           | the field holds                            |
 |--------------|-------------------------------|-----------------|--------------------------------------------|
 | rd rs1 rs2   | an x register                 | of that name    | its number                                 |
+| frd frs1 frs2 frs3 | an f register           | rd rs1 rs2 rs3  | its number                                 |
+| rm           | rne rtz rdn rup rmm dyn       | rm              | 0 1 2 3 4 7; the operand may be left out   |
 | imm12        | -2048..2047 or `%lo(...)`     | imm             | the number                                 |
 | imm20        | 0..1048575 or `%hi(...)`      | imm             | number << 12, sign-extended from 32 bits   |
 | uimm5 uimm6  | a shift amount                | shamt           | the number                                 |
+| imm6 imm10   | a signed number               | imm             | the number                                 |
+| uimm10       | an offset                     | uimm            | the number                                 |
+| lui6         | 1..31, 0xfffe0..0xfffff       | imm             | number << 12, sign-extended from 32 bits   |
+| sp           | `sp`                          |                 |                                            |
+| load_sp store_sp | `uimm(sp)`                | uimm            | the offset                                 |
 | load_mem     | `imm12(rs1)` or `(rs1)`       | imm, rs1        | offset, base register                      |
 | store_mem    | `imm12(rs1)` or `(rs1)`       | imm, rs1        | offset, base register                      |
 | amo_mem      | `(rs1)` or `0(rs1)`           | rs1             | base register                              |
@@ -18,6 +25,9 @@ The closed set, with what a program writes:
 | zimm5        | 0..31                         | uimm            | the number                                 |
 | fence_pred   | letters of `iorw` in order    | pred            | i = 8, o = 4, r = 2, w = 1                 |
 | fence_succ   | the same                      | succ            | the same                                   |
+
+In 16-bit formats the offset of load_mem and store_mem is `uimm`, and a register is one of x8..x15 where the field has
+three bits.
 
 Pseudo-instructions have these besides (they are filled into text, not into fields): `symbol` (any address
 expression), `constant` (any 64-bit number known at once), `temp` (an x register that is overwritten), `tprel_add`
@@ -36,6 +46,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "rd": ("rd",),
     "rs1": ("rs1",),
     "rs2": ("rs2",),
+    "frd": ("rd",),
+    "frs1": ("rs1",),
+    "frs2": ("rs2",),
+    "frs3": ("rs3",),
+    "rm": ("rm",),
     "imm12": ("imm",),
     "imm20": ("imm",),
     "uimm5": ("shamt",),
@@ -49,22 +64,40 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "zimm5": ("uimm",),
     "fence_pred": ("pred",),
     "fence_succ": ("succ",),
+    "imm6": ("imm",),
+    "imm10": ("imm",),
+    "uimm10": ("uimm",),
+    "lui6": ("imm",),
+    "sp": (),
+    "load_sp": ("uimm",),
+    "store_sp": ("uimm",),
 }
 KINDS = tuple(_FIELDS)
+_UPPER = ("imm20", "lui6")
 REGISTER_KINDS = frozenset({"rd", "rs1", "rs2"})
+FLOAT_KINDS = frozenset({"frd", "frs1", "frs2", "frs3"})
 
 
 class Operand:
-    """One operand of one row. `low..high` (a multiple of `step`) is what a program may write for its number."""
+    """One operand of one row. `low..high` (a multiple of `step`) is what a program may write for its number.
 
-    __slots__ = ("fields", "high", "kind", "low", "step")
+    `nonzero` are bits of the row of which one must be set: where they are this operand's, it must not be 0.
+    """
 
-    def __init__(self, kind: str, format: Format):
+    __slots__ = ("fields", "high", "kind", "low", "nonzero", "step")
+
+    def __init__(self, kind: str, format: Format, nonzero: int = 0):
         self.kind = kind
         self.fields = _FIELDS[kind]
+        self.low, self.high, self.step, self.nonzero = 0, 0, 1, False
+        if not self.fields:
+            return
+        if self.fields[0] not in format.fields:
+            self.fields = ("uimm", *self.fields[1:])
         field = format.fields[self.fields[0]]
         self.low, self.high, self.step = field.low, field.high, field.step
-        if kind == "imm20":
+        self.nonzero = field.mask == nonzero or (kind == "uimm6" and format.length == 2)
+        if kind in _UPPER:
             self.low, self.high, self.step = 0, (1 << 20) - 1, 1
 
     def to_field(self, value: int) -> int:
@@ -76,11 +109,17 @@ class Operand:
             raise ValueError(f"{value} is not in {self.low}..{self.high}")
         if value % self.step:
             raise ValueError(f"{value} is not a multiple of {self.step}")
-        return sext(value << 12, 32) if self.kind == "imm20" else value
+        if self.nonzero and not value:
+            raise ValueError("0 is reserved here")
+        if self.kind not in _UPPER:
+            return value
+        if self.kind == "lui6" and 32 <= value < 0xFFFE0:
+            raise ValueError(f"{value} is not in 1..31 or 0xfffe0..0xfffff")
+        return sext(value << 12, 32)
 
     def from_field(self, value: int) -> int:
         """What a program writes for the first bit field's `value`: the inverse of `to_field`."""
-        return (value >> 12) & 0xFFFFF if self.kind == "imm20" else value
+        return (value >> 12) & 0xFFFFF if self.kind in _UPPER else value
 
     def __repr__(self) -> str:
         return f"Operand({self.kind})"

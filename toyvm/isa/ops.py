@@ -38,6 +38,11 @@ class Op(IntEnum):
     SDIV = auto()  # rounds towards zero; not the lowest number by -1
     SREM = auto()
 
+    # of one argument of width w
+    CLZ = auto()  # number of zero bits above the highest that is set; w for 0
+    CTZ = auto()  # number of zero bits below the lowest that is set; w for 0
+    CPOP = auto()  # number of bits that are set
+
     # comparisons; width 1
     EQ = auto()
     NE = auto()
@@ -62,6 +67,9 @@ class Op(IntEnum):
         auto()
     )  # (address, value) width 1: 0 if it stored, 1 if not; traps as a store and when misaligned
     CSR_READ = auto()  # (number) traps when there is no such CSR
+    # (operands, then the rounding mode if it rounds) name: a key of `ieee754.OPERATIONS`. Raises flags in fcsr.
+    # Illegal when the rounding mode, or frm where that is DYN, is reserved
+    FLOAT = auto()
 
     # effects without a value (width 0)
     STORE = auto()  # (address, value) the value's width
@@ -79,7 +87,9 @@ class Op(IntEnum):
     WRITE_F = auto()  # (register number, value)
 
 
-EFFECTS_WITH_VALUE = frozenset({Op.LOAD, Op.LOAD_RESERVED, Op.AMO_LOAD, Op.STORE_CONDITIONAL, Op.CSR_READ})
+EFFECTS_WITH_VALUE = frozenset(
+    {Op.LOAD, Op.LOAD_RESERVED, Op.AMO_LOAD, Op.STORE_CONDITIONAL, Op.CSR_READ, Op.FLOAT}
+)
 COMPARISONS = frozenset({Op.EQ, Op.NE, Op.ULT, Op.UGE, Op.SLT, Op.SGE})
 # Effects that can end the instruction with a trap.
 CAN_TRAP = frozenset(
@@ -90,6 +100,7 @@ CAN_TRAP = frozenset(
         Op.STORE_CONDITIONAL,
         Op.STORE,
         Op.CSR_READ,
+        Op.FLOAT,
         Op.CSR_WRITE,
         Op.TRAP,
     }
@@ -113,6 +124,8 @@ class Node:
             return f"{self.value:#x}:{self.width}"
         if self.op is Op.FIELD:
             return self.name
+        if self.op is Op.FLOAT:
+            return f"{self.name}({', '.join(map(repr, self.args))})"
         inside = ", ".join([*map(repr, self.args), *([str(self.value)] if self.op is Op.TRAP else [])])
         return f"{self.op.name.lower()}:{self.width}({inside})"
 

@@ -15,6 +15,7 @@ _CLASSES: tuple[tuple[str, frozenset[Op]], ...] = (
     ("atomic", frozenset({Op.LOAD_RESERVED, Op.STORE_CONDITIONAL, Op.AMO_LOAD})),
     ("load", frozenset({Op.LOAD})),
     ("store", frozenset({Op.STORE})),
+    ("float", frozenset({Op.FLOAT, Op.READ_F, Op.WRITE_F})),
     ("branch", frozenset({Op.BRANCH})),
     ("jump", frozenset({Op.JUMP})),
     (DIVIDE, frozenset({Op.UDIV, Op.UREM, Op.SDIV, Op.SREM})),
@@ -43,9 +44,9 @@ def class_of(insn: Insn) -> str:
 
 def reads(insn: Insn) -> frozenset[str]:
     """The fields that name integer registers which the row reads: a subset of rs1, rs2."""
-    return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.READ_X)
+    return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.READ_X and node.args[0].name)
 
 
 def writes(insn: Insn) -> frozenset[str]:
     """The fields that name integer registers which the row writes: rd or nothing."""
-    return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.WRITE_X)
+    return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.WRITE_X and node.args[0].name)

@@ -16,7 +16,8 @@ statement has as many operands as `operands` and each fits its kind (`operands.K
 `{0}`, `{1}` stand for the operands as written, `{label}` for a fresh local label at the first line of the expansion
 (`needs_label`). `%call_plt(symbol)` on an auipc means R_RISCV_CALL_PLT on that auipc and the jalr after it; it is not
 a modifier that a program may write. An entry with the operand `tprel_add` also puts R_RISCV_TPREL_ADD for the symbol
-on its only line. `when` is "pic" or "nopic" where `.option pic` decides, else "".
+on its only line. `when` is "pic" or "nopic" where `.option pic` decides; "short" where the lines are compressed as if
+the program had written them (those of other entries are not); else "".
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .constants import load_constant
+from .decode import Decoded
 from .spec import Insn
 from .table import INSNS
 
@@ -73,12 +75,13 @@ move   | rd, rs1            | addi {0}, {1}, 0
 not    | rd, rs1            | xori {0}, {1}, -1
 neg    | rd, rs2            | sub {0}, zero, {1}
 negw   | rd, rs2            | subw {0}, zero, {1}
-sext.b | rd, rs1            | slli {0}, {1}, 56; srai {0}, {0}, 56
-sext.h | rd, rs1            | slli {0}, {1}, 48; srai {0}, {0}, 48
+sext.b | rd, rs1            | slli {0}, {1}, 56; srai {0}, {0}, 56 | short
+sext.h | rd, rs1            | slli {0}, {1}, 48; srai {0}, {0}, 48 | short
 sext.w | rd, rs1            | addiw {0}, {1}, 0
 zext.b | rd, rs1            | andi {0}, {1}, 255
-zext.h | rd, rs1            | slli {0}, {1}, 48; srli {0}, {0}, 48
-zext.w | rd, rs1            | slli {0}, {1}, 32; srli {0}, {0}, 32
+zext.h | rd, rs1            | slli {0}, {1}, 48; srli {0}, {0}, 48 | short
+zext.w | rd, rs1            | add.uw {0}, {1}, zero
+zext.w | rd, rs1            | slli {0}, {1}, 32; srli {0}, {0}, 32 | short
 seqz   | rd, rs1            | sltiu {0}, {1}, 1
 snez   | rd, rs2            | sltu {0}, zero, {1}
 sltz   | rd, rs1            | slt {0}, {1}, zero
@@ -135,6 +138,13 @@ sllw   | rd, rs1, uimm5     | slliw {0}, {1}, {2}
 srlw   | rd, rs1, uimm5     | srliw {0}, {1}, {2}
 sraw   | rd, rs1, uimm5     | sraiw {0}, {1}, {2}
 
+ror    | rd, rs1, uimm6     | rori {0}, {1}, {2}
+rorw   | rd, rs1, uimm5     | roriw {0}, {1}, {2}
+bclr   | rd, rs1, uimm6     | bclri {0}, {1}, {2}
+bext   | rd, rs1, uimm6     | bexti {0}, {1}, {2}
+binv   | rd, rs1, uimm6     | binvi {0}, {1}, {2}
+bset   | rd, rs1, uimm6     | bseti {0}, {1}, {2}
+
 fence  |                    | fence iorw, iorw
 scall  |                    | ecall
 sbreak |                    | ebreak
@@ -157,6 +167,19 @@ csrrc  | rd, csr, zimm5     | csrrci {0}, {1}, {2}
 rdcycle   | rd              | csrrs {0}, cycle, zero
 rdtime    | rd              | csrrs {0}, time, zero
 rdinstret | rd              | csrrs {0}, instret, zero
+
+fmv.s    | frd, frs1        | fsgnj.s {0}, {1}, {1}
+fabs.s   | frd, frs1        | fsgnjx.s {0}, {1}, {1}
+fneg.s   | frd, frs1        | fsgnjn.s {0}, {1}, {1}
+fgt.s    | rd, frs1, frs2   | flt.s {0}, {2}, {1}
+fge.s    | rd, frs1, frs2   | fle.s {0}, {2}, {1}
+fmv.d    | frd, frs1        | fsgnj.d {0}, {1}, {1}
+fabs.d   | frd, frs1        | fsgnjx.d {0}, {1}, {1}
+fneg.d   | frd, frs1        | fsgnjn.d {0}, {1}, {1}
+fgt.d    | rd, frs1, frs2   | flt.d {0}, {2}, {1}
+fge.d    | rd, frs1, frs2   | fle.d {0}, {2}, {1}
+fmv.x.s  | rd, frs1         | fmv.x.w {0}, {1}
+fmv.s.x  | frd, rs1         | fmv.w.x {0}, {1}
 
 frcsr    | rd               | csrrs {0}, fcsr, zero
 fscsr    | rs1              | csrrw zero, fcsr, {0}
@@ -181,16 +204,17 @@ def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
             continue
         name, syntax, lines, *when = [cell.strip() for cell in row.split("|")]
         expansion = tuple(line.strip() for line in lines.split(";") if line.strip())
-        ext = "Zicsr" if expansion and expansion[0].startswith("csr") else "I"
+        ext = INSNS[expansion[-1].partition(" ")[0]].ext if expansion else "I"
         pseudos.setdefault(name, []).append(Pseudo(name, syntax, expansion, when[0] if when else "", ext))
     # a load or store of a symbol: the address goes through rd, or through a register that the program names
-    for insn in INSNS.values():
+    for insn in [insn for insn in INSNS.values() if insn.length == 4]:
         if insn.syntax == "rd, load_mem" and insn.name != "jalr":
             steps = ("auipc {0}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({0})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", steps))
-        elif insn.syntax == "rs2, store_mem":
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rd, symbol", steps, ext=insn.ext))
+        elif insn.syntax in ("rs2, store_mem", "frs2, store_mem", "frd, load_mem"):
             steps = ("auipc {2}, %pcrel_hi({1})", insn.name + " {0}, %pcrel_lo({label})({2})")
-            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, "rs2, symbol, temp", steps))
+            syntax = f"{insn.syntax.partition(',')[0]}, symbol, temp"
+            pseudos.setdefault(insn.name, []).append(Pseudo(insn.name, syntax, steps, ext=insn.ext))
     return {name: tuple(entries) for name, entries in pseudos.items()}
 
 
@@ -202,7 +226,16 @@ def inverse_branch(insn: Insn) -> Insn:
 
     Raises KeyError when `insn` is not a conditional branch.
     """
+    bit = 0x1000 if insn.length == 4 else 0x2000
     for other in INSNS.values():
-        if other.format is insn.format and other.match == insn.match ^ 0x1000 and "branch" in other.syntax:
+        if other.format is insn.format and other.match == insn.match ^ bit and "branch" in other.syntax:
             return other
     raise KeyError(insn.name)
+
+
+def expanded_branch(decoded: Decoded) -> Insn:
+    """The 4-byte branch that a compressed one stands for: the row with the same semantics."""
+    for other in INSNS.values():
+        if other.length == 4 and other.semantics is decoded.insn.semantics:
+            return other
+    raise KeyError(decoded.name)

@@ -32,6 +32,11 @@ def expression(node: Node) -> str:
         Op.FIELD: lambda: node.name,
         Op.PC: lambda: "pc",
         Op.READ_X: lambda: f"x[{args[0]}]",
+        Op.CLZ: lambda: f"clz{node.width}({args[0]})",
+        Op.CTZ: lambda: f"ctz{node.width}({args[0]})",
+        Op.CPOP: lambda: f"cpop{node.width}({args[0]})",
+        Op.READ_F: lambda: f"f[{args[0]}]",
+        Op.FLOAT: lambda: f"{node.name}({', '.join(args)})",
         Op.TRUNC: lambda: f"{args[0]}[{node.width - 1}:0]",
         Op.ZEXT: lambda: f"zext{node.width}({args[0]})",
         Op.SEXT: lambda: f"sext{node.width}({args[0]})",
@@ -59,6 +64,7 @@ def effect(node: Node) -> str | None:
         Op.JUMP: lambda: f"next pc = {expression(args[0])}",
         Op.BRANCH: lambda: f"if {expression(args[0])}: next pc = {expression(args[1])}",
         Op.WRITE_X: lambda: f"x[{expression(args[0])}] = {expression(args[1])}",
+        Op.WRITE_F: lambda: f"f[{expression(args[0])}] = {expression(args[1])}",
     }
     return texts[node.op]() if node.op in texts else None
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 XLEN = 64
 
+CANONICAL_NAN_32 = 0x7FC00000
 # Causes that semantics raise themselves (privileged manual, scause).
 CAUSE_ILLEGAL, CAUSE_BREAKPOINT, CAUSE_ECALL_U = 2, 3, 8
 
@@ -208,6 +209,30 @@ def zext(value: Value, width: int = XLEN) -> Value:
     return Value(make(Op.ZEXT, width, value.node) if value.node.width < width else value.node)
 
 
+def number(value: int, width: int = XLEN) -> Value:
+    """A constant."""
+    return Value(constant(value, width))
+
+
+def _counted(op: Op, value: Value) -> Value:
+    return zext(Value(Node(op, value.node.width, (value.node,))))
+
+
+def leading_zeros(value: Value) -> Value:
+    """The number of zero bits above the highest that is set, all of them for 0, in 64 bits."""
+    return _counted(Op.CLZ, value)
+
+
+def trailing_zeros(value: Value) -> Value:
+    """The number of zero bits below the lowest that is set, all of them for 0, in 64 bits."""
+    return _counted(Op.CTZ, value)
+
+
+def bit_count(value: Value) -> Value:
+    """The number of bits that are set, in 64 bits."""
+    return _counted(Op.CPOP, value)
+
+
 def select(condition: Value, if_true: Value | int, if_false: Value | int) -> Value:
     """`if_true` where the condition (1 bit) holds, else `if_false`; at least one of them is a Value."""
     width = if_true.node.width if isinstance(if_true, Value) else lift(if_false, XLEN).width
@@ -254,7 +279,11 @@ class Machine:
     # --- fields and registers ---
 
     def field(self, name: str, width: int = XLEN) -> Value:
-        """A bit field of the instruction as a value."""
+        """A bit field of the instruction as a value, or what the row has bound to the name."""
+        bound = self._insn.bound.get(name, name)
+        if isinstance(bound, int):
+            return Value(constant(bound, width))
+        name = bound
         if self._values is not None:
             return Value(constant(self._values[name], width))
         if name not in self._insn.format.fields:
@@ -288,6 +317,34 @@ class Machine:
 
     rd = property(
         None, _write_rd, doc="Writes the integer register that field rd names, extending a narrower value."
+    )
+
+    def _float_register(self, name: str, width: int) -> Value:
+        value = Value(Node(Op.READ_F, 64, (self.field(name, 5).node,)))
+        if width == 64:
+            return value
+        return select(high(value, 32) == -1, low(value, 32), CANONICAL_NAN_32)
+
+    def frs1(self, width: int) -> Value:
+        """The floating-point register that field rs1 names; 32 bits that are not NaN-boxed are the canonical NaN."""
+        return self._float_register("rs1", width)
+
+    def frs2(self, width: int) -> Value:
+        """The floating-point register that field rs2 names."""
+        return self._float_register("rs2", width)
+
+    def frs3(self, width: int) -> Value:
+        """The floating-point register that field rs3 names."""
+        return self._float_register("rs3", width)
+
+    def _write_frd(self, value: Value) -> None:
+        node = value.node
+        if node.width == 32:
+            node = make(Op.OR, 64, make(Op.ZEXT, 64, node), constant(-1 << 32, 64))
+        self._writes.append(Node(Op.WRITE_F, 0, (self.field("rd", 5).node, node)))
+
+    frd = property(
+        None, _write_frd, doc="Writes the floating-point register that field rd names, NaN-boxing 32 bits."
     )
 
     @property
@@ -356,6 +413,15 @@ class Machine:
         if condition.node.op is Op.CONST and not condition.node.value:
             return
         self._effect(Op.CSR_WRITE, 0, self.field("csr", 12).node, value.node, condition.node)
+
+    def float(self, name: str, width: int, *operands: Value, rounds: bool = False) -> Value:
+        """An operation of `ieee754.OPERATIONS`, with its flags; `rounds` in the mode that field rm says."""
+        arguments = [operand.node for operand in operands]
+        if rounds:
+            arguments.append(self.field("rm", 3).node)
+        node = Node(Op.FLOAT, width, tuple(arguments), name=name)
+        self._effects.append(node)
+        return Value(node)
 
     def fence(self) -> None:
         """Order memory accesses."""

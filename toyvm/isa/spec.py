@@ -10,7 +10,8 @@ The function is not run here: `semantics.tree` runs it on first use, so that imp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .fields import Format
@@ -19,17 +20,21 @@ from .operands import Operand
 if TYPE_CHECKING:
     from .semantics import Machine
 
+NOTHING: Mapping[str, int | str] = MappingProxyType({})
 Semantics = Callable[["Machine"], None]
 
 
 class Insn:
     """One instruction: how it is written, how it is encoded and what it does.
 
-    `word & mask == match` tells it from all others. `length` is in bytes. `operands` are in the order of the syntax.
+    `word & mask == match`, and `word & nonzero` where that is not 0, tells it from all others. `length` is in bytes.
+    `operands` are in the order of the syntax. `bound` are fields that the semantics name and the format does not have:
+    a number, or the field that they are (`rs1` is `rd` in c.addi).
     """
 
     __slots__ = (
         "_operands",
+        "bound",
         "doc",
         "ext",
         "format",
@@ -38,12 +43,21 @@ class Insn:
         "mask",
         "match",
         "name",
+        "nonzero",
         "semantics",
         "syntax",
     )
 
     def __init__(
-        self, name: str, ext: str, format: Format, syntax: str, fixed: dict[str, int], semantics: Semantics
+        self,
+        name: str,
+        ext: str,
+        format: Format,
+        syntax: str,
+        fixed: dict[str, int],
+        semantics: Semantics,
+        bound: Mapping[str, int | str] = NOTHING,
+        nonzero: str = "",
     ):
         self.name = name
         self.ext = ext
@@ -52,6 +66,8 @@ class Insn:
         self.length = format.length
         self.semantics = semantics
         self.doc = semantics.__doc__ or ""
+        self.bound = bound
+        self.nonzero = format.fields[nonzero].mask if nonzero else 0
         self.match = self.mask = 0
         for field, value in fixed.items():
             self.match |= format.fields[field].insert(value)
@@ -64,7 +80,7 @@ class Insn:
         """The operands in the order of the syntax."""
         if self._operands is None:
             self._operands = tuple(
-                Operand(kind, self.format) for kind in self.syntax.replace(",", " ").split()
+                Operand(kind, self.format, self.nonzero) for kind in self.syntax.replace(",", " ").split()
             )
         return self._operands
 
@@ -75,8 +91,8 @@ class Insn:
         """
         word = self.match
         for field in self.free:
-            value = fields.pop(field.name, 0)
-            if value:
+            value = fields.pop(field.name, field.bias)
+            if value != field.bias:
                 word |= field.insert(value)
         if fields:
             raise ValueError(f"{self.name} has no field {', '.join(sorted(fields))}")
@@ -98,13 +114,24 @@ class Rows:
         self.rows: list[Insn] = []
 
     def __call__(
-        self, name: str, format: Format, syntax: str | None = None, *, ext: str | None = None, **fixed: int
+        self,
+        name: str,
+        format: Format,
+        syntax: str | None = None,
+        *,
+        ext: str | None = None,
+        bound: Mapping[str, int | str] = NOTHING,
+        nonzero: str = "",
+        **fixed: int,
     ) -> Callable[[Semantics], Semantics]:
-        """Register the decorated semantics as a row: its format, its syntax if it is not the format's, its fixed fields."""
+        """Register the decorated semantics as a row: its format, its syntax if it is not the format's, its fixed fields.
+
+        `nonzero` is a field in which 0 is reserved: the instruction is another one or illegal then.
+        """
 
         def register(semantics: Semantics) -> Semantics:
             operands = format.syntax if syntax is None else syntax
-            self.rows.append(Insn(name, ext or self.ext, format, operands, fixed, semantics))
+            self.rows.append(Insn(name, ext or self.ext, format, operands, fixed, semantics, bound, nonzero))
             return semantics
 
         return register

@@ -10,12 +10,14 @@ statistics. To add an extension write a module of rows and name it here.
 
 from __future__ import annotations
 
-from . import rows_a, rows_i, rows_m, rows_zicsr
+from . import rows_a, rows_c, rows_f, rows_i, rows_m, rows_zb, rows_zicsr
 from .spec import Insn
 
-INSNS: dict[str, Insn] = {
-    row.name: row for rows in (rows_i.insn, rows_m.insn, rows_a.insn, rows_zicsr.insn) for row in rows.rows
-}
+_ROWS = (
+    rows_i.insn, rows_m.insn, rows_a.insn, rows_zicsr.insn, rows_f.single, rows_f.double, rows_c.insn,
+    rows_zb.zba, rows_zb.zbb, rows_zb.zbs, rows_zb.zicond,
+)  # fmt: skip
+INSNS: dict[str, Insn] = {row.name: row for rows in _ROWS for row in rows.rows}
 
 ORDERINGS = {".aqrl": {"aq": 1, "rl": 1}, ".aq": {"aq": 1, "rl": 0}, ".rl": {"aq": 0, "rl": 1}}
 

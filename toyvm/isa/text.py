@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .decode import Decoded
-from .operands import REGISTER_KINDS, Operand, fence_set
-from .registers import CSRS, X_NAMES
+from .ieee754 import ROUNDING_MODES
+from .operands import FLOAT_KINDS, REGISTER_KINDS, Operand, fence_set
+from .registers import CSRS, F_NAMES, X_NAMES
 
+_MODE_NAMES = {number: name for name, number in ROUNDING_MODES.items()}
 _CSR_NAMES = {number: name for name, number in CSRS.items()}
 
 
@@ -17,11 +19,19 @@ def instruction_text(decoded: Decoded, pc: int | None = None) -> str:
 
 def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
     kind = operand.kind
+    if kind == "sp":
+        return "sp"
     value = decoded.fields[operand.fields[0]]
     if kind in REGISTER_KINDS:
         return X_NAMES[value]
+    if kind in FLOAT_KINDS:
+        return F_NAMES[value]
+    if kind == "rm":
+        return _MODE_NAMES.get(value, str(value))
     if kind in ("load_mem", "store_mem"):
         return f"{value}({X_NAMES[decoded.rs1]})"
+    if kind in ("load_sp", "store_sp"):
+        return f"{value}(sp)"
     if kind == "amo_mem":
         return f"({X_NAMES[value]})"
     if kind in ("branch", "jump"):
@@ -30,6 +40,6 @@ def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
         return _CSR_NAMES.get(value, f"{value:#x}")
     if kind in ("fence_pred", "fence_succ"):
         return fence_set(value)
-    if kind == "imm20":
+    if kind in ("imm20", "lui6"):
         return f"{operand.from_field(value):#x}"
     return str(value)

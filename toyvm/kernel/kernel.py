@@ -297,15 +297,35 @@ class Kernel:
             hart, tlb = process.hart, process.mm.mmu.tlb
             before, misses = hart.instret, tlb.misses
             hart.time_offset = self.scheduler.now - before
-            budget = left if process.watch_pc is None else self._watched(process)
+            budget = self._stretched(left) if process.watch_pc is None else self._watched(process)
             trap = engine.run(hart, self._within_limit(budget))
             self._account(process, hart.instret - before, tlb.misses - misses)
-            left -= max(hart.instret - before, 1)
+            left = self._left_after(left, hart.instret - before, trap is not None)
             if trap is not None:
                 hart.reservation = None
                 self._trap(process, trap)
         if process.state is State.RUNNABLE:
             self.scheduler.add(process)
+
+    def _stretched(self, left: int) -> int:
+        """The budget of a process with `left` instructions to the end of its quantum: so many quanta more as it will have
+        the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
+        until = self.scheduler.undisturbed_until()
+        if until is None:
+            return left
+        if self.limits.virtual_seconds is not None:
+            until = min(until, int(self.limits.virtual_seconds * 1e9) + 1)
+        quantum = self.limits.quantum
+        return left + max(0, -(-(until - self.now - left) // quantum)) * quantum
+
+    def _left_after(self, left: int, ran: int, trapped: bool) -> int:
+        """What is left of the quantum after `ran` instructions, which may have reached into later ones."""
+        if ran < left:
+            return left - max(ran, 1)
+        into = (ran - left) % self.limits.quantum
+        if not trapped and not into:
+            return 0
+        return self.limits.quantum - max(into, 1)
 
     def _switch_to(self, process: Process) -> None:
         mm = process.mm

@@ -12,6 +12,7 @@ from .process import Process, State
 from .vfs.openfile import WaitQueue
 
 COMPACT_ABOVE = 1024  # entries of a queue of timers, below which stale ones are left where they are
+MAX_STRETCH = 100_000_000
 
 
 class Scheduler:
@@ -81,6 +82,16 @@ class Scheduler:
         while self._timers and self._timers[0][0] <= self.now:
             _, _, process, serial = heapq.heappop(self._timers)
             self.wake(process, serial)
+
+    def undisturbed_until(self) -> int | None:
+        """The time at which somebody may want the processor besides the process that has it; None: somebody wants it now.
+
+        Never more than MAX_STRETCH from now, so that the host's own interrupts are served.
+        """
+        if any(process.state is State.RUNNABLE for process in self._ready):
+            return None
+        times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
+        return min([self.now + MAX_STRETCH, *times])
 
     def next(self) -> Process | None:
         """The next runnable process, or None when nobody can run now."""

@@ -100,7 +100,7 @@ def test_symbols() -> None:
         ".globl f\n.type f, @function\nf: nop\n.size f, . - f\n.hidden f\n.comm c, 8, 4\n.weak w\n.set alias, f\n.L1: nop\n",
         "t.s",
     )
-    assert symbol(made, "f")[1:] == (0x12, 2, 1, 0, 4)
+    assert symbol(made, "f")[1:] == (0x12, 2, 1, 0, 2)
     assert symbol(made, "c")[3:] == (0xFFF2, 4, 8)
     assert symbol(made, "alias")[1] == 2
     assert "w" not in made.symbols.names
@@ -162,6 +162,18 @@ def test_debug_lines() -> None:
         (".align 40", ["0..2**16"]),
         (".cfi_startproc", ["missing .cfi_endproc"]),
         ('.include "nowhere.inc"', ["cannot find the file 'nowhere.inc'"]),
+        (".option norvc\nc.addi a0, 1", ["t.s:2:1: error: 'c.addi' needs extension 'c', which rv64i2p1"]),
+        (".option arch, rv64i\nmul a0, a0, a0", ["'mul' needs extension 'm'"]),
+        (".option arch, rv64imaf\nfneg.d fa0, fa1", ["'fneg.d' needs extension 'd'"]),
+        ("clz a0, a0", ["'clz' needs extension 'zbb'"]),
+        (".option arch, -d\nc.fld fa0, 8(a0)", ["'c.fld' needs extension 'zcd'"]),
+        ("c.lw t0, 0(a0)", ["t0 is none of x8 to x15"]),
+        ("c.addi4spn a0, sp, 0", ["0 is reserved here"]),
+        ("c.lw a0, 3(a0)", ["3 is not a multiple of 4"]),
+        ("c.lw a0, %lo(x)(a0)", ["there is no relocation for %lo in 16 bits"]),
+        ("c.jr zero", ["x0 is reserved here"]),
+        ("fadd.s fa0, a1, fa2", ["operand 2 of 'fadd.s' does not fit", "expected a floating-point register"]),
+        ("fadd.s fa0, fa1, fa2, up", ["expected a rounding mode (rne, rtz, rdn, rup, rmm, dyn)"]),
         ("\x00", ["unexpected '\\x00'"]),
     ],
 )
@@ -190,6 +202,19 @@ def test_a_comment_that_never_ends_is_told_with_its_place() -> None:
     (warning,) = assemble_texts([("nop; nop\nli a0, 1 /* abc\nnop\n", "t.s")], "t.o").warnings
     assert warning.startswith("t.s:2:1: warning: end of file in multiline comment")
     assert not assemble_texts([("nop /* a */ # /* b\nnop\n", "t.s")], "t.o").warnings
+
+
+def test_what_an_architecture_lacks_is_made_of_what_it_has() -> None:
+    for march, words in (
+        ("rv64gc_zbb", ["60451513"]),
+        ("rv64g", ["03851513", "43855513"]),
+        ("rv64gc", ["1562", "9561"]),
+    ):
+        code = assemble_text("sext.b a0, a0", "t.s", Options(march=march)).sections[1].data
+        lengths = [len(word) // 2 for word in words]
+        at = [sum(lengths[:index]) for index in range(len(words))]
+        pieces = [code[a : a + n][::-1].hex() for a, n in zip(at, lengths, strict=True)]
+        assert (march, pieces) == (march, words)
 
 
 def test_bad_march() -> None:

@@ -18,7 +18,7 @@ _CODE_FRAME, _DATA_FRAME, _READ_ONLY_FRAME = 8, 16, 24
 
 def code(*instructions: tuple[str, dict[str, int]] | str | int) -> bytes:
     """Instructions to bytes: ("addi", {"rd": 1}) by fields, "ecall" without any, or a number as it is."""
-    words = []
+    words: list[int] = []
     for instruction in instructions:
         if isinstance(instruction, int):
             words.append(instruction)
@@ -27,7 +27,7 @@ def code(*instructions: tuple[str, dict[str, int]] | str | int) -> bytes:
         found = lookup(name)
         assert found is not None, name
         words.append(found[0].encode(**found[1], **fields))
-    return b"".join(word.to_bytes(4, "little") for word in words)
+    return b"".join(word.to_bytes(4 if word & 3 == 3 or word >> 16 else 2, "little") for word in words)
 
 
 class Machine:
@@ -49,6 +49,9 @@ class Machine:
         for number, value in enumerate(x):
             self.hart.x[number] = value
         self.hart.x[0] = 0
+        for number in range(32):  # both kinds of operands for floating point: boxed single, and double
+            pattern = self.hart.x[number % 13]
+            self.hart.f[number] = pattern if number & 1 else pattern | 0xFFFFFFFF << 32
 
     def map(self, va: int, frame: int, permissions: int) -> None:
         """Write the page-table entry of a page; permissions 0 unmaps it."""
@@ -67,4 +70,4 @@ class Machine:
     def state(self) -> tuple[object, ...]:
         """All that an instruction can change."""
         hart = self.hart
-        return (tuple(hart.x), hart.pc, hart.instret, hart.fcsr, hart.reservation, self.data())
+        return (tuple(hart.x), tuple(hart.f), hart.pc, hart.instret, hart.fcsr, hart.reservation, self.data())

@@ -10,7 +10,7 @@ from toyvm.engines.walk import WalkEngine
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Cause
 
-from .machines import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from .machines import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
 
 M = (1 << 64) - 1
 MIN, MAX = 1 << 63, (1 << 63) - 1
@@ -92,13 +92,73 @@ REGISTER_CASES = [
 ]
 
 
+REGISTER_CASES += [
+    ("add.uw", M, 1, 1 << 32),
+    ("sh1add", MIN, 1, 1),
+    ("sh2add", MAX, 0, M - 3),
+    ("sh3add", 1, -8, 0),
+    ("sh3add.uw", M, 0, 0xFFFFFFFF << 3),
+    ("andn", M, 1, M - 1),
+    ("orn", 0, M, 0),
+    ("orn", 0, 0, M),
+    ("xnor", MIN, MIN, M),
+    ("max", MIN, 0, 0),
+    ("maxu", MIN, 0, MIN),
+    ("min", MIN, 0, MIN),
+    ("minu", MIN, 0, 0),
+    ("rol", MIN, 1, 1),
+    ("rol", 5, 64, 5),
+    ("ror", 1, 1, MIN),
+    ("ror", 5, 0, 5),
+    ("rolw", MIN32, 1, 1),
+    ("rorw", 1, 1, MIN32),
+    ("rorw", 0xFFFFFFFF80000000, 32, MIN32),
+    ("bclr", M, 63, MAX),
+    ("bext", MIN, 127, 1),
+    ("binv", 0, 63, MIN),
+    ("bset", 0, 64, 1),
+    ("czero.eqz", 7, 0, 0),
+    ("czero.eqz", 7, MIN, 7),
+    ("czero.nez", 7, 0, 7),
+    ("czero.nez", 7, MIN, 0),
+]
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("name", "a", "b", "expected"), REGISTER_CASES)
 def test_registers(way: str, name: str, a: int, b: int, expected: int) -> None:
     assert execute(way, name, a, b) == expected
 
 
+_ONE = {"rs1": 1}
+UNARY_CASES = [
+    ("clz", 0, _ONE, 64),
+    ("clz", 1, _ONE, 63),
+    ("clz", M, _ONE, 0),
+    ("clzw", 1 << 32, _ONE, 32),
+    ("clzw", 0x80000000, _ONE, 0),
+    ("ctz", 0, _ONE, 64),
+    ("ctz", MIN, _ONE, 63),
+    ("ctzw", MIN, _ONE, 32),
+    ("ctzw", 0x80000000, _ONE, 31),
+    ("cpop", M, _ONE, 64),
+    ("cpopw", M, _ONE, 32),
+    ("sext.b", 0x80, _ONE, -128 & M),
+    ("sext.h", 0x18000, _ONE, -32768 & M),
+    ("zext.h", M, _ONE, 0xFFFF),
+    ("orc.b", 0x0100008000000001, _ONE, 0xFF0000FF000000FF),
+    ("rev8", 0x0102030405060708, _ONE, 0x0807060504030201),
+]
+
 IMMEDIATE_CASES = [
+    *UNARY_CASES,
+    ("slli.uw", M, {"shamt": 4}, 0xFFFFFFFF0),
+    ("rori", 1, {"shamt": 63}, 2),
+    ("roriw", 1, {"shamt": 1}, MIN32),
+    ("bclri", M, {"shamt": 0}, M - 1),
+    ("bexti", MIN, {"shamt": 63}, 1),
+    ("binvi", MIN, {"shamt": 63}, 0),
+    ("bseti", 0, {"shamt": 63}, MIN),
     ("addi", 0, {"imm": -1}, M),
     ("slti", MIN, {"imm": -2048}, 1),
     ("slti", -1, {"imm": 0}, 1),
@@ -190,7 +250,7 @@ def test_stores(way: str, name: str, size: int, offset: int) -> None:
         ("mret", 0, Cause.ILLEGAL_INSTRUCTION, 0x30200073),
         ("sfence.vma", 0, Cause.ILLEGAL_INSTRUCTION, 0x12000073),
         (0, 0, Cause.ILLEGAL_INSTRUCTION, 0),
-        (0x12340001, 0, Cause.ILLEGAL_INSTRUCTION, 0x0001),  # 16 bits: C is not in the table yet
+        (0x12348002, 0, Cause.ILLEGAL_INSTRUCTION, 0x8002),  # 16 bits: the reserved c.jr x0
         (0xFFFFFFFF, 0, Cause.ILLEGAL_INSTRUCTION, 0xFFFFFFFF),
         (("csrrw", {"rd": 1, "csr": 0xC00, "rs1": 1}), 0, Cause.ILLEGAL_INSTRUCTION, 0xC00090F3),
         (("csrrs", {"rd": 1, "csr": 0x300}), 0, Cause.ILLEGAL_INSTRUCTION, 0x300020F3),
@@ -252,6 +312,43 @@ def test_an_instruction_across_two_pages(way: str) -> None:
     machine.hart.x[1] = CODE + 0x1000
     assert engine_for(way, machine).run(machine.hart, 9) is None
     assert (machine.hart.x[2], machine.hart.pc) == (4 * 7, CODE + 0xFFE)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_short_instruction_at_the_end_of_the_last_page(way: str) -> None:
+    """It is fetched whole though nothing is mapped behind it, and a long one there is not."""
+    last = CODE + CODE_PAGES * 0x1000 - 2
+    for first, count in ((code(("c.addi", {"rd": 3, "imm": -1})), 1), (code(("addi", {"rd": 3}))[:2], 0)):
+        machine = Machine(b"")
+        machine.write_code(last, first)
+        machine.hart.pc = last
+        trap = engine_for(way, machine).run(machine.hart, 5)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.INSTRUCTION_PAGE_FAULT, last + 2)
+        assert (machine.hart.instret, machine.hart.x[3], machine.hart.pc) == (
+            count,
+            -count & M,
+            last + 2 * count,
+        )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hints_change_nothing_and_reserved_encodings_are_illegal(way: str) -> None:
+    hints = [
+        0x0005,
+        0x4005,
+        0x6005,
+        0x8006,
+        0x9006,
+        0x0502,
+        0x0501,
+    ]  # c.addi/li/lui/mv/add to x0, c.slli 0, c.addi 0
+    machine = Machine(code(*hints), x=range(100, 132))
+    before = list(machine.hart.x)
+    assert engine_for(way, machine).run(machine.hart, len(hints)) is None and machine.hart.x == before
+    for word in (0x0000, 0x0004, 0x2005, 0x6101, 0x6501, 0x4002, 0x6002, 0x8002, 0x9C41):
+        machine = Machine(code(word))
+        trap = engine_for(way, machine).run(machine.hart, 1)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.ILLEGAL_INSTRUCTION, word)
 
 
 @pytest.mark.parametrize("way", WAYS)

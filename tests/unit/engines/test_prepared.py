@@ -61,8 +61,9 @@ def test_fields_are_extracted_as_the_table_extracts_them() -> None:
     rows = prepared.PreparedRows(PhysicalMemory(4096))
     for insn in INSNS.values():
         for fields in ({f.name: f.high for f in insn.free}, {f.name: f.low for f in insn.free}):
+            fields |= {f.name: f.step for f in insn.free if f.mask == insn.nonzero and not fields[f.name]}
             word = insn.encode(**fields)
             decoded, instruction = decode(word), rows.prepare(word)
             assert decoded is not None and instruction is not None
             assert set(instruction.fields) <= set(decoded.fields.values())
-    assert rows.prepare(0) is None
+    assert rows.prepare(4) is None

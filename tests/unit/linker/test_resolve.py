@@ -40,7 +40,7 @@ def test_common_beats_weak_and_the_larger_common_counts() -> None:
 def test_two_strong_definitions() -> None:
     text = ".globl twice\n.text\nnop\ntwice: nop\n"
     message = errors_of(START, text, text)
-    assert message == "c.o:(.text+0x4): multiple definition of `twice'; b.o:(.text+0x4): first defined here"
+    assert message == "c.o:(.text+0x2): multiple definition of `twice'; b.o:(.text+0x2): first defined here"
     assert link_all(START, text, text, allow_multiple_definition=True).symbols["twice"]
 
 
@@ -90,7 +90,7 @@ def test_whole_archive() -> None:
 def test_comdat_group_is_kept_once() -> None:
     text = '.section .text.f,"axG",@progbits,f,comdat\n.weak f\nf: ret\n.data\n.dword f\n'
     result = link_all(START, text, text)
-    assert result.sizes[".text"] == 4 + 4
+    assert result.sizes[".text"] == 2 + 2
     assert (
         len(
             {

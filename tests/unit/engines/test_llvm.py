@@ -1,0 +1,242 @@
+"""The LLVM engine does what the reference engine does, to the instruction; its cache and its tables are what they say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toyvm.engines.llvm import EAGER, LlvmEngine, Thresholds
+from toyvm.engines.llvm_cache import TranslationCache, files, shrink
+from toyvm.engines.llvm_print import SUPPORTED
+from toyvm.engines.llvm_region import operations
+from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.reference import ReferenceEngine
+from toyvm.isa.properties import reads, writes
+from toyvm.isa.semantics import tree
+from toyvm.isa.table import INSNS
+from toyvm.machine.sv39 import PTE_A, PTE_D
+from toyvm.machine.traps import Cause
+
+from .machines import CODE, DATA, DATA_PAGES, Machine, code
+from .test_agreement import ADDRESSES, ALL, MEMORY, MEMORY_NAMES, PLAIN, instructions, loop, outcome, values
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+
+AT_ONCE = Thresholds(ask=1, trace=1, hot=1, missed=1, piece=20)
+END = DATA + (DATA_PAGES << 12)
+
+
+@pytest.fixture(scope="module")
+def translator() -> Iterator[Translator]:
+    """One translator for many engines: it keeps nothing of a machine but what it was asked before."""
+    yield Translator(folder=None, background=False)
+
+
+def engine(machine: Machine, translator: Translator, thresholds: Thresholds = AT_ONCE) -> LlvmEngine:
+    translator.forget()
+    return LlvmEngine(machine.memory, translator=translator, thresholds=thresholds)
+
+
+def compare(text: bytes, x: list[int], pieces: list[int], translator: Translator) -> bool:
+    """Run the same machine on both engines in pieces, stepping over traps; whether native code ran."""
+    ours, theirs = Machine(text, x, MEMORY), Machine(text, x, MEMORY)
+    llvm, reference = engine(ours, translator), ReferenceEngine(theirs.memory)
+    for piece in pieces:
+        got, expected = llvm.run(ours.hart, piece), reference.run(theirs.hart, piece)
+        assert outcome(got) == outcome(expected)
+        assert ours.state() == theirs.state()
+        if got is not None:
+            if got.cause is Cause.INSTRUCTION_PAGE_FAULT:
+                break
+            ours.hart.pc += 4
+            theirs.hart.pc += 4
+    return llvm.native_entries > 0
+
+
+quick = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+budgets = st.lists(st.integers(1, 90), min_size=3, max_size=6)
+
+
+@quick
+@given(
+    body=st.lists(instructions(PLAIN), min_size=1, max_size=12),
+    x=st.lists(values, min_size=13, max_size=13),
+    pieces=budgets,
+)
+def test_random_loops(translator: Translator, body: list[bytes], x: list[int], pieces: list[int]) -> None:
+    compare(loop(body), x, [40, *pieces], translator)
+
+
+@quick
+@given(
+    body=st.lists(st.one_of(instructions(PLAIN), instructions(ALL)), min_size=1, max_size=12),
+    x=st.lists(values, min_size=13, max_size=13),
+    pieces=budgets,
+)
+def test_random_programs(translator: Translator, body: list[bytes], x: list[int], pieces: list[int]) -> None:
+    compare(loop(body), x, [40, *pieces], translator)
+
+
+@quick
+@given(
+    body=st.lists(instructions(MEMORY_NAMES), min_size=1, max_size=10),
+    bases=st.lists(st.sampled_from(ADDRESSES[:9]), min_size=13, max_size=13),
+    pieces=budgets,
+)
+def test_random_accesses(
+    translator: Translator, body: list[bytes], bases: list[int], pieces: list[int]
+) -> None:
+    compare(loop(body), bases, [40, *pieces], translator)
+
+
+REGISTER_ROWS = [
+    name
+    for name in PLAIN
+    if INSNS[name].length == 4
+    and reads(INSNS[name]) == {"rs1", "rs2"}
+    and writes(INSNS[name]) == {"rd"}
+    and not operations(tree(INSNS[name])) - SUPPORTED
+]
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_every_register_operation_on_corner_cases(translator: Translator, start: int) -> None:
+    """One native loop with every row: the operands change each time round."""
+    rows = REGISTER_ROWS[start::4]
+    body = [
+        code((name, {"rd": 5, "rs1": 1, "rs2": 2}), ("xor", {"rd": 6, "rs1": 6, "rs2": 5})) for name in rows
+    ]
+    body.append(code(("sub", {"rd": 1, "rs1": 6, "rs2": 1}), ("srli", {"rd": 2, "rs1": 6, "shamt": 29})))
+    for a, b in [
+        (0, 0),
+        (1 << 63, (1 << 64) - 1),
+        ((1 << 64) - 1, 0),
+        (0xFFFFFFFF80000000, (1 << 64) - 1),
+        (7, 3),
+    ]:
+        assert compare(loop(body), [0, a, b], [3 * len(body) * 2] * 4, translator)
+
+
+COUNT = [code(("addi", {"rd": 1, "rs1": 1, "imm": 1})), code(("ld", {"rd": 2, "rs1": 3, "imm": 0}))]
+STORE = [code(("sd", {"rs1": 3, "rs2": 1, "imm": 0})), code(("addi", {"rd": 3, "rs1": 3, "imm": 8}))]
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 4, 5, 97, 1000])
+def test_every_budget_is_used_exactly(translator: Translator, piece: int) -> None:
+    assert compare(loop(COUNT), [0, 0, 0, DATA], [200, *[piece] * 7], translator)
+
+
+def test_a_fault_in_native_code_is_at_its_instruction(translator: Translator) -> None:
+    """A store that walks out of the writable pages: the same trap at the same count."""
+    machine = Machine(loop(STORE), [0, 7, 0, DATA])
+    llvm = engine(machine, translator)
+    trap = llvm.run(machine.hart, 1_000_000)
+    assert trap is not None and trap.cause is Cause.STORE_PAGE_FAULT and trap.tval == END
+    assert llvm.native_entries and machine.hart.pc == CODE
+    assert machine.hart.instret == 3 * (END - DATA) // 8
+
+
+def test_native_accesses_set_a_and_d(translator: Translator) -> None:
+    machine = Machine(loop(STORE), [0, 7, 0, DATA])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3 * 1100) is None  # into the third page
+    entries = [machine.memory.u64[((3 << 12) >> 3) + (DATA >> 12) + page] for page in range(4)]
+    assert [bool(entry & PTE_D) for entry in entries] == [True, True, True, False]
+    assert [bool(entry & PTE_A) for entry in entries] == [True, True, True, False]
+
+
+def test_a_page_that_is_taken_away_faults_again(translator: Translator) -> None:
+    machine = Machine(loop(COUNT), [0, 0, 0, DATA])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3000) is None and llvm.native_entries
+    machine.map(DATA, 0, 0)
+    machine.hart.mmu.tlb.drop(DATA >> 12)
+    llvm.invalidate_page(machine.hart.mmu, DATA)
+    trap = llvm.run(machine.hart, 3000)
+    assert trap is not None and trap.cause is Cause.LOAD_PAGE_FAULT and trap.tval == DATA
+
+
+def test_changed_code_is_forgotten(translator: Translator) -> None:
+    machine = Machine(loop(COUNT), [0, 0, 0, DATA])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3000) is None and llvm.native_entries
+    before = machine.hart.x[1]
+    machine.write_code(CODE, code(("addi", {"rd": 1, "rs1": 1, "imm": 100})))
+    llvm.invalidate(machine.hart.mmu)
+    assert llvm.run(machine.hart, 3000) is None
+    assert machine.hart.x[1] == before + 100 * 1000
+
+
+def test_an_arena_that_is_full_begins_again(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toyvm.engines.llvm.CODE_BYTES", 4096)
+    for bias in range(6):
+        assert compare(
+            loop([*COUNT, code(("addi", {"rd": 7, "rs1": 7, "imm": bias}))]),
+            [0, 0, 0, DATA],
+            [900] * 4,
+            translator,
+        )
+    machine = Machine(
+        b"".join(loop([*COUNT, code(("addi", {"rd": 7, "imm": n}))]) for n in range(12)), [0, 0, 0, DATA]
+    )
+    llvm = engine(machine, translator)
+    for n in range(12):
+        machine.hart.pc = CODE + 16 * n
+        assert llvm.run(machine.hart, 400) is None
+        assert machine.hart.x[7] == n and machine.hart.x[1] == 100 * (n + 1)
+
+
+# --- the cache ---
+
+
+def test_the_cache_gives_back_what_fits(tmp_path: Path) -> None:
+    cache = TranslationCache(str(tmp_path), b"version")
+    cache.put(0x1000, b"text", ([(0x1000, b"text")], 7, b"object"))
+    assert cache.get(0x1000, b"text") == ([(0x1000, b"text")], 7, b"object")
+    assert cache.get(0x1000, b"other") is None
+    assert cache.get(0x2000, b"text") is None
+    assert TranslationCache(str(tmp_path), b"newer").get(0x1000, b"text") is None
+
+
+def test_a_damaged_file_is_no_translation(tmp_path: Path) -> None:
+    cache = TranslationCache(str(tmp_path), b"version")
+    cache.put(0x1000, b"text", ([(0x1000, b"text")], 7, b"object" * 50))
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for damaged in (
+        b"",
+        whole[:10],
+        whole[:-1],
+        whole[:60] + bytes([whole[60] ^ 1]) + whole[61:],
+        b"\0" * 99,
+    ):
+        path.write_bytes(damaged)
+        assert cache.get(0x1000, b"text") is None
+
+
+def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
+    cache = TranslationCache(str(tmp_path), b"version", limit=4000)
+    for number in range(200):
+        cache.put(number, b"text", ([], 0, bytes(100)))
+        (path,) = [p for p, _, _ in files(str(tmp_path)) if p == cache.path(number, b"text")]
+        os.utime(path, (number, number))
+    shrink(str(tmp_path), 4000)
+    assert sum(size for _, size, _ in files(str(tmp_path))) <= 4000
+    assert cache.get(199, b"text") is not None and cache.get(0, b"text") is None
+
+
+def test_a_second_run_needs_no_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for attempt in range(2):
+        machine = Machine(loop(COUNT), [0, 0, 0, DATA])
+        own = Translator(str(tmp_path), background=False)
+        if attempt:
+            monkeypatch.setattr(own, "_make", lambda module: pytest.fail("translated again"))
+        llvm = LlvmEngine(machine.memory, translator=own, thresholds=EAGER)
+        for _ in range(10):
+            assert llvm.run(machine.hart, 3000) is None
+        assert llvm.native_entries

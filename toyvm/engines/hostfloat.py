@@ -1,0 +1,68 @@
+"""Arithmetic of doubles by the host, where result and flags are known to be those of `isa.ieee754`.
+
+The host rounds to nearest and its flags cannot be read. But when the inexact flag is set already and the result is a
+normal number above the least one, no other flag can arise: an invalid operation gives NaN, a division by zero and an overflow
+infinity, an underflow at most the least normal number. Comparisons raise nothing unless an operand is NaN.
+"""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from math import sqrt
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EXPONENT = 0x7FF
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "f64_add": operator.add,
+    "f64_sub": operator.sub,
+    "f64_mul": operator.mul,
+    "f64_div": operator.truediv,
+}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "f64_eq": operator.eq,
+    "f64_lt": operator.lt,
+    "f64_le": operator.le,
+}
+_bits = array("Q", [0, 0])
+_bytes = memoryview(_bits).cast("B")
+_numbers = _bytes.cast("d")
+
+
+def arithmetic(name: str, operands: tuple[int, ...]) -> int | None:
+    """The result of an operation that rounds to nearest, while the inexact flag is set; None where that is not enough."""
+    function = _ARITHMETIC.get(name)
+    try:
+        _bits[0] = operands[0]
+        if function is not None:
+            _bits[1] = operands[1]
+            _numbers[0] = function(_numbers[0], _numbers[1])
+        elif name == "f64_sqrt":
+            _numbers[0] = sqrt(_numbers[0])
+        else:
+            return None
+    except (ZeroDivisionError, ValueError):
+        return None
+    result = _bits[0]
+    return result if 1 < result >> 52 & _EXPONENT < _EXPONENT else None
+
+
+def comparison(name: str, operands: tuple[int, ...]) -> int | None:
+    """The result of a comparison of two numbers; None where one is NaN, or for another operation."""
+    function = _COMPARISONS.get(name)
+    if function is None:
+        return None
+    _bits[0], _bits[1] = operands
+    a, b = _numbers
+    if function(a, b):
+        return 1
+    return 0 if a == a and b == b else None
+
+
+HOST = {
+    **dict.fromkeys((*_ARITHMETIC, "f64_sqrt"), arithmetic),
+    **dict.fromkeys(_COMPARISONS, comparison),
+}

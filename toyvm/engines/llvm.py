@@ -1,0 +1,388 @@
+"""The tiered engine: cold code runs on the reference engine, hot code becomes native functions made by LLVM.
+
+A native function stands among the reference engine's traces under the address of its first instruction, and is called like one. What
+it does not do (an access that may trap, a system instruction, the last few instructions of a budget) it leaves to the
+reference engine, exactly at the instruction. So traps, counts and everything else that is rare exist once.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+
+from ..machine.hart import Hart
+from ..machine.memory import PAGE_SHIFT, PhysicalMemory
+from ..machine.mmu import Access, Mmu
+from ..machine.traps import Trap
+from ..record import Record
+from . import llvm_layout as layout
+from .code import CodeMap
+from .effects import Effects
+from .hot import HotPaths
+from .llvm_native import CODE_BYTES, CodeArena, NativeCode, State
+from .reference import ReferenceEngine
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .hot import Trace
+    from .llvm_cache import Translation
+    from .llvm_translate import Translator
+    from .prepared import Instruction, PreparedRows
+    from .reference import OnTrace
+
+
+class Thresholds(Record):
+    """When code is worth more effort.
+
+    ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
+    Python, where there is none      hot: instructions run in that before it is worth LLVM's time      missed: times that native
+    code looked for a function there in vain before it is worth LLVM's time      piece: instructions that the Python tiers run
+    at most before native code may take over
+    """
+
+    ask: int
+    trace: int
+    hot: int
+    missed: int
+    piece: int
+
+
+PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
+EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
+MAX_ASKED = 1 << 16
+
+
+class _NativePaths(HotPaths):
+    """Traces that count what they run, so that the engine learns what is worth LLVM's time."""
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        rows: PreparedRows,
+        prepare: Callable[[int], Instruction | None],
+        engine: LlvmEngine,
+        thresholds: Thresholds,
+    ):
+        super().__init__(memory, rows, prepare)
+        self._engine = engine
+        self._thresholds = thresholds
+        self._asked: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return 1  # `reuse` is to be asked about every new block
+
+    def promote(self, mmu: Mmu, code: CodeMap, head: int) -> None:
+        """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
+        assert isinstance(code, NativeCode)
+        if self._engine.adopt(mmu, code, head):
+            return
+        asked = self._asked.get(head, 0)
+        if not asked and len(self._asked) >= MAX_ASKED:
+            self._asked.clear()
+        self._asked[head] = asked + 1
+        if asked == 0 and self._engine.find(mmu, code, head):
+            return
+        if asked >= self._thresholds.trace - self._thresholds.ask:
+            super().promote(mmu, code, head)
+
+    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
+        """A block that is new to this address space may have been translated for another."""
+        assert isinstance(code, NativeCode)
+        if not self._engine.adopt(mmu, code, head) and super().__len__():
+            super().reuse(mmu, code, head)
+
+    def _install(self, code: CodeMap, head: int, trace: Trace) -> None:
+        """File a Python trace with a counter around it."""
+        super()._install(code, head, trace)
+        function, length, loop = code.hot[head]
+        ran = 0
+        engine, hot = self._engine, self._thresholds.hot
+
+        def counting(
+            x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
+        ) -> tuple[int, int]:
+            nonlocal ran
+            try:
+                after, rest = function(x, pc, left, read, write, c)
+            except Trap:  # a loop may fault on each page and never return
+                ran += left - c.left
+                if ran >= hot:
+                    ran = 0
+                    engine.want(head)
+                raise
+            ran += left - rest
+            if ran >= hot:
+                ran = 0
+                engine.want(head)
+            return after, rest
+
+        code.hot[head] = counting, length, loop
+
+    def holds(self, mmu: Mmu, runs: list[tuple[int, bytes]]) -> bool:
+        """Whether pages that have been executed hold these bytes."""
+        execute = mmu.tlb.execute
+        return all(
+            at >> PAGE_SHIFT in execute
+            and at + len(text) - 1 >> PAGE_SHIFT in execute
+            and self._holds(mmu, at, text)
+            for at, text in runs
+        )
+
+
+class LlvmEngine(ReferenceEngine):
+    """Executes harts on one physical memory (`base.Engine`).
+
+    `translator` gives and takes translations; tests give one that answers at once. `on_trace` as in `ReferenceEngine`;
+    traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
+    """
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        on_trace: OnTrace | None = None,
+        translator: Translator | None = None,
+        thresholds: Thresholds = PATIENT,
+        caching: bool = True,
+    ):
+        super().__init__(memory, on_trace, thresholds.ask)
+        self._caching = caching
+        self._without = False  # there is no LLVM here
+        self._thresholds = thresholds
+        self._native_paths = _NativePaths(memory, self._rows, self._op, self, thresholds)
+        self._paths = self._native_paths
+        self._translator = translator
+        self._arena: CodeArena | None = None
+        self._generation = 0  # of native code: it is all given up when its memory is full
+        self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
+        self._missed: dict[int, int] = {}
+        self._reserve = 0
+        self.native_entries = 0  # how often native code was entered from Python
+        self._hart: Hart
+        self._space: NativeCode
+
+    # --- the Engine protocol ---
+
+    def run(self, hart: Hart, budget: int) -> Trap | None:
+        """Execute at most `budget` instructions (see `base.Engine.run`).
+
+        The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
+        may take the rest at once.
+        """
+        if self._on_trace is not None:
+            return super().run(hart, budget)
+        self._bind(hart)
+        while True:
+            piece = min(budget, self._thresholds.piece)
+            self._reserve = budget - piece
+            trap = self._run(hart, piece)
+            budget = self._reserve
+            if trap is not None or not budget:
+                return trap
+            self._collect(hart)
+
+    def _bind(self, hart: Hart) -> None:
+        self._hart = hart
+        code = self._code(hart.mmu)
+        assert isinstance(code, NativeCode)
+        self._space = code
+        if self._arena is not None:
+            self._bind_space(hart.mmu)
+            self._collect(hart)
+
+    def _bind_space(self, mmu: Mmu) -> None:
+        space, words = self._space, self._state.words
+        space.prepare()
+        words[layout.SHADOW] = space.shadow_address
+        words[layout.JUMP] = space.jump_address
+        words[layout.ROOT] = mmu.root_ppn
+
+    def _code(self, mmu: Mmu) -> CodeMap:
+        code = mmu.code
+        if not isinstance(code, NativeCode) or code.owner is not self:
+            code = mmu.code = NativeCode(self)
+        if code.generation != self._generation:
+            code.forget_native()
+            code.generation = self._generation
+        return code
+
+    # --- running native code ---
+
+    def _native(
+        self, x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
+    ) -> tuple[int, int]:
+        """Run native code from `pc` on; it may use up the reserve too. In the shape of a trace."""
+        words, native = self._state.words, self._space.native
+        self.native_entries += 1
+        total = before = left + self._reserve
+        words[0:32] = array("Q", x)
+        while True:
+            words[layout.LEFT] = total
+            self._enter(self._state.address, native[pc])
+            status, pc, total = words[layout.STATUS], words[layout.PC], words[layout.LEFT]
+            if status != layout.LOOKUP:
+                break
+            function = native.get(pc)
+            if function is None:
+                self._miss(pc)
+                break
+            self._space.link(pc, function)
+        x[:] = words[0:32].tolist()
+        rest = min(total, left)
+        self._hart.instret += self._reserve - (total - rest)  # what came out of the reserve
+        self._reserve = total - rest
+        self._count_misses()
+        assert total <= before
+        if status == layout.MISS:
+            return self._step(x, pc, rest, c)
+        return pc, rest
+
+    def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
+        """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
+        c.pc, c.left = pc, left
+        op = self._op(self._hart.mmu.fetch(pc))
+        assert op is not None
+        following = op.function(x, (*op.fields, pc) if op.needs_pc else op.fields, c)
+        return following if op.control else pc + op.length, left - 1
+
+    def _miss(self, pc: int) -> None:
+        count = self._missed.get(pc, 0) + 1
+        self._missed[pc] = count
+        if count % self._thresholds.missed == 0:
+            self.want(pc)
+
+    def _count_misses(self) -> None:
+        words = self._state.words
+        if words[layout.MISSES]:
+            self._hart.mmu.tlb.misses += words[layout.MISSES]
+            words[layout.MISSES] = 0
+
+    # --- where native code comes from ---
+
+    def _ready(self) -> Translator | None:
+        """The translator, made when something is hot for the first time; None, with a word to the user, where there is none."""
+        if self._translator is None and not self._without:
+            from .llvm_translate import Translator, unavailable
+
+            reason = unavailable()
+            if reason:
+                self._without = True
+                print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
+            else:
+                self._translator = Translator("" if self._caching else None)
+        return self._translator
+
+    def find(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
+        """Take the code at `head` from an earlier run, if the cache on disk has it."""
+        translator = self._ready()
+        found = translator.cached(head, self._text(mmu, head)) if translator is not None else None
+        if found is None or not self._native_paths.holds(mmu, found[0]):
+            return False
+        return self._learn(mmu, head, found)
+
+    def adopt(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
+        """File native code that is known and fits the bytes in this address space."""
+        for translation, function in self._known.get(head, ()):
+            if self._native_paths.holds(mmu, translation[0]):
+                self._file(mmu, code, head, translation, function)
+                return True
+        return False
+
+    def want(self, head: int) -> None:
+        """Have the code at `head` translated; it is found in a later piece of a run."""
+        mmu, blocks = self._hart.mmu, self._space.blocks
+        if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
+            return
+        translator = self._ready()
+        if translator is not None:
+            translator.request(head, self._text(mmu, head), self._fetcher(mmu), lambda pc: pc in blocks)
+            self._collect(self._hart)
+
+    def _collect(self, hart: Hart) -> None:
+        """File what the translator has finished."""
+        if self._translator is None:
+            return
+        for head, translation in self._translator.finished():
+            if self._native_paths.holds(hart.mmu, translation[0]):
+                self._learn(hart.mmu, head, translation)
+
+    def _learn(self, mmu: Mmu, head: int, translation: Translation) -> bool:
+        """Load a translation, and file it for the current address space."""
+        if self._arena is None:
+            self._open()
+            self._bind_space(mmu)
+        assert self._arena is not None
+        symbols = self._arena.load(translation[2])
+        if symbols is None:  # full: begin again
+            self._reset()
+            symbols = self._arena.load(translation[2])
+            if symbols is None:
+                return False
+        function = symbols["region"]
+        self._known.setdefault(head, []).append((translation, function))
+        code = self._code(mmu)
+        assert isinstance(code, NativeCode)
+        self._file(mmu, code, head, translation, function)
+        return True
+
+    def _file(self, mmu: Mmu, code: NativeCode, head: int, translation: Translation, function: int) -> None:
+        pages = {
+            page
+            for at, text in translation[0]
+            for page in range(at >> PAGE_SHIFT, (at + len(text) - 1 >> PAGE_SHIFT) + 1)
+        }
+        code.native[head] = function
+        code.add_trace(head, self._native, translation[1], True, pages)
+
+    def _open(self) -> None:
+        """Make everything that only native code needs."""
+        self._arena = CodeArena(CODE_BYTES)
+        self._state = State()
+        self._load_runtime()
+        import ctypes  # as everywhere here: only a program with hot code pays for it
+
+        view = ctypes.c_char.from_buffer(self._memory.u8)
+        words = self._state.words
+        words[layout.MEMORY] = ctypes.addressof(view)
+        words[layout.FRAMES] = self._memory.frame_count
+
+    def _load_runtime(self) -> None:
+        assert self._arena is not None and self._translator is not None
+        symbols = self._arena.load(self._translator.runtime())
+        assert symbols is not None
+        self._state.words[layout.REFILL] = symbols["refill"]
+        self._state.words[layout.LEAVE] = symbols["leave"]
+        import ctypes
+
+        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
+
+    def _reset(self) -> None:
+        """Forget all native code, because its memory is used up."""
+        assert self._arena is not None
+        self._generation += 1
+        self._space.forget_native()
+        self._space.generation = self._generation
+        self._known.clear()
+        self._arena.clear()
+        self._load_runtime()
+
+    # --- the guest's code ---
+
+    def _fetcher(self, mmu: Mmu) -> Callable[[int], int | None]:
+        """The instruction at an address, if it is in pages that have been executed: looking must not set A in others."""
+        execute = mmu.tlb.execute
+
+        def fetch(pc: int) -> int | None:
+            if pc >> PAGE_SHIFT in execute and (pc + 2 >> PAGE_SHIFT in execute):
+                return mmu.fetch(pc)
+            return None
+
+        return fetch
+
+    def _text(self, mmu: Mmu, head: int) -> bytes:
+        """The first bytes of the code at `head`, within its page: what the cache is keyed by."""
+        from .llvm_cache import KEY_BYTES
+
+        pa = mmu.translate(head, Access.EXECUTE)
+        return bytes(self._memory.u8[pa : min(pa + KEY_BYTES, (pa | 0xFFF) + 1)])

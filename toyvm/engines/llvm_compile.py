@@ -1,0 +1,56 @@
+"""From the text of a module to machine code: the only module that needs llvmlite."""
+
+from __future__ import annotations
+
+import llvmlite.binding as binding
+
+# What LLVM runs over a region, in this order. The text is simple (one function, registers in stack slots), so a short
+# list does most of what its standard levels do, in half their time.
+_PASSES = (
+    "simplify_cfg",
+    "sroa",
+    "instruction_combine",
+    "simplify_cfg",
+    "new_gvn",
+    "instruction_combine",
+    "simplify_cfg",
+)
+
+
+class Compiler:
+    """Translates modules for the host. Not safe for more than one thread at a time."""
+
+    def __init__(self, level: int = 2):
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        features = binding.get_host_cpu_features().flatten()
+        target = binding.Target.from_default_triple()
+        self._machine = target.create_target_machine(
+            cpu=binding.get_host_cpu_name(), features=features, opt=level, reloc="pic", codemodel="small"
+        )
+        self._triple = f'target triple = "{target.triple}"\n'
+        options = binding.create_pipeline_tuning_options(speed_level=level)
+        self._builder = binding.create_pass_builder(self._machine, options)
+
+    def compile(self, text: str, *, optimise: bool = True) -> bytes:
+        """The object file (ELF) of a module."""
+        module = binding.parse_assembly(self._triple + text)
+        if optimise:
+            self._optimise(module)
+        code: bytes = self._machine.emit_object(module)
+        return code
+
+    def _optimise(self, module: binding.ModuleRef) -> None:
+        passes = binding.create_new_function_pass_manager()
+        for name in _PASSES:
+            getattr(passes, f"add_{name}_pass")()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, self._builder)
+
+    def assembly(self, text: str) -> str:
+        """The host's assembly of a module, for people."""
+        module = binding.parse_assembly(self._triple + text)
+        self._optimise(module)
+        shown: str = self._machine.emit_assembly(module)
+        return shown

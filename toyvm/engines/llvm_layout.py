@@ -1,0 +1,34 @@
+"""What native code and Python share: the layout of the state, of the tables, and how a region is left.
+
+The state is an array of 64-bit words. Integer registers are words 0 to 31; while a region runs, those in `PASSED` live
+in registers of the host instead, as arguments of the region's function, and every function that leaves native code
+writes them back. Nothing here imports llvmlite, because a run whose translations are in the cache never needs it.
+"""
+
+from __future__ import annotations
+
+PASSED = (1, 2, 10, 11, 12, 13, 14, 15)  # ra, sp, a0 to a5: as many as the host's convention leaves room for
+
+# Words of the state.
+PC, LEFT, STATUS = 64, 65, 66
+SHADOW = 67  # address of the shadow page table: reads first, writes behind them
+JUMP = 68  # address of the table of entry points
+MEMORY, FRAMES, ROOT = 69, 70, 71  # host address of physical memory, its frames, the root table's frame
+REFILL = 72  # address of the function `refill`, which regions call when the shadow has no entry
+LEAVE = 73  # address of the function `leave`
+MISSES = 74  # entries that `refill` has made
+WORDS = 80
+
+# Why native code returned (STATUS); PC is the next instruction in every case.
+LOOKUP = 1  # no entry point is known for PC
+MISS = 2  # the access at PC needs the slow path: it may trap
+BUDGET = 3  # the budget does not reach to the next check
+STOP = 4  # regions cannot hold the instruction at PC
+
+# The shadow page table: one word for each page of the user half, host address - virtual address, or 0.
+PAGES = 1 << 26
+SHADOW_BYTES = 2 * 8 * PAGES
+
+# The table of entry points: (pc, address), indexed by the low bits of pc.
+JUMP_BITS = 12
+JUMP_BYTES = 16 << JUMP_BITS

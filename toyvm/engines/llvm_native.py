@@ -1,0 +1,201 @@
+"""Native code and the memory around it: functions from object files, the state, shadow page tables, entry points.
+
+An object file from LLVM is loaded by hand: a region needs nothing but its own sections, so there is one kind of
+relocation to carry out, and a warm start need not import llvmlite.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+from ..errors import ToyvmError
+from . import llvm_layout as layout
+from .code import CodeMap
+
+CODE_BYTES = 64 << 20
+
+_SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS, _SHF_ALLOC = 2, 4, 8, 2
+_R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named by Python from 3.12 on
+_ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
+class ObjectError(ToyvmError):
+    """An object file holds something that the loader of regions does not know."""
+
+
+def address_of(memory: mmap.mmap) -> int:
+    """Where a mapping is in the host's memory. It must stay open as long as the address is used."""
+    import ctypes  # only a program with hot code pays for it
+
+    view = ctypes.c_char.from_buffer(memory)
+    return ctypes.addressof(view)
+
+
+class CodeArena:
+    """Executable memory, given out from its beginning and taken back whole."""
+
+    def __init__(self, size: int = CODE_BYTES):
+        self._map = mmap.mmap(
+            -1, size, flags=_ANONYMOUS | _NO_RESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        )
+        self.base = address_of(self._map)
+        self.size = size
+        self.used = 0
+
+    def load(self, data: bytes) -> dict[str, int] | None:
+        """The addresses of an object's functions once it is in the arena; None when it does not fit any more.
+
+        Raises ObjectError for relocations that a region never has.
+        """
+        sections = _sections(data)
+        places: dict[int, int] = {}
+        at = self.used
+        for number, (_, kind, flags, offset, size, _, align) in enumerate(sections):
+            if flags & _SHF_ALLOC:
+                at = -(-at // max(align, 16)) * max(align, 16)
+                places[number] = at
+                if at + size > self.size:
+                    return None
+                self._map[at : at + size] = (
+                    bytes(size) if kind == _SHT_NOBITS else data[offset : offset + size]
+                )
+                at += size
+        symbols = _symbols(data, sections, places, self.base)
+        for _, kind, _, offset, size, info, _ in sections:
+            if kind == _SHT_RELA and info in places:
+                self._relocate(data, offset, size, places[info], symbols)
+        self.used = at
+        return {name: address for name, address in symbols if name}
+
+    def _relocate(self, data: bytes, offset: int, size: int, at: int, symbols: list[tuple[str, int]]) -> None:
+        for entry in range(offset, offset + size, 24):
+            where, info, addend = struct.unpack_from("<QQq", data, entry)
+            value = symbols[info >> 32][1] + addend
+            kind = info & 0xFFFFFFFF
+            if kind == _R_X86_64_64:
+                struct.pack_into("<Q", self._map, at + where, value & (1 << 64) - 1)
+            elif kind in (_R_X86_64_PC32, _R_X86_64_PLT32):
+                struct.pack_into("<i", self._map, at + where, value - (self.base + at + where))
+            else:
+                raise ObjectError(f"native code with a relocation of type {kind}")
+
+    def clear(self) -> None:
+        """Take everything back."""
+        self.used = 0
+
+
+def _sections(data: bytes) -> list[tuple[int, int, int, int, int, int, int]]:
+    """(name, type, flags, offset, size, info, alignment) of each section."""
+    (table,) = struct.unpack_from("<Q", data, 0x28)
+    entry_size, count = struct.unpack_from("<HH", data, 0x3A)
+    sections = []
+    for number in range(count):
+        name, kind, flags, _, offset, size, _, info, align, _ = struct.unpack_from(
+            "<IIQQQQIIQQ", data, table + number * entry_size
+        )
+        sections.append((name, kind, flags, offset, size, info, align))
+    return sections
+
+
+def _symbols(
+    data: bytes, sections: list[tuple[int, int, int, int, int, int, int]], places: dict[int, int], base: int
+) -> list[tuple[str, int]]:
+    """(name, address) of each symbol."""
+    number = next(n for n, section in enumerate(sections) if section[1] == _SHT_SYMTAB)
+    (table,) = struct.unpack_from("<Q", data, 0x28)
+    (entry_size,) = struct.unpack_from("<H", data, 0x3A)
+    (link,) = struct.unpack_from("<I", data, table + number * entry_size + 0x28)
+    strings = sections[link][3]
+    found = []
+    for at in range(sections[number][3], sections[number][3] + sections[number][4], 24):
+        name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+        end = data.index(b"\0", strings + name)
+        found.append((data[strings + name : end].decode(), base + places.get(section, 0) + value))
+    return found
+
+
+class State:
+    """The words of `llvm_layout`, as a view and at an address."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, 4096, flags=_ANONYMOUS)
+        self.address = address_of(self._map)
+        self.words = memoryview(self._map).cast("Q")
+
+
+class NativeCode(CodeMap):
+    """What is known of one address space's code, native entry points and the shadow of its page tables included.
+
+    The shadow is address space without memory until an entry is made; dropping it all is one call of the host.
+    """
+
+    __slots__ = (
+        "_jump_map",
+        "_shadow_map",
+        "generation",
+        "jump",
+        "jump_address",
+        "native",
+        "shadow",
+        "shadow_address",
+    )
+
+    def __init__(self, owner: object):
+        super().__init__(owner)
+        self.native: dict[int, int] = {}
+        self.generation = 0
+        self._shadow_map: mmap.mmap | None = None
+
+    def prepare(self) -> None:
+        """Make the tables; only address spaces that run native code have them."""
+        if self._shadow_map is not None:
+            return
+        shadow = mmap.mmap(-1, layout.SHADOW_BYTES, flags=_ANONYMOUS | _NO_RESERVE)
+        shadow.madvise(mmap.MADV_NOHUGEPAGE)
+        self._shadow_map = shadow
+        self.shadow = memoryview(shadow).cast("Q")
+        self.shadow_address = address_of(shadow)
+        self._jump_map = mmap.mmap(-1, layout.JUMP_BYTES, flags=_ANONYMOUS)
+        self.jump = memoryview(self._jump_map).cast("Q")
+        self.jump_address = address_of(self._jump_map)
+        self.jump[0] = 1  # no instruction is at 1, so address 0 is unknown as well
+
+    def link(self, pc: int, function: int) -> None:
+        """Let native code find the function at `pc`."""
+        slot = (pc >> 1 & (1 << layout.JUMP_BITS) - 1) * 2
+        self.jump[slot] = pc
+        self.jump[slot + 1] = function
+
+    def _unlink(self) -> None:
+        self.native.clear()
+        if self._shadow_map is not None:
+            self._jump_map.madvise(mmap.MADV_DONTNEED)
+            self.jump[0] = 1
+
+    def forget_native(self) -> None:
+        """Drop every native entry point, and what stands for it in `hot`."""
+        for pc in self.native:
+            self.hot.pop(pc, None)
+        self._unlink()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._unlink()
+        if self._shadow_map is not None:
+            self._shadow_map.madvise(mmap.MADV_DONTNEED)
+
+    def drop_page(self, vpn: int) -> None:
+        """Forget translations of, and code in, one page."""
+        if self._shadow_map is not None and vpn < layout.PAGES:
+            self.shadow[vpn] = 0
+            self.shadow[layout.PAGES + vpn] = 0
+        if vpn in self._by_page:
+            gone = self._by_page[vpn]
+            super().drop_page(vpn)
+            if not gone.isdisjoint(self.native):
+                left = {pc: function for pc, function in self.native.items() if pc not in gone}
+                self._unlink()
+                self.native.update(left)
