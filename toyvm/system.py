@@ -275,6 +275,9 @@ class _Session:
         """Run to the end, and take stock."""
         kernel = self.kernel
         status = kernel.run()
+        close = getattr(kernel.engine, "close", None)
+        if close is not None:  # an engine with a thread of its own
+            close()
         first = kernel.first
         assert first is not None
         stats = kernel.stats

@@ -19,6 +19,8 @@ from .problems import MAX_SECTION_BYTES, Problem
 from .sections import Chunk, Part, PartKind, Section
 from .symbols import Symbol, Value
 
+MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
+MAX_MEASURED = 20_000_000
 MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
 JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
@@ -81,8 +83,16 @@ class Layout:
             self._frags[chunk] = frags, self._estimate(chunk, frags)
             at += len(chunk.data) + self._frags[chunk][1][-1]
         changed, passes = True, 0
+        parts = sum(len(chunk.parts) for chunk in chunks)
+        limit = MAX_PASSES + min(parts, MAX_MEASURED // (parts + 1))
         while changed:
             passes += 1
+            if (
+                passes > MAX_PASSES
+            ):  # every branch has long grown to its largest: only a directive can still move
+                raise Problem(
+                    f"the place or size of an .org, .skip or .align in {section.name} depends on itself"
+                )
             at, changed = 0, False
             for chunk in chunks:
                 changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)

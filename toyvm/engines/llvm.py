@@ -260,6 +260,11 @@ class LlvmEngine(ReferenceEngine):
 
     # --- where native code comes from ---
 
+    def close(self) -> None:
+        """Give up what goes on in the background; the engine can still run."""
+        if self._translator is not None:
+            self._translator.close()
+
     def _ready(self) -> Translator | None:
         """The translator, made when something is hot for the first time; None, with a word to the user, where there is none."""
         if self._translator is None and not self._without:

@@ -62,7 +62,7 @@ class Translator:
             self._cache = TranslationCache(folder or default_folder(), version())
         self._background = background
         self._asked: set[tuple[int, bytes]] = set()
-        self._jobs: queue.SimpleQueue[Job]
+        self._jobs: queue.SimpleQueue[Job | None]
         self._waiting = 0
         self._coming: dict[int, frozenset[int]] = {}  # the places inside each region that is being translated
         self._done: deque[tuple[int, Translation]] = deque()  # filled by one thread, emptied by the other
@@ -136,8 +136,16 @@ class Translator:
     def _serve(self) -> None:
         while True:
             job = self._jobs.get()
+            if job is None:
+                return
             self._work(job)
             self._waiting -= 1
+
+    def close(self) -> None:
+        """Let the background thread end after what it is at: nobody wants more translations."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread = None
 
     def _work(self, job: Job) -> None:
         head, text, module, runs, need = job
