@@ -87,12 +87,9 @@ class Layout:
         limit = MAX_PASSES + min(parts, MAX_MEASURED // (parts + 1))
         while changed:
             passes += 1
-            if (
-                passes > MAX_PASSES
-            ):  # every branch has long grown to its largest: only a directive can still move
-                raise Problem(
-                    f"the place or size of an .org, .skip or .align in {section.name} depends on itself"
-                )
+            # Every branch has long grown to its largest: only a directive can still move.
+            if passes > limit:
+                raise Problem(f"the place of an .org or .skip in {section.name} depends on itself")
             at, changed = 0, False
             for chunk in chunks:
                 changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)
