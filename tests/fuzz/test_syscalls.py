@@ -48,6 +48,8 @@ GOOD = {
     "path": st.sampled_from(_PATH_AT),
     "ptr": st.one_of(in_scratch, pages, st.just(0)),
     "bytes": st.one_of(in_scratch, pages),
+    "filled": st.one_of(in_scratch, pages),
+    "fdpair": st.one_of(in_scratch, pages),
     "strings": st.one_of(in_scratch, st.just(0)),
     "uint": st.one_of(sizes, small),
     "int": st.one_of(small, sizes, st.integers(-3, 200).map(lambda n: n & (1 << 64) - 1)),
@@ -58,6 +60,7 @@ GOOD = {
     "oflags": st.sampled_from(
         [0, 1, 2, 0o100, 0o102, 0o1102, 0o2001, 0o4000, 0o200000, 0o2000000, 0o10000000]
     ),
+    "fdflags": st.sampled_from([0, 0o4000, 0o2000000, 0o2004000, 1, 0o100]),
     "signal": st.integers(0, 66),
 }
 
