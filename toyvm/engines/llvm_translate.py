@@ -39,7 +39,7 @@ def unavailable() -> str:
 
 def version() -> bytes:
     """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
-    from .prepared import _version as source_version
+    from .prepared import source_version
 
     spec = PathFinder.find_spec("llvmlite")
     parts = [source_version()]

@@ -105,7 +105,7 @@ def load() -> list[RowData]:
     """The data of all rows, from the cache or made now (and then cached where that is possible)."""
     from ..resources import cache_path  # here: it may not be wanted by whoever imports the package
 
-    version = _version()
+    version = source_version()
     path = cache_path(CACHE_FILE)
     data = _read(path, version)
     if data is None:
@@ -116,7 +116,7 @@ def load() -> list[RowData]:
     return data
 
 
-def _version() -> bytes:
+def source_version() -> bytes:
     """What the cached code depends on: the sources of the table and of the printers, and the Python that compiled it."""
     parts = [sys.version]
     here = os.path.dirname(__file__)

@@ -12,7 +12,7 @@ from .process import Process, State
 from .vfs.openfile import WaitQueue
 
 COMPACT_ABOVE = 1024  # entries of a queue of timers, below which stale ones are left where they are
-MAX_STRETCH = 100_000_000
+MAX_STRETCH = 100_000_000  # instructions that a lone process runs before the host may interrupt
 
 
 class Scheduler:
