@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from ..bits import M64
 from ..isa.decode import Decoded, decode
@@ -20,6 +21,8 @@ MAX_DEPTH = 2  # calls that are followed inside each other
 MAX_CALLEE = 40  # instructions of a function whose calls are followed
 MAX_TREES = 1 << 14
 RA = 1
+
+T = TypeVar("T")
 
 Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
 
@@ -258,6 +261,20 @@ def _needs(blocks: dict[Key, Block], entry: Key) -> dict[Key, int]:
         rest = [longest[to] for to in blocks[key].successors if to in blocks and to not in heads]
         longest[key] = len(blocks[key].steps) + max(rest, default=0)
     return {key: longest[key] for key in order if key in heads}
+
+
+def forward(region: Region, made: dict[Key, set[T]]) -> dict[Key, set[T]]:
+    """What some way from the entry to each block has made."""
+    before: dict[Key, set[T]] = {key: set() for key in region.blocks}
+    waiting = list(region.blocks)
+    while waiting:
+        key = waiting.pop()
+        out = before[key] | made[key]
+        for to in region.blocks[key].successors:
+            if to in before and not out <= before[to]:
+                before[to] |= out
+                waiting.append(to)
+    return before
 
 
 def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:

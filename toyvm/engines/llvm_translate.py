@@ -82,7 +82,7 @@ class Translator:
         found = self.cached(RUNTIME, b"")
         if found is not None:
             return found[2]
-        from .llvm_print import runtime
+        from .llvm_runtime import runtime
 
         code = self._make(runtime())
         if self._cache is not None:
@@ -100,8 +100,9 @@ class Translator:
         if (head, text) in self._asked or self._waiting >= MAX_WAITING or self._is_coming(head):
             return
         self._asked.add((head, text))
-        from .llvm_print import SUPPORTED, RegionPrinter
+        from .llvm_print import RegionPrinter
         from .llvm_region import explore
+        from .llvm_values import SUPPORTED
 
         region = explore(head, fetch, executed, SUPPORTED)
         if region is None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from toyvm.engines.llvm import EAGER, LlvmEngine, Thresholds
 from toyvm.engines.llvm_cache import TranslationCache, files, shrink
-from toyvm.engines.llvm_print import SUPPORTED
 from toyvm.engines.llvm_region import operations
 from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.llvm_values import SUPPORTED
 from toyvm.engines.reference import ReferenceEngine
 from toyvm.isa.properties import reads, writes
 from toyvm.isa.semantics import tree
