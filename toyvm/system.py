@@ -281,7 +281,7 @@ class _Session:
         first = kernel.first
         assert first is not None
         stats = kernel.stats
-        kernel.system.cache.drop()
+        kernel.power_off()
         counts = None
         if first.loader_state is not None:
             from .loader.interp import counts as loader_counts

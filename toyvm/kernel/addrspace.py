@@ -172,6 +172,7 @@ class AddressSpace(UserMemory):
             return
         if area.shared and area.prot & PROT_WRITE:
             self.system.cache.write_back_quietly(file, area.offset, area.offset + area.length)
+        file.detached(self.pid)
         self._file_bytes[file] -= area.length
         if not self._file_bytes[file]:
             self._drop_mapping(file)
@@ -422,6 +423,7 @@ class AddressSpace(UserMemory):
         child.arg_range, child.env_range = self.arg_range, self.env_range
         for file, length in self._file_bytes.items():
             child._file_mapped(file, length)
+            file.attached(self.pid)
         try:
             self.table.copy_for_fork(child.table)
         except OutOfFrames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..bits import M64
@@ -34,6 +35,7 @@ from .vfs.vfs import Vfs
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from .shm import Segments
 
 FIRST_PID = 100
 STATUS_LIMIT = 124  # as timeout(1) exits
@@ -124,6 +126,14 @@ class Kernel:
     @property
     def frames(self) -> FrameAllocator:
         return self.system.frames
+
+    @cached_property
+    def segments(self) -> Segments:
+        """System V shared memory, from its first use on."""
+        from .shm import Segments
+        from .syscalls.times import EPOCH_NS
+
+        return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
 
     @property
     def stats(self) -> Stats:
@@ -256,6 +266,13 @@ class Kernel:
             lifecycle.kill_all(self)
             return self._stop
         return lifecycle.exit_code(self.first)
+
+    def power_off(self) -> None:
+        """After the last process: what outlives processes but not the machine goes (segments), files are written back."""
+        if "segments" in self.__dict__:
+            for segment in self.segments.all():
+                self.segments.remove(segment)
+        self.system.cache.drop()
 
     def stop(self, status: int, message: str) -> None:
         """End the whole run: say why, kill everything, let `run` return `status`."""

@@ -30,6 +30,10 @@ class PageCache:
     def __len__(self) -> int:
         return len(self.owner)
 
+    def count(self, file: FileNode) -> int:
+        """How many pages of a file are cached."""
+        return len(self._pages.get(file.identity, ()))
+
     def peek(self, file: FileNode, index: int) -> int | None:
         """The frame of a page that is cached."""
         pages = self._pages.get(file.identity)

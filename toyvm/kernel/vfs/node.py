@@ -85,6 +85,12 @@ class FileNode(Node):
     def truncate(self, size: int) -> None:
         raise error(errno.EROFS)
 
+    def attached(self, pid: int) -> None:
+        """Process `pid` has mapped the file, or has been copied with its mappings."""
+
+    def detached(self, pid: int) -> None:
+        """Process `pid` has unmapped an area of the file."""
+
     def dropped(self) -> None:
         """Nothing can reach the file any more."""
 

@@ -171,6 +171,7 @@ def proc_directory(kernel: Kernel) -> DirNode:
         }
         entries["self"] = lambda: _Link(2, itself)
         entries["meminfo"] = lambda: _Text(3, lambda: proctext.meminfo(kernel))
+        entries["sysvipc"] = lambda: _Directory(5, lambda: {"shm": lambda: _Text(6, kernel.segments.text)})
         entries["uptime"] = lambda: _Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
