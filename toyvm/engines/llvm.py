@@ -159,6 +159,7 @@ class LlvmEngine(ReferenceEngine):
         self._missed: dict[int, int] = {}
         self._reserve = 0
         self.native_entries = 0  # how often native code was entered from Python
+        self.slow_steps = 0  # instructions that native code left to their rows
         self._hart: Hart
         self._space: NativeCode
 
@@ -240,6 +241,7 @@ class LlvmEngine(ReferenceEngine):
 
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
         """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
+        self.slow_steps += 1
         c.pc, c.left = pc, left
         op = self._op(self._hart.mmu.fetch(pc))
         assert op is not None
@@ -295,8 +297,11 @@ class LlvmEngine(ReferenceEngine):
         return False
 
     def want(self, head: int) -> None:
-        """Have the code at `head` translated; it is found in a later piece of a run."""
+        """Have the code at `head` translated; it is found in a later piece of a run. Nothing where it cannot be executed as
+        things are: native code that jumps there has not been left in order yet, so nothing here may trap."""
         mmu, blocks = self._hart.mmu, self._space.blocks
+        if head >> PAGE_SHIFT not in mmu.tlb.execute:
+            return
         if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
             return
         translator = self._ready()

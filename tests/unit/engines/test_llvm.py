@@ -161,6 +161,19 @@ def test_a_page_that_is_taken_away_faults_again(translator: Translator) -> None:
     assert trap is not None and trap.cause is Cause.LOAD_PAGE_FAULT and trap.tval == DATA
 
 
+def test_a_jump_to_a_page_that_is_not_there_is_done_before_it_faults(translator: Translator) -> None:
+    """The registers that native code has written are there, though nothing can be translated where it goes."""
+    machine = Machine(code(("addi", {"rd": 5, "rs1": 5, "imm": 1}), ("jal", {"rd": 31, "imm": 0x80000})))
+    llvm = engine(machine, translator)
+    for times in range(1, 6):
+        machine.hart.pc, machine.hart.x[31] = CODE, 0
+        trap = llvm.run(machine.hart, 5)
+        assert trap is not None and outcome(trap) == (Cause.INSTRUCTION_PAGE_FAULT, CODE + 0x80004)
+        assert (machine.hart.x[5], machine.hart.x[31], machine.hart.instret) == (times, CODE + 8, 2 * times)
+        llvm.want(CODE)
+    assert llvm.native_entries
+
+
 def test_changed_code_is_forgotten(translator: Translator) -> None:
     machine = Machine(loop(COUNT), [0, 0, 0, DATA])
     llvm = engine(machine, translator)

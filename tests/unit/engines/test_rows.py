@@ -1,0 +1,179 @@
+"""Every row on every engine, on corner cases and random states; and which rows are native code on the LLVM engine.
+
+For each row a few encodings stand in memory, each in a loop of its own. Each is made native once, and then entered again and
+again with other registers, beside the other engines. The states are drawn by the row's name: the same on every run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from toyvm.bits import M64
+from toyvm.engines.base import Engine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_region import operations
+from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.llvm_values import SUPPORTED
+from toyvm.engines.reference import ReferenceEngine
+from toyvm.engines.walk import WalkEngine
+from toyvm.isa.decode import Decoded, decode
+from toyvm.isa.ops import Op
+from toyvm.isa.semantics import tree
+from toyvm.isa.spec import Insn
+from toyvm.isa.table import INSNS
+
+from .machines import CODE, Machine, code
+from .test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
+from .test_llvm import AT_ONCE
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+
+ENCODINGS, STATES = 4, 60
+SPACING = 64  # bytes from one encoding to the next
+MEMORY_OPS = {Op.LOAD, Op.STORE, Op.AMO_LOAD, Op.LOAD_RESERVED, Op.STORE_CONDITIONAL}
+
+# Operations that end native code: the rows that have one run on the reference tier. Every other row is native code, or this
+# module fails; one that the printer learns is tested as native at once.
+NEVER_NATIVE = {Op.TRAP, Op.CSR_READ, Op.CSR_WRITE, Op.FENCE_I}
+NOT_YET_NATIVE = {Op.FLOAT, Op.READ_F, Op.WRITE_F, Op.LOAD_RESERVED, Op.STORE_CONDITIONAL}
+
+_FLOATS = [
+    0,
+    0x3F800000,
+    0x7F800000,
+    0x7FC00000,
+    0x7F800001,
+    1,
+    0x00800000,
+    0x007FFFFF,
+    0x7F7FFFFF,
+    0x4B800001,
+]
+_DOUBLES = [0, 0x3FF0 << 48, 0x7FF0 << 48, 0x7FF8 << 48, (0x7FF0 << 48) + 1, 1, 1 << 52, (1 << 52) - 1]
+_DOUBLES += [
+    (0x7FF0 << 48) - 1,
+    0x41DFFFFFFFE00000,
+    0x43E0000000000000,
+    0x3FE0000000000000,
+    0x3CA0000000000000,
+]
+FLOAT_CORNERS = [pattern ^ sign | M64 << 32 & M64 for pattern in _FLOATS for sign in (0, 1 << 31)]
+FLOAT_CORNERS += [pattern ^ sign for pattern in _DOUBLES for sign in (0, 1 << 63)]
+
+
+def is_native(what: Insn | Decoded) -> bool:
+    """Whether the LLVM printer knows all of a row, or of one instruction (fmv.x.d to x0 does nothing)."""
+    return operations(tree(what)) - {Op.FIELD} <= SUPPORTED
+
+
+def encodings(insn: Insn, chance: random.Random) -> Iterator[Decoded]:
+    """Different ways to write a row: operands at their limits, then random ones."""
+    for choose in (lambda field: field.low, lambda field: field.high):
+        found = decode(insn.encode(**{field.name: choose(field) for field in insn.free}))
+        if found is not None and found.insn is insn:
+            yield found
+    while True:
+        fields = {
+            field.name: chance.randint(field.low // field.step, field.high // field.step) * field.step
+            for field in insn.free
+        }
+        found = decode(insn.encode(**fields))
+        if found is not None and found.insn is insn:
+            yield found
+
+
+def set_state(
+    machines: list[Machine], decoded: Decoded, pc: int, accesses: bool, chance: random.Random
+) -> None:
+    """The same random registers for all; where the row accesses memory, its address is mostly one that says something."""
+    kinds = chance.choices(range(4), (5, 2, 3, 1), k=32)
+    draws = (
+        lambda: chance.choice(CORNERS),
+        lambda: chance.choice(ADDRESSES),
+        lambda: chance.getrandbits(64),
+        lambda: chance.getrandbits(7),
+    )
+    x = [0, *(draws[kind]() for kind in kinds[1:])]
+    if accesses and decoded.register("rs1") and chance.random() < 0.8:
+        offset = decoded.imm + decoded.register("uimm")
+        x[decoded.register("rs1")] = (
+            chance.choice(ADDRESSES[:10]) + chance.choice((0, 0, 8, 64)) - offset & M64
+        )
+    f = [chance.choice(FLOAT_CORNERS) if chance.random() < 0.8 else chance.getrandbits(64) for _ in range(32)]
+    fcsr = chance.choice((0, 1, chance.getrandbits(8)))
+    for machine in machines:
+        hart = machine.hart
+        hart.x[:], hart.f[:], hart.fcsr, hart.pc = x, f, fcsr, pc
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    return Translator(folder=None, background=False)
+
+
+def make_native(engine: LlvmEngine, machine: Machine) -> bool:
+    """Have the code at the pc, which has run, translated; whether that can be."""
+    engine._bind(machine.hart)
+    engine.want(machine.hart.pc)
+    return machine.hart.pc in engine._space.native
+
+
+WAYS = ("llvm", "single", "trace", "walk")
+
+
+def differences(ours: Machine, theirs: Machine) -> list[str]:
+    """What is not the same, all but memory by name."""
+    a, b = ours.hart, theirs.hart
+    found = [f"x{n} {a.x[n]:#x} {b.x[n]:#x}" for n in range(32) if a.x[n] != b.x[n]]
+    found += [f"f{n} {a.f[n]:#x} {b.f[n]:#x}" for n in range(32) if a.f[n] != b.f[n]]
+    for name in ("pc", "instret", "fcsr", "reservation"):
+        if getattr(a, name) != getattr(b, name):
+            found.append(f"{name} {getattr(a, name)} {getattr(b, name)}")
+    return found or ["memory"]
+
+
+@pytest.mark.parametrize("name", INSNS)
+def test_every_engine_does_the_same(name: str, translator: Translator) -> None:
+    insn, chance = INSNS[name], random.Random(name)
+    variants = [decoded for decoded, _ in zip(encodings(insn, chance), range(ENCODINGS), strict=False)]
+    loops = [code(decoded.word, ("jal", {"imm": -insn.length})).ljust(SPACING, b"\0") for decoded in variants]
+    machines = [Machine(b"".join(loops), (), MEMORY) for _ in range(4)]
+    translator.forget()
+    llvm = LlvmEngine(machines[0].memory, translator=translator, thresholds=AT_ONCE)
+    engines: list[Engine] = [
+        llvm,
+        ReferenceEngine(machines[1].memory, hot=1 << 30),
+        ReferenceEngine(machines[2].memory, hot=1),
+        WalkEngine(machines[3].memory),
+    ]
+    accesses = bool(operations(tree(insn)) & MEMORY_OPS)
+    for number, decoded in enumerate(variants):
+        pc, native = CODE + number * SPACING, False
+        for state in range(STATES):
+            set_state(machines, decoded, pc, accesses, chance)
+            if state == 1:
+                native = make_native(llvm, machines[0])
+                assert native == is_native(decoded), decoded
+            before = llvm.native_entries, list(machines[0].hart.x)
+            traps = [
+                outcome(engine.run(machine.hart, 2))
+                for engine, machine in zip(engines, machines, strict=True)
+            ]
+            for way, machine, trap in zip(WAYS, machines, traps, strict=True):
+                assert trap == traps[-1] and machine.state() == machines[-1].state(), (
+                    f"{decoded} with x {before[1]}: {way} {trap}, walk {traps[-1]}; "
+                    f"{differences(machine, machines[-1])}"
+                )
+            assert llvm.native_entries > before[0] or not native
+    assert llvm.slow_steps < llvm.native_entries or not is_native(insn), "native code gave up each time"
+
+
+def test_only_what_must_is_not_native() -> None:
+    """The one list of what is not native is true, and no row is slow for another reason."""
+    slow = {name for name, insn in INSNS.items() if not is_native(insn)}
+    excused = NEVER_NATIVE | NOT_YET_NATIVE
+    assert slow <= {name for name, insn in INSNS.items() if operations(tree(insn)) & excused}
+    assert not NEVER_NATIVE & SUPPORTED
