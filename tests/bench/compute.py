@@ -2,89 +2,141 @@
 
 from __future__ import annotations
 
-import os
+import json
 import statistics
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import cpu_seconds
-from tests.oracles import GCC, QEMU
+from tests.bench.images import build
+from tests.bench.measure import Command, environment_with, interleaved, progress
+from tests.bench.settings import Cache, Settings
+from tests.bench.tables import Column, Row, Table
+from tests.oracles import QEMU
 
-PROGRAMS = Path(__file__).parent / "programs"
 # How much work makes qemu take two seconds or more.
 WORK = {
-    "fib": 40,
-    "sieve": 220,
-    "matmul": 8,
+    "fib": 100,
+    "sieve": 300,
+    "matmul": 9,
+    "matmul_double": 2,
     "quicksort": 4,
-    "crc": 12000,
+    "crc": 12_000,
     "interpreter": 15_000_000,
     "hash": 1000,
-    "strings": 9000,
+    "strings": 10_000,
     "sha256": 3000,
+    "nbody": 1_000_000,
+    "mix": 36_000,
 }
-FLAGS = [
-    "-O2",
-    "-static",
-    "-nostdlib",
-    "-nostartfiles",
-    "-ffreestanding",
-    "-fno-builtin",
-    "-fno-stack-protector",
-]
-RISCV = ["-march=rv64imac", "-mabi=lp64"]
+# Nobody waits longer for a run of one program: one that takes so long is given a tenth of the work.
+PATIENCE = 90.0
+
+TABLE = Table(
+    "compute programs, CPU seconds",
+    (
+        Column("what", "program"),
+        Column("length", "length", ",d"),
+        Column("cold", "cold"),
+        Column("warm", "warm"),
+        Column("qemu", "qemu"),
+        Column("native", "native"),
+        Column("warm/qemu", "warm/qemu"),
+        Column("cold/qemu", "cold/qemu"),
+        Column("warm/native", "warm/native", ".1f"),
+        Column("instructions", "instructions", ",d"),
+        Column("rate", "million/s", ",.0f"),
+        Column("translating", "translating"),
+        Column("translations", "translations", ",d"),
+        Column("cache", "cache, KiB", ",.0f"),
+    ),
+)
 
 
-@dataclass(frozen=True)
-class Result:
-    """CPU seconds of one program, each the median of its runs."""
+def rows(settings: Settings) -> Iterator[Row]:
+    """Every program, and the geometric mean of the ratios.
 
-    name: str
-    cold: float
-    warm: float
-    qemu: float
-    native: float
+    Raises `AssertionError` if toyvm and qemu print different things, or two runs of toyvm count different instructions.
+    """
+    done = []
+    for name, full in WORK.items():
+        if settings.wants(name):
+            progress("building", about=name)
+            done.append(measure(name, settings.length(full), settings))
+            yield done[-1]
+    measured = [row for row in done if row["warm"] is not None]
+    if len(measured) > 1:
+        mean: Row = {"what": "geometric mean"}
+        for key in ("warm/qemu", "cold/qemu", "warm/native"):
+            mean[key] = statistics.geometric_mean([float(row[key] or 0) for row in measured])
+        yield mean
 
 
-def build(name: str, folder: Path, *, native: bool) -> Path:
-    """The program as a static executable without a library."""
-    out = folder / (f"{name}.native" if native else name)
-    source = PROGRAMS / f"{name}.c"
-    compiler = ["gcc", "-fno-pie", "-no-pie", "-fno-tree-vectorize"] if native else [GCC, *RISCV]
-    subprocess.run([*compiler, *FLAGS, f"-DN={WORK[name]}", "-o", str(out), str(source)], check=True)
-    return out
-
-
-def measure(name: str, folder: Path, runs: int = 3) -> Result:
-    """All ways of running one program, in turn. The cache is one of our own. Raises if outputs differ."""
-    image, native = build(name, folder, native=False), build(name, folder, native=True)
-    toyvm = [sys.executable, "-m", "toyvm", "run", "--engine", "llvm"]
-    warm = [*toyvm, str(image)]
-    told = {
-        subprocess.run(command, capture_output=True, check=True).stdout
-        for command in ([*warm], [QEMU, str(image)])
+def measure(name: str, length: int, settings: Settings) -> Row:
+    """All ways of running one program, in turn."""
+    image = build(name, settings.folder)
+    native = build(name, settings.folder, native=True)
+    warm, cold = Cache(settings.folder / "warm"), Cache(settings.folder / "cold")
+    checked = check(image, length, warm)
+    while checked is None and length > 1:
+        length = max(1, length // 10)
+        checked = check(image, length, warm)
+    if checked is None:
+        return {"what": name, "length": length, "warm": None}
+    work = str(length)
+    timings = interleaved(
+        {
+            "cold": cold.run_without_translations(image, work),
+            "warm": warm.run(image, work),
+            "qemu": [QEMU, str(image), work],
+            "native": [str(native), work],
+        },
+        settings.runs,
+    )
+    seconds = {way: timing.median for way, timing in timings.items()}
+    files = [path.stat().st_size for path in cold.native.glob("*")]
+    return {
+        "what": name,
+        "length": length,
+        **seconds,
+        "warm/qemu": seconds["warm"] / seconds["qemu"],
+        "cold/qemu": seconds["cold"] / seconds["qemu"],
+        "warm/native": seconds["warm"] / seconds["native"],
+        "instructions": checked,
+        "rate": checked / seconds["warm"] / 1e6,
+        "translating": seconds["cold"] - seconds["warm"],
+        "translations": len(files),
+        "cache": sum(files) / 1024,
     }
-    if len(told) != 1:
-        raise AssertionError(f"{name}: outputs differ: {told}")
-    subprocess.run(warm, capture_output=True, check=True)
-    commands = {
-        "cold": [*toyvm, "--no-cache", str(image)],
-        "warm": warm,
-        "qemu": [QEMU, str(image)],
-        "native": [str(native)],
-    }
-    seconds: dict[str, list[float]] = {way: [] for way in commands}
-    for _ in range(runs):
-        for way, command in commands.items():
-            seconds[way].append(cpu_seconds(command))
-    return Result(name, **{way: statistics.median(times) for way, times in seconds.items()})
 
 
-def results(folder: Path) -> Iterator[Result]:
-    """Every program."""
-    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    for name in WORK:
-        yield measure(name, folder)
+def check(image: Path, length: int, cache: Cache) -> int | None:
+    """How many instructions a program takes, or None if that takes too long; as a side effect the cache is filled.
+
+    Raises `AssertionError` if it prints something else than under qemu, or if its second run has another count.
+    """
+    counts = set()
+    for _ in range(2):
+        command = cache.run("--stats", "--json", image, str(length))
+        progress(f"checking its output for {length:,}")
+        try:
+            told = _outcome(command, PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None
+        counts.add(json.loads(told.stderr)["instructions"])
+        expected = subprocess.run([QEMU, image, str(length)], capture_output=True, check=True).stdout
+        if told.stdout != expected:
+            raise AssertionError(f"{image.name}: prints {told.stdout!r}, under qemu {expected!r}")
+    if len(counts) != 1:
+        raise AssertionError(f"{image.name}: two runs took {counts} instructions")
+    return int(counts.pop())
+
+
+def _outcome(command: Command, timeout: float) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command.words,
+        capture_output=True,
+        check=True,
+        timeout=timeout,
+        env=environment_with(command.environment),
+    )

@@ -5,9 +5,18 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from resource import RUSAGE_CHILDREN, getrusage
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run: its words, variables set for it, and what to do before each run (outside of the measured time)."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +31,58 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def cpu_seconds(command: Sequence[str], stdin: bytes = b"") -> float:
-    """User plus system time of one run of `command` and the children it waited for. Raises if it fails."""
-    # Users run from byte code; without it every start would compile all sources.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    before = getrusage(RUSAGE_CHILDREN)  # in microseconds, where os.times() counts ticks
-    subprocess.run(command, input=stdin, stdout=subprocess.DEVNULL, env=environment, check=True)
-    after = getrusage(RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment that commands are run in. Users run from byte code; without it every start would compile all sources."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **extra}
 
 
-def interleaved(commands: Mapping[str, Sequence[str]], runs: int = 5) -> dict[str, Timing]:
-    """Run each command once to warm caches, then `runs` times in turn with the others."""
-    for command in commands.values():
-        cpu_seconds(command)
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(runs):
+def cpu_seconds(command: Command | Sequence[str]) -> float:
+    """User plus system time of one run of `command` and of the children that it waited for (wait4(2)).
+
+    Its standard output is dropped. Raises `subprocess.CalledProcessError` if it fails.
+    """
+    if not isinstance(command, Command):
+        command = Command(command)
+    if command.prepare is not None:
+        command.prepare()
+    process = subprocess.Popen(
+        command.words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=environment_with(command.environment),
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command.words)
+    return usage.ru_utime + usage.ru_stime
+
+
+def interleaved(
+    commands: Mapping[str, Command | Sequence[str]], runs: int = 5, *, warm_up: bool = True
+) -> dict[str, Timing]:
+    """Run each command `runs` times in turn with the others; before that once to warm caches, unless they are warm."""
+    if warm_up:
         for name, command in commands.items():
+            progress(f"{name}: warming up")
+            cpu_seconds(command)
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for run in range(runs):
+        for name, command in commands.items():
+            progress(f"{name}: run {run + 1} of {runs}")
             seconds[name].append(cpu_seconds(command))
+    progress("")
     return {name: Timing(name, tuple(values)) for name, values in seconds.items()}
+
+
+_about = [""]
+
+
+def progress(text: str, about: str | None = None) -> None:
+    """Say on a terminal what goes on now, in one line that the next replaces; `about` is kept in front of what follows."""
+    if about is not None:
+        _about[0] = about
+    if sys.stderr.isatty():
+        line = f"{_about[0]}: {text}"[:100] if text else ""
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

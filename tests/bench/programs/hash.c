@@ -20,10 +20,11 @@ __attribute__((noinline)) static u64 *find(u64 key)
     return &slots[i].value;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     u64 sum = 0;
-    for (int round = 0; round < N; round++)
+    for (long round = 0; round < n; round++)
         for (u64 i = 1; i <= 80000; i++)
             sum += *find(i * 2654435761u) += i;
     put(sum);

@@ -3,9 +3,10 @@
 
 static u8 program[] = {0, 1, 0, 1, 1, 7, 2, 0, 1, 3, 0, 5, 4, 2, 0, 5, 2, 3, 6, 3, 1, 7, 0, 0, 2, 3, 2, 3, 3, 1, 8, 0, 0, 9, 0, 0};
 
-int main(void)
+int main(int argc, char **argv)
 {
-    u64 r[8] = {0}, rounds = N, pc = 0;
+    long n = work(argc, argv);
+    u64 r[8] = {0}, rounds = n, pc = 0;
     for (;;) {
         u8 *at = program + pc;
         pc += 3;

@@ -4,14 +4,15 @@
 #define SIZE 512
 static u64 a[SIZE][SIZE], b[SIZE][SIZE], c[SIZE][SIZE];
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     for (int i = 0; i < SIZE; i++)
         for (int j = 0; j < SIZE; j++) {
             a[i][j] = i * 3 + j;
             b[i][j] = i ^ j;
         }
-    for (int round = 0; round < N; round++)
+    for (long round = 0; round < n; round++)
         for (int i = 0; i < SIZE; i++)
             for (int j = 0; j < SIZE; j++) {
                 u64 sum = 0;

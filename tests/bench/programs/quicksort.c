@@ -30,11 +30,12 @@ static void sort(u32 *v, long low, long high)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     u32 seed = 1;
     u64 hash = 0;
-    for (int round = 0; round < N; round++) {
+    for (long round = 0; round < n; round++) {
         for (int i = 0; i < COUNT; i++)
             values[i] = seed = seed * 1664525 + 1013904223;
         sort(values, 0, COUNT - 1);

@@ -24,14 +24,15 @@ __attribute__((noinline)) static void block(u32 *h, const u8 *p)
     h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e, h[5] += f, h[6] += g, h[7] += last;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     u32 seed = 7, h[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     for (int i = 0; i < 64; i++)
         constants[i] = seed = seed * 1664525 + 1013904223;
     for (int i = 0; i < 1 << 16; i++)
         data[i] = i;
-    for (int round = 0; round < N; round++)
+    for (long round = 0; round < n; round++)
         for (int i = 0; i < 1 << 16; i += 64)
             block(h, data + i);
     put(h[0] ^ h[7]);

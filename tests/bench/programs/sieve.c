@@ -4,10 +4,11 @@
 #define LIMIT 2000000
 static u8 prime[LIMIT + 1];
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     u64 count = 0;
-    for (int round = 0; round < N; round++) {
+    for (long round = 0; round < n; round++) {
         for (int i = 0; i <= LIMIT; i++)
             prime[i] = 1;
         for (long i = 2; i * i <= LIMIT; i++)

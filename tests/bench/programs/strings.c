@@ -25,12 +25,13 @@ __attribute__((noinline)) static const char *find(const char *s, const char *wor
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    long n = work(argc, argv);
     u64 sum = 0;
     for (int i = 0; i < (1 << 16) - 1; i++)
         text[i] = 'a' + (i * i >> 3) % 23;
-    for (int round = 0; round < N; round++) {
+    for (long round = 0; round < n; round++) {
         sum += length(text);
         for (const char *at = text; (at = find(at, "aba")); at++)
             sum += at - text;

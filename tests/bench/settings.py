@@ -1,0 +1,65 @@
+"""What all groups of benchmarks are told, and how they run toyvm."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.measure import Command
+
+TOYVM = [sys.executable, "-m", "toyvm"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How often each command is run, whether at a tenth of the length, which rows only, and where to work."""
+
+    folder: Path
+    runs: int = 5
+    quick: bool = False
+    only: frozenset[str] = frozenset()
+
+    def length(self, full: int) -> int:
+        """How much work a program is given."""
+        return max(1, full // 10) if self.quick else full
+
+    def wants(self, name: str) -> bool:
+        return not self.only or name in self.only
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A cache folder of our own for runs of toyvm."""
+
+    folder: Path
+
+    @property
+    def native(self) -> Path:
+        """Where translations are kept in it."""
+        return self.folder / "toyvm" / "native"
+
+    def run(self, *words: str | Path) -> Command:
+        """`toyvm run` with whatever the cache holds."""
+        return Command(self._words(words), self._environment)
+
+    def run_without_translations(self, *words: str | Path) -> Command:
+        """`toyvm run` of a program that was never hot here, by a toyvm that has run before."""
+        return Command(
+            self._words(words), self._environment, lambda: shutil.rmtree(self.native, ignore_errors=True)
+        )
+
+    def run_without_anything(self, *words: str | Path) -> Command:
+        """`toyvm run` as its very first run for a user."""
+        return Command(
+            self._words(words), self._environment, lambda: shutil.rmtree(self.folder, ignore_errors=True)
+        )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"XDG_CACHE_HOME": str(self.folder)}
+
+    def _words(self, words: Sequence[str | Path]) -> list[str]:
+        return [*TOYVM, "run", *map(str, words)]

@@ -1,0 +1,88 @@
+"""The assembler, the linker and the reference engine, each beside what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.bench import sources
+from tests.bench.measure import cpu_seconds, interleaved, progress
+from tests.bench.settings import TOYVM, Settings
+from tests.bench.tables import Column, Row, Table
+from tests.oracles import GNU_AS, GNU_LD
+from toyvm.build import build_program, guest_libraries
+from toyvm.resources import data_dir, write_atomically
+
+TABLE = Table(
+    "assembler and linker, CPU seconds",
+    (
+        Column("what", "work"),
+        Column("ours", "toyvm", ".3f"),
+        Column("gnu", "GNU", ".3f"),
+        Column("ratio", "ratio"),
+        Column("aim", "aim"),
+    ),
+)
+ENGINE = Table(
+    "the reference engine",
+    (
+        Column("what", "program"),
+        Column("instructions", "instructions", ",d"),
+        Column("rate", "million/s", ".1f"),
+        Column("aim", "aim"),
+    ),
+)
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    """`toyvm as` against GNU as on compiler output, `toyvm ld` against GNU ld on hello."""
+    folder = settings.folder
+    progress("", about="as")
+    text = sources.compiler_output(folder, settings.length(100_000))
+    count = sum(1 for _ in text.open())
+    yield _ratio(
+        f"assemble {count:,} lines of gcc's",
+        [*TOYVM, "as", str(text), "-o", str(folder / "ours.o")],
+        [GNU_AS, str(text), "-o", str(folder / "gnu.o")],
+        settings,
+        "8 or less",
+    )
+    progress("", about="ld")
+    libraries = guest_libraries().path
+    hello = folder / "hello.o"
+    inputs = [str(libraries / "crt1.o"), str(hello), "-L", str(libraries), "-lc"]
+    out = str(folder / "hello")
+    cpu_seconds([*TOYVM, "as", str(data_dir("asm") / "hello.s"), "-o", str(hello)])
+    yield _ratio(
+        "link static hello",
+        [*TOYVM, "ld", "-static", "-o", out, *inputs],
+        [GNU_LD, "-static", "-o", out, *inputs],
+        settings,
+        None,
+    )
+
+
+def _ratio(what: str, ours: list[str], gnu: list[str], settings: Settings, aim: str | None) -> Row:
+    timings = interleaved({"ours": ours, "gnu": gnu}, settings.runs)
+    mine, theirs = timings["ours"].median, timings["gnu"].median
+    return {"what": what, "ours": mine, "gnu": theirs, "ratio": mine / theirs, "aim": aim}
+
+
+def engine(settings: Settings) -> Iterator[Row]:
+    """A loop with loads and stores: the difference between a long run and a short one, so without the start."""
+    commands, counts = {}, {}
+    for name, rounds in (("short", 10), ("long", settings.length(7000) + 10)):
+        text, counts[name] = sources.memory_loop(rounds)
+        source, image = settings.folder / f"{name}.s", settings.folder / name
+        source.write_text(text)
+        write_atomically(image, build_program([source], linkage="static").image, 0o755)
+        commands[name] = [*TOYVM, "run", "--engine", "reference", str(image)]
+    progress("", about="reference engine")
+    timings = interleaved(commands, settings.runs)
+    seconds = timings["long"].median - timings["short"].median
+    instructions = counts["long"] - counts["short"]
+    yield {
+        "what": "two loads or stores in seven instructions",
+        "instructions": instructions,
+        "rate": instructions / seconds / 1e6,
+        "aim": "1 or more",
+    }
