@@ -95,3 +95,12 @@ def as_dict(record: Record) -> dict[str, Any]:
 def replace(record: R, **changes: Any) -> R:
     """A copy with some fields changed. Raises TypeError for a field that does not exist."""
     return type(record)(**{**as_dict(record), **changes})
+
+
+def duplicate(record: R) -> R:
+    """A copy, field by field; quicker than `replace` without changes."""
+    twin = object.__new__(type(record))
+    put = object.__setattr__
+    for name in record.record_fields:
+        put(twin, name, getattr(record, name))
+    return twin

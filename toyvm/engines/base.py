@@ -27,3 +27,11 @@ class Engine(Protocol):
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
         """Forget what is known about the code in one page."""
         ...
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write without a look at its tables (a fork took W away); code stays."""
+        ...
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """The new address space `child` has the same pages of code as `mmu`: what is known of one may be taken over."""
+        ...

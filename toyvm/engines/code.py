@@ -67,6 +67,14 @@ class CodeMap:
         for page in pages:
             self._by_page.setdefault(page, set()).add(pc)
 
+    def copy(self) -> CodeMap:
+        """The same blocks and traces, for an address space with the same code."""
+        twin = type(self)(self.owner)
+        twin.blocks.update(self.blocks)
+        twin.hot.update(self.hot)
+        twin._by_page = {page: pcs.copy() for page, pcs in self._by_page.items()}
+        return twin
+
     def clear(self) -> None:
         """Forget everything; the dictionaries stay the same objects, because a running engine holds them."""
         self.blocks.clear()

@@ -55,6 +55,8 @@ class HotPaths:
 
     def promote(self, mmu: Mmu, code: CodeMap, head: int) -> None:
         """Compile the hot path from `head`, or take it from another address space, and file it."""
+        if self.reuse(mmu, code, head):  # a sibling compiled it after it was forked
+            return
         from .trace import compile_trace, path_of, select  # with the table: a short program never gets here
 
         def heat(pc: int) -> int:
@@ -78,13 +80,14 @@ class HotPaths:
             self._by_first_word.setdefault(path[0][1], []).append(trace)
         self._install(code, head, trace)
 
-    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
-        """A block met for the first time in this address space may be the head of a trace made for another."""
+    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
+        """File a trace made for another address space that begins at `head`; whether there is one."""
         word = mmu.fetch(head)
         for trace in self._by_first_word.get(word if word & 0b11 == 0b11 else word & 0xFFFF, ()):
             if all(self._holds(mmu, head + offset, text) for offset, text in trace.runs):
                 self._install(code, head, trace)
-                return
+                return True
+        return False
 
     def _install(self, code: CodeMap, head: int, trace: Trace) -> None:
         runs = [(head + offset, head + offset + len(text) - 1) for offset, text in trace.runs]

@@ -87,11 +87,10 @@ class _NativePaths(HotPaths):
         if asked >= self._thresholds.trace - self._thresholds.ask:
             super().promote(mmu, code, head)
 
-    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> None:
+    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
         """A block that is new to this address space may have been translated for another."""
         assert isinstance(code, NativeCode)
-        if not self._engine.adopt(mmu, code, head) and super().__len__():
-            super().reuse(mmu, code, head)
+        return self._engine.adopt(mmu, code, head) or super().reuse(mmu, code, head)
 
     def _install(self, code: CodeMap, head: int, trace: Trace) -> None:
         """File a Python trace with a counter around it."""
@@ -207,6 +206,11 @@ class LlvmEngine(ReferenceEngine):
             code.forget_native()
             code.generation = self._generation
         return code
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write."""
+        if isinstance(mmu.code, NativeCode):
+            mmu.code.drop_writes()
 
     # --- running native code ---
 

@@ -27,7 +27,8 @@ STOP = 4  # regions cannot hold the instruction at PC
 
 # The shadow page table: one word for each page of the user half, host address - virtual address, or 0.
 PAGES = 1 << 26
-SHADOW_BYTES = 2 * 8 * PAGES
+WRITES = 8 * PAGES  # where those for writes begin, in bytes
+SHADOW_BYTES = 2 * WRITES
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.
 JUMP_BITS = 12

@@ -180,6 +180,19 @@ class NativeCode(CodeMap):
             self.hot.pop(pc, None)
         self._unlink()
 
+    def copy(self) -> NativeCode:
+        """The same code with the same entry points, which native code links again as it comes to them."""
+        twin = super().copy()
+        assert isinstance(twin, NativeCode)
+        twin.native.update(self.native)
+        twin.generation = self.generation
+        return twin
+
+    def drop_writes(self) -> None:
+        """Forget where may be written."""
+        if self._shadow_map is not None:
+            self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.SHADOW_BYTES - layout.WRITES)
+
     def clear(self) -> None:
         """Forget everything."""
         super().clear()

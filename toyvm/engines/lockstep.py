@@ -81,6 +81,16 @@ class LockstepEngine:
             twin.tlb.drop(va >> 12)
             self._reference.invalidate_page(twin, va)
 
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write."""
+        self._llvm.invalidate_writes(mmu)
+        if id(mmu) in self._spaces:
+            self._spaces[id(mmu)][1].tlb.write.clear()
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """Let `child` begin with the code of `mmu`; the reference engine looks for itself."""
+        self._llvm.inherit_code(mmu, child)
+
     def _twin_of(self, mmu: Mmu) -> Mmu:
         if id(mmu) not in self._spaces:
             if len(self._spaces) >= MAX_SPACES:

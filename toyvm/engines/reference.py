@@ -69,6 +69,14 @@ class ReferenceEngine:
         if isinstance(mmu.code, CodeMap):
             mmu.code.drop_page(va >> PAGE_SHIFT)
 
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write: that is in its TLB alone, which the kernel has cleared."""
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """Let `child` begin with the blocks and traces of `mmu`."""
+        if isinstance(mmu.code, CodeMap) and mmu.code.owner is self:
+            child.code = mmu.code.copy()
+
     # --- execution ---
 
     def _run_traced(self, hart: Hart, budget: int, on_trace: OnTrace) -> Trap | None:

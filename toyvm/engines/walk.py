@@ -69,6 +69,12 @@ class WalkEngine:
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
         """Nothing to forget."""
 
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Nothing to forget."""
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """Nothing to take over."""
+
     def step(self, hart: Hart) -> None:
         """Execute the instruction at pc. Raises Trap and leaves the hart as it was before the instruction."""
         word = hart.mmu.fetch(hart.pc)

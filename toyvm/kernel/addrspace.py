@@ -185,14 +185,12 @@ class AddressSpace(UserMemory):
     def _release_pages(self, start: int, end: int) -> None:
         """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
         taken = self.table.clear(start, end)
-        if not taken:
+        if not len(taken):
             return
         self.system.invalidate(self.mmu, start, end)
-        put, dirty = self.system.frames.put, self.system.cache.dirty
-        for _, pte in taken:
-            if pte & (PTE_D | PTE_SHARED) == PTE_D | PTE_SHARED:
-                dirty.add(pte_frame(pte))
-            put(pte_frame(pte))
+        frames, cache = self.system.frames, self.system.cache
+        cache.dirty.update(frames.frames_with(taken, PTE_D | PTE_SHARED))
+        frames.put_entries(taken)
 
     def forget_beyond(self, file: FileNode, size: int) -> None:
         """Take out the pages of `file`'s mappings that lie beyond its new size, private copies too (truncate(2))."""
@@ -429,8 +427,8 @@ class AddressSpace(UserMemory):
         except OutOfFrames:
             child.release()
             raise error(errno.ENOMEM) from None
-        finally:
-            self.system.invalidate(self.mmu)
+        self.system.invalidate_writes(self.mmu)
+        self.system.inherit_code(self.mmu, child.mmu)
         return child
 
     def release(self) -> None:

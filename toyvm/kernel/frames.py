@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..machine.memory import PhysicalMemory
+from ..machine.sv39 import PPN_SHIFT
+
+if TYPE_CHECKING:
+    from .pagearrays import Entries, PageArrays
 
 ZERO_FRAME = 0
+
+# Importing numpy costs as much as going through this many entries in Python, one by one; below so many tables it is no
+# quicker than that.
+IMPORT_COST = 400_000
+FEWEST_TABLES = 4
 
 
 class OutOfFrames(Exception):
@@ -31,6 +41,8 @@ class FrameAllocator:
         self.refs[ZERO_FRAME] = 1
         self._freed: list[int] = []
         self._next = 1
+        self._walked = 0
+        self._arrays: PageArrays | None = None
         self.used = 0
         self.peak = 0
         self.reclaim: Callable[[], int] = lambda: 0
@@ -71,6 +83,43 @@ class FrameAllocator:
         if left == 0:
             self.used -= 1
             self._freed.append(frame)
+
+    def put_entries(self, entries: list[int] | Entries) -> None:
+        """One reference less for the frame of each of these page-table entries, in order (`PageTable.clear` gives them)."""
+        if isinstance(entries, list):
+            freed = []
+            refs = self.refs
+            for pte in entries:
+                frame = pte >> PPN_SHIFT
+                left = refs[frame] - 1
+                refs[frame] = left
+                if left == 0:
+                    freed.append(frame)
+            self.walked(len(entries))
+        else:
+            assert self._arrays is not None
+            freed = self._arrays.put(entries)
+        self.used -= len(freed)
+        self._freed += freed
+
+    def frames_with(self, entries: list[int] | Entries, bits: int) -> list[int]:
+        """The frames of those entries that have all of `bits`."""
+        if isinstance(entries, list):
+            return [pte >> PPN_SHIFT for pte in entries if pte & bits == bits]
+        assert self._arrays is not None
+        return self._arrays.with_bits(entries, bits)
+
+    def walked(self, count: int) -> None:
+        """So many entries were gone through in Python."""
+        self._walked += count
+
+    def arrays(self, tables: int) -> PageArrays | None:
+        """numpy's way to go through that many leaf tables; None where the loop in Python costs less."""
+        if self._arrays is None and self._walked >= IMPORT_COST:
+            from .pagearrays import PageArrays  # imports numpy, which takes longer than a short program
+
+            self._arrays = PageArrays(self.memory, self.refs)
+        return self._arrays if tables >= FEWEST_TABLES else None
 
     def refcount(self, frame: int) -> int:
         """How many hold `frame`."""

@@ -45,8 +45,8 @@ class MemorySystem:
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
         """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.
 
-        The only place that does so (sfence.vma and fence.i of a real kernel). Whoever weakens or redirects an entry
-        calls it; an entry that merely became valid needs no call, because nothing caches absence.
+        With `invalidate_writes` the only place that does so (sfence.vma and fence.i of a real kernel). Whoever weakens
+        or redirects an entry calls it; an entry that merely became valid needs no call, because nothing caches absence.
         """
         if end is None or end - start > _FLUSH_ABOVE:
             mmu.tlb.flush()
@@ -57,3 +57,15 @@ class MemorySystem:
             mmu.tlb.drop(va >> PAGE_SHIFT)
             if self.engine is not None:
                 self.engine.invalidate_page(mmu, va)
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Entries of `mmu`'s tables have lost W and nothing else (fork): what is known of reads and of code stays true."""
+        mmu.tlb.write.clear()
+        if self.engine is not None:
+            self.engine.invalidate_writes(mmu)
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """`child` has just got the same entries as `mmu`, A in pages of code included: what is known of code holds there too."""
+        child.tlb.execute.update(mmu.tlb.execute)
+        if self.engine is not None:
+            self.engine.inherit_code(mmu, child)

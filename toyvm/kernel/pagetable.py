@@ -1,17 +1,23 @@
 """The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
 
 The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
-kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries.
+kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: with numpy (`pagearrays`) once
+there has been so much of that in a run that importing it has paid, else in Python. Both do the same in the same order.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from itertools import compress
+from typing import TYPE_CHECKING
 
 from ..machine.memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from ..machine.sv39 import PPN_MASK, PPN_SHIFT, PTE_A, PTE_D, PTE_V, PTE_W, TABLE_ENTRIES, make_pte
+from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
 from .frames import FrameAllocator
+
+if TYPE_CHECKING:
+    from .pagearrays import Entries
 
 PTE_COW = 1 << 8  # RSW[0]: private, and W was withheld because the frame is shared
 PTE_SHARED = 1 << 9  # RSW[1]: belongs to a MAP_SHARED mapping; fork leaves it writable
@@ -72,16 +78,23 @@ class PageTable:
                 if pte:
                     yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
 
-    def clear(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Take out all entries from `start` to `end`: the list of (va, entry) that were valid.
+    def clear(self, start: int, end: int) -> list[int] | Entries:
+        """Take out all entries from `start` to `end`: those that were not 0, by ascending address.
 
         Leaf tables whose whole 2 MiB are cleared are freed. References to the mapped frames pass to the caller.
         """
-        taken: list[tuple[int, int]] = []
-        for key, base, first, last in self._tables(start, end):
-            va = key << LEAF_SHIFT
-            values = self.u64[base + first : base + last].tolist()
-            taken += [(va | n << PAGE_SHIFT, pte) for n, pte in enumerate(values, first) if pte]
+        tables = list(self._tables(start, end))
+        if not tables:
+            return []
+        taken: list[int] | Entries
+        arrays = self._frames.arrays(len(tables))
+        if arrays is not None:
+            taken = arrays.entries([base >> 9 for _, base, _, _ in tables], tables[0][2], tables[-1][3])
+        else:
+            taken = []
+            for _, base, first, last in tables:
+                taken += filter(None, self.u64[base + first : base + last].tolist())
+        for key, base, first, last in tables:
             if last - first == TABLE_ENTRIES:
                 self._drop_leaf(key)
             else:
@@ -104,21 +117,26 @@ class PageTable:
     def copy_for_fork(self, child: PageTable) -> None:
         """Give `child` (empty) the same mappings, each frame with one reference more.
 
-        Writable private entries lose W and gain COW on both sides; the child's A and D begin clear. One table at a
-        time, as an array: this is where a native version goes.
+        Writable private entries lose W and gain COW on both sides. The child's A and D begin clear, but A stays in pages of
+        code, because the child begins with the parent's translations of it. Raises OutOfFrames, no entry changed.
         """
-        refs = self._frames.refs
-        for key, base in self.leaves.items():
-            target = child.slot(key << LEAF_SHIFT)
-            values = self.u64[base : base + TABLE_ENTRIES].tolist()
-            for number, pte in enumerate(values):
-                if pte:
-                    refs[pte >> PPN_SHIFT & PPN_MASK] += 1
-                    if pte & (PTE_W | PTE_SHARED) == PTE_W:
-                        values[number] = pte & ~PTE_W | PTE_COW
-            self.u64[base : base + TABLE_ENTRIES] = array("Q", values)
-            young = [pte & ~(PTE_A | PTE_D) for pte in values]
-            child.u64[target : target + TABLE_ENTRIES] = array("Q", young)
+        pairs = [(base, child.slot(key << LEAF_SHIFT)) for key, base in self.leaves.items()]
+        arrays = self._frames.arrays(len(pairs))
+        if arrays is not None:
+            arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])
+            return
+        refs, u64, copied = self._frames.refs, self.u64, 0
+        for base, target in pairs:
+            values = u64[base : base + TABLE_ENTRIES].tolist()
+            for number in compress(range(TABLE_ENTRIES), values):
+                pte = values[number]
+                refs[pte >> PPN_SHIFT] += 1
+                if pte & (PTE_W | PTE_SHARED) == PTE_W:
+                    pte ^= PTE_W | PTE_COW
+                    u64[base + number] = pte
+                u64[target + number] = pte & ~(PTE_A | PTE_D) | (pte & PTE_A if pte & PTE_X else 0)
+                copied += 1
+        self._frames.walked(copied)
 
     def free(self) -> None:
         """Give all table frames back; the caller has cleared the entries."""

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..record import Record, replace
+from ..record import Record, duplicate, replace
 
 if TYPE_CHECKING:
     from .vfs.node import FileNode
@@ -166,5 +166,5 @@ class VmaSet:
         """The same areas for another address space."""
         twin = VmaSet()
         twin._starts = self._starts.copy()
-        twin._areas = {start: replace(area) for start, area in self._areas.items()}
+        twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
         return twin

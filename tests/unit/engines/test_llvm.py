@@ -19,7 +19,8 @@ from toyvm.engines.reference import ReferenceEngine
 from toyvm.isa.properties import reads, writes
 from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
-from toyvm.machine.sv39 import PTE_A, PTE_D
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_W
 from toyvm.machine.traps import Cause
 
 from .machines import CODE, DATA, DATA_PAGES, Machine, code
@@ -172,6 +173,28 @@ def test_a_jump_to_a_page_that_is_not_there_is_done_before_it_faults(translator:
         assert (machine.hart.x[5], machine.hart.x[31], machine.hart.instret) == (times, CODE + 8, 2 * times)
         llvm.want(CODE)
     assert llvm.native_entries
+
+
+def test_where_may_be_written_is_forgotten_and_code_kept(translator: Translator) -> None:
+    """What a fork does: W goes, everything else stays, and the child begins with the parent's native code."""
+    machine = Machine(loop([*COUNT, STORE[0]]), [0, 0, 0, DATA])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3000) is None
+    machine.map(DATA, 16, PTE_R | PTE_A)
+    mmu, entered = machine.hart.mmu, llvm.native_entries
+    mmu.tlb.write.clear()
+    llvm.invalidate_writes(mmu)
+    child = machine.hart.copy(Mmu(machine.memory, mmu.root_ppn))
+    llvm.inherit_code(mmu, child.mmu)
+    for hart in (machine.hart, child):
+        trap = llvm.run(hart, 3000)
+        assert trap is not None and trap.cause is Cause.STORE_PAGE_FAULT and trap.tval == DATA
+    machine.map(DATA, 16, PTE_R | PTE_W)
+    for hart in (machine.hart, child):
+        before = llvm.native_entries
+        assert llvm.run(hart, 3000) is None and llvm.native_entries > before >= entered
+    llvm.invalidate(child.mmu)
+    assert CODE in mmu.code.blocks and CODE not in child.mmu.code.blocks  # type: ignore[attr-defined]
 
 
 def test_changed_code_is_forgotten(translator: Translator) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toyvm.events import CowFault, FaultKind, PageFault
+from toyvm.kernel import frames as frames_module
 from toyvm.kernel.addrspace import GUARD_GAP, MMAP_TOP, STACK_TOP, AddressSpace
 from toyvm.kernel.frames import ZERO_FRAME, OutOfFrames
 from toyvm.kernel.limits import Rlimits
@@ -20,7 +21,7 @@ from toyvm.kernel.usermem import Fault
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.node import ShmNode
 from toyvm.machine.mmu import Access
-from toyvm.machine.sv39 import PTE_W, pte_frame
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_W, pte_frame
 
 from .guest import PAGE, PROT_EXEC, PROT_READ, RW, Guest
 
@@ -65,6 +66,22 @@ def test_fork_shares_until_somebody_writes(guest: Guest) -> None:
     mm.write(guest.scratch, b"mine")  # the last sharer takes the frame without a copy
     assert frame_at(mm, guest.scratch) == frame
     assert (child.counters.faults[FaultKind.COW], mm.counters.faults[FaultKind.COW_REUSE]) == (1, 1)
+    child.release()
+
+
+def test_fork_keeps_what_is_known_of_reads_and_code(guest: Guest) -> None:
+    mm = guest.mm
+    text = mm.mmap(0, PAGE, PROT_READ | PROT_EXEC)
+    for va, access in ((guest.scratch, Access.WRITE), (guest.scratch, Access.READ), (text, Access.EXECUTE)):
+        assert mm.fault(va, access, 0)
+        mm.mmu.translate(va, access)
+    child = mm.fork()
+    number, code = guest.scratch // PAGE, text // PAGE
+    assert number in mm.mmu.tlb.read and number not in mm.mmu.tlb.write
+    for space in (mm, child):
+        assert code in space.mmu.tlb.execute and space.table.entry(text) & PTE_A
+    assert number not in child.mmu.tlb.read
+    assert not child.table.entry(guest.scratch) & (PTE_A | PTE_D)
     child.release()
 
 
@@ -382,9 +399,18 @@ class Model:
         return twin
 
 
+@pytest.mark.parametrize("by", ["entry", "array"])
 @settings(max_examples=150, deadline=None)
-@given(steps)
-def test_random_histories_agree_with_a_dictionary(history: list[tuple[str, int, int, int]]) -> None:
+@given(history=steps)
+def test_random_histories_agree_with_a_dictionary(by: str, history: list[tuple[str, int, int, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if by == "array":
+            patch.setattr(frames_module, "IMPORT_COST", 0)
+            patch.setattr(frames_module, "FEWEST_TABLES", 1)
+        _random_history(history)
+
+
+def _random_history(history: list[tuple[str, int, int, int]]) -> None:
     guest = Guest(2 << 20)
     kernel = guest.kernel
     first = AddressSpace(kernel.system, Rlimits())
