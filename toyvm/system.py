@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import NotExecutableError
 from .events import Bus
@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 SCHEMA = "toyvm.run/1"
 
 
+class Watcher(Protocol):
+    """Looks on while a program runs, and may bring an engine of its own."""
+
+    def engine(self, memory: PhysicalMemory) -> Engine | None:
+        """The engine to run on; None: the one that the options say."""
+
+    def start(self, kernel: Kernel) -> None:
+        """The kernel has been made, and no process yet: subscribe to what is of interest."""
+
+
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
@@ -50,7 +60,7 @@ class RunOptions(Record):
     max_instructions: stop with 124 after so many
     trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-    it was first reached
+    it was first reached      watcher: who looks on from within
     """
 
     memory: int = 64 << 20
@@ -65,6 +75,7 @@ class RunOptions(Record):
     maps: bool = False
     libraries: bool = True
     watch: str = ""
+    watcher: Watcher | None = None
 
 
 class RunResult(Record):
@@ -207,6 +218,8 @@ class _Session:
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
         self._attach()
+        if options.watcher is not None:
+            options.watcher.start(self.kernel)
 
     @cached_property
     def symbols(self) -> Symbolizer:
@@ -216,6 +229,8 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
+        if self.options.watcher is not None and (engine := self.options.watcher.engine(memory)) is not None:
+            return engine
         from .engines import choice
 
         on_trace = self._trace_instruction if "insn" in self.options.trace else None

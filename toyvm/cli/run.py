@@ -121,14 +121,14 @@ def main(argv: list[str]) -> int:
     options = read(argv)
     from ..system import run
 
-    program, settings = _program(options), _settings(options)
+    program, settings = program_of(options), settings_of(options)
     args = options.args or ([] if isinstance(program, str) else program.directives.args)
     result = run(program, [options.program, *args], settings)
-    _report(options, result)
+    report(options, result)
     return result.status
 
 
-def _program(options: Options) -> str | Program:
+def program_of(options: Options) -> str | Program:
     path: str = options.program
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
@@ -144,7 +144,7 @@ def _program(options: Options) -> str | Program:
     return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
 
 
-def _settings(options: Options) -> RunOptions:
+def settings_of(options: Options) -> RunOptions:
     from ..system import RunOptions
 
     env = []
@@ -173,7 +173,7 @@ def _settings(options: Options) -> RunOptions:
     )
 
 
-def _report(options: Options, result: RunResult) -> None:
+def report(options: Options, result: RunResult) -> None:
     if options.json:
         import json
 

@@ -1,0 +1,358 @@
+"""Recording page references: the trace says what a plain interpreter sees, and files are read back or refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.harness import ASM, GUEST, OPTIONS, toyvm
+from toyvm.build import build_program
+from toyvm.engines.effects import Effects
+from toyvm.engines.recording import EXECUTE, READ, SPACE, WRITE, RecordingEngine
+from toyvm.engines.walk import WalkEngine
+from toyvm.isa.decode import decode
+from toyvm.machine.hart import Hart
+from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.mmu import Access, Mmu
+from toyvm.machine.traps import Trap
+from toyvm.observe import pagetrace
+from toyvm.observe.pagerecord import PageRecorder
+from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, read_trace
+from toyvm.program import Program
+from toyvm.record import replace
+from toyvm.system import RunResult, run
+
+Event = tuple[int, int, int]  # time, kind, page
+
+
+class WalkRecorder:
+    """A watcher whose engine walks trees, and notes every translation that an instruction asks for and gets."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def engine(self, memory: PhysicalMemory) -> WalkEngine:
+        return _NotingWalk(memory, self.events)
+
+    def start(self, kernel: object) -> None:
+        pass
+
+
+class _NotingWalk(WalkEngine):
+    def __init__(self, memory: PhysicalMemory, events: list[Event]):
+        super().__init__(memory)
+        self._events = events
+        self._time = 0
+        self._numbers: dict[int, int] = {}
+        self._mmus: list[Mmu] = []  # alive, so that ids stay theirs
+        self._number = self._page = -1
+
+    def run(self, hart: Hart, budget: int) -> Trap | None:
+        if id(hart.mmu) not in self._numbers:
+            self._numbers[id(hart.mmu)] = len(self._mmus)
+            self._mmus.append(hart.mmu)
+        if self._numbers[id(hart.mmu)] != self._number:
+            self._number, self._page = self._numbers[id(hart.mmu)], -1
+            self._events.append((self._time, SPACE, self._number))
+        return super().run(hart, budget)
+
+    def step(self, hart: Hart) -> None:
+        asked: list[tuple[int, int]] = []
+        translate = Mmu.translate
+
+        def noting(mmu: Mmu, va: int, access: Access) -> int:
+            pa = translate(mmu, va, access)
+            asked.append(({1: READ, 2: WRITE, 3: EXECUTE}[access.bit_length() - 1], va >> 12))
+            return pa
+
+        word = hart.mmu.fetch(hart.pc)
+        decoded = decode(word)
+        assert decoded is not None
+        first, last = hart.pc >> 12, hart.pc + decoded.length - 1 >> 12
+        if first != self._page or last != first:
+            self._events.append((self._time, EXECUTE, first))
+        if last != first:
+            self._events.append((self._time, EXECUTE, last))
+        self._page = last
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Mmu, "translate", noting)
+            super().step(hart)  # a Trap leaves no event
+        data = dict.fromkeys(reference for reference in asked if reference[0] != EXECUTE)
+        self._events += [(self._time, kind, page) for kind, page in data]
+        self._time += 1
+
+
+def program_of(path: Path, linkage: str = "static") -> Program:
+    return build_program([path], linkage=linkage)
+
+
+def watched(program: Program, watcher: object) -> RunResult:
+    options = replace(OPTIONS, watcher=watcher)
+    return run(program, [program.name, *program.directives.args], options, capture=True)
+
+
+def record(program: Program, path: Path, limit: int = 10**9) -> tuple[PageTrace, RunResult]:
+    with path.open("wb") as stream:
+        recorder = PageRecorder(stream, limit)
+        result = watched(program, recorder)
+        recorder.finish(program.name)
+    return read_trace(str(path)), result
+
+
+def events_of(trace: PageTrace) -> list[Event]:
+    pairs = zip(trace.times.tolist(), trace.values.tolist(), strict=True)
+    return [(time, value & 3, value >> 2) for time, value in pairs]
+
+
+CROSSING = """
+        .option rvc
+        .globl  main
+        .text
+        .balign 4096
+        .skip   4092
+main:   li      t0, 50
+        c.nop
+        la      t1, there
+1:      ld      t2, -4(t1)              # reaches into the next page
+        sd      t2, 8188(t1)
+        c.addi  t0, -1
+        bnez    t0, 1b
+        li      a0, 0
+        ret
+        .bss
+        .balign 4096
+        .skip   4096
+there:  .skip   16384
+""".replace("8188(t1)", "2044(t1)")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ASM / "cow.s",
+        ASM / "exec.s",
+        GUEST / "atomics.s",
+        GUEST / "misaligned.s",
+        GUEST / "selfmod.s",
+        "crossing",
+    ],
+    ids=lambda source: getattr(source, "stem", source),
+)
+def test_recording_sees_what_a_plain_interpreter_sees(source: Path | str, tmp_path: Path) -> None:
+    if source == "crossing":
+        source = tmp_path / "crossing.s"
+        source.write_text(CROSSING)
+    program = program_of(Path(source))
+    walk = WalkRecorder()
+    expected = watched(program, walk)
+    trace, result = record(program, tmp_path / "t.pages")
+    assert (result.stdout, result.status) == (expected.stdout, expected.status)
+    assert events_of(trace) == walk.events
+    assert trace.complete
+    assert trace.instructions == result.stats.instructions == expected.stats.instructions
+    assert trace.references == trace.instructions + sum(kind in (READ, WRITE) for _, kind, _ in walk.events)
+
+
+def test_limit_stops_recording_and_not_the_program(tmp_path: Path) -> None:
+    program = program_of(ASM / "cow.s")
+    whole, result = record(program, tmp_path / "whole.pages")
+    part, same = record(program, tmp_path / "part.pages", limit=1500)
+    assert (same.stdout, same.stats.instructions) == (result.stdout, result.stats.instructions)
+    assert not part.complete
+    assert 1500 <= part.references < 1500 + 2 * 1500 + 64 < whole.references
+    assert events_of(part) == events_of(whole)[: len(part.times)]
+
+
+def test_areas_and_processes_are_named(tmp_path: Path) -> None:
+    trace, _ = record(program_of(ASM / "cow.s"), tmp_path / "t.pages")
+    assert len(trace.spaces) >= 2
+    assert len({space.pid for space in trace.spaces}) == len(trace.spaces)
+    for space in trace.spaces:
+        assert space.command == "cow"
+        assert {"[stack]"} < {area.name for area in space.areas}
+    space = -1
+    for _, kind, page in events_of(trace):
+        if kind == SPACE:
+            space = page
+        else:
+            assert any(area.start <= page << 12 < area.end for area in trace.spaces[space].areas)
+
+
+# --- files ---
+
+
+def written(events: list[tuple[int, int]], instructions: int, spaces: int = 1) -> bytes:
+    stream = io.BytesIO()
+    writer = TraceWriter(stream)
+    writer.add(array("Q", [t for t, _ in events]), array("Q", [v for _, v in events]))
+    writer.finish("p", instructions, True, [Space(100 + n, "p", ()) for n in range(spaces)])
+    return stream.getvalue()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 7, 1 << 31, 1 << 33]),
+            st.integers(0, (1 << 26) - 1),
+            st.sampled_from([1, 2, 3]),
+        ),
+        max_size=40,
+    )
+)
+def test_files_are_read_back(steps: list[tuple[int, int, int]]) -> None:
+    time = 0
+    events = [(0, 0 << 2 | SPACE), (0, 5 << 2 | EXECUTE)]
+    for step, page, kind in steps:
+        time += step
+        events.append((time, page << 2 | kind))
+    events = [e for at, e in enumerate(events) if e[1] & 3 == EXECUTE or at == 0 or e != events[at - 1]]
+    trace = _parse(written(events, time + 1))
+    assert list(zip(trace.times.tolist(), trace.values.tolist(), strict=True)) == events
+
+
+def _parse(data: bytes) -> PageTrace:
+    return pagetrace._read(io.BytesIO(data))
+
+
+GOOD = written([(0, SPACE), *((n // 2, (n * 7 % 31) << 2 | (EXECUTE, READ)[n & 1]) for n in range(200))], 200)
+
+
+@given(data=st.data())
+def test_damaged_files_are_refused(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Any change of a byte, any cut, any addition."""
+    bad = bytearray(GOOD)
+    how = data.draw(st.sampled_from(["flip", "cut", "add"]))
+    at = data.draw(st.integers(0, len(bad) - 1))
+    if how == "flip":
+        bad[at] ^= data.draw(st.integers(1, 255))
+    elif how == "cut":
+        del bad[at:]
+    else:
+        bad[at:at] = data.draw(st.binary(min_size=1, max_size=20))
+    path = tmp_path_factory.getbasetemp() / "bad.pages"
+    path.write_bytes(bad)
+    with pytest.raises(TraceError, match=r"^/.*bad\.pages: "):
+        read_trace(str(path))
+
+
+def part(tag: bytes, payload: bytes) -> bytes:
+    return struct.pack("<4sII", tag, len(payload), zlib.crc32(payload)) + payload
+
+
+def events_part(times: list[int], values: list[int], count: int | None = None) -> bytes:
+    steps = np.diff(np.array(times, np.uint64), prepend=np.uint64(times[0])).astype("<u4")
+    planes = pagetrace._planes(steps) + pagetrace._planes(np.array(values, "<u4"))
+    head = struct.pack("<QI", times[0], len(times) if count is None else count)
+    return part(b"EVTS", head + zlib.compress(planes))
+
+
+def info(**changes: object) -> bytes:
+    fields = {
+        "schema": pagetrace.SCHEMA, "program": "p", "instructions": 9, "references": 9, "complete": True,
+        "spaces": [{"pid": 1, "command": "p", "areas": []}],
+    }  # fmt: skip
+    return part(b"INFO", json.dumps(fields | changes).encode())
+
+
+START = events_part([0, 0], [SPACE, 5 << 2 | EXECUTE])
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [START],
+        [info(), START],
+        [part(b"WHAT", b"")],
+        [events_part([0, 0], [SPACE, 5 << 2 | EXECUTE], count=3), info()],
+        [events_part([0, 0], [SPACE, 5 << 2 | EXECUTE], count=1 << 31), info()],
+        [part(b"EVTS", b"short"), info()],
+        [part(b"EVTS", struct.pack("<QI", 0, 5) + b"not deflated"), info()],
+        [part(b"EVTS", struct.pack("<QI", 0, 5) + zlib.compress(bytes(1 << 24))), info()],  # a bomb
+        [events_part([1 << 63], [SPACE]), info()],
+        [events_part([0], [1 << 2 | SPACE]), info()],  # no such space
+        [events_part([0], [5 << 2 | EXECUTE]), info()],  # in no space
+        [events_part([0, 0], [SPACE, 5 << 2 | READ]), info(references=10)],  # by no instruction
+        [START, events_part([0], [1 << 28 | READ]), info(references=10)],  # not in the user half
+        [START, events_part([10], [5 << 2 | READ]), info(references=10)],  # after the end
+        [START, events_part([5], [5 << 2 | READ]), events_part([4], [5 << 2 | READ]), info(references=11)],
+        [START, events_part([5], [5 << 2 | READ]), info()],  # one more than it says
+        [START, info(schema="toyvm.run/1")],
+        [START, info(spaces=None)],
+        [START, info(spaces=[{"pid": 1, "command": "p", "areas": [[1, 2]]}])],
+        [START, info(instructions="many")],
+        [START, info(instructions=-1)],
+        [START, part(b"INFO", b"[" * 100_000)],
+        [START, part(b"INFO", b"{}")],
+    ],
+)
+def test_traces_that_cannot_be_are_refused(parts: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "bad.pages"
+    path.write_bytes(pagetrace.MAGIC + b"".join(parts))
+    with pytest.raises(TraceError, match=r"bad\.pages: "):
+        read_trace(str(path))
+
+
+def test_the_smallest_traces_are_read() -> None:
+    assert len(_parse(pagetrace.MAGIC + START + info()).times) == 2
+    assert len(_parse(pagetrace.MAGIC + info(instructions=0, references=0, spaces=[])).times) == 0
+
+
+# --- the command ---
+
+
+def test_command(tmp_path: Path) -> None:
+    done = toyvm("trace", "pages", "-o", tmp_path / "x.pages", ASM / "env_args.s", "a", "b", cwd=tmp_path)
+    plain = toyvm("run", ASM / "env_args.s", "a", "b", cwd=tmp_path)
+    assert (done.stdout, done.returncode) == (plain.stdout, plain.returncode)
+    assert b"x.pages: " in done.stderr
+    assert read_trace(str(tmp_path / "x.pages")).complete
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pages"]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        ([], 2, "usage: toyvm trace pages"),
+        (["frames"], 2, "expected `toyvm trace pages`"),
+        (["pages", "--limit", "0", "x"], 2, "--limit 0"),
+        (["pages", "--engine", "llvm", "x"], 2, "an engine of its own"),
+        (["pages", "--trace=faults,insn", "x"], 2, "an engine of its own"),
+        (["pages", "-o", "/nowhere/t", str(ASM / "hello.s")], 1, "/nowhere/t: No such file"),
+        (["pages", "nothing"], 127, "nothing: No such file"),
+        (["pages", "-o", str(ASM / "hello.s"), str(ASM / "hello.s")], 2, "the same file"),
+    ],
+)
+def test_command_errors(args: list[str], status: int, words: str, tmp_path: Path) -> None:
+    done = toyvm("trace", *args, cwd=tmp_path)
+    assert (done.returncode, words in (done.stdout + done.stderr).decode()) == (status, True), done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_recording_stops_without_a_trace_of_it() -> None:
+    """Once nobody wants events, the TLB's dictionaries are plain again and the effects are the ordinary ones."""
+    engines: list[RecordingEngine] = []
+
+    class Watcher:
+        def engine(self, memory: PhysicalMemory) -> RecordingEngine:
+            engines.append(
+                RecordingEngine(memory, lambda times, values: False, lambda number, hart: None, piece=100)
+            )
+            return engines[0]
+
+        def start(self, kernel: object) -> None:
+            self.kernel = kernel
+
+    result = watched(program_of(ASM / "hello.s"), Watcher())
+    assert result.status == 0
+    assert type(engines[0]._effects) is Effects
