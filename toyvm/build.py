@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .directives import LINKAGES, Directives, Shared, parse_directives
 from .errors import NotFoundError, ToyvmError, UsageError
+from .hints import TYPE_CHECKING
 from .program import Program
 from .resources import PACKAGE, START_FILE, cache_dir, data_dir, library_name, read_input
 

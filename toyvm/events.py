@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, TypeVar
 
+from .hints import Any, TypeVar
 from .record import Record
 
 

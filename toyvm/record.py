@@ -8,7 +8,7 @@ A default that is a list, dict or set is copied for each record.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from .hints import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 R = TypeVar("R", bound="Record")
 _CONTAINERS = (list, dict, set)

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from .errors import ToyvmError, UsageError
+from .hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path  # half the cost of a short run: functions that return one import it themselves

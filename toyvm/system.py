@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import NotExecutableError
 from .events import Bus
 from .guestfs import add_program, sandbox
+from .hints import TYPE_CHECKING, Any, Protocol
 from .kernel.kernel import Kernel
 from .kernel.lifecycle import release_held
 from .kernel.limits import Limits

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from ..errors import NotFoundError, UsageError
+from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

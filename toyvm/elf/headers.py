@@ -8,9 +8,9 @@ Layouts: gABI, "ELF Header", "Section Header", "Program Header", "Dynamic Sectio
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from ..errors import ElfError
+from ..hints import NamedTuple
 from .constants import (
     DT_NULL,
     DYN_SIZE,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import UsageError
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PhysicalMemory
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from .base import Engine
     from .reference import OnTrace

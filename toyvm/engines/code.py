@@ -5,9 +5,9 @@ It hangs on the address space's Mmu and dies with it. Everything is filed by pag
 
 from __future__ import annotations
 
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

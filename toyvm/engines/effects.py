@@ -7,12 +7,12 @@ whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**
 from __future__ import annotations
 
 from ..bits import M64
+from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 

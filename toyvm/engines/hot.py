@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Trap
 from .code import CodeMap
 from .prepared import PreparedRows
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -12,12 +12,12 @@ import os
 import sys
 import zlib
 
+from ..hints import TYPE_CHECKING
 from ..isa.buckets import file_rows, find_row
 from ..machine.memory import PhysicalMemory
 from ..machine.traps import Cause, Trap
 from .pyhelpers import HELPERS
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType

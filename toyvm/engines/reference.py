@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import islice
 from operator import length_hint
 
+from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Access, Mmu
@@ -19,7 +20,6 @@ from .effects import Effects, illegal
 from .hot import HotPaths
 from .prepared import Instruction, PreparedRows
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

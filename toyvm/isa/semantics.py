@@ -11,9 +11,9 @@ narrower than its register is extended. Widths never mix silently: `low`, `sext`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
 
 from ..bits import sext as signed_int
+from ..hints import TYPE_CHECKING, NoReturn
 from .ops import COMPARISONS, Node, Op, Tree
 
 if TYPE_CHECKING:

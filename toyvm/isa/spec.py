@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from .fields import Format
 from .operands import Operand
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..errors import LoadError, NotExecutableError
 from ..events import ProcessExecuted
+from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import PAGE_SIZE
 from .addrspace import AddressSpace

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..hints import TYPE_CHECKING
 from ..machine.traps import Cause, Trap
 from .proctext import maps_line
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma

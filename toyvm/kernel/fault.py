@@ -11,9 +11,8 @@ The instruction runs again afterwards. A and D are left to the machine, which se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from ..events import CowFault, FaultKind, PageFault
+from ..hints import TYPE_CHECKING, NamedTuple
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access
 from ..machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, make_pte, pte_frame

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PhysicalMemory
 from ..machine.sv39 import PPN_SHIFT
 

@@ -8,8 +8,8 @@ private system calls 7000 to 7099 (`docs/design/interfaces.md`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
 
+from ..hints import TYPE_CHECKING, Protocol
 from ..record import Record
 
 if TYPE_CHECKING:

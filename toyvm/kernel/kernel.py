@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..bits import M64
 from ..errors import LoadError, NotExecutableError, NotFoundError
 from ..events import Bus, ContextSwitch, FaultKind
+from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import DEFAULT_SIZE, PhysicalMemory
 from ..machine.mmu import Access, Mmu

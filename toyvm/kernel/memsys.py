@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..events import Bus
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
 from .frames import FrameAllocator

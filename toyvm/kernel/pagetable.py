@@ -10,8 +10,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from itertools import compress
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
 from .frames import FrameAllocator

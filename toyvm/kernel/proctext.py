@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from .vma import Vma
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ The shared zero page belongs to nobody, as in Linux. Sizes are pages of 4096 byt
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
+from ..hints import TYPE_CHECKING, Any
 from ..machine.sv39 import PTE_A, PTE_D, pte_frame
 from ..record import Record
 from .addrspace import AddressSpace

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import stat as st
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..bits import align_up
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PAGE_SIZE
 from .vfs.node import ShmNode, Stat, error
 

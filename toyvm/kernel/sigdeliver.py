@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..bits import u64
 from ..events import SignalSent
+from ..hints import TYPE_CHECKING
 from . import lifecycle
 from .frames import OutOfFrames
 from .process import CallState, Process, State

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from ..record import Record
 from .usermem import Fault
 

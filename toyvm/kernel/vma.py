@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from ..record import Record, duplicate, replace
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol
 
 from ..events import Event
+from ..hints import Protocol
 from ..kernel.addrspace import AddressSpace
 from ..kernel.interp import LoadedImage
 

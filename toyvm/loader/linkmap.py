@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from copy import copy, deepcopy
-from typing import NamedTuple, Self
 
+from ..hints import NamedTuple, Self
 from ..kernel.interp import LoadedImage
 from ..record import Record
 from .dynamic import Dynamic

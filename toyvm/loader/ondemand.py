@@ -6,7 +6,8 @@ A static program runs in a few dozen milliseconds; importing the loader would be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..kernel.interp import Interpreter, LoadedImage, Registers

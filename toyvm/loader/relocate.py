@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from ..bits import M64, u64
 from ..elf import constants as c
+from ..hints import NamedTuple
 from ..kernel.addrspace import AddressSpace
 from ..machine.memory import PAGE_MASK, PAGE_SIZE
 from ..relocations import R

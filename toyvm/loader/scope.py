@@ -7,9 +7,9 @@ definitions give way to others only in the link editor).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from ..elf import constants as c
+from ..hints import NamedTuple
 from .debug import DebugLog
 from .dlerror import undefined_symbol
 from .linkmap import LinkMap, LoaderState, Namespace

@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..elf import constants as c
+from ..hints import NamedTuple
 from ..machine.memory import PAGE_SIZE
 from ..record import Record
 from .dlerror import corrupt

@@ -9,11 +9,11 @@ There is one thread per process: what a second thread would need is made by nobo
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..bits import align_up
 from ..elf import constants as c
 from ..elf.headers import Phdr
+from ..hints import TYPE_CHECKING
 from ..kernel.addrspace import AddressSpace
 from ..record import Record
 from .dlerror import DlError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ...bits import M64
 from ...events import SyscallEnter, SyscallExit
+from ...hints import TYPE_CHECKING
 from ..process import CallState, Process
 from ..vfs.openfile import WouldBlock
 from .table import TABLE, Syscall

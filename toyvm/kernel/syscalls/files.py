@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ..limits import PIPE_CAPACITY
 from ..signals import SigInfo, Signal
 from ..vfs.node import error

@@ -6,8 +6,8 @@ import errno
 import os
 import stat as st
 import struct
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ..vfs.memfs import MemFile
 from ..vfs.node import DirNode, FileNode, Node, Stat, SymlinkNode, error
 from ..vfs.openfile import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularFile

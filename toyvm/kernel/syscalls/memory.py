@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from ...bits import align_up
+from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SIZE
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR

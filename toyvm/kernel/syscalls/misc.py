@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ..limits import RLIM_INFINITY, RLIMIT_COUNT
 from ..process import Process
 from ..vfs.node import error

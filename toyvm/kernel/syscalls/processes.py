@@ -6,9 +6,9 @@ import errno
 import os
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ...errors import NotExecutableError
+from ...hints import TYPE_CHECKING
 from ..exec import execute
 from ..lifecycle import exit_process, fork
 from ..lifecycle import wait as wait_for_child

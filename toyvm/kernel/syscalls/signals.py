@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ..process import State
 from ..sigdeliver import send
 from ..signals import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from .table import Syscall, signed
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import struct
-from typing import TYPE_CHECKING
 
 from ...bits import align_down
+from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SIZE
 from ..shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
 from ..vfs.node import error

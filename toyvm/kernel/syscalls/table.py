@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TypeVar
 
+from ...hints import TypeVar
 from ...record import Record
 from ..vfs.node import error
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ..exec import CLOCK_TICKS
 from ..vfs.node import error
 from ..vfs.openfile import WouldBlock

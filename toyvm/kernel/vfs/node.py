@@ -9,8 +9,8 @@ import errno
 import os
 import stat as st
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from ...record import Record
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import errno
 import os
 import stat as st
 from collections.abc import Callable
-from typing import Protocol
 
+from ...hints import Protocol
 from ..pagecache import PageCache
 from .node import DirNode, FileNode, Node, Stat, error
 

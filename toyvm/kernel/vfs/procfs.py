@@ -7,8 +7,8 @@ import os
 import stat as st
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
+from ...hints import TYPE_CHECKING
 from .. import proctext
 from ..frames import ZERO_FRAME
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error

@@ -1,0 +1,48 @@
+"""A run of a short program is mostly start-up: what it may not import, once its caches are warm."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.harness import ROOT
+from toyvm.build import build_program
+from toyvm.resources import write_atomically
+
+# Each of these costs milliseconds, many of them tens.
+HEAVY = {
+    "argparse",
+    "capstone",
+    "dataclasses",
+    "elftools",
+    "inspect",
+    "json",
+    "lark",
+    "llvmlite",
+    "numpy",
+    "pathlib",
+    "re",
+    "rich",
+    "typing",
+    "toyvm.assembler",
+    "toyvm.isa.table",
+    "toyvm.linker",
+}
+SCRIPT = """
+import sys
+from toyvm.cli import main
+status = main(sys.argv[1:])
+print("\\n".join(sys.modules))
+sys.exit(status)
+"""
+
+
+def test_a_warm_run_imports_nothing_heavy(tmp_path: Path) -> None:
+    image = tmp_path / "hello"
+    write_atomically(image, build_program([ROOT / "asm" / "hello.s"], linkage="static").image, 0o755)
+    command = [sys.executable, "-c", SCRIPT, "run", str(image)]
+    subprocess.run(command, check=True, capture_output=True)  # fills the caches
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert told[:2] == ["hello,", "world"]
+    assert not HEAVY & set(told)
