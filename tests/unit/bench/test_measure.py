@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.measure import Command, cpu_seconds, interleaved
-from tests.bench.tables import Column, Table
+from tests.bench.tables import Column, Row, Table
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass"
 
@@ -48,7 +48,7 @@ def test_preparation_comes_before_each_run(tmp_path: Path) -> None:
 
 def test_tables_write_numbers_words_and_gaps() -> None:
     table = Table("t", (Column("what", "program"), Column("x", "ratio"), Column("n", "count", ",d")))
-    rows = [{"what": "a", "x": 0.5, "n": 1234567}, {"what": "b", "x": "-", "n": None}]
+    rows: list[Row] = [{"what": "a", "x": 0.5, "n": 1234567}, {"what": "b", "x": "-", "n": None}]
     assert list(table.markdown(rows)) == [
         "| program | ratio | count |",
         "|---|---:|---:|",
