@@ -18,6 +18,7 @@ READELF = "riscv64-linux-gnu-readelf"
 OBJDUMP = "riscv64-linux-gnu-objdump"
 NM = "riscv64-linux-gnu-nm"
 QEMU = "qemu-riscv64"
+HOST_GCC = "gcc"
 
 
 def require_oracle(*tools: str) -> None:

@@ -84,18 +84,23 @@ class AddressSpace(UserMemory):
             raise error(errno.ENOMEM)
         if offset + length >= 1 << 63:
             raise error(errno.EOVERFLOW)
-        self._require_room(3 if fixed else 1)
-        addr = self._place(addr, length, fixed, no_replace)
+        self.require_room(3 if fixed else 1)
+        addr = self.place(addr, length, fixed=fixed or no_replace, no_replace=no_replace)
         self._charge(length, prot & PROT_WRITE and not (shared and file is not None) and not no_reserve)
         if fixed:
             self._unmap(addr, addr + length)
-        area = self.vmas.add(
-            Vma(addr, addr + length, prot, shared, file, offset, name, grows_down, may_write)
+        self.insert(
+            "mmap",
+            Vma(addr, addr + length, prot, shared, file, offset, name, grows_down, may_write=may_write),
         )
-        if file is not None:
-            self._file_mapped(file, length)
-        self._changed("mmap", addr, addr + length, area)
         return addr
+
+    def insert(self, what: str, area: Vma) -> None:
+        """Put in a new area whose range is free, as the result of the system call `what`."""
+        start, end = area.start, area.end
+        if area.file is not None:
+            self._file_mapped(area.file, area.length)
+        self._changed(what, start, end, self.vmas.add(area))
 
     def _file_mapped(self, file: FileNode, length: int) -> None:
         if file not in self._file_bytes:
@@ -103,8 +108,9 @@ class AddressSpace(UserMemory):
             file.mappings += 1
         self._file_bytes[file] += length
 
-    def _place(self, addr: int, length: int, fixed: bool, no_replace: bool) -> int:
-        if fixed or no_replace:
+    def place(self, addr: int, length: int, *, fixed: bool = False, no_replace: bool = False) -> int:
+        """Where a new mapping goes: at `addr` if that must be or is free, else into the highest gap. Raises OSError as `mmap`."""
+        if fixed:
             if addr & PAGE_MASK:
                 raise error(errno.EINVAL)
             if addr + length > USER_TOP:
@@ -140,7 +146,11 @@ class AddressSpace(UserMemory):
             if total + length > self.rlimits.address_space:
                 raise error(errno.ENOMEM)
 
-    def _require_room(self, more: int) -> None:
+    def charge_like(self, area: Vma, length: int) -> None:
+        """`_charge` for `length` bytes more of the kind of `area`."""
+        self._charge(length, area.prot & PROT_WRITE and not (area.shared and area.file is not None))
+
+    def require_room(self, more: int) -> None:
         """Refuse what could make `more` areas where there are as many as may be. Raises OSError(ENOMEM)."""
         if len(self.vmas) + more > MAX_MAP_COUNT:
             raise error(errno.ENOMEM)
@@ -151,7 +161,7 @@ class AddressSpace(UserMemory):
             raise error(errno.EINVAL)
         end = addr + align_up(length, PAGE_SIZE)
         if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in one area makes two of it
-            self._require_room(1)
+            self.require_room(1)
         self._unmap(addr, end)
         self._changed("munmap", addr, end, None)
 
@@ -207,11 +217,8 @@ class AddressSpace(UserMemory):
         end = addr + align_up(length, PAGE_SIZE)
         if end == addr:
             return
-        self.require_mapped(addr, end)
-        for area in self.vmas.overlapping(addr, end):
-            if prot & PROT_WRITE and not area.may_write:
-                raise error(errno.EACCES)
-        self._require_room(2)
+        end, refused = self._up_to(addr, end, prot)
+        self.require_room(2)
         self.vmas.split(addr)
         self.vmas.split(end)
         for area in self.vmas.overlapping(addr, end):
@@ -221,6 +228,25 @@ class AddressSpace(UserMemory):
                 self._reprotect(area)
                 self.vmas.add(area)
         self._changed("mprotect", addr, end, self.vmas.find(addr))
+        if refused:
+            raise error(refused)
+
+    def _up_to(self, start: int, end: int, prot: int) -> tuple[int, int]:
+        """How far from `start` the areas are without a hole and may have `prot`, and the errno for what is beyond.
+
+        Raises OSError when that is nowhere. (Linux too changes what comes before the first area that stops it.)
+        """
+        at, refused = start, errno.ENOMEM
+        for area in self.vmas.overlapping(start, end):
+            if area.start > at:
+                break
+            if prot & PROT_WRITE and not area.may_write:
+                refused = errno.EACCES
+                break
+            at = area.end
+        if at == start:
+            raise error(refused)
+        return min(at, end), 0 if at >= end else refused
 
     def _reprotect(self, area: Vma) -> None:
         refs, u64 = self.system.frames.refs, self.table.u64
@@ -251,12 +277,12 @@ class AddressSpace(UserMemory):
         end = addr + align_up(length, PAGE_SIZE)
         if end == addr:
             return
-        self.require_mapped(addr, end)
         for area in self.vmas.overlapping(addr, end):
             if area.shared and area.file is not None and area.file.backed:
                 low, high = max(addr, area.start), min(end, area.end)
                 self._collect_dirty(low, high)
                 self.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
+        self.require_mapped(addr, end)
 
     def _collect_dirty(self, start: int, end: int) -> None:
         """Move D bits into the page cache's set of dirty pages."""
@@ -275,46 +301,8 @@ class AddressSpace(UserMemory):
             raise error(errno.EINVAL)
         end = addr + align_up(length, PAGE_SIZE)
         if end > addr:
-            self.require_mapped(addr, end)
             self._release_pages(addr, end)
-
-    def mremap(self, addr: int, old_length: int, new_length: int, *, may_move: bool) -> int:
-        """Grow, shrink or move one mapping. Raises OSError: EINVAL, EFAULT for no mapping, ENOMEM."""
-        if addr & PAGE_MASK or not 0 < new_length <= USER_TOP or not 0 < old_length <= USER_TOP:
-            raise error(errno.EINVAL)
-        old_length, new_length = align_up(old_length, PAGE_SIZE), align_up(new_length, PAGE_SIZE)
-        area = self.vmas.find(addr)
-        if area is None or area.end < addr + old_length:
-            raise error(errno.EFAULT)
-        if new_length <= old_length:
-            if new_length < old_length:
-                self.munmap(addr + new_length, old_length - new_length)
-            return addr
-        grown = addr + new_length
-        offset = area.offset_of(addr) if area.file is not None else 0
-        if area.end == addr + old_length and grown <= USER_TOP and not self.vmas.overlapping(area.end, grown):
-            self._map_like(area, addr + old_length, new_length - old_length, offset + old_length)
-            return addr
-        if not may_move:
-            raise error(errno.ENOMEM)
-        to = self._map_like(area, 0, new_length, offset)
-        self._move_pages(addr, old_length, to)
-        self.munmap(addr, old_length)
-        return to
-
-    def _map_like(self, area: Vma, addr: int, length: int, offset: int) -> int:
-        """Another stretch of the same kind as `area`, at `addr` exactly unless it is 0."""
-        return self.mmap(
-            addr,
-            length,
-            area.prot,
-            shared=area.shared,
-            fixed=addr != 0,
-            file=area.file,
-            offset=offset if area.file is not None else 0,
-            name=area.name,
-            may_write=area.may_write,
-        )
+            self.require_mapped(addr, end)
 
     def populate(self, addr: int, length: int) -> None:
         """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch.
@@ -330,15 +318,6 @@ class AddressSpace(UserMemory):
             for va in range(max(addr, area.start), min(end, area.end), PAGE_SIZE):
                 if not self.table.entry(va) and not self.fault(va, access, self.pc):
                     return
-
-    def _move_pages(self, addr: int, length: int, to: int) -> None:
-        pages = list(self.table.present(addr, addr + length))
-        # The new tables first: they may find no frame left, and then nothing must have moved.
-        slots = [self.table.slot(va - addr + to) for va, _, _ in pages]
-        for slot, (_, _, pte) in zip(slots, pages, strict=True):
-            self.table.u64[slot] = pte
-        self.table.clear(addr, addr + length)
-        self.system.invalidate(self.mmu, addr, addr + length)
 
     # Heap and stack
 
@@ -357,7 +336,7 @@ class AddressSpace(UserMemory):
             if new > room or wanted - self.brk_start > self.rlimits.data:
                 return self.brk_end
             try:
-                self._require_room(1)
+                self.require_room(1)
                 self._charge(new - old, True)
             except OSError:
                 return self.brk_end

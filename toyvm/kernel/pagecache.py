@@ -78,7 +78,10 @@ class PageCache:
 
     def pwrite(self, file: FileNode, offset: int, data: bytes) -> int:
         """`file.pwrite`, seen by mappings at once."""
+        before = file.size
         written = file.pwrite(offset, data)
+        if offset > before and written:
+            self._clear_rest(file, before)
         pages = self._pages.get(file.identity)
         if pages and written:
             for index in range(offset >> PAGE_SHIFT, (offset + written - 1 >> PAGE_SHIFT) + 1):
@@ -92,19 +95,23 @@ class PageCache:
 
     def truncate(self, file: FileNode, size: int) -> None:
         """`file.truncate`; cached pages beyond the new end leave the cache and all mappings, the rest of the last one becomes zero."""
-        shrinks = size < file.size
+        before = file.size
         file.truncate(size)
-        if shrinks:
+        if size < before:
             self.shrunk(file, size)
         pages = self._pages.get(file.identity)
         if not pages:
             return
         for index in [i for i in pages if i << PAGE_SHIFT >= size]:
             self._evict(file.identity, index)
-        frame = pages.get(size >> PAGE_SHIFT)
+        self._clear_rest(file, min(before, size))
+
+    def _clear_rest(self, file: FileNode, end: int) -> None:
+        """Zero what a mapping may have written behind the end of the file, because the file is about to have bytes there."""
+        frame = self.peek(file, end >> PAGE_SHIFT)
         if frame is not None:
             pa = frame << PAGE_SHIFT
-            self._memory.u8[pa + (size & PAGE_MASK) : pa + PAGE_SIZE] = bytes(PAGE_SIZE - (size & PAGE_MASK))
+            self._memory.u8[pa + (end & PAGE_MASK) : pa + PAGE_SIZE] = bytes(PAGE_SIZE - (end & PAGE_MASK))
 
     # Giving pages back
 

@@ -129,7 +129,8 @@ def _handle(kernel: Kernel, process: Process, info: SigInfo, action: Action) -> 
     mm = process.mm
     try:
         if not mm.sigreturn_page:
-            mm.sigreturn_page = mm.mmap(0, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
+            # Above the mmap area: no later mapping, and no hole that the program has made, is where it goes.
+            mm.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
         push_frame(process, info, action, mm.sigreturn_page)
     except (OSError, OutOfFrames):
         return False

@@ -30,6 +30,9 @@ class Vma(Record, frozen=False):
     offset: int = 0
     name: str = ""
     grows_down: bool = False
+    moved: int = (
+        0  # how far mremap(2) has moved anonymous pages of it: Linux joins only areas that moved alike
+    )
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
 
     @property
@@ -59,6 +62,7 @@ class Vma(Record, frozen=False):
             and (self.file is None or self.offset + self.length == other.offset)
             and self.name == other.name
             and self.grows_down == other.grows_down
+            and self.moved == other.moved
             and self.may_write == other.may_write
         )
 

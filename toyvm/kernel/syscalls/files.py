@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator
 
 from ...hints import TYPE_CHECKING
 from ..limits import PIPE_CAPACITY
@@ -109,14 +108,15 @@ def _write_from(
     return done
 
 
-def _vectors(process: Process, va: int, count: int) -> Iterator[tuple[int, int]]:
+def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
+    """An array of `count` struct iovec: (address, length). Raises Fault, OSError(EINVAL)."""
     number = signed(count, 32)
     if not 0 <= number <= IOV_MAX:
         raise error(errno.EINVAL)
     pairs = list(struct.iter_unpack("<QQ", process.mm.read(va, 16 * number)))
     if any(length >> 63 for _, length in pairs):
         raise error(errno.EINVAL)
-    return iter(pairs)
+    return pairs
 
 
 @syscall(63, "read", "fd filled uint")
@@ -147,7 +147,7 @@ def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, off
 def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
     file = open_file(process, fd)
     total = 0
-    for base, length in _vectors(process, va, count):
+    for base, length in vectors(process, va, count):
         if not length:
             continue
         try:
@@ -167,7 +167,7 @@ def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> in
     file = open_file(process, fd)
     resumed, process.call.done = process.call.done, 0
     total = 0
-    for base, length in _vectors(process, va, count):
+    for base, length in vectors(process, va, count):
         if resumed >= length:
             resumed -= length
             total += length

@@ -7,6 +7,7 @@ import errno
 from ...bits import align_up
 from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SIZE
+from .. import remap
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR
 from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE
@@ -23,7 +24,7 @@ MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 _ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
 MADV_DONTNEED, MADV_FREE = 4, 8
-MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 
 
 @syscall(214, "brk", "hex")
@@ -103,9 +104,20 @@ def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int
 
 @syscall(216, "mremap", "ptr uint uint hex ptr")
 def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
-    if flags & ~MREMAP_MAYMOVE:
-        raise error(errno.EINVAL)  # MREMAP_FIXED is not offered
-    return process.mm.mremap(addr, old, new, may_move=bool(flags & MREMAP_MAYMOVE))
+    fixed, keep = flags & MREMAP_FIXED, flags & MREMAP_DONTUNMAP
+    if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP):
+        raise error(errno.EINVAL)
+    if ((fixed or keep) and not flags & MREMAP_MAYMOVE) or (keep and old != new):
+        raise error(errno.EINVAL)
+    return remap.mremap(
+        process.mm,
+        addr,
+        old,
+        new,
+        may_move=bool(flags & MREMAP_MAYMOVE),
+        target=target if fixed else None,
+        keep=bool(keep),
+    )
 
 
 @syscall(227, "msync", "ptr uint hex")
@@ -122,6 +134,8 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
         raise error(errno.EINVAL)
     if advice in (MADV_DONTNEED, MADV_FREE):
         process.mm.discard(addr, length)
+    elif length:
+        process.mm.require_mapped(addr, addr + align_up(length, PAGE_SIZE))
     return 0
 
 
