@@ -63,7 +63,7 @@ class PageRecorder:
     def _take(self, times: array[int], values: array[int]) -> bool:
         self._writer.add(times, values)
         self._complete = self._complete and (
-            self._engine.time + self._writer.data < self._limit
+            self._engine.time + self._writer.extra < self._limit
             and self._writer.events < MAX_EVENTS - 2 * len(times)
         )
         return self._complete

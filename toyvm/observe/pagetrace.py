@@ -65,8 +65,8 @@ class Space(Record):
 class PageTrace(Record):
     """A whole trace. `times` (uint64) and `values` (uint32) are the events; `instructions` the time at which it ended.
 
-    `references` counts what events stand for: each instruction fetched, each page loaded from or stored to. `complete` is
-    False when recording stopped before the program did.
+    `references` counts what events stand for: each fetch of an instruction (`ecall` and what faults are fetched, and not
+    counted as executed), each page loaded from or stored to. `complete` is False when recording stopped before the program did.
     """
 
     program: str
@@ -102,9 +102,9 @@ class TraceWriter:
 
     def __init__(self, stream: BinaryIO):
         self._stream = stream
-        self._last = (-1, -1)
+        self._last = _NEVER
         self.events = 0
-        self.data = 0  # references other than fetches
+        self.extra = 0  # references besides one for each instruction executed
         stream.write(MAGIC)
 
     def add(self, times: array[int], values: array[int]) -> None:
@@ -115,12 +115,13 @@ class TraceWriter:
         same = np.empty(len(t), bool)
         same[0] = (int(t[0]), int(v[0])) == self._last
         same[1:] = (t[1:] == t[:-1]) & (v[1:] == v[:-1])
-        self._last = (int(t[-1]), int(v[-1]))
         kept = ~(same & ((v & 3) != EXECUTE))
+        last, self._last = self._last, (int(t[-1]), int(v[-1]))
         t, v = t[kept], v[kept]
-        kinds = v & 3
+        if not len(t):
+            return
         self.events += len(t)
-        self.data += int(np.count_nonzero((kinds != SPACE) & (kinds != EXECUTE)))
+        self.extra += _extra(t, v, last)
         far = np.flatnonzero(np.diff(t) >> np.uint64(32)) + 1  # a longer wait than a difference can tell
         for piece_t, piece_v in zip(np.split(t, far), np.split(v, far), strict=True):
             for at in range(0, len(piece_t), PART_EVENTS):
@@ -137,9 +138,22 @@ class TraceWriter:
     def finish(self, program: str, instructions: int, complete: bool, spaces: list[Space]) -> PageTrace:
         """Write the last part; the trace without its events."""
         nothing = np.zeros(0, np.uint64), np.zeros(0, np.uint32)
-        trace = PageTrace(program, instructions, instructions + self.data, complete, tuple(spaces), *nothing)
+        trace = PageTrace(program, instructions, instructions + self.extra, complete, tuple(spaces), *nothing)
         self._part(b"INFO", json.dumps(trace.to_json() | {"events": self.events}).encode())
         return trace
+
+
+_NEVER = (-1, SPACE)
+
+
+def _extra(times: NDArray[np.uint64], values: NDArray[np.uint32], last: tuple[int, int]) -> int:
+    """References besides one for each instruction executed: loads, stores, and fetches before or after which another
+    instruction or part of one is fetched at the same time. `last` is the event before."""
+    kinds = values & 3
+    fetches = (kinds == EXECUTE) | (kinds == SPACE)
+    again = fetches[1:] & (times[1:] == times[:-1]) & (kinds[:-1] != SPACE)
+    first = bool(fetches[0]) and int(times[0]) == last[0] and last[1] & 3 != SPACE
+    return int(np.count_nonzero(~fetches)) + int(np.count_nonzero(again)) + first
 
 
 def _planes(numbers: NDArray[np.uint32]) -> bytes:
@@ -265,6 +279,6 @@ def _check(trace: PageTrace) -> None:
     before = np.maximum.accumulate(np.where(switches | fetches, np.arange(len(kinds)), 0))
     if np.any(switches[before] & ~switches):  # the last switch or fetch before it is a switch
         raise _DamagedError("an instruction refers to memory before it is fetched")
-    data = int(np.count_nonzero(~switches & ~fetches))
-    if trace.references != trace.instructions + data:
+    extra = _extra(trace.times, trace.values, _NEVER) if len(kinds) else 0
+    if trace.references != trace.instructions + extra:
         raise _DamagedError("its events are not as many as its description says")

@@ -27,6 +27,7 @@ from toyvm.machine.traps import Trap
 from toyvm.observe import pagetrace
 from toyvm.observe.pagerecord import PageRecorder
 from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, read_trace
+from toyvm.observe.references import reference_string
 from toyvm.program import Program
 from toyvm.record import replace
 from toyvm.system import RunResult, run
@@ -113,6 +114,18 @@ def events_of(trace: PageTrace) -> list[Event]:
     return [(time, value & 3, value >> 2) for time, value in pairs]
 
 
+def plain_references(events: list[Event], instructions: int) -> int:
+    """How many references the events stand for, as their description says it."""
+    loads_and_stores = sum(kind in (READ, WRITE) for _, kind, _ in events)
+    fetches, at = 0, 0
+    for time, kind, _ in events:
+        if kind == SPACE:
+            fetches, at = fetches + max(time - at, 0), time
+        elif kind == EXECUTE:
+            fetches, at = fetches + max(time - at, 0) + 1, time + 1
+    return loads_and_stores + fetches + max(instructions - at, 0)
+
+
 CROSSING = """
         .option rvc
         .globl  main
@@ -159,7 +172,11 @@ def test_recording_sees_what_a_plain_interpreter_sees(source: Path | str, tmp_pa
     assert events_of(trace) == walk.events
     assert trace.complete
     assert trace.instructions == result.stats.instructions == expected.stats.instructions
-    assert trace.references == trace.instructions + sum(kind in (READ, WRITE) for _, kind, _ in walk.events)
+    assert (
+        trace.references
+        == reference_string(trace).references
+        == plain_references(walk.events, trace.instructions)
+    )
 
 
 def test_limit_stops_recording_and_not_the_program(tmp_path: Path) -> None:

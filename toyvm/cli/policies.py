@@ -1,0 +1,124 @@
+"""`toyvm policies`: what each page replacement policy would have made of a run, with any number of frames."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .options import HelpFormatter
+
+if TYPE_CHECKING:
+    from ..observe.missratio import Curves
+    from ..observe.references import ReferenceString
+
+POLICIES = ("fifo", "clock", "lru", "lfu", "random", "arc", "opt")
+SAMPLES = ("belady",)
+FRAMES, FRAMES_OF_A_STRING = "4..4096", "1..8:1"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm policies`."""
+    p = argparse.ArgumentParser(
+        prog="toyvm policies",
+        formatter_class=HelpFormatter,
+        description="Replay a recorded run with page replacement policies, and show how often a page is missing.",
+    )
+    p.add_argument("trace", nargs="?", metavar="TRACE", help="made by `toyvm trace pages`")
+    source = p.add_argument_group("instead of a trace")
+    source.add_argument("--string", metavar="N,N,...", help="a reference string")
+    source.add_argument("--sample", choices=SAMPLES, help="a reference string from the literature")
+    p.add_argument(
+        "--frames",
+        metavar="WHICH",
+        help=f"4..4096 doubles, 1..16:1 goes in steps, commas join (default {FRAMES}; for a string {FRAMES_OF_A_STRING})",
+    )
+    p.add_argument(
+        "--policy", action="append", default=[], metavar="WHICH,...", help=f"any of {', '.join(POLICIES)}"
+    )
+    add_selection(p)
+    p.add_argument("--seed", type=int, default=1, metavar="N", help="of the random policy (default 1)")
+    p.add_argument("--ratio", action="store_true", help="misses in percent of all references")
+    p.add_argument("--svg", metavar="FILE", help="write a plot")
+    p.add_argument("--json", action="store_true", help="everything as JSON on standard output")
+    return p
+
+
+def add_selection(p: argparse.ArgumentParser) -> None:
+    """Options that say which references count."""
+    p.add_argument(
+        "--references",
+        choices=("all", "data", "code"),
+        default="all",
+        help="loads and stores, fetches, or both",
+    )
+    p.add_argument("--space", type=int, metavar="N", help="only one address space (0 is the first)")
+
+
+def load(options: argparse.Namespace) -> ReferenceString:
+    """The references of a trace that the options want."""
+    from ..observe.pagetrace import read_trace
+    from ..observe.references import reference_string
+
+    trace = read_trace(options.trace)
+    if options.space is not None and not 0 <= options.space < len(trace.spaces):
+        raise UsageError(f"--space {options.space}: {options.trace} has {len(trace.spaces)}, from 0")
+    return reference_string(trace, options.references, options.space)
+
+
+def main(argv: list[str]) -> int:
+    """Replay and report."""
+    options = parser().parse_args(argv)
+    if sum(source is not None for source in (options.trace, options.string, options.sample)) != 1:
+        raise UsageError("expected one of TRACE, --string and --sample")
+    wanted = [word for words in options.policy for word in words.split(",") if word] or POLICIES
+    if unknown := sorted(set(wanted) - set(POLICIES)):
+        raise UsageError(f"--policy {unknown[0]}: expected any of {', '.join(POLICIES)}")
+    from ..observe.missratio import curves, parse_frames, text_table
+
+    frames = parse_frames(options.frames or (FRAMES if options.trace else FRAMES_OF_A_STRING))
+    result = curves(
+        load(options) if options.trace else _string(options),
+        frames,
+        [policy for policy in POLICIES if policy in wanted],
+        options.seed,
+        _progress,
+    )
+    _progress("")
+    if options.svg:
+        _draw(result, options.svg, os.path.basename(options.trace or options.sample or "a string"))
+    if options.json:
+        import json
+
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        print(text_table(result, ratios=options.ratio), end="")
+    return 0
+
+
+def _string(options: argparse.Namespace) -> ReferenceString:
+    from ..observe.missratio import BELADY
+    from ..observe.references import from_pages
+
+    if options.sample:
+        return from_pages(BELADY)
+    words = options.string.replace(",", " ").split()
+    if not words or not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
+        raise UsageError("--string: expected page numbers such as 1,2,3,4,1,2,5")
+    return from_pages([int(word) for word in words])
+
+
+def _draw(result: Curves, path: str, name: str) -> None:
+    from ..observe.missratio import picture
+    from ..resources import write_atomically
+
+    if not result.references:
+        raise UsageError(f"--svg: {name} has no references to draw")
+    write_atomically(path, picture(result, f"Miss ratio by policy: {name}").encode())
+
+
+def _progress(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
