@@ -52,6 +52,7 @@ class Thresholds(Record):
 PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
+NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 
 
 class _NativePaths(HotPaths):
@@ -157,6 +158,7 @@ class LlvmEngine(ReferenceEngine):
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
         self._reserve = 0
+        self._floats = [0] * 32  # the floating-point registers in the state
         self.native_entries = 0  # how often native code was entered from Python
         self.slow_steps = 0  # instructions that native code left to their rows
         self._hart: Hart
@@ -218,10 +220,17 @@ class LlvmEngine(ReferenceEngine):
         self, x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
     ) -> tuple[int, int]:
         """Run native code from `pc` on; it may use up the reserve too. In the shape of a trace."""
-        words, native = self._state.words, self._space.native
+        hart, words, native = self._hart, self._state.words, self._space.native
+        if hart.fcsr >= NATIVE_FCSR:
+            return self._step(x, pc, left, c)
         self.native_entries += 1
         total = before = left + self._reserve
         words[0:32] = array("Q", x)
+        if hart.f != self._floats:
+            self._floats = hart.f[:]
+            words[32:64] = array("Q", self._floats)
+        words[layout.FCSR] = hart.fcsr
+        words[layout.RESERVATION] = layout.NO_RESERVATION if hart.reservation is None else hart.reservation
         while True:
             words[layout.LEFT] = total
             self._enter(self._state.address, native[pc])
@@ -234,18 +243,25 @@ class LlvmEngine(ReferenceEngine):
                 break
             self._space.link(pc, function)
         x[:] = words[0:32].tolist()
+        if words[layout.FLOATS]:
+            words[layout.FLOATS] = 0
+            self._floats = words[32:64].tolist()
+            hart.f[:] = self._floats
+        hart.fcsr = words[layout.FCSR]
+        reservation = words[layout.RESERVATION]
+        hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
         rest = min(total, left)
-        self._hart.instret += self._reserve - (total - rest)  # what came out of the reserve
+        hart.instret += self._reserve - (total - rest)  # what came out of the reserve
         self._reserve = total - rest
         self._count_misses()
         assert total <= before
         if status == layout.MISS:
+            self.slow_steps += 1
             return self._step(x, pc, rest, c)
         return pc, rest
 
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
         """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
-        self.slow_steps += 1
         c.pc, c.left = pc, left
         op = self._op(self._hart.mmu.fetch(pc))
         assert op is not None

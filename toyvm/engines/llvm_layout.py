@@ -1,8 +1,9 @@
 """What native code and Python share: the layout of the state, of the tables, and how a region is left.
 
-The state is an array of 64-bit words. Integer registers are words 0 to 31; while a region runs, those in `PASSED` live
-in registers of the host instead, as arguments of the region's function, and every function that leaves native code
-writes them back. Nothing here imports llvmlite, because a run whose translations are in the cache never needs it.
+The state is an array of 64-bit words. Integer registers are words 0 to 31, floating-point registers words 32 to 63; while
+a region runs, those in `PASSED` live in registers of the host instead, as arguments of the region's function, and every
+function that leaves native code writes them back. Nothing here imports llvmlite, because a run whose translations are in
+the cache never needs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ MEMORY, FRAMES, ROOT = 69, 70, 71  # host address of physical memory, its frames
 REFILL = 72  # address of the function `refill`, which regions call when the shadow has no entry
 LEAVE = 73  # address of the function `leave`
 MISSES = 74  # entries that `refill` has made
+FCSR = 76  # fcsr but for the flags that MXCSR has collected since native code was entered
+MXCSR = 77  # where MXCSR goes through memory
+FLOATS = 78  # not 0: a floating-point register has changed
+RESERVATION = 79  # the physical address that lr holds, or NO_RESERVATION
+NO_RESERVATION = (1 << 64) - 1
 WORDS = 80
 
 # Why native code returned (STATUS); PC is the next instruction in every case.

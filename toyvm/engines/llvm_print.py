@@ -10,16 +10,18 @@ so nothing forgets it. Expressions are in `llvm_values`, loads and stores in `ll
 
 from __future__ import annotations
 
-from ..isa.ops import Node, Op
+from ..isa.ops import Node, Op, Tree
 from ..machine.sv39 import PTE_R, PTE_W
 from . import llvm_layout as layout
+from .llvm_atomic import AtomicText
+from .llvm_float import F0, FloatText, boxed_at_entry, slot_type, supported
 from .llvm_layout import PASSED
-from .llvm_memory import MemoryText
-from .llvm_region import Block, Key, Region, Step, control, direct, forward, is_return
+from .llvm_region import Block, Key, Region, Step, control, direct, forward, is_return, nodes
 from .llvm_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, TABLE, UNLIKELY
+from .llvm_values import SUPPORTED
 
 
-class RegionPrinter(MemoryText):
+class RegionPrinter(AtomicText, FloatText):
     """Prints one region; `text()` is the module."""
 
     def __init__(self, region: Region):
@@ -29,25 +31,22 @@ class RegionPrinter(MemoryText):
         self._done = 0
         self._dirty: set[int] = set()
         self._touched = {
-            node.args[0].value
-            for block in region.blocks.values()
-            for step in block.steps
-            for node in _registers(step)
+            number for block in region.blocks.values() for step in block.steps for number in _registers(step)
         }
 
     # --- the module ---
 
     def text(self) -> str:
         """The module's text."""
-        dirty = _dirty_at_entry(self._region)
+        dirty, boxed = _dirty_at_entry(self._region), boxed_at_entry(self._region)
         self._entry()
         for key, block in self._region.blocks.items():
-            self._dirty = set(dirty[key])
+            self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
             self._block(block)
         return "\n".join(
             [
                 *sorted(self._declared),
-                f"define {CONVENTION} void @region({ARGUMENTS}) nounwind {{",
+                f"define {CONVENTION} void @region({ARGUMENTS}) nounwind{self._attributes} {{",
                 *self._lines,
                 "}",
                 METADATA,
@@ -59,11 +58,11 @@ class RegionPrinter(MemoryText):
         self._line("%left = alloca i64")
         self._line("store i64 %left0, ptr %left")
         for number in sorted(self._touched | set(PASSED)):
-            self._line(f"%r{number} = alloca i64")
+            self._line(f"%r{number} = alloca {slot_type(number)}")
             value = f"%x{number}"
             if number not in PASSED:
-                value = self._state_word(number)
-            self._line(f"store i64 {value}, ptr %r{number}")
+                value = self._state_word(number, slot_type(number))
+            self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
         self._no_pages()
         for name, word in (("shadow", layout.SHADOW), ("jump", layout.JUMP), ("refill", layout.REFILL)):
             self._line(f"%{name} = inttoptr i64 {self._state_word(word)} to ptr")
@@ -175,7 +174,10 @@ class RegionPrinter(MemoryText):
     def _spill(self) -> None:
         """Changed registers that are not passed on go to the state."""
         for number in sorted(self._dirty.difference(PASSED)):
-            self._put_state(number, self._set(f"load i64, ptr %r{number}"))
+            type_ = slot_type(number)
+            self._put_state(number, self._set(f"load {type_}, ptr %r{number}"), type_)
+        if any(number >= F0 for number in self._dirty):
+            self._put_state(layout.FLOATS, "1")
 
     def _call(self, function: str, left: str) -> None:
         """The last thing a region does: go on in another function."""
@@ -227,31 +229,56 @@ class RegionPrinter(MemoryText):
                 self._load(node, PTE_W, aligned=True)
             elif op is Op.STORE:
                 self._store(node)
+            elif op is Op.LOAD_RESERVED:
+                self._load_reserved(node)
+            elif op is Op.STORE_CONDITIONAL:
+                self._store_conditional(node)
+            elif op is Op.FLOAT:
+                self._float(node)
+            elif op is Op.CSR_READ:
+                self._csr_read(node)
+            elif op is Op.CSR_WRITE:
+                self._csr_write(node)
             elif op is Op.WRITE_X:
                 writes.append((args[0].value, self._value(args[1])))
+            elif op is Op.WRITE_F:
+                writes.append((F0 + args[0].value, self._to_write(node)))
         return writes
 
     def _write(self, number: int, value: str) -> None:
         self._dirty.add(number)
-        self._line(f"store i64 {value}, ptr %r{number}")
+        self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
 
 
-def _registers(step: Step) -> list[Node]:
-    """The reads and writes of integer registers in a step's tree."""
-    found = []
-    waiting = list(step.effects)
-    while waiting:
-        node = waiting.pop()
-        if node.op is Op.READ_X or node.op is Op.WRITE_X:
-            found.append(node)
-        waiting += node.args
+def native(effects: Tree) -> bool:
+    """Whether the printer knows all of an instruction, on this host. (Of a row, whose fields are open: of some instruction.)"""
+    return all(node.op in SUPPORTED and supported(node) for node in nodes(effects) if node.op is not Op.FIELD)
+
+
+def _written(node: Node) -> int | None:
+    """The slot that an effect writes."""
+    if node.op is Op.WRITE_X:
+        return node.args[0].value
+    return F0 + node.args[0].value if node.op is Op.WRITE_F else None
+
+
+def _registers(step: Step) -> set[int]:
+    """The slots that a step reads or writes."""
+    found = set()
+    for node in nodes(step.effects):
+        if node.op in (Op.READ_X, Op.WRITE_X):
+            found.add(node.args[0].value)
+        elif node.op in (Op.READ_F, Op.WRITE_F):
+            found.add(F0 + node.args[0].value)
     return found
 
 
 def _dirty_at_entry(region: Region) -> dict[Key, set[int]]:
     """For each block the registers that may have been written on some way to it."""
     written = {
-        key: {node.args[0].value for step in block.steps for node in step.effects if node.op is Op.WRITE_X}
+        key: {
+            number for step in block.steps for node in step.effects if (number := _written(node)) is not None
+        }
         for key, block in region.blocks.items()
     }
     return forward(region, written)

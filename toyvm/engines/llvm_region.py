@@ -95,15 +95,21 @@ def effects_of(word: int) -> tuple[int, Tree] | None:
     return _TREES[word]
 
 
-def operations(effects: Tree) -> set[Op]:
-    """Every operation in a tree."""
-    found: set[Op] = set()
+def nodes(effects: Tree) -> Iterator[Node]:
+    """Every node of a tree, once."""
+    seen: set[Node] = set()
     waiting = list(effects)
     while waiting:
         node = waiting.pop()
-        found.add(node.op)
-        waiting += node.args
-    return found
+        if node not in seen:
+            seen.add(node)
+            yield node
+            waiting += node.args
+
+
+def operations(effects: Tree) -> set[Op]:
+    """Every operation in a tree."""
+    return {node.op for node in nodes(effects)}
 
 
 def direct(target: Node, pc: int) -> int | None:
@@ -140,7 +146,7 @@ class _Explorer:
         self,
         fetch: Callable[[int], int | None],
         executed: Callable[[int], bool],
-        supported: frozenset[Op],
+        supported: Callable[[Tree], bool],
     ):
         self._fetch = fetch
         self._executed = executed
@@ -214,7 +220,7 @@ class _Explorer:
     def _read(self, pc: int) -> Step | None:
         word = self._fetch(pc)
         found = None if word is None else effects_of(word)
-        if word is None or found is None or operations(found[1]) - self._supported:
+        if word is None or found is None or not self._supported(found[1]):
             return None
         return Step(pc, word, *found)
 
@@ -223,12 +229,12 @@ def explore(
     entry: int,
     fetch: Callable[[int], int | None],
     executed: Callable[[int], bool],
-    supported: frozenset[Op],
+    supported: Callable[[Tree], bool],
 ) -> Region | None:
     """The region at `entry`, or None where there can be none.
 
     `fetch` gives an instruction's bits, or None where nothing can be executed; `executed` whether code at an address has
-    run; `supported` are the operations that the printer knows.
+    run; `supported` whether the printer knows all of an instruction.
     """
     explorer = _Explorer(fetch, executed, supported)
     first: Key = (entry, ())

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from . import llvm_layout as layout
+from .llvm_fcsr import ModeText
 from .llvm_layout import PASSED
-from .llvm_text import ARGUMENTS, CONVENTION
+from .llvm_text import ARGUMENTS, CONVENTION, METADATA
+
+
+class _Enter(ModeText):
+    """The way from Python into a region and back: registers and budget from the state, MXCSR for the guest's fcsr."""
+
+    def text(self) -> str:
+        host = self._set("alloca i32")
+        self._line(f"call void @llvm.x86.sse.stmxcsr(ptr {host})")
+        self._set_mxcsr(self._mxcsr_for(self._state_word(layout.FCSR)))
+        words = ", ".join(f"i64 {self._state_word(word)}" for word in (layout.LEFT, *PASSED))
+        self._line(f"call {CONVENTION} void %region(ptr %s, {words})")
+        self._put_state(layout.FCSR, self._fcsr())
+        self._line(f"call void @llvm.x86.sse.ldmxcsr(ptr {host})")
+        head = "define void @enter(ptr %s, ptr %region) nounwind strictfp {"
+        return "\n".join([*sorted(self._declared), head, *self._lines, "  ret void\n}"])
 
 
 def runtime() -> str:
     """The module of what all regions share: `enter`, `leave` and `refill`."""
-    passed = ", ".join(f"i64 %x{number}" for number in PASSED)
     lines = [
-        "define void @enter(ptr %s, ptr %region) nounwind {",
-        *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}" for n in PASSED),
-        f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  %left0 = load i64, ptr %pl",
-        f"  call {CONVENTION} void %region(ptr %s, i64 %left0, {passed})\n  ret void\n}}",
+        _Enter().text(),
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
         _REFILL.format(**{name: value for name, value in vars(layout).items() if name.isupper()}),
+        METADATA,
     ]
     return "\n".join(lines)
 

@@ -37,13 +37,13 @@ class FunctionText:
         self._names = 0
         self._declared: set[str] = set()
 
-    def _state_word(self, word: int) -> str:
+    def _state_word(self, word: int, type_: str = "i64") -> str:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")
-        return self._set(f"load i64, ptr {pointer}{STATE}")
+        return self._set(f"load {type_}, ptr {pointer}{STATE}")
 
-    def _put_state(self, word: int, value: str) -> None:
+    def _put_state(self, word: int, value: str, type_: str = "i64") -> None:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")
-        self._line(f"store i64 {value}, ptr {pointer}{STATE}")
+        self._line(f"store {type_} {value}, ptr {pointer}{STATE}")
 
     def _line(self, text: str) -> None:
         self._lines.append("  " + text)

@@ -100,11 +100,10 @@ class Translator:
         if (head, text) in self._asked or self._waiting >= MAX_WAITING or self._is_coming(head):
             return
         self._asked.add((head, text))
-        from .llvm_print import RegionPrinter
+        from .llvm_print import RegionPrinter, native
         from .llvm_region import explore
-        from .llvm_values import SUPPORTED
 
-        region = explore(head, fetch, executed, SUPPORTED)
+        region = explore(head, fetch, executed, native)
         if region is None:
             return
         job = head, text, RegionPrinter(region).text(), region.runs, region.needs[region.entry]

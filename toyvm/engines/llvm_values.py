@@ -29,11 +29,18 @@ SUPPORTED = frozenset(
         Op.READ_X,
         Op.LOAD,
         Op.AMO_LOAD,
+        Op.LOAD_RESERVED,
+        Op.STORE_CONDITIONAL,
         Op.STORE,
         Op.FENCE,
         Op.JUMP,
         Op.BRANCH,
         Op.WRITE_X,
+        Op.READ_F,
+        Op.WRITE_F,
+        Op.FLOAT,
+        Op.CSR_READ,
+        Op.CSR_WRITE,
     }
 )
 

@@ -298,7 +298,7 @@ class Operation:
 
 
 # Integers: what an operand's or result's bits mean, and their limits.
-_INTEGERS = {
+INTEGERS = {
     "i32": (-(1 << 31), (1 << 31) - 1),
     "u32": (0, (1 << 32) - 1),
     "i64": (-(1 << 63), (1 << 63) - 1),
@@ -322,7 +322,7 @@ def _operations() -> dict[str, Operation]:
             ("min", minimum), ("max", maximum), ("eq", equal), ("lt", less), ("le", less_equal), ("class", classify),
         ):  # fmt: skip
             found[f"{name}_{suffix}"] = Operation(_bind(plain, f), rounds=False)
-        for integer, (low, high) in _INTEGERS.items():
+        for integer, (low, high) in INTEGERS.items():
             found[f"{name}_to_{integer}"] = Operation(_to(f, low, high), rounds=True)
             found[f"{name}_from_{integer}"] = Operation(_from(f, low, high), rounds=True)
     found["f64_to_f32"] = Operation(lambda a, mode: convert(D, S, a, mode), rounds=True)

@@ -58,6 +58,10 @@ class Machine:
         entry = frame << 10 | permissions | PTE_U | PTE_V if permissions else 0
         self.memory.u64[((_LEAF << 12) >> 3) + (va >> 12)] = entry
 
+    def physical(self, va: int) -> int:
+        """Where an address of the writable pages is in memory; of any other, nowhere."""
+        return (_DATA_FRAME << 12) + va - DATA if DATA <= va < DATA + (DATA_PAGES << 12) else 0
+
     def write_code(self, va: int, text: bytes) -> None:
         """Change code behind the engine's back."""
         pa = (_CODE_FRAME << 12) + va - CODE
