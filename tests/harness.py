@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 ASM = ROOT / "asm"
 GUEST = ROOT / "tests" / "guest"
 C = ROOT / "tests" / "c"
-ENGINES = ("reference", "llvm")
 
 # No case needs more; a guest that runs away ends with 124 instead of holding up the suite.
 OPTIONS = RunOptions(max_instructions=50_000_000, root=GUEST)

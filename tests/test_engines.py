@@ -1,6 +1,7 @@
-"""All engines do the same with whole programs: output, instructions, faults; and lockstep finds no difference, and would.
+"""All engines do the same with whole programs: output, instructions, faults; lockstep would find a difference; and what
+happens where there is no LLVM.
 
-The LLVM engine is eager here, so that short programs become native.
+The samples and guest tests (test_samples.py, test_guest.py) run on all engines too.
 """
 
 from __future__ import annotations
@@ -11,88 +12,46 @@ import pytest
 
 from toyvm.build import build_program
 from toyvm.cli import cache
-from toyvm.engines import choice
 from toyvm.engines.llvm import EAGER, LlvmEngine
 from toyvm.engines.llvm_cache import TranslationCache, default_folder
-from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.llvm_translate import unavailable
 from toyvm.engines.lockstep import LockstepEngine, LockstepError
-from toyvm.engines.reference import ReferenceEngine
 from toyvm.errors import UsageError
-from toyvm.machine.memory import PhysicalMemory
 from toyvm.record import replace
 from toyvm.system import RunResult, run
 
-from .harness import ASM, GUEST, OPTIONS, C, Case, check_case, compiled, expected_output, run_case
+from .harness import ASM, OPTIONS, C, Case, check_case, compiled, expected_output, run_case
 from .oracles import GCC, require_oracle
+from .ways import check_every_way
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
 
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The engine called llvm translates early and at once."""
-
-    def make(name: str, memory: PhysicalMemory, *_: object, **__: object) -> object:
-        if name == "llvm":
-            translator = Translator(str(tmp_path), background=False)
-            return LlvmEngine(memory, translator=translator, thresholds=EAGER)
-        return ReferenceEngine(memory)
-
-    monkeypatch.setattr(choice, "make_engine", make)
-
-
-def facts(result: RunResult) -> tuple[object, ...]:
-    """What must be the same on every engine. TLB misses are the engine's own."""
-    stats = result.stats
-    counted = (
-        stats.instructions,
-        stats.virtual_ns,
-        dict(stats.faults),
-        stats.cow_copies,
-        stats.context_switches,
-    )
-    return result.status, result.stdout, counted, stats.syscalls, stats.frames_peak
-
-
-PROGRAMS = [
-    Case(ASM / "cow.s", "dynamic"),
-    Case(ASM / "pipeline.s", "static"),
-    Case(ASM / "isolation.s", "static"),
-]
-PROGRAMS += [
-    Case(GUEST / f"{name}.s", "static")
-    for name in ("atomics", "misaligned", "selfmod", "signals", "mappings")
-]
-
-
-@pytest.mark.parametrize("case", PROGRAMS, ids=str)
-def test_counts_are_the_same(case: Case, eager: None) -> None:
-    llvm, reference = (run_case(case, replace(OPTIONS, engine=engine)) for engine in ("llvm", "reference"))
-    check_case(case, llvm)
-    assert facts(llvm) == facts(reference)
-
-
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", ["sha256", "sort", "cow", "interpreter", "hash"])
-def test_compiled_programs(name: str, eager: None, tmp_path: Path) -> None:
-    """Integer C made by gcc, long enough that most of it runs as native code."""
+@pytest.mark.parametrize("path", sorted(C.glob("*.c")), ids=lambda path: path.stem)
+def test_compiled_programs(path: Path, tmp_path: Path) -> None:
+    """C made by gcc, long enough that most of it runs as native code."""
     require_oracle(GCC)
-    source = tmp_path / f"{name}.s"
-    source.write_text(compiled(C / f"{name}.c", "O2"))
+    source = tmp_path / f"{path.stem}.s"
+    source.write_text(compiled(path, "O2"))
     program = build_program([source], linkage="static")
-    llvm, reference = (
-        run(program, [name], replace(OPTIONS, engine=engine), stdin=b"", capture=True)
-        for engine in ("llvm", "reference")
+
+    def check(result: RunResult) -> None:
+        assert result.stdout == expected_output(path, "static")
+        assert (result.status, result.frames_leaked) == (0, 0)
+
+    check_every_way(lambda options: run(program, [path.stem], options, stdin=b"", capture=True), check)
+
+
+@pytest.mark.parametrize("name", ["cow", "isolation", "sbrk"])
+def test_the_definition_counts_the_same(name: str) -> None:
+    """The tree walk, which is too slow for more."""
+    case = Case(ASM / f"{name}.s", "static")
+    check_every_way(
+        lambda options: run_case(case, options),
+        lambda result: check_case(case, result),
+        ways=("reference", "walk"),
     )
-    assert llvm.stdout == expected_output(C / f"{name}.c", "static")
-    assert facts(llvm) == facts(reference)
-
-
-@pytest.mark.parametrize("case", [PROGRAMS[0], *PROGRAMS[3:]], ids=str)
-def test_lockstep(case: Case) -> None:
-    """Memory too, after pieces of random length."""
-    result = run_case(case, replace(OPTIONS, engine="lockstep", memory=4 << 20))
-    check_case(case, result)
 
 
 def test_lockstep_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ class RunOptions(Record):
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
     max_instructions: stop with 124 after so many
+    schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
     trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
     it was first reached      watcher: who looks on from within
@@ -71,6 +72,7 @@ class RunOptions(Record):
     engine: str = "auto"
     caching: bool = True
     max_instructions: int | None = None
+    schedule_seed: int | None = None
     trace: frozenset[str] = frozenset()
     maps: bool = False
     libraries: bool = True
@@ -194,7 +196,7 @@ class _Session:
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
-        limits = Limits(instructions=options.max_instructions)
+        limits = Limits(instructions=options.max_instructions, schedule_seed=options.schedule_seed)
         self.bus = Bus()
         self.kernel = Kernel(
             memory_bytes=options.memory,
@@ -234,7 +236,10 @@ class _Session:
         from .engines import choice
 
         on_trace = self._trace_instruction if "insn" in self.options.trace else None
-        return choice.make_engine(self.options.engine, memory, on_trace, caching=self.options.caching)
+        options = self.options
+        return choice.make_engine(
+            options.engine, memory, on_trace, caching=options.caching, seed=options.schedule_seed or 0
+        )
 
     def _attach(self) -> None:
         kinds = self.options.trace - {"insn"}

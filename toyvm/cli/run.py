@@ -36,6 +36,7 @@ class Options:
     engine: str = "auto"
     caching: bool = True
     max_instructions: int | None = None
+    schedule_seed: int | None = None
     trace: list[str] = []
     stats: bool = False
     maps: bool = False
@@ -94,6 +95,12 @@ def parser() -> argparse.ArgumentParser:
     )
     world.add_argument(
         "--max-instructions", type=int, metavar="N", help="stop after N instructions (exit 124)"
+    )
+    world.add_argument(
+        "--schedule-seed",
+        type=int,
+        metavar="N",
+        help="quanta of random lengths: each N lets processes interleave in another way",
     )
     show = p.add_argument_group("what to show (on stderr)")
     show.add_argument("--trace", action="append", metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
@@ -168,6 +175,7 @@ def settings_of(options: Options) -> RunOptions:
         engine=options.engine,
         caching=options.caching,
         max_instructions=options.max_instructions,
+        schedule_seed=options.schedule_seed,
         trace=traces,
         maps=options.maps,
     )

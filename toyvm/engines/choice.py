@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 
 def make_engine(
-    name: str, memory: PhysicalMemory, on_trace: OnTrace | None = None, *, caching: bool = True
+    name: str,
+    memory: PhysicalMemory,
+    on_trace: OnTrace | None = None,
+    *,
+    caching: bool = True,
+    seed: int = 0,
 ) -> Engine:
-    """The engine called `name`: auto, llvm, reference or lockstep. `caching`: use translations of earlier runs.
+    """The engine called `name`: auto, llvm, reference or lockstep. `caching`: use translations of earlier runs. `seed` of
+    lockstep's pieces.
 
     Raises UsageError for another name, and for llvm and lockstep where there is no LLVM; auto then says so and goes on without.
     """
@@ -38,5 +44,5 @@ def make_engine(
     if name == "lockstep":
         from .lockstep import LockstepEngine
 
-        return LockstepEngine(memory)
+        return LockstepEngine(memory, seed)
     raise UsageError(f"no engine is called '{name}'")

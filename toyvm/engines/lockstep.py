@@ -1,8 +1,8 @@
 """Two engines side by side: each piece of a run is executed by the LLVM engine and, on a copy of the machine, by the reference
 engine; the run stops at the first piece after which registers, traps, counts or memory differ.
 
-The pieces have random lengths (from a fixed seed), so that native code is left and entered everywhere, and the LLVM engine translates
-eagerly and at once, so that short programs are native too. Memory is compared whole: choose a small `--memory`.
+The pieces have random lengths (from a seed), so that native code is left and entered everywhere, and the LLVM engine translates
+eagerly and at once, so that short programs are native too. Memory is compared whole, page tables with their A and D bits included.
 """
 
 from __future__ import annotations
@@ -17,10 +17,16 @@ from ..machine.mmu import Mmu
 from ..machine.traps import Trap
 from .llvm import EAGER, LlvmEngine
 from .llvm_translate import Translator
+from .lockstep_memory import MemoryPair
 from .reference import ReferenceEngine
 
-_CHUNK = 1 << 16  # bytes of memory compared at a time
-_LONGEST = 2000
+_PIECES = (1, 7, 50, 400, 2000, 10_000)  # instructions; half of all pieces are shorter than a function's loop
+_HOT = (
+    8,
+    250,
+    1 << 30,
+)  # so that Python traces, both tiers, or blocks alone are what native code is compared with
+_SHOWN = 8  # doublewords of memory in a message
 MAX_SPACES = 256
 
 
@@ -29,23 +35,31 @@ class LockstepError(ToyvmError):
 
 
 class LockstepEngine:
-    """`base.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference."""
+    """`base.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
 
-    def __init__(self, memory: PhysicalMemory, seed: int = 0):
-        self._memory = memory
-        self._twin = PhysicalMemory(memory.size)
-        self._llvm = LlvmEngine(
-            memory, translator=Translator(folder=None, background=False), thresholds=EAGER
-        )
-        self._reference = ReferenceEngine(self._twin, hot=8)
+    `seed` decides the lengths of the pieces and how hot code must be on the reference engine before it becomes a trace.
+    `translator` as in `LlvmEngine`: one that answers at once.
+    """
+
+    def __init__(self, memory: PhysicalMemory, seed: int = 0, translator: Translator | None = None):
         self._random = random.Random(seed)
+        self._twin = PhysicalMemory(memory.size)
+        self._memories = MemoryPair(memory, self._twin)
+        self._translator = translator or Translator(folder=None, background=False)
+        self._llvm = LlvmEngine(memory, translator=self._translator, thresholds=EAGER)
+        self._reference = ReferenceEngine(self._twin, hot=self._random.choice(_HOT))
         self._spaces: dict[int, tuple[Mmu, Mmu]] = {}  # by identity: an Mmu and its twin
+
+    @property
+    def native_entries(self) -> int:
+        """How often native code was entered."""
+        return self._llvm.native_entries
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
         """Execute at most `budget` instructions on both (see `base.Engine.run`)."""
-        self._copy_memory()
+        self._memories.copy()  # what the kernel has written
         while budget > 0:
-            piece = min(budget, self._random.choice((1, 7, 50, 400, _LONGEST)))
+            piece = min(budget, self._random.choice(_PIECES))
             twin = hart.copy(self._twin_of(hart.mmu))
             twin.instret, twin.time_offset, twin.reservation = (
                 hart.instret,
@@ -55,10 +69,10 @@ class LockstepEngine:
             start, before = hart.pc, hart.instret
             trap = self._llvm.run(hart, piece)
             expected = self._reference.run(twin, piece)
-            if difference := self._difference(hart, trap, twin, expected):
+            if not (_state(hart, trap) == _state(twin, expected) and self._memories.equal()):
                 raise LockstepError(
                     f"the engines differ after {hart.instret - before} instructions from {start:#x} "
-                    f"(a piece of {piece}):\n{difference}"
+                    f"(a piece of {piece}):\n{self._difference(hart, trap, twin, expected)}"
                 )
             if trap is not None:
                 return trap
@@ -68,10 +82,7 @@ class LockstepEngine:
     def invalidate(self, mmu: Mmu) -> None:
         """Forget the code of an address space."""
         self._llvm.invalidate(mmu)
-        if id(mmu) in self._spaces:
-            twin = self._spaces[id(mmu)][1]
-            twin.tlb.flush()
-            self._reference.invalidate(twin)
+        self._spaces.pop(id(mmu), None)
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
         """Forget the code in one page."""
@@ -98,43 +109,23 @@ class LockstepEngine:
             self._spaces[id(mmu)] = mmu, Mmu(self._twin, mmu.root_ppn)
         return self._spaces[id(mmu)][1]
 
-    def _copy_memory(self) -> None:
-        """What the kernel has written since the last piece."""
-        for at in self._unequal():
-            self._twin.u8[at : at + _CHUNK] = self._memory.u8[at : at + _CHUNK]
-
-    def _unequal(self) -> list[int]:
-        ours, theirs = self._memory.u8, self._twin.u8
-        return [
-            at
-            for at in range(0, self._memory.size, _CHUNK)
-            if bytes(ours[at : at + _CHUNK]) != bytes(theirs[at : at + _CHUNK])
-        ]
-
     def _difference(self, hart: Hart, trap: Trap | None, twin: Hart, expected: Trap | None) -> str:
-        """Both states where they differ, or nothing."""
+        """Both states, with a star where they differ."""
         rows = [("trap", str(trap), str(expected)), ("pc", f"{hart.pc:#x}", f"{twin.pc:#x}")]
         rows += [("instret", str(hart.instret), str(twin.instret)), ("fcsr", str(hart.fcsr), str(twin.fcsr))]
         rows.append(("reservation", str(hart.reservation), str(twin.reservation)))
         rows += [(name, f"{a:#x}", f"{b:#x}") for name, a, b in zip(X_NAMES, hart.x, twin.x, strict=True)]
         rows += [(name, f"{a:#x}", f"{b:#x}") for name, a, b in zip(F_NAMES, hart.f, twin.f, strict=True)]
-        rows += self._memory_rows()
-        if all(ours == theirs for _, ours, theirs in rows):
-            return ""
+        words = self._memories.words_that_differ(_SHOWN)
+        rows += [(f"[{pa:#x}]", f"{ours:#x}", f"{theirs:#x}") for pa, ours, theirs in words]
         width = max(len(ours) for _, ours, _ in rows)
         return "\n".join(
             f"  {'*' if ours != theirs else ' '} {name:<18} llvm {ours:<{width}}  reference {theirs}"
             for name, ours, theirs in rows
         )
 
-    def _memory_rows(self) -> list[tuple[str, str, str]]:
-        """The first words of physical memory that differ."""
-        rows = []
-        for chunk in self._unequal():
-            for word in range(chunk >> 3, (chunk + _CHUNK) >> 3):
-                ours, theirs = self._memory.u64[word], self._twin.u64[word]
-                if ours != theirs:
-                    rows.append((f"[{word << 3:#x}]", f"{ours:#x}", f"{theirs:#x}"))
-            if len(rows) > 8:
-                break
-        return rows
+
+def _state(hart: Hart, trap: Trap | None) -> tuple[object, ...]:
+    """All that must be the same but memory."""
+    told = None if trap is None else (trap.cause, trap.tval)
+    return told, hart.pc, hart.instret, hart.fcsr, hart.reservation, hart.x, hart.f

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ..bits import M64
@@ -23,7 +23,7 @@ from .interp import FIRST_CALL, LAST_CALL, Interpreter, LoadedImage
 from .limits import Limits, Rlimits
 from .memsys import MemorySystem
 from .process import FdTable, Process, State
-from .scheduler import Scheduler
+from .scheduler import Scheduler, random_quanta
 from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
 from .stats import Stats
 from .syscalls import dispatch
@@ -103,6 +103,10 @@ class Kernel:
         self._streams = (stdin, stdout, stderr)
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
         self._random = self.limits.seed & M64
+        self._quantum = self.limits.quantum  # of this turn
+        self._quanta: Iterator[int] | None = None
+        if self.limits.schedule_seed is not None:
+            self._quanta = random_quanta(self.limits.schedule_seed, self.limits.quantum)
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
@@ -300,7 +304,9 @@ class Kernel:
     def _turn(self, process: Process) -> None:
         """One quantum of one process: instructions, and the traps among them."""
         self._switch_to(process)
-        left = self.limits.quantum
+        if self._quanta is not None:
+            self._quantum = next(self._quanta)
+        left = self._quantum
         self._yielded = False
         engine = self.engine
         assert engine is not None, "a kernel without an engine cannot run"
@@ -332,17 +338,17 @@ class Kernel:
             return left
         if self.limits.virtual_seconds is not None:
             until = min(until, int(self.limits.virtual_seconds * 1e9) + 1)
-        quantum = self.limits.quantum
+        quantum = self._quantum
         return left + max(0, -(-(until - self.now - left) // quantum)) * quantum
 
     def _left_after(self, left: int, ran: int, trapped: bool) -> int:
         """What is left of the quantum after `ran` instructions, which may have reached into later ones."""
         if ran < left:
             return left - max(ran, 1)
-        into = (ran - left) % self.limits.quantum
+        into = (ran - left) % self._quantum
         if not trapped and not into:
             return 0
-        return self.limits.quantum - max(into, 1)
+        return self._quantum - max(into, 1)
 
     def _switch_to(self, process: Process) -> None:
         mm = process.mm
@@ -361,7 +367,7 @@ class Kernel:
             return 1
         process.watch_pc = None
         process.watched_at = process.counters.instructions
-        return self.limits.quantum
+        return self._quantum
 
     def _within_limit(self, budget: int) -> int:
         limit = self.limits.instructions

@@ -22,7 +22,10 @@ class Limits(Record):
     processes: int = 1000
     open_files: int = 1024
     memfs_bytes: int = 256 << 20
-    quantum: int = 10_000  # instructions between two dispatches
+    quantum: int = 10_000  # instructions between two dispatches, at most
+    schedule_seed: int | None = (
+        None  # draw the length of each quantum, 1 to `quantum`, from this seed; None: all are `quantum`
+    )
     fault_around: int = 1  # file pages mapped by one fault
     seed: int = 0  # of getrandom and AT_RANDOM
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 
 from .process import Process, State
 from .vfs.openfile import WaitQueue
@@ -118,3 +119,13 @@ class Scheduler:
 
     def _alarm_stands(self, alarm: tuple[int, int, Process]) -> bool:
         return alarm[2].alive and alarm[2].alarm_at == alarm[0]
+
+
+def random_quanta(seed: int, longest: int) -> Iterator[int]:
+    """Lengths of quanta, 1 to `longest` instructions, for ever: short ones as likely as long ones, so that races of a few
+    instructions happen too. The same for the same seed."""
+    import random  # an ordinary run has no use for it
+
+    dice = random.Random(seed)
+    while True:
+        yield min(longest, dice.randint(1, 1 << dice.randint(0, longest.bit_length())))

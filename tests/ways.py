@@ -1,0 +1,91 @@
+"""Whole programs on every engine: what must be the same, and an engine that makes short programs native too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from toyvm.engines import choice
+from toyvm.engines.base import Engine
+from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm_translate import Translator
+from toyvm.engines.lockstep import LockstepEngine
+from toyvm.engines.walk import WalkEngine
+from toyvm.machine.memory import PhysicalMemory
+from toyvm.record import replace
+from toyvm.system import RunOptions, RunResult
+
+from .harness import OPTIONS
+
+# How each way of `WAYS` executes. "eager" is the LLVM engine that translates early and at once, so that a program of a few
+# thousand instructions is native code; "llvm" is as users have it.
+WAYS = ("reference", "llvm", "eager")
+LONG = 6000  # instructions from which on some code of every program repeats
+_ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
+
+
+def _translations(round: int = 0) -> str:
+    """A cache of translations for a whole round of a session: each round cuts code into regions in its own way."""
+    return str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / f"native-{round}")
+
+
+@contextmanager
+def engines_made(way: str) -> Iterator[list[Engine]]:
+    """Runs inside have engines of this way (one of WAYS, or "walk" or "lockstep"); they are in the list."""
+    made: list[Engine] = []
+    original = choice.make_engine
+
+    def make(name: str, memory: PhysicalMemory, on_trace: object = None, **options: object) -> Engine:
+        if way == "eager":
+            translator = Translator(_translations(), background=False)
+            made.append(LlvmEngine(memory, translator=translator, thresholds=EAGER))
+        elif way == "lockstep":
+            seed = options.get("seed", 0)
+            assert isinstance(seed, int)
+            translator = Translator(_translations(seed), background=False)
+            made.append(LockstepEngine(memory, seed, translator))
+        elif way == "walk":
+            made.append(WalkEngine(memory))
+        else:
+            made.append(original(way, memory))
+        return made[-1]
+
+    with patch.object(choice, "make_engine", make):
+        yield made
+
+
+def native_entries(engine: Engine) -> int:
+    """How often an engine entered native code."""
+    count = getattr(engine, "native_entries", 0)
+    assert isinstance(count, int)
+    return count
+
+
+def facts(result: RunResult) -> dict[str, object]:
+    """What must be the same on every engine: outputs, and all counts and maps of the run."""
+    told = result.to_json()
+    for name in _ENGINES_OWN:
+        del told[name]
+    return {"stdout": result.stdout, "stderr": result.stderr, **told}
+
+
+def check_every_way(
+    run: Callable[[RunOptions], RunResult],
+    check: Callable[[RunResult], None],
+    options: RunOptions = OPTIONS,
+    ways: tuple[str, ...] = WAYS,
+) -> None:
+    """Run a program in each way; `check` each result; all must be the same, and eager native code is not idle."""
+    expected: dict[str, object] | None = None
+    for way in ways:
+        with engines_made(way) as made:
+            result = run(replace(options, maps=True))
+        check(result)
+        if expected is None:
+            expected = facts(result)
+        assert facts(result) == expected, f"{way} is not as {ways[0]}"
+        if way == "eager" and result.stats.instructions >= LONG:
+            assert native_entries(made[0]) > 0
