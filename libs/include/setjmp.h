@@ -2,7 +2,7 @@
 #ifndef TOYVM_SETJMP_H
 #define TOYVM_SETJMP_H
 
-typedef unsigned long jmp_buf[26]; /* ra, sp, s0-s11, room for fs0-fs11 */
+typedef unsigned long jmp_buf[26]; /* ra, sp, s0-s11, fs0-fs11 */
 
 int setjmp(jmp_buf env) __attribute__((returns_twice));
 int _setjmp(jmp_buf env) __attribute__((returns_twice));

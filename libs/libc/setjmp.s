@@ -1,5 +1,5 @@
-# Jumps out of functions: setjmp(3), longjmp(3). A jmp_buf is ra, sp and the registers a function must keep, s0-s11;
-# room is left for fs0-fs11.
+# Jumps out of functions: setjmp(3), longjmp(3). A jmp_buf is ra, sp and the registers a function must keep, s0-s11
+# and fs0-fs11. fcsr is not kept: like the signal mask, it is what it was at longjmp.
 
         .include "defs.inc"
 
@@ -20,6 +20,18 @@
         sd      s9, 88(a0)
         sd      s10, 96(a0)
         sd      s11, 104(a0)
+        fsd     fs0, 112(a0)
+        fsd     fs1, 120(a0)
+        fsd     fs2, 128(a0)
+        fsd     fs3, 136(a0)
+        fsd     fs4, 144(a0)
+        fsd     fs5, 152(a0)
+        fsd     fs6, 160(a0)
+        fsd     fs7, 168(a0)
+        fsd     fs8, 176(a0)
+        fsd     fs9, 184(a0)
+        fsd     fs10, 192(a0)
+        fsd     fs11, 200(a0)
         li      a0, 0
         ret
         END     setjmp
@@ -41,6 +53,18 @@
         ld      s9, 88(a0)
         ld      s10, 96(a0)
         ld      s11, 104(a0)
+        fld     fs0, 112(a0)
+        fld     fs1, 120(a0)
+        fld     fs2, 128(a0)
+        fld     fs3, 136(a0)
+        fld     fs4, 144(a0)
+        fld     fs5, 152(a0)
+        fld     fs6, 160(a0)
+        fld     fs7, 168(a0)
+        fld     fs8, 176(a0)
+        fld     fs9, 184(a0)
+        fld     fs10, 192(a0)
+        fld     fs11, 200(a0)
         sext.w  a0, a1
         bnez    a0, 1f
         li      a0, 1

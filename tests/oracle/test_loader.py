@@ -182,12 +182,16 @@ WORLDS["indirect functions"] = World(
         "libi.so": (
             "static int real(int a, int b) { return 10 * a + b; } long pick(void) { return (long)real; }"
             'asm(".globl chosen\\n.type chosen, @gnu_indirect_function\\n.set chosen, pick");'
-            "int chosen(int, int); int (*pointer)(int, int) = chosen; int inside(void) { return pointer(1, 2); }",
+            "int chosen(int, int); int (*pointer)(int, int) = chosen; int inside(void) { return pointer(1, 2); }"
+            "static double weigh(double a, double b) { return 10 * a + b; }"
+            'long judge(void) { asm volatile("fmv.d.x fa0, zero; fmv.d.x fa1, zero" ::: "fa0", "fa1"); return (long)weigh; }'
+            'asm(".globl weighed\\n.type weighed, @gnu_indirect_function\\n.set weighed, judge");',
             (),
         ),
         "prog": (
-            "int inside(void), chosen(int, int);"
-            'void program(void) { number("inside ", inside()); number("chosen ", chosen(3, 4) + chosen(5, 6)); }',
+            "int inside(void), chosen(int, int); double weighed(double, double);"
+            'void program(void) { number("inside ", inside()); number("chosen ", chosen(3, 4) + chosen(5, 6));'
+            ' number("weighed ", (long)(weighed(3, 4) + weighed(5, 6))); }',
             ("libi.so",),
         ),
     },

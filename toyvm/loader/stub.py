@@ -10,7 +10,7 @@ import struct
 from functools import lru_cache
 
 from ..elf import constants as c
-from ..isa.registers import X_NAMES
+from ..isa.registers import F_NAMES, F_NUMBERS, X_NUMBERS
 from ..isa.table import INSNS
 from ..record import Record
 from .dynamic import Dynamic, Table
@@ -21,6 +21,7 @@ NAME = "[ld.so]"
 DL_RESOLVE, DL_NEXT_INIT, DL_NEXT_FINI, DL_OPEN, DL_SYM, DL_CLOSE, DL_ERROR, DL_FINI = range(7000, 7008)
 _SYS_EXIT_GROUP = 94
 _AT_ENTRY = 9
+_NUMBERS = {**F_NUMBERS, **X_NUMBERS}
 
 
 class Stub(Record):
@@ -43,8 +44,7 @@ class _Code:
     def op(self, name: str, to: str | None = None, **operands: str | int) -> None:
         """One instruction: bit fields by name, registers by ABI name (`rd="a0", imm=8`), or a label to branch to."""
         fields = {
-            field: X_NAMES.index(value) if isinstance(value, str) else value
-            for field, value in operands.items()
+            field: _NUMBERS[value] if isinstance(value, str) else value for field, value in operands.items()
         }
         self._insns.append((name, fields, to))
 
@@ -77,16 +77,17 @@ def _runtime_resolve(code: _Code) -> None:
 
 
 def _resolve_ifunc(code: _Code) -> None:
-    """The first call of an IFUNC symbol: t0 = its resolver, t1 = the PLT slot. Integer argument registers are kept."""
-    saved = ["ra", "t1", *(f"a{i}" for i in range(8))]
+    """The first call of an IFUNC symbol: t0 = its resolver, t1 = the PLT slot. All argument registers (a0-a7, fa0-fa7)
+    are kept."""
+    saved = ["ra", "t1", *(f"a{i}" for i in range(8)), *(f"fa{i}" for i in range(8))]
     code.label("_dl_resolve_ifunc")
     code.op("addi", rd="sp", rs1="sp", imm=-8 * len(saved))
     for i, register in enumerate(saved):
-        code.op("sd", rs2=register, rs1="sp", imm=8 * i)
+        code.op("fsd" if register in F_NAMES else "sd", rs2=register, rs1="sp", imm=8 * i)
     code.op("jalr", rd="ra", rs1="t0")
     code.op("addi", rd="t3", rs1="a0")
     for i, register in enumerate(saved):
-        code.op("ld", rd=register, rs1="sp", imm=8 * i)
+        code.op("fld" if register in F_NAMES else "ld", rd=register, rs1="sp", imm=8 * i)
     code.op("sd", rs2="t3", rs1="t1")
     code.op("addi", rd="sp", rs1="sp", imm=8 * len(saved))
     code.op("jalr", rd="zero", rs1="t3")
