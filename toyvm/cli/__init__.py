@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "run a program: an ELF image, or .s and .o files built on the fly"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare"),
     "trace": ("trace", "record the page references of a run"),
+    "locality": ("locality", "working sets, reuse distances, TLB reach and heat map of recorded references"),
     "policies": ("policies", "replay recorded references with page replacement policies"),
     "ldd": ("ldd", "show which shared libraries a program would load"),
     "objdump": ("objdump", "disassemble, and show what is in an object"),

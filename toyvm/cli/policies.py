@@ -12,6 +12,7 @@ from .options import HelpFormatter
 
 if TYPE_CHECKING:
     from ..observe.missratio import Curves
+    from ..observe.pagetrace import PageTrace
     from ..observe.references import ReferenceString
 
 POLICIES = ("fifo", "clock", "lru", "lfu", "random", "arc", "opt")
@@ -57,12 +58,10 @@ def add_selection(p: argparse.ArgumentParser) -> None:
     p.add_argument("--space", type=int, metavar="N", help="only one address space (0 is the first)")
 
 
-def load(options: argparse.Namespace) -> ReferenceString:
+def select(trace: PageTrace, options: argparse.Namespace) -> ReferenceString:
     """The references of a trace that the options want."""
-    from ..observe.pagetrace import read_trace
     from ..observe.references import reference_string
 
-    trace = read_trace(options.trace)
     if options.space is not None and not 0 <= options.space < len(trace.spaces):
         raise UsageError(f"--space {options.space}: {options.trace} has {len(trace.spaces)}, from 0")
     return reference_string(trace, options.references, options.space)
@@ -77,10 +76,11 @@ def main(argv: list[str]) -> int:
     if unknown := sorted(set(wanted) - set(POLICIES)):
         raise UsageError(f"--policy {unknown[0]}: expected any of {', '.join(POLICIES)}")
     from ..observe.missratio import curves, parse_frames, text_table
+    from ..observe.pagetrace import read_trace
 
     frames = parse_frames(options.frames or (FRAMES if options.trace else FRAMES_OF_A_STRING))
     result = curves(
-        load(options) if options.trace else _string(options),
+        select(read_trace(options.trace), options) if options.trace else _string(options),
         frames,
         [policy for policy in POLICIES if policy in wanted],
         options.seed,

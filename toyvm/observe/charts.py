@@ -190,4 +190,4 @@ def bars(values: Sequence[tuple[str, float]], title: str, x_title: str, y_title:
 
 
 def _short_percent(value: float) -> str:
-    return "" if not value else "<0.1 %" if value < 0.0005 else f"{100 * value:.1f} %"
+    return "" if not value else "&lt;0.1 %" if value < 0.0005 else f"{100 * value:.1f} %"

@@ -53,6 +53,17 @@ class ReferenceString(Record):
         key = int(self.keys[page])
         return key >> _SPACE_SHIFT, key & _PAGE_MASK
 
+    def coarser(self, shift: int) -> ReferenceString:
+        """The same references to pages of `2**shift` times the size."""
+        spaces, numbers = self.keys & ~_PAGE_MASK, (self.keys & _PAGE_MASK) >> shift
+        keys, mapped = np.unique(spaces | numbers, return_inverse=True)
+        if not len(keys):
+            return self
+        pages = mapped.astype(np.int32)[self.pages]
+        starts = np.flatnonzero(np.concatenate([[True], pages[1:] != pages[:-1]]))
+        counts = np.add.reduceat(self.counts, starts)
+        return ReferenceString(pages[starts], counts, self.times[starts], keys, self.end)
+
 
 def from_pages(pages: Sequence[int]) -> ReferenceString:
     """The string that a book would write down: one reference an instruction, all in one address space."""

@@ -1,0 +1,89 @@
+"""`toyvm locality`: what locality a recorded run had."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .options import HelpFormatter
+from .policies import add_selection, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..observe.locality import Locality
+    from ..observe.pagetrace import PageTrace
+    from ..observe.references import ReferenceString
+
+MAX_WINDOW = 1 << 62
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm locality`."""
+    p = argparse.ArgumentParser(
+        prog="toyvm locality",
+        formatter_class=HelpFormatter,
+        description="Show the working sets, the reuse distances and the TLB reach of a recorded run, and where it was when.",
+    )
+    p.add_argument("trace", metavar="TRACE", help="made by `toyvm trace pages`")
+    add_selection(p)
+    p.add_argument(
+        "--window",
+        metavar="N,...",
+        help="windows of the working sets, in instructions (default: a thousandth, a hundredth, a tenth of the run)",
+    )
+    pictures = p.add_argument_group("pictures (SVG)")
+    pictures.add_argument("--heatmap", metavar="FILE", help="references by time and page")
+    pictures.add_argument("--working-set", metavar="FILE", help="size of the working sets over time")
+    pictures.add_argument("--reuse", metavar="FILE", help="histogram of reuse distances")
+    pictures.add_argument("--tlb", metavar="FILE", help="TLB misses by entries, with small and large pages")
+    p.add_argument("--json", action="store_true", help="everything as JSON on standard output")
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Analyse and report."""
+    options = parser().parse_args(argv)
+    windows = _windows(options.window) if options.window is not None else None
+    from ..observe.locality import analyse, default_windows, text_report
+    from ..observe.pagetrace import read_trace
+
+    trace = read_trace(options.trace)
+    string = select(trace, options)
+    found = analyse(trace, string, windows or default_windows(trace.instructions))
+    _draw(options, trace, string, found)
+    if options.json:
+        import json
+
+        print(json.dumps(found.to_json(), indent=2))
+    else:
+        print(text_report(found, trace.spaces), end="")
+    return 0
+
+
+def _windows(text: str) -> list[int]:
+    words = text.split(",")
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) < MAX_WINDOW for word in words):
+        raise UsageError(f"--window {text}: expected numbers of instructions such as 1000,100000")
+    return sorted({int(word) for word in words})
+
+
+def _draw(options: argparse.Namespace, trace: PageTrace, string: ReferenceString, found: Locality) -> None:
+    from ..observe import localitycharts
+    from ..observe.heatmap import heatmap
+    from ..resources import write_atomically
+
+    name = os.path.basename(options.trace)
+    pictures: dict[str | None, Callable[[], str]] = {
+        options.heatmap: lambda: heatmap(trace.spaces, string, f"Page references: {name}"),
+        options.working_set: lambda: localitycharts.working_sets(found, f"Working set: {name}"),
+        options.reuse: lambda: localitycharts.reuse(found, f"Reuse distances: {name}"),
+        options.tlb: lambda: localitycharts.reach(found, f"TLB reach: {name}"),
+    }
+    for path, draw in pictures.items():
+        if path is not None:
+            if not string.footprint:
+                raise UsageError(f"{path}: {name} has no references to draw")
+            write_atomically(path, draw().encode())
