@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.traps import Trap
 
+# (trap, pc, instret at it) -> whether the instruction at pc may be tried again
+FaultHook = Callable[[Trap, int, int], bool]
+
 
 class Engine(Protocol):
-    """Executes instructions of a hart until they trap or a budget is used up; the same to the instruction on every engine."""
+    """Executes instructions of a hart until they trap or a budget is used up; the same to the instruction on every engine.
+
+    `on_fault` is the kernel's offer to resolve a page fault while the run goes on. An engine that asks it may, when the answer
+    is yes, execute the instruction again as if it had not trapped; when it is no, or if the engine does not ask, the trap
+    ends the run. Either way the program does the same, and the kernel counts the same.
+    """
+
+    on_fault: FaultHook | None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
         """Execute at most `budget` instructions.

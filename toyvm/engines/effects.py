@@ -16,6 +16,8 @@ from ..machine.traps import Cause, Trap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .base import FaultHook
+
     HostFunction = Callable[[str, tuple[int, ...]], int | None]
     FloatOperation = tuple[Callable[..., tuple[int, int]], bool, HostFunction | None]
 
@@ -33,16 +35,21 @@ class Effects:
     """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write` and whose
     floating-point registers are `f`.
 
-    `pc` and `left` are where compiled code was when it last came here.
+    `pc` and `left` are where compiled code was when it last came here; `end` is what `instret` will be when the budget
+    that `left` counts is used up. `on_fault` as in `base.Engine`.
     """
 
-    __slots__ = ("_hart", "_memory", "_mmu", "_on_fence_i", "_table", "f", "left", "pc", "read", "write")
+    __slots__ = (
+        "_hart", "_memory", "_mmu", "_on_fence_i", "_table", "end", "f", "left", "on_fault", "pc", "read", "write",
+    )  # fmt: skip
 
     def __init__(self, memory: PhysicalMemory, on_fence_i: Callable[[Mmu], None]):
         self._memory = memory
         self._on_fence_i = on_fence_i
         self.pc = 0
         self.left = 0
+        self.end = 0
+        self.on_fault: FaultHook | None = None
         self._table: dict[str, FloatOperation] | None = None
 
     def bind(self, hart: Hart) -> None:
@@ -160,17 +167,31 @@ class Effects:
         """Instruction fetches see earlier stores: the engine forgets the code of this address space."""
         self._on_fence_i(self._mmu)
 
+    def again(self, trap: Trap, pc: int, left: int) -> bool:
+        """Whether the instruction at `pc`, which has trapped with `left` of the budget to go, may be tried again at once."""
+        return self.on_fault is not None and self.on_fault(trap, pc, self.end - left)
+
     def load_at(self, va: int, size: int, pc: int, left: int) -> int:
         """`load` for compiled code, which says where it is: the address of the instruction and the budget at it."""
         self.pc = pc
         self.left = left
-        return self._mmu.load(va & M64, size)
+        while True:
+            try:
+                return self._mmu.load(va & M64, size)
+            except Trap as trap:
+                if not self.again(trap, pc, left):
+                    raise
 
     def store_at(self, va: int, size: int, value: int, pc: int, left: int) -> None:
         """`store` for compiled code."""
         self.pc = pc
         self.left = left
-        self._mmu.store(va & M64, size, value)
+        while True:
+            try:
+                return self._mmu.store(va & M64, size, value)
+            except Trap as trap:
+                if not self.again(trap, pc, left):
+                    raise
 
     def float_at(self, name: str, *rest: int) -> int:
         """`float` for compiled code."""

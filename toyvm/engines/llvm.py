@@ -251,7 +251,9 @@ class LlvmEngine(ReferenceEngine):
         reservation = words[layout.RESERVATION]
         hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
         rest = min(total, left)
-        hart.instret += self._reserve - (total - rest)  # what came out of the reserve
+        taken = self._reserve - (total - rest)  # what came out of the reserve
+        hart.instret += taken
+        c.end += taken
         self._reserve = total - rest
         self._count_misses()
         assert total <= before
@@ -265,7 +267,14 @@ class LlvmEngine(ReferenceEngine):
         c.pc, c.left = pc, left
         op = self._op(self._hart.mmu.fetch(pc))
         assert op is not None
-        following = op.function(x, (*op.fields, pc) if op.needs_pc else op.fields, c)
+        fields = (*op.fields, pc) if op.needs_pc else op.fields
+        while True:
+            try:
+                following = op.function(x, fields, c)
+                break
+            except Trap as trap:
+                if not c.again(trap, pc, left):
+                    raise
         return following if op.control else pc + op.length, left - 1
 
     def _miss(self, pc: int) -> None:

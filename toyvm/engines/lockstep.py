@@ -15,6 +15,7 @@ from ..machine.hart import Hart
 from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Mmu
 from ..machine.traps import Trap
+from .base import FaultHook
 from .llvm import EAGER, LlvmEngine
 from .llvm_translate import Translator
 from .lockstep_memory import MemoryPair
@@ -38,10 +39,12 @@ class LockstepEngine:
     """`base.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
 
     `seed` decides the lengths of the pieces and how hot code must be on the reference engine before it becomes a trace.
-    `translator` as in `LlvmEngine`: one that answers at once.
+    `translator` as in `LlvmEngine`: one that answers at once. Every page fault ends the run, so that both machines see what
+    the kernel makes of it.
     """
 
     def __init__(self, memory: PhysicalMemory, seed: int = 0, translator: Translator | None = None):
+        self.on_fault: FaultHook | None = None
         self._random = random.Random(seed)
         self._twin = PhysicalMemory(memory.size)
         self._memories = MemoryPair(memory, self._twin)

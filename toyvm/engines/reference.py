@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..isa.decode import Decoded
+    from .base import FaultHook
     from .code import BoundStep
 
     OnTrace = Callable[[Hart, Decoded], None]
@@ -52,6 +53,15 @@ class ReferenceEngine:
         self._paths = HotPaths(memory, self._rows, self._op)
 
     # --- the Engine protocol ---
+
+    @property
+    def on_fault(self) -> FaultHook | None:
+        """See `base.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
+        return self._effects.on_fault
+
+    @on_fault.setter
+    def on_fault(self, hook: FaultHook | None) -> None:
+        self._effects.on_fault = hook if self._on_trace is None else None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
         """Execute at most `budget` instructions (see `base.Engine.run`)."""
@@ -98,46 +108,52 @@ class ReferenceEngine:
     def _run(self, hart: Hart, budget: int) -> Trap | None:
         effects = self._effects
         effects.bind(hart)
+        effects.end = hart.instret + budget
         code = self._code(hart.mmu)
         x, pc, left = hart.x, hart.pc, budget
         hot, blocks, read, write = code.hot, code.blocks, effects.read, effects.write
         block: Block | None = None
-        try:
-            while left > 0:
-                entry = hot.get(pc)
-                if entry is not None and entry[1] <= left:
-                    block = None
-                    pc, left = entry[0](x, pc, left, read, write, effects)
-                    continue
-                block = blocks.get(pc)
+        while True:
+            try:
+                while left > 0:
+                    entry = hot.get(pc)
+                    if entry is not None and entry[1] <= left:
+                        block = None
+                        pc, left = entry[0](x, pc, left, read, write, effects)
+                        continue
+                    block = blocks.get(pc)
+                    if block is None:
+                        effects.pc, effects.left = pc, left
+                        block = self._block(hart.mmu, code, pc)
+                    steps = iter(block.body)
+                    if block.length > left or block.system:
+                        hart.instret += budget - left  # a CSR may read it
+                        budget = left
+                        pc = self._part(block, steps, left, x)
+                        left -= min(left, block.length)
+                        continue
+                    for function, fields in steps:
+                        function(x, fields, effects)
+                    if block.last is None:
+                        pc = block.end
+                    else:
+                        function, fields = block.last
+                        pc = function(x, fields, effects)
+                    left -= block.length
+                    block.heat += 1
+                    if block.heat >= self._hot and block.pcs[0] not in hot:
+                        self._paths.promote(hart.mmu, code, block.pcs[0])
+            except Trap as trap:
                 if block is None:
-                    effects.pc, effects.left = pc, left
-                    block = self._block(hart.mmu, code, pc)
-                steps = iter(block.body)
-                if block.length > left or block.system:
-                    hart.instret += budget - left  # a CSR may read it
-                    budget = left
-                    pc = self._part(block, steps, left, x)
-                    left -= min(left, block.length)
-                    continue
-                for function, fields in steps:
-                    function(x, fields, effects)
-                if block.last is None:
-                    pc = block.end
+                    pc, left = effects.pc, effects.left
                 else:
-                    function, fields = block.last
-                    pc = function(x, fields, effects)
-                left -= block.length
-                block.heat += 1
-                if block.heat >= self._hot and block.pcs[0] not in hot:
-                    self._paths.promote(hart.mmu, code, block.pcs[0])
-        except Trap as trap:
-            if block is None:
-                pc, left = effects.pc, effects.left
+                    index = len(block.body) - 1 - length_hint(steps)
+                    pc, left = block.pcs[index], left - index
+                block = None
+                if not effects.again(trap, pc, left):
+                    return self._trapped(hart, trap, pc, budget - left)
             else:
-                index = len(block.body) - 1 - length_hint(steps)
-                pc, left = block.pcs[index], left - index
-            return self._trapped(hart, trap, pc, budget - left)
+                break
         hart.pc = pc
         hart.instret += budget - left
         return None

@@ -16,6 +16,7 @@ from ..machine.hart import Hart
 from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Mmu
 from ..machine.traps import Cause, Trap
+from .base import FaultHook
 from .effects import Effects, illegal
 
 
@@ -48,10 +49,14 @@ _BINARY: dict[Op, Callable[[int, int, int], int]] = {
 
 
 class WalkEngine:
-    """An engine that walks trees (`base.Engine`). It keeps nothing about code, so there is nothing to invalidate."""
+    """An engine that walks trees (`base.Engine`). It keeps nothing about code, so there is nothing to invalidate.
+
+    Every page fault ends its run.
+    """
 
     def __init__(self, memory: PhysicalMemory):
         self._effects = Effects(memory, self.invalidate)
+        self.on_fault: FaultHook | None = None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
         """Execute at most `budget` instructions (see `base.Engine.run`)."""

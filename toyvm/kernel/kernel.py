@@ -11,14 +11,14 @@ from ..events import Bus, ContextSwitch, FaultKind
 from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import DEFAULT_SIZE, PhysicalMemory
-from ..machine.mmu import Access, Mmu
+from ..machine.mmu import Mmu
 from ..machine.traps import Cause, Trap
 from . import lifecycle, sigdeliver
 from .addrspace import AddressSpace
 from .exec import ExecFailedError, execute
-from .fault import handle_fault
 from .frames import FrameAllocator, OutOfFrames
 from .image import map_image
+from .inplace import ACCESS, InPlaceFaults
 from .interp import FIRST_CALL, LAST_CALL, Interpreter, LoadedImage
 from .limits import Limits, Rlimits
 from .memsys import MemorySystem
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 FIRST_PID = 100
 STATUS_LIMIT = 124  # as timeout(1) exits
 
-_ACCESS = {
-    Cause.LOAD_PAGE_FAULT: Access.READ,
-    Cause.STORE_PAGE_FAULT: Access.WRITE,
-    Cause.INSTRUCTION_PAGE_FAULT: Access.EXECUTE,
-}
 _SIGNALS = {
     Cause.ILLEGAL_INSTRUCTION: (Signal.SIGILL, ILL_ILLOPC),
     Cause.BREAKPOINT: (Signal.SIGTRAP, TRAP_BRKPT),
@@ -112,6 +107,9 @@ class Kernel:
         self._stop: int | None = None
         self._last_pid = 0
         self._yielded = False
+        self._faults = InPlaceFaults(self, self._account)
+        if self.engine is not None:
+            self.engine.on_fault = self._faults.resolve
         mount_devices(self.vfs, self.random_bytes)
         self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
 
@@ -317,13 +315,14 @@ class Kernel:
                 self._syscall(process)
                 left -= 1
                 continue
-            hart, tlb = process.hart, process.mm.mmu.tlb
-            before, misses = hart.instret, tlb.misses
+            hart = process.hart
+            before = hart.instret
             hart.time_offset = self.scheduler.now - before
             budget = self._stretched(left) if process.watch_pc is None else self._watched(process)
+            self._faults.begin(process, alone=budget > left)
             trap = engine.run(hart, self._within_limit(budget))
-            self._account(process, hart.instret - before, tlb.misses - misses)
-            left = self._left_after(left, hart.instret - before, trap is not None)
+            self._faults.settle(hart.instret)
+            left = self._left_after(left, hart.instret - before, trap)
             if trap is not None:
                 hart.reservation = None
                 self._trap(process, trap)
@@ -341,14 +340,18 @@ class Kernel:
         quantum = self._quantum
         return left + max(0, -(-(until - self.now - left) // quantum)) * quantum
 
-    def _left_after(self, left: int, ran: int, trapped: bool) -> int:
-        """What is left of the quantum after `ran` instructions, which may have reached into later ones."""
+    def _left_after(self, left: int, ran: int, trap: Trap | None) -> int:
+        """What is left of the quantum after `ran` instructions, which may have reached into later ones.
+
+        A trap that nothing came before counts as one, but not a page fault, which may have been resolved in the middle of a run.
+        """
+        least = 0 if trap is not None and trap.cause in ACCESS else 1
         if ran < left:
-            return left - max(ran, 1)
+            return left - max(ran, least)
         into = (ran - left) % self._quantum
-        if not trapped and not into:
+        if trap is None and not into:
             return 0
-        return self._quantum - max(into, 1)
+        return self._quantum - max(into, least)
 
     def _switch_to(self, process: Process) -> None:
         mm = process.mm
@@ -393,7 +396,7 @@ class Kernel:
             self._syscall(process)
             return
         pc = process.hart.pc
-        access = _ACCESS.get(trap.cause)
+        access = ACCESS.get(trap.cause)
         if access is None:
             signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
             where = pc if signal != Signal.SIGBUS else trap.tval
@@ -404,7 +407,7 @@ class Kernel:
                 lambda: self._explain(process, signal, trap),
             )
             return
-        kind = handle_fault(process.mm, trap.tval, access, pc, process.pid)
+        kind = self._faults.answer(process, trap, access)
         if kind is FaultKind.OOM:
             self.out_of_memory(process)
         elif kind in (FaultKind.SEGV, FaultKind.SIGBUS):

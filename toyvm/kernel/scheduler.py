@@ -84,6 +84,11 @@ class Scheduler:
             _, _, process, serial = heapq.heappop(self._timers)
             self.wake(process, serial)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody may be waiting for a turn."""
+        return bool(self._ready)
+
     def undisturbed_until(self) -> int | None:
         """The time at which somebody may want the processor besides the process that has it; None: somebody wants it now.
 
