@@ -28,6 +28,7 @@ class FaultKind(StrEnum):
     SEGV = "segv"
     SIGBUS = "sigbus"
     OOM = "oom"  # no frame left
+    __hash__ = str.__hash__  # Enum's own is written in Python
 
 
 class Event(Record):

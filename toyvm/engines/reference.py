@@ -113,9 +113,18 @@ class ReferenceEngine:
         x, pc, left = hart.x, hart.pc, budget
         hot, blocks, read, write = code.hot, code.blocks, effects.read, effects.write
         block: Block | None = None
+        steps: Iterator[BoundStep] = iter(())
+        inside = False  # a block whose fault was resolved goes on with `steps`
         while True:
             try:
                 while left > 0:
+                    if inside:
+                        inside = False
+                        assert block is not None
+                        for function, fields in steps:
+                            function(x, fields, effects)
+                        pc, left = self._finish(block, left, x)
+                        continue
                     entry = hot.get(pc)
                     if entry is not None and entry[1] <= left:
                         block = None
@@ -146,17 +155,29 @@ class ReferenceEngine:
             except Trap as trap:
                 if block is None:
                     pc, left = effects.pc, effects.left
+                    if not effects.again(trap, pc, left):
+                        return self._trapped(hart, trap, pc, budget - left)
+                    continue
+                index = len(block.body) - 1 - length_hint(steps)
+                if not effects.again(trap, block.pcs[index], left - index):
+                    return self._trapped(hart, trap, block.pcs[index], budget - left + index)
+                if block.length > left or block.system:
+                    pc, left, block = block.pcs[index], left - index, None
                 else:
-                    index = len(block.body) - 1 - length_hint(steps)
-                    pc, left = block.pcs[index], left - index
-                block = None
-                if not effects.again(trap, pc, left):
-                    return self._trapped(hart, trap, pc, budget - left)
+                    inside, steps = True, iter(block.body[index:])
             else:
                 break
         hart.pc = pc
         hart.instret += budget - left
         return None
+
+    def _finish(self, block: Block, left: int, x: list[int]) -> tuple[int, int]:
+        """The end of a block whose body has been executed: the next pc, and what is left of the budget."""
+        block.heat += 1
+        if block.last is None:
+            return block.end, left - block.length
+        function, fields = block.last
+        return function(x, fields, self._effects), left - block.length
 
     def _part(self, block: Block, steps: Iterator[BoundStep], left: int, x: list[int]) -> int:
         """As much of a block as the budget allows, without its last instruction; the next pc."""

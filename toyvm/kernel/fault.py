@@ -23,7 +23,8 @@ from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
 if TYPE_CHECKING:
     from .addrspace import AddressSpace
 
-_NEEDS = {Access.READ: PROT_READ, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
+# The protections of which an access needs one: a writable page can be read, because Sv39 has no W without R.
+_ALLOWS = {Access.READ: PROT_READ | PROT_WRITE, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
 RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
 
 
@@ -54,7 +55,7 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
     if area is None:
         area = mm.grow_stack(va)
         grew = area is not None
-    if area is None or not _allows(area, access):
+    if area is None or not area.prot & _ALLOWS[access]:
         outcome = _Outcome(FaultKind.SEGV)
     else:
         try:
@@ -74,11 +75,6 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
         name = access.name.lower()
         system.bus.emit(PageFault(system.now(), pid, outcome.kind, va, pc, name, text, outcome.frame, grew))
     return outcome.kind
-
-
-def _allows(area: Vma, access: Access) -> bool:
-    needed = _NEEDS[access]
-    return bool(area.prot & needed) or (needed == PROT_READ and bool(area.prot & PROT_WRITE))
 
 
 def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome:

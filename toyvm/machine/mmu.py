@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
-from .sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_W, PTE_X, translated, walk
+from .sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, translated, walk
 from .tlb import Tlb
 from .traps import Cause, Trap
 
@@ -20,6 +20,7 @@ class Access(IntEnum):
     READ = PTE_R
     WRITE = PTE_W
     EXECUTE = PTE_X
+    __hash__ = int.__hash__  # Enum's own is written in Python
 
 
 _PAGE_FAULT = {
@@ -32,6 +33,10 @@ _ACCESS_FAULT = {
     Access.WRITE: Cause.STORE_ACCESS,
     Access.EXECUTE: Cause.INSTRUCTION_ACCESS,
 }
+
+
+_KIND = PTE_V | PTE_R | PTE_W | PTE_X  # V alone: points at a table
+_NEEDED = PTE_V | PTE_U
 
 
 class Mmu:
@@ -60,18 +65,31 @@ class Mmu:
         if delta is not None:
             return va + delta
         tlb.misses += 1
-        found = walk(self.memory, self.root_ppn, va)
-        if found is None:
+        memory = self.memory
+        u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
+        slot, level = va >> 30, 2
+        if (
+            slot < TABLE_ENTRIES >> 1
+        ):  # `walk`, for three levels of tables that are in memory: all but odd entries
+            pte = u64[(self.root_ppn << 9) + slot]
+            if pte & _KIND == PTE_V and pte < beyond:
+                pte = u64[(pte >> PPN_SHIFT << 9) + (va >> 21 & 0x1FF)]
+                if pte & _KIND == PTE_V and pte < beyond:
+                    slot, level = (pte >> PPN_SHIFT << 9) + (va >> 12 & 0x1FF), 0
+                    pte = u64[slot]
+        if level:
+            found = walk(memory, self.root_ppn, va)
+            if found is None:
+                raise Trap(_PAGE_FAULT[access], va)
+            slot, pte, level = found[0] >> 3, found[1], found[2]
+        if pte & (_NEEDED | access) != _NEEDED | access or pte & (PTE_R | PTE_W) == PTE_W or pte >> 54:
             raise Trap(_PAGE_FAULT[access], va)
-        slot, pte, level = found
-        if not pte & PTE_U or not pte & access:
-            raise Trap(_PAGE_FAULT[access], va)
-        pa = translated(pte, level, va)
-        if pa >= self.memory.size:
+        pa = translated(pte, level, va) if level else pte >> PPN_SHIFT << PAGE_SHIFT | va & PAGE_MASK
+        if pa >= memory.size:
             raise Trap(_ACCESS_FAULT[access], va)
         touched = pte | PTE_A | (PTE_D if access == PTE_W else 0)
         if touched != pte:
-            self.memory.u64[slot >> 3] = touched
+            u64[slot] = touched
         cached[va >> PAGE_SHIFT] = pa - va
         return pa
 
