@@ -121,26 +121,23 @@ class ReferenceEngine:
                     if inside:
                         inside = False
                         assert block is not None
-                        for function, fields in steps:
-                            function(x, fields, effects)
-                        pc, left = self._finish(block, left, x)
-                        continue
-                    entry = hot.get(pc)
-                    if entry is not None and entry[1] <= left:
-                        block = None
-                        pc, left = entry[0](x, pc, left, read, write, effects)
-                        continue
-                    block = blocks.get(pc)
-                    if block is None:
-                        effects.pc, effects.left = pc, left
-                        block = self._block(hart.mmu, code, pc)
-                    steps = iter(block.body)
-                    if block.length > left or block.system:
-                        hart.instret += budget - left  # a CSR may read it
-                        budget = left
-                        pc = self._part(block, steps, left, x)
-                        left -= min(left, block.length)
-                        continue
+                    else:
+                        entry = hot.get(pc)
+                        if entry is not None and entry[1] <= left:
+                            block = None
+                            pc, left = entry[0](x, pc, left, read, write, effects)
+                            continue
+                        block = blocks.get(pc)
+                        if block is None:
+                            effects.pc, effects.left = pc, left
+                            block = self._block(hart.mmu, code, pc)
+                        steps = iter(block.body)
+                        if block.length > left or block.system:
+                            hart.instret += budget - left  # a CSR may read it
+                            budget = left
+                            pc = self._part(block, steps, left, x)
+                            left -= min(left, block.length)
+                            continue
                     for function, fields in steps:
                         function(x, fields, effects)
                     if block.last is None:
@@ -170,14 +167,6 @@ class ReferenceEngine:
         hart.pc = pc
         hart.instret += budget - left
         return None
-
-    def _finish(self, block: Block, left: int, x: list[int]) -> tuple[int, int]:
-        """The end of a block whose body has been executed: the next pc, and what is left of the budget."""
-        block.heat += 1
-        if block.last is None:
-            return block.end, left - block.length
-        function, fields = block.last
-        return function(x, fields, self._effects), left - block.length
 
     def _part(self, block: Block, steps: Iterator[BoundStep], left: int, x: list[int]) -> int:
         """As much of a block as the budget allows, without its last instruction; the next pc."""
