@@ -9,9 +9,9 @@ ends the run, and `answer` holds what has become of the fault already.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..events import FaultKind
+from ..hints import TYPE_CHECKING
 from ..machine.mmu import Access
 from ..machine.traps import Cause, Trap
 from .fault import RESOLVED_BADLY, handle_fault
