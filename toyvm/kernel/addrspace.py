@@ -14,7 +14,7 @@ from ..bits import align_up
 from ..events import FaultKind, MappingChanged
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access, Mmu
-from ..machine.sv39 import PTE_D, USER_TOP, make_pte, pte_frame
+from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
 from ..machine.traps import Trap
 from .fault import RESOLVED_BADLY, flags_for, handle_fault
 from .frames import ZERO_FRAME, OutOfFrames
@@ -201,6 +201,8 @@ class AddressSpace(UserMemory):
         frames, cache = self.system.frames, self.system.cache
         cache.dirty.update(frames.frames_with(taken, PTE_D | PTE_SHARED))
         frames.put_entries(taken)
+        if self.system.ksm is not None:
+            self.system.ksm.let_go(frames.frames_with(taken, PTE_U))
 
     def forget_beyond(self, file: FileNode, size: int) -> None:
         """Take out the pages of `file`'s mappings that lie beyond its new size, private copies too (truncate(2))."""

@@ -162,6 +162,8 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
             mm.memory.copy_frame(old, new)
         u64[slot] = make_pte(new, flags)
         frames.put(old)
+        if system.ksm is not None:
+            system.ksm.let_go((old,))
         kind = FaultKind.DEMAND_ZERO if old == ZERO_FRAME else FaultKind.COW
     if before & (PTE_A | PTE_D):  # nothing can be cached of an entry the machine never used
         system.invalidate(mm.mmu, va, va + PAGE_SIZE)

@@ -28,13 +28,14 @@ from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKP
 from .stats import Stats
 from .syscalls import dispatch
 from .vfs.devices import mount_devices
-from .vfs.node import PROC_IDENTITY, DirNode, FileNode, LazyDir
+from .vfs.node import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode, LazyDir
 from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
 from .vfs.pipe import PipePool
 from .vfs.vfs import Vfs
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from .ksm import Ksm
     from .shm import Segments
 
 FIRST_PID = 100
@@ -112,11 +113,20 @@ class Kernel:
             self.engine.on_fault = self._faults.resolve
         mount_devices(self.vfs, self.random_bytes)
         self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
+        self.vfs.mount("/sys", LazyDir(SYS_IDENTITY, self._sys))
+        if self.limits.ksm:
+            self.ksm.pages_to_scan = self.limits.ksm
+            self.ksm.set_run(1)
 
     def _proc(self) -> DirNode:
         from .vfs.procfs import proc_directory  # most programs never look at /proc
 
         return proc_directory(self)
+
+    def _sys(self) -> DirNode:
+        from .vfs.sysfs import sys_directory
+
+        return sys_directory(self)
 
     # What other parts ask for
 
@@ -136,6 +146,14 @@ class Kernel:
         from .syscalls.times import EPOCH_NS
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
+
+    @cached_property
+    def ksm(self) -> Ksm:
+        """The scanner for equal pages, from the first look at it on."""
+        from .ksm import Ksm
+
+        self.system.ksm = Ksm(self.system)
+        return self.system.ksm
 
     @property
     def stats(self) -> Stats:
@@ -289,6 +307,10 @@ class Kernel:
     def _timers(self) -> None:
         scheduler = self.scheduler
         scheduler.expire()
+        ksm = self.system.ksm
+        if ksm is not None:
+            ksm.wake()
+            scheduler.daemon_at = ksm.wake_at
         for process in scheduler.due_alarms():
             process.alarm_at = None
             if process.alarm_every:

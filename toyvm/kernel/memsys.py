@@ -15,6 +15,7 @@ from .stats import Stats
 if TYPE_CHECKING:
     from ..engines.base import Engine
     from .addrspace import AddressSpace
+    from .ksm import Ksm
     from .vfs.node import FileNode
 
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
@@ -31,6 +32,7 @@ class MemorySystem:
         self.frames = FrameAllocator(memory)
         self.cache = PageCache(memory, self.frames)
         self.stats = Stats()
+        self.ksm: Ksm | None = None  # once pages may be merged
         self.fault_around = 1  # pages of a file mapped by one fault, at most 512
         self.spaces: dict[AddressSpace, None] = {}  # all that have not been released, in order of birth
         self.frames.reclaim = self.cache.drop
@@ -41,6 +43,11 @@ class MemorySystem:
         if file.mappings:
             for space in self.spaces:
                 space.forget_beyond(file, size)
+
+    def mappings(self, frame: int) -> int:
+        """How many page-table entries hold a frame of a page: its references without the page cache's and KSM's."""
+        merged = self.ksm is not None and frame in self.ksm.stable
+        return self.frames.refs[frame] - (frame in self.cache.owner) - merged
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
         """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.

@@ -79,6 +79,8 @@ def _vm_flags(area: Vma) -> str:
         words.append("ms")
     if area.grows_down:
         words.append("gd")
+    if area.mergeable:
+        words.append("mg")
     return " ".join(words)
 
 

@@ -110,7 +110,7 @@ def _usage_json(usage: Usage) -> dict[str, Any]:
 
 def area_usage(mm: AddressSpace, area: Vma) -> Usage:
     """Count the present pages of one area."""
-    refs, owner = mm.system.frames.refs, mm.system.cache.owner
+    mappings, owner = mm.system.mappings, mm.system.cache.owner
     dirty_pages = mm.system.cache.dirty
     by_sharers: dict[tuple[int, bool], int] = {}
     referenced = anonymous = 0
@@ -118,7 +118,7 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         frame = pte_frame(pte)
         cached = frame in owner
         dirty = bool(pte & PTE_D) or not cached or frame in dirty_pages
-        key = (refs[frame] - cached, dirty)
+        key = (mappings(frame), dirty)
         by_sharers[key] = by_sharers.get(key, 0) + 1
         referenced += bool(pte & PTE_A)
         anonymous += not cached

@@ -21,6 +21,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.now = 0
+        self.daemon_at: int | None = None  # when the kernel itself wants the processor, between two quanta
         self._ready: deque[Process] = deque()
         self._timers: list[tuple[int, int, Process, int]] = []
         self._alarms: list[tuple[int, int, Process]] = []
@@ -97,6 +98,8 @@ class Scheduler:
         if any(process.state is State.RUNNABLE for process in self._ready):
             return None
         times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
+        if self.daemon_at is not None:
+            times.append(self.daemon_at)
         return min([self.now + MAX_STRETCH, *times])
 
     def next(self) -> Process | None:

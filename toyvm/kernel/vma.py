@@ -33,6 +33,7 @@ class Vma(Record, frozen=False):
     moved: int = (
         0  # how far mremap(2) has moved anonymous pages of it: Linux joins only areas that moved alike
     )
+    mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
 
     @property
@@ -63,6 +64,7 @@ class Vma(Record, frozen=False):
             and self.name == other.name
             and self.grows_down == other.grows_down
             and self.moved == other.moved
+            and self.mergeable == other.mergeable
             and self.may_write == other.may_write
         )
 

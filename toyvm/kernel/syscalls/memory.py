@@ -23,7 +23,7 @@ MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x40
 MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 _ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
-MADV_DONTNEED, MADV_FREE = 4, 8
+MADV_DONTNEED, MADV_FREE, MADV_MERGEABLE, MADV_UNMERGEABLE = 4, 8, 12, 13
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 
 
@@ -134,6 +134,12 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
         raise error(errno.EINVAL)
     if advice in (MADV_DONTNEED, MADV_FREE):
         process.mm.discard(addr, length)
+    elif advice in (MADV_MERGEABLE, MADV_UNMERGEABLE) and length:
+        from ..ksm import advise
+
+        end = addr + align_up(length, PAGE_SIZE)
+        advise(process.mm, addr, end, mergeable=advice == MADV_MERGEABLE)
+        process.mm.require_mapped(addr, end)
     elif length:
         process.mm.require_mapped(addr, addr + align_up(length, PAGE_SIZE))
     return 0

@@ -126,6 +126,7 @@ class DirNode(Node):
 
 
 PROC_IDENTITY: Identity = (0x14, 1)
+SYS_IDENTITY: Identity = (0x17, 1)
 
 
 class LazyDir(DirNode):

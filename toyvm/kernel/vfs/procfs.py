@@ -22,11 +22,11 @@ _DEVICE = PROC_IDENTITY[0]
 _PM_PRESENT, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = 1 << 63, 1 << 61, 1 << 56, 1 << 55
 
 
-class _Text(DeviceNode):
+class Text(DeviceNode):
     """A read-only file whose bytes are `make()`."""
 
-    def __init__(self, ino: int, make: Callable[[], bytes]):
-        self.identity = (_DEVICE, ino)
+    def __init__(self, ino: int, make: Callable[[], bytes], device: int = _DEVICE):
+        self.identity = (device, ino)
         self._make = make
 
     def stat(self) -> Stat:
@@ -83,7 +83,7 @@ class PagemapFile(OpenFile):
             return 0
         frame = pte >> 10 & (1 << 44) - 1
         cached = frame in mm.system.cache.owner
-        exclusive = frame != ZERO_FRAME and mm.system.frames.refcount(frame) - cached == 1
+        exclusive = frame != ZERO_FRAME and mm.system.mappings(frame) == 1
         flags = (
             _PM_PRESENT | _PM_SOFT_DIRTY | (_PM_FILE if cached else 0) | (_PM_EXCLUSIVE if exclusive else 0)
         )
@@ -108,9 +108,11 @@ class _Pagemap(DeviceNode):
         return PagemapFile(self._process, flags, path, self.stat())
 
 
-class _Directory(DirNode):
-    def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]]):
-        self.identity = (_DEVICE, ino)
+class Directory(DirNode):
+    """A read-only directory whose entries are made when they are looked up."""
+
+    def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]], device: int = _DEVICE):
+        self.identity = (device, ino)
         self._entries = entries
 
     def stat(self) -> Stat:
@@ -130,7 +132,7 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
     base = process.pid << 8
 
     def text(number: int, make: Callable[[], bytes]) -> Callable[[], Node]:
-        return lambda: _Text(base + number, make)
+        return lambda: Text(base + number, make)
 
     def link(number: int, target: Callable[[], str]) -> Callable[[], Node]:
         return lambda: _Link(base + number, target)
@@ -152,7 +154,7 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         "exe": link(11, lambda: process.exe),
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
-        "fd": lambda: _Directory(base + 14, descriptors),
+        "fd": lambda: Directory(base + 14, descriptors),
     }
 
 
@@ -163,16 +165,16 @@ def proc_directory(kernel: Kernel) -> DirNode:
         return str(kernel.current.pid) if kernel.current is not None else "1"
 
     def directory(process: Process) -> Callable[[], Node]:
-        return lambda: _Directory(process.pid << 8, lambda: _process_entries(kernel, process))
+        return lambda: Directory(process.pid << 8, lambda: _process_entries(kernel, process))
 
     def top() -> dict[str, Callable[[], Node]]:
         entries: dict[str, Callable[[], Node]] = {
             str(pid): directory(process) for pid, process in kernel.processes.items()
         }
         entries["self"] = lambda: _Link(2, itself)
-        entries["meminfo"] = lambda: _Text(3, lambda: proctext.meminfo(kernel))
-        entries["sysvipc"] = lambda: _Directory(5, lambda: {"shm": lambda: _Text(6, kernel.segments.text)})
-        entries["uptime"] = lambda: _Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
+        entries["meminfo"] = lambda: Text(3, lambda: proctext.meminfo(kernel))
+        entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
+        entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
-    return _Directory(1, top)
+    return Directory(1, top)
