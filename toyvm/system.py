@@ -54,7 +54,8 @@ class Watcher(Protocol):
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
-    memory: physical memory      root: what the guest sees as / (None: the current folder)
+    memory: physical memory      ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+    root: what the guest sees as / (None: the current folder)
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
     max_instructions: stop with 124 after so many
@@ -65,6 +66,7 @@ class RunOptions(Record):
     """
 
     memory: int = 64 << 20
+    ksm: int = 0
     root: str | PathLike[str] | None = None
     root_writable: bool = False
     sysroot: str | PathLike[str] | None = None
@@ -121,6 +123,7 @@ class RunResult(Record):
             *((f"  {kind}", f"{count:,}") for kind, count in stats.faults.items() if count),
             ("COW copies", f"{stats.cow_copies:,}"),
             ("TLB misses", f"{stats.tlb_misses:,}"),
+            *((("pages merged", f"{stats.pages_merged:,}"),) if stats.pages_merged else ()),
             ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
             ("frames in page cache", f"{stats.page_cache_frames:,}"),
         ]
@@ -146,6 +149,7 @@ class RunResult(Record):
             "faults": {str(kind): count for kind, count in stats.faults.items()},
             "cow_copies": stats.cow_copies,
             "tlb_misses": stats.tlb_misses,
+            "pages_merged": stats.pages_merged,
             "frames": {
                 "total": stats.frames_total,
                 "peak": stats.frames_peak,
@@ -196,7 +200,9 @@ class _Session:
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
-        limits = Limits(instructions=options.max_instructions, schedule_seed=options.schedule_seed)
+        limits = Limits(
+            instructions=options.max_instructions, schedule_seed=options.schedule_seed, ksm=options.ksm
+        )
         self.bus = Bus()
         self.kernel = Kernel(
             memory_bytes=options.memory,

@@ -33,6 +33,7 @@ class Options:
     sysroot: str | None = None
     root: str | None = None
     memory: int = 64 << 20
+    ksm: int = 0
     engine: str = "auto"
     caching: bool = True
     max_instructions: int | None = None
@@ -85,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
     world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument(
+        "--ksm",
+        type=_positive,
+        metavar="PAGES",
+        help="merge equal pages that programs offer (madvise), looking at PAGES every 20 ms of virtual time",
+    )
     world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
         "--no-cache",
@@ -110,6 +117,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("program", metavar="PROGRAM")
     p.add_argument("args", nargs=argparse.REMAINDER, metavar="ARG")
     return p
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return int(text)
 
 
 def _size(text: str) -> int:
@@ -168,6 +183,7 @@ def settings_of(options: Options) -> RunOptions:
         root, writable = root[:-3], root.endswith(":rw")
     return RunOptions(
         memory=options.memory,
+        ksm=options.ksm,
         root=root,
         root_writable=writable,
         sysroot=options.sysroot,

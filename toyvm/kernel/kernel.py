@@ -163,6 +163,8 @@ class Kernel:
         stats.frames_used, stats.frames_peak = self.frames.used, self.frames.peak
         stats.page_cache_frames = len(self.system.cache)
         stats.virtual_ns = self.now
+        if self.system.ksm is not None:
+            stats.pages_merged = self.system.ksm.merged
         return stats
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:

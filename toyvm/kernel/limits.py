@@ -26,7 +26,9 @@ class Limits(Record):
     schedule_seed: int | None = (
         None  # draw the length of each quantum, 1 to `quantum`, from this seed; None: all are `quantum`
     )
-    ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until the guest starts it
+    ksm: int = (
+        0  # pages that the scanner for equal pages looks at each time; 0: off until the guest starts it
+    )
     fault_around: int = 1  # file pages mapped by one fault
     seed: int = 0  # of getrandom and AT_RANDOM
 

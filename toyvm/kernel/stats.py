@@ -42,4 +42,5 @@ class Stats(Counters, frozen=False):
     page_cache_frames: int = 0
     virtual_ns: int = 0
     forks: int = 0
+    pages_merged: int = 0  # by KSM, each time that a page's own frame was given up
     processes: dict[int, Counters] = {}

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.limits import Limits
 from toyvm.machine.sv39 import PTE_W, pte_frame
+from toyvm.record import replace
 
+from ...harness import GUEST, OPTIONS, Case, run_case
 from .guest import MAP_ANONYMOUS, MAP_SHARED, PAGE, PROT_READ, RW, Guest
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
@@ -209,3 +211,14 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         space.release()
     guest.mm.munmap(va, 8 * PAGE)
     assert not guest.kernel.ksm.stable and guest.kernel.frames.used <= begin + 3
+
+
+def test_the_option_starts_it_and_the_count_is_told() -> None:
+    """The same merges at the same instruction, whichever engine runs the program."""
+    results = []
+    for engine in ("reference", "llvm"):
+        options = replace(OPTIONS, engine=engine, ksm=50)
+        results.append(run_case(Case(GUEST / "ksm.s", "static"), options))
+    assert results[0].stats.pages_merged == results[1].stats.pages_merged >= 10
+    assert results[0].stats.instructions == results[1].stats.instructions
+    assert "pages merged" in results[0].stats_text()
