@@ -1,7 +1,5 @@
 """`python -m toyvm`."""
 
-import sys
+from .cli import run_process
 
-from .cli import main
-
-sys.exit(main())
+run_process()

@@ -7,9 +7,11 @@ and what the guest does never.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections import deque
+from contextlib import suppress
 from importlib.machinery import PathFinder
 
 from .llvm_cache import Translation, TranslationCache, default_folder
@@ -51,6 +53,19 @@ def version() -> bytes:
             line for line in stream.read(4096).split(b"\n") if line.startswith((b"flags", b"model name"))
         ][:2]
     return b"\n".join(parts)
+
+
+_working: dict[threading.Thread, Translator] = {}  # the threads that have not ended
+
+
+def _stop_all() -> None:
+    """Python ends: no thread may still be inside LLVM when its library is taken down, which would be a crash."""
+    for thread, translator in list(_working.items()):
+        translator.close()
+        thread.join()
+
+
+atexit.register(_stop_all)
 
 
 class Translator:
@@ -117,7 +132,10 @@ class Translator:
             import threading
 
             self._jobs = queue.SimpleQueue()
-            self._thread = threading.Thread(target=self._serve, name="translator", daemon=True)
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._jobs,), name="translator", daemon=True
+            )
+            _working[self._thread] = self
             self._thread.start()
         self._jobs.put(job)
 
@@ -133,19 +151,28 @@ class Translator:
             self._coming.pop(done[-1][0], None)
         return done
 
-    def _serve(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
+    def _serve(self, jobs: queue.SimpleQueue[Job | None]) -> None:
+        import threading
+
+        while (job := jobs.get()) is not None:
             self._work(job)
             self._waiting -= 1
+        del _working[threading.current_thread()]
 
     def close(self) -> None:
         """Let the background thread end after what it is at: nobody wants more translations."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread = None
+        if self._thread is None:
+            return
+        from queue import Empty
+
+        with suppress(Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                head, text, *_ = job
+                self._waiting -= 1
+                self._coming.pop(head, None)
+                self._asked.discard((head, text))
+        self._jobs.put(None)
+        self._thread = None
 
     def _work(self, job: Job) -> None:
         head, text, module, runs, need = job

@@ -13,7 +13,7 @@ import sys
 import zlib
 
 from ..hints import TYPE_CHECKING
-from ..isa.buckets import file_rows, find_row
+from ..isa.buckets import find_row
 from ..machine.memory import PhysicalMemory
 from ..machine.traps import Cause, Trap
 from .pyhelpers import HELPERS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from ..isa.buckets import Filed
     from .effects import Effects
     from .single import FormData, RowData
 
@@ -44,14 +45,12 @@ class Form:
 
 
 class PreparedRow:
-    """A row as an engine needs it: how to recognise it, and its two forms."""
+    """A row as an engine needs it: its length and its two forms."""
 
-    __slots__ = ("destination", "discarding", "length", "mask", "match", "name", "nonzero", "plain")
+    __slots__ = ("destination", "discarding", "length", "plain")
 
     def __init__(self, data: RowData):
-        self.name, self.match, self.mask, self.nonzero, self.length, self.destination, plain, discarding = (
-            data
-        )
+        _, self.length, self.destination, plain, discarding = data
         self.plain = Form(plain)
         self.discarding = Form(discarding)
 
@@ -74,7 +73,8 @@ class PreparedRows:
     """The rows for one engine: their functions work on its physical memory."""
 
     def __init__(self, memory: PhysicalMemory):
-        self._rows = file_rows([PreparedRow(data) for data in load()])
+        self._data = load()
+        self._rows: dict[str, PreparedRow] = {}  # those that were met, by name
         self._namespace: dict[str, object] = {
             "u8": memory.u8,
             "u16": memory.u16,
@@ -87,9 +87,12 @@ class PreparedRows:
 
     def prepare(self, word: int) -> Instruction | None:
         """An instruction word made ready, or None when it is illegal."""
-        row = find_row(self._rows, word)
-        if row is None:
+        data = find_row(self._data, word)
+        if data is None:
             return None
+        row = self._rows.get(data[0])
+        if row is None:
+            row = self._rows[data[0]] = PreparedRow(data)
         form = row.discarding if row.destination and not word & row.destination else row.plain
         if form.function is None:
             form.take, form.function = self.link(marshal.loads(form.code), "take", "op")
@@ -101,7 +104,7 @@ class PreparedRows:
         return [self._namespace.pop(name) for name in names]
 
 
-def load() -> list[RowData]:
+def load() -> Filed[RowData]:
     """The data of all rows, from the cache or made now (and then cached where that is possible)."""
     from ..resources import cache_path  # here: it may not be wanted by whoever imports the package
 
@@ -127,7 +130,7 @@ def source_version() -> bytes:
     return "\n".join(parts).encode()
 
 
-def _read(path: str, version: bytes) -> list[RowData] | None:
+def _read(path: str, version: bytes) -> Filed[RowData] | None:
     """The rows in a cache file, or None when there is none, or it is not of this version, or it is damaged."""
     try:
         with open(path, "rb") as stream:
@@ -140,11 +143,11 @@ def _read(path: str, version: bytes) -> list[RowData] | None:
     check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
     if zlib.crc32(payload).to_bytes(4, "little") != check:
         return None
-    rows: list[RowData] = marshal.loads(payload)
+    rows: Filed[RowData] = marshal.loads(payload)
     return rows
 
 
-def _write(path: str, version: bytes, data: list[RowData]) -> None:
+def _write(path: str, version: bytes, data: Filed[RowData]) -> None:
     from ..resources import write_atomically
 
     payload = marshal.dumps(data)

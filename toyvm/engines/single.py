@@ -20,6 +20,8 @@ from __future__ import annotations
 import marshal
 from types import CodeType
 
+from ..hints import TYPE_CHECKING
+from ..isa.buckets import file_rows
 from ..isa.fields import Field
 from ..isa.ops import Node, Op, Tree
 from ..isa.semantics import tree
@@ -27,20 +29,21 @@ from ..isa.spec import Insn
 from ..isa.table import INSNS
 from .pystatements import StatementPrinter
 
+if TYPE_CHECKING:
+    from ..isa.buckets import Filed
+
 FormData = tuple[
     bytes, bool, bool, bool
 ]  # code (marshalled, so that only what is used is built), transfers control, is a system instruction, needs pc
-RowData = tuple[
-    str, int, int, int, int, int, FormData, FormData
-]  # name, match, mask, nonzero, length, rd's mask, form, form with rd = x0
+RowData = tuple[str, int, int, FormData, FormData]  # name, length, rd's mask, form, form with rd = x0
 
 _CONTROL = frozenset({Op.JUMP, Op.BRANCH})
 _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
 
 
-def table_data() -> list[RowData]:
-    """Every row of the table, made ready; plain data that `marshal` can write."""
-    return [row_data(insn) for insn in INSNS.values()]
+def table_data() -> Filed[RowData]:
+    """Every row of the table, made ready and filed; plain data that `marshal` can write."""
+    return file_rows((insn.match, insn.mask, insn.nonzero, row_data(insn)) for insn in INSNS.values())
 
 
 def row_data(insn: Insn) -> RowData:
@@ -52,7 +55,7 @@ def row_data(insn: Insn) -> RowData:
     )
     plain = _form(insn, whole)
     discarding = _form(insn, _without_writes(whole)) if destination else plain
-    return insn.name, insn.match, insn.mask, insn.nonzero, insn.length, destination, plain, discarding
+    return insn.name, insn.length, destination, plain, discarding
 
 
 def _form(insn: Insn, effects: Tree) -> FormData:

@@ -7,39 +7,34 @@ before `fence`. Nothing here knows what a row is, so that an engine can file its
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+from ..hints import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Protocol, TypeVar
+    from typing import TypeVar
 
-    class Row(Protocol):
-        """What can be filed: `word & mask == match`, and a bit of `nonzero` if it has any, tells it from all others."""
-
-        @property
-        def match(self) -> int: ...
-        @property
-        def mask(self) -> int: ...
-        @property
-        def nonzero(self) -> int: ...
-
-    RowType = TypeVar("RowType", bound=Row)
+    R = TypeVar("R")
+    # match, mask, nonzero, row: `word & mask == match`, and a bit of `nonzero` if it has any, tells the row from all others
+    Entry = tuple[int, int, int, R]
+    Filed = list[tuple[int, dict[int, list[Entry[R]]]]]
 
 _KEYS = (0x707F, 0x7F, 0xE003, 0x3)
 
 
-def file_rows(rows: Iterable[RowType]) -> list[tuple[int, dict[int, list[RowType]]]]:
-    """Buckets as (bits that are looked up, their value -> rows)."""
-    filed: dict[int, dict[int, list[RowType]]] = {key: {} for key in _KEYS}
-    for row in sorted(rows, key=lambda row: -row.mask.bit_count()):
-        key = next(key for key in _KEYS if row.mask & key == key)
-        filed[key].setdefault(row.match & key, []).append(row)
+def file_rows(entries: Iterable[Entry[R]]) -> Filed[R]:
+    """Buckets as (bits that are looked up, their value -> entries). They are plain data if the rows are."""
+    filed: dict[int, dict[int, list[Entry[R]]]] = {key: {} for key in _KEYS}
+    for entry in sorted(entries, key=lambda entry: -entry[1].bit_count()):
+        match, mask = entry[:2]
+        key = next(key for key in _KEYS if mask & key == key)
+        filed[key].setdefault(match & key, []).append(entry)
     return [(key, buckets) for key, buckets in filed.items() if buckets]
 
 
-def find_row(filed: list[tuple[int, dict[int, list[RowType]]]], word: int) -> RowType | None:
+def find_row(filed: Filed[R], word: int) -> R | None:
     """The row that `word` is an instance of, or None."""
     for key, buckets in filed:
-        for row in buckets.get(word & key, ()):
-            if word & row.mask == row.match and (not row.nonzero or word & row.nonzero):
+        for match, mask, nonzero, row in buckets.get(word & key, ()):
+            if word & mask == match and (not nonzero or word & nonzero):
                 return row
     return None

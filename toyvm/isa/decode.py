@@ -62,7 +62,7 @@ class Decoded:
         return f"Decoded({self.name}, {self.fields})"
 
 
-_ROWS = file_rows(INSNS.values())
+_ROWS = file_rows((insn.match, insn.mask, insn.nonzero, insn) for insn in INSNS.values())
 
 
 def find(word: int) -> Insn | None:

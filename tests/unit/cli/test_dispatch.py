@@ -74,3 +74,28 @@ def test_running_a_static_image_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_profiler_sees_the_end_of_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cProfile", "-m", "toyvm", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("toyvm ")
+    assert "function calls" in done.stdout
+
+
+def test_a_process_ends_with_the_status_and_all_that_was_written() -> None:
+    script = (
+        "import sys, toyvm.cli\n"
+        "def main():\n"
+        "    sys.stderr.write('half a line')\n"
+        "    print('out', end='', flush=True)\n"
+        "    return 7\n"
+        "toyvm.cli.main = main\n"
+        "toyvm.cli.run_process()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"out", b"half a line")
