@@ -5,6 +5,7 @@
 # memory is not: caches, the TLB and the swapper all live from programs that stay near where they were.
 #
 #   toyvm run --stats asm/locality.s
+#   toyvm trace pages -o sum.pages asm/locality.s; toyvm locality sum.pages --heatmap sum.svg
 #
 # Look at the page changes, which the program counts itself. A TLB with fewer entries than the matrix has pages
 # misses on nearly every access of the second walk.
