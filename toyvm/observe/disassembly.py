@@ -1,7 +1,8 @@
 """Machine code as text, with capstone: symbols at branch targets, auipc pairs resolved, relocations between the lines.
 
 capstone's own mnemonics are kept (`c.addi`, `addi a5, zero, 1`); immediates are decimal and there is no space behind
-commas, as in GNU's listings. What capstone does not know is `.word` or `.half`.
+commas, as in GNU's listings. What capstone does not know (Zba, Zbb, Zbs, Zicond) is read by the instruction table; what
+that does not know either is `.word` or `.half`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ..bits import M64, sext
 from ..elf import constants as c
 from ..elf.file import ElfFile, ElfSection
 from ..errors import ElfError
+from ..isa.decode import decode
+from ..isa.text import instruction_text
 from ..relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, gather, relocation_name
 
 if TYPE_CHECKING:
@@ -59,8 +62,20 @@ def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
             at += size
         if at < len(code):
             size = min(4 if code[at] & 3 == 3 else 2, len(code) - at)
-            yield data_word(address + at, code[at : at + size])
+            raw = code[at : at + size]
+            text = by_table(raw)
+            if text is None:
+                yield data_word(address + at, raw)
+            else:
+                mnemonic, _, operands = text.partition(" ")
+                yield _instruction(address + at, raw, mnemonic, operands, pairs)
             at += size
+
+
+def by_table(raw: bytes) -> str | None:
+    """The text of an instruction that the table has a row for; None for other bytes and for a part of one."""
+    decoded = decode(int.from_bytes(raw, "little"))
+    return instruction_text(decoded) if decoded is not None and decoded.length == len(raw) else None
 
 
 def data_word(address: int, raw: bytes) -> Instruction:

@@ -130,9 +130,14 @@ class Symbolizer:
 
 def disassemble_one(code: bytes, va: int) -> str:
     """The first instruction in `code`."""
-    import capstone  # heavy, and only wanted when a trace is asked for
+    import capstone  # heavy, as the table is, and only wanted when a trace is asked for
+
+    from ..isa.decode import decode
+    from ..isa.text import instruction_text
 
     machine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
     for _, _, mnemonic, operands in machine.disasm_lite(code, va, 1):
         return f"{mnemonic} {operands}".rstrip()
+    if decoded := decode(int.from_bytes(code[:4], "little")):
+        return instruction_text(decoded, va)  # Zba, Zbb, Zbs and Zicond, which capstone does not know
     return f".word {int.from_bytes(code[:4], 'little'):#x}"
