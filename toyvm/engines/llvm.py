@@ -53,6 +53,7 @@ PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
+_NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
 class _NativePaths(HotPaths):
@@ -199,6 +200,13 @@ class LlvmEngine(ReferenceEngine):
         words[layout.SHADOW] = space.shadow_address
         words[layout.JUMP] = space.jump_address
         words[layout.ROOT] = mmu.root_ppn
+        self._forget_ranges()
+
+    def _forget_ranges(self) -> None:
+        """What native code remembers of where it went is true for one address space, until something of it is dropped."""
+        words = self._state.words
+        words[layout.RANGES : layout.RANGES_END] = _NO_RANGES
+        words[layout.GENERATION] = self._space.runs
 
     def _code(self, mmu: Mmu) -> CodeMap:
         code = mmu.code
@@ -224,6 +232,8 @@ class LlvmEngine(ReferenceEngine):
         if hart.fcsr >= NATIVE_FCSR:
             return self._step(x, pc, left, c)
         self.native_entries += 1
+        if words[layout.GENERATION] != self._space.runs:
+            self._forget_ranges()
         total = before = left + self._reserve
         words[0:32] = array("Q", x)
         if hart.f != self._floats:

@@ -15,15 +15,30 @@ PC, LEFT, STATUS = 64, 65, 66
 SHADOW = 67  # address of the shadow page table: reads first, writes behind them
 JUMP = 68  # address of the table of entry points
 MEMORY, FRAMES, ROOT = 69, 70, 71  # host address of physical memory, its frames, the root table's frame
-REFILL = 72  # address of the function `refill`, which regions call when the shadow has no entry
+REFILL = 72  # address of the function `refill`, which regions call when an access is outside its range
 LEAVE = 73  # address of the function `leave`
 MISSES = 74  # entries that `refill` has made
+GENERATION = 75  # which runs in the shadow page table are true
 FCSR = 76  # fcsr but for the flags that MXCSR has collected since native code was entered
 MXCSR = 77  # where MXCSR goes through memory
 FLOATS = 78  # not 0: a floating-point register has changed
 RESERVATION = 79  # the physical address that lr holds, or NO_RESERVATION
 NO_RESERVATION = (1 << 64) - 1
-WORDS = 80
+
+# Ranges: where a kind of access through some pointer last went. First virtual address, number of addresses at which 8 bytes
+# are inside, host address - virtual address, and how many accesses outside it may be before another one is looked for.
+RANGES = 128
+RANGE_WORDS = 4
+FIRST, INSIDE, DELTA, PATIENCE = 0, 1, 2, 3
+POINTERS = 128  # 0 to 31 are registers that functions save; the rest is shared by what has the same hash
+RANGES_END = RANGES + 2 * POINTERS * RANGE_WORDS
+WORDS = RANGES_END
+
+
+def range_word(pointer: int, write: bool) -> int:
+    """The first word of the range for reads or writes through a pointer."""
+    return RANGES + (2 * pointer + write) * RANGE_WORDS
+
 
 # Why native code returned (STATUS); PC is the next instruction in every case.
 LOOKUP = 1  # no entry point is known for PC
@@ -31,10 +46,15 @@ MISS = 2  # the access at PC needs the slow path: it may trap
 BUDGET = 3  # the budget does not reach to the next check
 STOP = 4  # regions cannot hold the instruction at PC
 
-# The shadow page table: one word for each page of the user half, host address - virtual address, or 0.
-PAGES = 1 << 26
-WRITES = 8 * PAGES  # where those for writes begin, in bytes
+# The shadow page table: two words for each page of the user half. The first is host address - virtual address, or 0.
+# The second is a run of pages around it that all have the same first word: first page, pages << 26, generation << 52;
+# it says nothing unless the generation is the current one.
+PAGE_BITS = 26
+PAGES = 1 << PAGE_BITS
+ENTRY_BYTES = 16
+WRITES = ENTRY_BYTES * PAGES  # where those for writes begin, in bytes
 SHADOW_BYTES = 2 * WRITES
+GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.
 JUMP_BITS = 12

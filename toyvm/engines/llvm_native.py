@@ -120,7 +120,7 @@ class State:
     """The words of `llvm_layout`, as a view and at an address."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, 4096, flags=_ANONYMOUS)
+        self._map = mmap.mmap(-1, 8 * layout.WORDS, flags=_ANONYMOUS)
         self.address = address_of(self._map)
         self.words = memoryview(self._map).cast("Q")
 
@@ -138,6 +138,7 @@ class NativeCode(CodeMap):
         "jump",
         "jump_address",
         "native",
+        "runs",
         "shadow",
         "shadow_address",
     )
@@ -146,6 +147,7 @@ class NativeCode(CodeMap):
         super().__init__(owner)
         self.native: dict[int, int] = {}
         self.generation = 0
+        self.runs = 1  # generation of the runs in the shadow; another one whenever something is dropped
         self._shadow_map: mmap.mmap | None = None
 
     def prepare(self) -> None:
@@ -192,6 +194,15 @@ class NativeCode(CodeMap):
         """Forget where may be written."""
         if self._shadow_map is not None:
             self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.SHADOW_BYTES - layout.WRITES)
+            self._drop_runs()
+
+    def _drop_runs(self) -> None:
+        """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
+        assert self._shadow_map is not None
+        self.runs += 1
+        if self.runs == layout.GENERATIONS:
+            self._shadow_map.madvise(mmap.MADV_DONTNEED)
+            self.runs = 1
 
     def clear(self) -> None:
         """Forget everything."""
@@ -199,12 +210,14 @@ class NativeCode(CodeMap):
         self._unlink()
         if self._shadow_map is not None:
             self._shadow_map.madvise(mmap.MADV_DONTNEED)
+            self._drop_runs()
 
     def drop_page(self, vpn: int) -> None:
         """Forget translations of, and code in, one page."""
         if self._shadow_map is not None and vpn < layout.PAGES:
-            self.shadow[vpn] = 0
-            self.shadow[layout.PAGES + vpn] = 0
+            self.shadow[2 * vpn] = 0
+            self.shadow[2 * (layout.PAGES + vpn)] = 0
+            self._drop_runs()
         if vpn in self._by_page:
             gone = self._by_page[vpn]
             super().drop_page(vpn)

@@ -25,10 +25,11 @@ class RegionPrinter(AtomicText, FloatText):
     """Prints one region; `text()` is the module."""
 
     def __init__(self, region: Region):
-        super().__init__(region)
+        super().__init__(region.entry[0])
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
-        self._done = 0
+        self._done = 0  # instructions of the block that have been printed
+        self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
         self._dirty: set[int] = set()
         self._touched = {
             number for block in region.blocks.values() for step in block.steps for number in _registers(step)
@@ -63,10 +64,9 @@ class RegionPrinter(AtomicText, FloatText):
             if number not in PASSED:
                 value = self._state_word(number, slot_type(number))
             self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
-        self._no_pages()
         for name, word in (("shadow", layout.SHADOW), ("jump", layout.JUMP), ("refill", layout.REFILL)):
             self._line(f"%{name} = inttoptr i64 {self._state_word(word)} to ptr")
-        self._line(f"%writable = getelementptr i64, ptr %shadow, i64 {layout.PAGES}")
+        self._line(f"%writable = getelementptr i8, ptr %shadow, i64 {layout.WRITES}")
         self._line(f"br label %{self._label(self._region.entry)}")
 
     def _label(self, key: Key) -> str:
@@ -77,23 +77,25 @@ class RegionPrinter(AtomicText, FloatText):
     def _block(self, block: Block) -> None:
         self._start(self._label(block.key))
         self._done = 0
-        self._known = set(self._pages[block.key])
-        need = self._region.needs.get(block.key)
-        if need is not None:
+        self._computed = {}
+        longest = self._region.longest[block.key]
+        if block.key in self._region.heads:
+            self._taken = 0
             left = self._set("load i64, ptr %left")
-            short = self._set(f"icmp ult i64 {left}, {need}")
+            short = self._set(f"icmp ult i64 {left}, {longest}")
             enough, out = self._name(), self._name()
             self._line(f"br i1 {short}, label %{out}, label %{enough}{UNLIKELY}")
             self._start(out)
             self._leave(layout.BUDGET, str(block.key[0]))
             self._start(enough)
+            self._line(f"store i64 {self._set(f'sub i64 {left}, {longest}')}, ptr %left")
+        self._taken = longest
         for step in block.steps[:-1]:
             self._plain(step)
         last = block.steps[-1]
         jump = control(last.effects)
         if jump is None:
             self._plain(last)
-            self._spend(len(block.steps))
             self._go(block.after, block.stops)
         else:
             self._control(block, last, jump)
@@ -110,8 +112,7 @@ class RegionPrinter(AtomicText, FloatText):
         operands = [self._value(argument) for argument in jump.args]
         for write in writes:
             self._write(*write)
-        self._spend(len(block.steps))
-        self._done = 0
+        self._done += 1
         if jump.op is Op.BRANCH:
             self._branch(block, operands[0], operands[1])
         elif direct(jump.args[0], step.pc) is not None:
@@ -139,7 +140,7 @@ class RegionPrinter(AtomicText, FloatText):
                 self._go(after, block.stops)
             return
         assert taken is not None
-        labels = [self._label(key) if key in blocks else self._name() for key in (taken, after)]
+        labels = [self._name(), self._name()]
         weight = (
             UNLIKELY
             if taken not in blocks and after in blocks
@@ -148,28 +149,31 @@ class RegionPrinter(AtomicText, FloatText):
             else ""
         )
         self._line(f"br i1 {condition}, label %{labels[0]}, label %{labels[1]}{weight}")
-        if taken not in blocks:
-            self._start(labels[0])
-            self._go(taken, False)
-        if after not in blocks:
-            self._start(labels[1])
-            self._go(after, block.stops)
+        self._start(labels[0])
+        self._go(taken, False)
+        self._start(labels[1])
+        self._go(after, block.stops)
 
     def _go(self, key: Key | None, stops: bool) -> None:
         """On to a block of the region, or out of it."""
         assert key is not None
-        if key in self._region.blocks:
+        region = self._region
+        if key in region.blocks:
+            back = self._taken - self._done - (0 if key in region.heads else region.longest[key])
+            if back:
+                left = self._set("load i64, ptr %left")
+                self._line(f"store i64 {self._set(f'add i64 {left}, {back}')}, ptr %left")
             self._line(f"br label %{self._label(key)}")
         elif stops:
-            self._done = 0
             self._leave(layout.STOP, str(key[0]))
         else:
-            self._done = 0
             self._transfer(str(key[0]))
 
-    def _spend(self, count: int) -> None:
+    def _left(self) -> str:
+        """The budget that is left, `self._done` instructions into the block."""
         left = self._set("load i64, ptr %left")
-        self._line(f"store i64 {self._set(f'sub i64 {left}, {count}')}, ptr %left")
+        back = self._taken - self._done
+        return self._set(f"add i64 {left}, {back}") if back else left
 
     def _spill(self) -> None:
         """Changed registers that are not passed on go to the state."""
@@ -191,11 +195,8 @@ class RegionPrinter(AtomicText, FloatText):
         self._spill()
         self._put_state(layout.PC, pc)
         self._put_state(layout.STATUS, str(status))
-        left = self._set("load i64, ptr %left")
-        if self._done:
-            left = self._set(f"sub i64 {left}, {self._done}")
         leave = self._set(f"inttoptr i64 {self._state_word(layout.LEAVE)} to ptr")
-        self._call(leave, left)
+        self._call(leave, self._left())
 
     def _transfer(self, target: str) -> None:
         """To whatever function begins at an address, by the table of entry points."""
@@ -212,7 +213,7 @@ class RegionPrinter(AtomicText, FloatText):
         place = self._set(f"getelementptr {{i64, ptr}}, ptr {slot}, i64 0, i32 1")
         function = self._set(f"load ptr, ptr {place}{TABLE}")
         self._spill()
-        self._call(function, self._set("load i64, ptr %left"))
+        self._call(function, self._left())
         self._start(unknown)
         self._leave(layout.LOOKUP, target)
 
@@ -247,6 +248,7 @@ class RegionPrinter(AtomicText, FloatText):
 
     def _write(self, number: int, value: str) -> None:
         self._dirty.add(number)
+        self._computed[number] = self._step.pc
         self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
 
 

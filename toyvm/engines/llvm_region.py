@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from ..bits import M64
 from ..isa.decode import Decoded, decode
@@ -21,8 +20,6 @@ MAX_DEPTH = 2  # calls that are followed inside each other
 MAX_CALLEE = 40  # instructions of a function whose calls are followed
 MAX_TREES = 1 << 14
 RA = 1
-
-T = TypeVar("T")
 
 Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
 
@@ -65,15 +62,15 @@ class Block:
 
 
 class Region:
-    """The blocks by key, the entry first. `needs` has, for each block where the budget is checked, the instructions
-    that may be executed before the next check. `runs` are the bytes it was made of as (address, bytes)."""
+    """The blocks by key, the entry first. `heads` are those where the budget is checked, and `longest` the instructions that
+    may be executed from a block's beginning to the next check. `runs` are the bytes it was made of as (address, bytes)."""
 
-    __slots__ = ("blocks", "entry", "needs", "runs")
+    __slots__ = ("blocks", "entry", "heads", "longest", "runs")
 
     def __init__(self, blocks: dict[Key, Block], entry: Key):
         self.blocks = blocks
         self.entry = entry
-        self.needs = _needs(blocks, entry)
+        self.heads, self.longest = _heads(blocks, entry)
         self.runs = _runs(blocks)
 
     @property
@@ -256,8 +253,8 @@ def explore(
     return Region(blocks, first) if first in blocks else None
 
 
-def _needs(blocks: dict[Key, Block], entry: Key) -> dict[Key, int]:
-    """Where loops close, and the longest way from there (and from the entry) to the next such place, in instructions."""
+def _heads(blocks: dict[Key, Block], entry: Key) -> tuple[set[Key], dict[Key, int]]:
+    """The entry and where loops close; for each block the longest way to the next such place, in instructions."""
     heads, order = {entry}, _post_order(blocks, entry)
     rank = {key: number for number, key in enumerate(order)}
     for key in order:
@@ -266,12 +263,12 @@ def _needs(blocks: dict[Key, Block], entry: Key) -> dict[Key, int]:
     for key in order:
         rest = [longest[to] for to in blocks[key].successors if to in blocks and to not in heads]
         longest[key] = len(blocks[key].steps) + max(rest, default=0)
-    return {key: longest[key] for key in order if key in heads}
+    return heads, longest
 
 
-def forward(region: Region, made: dict[Key, set[T]]) -> dict[Key, set[T]]:
+def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:
     """What some way from the entry to each block has made."""
-    before: dict[Key, set[T]] = {key: set() for key in region.blocks}
+    before: dict[Key, set[int]] = {key: set() for key in region.blocks}
     waiting = list(region.blocks)
     while waiting:
         key = waiting.pop()

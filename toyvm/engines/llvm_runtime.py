@@ -25,68 +25,182 @@ class _Enter(ModeText):
 
 def runtime() -> str:
     """The module of what all regions share: `enter`, `leave` and `refill`."""
+    words = {name: value for name, value in vars(layout).items() if name.isupper()}
+    words |= {"MASK": layout.PAGES - 1, "WRITE_SHIFT": (layout.SHADOW_BYTES // 2 // 32).bit_length() - 1}
     lines = [
         _Enter().text(),
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
-        _REFILL.format(**{name: value for name, value in vars(layout).items() if name.isupper()}),
+        (_REFILL + _PAGE).format(**words),
         METADATA,
     ]
     return "\n".join(lines)
 
 
-# The path of `Mmu.translate` for ordinary pages: walk the three tables, set A and D, make the entry. Whatever is odd (a
-# page that is not there, superpages, permissions, page-crossing accesses) is 0, and the reference tier decides. Bit 4
-# of the size asks for natural alignment.
+# Host address - virtual address for an access of `%wanted & 15` bytes at `%va`, or 0; `%word` is the range that is to hold it.
+# Bit 4 of `%wanted` asks for natural alignment, bit 5 says that it is a write. An access may cross into the next page where the
+# frames are neighbours. The run around a page is looked for by jumping over the runs of its neighbours, a few at a time,
+# and kept with the page: who comes often finds a longer one.
 _REFILL = """
-define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted, i64 %access) nounwind noinline {{
+define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted, i64 %word) nounwind noinline {{
   %size = and i64 %wanted, 15
-  %strict = and i64 %wanted, 16
+  %less = sub i64 %size, 1
   %user = icmp ult i64 %va, 274877906944
-  br i1 %user, label %crossing, label %fail
-crossing:
-  %offset = and i64 %va, 4095
-  %end = add i64 %offset, %size
-  %within = icmp ule i64 %end, 4096
-  br i1 %within, label %alignment, label %fail
+  br i1 %user, label %alignment, label %fail, !prof !31
 alignment:
-  %m1 = sub i64 %size, 1
-  %odd = and i64 %va, %m1
-  %isodd = icmp ne i64 %odd, 0
-  %isstrict = icmp ne i64 %strict, 0
-  %bad = and i1 %isodd, %isstrict
-  br i1 %bad, label %fail, label %look
+  %aligned = lshr i64 %wanted, 4
+  %strict = and i64 %aligned, 1
+  %zero = sub i64 0, %strict
+  %low = and i64 %va, %less
+  %odd = and i64 %low, %zero
+  %bad = icmp ne i64 %odd, 0
+  br i1 %bad, label %fail, label %look, !prof !32
 look:
   %pshadow = getelementptr i64, ptr %s, i64 {SHADOW}
-  %shadowi = load i64, ptr %pshadow
-  %shadow = inttoptr i64 %shadowi to ptr
+  %shadow = load ptr, ptr %pshadow
+  %writes = and i64 %wanted, 32
+  %bias = shl i64 %writes, {WRITE_SHIFT}
+  %table = getelementptr i8, ptr %shadow, i64 %bias
+  %pgeneration = getelementptr i64, ptr %s, i64 {GENERATION}
+  %generation = load i64, ptr %pgeneration
   %vpn = lshr i64 %va, 12
-  %iswrite = icmp eq i64 %access, 4
-  %bias = select i1 %iswrite, i64 {PAGES}, i64 0
-  %index = add i64 %vpn, %bias
-  %entry = getelementptr i64, ptr %shadow, i64 %index
-  %delta = load i64, ptr %entry
-  %known = icmp ne i64 %delta, 0
-  br i1 %known, label %hit, label %walk
-hit:
-  %h0 = add i64 %va, %delta
-  ret i64 %h0
+  %entry = getelementptr {{i64, i64}}, ptr %table, i64 %vpn
+  %delta0 = load i64, ptr %entry
+  %absent = icmp eq i64 %delta0, 0
+  br i1 %absent, label %walk, label %begin, !prof !32
 walk:
+  %delta1 = call preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry)
+  %wrong = icmp eq i64 %delta1, 0
+  br i1 %wrong, label %fail, label %begin, !prof !32
+begin:
+  %delta = phi i64 [ %delta0, %look ], [ %delta1, %walk ]
+  %prun = getelementptr i64, ptr %entry, i64 1
+  %run = load i64, ptr %prun
+  %rungen = lshr i64 %run, 52
+  %current = icmp eq i64 %rungen, %generation
+  %runfirst = and i64 %run, {MASK}
+  %runshift = lshr i64 %run, {PAGE_BITS}
+  %runlength = and i64 %runshift, {MASK}
+  %runend = add i64 %runfirst, %runlength
+  %next = add i64 %vpn, 1
+  %first0 = select i1 %current, i64 %runfirst, i64 %vpn
+  %end0 = select i1 %current, i64 %runend, i64 %next
+  br label %up
+up:
+  %end = phi i64 [ %end0, %begin ], [ %end1, %further ]
+  %tries = phi i64 [ 0, %begin ], [ %tries1, %further ]
+  %uptop = icmp uge i64 %end, {PAGES}
+  br i1 %uptop, label %downs, label %above
+above:
+  %eabove = getelementptr {{i64, i64}}, ptr %table, i64 %end
+  %dabove = load i64, ptr %eabove
+  %same = icmp eq i64 %dabove, %delta
+  %few = icmp ult i64 %tries, 8
+  %on = and i1 %same, %few
+  br i1 %on, label %further, label %downs
+further:
+  %pabove = getelementptr i64, ptr %eabove, i64 1
+  %rabove = load i64, ptr %pabove
+  %gabove = lshr i64 %rabove, 52
+  %cabove = icmp eq i64 %gabove, %generation
+  %fabove = and i64 %rabove, {MASK}
+  %sabove = lshr i64 %rabove, {PAGE_BITS}
+  %labove = and i64 %sabove, {MASK}
+  %nabove = add i64 %fabove, %labove
+  %oneabove = add i64 %end, 1
+  %end1 = select i1 %cabove, i64 %nabove, i64 %oneabove
+  %tries1 = add i64 %tries, 1
+  br label %up
+downs:
+  br label %down
+down:
+  %first = phi i64 [ %first0, %downs ], [ %first1, %lower ]
+  %dtries = phi i64 [ 0, %downs ], [ %dtries1, %lower ]
+  %bottom = icmp eq i64 %first, 0
+  br i1 %bottom, label %found, label %below
+below:
+  %before = sub i64 %first, 1
+  %ebelow = getelementptr {{i64, i64}}, ptr %table, i64 %before
+  %dbelow = load i64, ptr %ebelow
+  %dsame = icmp eq i64 %dbelow, %delta
+  %dfew = icmp ult i64 %dtries, 8
+  %don = and i1 %dsame, %dfew
+  br i1 %don, label %lower, label %found
+lower:
+  %pbelow = getelementptr i64, ptr %ebelow, i64 1
+  %rbelow = load i64, ptr %pbelow
+  %gbelow = lshr i64 %rbelow, 52
+  %cbelow = icmp eq i64 %gbelow, %generation
+  %fbelow = and i64 %rbelow, {MASK}
+  %first1 = select i1 %cbelow, i64 %fbelow, i64 %before
+  %dtries1 = add i64 %dtries, 1
+  br label %down
+found:
+  %pages = sub i64 %end, %first
+  %w0 = shl i64 %pages, {PAGE_BITS}
+  %w1 = shl i64 %generation, 52
+  %w2 = or i64 %first, %w0
+  %w3 = or i64 %w1, %w2
+  store i64 %w3, ptr %prun
+  %start = shl i64 %first, 12
+  %bytes = shl i64 %pages, 12
+  %inside = sub i64 %bytes, 7
+  %pfirst = getelementptr i64, ptr %s, i64 %word
+  %pinside = getelementptr i64, ptr %pfirst, i64 {INSIDE}
+  %pdelta = getelementptr i64, ptr %pfirst, i64 {DELTA}
+  store i64 %start, ptr %pfirst
+  store i64 %inside, ptr %pinside
+  store i64 %delta, ptr %pdelta
+  %long = icmp ugt i64 %pages, 15
+  %patience = select i1 %long, i64 16, i64 128
+  %ppatience = getelementptr i64, ptr %pfirst, i64 {PATIENCE}
+  store i64 %patience, ptr %ppatience
+  %lastbyte = add i64 %va, %less
+  %lastpage = lshr i64 %lastbyte, 12
+  %within = icmp ult i64 %lastpage, %end
+  br i1 %within, label %done, label %crossing, !prof !31
+done:
+  ret i64 %delta
+crossing:
+  %beyond = icmp uge i64 %lastpage, {PAGES}
+  br i1 %beyond, label %fail, label %second
+second:
+  %entry2 = getelementptr {{i64, i64}}, ptr %table, i64 %lastpage
+  %known2 = load i64, ptr %entry2
+  %absent2 = icmp eq i64 %known2, 0
+  br i1 %absent2, label %walk2, label %both
+walk2:
+  %walked2 = call preserve_mostcc i64 @page(ptr %s, i64 %lastpage, i64 %writes, ptr %entry2)
+  br label %both
+both:
+  %delta2 = phi i64 [ %known2, %second ], [ %walked2, %walk2 ]
+  %neighbours = icmp eq i64 %delta2, %delta
+  br i1 %neighbours, label %done, label %fail
+fail:
+  ret i64 0
+}}
+"""
+
+# The path of `Mmu.translate` for ordinary pages: walk the three tables, set A and D, make the entry. Whatever is odd (a
+# page that is not there, superpages, permissions) is 0, and the reference tier decides.
+_PAGE = """
+define internal preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry) nounwind noinline {{
   %pmemory = getelementptr i64, ptr %s, i64 {MEMORY}
   %memory = load i64, ptr %pmemory
   %pframes = getelementptr i64, ptr %s, i64 {FRAMES}
   %frames = load i64, ptr %pframes
   %proot = getelementptr i64, ptr %s, i64 {ROOT}
   %root = load i64, ptr %proot
+  %iswrite = icmp ne i64 %writes, 0
   br label %level
 level:
-  %table = phi i64 [ %root, %walk ], [ %next, %deeper ]
-  %shift = phi i64 [ 30, %walk ], [ %shift1, %deeper ]
+  %table = phi i64 [ %root, %0 ], [ %next, %deeper ]
+  %shift = phi i64 [ 18, %0 ], [ %shift1, %deeper ]
   %inmemory = icmp ult i64 %table, %frames
   br i1 %inmemory, label %fetch, label %fail
 fetch:
-  %top = lshr i64 %va, %shift
+  %top = lshr i64 %vpn, %shift
   %slotno = and i64 %top, 511
   %tablepa = shl i64 %table, 12
   %slotoff = shl i64 %slotno, 3
@@ -106,7 +220,7 @@ kind:
   %pointer = icmp eq i64 %rwx, 0
   %ppnraw = lshr i64 %pte, 10
   %next = and i64 %ppnraw, 17592186044415
-  %last = icmp eq i64 %shift, 12
+  %last = icmp eq i64 %shift, 0
   br i1 %pointer, label %down, label %leaf
 down:
   br i1 %last, label %fail, label %deeper
@@ -120,7 +234,7 @@ permission:
   %worald = icmp eq i64 %rw, 4
   br i1 %worald, label %fail, label %permission2
 permission2:
-  %needed = or i64 %access, 16
+  %needed = select i1 %iswrite, i64 20, i64 18
   %got = and i64 %pte, %needed
   %allowed = icmp eq i64 %got, %needed
   br i1 %allowed, label %range, label %fail
@@ -133,15 +247,14 @@ mark:
   store i64 %touched, ptr %slot
   %framepa = shl i64 %next, 12
   %host = add i64 %memory, %framepa
-  %pageva = and i64 %va, -4096
-  %newdelta = sub i64 %host, %pageva
-  store i64 %newdelta, ptr %entry
+  %pageva = shl i64 %vpn, 12
+  %delta = sub i64 %host, %pageva
+  store i64 %delta, ptr %entry
   %pmisses = getelementptr i64, ptr %s, i64 {MISSES}
   %misses = load i64, ptr %pmisses
   %misses1 = add i64 %misses, 1
   store i64 %misses1, ptr %pmisses
-  %h1 = add i64 %va, %newdelta
-  ret i64 %h1
+  ret i64 %delta
 fail:
   ret i64 0
 }}

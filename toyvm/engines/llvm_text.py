@@ -6,27 +6,25 @@ from .llvm_layout import PASSED
 
 CONVENTION = "preserve_nonecc"
 ARGUMENTS = ", ".join(["ptr %s", "i64 %left0", *(f"i64 %x{number}" for number in PASSED)])
-STATE, GUEST, TABLE = (
-    ", !alias.scope !4, !noalias !7",
-    ", !alias.scope !5, !noalias !8",
-    ", !alias.scope !6, !noalias !9",
+# Scopes of aliasing: the state but for its ranges, the guest's memory, the table of entry points, the ranges, the shadow.
+_SCOPES = 5
+STATE, GUEST, TABLE, RANGE, SHADOW = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
+REFILLS = ", !noalias !30"  # of a call of `refill`: an entry of the shadow that was there stays the same
+LIKELY, UNLIKELY = ", !prof !31", ", !prof !32"
+METADATA = "\n".join(
+    [
+        "!0 = !{!0}",
+        *(f"!{1 + n} = !{{!{1 + n}, !0}}" for n in range(_SCOPES)),
+        *(f"!{10 + n} = !{{!{1 + n}}}" for n in range(_SCOPES)),
+        *(
+            f"!{20 + n} = !{{{', '.join(f'!{1 + other}' for other in range(_SCOPES) if other != n)}}}"
+            for n in range(_SCOPES)
+        ),
+        "!30 = !{!1, !3, !5}",
+        '!31 = !{!"branch_weights", i32 100000, i32 1}',
+        '!32 = !{!"branch_weights", i32 1, i32 100000}',
+    ]
 )
-LIKELY, UNLIKELY = ", !prof !10", ", !prof !11"
-METADATA = """
-!0 = !{!0}
-!1 = !{!1, !0}
-!2 = !{!2, !0}
-!3 = !{!3, !0}
-!4 = !{!1}
-!5 = !{!2}
-!6 = !{!3}
-!7 = !{!2, !3}
-!8 = !{!1, !3}
-!9 = !{!1, !2}
-!10 = !{!"branch_weights", i32 100000, i32 1}
-!11 = !{!"branch_weights", i32 1, i32 100000}
-!12 = !{!1, !3}
-"""
 
 
 class FunctionText:
@@ -37,13 +35,13 @@ class FunctionText:
         self._names = 0
         self._declared: set[str] = set()
 
-    def _state_word(self, word: int, type_: str = "i64") -> str:
+    def _state_word(self, word: int, type_: str = "i64", scope: str = STATE) -> str:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")
-        return self._set(f"load {type_}, ptr {pointer}{STATE}")
+        return self._set(f"load {type_}, ptr {pointer}{scope}")
 
-    def _put_state(self, word: int, value: str, type_: str = "i64") -> None:
+    def _put_state(self, word: int, value: str, type_: str = "i64", scope: str = STATE) -> None:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")
-        self._line(f"store {type_} {value}, ptr {pointer}{STATE}")
+        self._line(f"store {type_} {value}, ptr {pointer}{scope}")
 
     def _line(self, text: str) -> None:
         self._lines.append("  " + text)

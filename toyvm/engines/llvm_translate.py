@@ -121,7 +121,7 @@ class Translator:
         region = explore(head, fetch, executed, native)
         if region is None:
             return
-        job = head, text, RegionPrinter(region).text(), region.runs, region.needs[region.entry]
+        job = head, text, RegionPrinter(region).text(), region.runs, region.longest[region.entry]
         if not self._background:
             self._work(job)
             return
