@@ -45,6 +45,7 @@ class AddressSpace(UserMemory):
         self.vmas = VmaSet()
         self.rlimits = rlimits if rlimits is not None else Rlimits()
         self.counters = Counters()
+        self.spans: dict[int, int] = {}  # as `FrameAllocator.alloc_in_span` has it
         self.users = 1
         system.spaces[self] = None
         self._file_bytes: dict[FileNode, int] = {}  # how much of each file is mapped

@@ -88,14 +88,14 @@ def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid:
             return _Outcome(FaultKind.WRITE_ENABLE, pte_frame(pte))
         return _write_private(mm, area, va, slot, pc, pid)
     if area.file is None:
-        return _anonymous(mm, area, slot, access)
+        return _anonymous(mm, area, va, slot, access)
     return _from_file(mm, area, va, slot, access, pc, pid)
 
 
-def _anonymous(mm: AddressSpace, area: Vma, slot: int, access: Access) -> _Outcome:
+def _anonymous(mm: AddressSpace, area: Vma, va: int, slot: int, access: Access) -> _Outcome:
     frames = mm.system.frames
     if access == Access.WRITE:
-        frame = frames.alloc()
+        frame = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT)
         mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
         return _Outcome(FaultKind.DEMAND_ZERO, frame)
     frames.get(ZERO_FRAME)
@@ -157,8 +157,10 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
         new = old
         kind = FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE
     else:
-        new = frames.alloc(zeroed=old == ZERO_FRAME)
-        if old != ZERO_FRAME:
+        if old == ZERO_FRAME:
+            new = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT)
+        else:
+            new = frames.alloc(zeroed=False)
             mm.memory.copy_frame(old, new)
         u64[slot] = make_pte(new, flags)
         frames.put(old)

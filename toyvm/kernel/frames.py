@@ -23,6 +23,9 @@ ZERO_FRAME = 0
 IMPORT_COST = 400_000
 FEWEST_TABLES = 4
 
+SPAN_BITS = 8
+SPAN = 1 << SPAN_BITS  # pages of an address space that get neighbouring frames
+
 
 class OutOfFrames(Exception):
     """No frame is free and none could be reclaimed."""
@@ -30,6 +33,9 @@ class OutOfFrames(Exception):
 
 class FrameAllocator:
     """Frames 1 .. count-1 of `memory`; the most recently freed one is given first, else the lowest never used.
+
+    Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
+    engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
 
     `reclaim` is called when nothing is free; it frees what it can and returns how many frames that were.
     """
@@ -41,6 +47,8 @@ class FrameAllocator:
         self.refs[ZERO_FRAME] = 1
         self._freed: list[int] = []
         self._next = 1
+        self._given = bytearray(self.count)  # frames that were in use some time
+        self._next_span = self.count // 4
         self._walked = 0
         self._arrays: PageArrays | None = None
         self.used = 0
@@ -65,7 +73,40 @@ class FrameAllocator:
                 self.memory.zero_frame(frame)
         else:
             frame = self._next  # never used since the memory was made: already zero
-            self._next += 1
+            self._given[frame] = 1
+            self._next = self._after(frame)
+        return self._use(frame)
+
+    def alloc_in_span(self, spans: dict[int, int], vpn: int) -> int:
+        """A zero frame for a page of an address space; beside the frames of its neighbours if that one was never used.
+
+        `spans` is the address space's: the first frame for each SPAN of pages, 0 where there is none. Raises OutOfFrames.
+        """
+        span = spans.get(vpn >> SPAN_BITS)
+        if span is None:
+            span = spans[vpn >> SPAN_BITS] = self._span()
+        frame = span + (vpn & SPAN - 1)
+        if not span or self._given[frame]:
+            return self.alloc()
+        self._given[frame] = 1
+        if frame == self._next:
+            self._next = self._after(frame)
+        return self._use(frame)
+
+    def _span(self) -> int:
+        """The first of SPAN frames that were never used, or 0."""
+        span = self._next_span = max(self._next_span, self._next)
+        if span + SPAN > self.count:
+            return 0
+        self._next_span += SPAN
+        return span
+
+    def _after(self, frame: int) -> int:
+        """The lowest frame above `frame` that was never used, or the number of all frames."""
+        found = self._given.find(0, frame + 1)
+        return found if found >= 0 else self.count
+
+    def _use(self, frame: int) -> int:
         self.refs[frame] = 1
         self.used += 1
         if self.used > self.peak:
