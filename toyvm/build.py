@@ -1,8 +1,8 @@
 """From sources to something that runs, on the fly: the guest libraries, and programs linked against them.
 
 This is what a Makefile would do with `toyvm as`, `toyvm ar` and `toyvm ld`; `toyvm run prog.s`, `toyvm compare` and the
-tests share it. The guest libraries are built from `libs/` on first use and kept in the cache under a name that is a hash of
-their sources and of the tools that made them, so that a change of either builds them anew.
+tests share it. The guest libraries are built from `libs/` on first use and kept in the cache under a name that stands for the
+version of their sources and of the tools that made them, so that a change of either builds them anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .directives import LINKAGES, Directives, Shared, parse_directives
 from .errors import NotFoundError, ToyvmError, UsageError
 from .hints import TYPE_CHECKING
 from .program import Program
-from .resources import PACKAGE, START_FILE, cache_dir, data_dir, library_name, read_input
+from .resources import START_FILE, data_dir, libraries_path, library_name, read_input
 
 if TYPE_CHECKING:
     from .elf.model import ObjectFile
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .linker.result import LinkResult
 
 C_LIBRARY = "c"
-_TOOL_PACKAGES = ("isa", "elf", "assembler", "linker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +79,12 @@ def directives_of(path: Path) -> Directives:
 @cache
 def guest_libraries() -> LibraryDir:
     """The guest libraries, built if the cache does not hold them."""
-    folder = cache_dir() / f"libs-{_fingerprint()}"
+    folder = Path(libraries_path())
     if not folder.is_dir():
         if sys.stderr.isatty():
             print("building the guest libraries (once)...", file=sys.stderr)
         _build_into(folder)
     return LibraryDir(folder)
-
-
-def _fingerprint() -> str:
-    """A hash of the libraries' sources and of the tools' own code."""
-    import hashlib  # not above: a run of a finished image builds nothing
-
-    digest = hashlib.sha256()
-    sources = sorted(path for path in data_dir("libs").rglob("*") if path.suffix in (".s", ".inc"))
-    tools = sorted(
-        path
-        for package in _TOOL_PACKAGES
-        for path in Path(PACKAGE, package).rglob("*")
-        if path.suffix != ".pyc"
-    )
-    for path in [*sources, *tools, Path(PACKAGE, "relocations.py"), Path(PACKAGE, "build.py")]:
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _build_into(folder: Path) -> None:

@@ -14,7 +14,7 @@ from .errors import NotExecutableError, NotFoundError, ToyvmError
 from .kernel.vfs.node import FileNode, Stat
 from .kernel.vfs.vfs import Vfs
 from .program import Program
-from .resources import library_files
+from .resources import libraries_path, library_files
 
 _LIBRARY_DEVICE = 0x16
 
@@ -31,9 +31,13 @@ class GuestLibraryFile(FileNode):
 
     @cached_property
     def _data(self) -> bytes:
-        from .build import guest_libraries  # assembler and linker, if they are not in the cache
+        folder = libraries_path()
+        if not os.path.isdir(folder):
+            from .build import guest_libraries  # the assembler and the linker with it
 
-        return (guest_libraries().path / self._name).read_bytes()
+            folder = str(guest_libraries().path)
+        with open(os.path.join(folder, self._name), "rb") as stream:
+            return stream.read()
 
     @property
     def size(self) -> int:

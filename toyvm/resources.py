@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import marshal
 import os
 import stat
-from collections.abc import Iterable
+import sys
+import zlib
 
 from .errors import ToyvmError, UsageError
-from .hints import TYPE_CHECKING
+from .hints import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path  # half the cost of a short run: functions that return one import it themselves
     from typing import BinaryIO
 
+T = TypeVar("T")
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 START_FILE = "crt1"
 
@@ -77,6 +81,73 @@ def cache_dir() -> Path:
     from pathlib import Path
 
     return Path(cache_path())
+
+
+def source_version(*folders: str) -> bytes:
+    """What data made by the package's own code depends on: name, size and time of every source in these folders, and Python.
+
+    The folders are those of packages (`isa`), or `libs`.
+    """
+    parts = [sys.version]
+    for folder in folders:
+        path = _data_path(folder) if folder == "libs" else os.path.join(PACKAGE, folder)
+        parts += sorted(_states(path))
+    return "\n".join(parts).encode()
+
+
+def _states(path: str) -> Iterator[str]:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".s", ".inc")):
+                status = entry.stat()
+                yield f"{path}/{entry.name} {status.st_mtime_ns} {status.st_size}"
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _states(entry.path)
+
+
+def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
+    """Plain data (whatever `marshal` writes) from the cache file `name`, or made now, and then kept where that is possible.
+
+    What was kept for another version, or is damaged, is made anew.
+    """
+    path = cache_path(name)
+    data: T | None = _read_kept(path, version)
+    if data is None:
+        data = make()
+        _keep(path, version, data)
+    return data
+
+
+def _read_kept(path: str, version: bytes) -> Any:
+    """What `kept` wrote, or None when there is nothing, or it is not of this version, or it is damaged."""
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+    except OSError:
+        return None
+    prefix = version + b"\0"
+    if not content.startswith(prefix):
+        return None
+    check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
+    return marshal.loads(payload) if zlib.crc32(payload).to_bytes(4, "little") == check else None
+
+
+def _keep(path: str, version: bytes, data: Any) -> None:
+    payload = marshal.dumps(data)
+    content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
+    try:
+        write_atomically(path, content)
+    except OSError:
+        return  # a full or read-only disk costs the next start some time, nothing else
+
+
+def libraries_path() -> str:
+    """The folder of the built guest libraries, whether it is there or not: its name tells the version of all that makes them."""
+    version = source_version("libs", "isa", "elf", "assembler", "linker")
+    for name in ("relocations.py", "build.py"):
+        status = os.stat(os.path.join(PACKAGE, name))
+        version += b"\n%d %d" % (status.st_mtime_ns, status.st_size)
+    return cache_path(f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}")
 
 
 MAX_STREAM = 256 << 20  # the bytes that are read from what has no size

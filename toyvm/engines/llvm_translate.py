@@ -41,10 +41,10 @@ def unavailable() -> str:
 
 def version() -> bytes:
     """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
-    from .prepared import source_version
+    from .prepared import code_version
 
     spec = PathFinder.find_spec("llvmlite")
-    parts = [source_version()]
+    parts = [code_version()]
     if spec is not None and spec.origin is not None:
         status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
         parts.append(f"{status.st_size} {status.st_mtime_ns}".encode())

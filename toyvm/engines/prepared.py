@@ -8,9 +8,6 @@ version made of everything they come from. What cannot be read or does not fit i
 from __future__ import annotations
 
 import marshal
-import os
-import sys
-import zlib
 
 from ..hints import TYPE_CHECKING
 from ..isa.buckets import find_row
@@ -106,53 +103,18 @@ class PreparedRows:
 
 def load() -> Filed[RowData]:
     """The data of all rows, from the cache or made now (and then cached where that is possible)."""
-    from ..resources import cache_path  # here: it may not be wanted by whoever imports the package
+    from ..resources import kept  # here: it may not be wanted by whoever imports the package
 
-    version = source_version()
-    path = cache_path(CACHE_FILE)
-    data = _read(path, version)
-    if data is None:
+    def make() -> Filed[RowData]:
         from .single import table_data  # the table and the printers: only when the cache is cold
 
-        data = table_data()
-        _write(path, version, data)
-    return data
+        return table_data()
+
+    return kept(CACHE_FILE, code_version(), make)
 
 
-def source_version() -> bytes:
-    """What the cached code depends on: the sources of the table and of the printers, and the Python that compiled it."""
-    parts = [sys.version]
-    here = os.path.dirname(__file__)
-    for folder in (here, os.path.join(os.path.dirname(here), "isa")):
-        with os.scandir(folder) as entries:
-            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
-        parts += [f"{name} {status.st_mtime_ns} {status.st_size}" for name, status in sorted(files)]
-    return "\n".join(parts).encode()
+def code_version() -> bytes:
+    """What generated code depends on: the sources of the table and of the printers, and the Python that compiled it."""
+    from ..resources import source_version
 
-
-def _read(path: str, version: bytes) -> Filed[RowData] | None:
-    """The rows in a cache file, or None when there is none, or it is not of this version, or it is damaged."""
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read()
-    except OSError:
-        return None
-    prefix = version + b"\0"
-    if not content.startswith(prefix):
-        return None
-    check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
-    if zlib.crc32(payload).to_bytes(4, "little") != check:
-        return None
-    rows: Filed[RowData] = marshal.loads(payload)
-    return rows
-
-
-def _write(path: str, version: bytes, data: Filed[RowData]) -> None:
-    from ..resources import write_atomically
-
-    payload = marshal.dumps(data)
-    content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
-    try:
-        write_atomically(path, content)
-    except OSError:
-        return  # a full or read-only disk costs the next start some time, nothing else
+    return source_version("engines", "isa")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..record import Record
@@ -44,8 +43,8 @@ class LdEnvironment(Record):
         debug, unknown = _categories(values.get("LD_DEBUG", ""))
         path = values.get("LD_LIBRARY_PATH", "")
         return cls(
-            library_path=tuple(re.split("[:;]", path)) if path else (),
-            preload=tuple(name for name in re.split("[ :]", values.get("LD_PRELOAD", "")) if name),
+            library_path=tuple(path.replace(";", ":").split(":")) if path else (),
+            preload=_words(values.get("LD_PRELOAD", ""), " :"),
             bind_now=bool(values.get("LD_BIND_NOW")),
             debug=debug,
             unknown_debug=unknown,
@@ -54,9 +53,16 @@ class LdEnvironment(Record):
         )
 
 
+def _words(text: str, separators: str) -> tuple[str, ...]:
+    """What is between any of these characters, without empty words."""
+    for separator in separators[1:]:
+        text = text.replace(separator, separators[0])
+    return tuple(word for word in text.split(separators[0]) if word)
+
+
 def _categories(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """The words of LD_DEBUG, `all` written out, and those that are none of them."""
-    words = [word for word in re.split("[ ,:]", text) if word]
+    words = _words(text, " ,:")
     known = {word for word in words if word in CATEGORIES}
     if "all" in known:
         known |= _BEFORE_ALL

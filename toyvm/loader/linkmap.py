@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from copy import copy, deepcopy
 
 from ..hints import NamedTuple, Self
 from ..kernel.interp import LoadedImage
@@ -138,6 +137,8 @@ class Namespace:
 
     def copy(self, twins: Mapping[LinkMap, LinkMap]) -> Namespace:
         """A namespace of its own for a forked process, of the `twins` of this one's objects."""
+        from copy import deepcopy  # here and below: most programs never fork
+
         other = Namespace()
         other.objects = [twins[obj] for obj in self.objects]
         other.global_scope = [twins[obj] for obj in self.global_scope]
@@ -149,6 +150,8 @@ class Namespace:
 
 def _twins(objects: Iterable[LinkMap]) -> dict[LinkMap, LinkMap]:
     """A copy of each object, which holds copies where the original holds one of `objects`; the tables are shared."""
+    from copy import copy
+
     twins = {obj: copy(obj) for obj in objects}
     for twin in twins.values():
         twin.names = set(twin.names)
@@ -228,6 +231,8 @@ class LoaderState:
 
     def fork(self) -> Self:
         """The state of a forked child, whose counts begin at zero."""
+        from copy import copy
+
         self.namespace.shared = True
         child = copy(self)
         child.pending_init = self.pending_init.copy()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import posixpath
-import re
 from collections.abc import Iterator
 
 from .debug import DebugLog
@@ -19,13 +18,17 @@ from .header import WrongKind, verify
 from .linkmap import LinkMap
 
 SYSTEM_DIRECTORIES = ("/lib", "/usr/lib")
-_TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})")
+_TOKEN = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"
 
 
 def expand(text: str, origin: str) -> str:
     """`text` with $ORIGIN, $LIB and $PLATFORM replaced (ld.so(8), "Dynamic string tokens")."""
+    if "$" not in text:
+        return text
+    import re  # few paths have a token, and every start of a dynamic program would pay for the import
+
     values = {"ORIGIN": origin, "LIB": "lib", "PLATFORM": ""}
-    return _TOKEN.sub(lambda match: values[match[1] or match[2]], text)
+    return re.sub(_TOKEN, lambda match: values[match[1] or match[2]], text)
 
 
 def origin_of(path: str, cwd: str) -> str:

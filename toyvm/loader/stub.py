@@ -11,13 +11,14 @@ from functools import lru_cache
 
 from ..elf import constants as c
 from ..isa.registers import F_NAMES, F_NUMBERS, X_NUMBERS
-from ..isa.table import INSNS
 from ..record import Record
+from ..resources import kept, source_version
 from .dynamic import Dynamic, Table
 from .linkmap import LinkMap
 from .symbols import SymbolTable, SysvHash
 
 NAME = "[ld.so]"
+CACHE_FILE = "stub.marshal"
 DL_RESOLVE, DL_NEXT_INIT, DL_NEXT_FINI, DL_OPEN, DL_SYM, DL_CLOSE, DL_ERROR, DL_FINI = range(7000, 7008)
 _SYS_EXIT_GROUP = 94
 _AT_ENTRY = 9
@@ -57,6 +58,8 @@ class _Code:
         self.op("ecall")
 
     def encode(self) -> bytes:
+        from ..isa.table import INSNS
+
         words = []
         for index, (name, fields, to) in enumerate(self._insns):
             if to is not None:
@@ -168,14 +171,18 @@ def _small_ones(code: _Code) -> None:
 
 @lru_cache(maxsize=1)
 def build() -> Stub:
-    """The stub page."""
+    """The stub page, encoded once for many runs: encoding needs the instruction table."""
+    return Stub(*kept(CACHE_FILE, source_version("isa", "loader"), _encoded))
+
+
+def _encoded() -> tuple[bytes, dict[str, int]]:
     code = _Code()
     _runtime_resolve(code)
     _resolve_ifunc(code)
     _start_user(code)
     _fini(code)
     _small_ones(code)
-    return Stub(code.encode(), code.labels)
+    return code.encode(), code.labels
 
 
 _EXPORTED = ("__tls_get_addr", "_dl_debug_state")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.harness import ROOT
 from toyvm.build import build_program
 from toyvm.resources import write_atomically
@@ -13,6 +15,7 @@ from toyvm.resources import write_atomically
 # Each of these costs milliseconds, many of them tens.
 HEAVY = {
     "argparse",
+    "hashlib",
     "capstone",
     "dataclasses",
     "elftools",
@@ -26,6 +29,7 @@ HEAVY = {
     "rich",
     "typing",
     "toyvm.assembler",
+    "toyvm.build",
     "toyvm.isa.table",
     "toyvm.linker",
 }
@@ -38,9 +42,10 @@ sys.exit(status)
 """
 
 
-def test_a_warm_run_imports_nothing_heavy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("linkage", ["static", "dynamic"])
+def test_a_warm_run_imports_nothing_heavy(tmp_path: Path, linkage: str) -> None:
     image = tmp_path / "hello"
-    write_atomically(image, build_program([ROOT / "asm" / "hello.s"], linkage="static").image, 0o755)
+    write_atomically(image, build_program([ROOT / "asm" / "hello.s"], linkage=linkage).image, 0o755)
     command = [sys.executable, "-c", SCRIPT, "run", str(image)]
     subprocess.run(command, check=True, capture_output=True)  # fills the caches
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
