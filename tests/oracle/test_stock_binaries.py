@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.oracles import GCC, QEMU, require_oracle
+from tests.ways import check_every_way
 from toyvm.linker.link import link
 from toyvm.linker.options import Input, LinkOptions
+from toyvm.system import RunResult, run
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,18 +62,20 @@ def test_runs_as_in_qemu(source: Path, tmp_path: Path) -> None:
     program = build(source, tmp_path)
     environment = {**os.environ, "STOCK": "value"}
     expected = subprocess.run([QEMU, str(program)], capture_output=True, timeout=60, env=environment)
-    command = [
-        sys.executable,
-        "-m",
-        "toyvm",
-        "run",
-        "--engine",
-        "reference",
-        "-E",
-        "STOCK=value",
-        str(program),
-    ]
+    command = [sys.executable, "-m", "toyvm", "run", "-E", "STOCK=value", str(program)]
     environment["PYTHONPATH"] = str(ROOT)
     found = subprocess.run(command, capture_output=True, timeout=240, env=environment, cwd=tmp_path)
     assert found.stdout.decode() == expected.stdout.decode(), found.stderr.decode()
     assert found.returncode == expected.returncode
+
+
+@pytest.mark.parametrize("name", ["doubles", "floats"])
+def test_every_engine_counts_the_same(name: str, tmp_path: Path) -> None:
+    """Floating point of a whole program: results, flags, rounding modes and instructions, native code and not."""
+    program = build(ROOT / f"tests/oracle/stock/{name}.c", tmp_path)
+    expected = subprocess.run([QEMU, str(program)], capture_output=True, timeout=60)
+
+    def check(result: RunResult) -> None:
+        assert (result.stdout.decode(), result.status) == (expected.stdout.decode(), expected.returncode)
+
+    check_every_way(lambda options: run(str(program), [str(program)], options, capture=True), check)
