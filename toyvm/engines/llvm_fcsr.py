@@ -105,7 +105,7 @@ class CsrText(ValueText, ModeText):
         kept, changed = self._set(f"and i64 {old}, {255 ^ mask}"), self._set(f"and i64 {new}, {mask}")
         return self._set(f"or i64 {kept}, {changed}")
 
-    def _raise(self, flags: int) -> None:
+    def _raise(self, flags: str) -> None:
         """Set flags that no instruction of the host has raised."""
         self._put_state(layout.FCSR, self._set(f"or i64 {self._state_word(layout.FCSR)}, {flags}"))
 

@@ -4,7 +4,7 @@ Arithmetic is LLVM's constrained intrinsics (`round.dynamic`, `fpexcept.strict`)
 for one, in their places: MXCSR collects the flags (`llvm_fcsr`). What the host does otherwise is done around them:
 
 - a result that is NaN is replaced by the canonical NaN, in a block that is marked unlikely;
-- infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: left to the row (`MISS`);
+- infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: the flag is raised in that block;
 - what does not fit an integer saturates, with the invalid flag and no other: the range is compared first;
 - a register that holds no NaN-boxed number where a single is read is left to the row.
 
@@ -260,27 +260,19 @@ class FloatText(CsrText):
 
     def _canonical(self, result: str, type_: str, fused: list[str]) -> str:
         """A result with the canonical NaN for any; `fused`: the operands of a fused multiplication and addition."""
-        odd, nan, join = self._name(), self._name(), self._name()
-        here = self._name()
+        here, odd, join = self._name(), self._name(), self._name()
         self._line(f"br label %{here}")
         self._start(here)
-        self._line(
-            f"br i1 {self._set(f'fcmp uno {type_} {result}, {result}')}, label %{odd}, label %{join}{UNLIKELY}"
-        )
+        unordered = self._set(f"fcmp uno {type_} {result}, {result}")
+        self._line(f"br i1 {unordered}, label %{odd}, label %{join}{UNLIKELY}")
         self._start(odd)
         if fused:
-            row = self._name()
-            self._line(f"br i1 {self._infinity_times_zero(type_, *fused[:2])}, label %{row}, label %{nan}")
-            self._start(row)
-            self._leave(layout.MISS, str(self._step.pc))
-            self._start(nan)
-        else:
-            self._line(f"br label %{nan}")
-            self._start(nan)
+            invalid = self._infinity_times_zero(type_, *fused[:2])
+            self._raise(self._set(f"select i1 {invalid}, i64 {NV}, i64 0"))
         canonical = self._constant(type_, _FORMATS[type_].nan)
         self._line(f"br label %{join}")
         self._start(join)
-        return self._set(f"phi {type_} [ {result}, %{here} ], [ {canonical}, %{nan} ]")
+        return self._set(f"phi {type_} [ {result}, %{here} ], [ {canonical}, %{odd} ]")
 
     def _constant(self, type_: str, bits: int) -> str:
         return self._set(f"bitcast i{_FORMATS[type_].width} {bits} to {type_}")
@@ -399,7 +391,7 @@ class FloatText(CsrText):
         self._start(last)
         self._line(f"br label %{join}")
         self._start(odd)
-        self._raise(NV)
+        self._raise(str(NV))
         negative = self._set(f"fcmp olt double {x}, 0.0")
         lowest, highest = (_sign_extended(limit, integer) for limit in (low, high))
         saturated = self._set(f"select i1 {negative}, i64 {lowest}, i64 {highest}")

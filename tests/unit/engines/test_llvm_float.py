@@ -118,9 +118,10 @@ def test_a_loop_stays_native(text: Text) -> None:
 
 
 def test_infinity_times_zero_plus_nan_is_invalid() -> None:
-    """Not on the host, so the row decides."""
-    llvm = run_both(NANS, {2: bits(float("nan")), 3: bits(float("inf")), 4: 0})
-    assert llvm.native_entries > 0 and llvm.slow_steps > 0
+    """Not so on the host."""
+    fused = NANS[:1]
+    llvm = run_both(fused, {2: bits(float("nan")), 3: bits(float("inf")), 4: 0})
+    assert llvm.native_entries > 0 and llvm.slow_steps == 0
 
 
 def test_a_single_without_its_box_is_nan() -> None:
