@@ -62,7 +62,7 @@ class RunOptions(Record):
     schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
     trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-    it was first reached      watcher: who looks on from within
+    it was first reached      watchers: who looks on from within
     """
 
     memory: int = 64 << 20
@@ -79,7 +79,7 @@ class RunOptions(Record):
     maps: bool = False
     libraries: bool = True
     watch: str = ""
-    watcher: Watcher | None = None
+    watchers: tuple[Watcher, ...] = ()
 
 
 class RunResult(Record):
@@ -226,8 +226,8 @@ class _Session:
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
         self._attach()
-        if options.watcher is not None:
-            options.watcher.start(self.kernel)
+        for watcher in options.watchers:
+            watcher.start(self.kernel)
 
     @cached_property
     def symbols(self) -> Symbolizer:
@@ -237,8 +237,9 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
-        if self.options.watcher is not None and (engine := self.options.watcher.engine(memory)) is not None:
-            return engine
+        for watcher in self.options.watchers:
+            if (engine := watcher.engine(memory)) is not None:
+                return engine
         from .engines import choice
 
         on_trace = self._trace_instruction if "insn" in self.options.trace else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..program import Program
-    from ..system import RunOptions, RunResult
+    from ..system import RunOptions, RunResult, Watcher
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 ENGINES = ("auto", "llvm", "reference", "lockstep")
@@ -41,6 +41,7 @@ class Options:
     trace: list[str] = []
     stats: bool = False
     maps: bool = False
+    frames_picture: str | None = None
     json: bool = False
     program: str = ""
     args: list[str] = []
@@ -113,6 +114,11 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--trace", action="append", metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
     show.add_argument("--stats", action="store_true", help="instructions, faults, frames, TLB misses, copies")
     show.add_argument("--maps", action="store_true", help="each process's memory map as it ends")
+    show.add_argument(
+        "--frames-picture",
+        metavar="FILE",
+        help="write a picture (SVG): every frame by owner and use, when most were in use as a process ended",
+    )
     show.add_argument("--json", action="store_true", help="statistics and maps as JSON")
     p.add_argument("program", metavar="PROGRAM")
     p.add_argument("args", nargs=argparse.REMAINDER, metavar="ARG")
@@ -141,16 +147,40 @@ def _size(text: str) -> int:
 def main(argv: list[str]) -> int:
     """Run the program; its status is ours."""
     options = read(argv)
-    from ..system import run
-
-    program, settings = program_of(options), settings_of(options)
-    args = options.args or ([] if isinstance(program, str) else program.directives.args)
-    result = run(program, [options.program, *args], settings)
+    result = execute(options)
     report(options, result)
     return result.status
 
 
-def program_of(options: Options) -> str | Program:
+def execute(
+    options: Options, watchers: tuple[Watcher, ...] = (), *, stdin: bytes | None = None, capture: bool = False
+) -> RunResult:
+    """Build what is to be built and run it; `stdin` and `capture` as in `system.run`."""
+    from ..record import replace
+    from ..system import run
+
+    program, settings = _program(options), _settings(options)
+    args = options.args or ([] if isinstance(program, str) else program.directives.args)
+    if options.frames_picture is None:
+        frames = None
+    else:
+        from ..observe.framemap import FrameWatcher
+
+        frames = FrameWatcher()
+        watchers = (*watchers, frames)
+    result = run(
+        program,
+        [options.program, *args],
+        replace(settings, watchers=watchers),
+        stdin=stdin,
+        capture=capture,
+    )
+    if frames is not None and options.frames_picture is not None:
+        frames.write(options.frames_picture, f"Physical frames: {os.path.basename(options.program)}")
+    return result
+
+
+def _program(options: Options) -> str | Program:
     path: str = options.program
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
@@ -166,7 +196,7 @@ def program_of(options: Options) -> str | Program:
     return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
 
 
-def settings_of(options: Options) -> RunOptions:
+def _settings(options: Options) -> RunOptions:
     from ..system import RunOptions
 
     env = []

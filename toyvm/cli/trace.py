@@ -6,14 +6,10 @@ import argparse
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from ..errors import UsageError
 from . import run as run_command
-
-if TYPE_CHECKING:
-    from ..observe.pagerecord import PageRecorder
-    from ..system import RunResult
 
 LIMIT = 50_000_000
 SUFFIX = ".pages"
@@ -76,13 +72,14 @@ def _record(options: Options, output: str) -> int:
     try:
         with stream:
             recorder = PageRecorder(cast("BinaryIO", stream), options.limit)
-            result = _run(options, recorder)
+            result = run_command.execute(options, (recorder,))
             trace = recorder.finish(options.program)
         os.chmod(stream.name, 0o644)
         os.replace(stream.name, output)
     except BaseException:
         os.unlink(stream.name)
         raise
+    run_command.report(options, result)
     print(
         f"{output}: {trace.references:,} references in {trace.instructions:,} instructions, "
         f"{len(trace.spaces)} address space{'s' * (len(trace.spaces) != 1)}, {os.path.getsize(output):,} bytes"
@@ -90,14 +87,3 @@ def _record(options: Options, output: str) -> int:
         file=sys.stderr,
     )
     return result.status
-
-
-def _run(options: Options, recorder: PageRecorder) -> RunResult:
-    from ..record import replace
-    from ..system import run
-
-    program, settings = run_command.program_of(options), run_command.settings_of(options)
-    args = options.args or ([] if isinstance(program, str) else program.directives.args)
-    result = run(program, [options.program, *args], replace(settings, watcher=recorder))
-    run_command.report(options, result)
-    return result

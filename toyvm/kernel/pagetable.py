@@ -42,6 +42,13 @@ class PageTable:
         """Frames spent on tables, the root included."""
         return 1 + len(self._middles) + len(self.leaves)
 
+    def table_frames(self) -> Iterator[int]:
+        """The frames of the tables, the root's first."""
+        yield self.root_ppn
+        yield from self._middles.values()
+        for base in self.leaves.values():
+            yield base >> 9
+
     def slot(self, va: int) -> int:
         """The index in `u64` of the leaf entry for `va`, making tables that are missing."""
         base = self.leaves.get(va >> LEAF_SHIFT)

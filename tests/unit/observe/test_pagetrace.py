@@ -97,7 +97,7 @@ def program_of(path: Path, linkage: str = "static") -> Program:
 
 
 def watched(program: Program, watcher: object) -> RunResult:
-    options = replace(OPTIONS, watcher=watcher)
+    options = replace(OPTIONS, watchers=(watcher,))
     return run(program, [program.name, *program.directives.args], options, capture=True)
 
 

@@ -1,0 +1,112 @@
+"""The picture of physical memory: every frame once, as the allocator and the page tables have it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.harness import ASM, OPTIONS, Case, run_case, toyvm
+from toyvm.kernel.kernel import Kernel
+from toyvm.kernel.process import Process
+from toyvm.kernel.report import memory_report
+from toyvm.machine.memory import PhysicalMemory
+from toyvm.observe import framemap
+from toyvm.observe.framemap import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
+from toyvm.record import replace
+
+
+class Checker:
+    """A watcher that holds the map against other counts whenever a process ends."""
+
+    def __init__(self) -> None:
+        self.maps: list[FrameMap] = []
+
+    def engine(self, memory: PhysicalMemory) -> None:
+        return None
+
+    def start(self, kernel: Kernel) -> None:
+        before = kernel.on_exit
+        assert before is not None
+
+        def exiting(process: Process) -> None:
+            before(process)
+            found = frame_map(kernel)
+            self.maps.append(found)
+            report = memory_report(kernel)
+            counts = Counter(use for use, _ in found.uses)
+            assert len(found.uses) == kernel.frames.count
+            assert counts[Use.ZERO] == 1
+            assert found.used == kernel.frames.used == report.used_frames
+            assert counts[Use.TABLE] == report.table_frames
+            assert counts[Use.ANONYMOUS] + counts[Use.FILE] == report.user_frames
+            assert counts[Use.CACHE] == report.cache_only_frames
+            assert not counts[Use.OTHER]
+            for entry in report.processes:
+                own = sum(owner == entry.pid and use is not Use.TABLE for use, owner in found.uses)
+                assert (
+                    entry.usage.private <= own <= entry.usage.rss
+                )  # which counts a page at two addresses twice
+
+        kernel.on_exit = exiting
+
+
+@pytest.mark.parametrize(
+    ("name", "linkage"),
+    [("cow", "static"), ("shm_talk", "dynamic"), ("pipeline", "dynamic"), ("exec", "static")],
+)
+def test_every_frame_has_one_use(name: str, linkage: str) -> None:
+    checker = Checker()
+    result = run_case(Case(ASM / f"{name}.s", linkage), replace(OPTIONS, watchers=(checker,)))
+    assert result.status == 0
+    assert len(checker.maps) == len(result.stats.processes)
+    owners = {owner for found in checker.maps for _, owner in found.uses}
+    assert set(result.stats.processes) <= owners
+    if name != "exec":
+        assert SEVERAL in owners
+
+
+USES = st.one_of(
+    st.sampled_from([(Use.FREE, NOBODY), (Use.CACHE, NOBODY), (Use.OTHER, NOBODY), (Use.ANONYMOUS, SEVERAL)]),
+    st.tuples(st.sampled_from([Use.ANONYMOUS, Use.FILE, Use.TABLE]), st.integers(100, 115)),
+)
+
+
+@given(
+    stretches=st.lists(st.tuples(USES, st.integers(1, 900)), max_size=12),
+    limit=st.sampled_from([1, 3, 24]),
+)
+def test_pictures(stretches: list[tuple[tuple[Use, int], int]], limit: int) -> None:
+    """Any memory makes a picture with at most so many rows, whose legend counts every frame."""
+    uses = ((Use.ZERO, NOBODY), *(what for what, length in stretches for _ in range(length)))
+    found = FrameMap(uses, {100: "a<b"}, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framemap, "SHAPES", ((4, limit), (8, 2 * limit)))
+        rows, across, per_cell = framemap._arranged(found)
+        drawn = picture(found, "t")
+    assert sum(row is not None for row in rows) <= 2 * limit
+    assert across * per_cell * (len(rows) - 1) < len(uses) <= across * per_cell * len(rows)
+    root = xml.etree.ElementTree.fromstring(drawn)
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    counted = [text.rpartition(", ")[2].replace(",", "") for text in texts if ", " in text]
+    assert sum(int(number) for number in counted if number.isdigit()) == len(uses)
+
+
+def test_command(tmp_path: Path) -> None:
+    done = toyvm("run", "--frames-picture", tmp_path / "f.svg", ASM / "cow.s")
+    assert done.stdout == toyvm("run", ASM / "cow.s").stdout
+    drawn = (tmp_path / "f.svg").read_text()
+    xml.etree.ElementTree.fromstring(drawn)
+    assert ">100 cow: anonymous, " in drawn
+    assert ">101 cow: page tables, " in drawn
+    assert ">several processes: " in drawn
+
+
+def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
+    done = toyvm("run", "--frames-picture", tmp_path / "no" / "f.svg", ASM / "hello.s")
+    assert done.returncode == 1
+    assert b"f.svg: No such file" in done.stderr
