@@ -54,7 +54,8 @@ class Watcher(Protocol):
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
-    memory: physical memory      ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+    memory: physical memory      overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
+    ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
     root: what the guest sees as / (None: the current folder)
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
@@ -66,6 +67,8 @@ class RunOptions(Record):
     """
 
     memory: int = 64 << 20
+    overcommit: int = 0
+    overcommit_ratio: int = 50
     ksm: int = 0
     root: str | PathLike[str] | None = None
     root_writable: bool = False
@@ -201,7 +204,11 @@ class _Session:
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
         limits = Limits(
-            instructions=options.max_instructions, schedule_seed=options.schedule_seed, ksm=options.ksm
+            instructions=options.max_instructions,
+            schedule_seed=options.schedule_seed,
+            overcommit=options.overcommit,
+            overcommit_ratio=options.overcommit_ratio,
+            ksm=options.ksm,
         )
         self.bus = Bus()
         self.kernel = Kernel(

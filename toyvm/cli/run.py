@@ -33,6 +33,8 @@ class Options:
     sysroot: str | None = None
     root: str | None = None
     memory: int = 64 << 20
+    overcommit: int = 0
+    overcommit_ratio: int = 50
     ksm: int = 0
     engine: str = "auto"
     caching: bool = True
@@ -87,6 +89,18 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
     world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument(
+        "--overcommit",
+        type=int,
+        choices=(0, 1, 2),
+        help="promise memory as vm.overcommit_memory says: 0 within reason, 1 always, 2 never more than there is",
+    )
+    world.add_argument(
+        "--overcommit-ratio",
+        type=_positive,
+        metavar="PERCENT",
+        help="how much of memory may be promised with --overcommit 2 (default 50)",
+    )
     world.add_argument(
         "--ksm",
         type=_positive,
@@ -213,6 +227,8 @@ def _settings(options: Options) -> RunOptions:
         root, writable = root[:-3], root.endswith(":rw")
     return RunOptions(
         memory=options.memory,
+        overcommit=options.overcommit,
+        overcommit_ratio=options.overcommit_ratio,
         ksm=options.ksm,
         root=root,
         root_writable=writable,

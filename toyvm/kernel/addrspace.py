@@ -16,6 +16,7 @@ from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access, Mmu
 from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
 from ..machine.traps import Trap
+from .commit import Commit, admit, becomes_accounted
 from .fault import RESOLVED_BADLY, flags_for, handle_fault
 from .frames import ZERO_FRAME, OutOfFrames
 from .limits import RLIM_INFINITY, Rlimits
@@ -52,6 +53,7 @@ class AddressSpace(UserMemory):
         self.pid = 0  # for events
         self.pc = 0  # for events: where the user stood when the kernel came to use this memory
         self.brk_start = self.brk_end = 0
+        self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
         self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
         self.arg_range = self.env_range = (0, 0)
 
@@ -87,13 +89,23 @@ class AddressSpace(UserMemory):
             raise error(errno.EOVERFLOW)
         self.require_room(3 if fixed else 1)
         addr = self.place(addr, length, fixed=fixed or no_replace, no_replace=no_replace)
-        self._charge(length, prot & PROT_WRITE and not (shared and file is not None) and not no_reserve)
+        area = Vma(
+            addr,
+            addr + length,
+            prot,
+            shared,
+            file,
+            offset,
+            name,
+            grows_down,
+            may_write=may_write,
+            no_reserve=no_reserve,
+            accounted=Commit.accounts(prot, shared=shared, no_reserve=no_reserve),
+        )
+        admit(self, area, length >> PAGE_SHIFT, (addr, addr + length) if fixed else None)
         if fixed:
             self._unmap(addr, addr + length)
-        self.insert(
-            "mmap",
-            Vma(addr, addr + length, prot, shared, file, offset, name, grows_down, may_write=may_write),
-        )
+        self.insert("mmap", area)
         return addr
 
     def insert(self, what: str, area: Vma) -> None:
@@ -101,6 +113,8 @@ class AddressSpace(UserMemory):
         start, end = area.start, area.end
         if area.file is not None:
             self._file_mapped(area.file, area.length)
+        if area.accounted:
+            self.system.commit.add(area.length >> PAGE_SHIFT)
         self._changed(what, start, end, self.vmas.add(area))
 
     def _file_mapped(self, file: FileNode, length: int) -> None:
@@ -138,19 +152,6 @@ class AddressSpace(UserMemory):
         gap = min(max(stack + GUARD_GAP, 128 << 20), USER_TOP // 6 * 5)
         return (STACK_TOP - gap) & ~PAGE_MASK
 
-    def _charge(self, length: int, commits: int | bool) -> None:
-        """Refuse what obviously cannot fit: more private writable memory at once than the machine has (overcommit 0)."""
-        if commits and length >> PAGE_SHIFT >= self.system.frames.count:
-            raise error(errno.ENOMEM)
-        if self.rlimits.address_space != RLIM_INFINITY:
-            total = sum(area.length for area in self.vmas)
-            if total + length > self.rlimits.address_space:
-                raise error(errno.ENOMEM)
-
-    def charge_like(self, area: Vma, length: int) -> None:
-        """`_charge` for `length` bytes more of the kind of `area`."""
-        self._charge(length, area.prot & PROT_WRITE and not (area.shared and area.file is not None))
-
     def require_room(self, more: int) -> None:
         """Refuse what could make `more` areas where there are as many as may be. Raises OSError(ENOMEM)."""
         if len(self.vmas) + more > MAX_MAP_COUNT:
@@ -173,9 +174,11 @@ class AddressSpace(UserMemory):
         if not areas:
             return
         self._release_pages(start, end)
+        before = self.vmas.accounted
         for area in areas:
             self.vmas.remove(area)
             self._file_unmapped(area)
+        self.system.commit.add(self.vmas.accounted - before)
 
     def _file_unmapped(self, area: Vma) -> None:
         file = area.file
@@ -226,8 +229,13 @@ class AddressSpace(UserMemory):
         self.vmas.split(end)
         for area in self.vmas.overlapping(addr, end):
             if area.prot != prot:
+                try:
+                    accounted = becomes_accounted(self, area, prot)
+                except OSError as failure:
+                    refused = failure.errno or errno.ENOMEM
+                    break
                 self.vmas.remove(area)
-                area.prot = prot
+                area.prot, area.accounted = prot, accounted
                 self._reprotect(area)
                 self.vmas.add(area)
         self._changed("mprotect", addr, end, self.vmas.find(addr))
@@ -336,14 +344,16 @@ class AddressSpace(UserMemory):
         if new > old:
             ceiling = self.vmas.above(old - 1 if old else 0)
             room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
-            if new > room or wanted - self.brk_start > self.rlimits.data:
+            if new > room or wanted - self.brk_start + self.data_size > self.rlimits.data:
                 return self.brk_end
+            area = Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True)
             try:
                 self.require_room(1)
-                self._charge(new - old, True)
+                admit(self, area, area.length >> PAGE_SHIFT)
             except OSError:
                 return self.brk_end
-            self.vmas.add(Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]"))
+            self.system.commit.add(area.length >> PAGE_SHIFT)
+            self.vmas.add(area)
         elif new < old:
             self._unmap(new, old)
         self.brk_end = wanted
@@ -365,6 +375,12 @@ class AddressSpace(UserMemory):
         below = self.vmas.below(va)
         if below is not None and below.prot and below.end + GUARD_GAP > start:
             return None
+        pages = area.start - start >> PAGE_SHIFT
+        try:
+            admit(self, area, pages)
+        except OSError:
+            return None
+        self.system.commit.add(pages if area.accounted else 0)
         self.vmas.move_start(area, start)
         return area
 
@@ -393,11 +409,14 @@ class AddressSpace(UserMemory):
         """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
         if sum(len(space.vmas) for space in self.system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
             raise error(errno.ENOMEM)
+        self.system.commit.require_copy(self)
         try:
             child = AddressSpace(self.system, self.rlimits.copy())
         except OutOfFrames:
             raise error(errno.ENOMEM) from None
         child.vmas = self.vmas.copy()
+        self.system.commit.add(child.vmas.accounted)
+        child.data_size = self.data_size
         child.brk_start, child.brk_end = self.brk_start, self.brk_end
         child.sigreturn_page = self.sigreturn_page
         child.arg_range, child.env_range = self.arg_range, self.env_range
@@ -419,6 +438,7 @@ class AddressSpace(UserMemory):
         if self.users:
             return
         areas = list(self.vmas)
+        self.system.commit.add(-self.vmas.accounted)
         self._release_pages(0, USER_TOP)
         self.vmas = VmaSet()
         for area in areas:

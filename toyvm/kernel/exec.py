@@ -13,6 +13,7 @@ import errno
 import struct
 from collections.abc import Sequence
 
+from ..elf.constants import PT_LOAD
 from ..errors import LoadError, NotExecutableError
 from ..events import ProcessExecuted
 from ..hints import TYPE_CHECKING
@@ -67,6 +68,7 @@ def execute(
     try:
         image = map_image(mm, file, place.path)
         mm.set_brk_start(image.end)
+        mm.data_size = _data_size(image)
         sp = build_stack(kernel, mm, image, path, argv, envp)
     except OutOfFrames:
         mm.release()
@@ -103,6 +105,12 @@ def _program(
     argv = [*words, script, *argv[1:]]
     found = kernel.vfs.resolve(interpreter, process.cwd)
     return _program(kernel, process, found, interpreter, argv, depth + 1)
+
+
+def _data_size(image: LoadedImage) -> int:
+    """Bytes of initialised data as binfmt_elf counts them: from the highest segment's start to the highest end in the file."""
+    loads = [p for p in image.phdrs if p.type == PT_LOAD]
+    return max(0, max(p.vaddr + p.filesz for p in loads) - max(p.vaddr for p in loads))
 
 
 def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:

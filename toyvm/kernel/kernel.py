@@ -84,6 +84,8 @@ class Kernel:
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.scheduler = Scheduler()
         self.system = MemorySystem(self.memory, self.engine, self.bus, lambda: self.scheduler.now)
+        self.system.commit.mode = self.limits.overcommit
+        self.system.commit.ratio = self.limits.overcommit_ratio
         self.system.fault_around = self.limits.fault_around
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None

@@ -8,6 +8,7 @@ from ..events import Bus
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
+from .commit import Commit
 from .frames import FrameAllocator
 from .pagecache import PageCache
 from .stats import Stats
@@ -31,6 +32,7 @@ class MemorySystem:
         self.now = now
         self.frames = FrameAllocator(memory)
         self.cache = PageCache(memory, self.frames)
+        self.commit = Commit(self.frames.count - 1)
         self.stats = Stats()
         self.ksm: Ksm | None = None  # once pages may be merged
         self.fault_around = 1  # pages of a file mapped by one fault, at most 512

@@ -262,5 +262,7 @@ def meminfo(kernel: Kernel) -> bytes:
         ("Dirty", len(cache.dirty) * 4),
         ("SwapTotal", 0),
         ("SwapFree", 0),
+        ("CommitLimit", kernel.system.commit.limit * 4),
+        ("Committed_AS", kernel.system.commit.committed * 4),
     ]
     return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()

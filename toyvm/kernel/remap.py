@@ -6,9 +6,10 @@ import errno
 
 from ..bits import align_up
 from ..hints import TYPE_CHECKING
-from ..machine.memory import PAGE_MASK, PAGE_SIZE
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.sv39 import USER_TOP
 from ..record import replace
+from .commit import admit, require_limits
 from .vfs.node import error
 from .vma import Vma
 
@@ -52,7 +53,7 @@ def mremap(
     end = addr + new_length
     if target is None and not keep:
         if addr + old_length == area.end and end <= USER_TOP and not mm.vmas.overlapping(area.end, end):
-            mm.charge_like(area, new_length - old_length)
+            admit(mm, area, new_length - old_length >> PAGE_SHIFT)
             _add(mm, area, area.end, new_length - old_length, area.end)
             return addr
         if not may_move:
@@ -91,13 +92,20 @@ def _move(
 ) -> int:
     mm.require_room(_MOST_NEW_AREAS)
     to = mm.place(0, new_length) if target is None else target
-    mm.charge_like(area, new_length if keep else new_length - old_length)
+    _admit_moved(mm, area, old_length, new_length, keep=keep)
     touched = next(mm.table.present(area.start, area.end), None) is not None
     _add(mm, area, to, new_length, addr, to - addr if touched and area.file is None else 0)
     _move_pages(mm, addr, old_length, to)
     if old_length and not keep:
         mm.munmap(addr, old_length)
     return to
+
+
+def _admit_moved(mm: AddressSpace, area: Vma, old_length: int, new_length: int, *, keep: bool) -> None:
+    """For a moment both places are promised, as in Linux; the limits look at what is left. Raises OSError(ENOMEM)."""
+    require_limits(mm, area, (new_length if keep else new_length - old_length) >> PAGE_SHIFT)
+    if area.accounted:
+        mm.system.commit.require(new_length >> PAGE_SHIFT, mm.vmas.pages)
 
 
 def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, distance: int = 0) -> None:

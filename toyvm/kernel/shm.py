@@ -16,6 +16,7 @@ from ..machine.memory import PAGE_SHIFT, PAGE_SIZE
 from .vfs.node import ShmNode, Stat, error
 
 if TYPE_CHECKING:
+    from .commit import Commit
     from .memsys import MemorySystem
 
 SHMMNI = 4096  # segments of a machine (kernel.shmmni)
@@ -34,8 +35,18 @@ class Segment(ShmNode):
 
     DEVICE = 2
 
-    def __init__(self, table: Segments, number: int, key: int, size: int, mode: int, uid: int, pid: int):
-        super().__init__(number, align_up(size, PAGE_SIZE))
+    def __init__(
+        self,
+        table: Segments,
+        number: int,
+        key: int,
+        size: int,
+        mode: int,
+        uid: int,
+        pid: int,
+        account: Commit | None,
+    ):
+        super().__init__(number, align_up(size, PAGE_SIZE), account)
         self._table = table
         self.number = number
         self.key = self.first_key = key
@@ -79,6 +90,7 @@ class Segment(ShmNode):
         self.detached_at = self._table.seconds()
 
     def dropped(self) -> None:
+        super().dropped()
         self._table.forget(self)
 
 
@@ -125,14 +137,21 @@ class Segments:
         """The highest place in use; 0 when there is none, as shmctl(IPC_INFO) has it."""
         return max(self._places, default=0)
 
-    def create(self, key: int, size: int, mode: int, uid: int, pid: int) -> Segment:
-        """A new segment of `size` zero bytes. Raises OSError: EINVAL for a bad size, ENOSPC when there are too many."""
+    def create(self, key: int, size: int, mode: int, uid: int, pid: int, *, reserve: bool = True) -> Segment:
+        """A new segment of `size` zero bytes, all of which are promised if `reserve`.
+
+        Raises OSError: EINVAL for a bad size, ENOSPC when there are too many, ENOMEM.
+        """
         if not SHMMIN <= size <= SHMMAX:
             raise error(errno.EINVAL)
         if len(self) >= SHMMNI or self.pages + (align_up(size, PAGE_SIZE) >> PAGE_SHIFT) > SHMALL:
             raise error(errno.ENOSPC)
+        account = self.system.commit if reserve else None
+        if account is not None:
+            account.require(align_up(size, PAGE_SIZE) >> PAGE_SHIFT)
         place = self._take_place()
-        segment = Segment(self, self._sequence << _SEQUENCE_SHIFT | place, key, size, mode & 0o777, uid, pid)
+        number = self._sequence << _SEQUENCE_SHIFT | place
+        segment = Segment(self, number, key, size, mode & 0o777, uid, pid, account)
         self._places[place] = segment
         self.pages += segment.size >> PAGE_SHIFT
         if key != IPC_PRIVATE:

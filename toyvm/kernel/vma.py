@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
 from ..hints import TYPE_CHECKING
+from ..machine.memory import PAGE_SHIFT
 from ..record import Record, duplicate, replace
 
 if TYPE_CHECKING:
@@ -33,12 +34,19 @@ class Vma(Record, frozen=False):
     moved: int = (
         0  # how far mremap(2) has moved anonymous pages of it: Linux joins only areas that moved alike
     )
+    no_reserve: bool = False  # MAP_NORESERVE: it may promise more than there is
+    accounted: bool = False  # its pages count in Committed_AS; what was writable once stays so
     mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
 
     @property
     def length(self) -> int:
         return self.end - self.start
+
+    @property
+    def data(self) -> bool:
+        """Whether it counts as the process's own data: private, writable, and no stack (is_data_mapping)."""
+        return bool(self.prot & PROT_WRITE) and not self.shared and not self.grows_down
 
     @property
     def anonymous(self) -> bool:
@@ -65,18 +73,24 @@ class Vma(Record, frozen=False):
             and self.grows_down == other.grows_down
             and self.moved == other.moved
             and self.mergeable == other.mergeable
+            and self.no_reserve == other.no_reserve
+            and self.accounted == other.accounted
             and self.may_write == other.may_write
         )
 
 
 class VmaSet:
-    """The areas of one address space: sorted, never overlapping. A look-up is a bisection."""
+    """The areas of one address space: sorted, never overlapping. A look-up is a bisection.
+
+    `pages` is the size of all; `data_pages` that of data, `accounted` that of what counts in Committed_AS.
+    """
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._areas: dict[int, Vma] = {}
         self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
         self._top = 0
+        self.pages = self.data_pages = self.accounted = 0
 
     def __iter__(self) -> Iterator[Vma]:
         return (self._areas[start] for start in self._starts)
@@ -111,6 +125,7 @@ class VmaSet:
 
     def add(self, area: Vma) -> Vma:
         """Put in an area whose range is free, joined with its neighbours where they continue it."""
+        self._count(area, area.length)
         before = self.below(area.start)
         if before is not None and before.continues(area):
             before.end = area.end
@@ -120,12 +135,25 @@ class VmaSet:
             self._areas[area.start] = area
         after = self._areas.get(area.end)
         if after is not None and area.continues(after):
-            self.remove(after)
+            self._take_out(after)
             area.end = after.end
         return area
 
+    def _count(self, area: Vma, more: int) -> None:
+        """`more` bytes of the kind of `area` have come; a negative number of them has gone."""
+        pages = more >> PAGE_SHIFT
+        self.pages += pages
+        if area.data:
+            self.data_pages += pages
+        if area.accounted:
+            self.accounted += pages
+
     def remove(self, area: Vma) -> None:
         """Take out exactly this area."""
+        self._count(area, -area.length)
+        self._take_out(area)
+
+    def _take_out(self, area: Vma) -> None:
         del self._areas[area.start]
         del self._starts[bisect_left(self._starts, area.start)]
         if area.end > self._packed_from:
@@ -134,6 +162,7 @@ class VmaSet:
     def move_start(self, area: Vma, start: int) -> None:
         """Let an area begin at `start` instead (a stack that grows down); its range must be free."""
         number = bisect_left(self._starts, area.start)
+        self._count(area, area.start - start)
         del self._areas[area.start]
         self._starts[number] = start
         area.start = start
@@ -171,6 +200,7 @@ class VmaSet:
     def copy(self) -> VmaSet:
         """The same areas for another address space."""
         twin = VmaSet()
+        twin.pages, twin.data_pages, twin.accounted = self.pages, self.data_pages, self.accounted
         twin._starts = self._starts.copy()
         twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
         return twin

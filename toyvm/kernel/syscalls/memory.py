@@ -8,6 +8,7 @@ from ...bits import align_up
 from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SIZE
 from .. import remap
+from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR
 from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE
@@ -45,26 +46,32 @@ def mmap(
     prot &= _PROT_ALL
     file: FileNode | None = None
     may_write = True
+    # Where promises are kept strictly, nobody can ask to be left out of them.
+    no_reserve = bool(flags & MAP_NORESERVE) and kernel.system.commit.mode != NEVER
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)
     elif shared:
-        if length > kernel.memory.size:
-            raise error(errno.ENOMEM)
-        file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE)), 0
-    va = process.mm.mmap(
-        addr,
-        length,
-        prot,
-        shared=shared,
-        fixed=bool(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)),
-        no_replace=bool(flags & MAP_FIXED_NOREPLACE),
-        file=file,
-        offset=offset if file is not None else 0,
-        name=_name(process, fd) if not flags & MAP_ANONYMOUS else "",
-        grows_down=bool(flags & MAP_GROWSDOWN) and file is None,
-        no_reserve=bool(flags & MAP_NORESERVE),
-        may_write=may_write,
-    )
+        account = kernel.system.commit if not no_reserve else None
+        file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE), account), 0
+    try:
+        va = process.mm.mmap(
+            addr,
+            length,
+            prot,
+            shared=shared,
+            fixed=bool(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)),
+            no_replace=bool(flags & MAP_FIXED_NOREPLACE),
+            file=file,
+            offset=offset if file is not None else 0,
+            name=_name(process, fd) if not flags & MAP_ANONYMOUS else "",
+            grows_down=bool(flags & MAP_GROWSDOWN) and file is None,
+            no_reserve=no_reserve,
+            may_write=may_write,
+        )
+    except OSError:
+        if file is not None:  # shared anonymous memory that nobody maps is gone again
+            kernel.system.cache.released(file)
+        raise
     if flags & MAP_POPULATE:
         process.mm.populate(va, align_up(length, PAGE_SIZE))
     return va

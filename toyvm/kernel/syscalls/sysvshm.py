@@ -8,6 +8,7 @@ import struct
 from ...bits import align_down
 from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SIZE
+from ..commit import NEVER
 from ..shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
 from ..vfs.node import error
 from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..kernel import Kernel
     from ..process import Process
 
-IPC_CREAT, IPC_EXCL, SHM_HUGETLB = 0o1000, 0o2000, 0o4000
+IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
 SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
 IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO = 0, 1, 2, 3
 SHM_LOCK, SHM_UNLOCK, SHM_STAT, SHM_INFO, SHM_STAT_ANY = 11, 12, 13, 14, 15
@@ -35,7 +36,8 @@ def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) ->
             raise error(errno.ENOENT)
         if flags & SHM_HUGETLB:
             raise error(errno.EPERM)  # as without CAP_IPC_LOCK: there are no huge pages to be had
-        return kernel.segments.create(key, size, flags, kernel.UID, process.pid).number
+        reserve = not flags & SHM_NORESERVE or kernel.system.commit.mode == NEVER
+        return kernel.segments.create(key, size, flags, kernel.UID, process.pid, reserve=reserve).number
     if flags & IPC_CREAT and flags & IPC_EXCL:
         raise error(errno.EEXIST)
     if found.bytes < size:

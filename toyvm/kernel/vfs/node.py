@@ -11,9 +11,11 @@ import stat as st
 from collections.abc import Callable
 
 from ...hints import TYPE_CHECKING
+from ...machine.memory import PAGE_SHIFT
 from ...record import Record
 
 if TYPE_CHECKING:
+    from ..commit import Commit
     from .openfile import OpenFile
 
 Identity = tuple[int, int]  # (st_dev, st_ino)
@@ -167,15 +169,27 @@ class DeviceNode(Node):
 
 
 class ShmNode(FileNode):
-    """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)")."""
+    """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)").
+
+    All its pages are promised in `account`, if there is one, until nobody can reach it. Raises OSError(ENOMEM).
+    """
 
     backed = False
     DEVICE = 1
 
-    def __init__(self, ino: int, size: int):
+    def __init__(self, ino: int, size: int, account: Commit | None = None):
         super().__init__()
         self.identity = (self.DEVICE, ino)
         self._size = size
+        self._account = account
+        if account is not None:
+            account.require(size >> PAGE_SHIFT)
+            account.add(size >> PAGE_SHIFT)
+
+    def dropped(self) -> None:
+        if self._account is not None:
+            self._account.add(-(self._size >> PAGE_SHIFT))
+            self._account = None
 
     @property
     def size(self) -> int:

@@ -10,9 +10,11 @@ from functools import partial
 
 from ...hints import TYPE_CHECKING
 from .. import proctext
+from ..commit import ALWAYS, GUESS, NEVER
 from ..frames import ZERO_FRAME
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
 from .openfile import OpenFile, TextFile, seek_to
+from .setting import Setting
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -174,7 +176,26 @@ def proc_directory(kernel: Kernel) -> DirNode:
         entries["self"] = lambda: _Link(2, itself)
         entries["meminfo"] = lambda: Text(3, lambda: proctext.meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
+        entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
         entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
     return Directory(1, top)
+
+
+def _vm(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+    """/proc/sys/vm."""
+    commit = kernel.system.commit
+
+    def set_mode(value: int) -> None:
+        if value not in (GUESS, ALWAYS, NEVER):
+            raise error(errno.EINVAL)
+        commit.mode = value
+
+    def set_ratio(value: int) -> None:
+        commit.ratio = value
+
+    return {
+        "overcommit_memory": lambda: Setting((_DEVICE, 9), lambda: commit.mode, set_mode),
+        "overcommit_ratio": lambda: Setting((_DEVICE, 10), lambda: commit.ratio, set_ratio),
+    }

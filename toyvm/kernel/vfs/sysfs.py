@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import errno
-import stat as st
 from collections.abc import Callable
 
 from ...hints import TYPE_CHECKING
 from ..ksm import Ksm
-from .node import SYS_IDENTITY, DeviceNode, DirNode, Node, Stat, error
-from .openfile import OpenFile, TextFile
+from .node import SYS_IDENTITY, DirNode, Node, error
 from .procfs import Directory, Text
+from .setting import Setting
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
 _DEVICE = SYS_IDENTITY[0]
-_MOST = 0xFFFF_FFFF  # the settings are unsigned ints
-
-
-class SettingFile(TextFile):
-    """A number that can be read and written, as text."""
-
-    def __init__(self, flags: int, path: str, text: bytes, status: Stat, store: Callable[[int], None]):
-        super().__init__(flags, path, text, status)
-        self._store = store
-
-    def write(self, data: bytes) -> int:
-        text = data.strip()
-        if not text.isdigit() or len(text) > 10 or int(text) > _MOST:
-            raise error(errno.EINVAL)
-        self._store(int(text))
-        return len(data)
-
-    def truncate(self, size: int) -> None:
-        """Opening with O_TRUNC, as a shell's `>` does, changes nothing."""
-
-
-class _Setting(DeviceNode):
-    def __init__(self, ino: int, load: Callable[[], int], store: Callable[[int], None]):
-        self.identity = (_DEVICE, ino)
-        self._load, self._store = load, store
-
-    def stat(self) -> Stat:
-        return Stat(*self.identity, st.S_IFREG | 0o644, size=4096)
-
-    def open(self, flags: int, path: str) -> OpenFile:
-        return SettingFile(flags, path, f"{self._load()}\n".encode(), self.stat(), self._store)
 
 
 def sys_directory(kernel: Kernel) -> DirNode:
@@ -66,7 +34,7 @@ def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
         return lambda: Text(16 + number, lambda: f"{getattr(ksm, name)}\n".encode(), _DEVICE)
 
     def setting(number: int, name: str, store: Callable[[int], None]) -> Callable[[], Node]:
-        return lambda: _Setting(8 + number, lambda: int(getattr(ksm, name)), store)
+        return lambda: Setting((_DEVICE, 8 + number), lambda: int(getattr(ksm, name)), store)
 
     def store_sharing(value: int) -> None:
         if value < 2 or ksm.stable:  # Linux: only while nothing is merged
