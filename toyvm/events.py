@@ -23,6 +23,8 @@ class FaultKind(StrEnum):
     SHARED_ZERO = "shared_zero"  # first touch of a page of shared anonymous memory
     COW = "cow"  # write to a shared frame of a private mapping: a copy
     COW_REUSE = "cow_reuse"  # the same, by the last sharer: the frame is taken over
+    SWAP_IN = "swap_in"  # a page that had to be read from the swap area
+    SWAP_CACHED = "swap_cached"  # a swapped page that was in memory still, or again
     WRITE_ENABLE = "write_enable"  # first write to a present page of a shared mapping
     SPURIOUS = "spurious"  # the tables already allowed it
     SEGV = "segv"
@@ -69,6 +71,14 @@ class CowFault(Event):
     frame_after: int
     refcount_after: int
     pte_after: int
+
+
+class PageReclaimed(Event):
+    """`frame` was freed: `mappings` entries of all processes held it. `slot` of the swap area has the page; None: its file has."""
+
+    frame: int
+    mappings: int
+    slot: int | None
 
 
 class SyscallEnter(Event):

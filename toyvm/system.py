@@ -56,6 +56,8 @@ class RunOptions(Record):
 
     memory: physical memory      overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
     ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+    swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
+    reclaim: one of `kernel.limits.RECLAIM_POLICIES`
     root: what the guest sees as / (None: the current folder)
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
@@ -70,6 +72,9 @@ class RunOptions(Record):
     overcommit: int = 0
     overcommit_ratio: int = 50
     ksm: int = 0
+    swap: int = 0
+    swap_readahead: int = 8
+    reclaim: str = "clock"
     root: str | PathLike[str] | None = None
     root_writable: bool = False
     sysroot: str | PathLike[str] | None = None
@@ -209,6 +214,9 @@ class _Session:
             overcommit=options.overcommit,
             overcommit_ratio=options.overcommit_ratio,
             ksm=options.ksm,
+            swap_bytes=options.swap,
+            swap_readahead=options.swap_readahead,
+            reclaim=options.reclaim,
         )
         self.bus = Bus()
         self.kernel = Kernel(

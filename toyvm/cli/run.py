@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..system import RunOptions, RunResult, Watcher
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
+MAX_READAHEAD = 512
 ENGINES = ("auto", "llvm", "reference", "lockstep")
 TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
 
@@ -36,6 +38,10 @@ class Options:
     overcommit: int = 0
     overcommit_ratio: int = 50
     ksm: int = 0
+    swap: int = 0
+    swap_readahead: int = 8
+    reclaim: str = "clock"
+    dirty_ratio: int = 20
     engine: str = "auto"
     caching: bool = True
     max_instructions: int | None = None
@@ -107,6 +113,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="PAGES",
         help="merge equal pages that programs offer (madvise), looking at PAGES every 20 ms of virtual time",
     )
+    world.add_argument(
+        "--swap", type=_size, metavar="SIZE", help="swap area, in a temporary file (default none)"
+    )
+    world.add_argument(
+        "--reclaim",
+        choices=RECLAIM_POLICIES,
+        metavar="POLICY",
+        help=f"which pages go when memory runs low: {', '.join(RECLAIM_POLICIES)} (default clock)",
+    )
+    world.add_argument(
+        "--swap-readahead",
+        type=_count,
+        metavar="PAGES",
+        help="read so many pages of swap at once (default 8)",
+    )
     world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
         "--no-cache",
@@ -156,6 +177,14 @@ def _size(text: str) -> int:
 
         raise argparse.ArgumentTypeError(f"'{text}' is not a size (64M, 1G, 4096)")
     return int(number) * _SUFFIXES[suffix]
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_READAHEAD:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of pages from 1 to {MAX_READAHEAD}")
+    return int(text)
 
 
 def main(argv: list[str]) -> int:
@@ -230,6 +259,9 @@ def _settings(options: Options) -> RunOptions:
         overcommit=options.overcommit,
         overcommit_ratio=options.overcommit_ratio,
         ksm=options.ksm,
+        swap=options.swap,
+        swap_readahead=options.swap_readahead,
+        reclaim=options.reclaim,
         root=root,
         root_writable=writable,
         sysroot=options.sysroot,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from ..machine.mmu import Access, Mmu
-from ..machine.traps import Trap
+from ..machine.mmu import Mmu
 from .code import CodeMap
 from .prepared import PreparedRows
 
@@ -97,12 +96,12 @@ class HotPaths:
         code.add_trace(head, trace.function, trace.length, trace.loop, pages)
 
     def _holds(self, mmu: Mmu, va: int, text: bytes) -> bool:
-        """Whether executable memory at `va` is these bytes."""
+        """Whether pages that have been executed hold these bytes at `va`: looking must not set A in others."""
         while text:
-            try:
-                pa = mmu.translate(va, Access.EXECUTE)
-            except Trap:
+            delta = mmu.tlb.execute.get(va >> PAGE_SHIFT)
+            if delta is None:
                 return False
+            pa = va + delta
             size = min(len(text), PAGE_SIZE - (va & PAGE_MASK))
             if bytes(self._memory.u8[pa : pa + size]) != text[:size]:
                 return False
@@ -110,12 +109,12 @@ class HotPaths:
         return True
 
     def _decoded(self, mmu: Mmu, pc: int) -> Decoded | None:
-        """The instruction at `pc`; None when there is none or when a trace cannot hold it."""
+        """The instruction at `pc`, if it is in pages that have been executed; None when there is none or a trace cannot hold it."""
         from ..isa.decode import decode
 
-        try:
-            word = mmu.fetch(pc)
-        except Trap:
+        execute = mmu.tlb.execute
+        if pc >> PAGE_SHIFT not in execute or pc + 2 >> PAGE_SHIFT not in execute:
             return None
+        word = mmu.fetch(pc)
         instruction = self._prepare(word)
         return None if instruction is None or instruction.system else decode(word)

@@ -54,6 +54,7 @@ class AddressSpace(UserMemory):
         self.pc = 0  # for events: where the user stood when the kernel came to use this memory
         self.brk_start = self.brk_end = 0
         self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
+        self.lock_future = False  # mlockall(MCL_FUTURE): new areas are locked
         self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
         self.arg_range = self.env_range = (0, 0)
 
@@ -74,6 +75,7 @@ class AddressSpace(UserMemory):
         grows_down: bool = False,
         no_reserve: bool = False,
         may_write: bool = True,
+        locked: bool = False,
     ) -> int:
         """Map `length` bytes (rounded up to pages) and return the address, as mmap(2); `addr` is a hint unless `fixed`.
 
@@ -87,6 +89,9 @@ class AddressSpace(UserMemory):
             raise error(errno.ENOMEM)
         if offset + length >= 1 << 63:
             raise error(errno.EOVERFLOW)
+        locked |= self.lock_future
+        if locked and self.vmas.locked_bytes + length > self.rlimits.locked:
+            raise error(errno.EAGAIN)
         self.require_room(3 if fixed else 1)
         addr = self.place(addr, length, fixed=fixed or no_replace, no_replace=no_replace)
         area = Vma(
@@ -99,6 +104,7 @@ class AddressSpace(UserMemory):
             name,
             grows_down,
             may_write=may_write,
+            locked=locked,
             no_reserve=no_reserve,
             accounted=Commit.accounts(prot, shared=shared, no_reserve=no_reserve),
         )
@@ -111,6 +117,7 @@ class AddressSpace(UserMemory):
     def insert(self, what: str, area: Vma) -> None:
         """Put in a new area whose range is free, as the result of the system call `what`."""
         start, end = area.start, area.end
+        self.vmas.any_locked |= area.locked
         if area.file is not None:
             self._file_mapped(area.file, area.length)
         if area.accounted:
@@ -327,7 +334,7 @@ class AddressSpace(UserMemory):
             private_write = area.prot & PROT_WRITE and not area.shared
             access = Access.WRITE if private_write else Access.READ
             for va in range(max(addr, area.start), min(end, area.end), PAGE_SIZE):
-                if not self.table.entry(va) and not self.fault(va, access, self.pc):
+                if not self.table.entry(va) & PTE_U and not self.fault(va, access, self.pc):
                     return
 
     # Heap and stack
@@ -346,7 +353,9 @@ class AddressSpace(UserMemory):
             room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
             if new > room or wanted - self.brk_start + self.data_size > self.rlimits.data:
                 return self.brk_end
-            area = Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True)
+            area = Vma(
+                old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True, locked=self.lock_future
+            )
             try:
                 self.require_room(1)
                 admit(self, area, area.length >> PAGE_SHIFT)
@@ -417,6 +426,7 @@ class AddressSpace(UserMemory):
         child.vmas = self.vmas.copy()
         self.system.commit.add(child.vmas.accounted)
         child.data_size = self.data_size
+        child.vmas.unlock()
         child.brk_start, child.brk_end = self.brk_start, self.brk_end
         child.sigreturn_page = self.sigreturn_page
         child.arg_range, child.env_range = self.arg_range, self.env_range

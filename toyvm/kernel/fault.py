@@ -1,7 +1,8 @@
 """The page fault: what the kernel does when an address has no entry in the tables, or one that forbids the access.
 
     find the VMA        none, or it forbids the access: SEGV; the stack may grow first
-    entry not valid     anonymous: the zero page for a read, a zeroed frame for a write
+    entry of the swap area   the page is brought back (or found in the swap cache); a write to one's own page takes it
+    entry 0             anonymous: the zero page for a read, a zeroed frame for a write
                         file: the page cache's frame; a private write copies it at once
                         beyond the end of the file: SIGBUS
     entry without W     private: copy-on-write; the last sharer takes the frame; shared: W is given
@@ -17,7 +18,7 @@ from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access
 from ..machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, make_pte, pte_frame
 from .frames import ZERO_FRAME, OutOfFrames
-from .pagetable import PTE_COW, PTE_SHARED
+from .pagetable import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 # The protections of which an access needs one: a writable page can be read, because Sv39 has no W without R.
 _ALLOWS = {Access.READ: PROT_READ | PROT_WRITE, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
 RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
+
+_FILE = FaultKind.FILE_MINOR, FaultKind.FILE_MAJOR  # found in the page cache, and not
+_SHARED = FaultKind.SHARED_ZERO, FaultKind.SWAP_IN
 
 
 class _Outcome(NamedTuple):
@@ -51,6 +55,7 @@ def flags_for(area: Vma, *, writable: bool) -> int:
 def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -> FaultKind:
     """Resolve one page fault of `mm` at `va`; counts it and tells the bus. SEGV, SIGBUS and OOM are left to the caller."""
     grew = False
+    mm.system.executing = mm, pc
     area = mm.vmas.find(va)
     if area is None:
         area = mm.grow_stack(va)
@@ -65,8 +70,9 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
         except OSError:  # the file's host cannot give the page
             outcome = _Outcome(FaultKind.SIGBUS)
     system = mm.system
-    system.stats.faults[outcome.kind] += 1
-    mm.counters.faults[outcome.kind] += 1
+    if outcome.frame is not None:
+        system.recent.append(outcome.frame)
+    _count(mm, outcome.kind)
     if grew:
         system.stats.stack_growths += 1
         mm.counters.stack_growths += 1
@@ -80,6 +86,8 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
 def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome:
     slot = mm.table.slot(va)
     pte = mm.table.u64[slot]
+    if pte & PTE_SWAP:
+        return _swapped(mm, area, va, slot, access, pc, pid)
     if pte:
         if access != Access.WRITE or pte & PTE_W:
             return _Outcome(FaultKind.SPURIOUS, pte_frame(pte))
@@ -112,21 +120,43 @@ def _from_file(
     if offset >= file.size:
         return _Outcome(FaultKind.SIGBUS)
     frame, read = mm.system.cache.page(file, offset >> PAGE_SHIFT)
-    kind = FaultKind.FILE_MAJOR if read else FaultKind.FILE_MINOR
-    if not file.backed:
-        kind = FaultKind.SHARED_ZERO
+    minor, major = _FILE if file.backed else _SHARED
+    kind = major if read else minor
     mm.system.frames.get(frame)
     mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=area.shared))
     if area.shared:
         return _Outcome(kind, frame)
     if access == Access.WRITE:
         if read:  # the read is counted as well as the copy
-            mm.system.stats.faults[kind] += 1
-            mm.counters.faults[kind] += 1
+            _count(mm, kind)
         return _write_private(mm, area, va, slot, pc, pid)
     if mm.system.fault_around > 1:
         _map_around(mm, area, va)
     return _Outcome(kind, frame)
+
+
+def _swapped(mm: AddressSpace, area: Vma, va: int, slot: int, access: Access, pc: int, pid: int) -> _Outcome:
+    """A private page that is in the swap area. Until somebody writes, it is mapped without W and stays in the swap cache."""
+    swap = mm.system.swap
+    assert swap is not None
+    place = entry_slot(mm.table.u64[slot])
+    frame, read = swap.bring(place)
+    kind = FaultKind.SWAP_IN if read else FaultKind.SWAP_CACHED
+    if access == Access.WRITE and swap.is_sole(frame, 1):
+        swap.adopt(place, frame)
+        mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
+        return _Outcome(kind, frame)
+    swap.exchange(place, frame)
+    mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=False))
+    if access == Access.WRITE:
+        _count(mm, kind)  # as well as the copy
+        return _write_private(mm, area, va, slot, pc, pid)
+    return _Outcome(kind, frame)
+
+
+def _count(mm: AddressSpace, kind: FaultKind) -> None:
+    mm.system.stats.faults[kind] += 1
+    mm.counters.faults[kind] += 1
 
 
 def _map_around(mm: AddressSpace, area: Vma, va: int) -> None:
@@ -150,6 +180,9 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
     frames = system.frames
     before = u64[slot]
     old = pte_frame(before)
+    swap = system.swap
+    if swap is not None and swap.is_cached(old) and swap.is_sole(old, 1):
+        swap.drop(old)
     count = frames.refcount(old)
     flags = flags_for(area, writable=True)
     if count == 1 and old != ZERO_FRAME:
@@ -160,12 +193,18 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
         if old == ZERO_FRAME:
             new = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT)
         else:
-            new = frames.alloc(zeroed=False)
+            frames.get(old)  # reclaim must leave it alone until it has been copied
+            try:
+                new = frames.alloc(zeroed=False)
+            finally:
+                frames.put(old)
             mm.memory.copy_frame(old, new)
         u64[slot] = make_pte(new, flags)
         frames.put(old)
         if system.ksm is not None:
             system.ksm.let_go((old,))
+        if swap is not None:
+            swap.unmapped(old)
         kind = FaultKind.DEMAND_ZERO if old == ZERO_FRAME else FaultKind.COW
     if before & (PTE_A | PTE_D):  # nothing can be cached of an entry the machine never used
         system.invalidate(mm.mmu, va, va + PAGE_SIZE)

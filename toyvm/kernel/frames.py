@@ -15,6 +15,7 @@ from ..machine.sv39 import PPN_SHIFT
 
 if TYPE_CHECKING:
     from .pagearrays import Entries, PageArrays
+    from .swap import SwapArea
 
 ZERO_FRAME = 0
 
@@ -38,6 +39,7 @@ class FrameAllocator:
     engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
 
     `reclaim` is called when nothing is free; it frees what it can and returns how many frames that were.
+    `born[frame]` is the serial number of filling it: `births` counts them.
     """
 
     def __init__(self, memory: PhysicalMemory):
@@ -53,6 +55,9 @@ class FrameAllocator:
         self._arrays: PageArrays | None = None
         self.used = 0
         self.peak = 0
+        self.born = array("Q", bytes(8 * self.count))
+        self.births = 0
+        self.swap: SwapArea | None = None
         self.reclaim: Callable[[], int] = lambda: 0
 
     @property
@@ -111,7 +116,13 @@ class FrameAllocator:
         self.used += 1
         if self.used > self.peak:
             self.peak = self.used
+        self.touch(frame)
         return frame
+
+    def touch(self, frame: int) -> None:
+        """The page in `frame` is new, or has just been found useful: reclaim leaves the newest ones alone."""
+        self.births += 1
+        self.born[frame] = self.births
 
     def get(self, frame: int) -> None:
         """One reference more."""
@@ -126,7 +137,11 @@ class FrameAllocator:
             self._freed.append(frame)
 
     def put_entries(self, entries: list[int] | Entries) -> None:
-        """One reference less for the frame of each of these page-table entries, in order (`PageTable.clear` gives them)."""
+        """One reference less for the frame, or slot of the swap area, of each of these page-table entries, in order
+        (`PageTable.clear` gives them)."""
+        swap = self.swap
+        if swap is not None:
+            entries = swap.release_entries(entries)
         if isinstance(entries, list):
             freed = []
             refs = self.refs
@@ -142,6 +157,9 @@ class FrameAllocator:
             freed = self._arrays.put(entries)
         self.used -= len(freed)
         self._freed += freed
+        if swap is not None and swap.cached:
+            for pte in entries if isinstance(entries, list) else entries.tolist():
+                swap.unmapped(pte >> PPN_SHIFT)
 
     def frames_with(self, entries: list[int] | Entries, bits: int) -> list[int]:
         """The frames of those entries that have all of `bits`."""

@@ -69,6 +69,7 @@ class InPlaceFaults:
         ):
             self._answer = kind
             return False
+        kernel.system.balance()
         return True
 
     def answer(self, process: Process, trap: Trap, access: Access) -> FaultKind:

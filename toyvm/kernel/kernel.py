@@ -10,7 +10,7 @@ from ..errors import LoadError, NotExecutableError, NotFoundError
 from ..events import Bus, ContextSwitch, FaultKind
 from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
-from ..machine.memory import DEFAULT_SIZE, PhysicalMemory
+from ..machine.memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
 from ..machine.traps import Cause, Trap
 from . import lifecycle, sigdeliver
@@ -87,6 +87,10 @@ class Kernel:
         self.system.commit.mode = self.limits.overcommit
         self.system.commit.ratio = self.limits.overcommit_ratio
         self.system.fault_around = self.limits.fault_around
+        self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
+        self.system.pinned = self._slept_on
+        if self.limits.swap_bytes:
+            self._add_swap()
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None
         self.hold_at_exit = False
@@ -129,6 +133,20 @@ class Kernel:
         from .vfs.sysfs import sys_directory
 
         return sys_directory(self)
+
+    def _add_swap(self) -> None:
+        from .swap import SwapArea  # most machines have none
+
+        limits = self.limits
+        swap = SwapArea(limits.swap_bytes, self.memory, self.frames, limits.swap_readahead)
+        swap.on_write_error = lambda failure: self.message(f"toyvm: write error on the swap area: {failure}")
+        self.system.add_swap(swap)
+
+    def _slept_on(self) -> Iterator[int]:
+        """The frames that processes wait at with a futex, which is known by its physical address."""
+        for pa, waiters in self.futex_waiters.items():
+            if any(process.alive and process.call.futex == pa for process in waiters.values()):
+                yield pa >> PAGE_SHIFT
 
     # What other parts ask for
 
@@ -352,6 +370,7 @@ class Kernel:
             if trap is not None:
                 hart.reservation = None
                 self._trap(process, trap)
+                self.system.balance()
         if process.state is State.RUNNABLE:
             self.scheduler.add(process)
 

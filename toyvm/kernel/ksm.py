@@ -147,6 +147,8 @@ class Ksm:
         frame = pte_frame(pte)
         if frame == ZERO_FRAME or frame in system.cache.owner:
             return None
+        if system.swap is not None and system.swap.is_cached(frame):
+            return None  # the swap area has a copy, which a merged frame would leave behind
         return area, frame
 
     def _examine(self, space: AddressSpace, va: int) -> None:

@@ -13,6 +13,8 @@ RLIMIT_COUNT = 16
 ARG_MAX = 128 << 10  # one argument string (MAX_ARG_STRLEN)
 PIPE_CAPACITY = 64 << 10
 
+RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
+
 
 class Limits(Record):
     """Limits of a whole run. `instructions` and `virtual_seconds` None means no limit; reaching one ends the run with 124."""
@@ -30,6 +32,10 @@ class Limits(Record):
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2
     ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until started
     fault_around: int = 1  # file pages mapped by one fault
+    swap_bytes: int = 0
+    swap_readahead: int = 8  # slots of the swap area read by one fault
+    reclaim: str = "clock"  # one of RECLAIM_POLICIES
+    dirty_ratio: int = 20  # percent of memory that may be dirty pages of files
     seed: int = 0  # of getrandom and AT_RANDOM
 
 
@@ -41,6 +47,7 @@ class Rlimits(Record, frozen=False):
     address_space: int = RLIM_INFINITY
     open_files: int = 1024
     processes: int = 1000
+    locked: int = 8 << 20  # bytes of mlock: Linux's MLOCK_LIMIT
 
     def get(self, resource: int) -> int:
         """The soft limit of a RLIMIT_ number."""
@@ -63,4 +70,5 @@ _RLIMIT_FIELDS = {
     RLIMIT_AS: "address_space",
     RLIMIT_NOFILE: "open_files",
     RLIMIT_NPROC: "processes",
+    RLIMIT_MEMLOCK: "locked",
 }

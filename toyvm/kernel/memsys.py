@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 from ..events import Bus
 from ..hints import TYPE_CHECKING
-from ..machine.memory import PAGE_SHIFT, PhysicalMemory
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
 from .commit import Commit
 from .frames import FrameAllocator
@@ -17,9 +19,18 @@ if TYPE_CHECKING:
     from ..engines.base import Engine
     from .addrspace import AddressSpace
     from .ksm import Ksm
+    from .reclaim import Reclaimer
+    from .swap import SwapArea
     from .vfs.node import FileNode
 
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
+RECENT = 8  # an instruction needs four pages at most: its own two parcels' and those of a misaligned access
+
+
+def watermarks(frames: int) -> tuple[int, int]:
+    """Free frames below which reclaim begins in the background, and up to which it goes on."""
+    low = max(8, frames // 128)
+    return low, 2 * low
 
 
 class MemorySystem:
@@ -37,8 +48,45 @@ class MemorySystem:
         self.ksm: Ksm | None = None  # once pages may be merged
         self.fault_around = 1  # pages of a file mapped by one fault, at most 512
         self.spaces: dict[AddressSpace, None] = {}  # all that have not been released, in order of birth
-        self.frames.reclaim = self.cache.drop
+        self.swap: SwapArea | None = None
+        self.policy, self.seed = "clock", 0
+        self.pinned: Callable[[], Iterable[int]] = tuple  # frames that reclaim must leave alone
+        self.low, self.high = watermarks(self.frames.count)
+        self._quiet_until = 0
+        self.recent: deque[int] = deque(maxlen=RECENT)  # frames of the last faults; reclaim leaves them alone
+        self.executing: tuple[AddressSpace, int] | None = (
+            None  # space and pc of the last fault; so is its code
+        )
+        self.frames.reclaim = self._direct
         self.cache.shrunk = self._file_shrunk
+
+    def add_swap(self, swap: SwapArea) -> None:
+        """Let pages without a file go to `swap` when memory runs low."""
+        self.swap = self.frames.swap = swap
+        swap.reserve = self.low
+        self.commit.swap = swap.slots
+
+    @cached_property
+    def reclaimer(self) -> Reclaimer:
+        """Made when memory first runs low: with it comes numpy."""
+        from .reclaim import Reclaimer
+
+        return Reclaimer(self, self.policy, self.seed, lambda: self.pinned())
+
+    def _direct(self) -> int:
+        """An allocation finds no frame: free one batch, at once."""
+        self.stats.direct_reclaims += 1
+        return self.reclaimer.shrink()
+
+    def balance(self) -> None:
+        """Background reclaim, after every trap: nothing unless few frames are free. Where nothing could be freed, it waits for
+        some allocations before it tries again."""
+        if self.frames.free >= self.low or self.frames.births < self._quiet_until:
+            return
+        while self.frames.free < self.high:
+            if not self.reclaimer.shrink():
+                self._quiet_until = self.frames.births + self.reclaimer.batch
+                break
 
     def _file_shrunk(self, file: FileNode, size: int) -> None:
         """A file was truncated: its pages beyond the end leave every address space, so that a touch is SIGBUS."""
@@ -47,9 +95,10 @@ class MemorySystem:
                 space.forget_beyond(file, size)
 
     def mappings(self, frame: int) -> int:
-        """How many page-table entries hold a frame of a page: its references without the page cache's and KSM's."""
+        """How many page-table entries hold a frame of a page: its references without the page cache's, the swap cache's and KSM's."""
         merged = self.ksm is not None and frame in self.ksm.stable
-        return self.frames.refs[frame] - (frame in self.cache.owner) - merged
+        swapped = self.swap is not None and self.swap.is_cached(frame)
+        return self.frames.refs[frame] - (frame in self.cache.owner) - swapped - merged
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
         """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.
@@ -62,10 +111,14 @@ class MemorySystem:
             if self.engine is not None:
                 self.engine.invalidate(mmu)
             return
-        for va in range(start, end, 1 << PAGE_SHIFT):
-            mmu.tlb.drop(va >> PAGE_SHIFT)
+        self.invalidate_pages(mmu, range(start >> PAGE_SHIFT, end + PAGE_MASK >> PAGE_SHIFT))
+
+    def invalidate_pages(self, mmu: Mmu, pages: Iterable[int]) -> None:
+        """`invalidate` for single pages (virtual page numbers)."""
+        for page in pages:
+            mmu.tlb.drop(page)
             if self.engine is not None:
-                self.engine.invalidate_page(mmu, va)
+                self.engine.invalidate_page(mmu, page << PAGE_SHIFT)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
         """Entries of `mmu`'s tables have lost W and nothing else (fork): what is known of reads and of code stays true."""

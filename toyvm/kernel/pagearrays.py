@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..bits import M64
 from ..machine.memory import PhysicalMemory
 from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_W, PTE_X, TABLE_ENTRIES
-from .pagetable import PTE_COW, PTE_SHARED
+from .pagetable import PTE_COW, PTE_SHARED, PTE_SWAP
 
 Entries = NDArray[np.uint64]  # page-table entries, none of them 0
 
@@ -30,15 +30,19 @@ class PageArrays:
         self.tables: Entries = np.frombuffer(memory.u8, _U64).reshape(-1, TABLE_ENTRIES)
         self.refs: NDArray[np.uint32] = np.frombuffer(refs, np.uint32)
 
-    def fork(self, parents: Sequence[int], children: Sequence[int]) -> None:
-        """Copy the leaf tables in frames `parents` to those in `children`, as `PageTable.copy_for_fork` says."""
+    def fork(self, parents: Sequence[int], children: Sequence[int]) -> Entries:
+        """Copy the leaf tables in frames `parents` to those in `children`, as `PageTable.copy_for_fork` says. The entries among
+        them that stand for a page in the swap area."""
         values = self.tables[np.asarray(parents)]
         private = values & _U64(PTE_W | PTE_SHARED) == _U64(PTE_W)
         values ^= private * _U64(PTE_W | PTE_COW)
         self.tables[np.asarray(parents)] = values
         used = values & _U64(PTE_X) == _U64(PTE_X)
         self.tables[np.asarray(children)] = values & (_U64(~(PTE_A | PTE_D) & M64) | used * _U64(PTE_A))
-        np.add.at(self.refs, _frames(values[values != 0]), np.uint32(1))
+        swapped = values & _U64(PTE_SWAP) != 0
+        np.add.at(self.refs, _frames(values[(values != 0) & ~swapped]), np.uint32(1))
+        found: Entries = values[swapped]
+        return found
 
     def entries(self, tables: Sequence[int], first: int, last: int) -> Entries:
         """The entries that are not 0 in the leaf tables of these frames, in order, from entry `first` of the first table

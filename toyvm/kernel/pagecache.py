@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 from .frames import FrameAllocator
 from .vfs.node import FileNode, Identity
 
+BACKED, UNBACKED = 1, 2  # values of `PageCache.kind`
+IN_FILE = -1  # where a page is that its file has: no slot of the swap area
+
 
 class PageCache:
-    """The cached pages of files. `owner` tells which page a frame holds; `dirty` which frames differ from their file."""
+    """The cached pages of files. `owner` tells which page a frame holds; `dirty` which frames differ from their file; `kind[frame]`
+    is 0 for a frame that is not here, BACKED for one whose file has the page too, UNBACKED for shared anonymous memory."""
 
     def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
         self._memory = memory
@@ -25,6 +30,11 @@ class PageCache:
         self._files: dict[Identity, FileNode] = {}
         self.owner: dict[int, tuple[Identity, int]] = {}
         self.dirty: set[int] = set()
+        self.kind = bytearray(frames.count)
+        self._swapped: dict[
+            Identity, dict[int, int]
+        ] = {}  # pages of shared anonymous memory that are in the swap area
+        self.written_back = 0  # pages
         self.shrunk: Callable[[FileNode, int], None] = lambda file, size: None  # tells who maps the file
 
     def __len__(self) -> int:
@@ -43,7 +53,17 @@ class PageCache:
         """The frame of page `index` of `file`, and whether it had to be read. Raises OutOfFrames, OSError from the file."""
         frame = self.peek(file, index)
         if frame is not None:
+            self._frames.touch(frame)
             return frame, False
+        slot = self._swapped.get(file.identity, {}).get(index)
+        if slot is not None:
+            swap = self._frames.swap
+            assert swap is not None
+            frame, read = swap.bring(slot)
+            swap.adopt(slot, frame)
+            del self._swapped[file.identity][index]
+            self._enter(file, index, frame)
+            return frame, read
         frame = self._frames.alloc()
         if file.backed:
             try:
@@ -53,10 +73,14 @@ class PageCache:
                 raise
             pa = frame << PAGE_SHIFT
             self._memory.u8[pa : pa + len(data)] = data
+        self._enter(file, index, frame)
+        return frame, file.backed
+
+    def _enter(self, file: FileNode, index: int, frame: int) -> None:
         self._pages.setdefault(file.identity, {})[index] = frame
         self._files[file.identity] = file
         self.owner[frame] = (file.identity, index)
-        return frame, file.backed
+        self.kind[frame] = BACKED if file.backed else UNBACKED
 
     # Reading and writing by descriptor
 
@@ -124,15 +148,50 @@ class PageCache:
             offset = index << PAGE_SHIFT
             frame = pages[index]
             if frame in self.dirty and offset + PAGE_SIZE > start and (end is None or offset < end):
-                data = self._memory.frame_bytes(frame)[: max(0, file.size - offset)]
-                if data:
-                    file.pwrite(offset, data)
-                self.dirty.discard(frame)
+                self._write_page(file, index, frame)
+
+    def _write_page(self, file: FileNode, index: int, frame: int) -> None:
+        offset = index << PAGE_SHIFT
+        data = self._memory.frame_bytes(frame)[: max(0, file.size - offset)]
+        if data:
+            file.pwrite(offset, data)
+            self.written_back += 1
+        self.dirty.discard(frame)
+
+    def save(self, frame: int) -> bool:
+        """Write one page to its file if it is dirty; whether the file has it now."""
+        if frame in self.dirty:
+            identity, index = self.owner[frame]
+            with suppress(OSError):  # nobody waits for the result: the page stays dirty
+                self._write_page(self._files[identity], index, frame)
+        return frame not in self.dirty
+
+    def evict(self, frame: int, place: int) -> None:
+        """Drop a page that nobody maps any more; `place` is IN_FILE, or the slot where a page without a file is now."""
+        identity, index = self.owner[frame]
+        if place != IN_FILE:
+            swap = self._frames.swap
+            assert swap is not None
+            swap.hold(place)
+            self._swapped.setdefault(identity, {})[index] = place
+        self._evict(identity, index)
+
+    def drop_unmapped(self, most: int) -> None:
+        """Drop up to `most` pages of files that no process maps, those that came first; dirty ones are written back."""
+        refs, kind = self._frames.refs, self.kind
+        idle = (frame for frame in self.owner if refs[frame] == 1 and kind[frame] == BACKED)
+        for frame in [*islice(idle, most)]:
+            if self.save(frame):
+                self.evict(frame, IN_FILE)
 
     def forget(self, file: FileNode) -> None:
         """Drop all pages of a file that nothing can reach any more."""
         for index in list(self._pages.get(file.identity, ())):
             self._evict(file.identity, index)
+        for slot in self._swapped.pop(file.identity, {}).values():
+            swap = self._frames.swap
+            assert swap is not None
+            swap.release(slot)
         self._files.pop(file.identity, None)
 
     def released(self, file: FileNode) -> None:
@@ -170,5 +229,6 @@ class PageCache:
     def _evict(self, identity: Identity, index: int) -> None:
         frame = self._pages[identity].pop(index)
         del self.owner[frame]
+        self.kind[frame] = 0
         self.dirty.discard(frame)
         self._frames.put(frame)

@@ -13,7 +13,7 @@ from itertools import compress
 
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
+from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
 from .frames import FrameAllocator
 
 if TYPE_CHECKING:
@@ -22,9 +22,23 @@ if TYPE_CHECKING:
 PTE_COW = 1 << 8  # RSW[0]: private, and W was withheld because the frame is shared
 PTE_SHARED = 1 << 9  # RSW[1]: belongs to a MAP_SHARED mapping; fork leaves it writable
 
+PTE_SWAP = (
+    1 << 5
+)  # the bit that is G where V is set: no frame, the PPN is a slot of the swap area; U is clear
+
 LEAF_SHIFT = PAGE_SHIFT + 9  # one leaf table covers 2 MiB
 LEAF_SPAN = 1 << LEAF_SHIFT
 _ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
+
+
+def swap_entry(slot: int) -> int:
+    """The entry that stands for a page in `slot` of the swap area."""
+    return slot << PPN_SHIFT | PTE_SWAP
+
+
+def entry_slot(pte: int) -> int:
+    """The slot that a swap entry stands for."""
+    return pte >> PPN_SHIFT
 
 
 class PageTable:
@@ -79,11 +93,22 @@ class PageTable:
         self._frames.put(base >> 9)
 
     def present(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """(va, index in u64, entry) of each valid entry from `start` to `end`, ascending."""
+        """(va, index in u64, entry) of each entry from `start` to `end` that holds a frame, ascending."""
+        for entry in self.entries(start, end):
+            if entry[2] & PTE_U:
+                yield entry
+
+    def entries(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """As `present`, with the entries that stand for a page in the swap area."""
         for key, base, first, last in self._tables(start, end):
             for number, pte in enumerate(self.u64[base + first : base + last].tolist(), first):
                 if pte:
                     yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
+
+    def slots(self, start: int, end: int) -> Iterator[range]:
+        """The indices in u64 of all entries from `start` to `end` that there are tables for."""
+        for _, base, first, last in self._tables(start, end):
+            yield range(base + first, base + last)
 
     def clear(self, start: int, end: int) -> list[int] | Entries:
         """Take out all entries from `start` to `end`: those that were not 0, by ascending address.
@@ -130,13 +155,19 @@ class PageTable:
         pairs = [(base, child.slot(key << LEAF_SHIFT)) for key, base in self.leaves.items()]
         arrays = self._frames.arrays(len(pairs))
         if arrays is not None:
-            arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])
+            swapped = arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])
+            for pte in swapped.tolist():
+                self._hold_slot(pte)
             return
         refs, u64, copied = self._frames.refs, self.u64, 0
         for base, target in pairs:
             values = u64[base : base + TABLE_ENTRIES].tolist()
             for number in compress(range(TABLE_ENTRIES), values):
                 pte = values[number]
+                if pte & PTE_SWAP:
+                    self._hold_slot(pte)
+                    u64[target + number] = pte
+                    continue
                 refs[pte >> PPN_SHIFT] += 1
                 if pte & (PTE_W | PTE_SHARED) == PTE_W:
                     pte ^= PTE_W | PTE_COW
@@ -144,6 +175,11 @@ class PageTable:
                 u64[target + number] = pte & ~(PTE_A | PTE_D) | (pte & PTE_A if pte & PTE_X else 0)
                 copied += 1
         self._frames.walked(copied)
+
+    def _hold_slot(self, pte: int) -> None:
+        swap = self._frames.swap
+        assert swap is not None, "an entry stands for a page in a swap area that there is not"
+        swap.hold(entry_slot(pte))
 
     def free(self) -> None:
         """Give all table frames back; the caller has cleared the entries."""

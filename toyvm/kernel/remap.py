@@ -93,7 +93,7 @@ def _move(
     mm.require_room(_MOST_NEW_AREAS)
     to = mm.place(0, new_length) if target is None else target
     _admit_moved(mm, area, old_length, new_length, keep=keep)
-    touched = next(mm.table.present(area.start, area.end), None) is not None
+    touched = next(mm.table.entries(area.start, area.end), None) is not None
     _add(mm, area, to, new_length, addr, to - addr if touched and area.file is None else 0)
     _move_pages(mm, addr, old_length, to)
     if old_length and not keep:
@@ -116,11 +116,12 @@ def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, dista
 
 
 def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
-    pages = list(mm.table.present(addr, addr + length))
-    # The new tables first: they may find no frame left, and then nothing must have moved.
-    slots = [mm.table.slot(va - addr + to) for va, _, _ in pages]
-    for slot, (_, _, pte) in zip(slots, pages, strict=True):
-        mm.table.u64[slot] = pte
+    # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
+    for va in [va for va, _, _ in mm.table.entries(addr, addr + length)]:
+        mm.table.slot(va - addr + to)
+    pages = list(mm.table.entries(addr, addr + length))
+    for va, _, pte in pages:
+        mm.table.u64[mm.table.slot(va - addr + to)] = pte
     if pages:
         mm.table.clear(addr, addr + length)
         mm.system.invalidate(mm.mmu, addr, addr + length)

@@ -12,6 +12,7 @@ from ..hints import TYPE_CHECKING, Any
 from ..machine.sv39 import PTE_A, PTE_D, pte_frame
 from ..record import Record
 from .addrspace import AddressSpace
+from .pagetable import PTE_SWAP, entry_slot
 from .proctext import maps_line
 from .vma import Vma
 
@@ -32,6 +33,9 @@ class Usage(Record):
     private_dirty: int = 0
     referenced: int = 0
     anonymous: int = 0
+    swap: int = 0
+    swap_pss: Fraction = Fraction(0)
+    locked: Fraction = Fraction(0)
 
     @property
     def shared(self) -> int:
@@ -70,6 +74,7 @@ class MemoryReport(Record):
     total: Usage
     user_frames: int
     cache_only_frames: int
+    swap_cache_only_frames: int
     table_frames: int
     used_frames: int
 
@@ -79,6 +84,7 @@ class MemoryReport(Record):
             "schema": "toyvm.memory/1",
             "user_frames": self.user_frames,
             "cache_only_frames": self.cache_only_frames,
+            "swap_cache_only_frames": self.swap_cache_only_frames,
             "table_frames": self.table_frames,
             "used_frames": self.used_frames,
             "total": _usage_json(self.total),
@@ -139,7 +145,21 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         count(False, True),
         referenced,
         anonymous,
+        *_swap_usage(mm, area),
+        pss if area.locked else Fraction(0),
     )
+
+
+def _swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
+    """Pages of one area in the swap area, and each divided by how many stand for its slot.
+    (Shared anonymous memory is counted by its file.)"""
+    swap = mm.system.swap
+    if swap is None or not swap.used:
+        return 0, Fraction(0)
+    holders = [
+        swap.refs[entry_slot(pte)] for _, _, pte in mm.table.entries(area.start, area.end) if pte & PTE_SWAP
+    ]
+    return len(holders), sum((Fraction(1, count) for count in holders), Fraction(0))
 
 
 def usage(mm: AddressSpace) -> Usage:
@@ -170,11 +190,16 @@ def memory_report(kernel: Kernel) -> MemoryReport:
     mapped = {pte_frame(pte) for mm in spaces for area in mm.vmas for _, pte in mm.resident(area)}
     reports = tuple(sorted(seen.values(), key=lambda report: report.pid))
     cache_only = sum(1 for frame in kernel.system.cache.owner if frame not in mapped)
+    swap = kernel.system.swap
+    swap_cache_only = (
+        sum(1 for frame in swap.cached_frames() if frame not in mapped) if swap is not None else 0
+    )
     return MemoryReport(
         reports,
         sum((report.usage for report in reports), Usage()),
         len(mapped),
         cache_only,
+        swap_cache_only,
         sum(report.table_frames for report in reports),
         kernel.frames.used,
     )

@@ -29,8 +29,8 @@ class Counters(Record, frozen=False):
 
     @property
     def major_faults(self) -> int:
-        """Faults that had to read a file."""
-        return self.faults[FaultKind.FILE_MAJOR]
+        """Faults that had to read a file or the swap area."""
+        return self.faults[FaultKind.FILE_MAJOR] + self.faults[FaultKind.SWAP_IN]
 
 
 class Stats(Counters, frozen=False):
@@ -43,4 +43,7 @@ class Stats(Counters, frozen=False):
     virtual_ns: int = 0
     forks: int = 0
     pages_merged: int = 0  # by KSM, each time that a page's own frame was given up
+    scanned: int = 0
+    reclaimed: int = 0
+    direct_reclaims: int = 0
     processes: dict[int, Counters] = {}

@@ -38,6 +38,7 @@ class Vma(Record, frozen=False):
     accounted: bool = False  # its pages count in Committed_AS; what was writable once stays so
     mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
+    locked: bool = False  # mlock(2): its pages stay in memory
 
     @property
     def length(self) -> int:
@@ -76,6 +77,7 @@ class Vma(Record, frozen=False):
             and self.no_reserve == other.no_reserve
             and self.accounted == other.accounted
             and self.may_write == other.may_write
+            and self.locked == other.locked
         )
 
 
@@ -91,6 +93,7 @@ class VmaSet:
         self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
         self._top = 0
         self.pages = self.data_pages = self.accounted = 0
+        self.any_locked = False  # whether mlock has ever been used here
 
     def __iter__(self) -> Iterator[Vma]:
         return (self._areas[start] for start in self._starts)
@@ -110,6 +113,21 @@ class VmaSet:
         """The last area that begins at or below `va`."""
         number = bisect_right(self._starts, va)
         return self._areas[self._starts[number - 1]] if number else None
+
+    def locked(self) -> Iterator[Vma]:
+        """The areas whose pages must stay in memory."""
+        return (area for area in self if area.locked) if self.any_locked else iter(())
+
+    @property
+    def locked_bytes(self) -> int:
+        """How much is locked (VmLck)."""
+        return sum(area.length for area in self.locked())
+
+    def unlock(self) -> None:
+        """No area is locked any more; neighbours that differed in that alone stay apart."""
+        for area in self.locked():
+            area.locked = False
+        self.any_locked = False
 
     def above(self, va: int) -> Vma | None:
         """The first area that begins above `va`."""
@@ -203,4 +221,5 @@ class VmaSet:
         twin.pages, twin.data_pages, twin.accounted = self.pages, self.data_pages, self.accounted
         twin._starts = self._starts.copy()
         twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
+        twin.any_locked = self.any_locked
         return twin

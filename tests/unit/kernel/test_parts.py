@@ -17,9 +17,10 @@ from toyvm.kernel.frames import ZERO_FRAME, FrameAllocator, OutOfFrames
 from toyvm.kernel.image import map_image
 from toyvm.kernel.interp import LoadedImage, Registers
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.pagetable import PageTable
+from toyvm.kernel.pagetable import PTE_SWAP, PageTable, entry_slot, swap_entry
 from toyvm.kernel.process import Process
 from toyvm.kernel.scheduler import COMPACT_ABOVE, Scheduler
+from toyvm.kernel.swap import SwapArea
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.vfs import Vfs
 from toyvm.kernel.vma import Vma, VmaSet
@@ -106,12 +107,15 @@ def test_tables_are_real_and_given_back() -> None:
     assert frames.used == 0
 
 
-entries = st.builds(lambda frame, flags: frame << 10 | flags, st.integers(0, 30), st.integers(1, 0x3FF))
+flags = st.integers(1, 0x3FF).filter(lambda bits: not bits & PTE_SWAP)
+entries = st.builds(lambda frame, flags: frame << 10 | flags, st.integers(0, 30), flags)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    mapped=st.dictionaries(st.integers(0, 6 * 512 - 1), entries, max_size=40),
+    mapped=st.dictionaries(
+        st.integers(0, 6 * 512 - 1), entries | st.integers(0, 8).map(swap_entry), max_size=40
+    ),
     cut=st.tuples(st.integers(0, 6 * 512), st.integers(0, 6 * 512)),
     frozen=st.sets(st.integers(0, 30)),
 )
@@ -125,10 +129,16 @@ def test_arrays_and_loops_leave_the_same_machine(
         frames = FrameAllocator(memory)
         for _ in range(31):
             frames.alloc()
+        swap = frames.swap = SwapArea(9 * PAGE, memory, frames)
+        for _ in range(9):
+            swap.write_out(1)
         parent = PageTable(memory, frames)
         for page, pte in mapped.items():
             parent.u64[parent.slot(page * PAGE)] = pte
-            frames.get(pte >> 10)
+            if pte & PTE_SWAP:
+                swap.hold(entry_slot(pte))
+            else:
+                frames.get(pte >> 10)
         for frame in range(1, 31):
             if frame not in frozen and frames.refcount(frame) > 1:
                 frames.put(frame)
@@ -146,7 +156,7 @@ def test_arrays_and_loops_leave_the_same_machine(
                 taken = table.clear(start * PAGE, end * PAGE) if start < end else []
                 seen += [[int(pte) for pte in taken], frames.frames_with(taken, PTE_D)]
                 frames.put_entries(taken)
-                seen += [list(frames.refs), bytes(memory.u8), frames.used]
+                seen += [list(frames.refs), bytes(memory.u8), frames.used, list(swap.refs), swap.used]
             while frames.free:
                 seen.append(frames.alloc())
         return seen

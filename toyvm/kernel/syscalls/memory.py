@@ -6,8 +6,9 @@ import errno
 
 from ...bits import align_up
 from ...hints import TYPE_CHECKING
-from ...machine.memory import PAGE_MASK, PAGE_SIZE
-from .. import remap
+from ...machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from ...machine.sv39 import USER_TOP
+from .. import locking, remap
 from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR
@@ -26,6 +27,8 @@ _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 _ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
 MADV_DONTNEED, MADV_FREE, MADV_MERGEABLE, MADV_UNMERGEABLE = 4, 8, 12, 13
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MLOCK_ONFAULT = 1
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 @syscall(214, "brk", "hex")
@@ -154,21 +157,61 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
 
 @syscall(228, "mlock", "ptr uint")
 def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
-    start = addr & ~PAGE_MASK
-    end = addr + length
-    if end > 1 << 38:
-        raise error(errno.ENOMEM)
-    process.mm.require_mapped(start, align_up(end, PAGE_SIZE))
-    process.mm.populate(start, align_up(end, PAGE_SIZE) - start)
+    return mlock2(kernel, process, addr, length, 0)
+
+
+@syscall(284, "mlock2", "ptr uint hex")
+def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+    if flags & ~MLOCK_ONFAULT:
+        raise error(errno.EINVAL)
+    start, end = _whole_pages(addr, length)
+    locking.lock(process.mm, start, end)
+    if not flags & MLOCK_ONFAULT:
+        _populate_locked(process, start, end)
     return 0
 
 
 @syscall(229, "munlock", "ptr uint")
 def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
-    if addr + length > 1 << 38:
+    locking.unlock(process.mm, *_whole_pages(addr, length))
+    return 0
+
+
+@syscall(230, "mlockall", "hex")
+def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
+    if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
+        raise error(errno.EINVAL)
+    mm = process.mm
+    if flags & MCL_CURRENT:
+        locking.lock_all(mm)
+        if not flags & MCL_ONFAULT:
+            for area in list(mm.vmas):
+                mm.populate(area.start, area.length)  # what cannot be had is no error of mlockall
+    mm.lock_future = bool(flags & MCL_FUTURE)
+    return 0
+
+
+@syscall(231, "munlockall", "")
+def munlockall(kernel: Kernel, process: Process) -> int:
+    process.mm.lock_future = False
+    locking.unlock_all(process.mm)
+    return 0
+
+
+def _whole_pages(addr: int, length: int) -> tuple[int, int]:
+    if addr + length > USER_TOP:
         raise error(errno.ENOMEM)
-    process.mm.require_mapped(addr & ~PAGE_MASK, align_up(addr + length, PAGE_SIZE))
-    return 0  # nothing is ever swapped out yet
+    return addr & ~PAGE_MASK, align_up(addr + length, PAGE_SIZE)
+
+
+def _populate_locked(process: Process, start: int, end: int) -> None:
+    """Bring all pages in. Raises OSError(ENOMEM) where one cannot be had."""
+    mm = process.mm
+    mm.populate(start, end - start)
+    for area in mm.vmas.overlapping(start, end):
+        low, high = max(start, area.start), min(end, area.end)
+        if area.prot and sum(1 for _ in mm.table.present(low, high)) << PAGE_SHIFT < high - low:
+            raise error(errno.ENOMEM)
 
 
 @syscall(232, "mincore", "ptr uint ptr")

@@ -12,6 +12,7 @@ from ...hints import TYPE_CHECKING
 from .. import proctext
 from ..commit import ALWAYS, GUESS, NEVER
 from ..frames import ZERO_FRAME
+from ..pagetable import PTE_SWAP, entry_slot
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
 from .openfile import OpenFile, TextFile, seek_to
 from .setting import Setting
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from ..process import Process
 
 _DEVICE = PROC_IDENTITY[0]
-_PM_PRESENT, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = 1 << 63, 1 << 61, 1 << 56, 1 << 55
+_PM_PRESENT, _PM_SWAPPED, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = (
+    1 << 63,
+    1 << 62,
+    1 << 61,
+    1 << 56,
+    1 << 55,
+)
 
 
 class Text(DeviceNode):
@@ -83,6 +90,8 @@ class PagemapFile(OpenFile):
         pte = mm.table.entry(va)
         if not pte:
             return 0
+        if pte & PTE_SWAP:
+            return _PM_SWAPPED | _PM_SOFT_DIRTY | entry_slot(pte) << 5  # type 0: there is one swap area
         frame = pte >> 10 & (1 << 44) - 1
         cached = frame in mm.system.cache.owner
         exclusive = frame != ZERO_FRAME and mm.system.mappings(frame) == 1

@@ -1,0 +1,365 @@
+"""Random histories of address spaces in a memory so small that everything swaps, against a plain dictionary of pages.
+
+`TOYVM_SWAP_HISTORIES=5000` asks for that many; the suite makes do with fewer. After each step every reference is counted again from the
+tables: no frame and no slot may be lost or held twice, what the TLB knows must be what the tables say, and the PSS of all
+spaces must be the number of user frames.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from toyvm.events import Bus
+from toyvm.kernel.addrspace import AddressSpace
+from toyvm.kernel.frames import ZERO_FRAME
+from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.kernel.memsys import MemorySystem
+from toyvm.kernel.pagetable import PTE_SHARED, PTE_SWAP, entry_slot
+from toyvm.kernel.report import usage
+from toyvm.kernel.swap import SwapArea
+from toyvm.kernel.usermem import Fault
+from toyvm.kernel.vfs.memfs import MemFile, MemFs
+from toyvm.kernel.vfs.node import FileNode, ShmNode
+from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, pte_frame
+
+from .guest import PAGE, PROT_READ, RW
+
+FRAMES = 36
+ARENA = 0x1000_0000
+PAGES = 24  # of the arena: with four spaces, several times what memory holds
+MOST_SPACES = 4
+FILE_PAGES = 6
+HISTORIES = int(os.environ.get("TOYVM_SWAP_HISTORIES", "60"))
+
+pages = st.integers(0, PAGES - 1)
+lengths = st.integers(1, 6)
+seeds = st.integers(0, 1 << 30)
+
+
+class Page:
+    """What one page of one space should be. `shared` pages are one object in all spaces; `source` is a file's page that a
+    private one shows until it is written."""
+
+    def __init__(self, prot: int, shared: list[bytearray] | None = None, index: int = 0):
+        self.prot = prot
+        self.shared = shared
+        self.index = index
+        self.own: bytearray | None = None
+
+    @property
+    def data(self) -> bytes:
+        if self.own is not None:
+            return bytes(self.own)
+        return bytes(self.shared[self.index]) if self.shared is not None else bytes(PAGE)
+
+
+class PrivatePage(Page):
+    """Private: a write makes it its own."""
+
+    def write(self, at: int, data: bytes) -> None:
+        if self.own is None:
+            self.own = bytearray(self.data)
+        self.own[at : at + len(data)] = data
+
+    def forked(self) -> Page:
+        twin = PrivatePage(self.prot, self.shared, self.index)
+        twin.own = None if self.own is None else bytearray(self.own)
+        return twin
+
+    def discarded(self) -> Page:
+        return PrivatePage(self.prot, self.shared, self.index)
+
+
+class SharedPage(Page):
+    """Shared: a write is seen by all."""
+
+    def write(self, at: int, data: bytes) -> None:
+        assert self.shared is not None
+        self.shared[self.index][at : at + len(data)] = data
+
+    def forked(self) -> Page:
+        return SharedPage(self.prot, self.shared, self.index)
+
+    discarded = forked
+
+
+class Histories(RuleBasedStateMachine):
+    """One machine. `spaces` are address spaces with what their pages should be, by page number."""
+
+    @initialize(policy=st.sampled_from(RECLAIM_POLICIES), readahead=st.sampled_from((1, 4, 8)))
+    def machine(self, policy: str, readahead: int) -> None:
+        memory = PhysicalMemory(FRAMES * PAGE)
+        self.time = 0
+        self.system = MemorySystem(memory, None, Bus(), lambda: self.time)
+        self.system.policy = policy
+        self.system.add_swap(SwapArea(1000 * PAGE, memory, self.system.frames, readahead))
+        fs = MemFs(dev=9, limit=1 << 20)
+        self.contents = [bytearray(bytes([n + 1]) * PAGE) for n in range(FILE_PAGES)]
+        self.file = MemFile(fs, 0o644, b"".join(self.contents))
+        self.spaces: list[tuple[AddressSpace, dict[int, Page]]] = [(AddressSpace(self.system), {})]
+        self.inodes = self.writes = 0
+        self.mmap(0, 0, 12, "anonymous")
+        self.mmap(0, 12, 6, "shm")
+        self.mmap(0, 18, 6, "shared file")
+        self.fill(0, 0, PAGES)
+
+    def space(self, seed: int) -> tuple[AddressSpace, dict[int, Page]]:
+        return self.spaces[seed % len(self.spaces)]
+
+    def step(self) -> None:
+        """Time passes, and few free frames wake reclaim, as after every trap."""
+        self.time += 300_000
+        if self.system.frames.free < self.system.low:
+            self.system.balance()
+
+    # What a program does
+
+    @rule(
+        seed=seeds,
+        first=pages,
+        count=lengths,
+        kind=st.sampled_from(("anonymous", "shm", "file", "shared file")),
+    )
+    def mmap(self, seed: int, first: int, count: int, kind: str) -> None:
+        mm, model = self.space(seed)
+        file: FileNode | None = None
+        made: list[Page] = [PrivatePage(RW) for _ in range(count)]
+        if kind == "shm":
+            self.inodes += 1
+            file = ShmNode(self.inodes, count * PAGE)
+            zeros = [bytearray(PAGE) for _ in range(count)]
+            made = [SharedPage(RW, zeros, n) for n in range(count)]
+        elif kind != "anonymous":
+            file, count = self.file, min(count, FILE_PAGES)
+            make = SharedPage if kind == "shared file" else PrivatePage
+            made = [make(RW, self.contents, n) for n in range(count)]
+        shared = kind in ("shm", "shared file")
+        mm.mmap(ARENA + first * PAGE, count * PAGE, RW, fixed=True, shared=shared, file=file)
+        model.update(zip(range(first, first + count), made, strict=True))
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=lengths)
+    def munmap(self, seed: int, first: int, count: int) -> None:
+        mm, model = self.space(seed)
+        mm.munmap(ARENA + first * PAGE, count * PAGE)
+        for page in range(first, first + count):
+            model.pop(page, None)
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=lengths, prot=st.sampled_from((0, PROT_READ, RW)))
+    def mprotect(self, seed: int, first: int, count: int, prot: int) -> None:
+        mm, model = self.space(seed)
+        stretch = range(first, first + count)
+        if all(page in model for page in stretch):
+            mm.mprotect(ARENA + first * PAGE, count * PAGE, prot)
+            for page in stretch:
+                model[page].prot = prot
+        else:
+            with pytest.raises(OSError):
+                mm.mprotect(ARENA + first * PAGE, count * PAGE, prot)
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=lengths)
+    def madvise(self, seed: int, first: int, count: int) -> None:
+        mm, model = self.space(seed)
+        stretch = range(first, first + count)
+        if all(page in model for page in stretch):
+            mm.discard(ARENA + first * PAGE, count * PAGE)
+            for page in stretch:
+                model[page] = model[page].discarded()
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=lengths)
+    def mremap(self, seed: int, first: int, count: int) -> None:
+        """Move a stretch away and back: what is there now is replaced."""
+        mm, model = self.space(seed)
+        start = ARENA + first * PAGE
+        area = mm.vmas.find(start)
+        if area is None or area.end < start + count * PAGE or area.file is not None:
+            return
+        away = mm.mremap(start, count * PAGE, (count + 1) * PAGE, may_move=True)
+        if away == start:  # there was room
+            model[first + count] = PrivatePage(model[first].prot)
+        else:
+            moved = {(away - ARENA) // PAGE + n: model.pop(first + n) for n in range(count)}
+            moved[(away - ARENA) // PAGE + count] = PrivatePage(area.prot)
+            model.update(moved)
+        self.step()
+
+    @rule(
+        seed=seeds,
+        first=pages,
+        at=st.integers(0, PAGE - 1),
+        data=st.binary(min_size=1, max_size=16),
+        far=st.integers(0, 4),
+    )
+    def write(self, seed: int, first: int, at: int, data: bytes, far: int) -> None:
+        mm, model = self.space(seed)
+        if far and model:
+            first = sorted(model)[first % len(model)]
+        va = ARENA + first * PAGE + at
+        for place, piece in _pieces(first, at, data):
+            page = model.get(place)
+            if page is None or page.prot != RW:
+                with pytest.raises(Fault):
+                    mm.write(va, data)
+                break
+            page.write(*piece)
+        else:
+            mm.write(va, data)
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=st.integers(4, PAGES))
+    def fill(self, seed: int, first: int, count: int) -> None:
+        """Write to every page that may be written."""
+        mm, model = self.space(seed)
+        self.writes += 1
+        data = self.writes.to_bytes(4, "little")
+        for number in range(first, min(first + count, PAGES)):
+            page = model.get(number)
+            if page is not None and page.prot == RW:
+                mm.write(ARENA + number * PAGE + 8 * number, data)
+                page.write(8 * number, data)
+        self.step()
+
+    @rule(seed=seeds, first=pages)
+    def read(self, seed: int, first: int) -> None:
+        mm, model = self.space(seed)
+        self.compare(mm, first, model.get(first))
+        self.step()
+
+    @rule(seed=seeds)
+    def read_all(self, seed: int) -> None:
+        mm, model = self.space(seed)
+        for number, page in sorted(model.items()):
+            self.compare(mm, number, page)
+        self.step()
+
+    def compare(self, mm: AddressSpace, number: int, page: Page | None) -> None:
+        va = ARENA + number * PAGE
+        if page is None or not page.prot:
+            with pytest.raises(Fault):
+                mm.read(va, PAGE)
+        else:
+            assert mm.read(va, PAGE) == page.data
+
+    @precondition(lambda self: len(self.spaces) < MOST_SPACES)
+    @rule(seed=seeds)
+    def fork(self, seed: int) -> None:
+        mm, model = self.space(seed)
+        self.spaces.append((mm.fork(), {number: page.forked() for number, page in model.items()}))
+        self.step()
+
+    @precondition(lambda self: len(self.spaces) > 1)
+    @rule(seed=seeds)
+    def exit(self, seed: int) -> None:
+        mm, _ = self.spaces.pop(seed % len(self.spaces))
+        mm.release()
+        self.step()
+
+    @rule(seed=seeds, first=pages, count=lengths)
+    def msync(self, seed: int, first: int, count: int) -> None:
+        mm, model = self.space(seed)
+        if all(page in model for page in range(first, first + count)):
+            mm.msync(ARENA + first * PAGE, count * PAGE)
+
+    @rule(count=st.integers(1, FRAMES))
+    def pressure(self, count: int) -> None:
+        """Somebody else wants memory."""
+        self.system.recent.clear()
+        self.system.reclaimer.shrink(count)
+
+    # What must hold
+
+    @invariant()
+    def references(self) -> None:
+        """Count everything again from the tables."""
+        if not hasattr(self, "spaces"):
+            return
+        system = self.system
+        frames, slots = Counter[int](), Counter[int]()
+        for mm, _ in self.spaces:
+            frames.update(_table_frames(mm))
+            for _, _, pte in mm.table.entries(0, 1 << 38):
+                if pte & PTE_SWAP:
+                    assert not pte & PTE_U
+                    slots[entry_slot(pte)] += 1
+                else:
+                    frames[pte_frame(pte)] += 1
+        mapped = {pte_frame(pte) for mm, _ in self.spaces for _, _, pte in mm.table.present(0, 1 << 38)}
+        frames.update(system.cache.owner.keys())
+        for held in system.cache._swapped.values():
+            slots.update(held.values())
+        swap = system.swap
+        assert swap is not None
+        cached = {slot: frame for slot, frame in enumerate(swap.frame_of) if frame}
+        frames.update(cached.values())
+        frames[ZERO_FRAME] += 1
+        assert {frame: count for frame, count in enumerate(system.frames.refs) if count} == frames
+        assert system.frames.used == len(frames) - 1
+        assert {slot: count for slot, count in enumerate(swap.refs) if count} == slots
+        assert swap.used == len(slots.keys() | cached.keys()) and swap.cached == len(cached)
+        assert all(swap.slot_of[frame] == slot for slot, frame in cached.items())
+        for slot, frame in cached.items():
+            assert slots[slot] or frame in mapped  # nobody could reach it otherwise
+            at = frame * PAGE
+            assert swap._file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE])
+        user = len(mapped - {ZERO_FRAME})
+        assert sum(usage(mm).pss for mm, _ in self.spaces) == user
+
+    @invariant()
+    def translations(self) -> None:
+        """What the TLB knows stands in the tables, with A, and with D where it may write."""
+        for mm, _ in getattr(self, "spaces", ()):
+            for known, needs in ((mm.mmu.tlb.read, PTE_R | PTE_A), (mm.mmu.tlb.write, PTE_W | PTE_A | PTE_D)):
+                for page, delta in known.items():
+                    pte = mm.table.entry(page * PAGE)
+                    assert pte & (needs | PTE_V) == needs | PTE_V
+                    assert pte_frame(pte) * PAGE - page * PAGE == delta
+            for _, _, pte in mm.table.present(0, 1 << 38):
+                if pte & PTE_W and not pte & PTE_SHARED:
+                    assert not self.system.swap.is_cached(pte_frame(pte))  # type: ignore[union-attr]
+
+    def teardown(self) -> None:
+        for mm, model in getattr(self, "spaces", ()):
+            for number, page in model.items():
+                self.compare(mm, number, page)
+            mm.release()
+        if hasattr(self, "spaces"):
+            system = self.system
+            self.spaces = []
+            self.references()
+            system.cache.drop()
+            assert system.frames.used == 0 and system.swap is not None and system.swap.used == 0
+            assert self.file.pread(0, FILE_PAGES * PAGE) == b"".join(self.contents)
+
+
+def _pieces(first: int, at: int, data: bytes) -> Iterator[tuple[int, tuple[int, bytes]]]:
+    """A write cut at the page border: (page, (offset, bytes))."""
+    room = PAGE - at
+    yield first, (at, data[:room])
+    if data[room:]:
+        yield first + 1, (0, data[room:])
+
+
+def _table_frames(mm: AddressSpace) -> list[int]:
+    table = mm.table
+    return [table.root_ppn, *table._middles.values(), *(base >> 9 for base in table.leaves.values())]
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=HISTORIES,
+    stateful_step_count=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)

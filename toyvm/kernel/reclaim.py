@@ -1,0 +1,248 @@
+"""Reclaim: making frames free when memory runs low.
+
+    background    the kernel finds fewer free frames than the low watermark after a trap: up to the high one
+    direct        an allocation finds none at all
+
+Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Who maps
+them is found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
+grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, pages a
+process sleeps on (futex), the pages that the last faults brought (an instruction may need several at once, and they must not drive
+each other out for ever), and any frame with a reference that the tables and caches do not explain, because somebody in the kernel is
+using it at this moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..events import PageReclaimed
+from ..hints import TYPE_CHECKING
+from ..machine.memory import PAGE_SHIFT
+from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES
+from .frames import ZERO_FRAME
+from .pagecache import BACKED, IN_FILE
+from .pagetable import LEAF_SHIFT, swap_entry
+from .replacement import POLICIES, Candidates, Flags, Frames
+
+if TYPE_CHECKING:
+    from .addrspace import AddressSpace
+    from .memsys import MemorySystem
+
+BATCH_LEAST = 32
+BATCH_PART = 256  # one batch is this part of memory
+IN = 0
+
+
+class _Mappings(NamedTuple):
+    """All entries of all spaces that hold a frame: where the entry is (index in u64), its value, its frame, and its table's
+    number in `tables`, a list of (space, va of the table's first page)."""
+
+    slots: Frames
+    entries: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    frames: Frames
+    numbers: Frames
+    tables: list[tuple[AddressSpace, int]]
+
+    def of(self, chosen: Flags) -> _Mappings:
+        """Only those of the frames that are marked in `chosen`, by frame number."""
+        here = chosen[self.frames]
+        return _Mappings(
+            self.slots[here], self.entries[here], self.frames[here], self.numbers[here], self.tables
+        )
+
+
+class Reclaimer:
+    """Frees frames of `system`. `pinned` tells frames that must stay; `policy` is a name of `replacement.POLICIES`."""
+
+    def __init__(self, system: MemorySystem, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
+        self._system = system
+        self._frames = system.frames
+        self._pinned = pinned
+        self._policy = POLICIES[policy](system.frames.count, seed)
+        self._u64 = np.frombuffer(system.memory.u64, np.uint64)
+        self._refs = np.frombuffer(system.frames.refs, np.uint32)
+        self._born = np.frombuffer(system.frames.born, np.uint64)
+        self._cached = np.frombuffer(system.cache.kind, np.uint8)
+        swap = system.swap
+        self._slot_of = np.frombuffer(swap.slot_of, np.uint32) if swap is not None else None
+        self.batch = max(BATCH_LEAST, system.frames.count // BATCH_PART)
+
+    def shrink(self, want: int | None = None) -> int:
+        """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed."""
+        system = self._system
+        want = self.batch if want is None else want
+        before = self._frames.free
+        system.cache.drop_unmapped(want)
+        freed = self._frames.free - before
+        if freed < want:
+            mappings = self._gather()
+            victims = self._pick(mappings, want - freed)
+            if len(victims):
+                self._evict(mappings, victims)
+        freed = self._frames.free - before
+        system.stats.reclaimed += freed
+        return freed
+
+    # Who maps what
+
+    def _gather(self) -> _Mappings:
+        tables = [
+            (space, key << LEAF_SHIFT, base)
+            for space in self._system.spaces
+            for key, base in sorted(space.table.leaves.items())
+        ]
+        bases = np.array([base for _, _, base in tables], np.int64)
+        entries = self._u64.reshape(-1, TABLE_ENTRIES)[bases // TABLE_ENTRIES].ravel()
+        at = np.flatnonzero(entries & np.uint64(PTE_U))
+        numbers, places = np.divmod(at, TABLE_ENTRIES)
+        held = entries[at]
+        frames = (held >> np.uint64(PPN_SHIFT)).astype(np.int64)
+        return _Mappings(
+            bases[numbers] + places, held, frames, numbers, [(space, va) for space, va, _ in tables]
+        )
+
+    # Which go
+
+    def _pick(self, mappings: _Mappings, want: int) -> Frames:
+        """The victims; clears the A bits that the policy has looked at."""
+        count = self._frames.count
+        mapped = np.bincount(mappings.frames, minlength=count)
+        cached = self._cached != 0
+        explained = mapped + cached
+        clean_copy = np.zeros(count, np.bool_)
+        if self._slot_of is not None:
+            clean_copy = self._slot_of != 0xFFFF_FFFF
+            explained += clean_copy
+        may = (explained == self._refs) & (explained > 0)
+        may[ZERO_FRAME] = False
+        for frame in self._pinned():
+            may[frame] = False
+        self._spare_locked(may)
+        file = self._cached == BACKED
+        swap = self._system.swap
+        if swap is None:
+            may &= file
+        elif not swap.can_take():
+            may &= file | clean_copy
+        may[list(self._system.recent)] = False
+        if self._system.executing is not None:
+            space, pc = self._system.executing
+            for va in (pc, pc + 2):  # an engine may go on in the middle of a block
+                may[space.table.entry(va) >> PPN_SHIFT if space.table.entry(va) & PTE_U else ZERO_FRAME] = (
+                    False
+                )
+        among = np.flatnonzero(may)
+        self._system.stats.scanned += len(among)
+        if not len(among):
+            return among
+        accessed, dirty = self._bits(mappings, count, PTE_A), self._bits(mappings, count, PTE_D)
+        dirty[list(self._system.cache.dirty)] = True
+        dirty |= ~file & ~clean_copy
+        choice = self._policy.choose(
+            Candidates(
+                among,
+                accessed[among],
+                dirty[among],
+                self._born[among].astype(np.int64),
+                self._system.now(),
+            ),
+            want,
+        )
+        self._clear_accessed(mappings, choice.cleared)
+        return choice.victims
+
+    def _spare_locked(self, may: Flags) -> None:
+        for space in self._system.spaces:
+            for area in space.vmas.locked():
+                for slots in space.table.slots(area.start, area.end):
+                    entries = self._u64[slots.start : slots.stop]
+                    held = entries[entries & np.uint64(PTE_U) != 0] >> np.uint64(PPN_SHIFT)
+                    may[held.astype(np.int64)] = False
+
+    @staticmethod
+    def _bits(mappings: _Mappings, count: int, bit: int) -> Flags:
+        """By frame: whether any entry of it has `bit`."""
+        found = np.zeros(count, np.bool_)
+        found[mappings.frames[mappings.entries & np.uint64(bit) != 0]] = True
+        return found
+
+    def _clear_accessed(self, mappings: _Mappings, cleared: Frames) -> None:
+        if not len(cleared):
+            return
+        chosen = np.zeros(self._frames.count, np.bool_)
+        chosen[cleared] = True
+        these = mappings.of(chosen)
+        used = these.entries & np.uint64(PTE_A) != 0
+        self._u64[these.slots[used]] &= np.uint64(~PTE_A & (1 << 64) - 1)
+        self._invalidate(these, used)
+
+    # How they go
+
+    def _evict(self, mappings: _Mappings, victims: Frames) -> None:
+        """Write what must be written, put other entries where the frames were, free the frames."""
+        chosen = np.zeros(self._frames.count, np.bool_)
+        chosen[victims] = True
+        these = mappings.of(chosen)
+        dirty = these.frames[these.entries & np.uint64(PTE_D) != 0]
+        self._system.cache.dirty.update(set(dirty[self._cached[dirty] == BACKED].tolist()))
+        # In the order of addresses: neighbours get neighbouring slots and will be read together.
+        places = {}
+        for frame in dict.fromkeys([*these.frames.tolist(), *victims.tolist()]):
+            place = self._write(frame)
+            if place is not None:
+                places[frame] = place
+        if len(places) < len(victims):
+            chosen[:] = False
+            chosen[list(places)] = True
+            these = these.of(chosen)
+        replacement = np.zeros(self._frames.count, np.uint64)
+        for frame, place in places.items():
+            if not self._cached[frame]:
+                replacement[frame] = swap_entry(place)
+        # Entries first, then the machine is told, and only then may the frames be used for something else.
+        self._u64[these.slots] = replacement[these.frames]
+        self._invalidate(these, these.entries & np.uint64(PTE_A | PTE_D) != 0)
+        mapped = np.bincount(these.frames, minlength=self._frames.count)
+        for frame, place in places.items():
+            self._let_go(frame, place, int(mapped[frame]))
+
+    def _write(self, frame: int) -> int | None:
+        """Make the page safe elsewhere: its slot, IN_FILE, or None when it has to stay."""
+        system = self._system
+        if system.cache.kind[frame] == BACKED:
+            return IN_FILE if system.cache.save(frame) else None
+        swap = system.swap
+        assert swap is not None
+        return swap.slot_of[frame] if swap.is_cached(frame) else swap.write_out(frame)
+
+    def _let_go(self, frame: int, place: int, mapped: int) -> None:
+        """Free a frame that `mapped` entries have just lost."""
+        system, frames, swap = self._system, self._frames, self._system.swap
+        if system.cache.kind[frame]:
+            frames.refs[frame] -= mapped
+            system.cache.evict(frame, place)
+        else:
+            assert swap is not None
+            swap.hold(place, mapped)
+            if swap.is_cached(frame):
+                frames.refs[frame] -= mapped
+                swap.drop(frame)
+            else:
+                frames.refs[frame] = 1
+                frames.put(frame)
+        if system.bus.wants(PageReclaimed):
+            slot = None if place == IN_FILE else place
+            system.bus.emit(PageReclaimed(system.now(), 0, frame, mapped, slot))
+
+    def _invalidate(self, mappings: _Mappings, which: Flags) -> None:
+        """The machine forgets these entries, space by space."""
+        numbers = mappings.numbers[which]
+        places = mappings.slots[which] % TABLE_ENTRIES
+        borders = np.flatnonzero(np.diff(numbers)) + 1
+        for table, pages in zip(np.split(numbers, borders), np.split(places, borders), strict=True):
+            if len(table):
+                space, va = mappings.tables[int(table[0])]
+                self._system.invalidate_pages(space.mmu, (pages + (va >> PAGE_SHIFT)).tolist())
