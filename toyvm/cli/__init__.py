@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ld": ("ld", "link objects and archives into a program or a shared library"),
     "run": ("run", "run a program: an ELF image, or .s and .o files built on the fly"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare"),
+    "top": ("top", "run a program, and watch its processes and its memory meanwhile"),
     "trace": ("trace", "record the page references of a run"),
     "locality": ("locality", "working sets, reuse distances, TLB reach and heat map of recorded references"),
     "policies": ("policies", "replay recorded references with page replacement policies"),

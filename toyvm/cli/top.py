@@ -1,0 +1,132 @@
+"""`toyvm top`: run a program and watch its processes and its memory meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from . import run as run_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from ..observe.top import Snapshot
+    from ..system import RunResult
+
+EVERY = 10_000_000
+COLOURS = {
+    "mapped": "blue",
+    "tables": "magenta",
+    "cached": "yellow",
+    "other": "white",
+    "free": "bright_black",
+}
+
+
+class Options(run_command.Options):
+    """Those of `toyvm run`, and how to show it."""
+
+    batch: bool = False
+    every: int | None = None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm top`."""
+    p = run_command.parser()
+    p.prog = "toyvm top"
+    p.usage = "toyvm top [--batch] [--every N] [RUN OPTION...] PROGRAM [ARG...]"
+    p.description = (
+        "Run a program as `toyvm run` does, and show on standard error its processes and where the frames are, while it runs. "
+        "On a terminal the program's own output comes at the end, and its input is empty."
+    )
+    top = p.add_argument_group("how to show it")
+    top.add_argument("--batch", action="store_true", help="one table after the other, not a live picture")
+    top.add_argument(
+        "--every",
+        type=int,
+        metavar="N",
+        help=f"with --batch, which is what there is without a terminal: a table each N instructions (default {EVERY:,}); "
+        "with --json a line of JSON",
+    )
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Run and show; the program's status is ours."""
+    options = parser().parse_args(argv, namespace=Options())
+    if options.every is not None and options.every < 1:
+        raise UsageError(f"--every {options.every}: expected a number above 0")
+    if "insn" in ",".join(options.trace).split(","):
+        raise UsageError("--trace=insn: top shows no single instructions; use `toyvm run`")
+    live = sys.stderr.isatty() and not (options.batch or options.json or options.every)
+    if live:
+        with _live() as show:
+            result = _watched(options, show, 0, capture=True)
+        sys.stdout.buffer.write(result.stdout)
+        sys.stderr.buffer.write(result.stderr)
+        return result.status
+    return _watched(options, _printer(options.json), options.every or EVERY, capture=False).status
+
+
+def _watched(options: Options, show: Callable[[Snapshot], None], every: int, *, capture: bool) -> RunResult:
+    from ..observe.top import TopWatcher
+
+    watcher = TopWatcher(show, every, options.engine, options.caching)
+    return run_command.execute(options, (watcher,), capture=capture)
+
+
+def _printer(as_json: bool) -> Callable[[Snapshot], None]:
+    """Shows moments as text, or each as a line of JSON."""
+    from ..observe.top import text
+
+    def show(found: Snapshot) -> None:
+        if as_json:
+            import json
+
+            print(json.dumps(found.to_json()), file=sys.stderr)
+        else:
+            print(text(found), file=sys.stderr)
+
+    return show
+
+
+@contextmanager
+def _live() -> Iterator[Callable[[Snapshot], None]]:
+    """Shows moments at one place of the terminal, the last one remains."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda found: live.update(_picture(found, console.width), refresh=True)
+
+
+def _picture(found: Snapshot, width: int) -> RenderableType:
+    """Heading, memory bar and table."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..observe.top import COLUMNS, heading, shown
+
+    bar, legend = Text(), Text()
+    counts = {"mapped": found.mapped, "tables": found.tables, "cached": found.cached}
+    for what, cells in found.bar(max(width - 2, 10)):
+        bar.append("█" * cells, COLOURS[what])
+        if what in counts:
+            legend.append("■ ", COLOURS[what]).append(f"{counts[what]:,} {what}   ")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name == "COMMAND" else "right", no_wrap=True)
+    lines, left_out = shown(found)
+    for line in lines:
+        table.add_row(*line.cells)
+    return Group(
+        Text(heading(found)), bar, legend, table, *([f"... and {left_out:,} more"] if left_out else [])
+    )
