@@ -24,6 +24,7 @@ COLOURS = {
     "mapped": "blue",
     "tables": "magenta",
     "cached": "yellow",
+    "swap cache": "green",
     "other": "white",
     "free": "bright_black",
 }
@@ -116,11 +117,10 @@ def _picture(found: Snapshot, width: int) -> RenderableType:
     from ..observe.top import COLUMNS, heading, shown
 
     bar, legend = Text(), Text()
-    counts = {"mapped": found.mapped, "tables": found.tables, "cached": found.cached}
     for what, cells in found.bar(max(width - 2, 10)):
         bar.append("█" * cells, COLOURS[what])
-        if what in counts:
-            legend.append("■ ", COLOURS[what]).append(f"{counts[what]:,} {what}   ")
+        if found.parts.get(what):
+            legend.append("■ ", COLOURS[what]).append(f"{found.parts[what]:,} {what}   ")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "COMMAND" else "right", no_wrap=True)

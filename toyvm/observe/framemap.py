@@ -34,6 +34,7 @@ class Use(StrEnum):
     ANONYMOUS = "anonymous"
     FILE = "file and shared memory"
     CACHE = "page cache, not mapped"
+    SWAP_CACHE = "swap cache, not mapped"
     OTHER = "held for something else"
 
 
@@ -55,7 +56,7 @@ class FrameMap(Record):
 
 def frame_map(kernel: Kernel) -> FrameMap:
     """Look at every frame now."""
-    frames, cache = kernel.frames, kernel.system.cache
+    frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     names = {process.pid: process.comm for process in _living(kernel)}
     mapped: dict[int, int] = {}
     tables: dict[int, int] = {}
@@ -75,8 +76,11 @@ def frame_map(kernel: Kernel) -> FrameMap:
             uses.append((Use.TABLE, tables[frame]))
         elif frame in mapped:
             uses.append((Use.FILE if frame in cache.owner else Use.ANONYMOUS, mapped[frame]))
+        elif frame in cache.owner:
+            uses.append((Use.CACHE, NOBODY))
         else:
-            uses.append((Use.CACHE if frame in cache.owner else Use.OTHER, NOBODY))
+            swapped = swap is not None and swap.is_cached(frame)
+            uses.append((Use.SWAP_CACHE if swapped else Use.OTHER, NOBODY))
     return FrameMap(tuple(uses), names, kernel.stats.instructions)
 
 
@@ -149,6 +153,7 @@ COMMON_COLOURS = {
     Use.FREE: "#f0f0f0",
     Use.ZERO: "#fff3a0",
     Use.CACHE: "#dcd5b8",
+    Use.SWAP_CACHE: "#a4d233",
     Use.OTHER: "#000000",
 }
 _COLUMN = {Use.ANONYMOUS: 0, Use.FILE: 1, Use.TABLE: 2}

@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from ..machine.memory import PhysicalMemory
 
 SCHEMA = "toyvm.top/1"
-COLUMNS = ("PID", "S", "SIZE", "RSS", "PSS", "FAULTS", "MAJOR", "COPIES", "INSTRUCTIONS", "%CPU", "COMMAND")
+COLUMNS = (
+    "PID",
+    "S",
+    "SIZE",
+    "RSS",
+    "PSS",
+    "SWAP",
+    "FAULTS",
+    "MAJOR",
+    "COPIES",
+    "INSTRUCTIONS",
+    "%CPU",
+    "COMMAND",
+)
 SHORTEST, LONGEST = 10_000, 50_000_000  # instructions between two looks at the clock
 PAUSE = 0.25  # seconds between two pictures, at least
 MAX_ROWS = 20
@@ -33,6 +46,7 @@ class ProcessLine(Record):
     size: int
     rss: int
     pss: int
+    swap: int
     faults: int
     major_faults: int
     cow_copies: int
@@ -43,21 +57,25 @@ class ProcessLine(Record):
     @property
     def cells(self) -> list[str]:
         """Its line, in the order of COLUMNS."""
-        sizes = [size_text(size) for size in (self.size, self.rss, self.pss)]
+        sizes = [size_text(size) for size in (self.size, self.rss, self.pss, self.swap)]
         counts = [f"{n:,}" for n in (self.faults, self.major_faults, self.cow_copies, self.instructions)]
         return [str(self.pid), self.state, *sizes, *counts, f"{100 * self.share:.1f}", self.command]
 
 
 class Snapshot(Record):
-    """A moment. Frames: those that processes map, page tables, the page cache's that nobody maps, all of the machine."""
+    """A moment. Frames: those that processes map, page tables, those of the page cache and of the swap cache that nobody maps, all
+    in use, all of the machine. `swap_used` of `swap_total` slots of the swap area are taken."""
 
     instructions: int
     virtual_ns: int
     mapped: int
     tables: int
     cached: int
+    swap_cached: int
     used: int
     total: int
+    swap_used: int
+    swap_total: int
     processes: tuple[ProcessLine, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -70,23 +88,29 @@ class Snapshot(Record):
                 "mapped": self.mapped,
                 "tables": self.tables,
                 "cached": self.cached,
+                "swap_cached": self.swap_cached,
                 "used": self.used,
                 "total": self.total,
             },
+            "swap": {"used": self.swap_used, "total": self.swap_total},
             "processes": [
                 {name: getattr(line, name) for name in ProcessLine.record_fields} for line in self.processes
             ],
         }
 
+    @property
+    def parts(self) -> dict[str, int]:
+        """The frames in use by what for."""
+        return {
+            "mapped": self.mapped,
+            "tables": self.tables,
+            "cached": self.cached,
+            "swap cache": self.swap_cached,
+        }
+
     def bar(self, width: int) -> list[tuple[str, int]]:
-        """The frames as (what, cells) of a bar: mapped, tables, cached, other, free. What there is has at least one cell."""
-        other = self.used - self.mapped - self.tables - self.cached
-        parts = [
-            ("mapped", self.mapped),
-            ("tables", self.tables),
-            ("cached", self.cached),
-            ("other", max(other, 0)),
-        ]
+        """The frames as (what, cells) of a bar: mapped, tables, cached, swap cache, other, free. What there is has at least one cell."""
+        parts = [*self.parts.items(), ("other", max(self.used - sum(self.parts.values()), 0))]
         cells = [(name, max(round(width * count / self.total), 1) if count else 0) for name, count in parts]
         rest = width - sum(number for _, number in cells)
         if rest < 0:  # the small ones were rounded up
@@ -102,7 +126,7 @@ def size_text(size: int) -> str:
 
 def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> Snapshot:
     """Look at everything now. `before` is the last look, for shares."""
-    report = memory_report(kernel)
+    report, swap = memory_report(kernel), kernel.system.swap
     usages = {entry.pid: entry.usage for entry in report.processes}
     since = {line.pid: line.instructions for line in before.processes} if before is not None else {}
     ran = engine.total - (before.instructions if before is not None else 0)
@@ -120,6 +144,7 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
                 usage.size << PAGE_SHIFT if usage else 0,
                 usage.rss << PAGE_SHIFT if usage else 0,
                 round(usage.pss * (1 << PAGE_SHIFT)) if usage else 0,
+                usage.swap << PAGE_SHIFT if usage else 0,
                 counters.page_faults,
                 counters.major_faults,
                 counters.cow_copies,
@@ -134,17 +159,21 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
         report.user_frames,
         report.table_frames,
         report.cache_only_frames,
+        report.swap_cache_only_frames,
         report.used_frames,
         kernel.frames.count - 1,
+        swap.used if swap is not None else 0,
+        swap.slots if swap is not None else 0,
         tuple(lines),
     )
 
 
 def heading(found: Snapshot) -> str:
     """The line above the bar."""
+    swap = f", {found.swap_used:,} of {found.swap_total:,} slots of swap" if found.swap_total else ""
     return (
         f"{found.virtual_ns / 1e9:.3f} s, {found.instructions:,} instructions, {len(found.processes)} "
-        f"process{'es' * (len(found.processes) != 1)}, {found.used:,} of {found.total:,} frames in use"
+        f"process{'es' * (len(found.processes) != 1)}, {found.used:,} of {found.total:,} frames in use{swap}"
     )
 
 
@@ -156,14 +185,15 @@ def shown(found: Snapshot) -> tuple[list[ProcessLine], int]:
 
 def text(found: Snapshot) -> str:
     """A moment as plain text."""
-    marks = {"mapped": "#", "tables": "t", "cached": "c", "other": "o", "free": "."}
+    marks = {"mapped": "#", "tables": "t", "cached": "c", "swap cache": "s", "other": "o", "free": "."}
     bar = "".join(marks[what] * cells for what, cells in found.bar(60))
+    legend = ", ".join(f"{count:,} {what} {marks[what]}" for what, count in found.parts.items() if count)
     lines, left_out = shown(found)
     rows: Sequence[Sequence[str]] = [COLUMNS, *(line.cells for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     out = [
         heading(found),
-        f"[{bar}] {found.mapped:,} mapped #, {found.tables:,} tables t, {found.cached:,} cached c",
+        f"[{bar}] {legend}",
     ]
     for row in rows:
         cells = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)]

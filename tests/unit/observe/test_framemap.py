@@ -45,6 +45,7 @@ class Checker:
             assert counts[Use.TABLE] == report.table_frames
             assert counts[Use.ANONYMOUS] + counts[Use.FILE] == report.user_frames
             assert counts[Use.CACHE] == report.cache_only_frames
+            assert counts[Use.SWAP_CACHE] == report.swap_cache_only_frames
             assert not counts[Use.OTHER]
             for entry in report.processes:
                 own = sum(owner == entry.pid and use is not Use.TABLE for use, owner in found.uses)
@@ -70,8 +71,50 @@ def test_every_frame_has_one_use(name: str, linkage: str) -> None:
         assert SEVERAL in owners
 
 
+SWAPPER = """
+        .globl  main
+        .text
+main:   addi    sp, sp, -16
+        sd      ra, 8(sp)
+        li      a0, 1 << 20             # 256 pages, in a machine that has half of them
+        call    malloc
+        mv      s0, a0
+        call    fill
+        call    fork
+        call    fill                    # parent and child: back from the swap area, and out again
+        li      a0, 0
+        call    _exit
+fill:   mv      t0, s0
+        li      t1, 256
+        li      t2, 4096
+1:      sb      t1, 0(t0)
+        add     t0, t0, t2
+        addi    t1, t1, -1
+        bnez    t1, 1b
+        ret
+"""
+
+
+def test_swap_cache(tmp_path: Path) -> None:
+    source = tmp_path / "swapper.s"
+    source.write_text(SWAPPER)
+    checker = Checker()
+    options = replace(OPTIONS, watchers=(checker,), memory=512 << 10, swap=8 << 20)
+    result = run_case(Case(source, "static"), options)
+    assert result.status == 0, result.stderr
+    assert any(use is Use.SWAP_CACHE for found in checker.maps for use, _ in found.uses)
+
+
 USES = st.one_of(
-    st.sampled_from([(Use.FREE, NOBODY), (Use.CACHE, NOBODY), (Use.OTHER, NOBODY), (Use.ANONYMOUS, SEVERAL)]),
+    st.sampled_from(
+        [
+            (Use.FREE, NOBODY),
+            (Use.CACHE, NOBODY),
+            (Use.SWAP_CACHE, NOBODY),
+            (Use.OTHER, NOBODY),
+            (Use.ANONYMOUS, SEVERAL),
+        ]
+    ),
     st.tuples(st.sampled_from([Use.ANONYMOUS, Use.FILE, Use.TABLE]), st.integers(100, 115)),
 )
 

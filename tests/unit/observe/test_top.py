@@ -36,33 +36,34 @@ def test_looking_changes_nothing(name: str, every: int, engine: str) -> None:
         assert sum(line.pss for line in found.processes) == pytest.approx(
             found.mapped * PAGE_SIZE, abs=len(found.processes)
         )
-        assert found.mapped + found.tables + found.cached == found.used <= found.total
+        assert sum(found.parts.values()) == found.used <= found.total
         assert all(line.pss <= line.rss <= line.size for line in found.processes)
     if len(plain.stats.processes) == 1:
         assert all(found.processes[0].instructions == found.instructions for found in seen)
 
 
 def process(pid: int, share: float = 0.0) -> ProcessLine:
-    return ProcessLine(pid, "R", 1 << 20, 1 << 19, 1 << 18, 5, 1, 2, 12345, share, "p")
+    return ProcessLine(pid, "R", 1 << 20, 1 << 19, 1 << 18, 0, 5, 1, 2, 12345, share, "p")
 
 
 @given(
-    counts=st.lists(st.integers(0, 1000), min_size=4, max_size=4),
+    counts=st.lists(st.integers(0, 1000), min_size=5, max_size=5),
     free=st.integers(0, 1_000_000),
     width=st.integers(8, 200),
 )
 def test_bar_is_as_wide_as_asked(counts: list[int], free: int, width: int) -> None:
-    mapped, tables, cached, other = counts
     total = max(sum(counts) + free, 1)
-    found = Snapshot(0, 0, mapped, tables, cached, mapped + tables + cached + other, total, ())
+    found = Snapshot(0, 0, *counts[:4], sum(counts), total, 0, 0, ())
     cells = dict(found.bar(width))
     assert sum(cells.values()) == width
-    for name, count in zip(("mapped", "tables", "cached", "other"), counts, strict=True):
+    for name, count in zip(("mapped", "tables", "cached", "swap cache", "other"), counts, strict=True):
         assert (cells[name] > 0) == (count > 0)
 
 
 def test_the_busiest_are_shown_first() -> None:
-    found = Snapshot(1, 1, 0, 0, 0, 0, 10, tuple(process(100 + n, n / 100) for n in range(MAX_ROWS + 3)))
+    found = Snapshot(
+        1, 1, 0, 0, 0, 0, 0, 10, 0, 0, tuple(process(100 + n, n / 100) for n in range(MAX_ROWS + 3))
+    )
     lines, left_out = shown(found)
     assert [line.pid for line in lines] == [100 + MAX_ROWS + 2 - n for n in range(MAX_ROWS)]
     assert left_out == 3
