@@ -20,9 +20,10 @@ from toyvm.errors import UsageError
 from toyvm.record import replace
 from toyvm.system import RunResult, run
 
+from .bench.images import PROGRAMS, build
 from .harness import ASM, OPTIONS, C, Case, check_case, compiled, expected_output, run_case
 from .oracles import GCC, require_oracle
-from .ways import check_every_way
+from .ways import WAYS, check_every_way
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -41,6 +42,33 @@ def test_compiled_programs(path: Path, tmp_path: Path) -> None:
         assert (result.status, result.frames_leaked) == (0, 0)
 
     check_every_way(lambda options: run(program, [path.stem], options, stdin=b"", capture=True), check)
+
+
+# Benchmarks that are mostly page faults and forks: each costs what thousands of other instructions do, and lockstep would compare
+# memory after each.
+FAULTING = ("faults", "forks", "map_storm", "storm")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROGRAMS.glob("*.c")))
+def test_benchmarks(name: str, tmp_path: Path) -> None:
+    """Stock static programs, short, or stopped in the midst of native code: exactly at the limit on every engine."""
+    require_oracle(GCC)
+    image = build(name, tmp_path)
+    limit = 250_000 if name in FAULTING else 1_500_000
+
+    def check(result: RunResult) -> None:
+        assert result.stats.instructions == limit if result.status == 124 else result.status == 0, (
+            result.stderr
+        )
+        assert result.frames_leaked == 0
+
+    check_every_way(
+        lambda options: run(image, [name, "20"], options, capture=True),
+        check,
+        replace(OPTIONS, max_instructions=limit),
+        ways=WAYS if name in FAULTING else (*WAYS, "lockstep"),
+    )
 
 
 @pytest.mark.parametrize("name", ["cow", "isolation", "sbrk"])
