@@ -9,7 +9,7 @@ from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from .effects import Effects
     from .prepared import Operation
@@ -41,9 +41,24 @@ class Block:
 
 
 class CodeMap:
-    """Blocks and traces by the address of their first instruction."""
+    """Blocks and traces by the address of their first instruction.
 
-    __slots__ = ("_by_page", "blocks", "hot", "owner")
+    After a fork two address spaces have the same code. The child begins with a copy, and what it learns of pages that are still
+    the same in both, the parent learns too, so that its next child need not: the parent is the child's `_lender`. A page that
+    changes on either side ends that.
+    """
+
+    __slots__ = (
+        "_borrowed",
+        "_by_page",
+        "_epoch",
+        "_lender",
+        "_lender_epoch",
+        "_lent",
+        "blocks",
+        "hot",
+        "owner",
+    )
 
     def __init__(self, owner: object):
         self.owner = owner
@@ -52,27 +67,46 @@ class CodeMap:
             int, tuple[TraceFunction, int, bool]
         ] = {}  # function, instructions once through, is a loop
         self._by_page: dict[int, set[int]] = {}
+        self._lender: CodeMap | None = None
+        self._lender_epoch = self._epoch = 0
+        self._borrowed: frozenset[int] = frozenset()  # pages that were the same at the fork, and are here
+        self._lent: set[int] = set()  # pages that children have borrowed since `_epoch` last changed
 
     def add_block(self, pc: int, block: Block) -> None:
         """File a block."""
-        self.blocks[pc] = block
-        self._by_page.setdefault(pc >> PAGE_SHIFT, set()).add(pc)
-        self._by_page.setdefault((block.end - 1) >> PAGE_SHIFT, set()).add(pc)
+        pages = {pc >> PAGE_SHIFT, (block.end - 1) >> PAGE_SHIFT}
+        for code in self.sharers(pages):
+            code.blocks[pc] = block
+            for page in pages:
+                code._by_page.setdefault(page, set()).add(pc)
 
-    def add_trace(
-        self, pc: int, function: TraceFunction, length: int, loop: bool, pages: Iterable[int]
-    ) -> None:
+    def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pages: set[int]) -> None:
         """File a trace whose instructions are in `pages` (virtual page numbers)."""
-        self.hot[pc] = (function, length, loop)
-        for page in pages:
-            self._by_page.setdefault(page, set()).add(pc)
+        for code in self.sharers(pages):
+            code.hot[pc] = (function, length, loop)
+            for page in pages:
+                code._by_page.setdefault(page, set()).add(pc)
 
-    def copy(self) -> CodeMap:
-        """The same blocks and traces, for an address space with the same code."""
+    def sharers(self, pages: set[int]) -> list[CodeMap]:
+        """This and the maps of all forebears in which `pages` are still the same."""
+        found = [self]
+        code = self
+        while code._lender is not None and code._borrowed >= pages:
+            if code._lender._epoch != code._lender_epoch:
+                code._lender = None
+                break
+            code = code._lender
+            found.append(code)
+        return found
+
+    def copy(self, pages: frozenset[int]) -> CodeMap:
+        """The same blocks and traces, for an address space with the same code, in which all of `pages` are the same."""
         twin = type(self)(self.owner)
         twin.blocks.update(self.blocks)
         twin.hot.update(self.hot)
         twin._by_page = {page: pcs.copy() for page, pcs in self._by_page.items()}
+        twin._lender, twin._lender_epoch, twin._borrowed = self, self._epoch, pages
+        self._lent |= pages
         return twin
 
     def clear(self) -> None:
@@ -80,9 +114,20 @@ class CodeMap:
         self.blocks.clear()
         self.hot.clear()
         self._by_page.clear()
+        self._lender = None
+        self._recall()
 
     def drop_page(self, vpn: int) -> None:
         """Forget what executes instructions in one page."""
         for pc in self._by_page.pop(vpn, ()):
             self.blocks.pop(pc, None)
             self.hot.pop(pc, None)
+        if vpn in self._lent:
+            self._recall()
+        if vpn in self._borrowed:
+            self._lender = None
+
+    def _recall(self) -> None:
+        """No child shares anything with this any more."""
+        self._epoch += 1
+        self._lent.clear()

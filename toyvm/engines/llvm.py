@@ -26,7 +26,7 @@ TYPE_CHECKING = False  # importing typing would cost every start of a program se
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .hot import Trace
+    from .code import TraceFunction
     from .llvm_cache import Translation
     from .llvm_translate import Translator
     from .prepared import Instruction, PreparedRows
@@ -52,6 +52,7 @@ class Thresholds(Record):
 PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
+LEAVING = 200  # instructions in a Python trace that take as long as it takes native code to be left for a page fault
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -94,10 +95,8 @@ class _NativePaths(HotPaths):
         assert isinstance(code, NativeCode)
         return self._engine.adopt(mmu, code, head) or super().reuse(mmu, code, head)
 
-    def _install(self, code: CodeMap, head: int, trace: Trace) -> None:
-        """File a Python trace with a counter around it."""
-        super()._install(code, head, trace)
-        function, length, loop = code.hot[head]
+    def _entered(self, head: int, function: TraceFunction) -> TraceFunction:
+        """A Python trace with a counter around it."""
         ran = 0
         engine, hot = self._engine, self._thresholds.hot
 
@@ -105,21 +104,22 @@ class _NativePaths(HotPaths):
             x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
         ) -> tuple[int, int]:
             nonlocal ran
+            before = c.resolved
             try:
                 after, rest = function(x, pc, left, read, write, c)
             except Trap:  # a loop may fault on each page and never return
-                ran += left - c.left
+                ran = max(0, ran + left - c.left - LEAVING * (c.resolved - before))
                 if ran >= hot:
                     ran = 0
                     engine.want(head)
                 raise
-            ran += left - rest
+            ran = max(0, ran + left - rest - LEAVING * (c.resolved - before))
             if ran >= hot:
                 ran = 0
                 engine.want(head)
             return after, rest
 
-        code.hot[head] = counting, length, loop
+        return counting
 
     def holds(self, mmu: Mmu, runs: list[tuple[int, bytes]]) -> bool:
         """Whether pages that have been executed hold these bytes."""
@@ -381,8 +381,7 @@ class LlvmEngine(ReferenceEngine):
             for at, text in translation[0]
             for page in range(at >> PAGE_SHIFT, (at + len(text) - 1 >> PAGE_SHIFT) + 1)
         }
-        code.native[head] = function
-        code.add_trace(head, self._native, translation[1], True, pages)
+        code.add_native(head, function, self._native, translation[1], pages)
 
     def _open(self) -> None:
         """Make everything that only native code needs."""

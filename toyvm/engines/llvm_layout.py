@@ -54,6 +54,11 @@ PAGES = 1 << PAGE_BITS
 ENTRY_BYTES = 16
 WRITES = ENTRY_BYTES * PAGES  # where those for writes begin, in bytes
 SHADOW_BYTES = 2 * WRITES
+
+# Behind it a byte for each 256 pages (their words fill a page of the host), not 0 where an entry was made: to drop an entry that
+# was never made would cost the host a page.
+MARK_BITS = 8
+MARKED_BYTES = SHADOW_BYTES + (PAGES >> MARK_BITS)
 GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.

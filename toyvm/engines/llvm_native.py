@@ -13,6 +13,10 @@ from ..errors import ToyvmError
 from . import llvm_layout as layout
 from .code import CodeMap
 
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from .code import TraceFunction
+
 CODE_BYTES = 64 << 20
 
 _SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS, _SHF_ALLOC = 2, 4, 8, 2
@@ -133,6 +137,7 @@ class NativeCode(CodeMap):
 
     __slots__ = (
         "_jump_map",
+        "_marks",
         "_shadow_map",
         "generation",
         "jump",
@@ -154,10 +159,11 @@ class NativeCode(CodeMap):
         """Make the tables; only address spaces that run native code have them."""
         if self._shadow_map is not None:
             return
-        shadow = mmap.mmap(-1, layout.SHADOW_BYTES, flags=_ANONYMOUS | _NO_RESERVE)
+        shadow = mmap.mmap(-1, layout.MARKED_BYTES, flags=_ANONYMOUS | _NO_RESERVE)
         shadow.madvise(mmap.MADV_NOHUGEPAGE)
         self._shadow_map = shadow
         self.shadow = memoryview(shadow).cast("Q")
+        self._marks = memoryview(shadow)[layout.SHADOW_BYTES :]
         self.shadow_address = address_of(shadow)
         self._jump_map = mmap.mmap(-1, layout.JUMP_BYTES, flags=_ANONYMOUS)
         self.jump = memoryview(self._jump_map).cast("Q")
@@ -182,9 +188,18 @@ class NativeCode(CodeMap):
             self.hot.pop(pc, None)
         self._unlink()
 
-    def copy(self) -> NativeCode:
+    def add_native(
+        self, pc: int, address: int, function: TraceFunction, length: int, pages: set[int]
+    ) -> None:
+        """File native code at a host's `address`, and `function` that enters it."""
+        self.add_trace(pc, function, length, True, pages)
+        for code in self.sharers(pages):
+            assert isinstance(code, NativeCode)
+            code.native[pc] = address
+
+    def copy(self, pages: frozenset[int]) -> NativeCode:
         """The same code with the same entry points, which native code links again as it comes to them."""
-        twin = super().copy()
+        twin = super().copy(pages)
         assert isinstance(twin, NativeCode)
         twin.native.update(self.native)
         twin.generation = self.generation
@@ -193,7 +208,7 @@ class NativeCode(CodeMap):
     def drop_writes(self) -> None:
         """Forget where may be written."""
         if self._shadow_map is not None:
-            self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.SHADOW_BYTES - layout.WRITES)
+            self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.WRITES)
             self._drop_runs()
 
     def _drop_runs(self) -> None:
@@ -214,14 +229,13 @@ class NativeCode(CodeMap):
 
     def drop_page(self, vpn: int) -> None:
         """Forget translations of, and code in, one page."""
-        if self._shadow_map is not None and vpn < layout.PAGES:
+        if self._shadow_map is not None and vpn < layout.PAGES and self._marks[vpn >> layout.MARK_BITS]:
             self.shadow[2 * vpn] = 0
             self.shadow[2 * (layout.PAGES + vpn)] = 0
             self._drop_runs()
-        if vpn in self._by_page:
-            gone = self._by_page[vpn]
-            super().drop_page(vpn)
-            if not gone.isdisjoint(self.native):
-                left = {pc: function for pc, function in self.native.items() if pc not in gone}
-                self._unlink()
-                self.native.update(left)
+        gone = self._by_page.get(vpn)
+        super().drop_page(vpn)
+        if gone is not None and not gone.isdisjoint(self.native):
+            left = {pc: function for pc, function in self.native.items() if pc not in gone}
+            self._unlink()
+            self.native.update(left)

@@ -250,6 +250,12 @@ mark:
   %pageva = shl i64 %vpn, 12
   %delta = sub i64 %host, %pageva
   store i64 %delta, ptr %entry
+  %pshadow = getelementptr i64, ptr %s, i64 {SHADOW}
+  %shadow = load ptr, ptr %pshadow
+  %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}
+  %markno = lshr i64 %vpn, {MARK_BITS}
+  %pmark = getelementptr i8, ptr %marks, i64 %markno
+  store i8 1, ptr %pmark
   %pmisses = getelementptr i64, ptr %s, i64 {MISSES}
   %misses = load i64, ptr %pmisses
   %misses1 = add i64 %misses, 1

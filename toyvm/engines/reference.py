@@ -85,7 +85,7 @@ class ReferenceEngine:
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
         """Let `child` begin with the blocks and traces of `mmu`."""
         if isinstance(mmu.code, CodeMap) and mmu.code.owner is self:
-            child.code = mmu.code.copy()
+            child.code = mmu.code.copy(frozenset(mmu.tlb.execute))
 
     # --- execution ---
 

@@ -453,7 +453,6 @@ class AddressSpace(UserMemory):
         self.vmas = VmaSet()
         for area in areas:
             self._file_unmapped(area)
-        self.system.invalidate(self.mmu)
         del self.system.spaces[self]
         self.table.free()
 
