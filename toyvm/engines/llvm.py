@@ -185,6 +185,13 @@ class LlvmEngine(ReferenceEngine):
                 return trap
             self._collect(hart)
 
+    def _extend(self, wanted: int) -> int:
+        """A piece ends with a whole block: ending inside would make a new block, soon a new trace, of each of its parts."""
+        if wanted > self._reserve:
+            return 0
+        self._reserve -= wanted
+        return wanted
+
     def _bind(self, hart: Hart) -> None:
         self._hart = hart
         code = self._code(hart.mmu)

@@ -132,6 +132,9 @@ class ReferenceEngine:
                             effects.pc, effects.left = pc, left
                             block = self._block(hart.mmu, code, pc)
                         steps = iter(block.body)
+                        if block.length > left:
+                            more = self._extend(block.length - left)
+                            left, budget, effects.end = left + more, budget + more, effects.end + more
                         if block.length > left or block.system:
                             hart.instret += budget - left  # a CSR may read it
                             budget = left
@@ -167,6 +170,10 @@ class ReferenceEngine:
         hart.pc = pc
         hart.instret += budget - left
         return None
+
+    def _extend(self, wanted: int) -> int:
+        """How many instructions `_run` may add to its budget in order to end with a whole block: as many as `wanted`, or none."""
+        return 0
 
     def _part(self, block: Block, steps: Iterator[BoundStep], left: int, x: list[int]) -> int:
         """As much of a block as the budget allows, without its last instruction; the next pc."""

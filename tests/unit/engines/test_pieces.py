@@ -1,0 +1,37 @@
+"""A run in pieces: the engine's own pieces end between blocks, the caller's budgets where they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.reference import ReferenceEngine
+
+from .machines import CODE, Machine, code
+from .test_agreement import MEMORY
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+
+NEVER = 1 << 30
+BODY = 45
+TEXT = code(
+    *(("addi", {"rd": 10, "rs1": 10, "imm": 1}) for _ in range(BODY)), ("jal", {"rd": 0, "imm": -4 * BODY})
+)
+
+
+def test_pieces_make_no_blocks_of_parts_of_blocks() -> None:
+    machine, other = Machine(TEXT, [0] * 13, MEMORY), Machine(TEXT, [0] * 13, MEMORY)
+    patient = Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, piece=100)
+    llvm = LlvmEngine(
+        machine.memory, translator=Translator(folder=None, background=False), thresholds=patient
+    )
+    reference = ReferenceEngine(other.memory, hot=NEVER)
+    for budget in (46 * 90, 7, 1000, 1):
+        assert llvm.run(machine.hart, budget) is None
+        assert reference.run(other.hart, budget) is None
+        assert machine.state() == other.state()
+        assert machine.hart.instret == other.hart.instret
+        if budget == 46 * 90:
+            assert machine.hart.mmu.code is not None
+            assert list(machine.hart.mmu.code.blocks) == [CODE]  # type: ignore[attr-defined]
