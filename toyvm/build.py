@@ -194,7 +194,7 @@ def build_program(
     here = first.parent if isinstance(first, Path) else Path()
     inputs = [_input(source) for source in [*sources, *(here / other for other in directives.with_sources)]]
     started = time.process_time()
-    result = _link_program(inputs, linkage, (*libs, *directives.libs), libraries)
+    result = _link_program(inputs, linkage, (*libs, *directives.libs), libraries, directives.base)
     seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}
     for shared in (*directives.shared, *directives.preload):
@@ -203,7 +203,7 @@ def build_program(
 
 
 def _link_program(
-    inputs: list[Input], linkage: str, libs: Sequence[str], libraries: LibraryDir
+    inputs: list[Input], linkage: str, libs: Sequence[str], libraries: LibraryDir, base: int | None
 ) -> LinkResult:
     from .linker.link import link
     from .linker.options import Input, LinkOptions
@@ -211,7 +211,8 @@ def _link_program(
     if not any(_defines_start(entry) for entry in inputs):
         inputs.insert(0, Input(path=str(libraries.start_object)))
     inputs += _library_inputs((*libs, C_LIBRARY))
-    return link(inputs, LinkOptions(static=linkage == "static", library_path=(str(libraries.path),)))
+    options = LinkOptions(static=linkage == "static", library_path=(str(libraries.path),), image_base=base)
+    return link(inputs, options)
 
 
 def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:

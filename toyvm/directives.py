@@ -38,6 +38,7 @@ class Directives:
     files: tuple[tuple[str, str], ...] = ()
     exit: int = 0
     stdin: str = ""
+    base: int | None = None  # the address of the first segment (ld -Ttext-segment)
     qemu: str = ""  # not "" : why qemu cannot be compared
 
 
@@ -93,6 +94,13 @@ def unescape(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text)
 
 
+def _base(values: list[str]) -> int:
+    address = int(values[-1], 0)
+    if address < 0 or address % 0x1000:
+        raise ValueError("expected a multiple of 0x1000")
+    return address
+
+
 def _qemu(values: list[str]) -> str:
     word, _, reason = values[-1].partition(" ")
     if word != "no" or not reason:
@@ -110,6 +118,7 @@ _PARSERS = {
     "args": ("args", lambda values: tuple(word for value in values for word in shlex.split(value))),
     "file": ("files", _files),
     "exit": ("exit", lambda values: int(values[-1])),
+    "base": ("base", _base),
     "stdin": ("stdin", lambda values: unescape("".join(values))),
     "qemu": ("qemu", _qemu),
 }

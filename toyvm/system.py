@@ -7,6 +7,7 @@ This is the only place that knows all the layers below at once. `run` is what `t
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,8 @@ class Watcher(Protocol):
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
-    memory: physical memory      overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
+    memory: physical memory      no_mmu: programs share it bare
+    overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
     ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
     swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
     reclaim: one of `kernel.limits.RECLAIM_POLICIES`
@@ -69,6 +71,7 @@ class RunOptions(Record):
     """
 
     memory: int = 64 << 20
+    no_mmu: bool = False
     overcommit: int = 0
     overcommit_ratio: int = 50
     ksm: int = 0
@@ -88,6 +91,15 @@ class RunOptions(Record):
     libraries: bool = True
     watch: str = ""
     watchers: tuple[Watcher, ...] = ()
+
+
+class Start(Record):
+    """A program to run: what it is called with, and where it goes in a machine without MMU (`kernel.nommu.Placement`)."""
+
+    program: Program | str | PathLike[str]
+    argv: Sequence[str]
+    load_at: int | None = None
+    stack_at: int | None = None
 
 
 class RunResult(Record):
@@ -189,14 +201,22 @@ def run(
     stdin: bytes | None = None,
     capture: bool = False,
 ) -> RunResult:
-    """Run a program to its end.
+    """Run a program to its end: `run_all` of one.
 
     `argv[0]` is the name it is called by. With `capture`, output goes into the result; else to our own standard streams.
     `stdin` None is our own standard input (an empty one when captured). Raises NotFoundError, NotExecutableError,
     UsageError; all that the program itself does wrong is in the result.
     """
+    return run_all([Start(program, argv)], options, stdin=stdin, capture=capture)
+
+
+def run_all(
+    starts: Sequence[Start], options: RunOptions, *, stdin: bytes | None = None, capture: bool = False
+) -> RunResult:
+    """Run programs at the same time, to the end of all; the first one's status is the result's. Else as `run`."""
     session = _Session(options, stdin=stdin, capture=capture)
-    session.start(program, argv)
+    for start in starts:
+        session.start(start)
     return session.finish()
 
 
@@ -211,6 +231,7 @@ class _Session:
         limits = Limits(
             instructions=options.max_instructions,
             schedule_seed=options.schedule_seed,
+            no_mmu=options.no_mmu,
             overcommit=options.overcommit,
             overcommit_ratio=options.overcommit_ratio,
             ksm=options.ksm,
@@ -237,6 +258,7 @@ class _Session:
             stderr=self.err,
             describe=lambda process, va: self.symbols.describe(process.pid, va) or None,
         )
+        self._names: Counter[str] = Counter()  # programs of each name that were put into the tree
         self.maps: list[tuple[int, str, tuple[str, ...]]] = []
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
@@ -279,15 +301,28 @@ class _Session:
         where = self.symbols.describe(pid, hart.pc)
         self._write_line(f"[{pid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
 
-    def start(self, program: Program | str | PathLike[str], argv: Sequence[str], copy: int = 0) -> Process:
+    def start(self, start: Start) -> Process:
         """Put the program into the tree and make a process of it."""
-        path = add_program(self.kernel.vfs, program, copy)
-        return self.spawn(program, path, argv)
+        name = start.program.name if isinstance(start.program, Program) else os.path.basename(start.program)
+        path = add_program(self.kernel.vfs, start.program, self._names[name])
+        self._names[name] += 1
+        return self.spawn(start.program, path, start.argv, start)
 
-    def spawn(self, program: Program | str | PathLike[str], path: str, argv: Sequence[str]) -> Process:
+    def spawn(
+        self,
+        program: Program | str | PathLike[str],
+        path: str,
+        argv: Sequence[str],
+        start: Start | None = None,
+    ) -> Process:
         """One more process of a program that is in the tree already."""
+        placement = None
+        if start is not None and self.options.no_mmu:
+            from .kernel.nommu import Placement
+
+            placement = Placement(start.load_at, start.stack_at)
         try:
-            process = self.kernel.spawn(path, list(argv), self._environment(program))
+            process = self.kernel.spawn(path, list(argv), self._environment(program), placement=placement)
         except NotExecutableError as error:  # the user knows the file by the name on the command line
             raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
         if self.options.watch and isinstance(program, Program):  # linked where it is loaded: ET_EXEC

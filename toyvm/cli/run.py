@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..program import Program
-    from ..system import RunOptions, RunResult, Watcher
+    from ..system import RunOptions, RunResult, Start, Watcher
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
@@ -35,6 +35,9 @@ class Options:
     sysroot: str | None = None
     root: str | None = None
     memory: int = 64 << 20
+    together: bool = False
+    no_mmu: bool = False
+    stack_at: list[int] = []
     overcommit: int = 0
     overcommit_ratio: int = 50
     ksm: int = 0
@@ -95,6 +98,25 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
     world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument(
+        "--together",
+        action="store_true",
+        default=False,
+        help="PROGRAM and each ARG is a program: run them all at once",
+    )
+    world.add_argument(
+        "--no-mmu",
+        action="store_true",
+        default=False,
+        help="run programs together in bare physical memory, each where it is linked, or at ADDR: PROGRAM[@ADDR]",
+    )
+    world.add_argument(
+        "--stack-at",
+        action="append",
+        type=_address,
+        metavar="ADDR",
+        help="with --no-mmu: the top of a program's stack; the first is the first program's",
+    )
     world.add_argument(
         "--overcommit",
         type=int,
@@ -168,6 +190,15 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _address(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address (0x200000)") from None
+
+
 def _size(text: str) -> int:
     number, suffix = text.rstrip("bB"), ""
     if number[-1:].isalpha():
@@ -200,10 +231,9 @@ def execute(
 ) -> RunResult:
     """Build what is to be built and run it; `stdin` and `capture` as in `system.run`."""
     from ..record import replace
-    from ..system import run
+    from ..system import run_all
 
-    program, settings = _program(options), _settings(options)
-    args = options.args or ([] if isinstance(program, str) else program.directives.args)
+    starts, settings = _starts(options), _settings(options)
     if options.frames_picture is None:
         frames = None
     else:
@@ -211,20 +241,47 @@ def execute(
 
         frames = FrameWatcher()
         watchers = (*watchers, frames)
-    result = run(
-        program,
-        [options.program, *args],
-        replace(settings, watchers=watchers),
-        stdin=stdin,
-        capture=capture,
-    )
+    result = run_all(starts, replace(settings, watchers=watchers), stdin=stdin, capture=capture)
     if frames is not None and options.frames_picture is not None:
         frames.write(options.frames_picture, f"Physical frames: {os.path.basename(options.program)}")
     return result
 
 
-def _program(options: Options) -> str | Program:
-    path: str = options.program
+def _starts(options: Options) -> list[Start]:
+    """The programs to run at once: one with its arguments, or one for each word."""
+    from ..system import Start
+
+    if options.stack_at and not options.no_mmu:
+        raise UsageError("--stack-at is for programs in bare memory: --no-mmu")
+    if options.no_mmu and options.swap:
+        raise UsageError("--no-mmu leaves nothing that could be swapped out: no --swap")
+    if not options.no_mmu and not options.together:
+        program = _program(options, options.program)
+        args = options.args or ([] if isinstance(program, str) else program.directives.args)
+        return [Start(program, (options.program, *args))]
+    starts = []
+    for number, word in enumerate([options.program, *options.args]):
+        path, at, address = word.rpartition("@") if options.no_mmu else ("", "", word)
+        load_at = _load_address(word, address) if at else None
+        path = path if at else word
+        program = _program(options, path)
+        args = () if isinstance(program, str) else program.directives.args
+        stack_at = options.stack_at[number] if number < len(options.stack_at) else None
+        starts.append(Start(program, (path, *args), load_at, stack_at))
+    return starts
+
+
+def _load_address(word: str, text: str) -> int:
+    try:
+        address = int(text, 0)
+    except ValueError:
+        raise UsageError(f"{word}: '{text}' is not an address (PROGRAM@0x200000)") from None
+    if address < 0 or address % 0x1000:
+        raise UsageError(f"{word}: a program can be loaded at multiples of 0x1000 only")
+    return address
+
+
+def _program(options: Options, path: str) -> str | Program:
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
     if not path.endswith((".s", ".S", ".o", ".a")):
@@ -256,6 +313,7 @@ def _settings(options: Options) -> RunOptions:
         root, writable = root[:-3], root.endswith(":rw")
     return RunOptions(
         memory=options.memory,
+        no_mmu=options.no_mmu,
         overcommit=options.overcommit,
         overcommit_ratio=options.overcommit_ratio,
         ksm=options.ksm,

@@ -109,7 +109,7 @@ class LockstepEngine:
         if id(mmu) not in self._spaces:
             if len(self._spaces) >= MAX_SPACES:
                 self._spaces.clear()
-            self._spaces[id(mmu)] = mmu, Mmu(self._twin, mmu.root_ppn)
+            self._spaces[id(mmu)] = mmu, mmu.over(self._twin)
         return self._spaces[id(mmu)][1]
 
     def _difference(self, hart: Hart, trap: Trap | None, twin: Hart, expected: Trap | None) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from ..bits import align_up
 from ..events import FaultKind, MappingChanged
+from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access, Mmu
 from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
@@ -27,6 +28,9 @@ from .usermem import Fault, UserMemory
 from .vfs.node import FileNode, error
 from .vma import MAX_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 
+if TYPE_CHECKING:
+    from .interp import LoadedImage
+
 MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
@@ -38,11 +42,20 @@ GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 class AddressSpace(UserMemory):
     """One process's memory, or that of several after vfork and CLONE_VM (`users` counts them)."""
 
-    def __init__(self, system: MemorySystem, rlimits: Rlimits | None = None):
+    has_mmu = True
+
+    def __init__(
+        self,
+        system: MemorySystem,
+        rlimits: Rlimits | None = None,
+        *,
+        table: PageTable | None = None,
+        mmu: Mmu | None = None,
+    ):
         self.system = system
         self.memory = system.memory
-        self.table = PageTable(system.memory, system.frames)
-        self.mmu = Mmu(system.memory, self.table.root_ppn)
+        self.table = table if table is not None else PageTable(system.memory, system.frames)
+        self.mmu = mmu if mmu is not None else Mmu(system.memory, self.table.root_ppn)
         self.vmas = VmaSet()
         self.rlimits = rlimits if rlimits is not None else Rlimits()
         self.counters = Counters()
@@ -337,7 +350,13 @@ class AddressSpace(UserMemory):
                 if not self.table.entry(va) & PTE_U and not self.fault(va, access, self.pc):
                     return
 
-    # Heap and stack
+    # Program, heap and stack
+
+    def load(self, file: FileNode, path: str) -> LoadedImage:
+        """Map a program: `image.map_image`. Raises NotExecutableError, OSError(ENOMEM)."""
+        from .image import map_image  # which knows address spaces
+
+        return map_image(self, file, path)
 
     def set_brk_start(self, va: int) -> None:
         """Where the heap begins: exec calls this once, after the image."""

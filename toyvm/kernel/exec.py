@@ -21,7 +21,6 @@ from ..machine.hart import Hart
 from ..machine.memory import PAGE_SIZE
 from .addrspace import AddressSpace
 from .frames import OutOfFrames
-from .image import map_image
 from .interp import LoadedImage
 from .limits import ARG_MAX
 from .vfs.node import FileNode, error
@@ -29,6 +28,7 @@ from .vfs.vfs import Location
 
 if TYPE_CHECKING:
     from .kernel import Kernel
+    from .nommu import Placement
     from .process import Process
 
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
@@ -50,7 +50,12 @@ class ExecFailedError(Exception):
 
 
 def execute(
-    kernel: Kernel, process: Process, path: str, argv: Sequence[bytes], envp: Sequence[bytes]
+    kernel: Kernel,
+    process: Process,
+    path: str,
+    argv: Sequence[bytes],
+    envp: Sequence[bytes],
+    placement: Placement | None = None,
 ) -> None:
     """Replace the image of `process`.
 
@@ -60,13 +65,13 @@ def execute(
     file, place, argv = _program(kernel, process, place, path, list(argv))
     _check_size(process, argv, envp)
     try:
-        mm = AddressSpace(kernel.system, process.rlimits)
+        mm = kernel.new_space(process.rlimits, placement)
         mm.pid = process.pid
         mm.counters = process.counters
     except OutOfFrames:
         raise error(errno.ENOMEM) from None
     try:
-        image = map_image(mm, file, place.path)
+        image = mm.load(file, place.path)
         mm.set_brk_start(image.end)
         mm.data_size = _data_size(image)
         sp = build_stack(kernel, mm, image, path, argv, envp)

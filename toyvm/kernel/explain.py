@@ -67,6 +67,8 @@ def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str
 
 
 def _neighbours(process: Process, va: int) -> list[str]:
+    if not process.mm.has_mmu:
+        return ["  no memory is there"]
     below, above = process.mm.vmas.below(va), process.mm.vmas.above(va)
     lines = ["  nothing is mapped there"]
     if below is not None:
@@ -77,6 +79,8 @@ def _neighbours(process: Process, va: int) -> list[str]:
 
 
 def _hint(process: Process, va: int, pc: int, verb: str, area: Vma | None) -> str:
+    if not process.mm.has_mmu:
+        return ""
     if va < _NEAR_NULL:
         if verb == "execute":
             return "a call or jump through a NULL function pointer"

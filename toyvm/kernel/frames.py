@@ -124,6 +124,22 @@ class FrameAllocator:
         self.births += 1
         self.born[frame] = self.births
 
+    def set_aside(self, end: int) -> None:
+        """Frames below `end` are from now on given by `claim` alone. Nothing must have been allocated."""
+        self._given[:end] = b"\1" * end
+        self._next = self._next_span = end
+
+    def claim(self, first: int, end: int) -> None:
+        """Frames that were set aside have an owner, who has the only reference to each."""
+        self.refs[first:end] = array("I", [1] * (end - first))
+        self.used += end - first
+        self.peak = max(self.peak, self.used)
+
+    def unclaim(self, first: int, end: int) -> None:
+        """Claimed frames have no owner any more."""
+        self.refs[first:end] = array("I", bytes(4 * (end - first)))
+        self.used -= end - first
+
     def get(self, frame: int) -> None:
         """One reference more."""
         self.refs[frame] += 1

@@ -45,7 +45,7 @@ def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = Fa
         entry=u64(ehdr.entry + bias),
         start=low + bias,
         end=high + bias,
-        phdr=_headers_address(ehdr, loads, bias),
+        phdr=headers_address(ehdr, loads, bias),
         phdrs=tuple(phdrs),
         interpreter=_interpreter(file, phdrs, path),
         executable_stack=stack is not None and bool(stack.flags & elf.PF_X),
@@ -131,7 +131,7 @@ def _map_segment(mm: AddressSpace, file: FileNode, phdr: Phdr, bias: int, path: 
         mm.mmap(mapped, end - mapped, prot, fixed=True)
 
 
-def _headers_address(ehdr: Ehdr, loads: list[Phdr], bias: int) -> int:
+def headers_address(ehdr: Ehdr, loads: list[Phdr], bias: int) -> int:
     """Where the program headers stand in memory, for AT_PHDR: 0 when no segment holds them."""
     size = ehdr.phnum * ehdr.phentsize
     for phdr in loads:

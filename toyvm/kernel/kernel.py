@@ -36,6 +36,7 @@ from .vfs.vfs import Vfs
 if TYPE_CHECKING:
     from ..engines.base import Engine
     from .ksm import Ksm
+    from .nommu import Ground, Placement
     from .shm import Segments
 
 FIRST_PID = 100
@@ -44,6 +45,9 @@ STATUS_LIMIT = 124  # as timeout(1) exits
 _SIGNALS = {
     Cause.ILLEGAL_INSTRUCTION: (Signal.SIGILL, ILL_ILLOPC),
     Cause.BREAKPOINT: (Signal.SIGTRAP, TRAP_BRKPT),
+    Cause.INSTRUCTION_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
+    Cause.LOAD_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
+    Cause.STORE_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
 }
 
 
@@ -75,7 +79,8 @@ class Kernel:
         stderr: Sink | None = None,
         describe: Callable[[Process, int], str | None] | None = None,
     ):
-        self.memory = PhysicalMemory(memory_bytes)
+        bare = limits is not None and limits.no_mmu
+        self.memory = PhysicalMemory(memory_bytes + (_table_bytes(memory_bytes) if bare else 0))
         self.engine = engine_factory(self.memory) if engine_factory is not None else None
         self.bus = bus if bus is not None else Bus()
         self.limits = limits if limits is not None else Limits()
@@ -91,6 +96,8 @@ class Kernel:
         self.system.pinned = self._slept_on
         if self.limits.swap_bytes:
             self._add_swap()
+
+        self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None
         self.hold_at_exit = False
@@ -214,6 +221,14 @@ class Kernel:
         except OSError:
             self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
 
+    def new_space(self, rlimits: Rlimits, placement: Placement | None = None) -> AddressSpace:
+        """An empty address space, or nothing yet of the memory that all share. Raises OutOfFrames."""
+        if self.ground is None:
+            return AddressSpace(self.system, rlimits)
+        from .nommu import PhysicalSpace
+
+        return PhysicalSpace(self.ground, rlimits, placement)
+
     def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
         """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
         if file is None:
@@ -231,8 +246,11 @@ class Kernel:
         argv: Sequence[bytes | str],
         envp: Sequence[bytes | str] | Mapping[str, str] = (),
         cwd: str = "/",
+        placement: Placement | None = None,
     ) -> Process:
         """A new process that runs `path`, with the kernel's standard streams. The first one decides `run`'s status.
+
+        `placement` is for a machine without MMU.
 
         Raises NotFoundError, NotExecutableError.
         """
@@ -241,7 +259,7 @@ class Kernel:
         pid = self.take_pid()
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
         try:
-            mm = AddressSpace(self.system, rlimits)
+            mm = self.new_space(rlimits)
         except OutOfFrames:
             raise NotExecutableError(f"{path}: Cannot allocate memory") from None
         process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
@@ -250,7 +268,7 @@ class Kernel:
         self._open_streams(process)
         self.adopt(process)
         try:
-            execute(self, process, path, [_bytes(a) for a in argv], [_bytes(e) for e in envp])
+            execute(self, process, path, [_bytes(a) for a in argv], [_bytes(e) for e in envp], placement)
         except ExecFailedError as failure:
             self.message(str(failure))
             lifecycle.exit_process(self, process, failure.status << 8)
@@ -315,6 +333,8 @@ class Kernel:
             for segment in self.segments.all():
                 self.segments.remove(segment)
         self.system.cache.drop()
+        if self.ground is not None:
+            self.ground.release()
 
     def stop(self, status: int, message: str) -> None:
         """End the whole run: say why, kill everything, let `run` return `status`."""
@@ -444,7 +464,7 @@ class Kernel:
         access = ACCESS.get(trap.cause)
         if access is None:
             signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
-            where = pc if signal != Signal.SIGBUS else trap.tval
+            where = trap.tval if signal in (Signal.SIGBUS, Signal.SIGSEGV) else pc
             sigdeliver.force(
                 self,
                 process,
@@ -508,3 +528,15 @@ class Kernel:
 
 def _bytes(text: bytes | str) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def _table_bytes(size: int) -> int:
+    from .nommu import table_bytes
+
+    return table_bytes(size)
+
+
+def _ground(system: MemorySystem, size: int) -> Ground:
+    from .nommu import Ground
+
+    return Ground(system, size)

@@ -28,6 +28,7 @@ class Limits(Record):
     schedule_seed: int | None = (
         None  # draw the length of each quantum, 1 to `quantum`, from this seed; None: all are `quantum`
     )
+    no_mmu: bool = False  # programs stand in physical memory side by side
     overcommit: int = 0  # vm.overcommit_memory: 0 refuses what cannot fit, 1 nothing, 2 what is not covered
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2
     ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until started

@@ -53,6 +53,10 @@ class Mmu:
         self.tlb = tlb if tlb is not None else Tlb()
         self.code: object = None
 
+    def over(self, memory: PhysicalMemory) -> Mmu:
+        """The same translation for a copy of the memory, with a TLB of its own."""
+        return type(self)(memory, self.root_ppn)
+
     def translate(self, va: int, access: Access) -> int:
         """The physical address for one user-mode access; fills the TLB; sets A, and D for a write.
 
@@ -125,3 +129,19 @@ class Mmu:
             return low
         rest = self.translate(pc + 2, Access.EXECUTE)
         return low | self.memory.u16[rest >> 1] << 16
+
+
+class BareMmu(Mmu):
+    """satp.MODE = Bare: an address is physical, and the only one that traps lies outside memory, with an access fault.
+
+    Engines that walk tables in native code do so here too: those of `root_ppn` map each address to itself.
+    """
+
+    __slots__ = ()
+
+    def translate(self, va: int, access: Access) -> int:
+        """`va`. Raises Trap: an access fault (1, 5, 7) outside physical memory."""
+        try:
+            return super().translate(va, access)
+        except Trap:
+            raise Trap(_ACCESS_FAULT[access], va) from None

@@ -49,7 +49,7 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
         name = entry.name if entry is not None else f"syscall_{number}"
         kernel.bus.emit(SyscallEnter(kernel.now, process.pid, number, name, args, text))
     result: int | None
-    if entry is None:
+    if entry is None or (entry.needs_mmu and not process.mm.has_mmu):
         result = -errno.ENOSYS
     else:
         try:

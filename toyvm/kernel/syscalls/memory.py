@@ -104,7 +104,7 @@ def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     return 0
 
 
-@syscall(226, "mprotect", "ptr uint prot")
+@syscall(226, "mprotect", "ptr uint prot", needs_mmu=True)
 def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int) -> int:
     if prot & ~_PROT_ALL:
         raise error(errno.EINVAL)
@@ -112,7 +112,7 @@ def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int
     return 0
 
 
-@syscall(216, "mremap", "ptr uint uint hex ptr")
+@syscall(216, "mremap", "ptr uint uint hex ptr", needs_mmu=True)
 def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
     fixed, keep = flags & MREMAP_FIXED, flags & MREMAP_DONTUNMAP
     if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP):
@@ -130,7 +130,7 @@ def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flag
     )
 
 
-@syscall(227, "msync", "ptr uint hex")
+@syscall(227, "msync", "ptr uint hex", needs_mmu=True)
 def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
     if flags & ~7 or flags & 5 == 5:
         raise error(errno.EINVAL)
@@ -138,7 +138,7 @@ def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) 
     return 0
 
 
-@syscall(233, "madvise", "ptr uint int")
+@syscall(233, "madvise", "ptr uint int", needs_mmu=True)
 def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
     if advice not in _ADVICE_KNOWN or addr & PAGE_MASK:
         raise error(errno.EINVAL)
@@ -155,7 +155,7 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
     return 0
 
 
-@syscall(228, "mlock", "ptr uint")
+@syscall(228, "mlock", "ptr uint", needs_mmu=True)
 def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     return mlock2(kernel, process, addr, length, 0)
 
@@ -171,7 +171,7 @@ def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int)
     return 0
 
 
-@syscall(229, "munlock", "ptr uint")
+@syscall(229, "munlock", "ptr uint", needs_mmu=True)
 def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     locking.unlock(process.mm, *_whole_pages(addr, length))
     return 0
@@ -214,7 +214,7 @@ def _populate_locked(process: Process, start: int, end: int) -> None:
             raise error(errno.ENOMEM)
 
 
-@syscall(232, "mincore", "ptr uint ptr")
+@syscall(232, "mincore", "ptr uint ptr", needs_mmu=True)
 def mincore(kernel: Kernel, process: Process, addr: int, length: int, vector: int) -> int:
     if addr & PAGE_MASK:
         raise error(errno.EINVAL)

@@ -27,7 +27,7 @@ SHMID_DS = struct.Struct("<i5IHxx4xQQ Qqqq ii QQQ")
 _READ, _WRITE, _EXECUTE = 0o444, 0o222, 0o111
 
 
-@syscall(194, "shmget", "int uint hex")
+@syscall(194, "shmget", "int uint hex", needs_mmu=True)
 def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) -> int:
     key = signed(key, 32)
     found = kernel.segments.by_key(key) if key != IPC_PRIVATE else None
@@ -47,7 +47,7 @@ def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) ->
     return found.number
 
 
-@syscall(196, "shmat", "int ptr hex")
+@syscall(196, "shmat", "int ptr hex", needs_mmu=True)
 def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) -> int:
     if addr & PAGE_MASK:
         if not flags & SHM_RND:
@@ -82,7 +82,7 @@ def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) 
     return va
 
 
-@syscall(197, "shmdt", "ptr")
+@syscall(197, "shmdt", "ptr", needs_mmu=True)
 def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
     """Unmap all that is left of the attachment that began at `addr`; its first pages may be gone."""
     if addr & PAGE_MASK:
@@ -103,7 +103,7 @@ def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
     return 0
 
 
-@syscall(195, "shmctl", "int int ptr")
+@syscall(195, "shmctl", "int int ptr", needs_mmu=True)
 def shmctl(kernel: Kernel, process: Process, number: int, command: int, va: int) -> int:
     number, segments = signed(number, 32), kernel.segments
     if number < 0 and command not in (IPC_INFO, SHM_INFO):

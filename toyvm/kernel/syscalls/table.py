@@ -27,17 +27,18 @@ class Syscall(Record):
     name: str
     kinds: tuple[str, ...]
     function: Function
+    needs_mmu: bool = False  # ENOSYS without one, as Linux has it
 
 
 TABLE: dict[int, Syscall] = {}
 
 
-def syscall(number: int, name: str, kinds: str = "") -> Callable[[F], F]:
+def syscall(number: int, name: str, kinds: str = "", *, needs_mmu: bool = False) -> Callable[[F], F]:
     """Enter the decorated function into the table."""
 
     def enter(function: F) -> F:
         assert number not in TABLE, name
-        TABLE[number] = Syscall(number, name, tuple(kinds.split()), function)
+        TABLE[number] = Syscall(number, name, tuple(kinds.split()), function, needs_mmu)
         return function
 
     return enter
