@@ -27,9 +27,9 @@ LONG = 6000  # instructions from which on some code of every program repeats
 _ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
 
 
-def _translations(round: int = 0) -> str:
-    """A cache of translations for a whole round of a session: each round cuts code into regions in its own way."""
-    return str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / f"native-{round}")
+def _translator() -> Translator:
+    """With a cache of translations for the whole session, and answering at once."""
+    return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / "native"), background=False)
 
 
 @contextmanager
@@ -40,13 +40,11 @@ def engines_made(way: str) -> Iterator[list[Engine]]:
 
     def make(name: str, memory: PhysicalMemory, on_trace: object = None, **options: object) -> Engine:
         if way == "eager":
-            translator = Translator(_translations(), background=False)
-            made.append(LlvmEngine(memory, translator=translator, thresholds=EAGER))
+            made.append(LlvmEngine(memory, translator=_translator(), thresholds=EAGER))
         elif way == "lockstep":
             seed = options.get("seed", 0)
             assert isinstance(seed, int)
-            translator = Translator(_translations(seed), background=False)
-            made.append(LockstepEngine(memory, seed, translator))
+            made.append(LockstepEngine(memory, seed, _translator()))
         elif way == "walk":
             made.append(WalkEngine(memory))
         else:
