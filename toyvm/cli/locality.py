@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..observe.pagetrace import PageTrace
     from ..observe.references import ReferenceString
 
-MAX_WINDOW = 1 << 62
+MAX_WINDOW = 1 << 60
 
 
 def parser() -> argparse.ArgumentParser:

@@ -170,22 +170,15 @@ def reuse_histogram(
     return tuple((low, high, int(n)) for (low, high), n in zip(bounds, counts, strict=True)), first
 
 
-def name_of(space: Space, page: int) -> tuple[str, int]:
-    """Name and start of the area that a page was in: of several at different times, the latest."""
-    address = page << PAGE_SHIFT
-    for area in reversed(space.areas):
-        if area.start <= address < area.end:
-            name = area.name or "anonymous"
-            return f"{name.rsplit('/', 1)[-1]} {area.permissions[:3]}", area.start
-    return UNKNOWN, 0
-
-
 def page_names(spaces: Sequence[Space], string: ReferenceString) -> list[tuple[int, str, int]]:
-    """(space, area's name, area's start) of each page."""
-    found = []
-    for page in range(string.footprint):
-        number, vpn = string.space_and_page(page)
-        found.append((number, *name_of(spaces[number], vpn)))
+    """(space, area's name, area's start) of each page; of several areas at different times, the latest."""
+    found = [(string.space_and_page(page)[0], UNKNOWN, 0) for page in range(string.footprint)]
+    for number, space in enumerate(spaces):
+        for area in space.areas:
+            first = string.first_page_at(number, area.start >> PAGE_SHIFT)
+            last = string.first_page_at(number, -(-area.end >> PAGE_SHIFT))
+            name = area.name.rsplit("/", 1)[-1] or "anonymous"
+            found[first:last] = [(number, f"{name} {area.permissions[:3]}", area.start)] * (last - first)
     return found
 
 

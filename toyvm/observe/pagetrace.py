@@ -35,6 +35,7 @@ MAGIC = b"toyvm pages 1\n\0\0"
 PART_EVENTS = 1 << 18
 MAX_EVENTS = 1 << 26  # of a whole trace: 12 bytes of memory each
 MAX_INFO = 64 << 20
+MAX_TIME = 1 << 60  # sums of some times are still 64-bit numbers
 SCHEMA = "toyvm.pages/1"
 _PART = struct.Struct("<4sII")
 _EVENTS = struct.Struct("<QI")
@@ -219,7 +220,7 @@ def _event_part(payload: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]
     if len(payload) < _EVENTS.size:
         raise _DamagedError("a part is too short")
     first, count = _EVENTS.unpack_from(payload)
-    if not 0 < count <= PART_EVENTS or first >> 62:
+    if not 0 < count <= PART_EVENTS or first >= MAX_TIME:
         raise _DamagedError("a part has a number that cannot be")
     inflate = zlib.decompressobj()
     try:
@@ -262,7 +263,7 @@ def _trace(payload: bytes, times: NDArray[np.uint64], values: NDArray[np.uint32]
 
 
 def _whole(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+    if not isinstance(value, int) or not 0 <= value < MAX_TIME:
         raise ValueError
     return value
 

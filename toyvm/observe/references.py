@@ -53,6 +53,10 @@ class ReferenceString(Record):
         key = int(self.keys[page])
         return key >> _SPACE_SHIFT, key & _PAGE_MASK
 
+    def first_page_at(self, space: int, page: int) -> int:
+        """The lowest page of the string that is not below virtual page `page` of an address space."""
+        return int(np.searchsorted(self.keys, space << _SPACE_SHIFT | min(page, _PAGE_MASK)))
+
     def coarser(self, shift: int) -> ReferenceString:
         """The same references to pages of `2**shift` times the size."""
         spaces, numbers = self.keys & ~_PAGE_MASK, (self.keys & _PAGE_MASK) >> shift

@@ -77,6 +77,17 @@ def test_large_pages(pages: list[int]) -> None:
     assert found == [naive_lru(large, 4)]
 
 
+def test_a_page_has_the_name_of_its_latest_area() -> None:
+    areas = (
+        Area(0, 3 << 12, "r--p", "/lib/a.so"),
+        Area(2 << 12, 4 << 12, "rw-p", ""),
+        Area(1 << 12, 2 << 12, "r-xp", "b"),
+    )
+    string = from_pages([0, 1, 2, 3, 4])
+    names = locality.page_names([Space(100, "p", areas)], string)
+    assert [name for _, name, _ in names] == ["a.so r--", "b r-x", "anonymous rw-", "anonymous rw-", "?"]
+
+
 @given(string=runs(), columns=st.integers(1, 40), limit=st.sampled_from([3, 8, 240]))
 def test_heat_has_every_reference(string: ReferenceString, columns: int, limit: int) -> None:
     rows, _ = heatmap.rows_of(SPACES, string, limit)

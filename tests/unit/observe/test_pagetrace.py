@@ -24,7 +24,8 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Access, Mmu
 from toyvm.machine.traps import Trap
-from toyvm.observe import pagetrace
+from toyvm.observe import heatmap, locality, localitycharts, pagetrace, references
+from toyvm.observe.missratio import NAMES, curves, text_table
 from toyvm.observe.pagerecord import PageRecorder
 from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, read_trace
 from toyvm.observe.references import reference_string
@@ -151,6 +152,7 @@ there:  .skip   16384
 @pytest.mark.parametrize(
     "source",
     [
+        "dynamic",
         ASM / "cow.s",
         ASM / "exec.s",
         GUEST / "atomics.s",
@@ -164,7 +166,7 @@ def test_recording_sees_what_a_plain_interpreter_sees(source: Path | str, tmp_pa
     if source == "crossing":
         source = tmp_path / "crossing.s"
         source.write_text(CROSSING)
-    program = program_of(Path(source))
+    program = program_of(ASM / "lazy.s", "dynamic") if source == "dynamic" else program_of(Path(source))
     walk = WalkRecorder()
     expected = watched(program, walk)
     trace, result = record(program, tmp_path / "t.pages")
@@ -322,6 +324,82 @@ def test_traces_that_cannot_be_are_refused(parts: list[bytes], tmp_path: Path) -
 def test_the_smallest_traces_are_read() -> None:
     assert len(_parse(pagetrace.MAGIC + START + info()).times) == 2
     assert len(_parse(pagetrace.MAGIC + info(instructions=0, references=0, spaces=[])).times) == 0
+
+
+# --- from events to references ---
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> PageTrace:
+    """Any events that a recording could have, with times near and far, in one file after another part."""
+    spaces = draw(st.integers(1, 3))
+    events: list[tuple[int, int]] = []
+    time = 0
+    for _ in range(draw(st.integers(0, 6))):
+        events.append((time, draw(st.integers(0, spaces - 1)) << 2 | SPACE))
+        for _ in range(draw(st.integers(0, 6))):
+            events.append((time, draw(st.integers(0, 5)) << 2 | EXECUTE))
+            for _ in range(draw(st.integers(0, 4))):
+                time += draw(st.sampled_from([0, 1, 3, 1 << 40]))
+                events.append((time, draw(st.integers(0, 5)) << 2 | draw(st.sampled_from([READ, WRITE]))))
+            time += draw(st.sampled_from([0, 1, 1, 5]))
+    return _parse(written(events, time + draw(st.integers(0, 9)), spaces))
+
+
+def expanded(trace: PageTrace) -> list[tuple[int, int, int]]:
+    """(space and page, count, kind) of one reference after the other, joined only where it is the same instruction stream."""
+    found: list[tuple[int, int, int]] = []
+    space = code = fetched = 0
+    for time, kind, number in events_of(trace):
+        before_data = kind in (READ, WRITE)
+        if time + before_data > fetched:
+            found.append((code, time + before_data - fetched, EXECUTE))
+        if kind == SPACE:
+            space, fetched = number, time
+            code = space << 32 | number
+            continue
+        if kind == EXECUTE:
+            code = space << 32 | number
+        found.append((space << 32 | number, 1, kind))
+        fetched = time + 1
+    if trace.instructions > fetched:
+        found.append((code, trace.instructions - fetched, EXECUTE))
+    return found
+
+
+@pytest.mark.parametrize("piece", [3, 1 << 16])
+@given(trace=traces(), kinds=st.sampled_from(["all", "data", "code"]), space=st.sampled_from([None, 0, 1]))
+def test_reference_strings(piece: int, trace: PageTrace, kinds: str, space: int | None) -> None:
+    expected: list[list[int]] = []
+    for key, count, kind in expanded(trace):
+        if kinds != "all" and (kind == EXECUTE) != (kinds == "code"):
+            continue
+        if space is not None and key >> 32 != space:
+            continue
+        if expected and expected[-1][0] == key:
+            expected[-1][1] += count
+        else:
+            expected.append([key, count])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(references, "_PIECE", piece)
+        string = reference_string(trace, kinds, space)
+    assert [
+        [int(string.keys[page]), count] for page, count in zip(string.pages, string.counts, strict=True)
+    ] == expected
+    assert string.keys.tolist() == sorted({key for key, _ in expected})
+
+
+@given(trace=traces())
+def test_any_trace_can_be_looked_at(trace: PageTrace) -> None:
+    string = reference_string(trace)
+    text_table(curves(string, [1, 4], list(NAMES)))
+    found = locality.analyse(trace, string, locality.default_windows(trace.instructions))
+    locality.text_report(found, trace.spaces)
+    if string.footprint:
+        heatmap.heatmap(trace.spaces, string, "t")
+        localitycharts.working_sets(found, "t")
+        localitycharts.reuse(found, "t")
+        localitycharts.reach(found, "t")
 
 
 # --- the command ---
