@@ -45,11 +45,16 @@ class ModeText(FunctionText):
 
     def _raised(self, mxcsr: str) -> str:
         """The flags of MXCSR (PE UE OE ZE DE IE, highest first) as fflags has them (NV DZ OF UF NX), 64 bits."""
-        self._declared.add("declare i32 @llvm.bitreverse.i32(i32)")
-        invalid = self._set(f"and i32 {mxcsr}, 1")
-        others = self._set(f"and i32 {self._set(f'lshr i32 {mxcsr}, 1')}, 30")
-        turned = self._set(f"call i32 @llvm.bitreverse.i32(i32 {self._set(f'or i32 {invalid}, {others}')})")
-        return self._set(f"zext i32 {self._set(f'lshr i32 {turned}, 27')} to i64")
+        found = self._set(f"lshr i32 {self._set(f'and i32 {mxcsr}, 32')}, 5")
+        for move, flag in (
+            ("lshr i32 {}, 3", 2),
+            ("lshr i32 {}, 1", 4),
+            ("shl i32 {}, 1", 8),
+            ("shl i32 {}, 4", 16),
+        ):
+            moved = self._set(f"and i32 {self._set(move.format(mxcsr))}, {flag}")
+            found = self._set(f"or i32 {found}, {moved}")
+        return self._set(f"zext i32 {found} to i64")
 
     def _mxcsr_for(self, fcsr: str) -> str:
         """MXCSR without flags in the rounding mode of a value of fcsr, which is one of the host's."""
@@ -73,32 +78,42 @@ class CsrText(ValueText, ModeText):
 
     def _csr_read(self, node: Node) -> None:
         number = node.args[0].value
-        fcsr = self._fcsr()
         if number == FRM:
-            fcsr = self._set(f"lshr i64 {fcsr}, 5")
-        elif number == FFLAGS:
-            fcsr = self._set(f"and i64 {fcsr}, 31")
-        self._values[node] = fcsr
+            self._values[node] = self._set(f"lshr i64 {self._state_word(layout.FCSR)}, 5")
+        else:
+            fcsr = self._fcsr()
+            self._values[node] = self._set(f"and i64 {fcsr}, 31") if number == FFLAGS else fcsr
 
     def _csr_write(self, node: Node) -> None:
         number, given = node.args[0].value, self._value(node.args[1])
-        old = self._fcsr()
         if number == FFLAGS:
-            value = self._merged(old, given, 31)
-        else:
-            if number == FRM:
-                given = self._set(f"shl i64 {given}, 5")
-                value = self._merged(old, given, 0xE0)
-            else:
-                value = self._set(f"and i64 {given}, 255")
-            odd, native = self._name(), self._name()
-            foreign = self._set(f"icmp uge i64 {value}, {NATIVE_MODES << 5}")
-            self._line(f"br i1 {foreign}, label %{odd}, label %{native}{UNLIKELY}")
-            self._start(odd)
-            self._leave(layout.MISS, str(self._step.pc))
-            self._start(native)
+            self._write_flags(given)
+            return
+        mask = 0xE0 if number == FRM else 0xFF
+        new = self._set(f"shl i64 {given}, 5") if number == FRM else given
+        value = self._merged(self._fcsr(), new, mask)
+        odd, native = self._name(), self._name()
+        foreign = self._set(f"icmp uge i64 {value}, {NATIVE_MODES << 5}")
+        self._line(f"br i1 {foreign}, label %{odd}, label %{native}{UNLIKELY}")
+        self._start(odd)
+        self._leave(layout.MISS, str(self._step.pc))
+        self._start(native)
         self._put_state(layout.FCSR, value)
         self._set_mxcsr(self._mxcsr_for(value))
+
+    def _write_flags(self, flags: str) -> None:
+        """MXCSR is written only if it has a flag that is not among them: C compilers save and restore fflags around each
+        quiet comparison, which mostly changes nothing, and the write is what takes time."""
+        mxcsr = self._mxcsr()
+        self._put_state(layout.FCSR, self._merged(self._state_word(layout.FCSR), flags, 31))
+        kept = self._set(f"xor i64 {flags}, -1")
+        more = self._set(f"icmp ne i64 {self._set(f'and i64 {self._raised(mxcsr)}, {kept}')}, 0")
+        clear, done = self._name(), self._name()
+        self._line(f"br i1 {more}, label %{clear}, label %{done}{UNLIKELY}")
+        self._start(clear)
+        self._set_mxcsr(self._set(f"and i32 {mxcsr}, {~_FLAGS}"))
+        self._line(f"br label %{done}")
+        self._start(done)
 
     def _merged(self, old: str, new: str, mask: int) -> str:
         """`old` with the bits of `mask` from `new`."""

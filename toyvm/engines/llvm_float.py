@@ -229,17 +229,42 @@ class FloatText(CsrText):
 
     def _rounded(self, node: Node, compute: Callable[[], str]) -> None:
         """A result in the rounding mode that the instruction says."""
-        mode = node.args[-1].value
-        static = mode != DYN and not _exact(node)
+        mode, type_ = node.args[-1].value, _TYPES[node.width]
+        if mode == DYN or _exact(node):
+            self._numbers_of[node] = compute()
+            return
+        integer = "from_" in node.name
         for argument in node.args[:-1]:  # before the mode changes: this may leave
-            if argument.width == 64 and "from" in node.name:
+            if integer:
                 self._value(argument)
             else:
                 self._number(argument)
-        before = self._begin_mode(mode) if static else ""
-        self._numbers_of[node] = compute()
-        if static:
-            self._end_mode(before)
+        other, small, join = self._name(), self._name(), self._name()
+        ways = []
+        if integer:  # most are small enough to be exact in any mode
+            self._line(f"br i1 {self._is_small(node, type_)}, label %{small}, label %{other}{LIKELY}")
+            self._start(small)
+            ways.append(f"[ {compute()}, %{small} ]")
+            self._line(f"br label %{join}")
+        else:
+            self._line(f"br label %{other}")
+        self._start(other)
+        before = self._begin_mode(mode)
+        result = compute()
+        self._end_mode(before)
+        last = self._name()
+        self._line(f"br label %{last}")
+        self._start(last)
+        self._line(f"br label %{join}")
+        self._start(join)
+        self._numbers_of[node] = self._set(f"phi {type_} {', '.join([*ways, f'[ {result}, %{last} ]'])}")
+
+    def _is_small(self, node: Node, type_: str) -> str:
+        """Whether the integer to be converted certainly has no more bits than a significand."""
+        value, limit = self._value(node.args[0]), 1 << _FORMATS[type_].fraction
+        if "from_u" in node.name:
+            return self._set(f"icmp ult i64 {value}, {limit}")
+        return self._set(f"icmp ult i64 {self._set(f'add i64 {value}, {limit}')}, {2 * limit}")
 
     def _strict(self, function: str, result: str, *operands: tuple[str, str], rounds: bool) -> str:
         """A constrained intrinsic; `operands` are (type, value)."""
