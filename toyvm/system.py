@@ -145,6 +145,7 @@ class RunResult(Record):
             ("TLB misses", f"{stats.tlb_misses:,}"),
             *((("pages merged", f"{stats.pages_merged:,}"),) if stats.pages_merged else ()),
             ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
+            *self._reclaim_rows(),
             ("frames in page cache", f"{stats.page_cache_frames:,}"),
         ]
         if self.libraries:
@@ -155,6 +156,22 @@ class RunResult(Record):
                 ("symbol look-ups", f"{self.symbol_lookups:,}"),
             ]
         return "".join(f"{name:<22}{value}\n" for name, value in rows)
+
+    def _reclaim_rows(self) -> list[tuple[str, str]]:
+        """What it took to live with too little memory, if it was too little."""
+        stats = self.stats
+        if not stats.reclaimed and not stats.direct_reclaims:
+            return []
+        rows = [
+            ("pages swapped", f"{stats.swapped_in:,} in, {stats.swapped_out:,} out"),
+            ("refaults", f"{stats.refaults:,}"),
+            ("pages reclaimed", f"{stats.reclaimed:,} of {stats.scanned:,} scanned"),
+            ("direct reclaims", f"{stats.direct_reclaims:,}"),
+            ("pages written back", f"{stats.written_back:,}"),
+        ]
+        if stats.refaults:
+            rows.append(("between two refaults", f"{stats.instructions // stats.refaults:,} instructions"))
+        return rows
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict with a `schema` field."""
@@ -169,6 +186,16 @@ class RunResult(Record):
             "faults": {str(kind): count for kind, count in stats.faults.items()},
             "cow_copies": stats.cow_copies,
             "tlb_misses": stats.tlb_misses,
+            "reclaim": {
+                "swapped_in": stats.swapped_in,
+                "swapped_out": stats.swapped_out,
+                "refaults": stats.refaults,
+                "scanned": stats.scanned,
+                "reclaimed": stats.reclaimed,
+                "direct": stats.direct_reclaims,
+                "written_back": stats.written_back,
+                "oom_kills": stats.oom_kills,
+            },
             "pages_merged": stats.pages_merged,
             "frames": {
                 "total": stats.frames_total,

@@ -435,6 +435,13 @@ class AddressSpace(UserMemory):
 
     def fork(self) -> AddressSpace:
         """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
+        self.system.gentle = True
+        try:
+            return self._fork()
+        finally:
+            self.system.gentle = False
+
+    def _fork(self) -> AddressSpace:
         if sum(len(space.vmas) for space in self.system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
             raise error(errno.ENOMEM)
         self.system.commit.require_copy(self)

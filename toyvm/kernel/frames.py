@@ -38,7 +38,7 @@ class FrameAllocator:
     Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
     engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
 
-    `reclaim` is called when nothing is free; it frees what it can and returns how many frames that were.
+    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now.
     `born[frame]` is the serial number of filling it: `births` counts them.
     """
 
@@ -58,7 +58,7 @@ class FrameAllocator:
         self.born = array("Q", bytes(8 * self.count))
         self.births = 0
         self.swap: SwapArea | None = None
-        self.reclaim: Callable[[], int] = lambda: 0
+        self.reclaim: Callable[[], bool] = lambda: False
 
     @property
     def free(self) -> int:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..engines.base import Engine
     from .ksm import Ksm
     from .nommu import Ground, Placement
+    from .oom import OomKiller
     from .shm import Segments
 
 FIRST_PID = 100
@@ -94,6 +95,7 @@ class Kernel:
         self.system.fault_around = self.limits.fault_around
         self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
         self.system.pinned = self._slept_on
+        self.system.kill_somebody = lambda: self._oom.freed()
         if self.limits.swap_bytes:
             self._add_swap()
 
@@ -182,6 +184,18 @@ class Kernel:
         self.system.ksm = Ksm(self.system)
         return self.system.ksm
 
+    @cached_property
+    def _oom(self) -> OomKiller:
+        from .oom import OomKiller  # most runs never need it
+
+        return OomKiller(self)
+
+    @property
+    def running(self) -> Process | None:
+        """The process that has, or had last, the processor, while it lives."""
+        process = self.processes.get(self._last_pid)
+        return process if process is not None and process.alive else None
+
     @property
     def stats(self) -> Stats:
         """The counters of the run so far."""
@@ -190,6 +204,11 @@ class Kernel:
         stats.frames_used, stats.frames_peak = self.frames.used, self.frames.peak
         stats.page_cache_frames = len(self.system.cache)
         stats.virtual_ns = self.now
+        cache, swap = self.system.cache, self.system.swap
+        stats.written_back, stats.refaults = cache.written_back, cache.refaults
+        if swap is not None:
+            stats.swapped_in, stats.swapped_out = swap.swapped_in, swap.swapped_out
+            stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
         if self.system.ksm is not None:
             stats.pages_merged = self.system.ksm.merged
         return stats
@@ -489,13 +508,8 @@ class Kernel:
         return explain_death(self, process, signal, trap)
 
     def out_of_memory(self, process: Process) -> None:
-        """No frame is left for a page that `process` touched: it dies, the others and the host do not."""
-        frames = self.frames
-        self.message(
-            f"Killed\ntoyvm: out of memory: process {process.pid} ({process.comm}) needed a page and all "
-            f"{frames.count - 1} frames ({self.memory.size >> 20} MiB) are in use"
-        )
-        lifecycle.exit_process(self, process, Signal.SIGKILL)
+        """No frame is left for a page that `process` touched, and nobody is to go before it: it dies, the others do not."""
+        self._oom.kill(process, process)
 
     def _syscall(self, process: Process) -> None:
         number = process.hart.x[17]

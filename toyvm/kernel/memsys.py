@@ -51,8 +51,11 @@ class MemorySystem:
         self.swap: SwapArea | None = None
         self.policy, self.seed = "clock", 0
         self.pinned: Callable[[], Iterable[int]] = tuple  # frames that reclaim must leave alone
+        self.gentle = False  # an allocation that fails is an answer (fork): nobody is killed for it
+        self.kill_somebody: Callable[[], bool] = lambda: False  # whether that has made frames free
         self.low, self.high = watermarks(self.frames.count)
         self._quiet_until = 0
+        self._futile: tuple[int, ...] = ()  # what memory looked like when nothing could be reclaimed
         self.recent: deque[int] = deque(maxlen=RECENT)  # frames of the last faults; reclaim leaves them alone
         self.executing: tuple[AddressSpace, int] | None = (
             None  # space and pc of the last fault; so is its code
@@ -73,10 +76,24 @@ class MemorySystem:
 
         return Reclaimer(self, self.policy, self.seed, lambda: self.pinned())
 
-    def _direct(self) -> int:
-        """An allocation finds no frame: free one batch, at once."""
-        self.stats.direct_reclaims += 1
-        return self.reclaimer.shrink()
+    def _direct(self) -> bool:
+        """An allocation finds no frame: free one batch, at once; if there is nothing to free, a process may have to go."""
+        now = (
+            self.frames.used,
+            self.swap.used if self.swap is not None else 0,
+            len(self.cache),
+            *self.recent,
+        )
+        if (
+            self.gentle and now == self._futile
+        ):  # a process that tries again and again to fork finds out at once
+            return False
+        try:
+            freed = self.reclaimer.shrink(direct=True)
+        except MemoryError:  # the host's own: as if nothing could be freed
+            freed = 0
+        self._futile = () if freed else now
+        return freed > 0 or (not self.gentle and self.kill_somebody())
 
     def balance(self) -> None:
         """Background reclaim, after every trap: nothing unless few frames are free. Where nothing could be freed, it waits for

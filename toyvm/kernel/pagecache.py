@@ -16,6 +16,7 @@ from .frames import FrameAllocator
 from .vfs.node import FileNode, Identity
 
 BACKED, UNBACKED = 1, 2  # values of `PageCache.kind`
+MAX_REMEMBERED = 1 << 14
 IN_FILE = -1  # where a page is that its file has: no slot of the swap area
 
 
@@ -34,7 +35,8 @@ class PageCache:
         self._swapped: dict[
             Identity, dict[int, int]
         ] = {}  # pages of shared anonymous memory that are in the swap area
-        self.written_back = 0  # pages
+        self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
+        self.written_back = self.refaults = 0  # pages
         self.shrunk: Callable[[FileNode, int], None] = lambda file, size: None  # tells who maps the file
 
     def __len__(self) -> int:
@@ -65,6 +67,9 @@ class PageCache:
             self._enter(file, index, frame)
             return frame, read
         frame = self._frames.alloc()
+        if index in self._evicted.get(file.identity, ()):
+            self._evicted[file.identity].discard(index)
+            self.refaults += 1
         if file.backed:
             try:
                 data = file.pread(index << PAGE_SHIFT, PAGE_SIZE)
@@ -174,7 +179,16 @@ class PageCache:
             assert swap is not None
             swap.hold(place)
             self._swapped.setdefault(identity, {})[index] = place
+        else:
+            self._remember(identity, index)
         self._evict(identity, index)
+
+    def _remember(self, identity: Identity, index: int) -> None:
+        """A page was dropped that may be wanted again; with very many of them, counting begins anew."""
+        pages = self._evicted.setdefault(identity, set())
+        if len(pages) >= MAX_REMEMBERED or len(self._evicted) >= MAX_REMEMBERED:
+            self._evicted = {identity: (pages := set())}
+        pages.add(index)
 
     def drop_unmapped(self, most: int) -> None:
         """Drop up to `most` pages of files that no process maps, those that came first; dirty ones are written back."""
@@ -193,6 +207,7 @@ class PageCache:
             assert swap is not None
             swap.release(slot)
         self._files.pop(file.identity, None)
+        self._evicted.pop(file.identity, None)
 
     def released(self, file: FileNode) -> None:
         """Someone closed or unmapped `file`: forget it when that was the last way to it."""

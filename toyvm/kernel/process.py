@@ -140,6 +140,7 @@ class Process:
         self.children_instructions = 0
         self.started_at = 0
         self.clear_child_tid = 0
+        self.oom_score_adj = 0  # -1000 to 1000: how much rather it is killed when memory ends
         self.alarm_at: int | None = None
         self.alarm_every = 0
         # Waiting
@@ -158,6 +159,7 @@ class Process:
         self.parent = parent
         self.cwd, self.umask = parent.cwd, parent.umask
         self.pgid, self.sid = parent.pgid, parent.sid
+        self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork()
         parent.children.append(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..events import FaultKind
 from ..hints import TYPE_CHECKING
 from .vma import Vma
 
@@ -59,9 +60,9 @@ def _detail_lines(use: Usage) -> list[tuple[str, int]]:
         ("FilePmdMapped", 0),
         ("Shared_Hugetlb", 0),
         ("Private_Hugetlb", 0),
-        ("Swap", 0),
-        ("SwapPss", 0),
-        ("Locked", 0),
+        ("Swap", use.swap * 4),
+        ("SwapPss", int(use.swap_pss * 4)),
+        ("Locked", int(use.locked * 4)),
     ]
 
 
@@ -140,6 +141,7 @@ def _sizes(mm: AddressSpace) -> dict[str, int]:
         "shmem": shmem,
         "text": sum(a.length for a in areas if a.prot & 4) >> 12,
         "data": sum(a.length for a in areas if a.prot & 2 and not a.shared and not a.grows_down) >> 12,
+        "swap": use.swap,
         "stack": sum(a.length for a in areas if a.grows_down) >> 12,
     }
 
@@ -168,7 +170,7 @@ def status(process: Process) -> bytes:
         pages = [
             ("VmPeak", size["size"]),
             ("VmSize", size["size"]),
-            ("VmLck", 0),
+            ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
             ("VmHWM", size["rss"]),
             ("VmRSS", size["rss"]),
@@ -180,7 +182,7 @@ def status(process: Process) -> bytes:
             ("VmExe", size["text"]),
             ("VmLib", 0),
             ("VmPTE", mm.table.table_count),
-            ("VmSwap", 0),
+            ("VmSwap", size["swap"]),
         ]
         lines += [f"{name}:\t{count * 4:8d} kB" for name, count in pages]
     signals = process.signals
@@ -251,18 +253,54 @@ def statm(mm: AddressSpace) -> bytes:
 
 def meminfo(kernel: Kernel) -> bytes:
     """/proc/meminfo: what there is, in KiB."""
-    frames, cache = kernel.frames, kernel.system.cache
+    frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     fields = [
         ("MemTotal", (frames.count - 1) * 4),
         ("MemFree", frames.free * 4),
         ("MemAvailable", (frames.free + len(cache)) * 4),
         ("Buffers", 0),
         ("Cached", len(cache) * 4),
-        ("SwapCached", 0),
+        ("SwapCached", swap.cached * 4 if swap is not None else 0),
         ("Dirty", len(cache.dirty) * 4),
-        ("SwapTotal", 0),
-        ("SwapFree", 0),
+        ("SwapTotal", swap.slots * 4 if swap is not None else 0),
+        ("SwapFree", swap.free * 4 if swap is not None else 0),
         ("CommitLimit", kernel.system.commit.limit * 4),
         ("Committed_AS", kernel.system.commit.committed * 4),
     ]
     return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()
+
+
+def swaps(kernel: Kernel) -> bytes:
+    """/proc/swaps: the swap area, in KiB."""
+    lines = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+    swap = kernel.system.swap
+    if swap is not None:
+        sizes = [f"{pages * 4}\t" + "\t" * (pages * 4 < 10_000_000) for pages in (swap.slots, swap.used)]
+        lines += f"{'/swapfile':<40}file\t\t{''.join(sizes)}-2\n"
+    return lines.encode()
+
+
+def vmstat(kernel: Kernel) -> bytes:
+    """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
+    stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
+    anonymous = stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
+    fields = [
+        ("nr_free_pages", kernel.frames.free),
+        ("workingset_refault_anon", anonymous),
+        ("workingset_refault_file", cache.refaults),
+        ("nr_file_pages", len(cache)),
+        ("nr_dirty", len(cache.dirty)),
+        ("nr_written", stats.written_back),
+        ("nr_swapcached", swap.cached if swap is not None else 0),
+        ("pswpin", stats.swapped_in),
+        ("pswpout", stats.swapped_out),
+        ("allocstall_normal", stats.direct_reclaims),
+        ("pgfault", stats.page_faults),
+        ("pgmajfault", stats.major_faults),
+        ("pgsteal_kswapd", stats.reclaimed - stats.reclaimed_direct),
+        ("pgsteal_direct", stats.reclaimed_direct),
+        ("pgscan_kswapd", stats.scanned - stats.scanned_direct),
+        ("pgscan_direct", stats.scanned_direct),
+        ("oom_kill", stats.oom_kills),
+    ]
+    return "".join(f"{name} {value}\n" for name, value in fields).encode()

@@ -21,11 +21,12 @@ import numpy as np
 from ..events import PageReclaimed
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT
-from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES
+from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES, pte_frame
 from .frames import ZERO_FRAME
 from .pagecache import BACKED, IN_FILE
 from .pagetable import LEAF_SHIFT, swap_entry
 from .replacement import POLICIES, Candidates, Flags, Frames
+from .swap import NONE
 
 if TYPE_CHECKING:
     from .addrspace import AddressSpace
@@ -70,20 +71,30 @@ class Reclaimer:
         self._slot_of = np.frombuffer(swap.slot_of, np.uint32) if swap is not None else None
         self.batch = max(BATCH_LEAST, system.frames.count // BATCH_PART)
 
-    def shrink(self, want: int | None = None) -> int:
-        """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed."""
-        system = self._system
+    def shrink(self, want: int | None = None, *, direct: bool = False) -> int:
+        """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed.
+
+        `direct`: an allocation waits for it (for the statistics).
+        """
+        system, stats = self._system, self._system.stats
+        scanned = stats.scanned
         want = self.batch if want is None else want
         before = self._frames.free
         system.cache.drop_unmapped(want)
         freed = self._frames.free - before
         if freed < want:
-            mappings = self._gather()
-            victims = self._pick(mappings, want - freed)
-            if len(victims):
-                self._evict(mappings, victims)
+            may = self._allowed()
+            if may.any():  # without a swap area there is often nothing to look for
+                mappings = self._gather()
+                victims = self._pick(mappings, may, want - freed)
+                if len(victims):
+                    self._evict(mappings, victims)
         freed = self._frames.free - before
-        system.stats.reclaimed += freed
+        stats.reclaimed += freed
+        if direct:
+            stats.direct_reclaims += 1
+            stats.reclaimed_direct += freed
+            stats.scanned_direct += stats.scanned - scanned
         return freed
 
     # Who maps what
@@ -106,40 +117,41 @@ class Reclaimer:
 
     # Which go
 
-    def _pick(self, mappings: _Mappings, want: int) -> Frames:
-        """The victims; clears the A bits that the policy has looked at."""
-        count = self._frames.count
-        mapped = np.bincount(mappings.frames, minlength=count)
-        cached = self._cached != 0
-        explained = mapped + cached
-        clean_copy = np.zeros(count, np.bool_)
-        if self._slot_of is not None:
-            clean_copy = self._slot_of != 0xFFFF_FFFF
-            explained += clean_copy
-        may = (explained == self._refs) & (explained > 0)
-        may[ZERO_FRAME] = False
-        for frame in self._pinned():
-            may[frame] = False
-        self._spare_locked(may)
-        file = self._cached == BACKED
-        swap = self._system.swap
-        if swap is None:
-            may &= file
-        elif not swap.can_take():
-            may &= file | clean_copy
-        may[list(self._system.recent)] = False
-        if self._system.executing is not None:
-            space, pc = self._system.executing
+    def _copies(self) -> Flags:
+        """The frames in the swap cache: the swap area has the same."""
+        if self._slot_of is None:
+            return np.zeros(self._frames.count, np.bool_)
+        cached: Flags = self._slot_of != NONE
+        return cached
+
+    def _allowed(self) -> Flags:
+        """The frames that may go as far as can be said without looking at the tables."""
+        swap, system = self._system.swap, self._system
+        may: Flags = self._refs > 0
+        if swap is None or not swap.can_take():
+            may &= (self._cached == BACKED) | self._copies()
+        may[[ZERO_FRAME, *self._pinned(), *system.recent]] = False
+        if system.executing is not None:
+            space, pc = system.executing
             for va in (pc, pc + 2):  # an engine may go on in the middle of a block
-                may[space.table.entry(va) >> PPN_SHIFT if space.table.entry(va) & PTE_U else ZERO_FRAME] = (
-                    False
-                )
+                pte = space.table.entry(va)
+                if pte & PTE_U:
+                    may[pte_frame(pte)] = False
+        self._spare_locked(may)
+        return may
+
+    def _pick(self, mappings: _Mappings, may: Flags, want: int) -> Frames:
+        """The victims; clears the A bits that the policy has looked at."""
+        count, system = self._frames.count, self._system
+        file, clean_copy = self._cached == BACKED, self._copies()
+        held = np.bincount(mappings.frames, minlength=count) + (self._cached != 0) + clean_copy
+        may = may & (held == self._refs)
         among = np.flatnonzero(may)
-        self._system.stats.scanned += len(among)
+        system.stats.scanned += len(among)
         if not len(among):
             return among
         accessed, dirty = self._bits(mappings, count, PTE_A), self._bits(mappings, count, PTE_D)
-        dirty[list(self._system.cache.dirty)] = True
+        dirty[list(system.cache.dirty)] = True
         dirty |= ~file & ~clean_copy
         choice = self._policy.choose(
             Candidates(
@@ -147,7 +159,7 @@ class Reclaimer:
                 accessed[among],
                 dirty[among],
                 self._born[among].astype(np.int64),
-                self._system.now(),
+                system.now(),
             ),
             want,
         )

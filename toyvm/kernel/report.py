@@ -145,12 +145,12 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         count(False, True),
         referenced,
         anonymous,
-        *_swap_usage(mm, area),
+        *swap_usage(mm, area),
         pss if area.locked else Fraction(0),
     )
 
 
-def _swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
+def swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
     """Pages of one area in the swap area, and each divided by how many stand for its slot.
     (Shared anonymous memory is counted by its file.)"""
     swap = mm.system.swap

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .pagearrays import Entries
 
 DEFAULT_READAHEAD = 8  # slots in one aligned window: Linux's vm.page-cluster = 3
+NONE = 0xFFFF_FFFF  # no slot: the value of `SwapArea.slot_of` for frames that are not in the cache
 _GROW = 1024  # slots by which the arrays grow
 
 
@@ -54,11 +55,9 @@ class SwapFile:
 class SwapArea:
     """`size` bytes of slots, and the swap cache.
 
-    `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and `NONE` for
+    `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and NONE for
     nothing. `readahead` is the window of slots read by one fault. Pages in and out are counted in `swapped_in`, `swapped_out`.
     """
-
-    NONE = 0xFFFF_FFFF
 
     def __init__(
         self,
@@ -101,7 +100,8 @@ class SwapArea:
             self._file.write(slot, self._memory.u8[pa : pa + PAGE_SIZE])
         except OSError as failure:
             self.write_errors += 1
-            self.on_write_error(failure)
+            if self.write_errors == 1:
+                self.on_write_error(failure)
             return None
         self._next = slot + 1
         self._taken[slot] = 1
@@ -172,7 +172,7 @@ class SwapArea:
     def unmapped(self, frame: int) -> None:
         """A mapping of `frame` has gone: a page in the cache that nobody can reach any more is freed."""
         slot = self.slot_of[frame]
-        if slot != self.NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
+        if slot != NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
             self.drop(frame)
 
     def _free(self, slot: int) -> None:
@@ -224,7 +224,7 @@ class SwapArea:
 
     def is_cached(self, frame: int) -> bool:
         """Whether `frame` is in the swap cache."""
-        return self.slot_of[frame] != self.NONE
+        return self.slot_of[frame] != NONE
 
     def is_sole(self, frame: int, references: int) -> bool:
         """Whether `frame`, in the cache, is nobody's but the asker's, who has so many references to the frame or its slot."""
@@ -243,7 +243,7 @@ class SwapArea:
     def take(self, frame: int) -> None:
         """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot nobody refers to is free."""
         slot = self.slot_of[frame]
-        self.slot_of[frame] = self.NONE
+        self.slot_of[frame] = NONE
         self.frame_of[slot] = 0
         self.cached -= 1
         if not self.refs[slot]:

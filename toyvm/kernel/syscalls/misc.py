@@ -28,8 +28,10 @@ def uname(kernel: Kernel, process: Process, va: int) -> int:
 
 @syscall(179, "sysinfo", "ptr")
 def sysinfo(kernel: Kernel, process: Process, va: int) -> int:
-    frames = kernel.frames
+    frames, swap = kernel.frames, kernel.system.swap
     words = [kernel.now // 10**9, 0, 0, 0, kernel.memory.size, frames.free << 12, 0, 0, 0, 0]
+    if swap is not None:
+        words[8:] = [swap.slots << 12, swap.free << 12]
     body = struct.pack("<10QHHxxxxQQI", *words, min(len(kernel.processes), 0xFFFF), 0, 0, 0, 1)
     process.mm.write(va, body.ljust(112, b"\0"))
     return 0
@@ -47,6 +49,16 @@ def _set_limit(process: Process, resource: int, va: int) -> None:
         raise error(errno.EINVAL)
     process.rlimits.set(resource, soft)
     process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
+
+
+@syscall(224, "swapon", "str hex")
+def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
+    raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
+
+
+@syscall(225, "swapoff", "str")
+def swapoff(kernel: Kernel, process: Process, path: int) -> int:
+    raise error(errno.EPERM)
 
 
 @syscall(163, "getrlimit", "int ptr")

@@ -139,6 +139,12 @@ class Directory(DirNode):
         return sorted(self._entries())
 
 
+def _oom_score(kernel: Kernel, process: Process) -> bytes:
+    from ..oom import score
+
+    return f"{score(kernel, process)}\n".encode()
+
+
 def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[], Node]]:
     base = process.pid << 8
 
@@ -147,6 +153,11 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
 
     def link(number: int, target: Callable[[], str]) -> Callable[[], Node]:
         return lambda: _Link(base + number, target)
+
+    def adjust(value: int) -> None:
+        if value > 1000:
+            raise error(errno.EINVAL)
+        process.oom_score_adj = value
 
     def descriptors() -> dict[str, Callable[[], Node]]:
         return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
@@ -166,6 +177,10 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
         "fd": lambda: Directory(base + 14, descriptors),
+        "oom_score": text(15, lambda: _oom_score(kernel, process)),
+        "oom_score_adj": lambda: Setting(
+            (_DEVICE, base + 16), lambda: process.oom_score_adj, adjust, least=-1000
+        ),
     }
 
 
@@ -186,6 +201,8 @@ def proc_directory(kernel: Kernel) -> DirNode:
         entries["meminfo"] = lambda: Text(3, lambda: proctext.meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
         entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
+        entries["swaps"] = lambda: Text(11, lambda: proctext.swaps(kernel))
+        entries["vmstat"] = lambda: Text(12, lambda: proctext.vmstat(kernel))
         entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
