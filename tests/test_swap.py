@@ -1,0 +1,143 @@
+"""Programs whose working set is several times physical memory: right answers, and the same counts on every engine.
+
+The outputs are those of Linux (the programs say nothing that depends on how much memory there is, but `kept`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toyvm.build import build_program
+from toyvm.engines import choice
+from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.lockstep import LockstepEngine
+from toyvm.engines.reference import ReferenceEngine
+from toyvm.engines.walk import WalkEngine
+from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.machine.memory import PhysicalMemory
+from toyvm.record import replace
+from toyvm.system import RunResult, run
+
+from .harness import GUEST, OPTIONS, C, Case, cases, check_case, compiled, expected_output, run_case, toyvm
+from .oracles import GCC, require_oracle
+
+KIB, MIB = 1 << 10, 1 << 20
+SMALL = replace(OPTIONS, memory=512 * KIB, swap=16 * MIB)
+PROGRAMS = {"overcommit": 512 * KIB, "family": 2 * MIB, "kept": MIB}
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The engine called llvm translates early and at once; lockstep and walk are engines too."""
+
+    def make(name: str, memory: PhysicalMemory, *_: object, **__: object) -> object:
+        if name == "llvm":
+            translator = Translator(str(tmp_path), background=False)
+            return LlvmEngine(memory, translator=translator, thresholds=EAGER)
+        return {"reference": ReferenceEngine, "lockstep": LockstepEngine, "walk": WalkEngine}[name](memory)
+
+    monkeypatch.setattr(choice, "make_engine", make)
+
+
+def run_c(name: str, tmp_path: Path, linkage: str = "static", **options: object) -> RunResult:
+    require_oracle(GCC)
+    source = tmp_path / f"{name}.s"
+    source.write_text(compiled(C / "swap" / f"{name}.c", "O2"))
+    settings = replace(SMALL, memory=PROGRAMS[name], **options)
+    return run(build_program([source], linkage=linkage), [name], settings, stdin=b"", capture=True)
+
+
+def check(name: str, result: RunResult) -> None:
+    told = result.stderr.decode("utf-8", "replace")
+    assert result.stdout.decode() == expected_output(C / "swap" / f"{name}.c", "static").decode(), told
+    assert (result.status, result.frames_leaked) == (0, 0), told
+    assert result.stats.swapped_out and result.stats.swapped_in
+
+
+def facts(result: RunResult) -> tuple[object, ...]:
+    """All that must not depend on the engine. TLB misses are its own."""
+    stats = result.stats
+    counted = {
+        name: getattr(stats, name) for name in stats.record_fields if name not in ("tlb_misses", "processes")
+    }
+    return result.status, result.stdout, counted
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("linkage", ["static", "dynamic"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_working_set_of_four_memories(name: str, linkage: str, tmp_path: Path) -> None:
+    check(name, run_c(name, tmp_path, linkage))
+
+
+@pytest.mark.oracle
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+@pytest.mark.parametrize("policy", RECLAIM_POLICIES)
+@pytest.mark.parametrize("name", ["overcommit", "family"])
+@pytest.mark.usefixtures("eager")
+def test_the_same_counts_on_every_engine(name: str, policy: str, tmp_path: Path) -> None:
+    """A bits are set at the same instructions everywhere, or the policies would choose differently."""
+    first, *others = [
+        run_c(name, tmp_path, engine=engine, reclaim=policy) for engine in ("reference", "llvm")
+    ]
+    check(name, first)
+    for other in others:
+        assert facts(other) == facts(first)
+
+
+@pytest.mark.parametrize("engine", ["reference", "llvm", "lockstep", "walk"])
+@pytest.mark.parametrize("case", cases(GUEST / "swap"), ids=str)
+@pytest.mark.usefixtures("eager")
+def test_guest_that_swaps(case: Case, engine: str) -> None:
+    result = run_case(case, replace(SMALL, memory=256 * KIB, engine=engine))
+    check_case(case, result)
+    assert result.stats.swapped_in
+
+
+def test_code_that_does_not_fit_either() -> None:
+    """Pages of code go and come too, and what engines know of them goes with them."""
+    (case,) = (case for case in cases(GUEST / "swap") if str(case) == "pages-static")
+    results = [
+        run_case(case, replace(SMALL, memory=96 * KIB, engine=engine)) for engine in ("reference", "llvm")
+    ]
+    assert facts(results[0]) == facts(results[1])
+    assert results[0].stats.refaults > 100
+
+
+def test_the_options_on_the_command_line() -> None:
+    program = GUEST / "swap" / "pages.s"
+    common = ["run", "--memory", "256K", "--swap", "16M", "--stats", "--engine", "reference"]
+    outcomes = [
+        toyvm(*common, *options, program)
+        for options in ([], ["--reclaim", "fifo"], ["--swap-readahead", "1"], ["--reclaim=random"])
+    ]
+    assert all(done.returncode == 0 and b"pages swapped" in done.stderr for done in outcomes)
+    assert len({done.stderr for done in outcomes}) == 4
+    again = toyvm(*common, "--reclaim=random", program)
+    assert again.stderr == outcomes[3].stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--reclaim", "best"], b"invalid choice: 'best'"),
+        (["--swap", "much"], b"'much' is not a size"),
+        (["--swap-readahead", "0"], b"'0' is not a number of pages from 1 to 512"),
+    ],
+)
+def test_wrong_options(options: list[str], message: bytes) -> None:
+    done = toyvm("run", *options, GUEST / "swap" / "pages.s")
+    assert done.returncode == 2 and message in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["reference", "llvm"])
+def test_the_oom_killer_ends_one_guest(engine: str) -> None:
+    """Memory and swap are full: the process that filled them goes, with a report; the run has its status."""
+    (case,) = (case for case in cases(GUEST / "swap") if str(case) == "pages-static")
+    result = run_case(case, replace(SMALL, memory=256 * KIB, swap=256 * KIB, engine=engine, overcommit=1))
+    told = result.stderr.decode()
+    assert result.status == 137 and "Out of memory: Killed process" in told and told.endswith("Killed\n")
+    assert result.frames_leaked == 0 and result.stats.oom_kills == 1
