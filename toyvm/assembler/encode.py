@@ -362,7 +362,7 @@ def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None
     for row, fillers in expansion.lines:
         _emit(state, row, [fill(operands, label) for fill in fillers])
     if "tprel_add" in kinds:
-        _fix(state, R.TPREL_ADD, operands[-1].expr, len(state.chunk.data) - 4)
+        _fix(state, R.TPREL_ADD, split(state, operands[-1].expr), len(state.chunk.data) - 4)
 
 
 _NO_LABEL = Symbol("")
@@ -414,9 +414,12 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
             ends = ends or kind == "imm20"  # GNU as ends the frag after lui and auipc of a number, too
     data = chunk.data
     start = len(data)
+    value = (
+        split(state, address(deferred[1])) if deferred is not None else None
+    )  # `.` is the instruction itself
     data += word.to_bytes(length, "little")
-    if deferred is not None:
-        _defer(state, deferred[0], deferred[1], start, length)
+    if deferred is not None and value is not None:
+        _defer(state, deferred[0], deferred[1], value, start, length)
     chunk.frag += ends
 
 
@@ -443,11 +446,10 @@ def _said(operand: Operand) -> str:
     return str(operand.expr) if isinstance(operand.expr, int | str) else ""
 
 
-def _defer(state: State, kind: str, operand: Operand, start: int, length: int) -> None:
+def _defer(state: State, kind: str, operand: Operand, value: Linear, start: int, length: int) -> None:
     """Note what must be patched at `start`: a branch, or the relocation that a modifier means."""
-    expr = address(operand)
     if kind in ("branch", "jump"):
-        add, sub, addend = split(state, expr)
+        add, sub, addend = value
         if sub is not None:
             raise Problem("the target of a branch cannot be a difference", "")
         chunk = state.chunk
@@ -455,13 +457,13 @@ def _defer(state: State, kind: str, operand: Operand, start: int, length: int) -
         chunk.stretch(Part(start + length, chunk.frag + 1, part, add, addend, state.where, size=length))
         return
     if operand.modifier == CALL_PLT:
-        _fix(state, R.CALL_PLT, expr, start)
+        _fix(state, R.CALL_PLT, value, start)
     else:
-        _fix(state, MODIFIERS[operand.modifier, kind], expr, start)
+        _fix(state, MODIFIERS[operand.modifier, kind], value, start)
 
 
-def _fix(state: State, type: R, expr: Expr, start: int) -> None:
-    add, sub, addend = split(state, expr)
+def _fix(state: State, type: R, value: Linear, start: int) -> None:
+    add, sub, addend = value
     chunk = state.chunk
     if type in ADDEND_IN_FIELD and addend:
         field = RELOCATIONS[type].field
