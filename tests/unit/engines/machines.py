@@ -67,6 +67,11 @@ class Machine:
         pa = (_CODE_FRAME << 12) + va - CODE
         self.memory.u8[pa : pa + len(text)] = text
 
+    def write_data(self, va: int, data: bytes) -> None:
+        """Change the writable pages."""
+        pa = (_DATA_FRAME << 12) + va - DATA
+        self.memory.u8[pa : pa + len(data)] = data
+
     def data(self) -> bytes:
         """The contents of the writable pages."""
         return bytes(self.memory.u8[_DATA_FRAME << 12 : (_DATA_FRAME + DATA_PAGES) << 12])
