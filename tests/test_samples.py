@@ -18,7 +18,9 @@ def test_sample(case: Case) -> None:
 @pytest.mark.parametrize("name", ["cow", "isolation", "pipeline", "sleep_sort", "wait_codes"])
 def test_sample_is_deterministic(name: str) -> None:
     """Two runs are the same to the byte, with everything traced."""
-    options = replace(OPTIONS, trace=frozenset({"faults", "cow", "syscalls", "process"}), maps=True)
+    options = replace(
+        OPTIONS, trace=frozenset({"faults", "cow", "syscalls", "process"}), views=frozenset({"maps"})
+    )
     first, second = (run_case(Case(ASM / f"{name}.s", "dynamic"), options) for _ in range(2))
     assert first.stderr == second.stderr
     assert first.to_json() == second.to_json()

@@ -80,7 +80,7 @@ def check_every_way(
     expected: dict[str, object] | None = None
     for way in ways:
         with engines_made(way) as made:
-            result = run(replace(options, maps=True))
+            result = run(replace(options, views=frozenset({"maps"})))
         check(result)
         if expected is None:
             expected = facts(result)

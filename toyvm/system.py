@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 
-from .errors import NotExecutableError
+from .errors import NotExecutableError, UsageError
 from .events import Bus
 from .guestfs import add_program, sandbox
 from .hints import TYPE_CHECKING, Any, Protocol
 from .kernel.kernel import Kernel
 from .kernel.lifecycle import release_held
 from .kernel.limits import Limits
-from .kernel.proctext import maps_line
 from .kernel.stats import Stats
 from .kernel.vma import PROT_EXEC
 from .loader.ondemand import OnDemandLoader
@@ -52,6 +51,19 @@ class Watcher(Protocol):
         """The kernel has been made, and no process yet: subscribe to what is of interest."""
 
 
+class View(Record):
+    """One of VIEWS of one process: `text` is lines. `when` completes "process 2 (cow), "."""
+
+    pid: int
+    command: str
+    what: str
+    when: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command}), {self.when}:\n{self.text}"
+
+
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
@@ -65,7 +77,8 @@ class RunOptions(Record):
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
     max_instructions: stop with 124 after so many
     schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-    trace: words of `observe.trace` and "insn"      maps: keep each process's map as it ends
+    trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
+    breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
     it was first reached      watchers: who looks on from within
     """
@@ -87,7 +100,8 @@ class RunOptions(Record):
     max_instructions: int | None = None
     schedule_seed: int | None = None
     trace: frozenset[str] = frozenset()
-    maps: bool = False
+    views: frozenset[str] = frozenset()
+    breakpoint: str = ""
     libraries: bool = True
     watch: str = ""
     watchers: tuple[Watcher, ...] = ()
@@ -107,8 +121,8 @@ class RunResult(Record):
 
     `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
     `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0.
-    The relocations, look-ups and `libraries` (file names in load order) are the first process's. `maps` has the memory
-    map of each process as it ended: (pid, command, lines). `watched` is the number of instructions before `watch`.
+    The relocations, look-ups and `libraries` (file names in load order) are the first process's. `views` has what was to be
+    shown of each process as it ended. `watched` is the number of instructions before `watch`.
     """
 
     status: int
@@ -120,15 +134,17 @@ class RunResult(Record):
     load_relocations: Mapping[str, int] = {}
     lazy_relocations: Mapping[str, int] = {}
     symbol_lookups: int = 0
-    maps: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
+    views: tuple[View, ...] = ()
     watched: int | None = None
 
-    def maps_text(self) -> str:
-        """The maps as text, each under the process it belongs to."""
-        out = []
-        for pid, command, lines in self.maps:
-            out += [f"process {pid} ({command}), as it ended:", *lines, ""]
-        return "\n".join(out)
+    @property
+    def maps(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
+        """The memory map of each process as it ended: (pid, command, lines)."""
+        return tuple((v.pid, v.command, tuple(v.text.splitlines())) for v in self.views if v.what == "maps")
+
+    def views_text(self) -> str:
+        """What was to be shown of each process as it ended, under the process it belongs to."""
+        return "".join(f"{view}\n" for view in self.views)
 
     def stats_text(self) -> str:
         """The statistics as text, a fact a line."""
@@ -217,6 +233,11 @@ class RunResult(Record):
             "maps": [
                 {"pid": pid, "command": command, "lines": list(lines)} for pid, command, lines in self.maps
             ],
+            "views": [
+                {"pid": v.pid, "command": v.command, "what": v.what, "lines": v.text.splitlines()}
+                for v in self.views
+                if v.what != "maps"
+            ],
         }
 
 
@@ -286,7 +307,7 @@ class _Session:
             describe=lambda process, va: self.symbols.describe(process.pid, va) or None,
         )
         self._names: Counter[str] = Counter()  # programs of each name that were put into the tree
-        self.maps: list[tuple[int, str, tuple[str, ...]]] = []
+        self.views: list[View] = []
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
         self._attach()
@@ -352,6 +373,8 @@ class _Session:
             process = self.kernel.spawn(path, list(argv), self._environment(program), placement=placement)
         except NotExecutableError as error:  # the user knows the file by the name on the command line
             raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
+        if self.options.breakpoint:
+            self._break(process, argv[0])
         if self.options.watch and isinstance(program, Program):  # linked where it is loaded: ET_EXEC
             process.watch_pc = program.link.symbols.get(self.options.watch)
         return process
@@ -367,13 +390,47 @@ class _Session:
         return settings
 
     def _exiting(self, process: Process) -> None:
-        if self.options.maps:
-            lines = tuple(maps_line(area) for area in process.mm.vmas)
-            self.maps.append((process.pid, process.comm, lines))
+        if not self.options.breakpoint:
+            self.views += self._views(process, "as it ended")
         if process is self.kernel.first and process.loader_state is not None:
             from .loader.interp import libraries
 
             self.libraries = libraries(process)
+
+    def _views(self, process: Process, when: str) -> list[View]:
+        if not self.options.views:
+            return []
+        from .observe.views import VIEWS
+
+        return [
+            View(process.pid, process.comm, what, when, VIEWS[what](process.mm))
+            for what in VIEWS
+            if what in self.options.views
+        ]
+
+    def _break(self, process: Process, name: str) -> None:
+        """Have the views written when the breakpoint is reached. Raises UsageError where there is none such."""
+        from .kernel.breakpoints import Breakpoints
+        from .kernel.usermem import Fault
+        from .observe.views import address_of
+
+        text = self.options.breakpoint
+        assert process.image is not None
+        file = process.image.file
+        va = address_of(text, file.pread(0, file.size), process.image.bias)
+        if va is None:
+            raise UsageError(f"{name}: no symbol '{text}' to break at")
+
+        def reached(process: Process) -> None:
+            for view in self._views(process, f"at {self.symbols.describe(process.pid, va) or hex(va)}"):
+                self._write_line(f"{view}\n")
+
+        if self.kernel.breakpoints is None:
+            self.kernel.breakpoints = Breakpoints(reached)
+        try:
+            self.kernel.breakpoints.set(process, va)
+        except Fault:
+            raise UsageError(f"{name}: nothing can be executed at {va:#x}") from None
 
     def finish(self) -> RunResult:
         """Run to the end, and take stock."""
@@ -401,7 +458,7 @@ class _Session:
             load_relocations=dict(counts.relocations) if counts else {},
             lazy_relocations=dict(counts.lazy) if counts else {},
             symbol_lookups=counts.lookups if counts else 0,
-            maps=tuple(self.maps),
+            views=tuple(self.views),
             watched=first.watched_at,
         )
 

@@ -51,7 +51,8 @@ class Options:
     schedule_seed: int | None = None
     trace: list[str] = []
     stats: bool = False
-    maps: bool = False
+    views: list[str] = []
+    breakpoint: str = ""
     frames_picture: str | None = None
     json: bool = False
     program: str = ""
@@ -170,7 +171,24 @@ def parser() -> argparse.ArgumentParser:
     show = p.add_argument_group("what to show (on stderr)")
     show.add_argument("--trace", action="append", metavar="WHAT,...", help=f"any of {', '.join(TRACES)}")
     show.add_argument("--stats", action="store_true", help="instructions, faults, frames, TLB misses, copies")
-    show.add_argument("--maps", action="store_true", help="each process's memory map as it ends")
+    for view, what in (
+        ("maps", "memory map"),
+        ("smaps", "map with what of each area is in memory, and whose"),
+        ("pagetable", "page table, entry by entry"),
+    ):
+        show.add_argument(
+            f"--{view}",
+            dest="views",
+            action="append_const",
+            const=view,
+            help=f"each process's {what} as it ends",
+        )
+    show.add_argument(
+        "--break",
+        dest="breakpoint",
+        metavar="SYMBOL|0xADDRESS",
+        help="show these when the program first gets there, not at the end",
+    )
     show.add_argument(
         "--frames-picture",
         metavar="FILE",
@@ -233,6 +251,10 @@ def execute(
     from ..record import replace
     from ..system import run_all
 
+    if options.breakpoint and not options.views:
+        raise UsageError(
+            f"--break {options.breakpoint}: say what to show there: --maps, --smaps, --pagetable"
+        )
     starts, settings = _starts(options), _settings(options)
     if options.frames_picture is None:
         frames = None
@@ -329,7 +351,8 @@ def _settings(options: Options) -> RunOptions:
         max_instructions=options.max_instructions,
         schedule_seed=options.schedule_seed,
         trace=traces,
-        maps=options.maps,
+        views=frozenset(options.views),
+        breakpoint=options.breakpoint,
     )
 
 
@@ -339,7 +362,6 @@ def report(options: Options, result: RunResult) -> None:
 
         print(json.dumps(result.to_json(), indent=2), file=sys.stderr)
         return
-    if options.maps:
-        print(result.maps_text(), file=sys.stderr, end="")
+    print(result.views_text(), file=sys.stderr, end="")
     if options.stats:
         print(result.stats_text(), file=sys.stderr, end="")

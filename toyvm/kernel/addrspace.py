@@ -18,7 +18,7 @@ from ..machine.mmu import Access, Mmu
 from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
 from ..machine.traps import Trap
 from .commit import Commit, admit, becomes_accounted
-from .fault import RESOLVED_BADLY, flags_for, handle_fault
+from .fault import RESOLVED_BADLY, flags_for, handle_fault, own_page
 from .frames import ZERO_FRAME, OutOfFrames
 from .limits import RLIM_INFINITY, Rlimits
 from .memsys import MemorySystem
@@ -417,6 +417,16 @@ class AddressSpace(UserMemory):
     def fault(self, va: int, access: Access, pc: int) -> bool:
         """Resolve a page fault; whether the access may be tried again."""
         return handle_fault(self, va, access, pc, self.pid) not in RESOLVED_BADLY
+
+    def poke(self, va: int, data: bytes) -> None:
+        """Write to pages of code whatever their protection, as a debugger does (ptrace(2), PTRACE_POKETEXT): a private page
+        is copied first. Raises Fault where nothing can be executed, OutOfFrames."""
+        for page in range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE):
+            self.translate(page, Access.EXECUTE)
+            own_page(self, page)
+        for at, byte in enumerate(data, va):
+            self.memory.u8[self.translate(at, Access.EXECUTE)] = byte
+        self.system.invalidate(self.mmu, va & ~PAGE_MASK, va + len(data))
 
     def translate(self, va: int, access: Access) -> int:
         """The physical address for the kernel's access on the user's behalf. Raises Fault, OutOfFrames."""

@@ -19,6 +19,7 @@ from ..machine.mmu import Access
 from ..machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, make_pte, pte_frame
 from .frames import ZERO_FRAME, OutOfFrames
 from .pagetable import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
+from .usermem import Fault
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
 
 if TYPE_CHECKING:
@@ -172,6 +173,14 @@ def _map_around(mm: AddressSpace, area: Vma, va: int) -> None:
         if frame is not None and not mm.table.u64[slot]:
             mm.system.frames.get(frame)
             mm.table.u64[slot] = make_pte(frame, flags)
+
+
+def own_page(mm: AddressSpace, va: int) -> None:
+    """Give `mm` a page of its own at `va`, which is present and may be read-only. Raises OutOfFrames; Fault where it is shared."""
+    area = mm.vmas.find(va)
+    if area is None or area.shared:
+        raise Fault(va)
+    _write_private(mm, area, va, mm.table.slot(va), mm.pc, mm.pid)
 
 
 def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid: int) -> _Outcome:

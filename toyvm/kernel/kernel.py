@@ -35,6 +35,7 @@ from .vfs.vfs import Vfs
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from .breakpoints import Breakpoints
     from .ksm import Ksm
     from .nommu import Ground, Placement
     from .oom import OomKiller
@@ -109,6 +110,7 @@ class Kernel:
         self.on_exit: Callable[[Process], None] | None = (
             None  # called before an ending process lets go of anything
         )
+        self.breakpoints: Breakpoints | None = None
         self.pipes = PipePool()
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._streams = (stdin, stdout, stderr)
@@ -482,6 +484,8 @@ class Kernel:
         pc = process.hart.pc
         access = ACCESS.get(trap.cause)
         if access is None:
+            if trap.cause == Cause.BREAKPOINT and self.breakpoints and self.breakpoints.answer(process):
+                return
             signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
             where = trap.tval if signal in (Signal.SIGBUS, Signal.SIGSEGV) else pc
             sigdeliver.force(
