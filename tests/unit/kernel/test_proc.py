@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 
 import pytest
 
 from toyvm.kernel.lifecycle import exit_process
 from toyvm.kernel.proctext import maps_line, smaps
 from toyvm.kernel.vfs.memfs import MemFile
+from toyvm.kernel.vfs.node import ShmNode
 from toyvm.kernel.vma import Vma
 
 from .guest import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
@@ -77,6 +79,42 @@ def test_pagemap_tells_frames(guest: Guest) -> None:
     assert entries[1] >> 63 == 1 and entries[1] & (1 << 55) - 1 == 0  # the zero page
     assert entries[2] == 0
     assert guest.call("read", fd, guest.scratch, 7) == -22
+
+
+def words(guest: Guest, name: str, first: int, number: int) -> list[int]:
+    """`number` words of one of the binary files, read by 100 at a time."""
+    fd = guest.open(name)
+    out: list[int] = []
+    for at in range(first, first + number, 100):
+        assert guest.call("lseek", fd, at * 8, 0) == at * 8
+        raw = guest.read(fd, 8 * min(100, first + number - at))
+        out += [int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8)]
+    return out
+
+
+def test_every_frame_has_one_use_and_as_many_mappings_as_entries(guest: Guest) -> None:
+    guest.mm.write(guest.scratch, bytes(3 * PAGE))
+    shared = guest.mm.mmap(0, 2 * PAGE, RW, shared=True, file=ShmNode(77, 2 * PAGE))
+    guest.mm.write(shared, bytes(2 * PAGE))
+    guest.fork().mm.write(guest.scratch, b"own")
+    system = guest.kernel.system
+    flags = words(guest, "/proc/kpageflags", 0, guest.kernel.frames.count)
+    counts = words(guest, "/proc/kpagecount", 0, guest.kernel.frames.count)
+    assert len(flags) == len(counts) == guest.kernel.frames.count
+    entries = Counter(
+        pte >> 10 for mm in system.spaces for _, _, pte in mm.table.present(0, 1 << 38) if pte >> 10
+    )
+    assert {frame: n for frame, n in enumerate(counts) if n} == dict(entries)
+    kinds = {"zero": 1 << 24, "free": 1 << 10, "table": 1 << 26, "lru": 1 << 5}
+    per_kind = {name: sum(bool(word & bit) for word in flags) for name, bit in kinds.items()}
+    assert sum(per_kind.values()) == len(flags) and per_kind["zero"] == 1
+    assert per_kind["free"] == guest.kernel.frames.free
+    assert per_kind["table"] == sum(mm.table.table_count for mm in system.spaces)
+    frame = guest.mm.table.entry(shared) >> 10
+    assert (
+        counts[frame] == 2 and flags[frame] & (1 << 12 | 1 << 14) == 1 << 14
+    )  # swapped like anonymous pages, but a file's
+    assert words(guest, "/proc/kpageflags", guest.kernel.frames.count, 8) == []
 
 
 def test_self_is_who_asks(guest: Guest) -> None:

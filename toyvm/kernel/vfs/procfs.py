@@ -11,10 +11,9 @@ from functools import partial
 from ...hints import TYPE_CHECKING
 from .. import proctext
 from ..commit import ALWAYS, GUESS, NEVER
-from ..frames import ZERO_FRAME
-from ..pagetable import PTE_SWAP, entry_slot
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
-from .openfile import OpenFile, TextFile, seek_to
+from .openfile import OpenFile, TextFile
+from .pagewords import USER_PAGES, PageWords, kpagecount, kpageflags, pagemap
 from .setting import Setting
 
 if TYPE_CHECKING:
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
     from ..process import Process
 
 _DEVICE = PROC_IDENTITY[0]
-_PM_PRESENT, _PM_SWAPPED, _PM_FILE, _PM_EXCLUSIVE, _PM_SOFT_DIRTY = (
-    1 << 63,
-    1 << 62,
-    1 << 61,
-    1 << 56,
-    1 << 55,
-)
 
 
 class Text(DeviceNode):
@@ -57,66 +49,6 @@ class _Link(SymlinkNode):
 
     def stat(self) -> Stat:
         return Stat(*self.identity, st.S_IFLNK | 0o777)
-
-
-class PagemapFile(OpenFile):
-    """/proc/PID/pagemap: 8 bytes for each virtual page (Linux's Documentation/admin-guide/mm/pagemap.rst)."""
-
-    seekable = True
-
-    def __init__(self, process: Process, flags: int, path: str, status: Stat):
-        super().__init__(flags, path)
-        self._process = process
-        self._status = status
-
-    def stat(self) -> Stat:
-        return self._status
-
-    def read(self, count: int) -> bytes:
-        data = self.pread(self.position, count)
-        self.position += len(data)
-        return data
-
-    def pread(self, offset: int, count: int) -> bytes:
-        if offset & 7 or count & 7:
-            raise error(errno.EINVAL)
-        first = offset >> 3
-        count = min(count >> 3, (1 << 26) - first, 1 << 16)
-        pages = (self._entry((first + n) << 12) for n in range(count))
-        return b"".join(page.to_bytes(8, "little") for page in pages)
-
-    def _entry(self, va: int) -> int:
-        mm = self._process.mm
-        pte = mm.table.entry(va)
-        if not pte:
-            return 0
-        if pte & PTE_SWAP:
-            return _PM_SWAPPED | _PM_SOFT_DIRTY | entry_slot(pte) << 5  # type 0: there is one swap area
-        frame = pte >> 10 & (1 << 44) - 1
-        cached = frame in mm.system.cache.owner
-        exclusive = frame != ZERO_FRAME and mm.system.mappings(frame) == 1
-        flags = (
-            _PM_PRESENT | _PM_SOFT_DIRTY | (_PM_FILE if cached else 0) | (_PM_EXCLUSIVE if exclusive else 0)
-        )
-        return flags | frame
-
-    def seek(self, offset: int, whence: int) -> int:
-        self.position = seek_to(self.position, 0, offset, whence)
-        return self.position
-
-
-class _Pagemap(DeviceNode):
-    def __init__(self, ino: int, process: Process):
-        self.identity = (_DEVICE, ino)
-        self._process = process
-
-    def stat(self) -> Stat:
-        return Stat(*self.identity, st.S_IFREG | 0o400)
-
-    def open(self, flags: int, path: str) -> OpenFile:
-        if flags & 3:
-            raise error(errno.EACCES)
-        return PagemapFile(self._process, flags, path, self.stat())
 
 
 class Directory(DirNode):
@@ -172,7 +104,9 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         "cmdline": text(7, lambda: proctext.strings(process.mm, process.mm.arg_range)),
         "environ": text(8, lambda: proctext.strings(process.mm, process.mm.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
-        "pagemap": lambda: _Pagemap(base + 10, process),
+        "pagemap": lambda: PageWords(
+            (_DEVICE, base + 10), lambda first, number: pagemap(process.mm, first, number), USER_PAGES
+        ),
         "exe": link(11, lambda: process.exe),
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
@@ -203,6 +137,10 @@ def proc_directory(kernel: Kernel) -> DirNode:
         entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
         entries["swaps"] = lambda: Text(11, lambda: proctext.swaps(kernel))
         entries["vmstat"] = lambda: Text(12, lambda: proctext.vmstat(kernel))
+        for ino, (name, words) in enumerate((("kpagecount", kpagecount), ("kpageflags", kpageflags)), 13):
+            entries[name] = partial(
+                PageWords, (_DEVICE, ino), partial(words, kernel.system), kernel.frames.count
+            )
         entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
