@@ -6,7 +6,11 @@ import os
 
 from ..events import FaultKind
 from ..hints import TYPE_CHECKING
-from .vma import Vma
+from ..machine.sv39 import USER_TOP, pte_frame
+from .frames import ZERO_FRAME
+from .pagecache import BACKED, UNBACKED
+from .pagetable import PTE_SWAP
+from .vma import PROT_EXEC, PROT_WRITE, Vma
 
 if TYPE_CHECKING:
     from .addrspace import AddressSpace
@@ -71,18 +75,23 @@ def _field(name: str, kilobytes: int) -> str:
 
 
 def _vm_flags(area: Vma) -> str:
-    letters = [("rd", 1), ("wr", 2), ("ex", 4)]
-    words = [word for word, bit in letters if area.prot & bit]
-    if area.shared:
-        words.append("sh")
-    words += ["mr", "mw", "me"] if area.may_write else ["mr", "me"]
-    if area.shared and area.may_write:
-        words.append("ms")
-    if area.grows_down:
-        words.append("gd")
-    if area.mergeable:
-        words.append("mg")
-    return " ".join(words)
+    """The VmFlags of smaps that mean something here, in Linux's order (fs/proc/task_mmu.c)."""
+    flags = [
+        ("rd", area.prot & 1),
+        ("wr", area.prot & 2),
+        ("ex", area.prot & 4),
+        ("sh", area.shared),
+        ("mr", True),
+        ("mw", area.may_write),
+        ("me", True),
+        ("ms", area.shared and area.may_write),
+        ("gd", area.grows_down),
+        ("lo", area.locked),
+        ("ac", area.accounted),
+        ("nr", area.no_reserve),
+        ("mg", area.mergeable),
+    ]
+    return " ".join(word for word, is_set in flags if is_set)
 
 
 def smaps(mm: AddressSpace) -> bytes:
@@ -126,23 +135,31 @@ def strings(mm: AddressSpace, where: tuple[int, int]) -> bytes:
         return b""
 
 
-def _sizes(mm: AddressSpace) -> dict[str, int]:
-    """Pages: all, resident by kind, and the segments as /proc/PID/status counts them."""
-    from .report import usage
-
-    use = usage(mm)
-    areas = list(mm.vmas)
-    shmem = sum(1 for a in areas if a.shared for _ in mm.resident(a))
+def _sizes(process: Process) -> dict[str, int]:
+    """Pages: all, resident by kind, and the segments as /proc/PID/status counts them: `text` is the program's own code, `lib`
+    other code."""
+    mm = process.mm
+    kinds = mm.system.cache.kind
+    resident = {0: 0, BACKED: 0, UNBACKED: 0}
+    swapped = 0
+    for _, _, pte in mm.table.entries(0, USER_TOP):
+        if pte & PTE_SWAP:
+            swapped += 1
+        elif (frame := pte_frame(pte)) != ZERO_FRAME:
+            resident[kinds[frame]] += 1
+    image = process.image.file if process.image is not None else None
+    code = [area for area in mm.vmas if area.prot & PROT_EXEC and not area.prot & PROT_WRITE]
     return {
-        "size": sum(a.length for a in areas) >> 12,
-        "rss": use.rss,
-        "anonymous": use.anonymous,
-        "file": use.rss - use.anonymous - shmem,
-        "shmem": shmem,
-        "text": sum(a.length for a in areas if a.prot & 4) >> 12,
-        "data": sum(a.length for a in areas if a.prot & 2 and not a.shared and not a.grows_down) >> 12,
-        "swap": use.swap,
-        "stack": sum(a.length for a in areas if a.grows_down) >> 12,
+        "size": mm.vmas.pages,
+        "rss": sum(resident.values()),
+        "anonymous": resident[0],
+        "file": resident[BACKED],
+        "shmem": resident[UNBACKED],
+        "swap": swapped,
+        "text": sum(area.length for area in code if area.file is image) >> 12,
+        "lib": sum(area.length for area in code if area.file is not image) >> 12,
+        "data": mm.vmas.data_pages,
+        "stack": sum(area.length for area in mm.vmas if area.grows_down) >> 12,
     }
 
 
@@ -166,9 +183,9 @@ def status(process: Process) -> bytes:
         f"FDSize:\t{max(64, process.fds.limit // 16)}",
     ]
     if process.state not in (State.ZOMBIE, State.DEAD):
-        mm, size = process.mm, _sizes(process.mm)
+        mm, size = process.mm, _sizes(process)
         pages = [
-            ("VmPeak", size["size"]),
+            ("VmPeak", mm.vmas.peak),
             ("VmSize", size["size"]),
             ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
@@ -180,7 +197,7 @@ def status(process: Process) -> bytes:
             ("VmData", size["data"]),
             ("VmStk", size["stack"]),
             ("VmExe", size["text"]),
-            ("VmLib", 0),
+            ("VmLib", size["lib"]),
             ("VmPTE", mm.table.table_count),
             ("VmSwap", size["swap"]),
         ]
@@ -209,7 +226,7 @@ def stat(process: Process) -> bytes:
     from .process import State
 
     dead = process.state in (State.ZOMBIE, State.DEAD)
-    size = {"size": 0, "rss": 0} if dead else _sizes(process.mm)
+    size = {"size": 0, "rss": 0} if dead else _sizes(process)
     counters, mm = process.counters, process.mm
     ticks = counters.instructions // 10_000_000
     minor = counters.page_faults - counters.major_faults
@@ -243,9 +260,13 @@ def stat(process: Process) -> bytes:
     return os.fsencode(" ".join(map(str, fields)) + "\n")
 
 
-def statm(mm: AddressSpace) -> bytes:
-    """/proc/PID/statm: size resident shared text lib data dt, in pages."""
-    size = _sizes(mm)
+def statm(process: Process) -> bytes:
+    """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 of a zombie."""
+    from .process import State
+
+    if process.state in (State.ZOMBIE, State.DEAD):
+        return b"0 0 0 0 0 0 0\n"
+    size = _sizes(process)
     shared = size["file"] + size["shmem"]
     data = size["data"] + size["stack"]
     return f"{size['size']} {size['rss']} {shared} {size['text']} 0 {data} 0\n".encode()

@@ -12,6 +12,7 @@ from ..hints import TYPE_CHECKING, Any
 from ..machine.sv39 import PTE_A, PTE_D, pte_frame
 from ..record import Record
 from .addrspace import AddressSpace
+from .pagecache import BACKED
 from .pagetable import PTE_SWAP, entry_slot
 from .proctext import maps_line
 from .vma import Vma
@@ -116,18 +117,20 @@ def _usage_json(usage: Usage) -> dict[str, Any]:
 
 def area_usage(mm: AddressSpace, area: Vma) -> Usage:
     """Count the present pages of one area."""
-    mappings, owner = mm.system.mappings, mm.system.cache.owner
+    mappings, kinds = mm.system.mappings, mm.system.cache.kind
     dirty_pages = mm.system.cache.dirty
     by_sharers: dict[tuple[int, bool], int] = {}
     referenced = anonymous = 0
     for _, pte in mm.resident(area):
         frame = pte_frame(pte)
-        cached = frame in owner
-        dirty = bool(pte & PTE_D) or not cached or frame in dirty_pages
+        kind = kinds[frame]
+        dirty = (
+            bool(pte & PTE_D) or kind != BACKED or frame in dirty_pages
+        )  # only a file's page is anywhere else
         key = (mappings(frame), dirty)
         by_sharers[key] = by_sharers.get(key, 0) + 1
         referenced += bool(pte & PTE_A)
-        anonymous += not cached
+        anonymous += not kind
     pss = sum((Fraction(pages, sharers) for (sharers, _), pages in by_sharers.items()), Fraction(0))
     pss_dirty = sum((Fraction(n, sharers) for (sharers, d), n in by_sharers.items() if d), Fraction(0))
 

@@ -84,7 +84,7 @@ class Vma(Record, frozen=False):
 class VmaSet:
     """The areas of one address space: sorted, never overlapping. A look-up is a bisection.
 
-    `pages` is the size of all; `data_pages` that of data, `accounted` that of what counts in Committed_AS.
+    `pages` is the size of all; `peak` the largest it has been, `data_pages` that of data, `accounted` that of what counts in Committed_AS.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class VmaSet:
         self._areas: dict[int, Vma] = {}
         self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
         self._top = 0
-        self.pages = self.data_pages = self.accounted = 0
+        self.pages = self.peak = self.data_pages = self.accounted = 0
         self.any_locked = False  # whether mlock has ever been used here
 
     def __iter__(self) -> Iterator[Vma]:
@@ -161,6 +161,7 @@ class VmaSet:
         """`more` bytes of the kind of `area` have come; a negative number of them has gone."""
         pages = more >> PAGE_SHIFT
         self.pages += pages
+        self.peak = max(self.peak, self.pages)
         if area.data:
             self.data_pages += pages
         if area.accounted:
@@ -219,6 +220,7 @@ class VmaSet:
         """The same areas for another address space."""
         twin = VmaSet()
         twin.pages, twin.data_pages, twin.accounted = self.pages, self.data_pages, self.accounted
+        twin.peak = self.pages
         twin._starts = self._starts.copy()
         twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
         twin.any_locked = self.any_locked
