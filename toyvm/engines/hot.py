@@ -93,11 +93,11 @@ class HotPaths:
         pages = {
             page for first, last in runs for page in range(first >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1)
         }
-        code.add_trace(head, self._entered(head, trace.function), trace.length, trace.loop, pages)
+        code.add_trace(head, self._entered(head, trace), trace.length, trace.loop, pages)
 
-    def _entered(self, head: int, function: TraceFunction) -> TraceFunction:
+    def _entered(self, head: int, trace: Trace) -> TraceFunction:
         """What is filed for a trace at `head`: the trace itself."""
-        return function
+        return trace.function
 
     def _holds(self, mmu: Mmu, va: int, text: bytes) -> bool:
         """Whether pages that have been executed hold these bytes at `va`: looking must not set A in others."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .code import TraceFunction
+    from .hot import Trace
     from .llvm_cache import Translation
     from .llvm_translate import Translator
     from .prepared import Instruction, PreparedRows
@@ -37,9 +38,9 @@ class Thresholds(Record):
     """When code is worth more effort.
 
     ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
-    Python, where there is none      hot: instructions run in that before it is worth LLVM's time      missed: times that native
-    code looked for a function there in vain before it is worth LLVM's time      piece: instructions that the Python tiers run
-    at most before native code may take over
+    Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
+    dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
+    time      piece: instructions that the Python tiers run at most before native code may take over
     """
 
     ask: int
@@ -49,8 +50,8 @@ class Thresholds(Record):
     piece: int
 
 
-PATIENT = Thresholds(ask=64, trace=250, hot=40_000, missed=60, piece=20_000)
-EAGER = Thresholds(ask=2, trace=6, hot=100, missed=3, piece=100)  # for tests and lockstep
+PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, piece=20_000)
+EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
 LEAVING = 200  # instructions in a Python trace that take as long as it takes native code to be left for a page fault
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
@@ -95,10 +96,10 @@ class _NativePaths(HotPaths):
         assert isinstance(code, NativeCode)
         return self._engine.adopt(mmu, code, head) or super().reuse(mmu, code, head)
 
-    def _entered(self, head: int, function: TraceFunction) -> TraceFunction:
+    def _entered(self, head: int, trace: Trace) -> TraceFunction:
         """A Python trace with a counter around it."""
-        ran = 0
-        engine, hot = self._engine, self._thresholds.hot
+        ran, function = 0, trace.function
+        engine, hot = self._engine, self._thresholds.hot * trace.length
 
         def counting(
             x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
