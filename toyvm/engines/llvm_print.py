@@ -14,7 +14,8 @@ from ..isa.ops import Node, Op, Tree
 from ..machine.sv39 import PTE_R, PTE_W
 from . import llvm_layout as layout
 from .llvm_atomic import AtomicText
-from .llvm_float import F0, FloatText, boxed_at_entry, slot_type, supported
+from .llvm_boxes import boxed_at_entry
+from .llvm_float import F0, FloatText, slot_type, supported
 from .llvm_layout import PASSED
 from .llvm_region import Block, Key, Region, Step, control, direct, forward, is_return, nodes
 from .llvm_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, TABLE, UNLIKELY
