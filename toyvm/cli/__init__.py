@@ -6,6 +6,7 @@ code), an interrupted run (130), a reader of our output that has gone away (141,
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -78,6 +79,8 @@ def run_process() -> NoReturn:
     The process is ended at once. Python would first take down every module and object, a tenth of the time of a short run,
     and wait for a translation in the background that nobody wants any more.
     """
+    # Python looks for garbage after each 700 new objects, some dozen times while modules are imported, and finds none.
+    gc.set_threshold(50_000)
     status = main()
     if sys.getprofile() or sys.gettrace():
         sys.exit(status)
