@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .code import Block
 
 SPACE, READ, WRITE, EXECUTE = range(4)
-PIECE = 1 << 16  # references after which the events are handed over
+PIECE = 1 << 16  # instructions after which the events are handed over
 NOWHERE = -1
 
 
@@ -130,7 +130,7 @@ class RecordingEngine(ReferenceEngine):
 
     `on_events(times, values)` takes the events from time to time and whether it wants more: the arrays are emptied
     afterwards. Once it does not, the engine is an ordinary reference engine. `on_space(number, hart)` is told of each
-    address space before its first event. `piece` references pass between two calls, roughly.
+    address space before its first event. `piece` instructions pass between two calls, whatever faults.
     """
 
     def __init__(
@@ -171,10 +171,10 @@ class RecordingEngine(ReferenceEngine):
         while self._recording:
             self._enter(hart)
             before = hart.instret
-            trap = self._run_noting(hart, min(budget, self._piece))
+            trap = self._run_noting(hart, min(budget, self._piece - self.time % self._piece))
             ran = hart.instret - before
             budget -= ran
-            if self.time - self._flushed_at + len(self._times) >= self._piece:
+            if not self.time % self._piece and self.time != self._flushed_at:
                 self.flush()
             if trap is not None or not budget:
                 return trap

@@ -104,6 +104,7 @@ class TraceWriter:
     def __init__(self, stream: BinaryIO):
         self._stream = stream
         self._last = _NEVER
+        self._times, self._values = np.zeros(0, np.uint64), np.zeros(0, np.uint32)  # for the next part
         self.events = 0
         self.extra = 0  # references besides one for each instruction executed
         stream.write(MAGIC)
@@ -123,10 +124,18 @@ class TraceWriter:
             return
         self.events += len(t)
         self.extra += _extra(t, v, last)
+        self._times, self._values = np.concatenate([self._times, t]), np.concatenate([self._values, v])
+        while len(self._times) >= PART_EVENTS:
+            self._write(PART_EVENTS)
+
+    def _write(self, count: int) -> None:
+        """Write so many events. Where parts end depends on the events alone, so that one run gives one file."""
+        t, v = self._times[:count], self._values[:count]
+        self._times, self._values = self._times[count:], self._values[count:]
         far = np.flatnonzero(np.diff(t) >> np.uint64(32)) + 1  # a longer wait than a difference can tell
         for piece_t, piece_v in zip(np.split(t, far), np.split(v, far), strict=True):
-            for at in range(0, len(piece_t), PART_EVENTS):
-                self._events(piece_t[at : at + PART_EVENTS], piece_v[at : at + PART_EVENTS])
+            if len(piece_t):
+                self._events(piece_t, piece_v)
 
     def _events(self, times: NDArray[np.uint64], values: NDArray[np.uint32]) -> None:
         steps = np.diff(times, prepend=times[:1]).astype("<u4")
@@ -138,6 +147,7 @@ class TraceWriter:
 
     def finish(self, program: str, instructions: int, complete: bool, spaces: list[Space]) -> PageTrace:
         """Write the last part; the trace without its events."""
+        self._write(len(self._times))
         nothing = np.zeros(0, np.uint64), np.zeros(0, np.uint32)
         trace = PageTrace(program, instructions, instructions + self.extra, complete, tuple(spaces), *nothing)
         self._part(b"INFO", json.dumps(trace.to_json() | {"events": self.events}).encode())

@@ -31,7 +31,7 @@ from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, r
 from toyvm.observe.references import reference_string
 from toyvm.program import Program
 from toyvm.record import replace
-from toyvm.system import RunResult, run
+from toyvm.system import RunOptions, RunResult, run
 
 Event = tuple[int, int, int]  # time, kind, page
 
@@ -97,15 +97,17 @@ def program_of(path: Path, linkage: str = "static") -> Program:
     return build_program([path], linkage=linkage)
 
 
-def watched(program: Program, watcher: object) -> RunResult:
-    options = replace(OPTIONS, watchers=(watcher,))
+def watched(program: Program, watcher: object, options: RunOptions = OPTIONS) -> RunResult:
+    options = replace(options, watchers=(watcher,))
     return run(program, [program.name, *program.directives.args], options, capture=True)
 
 
-def record(program: Program, path: Path, limit: int = 10**9) -> tuple[PageTrace, RunResult]:
+def record(
+    program: Program, path: Path, limit: int = 10**9, options: RunOptions = OPTIONS
+) -> tuple[PageTrace, RunResult]:
     with path.open("wb") as stream:
         recorder = PageRecorder(stream, limit)
-        result = watched(program, recorder)
+        result = watched(program, recorder, options)
         recorder.finish(program.name)
     return read_trace(str(path)), result
 
@@ -189,6 +191,23 @@ def test_limit_stops_recording_and_not_the_program(tmp_path: Path) -> None:
     assert not part.complete
     assert 1500 <= part.references < 1500 + 2 * 1500 + 64 < whole.references
     assert events_of(part) == events_of(whole)[: len(part.times)]
+
+
+@pytest.mark.parametrize("part", [100, pagetrace.PART_EVENTS])
+def test_faults_leave_no_trace(part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fraction of the memory it needs the program refers to the same pages: the same file, to the byte."""
+    monkeypatch.setattr(pagetrace, "PART_EVENTS", part)
+    program = program_of(ASM / "locality.s")
+    _, roomy = record(program, tmp_path / "roomy.pages", limit=300_000)
+    _, tight = record(
+        program,
+        tmp_path / "tight.pages",
+        limit=300_000,
+        options=replace(OPTIONS, memory=192 << 10, swap=1 << 20),
+    )
+    assert tight.stats.faults["swap_in"] > 0
+    assert roomy.stats.faults["swap_in"] == 0
+    assert (tmp_path / "roomy.pages").read_bytes() == (tmp_path / "tight.pages").read_bytes()
 
 
 def test_areas_and_processes_are_named(tmp_path: Path) -> None:
