@@ -68,6 +68,7 @@ class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
     memory: physical memory      no_mmu: programs share it bare
+    memory_limit: of it for each program started, with its descendants; 0: no limit
     overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
     ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
     swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
@@ -84,6 +85,7 @@ class RunOptions(Record):
     """
 
     memory: int = 64 << 20
+    memory_limit: int = 0
     no_mmu: bool = False
     overcommit: int = 0
     overcommit_ratio: int = 50
@@ -163,6 +165,13 @@ class RunResult(Record):
             ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
             *self._reclaim_rows(),
             ("frames in page cache", f"{stats.page_cache_frames:,}"),
+            *(
+                (
+                    f"frames of {group.name}",
+                    f"{group.peak:,} of {group.limit:,}, limit met {group.hits:,} times",
+                )
+                for group in stats.groups
+            ),
         ]
         if self.libraries:
             rows += [
@@ -226,6 +235,10 @@ class RunResult(Record):
                 }
                 for pid, c in stats.processes.items()
             },
+            "groups": [
+                {"name": g.name, "limit": g.limit, "peak": g.peak, "hits": g.hits, "kills": g.kills}
+                for g in stats.groups
+            ],
             "libraries": list(self.libraries),
             "load_relocations": dict(self.load_relocations),
             "lazy_relocations": dict(self.lazy_relocations),
@@ -279,6 +292,7 @@ class _Session:
         limits = Limits(
             instructions=options.max_instructions,
             schedule_seed=options.schedule_seed,
+            memory_limit=options.memory_limit,
             no_mmu=options.no_mmu,
             overcommit=options.overcommit,
             overcommit_ratio=options.overcommit_ratio,

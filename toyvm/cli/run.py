@@ -35,6 +35,7 @@ class Options:
     sysroot: str | None = None
     root: str | None = None
     memory: int = 64 << 20
+    memory_limit: int = 0
     together: bool = False
     no_mmu: bool = False
     stack_at: list[int] = []
@@ -99,6 +100,12 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )
     world.add_argument("--memory", type=_size, metavar="SIZE", help="physical memory (default 64M)")
+    world.add_argument(
+        "--memory-limit",
+        type=_size,
+        metavar="SIZE",
+        help="physical memory that each program may have, together with its children (default: no limit)",
+    )
     world.add_argument(
         "--together",
         action="store_true",
@@ -275,6 +282,8 @@ def _starts(options: Options) -> list[Start]:
 
     if options.stack_at and not options.no_mmu:
         raise UsageError("--stack-at is for programs in bare memory: --no-mmu")
+    if options.no_mmu and options.memory_limit:
+        raise UsageError("--no-mmu gives programs the memory that they stand in: no --memory-limit")
     if options.no_mmu and options.swap:
         raise UsageError("--no-mmu leaves nothing that could be swapped out: no --swap")
     if not options.no_mmu and not options.together:
@@ -335,6 +344,7 @@ def _settings(options: Options) -> RunOptions:
         root, writable = root[:-3], root.endswith(":rw")
     return RunOptions(
         memory=options.memory,
+        memory_limit=options.memory_limit,
         no_mmu=options.no_mmu,
         overcommit=options.overcommit,
         overcommit_ratio=options.overcommit_ratio,

@@ -14,6 +14,7 @@ from ..machine.memory import PhysicalMemory
 from ..machine.sv39 import PPN_SHIFT
 
 if TYPE_CHECKING:
+    from .memgroup import Groups
     from .pagearrays import Entries, PageArrays
     from .swap import SwapArea
 
@@ -58,6 +59,7 @@ class FrameAllocator:
         self.born = array("Q", bytes(8 * self.count))
         self.births = 0
         self.swap: SwapArea | None = None
+        self.groups: Groups | None = None  # who pays for which frame, where groups have limits
         self.reclaim: Callable[[], bool] = lambda: False
 
     @property
@@ -65,11 +67,19 @@ class FrameAllocator:
         """Frames that `alloc` can still give without reclaim."""
         return self.count - 1 - self.used
 
+    def spare(self, reserve: int) -> int:
+        """Frames beyond `reserve` that can be had without reclaim, also by the group that pays for them."""
+        group = self.groups.current if self.groups is not None else None
+        left = self.free - reserve
+        return left if group is None else min(left, group.limit - group.used)
+
     def alloc(self, *, zeroed: bool = True) -> int:
         """A frame with reference count 1, filled with zero bytes unless the caller will overwrite it all.
 
         Raises OutOfFrames.
         """
+        if self.groups is not None:
+            self.groups.admit()
         if not self._freed and self._next >= self.count and not self.reclaim():
             raise OutOfFrames
         if self._freed:
@@ -93,6 +103,8 @@ class FrameAllocator:
         frame = span + (vpn & SPAN - 1)
         if not span or self._given[frame]:
             return self.alloc()
+        if self.groups is not None:
+            self.groups.admit()
         self._given[frame] = 1
         if frame == self._next:
             self._next = self._after(frame)
@@ -117,6 +129,8 @@ class FrameAllocator:
         if self.used > self.peak:
             self.peak = self.used
         self.touch(frame)
+        if self.groups is not None:
+            self.groups.charge(frame)
         return frame
 
     def touch(self, frame: int) -> None:
@@ -151,6 +165,8 @@ class FrameAllocator:
         if left == 0:
             self.used -= 1
             self._freed.append(frame)
+            if self.groups is not None:
+                self.groups.uncharge((frame,))
 
     def put_entries(self, entries: list[int] | Entries) -> None:
         """One reference less for the frame, or slot of the swap area, of each of these page-table entries, in order
@@ -173,6 +189,8 @@ class FrameAllocator:
             freed = self._arrays.put(entries)
         self.used -= len(freed)
         self._freed += freed
+        if self.groups is not None:
+            self.groups.uncharge(freed)
         if swap is not None and swap.cached:
             for pte in entries if isinstance(entries, list) else entries.tolist():
                 swap.unmapped(pte >> PPN_SHIFT)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..engines.base import Engine
     from .breakpoints import Breakpoints
     from .ksm import Ksm
+    from .memgroup import Groups
     from .nommu import Ground, Placement
     from .oom import OomKiller
     from .shm import Segments
@@ -101,6 +102,8 @@ class Kernel:
             self._add_swap()
 
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
+        if self.limits.memory_limit:
+            self.frames.groups = _groups(self.system)
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None
         self.hold_at_exit = False
@@ -213,6 +216,8 @@ class Kernel:
             stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
         if self.system.ksm is not None:
             stats.pages_merged = self.system.ksm.merged
+        if self.frames.groups is not None:
+            stats.groups = self.frames.groups.all
         return stats
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
@@ -278,6 +283,9 @@ class Kernel:
         if isinstance(envp, Mapping):
             envp = [f"{name}={value}" for name, value in envp.items()]
         pid = self.take_pid()
+        groups = self.frames.groups
+        if groups is not None:
+            groups.current = groups.add(path.rsplit("/", 1)[-1], self.limits.memory_limit >> PAGE_SHIFT)
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
         try:
             mm = self.new_space(rlimits)
@@ -285,6 +293,7 @@ class Kernel:
             raise NotExecutableError(f"{path}: Cannot allocate memory") from None
         process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
         process.cwd = cwd
+        process.group = groups.current if groups is not None else None
         process.started_at = self.now
         self._open_streams(process)
         self.adopt(process)
@@ -442,6 +451,8 @@ class Kernel:
     def _switch_to(self, process: Process) -> None:
         mm = process.mm
         mm.pid, mm.counters = process.pid, process.counters
+        if self.frames.groups is not None:
+            self.frames.groups.current = process.group
         if self._last_pid != process.pid:
             process.hart.reservation = None
             process.counters.context_switches += 1
@@ -513,6 +524,13 @@ class Kernel:
 
     def out_of_memory(self, process: Process) -> None:
         """No frame is left for a page that `process` touched, and nobody is to go before it: it dies, the others do not."""
+        group = process.group
+        if group is not None and group.used >= group.limit:
+            group.kills += 1
+            self.message(
+                f"toyvm: memory limit: the group of {group.name} has all {group.limit} frames "
+                f"({group.limit << PAGE_SHIFT >> 10} KiB) that it may have"
+            )
         self._oom.kill(process, process)
 
     def _syscall(self, process: Process) -> None:
@@ -558,3 +576,9 @@ def _ground(system: MemorySystem, size: int) -> Ground:
     from .nommu import Ground
 
     return Ground(system, size)
+
+
+def _groups(system: MemorySystem) -> Groups:
+    from .memgroup import Groups
+
+    return Groups(system.frames.count, lambda group: system.reclaimer.shrink(group=group))

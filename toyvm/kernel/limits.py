@@ -28,6 +28,9 @@ class Limits(Record):
     schedule_seed: int | None = (
         None  # draw the length of each quantum, 1 to `quantum`, from this seed; None: all are `quantum`
     )
+    memory_limit: int = (
+        0  # bytes of memory that each program started may have with its descendants; 0: no limit
+    )
     no_mmu: bool = False  # programs stand in physical memory side by side
     overcommit: int = 0  # vm.overcommit_memory: 0 refuses what cannot fit, 1 nothing, 2 what is not covered
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from enum import Enum
 
+from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..record import Record
 from .addrspace import AddressSpace
@@ -15,6 +16,9 @@ from .signals import SignalState
 from .stats import Counters
 from .vfs.node import error
 from .vfs.openfile import OpenFile, WaitQueue
+
+if TYPE_CHECKING:
+    from .memgroup import Group
 
 
 class State(Enum):
@@ -123,6 +127,7 @@ class Process:
         self.hart = hart
         self.fds = fds
         self.rlimits = rlimits
+        self.group: Group | None = None  # who pays for its memory, where groups have limits
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -158,6 +163,7 @@ class Process:
         """Take over what a child has from its parent besides memory, registers and descriptors."""
         self.parent = parent
         self.cwd, self.umask = parent.cwd, parent.umask
+        self.group = parent.group
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image

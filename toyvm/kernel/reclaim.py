@@ -30,6 +30,7 @@ from .swap import NONE
 
 if TYPE_CHECKING:
     from .addrspace import AddressSpace
+    from .memgroup import Group
     from .memsys import MemorySystem
 
 BATCH_LEAST = 32
@@ -71,19 +72,20 @@ class Reclaimer:
         self._slot_of = np.frombuffer(swap.slot_of, np.uint32) if swap is not None else None
         self.batch = max(BATCH_LEAST, system.frames.count // BATCH_PART)
 
-    def shrink(self, want: int | None = None, *, direct: bool = False) -> int:
+    def shrink(self, want: int | None = None, *, direct: bool = False, group: Group | None = None) -> int:
         """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed.
 
-        `direct`: an allocation waits for it (for the statistics).
+        `group`: only frames that are charged to it. `direct`: an allocation waits for it (for the statistics).
         """
         system, stats = self._system, self._system.stats
         scanned = stats.scanned
         want = self.batch if want is None else want
         before = self._frames.free
-        system.cache.drop_unmapped(want)
+        if group is None:
+            system.cache.drop_unmapped(want)
         freed = self._frames.free - before
         if freed < want:
-            may = self._allowed()
+            may = self._allowed(group)
             if may.any():  # without a swap area there is often nothing to look for
                 mappings = self._gather()
                 victims = self._pick(mappings, may, want - freed)
@@ -124,12 +126,14 @@ class Reclaimer:
         cached: Flags = self._slot_of != NONE
         return cached
 
-    def _allowed(self) -> Flags:
+    def _allowed(self, group: Group | None) -> Flags:
         """The frames that may go as far as can be said without looking at the tables."""
         swap, system = self._system.swap, self._system
         may: Flags = self._refs > 0
         if swap is None or not swap.can_take():
             may &= (self._cached == BACKED) | self._copies()
+        if group is not None and self._frames.groups is not None:
+            may &= np.frombuffer(self._frames.groups.charged, np.uint16) == group.number
         may[[ZERO_FRAME, *self._pinned(), *system.recent]] = False
         if system.executing is not None:
             space, pc = system.executing

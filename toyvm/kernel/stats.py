@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from ..events import FaultKind
+from ..hints import TYPE_CHECKING
 from ..record import Record
+
+if TYPE_CHECKING:
+    from .memgroup import Group
 
 
 class Counters(Record, frozen=False):
@@ -54,3 +58,4 @@ class Stats(Counters, frozen=False):
     written_back: int = 0  # pages of files
     oom_kills: int = 0
     processes: dict[int, Counters] = {}
+    groups: list[Group] = []  # those with a limit

@@ -201,7 +201,7 @@ class SwapArea:
             self._frames.put(frame)
             raise
         self._fill(slot, frame, data, slot - first)
-        spare = self._frames.free - self.reserve
+        spare = self._frames.spare(self.reserve)
         for number, near in enumerate(range(first, first + (len(data) >> PAGE_SHIFT))):
             if spare > 0 and self._taken[near] and not self.frame_of[near]:
                 self._fill(near, self._frames.alloc(zeroed=False), data, number)

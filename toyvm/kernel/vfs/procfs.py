@@ -104,6 +104,7 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         "cmdline": text(7, lambda: proctext.strings(process.mm, process.mm.arg_range)),
         "environ": text(8, lambda: proctext.strings(process.mm, process.mm.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
+        "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
         "pagemap": lambda: PageWords(
             (_DEVICE, base + 10), lambda first, number: pagemap(process.mm, first, number), USER_PAGES
         ),

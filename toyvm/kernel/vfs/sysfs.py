@@ -1,4 +1,4 @@
-"""/sys, as far as there is something to see and to set: /sys/kernel/mm/ksm."""
+"""/sys, as far as there is something to see and to set: /sys/kernel/mm/ksm, and /sys/fs/cgroup for limited groups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 
 from ...hints import TYPE_CHECKING
+from ...machine.memory import PAGE_SHIFT
 from ..ksm import Ksm
 from .node import SYS_IDENTITY, DirNode, Node, error
 from .procfs import Directory, Text
@@ -13,6 +14,7 @@ from .setting import Setting
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
+    from ..memgroup import Group
 
 _DEVICE = SYS_IDENTITY[0]
 
@@ -20,13 +22,50 @@ _DEVICE = SYS_IDENTITY[0]
 def sys_directory(kernel: Kernel) -> DirNode:
     """/sys for a kernel."""
 
-    def below(ino: int, name: str, make: Callable[[], dict[str, Callable[[], Node]]]) -> Directory:
-        return Directory(ino, lambda: {name: lambda: Directory(ino + 1, make, _DEVICE)}, _DEVICE)
+    def folder(ino: int, make: Callable[[], dict[str, Callable[[], Node]]]) -> Callable[[], Node]:
+        return lambda: Directory(ino, make, _DEVICE)
 
-    def mm() -> dict[str, Callable[[], Node]]:
-        return {"ksm": lambda: Directory(4, lambda: _ksm(kernel.ksm), _DEVICE)}
+    def ksm() -> dict[str, Callable[[], Node]]:
+        return _ksm(kernel.ksm)
 
-    return below(1, "kernel", lambda: {"mm": lambda: Directory(3, mm, _DEVICE)})
+    return Directory(
+        1,
+        lambda: {
+            "fs": folder(2, lambda: {"cgroup": folder(3, lambda: _groups(kernel))}),
+            "kernel": folder(4, lambda: {"mm": folder(5, lambda: {"ksm": folder(6, ksm)})}),
+        },
+        _DEVICE,
+    )
+
+
+def _groups(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+    """A folder for each group of processes that has a memory limit, by number."""
+    groups = kernel.frames.groups
+
+    def files(group: Group) -> dict[str, Callable[[], Node]]:
+        def text(number: int, make: Callable[[], str]) -> Callable[[], Node]:
+            return lambda: Text(64 + 8 * group.number + number, lambda: make().encode(), _DEVICE)
+
+        def set_limit(value: int) -> None:
+            group.limit = value >> PAGE_SHIFT
+
+        def members() -> str:
+            return "".join(f"{pid}\n" for pid, p in kernel.processes.items() if p.group is group)
+
+        return {
+            "memory.current": text(0, lambda: f"{group.used << PAGE_SHIFT}\n"),
+            "memory.peak": text(1, lambda: f"{group.peak << PAGE_SHIFT}\n"),
+            "memory.events": text(2, group.events),
+            "memory.max": lambda: Setting(
+                (_DEVICE, 64 + 8 * group.number + 3), lambda: group.limit << PAGE_SHIFT, set_limit
+            ),
+            "cgroup.procs": text(4, members),
+        }
+
+    def directory(group: Group) -> Callable[[], Node]:
+        return lambda: Directory(64 + 8 * group.number + 5, lambda: files(group), _DEVICE)
+
+    return {str(group.number): directory(group) for group in groups.all} if groups is not None else {}
 
 
 def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
