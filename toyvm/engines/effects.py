@@ -36,11 +36,11 @@ class Effects:
     floating-point registers are `f`.
 
     `pc` and `left` are where compiled code was when it last came here; `end` is what `instret` will be when the budget
-    that `left` counts is used up. `on_fault` as in `base.Engine`; `resolved` counts its affirmative answers.
+    that `left` counts is used up. `on_fault` as in `base.Engine`.
     """
 
     __slots__ = (
-        "_hart", "_memory", "_mmu", "_on_fence_i", "_table", "end", "f", "left", "on_fault", "pc", "read", "resolved", "write",
+        "_hart", "_memory", "_mmu", "_on_fence_i", "_table", "end", "f", "left", "on_fault", "pc", "read", "write",
     )  # fmt: skip
 
     def __init__(self, memory: PhysicalMemory, on_fence_i: Callable[[Mmu], None]):
@@ -50,7 +50,6 @@ class Effects:
         self.left = 0
         self.end = 0
         self.on_fault: FaultHook | None = None
-        self.resolved = 0
         self._table: dict[str, FloatOperation] | None = None
 
     def bind(self, hart: Hart) -> None:
@@ -170,9 +169,11 @@ class Effects:
 
     def again(self, trap: Trap, pc: int, left: int) -> bool:
         """Whether the instruction at `pc`, which has trapped with `left` of the budget to go, may be tried again at once."""
-        if self.on_fault is None or not self.on_fault(trap, pc, self.end - left):
+        if self.on_fault is None or trap.final:
             return False
-        self.resolved += 1
+        if not self.on_fault(trap, pc, self.end - left):
+            trap.final = True
+            return False
         return True
 
     def load_at(self, va: int, size: int, pc: int, left: int) -> int:

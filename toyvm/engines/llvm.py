@@ -53,7 +53,6 @@ class Thresholds(Record):
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, piece=100)  # for tests and lockstep
 MAX_ASKED = 1 << 16
-LEAVING = 200  # instructions in a Python trace that take as long as it takes native code to be left for a page fault
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -105,16 +104,15 @@ class _NativePaths(HotPaths):
             x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
         ) -> tuple[int, int]:
             nonlocal ran
-            before = c.resolved
             try:
                 after, rest = function(x, pc, left, read, write, c)
             except Trap:  # a loop may fault on each page and never return
-                ran = max(0, ran + left - c.left - LEAVING * (c.resolved - before))
+                ran += left - c.left
                 if ran >= hot:
                     ran = 0
                     engine.want(head)
                 raise
-            ran = max(0, ran + left - rest - LEAVING * (c.resolved - before))
+            ran += left - rest
             if ran >= hot:
                 ran = 0
                 engine.want(head)
@@ -161,6 +159,8 @@ class LlvmEngine(ReferenceEngine):
         self._missed: dict[int, int] = {}
         self._reserve = 0
         self._floats = [0] * 32  # the floating-point registers in the state
+        self._end = 0  # what `instret` will be at the end of the budget that native code has
+        self._broken: BaseException | None = None  # what native code was left for
         self.native_entries = 0  # how often native code was entered from Python
         self.slow_steps = 0  # instructions that native code left to their rows
         self._hart: Hart
@@ -243,6 +243,7 @@ class LlvmEngine(ReferenceEngine):
         if words[layout.GENERATION] != self._space.runs:
             self._forget_ranges()
         total = before = left + self._reserve
+        self._end = c.end + self._reserve
         words[0:32] = array("Q", x)
         if hart.f != self._floats:
             self._floats = hart.f[:]
@@ -275,10 +276,35 @@ class LlvmEngine(ReferenceEngine):
         self._reserve = total - rest
         self._count_misses()
         assert total <= before
+        if self._broken is not None:
+            error, self._broken = self._broken, None
+            c.pc, c.left = pc, rest
+            raise error
         if status == layout.MISS:
             self.slow_steps += 1
             return self._step(x, pc, rest, c)
         return pc, rest
+
+    def _fault(self, va: int, writes: int, pc: int, left: int) -> int:
+        """Native code has found no entry for `va`: whether the kernel has made one. No exception may pass through native
+        code, so it is left with `MISS` and `_broken` raised behind it."""
+        mmu, hook = self._hart.mmu, self._effects.on_fault
+        try:
+            mmu.translate(va, Access.WRITE if writes else Access.READ)
+        except Trap as trap:
+            try:
+                if hook is None:
+                    return 0
+                if hook(trap, pc, self._end - left):
+                    self._state.words[layout.RESERVATION] = layout.NO_RESERVATION
+                    if self._state.words[layout.GENERATION] != self._space.runs:
+                        self._forget_ranges()
+                    return 1
+                trap.final = True
+                self._broken = trap
+            except BaseException as error:
+                self._broken = error
+        return 0  # the row will do what native code could not
 
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
         """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
@@ -412,6 +438,11 @@ class LlvmEngine(ReferenceEngine):
         import ctypes
 
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
+        word = ctypes.c_uint64
+        self._callback = ctypes.CFUNCTYPE(word, word, word, word, word)(
+            self._fault
+        )  # kept as long as its address
+        self._state.words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
 
     def _reset(self) -> None:
         """Forget all native code, because its memory is used up."""

@@ -9,7 +9,7 @@ from ..isa.ops import Node
 from ..machine.sv39 import PTE_R, PTE_W
 from . import llvm_layout as layout
 from .llvm_memory import MemoryText
-from .llvm_text import GUEST, UNLIKELY
+from .llvm_text import GUEST, RANGE, UNLIKELY
 
 
 class AtomicText(MemoryText):
@@ -17,7 +17,7 @@ class AtomicText(MemoryText):
 
     def _load_reserved(self, node: Node) -> None:
         pointer = self._pointer(node.args[0], node.width // 8, PTE_R, aligned=True)
-        self._put_state(layout.RESERVATION, self._physical(pointer))
+        self._put_state(layout.RESERVATION, self._physical(pointer), scope=RANGE)
         self._values[node] = self._set(f"load i{node.width}, ptr {pointer}, align 1{GUEST}")
 
     def _store_conditional(self, node: Node) -> None:
@@ -31,12 +31,12 @@ class AtomicText(MemoryText):
         self._start(odd)
         self._leave(layout.MISS, str(self._step.pc))
         self._start(aligned)
-        held = self._state_word(layout.RESERVATION)
+        held = self._state_word(layout.RESERVATION, scope=RANGE)
         nothing = self._set(f"icmp eq i64 {held}, {layout.NO_RESERVATION}")
         self._line(f"br i1 {nothing}, label %{join}, label %{reserved}{UNLIKELY}")
         self._start(reserved)
         pointer = self._pointer(address, size, PTE_W, aligned=True)
-        self._put_state(layout.RESERVATION, str(layout.NO_RESERVATION))
+        self._put_state(layout.RESERVATION, str(layout.NO_RESERVATION), scope=RANGE)
         there = self._set(f"icmp eq i64 {self._physical(pointer)}, {held}")
         self._line(f"br label %{after}")
         self._start(after)

@@ -24,6 +24,7 @@ MXCSR = 77  # where MXCSR goes through memory
 FLOATS = 78  # not 0: a floating-point register has changed
 RESERVATION = 79  # the physical address that lr holds, or NO_RESERVATION
 NO_RESERVATION = (1 << 64) - 1
+FAULT = 80  # address of the function that `refill` asks to resolve a page fault
 
 # Ranges: where a kind of access through some pointer last went. First virtual address, number of addresses at which 8 bytes
 # are inside, host address - virtual address, and how many accesses outside it may be before another one is looked for.

@@ -34,6 +34,10 @@ class MemoryText(ValueText):
         """Print the way back to Python."""
         raise NotImplementedError
 
+    def _left(self) -> str:
+        """The budget that is left at the instruction."""
+        raise NotImplementedError
+
     def _store(self, node: Node) -> None:
         address, data = node.args
         value = self._value(data)
@@ -93,7 +97,8 @@ class MemoryText(ValueText):
         self._start(slow)
         wanted = size | (ALIGNED if aligned else 0) | (WRITE if access == PTE_W else 0)
         found = self._set(
-            f"call preserve_mostcc i64 %refill(ptr %s, i64 {va}, i64 {wanted}, i64 {word}) nounwind{REFILLS}"
+            f"call preserve_mostcc i64 %refill(ptr %s, i64 {va}, i64 {wanted}, i64 {word}, i64 {self._step.pc}, "
+            f"i64 {self._left()}) nounwind{REFILLS}"
         )
         missing = self._set(f"icmp eq i64 {found}, 0")
         self._line(f"br i1 {missing}, label %{out}, label %{back}{UNLIKELY}")

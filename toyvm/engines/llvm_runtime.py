@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import llvm_layout as layout
-from .llvm_fcsr import ModeText
+from .llvm_fcsr import MXCSR, ModeText
 from .llvm_layout import PASSED
 from .llvm_text import ARGUMENTS, CONVENTION, METADATA
 
@@ -26,7 +26,11 @@ class _Enter(ModeText):
 def runtime() -> str:
     """The module of what all regions share: `enter`, `leave` and `refill`."""
     words = {name: value for name, value in vars(layout).items() if name.isupper()}
-    words |= {"MASK": layout.PAGES - 1, "WRITE_SHIFT": (layout.SHADOW_BYTES // 2 // 32).bit_length() - 1}
+    words |= {
+        "MXCSR_PLAIN": MXCSR,
+        "MASK": layout.PAGES - 1,
+        "WRITE_SHIFT": (layout.SHADOW_BYTES // 2 // 32).bit_length() - 1,
+    }
     lines = [
         _Enter().text(),
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
@@ -42,8 +46,13 @@ def runtime() -> str:
 # Bit 4 of `%wanted` asks for natural alignment, bit 5 says that it is a write. An access may cross into the next page where the
 # frames are neighbours. The run around a page is looked for by jumping over the runs of its neighbours, a few at a time,
 # and kept with the page: who comes often finds a longer one.
+#
+# Where the tables have nothing, the kernel is asked to resolve the fault while native code waits, with the host's own MXCSR; `%pc` and
+# `%left` say where it is. Atomic accesses are left to their rows, because a fault also ends a reservation.
 _REFILL = """
-define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted, i64 %word) nounwind noinline {{
+define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted, i64 %word, i64 %pc, i64 %left) nounwind noinline {{
+  %mxcsr = alloca i32
+  %plain = alloca i32
   %size = and i64 %wanted, 15
   %less = sub i64 %size, 1
   %user = icmp ult i64 %va, 274877906944
@@ -72,7 +81,24 @@ look:
 walk:
   %delta1 = call preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry)
   %wrong = icmp eq i64 %delta1, 0
-  br i1 %wrong, label %fail, label %begin, !prof !32
+  br i1 %wrong, label %fault, label %begin, !prof !32
+fault:
+  %inpage = and i64 %va, 4095
+  %afterlast = add i64 %inpage, %size
+  %onepage = icmp ule i64 %afterlast, 4096
+  %lenient = icmp eq i64 %strict, 0
+  %asks = and i1 %onepage, %lenient
+  br i1 %asks, label %ask, label %fail
+ask:
+  %pask = getelementptr i64, ptr %s, i64 {FAULT}
+  %kernel = load ptr, ptr %pask
+  call void @llvm.x86.sse.stmxcsr(ptr %mxcsr)
+  store i32 {MXCSR_PLAIN}, ptr %plain
+  call void @llvm.x86.sse.ldmxcsr(ptr %plain)
+  %answer = call i64 %kernel(i64 %va, i64 %writes, i64 %pc, i64 %left)
+  call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr)
+  %resolved = icmp ne i64 %answer, 0
+  br i1 %resolved, label %look, label %fail
 begin:
   %delta = phi i64 [ %delta0, %look ], [ %delta1, %walk ]
   %prun = getelementptr i64, ptr %entry, i64 1

@@ -6,10 +6,11 @@ from .llvm_layout import PASSED
 
 CONVENTION = "preserve_nonecc"
 ARGUMENTS = ", ".join(["ptr %s", "i64 %left0", *(f"i64 %x{number}" for number in PASSED)])
-# Scopes of aliasing: the state but for its ranges, the guest's memory, the table of entry points, the ranges, the shadow.
+# Scopes of aliasing: the state but for its ranges, the guest's memory, the table of entry points, what a page
+# fault changes in the state (ranges, reservation), the shadow.
 _SCOPES = 5
 STATE, GUEST, TABLE, RANGE, SHADOW = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
-REFILLS = ", !noalias !30"  # of a call of `refill`: an entry of the shadow that was there stays the same
+REFILLS = ", !noalias !30"  # of a call of `refill`, which may let the kernel resolve a page fault
 LIKELY, UNLIKELY = ", !prof !31", ", !prof !32"
 METADATA = "\n".join(
     [
@@ -20,7 +21,7 @@ METADATA = "\n".join(
             f"!{20 + n} = !{{{', '.join(f'!{1 + other}' for other in range(_SCOPES) if other != n)}}}"
             for n in range(_SCOPES)
         ),
-        "!30 = !{!1, !3, !5}",
+        "!30 = !{!1, !3}",
         '!31 = !{!"branch_weights", i32 100000, i32 1}',
         '!32 = !{!"branch_weights", i32 1, i32 100000}',
     ]

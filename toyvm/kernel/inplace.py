@@ -60,6 +60,8 @@ class InPlaceFaults:
         self.settle(instret)
         process, kernel = self._process, self._kernel
         process.hart.reservation = None
+        execute = process.mm.mmu.tlb.execute
+        pages = len(execute)
         kind = handle_fault(process.mm, trap.tval, access, pc, process.pid)
         if (
             kind in RESOLVED_BADLY
@@ -70,6 +72,9 @@ class InPlaceFaults:
             self._answer = kind
             return False
         kernel.system.balance()
+        if len(execute) != pages:  # code was taken away: what runs must be fetched again
+            self._answer = kind
+            return False
         return True
 
     def answer(self, process: Process, trap: Trap, access: Access) -> FaultKind:

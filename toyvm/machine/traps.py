@@ -24,12 +24,16 @@ class Cause(IntEnum):
 
 
 class Trap(Exception):
-    """An instruction trapped. `tval` is the faulting address, the illegal instruction's bits, or 0."""
+    """An instruction trapped. `tval` is the faulting address, the illegal instruction's bits, or 0.
+
+    `final`: the kernel has been asked already whether to go on all the same, and it has said no.
+    """
 
     def __init__(self, cause: Cause, tval: int = 0):
         super().__init__(cause, tval)
         self.cause = cause
         self.tval = tval
+        self.final = False
 
     def __str__(self) -> str:
         return f"{self.cause.name.lower().replace('_', ' ')} at {self.tval:#x}"

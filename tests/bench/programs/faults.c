@@ -1,5 +1,5 @@
 /* Page faults, PAGES in all, of the kind that KIND names: each page of a fresh mapping is touched once. Stock C library. */
-#include <fcntl.h>
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -20,7 +20,7 @@ from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_W
-from toyvm.machine.traps import Cause
+from toyvm.machine.traps import Cause, Trap
 
 from .machines import CODE, DATA, DATA_PAGES, Machine, code
 from .test_agreement import ADDRESSES, ALL, MEMORY, MEMORY_NAMES, PLAIN, instructions, loop, outcome, values
@@ -139,6 +139,92 @@ def test_a_fault_in_native_code_is_at_its_instruction(translator: Translator) ->
     assert trap is not None and trap.cause is Cause.STORE_PAGE_FAULT and trap.tval == END
     assert llvm.native_entries and machine.hart.pc == CODE
     assert machine.hart.instret == 3 * (END - DATA) // 8
+
+
+FRESH = 0x40000  # nothing is mapped there
+
+
+def faulting(translator: Translator) -> tuple[Machine, LlvmEngine]:
+    """A machine whose loop of stores runs as native code, one store before a page that is not there."""
+    machine = Machine(loop(STORE), [0, 7, 0, DATA])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3000) is None and llvm.native_entries
+    machine.hart.x[3] = FRESH - 8
+    machine.map(FRESH - 0x1000, 30, PTE_R | PTE_W)
+    machine.hart.f[1] = 0
+    machine.hart.fcsr = 0
+    return machine, llvm
+
+
+def test_a_fault_is_resolved_while_native_code_waits(translator: Translator) -> None:
+    machine, llvm = faulting(translator)
+    asked: list[tuple[int, int, int]] = []
+
+    def resolve(trap: Trap, pc: int, instret: int) -> bool:
+        asked.append((trap.tval, pc, instret))
+        assert 1.0 / 3.0 > 0  # an inexact result: no flag of the guest's
+        machine.map(trap.tval & -0x1000, 31 if trap.tval < FRESH + 0x1000 else 29, PTE_R | PTE_W)
+        return True
+
+    llvm.on_fault = resolve
+    start, before, steps = machine.hart.instret, llvm.native_entries, llvm.slow_steps
+    assert llvm.run(machine.hart, 3 * 600) is None
+    assert asked == [(FRESH, CODE, start + 3), (FRESH + 0x1000, CODE, start + 3 * 513)]
+    assert machine.hart.instret == start + 3 * 600 and machine.hart.fcsr == 0
+    assert llvm.native_entries == before + 1 and llvm.slow_steps == steps
+    assert machine.memory.u64[31 << 9] == machine.memory.u64[29 << 9] == 7
+
+
+@pytest.mark.parametrize("answer", [False, KeyboardInterrupt()])
+def test_a_fault_that_is_not_resolved_ends_the_run_where_it_is(
+    translator: Translator, answer: BaseException | bool
+) -> None:
+    machine, llvm = faulting(translator)
+    asked = 0
+
+    def refuse(trap: Trap, pc: int, instret: int) -> bool:
+        nonlocal asked
+        asked += 1
+        if isinstance(answer, BaseException):
+            raise answer
+        return False
+
+    llvm.on_fault = refuse
+    start = machine.hart.instret
+    if answer is False:
+        trap = llvm.run(machine.hart, 3000)
+        assert trap is not None and outcome(trap) == (Cause.STORE_PAGE_FAULT, FRESH)
+        assert machine.hart.instret == start + 3 and machine.hart.pc == CODE
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            llvm.run(machine.hart, 3000)
+    assert asked == 1 and machine.hart.x[3] == FRESH
+
+
+def test_a_fault_ends_a_reservation(translator: Translator) -> None:
+    """lr, a store that faults now and then, sc: it fails each time that the store has faulted, on both engines."""
+    text = loop(
+        [
+            code(("lr.d", {"rd": 5, "rs1": 4})),
+            *STORE,
+            code(("sc.d", {"rd": 6, "rs1": 4, "rs2": 5}), ("add", {"rd": 7, "rs1": 7, "rs2": 6})),
+        ]
+    )
+    failed: list[int] = []
+    for by_llvm in (True, False):
+        machine = Machine(text, [0, 7, 0, DATA + 0x800, DATA + 0x100])
+        runs = engine(machine, translator) if by_llvm else ReferenceEngine(machine.memory)
+
+        def resolve(trap: Trap, pc: int, instret: int, machine: Machine = machine) -> bool:
+            machine.hart.reservation = None
+            machine.map(trap.tval & -0x1000, 20 + (trap.tval - END >> 12), PTE_R | PTE_W)
+            return True
+
+        runs.on_fault = resolve
+        assert runs.run(machine.hart, 6 * (0x4000 // 8)) is None
+        failed.append(machine.hart.x[7])
+        assert not isinstance(runs, LlvmEngine) or runs.native_entries
+    assert failed == [1, 1]
 
 
 def test_native_accesses_set_a_and_d(translator: Translator) -> None:

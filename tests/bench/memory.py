@@ -1,0 +1,163 @@
+"""What the kernel's memory paths cost each time: faults by kind, forks by size, mappings by how many there are.
+
+    python -m tests.bench memory [GROUP...] [--runs N] [--quick] [--json FILE]
+
+Each figure is a difference of two lengths of the same program divided by the difference, so that start-up and warming up
+are not in it: microseconds of CPU time (user and system) for one fault, fork or round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.bench.host import describe
+from tests.bench.images import build
+from tests.bench.measure import Command, interleaved, progress
+from tests.bench.settings import Cache, Settings
+from tests.bench.tables import Column, Row, Table
+from tests.oracles import QEMU
+
+SCHEMA = "toyvm.bench.memory/1"
+PAGES = 4096  # of faults.c
+KINDS = {"demand zero": 1, "read of the zero page": 2, "copy on write": 3, "minor file fault": 4}
+SIZES = {16: (40, 240), 256: (10, 40), 1024: (4, 12)}  # MiB of a touched heap: forks, short and long
+AREAS = (0, 10, 1000, 10_000, 60_000)
+MEMORIES = ("8M", "64M", "512M", "4G")  # 2,000 to 1,000,000 frames
+
+
+def _table(title: str) -> Table:
+    ways = ("toyvm", "reference", "qemu", "native")
+    columns = [Column("what", "what"), *(Column(way, f"{way}, us", ",.1f") for way in ways)]
+    return Table(title, (*columns, Column("ratio", "toyvm/qemu")))
+
+
+def _difference(
+    ways: Mapping[str, tuple[Sequence[str] | Command, Sequence[str] | Command]], count: int, runs: int
+) -> Row:
+    """Microseconds for each of `count` more events in the second command of each way than in the first."""
+    commands = {(way, end): command for way, pair in ways.items() for end, command in enumerate(pair)}
+    timings = interleaved({f"{way} {end}": command for (way, end), command in commands.items()}, runs)
+    row: Row = {}
+    for way in ways:
+        short, long = (timings[f"{way} {end}"].median for end in (0, 1))
+        row[way] = max(0.0, long - short) / count * 1e6
+    if row.get("qemu"):
+        row["ratio"] = float(row["toyvm"] or 0) / float(row["qemu"] or 1)
+    return row
+
+
+def _ways(
+    settings: Settings,
+    name: str,
+    flags: tuple[str, str],
+    *,
+    reference: bool = True,
+    options: tuple[str, ...] = (),
+    others: bool = True,
+) -> dict[str, tuple[Sequence[str] | Command, Sequence[str] | Command]]:
+    """The program built twice, with each of `flags`, and run on every engine, qemu and the host."""
+    cache = Cache(settings.folder / "cache")
+    ends: list[dict[str, Sequence[str] | Command]] = []
+    for number, flag in enumerate(flags):
+        folder = settings.folder / str(number)
+        folder.mkdir(exist_ok=True)
+        image = build(name, folder, flags=tuple(flag.split()))
+        end: dict[str, Sequence[str] | Command] = {"toyvm": cache.run(*options, image)}
+        if reference:
+            end["reference"] = cache.run(*options, "--engine", "reference", image)
+        if others:
+            end["qemu"] = [QEMU, str(image)]
+            end["native"] = [str(build(name, folder, native=True, flags=tuple(flag.split())))]
+        ends.append(end)
+    return {way: (ends[0][way], ends[1][way]) for way in ends[0]}
+
+
+def faults(settings: Settings) -> Iterator[Row]:
+    """One page fault, by kind; the program does 4,096 of them a round. COW includes its share of a fork."""
+    short, long = 2, 2 + settings.length(20)
+    for name, kind in KINDS.items():
+        progress("building", about=name)
+        flags = (f"-DKIND={kind} -DROUNDS={short}", f"-DKIND={kind} -DROUNDS={long}")
+        yield {
+            "what": name,
+            **_difference(_ways(settings, "faults", flags), (long - short) * PAGES, settings.runs),
+        }
+
+
+def forks(settings: Settings) -> Iterator[Row]:
+    """One fork with exit and wait, the child writing 64 pages, by the size of the touched heap."""
+    for mib, (short, long) in SIZES.items():
+        progress("building", about=f"fork of {mib} MiB")
+        flags = (f"-DMIB={mib} -DN={short}", f"-DMIB={mib} -DN={long}")
+        ways = _ways(settings, "forks", flags, reference=False, options=("--memory", f"{2 * mib + 32}M"))
+        yield {"what": f"{mib} MiB", **_difference(ways, long - short, settings.runs)}
+
+
+def areas(settings: Settings) -> Iterator[Row]:
+    """Map 64 KiB, touch a page, unmap, by the number of other areas."""
+    short = 2000
+    long = short + settings.length(20_000)
+    for count in AREAS:
+        progress("building", about=f"{count} areas")
+        flags = (f"-DAREAS={count} -DN={short}", f"-DAREAS={count} -DN={long}")
+        yield {
+            "what": f"{count:,} areas",
+            **_difference(
+                _ways(settings, "storm", flags, reference=False, options=("--memory", "256M")),
+                long - short,
+                settings.runs,
+            ),
+        }
+
+
+def frames(settings: Settings) -> Iterator[Row]:
+    """A demand-zero fault, by the size of physical memory."""
+    short, long = 8, 8 + settings.length(160)
+    for size in MEMORIES:
+        progress("building", about=size)
+        flags = (f"-DPAGES=512 -DROUNDS={short}", f"-DPAGES=512 -DROUNDS={long}")
+        ways = _ways(settings, "faults", flags, reference=False, options=("--memory", size), others=False)
+        yield {"what": f"{size} of memory", **_difference(ways, (long - short) * 512, settings.runs)}
+
+
+GROUPS = {
+    "faults": (_table("one page fault"), faults),
+    "forks": (_table("one fork, its child writing 64 pages"), forks),
+    "areas": (_table("map, touch and unmap 64 KiB"), areas),
+    "frames": (_table("one demand-zero fault"), frames),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run the groups named in `argv`, all without names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench memory", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each command (default 5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    options = parser.parse_args(argv)
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f"no group named {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    if options.runs < 1:
+        parser.error("--runs: at least one")
+    report = {}
+    for name in options.groups or GROUPS:
+        table, rows_of = GROUPS[name]
+        print(f"\n{table.title}\n{table.line(table.heading())}", flush=True)
+        rows = []
+        with tempfile.TemporaryDirectory(prefix="toyvm-bench-") as folder:
+            for row in rows_of(Settings(Path(folder), options.runs, options.quick)):
+                progress("")
+                print(table.line(table.cells(row)), flush=True)
+                rows.append(row)
+        report[name] = {"title": table.title, "rows": rows}
+    if options.json:
+        text = {"schema": SCHEMA, "host": describe(), "runs": options.runs, "groups": report}
+        options.json.write_text(json.dumps(text, indent=1) + "\n")
+    return 0
