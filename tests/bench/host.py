@@ -12,7 +12,7 @@ from tests.oracles import GCC, QEMU
 
 
 def describe() -> dict[str, str | int]:
-    """The machine's processor and the versions of everything that is compared."""
+    """The machine's processor and load (a benchmark alone makes 1), and the versions of everything that is compared."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -24,6 +24,7 @@ def describe() -> dict[str, str | int]:
     return {
         "processor": model,
         "processors": os.cpu_count() or 1,
+        "load": f"{os.getloadavg()[1]:.1f}",
         "python": platform.python_version(),
         "qemu": _first_line(QEMU),
         "gcc": _first_line(GCC),

@@ -95,7 +95,10 @@ def _host(report: Report) -> list[str]:
     host = report["host"]
     return [
         f"{host['processor']}, {host['processors']} processors; Python {host['python']}; {host['qemu']}; {host['gcc']};",
-        f"native: {host['native gcc']}.",
+        f"native: {host['native gcc']}. Load of the machine in the last minutes of it: {host['load']} (1 is the benchmark's own).",
+        "Runs of each command: "
+        + ", ".join(f"{name} {group['runs']}" for name, group in report["groups"].items())
+        + ".",
     ]
 
 
