@@ -36,6 +36,9 @@ MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
 STACK_TOP = USER_TOP
 MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
+EXACT_SPAN = (
+    2 << 20
+)  # bytes up to which it costs less to forget single pages than all that is known of a space
 GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 
 
@@ -218,10 +221,18 @@ class AddressSpace(UserMemory):
 
     def _release_pages(self, start: int, end: int) -> None:
         """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
+        touched = []
+        if (
+            end - start <= EXACT_SPAN
+        ):  # what is dropped must be learned again, and most of a mapping is seldom touched
+            touched = [va >> PAGE_SHIFT for va, _, _ in self.table.entries(start, end)]
         taken = self.table.clear(start, end)
         if not len(taken):
             return
-        self.system.invalidate(self.mmu, start, end)
+        if touched:
+            self.system.invalidate_pages(self.mmu, touched)
+        else:
+            self.system.invalidate(self.mmu, start, end)
         frames, cache = self.system.frames, self.system.cache
         cache.dirty.update(frames.frames_with(taken, PTE_D | PTE_SHARED))
         frames.put_entries(taken)

@@ -86,6 +86,16 @@ def test_fork_keeps_what_is_known_of_reads_and_code(guest: Guest) -> None:
     child.release()
 
 
+def test_unmapping_a_megabyte_forgets_nothing_else(guest: Guest) -> None:
+    mm = guest.mm
+    gone = mm.mmap(0, 1 << 20, RW)
+    for va in (guest.scratch, gone + 5 * PAGE):
+        assert mm.fault(va, Access.WRITE, 0)
+        mm.mmu.translate(va, Access.WRITE)
+    mm.munmap(gone, 1 << 20)
+    assert set(mm.mmu.tlb.write) == {guest.scratch // PAGE}
+
+
 def test_a_cow_fault_tells_its_steps(guest: Guest) -> None:
     seen: list[CowFault] = []
     guest.bus.subscribe(CowFault, seen.append)
