@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.limits import Limits
+from toyvm.kernel.frames import OutOfFrames
+from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.machine.sv39 import PTE_W, pte_frame
 from toyvm.record import replace
 
@@ -222,3 +224,46 @@ def test_the_option_starts_it_and_the_count_is_told() -> None:
     assert results[0].stats.pages_merged == results[1].stats.pages_merged >= 10
     assert results[0].stats.instructions == results[1].stats.instructions
     assert "pages merged" in results[0].stats_text()
+
+
+@pytest.mark.parametrize("policy", RECLAIM_POLICIES)
+def test_merging_while_everything_swaps(policy: str) -> None:
+    """Twice as many pages as frames, three address spaces: contents are those of a list, and nothing stays behind."""
+    random = Random(policy)
+    guest = Guest(64 * PAGE, limits=Limits(ksm=100, swap_bytes=1 << 20, reclaim=policy, overcommit=1))
+    kernel, count = guest.kernel, 120
+    va = guest.mm.mmap(0, count * PAGE, RW)
+    assert guest.call("madvise", va, count * PAGE, MADV_MERGEABLE) == 0
+    spaces = [(guest.mm, [0] * count)]
+    for _ in range(1000):
+        (mm, model), page, what = random.choice(spaces), random.randrange(count), random.random()
+        at = va + page * PAGE
+        try:
+            if what < 0.6:
+                value = random.choice([1, 1, 1, 2, random.randrange(1, 200)])
+                mm.write(at, bytes([value]))
+                model[page] = value
+            elif what < 0.8:
+                assert mm.read(at, 1)[0] == model[page]
+            elif what < 0.9:
+                kernel.ksm.scan(random.randrange(1, 60))
+            elif what < 0.93 and len(spaces) < 3:
+                spaces.append((mm.fork(), list(model)))
+            elif what < 0.95 and len(spaces) > 1:
+                spaces.pop()[0].release()
+            elif what < 0.97:
+                kernel.ksm.unmerge(mm, at, va + min(page + 3, count) * PAGE)
+            else:
+                mm.discard(at, PAGE)
+                model[page] = 0
+        except OSError as failure:
+            assert failure.errno == errno.ENOMEM
+        except OutOfFrames:
+            pass  # all that is left is merged or in use: the access has not happened
+        kernel.system.balance()
+    swap = kernel.system.swap
+    assert kernel.ksm.merged > 50 and swap is not None and swap.swapped_out > 50
+    for mm, _ in spaces[1:]:
+        mm.release()
+    guest.mm.munmap(va, count * PAGE)
+    assert not kernel.ksm.stable and kernel.frames.used <= 3 and swap.used == 0
