@@ -211,7 +211,7 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
         u64[slot] = make_pte(new, flags)
         frames.put(old)
         if system.ksm is not None:
-            system.ksm.let_go((old,))
+            system.ksm.copied(old)
         if swap is not None:
             swap.unmapped(old)
         kind = FaultKind.DEMAND_ZERO if old == ZERO_FRAME else FaultKind.COW

@@ -47,7 +47,7 @@ class Ksm:
         self.run = STOP
         self.pages_to_scan, self.sleep_millisecs = PAGES_TO_SCAN, SLEEP_MILLISECS
         self.max_page_sharing = MAX_PAGE_SHARING
-        self.full_scans = self.pages_scanned = self.merged = 0
+        self.full_scans = self.pages_scanned = self.merged = self.copies = 0
         self.pages_unshared = self.pages_volatile = (
             0  # of the last whole pass: equal to nothing; changed since the one before
         )
@@ -213,6 +213,11 @@ class Ksm:
         self._system.invalidate(space.mmu, va, va + PAGE_SIZE)
 
     # What others tell it
+
+    def copied(self, frame: int) -> None:
+        """A write has copied a page that showed `frame`."""
+        self.copies += frame in self.stable
+        self.let_go((frame,))
 
     def let_go(self, frames: Iterable[int]) -> None:
         """These frames have lost a mapping: give back those that have none left."""

@@ -304,6 +304,7 @@ def swaps(kernel: Kernel) -> bytes:
 def vmstat(kernel: Kernel) -> bytes:
     """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
     stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
+    ksm = kernel.system.ksm
     anonymous = stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
     fields = [
         ("nr_free_pages", kernel.frames.free),
@@ -323,5 +324,6 @@ def vmstat(kernel: Kernel) -> bytes:
         ("pgscan_kswapd", stats.scanned - stats.scanned_direct),
         ("pgscan_direct", stats.scanned_direct),
         ("oom_kill", stats.oom_kills),
+        ("cow_ksm", ksm.copies if ksm is not None else 0),
     ]
     return "".join(f"{name} {value}\n" for name, value in fields).encode()

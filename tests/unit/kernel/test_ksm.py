@@ -73,6 +73,8 @@ def test_equal_pages_become_one_frame_until_somebody_writes(guest: Guest) -> Non
     mm.write(c, b"C")
     assert tell(guest, "pages_shared") == 0, "the last mapping takes the merged frame with it"
     assert guest.kernel.frames.used == used
+    fd = guest.open("/proc/vmstat", 0)
+    assert b"\ncow_ksm 3\n" in guest.read(fd)
 
 
 def test_only_what_is_offered_is_merged(guest: Guest) -> None:
