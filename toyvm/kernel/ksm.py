@@ -107,7 +107,7 @@ class Ksm:
             return
         times = 1 + (now - self.wake_at) // self._period
         passes = self.full_scans + _IDLE_PASSES
-        while times > 0 and self.full_scans < passes:
+        while times > 0 and self.full_scans < passes and self.pages_to_scan:
             self.scan(self.pages_to_scan)
             times -= 1
         self.wake_at = self._next_wake()

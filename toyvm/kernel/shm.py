@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import stat as st
+from collections import Counter
 from collections.abc import Callable
 
 from ..bits import align_up
@@ -196,10 +197,12 @@ class Segments:
     def text(self) -> bytes:
         """/proc/sysvipc/shm."""
         lines = [_HEADER]
+        # One way through all areas: there may be a million, and thousands of segments.
+        attached = Counter(area.file for space in self.system.spaces for area in space.vmas if area.file)
         for s in self.all():
             lines.append(
                 f"{s.key:10d} {s.number:10d}  {s.mode:4o} {s.bytes:21d} {s.creator_pid:5d} {s.last_pid:5d}  "
-                f"{self.attachments(s):5d} {s.uid:5d} {s.gid:5d} {s.creator:5d} {s.creator:5d} {s.attached_at:10d} "
+                f"{attached[s]:5d} {s.uid:5d} {s.gid:5d} {s.creator:5d} {s.creator:5d} {s.attached_at:10d} "
                 f"{s.detached_at:10d} {s.changed_at:10d} {self.resident(s) << PAGE_SHIFT:21d} {0:21d}\n"
             )
         return "".join(lines).encode()

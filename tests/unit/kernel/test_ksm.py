@@ -161,6 +161,10 @@ def test_it_looks_at_so_many_pages_at_a_time(guest: Guest) -> None:
         guest.kernel._timers()
         assert ksm.pages_scanned == 4 * (wakes - 1), "the first wake only begins the pass"
         assert scheduler.daemon_at == scheduler.now + 20 * MILLISECOND
+    ksm.pages_to_scan = 0
+    scheduler.now += 1 << 60
+    guest.kernel._timers()  # returns: there is nothing to look at, however often
+    ksm.pages_to_scan = 4
     scheduler.now += 3_600_000 * MILLISECOND
     guest.kernel._timers()
     assert ksm.pages_scanned <= 50 and ksm.pages_sharing == 9
