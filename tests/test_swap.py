@@ -120,10 +120,20 @@ def test_the_options_on_the_command_line() -> None:
     assert again.stderr == outcomes[3].stderr
 
 
+def test_the_trace_tells_who_went_and_who_came_back() -> None:
+    done = toyvm(
+        "run", "--memory", "256K", "--swap", "16M", "--trace=swap,faults", GUEST / "swap" / "pages.s"
+    )
+    told = done.stderr.decode()
+    assert "(1 mapping) -> slot 0x0 of the swap area" in told and "-> its file has the page" in told
+    assert "read from the swap area" in told and "found in the swap cache" in told
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--reclaim", "best"], b"invalid choice: 'best'"),
+        (["--dirty-ratio", "101"], b"'101' is not a percentage"),
         (["--swap", "much"], b"'much' is not a size"),
         (["--swap-readahead", "0"], b"'0' is not a number of pages from 1 to 512"),
     ],

@@ -72,7 +72,7 @@ class RunOptions(Record):
     overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
     ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
     swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
-    reclaim: one of `kernel.limits.RECLAIM_POLICIES`
+    reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
     root: what the guest sees as / (None: the current folder)
     sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
@@ -93,6 +93,7 @@ class RunOptions(Record):
     swap: int = 0
     swap_readahead: int = 8
     reclaim: str = "clock"
+    dirty_ratio: int = 20
     root: str | PathLike[str] | None = None
     root_writable: bool = False
     sysroot: str | PathLike[str] | None = None
@@ -300,6 +301,7 @@ class _Session:
             swap_bytes=options.swap,
             swap_readahead=options.swap_readahead,
             reclaim=options.reclaim,
+            dirty_ratio=options.dirty_ratio,
         )
         self.bus = Bus()
         self.kernel = Kernel(

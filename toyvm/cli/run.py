@@ -22,7 +22,7 @@ _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
 MAX_READAHEAD = 512
 ENGINES = ("auto", "llvm", "reference", "lockstep")
-TRACES = ("faults", "cow", "syscalls", "process", "loader", "insn")
+TRACES = ("faults", "cow", "swap", "syscalls", "process", "loader", "insn")
 
 
 class Options:
@@ -158,6 +158,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="PAGES",
         help="read so many pages of swap at once (default 8)",
     )
+    world.add_argument(
+        "--dirty-ratio",
+        type=_percent,
+        metavar="PERCENT",
+        help="write pages of mapped files back when so much of memory is dirty (default 20)",
+    )
     world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
         "--no-cache",
@@ -233,6 +239,14 @@ def _size(text: str) -> int:
 
         raise argparse.ArgumentTypeError(f"'{text}' is not a size (64M, 1G, 4096)")
     return int(number) * _SUFFIXES[suffix]
+
+
+def _percent(text: str) -> int:
+    if not text.isdigit() or int(text) > 100:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"'{text}' is not a percentage")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -352,6 +366,7 @@ def _settings(options: Options) -> RunOptions:
         swap=options.swap,
         swap_readahead=options.swap_readahead,
         reclaim=options.reclaim,
+        dirty_ratio=options.dirty_ratio,
         root=root,
         root_writable=writable,
         sysroot=options.sysroot,

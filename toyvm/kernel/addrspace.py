@@ -134,6 +134,7 @@ class AddressSpace(UserMemory):
         """Put in a new area whose range is free, as the result of the system call `what`."""
         start, end = area.start, area.end
         self.vmas.any_locked |= area.locked
+        self.system.write_back.mapped(area)
         if area.file is not None:
             self._file_mapped(area.file, area.length)
         if area.accounted:
@@ -322,11 +323,11 @@ class AddressSpace(UserMemory):
         for area in self.vmas.overlapping(addr, end):
             if area.shared and area.file is not None and area.file.backed:
                 low, high = max(addr, area.start), min(end, area.end)
-                self._collect_dirty(low, high)
+                self.collect_dirty(low, high)
                 self.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
         self.require_mapped(addr, end)
 
-    def _collect_dirty(self, start: int, end: int) -> None:
+    def collect_dirty(self, start: int, end: int) -> None:
         """Move D bits into the page cache's set of dirty pages."""
         found = False
         for _, slot, pte in self.table.present(start, end):

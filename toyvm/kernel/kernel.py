@@ -97,6 +97,7 @@ class Kernel:
         self.system.fault_around = self.limits.fault_around
         self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
         self.system.pinned = self._slept_on
+        self.system.write_back.ratio = self.limits.dirty_ratio
         self.system.kill_somebody = lambda: self._oom.freed()
         if self.limits.swap_bytes:
             self._add_swap()
@@ -379,10 +380,12 @@ class Kernel:
     def _timers(self) -> None:
         scheduler = self.scheduler
         scheduler.expire()
-        ksm = self.system.ksm
+        ksm, write_back = self.system.ksm, self.system.write_back
+        write_back.wake()
         if ksm is not None:
             ksm.wake()
-            scheduler.daemon_at = ksm.wake_at
+        daemons = (write_back.wake_at, ksm.wake_at if ksm is not None else None)
+        scheduler.daemon_at = min((at for at in daemons if at is not None), default=None)
         for process in scheduler.due_alarms():
             process.alarm_at = None
             if process.alarm_every:

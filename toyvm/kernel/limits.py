@@ -39,7 +39,7 @@ class Limits(Record):
     swap_bytes: int = 0
     swap_readahead: int = 8  # slots of the swap area read by one fault
     reclaim: str = "clock"  # one of RECLAIM_POLICIES
-    dirty_ratio: int = 20  # percent of memory that may be dirty pages of files
+    dirty_ratio: int = 20  # percent of memory that may be dirty pages of files before they are written back
     seed: int = 0  # of getrandom and AT_RANDOM
 
 

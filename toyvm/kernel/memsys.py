@@ -14,6 +14,7 @@ from .commit import Commit
 from .frames import FrameAllocator
 from .pagecache import PageCache
 from .stats import Stats
+from .writeback import WriteBack
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .vfs.node import FileNode
 
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
+DIRTY_RATIO = 20  # percent: vm.dirty_ratio
 RECENT = 8  # an instruction needs four pages at most: its own two parcels' and those of a misaligned access
 
 
@@ -51,6 +53,7 @@ class MemorySystem:
         self.swap: SwapArea | None = None
         self.policy, self.seed = "clock", 0
         self.pinned: Callable[[], Iterable[int]] = tuple  # frames that reclaim must leave alone
+        self.write_back = WriteBack(self, DIRTY_RATIO)
         self.gentle = False  # an allocation that fails is an answer (fork): nobody is killed for it
         self.kill_somebody: Callable[[], bool] = lambda: False  # whether that has made frames free
         self.low, self.high = watermarks(self.frames.count)

@@ -16,6 +16,7 @@ from ..events import (
     FaultKind,
     MappingChanged,
     PageFault,
+    PageReclaimed,
     ProcessExecuted,
     ProcessExited,
     ProcessForked,
@@ -101,6 +102,12 @@ class Tracer:
     def _step(self, name: str, text: str) -> None:
         self.out(f"      {name:<11} {text}\n")
 
+    def reclaimed(self, event: PageReclaimed) -> None:
+        """`[kernel] reclaimed frame 0x41 (2 mappings) -> slot 0x7 of the swap area`"""
+        mappings = f"{event.mappings} mapping{'s' * (event.mappings != 1)}"
+        where = "its file has the page" if event.slot is None else f"slot {event.slot:#x} of the swap area"
+        self.out(f"[kernel] reclaimed frame {event.frame:#x} ({mappings}) -> {where}\n")
+
     def syscall(self, event: SyscallExit) -> None:
         """The line strace would print."""
         unknown = "" if event.known else "  (unknown to toyvm)"
@@ -162,6 +169,8 @@ _FAULTS = {
     FaultKind.FILE_MINOR: "file page from the page cache",
     FaultKind.FILE_MAJOR: "file page read into the page cache",
     FaultKind.SHARED_ZERO: "shared memory, zeroed",
+    FaultKind.SWAP_IN: "read from the swap area",
+    FaultKind.SWAP_CACHED: "swapped, but found in the swap cache",
     FaultKind.COW: "copy-on-write",
     FaultKind.COW_REUSE: "copy-on-write, last sharer",
     FaultKind.WRITE_ENABLE: "shared page becomes writable",
@@ -193,6 +202,7 @@ def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: P
     subscriptions: dict[str, Callable[[], None]] = {
         "faults": lambda: bus.subscribe(PageFault, tracer.fault),
         "cow": lambda: bus.subscribe(CowFault, tracer.cow),
+        "swap": lambda: bus.subscribe(PageReclaimed, tracer.reclaimed),
         "syscalls": lambda: bus.subscribe(SyscallExit, tracer.syscall),
         "process": lambda: _subscribe_process(bus, tracer),
         "loader": lambda: _subscribe_loader(bus, tracer),

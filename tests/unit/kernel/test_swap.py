@@ -17,6 +17,7 @@ from toyvm.kernel.swap import SwapFile
 from toyvm.kernel.usermem import Fault
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.node import ShmNode, error
+from toyvm.machine.sv39 import PTE_V
 
 from .guest import PAGE, RW, Guest
 
@@ -185,6 +186,28 @@ def test_events_tell_who_went(guest: Guest) -> None:
     child.release()
 
 
+def test_too_many_dirty_pages_are_written_back() -> None:
+    guest = machine(dirty_ratio=10)
+    file = MemFile(guest.kernel.vfs.memfs, 0o600, bytes(40 * PAGE))
+    va = guest.mm.mmap(0, 40 * PAGE, RW, shared=True, file=file)
+    daemon, scheduler = guest.kernel.system.write_back, guest.kernel.scheduler
+    for number in range(FRAMES // 10):
+        guest.mm.write_int(va + number * PAGE, 7)
+    for more, written in ((0, 0), (1, FRAMES // 10 + 1), (1, FRAMES // 10 + 1)):
+        for number in range(more):
+            guest.mm.write_int(va + (20 + number) * PAGE, 7)
+        assert daemon.wake_at is not None
+        scheduler.now = daemon.wake_at
+        daemon.wake()
+        assert guest.kernel.stats.written_back == written
+    guest.mm.write_int(va, 8)  # D is set again
+    guest.mm.munmap(va, 40 * PAGE)
+    assert file.pread(0, 1) == b"\x08"
+    scheduler.now = daemon.wake_at
+    daemon.wake()
+    assert daemon.wake_at is None
+
+
 # Locked memory
 
 
@@ -236,6 +259,16 @@ def test_the_limit_of_locked_memory(guest: Guest) -> None:
     assert failure.value.errno == errno.EAGAIN
     assert guest.call("munlockall") == 0
     assert guest.mm.mmap(0, PAGE, RW)
+
+
+@pytest.mark.parametrize("way", ["MAP_LOCKED", "MCL_FUTURE"])
+def test_new_areas_can_be_locked_and_filled_at_once(guest: Guest, way: str) -> None:
+    if way == "MCL_FUTURE":
+        guest.call("mlockall", 2)
+    va = guest.call("mmap", 0, 2 * PAGE, RW, 0x22 | (0x2000 if way == "MAP_LOCKED" else 0), -1, 0)
+    assert va is not None and guest.mm.vmas.locked_bytes == 2 * PAGE
+    swap_out(guest)
+    assert all(guest.mm.table.entry(va + n * PAGE) & PTE_V for n in range(2))
 
 
 def test_locks_are_not_inherited(guest: Guest) -> None:

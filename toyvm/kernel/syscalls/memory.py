@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
 MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x4000
-MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x8000, 0x100000
+MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 _ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
 MADV_DONTNEED, MADV_FREE, MADV_MERGEABLE, MADV_UNMERGEABLE = 4, 8, 12, 13
@@ -70,12 +70,13 @@ def mmap(
             grows_down=bool(flags & MAP_GROWSDOWN) and file is None,
             no_reserve=no_reserve,
             may_write=may_write,
+            locked=bool(flags & MAP_LOCKED),
         )
     except OSError:
         if file is not None:  # shared anonymous memory that nobody maps is gone again
             kernel.system.cache.released(file)
         raise
-    if flags & MAP_POPULATE:
+    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.lock_future:
         process.mm.populate(va, align_up(length, PAGE_SIZE))
     return va
 
