@@ -503,7 +503,7 @@ def test_traces_are_not_reused_where_the_bytes_differ() -> None:
 def test_a_trace_is_forgotten_with_any_of_its_pages() -> None:
     machine = Machine(code(("jal", {"imm": 0x1000})))
     machine.write_code(CODE + 0x1000, code(addi(1), ("jal", {"imm": -0x1004})))
-    engine = ReferenceEngine(machine.memory, hot=1)
+    engine = ReferenceEngine(machine.memory, hot=2)  # the second time round both pages have been executed
     engine.run(machine.hart, 12)
     assert CODE in machine.hart.mmu.code.hot
     machine.write_code(CODE + 0x1000, code(addi(2)))
