@@ -21,7 +21,19 @@ from toyvm.machine.memory import PhysicalMemory
 from toyvm.record import replace
 from toyvm.system import RunResult, run
 
-from .harness import GUEST, OPTIONS, C, Case, cases, check_case, compiled, expected_output, run_case, toyvm
+from .harness import (
+    GUEST,
+    OPTIONS,
+    C,
+    Case,
+    cases,
+    check_case,
+    compiled,
+    expected_output,
+    run_case,
+    shell,
+    toyvm,
+)
 from .oracles import GCC, require_oracle
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -53,7 +65,7 @@ def run_c(name: str, tmp_path: Path, linkage: str = "static", **options: object)
 def check(name: str, result: RunResult) -> None:
     told = result.stderr.decode("utf-8", "replace")
     assert result.stdout.decode() == expected_output(C / "swap" / f"{name}.c", "static").decode(), told
-    assert (result.status, result.frames_leaked) == (0, 0), told
+    assert (result.status, result.frames_leaked, result.slots_leaked) == (0, 0, 0), told
     assert result.stats.swapped_out and result.stats.swapped_in
 
 
@@ -71,6 +83,17 @@ def facts(result: RunResult) -> tuple[object, ...]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_working_set_of_four_memories(name: str, linkage: str, tmp_path: Path) -> None:
     check(name, run_c(name, tmp_path, linkage))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("engine", ["reference", "llvm"])
+@pytest.mark.parametrize("name", ["overcommit", "family"])
+def test_what_gcc_and_glibc_make_of_it(name: str, engine: str, tmp_path: Path) -> None:
+    require_oracle(GCC)
+    image = tmp_path / name
+    shell([GCC, "-O2", "-static", "-w", "-o", image, C / "swap" / f"{name}.c"])
+    settings = replace(SMALL, memory=PROGRAMS[name] + 128 * KIB, engine=engine)
+    check(name, run(image, [name], settings, stdin=b"", capture=True))
 
 
 @pytest.mark.oracle
@@ -150,4 +173,4 @@ def test_the_oom_killer_ends_one_guest(engine: str) -> None:
     result = run_case(case, replace(SMALL, memory=256 * KIB, swap=256 * KIB, engine=engine, overcommit=1))
     told = result.stderr.decode()
     assert result.status == 137 and "Out of memory: Killed process" in told and told.endswith("Killed\n")
-    assert result.frames_leaked == 0 and result.stats.oom_kills == 1
+    assert result.frames_leaked == result.slots_leaked == 0 and result.stats.oom_kills == 1

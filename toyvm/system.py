@@ -123,7 +123,8 @@ class RunResult(Record):
     """How a run ended and what it took.
 
     `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
-    `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0.
+    `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0. So does
+    `slots_leaked` with slots of the swap area.
     The relocations, look-ups and `libraries` (file names in load order) are the first process's. `views` has what was to be
     shown of each process as it ended. `watched` is the number of instructions before `watch`.
     """
@@ -133,6 +134,7 @@ class RunResult(Record):
     stderr: bytes
     stats: Stats
     frames_leaked: int
+    slots_leaked: int = 0
     libraries: tuple[str, ...] = ()
     load_relocations: Mapping[str, int] = {}
     lazy_relocations: Mapping[str, int] = {}
@@ -464,12 +466,14 @@ class _Session:
             from .loader.interp import counts as loader_counts
 
             counts = loader_counts(first)
+        swap = kernel.system.swap
         return RunResult(
             status=status,
             stdout=self._captured(self.out),
             stderr=self._captured(self.err),
             stats=stats,
             frames_leaked=kernel.frames.used,
+            slots_leaked=swap.used if swap is not None else 0,
             libraries=self.libraries,
             load_relocations=dict(counts.relocations) if counts else {},
             lazy_relocations=dict(counts.lazy) if counts else {},

@@ -208,6 +208,25 @@ def test_too_many_dirty_pages_are_written_back() -> None:
     assert daemon.wake_at is None
 
 
+def test_merged_pages_stay_and_swapped_copies_are_not_merged(guest: Guest) -> None:
+    mm, ksm = guest.mm, guest.kernel.ksm
+    va = mm.mmap(0, 4 * PAGE, RW)
+    for number in range(4):
+        mm.write_int(va + number * PAGE, 1)
+    guest.call("madvise", va, 4 * PAGE, 12)
+    swap_out(guest)
+    assert mm.read_int(va) == mm.read_int(va + PAGE) == 1  # in the swap cache, so not to be merged
+    for number in (2, 3):
+        mm.write_int(va + number * PAGE, 1)
+    for _ in range(5):
+        ksm.scan(100)
+    assert (ksm.pages_shared, ksm.pages_sharing) == (1, 1)
+    swap_out(guest)
+    present = [bool(mm.table.entry(va + number * PAGE) & PTE_V) for number in range(4)]
+    assert present == [False, False, True, True]
+    assert [mm.read_int(va + number * PAGE) for number in range(4)] == [1] * 4
+
+
 # Locked memory
 
 
