@@ -8,7 +8,7 @@ JOBS   ?= auto
 # toyvm starts in some 50 ms from byte code, in 250 from source: let Python keep the former, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench lint clean
+.PHONY: demo test check bench docs lint clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,5 +32,10 @@ check: lint test          ## everything CI runs
 bench: $(STAMP)           ## whole-process CPU times against the oracles
 	$(BIN)/python -m tests.bench
 
+docs: $(STAMP)            ## the pages of docs/ as a site, in build/site
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache dist

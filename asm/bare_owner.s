@@ -7,7 +7,7 @@
 #   toyvm run --together asm/bare_owner.s asm/bare_intruder.s
 #   toyvm run --no-mmu asm/bare_owner.s asm/bare_intruder.s
 #
-# Look at what the owner finds the second time, and at docs/physical-memory.md.
+# Look at what the owner finds the second time, and at docs/lessons/01-physical-memory.md.
 # toyvm: base: 0x100000
 # toyvm: linkage: static
 

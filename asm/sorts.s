@@ -4,7 +4,7 @@
 #   toyvm trace pages -o sorts.pages asm/sorts.s
 #   toyvm locality sorts.pages --references data --heatmap sorts.svg
 #
-# Look at the picture (docs/locality.md has it). Quicksort splits the records in two halves, then sorts one half to the
+# Look at the picture (docs/lessons/02-locality.md has it). Quicksort splits the records in two halves, then sorts one half to the
 # end before it comes to the other: most of the time it is in a few pages. Heapsort (the library's qsort) goes from the
 # root of its heap to a leaf for every record, and the leaves are everywhere: it needs the whole heap all the time.
 

@@ -4,10 +4,13 @@ All blocks of one page run one after another in one folder, with `asm/`, `libs/`
 together with standard output. A line `...` stands for any number of lines, `...` inside a line for any text;
 addresses (0x..., or eight digits and more) may be others. Python
 blocks that import toyvm run as programs; others are excerpts.
+
+The pictures of a lesson are made by its commands, and are what lies beside it. `TOYVM_UPDATE_PICTURES=1` puts those just made there.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +32,8 @@ PAGES = sorted(
     if re.search(r"^```console\n\$ |import toyvm", path.read_text(), re.M)
 )
 ADDRESS = re.compile(r"(?<=\b0x)[0-9a-f]+\b|\b[0-9a-f]{8,}\b")  # shown as it was once; any number will do
+LESSONS = ROOT / "docs" / "lessons"
+PICTURE = re.compile(r"!\[[^]]*\]\(([^)]*)\)")
 ORACLE = re.compile(r"\b(?:riscv64-linux-gnu-\w+|qemu-riscv64)\b")
 
 
@@ -78,8 +83,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    import os
-
     keep = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME", "LANG") if name in os.environ}
     path = f"{folder / '.bin'}:{os.environ['PATH']}"
     return {**keep, "PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "100"}
@@ -106,6 +109,29 @@ def test_console_blocks(page: Path, folder: Path) -> None:
         wanted = "\n".join(expected)
         matches = pattern(expected).fullmatch(output) is not None
         assert matches, f"$ {command}\n--- said\n{wanted}\n--- printed\n{output}"
+    if page.parent == LESSONS:
+        for name in PICTURE.findall(page.read_text()):
+            check_picture(folder / name, page.parent / name)
+
+
+def check_picture(made: Path, kept: Path) -> None:
+    assert made.exists(), f"no command makes {kept.name}"
+    if os.environ.get("TOYVM_UPDATE_PICTURES"):
+        kept.write_bytes(made.read_bytes())
+    same = kept.read_bytes() == made.read_bytes()
+    assert same, f"{kept.name} is not what the page's commands make: TOYVM_UPDATE_PICTURES=1 puts it there"
+
+
+def test_lessons_are_all_listed() -> None:
+    """In the list of lessons and in the site's, in order; each says what to look at, to try and to read."""
+    lessons = sorted(path.name for path in LESSONS.glob("[0-9]*.md"))
+    index = re.findall(r"\(([0-9][^)]*\.md)\)", (LESSONS / "README.md").read_text())
+    assert list(dict.fromkeys(index)) == lessons
+    assert re.findall(r"- lessons/([0-9].*\.md)", (ROOT / "mkdocs.yml").read_text()) == lessons
+    for name in lessons:
+        text = (LESSONS / name).read_text()
+        for part in ("## What to look at", "## Try", "Read next: ["):
+            assert part in text, f"{name}: {part}"
 
 
 def programs() -> list[object]:
