@@ -67,21 +67,26 @@ class View(Record):
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
-    memory: physical memory      no_mmu: programs share it bare
-    memory_limit: of it for each program started, with its descendants; 0: no limit
-    overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
-    ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
-    swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
-    reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
-    root: what the guest sees as / (None: the current folder)
-    sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
-    engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
-    max_instructions: stop with 124 after so many
-    schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-    trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
-    breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
-    libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-    it was first reached      watchers: who looks on from within
+        memory: physical memory      no_mmu: programs share it bare
+        memory_limit: of it for each program started, with its descendants; 0: no limit
+        overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
+        ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+        swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
+    <<<<<<< HEAD
+        reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
+    =======
+        readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
+        reclaim: one of `kernel.limits.RECLAIM_POLICIES`
+    >>>>>>> a86c134 (Read mapped files ahead, and take all of madvise's advice, posix_fadvise and readahead as Linux does)
+        root: what the guest sees as / (None: the current folder)
+        sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
+        engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
+        max_instructions: stop with 124 after so many
+        schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
+        trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
+        breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
+        libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
+        it was first reached      watchers: who looks on from within
     """
 
     memory: int = 64 << 20
@@ -92,6 +97,8 @@ class RunOptions(Record):
     ksm: int = 0
     swap: int = 0
     swap_readahead: int = 8
+    readahead: int = 0
+    fault_around: int = 1
     reclaim: str = "clock"
     dirty_ratio: int = 20
     root: str | PathLike[str] | None = None
@@ -175,6 +182,11 @@ class RunResult(Record):
                 )
                 for group in stats.groups
             ),
+            *(
+                (("pages read ahead", f"{stats.read_early:,}, of which used {stats.used_early:,}"),)
+                if stats.read_early
+                else ()
+            ),
         ]
         if self.libraries:
             rows += [
@@ -225,6 +237,7 @@ class RunResult(Record):
                 "oom_kills": stats.oom_kills,
             },
             "pages_merged": stats.pages_merged,
+            "read_ahead": {"pages": stats.read_early, "used": stats.used_early},
             "frames": {
                 "total": stats.frames_total,
                 "peak": stats.frames_peak,
@@ -302,6 +315,8 @@ class _Session:
             ksm=options.ksm,
             swap_bytes=options.swap,
             swap_readahead=options.swap_readahead,
+            readahead=options.readahead,
+            fault_around=options.fault_around,
             reclaim=options.reclaim,
             dirty_ratio=options.dirty_ratio,
         )

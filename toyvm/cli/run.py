@@ -44,6 +44,8 @@ class Options:
     ksm: int = 0
     swap: int = 0
     swap_readahead: int = 8
+    readahead: int = 0
+    fault_around: int = 1
     reclaim: str = "clock"
     dirty_ratio: int = 20
     engine: str = "auto"
@@ -164,6 +166,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="PERCENT",
         help="write pages of mapped files back when so much of memory is dirty (default 20)",
     )
+    world.add_argument(
+        "--readahead",
+        type=_readahead,
+        metavar="PAGES",
+        help="read so many pages ahead of a program that goes through a mapped file in order (default 0: none)",
+    )
+    world.add_argument(
+        "--fault-around",
+        type=_count,
+        metavar="PAGES",
+        help="map so many pages of a file by one fault, as far as they are in memory (default 1)",
+    )
     world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
         "--no-cache",
@@ -247,6 +261,10 @@ def _percent(text: str) -> int:
 
         raise argparse.ArgumentTypeError(f"'{text}' is not a percentage")
     return int(text)
+
+
+def _readahead(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _count(text: str) -> int:
@@ -365,6 +383,8 @@ def _settings(options: Options) -> RunOptions:
         ksm=options.ksm,
         swap=options.swap,
         swap_readahead=options.swap_readahead,
+        readahead=options.readahead,
+        fault_around=options.fault_around,
         reclaim=options.reclaim,
         dirty_ratio=options.dirty_ratio,
         root=root,

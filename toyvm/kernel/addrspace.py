@@ -197,7 +197,7 @@ class AddressSpace(UserMemory):
         areas = self.vmas.overlapping(start, end)
         if not areas:
             return
-        self._release_pages(start, end)
+        self.release_pages(start, end)
         before = self.vmas.accounted
         for area in areas:
             self.vmas.remove(area)
@@ -220,7 +220,7 @@ class AddressSpace(UserMemory):
         file.mappings -= 1
         self.system.cache.released(file)
 
-    def _release_pages(self, start: int, end: int) -> None:
+    def release_pages(self, start: int, end: int) -> None:
         """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
         touched = []
         if (
@@ -246,7 +246,7 @@ class AddressSpace(UserMemory):
             keep = align_up(size, PAGE_SIZE)
             for area in self.vmas:
                 if area.file is file and area.offset + area.length > keep:
-                    self._release_pages(area.start + max(0, keep - area.offset), area.end)
+                    self.release_pages(area.start + max(0, keep - area.offset), area.end)
 
     def mprotect(self, addr: int, length: int, prot: int) -> None:
         """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
@@ -338,14 +338,16 @@ class AddressSpace(UserMemory):
         if found:
             self.system.invalidate(self.mmu, start, end)
 
-    def discard(self, addr: int, length: int) -> None:
-        """madvise(MADV_DONTNEED): the next touch finds zero bytes, or the file's. Raises OSError: EINVAL, ENOMEM."""
-        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
-            raise error(errno.EINVAL)
-        end = addr + align_up(length, PAGE_SIZE)
-        if end > addr:
-            self._release_pages(addr, end)
-            self.require_mapped(addr, end)
+    def mark(self, start: int, end: int, name: str, value: object) -> None:
+        """Give the field `name` of all areas between `start` and `end` a value; splits and joins areas. Raises OSError(ENOMEM)."""
+        self.require_room(2)
+        self.vmas.split(start)
+        self.vmas.split(end)
+        for area in self.vmas.overlapping(start, end):
+            if getattr(area, name) != value:
+                self.vmas.remove(area)
+                setattr(area, name, value)
+                self.vmas.add(area)
 
     def populate(self, addr: int, length: int) -> None:
         """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch.
@@ -430,6 +432,10 @@ class AddressSpace(UserMemory):
         """Resolve a page fault; whether the access may be tried again."""
         return handle_fault(self, va, access, pc, self.pid) not in RESOLVED_BADLY
 
+    def resolve(self, va: int, access: Access) -> FaultKind:
+        """Resolve a page fault before it happens: what came of it."""
+        return handle_fault(self, va, access, self.pc, self.pid)
+
     def poke(self, va: int, data: bytes) -> None:
         """Write to pages of code whatever their protection, as a debugger does (ptrace(2), PTRACE_POKETEXT): a private page
         is copied first. Raises Fault where nothing can be executed, OutOfFrames."""
@@ -486,8 +492,14 @@ class AddressSpace(UserMemory):
         except OutOfFrames:
             child.release()
             raise error(errno.ENOMEM) from None
+        self.system.lazily_freed.clear()  # a child's D bits begin clear, so that nobody could tell what has been written again
         self.system.invalidate_writes(self.mmu)
         self.system.inherit_code(self.mmu, child.mmu)
+        for area in list(child.vmas):
+            if area.dont_fork:
+                child.munmap(area.start, area.length)
+            elif area.wipe_on_fork:
+                child.release_pages(area.start, area.end)
         return child
 
     def release(self) -> None:
@@ -497,7 +509,7 @@ class AddressSpace(UserMemory):
             return
         areas = list(self.vmas)
         self.system.commit.add(-self.vmas.accounted)
-        self._release_pages(0, USER_TOP)
+        self.release_pages(0, USER_TOP)
         self.vmas = VmaSet()
         for area in areas:
             self._file_unmapped(area)

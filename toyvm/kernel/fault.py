@@ -121,6 +121,10 @@ def _from_file(
     if offset >= file.size:
         return _Outcome(FaultKind.SIGBUS)
     frame, read = mm.system.cache.page(file, offset >> PAGE_SHIFT)
+    if mm.system.readahead is not None:
+        mm.system.frames.get(frame)  # reading ahead may want frames
+        mm.system.readahead.touched(area, offset >> PAGE_SHIFT, read)
+        mm.system.frames.put(frame)
     minor, major = _FILE if file.backed else _SHARED
     kind = major if read else minor
     mm.system.frames.get(frame)
@@ -171,6 +175,7 @@ def _map_around(mm: AddressSpace, area: Vma, va: int) -> None:
         frame = mm.system.cache.peek(area.file, area.offset_of(page) >> PAGE_SHIFT)
         slot = mm.table.slot(page)
         if frame is not None and not mm.table.u64[slot]:
+            mm.system.cache.found(frame)
             mm.system.frames.get(frame)
             mm.table.u64[slot] = make_pte(frame, flags)
 

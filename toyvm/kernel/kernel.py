@@ -95,6 +95,10 @@ class Kernel:
         self.system.commit.mode = self.limits.overcommit
         self.system.commit.ratio = self.limits.overcommit_ratio
         self.system.fault_around = self.limits.fault_around
+        if self.limits.readahead:
+            from .readahead import ReadAhead
+
+            self.system.readahead = ReadAhead(self.system.cache, self.limits.readahead)
         self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
         self.system.pinned = self._slept_on
         self.system.write_back.ratio = self.limits.dirty_ratio
@@ -212,6 +216,7 @@ class Kernel:
         stats.virtual_ns = self.now
         cache, swap = self.system.cache, self.system.swap
         stats.written_back, stats.refaults = cache.written_back, cache.refaults
+        stats.read_early, stats.used_early = cache.read_early, cache.used_early
         if swap is not None:
             stats.swapped_in, stats.swapped_out = swap.swapped_in, swap.swapped_out
             stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]

@@ -257,11 +257,6 @@ def advise(space: AddressSpace, start: int, end: int, *, mergeable: bool) -> Non
     ksm = space.system.ksm
     if not mergeable and ksm is not None:
         ksm.unmerge(space, start, end)
-    space.require_room(2)
-    space.vmas.split(start)
-    space.vmas.split(end)
     for area in space.vmas.overlapping(start, end):
-        if not area.shared and area.mergeable != mergeable:
-            space.vmas.remove(area)
-            area.mergeable = mergeable
-            space.vmas.add(area)
+        if not area.shared:
+            space.mark(max(start, area.start), min(end, area.end), "mergeable", mergeable)

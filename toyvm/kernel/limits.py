@@ -36,6 +36,7 @@ class Limits(Record):
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2
     ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until started
     fault_around: int = 1  # file pages mapped by one fault
+    readahead: int = 0  # pages of a file read ahead of a process that goes on in order, at most
     swap_bytes: int = 0
     swap_readahead: int = 8  # slots of the swap area read by one fault
     reclaim: str = "clock"  # one of RECLAIM_POLICIES

@@ -47,11 +47,4 @@ def _mark(mm: AddressSpace, start: int, end: int, *, locked: bool) -> None:
     if not locked and not mm.vmas.any_locked:
         return
     mm.vmas.any_locked = True
-    mm.require_room(2)
-    mm.vmas.split(start)
-    mm.vmas.split(end)
-    for area in mm.vmas.overlapping(start, end):
-        if area.locked != locked:
-            mm.vmas.remove(area)
-            area.locked = locked
-            mm.vmas.add(area)
+    mm.mark(start, end, "locked", locked)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..engines.base import Engine
     from .addrspace import AddressSpace
     from .ksm import Ksm
+    from .readahead import ReadAhead
     from .reclaim import Reclaimer
     from .swap import SwapArea
     from .vfs.node import FileNode
@@ -48,6 +49,8 @@ class MemorySystem:
         self.commit = Commit(self.frames.count - 1)
         self.stats = Stats()
         self.ksm: Ksm | None = None  # once pages may be merged
+        self.readahead: ReadAhead | None = None  # where files are read before they are asked for
+        self.lazily_freed: dict[int, int] = {}  # frames of madvise(MADV_FREE), and `born` as it was then
         self.fault_around = 1  # pages of a file mapped by one fault, at most 512
         self.spaces: dict[AddressSpace, None] = {}  # all that have not been released, in order of birth
         self.swap: SwapArea | None = None
@@ -65,6 +68,7 @@ class MemorySystem:
         )
         self.frames.reclaim = self._direct
         self.cache.shrunk = self._file_shrunk
+        self.cache.reserve = self.low
 
     def add_swap(self, swap: SwapArea) -> None:
         """Let pages without a file go to `swap` when memory runs low."""

@@ -36,7 +36,9 @@ class PageCache:
             Identity, dict[int, int]
         ] = {}  # pages of shared anonymous memory that are in the swap area
         self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
-        self.written_back = self.refaults = 0  # pages
+        self._early: set[int] = set()  # frames that were read ahead and that nobody has used yet
+        self.reserve = 0  # free frames that read-ahead leaves alone
+        self.written_back = self.refaults = self.read_early = self.used_early = 0  # pages
         self.shrunk: Callable[[FileNode, int], None] = lambda file, size: None  # tells who maps the file
 
     def __len__(self) -> int:
@@ -51,11 +53,18 @@ class PageCache:
         pages = self._pages.get(file.identity)
         return None if pages is None else pages.get(index)
 
+    def found(self, frame: int) -> None:
+        """Somebody has come to use a cached page: whether it was read ahead for that is counted."""
+        if frame in self._early:
+            self._early.discard(frame)
+            self.used_early += 1
+
     def page(self, file: FileNode, index: int) -> tuple[int, bool]:
         """The frame of page `index` of `file`, and whether it had to be read. Raises OutOfFrames, OSError from the file."""
         frame = self.peek(file, index)
         if frame is not None:
             self._frames.touch(frame)
+            self.found(frame)
             return frame, False
         slot = self._swapped.get(file.identity, {}).get(index)
         if slot is not None:
@@ -76,10 +85,35 @@ class PageCache:
             except OSError:
                 self._frames.put(frame)
                 raise
-            pa = frame << PAGE_SHIFT
-            self._memory.u8[pa : pa + len(data)] = data
+            self._fill(frame, data)
         self._enter(file, index, frame)
         return frame, file.backed
+
+    def _fill(self, frame: int, data: bytes | memoryview) -> None:
+        pa = frame << PAGE_SHIFT
+        self._memory.u8[pa : pa + len(data)] = data
+
+    def read_ahead(self, file: FileNode, first: int, count: int) -> int:
+        """Read the pages among `count` from `first` on that are not here, as far as the file goes and frames are plenty; how many.
+
+        What the file's host cannot give is left to the fault that wants it.
+        """
+        count = min(count, (file.size + PAGE_MASK >> PAGE_SHIFT) - first, self._frames.free - self.reserve)
+        if count <= 0:
+            return 0
+        try:
+            data = memoryview(file.pread(first << PAGE_SHIFT, count << PAGE_SHIFT))
+        except OSError:
+            return 0
+        before = self.read_early
+        for number in range(count):
+            if self.peek(file, first + number) is None:
+                frame = self._frames.alloc()
+                self._fill(frame, data[number << PAGE_SHIFT : (number + 1) << PAGE_SHIFT])
+                self._enter(file, first + number, frame)
+                self._early.add(frame)
+                self.read_early += 1
+        return self.read_early - before
 
     def _enter(self, file: FileNode, index: int, frame: int) -> None:
         self._pages.setdefault(file.identity, {})[index] = frame
@@ -190,6 +224,13 @@ class PageCache:
             self._evicted = {identity: (pages := set())}
         pages.add(index)
 
+    def drop_range(self, file: FileNode, start: int, end: int | None) -> None:
+        """Drop the pages of byte range `start`..`end` that no process maps, whole pages only; dirty ones are written back."""
+        for index, frame in sorted(self._pages.get(file.identity, {}).items()):
+            inside = start <= index << PAGE_SHIFT and (end is None or (index + 1) << PAGE_SHIFT <= end)
+            if inside and self._frames.refs[frame] == 1 and self.kind[frame] == BACKED and self.save(frame):
+                self._evict(file.identity, index)
+
     def drop_unmapped(self, most: int) -> None:
         """Drop up to `most` pages of files that no process maps, those that came first; dirty ones are written back."""
         refs, kind = self._frames.refs, self.kind
@@ -246,4 +287,5 @@ class PageCache:
         del self.owner[frame]
         self.kind[frame] = 0
         self.dirty.discard(frame)
+        self._early.discard(frame)
         self._frames.put(frame)

@@ -87,8 +87,12 @@ def _vm_flags(area: Vma) -> str:
         ("ms", area.shared and area.may_write),
         ("gd", area.grows_down),
         ("lo", area.locked),
+        ("sr", area.advice == 2),
+        ("rr", area.advice == 1),
+        ("dc", area.dont_fork),
         ("ac", area.accounted),
         ("nr", area.no_reserve),
+        ("wf", area.wipe_on_fork),
         ("mg", area.mergeable),
     ]
     return " ".join(word for word, is_set in flags if is_set)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BATCH_LEAST = 32
 BATCH_PART = 256  # one batch is this part of memory
-IN = 0
+FORGOTTEN = -2  # where a page is that nobody wants any more (MADV_FREE); IN_FILE is -1
 
 
 class _Mappings(NamedTuple):
@@ -126,12 +126,39 @@ class Reclaimer:
         cached: Flags = self._slot_of != NONE
         return cached
 
+    def _forgotten(self) -> Flags:
+        """The frames whose pages the program does not want, unless it has written to them again (then an entry has D)."""
+        found = np.zeros(self._frames.count, np.bool_)
+        lazy = self._system.lazily_freed
+        for frame in [frame for frame, born in lazy.items() if self._frames.born[frame] != born]:
+            del lazy[frame]  # the frame holds another page now
+        found[list(lazy)] = True
+        return found
+
+    def page_out(self, frames: list[int]) -> int:
+        """Reclaim these frames, as far as they may go; how many did (madvise(MADV_PAGEOUT))."""
+        before = self._frames.free
+        self._system.recent.clear()  # no instruction waits for them: this is a system call
+        may = np.zeros(self._frames.count, np.bool_)
+        may[frames] = True
+        may &= self._allowed(None)
+        mappings = self._gather()
+        victims = np.flatnonzero(may & self._explained(mappings))
+        if len(victims):
+            self._evict(mappings, victims)
+        return self._frames.free - before
+
+    def _explained(self, mappings: _Mappings) -> Flags:
+        """The frames of which every reference is an entry's or a cache's: nobody in the kernel is using them just now."""
+        held = np.bincount(mappings.frames, minlength=self._frames.count)
+        return np.asarray(held + (self._cached != 0) + self._copies() == self._refs)
+
     def _allowed(self, group: Group | None) -> Flags:
         """The frames that may go as far as can be said without looking at the tables."""
         swap, system = self._system.swap, self._system
         may: Flags = self._refs > 0
         if swap is None or not swap.can_take():
-            may &= (self._cached == BACKED) | self._copies()
+            may &= (self._cached == BACKED) | self._copies() | self._forgotten()
         if group is not None and self._frames.groups is not None:
             may &= np.frombuffer(self._frames.groups.charged, np.uint16) == group.number
         may[[ZERO_FRAME, *self._pinned(), *system.recent]] = False
@@ -148,13 +175,14 @@ class Reclaimer:
         """The victims; clears the A bits that the policy has looked at."""
         count, system = self._frames.count, self._system
         file, clean_copy = self._cached == BACKED, self._copies()
-        held = np.bincount(mappings.frames, minlength=count) + (self._cached != 0) + clean_copy
-        may = may & (held == self._refs)
-        among = np.flatnonzero(may)
+        among = np.flatnonzero(may & self._explained(mappings))
         system.stats.scanned += len(among)
         if not len(among):
             return among
         accessed, dirty = self._bits(mappings, count, PTE_A), self._bits(mappings, count, PTE_D)
+        unwanted = among[self._forgotten()[among] & ~dirty[among]]
+        if len(unwanted):
+            return unwanted[:want]
         dirty[list(system.cache.dirty)] = True
         dirty |= ~file & ~clean_copy
         choice = self._policy.choose(
@@ -204,6 +232,8 @@ class Reclaimer:
         these = mappings.of(chosen)
         dirty = these.frames[these.entries & np.uint64(PTE_D) != 0]
         self._system.cache.dirty.update(set(dirty[self._cached[dirty] == BACKED].tolist()))
+        for frame in dirty.tolist():
+            self._system.lazily_freed.pop(frame, None)  # it has been written again
         # In the order of addresses: neighbours get neighbouring slots and will be read together.
         places = {}
         for frame in dict.fromkeys([*these.frames.tolist(), *victims.tolist()]):
@@ -216,7 +246,7 @@ class Reclaimer:
             these = these.of(chosen)
         replacement = np.zeros(self._frames.count, np.uint64)
         for frame, place in places.items():
-            if not self._cached[frame]:
+            if not self._cached[frame] and place != FORGOTTEN:
                 replacement[frame] = swap_entry(place)
         # Entries first, then the machine is told, and only then may the frames be used for something else.
         self._u64[these.slots] = replacement[these.frames]
@@ -228,6 +258,8 @@ class Reclaimer:
     def _write(self, frame: int) -> int | None:
         """Make the page safe elsewhere: its slot, IN_FILE, or None when it has to stay."""
         system = self._system
+        if system.lazily_freed.get(frame) == self._frames.born[frame]:
+            return FORGOTTEN
         if system.cache.kind[frame] == BACKED:
             return IN_FILE if system.cache.save(frame) else None
         swap = system.swap
@@ -237,7 +269,11 @@ class Reclaimer:
     def _let_go(self, frame: int, place: int, mapped: int) -> None:
         """Free a frame that `mapped` entries have just lost."""
         system, frames, swap = self._system, self._frames, self._system.swap
-        if system.cache.kind[frame]:
+        if place == FORGOTTEN:
+            del system.lazily_freed[frame]
+            frames.refs[frame] = 1
+            frames.put(frame)
+        elif system.cache.kind[frame]:
             frames.refs[frame] -= mapped
             system.cache.evict(frame, place)
         else:
@@ -250,7 +286,7 @@ class Reclaimer:
                 frames.refs[frame] = 1
                 frames.put(frame)
         if system.bus.wants(PageReclaimed):
-            slot = None if place == IN_FILE else place
+            slot = None if place < 0 else place
             system.bus.emit(PageReclaimed(system.now(), 0, frame, mapped, slot))
 
     def _invalidate(self, mappings: _Mappings, which: Flags) -> None:

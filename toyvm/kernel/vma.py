@@ -37,6 +37,9 @@ class Vma(Record, frozen=False):
     no_reserve: bool = False  # MAP_NORESERVE: it may promise more than there is
     accounted: bool = False  # its pages count in Committed_AS; what was writable once stays so
     mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
+    advice: int = 0  # MADV_NORMAL, RANDOM or SEQUENTIAL: how much of a file is read ahead
+    dont_fork: bool = False  # madvise(MADV_DONTFORK): a child has no such area
+    wipe_on_fork: bool = False  # madvise(MADV_WIPEONFORK): a child finds zero bytes
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
     locked: bool = False  # mlock(2): its pages stay in memory
 
@@ -74,6 +77,9 @@ class Vma(Record, frozen=False):
             and self.grows_down == other.grows_down
             and self.moved == other.moved
             and self.mergeable == other.mergeable
+            and self.advice == other.advice
+            and self.dont_fork == other.dont_fork
+            and self.wipe_on_fork == other.wipe_on_fork
             and self.no_reserve == other.no_reserve
             and self.accounted == other.accounted
             and self.may_write == other.may_write

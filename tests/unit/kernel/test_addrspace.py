@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from toyvm.events import CowFault, FaultKind, PageFault
 from toyvm.kernel import frames as frames_module
 from toyvm.kernel.addrspace import GUARD_GAP, MMAP_TOP, STACK_TOP, AddressSpace
+from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import ZERO_FRAME, OutOfFrames
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.pagetable import PTE_COW
@@ -353,7 +354,7 @@ def test_mremap_moves_contents_and_leaves_nothing(guest: Guest) -> None:
 
 def test_dontneed_gives_zeros_again(guest: Guest) -> None:
     guest.mm.write(guest.scratch, b"x")
-    guest.mm.discard(guest.scratch, PAGE)
+    madvise(guest.mm, guest.scratch, PAGE, MADV_DONTNEED)
     assert guest.mm.read(guest.scratch, 1) == b"\0"
 
 
@@ -460,7 +461,7 @@ def _random_history(history: list[tuple[str, int, int, int]]) -> None:
             for n in span:
                 model.pages[n] = (prot, *model.pages[n][1:])
         elif action == "discard" and all(n in model.pages and model.pages[n][1] == "map" for n in span):
-            mm.discard(va, count * PAGE)
+            madvise(mm, va, count * PAGE, MADV_DONTNEED)
             for n in span:
                 model.pages[n][2][:] = b"\0"
         elif action == "write":

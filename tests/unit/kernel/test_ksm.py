@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toyvm.kernel.addrspace import AddressSpace
+from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import OutOfFrames
 from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.machine.sv39 import PTE_W, pte_frame
@@ -206,7 +207,7 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         elif what == "m":
             guest.kernel.ksm.set_run(value & 1 or 2)
         elif what == "d":
-            space.discard(at, PAGE)
+            madvise(space, at, PAGE, MADV_DONTNEED)
             model[page] = 0
         for s, m in zip(spaces, models, strict=True):
             assert bytes(s.read(va + n * PAGE, 1)[0] for n in range(8)) == bytes(m)

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from toyvm.events import Bus
 from toyvm.kernel.addrspace import AddressSpace
+from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import ZERO_FRAME
 from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.kernel.memsys import MemorySystem
@@ -172,7 +173,7 @@ class Histories(RuleBasedStateMachine):
         mm, model = self.space(seed)
         stretch = range(first, first + count)
         if all(page in model for page in stretch):
-            mm.discard(ARENA + first * PAGE, count * PAGE)
+            madvise(mm, ARENA + first * PAGE, count * PAGE, MADV_DONTNEED)
             for page in stretch:
                 model[page] = model[page].discarded()
         self.step()

@@ -6,9 +6,10 @@ import errno
 import struct
 
 from ...hints import TYPE_CHECKING
+from ...machine.memory import PAGE_MASK, PAGE_SHIFT
 from ..limits import PIPE_CAPACITY
 from ..signals import SigInfo, Signal
-from ..vfs.node import error
+from ..vfs.node import FileNode, error
 from ..vfs.openfile import (
     O_CLOEXEC,
     O_NONBLOCK,
@@ -17,7 +18,7 @@ from ..vfs.openfile import (
     OpenFile,
     WouldBlock,
 )
-from ..vfs.pipe import make_pipe
+from ..vfs.pipe import PipeReader, PipeWriter, make_pipe
 from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _CHUNK = 1 << 20
 IOV_MAX = 1024
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 FIONREAD = 0x541B
+POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 
 
 def open_file(process: Process, fd: int) -> OpenFile:
@@ -284,6 +286,42 @@ def fsync(kernel: Kernel, process: Process, fd: int) -> int:
 
 
 syscall(83, "fdatasync", "fd")(fsync)
+
+
+@syscall(223, "fadvise64", "fd uint uint int")
+def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2). What is read through descriptors is not cached here, so that WILLNEED serves later mappings; a file's
+    order of reading is a matter of its mappings (madvise)."""
+    opened = open_file(process, fd)
+    if isinstance(opened, (PipeReader, PipeWriter)):
+        raise error(errno.ESPIPE)
+    if not 0 <= advice <= POSIX_FADV_NOREUSE or offset >> 63 or length >> 63:
+        raise error(errno.EINVAL)
+    file = opened.node
+    if isinstance(file, FileNode):
+        if advice == POSIX_FADV_WILLNEED:
+            _read_ahead(kernel, file, offset, length)
+        elif advice == POSIX_FADV_DONTNEED:
+            kernel.system.cache.drop_range(file, offset, offset + length if length else None)
+    return 0
+
+
+@syscall(213, "readahead", "fd uint uint")
+def readahead(kernel: Kernel, process: Process, fd: int, offset: int, length: int) -> int:
+    opened = open_file(process, fd)
+    if not opened.readable:
+        raise error(errno.EBADF)
+    if not isinstance(opened.node, FileNode):
+        raise error(errno.EINVAL)
+    _read_ahead(kernel, opened.node, offset, length)
+    return 0
+
+
+def _read_ahead(kernel: Kernel, file: FileNode, offset: int, length: int) -> None:
+    """Bring whole pages into the page cache; length 0 is all that follows."""
+    first = offset >> PAGE_SHIFT
+    last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
+    kernel.system.cache.read_ahead(file, first, last - first)
 
 
 @syscall(73, "ppoll", "ptr uint ptr ptr uint")

@@ -9,6 +9,7 @@ from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ...machine.sv39 import USER_TOP
 from .. import locking, remap
+from ..advice import madvise as advise
 from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR
@@ -24,8 +25,6 @@ MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
 MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x4000
 MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
-_ADVICE_KNOWN = {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}
-MADV_DONTNEED, MADV_FREE, MADV_MERGEABLE, MADV_UNMERGEABLE = 4, 8, 12, 13
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 MLOCK_ONFAULT = 1
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
@@ -141,18 +140,7 @@ def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) 
 
 @syscall(233, "madvise", "ptr uint int", needs_mmu=True)
 def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
-    if advice not in _ADVICE_KNOWN or addr & PAGE_MASK:
-        raise error(errno.EINVAL)
-    if advice in (MADV_DONTNEED, MADV_FREE):
-        process.mm.discard(addr, length)
-    elif advice in (MADV_MERGEABLE, MADV_UNMERGEABLE) and length:
-        from ..ksm import advise
-
-        end = addr + align_up(length, PAGE_SIZE)
-        advise(process.mm, addr, end, mergeable=advice == MADV_MERGEABLE)
-        process.mm.require_mapped(addr, end)
-    elif length:
-        process.mm.require_mapped(addr, addr + align_up(length, PAGE_SIZE))
+    advise(process.mm, addr, length, advice)
     return 0
 
 
