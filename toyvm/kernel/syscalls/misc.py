@@ -51,12 +51,12 @@ def _set_limit(process: Process, resource: int, va: int) -> None:
     process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
 
 
-@syscall(224, "swapon", "str hex")
+@syscall(224, "swapon", "path hex")
 def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
     raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
 
 
-@syscall(225, "swapoff", "str")
+@syscall(225, "swapoff", "path")
 def swapoff(kernel: Kernel, process: Process, path: int) -> int:
     raise error(errno.EPERM)
 
