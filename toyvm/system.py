@@ -67,26 +67,22 @@ class View(Record):
 class RunOptions(Record):
     """What a run may have and what it shows. Sizes in bytes.
 
-        memory: physical memory      no_mmu: programs share it bare
-        memory_limit: of it for each program started, with its descendants; 0: no limit
-        overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
-        ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
-        swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
-    <<<<<<< HEAD
-        reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
-    =======
-        readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
-        reclaim: one of `kernel.limits.RECLAIM_POLICIES`
-    >>>>>>> a86c134 (Read mapped files ahead, and take all of madvise's advice, posix_fadvise and readahead as Linux does)
-        root: what the guest sees as / (None: the current folder)
-        sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
-        engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
-        max_instructions: stop with 124 after so many
-        schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-        trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
-        breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
-        libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-        it was first reached      watchers: who looks on from within
+    memory: physical memory      no_mmu: programs share it bare
+    memory_limit: of it for each program started, with its descendants; 0: no limit
+    overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
+    ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+    swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
+    reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
+    readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
+    root: what the guest sees as / (None: the current folder)
+    sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
+    engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
+    max_instructions: stop with 124 after so many
+    schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
+    trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
+    breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
+    libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
+    it was first reached      watchers: who looks on from within
     """
 
     memory: int = 64 << 20

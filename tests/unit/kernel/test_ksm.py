@@ -261,7 +261,7 @@ def test_merging_while_everything_swaps(policy: str) -> None:
             elif what < 0.97:
                 kernel.ksm.unmerge(mm, at, va + min(page + 3, count) * PAGE)
             else:
-                mm.discard(at, PAGE)
+                madvise(mm, at, PAGE, MADV_DONTNEED)
                 model[page] = 0
         except OSError as failure:
             assert failure.errno == errno.ENOMEM
