@@ -15,6 +15,8 @@ from ..hints import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from ..observe.framemap import FrameWatcher
+    from ..observe.layoutmap import LayoutWatcher
     from ..program import Program
     from ..system import RunOptions, RunResult, Start, Watcher
 
@@ -57,6 +59,7 @@ class Options:
     views: list[str] = []
     breakpoint: str = ""
     frames_picture: str | None = None
+    layout_picture: str | None = None
     json: bool = False
     program: str = ""
     args: list[str] = []
@@ -221,6 +224,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write a picture (SVG): every frame by owner and use, when most were in use as a process ended",
     )
+    show.add_argument(
+        "--layout-picture",
+        metavar="FILE",
+        help="write a picture (SVG): the areas of the program's memory as it ends, and what of each is in memory",
+    )
     show.add_argument("--json", action="store_true", help="statistics and maps as JSON")
     p.add_argument("program", metavar="PROGRAM")
     p.add_argument("args", nargs=argparse.REMAINDER, metavar="ARG")
@@ -295,16 +303,20 @@ def execute(
             f"--break {options.breakpoint}: say what to show there: --maps, --smaps, --pagetable"
         )
     starts, settings = _starts(options), _settings(options)
-    if options.frames_picture is None:
-        frames = None
-    else:
+    name = os.path.basename(options.program)
+    pictures: list[tuple[FrameWatcher | LayoutWatcher, str, str]] = []
+    if options.frames_picture is not None:
         from ..observe.framemap import FrameWatcher
 
-        frames = FrameWatcher()
-        watchers = (*watchers, frames)
+        pictures.append((FrameWatcher(), options.frames_picture, f"Physical frames: {name}"))
+    if options.layout_picture is not None:
+        from ..observe.layoutmap import LayoutWatcher
+
+        pictures.append((LayoutWatcher(), options.layout_picture, f"Address space: {name}"))
+    watchers = (*watchers, *(watcher for watcher, _, _ in pictures))
     result = run_all(starts, replace(settings, watchers=watchers), stdin=stdin, capture=capture)
-    if frames is not None and options.frames_picture is not None:
-        frames.write(options.frames_picture, f"Physical frames: {os.path.basename(options.program)}")
+    for watcher, path, title in pictures:
+        watcher.write(path, title)
     return result
 
 
