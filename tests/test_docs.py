@@ -21,16 +21,15 @@ import pytest
 from .harness import ROOT
 from .oracles import require_oracle
 
-PAGES = sorted(
-    path
-    for path in [
+TEXTS = sorted(
+    [
         ROOT / "README.md",
         *(ROOT / "docs").rglob("*.md"),
         *ROOT.glob("asm/*.md"),
         *ROOT.glob("libs/*.md"),
     ]
-    if re.search(r"^```console\n\$ |import toyvm", path.read_text(), re.M)
 )
+PAGES = [path for path in TEXTS if re.search(r"^```console\n\$ |import toyvm", path.read_text(), re.M)]
 ADDRESS = re.compile(r"(?<=\b0x)[0-9a-f]+\b|\b[0-9a-f]{8,}\b")  # shown as it was once; any number will do
 LESSONS = ROOT / "docs" / "lessons"
 PICTURE = re.compile(r"!\[[^]]*\]\(([^)]*)\)")
@@ -120,6 +119,13 @@ def check_picture(made: Path, kept: Path) -> None:
         kept.write_bytes(made.read_bytes())
     same = kept.read_bytes() == made.read_bytes()
     assert same, f"{kept.name} is not what the page's commands make: TOYVM_UPDATE_PICTURES=1 puts it there"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)#\s:]+)[)#]", prose):
+        assert (page.parent / target).exists(), target
 
 
 def test_lessons_are_all_listed() -> None:
