@@ -19,7 +19,7 @@ main:   addi    sp, sp, -16
 
         call    fill
         la      a0, records             # first and last record
-        la      a1, records + (RECORDS - 1) * SIZE
+        lla     a1, records + (RECORDS - 1) * SIZE
         call    quick
         la      a0, by_quicksort
         call    check

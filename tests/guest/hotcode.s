@@ -1,5 +1,6 @@
 # Hot code that changes under way: patched in place, across the boundary of two pages, replaced, taken away, moved, copied on
 # write, written through another mapping. It is a loop of 20,000 rounds each time, so that it is native code before and after.
+# toyvm: qemu: no it does not see what another mapping of the same page of code is given
         .include "guest.inc"
         .equ    ROUNDS, 20000
         .equ    BEFORE, 6               # bytes of the loop before the boundary: its second instruction lies across it
