@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 BATCH_LEAST = 32
 BATCH_PART = 256  # one batch is this part of memory
+BATCH_MOST_PART = 16  # and never more than this one: where frames are few, each that goes must be well chosen
 FORGOTTEN = -2  # where a page is that nobody wants any more (MADV_FREE); IN_FILE is -1
 
 
@@ -70,7 +71,8 @@ class Reclaimer:
         self._cached = np.frombuffer(system.cache.kind, np.uint8)
         swap = system.swap
         self._slot_of = np.frombuffer(swap.slot_of, np.uint32) if swap is not None else None
-        self.batch = max(BATCH_LEAST, system.frames.count // BATCH_PART)
+        count = system.frames.count
+        self.batch = max(min(BATCH_LEAST, count // BATCH_MOST_PART), count // BATCH_PART, 1)
 
     def shrink(self, want: int | None = None, *, direct: bool = False, group: Group | None = None) -> int:
         """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed.

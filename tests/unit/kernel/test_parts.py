@@ -56,8 +56,11 @@ def test_reclaim_is_asked_before_giving_up() -> None:
     for _ in range(frames.free):
         frames.alloc()
     assert len(cache) == 8
-    frames.alloc()
+    for _ in range(8):
+        frames.alloc()
     assert len(cache) == 0
+    with pytest.raises(OutOfFrames):
+        frames.alloc()
 
 
 @settings(max_examples=200, deadline=None)
