@@ -433,7 +433,7 @@ class LlvmEngine(ReferenceEngine):
         assert self._arena is not None and self._translator is not None
         symbols = self._arena.load(self._translator.runtime())
         assert symbols is not None
-        self._state.words[layout.REFILL] = symbols["refill"]
+        self._state.words[layout.REFILL] = symbols["outside"]
         self._state.words[layout.LEAVE] = symbols["leave"]
         import ctypes
 

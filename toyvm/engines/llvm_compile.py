@@ -12,8 +12,6 @@ _PASSES = (
     "sroa",
     "instruction_combine",
     "simplify_cfg",
-    "instruction_combine",
-    "simplify_cfg",
 )
 
 
@@ -23,6 +21,7 @@ class Compiler:
     def __init__(self, level: int = 2):
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
+        binding.initialize_native_asmparser()
         features = binding.get_host_cpu_features().flatten()
         target = binding.Target.from_default_triple()
         self._machine = target.create_target_machine(

@@ -15,7 +15,7 @@ PC, LEFT, STATUS = 64, 65, 66
 SHADOW = 67  # address of the shadow page table: reads first, writes behind them
 JUMP = 68  # address of the table of entry points
 MEMORY, FRAMES, ROOT = 69, 70, 71  # host address of physical memory, its frames, the root table's frame
-REFILL = 72  # address of the function `refill`, which regions call when an access is outside its range
+REFILL = 72  # address of the function `outside`, which regions call when an access is outside its range
 LEAVE = 73  # address of the function `leave`
 MISSES = 74  # entries that `refill` has made
 GENERATION = 75  # which runs in the shadow page table are true
@@ -26,19 +26,24 @@ RESERVATION = 79  # the physical address that lr holds, or NO_RESERVATION
 NO_RESERVATION = (1 << 64) - 1
 FAULT = 80  # address of the function that `refill` asks to resolve a page fault
 
+WANTED, AT, REST = 81, 82, 83  # for that call: which access it is, its pc, the budget left there
+
 # Ranges: where a kind of access through some pointer last went. First virtual address, number of addresses at which 8 bytes
 # are inside, host address - virtual address, and how many accesses outside it may be before another one is looked for.
 RANGES = 128
 RANGE_WORDS = 4
 FIRST, INSIDE, DELTA, PATIENCE = 0, 1, 2, 3
-POINTERS = 128  # 0 to 31 are registers that functions save; the rest is shared by what has the same hash
-RANGES_END = RANGES + 2 * POINTERS * RANGE_WORDS
+SLOTS = 512
+KEPT_SLOTS = (
+    16  # are for registers that point to one place as long as a thread runs; the rest is shared by a hash
+)
+RANGES_END = RANGES + SLOTS * RANGE_WORDS
 WORDS = RANGES_END
 
 
-def range_word(pointer: int, write: bool) -> int:
-    """The first word of the range for reads or writes through a pointer."""
-    return RANGES + (2 * pointer + write) * RANGE_WORDS
+def range_word(slot: int) -> int:
+    """The first word of a range."""
+    return RANGES + slot * RANGE_WORDS
 
 
 # Why native code returned (STATUS); PC is the next instruction in every case.

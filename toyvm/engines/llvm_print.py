@@ -26,12 +26,13 @@ class RegionPrinter(AtomicText, FloatText):
     """Prints one region; `text()` is the module."""
 
     def __init__(self, region: Region):
-        super().__init__(region.entry[0])
+        super().__init__()
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
         self._done = 0  # instructions of the block that have been printed
         self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
         self._dirty: set[int] = set()
+        self._changed: set[int] = set()  # what was changed at any place that leaves
         self._touched = {
             number for block in region.blocks.values() for step in block.steps for number in _registers(step)
         }
@@ -45,10 +46,11 @@ class RegionPrinter(AtomicText, FloatText):
         for key, block in self._region.blocks.items():
             self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
             self._block(block)
+        self._way_out()
         return "\n".join(
             [
                 *sorted(self._declared),
-                f"define {CONVENTION} void @region({ARGUMENTS}) nounwind{self._attributes} {{",
+                f"define {CONVENTION} void @region({ARGUMENTS}) nounwind noredzone{self._attributes} {{",
                 *self._lines,
                 "}",
                 METADATA,
@@ -57,7 +59,8 @@ class RegionPrinter(AtomicText, FloatText):
 
     def _entry(self) -> None:
         self._lines.append("entry:")
-        self._line("%left = alloca i64")
+        for name in ("left", "pc", "status"):
+            self._line(f"%{name} = alloca i64")
         self._line("store i64 %left0, ptr %left")
         for number in sorted(self._touched | set(PASSED)):
             self._line(f"%r{number} = alloca {slot_type(number)}")
@@ -65,9 +68,8 @@ class RegionPrinter(AtomicText, FloatText):
             if number not in PASSED:
                 value = self._state_word(number, slot_type(number))
             self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
-        for name, word in (("shadow", layout.SHADOW), ("jump", layout.JUMP), ("refill", layout.REFILL)):
+        for name, word in (("jump", layout.JUMP),):
             self._line(f"%{name} = inttoptr i64 {self._state_word(word)} to ptr")
-        self._line(f"%writable = getelementptr i8, ptr %shadow, i64 {layout.WRITES}")
         self._line(f"br label %{self._label(self._region.entry)}")
 
     def _label(self, key: Key) -> str:
@@ -78,7 +80,8 @@ class RegionPrinter(AtomicText, FloatText):
     def _block(self, block: Block) -> None:
         self._start(self._label(block.key))
         self._done = 0
-        self._computed = {}
+        self._computed, self._home = {}, block.key[0]
+        self._plan(block)
         longest = self._region.longest[block.key]
         if block.key in self._region.heads:
             self._taken = 0
@@ -193,11 +196,21 @@ class RegionPrinter(AtomicText, FloatText):
 
     def _leave(self, status: int, pc: str) -> None:
         """Back to Python, `self._done` instructions into the block."""
+        self._line(f"store i64 {status}, ptr %status")
+        self._line(f"store i64 {pc}, ptr %pc")
+        self._line(f"store i64 {self._left()}, ptr %left")
+        self._line("br label %leave")
+        self._changed |= self._dirty
+
+    def _way_out(self) -> None:
+        """Where all that leave come together: one copy of the code, which is long, in place of one for each access."""
+        self._start("leave")
+        self._dirty = self._changed
         self._spill()
-        self._put_state(layout.PC, pc)
-        self._put_state(layout.STATUS, str(status))
+        self._put_state(layout.PC, self._set("load i64, ptr %pc"))
+        self._put_state(layout.STATUS, self._set("load i64, ptr %status"))
         leave = self._set(f"inttoptr i64 {self._state_word(layout.LEAVE)} to ptr")
-        self._call(leave, self._left())
+        self._call(leave, self._set("load i64, ptr %left"))
 
     def _transfer(self, target: str) -> None:
         """To whatever function begins at an address, by the table of entry points."""
@@ -250,6 +263,7 @@ class RegionPrinter(AtomicText, FloatText):
     def _write(self, number: int, value: str) -> None:
         self._dirty.add(number)
         self._computed[number] = self._step.pc
+        self._versions[number] = self._versions.get(number, 0) + 1
         self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
 
 

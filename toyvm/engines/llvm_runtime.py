@@ -36,21 +36,39 @@ def runtime() -> str:
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
-        (_REFILL + _PAGE).format(**words),
+        _OUTSIDE + (_REFILL + _PAGE).format(**words),
         METADATA,
     ]
     return "\n".join(lines)
 
 
-# Host address - virtual address for an access of `%wanted & 15` bytes at `%va`, or 0; `%word` is the range that is to hold it.
-# Bit 4 of `%wanted` asks for natural alignment, bit 5 says that it is a write. An access may cross into the next page where the
+# How regions call `refill`: the state in r12, the address in rax, which becomes the result. No other general register changes, so that
+# the code of a region is as if there were no call. A region has no red zone and may have any alignment of its stack.
+_SAVED = ("rdi", "rsi", "rdx", "r11")  # what the convention of `refill` does not save, or arguments go in
+_CALL = [
+    "pushq %rbp; movq %rsp, %rbp",
+    *(f"pushq %{name}" for name in _SAVED),
+    f"movq %r12, %rdi; movq %rax, %rsi; movq {8 * layout.WANTED}(%r12), %rdx",
+    f"andq $$-16, %rsp; callq ${{0:P}}; leaq {-8 * len(_SAVED)}(%rbp), %rsp",
+    *(f"popq %{name}" for name in (*reversed(_SAVED), "rbp")),
+    "retq",
+]
+_OUTSIDE = f"""
+define void @outside() naked nounwind {{
+  call void asm sideeffect "{"; ".join(_CALL)}", "s"(ptr @refill)
+  unreachable
+}}
+"""
+
+# Host address - virtual address for an access of `%wanted & 15` bytes at `%va`, or 0. Bit 4 of `%wanted` asks for natural
+# alignment, bit 5 says that it is a write, the bits above are the range's first word. An access may cross into the next page where the
 # frames are neighbours. The run around a page is looked for by jumping over the runs of its neighbours, a few at a time,
 # and kept with the page: who comes often finds a longer one.
 #
-# Where the tables have nothing, the kernel is asked to resolve the fault while native code waits, with the host's own MXCSR; `%pc` and
-# `%left` say where it is. Atomic accesses are left to their rows, because a fault also ends a reservation.
+# Where the tables have nothing, the kernel is asked to resolve the fault while native code waits, with the host's own MXCSR.
+# Atomic accesses are left to their rows, because a fault also ends a reservation.
 _REFILL = """
-define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted, i64 %word, i64 %pc, i64 %left) nounwind noinline {{
+define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted) nounwind noinline {{
   %mxcsr = alloca i32
   %plain = alloca i32
   %size = and i64 %wanted, 15
@@ -77,7 +95,22 @@ look:
   %entry = getelementptr {{i64, i64}}, ptr %table, i64 %vpn
   %delta0 = load i64, ptr %entry
   %absent = icmp eq i64 %delta0, 0
-  br i1 %absent, label %walk, label %begin, !prof !32
+  %word = lshr i64 %wanted, 6
+  %pfirst = getelementptr i64, ptr %s, i64 %word
+  br i1 %absent, label %walk, label %patient, !prof !32
+patient:
+  %ppatience = getelementptr i64, ptr %pfirst, i64 {PATIENCE}
+  %patience0 = load i64, ptr %ppatience
+  %patience1 = sub i64 %patience0, 1
+  store i64 %patience1, ptr %ppatience
+  %tired = icmp slt i64 %patience1, 0
+  %offset = and i64 %va, 4095
+  %beyondit = add i64 %offset, %size
+  %crosses = icmp ugt i64 %beyondit, 4096
+  %search = or i1 %tired, %crosses
+  br i1 %search, label %begin, label %quick
+quick:
+  ret i64 %delta0
 walk:
   %delta1 = call preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry)
   %wrong = icmp eq i64 %delta1, 0
@@ -95,12 +128,16 @@ ask:
   call void @llvm.x86.sse.stmxcsr(ptr %mxcsr)
   store i32 {MXCSR_PLAIN}, ptr %plain
   call void @llvm.x86.sse.ldmxcsr(ptr %plain)
+  %ppc = getelementptr i64, ptr %s, i64 {AT}
+  %pc = load i64, ptr %ppc
+  %pleft = getelementptr i64, ptr %s, i64 {REST}
+  %left = load i64, ptr %pleft
   %answer = call i64 %kernel(i64 %va, i64 %writes, i64 %pc, i64 %left)
   call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr)
   %resolved = icmp ne i64 %answer, 0
   br i1 %resolved, label %look, label %fail
 begin:
-  %delta = phi i64 [ %delta0, %look ], [ %delta1, %walk ]
+  %delta = phi i64 [ %delta0, %patient ], [ %delta1, %walk ]
   %prun = getelementptr i64, ptr %entry, i64 1
   %run = load i64, ptr %prun
   %rungen = lshr i64 %run, 52
@@ -172,16 +209,15 @@ found:
   %start = shl i64 %first, 12
   %bytes = shl i64 %pages, 12
   %inside = sub i64 %bytes, 7
-  %pfirst = getelementptr i64, ptr %s, i64 %word
   %pinside = getelementptr i64, ptr %pfirst, i64 {INSIDE}
   %pdelta = getelementptr i64, ptr %pfirst, i64 {DELTA}
   store i64 %start, ptr %pfirst
   store i64 %inside, ptr %pinside
   store i64 %delta, ptr %pdelta
   %long = icmp ugt i64 %pages, 15
-  %patience = select i1 %long, i64 16, i64 128
-  %ppatience = getelementptr i64, ptr %pfirst, i64 {PATIENCE}
-  store i64 %patience, ptr %ppatience
+  %patience = select i1 %long, i64 16, i64 32
+  %ppatience1 = getelementptr i64, ptr %pfirst, i64 {PATIENCE}
+  store i64 %patience, ptr %ppatience1
   %lastbyte = add i64 %va, %less
   %lastpage = lshr i64 %lastbyte, 12
   %within = icmp ult i64 %lastpage, %end

@@ -6,10 +6,10 @@ from .llvm_layout import PASSED
 
 CONVENTION = "preserve_nonecc"
 ARGUMENTS = ", ".join(["ptr %s", "i64 %left0", *(f"i64 %x{number}" for number in PASSED)])
-# Scopes of aliasing: the state but for its ranges, the guest's memory, the table of entry points, what a page
-# fault changes in the state (ranges, reservation), the shadow.
-_SCOPES = 5
-STATE, GUEST, TABLE, RANGE, SHADOW = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
+# Scopes of aliasing: the state but for what follows, the guest's memory, the table of entry points, what a call of `refill` reads
+# and changes in the state (ranges, reservation).
+_SCOPES = 4
+STATE, GUEST, TABLE, RANGE = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
 REFILLS = ", !noalias !30"  # of a call of `refill`, which may let the kernel resolve a page fault
 LIKELY, UNLIKELY = ", !prof !31", ", !prof !32"
 METADATA = "\n".join(

@@ -104,7 +104,7 @@ def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid:
 def _anonymous(mm: AddressSpace, area: Vma, va: int, slot: int, access: Access) -> _Outcome:
     frames = mm.system.frames
     if access == Access.WRITE:
-        frame = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT)
+        frame = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT, area.end - area.start >> PAGE_SHIFT)
         mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
         return _Outcome(FaultKind.DEMAND_ZERO, frame)
     frames.get(ZERO_FRAME)
@@ -205,7 +205,7 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
         kind = FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE
     else:
         if old == ZERO_FRAME:
-            new = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT)
+            new = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT, area.end - area.start >> PAGE_SHIFT)
         else:
             frames.get(old)  # reclaim must leave it alone until it has been copied
             try:

@@ -25,8 +25,9 @@ ZERO_FRAME = 0
 IMPORT_COST = 400_000
 FEWEST_TABLES = 4
 
-SPAN_BITS = 8
-SPAN = 1 << SPAN_BITS  # pages of an address space that get neighbouring frames
+# How many pages of an area get neighbouring frames: as many as it has, but at least, and at most this share of memory.
+FEWEST_IN_SPAN = 64
+SPANS = 8
 
 
 class OutOfFrames(Exception):
@@ -92,15 +93,17 @@ class FrameAllocator:
             self._next = self._after(frame)
         return self._use(frame)
 
-    def alloc_in_span(self, spans: dict[int, int], vpn: int) -> int:
-        """A zero frame for a page of an address space; beside the frames of its neighbours if that one was never used.
+    def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int) -> int:
+        """A zero frame for a page of an area of `pages`; beside the frames of its neighbours if that one was never used.
 
-        `spans` is the address space's: the first frame for each SPAN of pages, 0 where there is none. Raises OutOfFrames.
+        `spans` is the address space's: the first frame of each span, 0 where none could be had. Raises OutOfFrames.
         """
-        span = spans.get(vpn >> SPAN_BITS)
+        bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+        key = vpn >> bits << 6 | bits
+        span = spans.get(key)
         if span is None:
-            span = spans[vpn >> SPAN_BITS] = self._span()
-        frame = span + (vpn & SPAN - 1)
+            span = spans[key] = self._span(1 << bits)
+        frame = span + (vpn & (1 << bits) - 1)
         if not span or self._given[frame]:
             return self.alloc()
         if self.groups is not None:
@@ -110,12 +113,12 @@ class FrameAllocator:
             self._next = self._after(frame)
         return self._use(frame)
 
-    def _span(self) -> int:
-        """The first of SPAN frames that were never used, or 0."""
-        span = self._next_span = max(self._next_span, self._next)
-        if span + SPAN > self.count:
+    def _span(self, size: int) -> int:
+        """The first of `size` frames that nobody else has a wish for, or 0."""
+        span = max(self._next_span, self._next)
+        if span + size > self.count:
             return 0
-        self._next_span += SPAN
+        self._next_span = span + size
         return span
 
     def _after(self, frame: int) -> int:

@@ -175,6 +175,34 @@ def test_a_fault_is_resolved_while_native_code_waits(translator: Translator) -> 
     assert machine.memory.u64[31 << 9] == machine.memory.u64[29 << 9] == 7
 
 
+def test_a_fault_may_move_a_page_between_two_accesses_to_it(translator: Translator) -> None:
+    """One look at a range serves the three stores through x3; the one through x4 between them faults, and x3's page moves."""
+    stores = [("sd", {"rs1": 3, "rs2": 1, "imm": 8}), ("sd", {"rs1": 3, "rs2": 1, "imm": 16})]
+    body = [
+        code(("addi", {"rd": 1, "rs1": 1, "imm": 1}), ("sd", {"rs1": 3, "rs2": 1, "imm": 0})),
+        code(("sd", {"rs1": 4, "rs2": 1, "imm": 0}), *stores, ("addi", {"rd": 4, "rs1": 4, "imm": 8})),
+    ]
+    machine = Machine(loop(body), [0, 0, 0, DATA, END - 0x1000])
+    llvm = engine(machine, translator)
+    seen: list[int] = []
+
+    def resolve(trap: Trap, pc: int, instret: int) -> bool:
+        seen.append(machine.hart.mmu.memory.u64[16 << 9])
+        machine.memory.copy_frame(16, 28)
+        machine.map(DATA, 28, PTE_R | PTE_W)
+        machine.hart.mmu.tlb.drop(DATA >> 12)
+        llvm.invalidate_page(machine.hart.mmu, DATA)
+        machine.map(trap.tval, 30, PTE_R | PTE_W)
+        return True
+
+    llvm.on_fault = resolve
+    steps = 7 * 700
+    assert llvm.run(machine.hart, steps) is None and llvm.native_entries
+    assert seen == [513]  # the store through x4 that faults is in round 513
+    assert machine.memory.u64[16 << 9 : (16 << 9) + 3].tolist() == [513, 512, 512]
+    assert machine.memory.u64[28 << 9 : (28 << 9) + 3].tolist() == [700, 700, 700]
+
+
 @pytest.mark.parametrize("answer", [False, KeyboardInterrupt()])
 def test_a_fault_that_is_not_resolved_ends_the_run_where_it_is(
     translator: Translator, answer: BaseException | bool
