@@ -47,7 +47,7 @@ def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     def make(name: str, memory: PhysicalMemory, *_: object, **__: object) -> object:
         if name == "llvm":
-            translator = Translator(str(tmp_path), background=False)
+            translator = Translator(str(tmp_path))
             return LlvmEngine(memory, translator=translator, thresholds=EAGER)
         return {"reference": ReferenceEngine, "lockstep": LockstepEngine, "walk": WalkEngine}[name](memory)
 

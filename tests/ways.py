@@ -29,7 +29,7 @@ _ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
 
 def _translator() -> Translator:
     """With a cache of translations for the whole session, and answering at once."""
-    return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / "native"), background=False)
+    return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / "native"))
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def test_wild_programs_end_in_order(blocks: list[list[int]]) -> None:
     )
 
 
-_TRANSLATOR = Translator(folder=None, background=False)
+_TRANSLATOR = Translator(folder=None)
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")

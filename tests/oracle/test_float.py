@@ -147,7 +147,7 @@ NATIVE = Thresholds(ask=2, trace=4, hot=20, missed=4, piece=20_000)
 
 def engine_for(way: str, memory: PhysicalMemory) -> Engine:
     if way == "llvm":
-        return LlvmEngine(memory, translator=Translator(folder=None, background=False), thresholds=NATIVE)
+        return LlvmEngine(memory, translator=Translator(folder=None), thresholds=NATIVE)
     return (
         WalkEngine(memory) if way == "walk" else ReferenceEngine(memory, hot=1 if way == "trace" else 1 << 30)
     )

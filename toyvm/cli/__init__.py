@@ -76,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 def run_process() -> NoReturn:
     """`main` as all that a process is for. Raises SystemExit only where somebody watches (a profiler, a debugger).
 
-    The process is ended at once. Python would first take down every module and object, a tenth of the time of a short run,
-    and wait for a translation in the background that nobody wants any more.
+    The process is ended at once. Python would first take down every module and object, a tenth of the time of a short run.
     """
     # Python looks for garbage after each 700 new objects, some dozen times while modules are imported, and finds none.
     gc.set_threshold(50_000)

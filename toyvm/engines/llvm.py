@@ -184,7 +184,6 @@ class LlvmEngine(ReferenceEngine):
             budget = self._reserve
             if trap is not None or not budget:
                 return trap
-            self._collect(hart)
 
     def _extend(self, wanted: int) -> int:
         """A piece ends with a whole block: ending inside would make a new block, soon a new trace, of each of its parts."""
@@ -200,7 +199,6 @@ class LlvmEngine(ReferenceEngine):
         self._space = code
         if self._arena is not None:
             self._bind_space(hart.mmu)
-            self._collect(hart)
 
     def _bind_space(self, mmu: Mmu) -> None:
         space, words = self._space, self._state.words
@@ -335,11 +333,6 @@ class LlvmEngine(ReferenceEngine):
 
     # --- where native code comes from ---
 
-    def close(self) -> None:
-        """Give up what goes on in the background; the engine can still run."""
-        if self._translator is not None:
-            self._translator.close()
-
     def _ready(self) -> Translator | None:
         """The translator, made when something is hot for the first time; None, with a word to the user, where there is none."""
         if self._translator is None and not self._without:
@@ -370,7 +363,7 @@ class LlvmEngine(ReferenceEngine):
         return False
 
     def want(self, head: int) -> None:
-        """Have the code at `head` translated; it is found in a later piece of a run. Nothing where it cannot be executed as
+        """Have the code at `head` translated; it is entered in a later piece of a run. Nothing where it cannot be executed as
         things are: native code that jumps there has not been left in order yet, so nothing here may trap."""
         mmu, blocks = self._hart.mmu, self._space.blocks
         if head >> PAGE_SHIFT not in mmu.tlb.execute:
@@ -378,17 +371,11 @@ class LlvmEngine(ReferenceEngine):
         if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
             return
         translator = self._ready()
-        if translator is not None:
-            translator.request(head, self._text(mmu, head), self._fetcher(mmu), lambda pc: pc in blocks)
-            self._collect(self._hart)
-
-    def _collect(self, hart: Hart) -> None:
-        """File what the translator has finished."""
-        if self._translator is None:
+        if translator is None:
             return
-        for head, translation in self._translator.finished():
-            if self._native_paths.holds(hart.mmu, translation[0]):
-                self._learn(hart.mmu, head, translation)
+        made = translator.translate(head, self._text(mmu, head), self._fetcher(mmu), lambda pc: pc in blocks)
+        if made is not None:
+            self._learn(mmu, head, made)
 
     def _learn(self, mmu: Mmu, head: int, translation: Translation) -> bool:
         """Load a translation, and file it for the current address space."""

@@ -48,7 +48,7 @@ class LockstepEngine:
         self._random = random.Random(seed)
         self._twin = PhysicalMemory(memory.size)
         self._memories = MemoryPair(memory, self._twin)
-        self._translator = translator or Translator(folder=None, background=False)
+        self._translator = translator or Translator(folder=None)
         self._llvm = LlvmEngine(memory, translator=self._translator, thresholds=EAGER)
         self._reference = ReferenceEngine(self._twin, hot=self._random.choice(_HOT))
         self._spaces: dict[int, tuple[Mmu, Mmu]] = {}  # by identity: an Mmu and its twin

@@ -219,7 +219,7 @@ def get(machine: Machine, name: str) -> int:
 
 @pytest.fixture(scope="module")
 def translator() -> Translator:
-    return Translator(folder=None, background=False)
+    return Translator(folder=None)
 
 
 @pytest.mark.parametrize("line", CASES, ids=lambda line: re.sub(r"\s*\|\s*", "|", line))

@@ -34,7 +34,7 @@ END = DATA + (DATA_PAGES << 12)
 @pytest.fixture(scope="module")
 def translator() -> Iterator[Translator]:
     """One translator for many engines: it keeps nothing of a machine but what it was asked before."""
-    yield Translator(folder=None, background=False)
+    yield Translator(folder=None)
 
 
 def engine(machine: Machine, translator: Translator, thresholds: Thresholds = AT_ONCE) -> LlvmEngine:
@@ -382,7 +382,7 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
 def test_a_second_run_needs_no_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for attempt in range(2):
         machine = Machine(loop(COUNT), [0, 0, 0, DATA])
-        own = Translator(str(tmp_path), background=False)
+        own = Translator(str(tmp_path))
         if attempt:
             monkeypatch.setattr(own, "_make", lambda module: pytest.fail("translated again"))
         llvm = LlvmEngine(machine.memory, translator=own, thresholds=EAGER)

@@ -45,7 +45,7 @@ def machines(text: Text, f: dict[int, int], x: dict[int, int]) -> tuple[Machine,
 def run_both(text: Text, f: dict[int, int], x: dict[int, int] | None = None, count: int = 5000) -> LlvmEngine:
     """Both engines in pieces, which must agree; the LLVM engine."""
     ours, theirs = machines(text, f, x or {})
-    llvm = LlvmEngine(ours.memory, translator=Translator(folder=None, background=False), thresholds=EARLY)
+    llvm = LlvmEngine(ours.memory, translator=Translator(folder=None), thresholds=EARLY)
     reference = ReferenceEngine(theirs.memory)
     for piece in (100, 7, 900, count):
         assert (llvm.run(ours.hart, piece), reference.run(theirs.hart, piece)) == (None, None)

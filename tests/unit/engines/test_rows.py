@@ -114,7 +114,7 @@ def set_state(
 
 @pytest.fixture(scope="module")
 def translator() -> Translator:
-    return Translator(folder=None, background=False)
+    return Translator(folder=None)
 
 
 def make_native(engine: LlvmEngine, machine: Machine) -> bool:

@@ -94,7 +94,7 @@ def test_asking_changes_nothing(quantum: int, events: bool) -> None:
     assert history(ReferenceEngine, quantum, events, ask=False) == expected
     assert history(lambda memory: ReferenceEngine(memory, hot=5), quantum, events) == expected
     if not unavailable():
-        translator = Translator(folder=None, background=False)
+        translator = Translator(folder=None)
 
         def llvm(memory: PhysicalMemory) -> LlvmEngine:
             translator.forget()
