@@ -15,14 +15,16 @@ from ..events import FaultKind, MappingChanged
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access, Mmu
-from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
+from ..machine.sv39 import PTE_D, PTE_U, USER_TOP, pte_frame
 from ..machine.traps import Trap
-from .commit import Commit, admit, becomes_accounted
-from .fault import RESOLVED_BADLY, flags_for, handle_fault, own_page
+from .commit import Commit, admit
+from .fault import RESOLVED_BADLY, handle_fault, own_page
 from .frames import ZERO_FRAME, OutOfFrames
+from .heap import GUARD_GAP, extend_stack, move_break
 from .limits import RLIM_INFINITY, Rlimits
 from .memsys import MemorySystem
 from .pagetable import PTE_SHARED, PageTable
+from .protection import protect
 from .stats import Counters
 from .usermem import Fault, UserMemory
 from .vfs.node import FileNode, error
@@ -39,7 +41,6 @@ MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: 
 EXACT_SPAN = (
     2 << 20
 )  # bytes up to which it costs less to forget single pages than all that is known of a space
-GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 
 
 class AddressSpace(UserMemory):
@@ -126,7 +127,7 @@ class AddressSpace(UserMemory):
         )
         admit(self, area, length >> PAGE_SHIFT, (addr, addr + length) if fixed else None)
         if fixed:
-            self._unmap(addr, addr + length)
+            self.unmap_range(addr, addr + length)
         self.insert("mmap", area)
         return addr
 
@@ -139,7 +140,7 @@ class AddressSpace(UserMemory):
             self._file_mapped(area.file, area.length)
         if area.accounted:
             self.system.commit.add(area.length >> PAGE_SHIFT)
-        self._changed(what, start, end, self.vmas.add(area))
+        self.changed(what, start, end, self.vmas.add(area))
 
     def _file_mapped(self, file: FileNode, length: int) -> None:
         if file not in self._file_bytes:
@@ -188,10 +189,11 @@ class AddressSpace(UserMemory):
         end = addr + align_up(length, PAGE_SIZE)
         if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in one area makes two of it
             self.require_room(1)
-        self._unmap(addr, end)
-        self._changed("munmap", addr, end, None)
+        self.unmap_range(addr, end)
+        self.changed("munmap", addr, end, None)
 
-    def _unmap(self, start: int, end: int) -> None:
+    def unmap_range(self, start: int, end: int) -> None:
+        """Take out what is mapped in a range, without an event."""
         self.vmas.split(start)
         self.vmas.split(end)
         areas = self.vmas.overlapping(start, end)
@@ -249,59 +251,8 @@ class AddressSpace(UserMemory):
                     self.release_pages(area.start + max(0, keep - area.offset), area.end)
 
     def mprotect(self, addr: int, length: int, prot: int) -> None:
-        """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
-        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
-            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
-        end = addr + align_up(length, PAGE_SIZE)
-        if end == addr:
-            return
-        end, refused = self._up_to(addr, end, prot)
-        self.require_room(2)
-        self.vmas.split(addr)
-        self.vmas.split(end)
-        for area in self.vmas.overlapping(addr, end):
-            if area.prot != prot:
-                try:
-                    accounted = becomes_accounted(self, area, prot)
-                except OSError as failure:
-                    refused = failure.errno or errno.ENOMEM
-                    break
-                self.vmas.remove(area)
-                area.prot, area.accounted = prot, accounted
-                self._reprotect(area)
-                self.vmas.add(area)
-        self._changed("mprotect", addr, end, self.vmas.find(addr))
-        if refused:
-            raise error(refused)
-
-    def _up_to(self, start: int, end: int, prot: int) -> tuple[int, int]:
-        """How far from `start` the areas are without a hole and may have `prot`, and the errno for what is beyond.
-
-        Raises OSError when that is nowhere. (Linux too changes what comes before the first area that stops it.)
-        """
-        at, refused = start, errno.ENOMEM
-        for area in self.vmas.overlapping(start, end):
-            if area.start > at:
-                break
-            if prot & PROT_WRITE and not area.may_write:
-                refused = errno.EACCES
-                break
-            at = area.end
-        if at == start:
-            raise error(refused)
-        return min(at, end), 0 if at >= end else refused
-
-    def _reprotect(self, area: Vma) -> None:
-        refs, u64 = self.system.frames.refs, self.table.u64
-        kept = 0b11 << 6  # A and D
-        changed = False
-        for _, slot, pte in self.table.present(area.start, area.end):
-            frame = pte_frame(pte)
-            writable = area.shared or (refs[frame] == 1 and frame != ZERO_FRAME)
-            u64[slot] = make_pte(frame, flags_for(area, writable=writable) | pte & kept)
-            changed = True
-        if changed:
-            self.system.invalidate(self.mmu, area.start, area.end)
+        """Change the protection: `protection.protect`. Raises OSError."""
+        protect(self, addr, length, prot)
 
     def require_mapped(self, start: int, end: int) -> None:
         """Raises OSError(ENOMEM) unless every page of the range belongs to an area."""
@@ -312,31 +263,6 @@ class AddressSpace(UserMemory):
             at = area.end
         if at < end:
             raise error(errno.ENOMEM)
-
-    def msync(self, addr: int, length: int) -> None:
-        """Write the dirty pages of shared file mappings in the range to their files. Raises OSError: EINVAL, ENOMEM, EIO..."""
-        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
-            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
-        end = addr + align_up(length, PAGE_SIZE)
-        if end == addr:
-            return
-        for area in self.vmas.overlapping(addr, end):
-            if area.shared and area.file is not None and area.file.backed:
-                low, high = max(addr, area.start), min(end, area.end)
-                self.collect_dirty(low, high)
-                self.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
-        self.require_mapped(addr, end)
-
-    def collect_dirty(self, start: int, end: int) -> None:
-        """Move D bits into the page cache's set of dirty pages."""
-        found = False
-        for _, slot, pte in self.table.present(start, end):
-            if pte & PTE_D:
-                self.system.cache.dirty.add(pte_frame(pte))
-                self.table.u64[slot] = pte & ~PTE_D
-                found = True
-        if found:
-            self.system.invalidate(self.mmu, start, end)
 
     def mark(self, start: int, end: int, name: str, value: object) -> None:
         """Give the field `name` of all areas between `start` and `end` a value; splits and joins areas. Raises OSError(ENOMEM)."""
@@ -377,30 +303,8 @@ class AddressSpace(UserMemory):
         self.brk_start = self.brk_end = align_up(va, PAGE_SIZE)
 
     def brk(self, wanted: int) -> int:
-        """brk(2) as the kernel has it: the new program break, or the old one when it cannot move there."""
-        if wanted < self.brk_start or wanted > USER_TOP:
-            return self.brk_end
-        old, new = align_up(self.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
-        if new > old:
-            ceiling = self.vmas.above(old - 1 if old else 0)
-            room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
-            if new > room or wanted - self.brk_start + self.data_size > self.rlimits.data:
-                return self.brk_end
-            area = Vma(
-                old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True, locked=self.lock_future
-            )
-            try:
-                self.require_room(1)
-                admit(self, area, area.length >> PAGE_SHIFT)
-            except OSError:
-                return self.brk_end
-            self.system.commit.add(area.length >> PAGE_SHIFT)
-            self.vmas.add(area)
-        elif new < old:
-            self._unmap(new, old)
-        self.brk_end = wanted
-        self._changed("brk", self.brk_start, wanted, None)
-        return wanted
+        """brk(2) as the kernel has it: `heap.move_break`."""
+        return move_break(self, wanted)
 
     def map_stack(self, *, executable: bool = False) -> int:
         """Map the first page of the stack; the address of its top. `executable` as PT_GNU_STACK asks."""
@@ -409,22 +313,8 @@ class AddressSpace(UserMemory):
         return STACK_TOP
 
     def grow_stack(self, va: int) -> Vma | None:
-        """Extend the area above `va` down to it, when that is a stack, within its limit and clear of what is below."""
-        area = self.vmas.above(va)
-        start = va & ~PAGE_MASK
-        if area is None or not area.grows_down or area.end - start > self.rlimits.stack:
-            return None
-        below = self.vmas.below(va)
-        if below is not None and below.prot and below.end + GUARD_GAP > start:
-            return None
-        pages = area.start - start >> PAGE_SHIFT
-        try:
-            admit(self, area, pages)
-        except OSError:
-            return None
-        self.system.commit.add(pages if area.accounted else 0)
-        self.vmas.move_start(area, start)
-        return area
+        """Extend the area above `va` down to it: `heap.extend_stack`."""
+        return extend_stack(self, va)
 
     # Faults
 
@@ -528,7 +418,8 @@ class AddressSpace(UserMemory):
 
         return maps_line(area)
 
-    def _changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
+    def changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
+        """Tell whoever wants to know what the system call `what` has done; `area` is what lies there now."""
         if self.system.bus.wants(MappingChanged):
             detail = self.describe_vma(area) if area is not None else ""
             self.system.bus.emit(MappingChanged(self.system.now(), self.pid, what, start, end, detail))

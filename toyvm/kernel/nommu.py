@@ -130,7 +130,7 @@ class PhysicalSpace(AddressSpace):
         self.ground.take(self, start, end)
         for part in parts:
             self.vmas.add(part)
-            self._changed(what, part.start, part.end, part)
+            self.changed(what, part.start, part.end, part)
 
     def mmap(
         self,
@@ -175,7 +175,7 @@ class PhysicalSpace(AddressSpace):
             raise error(errno.EINVAL)  # a part of the program
         self.vmas.remove(area)
         self.ground.give_back(addr)
-        self._changed("munmap", addr, area.end, None)
+        self.changed("munmap", addr, area.end, None)
 
     def brk(self, wanted: int) -> int:
         """The heap grows behind the program, page by page, until somebody else's memory begins."""

@@ -6,8 +6,13 @@ ratio of memory is dirty (vm.dirty_ratio), everything dirty is written to its fi
 
 from __future__ import annotations
 
+import errno
+
+from ..bits import align_up
 from ..hints import TYPE_CHECKING
-from ..machine.sv39 import PTE_D, pte_frame
+from ..machine.memory import PAGE_MASK, PAGE_SIZE
+from ..machine.sv39 import PTE_D, USER_TOP, pte_frame
+from .vfs.node import error
 
 if TYPE_CHECKING:
     from .addrspace import AddressSpace
@@ -39,7 +44,7 @@ class WriteBack:
         areas = [(space, area) for space in system.spaces for area in space.vmas if _writes(area)]
         if self._dirty(areas) * 100 > self.ratio * system.frames.count:
             for space, area in areas:
-                space.collect_dirty(area.start, area.end)
+                collect_dirty(space, area.start, area.end)
             system.cache.sync()
         self.wake_at = system.now() + PERIOD if areas else None
 
@@ -50,6 +55,33 @@ class WriteBack:
                 pte_frame(pte) for _, _, pte in space.table.present(area.start, area.end) if pte & PTE_D
             )
         return len(found)
+
+
+def sync(mm: AddressSpace, addr: int, length: int) -> None:
+    """Write the dirty pages of shared file mappings in the range to their files. Raises OSError: EINVAL, ENOMEM, EIO..."""
+    if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+        raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
+    end = addr + align_up(length, PAGE_SIZE)
+    if end == addr:
+        return
+    for area in mm.vmas.overlapping(addr, end):
+        if area.shared and area.file is not None and area.file.backed:
+            low, high = max(addr, area.start), min(end, area.end)
+            collect_dirty(mm, low, high)
+            mm.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
+    mm.require_mapped(addr, end)
+
+
+def collect_dirty(mm: AddressSpace, start: int, end: int) -> None:
+    """Move D bits into the page cache's set of dirty pages."""
+    found = False
+    for _, slot, pte in mm.table.present(start, end):
+        if pte & PTE_D:
+            mm.system.cache.dirty.add(pte_frame(pte))
+            mm.table.u64[slot] = pte & ~PTE_D
+            found = True
+    if found:
+        mm.system.invalidate(mm.mmu, start, end)
 
 
 def _writes(area: Vma) -> bool:

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from toyvm.events import CowFault, FaultKind, PageFault
 from toyvm.kernel import frames as frames_module
-from toyvm.kernel.addrspace import GUARD_GAP, MMAP_TOP, STACK_TOP, AddressSpace
+from toyvm.kernel import writeback
+from toyvm.kernel.addrspace import MMAP_TOP, STACK_TOP, AddressSpace
 from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import ZERO_FRAME, OutOfFrames
+from toyvm.kernel.heap import GUARD_GAP
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.pagetable import PTE_COW
 from toyvm.kernel.proctext import maps
@@ -194,7 +196,7 @@ def test_shared_file_pages_are_written_back_by_msync_and_munmap(guest: Guest) ->
     mm.write(va, b"ab")
     assert file.pread(0, 10) == b"0123456789"
     assert guest.kernel.system.cache.pread(file, 0, 10) == b"ab23456789"
-    mm.msync(va, PAGE)
+    writeback.sync(mm, va, PAGE)
     assert file.pread(0, 10) == b"ab23456789"
     mm.write(va + 2, b"c")
     mm.munmap(va, PAGE)

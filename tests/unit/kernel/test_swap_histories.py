@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from toyvm.events import Bus
+from toyvm.kernel import writeback
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import ZERO_FRAME
@@ -270,7 +271,7 @@ class Histories(RuleBasedStateMachine):
     def msync(self, seed: int, first: int, count: int) -> None:
         mm, model = self.space(seed)
         if all(page in model for page in range(first, first + count)):
-            mm.msync(ARENA + first * PAGE, count * PAGE)
+            writeback.sync(mm, ARENA + first * PAGE, count * PAGE)
 
     @rule(count=st.integers(1, FRAMES))
     def pressure(self, count: int) -> None:

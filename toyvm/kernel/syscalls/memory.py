@@ -8,7 +8,7 @@ from ...bits import align_up
 from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ...machine.sv39 import USER_TOP
-from .. import locking, remap
+from .. import locking, remap, writeback
 from ..advice import madvise as advise
 from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
@@ -134,7 +134,7 @@ def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flag
 def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
     if flags & ~7 or flags & 5 == 5:
         raise error(errno.EINVAL)
-    process.mm.msync(addr, length)
+    writeback.sync(process.mm, addr, length)
     return 0
 
 
