@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable
 
 from ..hints import TYPE_CHECKING
+from ..machine.frametable import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
 from ..machine.memory import PhysicalMemory
 from ..machine.sv39 import PPN_SHIFT
 
@@ -40,6 +41,8 @@ class FrameAllocator:
     Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
     engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
 
+    All that an allocation changes is in `table`, where native code can do the same.
+
     `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now.
     `born[frame]` is the serial number of filling it: `births` counts them.
     """
@@ -47,26 +50,37 @@ class FrameAllocator:
     def __init__(self, memory: PhysicalMemory):
         self.memory = memory
         self.count = memory.frame_count
-        self.refs = array("I", bytes(4 * self.count))
+        self.table = memory.table = FrameTable(self.count)
+        self.refs, self.born = self.table.refs, self.table.born
+        self._freed, self._given, self._words = self.table.freed, self.table.given, self.table.words
         self.refs[ZERO_FRAME] = 1
-        self._freed: list[int] = []
-        self._next = 1
-        self._given = bytearray(self.count)  # frames that were in use some time
+        self._words[NEXT] = 1
         self._next_span = self.count // 4
         self._walked = 0
         self._arrays: PageArrays | None = None
-        self.used = 0
-        self.peak = 0
-        self.born = array("Q", bytes(8 * self.count))
-        self.births = 0
         self.swap: SwapArea | None = None
         self.groups: Groups | None = None  # who pays for which frame, where groups have limits
         self.reclaim: Callable[[], bool] = lambda: False
 
     @property
+    def used(self) -> int:
+        """Frames that somebody holds."""
+        return self._words[USED]
+
+    @property
+    def peak(self) -> int:
+        """The most frames there have been in use."""
+        return self._words[PEAK]
+
+    @property
+    def births(self) -> int:
+        """How many times a frame was filled."""
+        return self._words[BIRTHS]
+
+    @property
     def free(self) -> int:
         """Frames that `alloc` can still give without reclaim."""
-        return self.count - 1 - self.used
+        return self.count - 1 - self._words[USED]
 
     def spare(self, reserve: int) -> int:
         """Frames beyond `reserve` that can be had without reclaim, also by the group that pays for them."""
@@ -81,16 +95,18 @@ class FrameAllocator:
         """
         if self.groups is not None:
             self.groups.admit()
-        if not self._freed and self._next >= self.count and not self.reclaim():
+        words = self._words
+        if not words[FREED] and words[NEXT] >= self.count and not self.reclaim():
             raise OutOfFrames
-        if self._freed:
-            frame = self._freed.pop()
+        if words[FREED]:
+            words[FREED] -= 1
+            frame = self._freed[words[FREED]]
             if zeroed:
                 self.memory.zero_frame(frame)
         else:
-            frame = self._next  # never used since the memory was made: already zero
+            frame = words[NEXT]  # never used since the memory was made: already zero
             self._given[frame] = 1
-            self._next = self._after(frame)
+            words[NEXT] = self._after(frame)
         return self._use(frame)
 
     def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int) -> int:
@@ -109,13 +125,13 @@ class FrameAllocator:
         if self.groups is not None:
             self.groups.admit()
         self._given[frame] = 1
-        if frame == self._next:
-            self._next = self._after(frame)
+        if frame == self._words[NEXT]:
+            self._words[NEXT] = self._after(frame)
         return self._use(frame)
 
     def _span(self, size: int) -> int:
         """The first of `size` frames that nobody else has a wish for, or 0."""
-        span = max(self._next_span, self._next)
+        span = max(self._next_span, self._words[NEXT])
         if span + size > self.count:
             return 0
         self._next_span = span + size
@@ -128,9 +144,11 @@ class FrameAllocator:
 
     def _use(self, frame: int) -> int:
         self.refs[frame] = 1
-        self.used += 1
-        if self.used > self.peak:
-            self.peak = self.used
+        words = self._words
+        used = words[USED] + 1
+        words[USED] = used
+        if used > words[PEAK]:
+            words[PEAK] = used
         self.touch(frame)
         if self.groups is not None:
             self.groups.charge(frame)
@@ -138,24 +156,24 @@ class FrameAllocator:
 
     def touch(self, frame: int) -> None:
         """The page in `frame` is new, or has just been found useful: reclaim leaves the newest ones alone."""
-        self.births += 1
-        self.born[frame] = self.births
+        births = self._words[BIRTHS] + 1
+        self._words[BIRTHS] = self.born[frame] = births
 
     def set_aside(self, end: int) -> None:
         """Frames below `end` are from now on given by `claim` alone. Nothing must have been allocated."""
         self._given[:end] = b"\1" * end
-        self._next = self._next_span = end
+        self._words[NEXT] = self._next_span = end
 
     def claim(self, first: int, end: int) -> None:
         """Frames that were set aside have an owner, who has the only reference to each."""
         self.refs[first:end] = array("I", [1] * (end - first))
-        self.used += end - first
-        self.peak = max(self.peak, self.used)
+        self._words[USED] += end - first
+        self._words[PEAK] = max(self._words[PEAK], self._words[USED])
 
     def unclaim(self, first: int, end: int) -> None:
         """Claimed frames have no owner any more."""
         self.refs[first:end] = array("I", bytes(4 * (end - first)))
-        self.used -= end - first
+        self._words[USED] -= end - first
 
     def get(self, frame: int) -> None:
         """One reference more."""
@@ -166,8 +184,10 @@ class FrameAllocator:
         left = self.refs[frame] - 1
         self.refs[frame] = left
         if left == 0:
-            self.used -= 1
-            self._freed.append(frame)
+            words = self._words
+            words[USED] -= 1
+            self._freed[words[FREED]] = frame
+            words[FREED] += 1
             if self.groups is not None:
                 self.groups.uncharge((frame,))
 
@@ -190,8 +210,11 @@ class FrameAllocator:
         else:
             assert self._arrays is not None
             freed = self._arrays.put(entries)
-        self.used -= len(freed)
-        self._freed += freed
+        words, count = self._words, len(freed)
+        words[USED] -= count
+        top = words[FREED]
+        self._freed[top : top + count] = array("I", freed)
+        words[FREED] = top + count
         if self.groups is not None:
             self.groups.uncharge(freed)
         if swap is not None and swap.cached:

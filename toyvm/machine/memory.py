@@ -10,6 +10,10 @@ import mmap
 import sys
 
 from ..errors import UsageError
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .frametable import FrameTable
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -22,7 +26,8 @@ _ZEROS = bytes(PAGE_SIZE)
 class PhysicalMemory:
     """`size` bytes at physical addresses 0 to size - 1, all zero at first.
 
-    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8.
+    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. `table` says who holds which frame,
+    once a kernel has taken the memory over.
     Raises UsageError for a size that is not a positive multiple of 4096 or that the host cannot give.
     """
 
@@ -41,6 +46,7 @@ class PhysicalMemory:
         self.u16 = self.u8.cast("H")
         self.u32 = self.u8.cast("I")
         self.u64 = self.u8.cast("Q")
+        self.table: FrameTable | None = None
 
     def zero_frame(self, frame: int) -> None:
         """Fill a frame with zero bytes."""
