@@ -22,10 +22,19 @@ class Compiler:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         binding.initialize_native_asmparser()
-        features = binding.get_host_cpu_features().flatten()
+        features = binding.get_host_cpu_features()
+        for name in (
+            features
+        ):  # 16 vector registers and no masks are what `llvm_runtime` keeps where native code waits
+            if name.startswith(("avx512", "avx10", "amx")):
+                features[name] = False
         target = binding.Target.from_default_triple()
         self._machine = target.create_target_machine(
-            cpu=binding.get_host_cpu_name(), features=features, opt=level, reloc="pic", codemodel="small"
+            cpu=binding.get_host_cpu_name(),
+            features=features.flatten(),
+            opt=level,
+            reloc="pic",
+            codemodel="small",
         )
         self._triple = f'target triple = "{target.triple}"\n'
         options = binding.create_pipeline_tuning_options(speed_level=level)

@@ -24,10 +24,6 @@ from .llvm_values import ValueText
 WRITE, ALIGNED, WORD_SHIFT = 32, 16, 6  # what `refill` is told besides the size of an access
 _ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
-# What a call of `refill` may change besides memory. Nothing of this is in use around most accesses.
-_VECTORS = "".join(
-    f",~{{{name}}}" for name in (*(f"xmm{n}" for n in range(32)), *(f"k{n}" for n in range(1, 8)))
-)
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
 _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 
@@ -129,7 +125,7 @@ class MemoryText(ValueText):
         self._put_state(layout.REST, self._left(), scope=RANGE)
         far_delta = self._set(
             f'call i64 asm sideeffect "movq $${wanted}, {8 * layout.WANTED}(%r12)\\0Acallq *{8 * layout.REFILL}(%r12)", '
-            f'"={{rax}},{{rax}},{{r12}},~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}{_VECTORS}"(i64 {va}, ptr %s) nounwind{REFILLS}'
+            f'"={{rax}},{{rax}},{{r12}},~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}"(i64 {va}, ptr %s) nounwind{REFILLS}'
         )
         missing = self._set(f"icmp eq i64 {far_delta}, 0")
         self._line(f"br i1 {missing}, label %{out}, label %{far}{UNLIKELY}")

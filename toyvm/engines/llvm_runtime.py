@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import llvm_layout as layout
 from .llvm_fcsr import MXCSR, ModeText
+from .llvm_host import features
 from .llvm_layout import PASSED
 from .llvm_text import ARGUMENTS, CONVENTION, METADATA
 
@@ -36,7 +37,7 @@ def runtime() -> str:
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
-        _OUTSIDE + (_REFILL + _PAGE).format(**words),
+        _OUTSIDE + _asking() + (_REFILL + _PAGE).format(**words),
         METADATA,
     ]
     return "\n".join(lines)
@@ -60,6 +61,28 @@ define void @outside() naked nounwind {{
 }}
 """
 
+
+def _asking() -> str:
+    """How `refill` calls the kernel, the fifth argument, with the four before it: no vector register changes. So for a region an
+    access changes no register at all, and need not say which it might: LLVM compares the name of each with those of all registers
+    of the host, which was a third of its time."""
+    move, name, size = ("vmovups", "ymm", 32) if "avx" in features() else ("movups", "xmm", 16)
+    saved = range(16)  # `llvm_compile` keeps to these
+    code = [
+        f"pushq %rbp; movq %rsp, %rbp; subq $${len(saved) * size}, %rsp; andq $$-{size}, %rsp",
+        *(f"{move} %{name}{n}, {size * n}(%rsp)" for n in saved),
+        "callq *%r8",
+        *(f"{move} {size * n}(%rsp), %{name}{n}" for n in saved),
+        "movq %rbp, %rsp; popq %rbp; retq",
+    ]
+    return f"""
+define internal i64 @asking(i64 %va, i64 %writes, i64 %pc, i64 %left, ptr %kernel) naked nounwind noinline {{
+  call void asm sideeffect "{"; ".join(code)}", ""()
+  unreachable
+}}
+"""
+
+
 # Host address - virtual address for an access of `%wanted & 15` bytes at `%va`, or 0. Bit 4 of `%wanted` asks for natural
 # alignment, bit 5 says that it is a write, the bits above are the range's first word. An access may cross into the next page where the
 # frames are neighbours. The run around a page is looked for by jumping over the runs of its neighbours, a few at a time,
@@ -68,7 +91,7 @@ define void @outside() naked nounwind {{
 # Where the tables have nothing, the kernel is asked to resolve the fault while native code waits, with the host's own MXCSR.
 # Atomic accesses are left to their rows, because a fault also ends a reservation.
 _REFILL = """
-define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted) nounwind noinline {{
+define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted) nounwind noinline noimplicitfloat {{
   %mxcsr = alloca i32
   %plain = alloca i32
   %size = and i64 %wanted, 15
@@ -132,7 +155,7 @@ ask:
   %pc = load i64, ptr %ppc
   %pleft = getelementptr i64, ptr %s, i64 {REST}
   %left = load i64, ptr %pleft
-  %answer = call i64 %kernel(i64 %va, i64 %writes, i64 %pc, i64 %left)
+  %answer = call i64 @asking(i64 %va, i64 %writes, i64 %pc, i64 %left, ptr %kernel)
   call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr)
   %resolved = icmp ne i64 %answer, 0
   br i1 %resolved, label %look, label %fail
@@ -247,7 +270,7 @@ fail:
 # The path of `Mmu.translate` for ordinary pages: walk the three tables, set A and D, make the entry. Whatever is odd (a
 # page that is not there, superpages, permissions) is 0, and the reference tier decides.
 _PAGE = """
-define internal preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry) nounwind noinline {{
+define internal preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry) nounwind noinline noimplicitfloat {{
   %pmemory = getelementptr i64, ptr %s, i64 {MEMORY}
   %memory = load i64, ptr %pmemory
   %pframes = getelementptr i64, ptr %s, i64 {FRAMES}

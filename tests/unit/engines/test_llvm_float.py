@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 
 import pytest
@@ -14,8 +15,10 @@ from toyvm.engines.reference import ReferenceEngine
 from toyvm.isa.decode import decode
 from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
+from toyvm.machine.sv39 import PTE_R, PTE_W
+from toyvm.machine.traps import Trap
 
-from .machines import DATA, Machine, code
+from .machines import DATA, NO_ACCESS, Machine, code
 from .test_agreement import MEMORY
 from .test_agreement import loop as endless
 
@@ -159,3 +162,29 @@ def test_what_the_host_lacks_is_not_native(
     run_both(
         [(name, fields), ("fadd.d", {"rd": 4, "rs1": 4, "rs2": 3, "rm": DYN})], {2: 0, 3: bits(0.1), 4: 0}
     )
+
+
+def test_floating_point_registers_outlive_a_fault() -> None:
+    """The kernel, which is Python, uses every vector register of the host while native code waits for it."""
+    adds: Text = [("fadd.d", {"rd": n, "rs1": n, "rs2": 31, "rm": DYN}) for n in range(28)]
+    text: Text = [*adds[:14], ("sd", {"rs1": 10, "rs2": 5, "imm": 0}), *adds[14:]]
+    ours, theirs = machines(text, {n: bits(n + 0.5) for n in range(28)} | {31: bits(0.25)}, {10: NO_ACCESS})
+    llvm = LlvmEngine(ours.memory, translator=Translator(folder=None), thresholds=EARLY)
+    reference = ReferenceEngine(theirs.memory)
+    faults = 0
+    for engine, machine in ((llvm, ours), (reference, theirs)):
+
+        def resolve(trap: Trap, pc: int, instret: int, machine: Machine = machine) -> bool:
+            nonlocal faults
+            faults += 1
+            machine.map(trap.tval & ~0xFFF, 28, PTE_R | PTE_W)
+            return sum(math.sqrt(number / 3) for number in range(50)) > 0
+
+        engine.on_fault = resolve
+        for piece in (100, 1000, 1000, 1000):
+            assert engine.run(machine.hart, piece) is None
+            machine.map(NO_ACCESS, 0, 0)
+            machine.hart.mmu.tlb.drop(NO_ACCESS >> 12)
+            engine.invalidate_page(machine.hart.mmu, NO_ACCESS)
+    assert ours.state() == theirs.state()
+    assert faults == 8 and llvm.native_entries > 0 and llvm.slow_steps == 0
