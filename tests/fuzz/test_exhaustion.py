@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.kernel.guest import AT_FDCWD, Guest
-from toyvm.kernel.addrspace import MACHINE_MAP_COUNT
 from toyvm.kernel.image import map_image
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.pipe import PipePool
 from toyvm.kernel.vfs.vfs import PATH_MAX, Vfs
-from toyvm.kernel.vma import MAX_MAP_COUNT
+from toyvm.kernel.vma import MACHINE_MAP_COUNT, MAX_MAP_COUNT
 
 PAGE = 4096
 FOR_EVER = (1 << 63) - 1
@@ -103,9 +102,17 @@ def test_failed_pipe_is_given_back() -> None:
     assert it.kernel.pipes._open == 0
 
 
-def test_areas_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toyvm.kernel.addrspace.MAX_MAP_COUNT", 16)
+def test_areas_have_a_limit() -> None:
     it = guest()
+    setting = it.call("openat", AT_FDCWD, it.text("/proc/sys/vm/max_map_count"), 1, 0)
+
+    def limit(count: int) -> int | None:
+        it.mm.write(it.scratch, b"%d\n" % count)
+        return it.call("write", setting, it.scratch, len(b"%d\n" % count))
+
+    assert limit(MACHINE_MAP_COUNT + 1) == -errno.EINVAL
+    assert it.kernel.system.max_map_count == MAX_MAP_COUNT
+    assert limit(16) == 3
     start = it.call("mmap", 0, 64 * PAGE, 1, 0x22, -1, 0)
     assert start is not None
     results = [it.call("mprotect", start + n * PAGE, PAGE, 3) for n in range(0, 64, 2)]

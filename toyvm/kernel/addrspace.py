@@ -28,7 +28,7 @@ from .protection import protect
 from .stats import Counters
 from .usermem import Fault, UserMemory
 from .vfs.node import FileNode, error
-from .vma import MAX_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
+from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 
 if TYPE_CHECKING:
     from .interp import LoadedImage
@@ -37,7 +37,6 @@ MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
 STACK_TOP = USER_TOP
-MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
 EXACT_SPAN = (
     2 << 20
 )  # bytes up to which it costs less to forget single pages than all that is known of a space
@@ -179,7 +178,7 @@ class AddressSpace(UserMemory):
 
     def require_room(self, more: int) -> None:
         """Refuse what could make `more` areas where there are as many as may be. Raises OSError(ENOMEM)."""
-        if len(self.vmas) + more > MAX_MAP_COUNT:
+        if len(self.vmas) + more > self.system.max_map_count:
             raise error(errno.ENOMEM)
 
     def munmap(self, addr: int, length: int) -> None:

@@ -14,6 +14,7 @@ from .commit import Commit
 from .frames import FrameAllocator
 from .pagecache import PageCache
 from .stats import Stats
+from .vma import MAX_MAP_COUNT
 from .writeback import WriteBack
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class MemorySystem:
         self.frames = FrameAllocator(memory)
         self.cache = PageCache(memory, self.frames)
         self.commit = Commit(self.frames.count - 1)
+        self.max_map_count = MAX_MAP_COUNT
         self.stats = Stats()
         self.ksm: Ksm | None = None  # once pages may be merged
         self.readahead: ReadAhead | None = None  # where files are read before they are asked for

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .vfs.node import FileNode
 
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
-MAX_MAP_COUNT = 65530  # areas of one address space (vm.max_map_count)
+MAX_MAP_COUNT = 65530  # areas of one address space, unless vm.max_map_count is set
+MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
 
 
 class Vma(Record, frozen=False):

@@ -11,6 +11,7 @@ from functools import partial
 from ...hints import TYPE_CHECKING
 from .. import proctext
 from ..commit import ALWAYS, GUESS, NEVER
+from ..vma import MACHINE_MAP_COUNT
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
 from .openfile import OpenFile, TextFile
 from .pagewords import USER_PAGES, PageWords, kpagecount, kpageflags, pagemap
@@ -150,7 +151,7 @@ def proc_directory(kernel: Kernel) -> DirNode:
 
 def _vm(kernel: Kernel) -> dict[str, Callable[[], Node]]:
     """/proc/sys/vm."""
-    commit = kernel.system.commit
+    system, commit = kernel.system, kernel.system.commit
 
     def set_mode(value: int) -> None:
         if value not in (GUESS, ALWAYS, NEVER):
@@ -160,7 +161,13 @@ def _vm(kernel: Kernel) -> dict[str, Callable[[], Node]]:
     def set_ratio(value: int) -> None:
         commit.ratio = value
 
+    def set_areas(value: int) -> None:
+        if value > MACHINE_MAP_COUNT:
+            raise error(errno.EINVAL)
+        system.max_map_count = value
+
     return {
+        "max_map_count": lambda: Setting((_DEVICE, 15), lambda: system.max_map_count, set_areas),
         "overcommit_memory": lambda: Setting((_DEVICE, 9), lambda: commit.mode, set_mode),
         "overcommit_ratio": lambda: Setting((_DEVICE, 10), lambda: commit.ratio, set_ratio),
     }
