@@ -2,20 +2,19 @@
 
     python -m tests.bench [GROUP...] [--quick] [--runs N] [--only NAME,...] [--json FILE] [--write-docs]
 
-Without groups all are run. `memory` is a script of its own: what follows it is its own.
+Without groups all are run.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import compute, latency, system, tools
+from tests.bench import compute, latency, memory, swap, system, tools
 from tests.bench.host import describe
 from tests.bench.measure import progress
 from tests.bench.settings import Settings
@@ -29,16 +28,18 @@ GROUPS: dict[str, Group] = {
     "latency": (latency.TABLE, latency.rows),
     "tools": (tools.TABLE, tools.rows),
     "engine": (tools.ENGINE, tools.engine),
+    **memory.GROUPS,
+    **swap.GROUPS,
 }
 # Names for several groups at once.
-SEVERAL = {"system": ("calls", "start")}
+SEVERAL = {"system": ("calls", "start"), "memory": tuple(memory.GROUPS), "swap": tuple(swap.GROUPS)}
 SCHEMA = "toyvm.bench/2"
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The command line. Ends the process where it makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n")[0])
-    names = [*GROUPS, *SEVERAL, "memory"]
+    names = [*GROUPS, *SEVERAL]
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each command (default 5)")
@@ -54,12 +55,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if options.write_docs and (options.quick or options.only):
         parser.error("--write-docs takes whole groups at full length")
     options.groups = list(
-        dict.fromkeys(
-            name
-            for group in options.groups or GROUPS
-            for name in SEVERAL.get(group, (group,))
-            if name in GROUPS
-        )
+        dict.fromkeys(name for group in options.groups or GROUPS for name in SEVERAL.get(group, (group,)))
     )
     return options
 
@@ -78,9 +74,6 @@ def run_group(name: str, settings: Settings) -> list[Row]:
 
 def main(argv: list[str]) -> int:
     """Run the groups named in `argv`."""
-    if argv[:1] == ["memory"]:
-        status: int = importlib.import_module("tests.bench.memory").main(argv[1:])
-        return status
     options = parse(argv)
     groups = {}
     for name in options.groups:
