@@ -293,10 +293,10 @@ class Reclaimer:
 
     def _invalidate(self, mappings: _Mappings, which: Flags) -> None:
         """The machine forgets these entries, space by space."""
-        numbers = mappings.numbers[which]
-        places = mappings.slots[which] % TABLE_ENTRIES
-        borders = np.flatnonzero(np.diff(numbers)) + 1
-        for table, pages in zip(np.split(numbers, borders), np.split(places, borders), strict=True):
-            if len(table):
-                space, va = mappings.tables[int(table[0])]
-                self._system.invalidate_pages(space.mmu, (pages + (va >> PAGE_SHIFT)).tolist())
+        pages: dict[AddressSpace, list[int]] = {}
+        places = (mappings.slots[which] % TABLE_ENTRIES).tolist()
+        for number, place in zip(mappings.numbers[which].tolist(), places, strict=True):
+            space, va = mappings.tables[number]
+            pages.setdefault(space, []).append((va >> PAGE_SHIFT) + place)
+        for space, changed in pages.items():
+            self._system.invalidate_pages(space.mmu, changed)

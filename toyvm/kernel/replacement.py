@@ -111,7 +111,8 @@ class Clock(Policy):
 
     def order(self, frames: Frames) -> Frames:
         """The candidates from the hand on, as indices."""
-        return np.roll(np.arange(len(frames)), -int(np.searchsorted(frames, self._hand)))
+        first = int(np.searchsorted(frames, self._hand))
+        return np.concatenate((np.arange(first, len(frames)), np.arange(first)))
 
     def choose(self, among: Candidates, want: int) -> Choice:
         order = self.order(among.frames)
