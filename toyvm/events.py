@@ -17,6 +17,9 @@ class FaultKind(StrEnum):
     """How a page fault was resolved."""
 
     DEMAND_ZERO = "demand_zero"  # first write to an anonymous page: a zeroed frame
+    DEMAND_MEGAPAGE = (
+        "demand_megapage"  # first write to 2 MiB of anonymous memory: zeroed frames for all of it
+    )
     ZERO_READ = "zero_read"  # first read of an anonymous page: the shared zero page
     FILE_MINOR = "file_minor"  # a file's page that was in the page cache
     FILE_MAJOR = "file_major"  # a file's page that had to be read

@@ -71,6 +71,7 @@ class RunOptions(Record):
     memory_limit: of it for each program started, with its descendants; 0: no limit
     overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
     ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
+    thp: who has megapages for 2 MiB of anonymous memory: "never" anybody, "madvise" who asks, "always" everybody
     swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
     reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
     readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
@@ -94,6 +95,7 @@ class RunOptions(Record):
     swap: int = 0
     swap_readahead: int = 8
     readahead: int = 0
+    thp: str = "never"
     fault_around: int = 1
     reclaim: str = "clock"
     dirty_ratio: int = 20
@@ -169,6 +171,7 @@ class RunResult(Record):
             ("TLB misses", f"{stats.tlb_misses:,}"),
             *((("pages merged", f"{stats.pages_merged:,}"),) if stats.pages_merged else ()),
             ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
+            *self._megapage_rows(),
             *self._reclaim_rows(),
             ("frames in page cache", f"{stats.page_cache_frames:,}"),
             *(
@@ -192,6 +195,18 @@ class RunResult(Record):
                 ("symbol look-ups", f"{self.symbol_lookups:,}"),
             ]
         return "".join(f"{name:<22}{value}\n" for name, value in rows)
+
+    def _megapage_rows(self) -> list[tuple[str, str]]:
+        """What became of megapages, if there were to be any."""
+        stats = self.stats
+        if not stats.megapages and not stats.megapage_fallbacks:
+            return []
+        return [
+            (
+                "megapages",
+                f"{stats.megapages:,} mapped, {stats.megapages_split:,} split, {stats.megapage_fallbacks:,} fallbacks",
+            )
+        ]
 
     def _reclaim_rows(self) -> list[tuple[str, str]]:
         """What it took to live with too little memory, if it was too little."""
@@ -231,6 +246,12 @@ class RunResult(Record):
                 "direct": stats.direct_reclaims,
                 "written_back": stats.written_back,
                 "oom_kills": stats.oom_kills,
+            },
+            "megapages": {
+                "mapped": stats.megapages,
+                "fallbacks": stats.megapage_fallbacks,
+                "split": stats.megapages_split,
+                "entries_split": stats.megapage_entries_split,
             },
             "pages_merged": stats.pages_merged,
             "read_ahead": {"pages": stats.read_early, "used": stats.used_early},
@@ -312,6 +333,7 @@ class _Session:
             swap_bytes=options.swap,
             swap_readahead=options.swap_readahead,
             readahead=options.readahead,
+            thp=options.thp,
             fault_around=options.fault_around,
             reclaim=options.reclaim,
             dirty_ratio=options.dirty_ratio,

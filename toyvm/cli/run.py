@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
+THP_POLICIES = ("never", "madvise", "always")
 MAX_READAHEAD = 512
 ENGINES = ("auto", "llvm", "reference", "lockstep")
 TRACES = ("faults", "cow", "swap", "syscalls", "process", "loader", "insn")
@@ -47,6 +48,7 @@ class Options:
     swap: int = 0
     swap_readahead: int = 8
     readahead: int = 0
+    thp: str = "never"
     fault_around: int = 1
     reclaim: str = "clock"
     dirty_ratio: int = 20
@@ -180,6 +182,11 @@ def parser() -> argparse.ArgumentParser:
         type=_count,
         metavar="PAGES",
         help="map so many pages of a file by one fault, as far as they are in memory (default 1)",
+    )
+    world.add_argument(
+        "--thp",
+        choices=THP_POLICIES,
+        help="megapages for 2 MiB of anonymous memory: never, for areas that ask (madvise), always (default never)",
     )
     world.add_argument("--engine", choices=ENGINES, help="how instructions are executed")
     world.add_argument(
@@ -330,6 +337,8 @@ def _starts(options: Options) -> list[Start]:
         raise UsageError("--no-mmu gives programs the memory that they stand in: no --memory-limit")
     if options.no_mmu and options.swap:
         raise UsageError("--no-mmu leaves nothing that could be swapped out: no --swap")
+    if options.no_mmu and options.thp != "never":
+        raise UsageError("--no-mmu leaves no pages, and no megapages: no --thp")
     if not options.no_mmu and not options.together:
         program = _program(options, options.program)
         args = options.args or ([] if isinstance(program, str) else program.directives.args)
@@ -396,6 +405,7 @@ def _settings(options: Options) -> RunOptions:
         swap=options.swap,
         swap_readahead=options.swap_readahead,
         readahead=options.readahead,
+        thp=options.thp,
         fault_around=options.fault_around,
         reclaim=options.reclaim,
         dirty_ratio=options.dirty_ratio,

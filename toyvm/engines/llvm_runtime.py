@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ..machine.sv39 import TABLE_ENTRIES
 from . import llvm_layout as layout
 from .llvm_fcsr import MXCSR, ModeText
 from .llvm_host import features
 from .llvm_layout import PASSED
 from .llvm_text import ARGUMENTS, CONVENTION, METADATA
+
+_MARKS = TABLE_ENTRIES >> layout.MARK_BITS  # bytes of marks for a megapage
 
 
 class _Enter(ModeText):
@@ -31,6 +34,9 @@ def runtime() -> str:
         "MXCSR_PLAIN": MXCSR,
         "MASK": layout.PAGES - 1,
         "WRITE_SHIFT": (layout.SHADOW_BYTES // 2 // 32).bit_length() - 1,
+        "RUN_OF_MEGAPAGE": TABLE_ENTRIES << layout.PAGE_BITS,
+        "MARKS_OF_MEGAPAGE": 8 * _MARKS,
+        "ALL_MARKS": int.from_bytes(bytes([1] * _MARKS)),
     }
     lines = [
         _Enter().text(),
@@ -267,8 +273,9 @@ fail:
 }}
 """
 
-# The path of `Mmu.translate` for ordinary pages: walk the three tables, set A and D, make the entry. Whatever is odd (a
-# page that is not there, superpages, permissions) is 0, and the reference tier decides.
+# The path of `Mmu.translate`: walk the tables, set A and D, make the entry. A megapage (a leaf of level 1) makes the entries of all
+# its pages at once, with the run that they are, and counts as one. Whatever is odd (a page that is not there, a misaligned megapage,
+# permissions) is 0, and the reference tier decides.
 _PAGE = """
 define internal preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry) nounwind noinline noimplicitfloat {{
   %pmemory = getelementptr i64, ptr %s, i64 {MEMORY}
@@ -313,7 +320,14 @@ deeper:
   %shift1 = sub i64 %shift, 9
   br label %level
 leaf:
-  br i1 %last, label %permission, label %fail
+  %mega = icmp eq i64 %shift, 9
+  %ordinary = or i1 %last, %mega
+  br i1 %ordinary, label %alignment, label %fail
+alignment:
+  %within = select i1 %mega, i64 511, i64 0
+  %astray = and i64 %next, %within
+  %aligned = icmp eq i64 %astray, 0
+  br i1 %aligned, label %permission, label %fail
 permission:
   %rw = and i64 %pte, 6
   %worald = icmp eq i64 %rw, 4
@@ -324,7 +338,8 @@ permission2:
   %allowed = icmp eq i64 %got, %needed
   br i1 %allowed, label %range, label %fail
 range:
-  %there = icmp ult i64 %next, %frames
+  %lastframe = or i64 %next, %within
+  %there = icmp ult i64 %lastframe, %frames
   br i1 %there, label %mark, label %fail
 mark:
   %bits = select i1 %iswrite, i64 192, i64 64
@@ -332,15 +347,40 @@ mark:
   store i64 %touched, ptr %slot
   %framepa = shl i64 %next, 12
   %host = add i64 %memory, %framepa
-  %pageva = shl i64 %vpn, 12
+  %inside = and i64 %vpn, %within
+  %firstvpn = sub i64 %vpn, %inside
+  %pageva = shl i64 %firstvpn, 12
   %delta = sub i64 %host, %pageva
-  store i64 %delta, ptr %entry
   %pshadow = getelementptr i64, ptr %s, i64 {SHADOW}
   %shadow = load ptr, ptr %pshadow
   %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}
   %markno = lshr i64 %vpn, {MARK_BITS}
   %pmark = getelementptr i8, ptr %marks, i64 %markno
   store i8 1, ptr %pmark
+  store i64 %delta, ptr %entry
+  br i1 %mega, label %megapage, label %counted, !prof !32
+megapage:
+  %pgeneration = getelementptr i64, ptr %s, i64 {GENERATION}
+  %generation = load i64, ptr %pgeneration
+  %w0 = shl i64 %generation, 52
+  %w1 = or i64 %firstvpn, %w0
+  %run = add i64 %w1, {RUN_OF_MEGAPAGE}
+  %back = sub i64 0, %inside
+  %entries = getelementptr {{i64, i64}}, ptr %entry, i64 %back
+  %firstmark = lshr i64 %firstvpn, {MARK_BITS}
+  %pmarks = getelementptr i8, ptr %marks, i64 %firstmark
+  store i{MARKS_OF_MEGAPAGE} {ALL_MARKS}, ptr %pmarks
+  br label %fill
+fill:
+  %number = phi i64 [ 0, %megapage ], [ %number1, %fill ]
+  %pdelta = getelementptr {{i64, i64}}, ptr %entries, i64 %number
+  %prun = getelementptr i64, ptr %pdelta, i64 1
+  store i64 %delta, ptr %pdelta
+  store i64 %run, ptr %prun
+  %number1 = add i64 %number, 1
+  %full = icmp eq i64 %number1, 512
+  br i1 %full, label %counted, label %fill
+counted:
   %pmisses = getelementptr i64, ptr %s, i64 {MISSES}
   %misses = load i64, ptr %pmisses
   %misses1 = add i64 %misses, 1

@@ -99,7 +99,7 @@ class LockstepEngine:
         """Forget where an address space may write."""
         self._llvm.invalidate_writes(mmu)
         if id(mmu) in self._spaces:
-            self._spaces[id(mmu)][1].tlb.write.clear()
+            self._spaces[id(mmu)][1].tlb.flush_writes()
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
         """Let `child` begin with the code of `mmu`; the reference engine looks for itself."""

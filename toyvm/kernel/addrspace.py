@@ -70,6 +70,7 @@ class AddressSpace(UserMemory):
         self.pc = 0  # for events: where the user stood when the kernel came to use this memory
         self.brk_start = self.brk_end = 0
         self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
+        self.no_megapages = False  # prctl(PR_SET_THP_DISABLE): a child and another program inherit it
         self.lock_future = False  # mlockall(MCL_FUTURE): new areas are locked
         self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
         self.arg_range = self.env_range = (0, 0)
@@ -266,6 +267,7 @@ class AddressSpace(UserMemory):
     def mark(self, start: int, end: int, name: str, value: object) -> None:
         """Give the field `name` of all areas between `start` and `end` a value; splits and joins areas. Raises OSError(ENOMEM)."""
         self.require_room(2)
+        self.table.split_borders(start, end)
         self.vmas.split(start)
         self.vmas.split(end)
         for area in self.vmas.overlapping(start, end):
@@ -372,6 +374,7 @@ class AddressSpace(UserMemory):
         child.vmas.unlock()
         child.brk_start, child.brk_end = self.brk_start, self.brk_end
         child.sigreturn_page = self.sigreturn_page
+        child.no_megapages = self.no_megapages
         child.arg_range, child.env_range = self.arg_range, self.env_range
         for file, length in self._file_bytes.items():
             child._file_mapped(file, length)

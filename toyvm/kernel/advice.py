@@ -37,11 +37,12 @@ _FIELDS: dict[int, tuple[str, int | bool]] = {
     MADV_DOFORK: ("dont_fork", False),
     MADV_WIPEONFORK: ("wipe_on_fork", True),
     MADV_KEEPONFORK: ("wipe_on_fork", False),
+    MADV_HUGEPAGE: ("megapages", True),
+    MADV_NOHUGEPAGE: ("megapages", False),
 }
 _MERGING = frozenset({MADV_MERGEABLE, MADV_UNMERGEABLE})
 _POPULATING = {MADV_POPULATE_READ: Access.READ, MADV_POPULATE_WRITE: Access.WRITE}
-# Advice about huge pages and core dumps, neither of which there are: taken and forgotten.
-_MOOT = frozenset({MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP})
+_MOOT = frozenset({MADV_DONTDUMP, MADV_DODUMP})  # there are no core dumps: taken and forgotten
 
 
 def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
@@ -117,6 +118,7 @@ def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
     """The pages may be forgotten, but only when memory runs low, and not if they are written again before."""
     if area.file is not None or area.shared:
         raise error(errno.EINVAL)
+    mm.table.split(start, end)
     system, u64 = mm.system, mm.table.u64
     for _, slot, pte in list(mm.table.entries(start, end)):
         if pte & PTE_SWAP:
@@ -134,6 +136,7 @@ def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
 def _cold(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
     """The pages have not been used for long, says the program."""
     _require_unlocked(area)
+    mm.table.split(start, end)
     for _, slot, pte in list(mm.table.present(start, end)):
         mm.table.u64[slot] = pte & ~PTE_A
     mm.system.invalidate(mm.mmu, start, end)

@@ -68,6 +68,7 @@ def execute(
         mm = kernel.new_space(process.rlimits, placement)
         mm.pid = process.pid
         mm.counters = process.counters
+        mm.no_megapages = process.mm.no_megapages
     except OutOfFrames:
         raise error(errno.ENOMEM) from None
     try:

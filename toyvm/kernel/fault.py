@@ -2,7 +2,7 @@
 
     find the VMA        none, or it forbids the access: SEGV; the stack may grow first
     entry of the swap area   the page is brought back (or found in the swap cache); a write to one's own page takes it
-    entry 0             anonymous: the zero page for a read, a zeroed frame for a write
+    entry 0             anonymous: the zero page for a read, a zeroed frame for a write, or 512 (`megapages`)
                         file: the page cache's frame; a private write copies it at once
                         beyond the end of the file: SIGBUS
     entry without W     private: copy-on-write; the last sharer takes the frame; shared: W is given
@@ -16,8 +16,20 @@ from ..events import CowFault, FaultKind, PageFault
 from ..hints import TYPE_CHECKING, NamedTuple
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from ..machine.mmu import Access
-from ..machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, make_pte, pte_frame
-from .frames import ZERO_FRAME, OutOfFrames
+from ..machine.sv39 import (
+    MEGAPAGE_SHIFT,
+    MEGAPAGE_SIZE,
+    PTE_A,
+    PTE_D,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    make_pte,
+    pte_frame,
+)
+from .frames import BLOCK, ZERO_FRAME, OutOfFrames
 from .pagetable import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
 from .usermem import Fault
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
@@ -85,6 +97,10 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
 
 
 def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome:
+    if mm.table.megapages or (access == Access.WRITE and mm.system.frames.megapages.wants(mm, area)):
+        outcome = _megapage(mm, area, va, access)
+        if outcome is not None:
+            return outcome
     slot = mm.table.slot(va)
     pte = mm.table.u64[slot]
     if pte & PTE_SWAP:
@@ -99,6 +115,36 @@ def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid:
     if area.file is None:
         return _anonymous(mm, area, va, slot, access)
     return _from_file(mm, area, va, slot, access, pc, pid)
+
+
+def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome | None:
+    """What the fault means to the megapage at `va`, or that could be there; None where it is the business of single pages."""
+    table, frames = mm.table, mm.system.frames
+    start = va & -MEGAPAGE_SIZE
+    if va >> MEGAPAGE_SHIFT in table.megapages:
+        before = table.entry(va)
+        frame = pte_frame(before)
+        if access != Access.WRITE or before & PTE_W:
+            return _Outcome(FaultKind.SPURIOUS, frame)
+        first = frame & -BLOCK
+        if not frames.sole_block(first):
+            return None
+        flags = flags_for(area, writable=True) | before & (PTE_A | PTE_D)
+        table.remap_megapage(va, make_pte(first, flags))
+        mm.system.invalidate(mm.mmu, start, start + MEGAPAGE_SIZE)
+        return _Outcome(FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE, frame)
+    if access != Access.WRITE or va >> MEGAPAGE_SHIFT in table.leaves:
+        return None
+    if start < area.start or start + MEGAPAGE_SIZE > area.end or not frames.megapages.wants(mm, area):
+        return None
+    table.slot(va)  # makes the tables
+    block = frames.alloc_block(mm.system.low)
+    if block is None:
+        frames.megapages.fallbacks += 1
+        return None
+    frames.megapages.allocated += 1
+    table.map_megapage(va, make_pte(block, flags_for(area, writable=True)))
+    return _Outcome(FaultKind.DEMAND_MEGAPAGE, block + (va - start >> PAGE_SHIFT))
 
 
 def _anonymous(mm: AddressSpace, area: Vma, va: int, slot: int, access: Access) -> _Outcome:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from ..hints import TYPE_CHECKING
 from ..machine.frametable import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
 from ..machine.memory import PhysicalMemory
-from ..machine.sv39 import PPN_SHIFT
+from ..machine.sv39 import PPN_SHIFT, TABLE_ENTRIES
+from .megapages import Megapages
 
 if TYPE_CHECKING:
     from .memgroup import Groups
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .swap import SwapArea
 
 ZERO_FRAME = 0
+BLOCK = TABLE_ENTRIES  # frames of a megapage
+_NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
+_FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
 
 # Importing numpy costs as much as going through this many entries in Python, one by one; below so many tables it is no
 # quicker than that.
@@ -56,9 +60,12 @@ class FrameAllocator:
         self.refs[ZERO_FRAME] = 1
         self._words[NEXT] = 1
         self._next_span = self.count // 4
+        self._unused_below = self.count & -BLOCK  # no block above it was never used
+        self._blocks: list[int] = []  # the first frames of free blocks, which are not in `_freed`
         self._walked = 0
         self._arrays: PageArrays | None = None
         self.swap: SwapArea | None = None
+        self.megapages = Megapages()
         self.groups: Groups | None = None  # who pays for which frame, where groups have limits
         self.reclaim: Callable[[], bool] = lambda: False
 
@@ -96,7 +103,7 @@ class FrameAllocator:
         if self.groups is not None:
             self.groups.admit()
         words = self._words
-        if not words[FREED] and words[NEXT] >= self.count and not self.reclaim():
+        if not words[FREED] and words[NEXT] >= self.count and not self._break_block() and not self.reclaim():
             raise OutOfFrames
         if words[FREED]:
             words[FREED] -= 1
@@ -128,6 +135,75 @@ class FrameAllocator:
         if frame == self._words[NEXT]:
             self._words[NEXT] = self._after(frame)
         return self._use(frame)
+
+    def alloc_block(self, reserve: int) -> int | None:
+        """The first of 512 neighbouring frames, aligned to as many, all zero and with reference count 1 each.
+
+        None where there are no such, or not `reserve` more than these: nothing is reclaimed or moved to make room.
+        """
+        if self.spare(reserve) < BLOCK:
+            return None
+        first = self._unused_block()
+        if first is None:
+            if not self._blocks:
+                self._join_blocks()
+            if not self._blocks:
+                return None
+            first = self._blocks.pop()
+            for frame in range(first, first + BLOCK):
+                self.memory.zero_frame(frame)
+        self._use_block(first)
+        return first
+
+    def _unused_block(self) -> int | None:
+        """The highest block of frames that were never used, which are used from now on."""
+        while self._unused_below >= BLOCK:
+            self._unused_below -= BLOCK
+            first = self._unused_below
+            if first > self._words[NEXT] and self._given[first : first + BLOCK] == _NEVER_USED:
+                self._given[first : first + BLOCK] = _USED
+                return first
+        return None
+
+    def _join_blocks(self) -> None:
+        """Look for free frames that make whole blocks, and keep them together."""
+        for first in range(0, self.count - BLOCK + 1, BLOCK):
+            if self.refs[first : first + BLOCK] == _FREE:
+                self._given[first : first + BLOCK] = _USED
+                self._blocks.append(first)
+        if self._blocks:
+            blocks = {*self._blocks}
+            words, freed = self._words, self._freed
+            kept = array("I", (frame for frame in freed[: words[FREED]] if frame & -BLOCK not in blocks))
+            freed[: len(kept)] = kept
+            words[FREED] = len(kept)
+            words[NEXT] = self._after(words[NEXT] - 1)
+
+    def _use_block(self, first: int) -> None:
+        """`_use` of 512 frames."""
+        self.refs[first : first + BLOCK] = _HELD
+        words = self._words
+        words[USED] += BLOCK
+        words[PEAK] = max(words[PEAK], words[USED])
+        born = words[BIRTHS] + 1
+        self.born[first : first + BLOCK] = array("Q", range(born, born + BLOCK))
+        words[BIRTHS] += BLOCK
+        if self.groups is not None:
+            for frame in range(first, first + BLOCK):
+                self.groups.charge(frame)
+
+    def sole_block(self, first: int) -> bool:
+        """Whether each of the 512 frames from `first` has one holder."""
+        return self.refs[first : first + BLOCK] == _HELD
+
+    def _break_block(self) -> bool:
+        """Give the frames of a free block out one by one, because there are no others; whether there is one."""
+        if not self._blocks:
+            return False
+        first, top = self._blocks.pop(), self._words[FREED]
+        self._freed[top : top + BLOCK] = array("I", range(first + BLOCK - 1, first - 1, -1))
+        self._words[FREED] += BLOCK
+        return True
 
     def _span(self, size: int) -> int:
         """The first of `size` frames that nobody else has a wish for, or 0."""

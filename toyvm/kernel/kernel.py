@@ -95,6 +95,7 @@ class Kernel:
         self.system.commit.mode = self.limits.overcommit
         self.system.commit.ratio = self.limits.overcommit_ratio
         self.system.fault_around = self.limits.fault_around
+        self.frames.megapages.enabled = self.limits.thp
         if self.limits.readahead:
             from .readahead import ReadAhead
 
@@ -222,6 +223,10 @@ class Kernel:
             stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
         if self.system.ksm is not None:
             stats.pages_merged = self.system.ksm.merged
+        megapages = self.frames.megapages
+        stats.megapages, stats.megapage_fallbacks = megapages.allocated, megapages.fallbacks
+        stats.megapages_split = megapages.pages_split
+        stats.megapage_entries_split = megapages.entries_split
         if self.frames.groups is not None:
             stats.groups = self.frames.groups.all
         return stats

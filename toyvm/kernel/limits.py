@@ -35,6 +35,7 @@ class Limits(Record):
     overcommit: int = 0  # vm.overcommit_memory: 0 refuses what cannot fit, 1 nothing, 2 what is not covered
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2
     ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until started
+    thp: str = "never"  # one of `megapages.POLICIES`
     fault_around: int = 1  # file pages mapped by one fault
     readahead: int = 0  # pages of a file read ahead of a process that goes on in order, at most
     swap_bytes: int = 0

@@ -148,7 +148,7 @@ class MemorySystem:
 
     def invalidate_writes(self, mmu: Mmu) -> None:
         """Entries of `mmu`'s tables have lost W and nothing else (fork): what is known of reads and of code stays true."""
-        mmu.tlb.write.clear()
+        mmu.tlb.flush_writes()
         if self.engine is not None:
             self.engine.invalidate_writes(mmu)
 

@@ -3,6 +3,11 @@
 The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
 kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: with numpy (`pagearrays`) once
 there has been so much of that in a run that importing it has paid, else in Python. Both do the same in the same order.
+
+2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that could map them instead is set aside with it
+(Linux's pgtable_trans_huge_deposit), so that splitting it never fails for want of a frame, and holds the entries that the split will
+leave. All that reads entries reads them there; A and D are brought over first, because the machine sets them in the megapage alone.
+Whoever is to change an entry asks for its `slot`, or splits (`split`), first.
 """
 
 from __future__ import annotations
@@ -13,7 +18,20 @@ from itertools import compress
 
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
+from ..machine.sv39 import (
+    MEGAPAGE_SHIFT,
+    MEGAPAGE_SIZE,
+    PPN_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    TABLE_ENTRIES,
+    make_pte,
+    pte_frame,
+)
 from .frames import FrameAllocator
 
 if TYPE_CHECKING:
@@ -26,9 +44,13 @@ PTE_SWAP = (
     1 << 5
 )  # the bit that is G where V is set: no frame, the PPN is a slot of the swap area; U is clear
 
-LEAF_SHIFT = PAGE_SHIFT + 9  # one leaf table covers 2 MiB
-LEAF_SPAN = 1 << LEAF_SHIFT
+LEAF_SHIFT, LEAF_SPAN = MEGAPAGE_SHIFT, MEGAPAGE_SIZE  # what one leaf table covers
 _ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
+
+
+def _pages_of(pte: int) -> array[int]:
+    """The entries of the 512 pages of a megapage."""
+    return array("Q", range(pte, pte + (TABLE_ENTRIES << PPN_SHIFT), 1 << PPN_SHIFT))
 
 
 def swap_entry(slot: int) -> int:
@@ -50,6 +72,7 @@ class PageTable:
         self.root_ppn = frames.alloc()
         self._middles: dict[int, int] = {}  # va >> 30 -> frame of the level-1 table
         self.leaves: dict[int, int] = {}  # va >> 21 -> index in u64 of the leaf table's first entry
+        self.megapages: dict[int, int] = {}  # va >> 21 -> index in u64 of the entry that is a megapage
 
     @property
     def table_count(self) -> int:
@@ -64,14 +87,18 @@ class PageTable:
             yield base >> 9
 
     def slot(self, va: int) -> int:
-        """The index in `u64` of the leaf entry for `va`, making tables that are missing."""
+        """The index in `u64` of the leaf entry for `va`, making tables that are missing and splitting a megapage."""
         base = self.leaves.get(va >> LEAF_SHIFT)
         if base is None:
             base = self._make_leaf(va)
+        elif self.megapages and va >> LEAF_SHIFT in self.megapages:
+            self._split(va >> LEAF_SHIFT)
         return base + (va >> PAGE_SHIFT & 0x1FF)
 
     def entry(self, va: int) -> int:
-        """The leaf entry for `va`; 0 where there is no table."""
+        """The leaf entry for `va`; 0 where there is no table. Of a megapage, the entry that its page will have."""
+        if self.megapages and va >> LEAF_SHIFT in self.megapages:
+            self._settle(va >> LEAF_SHIFT)
         base = self.leaves.get(va >> LEAF_SHIFT)
         return 0 if base is None else self.u64[base + (va >> PAGE_SHIFT & 0x1FF)]
 
@@ -89,8 +116,92 @@ class PageTable:
 
     def _drop_leaf(self, key: int) -> None:
         base = self.leaves.pop(key)
+        if self.megapages.pop(key, None) is not None:
+            self._frames.megapages.unmapped(pte_frame(self.u64[base]))
         self.u64[(self._middles[key >> 9] << 9) + (key & 0x1FF)] = 0
         self._frames.put(base >> 9)
+
+    # Megapages
+
+    def map_megapage(self, va: int, pte: int) -> None:
+        """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there, and empty."""
+        key = va >> LEAF_SHIFT
+        self._fill(self.leaves[key], pte)
+        self._join(key)
+
+    def remap_megapage(self, va: int, pte: int) -> None:
+        """Let the megapage at `va` be `pte`, which differs in flags alone."""
+        key = va >> LEAF_SHIFT
+        self._fill(self.leaves[key], pte)
+        self.u64[self.megapages[key]] = pte
+
+    def _fill(self, base: int, pte: int) -> None:
+        self.u64[base : base + TABLE_ENTRIES] = _pages_of(pte)
+
+    def _join(self, key: int) -> None:
+        """Let a megapage stand for the table of `key`: what its first entry says is what the megapage says."""
+        slot = (self._middles[key >> 9] << 9) + (key & 0x1FF)
+        pte = self.u64[self.leaves[key]]
+        self.u64[slot] = pte
+        self.megapages[key] = slot
+        self._frames.megapages.mapped(pte_frame(pte))
+
+    def _settle(self, key: int) -> None:
+        """Bring A and D from a megapage to the entries of its pages."""
+        pte, base = self.u64[self.megapages[key]], self.leaves[key]
+        if self.u64[base] != pte:
+            self._fill(base, pte)
+
+    def settle(self) -> None:
+        """Make the leaf tables true for all megapages: A and D."""
+        for key in self.megapages:
+            self._settle(key)
+
+    def clear_accessed(self, va: int) -> None:
+        """Clear A of the megapage at `va`: it has one for all its pages."""
+        key = va >> LEAF_SHIFT
+        pte = self.u64[self.megapages[key]] & ~PTE_A
+        self.u64[self.megapages[key]] = pte
+        self._fill(self.leaves[key], pte)
+
+    def _split(self, key: int) -> None:
+        """Let the table say what a megapage said. Nothing that the machine remembers becomes wrong by it."""
+        self._settle(key)
+        base = self.leaves[key]
+        self.u64[self.megapages.pop(key)] = make_pte(base >> 9, PTE_V)
+        self._frames.megapages.split(pte_frame(self.u64[base]))
+
+    def split(self, start: int, end: int) -> None:
+        """No page from `start` to `end` belongs to a megapage any more."""
+        for key in self._megapages(start, end):
+            self._split(key)
+
+    def split_borders(self, start: int, end: int) -> None:
+        """No megapage has pages on both sides of `start`, or of `end`."""
+        for va in (start, end):
+            if va & LEAF_SPAN - 1 and va >> LEAF_SHIFT in self.megapages:
+                self._split(va >> LEAF_SHIFT)
+
+    def changed(self, start: int, end: int) -> None:
+        """The entries from `start` to `end` have been given other flags: let the megapages that are whole in there say so. Those
+        whose pages are not all alike now are split."""
+        for key in self._megapages(start, end):
+            base = self.leaves[key]
+            alike = self.u64[base : base + TABLE_ENTRIES] == _pages_of(self.u64[base])
+            self.u64[self.megapages[key]] = self.u64[base]
+            if not alike:
+                self._split(key)
+
+    def _megapages(self, start: int, end: int) -> list[int]:
+        """The keys of the megapages that have a page from `start` to `end`."""
+        low, high = start >> LEAF_SHIFT, end - 1 >> LEAF_SHIFT
+        return sorted(key for key in self.megapages if low <= key <= high)
+
+    def in_megapages(self, start: int, end: int) -> int:
+        """How many pages from `start` to `end`, which cut no megapage, belong to megapages."""
+        return len(self._megapages(start, end)) * TABLE_ENTRIES if self.megapages else 0
+
+    # Ranges
 
     def present(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """(va, index in u64, entry) of each entry from `start` to `end` that holds a frame, ascending."""
@@ -115,6 +226,8 @@ class PageTable:
 
         Leaf tables whose whole 2 MiB are cleared are freed. References to the mapped frames pass to the caller.
         """
+        if self.megapages:
+            self.split_borders(start, end)
         tables = list(self._tables(start, end))
         if not tables:
             return []
@@ -141,6 +254,8 @@ class PageTable:
             base = self.leaves.get(key)
             if base is None or not low <= key <= high:
                 continue
+            if self.megapages and key in self.megapages:
+                self._settle(key)
             origin = key << LEAF_SHIFT
             first = max(start - origin, 0) >> PAGE_SHIFT
             last = min(end - origin, LEAF_SPAN) + PAGE_SIZE - 1 >> PAGE_SHIFT
@@ -153,6 +268,14 @@ class PageTable:
         code, because the child begins with the parent's translations of it. Raises OutOfFrames, no entry changed.
         """
         pairs = [(base, child.slot(key << LEAF_SHIFT)) for key, base in self.leaves.items()]
+        self.settle()
+        self._copy(pairs)
+        for key, slot in self.megapages.items():
+            self.u64[slot] = self.u64[self.leaves[key]]
+            child._join(key)
+
+    def _copy(self, pairs: list[tuple[int, int]]) -> None:
+        """Copy leaf tables, from the first of each pair to the second."""
         arrays = self._frames.arrays(len(pairs))
         if arrays is not None:
             swapped = arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])

@@ -7,7 +7,7 @@ import os
 from ..events import FaultKind
 from ..hints import TYPE_CHECKING
 from ..machine.sv39 import USER_TOP, pte_frame
-from .frames import ZERO_FRAME
+from .frames import BLOCK, ZERO_FRAME
 from .pagecache import BACKED, UNBACKED
 from .pagetable import PTE_SWAP
 from .vma import PROT_EXEC, PROT_WRITE, Vma
@@ -59,7 +59,7 @@ def _detail_lines(use: Usage) -> list[tuple[str, int]]:
         ("Referenced", use.referenced * 4),
         ("Anonymous", use.anonymous * 4),
         ("LazyFree", 0),
-        ("AnonHugePages", 0),
+        ("AnonHugePages", use.megapages * 4),
         ("ShmemPmdMapped", 0),
         ("FilePmdMapped", 0),
         ("Shared_Hugetlb", 0),
@@ -93,6 +93,8 @@ def _vm_flags(area: Vma) -> str:
         ("ac", area.accounted),
         ("nr", area.no_reserve),
         ("wf", area.wipe_on_fork),
+        ("hg", area.megapages is True),
+        ("nh", area.megapages is False),
         ("mg", area.mergeable),
     ]
     return " ".join(word for word, is_set in flags if is_set)
@@ -108,7 +110,8 @@ def smaps(mm: AddressSpace) -> bytes:
         fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
         fields += [*_usage_lines(use), *_detail_lines(use)]
         out.append(maps_line(area) + "\n" + "".join(_field(*field) for field in fields))
-        out.append(f"THPeligible:    0\nVmFlags: {_vm_flags(area)} \n")
+        eligible = mm.system.frames.megapages.fits(mm, area)
+        out.append(f"THPeligible:    {eligible:d}\nVmFlags: {_vm_flags(area)} \n")
     return os.fsencode("".join(out))
 
 
@@ -211,6 +214,7 @@ def status(process: Process) -> bytes:
     caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
     pending = sum(1 << (s - 1) for s in signals.pending)
     lines += [
+        f"THP_enabled:\t{not process.mm.no_megapages:d}",
         "Threads:\t1",
         "SigPnd:\t0000000000000000",
         f"ShdPnd:\t{pending:016x}",
@@ -287,6 +291,7 @@ def meminfo(kernel: Kernel) -> bytes:
         ("Cached", len(cache) * 4),
         ("SwapCached", swap.cached * 4 if swap is not None else 0),
         ("Dirty", len(cache.dirty) * 4),
+        ("AnonHugePages", len(frames.megapages.tables) * BLOCK * 4),
         ("SwapTotal", swap.slots * 4 if swap is not None else 0),
         ("SwapFree", swap.free * 4 if swap is not None else 0),
         ("CommitLimit", kernel.system.commit.limit * 4),
@@ -328,6 +333,10 @@ def vmstat(kernel: Kernel) -> bytes:
         ("pgscan_kswapd", stats.scanned - stats.scanned_direct),
         ("pgscan_direct", stats.scanned_direct),
         ("oom_kill", stats.oom_kills),
+        ("thp_fault_alloc", stats.megapages),
+        ("thp_fault_fallback", stats.megapage_fallbacks),
+        ("thp_split_page", stats.megapages_split),
+        ("thp_split_pmd", stats.megapage_entries_split),
         ("cow_ksm", ksm.copies if ksm is not None else 0),
     ]
     return "".join(f"{name} {value}\n" for name, value in fields).encode()

@@ -28,6 +28,7 @@ def protect(mm: AddressSpace, addr: int, length: int, prot: int) -> None:
         return
     end, refused = _up_to(mm, addr, end, prot)
     mm.require_room(2)
+    mm.table.split_borders(addr, end)
     mm.vmas.split(addr)
     mm.vmas.split(end)
     for area in mm.vmas.overlapping(addr, end):
@@ -74,4 +75,5 @@ def _reprotect(mm: AddressSpace, area: Vma) -> None:
         u64[slot] = make_pte(frame, flags_for(area, writable=writable) | pte & kept)
         changed = True
     if changed:
+        mm.table.changed(area.start, area.end)
         mm.system.invalidate(mm.mmu, area.start, area.end)

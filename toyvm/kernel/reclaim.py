@@ -21,7 +21,7 @@ import numpy as np
 from ..events import PageReclaimed
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT
-from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES, pte_frame
+from ..machine.sv39 import MEGAPAGE_SIZE, PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES, pte_frame
 from .frames import ZERO_FRAME
 from .pagecache import BACKED, IN_FILE
 from .pagetable import LEAF_SHIFT, swap_entry
@@ -104,6 +104,8 @@ class Reclaimer:
     # Who maps what
 
     def _gather(self) -> _Mappings:
+        for space in self._system.spaces:
+            space.table.settle()
         tables = [
             (space, key << LEAF_SHIFT, base)
             for space in self._system.spaces
@@ -224,6 +226,15 @@ class Reclaimer:
         used = these.entries & np.uint64(PTE_A) != 0
         self._u64[these.slots[used]] &= np.uint64(~PTE_A & (1 << 64) - 1)
         self._invalidate(these, used)
+        for space, start in self._touched_megapages(these, used):
+            space.table.clear_accessed(start)
+            self._system.invalidate(space.mmu, start, start + MEGAPAGE_SIZE)
+
+    @staticmethod
+    def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[AddressSpace, int]]:
+        """The megapages that these entries are pages of, by space and address."""
+        tables = (mappings.tables[number] for number in np.unique(mappings.numbers[which]).tolist())
+        return [(space, va) for space, va in tables if va >> LEAF_SHIFT in space.table.megapages]
 
     # How they go
 
@@ -250,6 +261,8 @@ class Reclaimer:
         for frame, place in places.items():
             if not self._cached[frame] and place != FORGOTTEN:
                 replacement[frame] = swap_entry(place)
+        for space, start in self._touched_megapages(these, np.ones(len(these.frames), np.bool_)):
+            space.table.split(start, start + MEGAPAGE_SIZE)
         # Entries first, then the machine is told, and only then may the frames be used for something else.
         self._u64[these.slots] = replacement[these.frames]
         self._invalidate(these, these.entries & np.uint64(PTE_A | PTE_D) != 0)

@@ -116,6 +116,7 @@ def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, dista
 
 
 def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
+    mm.table.split(addr, addr + length)
     # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
     for va in [va for va, _, _ in mm.table.entries(addr, addr + length)]:
         mm.table.slot(va - addr + to)

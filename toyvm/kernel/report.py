@@ -37,6 +37,7 @@ class Usage(Record):
     swap: int = 0
     swap_pss: Fraction = Fraction(0)
     locked: Fraction = Fraction(0)
+    megapages: int = 0  # pages that belong to megapages here
 
     @property
     def shared(self) -> int:
@@ -150,6 +151,7 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         anonymous,
         *swap_usage(mm, area),
         pss if area.locked else Fraction(0),
+        mm.table.in_megapages(area.start, area.end),
     )
 
 

@@ -41,6 +41,9 @@ class Vma(Record, frozen=False):
     advice: int = 0  # MADV_NORMAL, RANDOM or SEQUENTIAL: how much of a file is read ahead
     dont_fork: bool = False  # madvise(MADV_DONTFORK): a child has no such area
     wipe_on_fork: bool = False  # madvise(MADV_WIPEONFORK): a child finds zero bytes
+    megapages: bool | None = (
+        None  # madvise(MADV_HUGEPAGE) or MADV_NOHUGEPAGE: whether it should have megapages
+    )
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
     locked: bool = False  # mlock(2): its pages stay in memory
 
@@ -78,6 +81,7 @@ class Vma(Record, frozen=False):
             and self.grows_down == other.grows_down
             and self.moved == other.moved
             and self.mergeable == other.mergeable
+            and self.megapages == other.megapages
             and self.advice == other.advice
             and self.dont_fork == other.dont_fork
             and self.wipe_on_fork == other.wipe_on_fork

@@ -9,7 +9,21 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
-from .sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, translated, walk
+from .sv39 import (
+    MEGAPAGE_SHIFT,
+    MEGAPAGE_SIZE,
+    PPN_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    TABLE_ENTRIES,
+    translated,
+    walk,
+)
 from .tlb import Tlb
 from .traps import Cause, Trap
 
@@ -68,6 +82,12 @@ class Mmu:
         delta = cached.get(va >> PAGE_SHIFT)
         if delta is not None:
             return va + delta
+        megapages = tlb.megapages.get(access)
+        if megapages is not None:
+            delta = megapages.get(va >> MEGAPAGE_SHIFT)
+            if delta is not None:
+                cached[va >> PAGE_SHIFT] = delta
+                return va + delta
         tlb.misses += 1
         memory = self.memory
         u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
@@ -95,6 +115,8 @@ class Mmu:
         if touched != pte:
             u64[slot] = touched
         cached[va >> PAGE_SHIFT] = pa - va
+        if level == 1 and pa | MEGAPAGE_SIZE - 1 < memory.size:
+            tlb.megapages.setdefault(access, {})[va >> MEGAPAGE_SHIFT] = pa - va
         return pa
 
     def load(self, va: int, width: int) -> int:

@@ -28,6 +28,8 @@ LEVELS = 3
 VA_BITS = 39
 USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
 TABLE_ENTRIES = 512
+MEGAPAGE_SHIFT = PAGE_SHIFT + 9  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
+MEGAPAGE_SIZE = 1 << MEGAPAGE_SHIFT
 
 
 def make_pte(frame: int, flags: int) -> int:

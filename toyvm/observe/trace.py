@@ -165,6 +165,7 @@ class Tracer:
 
 _FAULTS = {
     FaultKind.DEMAND_ZERO: "demand zero",
+    FaultKind.DEMAND_MEGAPAGE: "demand zero, a megapage",
     FaultKind.ZERO_READ: "first read, the shared zero page",
     FaultKind.FILE_MINOR: "file page from the page cache",
     FaultKind.FILE_MAJOR: "file page read into the page cache",

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable
 
 from ...hints import TYPE_CHECKING
-from ..frames import ZERO_FRAME
+from ..frames import BLOCK, ZERO_FRAME
 from ..pagecache import BACKED, UNBACKED
 from ..pagetable import PTE_SWAP, entry_slot
 from .node import DeviceNode, Identity, Stat, error
@@ -29,7 +29,8 @@ USER_PAGES = 1 << 26
 
 KPF_UPTODATE, KPF_DIRTY, KPF_LRU = 1 << 3, 1 << 4, 1 << 5
 KPF_BUDDY, KPF_MMAP, KPF_ANON, KPF_SWAPCACHE, KPF_SWAPBACKED = 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14
-KPF_KSM, KPF_ZERO_PAGE, KPF_PGTABLE = 1 << 21, 1 << 24, 1 << 26
+KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL = 1 << 15, 1 << 16
+KPF_KSM, KPF_THP, KPF_ZERO_PAGE, KPF_PGTABLE = 1 << 21, 1 << 22, 1 << 24, 1 << 26
 
 # The words of a stretch of pages or frames: (first, number).
 Words = Callable[[int, int], Iterable[int]]
@@ -137,4 +138,6 @@ def _flags(system: MemorySystem, frame: int, tables: set[int]) -> int:
         flags = flags & ~KPF_DIRTY | KPF_SWAPCACHE
     if system.ksm is not None and frame in system.ksm.stable:
         flags |= KPF_KSM
+    if system.frames.megapages.has(frame):
+        flags |= KPF_THP | (KPF_COMPOUND_TAIL if frame % BLOCK else KPF_COMPOUND_HEAD)
     return flags

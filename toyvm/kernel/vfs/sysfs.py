@@ -1,4 +1,5 @@
-"""/sys, as far as there is something to see and to set: /sys/kernel/mm/ksm, and /sys/fs/cgroup for limited groups."""
+"""/sys, as far as there is something to see and to set: ksm and transparent_hugepage in /sys/kernel/mm, and /sys/fs/cgroup for
+limited groups."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from collections.abc import Callable
 
 from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_SHIFT
+from ...machine.sv39 import MEGAPAGE_SIZE
 from ..ksm import Ksm
+from ..megapages import POLICIES, Megapages
 from .node import SYS_IDENTITY, DirNode, Node, error
 from .procfs import Directory, Text
-from .setting import Setting
+from .setting import Choice, Setting
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -28,11 +31,17 @@ def sys_directory(kernel: Kernel) -> DirNode:
     def ksm() -> dict[str, Callable[[], Node]]:
         return _ksm(kernel.ksm)
 
+    def megapages() -> dict[str, Callable[[], Node]]:
+        return _megapages(kernel.frames.megapages)
+
+    def memory() -> dict[str, Callable[[], Node]]:
+        return {"ksm": folder(6, ksm), "transparent_hugepage": folder(7, megapages)}
+
     return Directory(
         1,
         lambda: {
             "fs": folder(2, lambda: {"cgroup": folder(3, lambda: _groups(kernel))}),
-            "kernel": folder(4, lambda: {"mm": folder(5, lambda: {"ksm": folder(6, ksm)})}),
+            "kernel": folder(4, lambda: {"mm": folder(5, memory)}),
         },
         _DEVICE,
     )
@@ -66,6 +75,16 @@ def _groups(kernel: Kernel) -> dict[str, Callable[[], Node]]:
         return lambda: Directory(64 + 8 * group.number + 5, lambda: files(group), _DEVICE)
 
     return {str(group.number): directory(group) for group in groups.all} if groups is not None else {}
+
+
+def _megapages(megapages: Megapages) -> dict[str, Callable[[], Node]]:
+    def enable(word: str) -> None:
+        megapages.enabled = word
+
+    return {
+        "enabled": lambda: Choice((_DEVICE, 32), POLICIES, lambda: megapages.enabled, enable),
+        "hpage_pmd_size": lambda: Text(33, lambda: f"{MEGAPAGE_SIZE}\n".encode(), _DEVICE),
+    }
 
 
 def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
