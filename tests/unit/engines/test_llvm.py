@@ -18,8 +18,9 @@ from toyvm.engines.reference import ReferenceEngine
 from toyvm.isa.properties import reads, writes
 from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
+from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Mmu
-from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_W
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, make_pte
 from toyvm.machine.traps import Cause, Trap
 
 from .machines import CODE, DATA, DATA_PAGES, Machine, code
@@ -389,3 +390,55 @@ def test_a_second_run_needs_no_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for _ in range(10):
             assert llvm.run(machine.hart, 3000) is None
         assert llvm.native_entries
+
+
+MEGAPAGE = DATA & -(1 << 21) | 3 << 21
+
+
+def with_megapage(frame: int, flags: int, x: list[int]) -> Machine:
+    """A machine with more memory and a leaf of level 1 at MEGAPAGE."""
+    machine = Machine(loop([*COUNT, STORE[0]]), x)
+    memory = PhysicalMemory(8 << 20)
+    memory.u8[: machine.memory.size] = machine.memory.u8[:]
+    machine.memory, machine.hart.mmu = memory, machine.hart.mmu.over(memory)
+    memory.u64[(2 << 9) + (MEGAPAGE >> 21)] = make_pte(frame, flags | PTE_U | PTE_V)
+    return machine
+
+
+def test_native_accesses_see_a_megapage_as_one(translator: Translator) -> None:
+    machine = with_megapage(512, PTE_R | PTE_W, [0, 7, 0, MEGAPAGE + (100 << 12)])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 20_000) is None and llvm.native_entries
+    before = machine.hart.mmu.tlb.misses
+    machine.hart.x[3] = MEGAPAGE + (511 << 12)
+    assert llvm.run(machine.hart, 2_000) is None
+    assert machine.hart.mmu.tlb.misses == before
+    assert machine.memory.u64[(2 << 9) + (MEGAPAGE >> 21)] & (PTE_A | PTE_D) == PTE_A | PTE_D
+    assert machine.memory.u64[512 + 511 << 9]
+    llvm.invalidate_page(machine.hart.mmu, machine.hart.x[3])  # and may be forgotten page by page
+    machine.hart.mmu.tlb.flush()
+    machine.memory.u64[(2 << 9) + (MEGAPAGE >> 21)] = 0
+    trap = llvm.run(machine.hart, 2_000)
+    assert trap is not None and trap.cause is Cause.LOAD_PAGE_FAULT and trap.tval == machine.hart.x[3]
+
+
+@pytest.mark.parametrize(
+    "frame, flags, cause",
+    [
+        (513, PTE_R | PTE_W, Cause.LOAD_PAGE_FAULT),  # misaligned
+        (512, PTE_W, Cause.LOAD_PAGE_FAULT),
+        (512, PTE_R, Cause.STORE_PAGE_FAULT),
+        (1 << 20, PTE_R | PTE_W, Cause.LOAD_ACCESS),
+    ],
+)
+def test_native_accesses_refuse_a_megapage_as_the_manual_does(
+    translator: Translator, frame: int, flags: int, cause: Cause
+) -> None:
+    machine = with_megapage(512, PTE_R | PTE_W, [0, 7, 0, MEGAPAGE])
+    llvm = engine(machine, translator)
+    assert llvm.run(machine.hart, 3000) is None and llvm.native_entries
+    machine.memory.u64[(2 << 9) + (MEGAPAGE >> 21)] = make_pte(frame, flags | PTE_U | PTE_V)
+    machine.hart.mmu.tlb.flush()
+    llvm.invalidate_page(machine.hart.mmu, MEGAPAGE)
+    trap = llvm.run(machine.hart, 3000)
+    assert trap is not None and (trap.cause, trap.tval) == (cause, MEGAPAGE)
