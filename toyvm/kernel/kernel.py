@@ -6,27 +6,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ..bits import M64
-from ..errors import LoadError, NotExecutableError, NotFoundError
-from ..events import Bus, ContextSwitch, FaultKind
+from ..errors import NotExecutableError, NotFoundError
+from ..events import Bus, FaultKind
 from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
-from ..machine.traps import Cause, Trap
 from . import lifecycle, sigdeliver
 from .addrspace import AddressSpace
 from .exec import ExecFailedError, execute
 from .frames import FrameAllocator, OutOfFrames
 from .image import map_image
-from .inplace import ACCESS, InPlaceFaults
-from .interp import FIRST_CALL, LAST_CALL, Interpreter, LoadedImage
+from .interp import Interpreter, LoadedImage
 from .limits import Limits, Rlimits
 from .memsys import MemorySystem
-from .process import FdTable, Process, State
-from .scheduler import Scheduler, random_quanta
-from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
+from .process import FdTable, Process
+from .scheduler import Scheduler
+from .signals import SigInfo, Signal
 from .stats import Stats
-from .syscalls import dispatch
+from .turns import STATUS_LIMIT, Turns
 from .vfs.devices import mount_devices
 from .vfs.node import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode, LazyDir
 from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
@@ -43,15 +41,6 @@ if TYPE_CHECKING:
     from .shm import Segments
 
 FIRST_PID = 100
-STATUS_LIMIT = 124  # as timeout(1) exits
-
-_SIGNALS = {
-    Cause.ILLEGAL_INSTRUCTION: (Signal.SIGILL, ILL_ILLOPC),
-    Cause.BREAKPOINT: (Signal.SIGTRAP, TRAP_BRKPT),
-    Cause.INSTRUCTION_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
-    Cause.LOAD_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
-    Cause.STORE_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
-}
 
 
 class Kernel:
@@ -125,18 +114,10 @@ class Kernel:
         self._streams = (stdin, stdout, stderr)
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
         self._random = self.limits.seed & M64
-        self._quantum = self.limits.quantum  # of this turn
-        self._quanta: Iterator[int] | None = None
-        if self.limits.schedule_seed is not None:
-            self._quanta = random_quanta(self.limits.schedule_seed, self.limits.quantum)
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
-        self._last_pid = 0
-        self._yielded = False
-        self._faults = InPlaceFaults(self, self._account)
-        if self.engine is not None:
-            self.engine.on_fault = self._faults.resolve
+        self.turns = Turns(self)
         mount_devices(self.vfs, self.random_bytes)
         self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
         self.vfs.mount("/sys", LazyDir(SYS_IDENTITY, self._sys))
@@ -204,7 +185,7 @@ class Kernel:
     @property
     def running(self) -> Process | None:
         """The process that has, or had last, the processor, while it lives."""
-        process = self.processes.get(self._last_pid)
+        process = self.processes.get(self.turns.last_pid)
         return process if process is not None and process.alive else None
 
     @property
@@ -359,7 +340,7 @@ class Kernel:
         while self._stop is None:
             process = scheduler.next()
             if process is not None:
-                self._turn(process)
+                self.turns.give(process)
             elif not scheduler.advance() and not lifecycle.end_deadlock(self):
                 break
             self._timers()
@@ -383,9 +364,14 @@ class Kernel:
             self.message(f"toyvm: {message}")
             self._stop = status
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the whole run is to end."""
+        return self._stop is not None
+
     def yield_now(self) -> None:
         """The running process gives up the rest of its quantum (sched_yield)."""
-        self._yielded = True
+        self.turns.yielded = True
 
     def _timers(self) -> None:
         scheduler = self.scheduler
@@ -406,134 +392,7 @@ class Kernel:
         if seconds is not None and scheduler.now > seconds * 1e9:
             self.stop(STATUS_LIMIT, f"time limit of {seconds:g} s (virtual) reached")
 
-    def _turn(self, process: Process) -> None:
-        """One quantum of one process: instructions, and the traps among them."""
-        self._switch_to(process)
-        if self._quanta is not None:
-            self._quantum = next(self._quanta)
-        left = self._quantum
-        self._yielded = False
-        engine = self.engine
-        assert engine is not None, "a kernel without an engine cannot run"
-        while left > 0 and process.state is State.RUNNABLE and self._stop is None and not self._yielded:
-            if process.signals.pending and not sigdeliver.deliver(self, process):
-                continue
-            if process.in_call:
-                self._syscall(process)
-                left -= 1
-                continue
-            hart = process.hart
-            before = hart.instret
-            hart.time_offset = self.scheduler.now - before
-            budget = self._stretched(left) if process.watch_pc is None else self._watched(process)
-            self._faults.begin(process, alone=budget > left)
-            trap = engine.run(hart, self._within_limit(budget))
-            self._faults.settle(hart.instret)
-            left = self._left_after(left, hart.instret - before, trap)
-            if trap is not None:
-                hart.reservation = None
-                self._trap(process, trap)
-                self.system.balance()
-        if process.state is State.RUNNABLE:
-            self.scheduler.add(process)
-
-    def _stretched(self, left: int) -> int:
-        """The budget of a process with `left` instructions to the end of its quantum: so many quanta more as it will have
-        the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
-        until = self.scheduler.undisturbed_until()
-        if until is None:
-            return left
-        if self.limits.virtual_seconds is not None:
-            until = min(until, int(self.limits.virtual_seconds * 1e9) + 1)
-        quantum = self._quantum
-        return left + max(0, -(-(until - self.now - left) // quantum)) * quantum
-
-    def _left_after(self, left: int, ran: int, trap: Trap | None) -> int:
-        """What is left of the quantum after `ran` instructions, which may have reached into later ones.
-
-        A trap that nothing came before counts as one, but not a page fault, which may have been resolved in the middle of a run.
-        """
-        least = 0 if trap is not None and trap.cause in ACCESS else 1
-        if ran < left:
-            return left - max(ran, least)
-        into = (ran - left) % self._quantum
-        if trap is None and not into:
-            return 0
-        return self._quantum - max(into, least)
-
-    def _switch_to(self, process: Process) -> None:
-        mm = process.mm
-        mm.pid, mm.counters = process.pid, process.counters
-        if self.frames.groups is not None:
-            self.frames.groups.current = process.group
-        if self._last_pid != process.pid:
-            process.hart.reservation = None
-            process.counters.context_switches += 1
-            self.system.stats.context_switches += 1
-            if self.bus.wants(ContextSwitch):
-                self.bus.emit(ContextSwitch(self.now, process.pid, self._last_pid))
-            self._last_pid = process.pid
-
-    def _watched(self, process: Process) -> int:
-        """The budget while a pc is watched for: one instruction, until it is reached."""
-        if process.hart.pc != process.watch_pc:
-            return 1
-        process.watch_pc = None
-        process.watched_at = process.counters.instructions
-        return self._quantum
-
-    def _within_limit(self, budget: int) -> int:
-        limit = self.limits.instructions
-        if limit is None:
-            return budget
-        return max(1, min(budget, limit - self.system.stats.instructions))
-
-    def _account(self, process: Process, ran: int, misses: int) -> None:
-        stats = self.system.stats
-        self.scheduler.now += ran
-        stats.instructions += ran
-        stats.tlb_misses += misses
-        process.counters.instructions += ran
-        process.counters.tlb_misses += misses
-        limit = self.limits.instructions
-        if limit is not None and stats.instructions >= limit:
-            self.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
-
-    # Traps
-
-    def _trap(self, process: Process, trap: Trap) -> None:
-        if trap.cause == Cause.ECALL_U:
-            self._syscall(process)
-            return
-        pc = process.hart.pc
-        access = ACCESS.get(trap.cause)
-        if access is None:
-            if trap.cause == Cause.BREAKPOINT and self.breakpoints and self.breakpoints.answer(process):
-                return
-            signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
-            where = trap.tval if signal in (Signal.SIGBUS, Signal.SIGSEGV) else pc
-            sigdeliver.force(
-                self,
-                process,
-                SigInfo(signal, code, where),
-                lambda: self._explain(process, signal, trap),
-            )
-            return
-        kind = self._faults.answer(process, trap, access)
-        if kind is FaultKind.OOM:
-            self.out_of_memory(process)
-        elif kind in (FaultKind.SEGV, FaultKind.SIGBUS):
-            signal = Signal.SIGSEGV if kind is FaultKind.SEGV else Signal.SIGBUS
-            code = BUS_ADRERR
-            if kind is FaultKind.SEGV:
-                code = SEGV_ACCERR if process.mm.vmas.find(trap.tval) else SEGV_MAPERR
-            info = SigInfo(signal, code, trap.tval)
-            sigdeliver.force(self, process, info, lambda: self._explain(process, signal, trap))
-
-    def _explain(self, process: Process, signal: int, trap: Trap) -> str:
-        from .explain import explain_death  # only a dying process needs it
-
-        return explain_death(self, process, signal, trap)
+    # Memory that is gone
 
     def out_of_memory(self, process: Process) -> None:
         """No frame is left for a page that `process` touched, and nobody is to go before it: it dies, the others do not."""
@@ -545,34 +404,6 @@ class Kernel:
                 f"({group.limit << PAGE_SHIFT >> 10} KiB) that it may have"
             )
         self._oom.kill(process, process)
-
-    def _syscall(self, process: Process) -> None:
-        number = process.hart.x[17]
-        process.mm.pc = process.hart.pc
-        try:
-            if FIRST_CALL <= number <= LAST_CALL and self.interpreter is not None:
-                self._private_call(process, number)
-            else:
-                dispatch.syscall(self, process, number)
-        except ExecFailedError as failure:
-            self.message(str(failure))
-            lifecycle.exit_process(self, process, failure.status << 8)
-        except OutOfFrames:
-            self.out_of_memory(process)
-
-    def _private_call(self, process: Process, number: int) -> None:
-        assert self.interpreter is not None
-        process.counters.syscalls += 1
-        self.system.stats.syscalls += 1
-        process.hart.pc += 4
-        try:
-            self.interpreter.call(self, process, number, process.hart.x)
-        except LoadError as failure:
-            raise ExecFailedError(str(failure), failure.exit_code) from None
-        except NotExecutableError as failure:
-            raise ExecFailedError(str(failure), 127) from None
-        except OSError as failure:
-            process.hart.x[10] = -(failure.errno or 5) & M64
 
 
 def _bytes(text: bytes | str) -> bytes:

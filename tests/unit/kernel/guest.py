@@ -16,6 +16,7 @@ from toyvm.kernel.limits import Limits, Rlimits
 from toyvm.kernel.process import FdTable, Process, State
 from toyvm.kernel.syscalls import dispatch
 from toyvm.kernel.syscalls.table import TABLE
+from toyvm.kernel.trapping import serve
 from toyvm.kernel.vfs.vfs import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.options import Input, LinkOptions
@@ -60,13 +61,13 @@ class Guest:
         x = process.hart.x
         x[10:16] = [a & M64 for a in (*args, 0, 0, 0, 0, 0, 0)[:6]]
         x[17] = (number_of(name) if isinstance(name, str) else name) & M64
-        self.kernel._syscall(process)
+        serve(self.kernel, process)
         return None if process.state is State.BLOCKED else sext(x[10], 64)
 
     def again(self, process: Process | None = None) -> int | None:
         """Let a process that was woken make its call again."""
         process = process or self.process
-        self.kernel._syscall(process)
+        serve(self.kernel, process)
         return None if process.state is State.BLOCKED else sext(process.hart.x[10], 64)
 
     def text(self, string: str | bytes, offset: int = 0) -> int:

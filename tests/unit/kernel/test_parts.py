@@ -21,6 +21,7 @@ from toyvm.kernel.pagetable import PTE_SWAP, PageTable, entry_slot, swap_entry
 from toyvm.kernel.process import Process
 from toyvm.kernel.scheduler import COMPACT_ABOVE, Scheduler
 from toyvm.kernel.swap import SwapArea
+from toyvm.kernel.trapping import serve
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.kernel.vfs.vfs import Vfs
 from toyvm.kernel.vma import Vma, VmaSet
@@ -272,12 +273,12 @@ def test_the_loader_is_asked_at_exec_call_fork_and_exit() -> None:
     kernel, process = dynamic(interpreter)
     assert process.hart.pc == PIE_BASE + PAGE + 0x1004
     process.hart.x[17] = 7003
-    kernel._syscall(process)
+    serve(kernel, process)
     assert process.hart.x[10] == 42
     process.hart.x[17], process.hart.x[10] = 220, 17
-    kernel._syscall(process)
+    serve(kernel, process)
     process.hart.x[17] = 94
-    kernel._syscall(process)
+    serve(kernel, process)
     assert interpreter.calls == [
         "start /lib/ld.so argc=2",
         f"call 7003 at {PIE_BASE + PAGE + 0x1008:#x}",

@@ -376,7 +376,7 @@ def hog(guest: Guest, pages: int) -> Process:
 def test_the_biggest_process_is_killed_and_the_allocation_goes_on() -> None:
     guest = machine(swap=0)
     big, small = hog(guest, 70), hog(guest, 5)
-    guest.kernel._last_pid = guest.process.pid
+    guest.kernel.turns.last_pid = guest.process.pid
     va = fill(guest.mm, 50)
     assert not big.alive and small.alive and guest.process.alive
     check(guest.mm, va, 50)
@@ -396,7 +396,7 @@ def test_oom_score_adj_moves_the_choice(adjust: tuple[int, int], killed: int) ->
     for child, value in zip(children, adjust, strict=True):
         fd = guest.open(f"/proc/{child.pid}/oom_score_adj", 1)
         guest.write(fd, str(value).encode())
-    guest.kernel._last_pid = guest.process.pid
+    guest.kernel.turns.last_pid = guest.process.pid
     fill(guest.mm, 55)
     assert [child.alive for child in children] == [index != killed for index in range(2)]
 
