@@ -267,14 +267,13 @@ class AddressSpace(UserMemory):
     def mark(self, start: int, end: int, name: str, value: object) -> None:
         """Give the field `name` of all areas between `start` and `end` a value; splits and joins areas. Raises OSError(ENOMEM)."""
         self.require_room(2)
-        self.table.split_borders(start, end)
-        self.vmas.split(start)
-        self.vmas.split(end)
         for area in self.vmas.overlapping(start, end):
             if getattr(area, name) != value:
-                self.vmas.remove(area)
-                setattr(area, name, value)
-                self.vmas.add(area)
+                part = self.vmas.part(area, start, end)
+                self.table.split_borders(part.start, part.end)
+                self.vmas.remove(part)
+                setattr(part, name, value)
+                self.vmas.add(part)
 
     def populate(self, addr: int, length: int) -> None:
         """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch.

@@ -116,6 +116,7 @@ def _require_unlocked(area: Vma) -> None:
 
 def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
     """The pages may be forgotten, but only when memory runs low, and not if they are written again before."""
+    _require_unlocked(area)
     if area.file is not None or area.shared:
         raise error(errno.EINVAL)
     mm.table.split(start, end)

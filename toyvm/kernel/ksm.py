@@ -148,8 +148,6 @@ class Ksm:
         if frame == ZERO_FRAME or frame in system.cache.owner:
             return None
         if system.swap is not None and system.swap.is_cached(frame):
-            return None  # it is in the swap area too: when that is given up, it can be merged
-        if system.swap is not None and system.swap.is_cached(frame):
             return None  # the swap area has a copy, which a merged frame would leave behind
         return area, frame
 

@@ -28,20 +28,21 @@ def protect(mm: AddressSpace, addr: int, length: int, prot: int) -> None:
         return
     end, refused = _up_to(mm, addr, end, prot)
     mm.require_room(2)
-    mm.table.split_borders(addr, end)
-    mm.vmas.split(addr)
-    mm.vmas.split(end)
     for area in mm.vmas.overlapping(addr, end):
         if area.prot != prot:
+            part = mm.vmas.part(area, addr, end)
+            mm.table.split_borders(part.start, part.end)
             try:
-                accounted = becomes_accounted(mm, area, prot)
+                accounted = becomes_accounted(mm, part, prot)
             except OSError as failure:
                 refused = failure.errno or errno.ENOMEM
+                mm.vmas.remove(part)
+                mm.vmas.add(part)  # joined with the rest again
                 break
-            mm.vmas.remove(area)
-            area.prot, area.accounted = prot, accounted
-            _reprotect(mm, area)
-            mm.vmas.add(area)
+            mm.vmas.remove(part)
+            part.prot, part.accounted = prot, accounted
+            _reprotect(mm, part)
+            mm.vmas.add(part)
     mm.changed("mprotect", addr, end, mm.vmas.find(addr))
     if refused:
         raise error(refused)

@@ -208,6 +208,13 @@ class VmaSet:
         insort(self._starts, va)
         self._areas[va] = upper
 
+    def part(self, area: Vma, start: int, end: int) -> Vma:
+        """What of `area` lies between `start` and `end`, as an area of its own that can be changed."""
+        start, end = max(start, area.start), min(end, area.end)
+        self.split(start)
+        self.split(end)
+        return self._areas[start]
+
     def find_gap(self, length: int, low: int, high: int) -> int | None:
         """The highest page-aligned address of `length` free bytes between `low` and `high`."""
         if high != self._top or self._packed_from > high:

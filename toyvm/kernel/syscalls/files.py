@@ -9,6 +9,7 @@ from ...hints import TYPE_CHECKING
 from ...machine.memory import PAGE_MASK, PAGE_SHIFT
 from ..limits import PIPE_CAPACITY
 from ..signals import SigInfo, Signal
+from ..usermem import Fault
 from ..vfs.node import FileNode, error
 from ..vfs.openfile import (
     O_CLOEXEC,
@@ -43,21 +44,31 @@ def _or_again(file: OpenFile, wait: WouldBlock) -> OSError | WouldBlock:
 
 
 def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
-    """Read up to `count` bytes to `va` in bounded pieces; stops at the first short one."""
+    """Read up to `count` bytes to `va` in bounded pieces; stops at the first short one, and at an address that is no good."""
     if not file.readable:
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
     done = 0
     while done < count:
         size = min(count - done, _CHUNK)
+        position = file.position
         try:
-            _probe(process, va + done)
+            if not file.seekable:
+                _probe(process, va + done)
             data = file.read(size) if offset is None else file.pread(offset + done, size)
             process.mm.write(va + done, data)
         except WouldBlock as wait:
             if done:
                 break
             raise _or_again(file, wait) from None
+        except Fault as fault:
+            copied = fault.va - va - done
+            done += copied
+            if offset is None and file.seekable:
+                file.position = position + copied
+            if done:
+                break
+            raise
         except OSError:
             if done:
                 break
@@ -89,7 +100,7 @@ def _write_from(
         piece = PIPE_CAPACITY if not file.seekable else _CHUNK
         size = min(count - done, piece)
         try:
-            data = process.mm.read(va + done, size)
+            data = _readable(process, file, va + done, size)
             written = file.write(data) if offset is None else file.pwrite(offset + done, data)
         except WouldBlock as wait:
             if file.flags & O_NONBLOCK and done:
@@ -105,9 +116,19 @@ def _write_from(
                 send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
             raise
         done += written
-        if not written:
+        if not written or len(data) < size:
             break
     return done
+
+
+def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
+    """The bytes to be written: for a file those before an address that is no good, if there are any. Raises Fault."""
+    try:
+        return process.mm.read(va, size)
+    except Fault as fault:
+        if fault.va <= va or not file.seekable:
+            raise
+        return process.mm.read(va, fault.va - va)
 
 
 def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
@@ -147,13 +168,23 @@ def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, off
 
 @syscall(65, "readv", "fd ptr int")
 def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
-    file = open_file(process, fd)
+    return _read_vectors(process, open_file(process, fd), va, count)
+
+
+@syscall(69, "preadv", "fd ptr int int")
+def preadv(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    if signed(offset) < 0:
+        raise error(errno.EINVAL)
+    return _read_vectors(process, open_file(process, fd), va, count, offset)
+
+
+def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
     total = 0
     for base, length in vectors(process, va, count):
         if not length:
             continue
         try:
-            got = _read_into(process, file, base, length)
+            got = _read_into(process, file, base, length, None if offset is None else offset + total)
         except (OSError, WouldBlock):
             if total:
                 break
@@ -166,7 +197,19 @@ def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int
 
 @syscall(66, "writev", "fd ptr int")
 def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
-    file = open_file(process, fd)
+    return _write_vectors(kernel, process, open_file(process, fd), va, count)
+
+
+@syscall(70, "pwritev", "fd ptr int int")
+def pwritev(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    if signed(offset) < 0:
+        raise error(errno.EINVAL)
+    return _write_vectors(kernel, process, open_file(process, fd), va, count, offset)
+
+
+def _write_vectors(
+    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+) -> int:
     resumed, process.call.done = process.call.done, 0
     total = 0
     for base, length in vectors(process, va, count):
@@ -176,7 +219,9 @@ def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> in
             continue
         process.call.done = resumed
         try:
-            total += _write_from(kernel, process, file, base, length)
+            done = _write_from(
+                kernel, process, file, base, length, None if offset is None else offset + total
+            )
         except WouldBlock:
             process.call.done += total
             raise
@@ -185,6 +230,9 @@ def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> in
                 break
             raise
         resumed = process.call.done = 0
+        total += done
+        if done < length:
+            break
     return total
 
 
