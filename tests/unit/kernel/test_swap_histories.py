@@ -8,7 +8,6 @@ spaces must be the number of user frames.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import takewhile
@@ -18,22 +17,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.recount import check_references, check_shares, check_translations
 from toyvm.events import Bus
 from toyvm.kernel import writeback
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import MADV_DONTNEED, madvise
-from toyvm.kernel.frames import ZERO_FRAME
 from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.kernel.memsys import MemorySystem
-from toyvm.kernel.pagetable import PTE_SHARED, PTE_SWAP, entry_slot
 from toyvm.kernel.remap import mremap
-from toyvm.kernel.report import usage
 from toyvm.kernel.swap import SwapArea
 from toyvm.kernel.usermem import Fault
 from toyvm.kernel.vfs.memfs import MemFile, MemFs
 from toyvm.kernel.vfs.node import FileNode, ShmNode
 from toyvm.machine.memory import PhysicalMemory
-from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, pte_frame
 
 from .guest import PAGE, PROT_READ, RW
 
@@ -282,53 +278,11 @@ class Histories(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
-    def references(self) -> None:
-        """Count everything again from the tables."""
-        if not hasattr(self, "spaces"):
-            return
-        system = self.system
-        frames, slots = Counter[int](), Counter[int]()
-        for mm, _ in self.spaces:
-            frames.update(_table_frames(mm))
-            for _, _, pte in mm.table.entries(0, 1 << 38):
-                if pte & PTE_SWAP:
-                    assert not pte & PTE_U
-                    slots[entry_slot(pte)] += 1
-                else:
-                    frames[pte_frame(pte)] += 1
-        mapped = {pte_frame(pte) for mm, _ in self.spaces for _, _, pte in mm.table.present(0, 1 << 38)}
-        frames.update(system.cache.owner.keys())
-        for held in system.cache._swapped.values():
-            slots.update(held.values())
-        swap = system.swap
-        assert swap is not None
-        cached = {slot: frame for slot, frame in enumerate(swap.frame_of) if frame}
-        frames.update(cached.values())
-        frames[ZERO_FRAME] += 1
-        assert {frame: count for frame, count in enumerate(system.frames.refs) if count} == frames
-        assert system.frames.used == len(frames) - 1
-        assert {slot: count for slot, count in enumerate(swap.refs) if count} == slots
-        assert swap.used == len(slots.keys() | cached.keys()) and swap.cached == len(cached)
-        assert all(swap.slot_of[frame] == slot for slot, frame in cached.items())
-        for slot, frame in cached.items():
-            assert slots[slot] or frame in mapped  # nobody could reach it otherwise
-            at = frame * PAGE
-            assert swap._file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE])
-        user = len(mapped - {ZERO_FRAME})
-        assert sum(usage(mm).pss for mm, _ in self.spaces) == user
-
-    @invariant()
-    def translations(self) -> None:
-        """What the TLB knows stands in the tables, with A, and with D where it may write."""
-        for mm, _ in getattr(self, "spaces", ()):
-            for known, needs in ((mm.mmu.tlb.read, PTE_R | PTE_A), (mm.mmu.tlb.write, PTE_W | PTE_A | PTE_D)):
-                for page, delta in known.items():
-                    pte = mm.table.entry(page * PAGE)
-                    assert pte & (needs | PTE_V) == needs | PTE_V
-                    assert pte_frame(pte) * PAGE - page * PAGE == delta
-            for _, _, pte in mm.table.present(0, 1 << 38):
-                if pte & PTE_W and not pte & PTE_SHARED:
-                    assert not self.system.swap.is_cached(pte_frame(pte))  # type: ignore[union-attr]
+    def counted_again(self) -> None:
+        if hasattr(self, "spaces"):
+            check_references(self.system)
+            check_shares(self.system)
+            check_translations(self.system.spaces)
 
     def teardown(self) -> None:
         for mm, model in getattr(self, "spaces", ()):
@@ -338,7 +292,7 @@ class Histories(RuleBasedStateMachine):
         if hasattr(self, "spaces"):
             system = self.system
             self.spaces = []
-            self.references()
+            check_references(system)
             system.cache.drop()
             assert system.frames.used == 0 and system.swap is not None and system.swap.used == 0
             assert self.file.pread(0, FILE_PAGES * PAGE) == b"".join(self.contents)
@@ -350,11 +304,6 @@ def _pieces(first: int, at: int, data: bytes) -> Iterator[tuple[int, tuple[int, 
     yield first, (at, data[:room])
     if data[room:]:
         yield first + 1, (0, data[room:])
-
-
-def _table_frames(mm: AddressSpace) -> list[int]:
-    table = mm.table
-    return [table.root_ppn, *table._middles.values(), *(base >> 9 for base in table.leaves.values())]
 
 
 TestHistories = Histories.TestCase
