@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import toyvm
+from tests.harness import C, toyvm
 from tests.oracles import GCC, HOST_GCC, require_oracle
 
 pytestmark = pytest.mark.oracle
-SOURCES = sorted(Path(__file__).with_name("linux").glob("*.c"))
+SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), C / "thp" / "megapages.c"]
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -31,10 +32,13 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
         pytest.skip("the host's Linux is older than the one whose calls toyvm has")
     if source.stem == "limits" and Path("/proc/sys/vm/overcommit_memory").read_text().strip() != "0":
         pytest.skip("the host promises memory in another way: vm.overcommit_memory is not 0")
+    thp = THP.read_text().partition("[")[2].partition("]")[0] if THP.exists() else "never"
+    if source.stem == "megapages" and thp != "madvise":
+        pytest.skip("the host gives huge pages in another way: transparent_hugepage/enabled is not madvise")
     here, there = tmp_path / "here", tmp_path / "there"
     subprocess.run([HOST_GCC, "-O2", "-w", "-o", here, source], check=True)
     subprocess.run([GCC, "-O2", "-w", "-static", "-o", there, source], check=True)
     expected = subprocess.run([here], capture_output=True, timeout=60)
-    found = toyvm("run", there)
+    found = toyvm("run", "--thp", thp, there)
     assert found.stdout.decode() == expected.stdout.decode(), found.stderr.decode()
     assert found.returncode == expected.returncode
