@@ -10,7 +10,7 @@ from toyvm.build import build_program
 from toyvm.record import replace
 from toyvm.system import RunOptions, RunResult, run
 
-from .harness import OPTIONS, C, compiled, expected_output, toyvm
+from .harness import OPTIONS, C, compiled, expected_output
 from .oracles import GCC, require_oracle
 from .ways import check_every_way
 

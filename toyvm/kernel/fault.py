@@ -133,9 +133,12 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome 
         table.remap_megapage(va, make_pte(first, flags))
         mm.system.invalidate(mm.mmu, start, start + MEGAPAGE_SIZE)
         return _Outcome(FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE, frame)
-    if access != Access.WRITE or va >> MEGAPAGE_SHIFT in table.leaves:
+    if access != Access.WRITE or start < area.start or start + MEGAPAGE_SIZE > area.end:
         return None
-    if start < area.start or start + MEGAPAGE_SIZE > area.end or not frames.megapages.wants(mm, area):
+    if not frames.megapages.wants(mm, area):
+        return None
+    zeroes = table.only_zero_pages(va) if va >> MEGAPAGE_SHIFT in table.leaves else []
+    if zeroes is None:
         return None
     table.slot(va)  # makes the tables
     block = frames.alloc_block(mm.system.low)
@@ -143,6 +146,8 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome 
         frames.megapages.fallbacks += 1
         return None
     frames.megapages.allocated += 1
+    frames.refs[ZERO_FRAME] -= len(zeroes)
+    mm.system.invalidate_pages(mm.mmu, zeroes)
     table.map_megapage(va, make_pte(block, flags_for(area, writable=True)))
     return _Outcome(FaultKind.DEMAND_MEGAPAGE, block + (va - start >> PAGE_SHIFT))
 

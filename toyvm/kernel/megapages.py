@@ -1,8 +1,8 @@
 """Transparent megapages, as Linux has transparent huge pages (Documentation/admin-guide/mm/transhuge.rst).
 
 The first write to an aligned 2 MiB of private anonymous memory gets 512 neighbouring frames and one entry of level 1 for all of them,
-if the policy (`enabled`: always, madvise or never) and the area (madvise) want it, nothing of the 2 MiB is mapped yet, and there are
-such frames. If there are not, nothing is waited for: pages of 4 KiB do (a fallback).
+if the policy (`enabled`: always, madvise or never) and the area (madvise) want it, nothing of the 2 MiB is mapped yet but the zero
+page, and there are such frames. If there are not, nothing is waited for: pages of 4 KiB do (a fallback).
 
 A megapage is split into its pages, which stay where they are, when a page of it is to become different from the others: unmapped,
 protected, reclaimed, merged, or copied on a write. Frames are counted one by one throughout.

@@ -124,10 +124,19 @@ class PageTable:
     # Megapages
 
     def map_megapage(self, va: int, pte: int) -> None:
-        """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there, and empty."""
+        """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there; what is in it goes."""
         key = va >> LEAF_SHIFT
         self._fill(self.leaves[key], pte)
         self._join(key)
+
+    def only_zero_pages(self, va: int) -> list[int] | None:
+        """The numbers of the pages around `va` that show the shared zero page, where the leaf table has these and nothing else."""
+        entries = self.u64[(base := self.leaves[va >> LEAF_SHIFT]) : base + TABLE_ENTRIES].tolist()
+        used = {*entries} - {0}
+        if not used or any(pte >> PPN_SHIFT or pte & PTE_SWAP for pte in used):
+            return None
+        first = va >> LEAF_SHIFT << LEAF_SHIFT - PAGE_SHIFT
+        return [first + number for number in compress(range(TABLE_ENTRIES), entries)]
 
     def remap_megapage(self, va: int, pte: int) -> None:
         """Let the megapage at `va` be `pte`, which differs in flags alone."""

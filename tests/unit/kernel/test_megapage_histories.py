@@ -1,7 +1,8 @@
 """Random histories of address spaces that have megapages, in a memory too small for them, against a plain dictionary of pages.
 
-What must hold after each step is what `test_swap_histories` says, and: a megapage's own entry and the table set aside with it agree, it
-lies in one area, and the machine knows how often each is mapped. `TOYVM_SWAP_HISTORIES` asks for more than the suite's few.
+After each step all references are counted again from the tables, as in `test_swap_histories`; and a megapage's own entry and the table set
+aside with it agree, it lies in one area, what the TLB knows of it is true of each page, and it is known how often each is mapped.
+`TOYVM_SWAP_HISTORIES` asks for more than the suite's few.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.recount import check_references, check_shares, check_translations
 from toyvm.events import Bus
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import (
@@ -35,10 +37,10 @@ from toyvm.kernel.remap import mremap
 from toyvm.kernel.swap import SwapArea
 from toyvm.kernel.usermem import Fault
 from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_V, pte_frame
 
 from .guest import PAGE, PROT_READ, RW
-from .test_swap_histories import Histories
 
 FRAMES = 5 * BLOCK  # the first block is never whole
 ARENA = 0x1000_0000
@@ -197,14 +199,11 @@ class Megapages(RuleBasedStateMachine):
         self.step()
 
     @invariant()
-    def references(self) -> None:
+    def counted_again(self) -> None:
         if hasattr(self, "spaces"):
-            self.contents: list[bytearray] = []
-            Histories.references(self)  # type: ignore[arg-type]
-
-    @invariant()
-    def translations(self) -> None:
-        Histories.translations(self)  # type: ignore[arg-type]
+            check_references(self.system)
+            check_shares(self.system)
+            check_translations(self.system.spaces)
 
     @invariant()
     def megapages(self) -> None:
@@ -225,6 +224,14 @@ class Megapages(RuleBasedStateMachine):
                 assert area is not None and area.end >= (key + 1) * MEGAPAGE_SIZE
                 assert bool(pte & PTE_V) == bool(area.prot)
                 found[pte_frame(pte)] += 1
+            for access, known in mm.mmu.tlb.megapages.items():
+                needs = access | PTE_A | PTE_V | (PTE_D if access == Access.WRITE else 0)
+                for key, delta in known.items():
+                    base = mm.table.leaves[key]
+                    mm.table.entry(key * MEGAPAGE_SIZE)  # brings A and D over
+                    for number, page in enumerate(u64[base : base + BLOCK].tolist()):
+                        va = key * MEGAPAGE_SIZE + number * PAGE
+                        assert page & needs == needs and pte_frame(page) * PAGE == va + delta
             for key in mm.table.leaves.keys() - mm.table.megapages.keys():
                 entry = u64[(mm.table._middles[key >> 9] << 9) + (key & 511)]
                 assert entry == mm.table.leaves[key] >> 9 << 10 | PTE_V
@@ -245,7 +252,7 @@ class Megapages(RuleBasedStateMachine):
             mm.release()
         if hasattr(self, "spaces"):
             self.spaces = []
-            self.references()
+            check_references(self.system)
             assert self.system.frames.used == 0 and self.system.swap.used == 0  # type: ignore[union-attr]
 
 

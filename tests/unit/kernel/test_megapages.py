@@ -28,6 +28,7 @@ from toyvm.kernel.pagetable import PTE_COW
 from toyvm.kernel.protection import protect
 from toyvm.kernel.remap import mremap
 from toyvm.kernel.report import usage
+from toyvm.kernel.vfs.node import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap
@@ -164,14 +165,36 @@ def test_policy_and_advice(policy: str, advice: int | None, wanted: bool) -> Non
     assert ("hg" in flags, "nh" in flags) == (advice == MADV_HUGEPAGE, advice == MADV_NOHUGEPAGE)
 
 
-def test_shared_and_file_memory_and_what_is_mapped_already_get_none() -> None:
+def test_shared_memory_and_what_has_pages_already_gets_none() -> None:
     guest = machine()
     mm = guest.mm
-    mm.mmap(START, 2 * MEGAPAGE_SIZE, RW, fixed=True)
-    mm.read(START + PAGE, 1)  # the zero page
+    mm.mmap(START, MEGAPAGE_SIZE, RW, fixed=True, shared=True, file=ShmNode(1, MEGAPAGE_SIZE))
     mm.write(START, b"x")
     assert leaf(mm, START)[1] == 0
-    assert guest.kernel.stats.megapages == 0
+    mm.mmap(START, MEGAPAGE_SIZE, RW, fixed=True)
+    guest.kernel.frames.megapages.enabled = "never"
+    mm.write(START, b"x")
+    guest.kernel.frames.megapages.enabled = "always"
+    madvise(mm, START + PAGE, PAGE, MADV_DONTNEED)
+    mm.write(START + PAGE, b"x")
+    madvise(mm, START, 2 * PAGE, MADV_DONTNEED)  # a table with nothing in it is left
+    mm.write(START + PAGE, b"x")
+    assert leaf(mm, START + PAGE)[1] == 0
+    assert (guest.kernel.stats.megapages, guest.kernel.stats.megapage_fallbacks) == (0, 0)
+
+
+def test_zero_pages_give_way_to_a_megapage() -> None:
+    guest = machine()
+    mm, refs = guest.mm, guest.kernel.frames.refs
+    before = refs[0]
+    mm.mmap(START, MEGAPAGE_SIZE, RW, fixed=True)
+    for number in (0, 3, BLOCK - 1):
+        assert mm.read(START + number * PAGE, 1) == bytes(1)
+    assert refs[0] == before + 3
+    mm.write(START + 3 * PAGE, b"x")
+    assert leaf(mm, START)[1] == 1 and refs[0] == before
+    assert mm.read(START + 3 * PAGE, 1) == b"x" and mm.read(START, 1) == bytes(1)
+    balanced(guest)
 
 
 def test_heap_gets_them() -> None:
