@@ -17,7 +17,8 @@ from pathlib import Path
 from toyvm.build import build_program, directives_of
 from toyvm.directives import Directives
 from toyvm.record import replace
-from toyvm.system import RunOptions, RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import RunOptions, run
 
 ROOT = Path(__file__).resolve().parent.parent
 ASM = ROOT / "asm"

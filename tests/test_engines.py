@@ -18,7 +18,8 @@ from toyvm.engines.llvm_translate import unavailable
 from toyvm.engines.lockstep import LockstepEngine, LockstepError
 from toyvm.errors import UsageError
 from toyvm.record import replace
-from toyvm.system import RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import run
 
 from .bench.images import PROGRAMS, build
 from .harness import ASM, OPTIONS, C, Case, check_case, compiled, expected_output, run_case

@@ -13,7 +13,8 @@ import pytest
 from toyvm.build import build_program
 from toyvm.errors import NotExecutableError
 from toyvm.record import replace
-from toyvm.system import RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import run
 
 from .harness import GUEST, OPTIONS, cases, expected_output, toyvm
 

@@ -19,7 +19,8 @@ from toyvm.engines.walk import WalkEngine
 from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.machine.memory import PhysicalMemory
 from toyvm.record import replace
-from toyvm.system import RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import run
 
 from .harness import (
     GUEST,

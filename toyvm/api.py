@@ -21,7 +21,8 @@ from .elf.model import ObjectFile
 from .linker.result import LinkResult
 from .observe.comparison import Comparison
 from .program import Program
-from .system import RunOptions, RunResult
+from .result import RunResult
+from .system import RunOptions
 
 __all__ = [
     "Comparison",

@@ -20,7 +20,8 @@ from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFac
 from .program import Program
 from .record import replace as changed
 from .resources import data_dir
-from .system import RunOptions, RunResult, run, run_together
+from .result import RunResult
+from .system import RunOptions, run, run_together
 
 DEFAULT_INSTANCES = (1, 2, 4, 8)
 _MARK = "[lib{name}.so: new version]"

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 
@@ -21,13 +21,13 @@ from .hints import TYPE_CHECKING, Any, Protocol
 from .kernel.kernel import Kernel
 from .kernel.lifecycle import release_held
 from .kernel.limits import Limits
-from .kernel.stats import Stats
 from .kernel.vma import PROT_EXEC
 from .loader.ondemand import OnDemandLoader
 from .machine.memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .program import Program
 from .record import Record
+from .result import RunResult, View
 
 if TYPE_CHECKING:
     from .engines.base import Engine
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from .observe.comparison import InstanceFacts
     from .observe.symbolize import FilePlace, Symbolizer
 
-SCHEMA = "toyvm.run/1"
-
 
 class Watcher(Protocol):
     """Looks on while a program runs, and may bring an engine of its own."""
@@ -49,19 +47,6 @@ class Watcher(Protocol):
 
     def start(self, kernel: Kernel) -> None:
         """The kernel has been made, and no process yet: subscribe to what is of interest."""
-
-
-class View(Record):
-    """One of VIEWS of one process: `text` is lines. `when` completes "process 2 (cow), "."""
-
-    pid: int
-    command: str
-    what: str
-    when: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} ({self.command}), {self.when}:\n{self.text}"
 
 
 class RunOptions(Record):
@@ -122,169 +107,6 @@ class Start(Record):
     argv: Sequence[str]
     load_at: int | None = None
     stack_at: int | None = None
-
-
-class RunResult(Record):
-    """How a run ended and what it took.
-
-    `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
-    `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0. So does
-    `slots_leaked` with slots of the swap area.
-    The relocations, look-ups and `libraries` (file names in load order) are the first process's. `views` has what was to be
-    shown of each process as it ended. `watched` is the number of instructions before `watch`.
-    """
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-    stats: Stats
-    frames_leaked: int
-    slots_leaked: int = 0
-    libraries: tuple[str, ...] = ()
-    load_relocations: Mapping[str, int] = {}
-    lazy_relocations: Mapping[str, int] = {}
-    symbol_lookups: int = 0
-    views: tuple[View, ...] = ()
-    watched: int | None = None
-
-    @property
-    def maps(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
-        """The memory map of each process as it ended: (pid, command, lines)."""
-        return tuple((v.pid, v.command, tuple(v.text.splitlines())) for v in self.views if v.what == "maps")
-
-    def views_text(self) -> str:
-        """What was to be shown of each process as it ended, under the process it belongs to."""
-        return "".join(f"{view}\n" for view in self.views)
-
-    def stats_text(self) -> str:
-        """The statistics as text, a fact a line."""
-        stats = self.stats
-        rows = [
-            ("instructions", f"{stats.instructions:,}"),
-            ("virtual time", f"{stats.virtual_ns / 1e9:.6f} s"),
-            ("system calls", f"{stats.syscalls:,}"),
-            ("context switches", f"{stats.context_switches:,}"),
-            ("processes", f"{len(stats.processes):,}"),
-            ("page faults", f"{stats.page_faults:,}"),
-            *((f"  {kind}", f"{count:,}") for kind, count in stats.faults.items() if count),
-            ("COW copies", f"{stats.cow_copies:,}"),
-            ("TLB misses", f"{stats.tlb_misses:,}"),
-            *((("pages merged", f"{stats.pages_merged:,}"),) if stats.pages_merged else ()),
-            ("frames, most in use", f"{stats.frames_peak:,} of {stats.frames_total:,}"),
-            *self._megapage_rows(),
-            *self._reclaim_rows(),
-            ("frames in page cache", f"{stats.page_cache_frames:,}"),
-            *(
-                (
-                    f"frames of {group.name}",
-                    f"{group.peak:,} of {group.limit:,}, limit met {group.hits:,} times",
-                )
-                for group in stats.groups
-            ),
-            *(
-                (("pages read ahead", f"{stats.read_early:,}, of which used {stats.used_early:,}"),)
-                if stats.read_early
-                else ()
-            ),
-        ]
-        if self.libraries:
-            rows += [
-                ("libraries", ", ".join(self.libraries)),
-                ("relocations at load", f"{sum(self.load_relocations.values()):,}"),
-                ("bound lazily", f"{sum(self.lazy_relocations.values()):,}"),
-                ("symbol look-ups", f"{self.symbol_lookups:,}"),
-            ]
-        return "".join(f"{name:<22}{value}\n" for name, value in rows)
-
-    def _megapage_rows(self) -> list[tuple[str, str]]:
-        """What became of megapages, if there were to be any."""
-        stats = self.stats
-        if not stats.megapages and not stats.megapage_fallbacks:
-            return []
-        return [
-            (
-                "megapages",
-                f"{stats.megapages:,} mapped, {stats.megapages_split:,} split, {stats.megapage_fallbacks:,} fallbacks",
-            )
-        ]
-
-    def _reclaim_rows(self) -> list[tuple[str, str]]:
-        """What it took to live with too little memory, if it was too little."""
-        stats = self.stats
-        if not stats.reclaimed and not stats.direct_reclaims:
-            return []
-        rows = [
-            ("pages swapped", f"{stats.swapped_in:,} in, {stats.swapped_out:,} out"),
-            ("refaults", f"{stats.refaults:,}"),
-            ("pages reclaimed", f"{stats.reclaimed:,} of {stats.scanned:,} scanned"),
-            ("direct reclaims", f"{stats.direct_reclaims:,}"),
-            ("pages written back", f"{stats.written_back:,}"),
-        ]
-        if stats.refaults:
-            rows.append(("between two refaults", f"{stats.instructions // stats.refaults:,} instructions"))
-        return rows
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict with a `schema` field."""
-        stats = self.stats
-        return {
-            "schema": SCHEMA,
-            "status": self.status,
-            "instructions": stats.instructions,
-            "virtual_ns": stats.virtual_ns,
-            "syscalls": stats.syscalls,
-            "context_switches": stats.context_switches,
-            "faults": {str(kind): count for kind, count in stats.faults.items()},
-            "cow_copies": stats.cow_copies,
-            "tlb_misses": stats.tlb_misses,
-            "reclaim": {
-                "swapped_in": stats.swapped_in,
-                "swapped_out": stats.swapped_out,
-                "refaults": stats.refaults,
-                "scanned": stats.scanned,
-                "reclaimed": stats.reclaimed,
-                "direct": stats.direct_reclaims,
-                "written_back": stats.written_back,
-                "oom_kills": stats.oom_kills,
-            },
-            "megapages": {
-                "mapped": stats.megapages,
-                "fallbacks": stats.megapage_fallbacks,
-                "split": stats.megapages_split,
-                "entries_split": stats.megapage_entries_split,
-            },
-            "pages_merged": stats.pages_merged,
-            "read_ahead": {"pages": stats.read_early, "used": stats.used_early},
-            "frames": {
-                "total": stats.frames_total,
-                "peak": stats.frames_peak,
-                "page_cache": stats.page_cache_frames,
-            },
-            "processes": {
-                str(pid): {
-                    "instructions": c.instructions,
-                    "faults": c.page_faults,
-                    "cow_copies": c.cow_copies,
-                }
-                for pid, c in stats.processes.items()
-            },
-            "groups": [
-                {"name": g.name, "limit": g.limit, "peak": g.peak, "hits": g.hits, "kills": g.kills}
-                for g in stats.groups
-            ],
-            "libraries": list(self.libraries),
-            "load_relocations": dict(self.load_relocations),
-            "lazy_relocations": dict(self.lazy_relocations),
-            "symbol_lookups": self.symbol_lookups,
-            "maps": [
-                {"pid": pid, "command": command, "lines": list(lines)} for pid, command, lines in self.maps
-            ],
-            "views": [
-                {"pid": v.pid, "command": v.command, "what": v.what, "lines": v.text.splitlines()}
-                for v in self.views
-                if v.what != "maps"
-            ],
-        }
 
 
 def run(

@@ -13,7 +13,8 @@ from tests.oracles import GCC, QEMU, require_oracle
 from tests.ways import check_every_way
 from toyvm.linker.link import link
 from toyvm.linker.options import Input, LinkOptions
-from toyvm.system import RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import run
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ..observe.framemap import FrameWatcher
     from ..observe.layoutmap import LayoutWatcher
     from ..program import Program
-    from ..system import RunOptions, RunResult, Start, Watcher
+    from ..result import RunResult
+    from ..system import RunOptions, Start, Watcher
 
 _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")

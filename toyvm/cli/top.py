@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..observe.top import Snapshot
-    from ..system import RunResult
+    from ..result import RunResult
 
 EVERY = 10_000_000
 COLOURS = {

@@ -31,7 +31,8 @@ from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, r
 from toyvm.observe.references import reference_string
 from toyvm.program import Program
 from toyvm.record import replace
-from toyvm.system import RunOptions, RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import RunOptions, run
 
 Event = tuple[int, int, int]  # time, kind, page
 

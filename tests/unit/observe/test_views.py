@@ -14,7 +14,8 @@ from toyvm.errors import UsageError
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.machine.sv39 import pte_frame, walk
 from toyvm.observe.views import page_table
-from toyvm.system import RunOptions, RunResult, run
+from toyvm.result import RunResult
+from toyvm.system import RunOptions, run
 
 ENGINES = ("reference", "llvm")
 
