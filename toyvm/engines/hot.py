@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..isa.decode import Decoded
-    from .code import TraceFunction
+    from .code import Block, TraceFunction
     from .prepared import Instruction
     from .trace import Path
 
@@ -20,14 +20,18 @@ MAX_TRACES = 1 << 12
 
 
 class Trace:
-    """A compiled path: its function, instructions once through, whether it is a loop, and its bytes as (distance, run)."""
+    """A compiled path: its function, instructions once through, whether it is a loop, and its bytes as (distance, run).
 
-    __slots__ = ("function", "length", "loop", "runs")
+    `work` is how long once through takes: as long as so many plain instructions.
+    """
 
-    def __init__(self, function: TraceFunction, path: Path, loop: bool):
+    __slots__ = ("function", "length", "loop", "runs", "work")
+
+    def __init__(self, function: TraceFunction, path: Path, loop: bool, work: int):
         self.function = function
         self.length = len(path)
         self.loop = loop
+        self.work = work
         self.runs: list[tuple[int, bytes]] = []
         for offset, word in sorted(path):
             text = word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")
@@ -52,11 +56,18 @@ class HotPaths:
     def __len__(self) -> int:
         return len(self._traces)
 
-    def promote(self, mmu: Mmu, code: CodeMap, head: int) -> None:
-        """Compile the hot path from `head`, or take it from another address space, and file it."""
-        if self.reuse(mmu, code, head):  # a sibling compiled it after it was forked
+    def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
+        """Compile the hot path from a block, or take it from another address space, and file it. Where that cannot be, or when
+        it has been forgotten, it is tried again at twice the block's heat."""
+        head, block.ask = block.pcs[0], 2 * block.heat
+        if head in code.hot or self.reuse(mmu, code, head):  # a sibling compiled it after it was forked
             return
-        from .trace import compile_trace, path_of, select  # with the table: a short program never gets here
+        from .trace import (
+            compile_trace,
+            path_of,
+            select,
+            work_of,
+        )  # with the table: a short program never gets here
 
         def heat(pc: int) -> int:
             there = code.blocks.get(pc)
@@ -75,7 +86,9 @@ class HotPaths:
                 self._traces.clear()
                 self._by_first_word.clear()
             (function,) = self._rows.link(compile_trace(steps), "trace")
-            trace = self._traces[path] = Trace(function, path, loop=steps[-1].following == 0)
+            trace = self._traces[path] = Trace(
+                function, path, loop=steps[-1].following == 0, work=work_of(steps)
+            )
             self._by_first_word.setdefault(path[0][1], []).append(trace)
         self._install(code, head, trace)
 

@@ -26,7 +26,7 @@ TYPE_CHECKING = False  # importing typing would cost every start of a program se
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .code import TraceFunction
+    from .code import Block, TraceFunction
     from .hot import Trace
     from .llvm_cache import Translation
     from .llvm_translate import Translator
@@ -52,7 +52,6 @@ class Thresholds(Record):
 
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, piece=100)  # for tests and lockstep
-MAX_ASKED = 1 << 16
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -71,24 +70,21 @@ class _NativePaths(HotPaths):
         super().__init__(memory, rows, prepare)
         self._engine = engine
         self._thresholds = thresholds
-        self._asked: dict[int, int] = {}
 
     def __len__(self) -> int:
         return 1  # `reuse` is to be asked about every new block
 
-    def promote(self, mmu: Mmu, code: CodeMap, head: int) -> None:
+    def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
         """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
         assert isinstance(code, NativeCode)
-        if self._engine.adopt(mmu, code, head):
-            return
-        asked = self._asked.get(head, 0)
-        if not asked and len(self._asked) >= MAX_ASKED:
-            self._asked.clear()
-        self._asked[head] = asked + 1
-        if asked == 0 and self._engine.find(mmu, code, head):
-            return
-        if asked >= self._thresholds.trace - self._thresholds.ask:
-            super().promote(mmu, code, head)
+        head = block.pcs[0]
+        if head in code.hot or self._engine.adopt(mmu, code, head):
+            block.ask = 2 * block.heat
+        elif block.heat >= self._thresholds.trace:
+            super().promote(mmu, code, block)
+        else:
+            block.ask = self._thresholds.trace
+            self._engine.find(mmu, code, head)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
         """A block that is new to this address space may have been translated for another."""
@@ -98,7 +94,7 @@ class _NativePaths(HotPaths):
     def _entered(self, head: int, trace: Trace) -> TraceFunction:
         """A Python trace with a counter around it."""
         ran, function = 0, trace.function
-        engine, hot = self._engine, self._thresholds.hot * trace.length
+        engine, hot = self._engine, self._thresholds.hot * trace.length * trace.length // trace.work
 
         def counting(
             x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects

@@ -150,8 +150,8 @@ class ReferenceEngine:
                         pc = function(x, fields, effects)
                     left -= block.length
                     block.heat += 1
-                    if block.heat >= self._hot and block.pcs[0] not in hot:
-                        self._paths.promote(hart.mmu, code, block.pcs[0])
+                    if block.heat >= block.ask:
+                        self._paths.promote(hart.mmu, code, block)
             except Trap as trap:
                 if block is None:
                     pc, left = effects.pc, effects.left
@@ -234,6 +234,7 @@ class ReferenceEngine:
         cannot be decoded.
         """
         block = Block()
+        block.ask = self._hot
         pc, delta = head, pa - head
         whole = (head | PAGE_MASK) - 3  # beyond this address an instruction may reach into the next page
         while block.length < MAX_BLOCK and (pc <= whole or pc == head):

@@ -22,6 +22,7 @@ from ..isa.semantics import tree
 from .pystatements import INDENT, StatementPrinter
 
 MAX_LENGTH = 96
+FLOAT_WORK = 30  # a floating-point operation takes as long in Python as so many plain instructions of a trace
 Path = tuple[
     tuple[int, int], ...
 ]  # (distance from the head in bytes, instruction bits), in the order of execution
@@ -228,3 +229,8 @@ def compile_trace(steps: list[Step]) -> CodeType:
 def path_of(steps: list[Step]) -> Path:
     """What the function depends on: instructions and distances."""
     return tuple((step.offset, step.decoded.word & ((1 << 8 * step.decoded.length) - 1)) for step in steps)
+
+
+def work_of(steps: list[Step]) -> int:
+    """How long the function takes once through, in plain instructions."""
+    return len(steps) + FLOAT_WORK * sum(effect.op is Op.FLOAT for step in steps for effect in step.effects)
