@@ -25,10 +25,11 @@ class Block:
     `body` are those that go on behind themselves; `last` transfers control and is None where the block ends without.
     It holds addresses, but nothing of an address space: those that have the same page at the same place share it.
     `system` means one instruction alone that needs the hart's counters exact (a CSR access, fence.i, ecall...).
-    `heat` counts its executions; when it reaches `ask`, something better is looked for.
+    `heat` counts its executions; when it reaches `ask`, something better is looked for. `copies` is how many native functions
+    have it inside.
     """
 
-    __slots__ = ("ask", "body", "end", "heat", "last", "length", "pcs", "system", "text")
+    __slots__ = ("ask", "body", "copies", "end", "heat", "last", "length", "pcs", "system", "text")
 
     def __init__(self) -> None:
         self.body: list[BoundStep] = []
@@ -36,7 +37,7 @@ class Block:
         self.pcs: list[int] = []
         self.end = 0
         self.length = 0
-        self.heat = self.ask = 0
+        self.heat = self.ask = self.copies = 0
         self.system = False
         self.text = b""  # its bytes, by which another address space recognises it; none when it crosses pages
 

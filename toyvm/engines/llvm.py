@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .code import Block, TraceFunction
     from .hot import Trace
     from .llvm_cache import Translation
+    from .llvm_region import Key, Region
     from .llvm_translate import Translator
     from .prepared import Instruction, PreparedRows
     from .reference import OnTrace
@@ -40,18 +41,21 @@ class Thresholds(Record):
     ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
     Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
     dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
-    time      piece: instructions that the Python tiers run at most before native code may take over
+    time      cold: executions of a block below which it is not translated with others      piece: instructions that the Python
+    tiers run at most before native code may take over
     """
 
     ask: int
     trace: int
     hot: int
     missed: int
+    cold: int
     piece: int
 
 
-PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, piece=20_000)
-EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, piece=100)  # for tests and lockstep
+PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, cold=4, piece=20_000)
+EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, cold=1, piece=100)  # for tests and lockstep
+MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -361,7 +365,7 @@ class LlvmEngine(ReferenceEngine):
     def want(self, head: int) -> None:
         """Have the code at `head` translated; it is entered in a later piece of a run. Nothing where it cannot be executed as
         things are: native code that jumps there has not been left in order yet, so nothing here may trap."""
-        mmu, blocks = self._hart.mmu, self._space.blocks
+        mmu = self._hart.mmu
         if head >> PAGE_SHIFT not in mmu.tlb.execute:
             return
         if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
@@ -369,9 +373,27 @@ class LlvmEngine(ReferenceEngine):
         translator = self._ready()
         if translator is None:
             return
-        made = translator.translate(head, self._text(mmu, head), self._fetcher(mmu), lambda pc: pc in blocks)
+        made = translator.translate(head, self._text(mmu, head), lambda: self._region(mmu, head))
         if made is not None:
             self._learn(mmu, head, made)
+
+    def _region(self, mmu: Mmu, head: int) -> Region | None:
+        """What is to become one function: code that has run some times, and is not in several functions already, which are jumped
+        to. A short callee may be in all of its callers."""
+        from .llvm_print import native
+        from .llvm_region import explore
+
+        blocks, cold = self._space.blocks, self._thresholds.cold
+
+        def worth(key: Key) -> bool:
+            block = blocks.get(key[0])
+            return block is not None and block.heat >= cold and (key[1] != () or block.copies < MAX_COPIES)
+
+        region = explore(head, self._fetcher(mmu), worth, native)
+        for pc, awaited in region.blocks if region is not None else ():
+            if not awaited and pc in blocks:
+                blocks[pc].copies += 1
+        return region
 
     def _learn(self, mmu: Mmu, head: int, translation: Translation) -> bool:
         """Load a translation, and file it for the current address space."""

@@ -142,11 +142,11 @@ class _Explorer:
     def __init__(
         self,
         fetch: Callable[[int], int | None],
-        executed: Callable[[int], bool],
+        worth: Callable[[Key], bool],
         supported: Callable[[Tree], bool],
     ):
         self._fetch = fetch
-        self._executed = executed
+        self._worth = worth
         self._supported = supported
         self.steps: dict[Key, Step] = {}
         self.after: dict[Key, Key | None] = {}
@@ -156,7 +156,7 @@ class _Explorer:
         self.found: dict[Key, None] = {}
 
     def lead(self, key: Key) -> None:
-        if key not in self.found and self._executed(key[0]):
+        if key not in self.found and self._worth(key):
             self.found[key] = None
             self.leaders.append(key)
 
@@ -225,15 +225,15 @@ class _Explorer:
 def explore(
     entry: int,
     fetch: Callable[[int], int | None],
-    executed: Callable[[int], bool],
+    worth: Callable[[Key], bool],
     supported: Callable[[Tree], bool],
 ) -> Region | None:
     """The region at `entry`, or None where there can be none.
 
-    `fetch` gives an instruction's bits, or None where nothing can be executed; `executed` whether code at an address has
-    run; `supported` whether the printer knows all of an instruction.
+    `fetch` gives an instruction's bits, or None where nothing can be executed; `worth` whether a block may be part of it;
+    `supported` whether the printer knows all of an instruction.
     """
-    explorer = _Explorer(fetch, executed, supported)
+    explorer = _Explorer(fetch, worth, supported)
     first: Key = (entry, ())
     explorer.explore(first)
     steps = explorer.steps

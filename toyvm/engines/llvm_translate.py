@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .llvm_compile import Compiler
+    from .llvm_region import Region
 
 RUNTIME = 0  # the address under which the shared functions are kept
 
@@ -80,22 +81,17 @@ class Translator:
         self,
         head: int,
         text: bytes,
-        fetch: Callable[[int], int | None],
-        executed: Callable[[int], bool],
+        find: Callable[[], Region | None],
     ) -> Translation | None:
-        """A translation of the region at `head`; None where there is nothing to translate, or where it was asked for before.
-
-        `fetch` and `executed` as in `llvm_region.explore`.
-        """
+        """A translation of the region at `head`, which `find` gives; None where there is none, or where it was asked for before."""
         if (head, text) in self._asked:
             return None
         self._asked.add((head, text))
-        from .llvm_print import RegionPrinter, native
-        from .llvm_region import explore
-
-        region = explore(head, fetch, executed, native)
+        region = find()
         if region is None:
             return None
+        from .llvm_print import RegionPrinter
+
         module = RegionPrinter(region).text()
         translation = (region.runs, region.longest[region.entry], self._make(module))
         if self._cache is not None:
