@@ -19,7 +19,7 @@ from . import llvm_layout as layout
 from .code import CodeMap
 from .effects import Effects
 from .hot import HotPaths
-from .llvm_native import CODE_BYTES, CodeArena, NativeCode, State
+from .llvm_native import CODE_BYTES, CodeArena, NativeCode, State, address_of
 from .reference import ReferenceEngine
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
@@ -159,6 +159,7 @@ class LlvmEngine(ReferenceEngine):
         self._missed: dict[int, int] = {}
         self._reserve = 0
         self._floats = [0] * 32  # the floating-point registers in the state
+        self._table = 0  # address of the words of the frame table
         self._end = 0  # what `instret` will be at the end of the budget that native code has
         self._broken: BaseException | None = None  # what native code was left for
         self.native_entries = 0  # how often native code was entered from Python
@@ -206,6 +207,7 @@ class LlvmEngine(ReferenceEngine):
         words[layout.SHADOW] = space.shadow_address
         words[layout.JUMP] = space.jump_address
         words[layout.ROOT] = mmu.root_ppn
+        words[layout.TABLE] = self._table if self._effects.on_fault is not None else 0
         self._forget_ranges()
 
     def _forget_ranges(self) -> None:
@@ -259,6 +261,7 @@ class LlvmEngine(ReferenceEngine):
                 self._miss(pc)
                 break
             self._space.link(pc, function)
+        self._forget_gone()
         x[:] = words[0:32].tolist()
         if words[layout.FLOATS]:
             words[layout.FLOATS] = 0
@@ -287,6 +290,7 @@ class LlvmEngine(ReferenceEngine):
         """Native code has found no entry for `va`: whether the kernel has made one. No exception may pass through native
         code, so it is left with `MISS` and `_broken` raised behind it."""
         mmu, hook = self._hart.mmu, self._effects.on_fault
+        self._forget_gone()
         try:
             mmu.translate(va, Access.WRITE if writes else Access.READ)
         except Trap as trap:
@@ -303,6 +307,24 @@ class LlvmEngine(ReferenceEngine):
             except BaseException as error:
                 self._broken = error
         return 0  # the row will do what native code could not
+
+    def _forget_gone(self) -> None:
+        """Native code has resolved faults: what the TLB and the space knew of those pages is no longer true."""
+        words = self._state.words
+        gone = words[layout.GONE]
+        if gone:
+            tlb = self._hart.mmu.tlb
+            for vpn in words[layout.GONE_LIST : layout.GONE_LIST + gone]:
+                if tlb.megapages:
+                    tlb.drop(vpn)
+                else:  # a page without W or X is in no other of its dictionaries
+                    tlb.read.pop(vpn, None)
+            words[layout.GONE] = 0
+            for _ in range(words[layout.BUMPS]):
+                self._space.drop_runs()
+            words[layout.BUMPS] = 0
+            if words[layout.GENERATION] != self._space.runs:
+                self._forget_ranges()
 
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
         """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
@@ -427,12 +449,14 @@ class LlvmEngine(ReferenceEngine):
         self._arena = CodeArena(CODE_BYTES)
         self._state = State()
         self._load_runtime()
-        import ctypes  # as everywhere here: only a program with hot code pays for it
-
-        view = ctypes.c_char.from_buffer(self._memory.u8)
         words = self._state.words
-        words[layout.MEMORY] = ctypes.addressof(view)
+        words[layout.MEMORY] = address_of(self._memory.u8)
         words[layout.FRAMES] = self._memory.frame_count
+        table = self._memory.table
+        if table is not None:
+            self._table = address_of(table.words)
+            words[layout.REFS], words[layout.BORN] = address_of(table.refs), address_of(table.born)
+            words[layout.GIVEN], words[layout.FREED] = address_of(table.given), address_of(table.freed)
 
     def _load_runtime(self) -> None:
         assert self._arena is not None and self._translator is not None

@@ -27,6 +27,12 @@ NO_RESERVATION = (1 << 64) - 1
 FAULT = 80  # address of the function that `refill` asks to resolve a page fault
 
 WANTED, AT, REST = 81, 82, 83  # for that call: which access it is, its pc, the budget left there
+TABLE = (
+    84  # address of the words of the frame table (`machine.frametable`), or 0: every fault is the kernel's
+)
+REFS, BORN, GIVEN, FREED = 85, 86, 87, 88  # addresses of what is in that table by frame, and of its stack
+GONE = 89  # how many pages of GONE_LIST are no longer what they were, by a fault that native code resolved
+BUMPS = 90  # how much GENERATION has grown by that
 
 # Ranges: where a kind of access through some pointer last went. First virtual address, number of addresses at which 8 bytes
 # are inside, host address - virtual address, and how many accesses outside it may be before another one is looked for.
@@ -38,7 +44,8 @@ KEPT_SLOTS = (
     16  # are for registers that point to one place as long as a thread runs; the rest is shared by a hash
 )
 RANGES_END = RANGES + SLOTS * RANGE_WORDS
-WORDS = RANGES_END
+GONE_LIST, GONE_MOST = RANGES_END, 128  # virtual page numbers
+WORDS = GONE_LIST + GONE_MOST
 
 
 def range_word(slot: int) -> int:
@@ -66,6 +73,7 @@ SHADOW_BYTES = 2 * WRITES
 MARK_BITS = 8
 MARKED_BYTES = SHADOW_BYTES + (PAGES >> MARK_BITS)
 GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
+LAST_GENERATION = GENERATIONS - 2  # from which the next one is 1, and no run is left
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.
 JUMP_BITS = 12

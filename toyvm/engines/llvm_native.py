@@ -15,6 +15,8 @@ from .code import CodeMap
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
+    from array import array
+
     from .code import TraceFunction
 
 CODE_BYTES = 64 << 20
@@ -29,8 +31,8 @@ class ObjectError(ToyvmError):
     """An object file holds something that the loader of regions does not know."""
 
 
-def address_of(memory: mmap.mmap) -> int:
-    """Where a mapping is in the host's memory. It must stay open as long as the address is used."""
+def address_of(memory: mmap.mmap | memoryview | bytearray | array[int]) -> int:
+    """Where these bytes are in the host's memory. They must stay there as long as the address is used."""
     import ctypes  # only a program with hot code pays for it
 
     view = ctypes.c_char.from_buffer(memory)
@@ -209,13 +211,13 @@ class NativeCode(CodeMap):
         """Forget where may be written."""
         if self._shadow_map is not None:
             self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.WRITES)
-            self._drop_runs()
+            self.drop_runs()
 
-    def _drop_runs(self) -> None:
+    def drop_runs(self) -> None:
         """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
         assert self._shadow_map is not None
         self.runs += 1
-        if self.runs == layout.GENERATIONS:
+        if self.runs >= layout.LAST_GENERATION:
             self._shadow_map.madvise(mmap.MADV_DONTNEED)
             self.runs = 1
 
@@ -225,14 +227,14 @@ class NativeCode(CodeMap):
         self._unlink()
         if self._shadow_map is not None:
             self._shadow_map.madvise(mmap.MADV_DONTNEED)
-            self._drop_runs()
+            self.drop_runs()
 
     def drop_page(self, vpn: int) -> None:
         """Forget translations of, and code in, one page."""
         if self._shadow_map is not None and vpn < layout.PAGES and self._marks[vpn >> layout.MARK_BITS]:
             self.shadow[2 * vpn] = 0
             self.shadow[2 * (layout.PAGES + vpn)] = 0
-            self._drop_runs()
+            self.drop_runs()
         gone = self._by_page.get(vpn)
         super().drop_page(vpn)
         if gone is not None and not gone.isdisjoint(self.native):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..machine.sv39 import TABLE_ENTRIES
 from . import llvm_layout as layout
+from .llvm_faults import faults
 from .llvm_fcsr import MXCSR, ModeText
 from .llvm_host import features
 from .llvm_layout import PASSED
@@ -44,6 +45,7 @@ def runtime() -> str:
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
         _OUTSIDE + _asking() + (_REFILL + _PAGE).format(**words),
+        faults(),
         METADATA,
     ]
     return "\n".join(lines)
@@ -94,7 +96,8 @@ define internal i64 @asking(i64 %va, i64 %writes, i64 %pc, i64 %left, ptr %kerne
 # frames are neighbours. The run around a page is looked for by jumping over the runs of its neighbours, a few at a time,
 # and kept with the page: who comes often finds a longer one.
 #
-# Where the tables have nothing, the kernel is asked to resolve the fault while native code waits, with the host's own MXCSR.
+# Where the tables have nothing, it is a page fault. The commonest ones are resolved here (`llvm_faults`); for the others
+# the kernel is asked while native code waits, with the host's own MXCSR.
 # Atomic accesses are left to their rows, because a fault also ends a reservation.
 _REFILL = """
 define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted) nounwind noinline noimplicitfloat {{
@@ -150,7 +153,11 @@ fault:
   %onepage = icmp ule i64 %afterlast, 4096
   %lenient = icmp eq i64 %strict, 0
   %asks = and i1 %onepage, %lenient
-  br i1 %asks, label %ask, label %fail
+  br i1 %asks, label %own, label %fail
+own:
+  %owned = call preserve_mostcc i64 @resolve(ptr %s, i64 %va, i64 %writes)
+  %settled = icmp ne i64 %owned, 0
+  br i1 %settled, label %look, label %ask
 ask:
   %pask = getelementptr i64, ptr %s, i64 {FAULT}
   %kernel = load ptr, ptr %pask

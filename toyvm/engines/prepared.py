@@ -117,4 +117,4 @@ def code_version() -> bytes:
     """What generated code depends on: the sources of the table and of the printers, and the Python that compiled it."""
     from ..resources import source_version
 
-    return source_version("engines", "isa")
+    return source_version("engines", "isa", "machine")

@@ -154,6 +154,7 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome 
 
 def _anonymous(mm: AddressSpace, area: Vma, va: int, slot: int, access: Access) -> _Outcome:
     frames = mm.system.frames
+    mm.system.windows.open(mm, area, va)
     if access == Access.WRITE:
         frame = frames.alloc_in_span(mm.spans, va >> PAGE_SHIFT, area.end - area.start >> PAGE_SHIFT)
         mm.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))

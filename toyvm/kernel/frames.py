@@ -121,12 +121,8 @@ class FrameAllocator:
 
         `spans` is the address space's: the first frame of each span, 0 where none could be had. Raises OutOfFrames.
         """
-        bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
-        key = vpn >> bits << 6 | bits
-        span = spans.get(key)
-        if span is None:
-            span = spans[key] = self._span(1 << bits)
-        frame = span + (vpn & (1 << bits) - 1)
+        span, first, _ = self.span(spans, vpn, pages)
+        frame = span + vpn - first
         if not span or self._given[frame]:
             return self.alloc()
         if self.groups is not None:
@@ -135,6 +131,16 @@ class FrameAllocator:
         if frame == self._words[NEXT]:
             self._words[NEXT] = self._after(frame)
         return self._use(frame)
+
+    def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
+        """The span of a page as `alloc_in_span` has it: its first frame or 0, its first page, and the one behind its last."""
+        bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+        key = vpn >> bits << 6 | bits
+        span = spans.get(key)
+        if span is None:
+            span = spans[key] = self._span(1 << bits)
+        first = vpn >> bits << bits
+        return span, first, first + (1 << bits)
 
     def alloc_block(self, reserve: int) -> int | None:
         """The first of 512 neighbouring frames, aligned to as many, all zero and with reference count 1 each.

@@ -42,12 +42,14 @@ class InPlaceFaults:
     def begin(self, process: Process, *, alone: bool) -> None:
         """A run begins; `alone`: its budget reaches beyond the quantum, because nobody else can run."""
         self._process = process
+        self._kernel.system.windows.begin(process.mm)
         self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
         self._alone = alone
         self._answer = None
 
     def settle(self, instret: int) -> None:
-        """Account for what was executed up to here."""
+        """Account for what was executed up to here, and for the faults that native code has resolved."""
+        self._kernel.system.windows.collect(self._process.mm)
         misses = self._process.mm.mmu.tlb.misses
         self._account(self._process, instret - self._instret, misses - self._misses)
         self._instret, self._misses = instret, misses

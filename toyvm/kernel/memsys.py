@@ -15,6 +15,7 @@ from .frames import FrameAllocator
 from .pagecache import PageCache
 from .stats import Stats
 from .vma import MAX_MAP_COUNT
+from .windows import Windows
 from .writeback import WriteBack
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class MemorySystem:
         self.executing: tuple[AddressSpace, int] | None = (
             None  # space and pc of the last fault; so is its code
         )
+        self.windows = Windows(self)
         self.frames.reclaim = self._direct
         self.cache.shrunk = self._file_shrunk
         self.cache.reserve = self.low

@@ -105,6 +105,7 @@ class VmaSet:
         self._top = 0
         self.pages = self.peak = self.data_pages = self.accounted = 0
         self.any_locked = False  # whether mlock has ever been used here
+        self.version = 0  # another number whenever an area has come, gone or changed its range
 
     def __iter__(self) -> Iterator[Vma]:
         return (self._areas[start] for start in self._starts)
@@ -154,6 +155,7 @@ class VmaSet:
 
     def add(self, area: Vma) -> Vma:
         """Put in an area whose range is free, joined with its neighbours where they continue it."""
+        self.version += 1
         self._count(area, area.length)
         before = self.below(area.start)
         if before is not None and before.continues(area):
@@ -180,6 +182,7 @@ class VmaSet:
 
     def remove(self, area: Vma) -> None:
         """Take out exactly this area."""
+        self.version += 1
         self._count(area, -area.length)
         self._take_out(area)
 
@@ -191,6 +194,7 @@ class VmaSet:
 
     def move_start(self, area: Vma, start: int) -> None:
         """Let an area begin at `start` instead (a stack that grows down); its range must be free."""
+        self.version += 1
         number = bisect_left(self._starts, area.start)
         self._count(area, area.start - start)
         del self._areas[area.start]
@@ -203,6 +207,7 @@ class VmaSet:
         area = self.find(va)
         if area is None or area.start == va:
             return
+        self.version += 1
         upper = replace(area, start=va, offset=area.offset_of(va) if area.file is not None else 0)
         area.end = va
         insort(self._starts, va)

@@ -131,6 +131,9 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
     since = {line.pid: line.instructions for line in before.processes} if before is not None else {}
     ran = engine.total - (before.instructions if before is not None else 0)
     late = engine.total - kernel.system.stats.instructions  # run, and not yet accounted for
+    for process in kernel.processes.values():
+        if process.hart is engine.hart:
+            kernel.system.windows.collect(process.mm)
     lines = []
     for pid, process in sorted(kernel.processes.items()):
         if process.state is State.DEAD:
