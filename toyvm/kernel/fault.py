@@ -98,7 +98,7 @@ def handle_fault(mm: AddressSpace, va: int, access: Access, pc: int, pid: int) -
 
 def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome:
     if mm.table.megapages or (access == Access.WRITE and mm.system.frames.megapages.wants(mm, area)):
-        outcome = _megapage(mm, area, va, access)
+        outcome = _megapage(mm, area, va, access, pc, pid)
         if outcome is not None:
             return outcome
     slot = mm.table.slot(va)
@@ -117,7 +117,7 @@ def _resolve(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid:
     return _from_file(mm, area, va, slot, access, pc, pid)
 
 
-def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome | None:
+def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid: int) -> _Outcome | None:
     """What the fault means to the megapage at `va`, or that could be there; None where it is the business of single pages."""
     table, frames = mm.table, mm.system.frames
     start = va & -MEGAPAGE_SIZE
@@ -132,7 +132,11 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access) -> _Outcome 
         flags = flags_for(area, writable=True) | before & (PTE_A | PTE_D)
         table.remap_megapage(va, make_pte(first, flags))
         mm.system.invalidate(mm.mmu, start, start + MEGAPAGE_SIZE)
-        return _Outcome(FaultKind.COW_REUSE if before & PTE_COW else FaultKind.WRITE_ENABLE, frame)
+        if not before & PTE_COW:
+            return _Outcome(FaultKind.WRITE_ENABLE, frame)
+        if mm.system.bus.wants(CowFault):
+            _tell_of_copy(mm, area, va, pc, pid, before, 1, frame, table.entry(va))
+        return _Outcome(FaultKind.COW_REUSE, frame)
     if access != Access.WRITE or start < area.start or start + MEGAPAGE_SIZE > area.end:
         return None
     if not frames.megapages.wants(mm, area):
@@ -275,26 +279,34 @@ def _write_private(mm: AddressSpace, area: Vma, va: int, slot: int, pc: int, pid
     if before & (PTE_A | PTE_D):  # nothing can be cached of an entry the machine never used
         system.invalidate(mm.mmu, va, va + PAGE_SIZE)
     if kind != FaultKind.WRITE_ENABLE and system.bus.wants(CowFault):
-        source = "zero" if old == ZERO_FRAME else "file" if old in system.cache.owner else "anonymous"
-        in_cache = old in system.cache.owner
-        after = frames.refcount(old)
-        line = mm.describe_vma(area)
-        system.bus.emit(
-            CowFault(
-                system.now(),
-                pid,
-                va,
-                pc,
-                line,
-                source,
-                before,
-                old,
-                count,
-                in_cache,
-                new != old,
-                new,
-                after,
-                u64[slot],
-            )
-        )
+        _tell_of_copy(mm, area, va, pc, pid, before, count, new, u64[slot])
     return _Outcome(kind, new)
+
+
+def _tell_of_copy(
+    mm: AddressSpace, area: Vma, va: int, pc: int, pid: int, before: int, count: int, new: int, after: int
+) -> None:
+    """A page whose entry was `before` and whose frame had `count` holders has frame `new` and the entry `after` now."""
+    system, old = mm.system, pte_frame(before)
+    in_cache = old in system.cache.owner
+    source = "zero" if old == ZERO_FRAME else "file" if in_cache else "anonymous"
+    line = mm.describe_vma(area)
+    left = system.frames.refcount(old)
+    system.bus.emit(
+        CowFault(
+            system.now(),
+            pid,
+            va,
+            pc,
+            line,
+            source,
+            before,
+            old,
+            count,
+            in_cache,
+            new != old,
+            new,
+            left,
+            after,
+        )
+    )

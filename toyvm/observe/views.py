@@ -35,7 +35,8 @@ def page_table(mm: AddressSpace) -> str:
     """The page table as xv6's vmprint shows it: a line for each entry that is not 0, indented by its level.
 
     Behind a leaf stand its flags as Sv39 has them, the virtual address, and what the kernel keeps in the bits for software:
-    `cow` (W is withheld until the frame is copied), `shared`, or the slot of a page in the swap area.
+    `cow` (W is withheld until the frame is copied), `shared`, or the slot of a page in the swap area. A leaf above the last level
+    is a `megapage` (of level 1).
     """
     root = mm.table.root_ppn
     return f"page table {root << PAGE_SHIFT:#018x}\n" + "".join(_entries(mm, root, 2, 0))
@@ -59,7 +60,7 @@ def _entries(mm: AddressSpace, table: int, level: int, base: int) -> Iterator[st
             continue
         flags = "".join(letter if pte & bit else "-" for letter, bit in _LETTERS)
         kept = " cow" * bool(pte & PTE_COW) + " shared" * bool(pte & PTE_SHARED)
-        yield f"{line} {flags} va {va:#x}{kept}\n"
+        yield f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
 
 
 # Each view by the word that asks for it, in the order in which they are shown.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from toyvm.events import FaultKind
+from toyvm.events import CowFault, Event, FaultKind, PageFault
 from toyvm.kernel import heap
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import (
@@ -32,6 +32,7 @@ from toyvm.kernel.vfs.node import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap
+from toyvm.observe.views import page_table
 
 from .guest import PAGE, PROT_READ, RW, Guest
 
@@ -336,6 +337,22 @@ def test_last_sharer_takes_the_whole_megapage(guest: Guest) -> None:
     assert guest.kernel.stats.faults[FaultKind.COW_REUSE] == 1
     fill(mm)
     check(mm)
+
+
+def test_what_is_told_of_it(guest: Guest) -> None:
+    mm = guest.mm
+    told: list[Event] = []
+    for kind in (PageFault, CowFault):
+        guest.bus.subscribe(kind, told.append)
+    assert f" va {START:#x} megapage\n" in page_table(mm)
+    mm.write(START + MEGAPAGE_SIZE, b"x")
+    mm.fork().release()
+    mm.write(START + 3 * PAGE, b"x")
+    faults = [event for event in told if isinstance(event, PageFault)]
+    assert [fault.kind for fault in faults] == [FaultKind.DEMAND_MEGAPAGE, FaultKind.COW_REUSE]
+    (copy,) = (event for event in told if isinstance(event, CowFault))
+    assert (copy.va, copy.refcount_before, copy.refcount_after) == (START + 3 * PAGE, 1, 1)
+    assert copy.frame_before == copy.frame_after == pte_frame(leaf(mm, START)[0]) + 3
 
 
 def test_fork_as_arrays_is_the_same(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
