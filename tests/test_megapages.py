@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from toyvm.build import build_program
 from toyvm.record import replace
 from toyvm.system import RunOptions, RunResult, run
 
-from .harness import OPTIONS, C, compiled, expected_output
+from .harness import ASM, OPTIONS, C, compiled, expected_output, toyvm
 from .oracles import GCC, require_oracle
 from .ways import check_every_way
 
@@ -36,3 +37,31 @@ def test_what_programs_see(linkage: str, tmp_path: Path) -> None:
         assert result.stats.megapages == 10
 
     check_every_way(once, check, ADVISED)
+
+
+def test_gain_of_the_sample() -> None:
+    """One fault and one TLB miss for what needs hundreds."""
+    told = {}
+    for thp in ("never", "always"):
+        done = toyvm("run", "--thp", thp, "--json", ASM / "megapages.s")
+        assert done.returncode == 0
+        told[thp] = json.loads(done.stderr)
+    never, always = told["never"], told["always"]
+    assert never["megapages"] == {"mapped": 0, "fallbacks": 0, "split": 0, "entries_split": 0}
+    assert always["megapages"] == {"mapped": 1, "fallbacks": 0, "split": 1, "entries_split": 2}
+    assert always["faults"]["demand_megapage"] == 1
+    assert never["faults"]["demand_zero"] - always["faults"]["demand_zero"] == 192
+    assert never["tlb_misses"] > always["tlb_misses"] + 2 * 192
+    assert never["instructions"] == always["instructions"]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--thp", "sometimes"], b"invalid choice: 'sometimes'"),
+        (["--no-mmu", "--thp", "always"], b"--no-mmu leaves no pages, and no megapages: no --thp"),
+    ],
+)
+def test_options_that_make_no_sense(options: list[str], message: bytes) -> None:
+    done = toyvm("run", *options, ASM / "hello.s")
+    assert done.returncode == 2 and message in done.stderr
