@@ -17,6 +17,8 @@ from .llvm_atomic import AtomicText
 from .llvm_boxes import boxed_at_entry
 from .llvm_float import F0, FloatText, slot_type, supported
 from .llvm_layout import PASSED
+from .llvm_loops import find_loops
+from .llvm_memory import limit_of, loop_variables
 from .llvm_region import Block, Key, Region, Step, control, direct, forward, is_return, nodes
 from .llvm_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, TABLE, UNLIKELY
 from .llvm_values import SUPPORTED
@@ -29,6 +31,7 @@ class RegionPrinter(AtomicText, FloatText):
         super().__init__()
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
+        self._loops = {key: loop for loop in find_loops(region) for key in loop.blocks}
         self._done = 0  # instructions of the block that have been printed
         self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
         self._dirty: set[int] = set()
@@ -68,6 +71,10 @@ class RegionPrinter(AtomicText, FloatText):
             if number not in PASSED:
                 value = self._state_word(number, slot_type(number))
             self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
+        for loop in dict.fromkeys(self._loops.values()):
+            for name in loop_variables(loop):
+                self._line(f"{name} = alloca i64")
+            self._enter_loop(loop)
         for name, word in (("jump", layout.JUMP),):
             self._line(f"%{name} = inttoptr i64 {self._state_word(word)} to ptr")
         self._line(f"br label %{self._label(self._region.entry)}")
@@ -80,19 +87,11 @@ class RegionPrinter(AtomicText, FloatText):
     def _block(self, block: Block) -> None:
         self._start(self._label(block.key))
         self._done = 0
-        self._computed, self._home = {}, block.key[0]
+        self._computed, self._key, self._loop = {}, block.key, self._loops.get(block.key)
         self._plan(block)
         longest = self._region.longest[block.key]
         if block.key in self._region.heads:
-            self._taken = 0
-            left = self._set("load i64, ptr %left")
-            short = self._set(f"icmp ult i64 {left}, {longest}")
-            enough, out = self._name(), self._name()
-            self._line(f"br i1 {short}, label %{out}, label %{enough}{UNLIKELY}")
-            self._start(out)
-            self._leave(layout.BUDGET, str(block.key[0]))
-            self._start(enough)
-            self._line(f"store i64 {self._set(f'sub i64 {left}, {longest}')}, ptr %left")
+            self._check(block.key, longest)
         self._taken = longest
         for step in block.steps[:-1]:
             self._plain(step)
@@ -103,6 +102,29 @@ class RegionPrinter(AtomicText, FloatText):
             self._go(block.after, block.stops)
         else:
             self._control(block, last, jump)
+
+    def _check(self, key: Key, longest: int) -> None:
+        """Take what a block may use from the budget, or leave. In a loop with pointers a larger limit comes first."""
+        self._taken = 0
+        loop = self._loops.get(key)
+        left = self._set("load i64, ptr %left")
+        enough = self._name()
+        if loop is not None:
+            limit, look = self._set(f"load i64, ptr {limit_of(loop)}"), self._name()
+            self._line(
+                f"br i1 {self._set(f'icmp ult i64 {left}, {limit}')}, label %{look}, label %{enough}{UNLIKELY}"
+            )
+            self._start(look)
+        short, ahead, out = self._set(f"icmp ult i64 {left}, {longest}"), self._name(), self._name()
+        self._line(f"br i1 {short}, label %{out}, label %{ahead}{UNLIKELY}")
+        self._start(out)
+        self._leave(layout.BUDGET, str(key[0]))
+        self._start(ahead)
+        if loop is not None:
+            self._look_ahead(loop, left)
+        self._line(f"br label %{enough}")
+        self._start(enough)
+        self._line(f"store i64 {self._set(f'sub i64 {left}, {longest}')}, ptr %left")
 
     def _plain(self, step: Step) -> None:
         self._begin(step)
@@ -167,6 +189,9 @@ class RegionPrinter(AtomicText, FloatText):
             if back:
                 left = self._set("load i64, ptr %left")
                 self._line(f"store i64 {self._set(f'add i64 {left}, {back}')}, ptr %left")
+            loop = self._loops.get(key)
+            if loop is not None and loop is not self._loop:
+                self._enter_loop(loop)
             self._line(f"br label %{self._label(key)}")
         elif stops:
             self._leave(layout.STOP, str(key[0]))
