@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.cli.run import ENGINES
+from toyvm.cli.run_options import ENGINES
 from toyvm.engines.llvm_translate import unavailable
 
 from .harness import ROOT

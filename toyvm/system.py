@@ -146,19 +146,10 @@ class _Session:
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
         limits = Limits(
             instructions=options.max_instructions,
-            schedule_seed=options.schedule_seed,
-            memory_limit=options.memory_limit,
-            no_mmu=options.no_mmu,
-            overcommit=options.overcommit,
-            overcommit_ratio=options.overcommit_ratio,
-            ksm=options.ksm,
             swap_bytes=options.swap,
-            swap_readahead=options.swap_readahead,
-            readahead=options.readahead,
-            thp=options.thp,
-            fault_around=options.fault_around,
-            reclaim=options.reclaim,
-            dirty_ratio=options.dirty_ratio,
+            **{
+                name: getattr(options, name) for name in Limits.record_fields if name in options.record_fields
+            },
         )
         self.bus = Bus()
         self.kernel = Kernel(

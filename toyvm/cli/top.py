@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from . import run as run_command
+from . import run_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ COLOURS = {
 }
 
 
-class Options(run_command.Options):
+class Options(run_options.Options):
     """Those of `toyvm run`, and how to show it."""
 
     batch: bool = False
@@ -39,7 +40,7 @@ class Options(run_command.Options):
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm top`."""
-    p = run_command.parser()
+    p = run_options.parser()
     p.prog = "toyvm top"
     p.usage = "toyvm top [--batch] [--every N] [RUN OPTION...] PROGRAM [ARG...]"
     p.description = (

@@ -10,12 +10,13 @@ from typing import BinaryIO, cast
 
 from ..errors import UsageError
 from . import run as run_command
+from . import run_options
 
 LIMIT = 50_000_000
 SUFFIX = ".pages"
 
 
-class Options(run_command.Options):
+class Options(run_options.Options):
     """Those of `toyvm run`, and where the trace goes."""
 
     output: str | None = None
@@ -24,7 +25,7 @@ class Options(run_command.Options):
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm trace pages`."""
-    p = run_command.parser()
+    p = run_options.parser()
     p.prog = "toyvm trace pages"
     p.usage = "toyvm trace pages [-o TRACE] [--limit N] [RUN OPTION...] PROGRAM [ARG...]"
     p.description = "Run a program as `toyvm run` does, and record every page that it fetches instructions from, loads from and stores to."
