@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from .candidates import candidates, mnemonics
 from .dir_data import DATA
 from .dir_flow import FLOW
 from .dir_misc import MISC
 from .dir_sections import SECTIONS
 from .dir_symbols import SYMBOLS, assign, redefinition
-from .encode import candidates, encode, mnemonics
+from .encode import encode
 from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
 from .reader import Reader, Text
 from .reading import NAME_PATTERN, split_operands

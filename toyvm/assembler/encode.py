@@ -1,24 +1,17 @@
-"""From operands to instruction words and fix-ups. Everything comes from the instruction table; no mnemonic is named.
-
-A mnemonic has candidates: its row in the table, then its pseudo-instructions, tried in that order until the operands
-fit. Rows and expansion lines are compiled once to a list of steps, one for each operand.
-"""
+"""From operands to instruction words and fix-ups. Everything comes from the instruction table; no mnemonic is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..isa.compressed import COMPRESSED
 from ..isa.ieee754 import ROUNDING_MODES
-from ..isa.operands import FLOAT_KINDS, REGISTER_KINDS, parse_fence_set
-from ..isa.operands import Operand as Slot
-from ..isa.pseudo import PSEUDOS, Pseudo
-from ..isa.registers import CSRS, X_NAMES, X_NUMBERS
-from ..isa.spec import Insn
-from ..isa.table import INSNS, ORDERINGS, lookup
+from ..isa.operands import FLOAT_KINDS, parse_fence_set
+from ..isa.pseudo import PSEUDOS
+from ..isa.registers import CSRS, X_NUMBERS
+from ..isa.table import INSNS
 from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
+from .candidates import STACK, Candidate, Expansion, Row, Step, address, candidates, compressions, mnemonics
 from .grammar import Expr, Operand, parse_operand
 from .problems import Problem, unknown
 from .sections import Fix, Part, PartKind
@@ -66,154 +59,11 @@ _SAID = {
 }
 
 
-class Step(NamedTuple):
-    """One operand of a row: where its number goes. `shift` and `bias` (8 for x8..x15) are for registers."""
-
-    kind: str
-    slot: Slot
-    insert: Callable[[int], int]
-    shift: int
-    bias: int
-
-    def register(self, operand: Operand) -> int:
-        """The bits of the register that `operand` names. Raises Problem for one that has no place here."""
-        number = operand.number
-        if self.kind in _STACK:
-            return 0
-        if self.bias:
-            if not 8 <= number < 16:
-                raise Problem(f"{X_NAMES[number]} is none of x8 to x15 (s0, s1, a0 to a5)", operand.text)
-        elif self.slot.nonzero and not number and operand.form != "memory":
-            raise Problem("x0 is reserved here", operand.text, expected="another register")
-        return (number - self.bias) << self.shift
-
-
-class Row:
-    """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
-
-    `whole` False leaves out the last operand, the rounding mode, which `fields` has then.
-    """
-
-    __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
-
-    def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True):
-        self.insn = insn
-        self.ext = insn.ext
-        self.match = insn.encode(**fields)
-        # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
-        self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
-        operands = insn.operands if whole else insn.operands[:-1]
-        self.steps = tuple(_step(insn, slot) for slot in operands)
-        self.kinds = tuple(step.kind for step in self.steps)
-
-
-def _step(insn: Insn, slot: Slot) -> Step:
-    fields = insn.format.fields
-    register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
-    field = fields.get(register)
-    shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
-    return Step(slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias)
-
-
-def _nothing(value: int) -> int:
-    return 0
-
-
-# A line of an expansion: the row, and how each of its operands comes from those of the pseudo-instruction.
-Filler = Callable[[Sequence[Operand], Symbol], Operand]
-
-
-class Expansion:
-    """A pseudo-instruction ready for encoding."""
-
-    __slots__ = ("ext", "kinds", "lines", "pseudo")
-
-    def __init__(self, pseudo: Pseudo):
-        self.pseudo = pseudo
-        self.ext = pseudo.ext
-        self.kinds = pseudo.operands
-        self.lines = [_expansion_line(line) for line in pseudo.lines]
-
-
-def _expansion_line(line: str) -> tuple[Row, list[Filler]]:
-    mnemonic, _, rest = line.partition(" ")
-    found = lookup(mnemonic)
-    assert found is not None, line
-    pieces = [piece.strip() for piece in rest.split(",")] if rest else []
-    return Row(*found), [_filler(piece) for piece in pieces]
-
-
-def _filler(piece: str) -> Filler:
-    """How an operand of an expansion is made: `{0}`, `0({1})`, `{2}({1})`, `%hi({1})`, `%pcrel_lo({label})({0})`, `sp`."""
-    if piece.startswith("%pcrel_lo({label})"):
-        base = piece[len("%pcrel_lo({label})") :]
-        form = "memory" if base else "expression"
-        holder = int(base[2]) if base else -1
-        return lambda given, label: Operand(
-            form,
-            label,
-            "%pcrel_lo",
-            given[holder].number if holder >= 0 else 0,
-        )
-    if piece.startswith("%"):
-        modifier, _, rest = piece.partition("(")
-        index = int(rest[1])
-        return lambda given, label: Operand("expression", address(given[index]), modifier)
-    if piece.startswith("{") and piece.endswith(")"):
-        offset, base_index = int(piece[1]), int(piece[5])
-        return lambda given, label: given[offset]._replace(form="memory", number=given[base_index].number)
-    if piece.endswith("})"):
-        text, base_index = piece[: piece.index("(")], int(piece[-3])
-        return lambda given, label: Operand("memory", int(text), number=given[base_index].number)
-    if piece.startswith("{"):
-        index = int(piece[1])
-        return lambda given, label: given[index]
-    fixed = parse_operand(piece)
-    return lambda given, label: fixed
-
-
-Candidate = Row | Expansion
-
-
-@cache
-def candidates(mnemonic: str) -> tuple[Candidate, ...]:
-    """The row and the pseudo-instructions of a mnemonic, in the order in which they are tried; () when unknown."""
-    found: list[Candidate] = []
-    row = lookup(mnemonic)
-    if row is not None:
-        found.append(Row(*row))
-        if row[0].syntax.endswith("rm"):
-            found.append(Row(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
-    found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
-    return tuple(found)
-
-
-@cache
-def compressions(mnemonic: str) -> tuple[Expansion, ...]:
-    """The 16-bit forms of a mnemonic."""
-    return tuple([Expansion(pseudo) for pseudo in COMPRESSED.get(mnemonic, ())])
-
-
-@cache
-def mnemonics() -> tuple[str, ...]:
-    """Every mnemonic, for suggestions."""
-    atomics = [
-        name + suffix for name, row in INSNS.items() if "aq" in row.format.fields for suffix in ORDERINGS
-    ]
-    return (*INSNS, *PSEUDOS, *atomics)
-
-
-def address(operand: Operand) -> Expr:
-    """The expression of an operand that is an address: a register's name is a symbol there."""
-    return operand.text if operand.form in ("register", "float_register") else operand.expr
-
-
 _FORMS = {
     **dict.fromkeys(("rd", "rs1", "rs2", "temp"), "register"),
     **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
-_STACK = {"sp": "register", "load_sp": "memory", "store_sp": "memory"}
 _SP = 2
 
 
@@ -223,8 +73,8 @@ def fits(kind: str, operand: Operand, state: State) -> bool:
     wanted = _FORMS.get(kind)
     if wanted is not None:
         return form == wanted
-    if kind in _STACK:
-        return form == _STACK[kind] and operand.number == _SP
+    if kind in STACK:
+        return form == STACK[kind] and operand.number == _SP
     if kind in ("branch", "jump", "symbol"):
         return not operand.modifier and form in ("expression", "register", "float_register")
     if form != "expression":

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..isa.fields import B, I, J, R, S, U
 from ..isa.spec import Insn
-from .encode import Row, emit_row
+from .candidates import Row
+from .encode import emit_row
 from .grammar import parse_operand
 from .problems import Problem
 from .state import State
