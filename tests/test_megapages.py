@@ -15,28 +15,34 @@ from .harness import ASM, OPTIONS, C, compiled, expected_output, toyvm
 from .oracles import GCC, require_oracle
 from .ways import check_every_way
 
-SOURCE = C / "thp" / "megapages.c"
+FOLDER = C / "thp"
 ADVISED = replace(OPTIONS, thp="madvise")
+SCARCE = replace(
+    ADVISED, memory=10 << 20, swap=64 << 20
+)  # so that some are split to be swapped, and some cannot be had
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("linkage", ["static", "dynamic"])
-def test_what_programs_see(linkage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name, options", [("megapages", ADVISED), ("storm", SCARCE)])
+def test_what_programs_see(name: str, options: RunOptions, linkage: str, tmp_path: Path) -> None:
     require_oracle(GCC)
-    source = tmp_path / "megapages.s"
-    source.write_text(compiled(SOURCE, "O2"))
+    source = tmp_path / f"{name}.s"
+    source.write_text(compiled(FOLDER / f"{name}.c", "O2"))
     program = build_program([source], linkage=linkage)
 
     def once(options: RunOptions) -> RunResult:
-        return run(program, ["megapages"], options, stdin=b"", capture=True)
+        return run(program, [name], options, stdin=b"", capture=True)
 
     def check(result: RunResult) -> None:
         told = result.stderr.decode("utf-8", "replace")
-        assert result.stdout.decode() == expected_output(SOURCE, linkage).decode(), told
-        assert (result.status, result.frames_leaked) == (0, 0), told
-        assert result.stats.megapages == 10
+        assert result.stdout.decode() == expected_output(FOLDER / f"{name}.c", linkage).decode(), told
+        assert (result.status, result.frames_leaked, result.slots_leaked) == (0, 0, 0), told
+        assert result.stats.megapages and result.stats.megapages_split
+        if options is SCARCE:
+            assert result.stats.megapage_fallbacks and result.stats.swapped_in
 
-    check_every_way(once, check, ADVISED)
+    check_every_way(once, check, options)
 
 
 def test_gain_of_the_sample() -> None:

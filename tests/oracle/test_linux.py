@@ -17,7 +17,7 @@ from tests.harness import C, toyvm
 from tests.oracles import GCC, HOST_GCC, require_oracle
 
 pytestmark = pytest.mark.oracle
-SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), C / "thp" / "megapages.c"]
+SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), *sorted((C / "thp").glob("*.c"))]
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
