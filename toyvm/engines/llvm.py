@@ -19,7 +19,8 @@ from . import llvm_layout as layout
 from .code import CodeMap
 from .effects import Effects
 from .hot import HotPaths
-from .llvm_native import CODE_BYTES, CodeArena, NativeCode, State, address_of
+from .llvm_native import CODE_BYTES, CodeArena, State, address_of
+from .llvm_space import NativeCode
 from .reference import ReferenceEngine
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .hot import Trace
     from .llvm_cache import Translation
     from .llvm_region import Key, Region
+    from .llvm_tables import Tables
     from .llvm_translate import Translator
     from .prepared import Instruction, PreparedRows
     from .reference import OnTrace
@@ -56,6 +58,7 @@ class Thresholds(Record):
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, cold=1, piece=100)  # for tests and lockstep
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
+SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -164,6 +167,8 @@ class LlvmEngine(ReferenceEngine):
         self._broken: BaseException | None = None  # what native code was left for
         self.native_entries = 0  # how often native code was entered from Python
         self.slow_steps = 0  # instructions that native code left to their rows
+        self._spare: list[Tables] = []  # of address spaces that are gone, wiped
+        self._running = False
         self._hart: Hart
         self._space: NativeCode
 
@@ -177,14 +182,18 @@ class LlvmEngine(ReferenceEngine):
         """
         if self._on_trace is not None:
             return super().run(hart, budget)
-        self._bind(hart)
-        while True:
-            piece = min(budget, self._thresholds.piece)
-            self._reserve = budget - piece
-            trap = self._run(hart, piece)
-            budget = self._reserve
-            if trap is not None or not budget:
-                return trap
+        self._running = True
+        try:
+            self._bind(hart)
+            while True:
+                piece = min(budget, self._thresholds.piece)
+                self._reserve = budget - piece
+                trap = self._run(hart, piece)
+                budget = self._reserve
+                if trap is not None or not budget:
+                    return trap
+        finally:
+            self._running = False
 
     def _extend(self, wanted: int) -> int:
         """A piece ends with a whole block: ending inside would make a new block, soon a new trace, of each of its parts."""
@@ -203,12 +212,21 @@ class LlvmEngine(ReferenceEngine):
 
     def _bind_space(self, mmu: Mmu) -> None:
         space, words = self._space, self._state.words
-        space.prepare()
-        words[layout.SHADOW] = space.shadow_address
-        words[layout.JUMP] = space.jump_address
+        tables = space.tables
+        if tables is None:
+            tables = space.tables = self._empty_tables()
+        words[layout.SHADOW] = tables.shadow_address
+        words[layout.JUMP] = tables.jump_address
         words[layout.ROOT] = mmu.root_ppn
         words[layout.TABLE] = self._table if self._effects.on_fault is not None else 0
         self._forget_ranges()
+
+    def _empty_tables(self) -> Tables:
+        if self._spare:
+            return self._spare.pop()
+        from .llvm_tables import Tables  # only a program with hot code pays for it
+
+        return Tables()
 
     def _forget_ranges(self) -> None:
         """What native code remembers of where it went is true for one address space, until something of it is dropped."""
@@ -224,6 +242,15 @@ class LlvmEngine(ReferenceEngine):
             code.forget_native()
             code.generation = self._generation
         return code
+
+    def invalidate(self, mmu: Mmu) -> None:
+        """Forget the code of an address space. If none runs, others may have its tables."""
+        super().invalidate(mmu)
+        code = mmu.code
+        if isinstance(code, NativeCode) and not self._running and code.tables is not None:
+            if len(self._spare) < SPARE_TABLES:
+                self._spare.append(code.tables)
+            code.tables = None
 
     def invalidate_writes(self, mmu: Mmu) -> None:
         """Forget where an address space may write."""
@@ -260,7 +287,9 @@ class LlvmEngine(ReferenceEngine):
             if function is None:
                 self._miss(pc)
                 break
-            self._space.link(pc, function)
+            tables = self._space.tables
+            assert tables is not None  # since the space was bound
+            tables.link(pc, function)
         self._forget_gone()
         x[:] = words[0:32].tolist()
         if words[layout.FLOATS]:

@@ -71,7 +71,11 @@ SHADOW_BYTES = 2 * WRITES
 # Behind it a byte for each 256 pages (their words fill a page of the host), not 0 where an entry was made: to drop an entry that
 # was never made would cost the host a page.
 MARK_BITS = 8
-MARKED_BYTES = SHADOW_BYTES + (PAGES >> MARK_BITS)
+
+# Behind these the log of those groups: how many, and their numbers; one more than LOG_MOST means more than fit.
+LOG = SHADOW_BYTES + (PAGES >> MARK_BITS)
+LOG_MOST = 255
+TABLES_BYTES = LOG + 8 * (1 + LOG_MOST)
 GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
 LAST_GENERATION = GENERATIONS - 2  # from which the next one is 1, and no run is left
 

@@ -1,4 +1,4 @@
-"""Native code and the memory around it: functions from object files, the state, shadow page tables, entry points.
+"""Native code and the state around it: functions from object files in executable memory, the words that they share.
 
 An object file from LLVM is loaded by hand: a region needs nothing but its own sections, so there is one kind of
 relocation to carry out, and a warm start need not import llvmlite.
@@ -11,20 +11,17 @@ import struct
 
 from ..errors import ToyvmError
 from . import llvm_layout as layout
-from .code import CodeMap
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from array import array
 
-    from .code import TraceFunction
-
 CODE_BYTES = 64 << 20
 
 _SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS, _SHF_ALLOC = 2, 4, 8, 2
 _R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
-_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named by Python from 3.12 on
-_ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named by Python from 3.12 on
+ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 class ObjectError(ToyvmError):
@@ -44,7 +41,7 @@ class CodeArena:
 
     def __init__(self, size: int = CODE_BYTES):
         self._map = mmap.mmap(
-            -1, size, flags=_ANONYMOUS | _NO_RESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+            -1, size, flags=ANONYMOUS | NO_RESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
         )
         self.base = address_of(self._map)
         self.size = size
@@ -126,118 +123,6 @@ class State:
     """The words of `llvm_layout`, as a view and at an address."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, 8 * layout.WORDS, flags=_ANONYMOUS)
+        self._map = mmap.mmap(-1, 8 * layout.WORDS, flags=ANONYMOUS)
         self.address = address_of(self._map)
         self.words = memoryview(self._map).cast("Q")
-
-
-class NativeCode(CodeMap):
-    """What is known of one address space's code, native entry points and the shadow of its page tables included.
-
-    The shadow is address space without memory until an entry is made; dropping it all is one call of the host.
-    """
-
-    __slots__ = (
-        "_jump_map",
-        "_marks",
-        "_shadow_map",
-        "generation",
-        "jump",
-        "jump_address",
-        "native",
-        "runs",
-        "shadow",
-        "shadow_address",
-    )
-
-    def __init__(self, owner: object):
-        super().__init__(owner)
-        self.native: dict[int, int] = {}
-        self.generation = 0
-        self.runs = 1  # generation of the runs in the shadow; another one whenever something is dropped
-        self._shadow_map: mmap.mmap | None = None
-
-    def prepare(self) -> None:
-        """Make the tables; only address spaces that run native code have them."""
-        if self._shadow_map is not None:
-            return
-        shadow = mmap.mmap(-1, layout.MARKED_BYTES, flags=_ANONYMOUS | _NO_RESERVE)
-        shadow.madvise(mmap.MADV_NOHUGEPAGE)
-        self._shadow_map = shadow
-        self.shadow = memoryview(shadow).cast("Q")
-        self._marks = memoryview(shadow)[layout.SHADOW_BYTES :]
-        self.shadow_address = address_of(shadow)
-        self._jump_map = mmap.mmap(-1, layout.JUMP_BYTES, flags=_ANONYMOUS)
-        self.jump = memoryview(self._jump_map).cast("Q")
-        self.jump_address = address_of(self._jump_map)
-        self.jump[0] = 1  # no instruction is at 1, so address 0 is unknown as well
-
-    def link(self, pc: int, function: int) -> None:
-        """Let native code find the function at `pc`."""
-        slot = (pc >> 1 & (1 << layout.JUMP_BITS) - 1) * 2
-        self.jump[slot] = pc
-        self.jump[slot + 1] = function
-
-    def _unlink(self) -> None:
-        self.native.clear()
-        if self._shadow_map is not None:
-            self._jump_map.madvise(mmap.MADV_DONTNEED)
-            self.jump[0] = 1
-
-    def forget_native(self) -> None:
-        """Drop every native entry point, and what stands for it in `hot`."""
-        for pc in self.native:
-            self.hot.pop(pc, None)
-        self._unlink()
-
-    def add_native(
-        self, pc: int, address: int, function: TraceFunction, length: int, pages: set[int]
-    ) -> None:
-        """File native code at a host's `address`, and `function` that enters it."""
-        self.add_trace(pc, function, length, True, pages)
-        for code in self.sharers(pages):
-            assert isinstance(code, NativeCode)
-            code.native[pc] = address
-
-    def copy(self, pages: frozenset[int]) -> NativeCode:
-        """The same code with the same entry points, which native code links again as it comes to them."""
-        twin = super().copy(pages)
-        assert isinstance(twin, NativeCode)
-        twin.native.update(self.native)
-        twin.generation = self.generation
-        return twin
-
-    def drop_writes(self) -> None:
-        """Forget where may be written."""
-        if self._shadow_map is not None:
-            self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.WRITES)
-            self.drop_runs()
-
-    def drop_runs(self) -> None:
-        """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
-        assert self._shadow_map is not None
-        self.runs += 1
-        if self.runs >= layout.LAST_GENERATION:
-            self._shadow_map.madvise(mmap.MADV_DONTNEED)
-            self.runs = 1
-
-    def clear(self) -> None:
-        """Forget everything."""
-        super().clear()
-        self._unlink()
-        if self._shadow_map is not None:
-            self._shadow_map.madvise(mmap.MADV_DONTNEED)
-            self.drop_runs()
-
-    def drop_page(self, vpn: int) -> None:
-        """Forget translations of, and code in, one page."""
-        if self._shadow_map is not None and vpn < layout.PAGES and self._marks[vpn >> layout.MARK_BITS]:
-            self.shadow[2 * vpn] = 0
-            self.shadow[2 * (layout.PAGES + vpn)] = 0
-            self.drop_runs()
-        gone = self._by_page.get(vpn)
-        super().drop_page(vpn)
-        if gone is not None and not gone.isdisjoint(self.native):
-            left = {pc: function for pc, function in self.native.items() if pc not in gone}
-            self._unlink()
-            self.native.update(left)

@@ -10,7 +10,7 @@ from .llvm_host import features
 from .llvm_layout import PASSED
 from .llvm_text import ARGUMENTS, CONVENTION, METADATA
 
-_MARKS = TABLE_ENTRIES >> layout.MARK_BITS  # bytes of marks for a megapage
+_MARKS = TABLE_ENTRIES >> layout.MARK_BITS  # groups of a megapage
 
 
 class _Enter(ModeText):
@@ -33,18 +33,18 @@ def runtime() -> str:
     words = {name: value for name, value in vars(layout).items() if name.isupper()}
     words |= {
         "MXCSR_PLAIN": MXCSR,
+        "LOG_FULL": layout.LOG_MOST + 1,
         "MASK": layout.PAGES - 1,
         "WRITE_SHIFT": (layout.SHADOW_BYTES // 2 // 32).bit_length() - 1,
+        "NOTE_MEGAPAGE": "\n".join(_note(number) for number in range(_MARKS)),
         "RUN_OF_MEGAPAGE": TABLE_ENTRIES << layout.PAGE_BITS,
-        "MARKS_OF_MEGAPAGE": 8 * _MARKS,
-        "ALL_MARKS": int.from_bytes(bytes([1] * _MARKS)),
     }
     lines = [
         _Enter().text(),
         f"define {CONVENTION} void @leave({ARGUMENTS}) nounwind {{",
         *(f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED),
         f"  %pl = getelementptr i64, ptr %s, i64 {layout.LEFT}\n  store i64 %left0, ptr %pl\n  ret void\n}}",
-        _OUTSIDE + _asking() + (_REFILL + _PAGE).format(**words),
+        _OUTSIDE + _asking() + (_REFILL + _NOTE + _PAGE).format(**words),
         faults(),
         METADATA,
     ]
@@ -280,6 +280,43 @@ fail:
 }}
 """
 
+# Entries are going to be made in a group of pages: it gets its mark, and is noted in the log while there is room.
+_NOTE = """
+define internal preserve_mostcc void @note(ptr %shadow, i64 %group) nounwind noinline noimplicitfloat {{
+  %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}
+  %pmark = getelementptr i8, ptr %marks, i64 %group
+  %marked = load i8, ptr %pmark
+  %known = icmp ne i8 %marked, 0
+  br i1 %known, label %done, label %new
+new:
+  store i8 1, ptr %pmark
+  %log = getelementptr i8, ptr %shadow, i64 {LOG}
+  %noted = load i64, ptr %log
+  %room = icmp ult i64 %noted, {LOG_MOST}
+  %noted1 = add i64 %noted, 1
+  br i1 %room, label %enter, label %full
+enter:
+  %place = getelementptr i64, ptr %log, i64 %noted1
+  store i64 %group, ptr %place
+  store i64 %noted1, ptr %log
+  ret void
+full:
+  store i64 {LOG_FULL}, ptr %log
+  ret void
+done:
+  ret void
+}}
+"""
+
+
+def _note(number: int) -> str:
+    """A call of `note` for one of the groups of a megapage."""
+    return (
+        f"  %group{number} = add i64 %firstmark, {number}\n"
+        f"  call preserve_mostcc void @note(ptr %shadow, i64 %group{number})"
+    )
+
+
 # The path of `Mmu.translate`: walk the tables, set A and D, make the entry. A megapage (a leaf of level 1) makes the entries of all
 # its pages at once, with the run that they are, and counts as one. Whatever is odd (a page that is not there, a misaligned megapage,
 # permissions) is 0, and the reference tier decides.
@@ -363,7 +400,13 @@ mark:
   %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}
   %markno = lshr i64 %vpn, {MARK_BITS}
   %pmark = getelementptr i8, ptr %marks, i64 %markno
-  store i8 1, ptr %pmark
+  %marked = load i8, ptr %pmark
+  %unmarked = icmp eq i8 %marked, 0
+  br i1 %unmarked, label %newgroup, label %noted
+newgroup:
+  call preserve_mostcc void @note(ptr %shadow, i64 %markno)
+  br label %noted
+noted:
   store i64 %delta, ptr %entry
   br i1 %mega, label %megapage, label %counted, !prof !32
 megapage:
@@ -375,8 +418,7 @@ megapage:
   %back = sub i64 0, %inside
   %entries = getelementptr {{i64, i64}}, ptr %entry, i64 %back
   %firstmark = lshr i64 %firstvpn, {MARK_BITS}
-  %pmarks = getelementptr i8, ptr %marks, i64 %firstmark
-  store i{MARKS_OF_MEGAPAGE} {ALL_MARKS}, ptr %pmarks
+{NOTE_MEGAPAGE}
   br label %fill
 fill:
   %number = phi i64 [ 0, %megapage ], [ %number1, %fill ]
