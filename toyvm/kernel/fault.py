@@ -130,8 +130,7 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid
         if not frames.sole_block(first):
             return None
         flags = flags_for(area, writable=True) | before & (PTE_A | PTE_D)
-        table.remap_megapage(va, make_pte(first, flags))
-        mm.system.invalidate(mm.mmu, start, start + MEGAPAGE_SIZE)
+        table.remap_megapage(va, make_pte(first, flags))  # what is known of reads stays true
         if not before & PTE_COW:
             return _Outcome(FaultKind.WRITE_ENABLE, frame)
         if mm.system.bus.wants(CowFault):

@@ -228,7 +228,8 @@ class Reclaimer:
         self._invalidate(these, used)
         for space, start in self._touched_megapages(these, used):
             space.table.clear_accessed(start)
-            self._system.invalidate(space.mmu, start, start + MEGAPAGE_SIZE)
+            first = start >> PAGE_SHIFT  # page by page, to keep what is known of the space's code
+            self._system.invalidate_pages(space.mmu, range(first, first + TABLE_ENTRIES))
 
     @staticmethod
     def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[AddressSpace, int]]:
