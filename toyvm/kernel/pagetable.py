@@ -127,7 +127,7 @@ class PageTable:
         """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there; what is in it goes."""
         key = va >> LEAF_SHIFT
         self._fill(self.leaves[key], pte)
-        self._join(key)
+        self.join(va)
 
     def only_zero_pages(self, va: int) -> list[int] | None:
         """The numbers of the pages around `va` that show the shared zero page, where the leaf table has these and nothing else."""
@@ -147,8 +147,9 @@ class PageTable:
     def _fill(self, base: int, pte: int) -> None:
         self.u64[base : base + TABLE_ENTRIES] = _pages_of(pte)
 
-    def _join(self, key: int) -> None:
-        """Let a megapage stand for the table of `key`: what its first entry says is what the megapage says."""
+    def join(self, va: int) -> None:
+        """Let a megapage stand for the leaf table at `va`, whose pages are neighbours and alike: it says what the first entry says."""
+        key = va >> LEAF_SHIFT
         slot = (self._middles[key >> 9] << 9) + (key & 0x1FF)
         pte = self.u64[self.leaves[key]]
         self.u64[slot] = pte
@@ -182,8 +183,8 @@ class PageTable:
 
     def split(self, start: int, end: int) -> None:
         """No page from `start` to `end` belongs to a megapage any more."""
-        for key in self._megapages(start, end):
-            self._split(key)
+        for va in self.megapages_in(start, end):
+            self._split(va >> LEAF_SHIFT)
 
     def split_borders(self, start: int, end: int) -> None:
         """No megapage has pages on both sides of `start`, or of `end`."""
@@ -194,21 +195,18 @@ class PageTable:
     def changed(self, start: int, end: int) -> None:
         """The entries from `start` to `end` have been given other flags: let the megapages that are whole in there say so. Those
         whose pages are not all alike now are split."""
-        for key in self._megapages(start, end):
+        for va in self.megapages_in(start, end):
+            key = va >> LEAF_SHIFT
             base = self.leaves[key]
             alike = self.u64[base : base + TABLE_ENTRIES] == _pages_of(self.u64[base])
             self.u64[self.megapages[key]] = self.u64[base]
             if not alike:
                 self._split(key)
 
-    def _megapages(self, start: int, end: int) -> list[int]:
-        """The keys of the megapages that have a page from `start` to `end`."""
+    def megapages_in(self, start: int, end: int) -> list[int]:
+        """The addresses of the megapages that have a page from `start` to `end`."""
         low, high = start >> LEAF_SHIFT, end - 1 >> LEAF_SHIFT
-        return sorted(key for key in self.megapages if low <= key <= high)
-
-    def in_megapages(self, start: int, end: int) -> int:
-        """How many pages from `start` to `end`, which cut no megapage, belong to megapages."""
-        return len(self._megapages(start, end)) * TABLE_ENTRIES if self.megapages else 0
+        return sorted(key << LEAF_SHIFT for key in self.megapages if low <= key <= high)
 
     # Ranges
 
@@ -281,7 +279,7 @@ class PageTable:
         self._copy(pairs)
         for key, slot in self.megapages.items():
             self.u64[slot] = self.u64[self.leaves[key]]
-            child._join(key)
+            child.join(key << LEAF_SHIFT)
 
     def _copy(self, pairs: list[tuple[int, int]]) -> None:
         """Copy leaf tables, from the first of each pair to the second."""

@@ -7,7 +7,7 @@ import errno
 from ..bits import align_up
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from ..machine.sv39 import USER_TOP
+from ..machine.sv39 import MEGAPAGE_SIZE, USER_TOP
 from ..record import replace
 from .commit import admit, require_limits
 from .vfs.node import error
@@ -116,13 +116,19 @@ def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, dista
 
 
 def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
-    mm.table.split(addr, addr + length)
+    table = mm.table
+    if (to - addr) % MEGAPAGE_SIZE:
+        table.split(addr, addr + length)
+    else:  # they can be megapages there too
+        table.split_borders(addr, addr + length)
     # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
-    for va in [va for va, _, _ in mm.table.entries(addr, addr + length)]:
-        mm.table.slot(va - addr + to)
-    pages = list(mm.table.entries(addr, addr + length))
+    for va in [va for va, _, _ in table.entries(addr, addr + length)]:
+        table.slot(va - addr + to)
+    pages = list(table.entries(addr, addr + length))
     for va, _, pte in pages:
-        mm.table.u64[mm.table.slot(va - addr + to)] = pte
+        table.u64[table.slot(va - addr + to)] = pte
+    for va in table.megapages_in(addr, addr + length):
+        table.join(va - addr + to)
     if pages:
-        mm.table.clear(addr, addr + length)
+        table.clear(addr, addr + length)
         mm.system.invalidate(mm.mmu, addr, addr + length)

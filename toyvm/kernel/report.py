@@ -12,6 +12,7 @@ from ..hints import TYPE_CHECKING, Any
 from ..machine.sv39 import PTE_A, PTE_D, pte_frame
 from ..record import Record
 from .addrspace import AddressSpace
+from .frames import BLOCK
 from .pagecache import BACKED
 from .pagetable import PTE_SWAP, entry_slot
 from .proctext import maps_line
@@ -151,7 +152,7 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         anonymous,
         *swap_usage(mm, area),
         pss if area.locked else Fraction(0),
-        mm.table.in_megapages(area.start, area.end),
+        BLOCK * len(mm.table.megapages_in(area.start, area.end)),
     )
 
 

@@ -105,6 +105,26 @@ static void child(void)
     tell("child", "has unmapped the second");
 }
 
+#ifdef MOVES
+static void move(const char *what, char *from, char *to)
+{
+    mremap(from, HUGE, HUGE, 3, to); /* MREMAP_MAYMOVE | MREMAP_FIXED */
+    tell("", what);
+    mremap(to, HUGE, HUGE, 3, from);
+    tell("", "and back");
+}
+
+static void moves(void)
+{
+    fresh("again");
+    fill(base, 2048, 100);
+    move("the first moved by 2 MiB and more", base, base + AREA + HUGE);
+    move("parts of the second and third", base + HUGE + 5 * PAGE, base + AREA + HUGE + 5 * PAGE);
+    move("the last by what is no multiple", base + 3 * HUGE, base + AREA + 7 * PAGE);
+    check(base, 2048, 100);
+}
+#endif
+
 int main(void)
 {
     char *room = mmap(NULL, 4 * AREA, 0, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -160,6 +180,10 @@ int main(void)
     madvise(base, AREA, MADV_NOHUGEPAGE);
     fill(base, 2, 1);
     tell("", "advised against, two pages");
+
+#ifdef MOVES
+    moves();
+#endif
 
     mmap(base, AREA, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     madvise(base + PAGE, AREA - PAGE, MADV_HUGEPAGE);

@@ -128,16 +128,16 @@ class Megapages(RuleBasedStateMachine):
                 model.update({page: (model[page][0], bytes(8)) for page in range(first, end)})
         self.step()
 
-    @rule(seed=seeds, one=borders, other=borders)
-    def move(self, seed: int, one: int, other: int) -> None:
-        """To another place, where nothing is a megapage at first, and back again."""
+    @rule(seed=seeds, one=borders, other=borders, off=st.integers(0, 1))
+    def move(self, seed: int, one: int, other: int, off: int) -> None:
+        """To another place, where megapages can be, or cannot, and back again."""
         mm, _ = self.space(seed)
         first, end = sorted((one, other))
         area = mm.vmas.find(ARENA + first * PAGE)
         if first == end or area is None or area.end < ARENA + end * PAGE:
             return
         start, size = ARENA + first * PAGE, (end - first) * PAGE
-        away = mremap(mm, start, size, size, may_move=True, target=ARENA + 8 * MEGAPAGE_SIZE)
+        away = mremap(mm, start, size, size, may_move=True, target=start + 8 * MEGAPAGE_SIZE + off * PAGE)
         mremap(mm, away, size, size, may_move=True, target=start)
         self.step()
 

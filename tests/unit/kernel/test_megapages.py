@@ -290,6 +290,22 @@ def test_protecting_the_whole_keeps_the_megapage(guest: Guest) -> None:
     assert leaf(mm, START)[1] == 1 and split(guest) == (0, 0)
 
 
+def test_moving_the_whole_keeps_the_megapage_where_that_can_be(guest: Guest) -> None:
+    mm = guest.mm
+    before = leaf(mm, START)
+    to = 0x3000_0000
+    assert mremap(mm, START, MEGAPAGE_SIZE, MEGAPAGE_SIZE, may_move=True, target=to) == to
+    assert leaf(mm, to) == before and walk(mm.memory, mm.table.root_ppn, START) is None
+    check(mm, to)
+    balanced(guest)
+    mremap(mm, to, MEGAPAGE_SIZE, MEGAPAGE_SIZE, may_move=True, target=START)
+    assert split(guest) == (0, 0)
+    mremap(mm, START, MEGAPAGE_SIZE, MEGAPAGE_SIZE, may_move=True, target=to + PAGE)
+    assert split(guest) == (1, 1)
+    check(mm, to + PAGE)
+    balanced(guest)
+
+
 def test_pages_shared_in_part_cannot_be_protected_as_one(guest: Guest) -> None:
     mm = guest.mm
     child = mm.fork()
