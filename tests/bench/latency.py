@@ -1,7 +1,8 @@
 """What it costs to make code fast that then hardly runs: many hot instructions, each executed not very often.
 
-The same program runs on the Python tiers alone and on the LLVM engine without translations in its cache. An engine that
-translates too eagerly loses here what it can never earn back.
+Rows of generated instructions, and C programs spread over much of the C library. The same program runs on the Python tiers
+alone and on the LLVM engine without translations in its cache. An engine that translates too eagerly loses here what it can
+never earn back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.bench.images import build
 from tests.bench.measure import interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Column, Row, Table
@@ -21,6 +23,8 @@ LOOP = 50  # instructions of one loop, where the program is a row of loops
 # How often each instruction is executed.
 STRAIGHT = (1, 10, 100, 1000)
 LOOPS = (100, 300, 1000, 3000, 10_000)
+# C programs that spend their time all over the C library, and how much work they are given.
+SPREAD = {"spread_libm": (300, 3000), "spread_strings": (300, 3000), "spread_trees": (30, 300)}
 
 TABLE = Table(
     "20,000 instructions that are hot once, CPU seconds",
@@ -85,33 +89,40 @@ def loops(rounds: int) -> str:
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """Both shapes, from barely warm to hot."""
+    """Both shapes and the C programs, from barely warm to hot."""
+    folder = settings.folder
     for shape, text_of, counts in (("straight", straight, STRAIGHT), ("loops", loops, LOOPS)):
-        if not settings.wants(shape):
-            continue
-        for times in counts[: 2 if settings.quick else None]:
+        for times in counts[: 2 if settings.quick else None] if settings.wants(shape) else ():
             progress("building", about=f"{shape}, {times}")
-            image = _build(text_of(times), settings.folder / f"{shape}-{times}")
-            warm, cold = Cache(settings.folder / "warm"), Cache(settings.folder / "cold")
-            timings = interleaved(
-                {
-                    "reference": warm.run("--engine", "reference", image),
-                    "cold": cold.run_without_translations("--engine", "llvm", image),
-                    "warm": warm.run("--engine", "llvm", image),
-                },
-                settings.runs,
-            )
-            reference, first, later = (timings[way].median for way in ("reference", "cold", "warm"))
-            yield {
-                "what": shape,
-                "times": times,
-                "reference": reference,
-                "cold": first,
-                "warm": later,
-                "cold/reference": first / reference,
-                "warm/reference": later / reference,
-                "aim": "1 or less",
-            }
+            image = _build(text_of(times), folder / f"{shape}-{times}")
+            yield _row(settings, shape, times, "1 or less", image)
+    for name, counts in SPREAD.items():
+        for times in counts[: 1 if settings.quick else None] if settings.wants(name) else ():
+            progress("building", about=f"{name}, {times}")
+            yield _row(settings, name, times, "2 or less", build(name, folder), str(times))
+
+
+def _row(settings: Settings, what: str, times: int, aim: str, *command: str | Path) -> Row:
+    warm, cold = Cache(settings.folder / "warm"), Cache(settings.folder / "cold")
+    timings = interleaved(
+        {
+            "reference": warm.run("--engine", "reference", *command),
+            "cold": cold.run_without_translations("--engine", "llvm", *command),
+            "warm": warm.run("--engine", "llvm", *command),
+        },
+        settings.runs,
+    )
+    reference, first, later = (timings[way].median for way in ("reference", "cold", "warm"))
+    return {
+        "what": what,
+        "times": times,
+        "reference": reference,
+        "cold": first,
+        "warm": later,
+        "cold/reference": first / reference,
+        "warm/reference": later / reference,
+        "aim": aim,
+    }
 
 
 def _build(text: str, image: Path) -> Path:

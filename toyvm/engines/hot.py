@@ -42,7 +42,13 @@ class Trace:
 
 
 class HotPaths:
-    """The traces of one engine, by their path (distances and instruction bits)."""
+    """The traces of one engine, by their path (distances and instruction bits).
+
+    A trace of `shortest` instructions or more ends where another begins. Much code is on many paths: without that each of its
+    instructions would be compiled a dozen times.
+    """
+
+    shortest = 32
 
     def __init__(
         self, memory: PhysicalMemory, rows: PreparedRows, prepare: Callable[[int], Instruction | None]
@@ -73,10 +79,11 @@ class HotPaths:
             there = code.blocks.get(pc)
             return there.heat if there is not None else 0
 
-        def is_loop(pc: int) -> bool:
-            return pc in code.hot and code.hot[pc][2]
+        def ends(pc: int, length: int) -> bool:
+            known = code.hot.get(pc)
+            return known is not None and (known[2] or length >= self.shortest)
 
-        steps = select(lambda pc: self._decoded(mmu, pc), heat, is_loop, head)
+        steps = select(lambda pc: self._decoded(mmu, pc), heat, ends, head)
         if not steps:
             return
         path = path_of(steps)

@@ -64,7 +64,10 @@ _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
 class _NativePaths(HotPaths):
-    """Traces that count what they run, so that the engine learns what is worth LLVM's time."""
+    """Traces that count what they run, so that the engine learns what is worth LLVM's time. They are in use but for a while, so
+    what it costs to make them counts for more than how fast they are."""
+
+    shortest = 8
 
     def __init__(
         self,
@@ -84,13 +87,11 @@ class _NativePaths(HotPaths):
     def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
         """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
         assert isinstance(code, NativeCode)
-        head = block.pcs[0]
-        if head in code.hot or self._engine.adopt(mmu, code, head):
-            block.ask = 2 * block.heat
-        elif block.heat >= self._thresholds.trace:
+        if block.heat >= self._thresholds.trace:
             super().promote(mmu, code, block)
-        else:
-            block.ask = self._thresholds.trace
+            return
+        head, block.ask = block.pcs[0], self._thresholds.trace
+        if head not in code.hot and not self._engine.adopt(mmu, code, head):
             self._engine.find(mmu, code, head)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:

@@ -43,15 +43,18 @@ class Step:
 def select(
     fetch: Callable[[int], Decoded | None],
     heat: Callable[[int], int],
-    is_loop: Callable[[int], bool],
+    ends: Callable[[int, int], bool],
     head: int,
 ) -> list[Step]:
-    """The hot path from `head`. `fetch` gives None where a trace cannot go. A step without a following one ends it."""
+    """The hot path from `head`. `fetch` gives None where a trace cannot go; `ends` says of an address and the instructions
+    before it whether to go no further. A step without a following one ends it."""
     steps: list[Step] = []
     seen: set[int] = set()
     returns: list[int] = []
     pc: int | None = head
-    while pc is not None and len(steps) < MAX_LENGTH and pc not in seen and not (steps and is_loop(pc)):
+    while (
+        pc is not None and len(steps) < MAX_LENGTH and pc not in seen and not (steps and ends(pc, len(steps)))
+    ):
         decoded = fetch(pc)
         if decoded is None:
             break

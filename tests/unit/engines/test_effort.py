@@ -1,0 +1,98 @@
+"""How much is done to make code fast: what becomes one trace or one native function, and how often that is looked into."""
+
+from __future__ import annotations
+
+import pytest
+
+from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm_native import NativeCode
+from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.trace import FLOAT_WORK, select, work_of
+from toyvm.isa.decode import decode
+from toyvm.machine.mmu import Mmu
+
+from .machines import CODE, Machine, code
+
+needs_llvm = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+
+NEVER = 1 << 30
+ADD = ("addi", {"rd": 5, "rs1": 5, "imm": 1})
+LAST = CODE + 12  # where all of `HEADS` go on
+HEADS = (CODE, CODE + 4, CODE + 8)
+JOINING = code(
+    ("jal", {"rd": 0, "imm": 12}),
+    ("jal", {"rd": 0, "imm": 8}),
+    ("jal", {"rd": 0, "imm": 4}),
+    ADD,
+    ("jal", {"rd": 0, "imm": -4}),
+)
+
+
+def engine_on(machine: Machine, thresholds: Thresholds) -> LlvmEngine:
+    return LlvmEngine(machine.memory, translator=Translator(folder=None), thresholds=thresholds)
+
+
+@pytest.mark.parametrize(("known", "length"), [(4, 8), (8, 8), (12, 12), (99, 20)])
+def test_a_trace_of_some_length_ends_where_another_begins(known: int, length: int) -> None:
+    """From instruction `known` on there are other traces; one of 8 is long enough."""
+    words = [int.from_bytes(code(ADD), "little")] * 20
+    steps = select(
+        lambda pc: decode(words[pc // 4]) if pc < 80 else None,
+        lambda pc: 0,
+        lambda pc, before: pc // 4 >= known and before >= 8,
+        0,
+    )
+    assert len(steps) == length == work_of(steps)
+
+
+def test_floating_point_is_more_work() -> None:
+    words = [
+        int.from_bytes(code(ADD, ("fmul.d", {"rd": 1, "rs1": 2, "rs2": 3, "rm": 0}))[at : at + 4], "little")
+        for at in (0, 4)
+    ]
+    steps = select(
+        lambda pc: decode(words[pc // 4]) if pc < 8 else None, lambda pc: 0, lambda pc, before: False, 0
+    )
+    assert work_of(steps) == 2 + FLOAT_WORK
+
+
+@needs_llvm
+def test_a_block_is_looked_at_at_its_thresholds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    adopt = LlvmEngine.adopt
+
+    def watched(self: LlvmEngine, mmu: Mmu, space: NativeCode, head: int) -> bool:
+        looked.append(space.blocks[head].heat)
+        return adopt(self, mmu, space, head)
+
+    monkeypatch.setattr(LlvmEngine, "adopt", watched)
+    machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
+    llvm = engine_on(machine, Thresholds(ask=4, trace=50, hot=NEVER, missed=NEVER, cold=1, piece=NEVER))
+    assert llvm.run(machine.hart, 2 * 500) is None
+    assert looked == [0, 4, 50]  # when it was new, in the cache, and before its trace, which has run it since
+
+
+@needs_llvm
+def test_no_code_is_part_of_three_functions() -> None:
+    machine = Machine(JOINING)
+    llvm = engine_on(
+        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, cold=1, piece=NEVER)
+    )
+    for head in HEADS:
+        machine.hart.pc = head
+        assert llvm.run(machine.hart, 101) is None
+    found = [llvm._region(machine.hart.mmu, head) for head in HEADS]
+    assert [region is not None and (LAST, ()) in region.blocks for region in found] == [True, True, False]
+
+
+@needs_llvm
+def test_what_hardly_ran_is_not_translated() -> None:
+    machine = Machine(JOINING)
+    llvm = engine_on(
+        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, cold=4, piece=NEVER)
+    )
+    for rounds, part in ((3, False), (1, True)):
+        machine.hart.pc = LAST if part else CODE
+        assert llvm.run(machine.hart, 2 * rounds + (not part)) is None
+        region = llvm._region(machine.hart.mmu, CODE)
+        assert region is not None and ((LAST, ()) in region.blocks) is part
