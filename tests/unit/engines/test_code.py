@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from toyvm.engines.code import Block
-from toyvm.engines.llvm_native import NativeCode
+from toyvm.engines.llvm_space import NativeCode
 
 PAGES = frozenset({1, 2})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toyvm.engines.llvm import LlvmEngine, Thresholds
-from toyvm.engines.llvm_native import NativeCode
+from toyvm.engines.llvm_space import NativeCode
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.trace import FLOAT_WORK, select, work_of
 from toyvm.isa.decode import decode
