@@ -149,15 +149,16 @@ class FrameAllocator:
         """
         if self.spare(reserve) < BLOCK:
             return None
-        first = self._unused_block()
+        if not self._blocks and self._words[FREED] >= BLOCK:  # the host has memory for these
+            self._join_blocks(_USED)
+        first = self._unused_block() if not self._blocks else None
         if first is None:
             if not self._blocks:
                 self._join_blocks()
             if not self._blocks:
                 return None
             first = self._blocks.pop()
-            for frame in range(first, first + BLOCK):
-                self.memory.zero_frame(frame)
+            self.memory.zero_frames(first, BLOCK)
         self._use_block(first)
         return first
 
@@ -171,10 +172,12 @@ class FrameAllocator:
                 return first
         return None
 
-    def _join_blocks(self) -> None:
-        """Look for free frames that make whole blocks, and keep them together."""
+    def _join_blocks(self, given: bytes | None = None) -> None:
+        """Look for free frames that make whole blocks, and keep them together; those that were in use as `given` says."""
         for first in range(0, self.count - BLOCK + 1, BLOCK):
             if self.refs[first : first + BLOCK] == _FREE:
+                if given is not None and self._given[first : first + BLOCK] != given:
+                    continue
                 self._given[first : first + BLOCK] = _USED
                 self._blocks.append(first)
         if self._blocks:

@@ -21,6 +21,7 @@ PAGE_MASK = PAGE_SIZE - 1
 DEFAULT_SIZE = 64 << 20
 
 _ZEROS = bytes(PAGE_SIZE)
+ZERO_STRIP = 16
 
 
 class PhysicalMemory:
@@ -52,6 +53,12 @@ class PhysicalMemory:
         """Fill a frame with zero bytes."""
         pa = frame << PAGE_SHIFT
         self.u8[pa : pa + PAGE_SIZE] = _ZEROS
+
+    def zero_frames(self, first: int, count: int) -> None:
+        """Fill `count` frames from `first` with zero bytes, `ZERO_STRIP` at once, of which `count` is a multiple."""
+        size, zeros = ZERO_STRIP << PAGE_SHIFT, _ZEROS * ZERO_STRIP
+        for pa in range(first << PAGE_SHIFT, (first + count) << PAGE_SHIFT, size):
+            self.u8[pa : pa + size] = zeros
 
     def copy_frame(self, source: int, target: int) -> None:
         """Copy the 4096 bytes of frame `source` to frame `target`."""
