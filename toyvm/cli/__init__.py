@@ -63,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return 141
+    except (MemoryError, ImportError) as error:  # where memory is short, a library cannot be loaded either
+        return _cannot(args[0] if known else "", error)
     except OSError as error:
         try:
             sys.stdout.flush()
@@ -71,6 +73,12 @@ def main(argv: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"toyvm{f' {args[0]}' if known else ''}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
+
+
+def _cannot(command: str, error: Exception) -> int:
+    reason = str(error).strip().rsplit("\n", 1)[-1] or "the host has no memory left"
+    print(f"toyvm{f' {command}' if command else ''}: {reason}", file=sys.stderr)
+    return 1
 
 
 def run_process() -> NoReturn:

@@ -60,6 +60,7 @@ EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, cold=1, piece=100)  # for t
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
+_NO_ROOM = MemoryError, OSError  # what the host says when it cannot give memory, or load LLVM into it
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
@@ -209,7 +210,10 @@ class LlvmEngine(ReferenceEngine):
         assert isinstance(code, NativeCode)
         self._space = code
         if self._arena is not None:
-            self._bind_space(hart.mmu)
+            try:
+                self._bind_space(hart.mmu)
+            except _NO_ROOM as failure:
+                self._give_up(failure)
 
     def _bind_space(self, mmu: Mmu) -> None:
         space, words = self._space, self._state.words
@@ -393,18 +397,28 @@ class LlvmEngine(ReferenceEngine):
             reason = unavailable()
             if reason:
                 self._without = True
-                print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
+                self._say(reason)
             else:
                 self._translator = Translator("" if self._caching else None)
         return self._translator
 
+    @staticmethod
+    def _say(reason: str) -> None:
+        print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
+
     def find(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
         """Take the code at `head` from an earlier run, if the cache on disk has it."""
         translator = self._ready()
-        found = translator.cached(head, self._text(mmu, head)) if translator is not None else None
-        if found is None or not self._native_paths.holds(mmu, found[0]):
+        if translator is None:
             return False
-        return self._learn(mmu, head, found)
+        try:
+            found = translator.cached(head, self._text(mmu, head))
+            if found is None or not self._native_paths.holds(mmu, found[0]):
+                return False
+            return self._learn(mmu, head, found)
+        except _NO_ROOM as failure:
+            self._give_up(failure)
+            return False
 
     def adopt(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
         """File native code that is known and fits the bytes in this address space."""
@@ -425,9 +439,19 @@ class LlvmEngine(ReferenceEngine):
         translator = self._ready()
         if translator is None:
             return
-        made = translator.translate(head, self._text(mmu, head), lambda: self._region(mmu, head))
-        if made is not None:
-            self._learn(mmu, head, made)
+        try:
+            made = translator.translate(head, self._text(mmu, head), lambda: self._region(mmu, head))
+            if made is not None:
+                self._learn(mmu, head, made)
+        except _NO_ROOM as failure:
+            self._give_up(failure)
+
+    def _give_up(self, failure: Exception) -> None:
+        """The host has no room for native code: all of it is forgotten, and the run goes on in Python, a good deal slower."""
+        self._say(getattr(failure, "strerror", None) or str(failure) or "the host has no memory left")
+        self._without, self._translator, self._arena = True, None, None
+        self._spare.clear()
+        self._forget()
 
     def _region(self, mmu: Mmu, head: int) -> Region | None:
         """What is to become one function: code that has run some times, and is not in several functions already, which are jumped
@@ -506,12 +530,15 @@ class LlvmEngine(ReferenceEngine):
     def _reset(self) -> None:
         """Forget all native code, because its memory is used up."""
         assert self._arena is not None
+        self._forget()
+        self._arena.clear()
+        self._load_runtime()
+
+    def _forget(self) -> None:
         self._generation += 1
         self._space.forget_native()
         self._space.generation = self._generation
         self._known.clear()
-        self._arena.clear()
-        self._load_runtime()
 
     # --- the guest's code ---
 

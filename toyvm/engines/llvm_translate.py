@@ -10,6 +10,7 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
+from ..machine.memory import require_host_room
 from .llvm_cache import Translation, TranslationCache, default_folder
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .llvm_compile import Compiler
     from .llvm_region import Region
 
+# What LLVM may need of the host's memory for one translation, and with its library for the first: it has no other way to
+# say that there is none than to end the process.
+_EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
 RUNTIME = 0  # the address under which the shared functions are kept
 
 
@@ -99,6 +103,7 @@ class Translator:
         return translation
 
     def _make(self, module: str) -> bytes:
+        require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
             from .llvm_compile import Compiler  # imports llvmlite: a tenth of a second
 

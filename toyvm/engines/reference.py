@@ -12,7 +12,7 @@ from operator import length_hint
 
 from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
-from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory, require_reserve
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Cause, Trap
 from .code import Block, CodeMap
@@ -33,6 +33,7 @@ HOT = 250  # a block's executions before its trace is compiled: what they cost i
 MAX_BLOCK = 64
 MAX_CACHED_WORDS = 1 << 16
 MAX_CACHED_BLOCKS = 1 << 15
+_RESERVE_EVERY = 64  # blocks: about a MiB of the host's memory
 
 
 class ReferenceEngine:
@@ -218,14 +219,29 @@ class ReferenceEngine:
         block = self._blocks.get((head, pa))
         if block is None or bytes(self._memory.u8[pa : pa + len(block.text)]) != block.text:
             block = self._decode(mmu, head, pa)
-            if len(self._blocks) >= MAX_CACHED_BLOCKS:
-                self._blocks.clear()
+            if not len(self._blocks) % _RESERVE_EVERY:
+                self._require_reserve()
             if block.text:
                 self._blocks[head, pa] = block
         code.add_block(head, block)
         if self._paths:
             self._paths.reuse(mmu, code, head)
         return block
+
+    def _require_reserve(self) -> None:
+        """Raises MemoryError when the host has hardly any memory left."""
+        if len(self._blocks) >= MAX_CACHED_BLOCKS:
+            self._blocks.clear()
+        try:
+            require_reserve()
+        except MemoryError:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Forget what can be found out again: the host is short of memory."""
+        self._blocks.clear()
+        self._ops.clear()
 
     def _decode(self, mmu: Mmu, head: int, pa: int) -> Block:
         """Decode the basic block at `head`, which is at `pa`.

@@ -380,7 +380,7 @@ class AddressSpace(UserMemory):
             file.attached(self.pid)
         try:
             self.table.copy_for_fork(child.table)
-        except OutOfFrames:
+        except (OutOfFrames, MemoryError):
             child.release()
             raise error(errno.ENOMEM) from None
         self.system.lazily_freed.clear()  # a child's D bits begin clear, so that nobody could tell what has been written again

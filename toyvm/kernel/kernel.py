@@ -335,15 +335,23 @@ class Kernel:
     # Running
 
     def run(self) -> int:
-        """Run until every process has ended (or is held); the first one's exit status: n, 128 + signal, 124 at a limit."""
+        """Run until every process has ended (or is held); the first one's exit status: n, 128 + signal, 124 at a limit.
+
+        A process for whose work the host has no memory is killed. Raises MemoryError where that is nobody's work.
+        """
         scheduler = self.scheduler
         while self._stop is None:
             process = scheduler.next()
-            if process is not None:
-                self.turns.give(process)
-            elif not scheduler.advance() and not lifecycle.end_deadlock(self):
-                break
-            self._timers()
+            try:
+                if process is not None:
+                    self.turns.give(process)
+                elif not scheduler.advance() and not lifecycle.end_deadlock(self):
+                    break
+                self._timers()
+            except MemoryError:
+                from .oom import host_is_full
+
+                host_is_full(self, process)
         if self._stop is not None:
             lifecycle.kill_all(self)
             return self._stop

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..events import ProcessExited, ProcessForked
 from ..hints import TYPE_CHECKING
+from ..machine.memory import require_reserve
 from .frames import OutOfFrames
 from .process import Process, State
 from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
@@ -23,9 +24,13 @@ _LISTED = 10
 def fork(
     kernel: Kernel, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
 ) -> Process:
-    """A child that is a copy of `parent` just after its system call, with 0 in a0. Raises OSError: EAGAIN, ENOMEM."""
+    """A child that is a copy of `parent` just after its system call, with 0 in a0.
+
+    Raises OSError: EAGAIN, ENOMEM; MemoryError where the host has no memory for one process more.
+    """
     if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
         raise error(errno.EAGAIN)
+    require_reserve()
     if share_memory:
         mm = parent.mm
         mm.users += 1

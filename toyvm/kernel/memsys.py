@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..events import Bus
 from ..hints import TYPE_CHECKING
-from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
+from ..machine.memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory, require_reserve
 from ..machine.mmu import Mmu
 from .commit import Commit
 from .frames import FrameAllocator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
 DIRTY_RATIO = 20  # percent: vm.dirty_ratio
+_RESERVE_EVERY = 64  # traps: in so many the kernel's own objects do not grow by much
 RECENT = 8  # an instruction needs four pages at most: its own two parcels' and those of a misaligned access
 
 
@@ -64,6 +65,7 @@ class MemorySystem:
         self.kill_somebody: Callable[[], bool] = lambda: False  # whether that has made frames free
         self.low, self.high = watermarks(self.frames.count)
         self._quiet_until = 0
+        self._answers = 0  # traps
         self._futile: tuple[int, ...] = ()  # what memory looked like when nothing could be reclaimed
         self.recent: deque[int] = deque(maxlen=RECENT)  # frames of the last faults; reclaim leaves them alone
         self.executing: tuple[AddressSpace, int] | None = (
@@ -108,7 +110,10 @@ class MemorySystem:
 
     def balance(self) -> None:
         """Background reclaim, after every trap: nothing unless few frames are free. Where nothing could be freed, it waits for
-        some allocations before it tries again."""
+        some allocations before it tries again. Raises MemoryError when the host has hardly any memory left."""
+        self._answers += 1
+        if not self._answers % _RESERVE_EVERY:
+            require_reserve()
         if self.frames.free >= self.low or self.frames.births < self._quiet_until:
             return
         while self.frames.free < self.high:

@@ -6,6 +6,8 @@ down by oom_score_adj in thousandths of everything there is, -1000 for never. Th
 
 from __future__ import annotations
 
+import gc
+
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SIZE
 from ..machine.sv39 import USER_TOP, pte_frame
@@ -100,10 +102,34 @@ class OomKiller:
         if victim is kernel.first:
             kernel.message("Killed")
         kernel.system.stats.oom_kills += 1
-        mm = victim.mm
-        for process in list(kernel.processes.values()):
-            if process.mm is mm:
-                lifecycle.exit_process(kernel, process, Signal.SIGKILL)
+        _end(kernel, victim)
+
+
+def host_is_full(kernel: Kernel, process: Process | None) -> None:
+    """The host itself has no memory left for what `process` makes the machine do: it ends, and the others go on.
+
+    Where it was not a process, or one that has ended, the worst one goes. Raises MemoryError when there is none.
+    """
+    victim = process if process is not None and process.alive else choose(kernel)
+    if victim is None:
+        raise MemoryError
+    _end(kernel, victim)  # that comes first: a message needs memory
+    kernel.system.invalidate(victim.mm.mmu)  # what the engine knows of its code
+    forget = getattr(kernel.engine, "forget", None)
+    if forget is not None:
+        forget()
+    gc.collect()
+    kernel.message(f"toyvm: the host has no memory left: killed process {victim.pid} ({victim.comm})")
+    if victim is kernel.first:
+        kernel.message("Killed")
+
+
+def _end(kernel: Kernel, victim: Process) -> None:
+    """End a process and all who share its memory."""
+    mm = victim.mm
+    for process in list(kernel.processes.values()):
+        if process.mm is mm:
+            lifecycle.exit_process(kernel, process, Signal.SIGKILL)
 
 
 def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:

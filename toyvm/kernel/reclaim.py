@@ -234,7 +234,7 @@ class Reclaimer:
     @staticmethod
     def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[AddressSpace, int]]:
         """The megapages that these entries are pages of, by space and address."""
-        tables = (mappings.tables[number] for number in np.unique(mappings.numbers[which]).tolist())
+        tables = (mappings.tables[number] for number in sorted(set(mappings.numbers[which].tolist())))
         return [(space, va) for space, va in tables if va >> LEAF_SHIFT in space.table.megapages]
 
     # How they go

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from itertools import repeat
 
 from ..errors import UsageError
 from ..hints import TYPE_CHECKING
@@ -20,8 +21,34 @@ PAGE_SIZE = 1 << PAGE_SHIFT
 PAGE_MASK = PAGE_SIZE - 1
 DEFAULT_SIZE = 64 << 20
 
+_RESERVE = 4 << 20  # bytes of the host's memory: Python takes it in pieces of a MiB
+_SMALL = 400  # bytes of an object that Python allocates in its own pieces
 _ZEROS = bytes(PAGE_SIZE)
 ZERO_STRIP = 16
+
+
+def require_host_room(size: int) -> None:
+    """Raises MemoryError unless the host would give `size` bytes now: for work that must not find out in its middle."""
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        raise MemoryError("the host has no memory left") from None
+
+
+def require_reserve() -> None:
+    """Raises MemoryError when Python will soon have no memory for its small objects.
+
+    It must be found out before: with none at all, CPython 3.11 never comes to the handler of the exception.
+    """
+    try:
+        require_host_room(_RESERVE)
+    except MemoryError:
+        _fill(_RESERVE // 4)  # what was freed is Python's still: perhaps it has enough
+
+
+def _fill(size: int) -> None:
+    """Have `size` bytes in small objects for a moment. Raises MemoryError."""
+    list(map(bytes, repeat(_SMALL, size // _SMALL)))
 
 
 class PhysicalMemory:

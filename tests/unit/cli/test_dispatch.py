@@ -36,6 +36,8 @@ def test_a_wrong_command_is_named_with_a_suggestion(capsys: pytest.CaptureFixtur
         (LoadError("no"), 127, "no"),
         (AssemblyError(["a.s:1:1: error: x"]), 1, "a.s:1:1: error: x"),
         (PermissionError(13, "Permission denied", "f"), 1, "toyvm run: f: Permission denied"),
+        (MemoryError(), 1, "toyvm run: the host has no memory left"),
+        (ImportError("numpy\nsays much\nno room\n"), 1, "toyvm run: no room"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import stat as st
 
+from ...machine.memory import require_host_room
 from ...record import Record
 from .node import DirNode, FileNode, Node, Stat, SymlinkNode, error
 
 _BLOCK = 512
+_RESERVE = 8 << 20  # bytes of the host's memory that no file takes
 INODE = 1024  # what a node costs besides its bytes: about what it costs the host
 
 
@@ -77,10 +79,16 @@ class MemFile(FileNode):
             raise error(errno.EROFS)
         more = size - len(self._data)
         self._fs.charge(more)
-        if more > 0:
-            self._data.extend(bytes(more))
-        else:
+        if more <= 0:
             del self._data[size:]
+            return
+        try:
+            if size >> 20 > self.size >> 20:  # else it would be the kernel that finds nothing left
+                require_host_room(2 * more + size // 4 + _RESERVE)
+            self._data.extend(bytes(more))
+        except MemoryError:
+            self._fs.charge(-more)
+            raise
 
     def dropped(self) -> None:
         """Nobody can reach the file any more: give its bytes back."""
