@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import C, toyvm
+from tests.harness import OPTIONS, C
 from tests.oracles import GCC, HOST_GCC, require_oracle
+from tests.ways import check_every_way
+from toyvm.record import replace
+from toyvm.result import RunResult
+from toyvm.system import run
 
 pytestmark = pytest.mark.oracle
 SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), *sorted((C / "thp").glob("*.c"))]
@@ -30,8 +34,6 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
         )
     if tuple(map(int, platform.release().split(".")[:2])) < (6, 1):
         pytest.skip("the host's Linux is older than the one whose calls toyvm has")
-    if source.stem == "limits" and Path("/proc/sys/vm/overcommit_memory").read_text().strip() != "0":
-        pytest.skip("the host promises memory in another way: vm.overcommit_memory is not 0")
     thp = THP.read_text().partition("[")[2].partition("]")[0] if THP.exists() else "never"
     if source.stem.startswith("megapages") and thp != "madvise":
         pytest.skip("the host gives huge pages in another way: transparent_hugepage/enabled is not madvise")
@@ -39,6 +41,19 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
     subprocess.run([HOST_GCC, "-O2", "-w", "-o", here, source], check=True)
     subprocess.run([GCC, "-O2", "-w", "-static", "-o", there, source], check=True)
     expected = subprocess.run([here], capture_output=True, timeout=60)
-    found = toyvm("run", "--thp", thp, there)
-    assert found.stdout.decode() == expected.stdout.decode(), found.stderr.decode()
-    assert found.returncode == expected.returncode
+    options = replace(
+        OPTIONS,
+        overcommit=int(Path("/proc/sys/vm/overcommit_memory").read_text()),  # promises as the host makes them
+        thp=thp,
+        ksm=1000 if source.stem == "merging" else 0,
+    )
+
+    def check(result: RunResult) -> None:
+        assert result.stdout.decode() == expected.stdout.decode(), result.stderr.decode()
+        assert result.status == expected.returncode
+        assert (result.frames_leaked, result.slots_leaked) == (0, 0)
+        assert not options.ksm or result.stats.pages_merged > 0
+
+    check_every_way(
+        lambda options: run(there, [str(there)], options, stdin=b"", capture=True), check, options
+    )

@@ -12,7 +12,7 @@ from .. import locking, remap, writeback
 from ..advice import madvise as advise
 from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
-from ..vfs.openfile import O_ACCMODE, O_RDWR
+from ..vfs.openfile import O_ACCMODE, O_RDWR, ZeroFile
 from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE
 from .files import open_file
 from .table import syscall
@@ -50,6 +50,8 @@ def mmap(
     may_write = True
     # Where promises are kept strictly, nobody can ask to be left out of them.
     no_reserve = bool(flags & MAP_NORESERVE) and kernel.system.commit.mode != NEVER
+    if not flags & MAP_ANONYMOUS and isinstance(open_file(process, fd), ZeroFile):
+        flags |= MAP_ANONYMOUS  # what a mapping of /dev/zero is
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)
     elif shared:
