@@ -57,6 +57,7 @@ class Thresholds(Record):
 
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, cold=1, piece=100)  # for tests and lockstep
+KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
@@ -555,7 +556,5 @@ class LlvmEngine(ReferenceEngine):
 
     def _text(self, mmu: Mmu, head: int) -> bytes:
         """The first bytes of the code at `head`, within its page: what the cache is keyed by."""
-        from .llvm_cache import KEY_BYTES
-
         pa = mmu.translate(head, Access.EXECUTE)
         return bytes(self._memory.u8[pa : min(pa + KEY_BYTES, (pa | 0xFFF) + 1)])

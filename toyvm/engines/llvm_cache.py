@@ -25,7 +25,6 @@ Translation = tuple[
 
 FOLDER = "native"
 LIMIT = 256 << 20
-KEY_BYTES = 32
 _MAGIC = b"toyvm native 1\n"
 _SWEEP_EVERY = 64  # files written between two looks at the limit
 
@@ -36,17 +35,21 @@ class TranslationCache:
     def __init__(self, folder: str, version: bytes, limit: int = LIMIT):
         self._folder = folder
         self._version = version
+        self._prefix = os.path.join(folder, f"{zlib.crc32(version):08x}")
         self._limit = limit
         self._written = 0
 
     def path(self, pc: int, text: bytes) -> str:
         """The file of a translation."""
-        name = f"{zlib.crc32(self._version):08x}-{pc:x}-{zlib.crc32(text):08x}"
-        return os.path.join(self._folder, name)
+        return f"{self._prefix}-{pc:x}-{zlib.crc32(text):08x}"
 
     def get(self, pc: int, text: bytes) -> Translation | None:
-        """The translation for the entry point `pc`, where `text` is (the first KEY_BYTES bytes of) the code."""
+        """The translation for the entry point `pc`, where the code begins with `text`."""
         path = self.path(pc, text)
+        if not os.access(
+            path, os.R_OK
+        ):  # most are not there, and to fail to open one takes several times as long
+            return None
         try:
             with open(path, "rb") as stream:
                 content = stream.read()
