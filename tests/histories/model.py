@@ -30,7 +30,7 @@ class Page:
     page has of its own, once it does: the contents it may have, of which there are several after MADV_FREE.
     """
 
-    made: int
+    made: object
     prot: int
     shared: bool = False
     backing: Backing | None = None
@@ -98,10 +98,10 @@ class Page:
         return self.own is None or len(self.own) < _MOST_CANDIDATES
 
     def forked(self) -> Page:
-        """The child's."""
+        """The child's. It has no locks, but what they cut apart stays in areas of its own."""
         own = None if self.own is None or self.wipe_on_fork else [bytearray(content) for content in self.own]
         return Page(
-            self.made,
+            (self.made, "locked") if self.locked else self.made,
             self.prot,
             self.shared,
             self.backing,
