@@ -43,20 +43,22 @@ class Thresholds(Record):
     ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
     Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
     dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
-    time      cold: executions of a block below which it is not translated with others      piece: instructions that the Python
-    tiers run at most before native code may take over
+    time      first: instructions of hot traces before anything is, because LLVM has to be imported for it      cold: executions
+    of a block below which it is not translated with others      piece: instructions that the Python tiers run at most before
+    native code may take over
     """
 
     ask: int
     trace: int
     hot: int
     missed: int
+    first: int
     cold: int
     piece: int
 
 
-PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, cold=4, piece=20_000)
-EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, cold=1, piece=100)  # for tests and lockstep
+PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=1_000_000, cold=4, piece=20_000)
+EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
 KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
@@ -115,13 +117,13 @@ class _NativePaths(HotPaths):
             except Trap:  # a loop may fault on each page and never return
                 ran += left - c.left
                 if ran >= hot:
+                    engine.want(head, ran * trace.work // trace.length)
                     ran = 0
-                    engine.want(head)
                 raise
             ran += left - rest
             if ran >= hot:
+                engine.want(head, ran * trace.work // trace.length)
                 ran = 0
-                engine.want(head)
             return after, rest
 
         return counting
@@ -163,6 +165,7 @@ class LlvmEngine(ReferenceEngine):
         self._generation = 0  # of native code: it is all given up when its memory is full
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
+        self._work = 0  # what Python has done in traces that are worth a translation, in plain instructions
         self._reserve = 0
         self._floats = [0] * 32  # the floating-point registers in the state
         self._table = 0  # address of the words of the frame table
@@ -429,13 +432,17 @@ class LlvmEngine(ReferenceEngine):
                 return True
         return False
 
-    def want(self, head: int) -> None:
-        """Have the code at `head` translated; it is entered in a later piece of a run. Nothing where it cannot be executed as
-        things are: native code that jumps there has not been left in order yet, so nothing here may trap."""
+    def want(self, head: int, work: int = 0) -> None:
+        """Have the code at `head` translated, where Python has done `work` in hot traces since this was last asked; it is entered in
+        a later piece of a run. Nothing where it cannot be executed as things are: native code that jumps there has not been
+        left in order yet, so nothing here may trap."""
         mmu = self._hart.mmu
         if head >> PAGE_SHIFT not in mmu.tlb.execute:
             return
         if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
+            return
+        self._work += work
+        if self._work < self._thresholds.first:
             return
         translator = self._ready()
         if translator is None:

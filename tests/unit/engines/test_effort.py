@@ -67,7 +67,9 @@ def test_a_block_is_looked_at_at_its_thresholds_alone(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(LlvmEngine, "adopt", watched)
     machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
-    llvm = engine_on(machine, Thresholds(ask=4, trace=50, hot=NEVER, missed=NEVER, cold=1, piece=NEVER))
+    llvm = engine_on(
+        machine, Thresholds(ask=4, trace=50, hot=NEVER, missed=NEVER, first=0, cold=1, piece=NEVER)
+    )
     assert llvm.run(machine.hart, 2 * 500) is None
     assert looked == [0, 4, 50]  # when it was new, in the cache, and before its trace, which has run it since
 
@@ -76,7 +78,7 @@ def test_a_block_is_looked_at_at_its_thresholds_alone(monkeypatch: pytest.Monkey
 def test_no_code_is_part_of_three_functions() -> None:
     machine = Machine(JOINING)
     llvm = engine_on(
-        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, cold=1, piece=NEVER)
+        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, cold=1, piece=NEVER)
     )
     for head in HEADS:
         machine.hart.pc = head
@@ -89,10 +91,26 @@ def test_no_code_is_part_of_three_functions() -> None:
 def test_what_hardly_ran_is_not_translated() -> None:
     machine = Machine(JOINING)
     llvm = engine_on(
-        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, cold=4, piece=NEVER)
+        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, cold=4, piece=NEVER)
     )
     for rounds, part in ((3, False), (1, True)):
         machine.hart.pc = LAST if part else CODE
         assert llvm.run(machine.hart, 2 * rounds + (not part)) is None
         region = llvm._region(machine.hart.mmu, CODE)
         assert region is not None and ((LAST, ()) in region.blocks) is part
+
+
+@needs_llvm
+@pytest.mark.parametrize("first", [0, 3000])
+def test_llvm_is_not_imported_for_little_work(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop of two instructions is worth it each 20 instructions; before `first` of them nobody asks."""
+    asked: list[int] = []
+    translator = Translator(folder=None)
+    machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
+    eager = Thresholds(ask=1, trace=1, hot=10, missed=NEVER, first=first, cold=1, piece=10)
+    llvm = LlvmEngine(machine.memory, translator=translator, thresholds=eager)
+    monkeypatch.setattr(translator, "translate", lambda *_: asked.append(machine.hart.instret))
+    assert llvm.run(machine.hart, 2000) is None
+    assert bool(asked) is (first == 0)
+    assert llvm.run(machine.hart, 2000) is None
+    assert asked
