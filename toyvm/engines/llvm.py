@@ -57,7 +57,7 @@ class Thresholds(Record):
     piece: int
 
 
-PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=1_000_000, cold=4, piece=20_000)
+PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
 KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
