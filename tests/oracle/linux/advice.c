@@ -36,6 +36,14 @@ static int resident(char *p, int pages)
     return n;
 }
 
+static int sum_of(const char *p, int pages)
+{
+    int sum = 0;
+    for (int i = 0; i < pages; i++)
+        sum += p[i * PAGE];
+    return sum;
+}
+
 static int child_sees(char *p)
 {
     int status;
@@ -62,6 +70,10 @@ int main(void)
     munmap(a + 6 * PAGE, PAGE);
     say("a hole", madvise(a, 8 * PAGE, MADV_DONTNEED));
     printf("before the hole %d, behind it %d\n", a[5 * PAGE], a[7 * PAGE]);
+    a[0] = 'a', a[7 * PAGE] = 'b';
+    say("paged out over a hole", madvise(a, 8 * PAGE, MADV_PAGEOUT));
+    printf("before the hole %d, behind it %d\n", a[0], a[7 * PAGE]);
+    say("nowhere paged out", madvise(a + 6 * PAGE, PAGE, MADV_PAGEOUT));
     say("populating over a hole", madvise(a, 8 * PAGE, MADV_POPULATE_WRITE));
     printf("resident: %d\n", resident(a, 6));
     char *n = map(2, PROT_NONE), *r = map(4, PROT_READ);
@@ -92,6 +104,7 @@ int main(void)
     mlock(f, 4 * PAGE);
     say("locked pages given back", madvise(f, PAGE, MADV_DONTNEED));
     say("locked pages cold", madvise(f + PAGE, PAGE, MADV_COLD));
+    say("locked pages paged out", madvise(f + PAGE, PAGE, MADV_PAGEOUT));
     munlock(f, 4 * PAGE);
 
     int fd = memfd_create("file", 0), pipes[2];
@@ -100,12 +113,29 @@ int main(void)
         memset(page, 'A' + i, PAGE), write(fd, page, PAGE);
     char *m = mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
     say("in order", madvise(m, 16 * PAGE, MADV_SEQUENTIAL));
-    int sum = 0;
-    for (int i = 0; i < 16; i++)
-        sum += m[i * PAGE];
-    printf("sum %d\n", sum);
+    printf("sum %d\n", sum_of(m, 16));
     say("not in order", madvise(m, 16 * PAGE, MADV_RANDOM));
     say("wanted soon", madvise(m, 16 * PAGE, MADV_WILLNEED));
+    say("paged out, of a file", madvise(m, 16 * PAGE, MADV_PAGEOUT));
+    printf("sum %d\n", sum_of(m, 16));
+
+    char *o = map(4, RW), *q = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    memset(o, 'o', 3 * PAGE), q[0] = 'q';
+    say("paged out", madvise(o, 4 * PAGE, MADV_PAGEOUT));
+    printf("sum %d\n", sum_of(o, 4));
+    printf("resident once read again: %d\n", resident(o, 4));
+    say("paged out, private of a file", madvise(q, 4 * PAGE, MADV_PAGEOUT));
+    printf("sum %d\n", sum_of(q, 4));
+    say("paged out, shared", madvise(s, 4 * PAGE, MADV_PAGEOUT));
+    printf("sum %d\n", sum_of(s, 4));
+    madvise(o, 4 * PAGE, MADV_PAGEOUT);
+    o[PAGE] = 'w'; /* written where it was */
+    madvise(o, 4 * PAGE, MADV_PAGEOUT);
+    printf("a child sees %d, %d\n", child_sees(o), child_sees(o + PAGE));
+    mprotect(o, PAGE, PROT_NONE);
+    say("paged out, PROT_NONE", madvise(o, PAGE, MADV_PAGEOUT));
+    mprotect(o, PAGE, PROT_READ);
+    printf("sum %d\n", sum_of(o, 4));
     pipe(pipes);
     for (int advice = 0; advice < 7; advice++) {
         int error = posix_fadvise(fd, 0, 4 * PAGE, advice);
