@@ -1,5 +1,5 @@
 # What /proc tells about pages: the fields of smaps_rollup, vmstat and swaps, and how often a frame is mapped and what it is.
-# toyvm: qemu: no the frames are the host's, and only its root may see them
+# toyvm: qemu: no the frames are the host's; tests/oracle/linux/frames.c asks it
         .include "guest.inc"
         .equ    PAGE, 4096
         .equ    SIZE, 8192

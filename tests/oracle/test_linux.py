@@ -22,6 +22,7 @@ from toyvm.system import run
 
 pytestmark = pytest.mark.oracle
 SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), *sorted((C / "thp").glob("*.c"))]
+HIDDEN = 77  # the status of a program that may not see what it asks the host
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -41,6 +42,8 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
     subprocess.run([HOST_GCC, "-O2", "-w", "-o", here, source], check=True)
     subprocess.run([GCC, "-O2", "-w", "-static", "-o", there, source], check=True)
     expected = subprocess.run([here], capture_output=True, timeout=60)
+    if expected.returncode == HIDDEN:
+        pytest.skip("the host shows its frames only to who has CAP_SYS_ADMIN")
     options = replace(
         OPTIONS,
         overcommit=int(Path("/proc/sys/vm/overcommit_memory").read_text()),  # promises as the host makes them
