@@ -112,6 +112,13 @@ data:   addi    sp, sp, -16
         li      a0, 1
         call    raise
         show    "the break moved by %ld\n"
+        li      a0, 2                   # RLIMIT_DATA
+        li      a1, 0
+        call    limit
+        try     "a limit of 0 stops the break only", 4, WRITE, PRIVATE
+        li      a0, 1
+        call    raise
+        show    "the break moved by %ld\n"
         li      a0, 0
         ld      ra, 8(sp)
         addi    sp, sp, 16

@@ -77,6 +77,7 @@ static void data(void)
     told("brk", sbrk(1) == (void *)-1 ? MAP_FAILED : NULL);
     limit(RLIMIT_DATA, 0);
     told("a limit of 0 stops brk only", map(4, RW, ANON));
+    told("brk", sbrk(1) == (void *)-1 ? MAP_FAILED : NULL);
 }
 
 static void deep(void)
