@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,52 @@ def check_shares(system: MemorySystem) -> None:
             if frame:
                 at = frame * PAGE_SIZE
                 assert swap._file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE_SIZE])
+
+
+def resident(mm: AddressSpace) -> int:
+    """The pages of an address space that have a frame of their own, entry by entry."""
+    return sum(pte_frame(pte) != ZERO_FRAME for _, _, pte in mm.table.present(*_ALL))
+
+
+class Peaks:
+    """The most pages that each address space of `system` has had resident, counted whenever some are about to go."""
+
+    def __init__(self, system: MemorySystem):
+        self._system = system
+        self._most: dict[AddressSpace, int] = {}
+        evict = system.reclaimer._evict
+
+        def counted(*arguments: Any) -> None:
+            self.count()
+            evict(*arguments)
+
+        system.reclaimer._evict = counted  # type: ignore[method-assign]
+
+    def watch(self, mm: AddressSpace) -> None:
+        """From now on `mm` is counted too; it may be a copy that has just been made."""
+        self._most[mm] = resident(mm)
+        release = mm.release_pages
+
+        def counted(start: int, end: int) -> None:
+            self.count()
+            release(start, end)
+
+        mm.release_pages = counted  # type: ignore[method-assign]
+
+    def count(self) -> None:
+        for mm in self._system.spaces:
+            if mm in self._most:
+                self._most[mm] = max(self._most[mm], resident(mm))
+
+    def check(self) -> None:
+        """The marks are what has been counted, and what they are told from is never too low."""
+        self.count()
+        for mm in self._system.spaces:
+            now, high_water = resident(mm), mm.high_water
+            assert mm.table.resident() == now
+            assert max(high_water.mark, now) == self._most[mm]
+            high_water._settle()
+            assert high_water._at_most >= now
 
 
 def check_translations(spaces: Iterable[AddressSpace]) -> None:

@@ -21,6 +21,7 @@ from .commit import Commit, admit
 from .fault import RESOLVED_BADLY, handle_fault, own_page
 from .frames import ZERO_FRAME, OutOfFrames
 from .heap import GUARD_GAP, extend_stack, move_break
+from .highwater import HighWater
 from .limits import RLIM_INFINITY, Rlimits
 from .memsys import MemorySystem
 from .pagetable import PTE_SHARED, PageTable
@@ -62,6 +63,7 @@ class AddressSpace(UserMemory):
         self.vmas = VmaSet()
         self.rlimits = rlimits if rlimits is not None else Rlimits()
         self.counters = Counters()
+        self.high_water = HighWater(self.table, self.counters)
         self.spans: dict[int, int] = {}  # as `FrameAllocator.alloc_in_span` has it
         self.users = 1
         system.spaces[self] = None
@@ -232,6 +234,8 @@ class AddressSpace(UserMemory):
         taken = self.table.clear(start, end)
         if not len(taken):
             return
+        if self.users:  # nobody can ask any more when the last one goes
+            self.high_water.left(self.system.frames.resident(taken))
         if touched:
             self.system.invalidate_pages(self.mmu, touched)
         else:
@@ -391,6 +395,7 @@ class AddressSpace(UserMemory):
                 child.munmap(area.start, area.length)
             elif area.wipe_on_fork:
                 child.release_pages(area.start, area.end)
+        child.high_water.begin_as(self.high_water)
         return child
 
     def release(self) -> None:
@@ -406,6 +411,12 @@ class AddressSpace(UserMemory):
             self._file_unmapped(area)
         del self.system.spaces[self]
         self.table.free()
+
+    def count_in(self, counters: Counters) -> None:
+        """From now on these are the counters of whoever uses this memory."""
+        if counters is not self.counters:
+            self.counters = counters
+            self.high_water.count_in(counters)
 
     def resident(self, area: Vma) -> Iterator[tuple[int, int]]:
         """(va, entry) of each present page of an area, the zero page left out (as Linux counts RSS)."""

@@ -67,7 +67,7 @@ def execute(
     try:
         mm = kernel.new_space(process.rlimits, placement)
         mm.pid = process.pid
-        mm.counters = process.counters
+        mm.count_in(process.counters)
         mm.no_megapages = process.mm.no_megapages
     except OutOfFrames:
         raise error(errno.ENOMEM) from None

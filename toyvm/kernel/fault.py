@@ -152,6 +152,7 @@ def _megapage(mm: AddressSpace, area: Vma, va: int, access: Access, pc: int, pid
     frames.refs[ZERO_FRAME] -= len(zeroes)
     mm.system.invalidate_pages(mm.mmu, zeroes)
     table.map_megapage(va, make_pte(block, flags_for(area, writable=True)))
+    mm.high_water.came(BLOCK - 1)  # the fault counts as one
     return _Outcome(FaultKind.DEMAND_MEGAPAGE, block + (va - start >> PAGE_SHIFT))
 
 
@@ -189,6 +190,7 @@ def _from_file(
     if access == Access.WRITE:
         if read:  # the read is counted as well as the copy
             _count(mm, kind)
+        mm.high_water.came(1)  # nothing was there to be copied
         return _write_private(mm, area, va, slot, pc, pid)
     if mm.system.fault_around > 1:
         _map_around(mm, area, va)
@@ -233,6 +235,7 @@ def _map_around(mm: AddressSpace, area: Vma, va: int) -> None:
             mm.system.cache.found(frame)
             mm.system.frames.get(frame)
             mm.table.u64[slot] = make_pte(frame, flags)
+            mm.high_water.came(1)
 
 
 def own_page(mm: AddressSpace, va: int) -> None:
@@ -240,6 +243,7 @@ def own_page(mm: AddressSpace, va: int) -> None:
     area = mm.vmas.find(va)
     if area is None or area.shared:
         raise Fault(va)
+    mm.high_water.came(1)  # if it was the zero page
     _write_private(mm, area, va, mm.table.slot(va), mm.pc, mm.pid)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..hints import TYPE_CHECKING
 from ..machine.frametable import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
 from ..machine.memory import PhysicalMemory
-from ..machine.sv39 import PPN_SHIFT, TABLE_ENTRIES
+from ..machine.sv39 import PPN_SHIFT, PTE_U, TABLE_ENTRIES
 from .megapages import Megapages
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .swap import SwapArea
 
 ZERO_FRAME = 0
+_ABOVE_ZERO_FRAME = ZERO_FRAME + 1 << PPN_SHIFT  # the least entry that holds another frame
 BLOCK = TABLE_ENTRIES  # frames of a megapage
 _NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
 _FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
@@ -312,6 +313,13 @@ class FrameAllocator:
             return [pte >> PPN_SHIFT for pte in entries if pte & bits == bits]
         assert self._arrays is not None
         return self._arrays.with_bits(entries, bits)
+
+    def resident(self, entries: list[int] | Entries) -> int:
+        """How many of those entries hold a frame that is not the shared zero page."""
+        if isinstance(entries, list):
+            return sum([pte & PTE_U != 0 and pte >= _ABOVE_ZERO_FRAME for pte in entries])
+        assert self._arrays is not None
+        return self._arrays.resident(entries)
 
     def walked(self, count: int) -> None:
         """So many entries were gone through in Python."""

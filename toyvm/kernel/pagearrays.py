@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..bits import M64
 from ..machine.memory import PhysicalMemory
-from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_W, PTE_X, TABLE_ENTRIES
+from ..machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, PTE_W, PTE_X, TABLE_ENTRIES
 from .pagetable import PTE_COW, PTE_SHARED, PTE_SWAP
 
 Entries = NDArray[np.uint64]  # page-table entries, none of them 0
@@ -71,6 +71,11 @@ class PageArrays:
         if (before[gone] != 1).any():  # some frame was mapped here more than once
             freed = [*dict.fromkeys(reversed(freed))][::-1]
         return freed
+
+    def resident(self, entries: Entries) -> int:
+        """How many of the entries hold a frame that is not the shared zero page."""
+        held = (entries & _U64(PTE_U) != 0) & (entries >= _U64(1 << PPN_SHIFT))
+        return int(np.count_nonzero(held))
 
     def with_bits(self, entries: Entries, bits: int) -> list[int]:
         """The frames of the entries that have all of `bits`."""

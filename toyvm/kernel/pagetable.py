@@ -29,6 +29,7 @@ from ..machine.sv39 import (
     PTE_W,
     PTE_X,
     TABLE_ENTRIES,
+    USER_TOP,
     make_pte,
     pte_frame,
 )
@@ -238,20 +239,31 @@ class PageTable:
         tables = list(self._tables(start, end))
         if not tables:
             return []
-        taken: list[int] | Entries
-        arrays = self._frames.arrays(len(tables))
-        if arrays is not None:
-            taken = arrays.entries([base >> 9 for _, base, _, _ in tables], tables[0][2], tables[-1][3])
-        else:
-            taken = []
-            for _, base, first, last in tables:
-                taken += filter(None, self.u64[base + first : base + last].tolist())
+        taken = self._used(tables)
         for key, base, first, last in tables:
             if last - first == TABLE_ENTRIES:
                 self._drop_leaf(key)
             else:
                 self.u64[base + first : base + last] = _ZERO_TABLE[: last - first]
         return taken
+
+    def resident(self) -> int:
+        """How many pages have a frame, the shared zero page left out (as Linux counts RSS)."""
+        tables = list(self._tables(0, USER_TOP))
+        entries = self._used(tables) if tables else []
+        if isinstance(entries, list):
+            self._frames.walked(len(entries))
+        return self._frames.resident(entries)
+
+    def _used(self, tables: list[tuple[int, int, int, int]]) -> list[int] | Entries:
+        """The entries that are not 0 in neighbouring tables, as `_tables` gives them."""
+        arrays = self._frames.arrays(len(tables))
+        if arrays is not None:
+            return arrays.entries([base >> 9 for _, base, _, _ in tables], tables[0][2], tables[-1][3])
+        used: list[int] = []
+        for _, base, first, last in tables:
+            used += filter(None, self.u64[base + first : base + last].tolist())
+        return used
 
     def _tables(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """(key, base, first entry, last entry + 1) of each leaf table that the range touches, ascending."""

@@ -196,7 +196,7 @@ def status(process: Process) -> bytes:
             ("VmSize", size["size"]),
             ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
-            ("VmHWM", size["rss"]),
+            ("VmHWM", max(mm.high_water.mark, size["rss"])),
             ("VmRSS", size["rss"]),
             ("RssAnon", size["anonymous"]),
             ("RssFile", size["file"]),

@@ -266,10 +266,21 @@ class Reclaimer:
             space.table.split(start, start + MEGAPAGE_SIZE)
         # Entries first, then the machine is told, and only then may the frames be used for something else.
         self._u64[these.slots] = replacement[these.frames]
+        self._tell_of_loss(these)
         self._invalidate(these, these.entries & np.uint64(PTE_A | PTE_D) != 0)
         mapped = np.bincount(these.frames, minlength=self._frames.count)
         for frame, place in places.items():
             self._let_go(frame, place, int(mapped[frame]))
+
+    @staticmethod
+    def _tell_of_loss(these: _Mappings) -> None:
+        """Each address space is told how many of its pages have just gone."""
+        lost: dict[AddressSpace, int] = {}
+        for number, pages in enumerate(np.bincount(these.numbers).tolist()):
+            space = these.tables[number][0]
+            lost[space] = lost.get(space, 0) + pages
+        for space, pages in lost.items():
+            space.high_water.left(pages)
 
     def _write(self, frame: int) -> int | None:
         """Make the page safe elsewhere: its slot, IN_FILE, or None when it has to stay."""

@@ -95,7 +95,8 @@ class Turns:
     def _switch_to(self, process: Process) -> None:
         kernel = self._kernel
         mm = process.mm
-        mm.pid, mm.counters = process.pid, process.counters
+        mm.pid = process.pid
+        mm.count_in(process.counters)
         if kernel.frames.groups is not None:
             kernel.frames.groups.current = process.group
         if self.last_pid != process.pid:

@@ -176,6 +176,19 @@ int main(void)
     long peak = status("VmPeak");
     munmap(big, 100 * PAGE);
     printf("unmapped: VmPeak %+ld, VmSize %+ld\n", status("VmPeak") - peak, status("VmSize") - vm);
+
+    long high = status("VmHWM");
+    big = mmap(NULL, 2000 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(big, 1, 2000 * PAGE);
+    munmap(big, 2000 * PAGE);
+    long grown = status("VmHWM"), now = status("VmRSS"); /* Linux's counters lag by some pages */
+    printf("2000 written, unmapped: VmHWM more by most of them %d, above VmRSS by most %d\n", grown > high + 1500 * 4, grown > now + 1500 * 4);
+    if (!fork()) {
+        printf("the child's VmHWM is far below %d\n", status("VmHWM") < grown - 1500 * 4);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
     (void)sink;
     return 0;
 }

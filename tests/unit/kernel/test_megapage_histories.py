@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.recount import check_references, check_shares, check_translations
+from tests.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.events import Bus
 from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import (
@@ -68,6 +68,8 @@ class Megapages(RuleBasedStateMachine):
         self.system.add_swap(SwapArea(5000 * PAGE, memory, self.system.frames, 8))
         self.system.frames.megapages.enabled = "always"
         self.spaces: list[Space] = [(AddressSpace(self.system), {})]
+        self.peaks = Peaks(self.system)
+        self.peaks.watch(self.spaces[0][0])
         self.mmap(0, 0, PAGES)
         self.fill(0, 0, PAGES, 1)
 
@@ -171,6 +173,7 @@ class Megapages(RuleBasedStateMachine):
     def fork(self, seed: int) -> None:
         mm, model = self.space(seed)
         self.spaces.append((mm.fork(), model.copy()))
+        self.peaks.watch(self.spaces[-1][0])
         self.step()
 
     @precondition(lambda self: len(self.spaces) > 1)
@@ -204,6 +207,7 @@ class Megapages(RuleBasedStateMachine):
             check_references(self.system)
             check_shares(self.system)
             check_translations(self.system.spaces)
+            self.peaks.check()
 
     @invariant()
     def megapages(self) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.recount import check_references, check_shares, check_translations
+from tests.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.events import Bus
 from toyvm.kernel import writeback
 from toyvm.kernel.addrspace import AddressSpace
@@ -107,6 +107,8 @@ class Histories(RuleBasedStateMachine):
         self.file = MemFile(fs, 0o644, b"".join(self.contents))
         self.spaces: list[tuple[AddressSpace, dict[int, Page]]] = [(AddressSpace(self.system), {})]
         self.inodes = self.writes = 0
+        self.peaks = Peaks(self.system)
+        self.peaks.watch(self.spaces[0][0])
         self.mmap(0, 0, 12, "anonymous")
         self.mmap(0, 12, 6, "shm")
         self.mmap(0, 18, 6, "shared file")
@@ -254,6 +256,7 @@ class Histories(RuleBasedStateMachine):
     def fork(self, seed: int) -> None:
         mm, model = self.space(seed)
         self.spaces.append((mm.fork(), {number: page.forked() for number, page in model.items()}))
+        self.peaks.watch(self.spaces[-1][0])
         self.step()
 
     @precondition(lambda self: len(self.spaces) > 1)
@@ -283,6 +286,7 @@ class Histories(RuleBasedStateMachine):
             check_references(self.system)
             check_shares(self.system)
             check_translations(self.system.spaces)
+            self.peaks.check()
 
     def teardown(self) -> None:
         for mm, model in getattr(self, "spaces", ()):
