@@ -39,6 +39,8 @@ class Usage(Record):
     swap_pss: Fraction = Fraction(0)
     locked: Fraction = Fraction(0)
     megapages: int = 0  # pages that belong to megapages here
+    merged: int = 0  # pages whose frame same-page merging found
+    lazily_freed: int = 0  # pages that go first, unless they are written to before (MADV_FREE)
 
     @property
     def shared(self) -> int:
@@ -121,8 +123,10 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
     """Count the present pages of one area."""
     mappings, kinds = mm.system.mappings, mm.system.cache.kind
     dirty_pages = mm.system.cache.dirty
+    stable = mm.system.ksm.stable if mm.system.ksm is not None else {}
+    lazy, born = mm.system.lazily_freed, mm.system.frames.born
     by_sharers: dict[tuple[int, bool], int] = {}
-    referenced = anonymous = 0
+    referenced = anonymous = merged = lazily_freed = 0
     for _, pte in mm.resident(area):
         frame = pte_frame(pte)
         kind = kinds[frame]
@@ -133,6 +137,8 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         by_sharers[key] = by_sharers.get(key, 0) + 1
         referenced += bool(pte & PTE_A)
         anonymous += not kind
+        merged += frame in stable
+        lazily_freed += not pte & PTE_D and lazy.get(frame) == born[frame]
     pss = sum((Fraction(pages, sharers) for (sharers, _), pages in by_sharers.items()), Fraction(0))
     pss_dirty = sum((Fraction(n, sharers) for (sharers, d), n in by_sharers.items() if d), Fraction(0))
 
@@ -153,6 +159,8 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         *swap_usage(mm, area),
         pss if area.locked else Fraction(0),
         BLOCK * len(mm.table.megapages_in(area.start, area.end)),
+        merged,
+        lazily_freed,
     )
 
 

@@ -22,6 +22,7 @@ from toyvm.kernel.advice import (
 from toyvm.kernel.frames import OutOfFrames
 from toyvm.kernel.limits import Limits
 from toyvm.kernel.pagetable import PTE_SWAP
+from toyvm.kernel.proctext import smaps_rollup
 from toyvm.kernel.vfs.memfs import MemFile
 from toyvm.machine.sv39 import PTE_A
 
@@ -119,7 +120,9 @@ def test_freed_pages_go_first_and_without_a_write() -> None:
     guest = Guest(memory=128 * PAGE)
     at = fill(guest, 40)
     madvise(guest.mm, at, 40 * PAGE, MADV_FREE)
+    assert b"LazyFree:            160 kB\n" in smaps_rollup(guest.mm)
     guest.mm.write(at + 7 * PAGE, b"wanted")
+    assert b"LazyFree:            156 kB\n" in smaps_rollup(guest.mm)
     assert guest.mm.read(at, 1) == b"\1"  # nothing has run low
     fill(guest, 100)
     assert guest.kernel.stats.reclaimed > 0

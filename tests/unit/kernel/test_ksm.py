@@ -14,6 +14,7 @@ from toyvm.kernel.addrspace import AddressSpace
 from toyvm.kernel.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.frames import OutOfFrames
 from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
+from toyvm.kernel.report import usage
 from toyvm.machine.sv39 import PTE_W, pte_frame
 from toyvm.record import replace
 
@@ -110,8 +111,10 @@ def test_forked_pages_merge_with_strangers(guest: Guest) -> None:
     settle(guest)
     assert len({frame(space, va) for space in (mm, child) for va in (a, b)}) == 1
     assert tell(guest, "pages_sharing") == 3
+    assert (usage(mm).merged, usage(child).merged) == (2, 2)
     child.write(a, b"kid!")
     assert (mm.read(a, 4), child.read(a, 4), child.read(b, 4)) == (b"same", b"kid!", b"same")
+    assert (usage(mm).merged, usage(child).merged) == (2, 1)
     child.release()
     assert tell(guest, "pages_sharing") == 1
 
