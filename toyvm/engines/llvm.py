@@ -59,6 +59,7 @@ class Thresholds(Record):
 
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
+MISS_WORK = 200  # plain instructions of Python that leaving native code and coming back costs as much as
 KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
@@ -383,7 +384,7 @@ class LlvmEngine(ReferenceEngine):
         count = self._missed.get(pc, 0) + 1
         self._missed[pc] = count
         if count % self._thresholds.missed == 0:
-            self.want(pc)
+            self.want(pc, MISS_WORK * self._thresholds.missed)
 
     def _count_misses(self) -> None:
         words = self._state.words
@@ -440,6 +441,8 @@ class LlvmEngine(ReferenceEngine):
         if head >> PAGE_SHIFT not in mmu.tlb.execute:
             return
         if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
+            return
+        if self.find(mmu, self._space, head):
             return
         self._work += work
         if self._work < self._thresholds.first:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm import MISS_WORK, LlvmEngine, Thresholds
 from toyvm.engines.llvm_space import NativeCode
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.trace import FLOAT_WORK, select, work_of
@@ -113,4 +115,42 @@ def test_llvm_is_not_imported_for_little_work(first: int, monkeypatch: pytest.Mo
     assert llvm.run(machine.hart, 2000) is None
     assert bool(asked) is (first == 0)
     assert llvm.run(machine.hart, 2000) is None
+    assert asked
+
+
+@needs_llvm
+def test_what_an_earlier_run_translated_needs_no_llvm(tmp_path: Path) -> None:
+    """Native code that looks for a function in vain may ask for one that no block asks for: a CSR access has no count."""
+    for first in (0, NEVER):
+        machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
+        llvm = LlvmEngine(
+            machine.memory,
+            translator=Translator(str(tmp_path)),
+            thresholds=Thresholds(
+                ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=first, cold=1, piece=NEVER
+            ),
+        )
+        assert llvm.run(machine.hart, 100) is None
+        llvm.want(CODE)
+        assert CODE in llvm._space.native
+
+
+@needs_llvm
+def test_looking_in_vain_is_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    translator = Translator(folder=None)
+    machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
+    llvm = LlvmEngine(
+        machine.memory,
+        translator=translator,
+        thresholds=Thresholds(
+            ask=NEVER, trace=NEVER, hot=NEVER, missed=10, first=25 * MISS_WORK, cold=1, piece=NEVER
+        ),
+    )
+    monkeypatch.setattr(translator, "translate", lambda *_: asked.append(CODE))
+    assert llvm.run(machine.hart, 100) is None
+    for _ in range(29):
+        llvm._miss(CODE)
+    assert not asked
+    llvm._miss(CODE)
     assert asked
