@@ -14,20 +14,11 @@ _PASSES = (
     "simplify_cfg",
 )
 
-# What LLVM does to loops when it makes machine code replaces one counter by several, which cost more than they save here.
-_OPTIONS = ("-disable-lsr",)
-
 
 class Compiler:
     """Translates modules for the host. Not safe for more than one thread at a time."""
 
-    _told = False  # options are the library's, and may be given once
-
     def __init__(self, level: int = 2):
-        if not Compiler._told:
-            Compiler._told = True
-            for option in _OPTIONS:
-                binding.set_option("toyvm", option)
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         binding.initialize_native_asmparser()
