@@ -94,7 +94,10 @@ def _natural(region: Region) -> Iterator[Loop]:
         for body in sorted(bodies, key=len):
             if not body <= whole:
                 whole = whole | body
-                yield Loop(head, whole, region)
+                if all(
+                    awaited == head[1] for _, awaited in whole
+                ):  # not one that calls: it seldom goes round often
+                    yield Loop(head, whole, region)
 
 
 def _body(head: Key, last: Key, before: dict[Key, list[Key]]) -> set[Key]:

@@ -110,6 +110,15 @@ def test_of_a_nest_the_loop_that_saves_most_has_the_pointers() -> None:
     assert part.head[0] == CODE + 4
 
 
+def test_a_loop_that_calls_has_no_pointers() -> None:
+    call, stay, ret = (
+        ("jal", {"rd": 1, "imm": 12}),
+        ("jal", {"rd": 0, "imm": 0}),
+        ("jalr", {"rd": 0, "rs1": 1, "imm": 0}),
+    )
+    assert loops_of(load(5), addi(5, 5, 8), call, back(3), stay, ret) == []
+
+
 def test_a_loop_without_accesses_has_no_pointers() -> None:
     assert loops_of(addi(5, 5, 1), back(1)) == []
 
