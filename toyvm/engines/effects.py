@@ -40,7 +40,7 @@ class Effects:
     """
 
     __slots__ = (
-        "_hart", "_memory", "_mmu", "_on_fence_i", "_table", "end", "f", "left", "on_fault", "pc", "read", "write",
+        "_hart", "_memory", "_mmu", "_on_fence_i", "_table", "end", "f", "faults", "left", "on_fault", "pc", "read", "write",
     )  # fmt: skip
 
     def __init__(self, memory: PhysicalMemory, on_fence_i: Callable[[Mmu], None]):
@@ -49,6 +49,7 @@ class Effects:
         self.pc = 0
         self.left = 0
         self.end = 0
+        self.faults = 0  # that were resolved in the middle of a run
         self.on_fault: FaultHook | None = None
         self._table: dict[str, FloatOperation] | None = None
 
@@ -174,6 +175,7 @@ class Effects:
         if not self.on_fault(trap, pc, self.end - left):
             trap.final = True
             return False
+        self.faults += 1
         return True
 
     def load_at(self, va: int, size: int, pc: int, left: int) -> int:

@@ -59,7 +59,9 @@ class Thresholds(Record):
 
 PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
-MISS_WORK = 200  # plain instructions of Python that leaving native code and coming back costs as much as
+MISS_WORK = (
+    200  # plain instructions of Python that a fault, or leaving native code and coming back, costs as much as
+)
 KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
@@ -167,6 +169,7 @@ class LlvmEngine(ReferenceEngine):
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
         self._work = 0  # what Python has done in traces that are worth a translation, in plain instructions
+        self._faults_counted = 0  # in it
         self._reserve = 0
         self._floats = [0] * 32  # the floating-point registers in the state
         self._table = 0  # address of the words of the frame table
@@ -444,7 +447,8 @@ class LlvmEngine(ReferenceEngine):
             return
         if self.find(mmu, self._space, head):
             return
-        self._work += work
+        self._work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
+        self._faults_counted = self._effects.faults
         if self._work < self._thresholds.first:
             return
         translator = self._ready()

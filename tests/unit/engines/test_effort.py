@@ -12,6 +12,7 @@ from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.trace import FLOAT_WORK, select, work_of
 from toyvm.isa.decode import decode
 from toyvm.machine.mmu import Mmu
+from toyvm.machine.traps import Cause, Trap
 
 from .machines import CODE, Machine, code
 
@@ -153,4 +154,28 @@ def test_looking_in_vain_is_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
         llvm._miss(CODE)
     assert not asked
     llvm._miss(CODE)
+    assert asked
+
+
+@needs_llvm
+def test_faults_are_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    translator = Translator(folder=None)
+    machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
+    llvm = LlvmEngine(
+        machine.memory,
+        translator=translator,
+        thresholds=Thresholds(
+            ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=5 * MISS_WORK, cold=1, piece=NEVER
+        ),
+    )
+    monkeypatch.setattr(translator, "translate", lambda *_: asked.append(CODE))
+    assert llvm.run(machine.hart, 100) is None
+    llvm._effects.on_fault = lambda trap, pc, instret: True
+    for _ in range(4):
+        assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
+    llvm.want(CODE)
+    assert not asked
+    assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
+    llvm.want(CODE)
     assert asked
