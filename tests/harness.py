@@ -117,7 +117,7 @@ def with_memory(size: int, options: RunOptions = OPTIONS) -> RunOptions:
 
 def shell(command: Sequence[str | Path], **kwargs: object) -> subprocess.CompletedProcess[bytes]:
     """Run another program; what it says on failure is in the exception."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, **kwargs)  # type: ignore[call-overload]
+    done = subprocess.run([str(word) for word in command], capture_output=True, **kwargs)  # type: ignore[call-overload]  # of any of its forms
     if done.returncode:
         raise AssertionError(
             f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr.decode(errors='replace')}"

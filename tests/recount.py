@@ -86,7 +86,7 @@ class Peaks:
             self.count()
             evict(*arguments)
 
-        system.reclaimer._evict = counted  # type: ignore[method-assign]
+        system.reclaimer._evict = counted  # type: ignore[method-assign]  # of this one object
 
     def watch(self, mm: AddressSpace) -> None:
         """From now on `mm` is counted too; it may be a copy that has just been made."""
@@ -97,7 +97,7 @@ class Peaks:
             self.count()
             release(start, end)
 
-        mm.release_pages = counted  # type: ignore[method-assign]
+        mm.release_pages = counted  # type: ignore[method-assign]  # of this one object
 
     def count(self) -> None:
         for mm in self._system.spaces:

@@ -12,11 +12,14 @@ import pytest
 
 from toyvm.build import build_program
 from toyvm.cli import cache
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
 from toyvm.engines.llvm_cache import TranslationCache, default_folder
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import unavailable
 from toyvm.engines.lockstep import LockstepEngine, LockstepError
 from toyvm.errors import UsageError
+from toyvm.machine.hart import Hart
+from toyvm.machine.traps import Trap
 from toyvm.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
@@ -84,9 +87,9 @@ def test_the_definition_counts_the_same(name: str) -> None:
 
 
 def test_lockstep_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(self: LockstepEngine, hart: object, budget: int) -> None:
-        hart.x[5] ^= 1  # type: ignore[attr-defined]
-        return original(self, hart, budget)  # type: ignore[arg-type, return-value]
+    def wrong(self: LockstepEngine, hart: Hart, budget: int) -> Trap | None:
+        hart.x[5] ^= 1
+        return original(self, hart, budget)
 
     original = LlvmEngine.run
     monkeypatch.setattr(LlvmEngine, "run", wrong)

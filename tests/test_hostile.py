@@ -7,6 +7,8 @@ says the status, a pattern that standard error must have, and the machine's limi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -106,7 +108,7 @@ def test_hostile_program_from_the_command_line(name: str) -> None:
     ],
     ids=["40-bytes", "100-bytes", "empty", "words", "machine", "phentsize", "phnum", "phoff"],
 )
-def test_damaged_program(damage, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_program(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """What is not a program is refused before it starts, with one message."""
     image = build_program([cases(HOSTILE.parent)[0].path], linkage="static").image
     path = tmp_path / "damaged"

@@ -11,7 +11,8 @@ import pytest
 
 from toyvm.build import build_program
 from toyvm.engines import choice
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.lockstep import LockstepEngine
 from toyvm.engines.reference import ReferenceEngine

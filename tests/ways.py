@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from toyvm.engines import choice
 from toyvm.engines.base import Engine
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator
 from toyvm.engines.lockstep import LockstepEngine
 from toyvm.engines.walk import WalkEngine

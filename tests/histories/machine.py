@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.recount import check_references, check_shares, check_translations
 from toyvm.build import build_program
 from toyvm.engines.base import Engine
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator
 from toyvm.engines.reference import ReferenceEngine
 from toyvm.guestfs import sandbox

@@ -212,7 +212,7 @@ class Histories(RuleBasedStateMachine):
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
-class TestHistories(Histories.TestCase):  # type: ignore[name-defined,misc]
+class TestHistories(Histories.TestCase):  # type: ignore[name-defined,misc]  # made as hypothesis makes it, at run time
     settings = settings(
         max_examples=HISTORIES,
         stateful_step_count=STEPS,

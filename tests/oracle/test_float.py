@@ -15,7 +15,8 @@ from tests.oracle.test_isa import gnu_assemble, section_bytes
 from tests.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
 from tests.unit.engines.machines import CODE, DATA, Machine
 from toyvm.engines.base import Engine
-from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import Thresholds
 from toyvm.engines.llvm_translate import Translator
 from toyvm.engines.reference import ReferenceEngine
 from toyvm.engines.walk import WalkEngine

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import OPTIONS, C
-from tests.oracles import GCC, HOST_GCC, require_oracle
+from tests.oracles import GCC, HOST_GCC, do_without, require_oracle
 from tests.ways import check_every_way
 from toyvm.record import replace
 from toyvm.result import RunResult
@@ -30,20 +30,20 @@ THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
     require_oracle(GCC, HOST_GCC)
     if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "riscv64"):
-        pytest.skip(
+        do_without(
             "the host is not a Linux with pages of 4096 bytes and signals numbered as riscv64 has them"
         )
     if tuple(map(int, platform.release().split(".")[:2])) < (6, 1):
-        pytest.skip("the host's Linux is older than the one whose calls toyvm has")
+        do_without("the host's Linux is older than the one whose calls toyvm has")
     thp = THP.read_text().partition("[")[2].partition("]")[0] if THP.exists() else "never"
     if source.stem.startswith("megapages") and thp != "madvise":
-        pytest.skip("the host gives huge pages in another way: transparent_hugepage/enabled is not madvise")
+        do_without("the host gives huge pages in another way: transparent_hugepage/enabled is not madvise")
     here, there = tmp_path / "here", tmp_path / "there"
     subprocess.run([HOST_GCC, "-O2", "-w", "-o", here, source], check=True)
     subprocess.run([GCC, "-O2", "-w", "-static", "-o", there, source], check=True)
     expected = subprocess.run([here], capture_output=True, timeout=60)
     if expected.returncode == HIDDEN:
-        pytest.skip("the host shows its frames only to who has CAP_SYS_ADMIN")
+        do_without("the host shows its frames only to who has CAP_SYS_ADMIN")
     options = replace(
         OPTIONS,
         overcommit=int(Path("/proc/sys/vm/overcommit_memory").read_text()),  # promises as the host makes them

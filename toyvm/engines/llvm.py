@@ -14,11 +14,10 @@ from ..machine.hart import Hart
 from ..machine.memory import PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Access, Mmu
 from ..machine.traps import Trap
-from ..record import Record
 from . import llvm_layout as layout
 from .code import CodeMap
 from .effects import Effects
-from .hot import HotPaths
+from .llvm_effort import MISS_WORK, PATIENT, NativePaths, Thresholds
 from .llvm_native import CODE_BYTES, CodeArena, State, address_of
 from .llvm_space import NativeCode
 from .reference import ReferenceEngine
@@ -27,41 +26,13 @@ TYPE_CHECKING = False  # importing typing would cost every start of a program se
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .code import Block, TraceFunction
-    from .hot import Trace
     from .llvm_cache import Translation
     from .llvm_region import Key, Region
     from .llvm_tables import Tables
     from .llvm_translate import Translator
-    from .prepared import Instruction, PreparedRows
     from .reference import OnTrace
 
 
-class Thresholds(Record):
-    """When code is worth more effort.
-
-    ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
-    Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
-    dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
-    time      first: instructions of hot traces before anything is, because LLVM has to be imported for it      cold: executions
-    of a block below which it is not translated with others      piece: instructions that the Python tiers run at most before
-    native code may take over
-    """
-
-    ask: int
-    trace: int
-    hot: int
-    missed: int
-    first: int
-    cold: int
-    piece: int
-
-
-PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
-EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
-MISS_WORK = (
-    200  # plain instructions of Python that a fault, or leaving native code and coming back, costs as much as
-)
 KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
 MAX_COPIES = 2  # functions that the same code is part of, but for short callees
 SPARE_TABLES = 4
@@ -70,82 +41,10 @@ _NO_ROOM = MemoryError, OSError  # what the host says when it cannot give memory
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
-class _NativePaths(HotPaths):
-    """Traces that count what they run, so that the engine learns what is worth LLVM's time. They are in use but for a while, so
-    what it costs to make them counts for more than how fast they are."""
-
-    shortest = 8
-
-    def __init__(
-        self,
-        memory: PhysicalMemory,
-        rows: PreparedRows,
-        prepare: Callable[[int], Instruction | None],
-        engine: LlvmEngine,
-        thresholds: Thresholds,
-    ):
-        super().__init__(memory, rows, prepare)
-        self._engine = engine
-        self._thresholds = thresholds
-
-    def __len__(self) -> int:
-        return 1  # `reuse` is to be asked about every new block
-
-    def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
-        """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
-        assert isinstance(code, NativeCode)
-        if block.heat >= self._thresholds.trace:
-            super().promote(mmu, code, block)
-            return
-        head, block.ask = block.pcs[0], self._thresholds.trace
-        if head not in code.hot and not self._engine.adopt(mmu, code, head):
-            self._engine.find(mmu, code, head)
-
-    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
-        """A block that is new to this address space may have been translated for another."""
-        assert isinstance(code, NativeCode)
-        return self._engine.adopt(mmu, code, head) or super().reuse(mmu, code, head)
-
-    def _entered(self, head: int, trace: Trace) -> TraceFunction:
-        """A Python trace with a counter around it."""
-        ran, function = 0, trace.function
-        engine, hot = self._engine, self._thresholds.hot * trace.length * trace.length // trace.work
-
-        def counting(
-            x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
-        ) -> tuple[int, int]:
-            nonlocal ran
-            try:
-                after, rest = function(x, pc, left, read, write, c)
-            except Trap:  # a loop may fault on each page and never return
-                ran += left - c.left
-                if ran >= hot:
-                    engine.want(head, ran * trace.work // trace.length)
-                    ran = 0
-                raise
-            ran += left - rest
-            if ran >= hot:
-                engine.want(head, ran * trace.work // trace.length)
-                ran = 0
-            return after, rest
-
-        return counting
-
-    def holds(self, mmu: Mmu, runs: list[tuple[int, bytes]]) -> bool:
-        """Whether pages that have been executed hold these bytes."""
-        execute = mmu.tlb.execute
-        return all(
-            at >> PAGE_SHIFT in execute
-            and at + len(text) - 1 >> PAGE_SHIFT in execute
-            and self._holds(mmu, at, text)
-            for at, text in runs
-        )
-
-
 class LlvmEngine(ReferenceEngine):
     """Executes harts on one physical memory (`base.Engine`).
 
-    `translator` gives and takes translations; tests give one that answers at once. `on_trace` as in `ReferenceEngine`;
+    `translator` makes translations and finds those of earlier runs. `on_trace` as in `ReferenceEngine`;
     traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
     """
 
@@ -161,7 +60,7 @@ class LlvmEngine(ReferenceEngine):
         self._caching = caching
         self._without = False  # there is no LLVM here
         self._thresholds = thresholds
-        self._native_paths = _NativePaths(memory, self._rows, self._op, self, thresholds)
+        self._native_paths = NativePaths(memory, self._rows, self._op, self, thresholds)
         self._paths = self._native_paths
         self._translator = translator
         self._arena: CodeArena | None = None

@@ -16,7 +16,8 @@ from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Mmu
 from ..machine.traps import Trap
 from .base import FaultHook
-from .llvm import EAGER, LlvmEngine
+from .llvm import LlvmEngine
+from .llvm_effort import EAGER
 from .llvm_translate import Translator
 from .lockstep_memory import MemoryPair
 from .reference import ReferenceEngine

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.engines.llvm import MISS_WORK, LlvmEngine, Thresholds
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import MISS_WORK, Thresholds
 from toyvm.engines.llvm_space import NativeCode
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.trace import FLOAT_WORK, select, work_of
@@ -136,46 +137,41 @@ def test_what_an_earlier_run_translated_needs_no_llvm(tmp_path: Path) -> None:
         assert CODE in llvm._space.native
 
 
-@needs_llvm
-def test_looking_in_vain_is_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    translator = Translator(folder=None)
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What translations are made of; none is."""
+    heads: list[int] = []
+    monkeypatch.setattr(Translator, "translate", lambda self, head, *_: heads.append(head))
+    return heads
+
+
+def bound(missed: int, first: int) -> LlvmEngine:
+    """An engine that has run a loop, and asks for a translation at these thresholds alone."""
     machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
-    llvm = LlvmEngine(
-        machine.memory,
-        translator=translator,
-        thresholds=Thresholds(
-            ask=NEVER, trace=NEVER, hot=NEVER, missed=10, first=25 * MISS_WORK, cold=1, piece=NEVER
-        ),
+    thresholds = Thresholds(
+        ask=NEVER, trace=NEVER, hot=NEVER, missed=missed, first=first, cold=1, piece=NEVER
     )
-    monkeypatch.setattr(translator, "translate", lambda *_: asked.append(CODE))
+    llvm = engine_on(machine, thresholds)
     assert llvm.run(machine.hart, 100) is None
+    return llvm
+
+
+@needs_llvm
+def test_looking_in_vain_is_work_too(asked: list[int]) -> None:
+    llvm = bound(missed=10, first=25 * MISS_WORK)
     for _ in range(29):
         llvm._miss(CODE)
-    assert not asked
+    assert asked == []
     llvm._miss(CODE)
-    assert asked
+    assert asked == [CODE]
 
 
 @needs_llvm
-def test_faults_are_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    translator = Translator(folder=None)
-    machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
-    llvm = LlvmEngine(
-        machine.memory,
-        translator=translator,
-        thresholds=Thresholds(
-            ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=5 * MISS_WORK, cold=1, piece=NEVER
-        ),
-    )
-    monkeypatch.setattr(translator, "translate", lambda *_: asked.append(CODE))
-    assert llvm.run(machine.hart, 100) is None
+def test_faults_are_work_too(asked: list[int]) -> None:
+    llvm = bound(missed=NEVER, first=5 * MISS_WORK)
     llvm._effects.on_fault = lambda trap, pc, instret: True
-    for _ in range(4):
-        assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
-    llvm.want(CODE)
-    assert not asked
-    assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
-    llvm.want(CODE)
-    assert asked
+    for faults in (4, 5):
+        while llvm._effects.faults < faults:
+            assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
+        llvm.want(CODE)
+        assert asked == [CODE] * (faults == 5)

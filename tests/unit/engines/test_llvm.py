@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.llvm import EAGER, LlvmEngine, Thresholds
+from toyvm.engines.llvm import LlvmEngine
 from toyvm.engines.llvm_cache import TranslationCache, files, shrink
+from toyvm.engines.llvm_effort import EAGER, Thresholds
 from toyvm.engines.llvm_print import native
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine

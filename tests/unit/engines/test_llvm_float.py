@@ -8,7 +8,8 @@ import struct
 import pytest
 
 from toyvm.engines import llvm_float
-from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import Thresholds
 from toyvm.engines.llvm_print import native
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine

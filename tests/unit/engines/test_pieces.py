@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.engines.llvm import LlvmEngine, Thresholds
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import Thresholds
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine
 from toyvm.engines.walk import WalkEngine

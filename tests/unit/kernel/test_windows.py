@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.llvm import EAGER, LlvmEngine
+from toyvm.engines.llvm import LlvmEngine
+from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine
 from toyvm.events import Bus, Event, FaultKind, PageFault
