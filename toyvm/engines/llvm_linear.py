@@ -31,10 +31,6 @@ class Motion:
         self.step: int | None = None
         self.shortest = 1
 
-    def rounds(self, instructions: int) -> int:
-        """How often each of them is executed at most among so many instructions."""
-        return 1 + instructions // self.shortest
-
 
 def itself(number: int) -> Form:
     """The form of a register that stands for itself."""

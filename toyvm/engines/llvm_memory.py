@@ -11,7 +11,7 @@ a register in a block.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 
 from ..bits import sext
 from ..isa.ops import Node, Op
@@ -23,36 +23,39 @@ from .llvm_text import GUEST, LIKELY, RANGE, REFILLS, UNLIKELY
 from .llvm_values import ValueText
 
 WRITE, ALIGNED, WORD_SHIFT = 32, 16, 6  # what `refill` is told besides the size of an access
-_ACCESSES = frozenset({Op.LOAD, Op.STORE})
+ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
-_AT_FIRST = 4  # ways through a loop before its pointers are looked at
+_AT_FIRST = 4  # ways through a loop before its pointers are looked at, and for which a look has to be good
+_AHEAD = 1 << 40  # instructions until the next look, where nothing moves
+_AGAIN = 512  # instructions until the next look, after one that was in vain
 _STRIDE = 1 << 31  # bytes; a pointer that a register moves by more is looked at each time
+_KEEPING = "; what the ahead form of loop "  # in place of lines that are known when all has been printed
+_PAGE = 4096  # bytes: what all sets of the host's first cache hold, a line each
+_WAIT = 8  # instructions that keep loads apart
 _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 
 
 class _Group:
     """Accesses through the same value of a register: one look at a range is enough for them.
 
-    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables.
+    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the distance to
+    the host's memory, or 0 where what was known of ranges is not known any more. `count` is how many accesses are to come.
     """
+
+    __slots__ = ("begun", "count", "first", "last", "variable", "writes")
 
     def __init__(self, distance: int):
         self.first = self.last = distance
         self.count = 0
-        self.writes = False
-        self.delta = ""  # once it is printed; count is then how many accesses are to come
+        self.writes = self.begun = False
+        self.variable = ""
 
     def add(self, distance: int, write: bool) -> None:
         """One access more."""
         self.first, self.last = min(self.first, distance), max(self.last, distance)
         self.count += 1
         self.writes = self.writes or write
-
-    def passed(self, join: Callable[[str], str]) -> None:
-        """An access is done; where it had to call `refill`, what was known of ranges before is not known any more."""
-        if self.delta and self.count:
-            self.delta = join(self.delta)
 
     @property
     def pays(self) -> bool:
@@ -78,9 +81,13 @@ class MemoryText(ValueText):
         self._groups: dict[
             tuple[int, int], _Group
         ] = {}  # by register and how often it has been written in the block
+        self._variables: list[str] = []
+        self._near: dict[tuple[Key, int, int], str] = {}  # variables of groups
         self._versions: dict[int, int] = {}
         self._computed: dict[int, int] = {}  # where in the block registers were written
+        self._kept: dict[Loop, dict[int, str]] = {}
         self._loop: Loop | None = None  # that the block is in
+        self._ahead = False  # whether this is the form of the loop whose pointers are inside their ranges
 
     def _leave(self, status: int, pc: str) -> None:
         """Print the way back to Python."""
@@ -90,53 +97,76 @@ class MemoryText(ValueText):
         """The budget that is left at the instruction."""
         raise NotImplementedError
 
+    def _to_checked(self) -> None:
+        """Print the way from the ahead form of a loop to the same instruction in the checked one."""
+        raise NotImplementedError
+
+    def _variable(self, name: str, type_: str = "i64") -> str:
+        """What lines may store and load, from the region's entry on."""
+        self._variables.append(f"{name} = alloca {type_}")
+        return name
+
     def _store(self, node: Node) -> None:
         address, data = node.args
         value = self._value(data)
-
-        def store(pointer: str, volatile: str) -> str:
-            self._line(f"store{volatile} i{data.width} {value}, ptr {pointer}, align 1{GUEST}")
-            return ""
-
-        self._access(address, data.width, PTE_W, store)
+        pointer = self._place(address, data.width // 8, PTE_W)
+        self._line(f"store i{data.width} {value}, ptr {pointer}, align 1{GUEST}")
 
     def _load(self, node: Node, access: int, aligned: bool = False) -> None:
-        def load(pointer: str, volatile: str) -> str:
-            return self._set(f"load{volatile} i{node.width}, ptr {pointer}, align 1{GUEST}")
+        pointer = self._place(node.args[0], node.width // 8, access, aligned)
+        self._values[node] = self._set(f"load i{node.width}, ptr {pointer}, align 1{GUEST}")
 
-        if aligned:
-            self._values[node] = load(self._pointer(node.args[0], node.width // 8, access, True), "")
+    def _place(self, address: Node, size: int, access: int, aligned: bool = False) -> str:
+        """Where an access goes in the host's memory; leaves where it needs the slow path."""
+        through = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
+        if through is None:
+            return self._ahead_pointer(address, access) if self._ahead else self._pointer(address, size, access, aligned)
+        assert self._loop is not None and not aligned
+        pointer, distance = through
+        if not self._ahead:
+            word = layout.range_word(self._mover_slot(self._loop, pointer, access == PTE_W))
+            return self._pointer(address, size, access, word=word)
+        self._keep_apart(self._loop, pointer)
+        base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
+        return self._host(self._sum(pointer.moving, base), str(distance))
+
+    def _keep_apart(self, loop: Loop, pointer: Pointer) -> None:
+        """Loads that stride by pages all go through one set of the host's first cache. The more of them are under way at once the longer they
+        take, so a few instructions that do nothing come between them. Whether a register holds such a stride is found at the look."""
+        stride = pointer.up or pointer.down
+        if pointer.writes or pointer.step is None and (not stride or stride % _PAGE):
+            return
+        wait, on = self._name(), self._name()
+        if pointer.step is None:
+            self._line(f"br label %{wait}")
         else:
-            self._values[node] = self._access(node.args[0], node.width, access, load)
+            paged = self._set(f"load i1, ptr {_paged(loop, pointer)}")
+            self._line(f"br i1 {paged}, label %{wait}, label %{on}{UNLIKELY}")
+        self._start(wait)
+        self._set(f'call i64 asm sideeffect "{"; ".join(["leaq 1(%r12), $0"] * _WAIT)}", "=r"()')
+        self._line(f"br label %{on}")
+        self._start(on)
 
-    def _access(self, address: Node, width: int, access: int, carry_out: Callable[[str, str], str]) -> str:
-        """Have an access carried out by what prints it for a place in the host's memory; its value.
-
-        Through a pointer of a loop there are two ways. The one that is rarely gone is told to be volatile, so that LLVM does
-        not make one access of both.
-        """
-        mover = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
-        if mover is None:
-            return carry_out(self._pointer(address, width // 8, access), "")
-        assert self._loop is not None
-        word = layout.range_word(self._mover_slot(self._loop, mover, access == PTE_W))
-        va, known = self._value(address), self._set(f"load i64, ptr {_delta(self._loop, mover)}")
-        there, look, looked, join = (self._name() for _ in range(4))
-        self._line(f"br i1 {self._set(f'icmp ne i64 {known}, 0')}, label %{there}, label %{look}{LIKELY}")
-        self._start(there)
-        value = carry_out(self._set(f"inttoptr i64 {self._set(f'add i64 {va}, {known}')} to ptr"), "")
-        self._line(f"br label %{join}")
-        self._start(look)
-        before = [(group, group.delta) for group in self._groups.values()]
-        other = carry_out(self._pointer(address, width // 8, access, word=word), " volatile")
-        self._line(f"br label %{looked}")
-        self._start(looked)
-        self._line(f"br label %{join}")
-        self._start(join)
-        for group, delta in before:
-            if group.delta != delta:
-                group.delta = self._set(f"phi i64 [ {delta}, %{there} ], [ {group.delta}, %{looked} ]")
-        return self._set(f"phi i{width} [ {value}, %{there} ], [ {other}, %{looked} ]") if value else ""
+    def _ahead_pointer(self, address: Node, access: int) -> str:
+        """`_place` in the ahead form of a loop, where nothing can change what is known of ranges."""
+        va, group = self._value(address), self._group(address)
+        if group is not None and group.begun:
+            return self._host(va, self._set(f"load i64, ptr {group.variable}"))
+        near, outside = self._name(), self._name()
+        if group is None:
+            word = layout.range_word(self._range(address, access == PTE_W))
+            inside = self._inside(va, word, 0)
+        else:
+            word, inside = self._group_inside(group, address)
+        self._line(f"br i1 {inside}, label %{near}, label %{outside}{LIKELY}")
+        self._start(outside)
+        self._to_checked()
+        self._start(near)
+        delta = self._range_word(word + layout.DELTA)
+        if group is not None:
+            group.begun = True
+            self._line(f"store i64 {delta}, ptr {group.variable}")
+        return self._host(va, delta)
 
     def _pointer(self, address: Node, size: int, access: int, aligned: bool = False, word: int = 0) -> str:
         """Where an access goes in the host's memory; leaves where it needs the slow path.
@@ -163,76 +193,149 @@ class MemoryText(ValueText):
         self._line(f"br label %{join}")
         self._start(outside)
         wanted = size | (ALIGNED if aligned else 0) | (WRITE if write else 0) | word << WORD_SHIFT
-        self._put_state(layout.AT, str(self._step.pc), scope=RANGE)
-        self._put_state(layout.REST, self._left(), scope=RANGE)
-        far_delta = self._set(
-            f'call i64 asm sideeffect "movq $${wanted}, {8 * layout.WANTED}(%r12)\\0Acallq *{8 * layout.REFILL}(%r12)", '
-            f'"={{rax}},{{rax}},{{r12}},~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}"(i64 {va}, ptr %s) nounwind{REFILLS}'
-        )
+        far_delta = self._refill(address, wanted)
         missing = self._set(f"icmp eq i64 {far_delta}, 0")
         self._line(f"br i1 {missing}, label %{out}, label %{far}{UNLIKELY}")
         self._start(out)
         self._leave(layout.MISS, str(self._step.pc))
         self._start(far)
+        for other in self._groups.values():
+            if other.begun and other.count:
+                self._line(f"store i64 0, ptr {other.variable}")
         if self._loop is not None:
-            self._forget_pointers(self._loop)
+            self._line(f"store i64 -1, ptr {limit_of(self._loop)}")
         self._line(f"br label %{join}")
         self._start(join)
         if aligned:
             self._groups = {}  # this may be in a branch of the block
-        for other in self._groups.values():
-            other.passed(lambda known: self._set(f"phi i64 [ {known}, %{near} ], [ 0, %{far} ]"))
-        delta = self._set(f"phi i64 [ {near_delta}, %{near} ], [ {far_delta}, %{far} ]")
+        return self._host(va, self._set(f"phi i64 [ {near_delta}, %{near} ], [ {far_delta}, %{far} ]"))
+
+    def _refill(self, address: Node, wanted: int) -> str:
+        """Call `refill`; its result. A constant is added over there, so that no register has to hold the sum until it is known to be needed."""
+        base, constant = address, 0
+        if address.op is Op.ADD and address.args[1].op is Op.CONST:
+            base, constant = address.args[0], sext(address.args[1].value, 64)
+        value = self._value(base)
+        if not -1 << 31 <= constant < 1 << 31:
+            value, constant = self._value(address), 0
+        self._put_state(layout.AT, str(self._step.pc), scope=RANGE)
+        self._put_state(layout.REST, self._left(), scope=RANGE)
+        add = f"addq $${constant}, %rax\\0A" if constant else ""
+        return self._set(
+            f'call i64 asm sideeffect "{add}movq $${wanted}, {8 * layout.WANTED}(%r12)\\0Acallq *{8 * layout.REFILL}(%r12)", '
+            f'"={{rax}},{{rax}},{{r12}},~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}"(i64 {value}, ptr %s) nounwind{REFILLS}'
+        )
+
+    def _host(self, va: str, delta: str) -> str:
         return self._set(f"inttoptr i64 {self._set(f'add i64 {va}, {delta}')} to ptr")
+
+    def _sum(self, terms: Iterable[tuple[int, int]], more: str) -> str:
+        """A sum of multiples of registers, and something more."""
+        for number, factor in terms:
+            value = self._set(f"load i64, ptr %r{number}")
+            if factor != 1:
+                value = self._set(f"mul i64 {value}, {factor}")
+            more = self._set(f"add i64 {value}, {more}")
+        return more
+
+    def _range_word(self, word: int) -> str:
+        """A word of a range. In the ahead form of a loop it stays what it was at the last look."""
+        if not self._ahead:
+            return self._state_word(word, scope=RANGE)
+        assert self._loop is not None
+        kept = self._kept.setdefault(self._loop, {})
+        if word not in kept:
+            kept[word] = self._variable(f"%kept{self._loop.number}_{word}")
+        return self._set(f"load i64, ptr {kept[word]}")
+
+    def _with_kept_ranges(self) -> Iterator[str]:
+        """All lines, and at each look those that put aside what the loop's ahead form wants of ranges."""
+        loops = {f"  {_KEEPING}{loop.number}": kept for loop, kept in self._kept.items()}
+        lines, self._lines = self._lines, []
+        for line in lines:
+            for word, variable in loops.get(line, {}).items():
+                self._line(f"store i64 {self._state_word(word, scope=RANGE)}, ptr {variable}")
+            yield from self._lines
+            self._lines.clear()
+            yield line
 
     def _inside(self, va: str, word: int, span: int) -> str:
         """Whether `va` and `span` bytes below are in a range."""
-        offset = self._set(f"sub i64 {va}, {self._state_word(word + layout.FIRST, scope=RANGE)}")
-        inside = self._set(f"icmp ult i64 {offset}, {self._state_word(word + layout.INSIDE, scope=RANGE)}")
+        offset = self._set(f"sub i64 {va}, {self._range_word(word + layout.FIRST)}")
+        inside = self._set(f"icmp ult i64 {offset}, {self._range_word(word + layout.INSIDE)}")
         return (
             self._set(f"and i1 {inside}, {self._set(f'icmp uge i64 {offset}, {span}')}") if span else inside
         )
 
-    def _forget_pointers(self, loop: Loop) -> None:
-        """What was known of a loop's pointers is known no more: the next check of the budget looks again."""
-        for pointer in loop.pointers:
-            self._line(f"store i64 0, ptr {_delta(loop, pointer)}")
-        self._line(f"store i64 -1, ptr {limit_of(loop)}")
-
     def _enter_loop(self, loop: Loop) -> None:
         """To look ahead is not worth while before it is known that the loop goes round a few times."""
-        self._forget_pointers(loop)
-        self._put_limit(loop, self._set("load i64, ptr %left"), _AT_FIRST * loop.longest)
+        self._put_limit(loop, self._set("load i64, ptr %left"), _AT_FIRST * loop.longest // loop.copies)
 
-    def _put_limit(self, loop: Loop, left: str, instructions: int) -> None:
+    def _put_limit(self, loop: Loop, left: str, instructions: int | str) -> None:
         """Have a loop look ahead after so many instructions, or where less is left than it takes from the budget."""
-        self._declared.add("declare i64 @llvm.smax.i64(i64, i64)")
         after = self._set(f"sub i64 {left}, {instructions}")
-        limit = self._set(f"call i64 @llvm.smax.i64(i64 {after}, i64 {loop.longest})")
+        limit = self._larger(after, str(loop.longest))
         self._line(f"store i64 {limit}, ptr {limit_of(loop)}")
 
-    def _look_ahead(self, loop: Loop, left: str) -> None:
-        """How far a loop's pointers can go with `left` instructions to come: their distances, or 0, and the budget down to
-        which that is so."""
+    def _larger(self, one: str, other: str) -> str:
+        self._declared.add("declare i64 @llvm.smax.i64(i64, i64)")
+        return self._set(f"call i64 @llvm.smax.i64(i64 {one}, i64 {other})")
+
+    def _smaller(self, one: str, other: str) -> str:
+        self._declared.add("declare i64 @llvm.smin.i64(i64, i64)")
+        return self._set(f"call i64 @llvm.smin.i64(i64 {one}, i64 {other})")
+
+    def _look_ahead(self, loop: Loop, left: str) -> str:
+        """Whether all pointers of a loop stay inside their ranges for a while, and the budget suffices. The limit says until when.
+
+        What is left alone in a pointer is added up now with the distance to the host's memory.
+        """
+        good = self._set(f"icmp uge i64 {left}, {loop.longest}")
+        ahead = str(_AHEAD)  # instructions to the next look
         for pointer in loop.pointers:
             word = layout.range_word(self._mover_slot(loop, pointer, pointer.writes))
-            width, base = pointer.last - pointer.first, str(pointer.last)
-            for number, factor in pointer.terms:
-                times = self._set(f"mul i64 {self._set(f'load i64, ptr %r{number}')}, {factor}")
-                base = self._set(f"add i64 {times}, {base}")
-            top = self._set(f"add i64 {base}, {pointer.up}")
-            inside = self._inside(top, word, width + pointer.up + pointer.down)
+            width = pointer.last - pointer.first
+            still = self._sum(pointer.still, "0")
+            last = self._sum(pointer.moving, self._set(f"add i64 {still}, {pointer.last}"))
+            offset = self._set(f"sub i64 {last}, {self._range_word(word + layout.FIRST)}")
+            size = self._range_word(word + layout.INSIDE)
+            good = self._set(f"and i1 {good}, {self._set(f'icmp ult i64 {offset}, {size}')}")
+            good = self._set(f"and i1 {good}, {self._set(f'icmp uge i64 {offset}, {width}')}")
+            above = self._set(f"sub i64 {self._set(f'sub i64 {size}, 1')}, {offset}")
+            below = self._set(f"sub i64 {offset}, {width}")
+            for rounds in self._rounds(loop, pointer, above, below):
+                instructions = self._set(f"mul i64 {rounds}, {pointer.shortest}")
+                ahead = self._smaller(
+                    ahead, self._set(f"sub i64 {instructions}, {pointer.shortest + loop.longest}")
+                )
             if pointer.step is not None:
                 step = self._set(f"load i64, ptr %r{pointer.step}")
                 small = self._set(f"icmp ult i64 {self._set(f'add i64 {step}, {_STRIDE}')}, {2 * _STRIDE}")
-                end = self._set(f"add i64 {base}, {self._set(f'mul i64 {step}, {pointer.times}')}")
-                inside = self._set(f"and i1 {inside}, {self._inside(end, word, width)}")
-                inside = self._set(f"and i1 {inside}, {small}")
-            delta = self._state_word(word + layout.DELTA, scope=RANGE)
-            self._line(
-                f"store i64 {self._set(f'select i1 {inside}, i64 {delta}, i64 0')}, ptr {_delta(loop, pointer)}"
-            )
-        self._put_limit(loop, left, loop.horizon)
+                good = self._set(f"and i1 {good}, {small}")
+            delta = self._range_word(word + layout.DELTA)
+            self._line(f"store i64 {self._set(f'add i64 {delta}, {still}')}, ptr {_base(loop, pointer)}")
+        long = self._set(f"icmp sge i64 {ahead}, {_AT_FIRST * loop.longest}")
+        good = self._set(f"and i1 {good}, {long}")
+        self._put_limit(loop, left, self._set(f"select i1 {good}, i64 {ahead}, i64 {_AGAIN}"))
+        self._line(f"{_KEEPING}{loop.number}")
+        return good
+
+    def _rounds(self, loop: Loop, pointer: Pointer, above: str, below: str) -> Iterator[str]:
+        """How often a pointer can move before it has gone so many bytes up or down."""
+        if pointer.step is None:
+            if pointer.up:
+                yield self._set(f"udiv i64 {above}, {pointer.up}")
+            if pointer.down:
+                yield self._set(f"udiv i64 {below}, {pointer.down}")
+            return
+        stride = self._set(f"mul i64 {self._set(f'load i64, ptr %r{pointer.step}')}, {pointer.times}")
+        back = self._set(f"icmp slt i64 {stride}, 0")
+        bytes_ = self._set(f"select i1 {back}, i64 {self._set(f'sub i64 0, {stride}')}, i64 {stride}")
+        room = self._set(f"select i1 {back}, i64 {below}, i64 {above}")
+        if not pointer.writes:
+            odd = self._set(f"and i64 {bytes_}, {_PAGE - 1}")
+            self._line(f"store i1 {self._set(f'icmp eq i64 {odd}, 0')}, ptr {_paged(loop, pointer)}")
+        yield self._set(f"udiv i64 {room}, {self._larger(bytes_, '1')}")
 
     def _plan(self, block: Block) -> None:
         """Find what accesses a block makes through the same value of a register, at distances from it."""
@@ -241,7 +344,7 @@ class MemoryText(ValueText):
         versions: dict[int, int] = {}
         for step in block.steps:
             for node in step.effects:
-                if node.op in _ACCESSES and (found := _distance(node.args[0])) is not None:
+                if node.op in ACCESSES and (found := _distance(node.args[0])) is not None:
                     number, distance = found
                     if self._loop is not None and (block.key, step.pc) in self._loop.through:
                         continue
@@ -251,21 +354,32 @@ class MemoryText(ValueText):
                 if node.op is Op.WRITE_X:
                     versions[node.args[0].value] = versions.get(node.args[0].value, 0) + 1
         self._groups = {key: group for key, group in groups.items() if group.pays}
+        for place, group in self._groups.items():
+            at = block.key, *place
+            if at not in self._near:
+                self._near[at] = self._variable(f"%near{len(self._near)}")
+            group.variable = self._near[at]
 
     def _group(self, address: Node) -> _Group | None:
         found = _distance(address)
         return self._groups.get((found[0], self._versions.get(found[0], 0))) if found is not None else None
 
+    def _group_inside(self, group: _Group, address: Node) -> tuple[int, str]:
+        """The first word of the range for all accesses of a group, and whether all are inside."""
+        base = self._value(address.args[0] if address.op is Op.ADD else address)
+        word = layout.range_word(self._range(address, group.writes))
+        top = self._set(f"add i64 {base}, {group.last}")
+        return word, self._inside(top, word, group.last - group.first)
+
     def _group_delta(self, group: _Group, address: Node) -> str:
         """The distance for all accesses of a group, or 0 where not all of them are inside the range."""
-        if not group.delta:
-            base = self._value(address.args[0] if address.op is Op.ADD else address)
-            word = layout.range_word(self._range(address, group.writes))
-            top = self._set(f"add i64 {base}, {group.last}")
-            inside = self._inside(top, word, group.last - group.first)
+        if not group.begun:
+            group.begun = True
+            word, inside = self._group_inside(group, address)
             delta = self._state_word(word + layout.DELTA, scope=RANGE)
-            group.delta = self._set(f"select i1 {inside}, i64 {delta}, i64 0")
-        return group.delta
+            known = self._set(f"select i1 {inside}, i64 {delta}, i64 0")
+            self._line(f"store i64 {known}, ptr {group.variable}")
+        return self._set(f"load i64, ptr {group.variable}")
 
     def _range(self, address: Node, write: bool) -> int:
         """The slot of the range for an access through the pointer that an address is made from."""
@@ -291,11 +405,20 @@ def limit_of(loop: Loop) -> str:
     return f"%limit{loop.number}"
 
 
-def _delta(loop: Loop, pointer: Pointer) -> str:
-    """The variable for the distance from what a loop's pointer points to, to the host's memory, or 0."""
-    return f"%delta{loop.number}_{pointer.number}"
+def _base(loop: Loop, pointer: Pointer) -> str:
+    """The variable for the sum of what is left alone in a loop's pointer and of the distance to the host's memory."""
+    return f"%base{loop.number}_{pointer.number}"
 
 
-def loop_variables(loop: Loop) -> list[str]:
-    """The variables that a loop with pointers has."""
-    return [limit_of(loop), *(_delta(loop, pointer) for pointer in loop.pointers)]
+def _paged(loop: Loop, pointer: Pointer) -> str:
+    """The variable for whether a loop's pointer strides by pages."""
+    return f"%paged{loop.number}_{pointer.number}"
+
+
+def loop_variables(loop: Loop) -> Iterator[tuple[str, str]]:
+    """The variables that a loop with pointers has, and their types."""
+    yield limit_of(loop), "i64"
+    for pointer in loop.pointers:
+        yield _base(loop, pointer), "i64"
+        if pointer.step is not None and not pointer.writes:
+            yield _paged(loop, pointer), "i1"

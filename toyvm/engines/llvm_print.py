@@ -17,10 +17,20 @@ from .llvm_atomic import AtomicText
 from .llvm_boxes import boxed_at_entry
 from .llvm_float import F0, FloatText, slot_type, supported
 from .llvm_layout import PASSED
-from .llvm_loops import find_loops
-from .llvm_memory import limit_of, loop_variables
+from .llvm_loops import Loop, find_loops
+from .llvm_memory import ACCESSES, limit_of, loop_variables
 from .llvm_region import Block, Key, Region, Step, control, direct, forward, is_return, nodes
-from .llvm_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, TABLE, UNLIKELY
+from .llvm_text import (
+    ARGUMENTS,
+    CONVENTION,
+    LIKELY,
+    METADATA,
+    MOSTLY,
+    RARELY,
+    SOMETIMES,
+    TABLE,
+    UNLIKELY,
+)
 from .llvm_values import SUPPORTED
 
 
@@ -32,6 +42,7 @@ class RegionPrinter(AtomicText, FloatText):
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
         self._loops = {key: loop for loop in find_loops(region) for key in loop.blocks}
+        self._copy = 0  # of a block in the ahead form of its loop
         self._done = 0  # instructions of the block that have been printed
         self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
         self._dirty: set[int] = set()
@@ -49,11 +60,22 @@ class RegionPrinter(AtomicText, FloatText):
         for key, block in self._region.blocks.items():
             self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
             self._block(block)
+        self._ahead = True
+        for loop in dict.fromkeys(self._loops.values()):
+            for self._copy in range(loop.copies):
+                for key, block in self._region.blocks.items():
+                    if key in loop.blocks:
+                        self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
+                        self._block(block)
+        self._ahead = False
+        self._lines = list(self._with_kept_ranges())
         self._way_out()
         return "\n".join(
             [
                 *sorted(self._declared),
                 f"define {CONVENTION} void @region({ARGUMENTS}) nounwind noredzone{self._attributes} {{",
+                "entry:",
+                *(f"  {variable}" for variable in self._variables),
                 *self._lines,
                 "}",
                 METADATA,
@@ -61,9 +83,8 @@ class RegionPrinter(AtomicText, FloatText):
         )
 
     def _entry(self) -> None:
-        self._lines.append("entry:")
-        for name in ("left", "pc", "status"):
-            self._line(f"%{name} = alloca i64")
+        for name in ("%left", "%pc", "%status"):
+            self._variable(name)
         self._line("store i64 %left0, ptr %left")
         for number in sorted(self._touched | set(PASSED)):
             self._line(f"%r{number} = alloca {slot_type(number)}")
@@ -72,8 +93,8 @@ class RegionPrinter(AtomicText, FloatText):
                 value = self._state_word(number, slot_type(number))
             self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
         for loop in dict.fromkeys(self._loops.values()):
-            for name in loop_variables(loop):
-                self._line(f"{name} = alloca i64")
+            for variable in loop_variables(loop):
+                self._variable(*variable)
             self._enter_loop(loop)
         for name, word in (("jump", layout.JUMP),):
             self._line(f"%{name} = inttoptr i64 {self._state_word(word)} to ptr")
@@ -82,17 +103,28 @@ class RegionPrinter(AtomicText, FloatText):
     def _label(self, key: Key) -> str:
         return f"b{self._numbers[key]}"
 
+    def _label_ahead(self, key: Key, copy: int) -> str:
+        return f"a{self._numbers[key]}_{copy}"
+
     # --- blocks and where they lead ---
 
     def _block(self, block: Block) -> None:
-        self._start(self._label(block.key))
+        """A block, in the form that `_ahead` and `_copy` say."""
+        key = block.key
         self._done = 0
-        self._computed, self._key, self._loop = {}, block.key, self._loops.get(block.key)
+        self._computed, self._key, self._loop = {}, key, self._loops.get(key)
         self._plan(block)
-        longest = self._region.longest[block.key]
-        if block.key in self._region.heads:
-            self._check(block.key, longest)
-        self._taken = longest
+        if self._ahead:
+            assert self._loop is not None
+            self._start(self._label_ahead(key, self._copy))
+            self._taken = self._loop.ways[key, self._copy]
+            if self._loop.checks(key, self._copy):
+                self._check_ahead(key, self._loop)
+        else:
+            self._start(self._label(key))
+            self._taken = self._region.longest[key]
+            if key in self._region.heads:
+                self._check(key)
         for step in block.steps[:-1]:
             self._plain(step)
         last = block.steps[-1]
@@ -103,36 +135,83 @@ class RegionPrinter(AtomicText, FloatText):
         else:
             self._control(block, last, jump)
 
-    def _check(self, key: Key, longest: int) -> None:
-        """Take what a block may use from the budget, or leave. In a loop with pointers a larger limit comes first."""
-        self._taken = 0
-        loop = self._loops.get(key)
-        left = self._set("load i64, ptr %left")
+    def _check(self, key: Key) -> None:
+        """Take what a block may use from the budget, or leave. In a loop with pointers a larger limit comes first: when that is reached the
+        loop looks ahead."""
+        loop, longest, number = self._loop, self._region.longest[key], self._numbers[key]
         enough = self._name()
         if loop is not None:
-            limit, look = self._set(f"load i64, ptr {limit_of(loop)}"), self._name()
-            self._line(
-                f"br i1 {self._set(f'icmp ult i64 {left}, {limit}')}, label %{look}, label %{enough}{UNLIKELY}"
-            )
-            self._start(look)
+            self._compare_limit(loop, f"look{number}", enough, SOMETIMES)
+            self._start(f"look{number}")
+        left = self._set("load i64, ptr %left")
         short, ahead, out = self._set(f"icmp ult i64 {left}, {longest}"), self._name(), self._name()
         self._line(f"br i1 {short}, label %{out}, label %{ahead}{UNLIKELY}")
         self._start(out)
+        self._done = longest  # nothing has been taken
         self._leave(layout.BUDGET, str(key[0]))
+        self._done = 0
         self._start(ahead)
         if loop is not None:
-            self._look_ahead(loop, left)
-        self._line(f"br label %{enough}")
+            good = self._look_ahead(loop, left)
+            self._line(f"br i1 {good}, label %taken{number}, label %{enough}{LIKELY}")
+        else:
+            self._line(f"br label %{enough}")
         self._start(enough)
-        self._line(f"store i64 {self._set(f'sub i64 {left}, {longest}')}, ptr %left")
+        self._take()
+
+    def _check_ahead(self, key: Key, loop: Loop) -> None:
+        """The check in the ahead form: at the limit the checked form looks ahead."""
+        number = self._numbers[key]
+        self._compare_limit(loop, f"look{number}", f"taken{number}", RARELY)
+        self._start(f"taken{number}")
+        self._take()
+
+    def _compare_limit(self, loop: Loop, reached: str, other: str, weight: str) -> None:
+        left, limit = self._set("load i64, ptr %left"), self._set(f"load i64, ptr {limit_of(loop)}")
+        over = self._set(f"icmp ult i64 {left}, {limit}")
+        self._line(f"br i1 {over}, label %{reached}, label %{other}{weight}")
+
+    def _take(self) -> None:
+        left = self._set("load i64, ptr %left")
+        self._line(f"store i64 {self._set(f'sub i64 {left}, {self._taken}')}, ptr %left")
+
+    def _give_back(self, instructions: int) -> None:
+        if instructions:
+            left = self._set("load i64, ptr %left")
+            self._line(f"store i64 {self._set(f'add i64 {left}, {instructions}')}, ptr %left")
+
+    def _arrive(self, step: Step) -> None:
+        """Where the ahead form of a loop goes on when an access misses that is through no pointer."""
+        if self._loop is not None and not self._ahead and self._may_miss(step):
+            label = self._label_checked(step)
+            self._line(f"br label %{label}")
+            self._start(label)
+
+    def _may_miss(self, step: Step) -> bool:
+        """Whether a step of a loop has an access that is through none of its pointers."""
+        assert self._loop is not None
+        through = (self._key, step.pc) in self._loop.through
+        return not through and any(node.op in ACCESSES for node in step.effects)
+
+    def _to_checked(self) -> None:
+        self._give_back(self._taken - self._region.longest[self._key])
+        for group in self._groups.values():
+            if group.begun:
+                self._line(f"store i64 0, ptr {group.variable}")
+        self._line(f"br label %{self._label_checked(self._step)}")
+
+    def _label_checked(self, step: Step) -> str:
+        return f"c{self._numbers[self._key]}_{step.pc:x}"
 
     def _plain(self, step: Step) -> None:
+        self._arrive(step)
         self._begin(step)
         for write in self._effects(step):
             self._write(*write)
         self._done += 1
 
     def _control(self, block: Block, step: Step, jump: Node) -> None:
+        self._arrive(step)
         self._begin(step)
         writes = self._effects(step)
         operands = [self._value(argument) for argument in jump.args]
@@ -167,13 +246,11 @@ class RegionPrinter(AtomicText, FloatText):
             return
         assert taken is not None
         labels = [self._name(), self._name()]
-        weight = (
-            UNLIKELY
-            if taken not in blocks and after in blocks
-            else LIKELY
-            if after not in blocks and taken in blocks
-            else ""
-        )
+        weight = ""
+        if (taken in blocks) != (after in blocks):
+            weight = LIKELY if taken in blocks else UNLIKELY
+        elif self._loop is not None and (taken in self._loop.blocks) != (after in self._loop.blocks):
+            weight = MOSTLY if taken in self._loop.blocks else RARELY
         self._line(f"br i1 {condition}, label %{labels[0]}, label %{labels[1]}{weight}")
         self._start(labels[0])
         self._go(taken, False)
@@ -183,13 +260,14 @@ class RegionPrinter(AtomicText, FloatText):
     def _go(self, key: Key | None, stops: bool) -> None:
         """On to a block of the region, or out of it."""
         assert key is not None
-        region = self._region
-        if key in region.blocks:
-            back = self._taken - self._done - (0 if key in region.heads else region.longest[key])
-            if back:
-                left = self._set("load i64, ptr %left")
-                self._line(f"store i64 {self._set(f'add i64 {left}, {back}')}, ptr %left")
-            loop = self._loops.get(key)
+        region, loop = self._region, self._loops.get(key)
+        unused = self._taken - self._done
+        if self._ahead and loop is not None and loop is self._loop:
+            copy = loop.copy_of(key, self._copy)
+            self._give_back(unused - (0 if loop.checks(key, copy) else loop.ways[key, copy]))
+            self._line(f"br label %{self._label_ahead(key, copy)}")
+        elif key in region.blocks:
+            self._give_back(unused - (0 if key in region.heads else region.longest[key]))
             if loop is not None and loop is not self._loop:
                 self._enter_loop(loop)
             self._line(f"br label %{self._label(key)}")

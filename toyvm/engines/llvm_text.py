@@ -11,7 +11,8 @@ ARGUMENTS = ", ".join(["ptr %s", "i64 %left0", *(f"i64 %x{number}" for number in
 _SCOPES = 4
 STATE, GUEST, TABLE, RANGE = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
 REFILLS = ", !noalias !30"  # of a call of `refill`, which may let the kernel resolve a page fault
-LIKELY, UNLIKELY = ", !prof !31", ", !prof !32"
+# How often branches go the first way.
+LIKELY, UNLIKELY, MOSTLY, RARELY, SOMETIMES = (f", !prof !{31 + n}" for n in range(5))
 METADATA = "\n".join(
     [
         "!0 = !{!0}",
@@ -22,8 +23,10 @@ METADATA = "\n".join(
             for n in range(_SCOPES)
         ),
         "!30 = !{!1, !3}",
-        '!31 = !{!"branch_weights", i32 100000, i32 1}',
-        '!32 = !{!"branch_weights", i32 1, i32 100000}',
+        *(
+            f'!{31 + n} = !{{!"branch_weights", i32 {one}, i32 {other}}}'
+            for n, (one, other) in enumerate(((100000, 1), (1, 100000), (63, 1), (1, 63), (1, 3)))
+        ),
     ]
 )
 
