@@ -7,9 +7,8 @@ The kernel emits them, observers subscribe by type. Nobody listening must cost n
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
-from .hints import Any, TypeVar
+from .hints import Any, StrEnum, TypeVar
 from .record import Record
 
 
@@ -33,7 +32,6 @@ class FaultKind(StrEnum):
     SEGV = "segv"
     SIGBUS = "sigbus"
     OOM = "oom"  # no frame left
-    __hash__ = str.__hash__  # Enum's own is written in Python
 
 
 class Event(Record):

@@ -1,14 +1,18 @@
-"""The names of `typing` that modules need to be read by a type checker, without `typing` when a program runs.
+"""The names of `typing` and `enum` that modules need to be read by a type checker, without these modules when a program runs.
 
 Importing `typing` brings `re` and `enum` with it and costs as much as half of Python's own start; a run of a short program
 feels that. So the modules that `toyvm run` always imports take these names from here. To a type checker they are those of
-`typing`. At run time annotations are text, a Protocol is an ordinary base class, and a NamedTuple is made by `collections`.
+`typing` and `enum`. At run time annotations are text, a Protocol is an ordinary base class, a NamedTuple is made by `collections`, and the
+members of an enumeration are what is in capitals in its class.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from enum import Enum as Enum
+    from enum import IntEnum as IntEnum
+    from enum import StrEnum as StrEnum
     from typing import Any as Any
     from typing import ClassVar as ClassVar
     from typing import NamedTuple as NamedTuple
@@ -45,3 +49,50 @@ else:
 
     class NamedTuple(metaclass=_NamedTupleMeta):
         """A tuple whose items have names: `class Point(NamedTuple): x: int; y: int = 0`."""
+
+    class _EnumMeta(type):
+        """Makes members of what is in capitals in a class body: instances of the class, each with its name and value."""
+
+        def __new__(mcls, name, bases, namespace):
+            values = {key: namespace.pop(key) for key in list(namespace) if key.isupper()}
+            cls = super().__new__(mcls, name, bases, namespace)
+            cls._by_value = {}
+            plain = not issubclass(cls, (int, str))
+            for key, value in values.items():
+                member = cls.__new__(cls) if plain else cls.__new__(cls, value)
+                member.name, member.value = key, value
+                type.__setattr__(cls, key, member)
+                cls._by_value[value] = member
+            return cls
+
+        def __call__(cls, value):
+            member = cls._by_value.get(value)
+            if member is None:
+                raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+            return member
+
+        def __iter__(cls):
+            return iter(cls._by_value.values())
+
+        def __contains__(cls, value):
+            return value in cls._by_value
+
+    class Enum(metaclass=_EnumMeta):
+        """Named values: `class Light(Enum): RED = "r"; GREEN = "g"`."""
+
+        def __repr__(self):
+            return f"<{type(self).__name__}.{self.name}: {self.value!r}>"
+
+    class IntEnum(int, metaclass=_EnumMeta):
+        """Named integers."""
+
+        __repr__ = Enum.__repr__
+        __str__ = int.__repr__
+        __hash__ = int.__hash__
+
+    class StrEnum(str, metaclass=_EnumMeta):
+        """Named strings."""
+
+        __repr__ = Enum.__repr__
+        __str__ = str.__str__
+        __hash__ = str.__hash__

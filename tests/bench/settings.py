@@ -41,15 +41,18 @@ class Cache:
         """Where translations are kept in it."""
         return self.folder / "toyvm" / "native"
 
+    def forget_programs(self) -> None:
+        """Remove what is kept of programs: translations, decoded blocks."""
+        for name in ("native", "blocks"):
+            shutil.rmtree(self.folder / "toyvm" / name, ignore_errors=True)
+
     def run(self, *words: str | Path) -> Command:
         """`toyvm run` with whatever the cache holds."""
         return Command(self._words(words), self._environment)
 
     def run_without_translations(self, *words: str | Path) -> Command:
         """`toyvm run` of a program that was never hot here, by a toyvm that has run before."""
-        return Command(
-            self._words(words), self._environment, lambda: shutil.rmtree(self.native, ignore_errors=True)
-        )
+        return Command(self._words(words), self._environment, self.forget_programs)
 
     def run_without_anything(self, *words: str | Path) -> Command:
         """`toyvm run` as its very first run for a user."""

@@ -1,9 +1,13 @@
-"""What stands for `typing` at run time does what `typing` does, where anything is done at all."""
+"""What stands for `typing` and `enum` at run time does what these do, where anything is done at all."""
 
 from __future__ import annotations
 
+import enum
 import typing
 
+import pytest
+
+from toyvm import hints
 from toyvm.hints import NamedTuple, Protocol, TypeVar
 
 
@@ -47,3 +51,42 @@ def test_a_protocol_is_a_base_that_adds_nothing() -> None:
 def test_a_type_variable_is_made_with_its_bound() -> None:
     TypeVar("T")
     TypeVar("T", bound=int)
+
+
+def enumerations(module: typing.Any) -> tuple[typing.Any, typing.Any, typing.Any]:
+    class Level(module.IntEnum):
+        LOW = 1
+        HIGH = 7
+
+        @property
+        def doubled(self) -> int:
+            return 2 * self
+
+    class Kind(module.StrEnum):
+        NEW = "new"
+        OLD = "old"
+
+    class Light(module.Enum):
+        RED = "r"
+        GREEN = "g"
+
+    return Level, Kind, Light
+
+
+def test_enumerations_have_named_members_that_are_numbers_texts_or_neither() -> None:
+    told = []
+    for level, kind, light in map(enumerations, (hints, enum)):
+        assert level(7) is level.HIGH and kind("old") is kind.OLD and light("r") is light.RED
+        assert isinstance(level.LOW, level) and isinstance(level.LOW, int) and isinstance(kind.NEW, str)
+        assert not isinstance(light.RED, str) and light.RED != light.GREEN
+        told.append(
+            (
+                [(one.name, one.value, repr(one), str(one)) for each in (level, kind) for one in each],
+                [(one.name, one.value, repr(one)) for one in light],
+                (level.HIGH + 1, level.HIGH.doubled, level.LOW == 1, f"{level.HIGH:#x}", f"{kind.NEW:>4}"),
+                {1: "by number"}[level.LOW] + {"new": "by text"}[kind.NEW],
+            )
+        )
+        with pytest.raises(ValueError, match="3 is not a valid .*Level"):
+            level(3)
+    assert told[0] == told[1]

@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm cache",
         formatter_class=HelpFormatter,
-        description="Show or clear the native code that earlier runs have left for later ones.",
+        description="Show or clear the native code and the decoded programs that earlier runs have left for later ones.",
     )
     p.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="default: show")
     return p
@@ -22,15 +22,21 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Show or clear; 0."""
     options = parser().parse_args(argv)
-    from ..engines.llvm_cache import LIMIT, default_folder, files
+    from ..engines import kept_blocks, llvm_cache
+    from ..resources import cache_path
 
-    folder = default_folder()
-    found = list(files(folder))
-    total = sum(size for _, size, _ in found)
-    if options.action == "show":
-        print(f"{folder}: {len(found)} translations, {total:,} bytes of at most {LIMIT:,}")
-        return 0
-    for path, _, _ in found:
-        os.unlink(path)
-    print(f"{folder}: removed {len(found)} translations, {total:,} bytes")
+    kinds = (
+        (llvm_cache.FOLDER, "translations", llvm_cache.LIMIT),
+        (kept_blocks.FOLDER, "decoded programs", kept_blocks.LIMIT),
+    )
+    for name, what, limit in kinds:
+        folder = cache_path(name)
+        found = list(llvm_cache.files(folder))
+        total = sum(size for _, size, _ in found)
+        if options.action == "show":
+            print(f"{folder}: {len(found)} {what}, {total:,} bytes of at most {limit:,}")
+            continue
+        for path, _, _ in found:
+            os.unlink(path)
+        print(f"{folder}: removed {len(found)} {what}, {total:,} bytes")
     return 0

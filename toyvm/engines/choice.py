@@ -27,7 +27,7 @@ def make_engine(
     if name == "reference" or on_trace is not None:
         from .reference import ReferenceEngine
 
-        return ReferenceEngine(memory, on_trace)
+        return ReferenceEngine(memory, on_trace, keeping=caching and on_trace is None)
     if name == "auto":
         from .llvm import LlvmEngine
 

@@ -76,11 +76,18 @@ class CodeMap:
 
     def add_block(self, pc: int, block: Block) -> None:
         """File a block."""
-        pages = {pc >> PAGE_SHIFT, (block.end - 1) >> PAGE_SHIFT}
-        for code in self.sharers(pages):
+        first, last = pc >> PAGE_SHIFT, block.end - 1 >> PAGE_SHIFT
+        for code in (self,) if self._lender is None else self.sharers({first, last}):
             code.blocks[pc] = block
-            for page in pages:
-                code._by_page.setdefault(page, set()).add(pc)
+            code._by_page.setdefault(first, set()).add(pc)
+            if last != first:
+                code._by_page.setdefault(last, set()).add(pc)
+
+    def add_blocks(self, page: int, blocks: dict[int, Block]) -> None:
+        """File blocks of one page by the addresses of their first instructions."""
+        for code in self.sharers({page}):
+            code.blocks.update(blocks)
+            code._by_page.setdefault(page, set()).update(blocks)
 
     def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pages: set[int]) -> None:
         """File a trace whose instructions are in `pages` (virtual page numbers)."""

@@ -101,6 +101,8 @@ class HotPaths:
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
         """File a trace made for another address space that begins at `head`; whether there is one."""
+        if not self._by_first_word:
+            return False
         word = mmu.fetch(head)
         for trace in self._by_first_word.get(word if word & 0b11 == 0b11 else word & 0xFFFF, ()):
             if all(self._holds(mmu, head + offset, text) for offset, text in trace.runs):
@@ -141,4 +143,4 @@ class HotPaths:
             return None
         word = mmu.fetch(pc)
         instruction = self._prepare(word)
-        return None if instruction is None or instruction.system else decode(word)
+        return None if instruction is None or instruction.form.system else decode(word)

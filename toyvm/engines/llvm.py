@@ -18,8 +18,8 @@ from . import llvm_layout as layout
 from .code import CodeMap
 from .effects import Effects
 from .llvm_effort import MISS_WORK, PATIENT, NativePaths, Thresholds
-from .llvm_native import CODE_BYTES, CodeArena, State, address_of
 from .llvm_space import NativeCode
+from .prepared import bound
 from .reference import ReferenceEngine
 
 TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .llvm_cache import Translation
+    from .llvm_native import CodeArena
     from .llvm_region import Key, Region
     from .llvm_tables import Tables
     from .llvm_translate import Translator
@@ -56,7 +57,7 @@ class LlvmEngine(ReferenceEngine):
         thresholds: Thresholds = PATIENT,
         caching: bool = True,
     ):
-        super().__init__(memory, on_trace, thresholds.ask)
+        super().__init__(memory, on_trace, thresholds.ask, keeping=caching and translator is None)
         self._caching = caching
         self._without = False  # there is no LLVM here
         self._thresholds = thresholds
@@ -272,15 +273,15 @@ class LlvmEngine(ReferenceEngine):
         c.pc, c.left = pc, left
         op = self._op(self._hart.mmu.fetch(pc))
         assert op is not None
-        fields = (*op.fields, pc) if op.needs_pc else op.fields
+        function, fields = bound(op, pc)
         while True:
             try:
-                following = op.function(x, fields, c)
+                following = function(x, fields, c)
                 break
             except Trap as trap:
                 if not c.again(trap, pc, left):
                     raise
-        return following if op.control else pc + op.length, left - 1
+        return following if op.form.control else pc + op.length, left - 1
 
     def _miss(self, pc: int) -> None:
         count = self._missed.get(pc, 0) + 1
@@ -414,6 +415,8 @@ class LlvmEngine(ReferenceEngine):
 
     def _open(self) -> None:
         """Make everything that only native code needs."""
+        from .llvm_native import CODE_BYTES, CodeArena, State, address_of
+
         self._arena = CodeArena(CODE_BYTES)
         self._state = State()
         self._load_runtime()

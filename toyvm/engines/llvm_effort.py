@@ -41,7 +41,7 @@ class Thresholds(Record):
     piece: int
 
 
-PATIENT = Thresholds(ask=64, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
+PATIENT = Thresholds(ask=128, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
 EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
 MISS_WORK = (
     200  # plain instructions of Python that a fault, or leaving native code and coming back, costs as much as

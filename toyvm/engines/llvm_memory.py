@@ -39,8 +39,8 @@ _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 class _Group:
     """Accesses through the same value of a register: one look at a range is enough for them.
 
-    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the distance to
-    the host's memory, or 0 where what was known of ranges is not known any more. `count` is how many accesses are to come.
+    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the
+    distance to the host's memory, or 0 where what was known of ranges is not known any more. `count` is how many accesses are to come.
     """
 
     __slots__ = ("begun", "count", "first", "last", "variable", "writes")
@@ -120,7 +120,11 @@ class MemoryText(ValueText):
         """Where an access goes in the host's memory; leaves where it needs the slow path."""
         through = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
         if through is None:
-            return self._ahead_pointer(address, access) if self._ahead else self._pointer(address, size, access, aligned)
+            return (
+                self._ahead_pointer(address, access)
+                if self._ahead
+                else self._pointer(address, size, access, aligned)
+            )
         assert self._loop is not None and not aligned
         pointer, distance = through
         if not self._ahead:
@@ -131,10 +135,11 @@ class MemoryText(ValueText):
         return self._host(self._sum(pointer.moving, base), str(distance))
 
     def _keep_apart(self, loop: Loop, pointer: Pointer) -> None:
-        """Loads that stride by pages all go through one set of the host's first cache. The more of them are under way at once the longer they
-        take, so a few instructions that do nothing come between them. Whether a register holds such a stride is found at the look."""
+        """Loads that stride by pages all go through one set of the host's first cache. The more of them are under way at once the
+        longer they take, so a few instructions that do nothing come between them. Whether a register holds such a stride is found at
+        the look."""
         stride = pointer.up or pointer.down
-        if pointer.writes or pointer.step is None and (not stride or stride % _PAGE):
+        if pointer.writes or (pointer.step is None and (not stride or stride % _PAGE)):
             return
         wait, on = self._name(), self._name()
         if pointer.step is None:
@@ -211,7 +216,8 @@ class MemoryText(ValueText):
         return self._host(va, self._set(f"phi i64 [ {near_delta}, %{near} ], [ {far_delta}, %{far} ]"))
 
     def _refill(self, address: Node, wanted: int) -> str:
-        """Call `refill`; its result. A constant is added over there, so that no register has to hold the sum until it is known to be needed."""
+        """Call `refill`; its result. A constant is added over there, so that no register has to hold the sum until it is known to be
+        needed."""
         base, constant = address, 0
         if address.op is Op.ADD and address.args[1].op is Op.CONST:
             base, constant = address.args[0], sext(address.args[1].value, 64)

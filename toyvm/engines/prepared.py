@@ -8,6 +8,7 @@ version made of everything they come from. What cannot be read or does not fit i
 from __future__ import annotations
 
 import marshal
+from functools import cache, cached_property
 
 from ..hints import TYPE_CHECKING
 from ..isa.buckets import find_row
@@ -31,14 +32,15 @@ CACHE_FILE = "rows.marshal"
 
 
 class Form:
-    """A row's function, linked to an engine's memory when it is first needed."""
+    """A row's function, linked to an engine's memory when it is first needed. `plain` is one that only needs its operands."""
 
-    __slots__ = ("code", "control", "function", "needs_pc", "system", "take")
+    __slots__ = ("code", "control", "function", "needs_pc", "plain", "system", "take")
 
     def __init__(self, data: FormData):
         self.code, self.control, self.system, self.needs_pc = data
-        self.function: Operation | None = None
-        self.take: Extraction
+        self.plain = not (self.control or self.system or self.needs_pc)
+        self.function: Operation
+        self.take: Extraction | None = None
 
 
 class PreparedRow:
@@ -53,25 +55,31 @@ class PreparedRow:
 
 
 class Instruction:
-    """An instruction word made ready: the function of its row and its operands."""
+    """An instruction word made ready: the function of its row and its operands (`step`), and its length in bytes."""
 
-    __slots__ = ("control", "fields", "function", "length", "needs_pc", "system")
+    __slots__ = ("form", "length", "plain", "step")
 
-    def __init__(self, length: int, form: Form, function: Operation, fields: tuple[int, ...]):
+    def __init__(self, length: int, form: Form, step: tuple[Operation, tuple[int, ...]]):
         self.length = length
-        self.function = function
-        self.fields = fields
-        self.control = form.control
-        self.system = form.system
-        self.needs_pc = form.needs_pc
+        self.form = form
+        self.plain = form.plain
+        self.step = step
+
+
+def bound(instruction: Instruction, pc: int) -> tuple[Operation, tuple[int, ...]]:
+    """The function of an instruction at `pc`, and its operands with the address among them where it wants that."""
+    function, fields = instruction.step
+    return (function, (*fields, pc)) if instruction.form.needs_pc else instruction.step
 
 
 class PreparedRows:
     """The rows for one engine: their functions work on its physical memory."""
 
     def __init__(self, memory: PhysicalMemory):
-        self._data = load()
+        self.version = code_version()
+        self._data = load(self.version)
         self._rows: dict[str, PreparedRow] = {}  # those that were met, by name
+        self._names: dict[Operation, tuple[str, bool]] = {}  # of the functions that are linked
         self._namespace: dict[str, object] = {
             "u8": memory.u8,
             "u16": memory.u16,
@@ -91,9 +99,38 @@ class PreparedRows:
         if row is None:
             row = self._rows[data[0]] = PreparedRow(data)
         form = row.discarding if row.destination and not word & row.destination else row.plain
-        if form.function is None:
-            form.take, form.function = self.link(marshal.loads(form.code), "take", "op")
-        return Instruction(row.length, form, form.function, form.take(word))
+        take = form.take or self._link_form(data[0], form)
+        return Instruction(row.length, form, (form.function, take(word)))
+
+    def function(self, name: str, discarding: bool) -> Operation:
+        """The function of one of the forms of a row."""
+        row = self._rows.get(name)
+        if row is None:
+            row = self._rows[name] = PreparedRow(self._by_name[name])
+        form = row.discarding if discarding else row.plain
+        if form.take is None:
+            self._link_form(name, form)
+        return form.function
+
+    def name_of(self, function: Operation) -> tuple[str, bool]:
+        """What `function` gave or could give this function for."""
+        return self._names[function]
+
+    def _link_form(self, name: str, form: Form) -> Extraction:
+        take: Extraction
+        take, form.function = self.link(marshal.loads(form.code), "take", "op")
+        form.take = take
+        self._names[form.function] = name, form is self._rows[name].discarding
+        return take
+
+    @cached_property
+    def _by_name(self) -> dict[str, RowData]:
+        return {
+            entry[3][0]: entry[3]
+            for _, buckets in self._data
+            for found in buckets.values()
+            for entry in found
+        }
 
     def link(self, code: CodeType, *names: str) -> Any:
         """The functions that `code` defines, with the engine's memory among their globals."""
@@ -101,7 +138,7 @@ class PreparedRows:
         return [self._namespace.pop(name) for name in names]
 
 
-def load() -> Filed[RowData]:
+def load(version: bytes) -> Filed[RowData]:
     """The data of all rows, from the cache or made now (and then cached where that is possible)."""
     from ..resources import kept  # here: it may not be wanted by whoever imports the package
 
@@ -110,9 +147,10 @@ def load() -> Filed[RowData]:
 
         return table_data()
 
-    return kept(CACHE_FILE, code_version(), make)
+    return kept(CACHE_FILE, version, make)
 
 
+@cache
 def code_version() -> bytes:
     """What generated code depends on: the sources of the table and of the printers, and the Python that compiled it."""
     from ..resources import source_version

@@ -18,7 +18,8 @@ from ..machine.traps import Cause, Trap
 from .code import Block, CodeMap
 from .effects import Effects, illegal
 from .hot import HotPaths
-from .prepared import Instruction, PreparedRows
+from .kept_blocks import KeptBlocks
+from .prepared import Instruction, PreparedRows, bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,10 +41,17 @@ class ReferenceEngine:
     """Executes harts on one physical memory.
 
     `on_trace(hart, decoded)` is called before each instruction, with `hart.pc` on it; without it tracing costs nothing.
-    `hot` is how often a block runs before its trace is compiled.
+    `hot` is how often a block runs before its trace is compiled. `keeping`: use what earlier runs have decoded, and leave it to later ones.
     """
 
-    def __init__(self, memory: PhysicalMemory, on_trace: OnTrace | None = None, hot: int = HOT):
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        on_trace: OnTrace | None = None,
+        hot: int = HOT,
+        *,
+        keeping: bool = False,
+    ):
         self._memory = memory
         self._hot = hot
         self._on_trace = on_trace
@@ -52,6 +60,7 @@ class ReferenceEngine:
         self._ops: dict[int, Instruction] = {}
         self._blocks: dict[tuple[int, int], Block] = {}  # by address and physical address
         self._paths = HotPaths(memory, self._rows, self._op)
+        self._kept = KeptBlocks(self._rows) if keeping else None
 
     # --- the Engine protocol ---
 
@@ -218,6 +227,9 @@ class ReferenceEngine:
         pa = mmu.translate(head, Access.EXECUTE)
         block = self._blocks.get((head, pa))
         if block is None or bytes(self._memory.u8[pa : pa + len(block.text)]) != block.text:
+            block = self._from_earlier_run(code, head, pa)
+            if block is not None:
+                return block
             block = self._decode(mmu, head, pa)
             if not len(self._blocks) % _RESERVE_EVERY:
                 self._require_reserve()
@@ -227,6 +239,26 @@ class ReferenceEngine:
         if self._paths:
             self._paths.reuse(mmu, code, head)
         return block
+
+    def _from_earlier_run(self, code: CodeMap, head: int, pa: int) -> Block | None:
+        """The basic block at `head`, if an earlier run of the program has decoded it; it is filed with all others of its page."""
+        if self._kept is None:
+            return None
+        self._kept.open(head, self._memory.u8, pa)
+        found = self._kept.take(head, self._memory.u8, pa)
+        if not found:
+            return None
+        self._require_reserve()
+        for at, block in found.items():
+            block.ask = self._hot
+            self._blocks[at, at + pa - head] = block
+        code.add_blocks(head >> PAGE_SHIFT, found)
+        return found.get(head)
+
+    def close(self) -> None:
+        """The run is over: what was decoded is kept for the next."""
+        if self._kept is not None:
+            self._kept.keep(self._blocks.values())
 
     def _require_reserve(self) -> None:
         """Raises MemoryError when the host has hardly any memory left."""
@@ -251,34 +283,37 @@ class ReferenceEngine:
         """
         block = Block()
         block.ask = self._hot
+        pcs, body, ops, u16 = block.pcs, block.body, self._ops, self._memory.u16
         pc, delta = head, pa - head
         whole = (head | PAGE_MASK) - 3  # beyond this address an instruction may reach into the next page
-        while block.length < MAX_BLOCK and (pc <= whole or pc == head):
-            word = self._word(pc + delta) if pc <= whole else mmu.fetch(pc)
-            op = self._op(word)
+        while len(pcs) < MAX_BLOCK and (pc <= whole or pc == head):
+            if pc <= whole:
+                word = u16[pc + delta >> 1]
+                if word & 0b11 == 0b11:
+                    word |= u16[(pc + delta >> 1) + 1] << 16
+            else:
+                word = mmu.fetch(pc)
+            op = ops.get(word) or self._op(word)
             if op is None and pc == head:
                 raise illegal(word)
-            if op is None or (op.system and pc != head):
+            if op is None or (op.form.system and pc != head):
                 break
-            step = (op.function, (*op.fields, pc) if op.needs_pc else op.fields)
-            block.pcs.append(pc)
-            block.length += 1
+            pcs.append(pc)
+            if op.plain:
+                body.append(op.step)
+                pc += op.length
+                continue
+            step = bound(op, pc)
             pc += op.length
-            if op.control:
+            if op.form.control:
                 block.last = step
                 break
-            block.body.append(step)
-            if op.system:
+            body.append(step)
+            if op.form.system:
                 block.system = True
                 break
+        block.length = len(pcs)
         block.end = pc
         if (pc - 1) >> PAGE_SHIFT == head >> PAGE_SHIFT:
             block.text = bytes(self._memory.u8[pa : pc + delta])
         return block
-
-    def _word(self, pa: int) -> int:
-        """32 bits of physical memory at an even address, within a page."""
-        if pa & 3:
-            u16 = self._memory.u16
-            return u16[pa >> 1] | u16[(pa >> 1) + 1] << 16
-        return self._memory.u32[pa >> 2]

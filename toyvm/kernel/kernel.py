@@ -12,7 +12,7 @@ from ..hints import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
-from . import lifecycle, sigdeliver
+from . import lifecycle
 from .addrspace import AddressSpace
 from .exec import ExecFailedError, execute
 from .frames import FrameAllocator, OutOfFrames
@@ -395,7 +395,9 @@ class Kernel:
             if process.alarm_every:
                 process.alarm_at = scheduler.now + process.alarm_every
                 scheduler.set_alarm(process, process.alarm_at)
-            sigdeliver.send(self, process, SigInfo(Signal.SIGALRM))
+            from .sigdeliver import send  # here and elsewhere: most programs get no signal
+
+            send(self, process, SigInfo(Signal.SIGALRM))
         seconds = self.limits.virtual_seconds
         if seconds is not None and scheduler.now > seconds * 1e9:
             self.stop(STATUS_LIMIT, f"time limit of {seconds:g} s (virtual) reached")

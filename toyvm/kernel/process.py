@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from enum import Enum
 
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Enum
 from ..machine.hart import Hart
 from ..record import Record
 from .addrspace import AddressSpace

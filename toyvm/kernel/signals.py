@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
 
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, IntEnum
 from ..record import Record
 from .usermem import Fault
 

@@ -7,7 +7,7 @@ from ..errors import LoadError, NotExecutableError
 from ..events import FaultKind
 from ..hints import TYPE_CHECKING
 from ..machine.traps import Cause, Trap
-from . import lifecycle, sigdeliver
+from . import lifecycle
 from .exec import ExecFailedError
 from .frames import OutOfFrames
 from .inplace import ACCESS, InPlaceFaults
@@ -40,12 +40,7 @@ def answer(kernel: Kernel, process: Process, trap: Trap, faults: InPlaceFaults) 
             return
         signal, code = _SIGNALS.get(trap.cause, (Signal.SIGBUS, BUS_ADRERR))
         where = trap.tval if signal in (Signal.SIGBUS, Signal.SIGSEGV) else pc
-        sigdeliver.force(
-            kernel,
-            process,
-            SigInfo(signal, code, where),
-            lambda: _explain(kernel, process, signal, trap),
-        )
+        _force(kernel, process, SigInfo(signal, code, where), trap)
         return
     kind = faults.answer(process, trap, access)
     if kind is FaultKind.OOM:
@@ -55,8 +50,13 @@ def answer(kernel: Kernel, process: Process, trap: Trap, faults: InPlaceFaults) 
         code = BUS_ADRERR
         if kind is FaultKind.SEGV:
             code = SEGV_ACCERR if process.mm.vmas.find(trap.tval) else SEGV_MAPERR
-        info = SigInfo(signal, code, trap.tval)
-        sigdeliver.force(kernel, process, info, lambda: _explain(kernel, process, signal, trap))
+        _force(kernel, process, SigInfo(signal, code, trap.tval), trap)
+
+
+def _force(kernel: Kernel, process: Process, info: SigInfo, trap: Trap) -> None:
+    from .sigdeliver import force
+
+    force(kernel, process, info, lambda: _explain(kernel, process, info.signal, trap))
 
 
 def _explain(kernel: Kernel, process: Process, signal: int, trap: Trap) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ..events import ContextSwitch
 from ..hints import TYPE_CHECKING
 from ..machine.traps import Trap
-from . import sigdeliver
 from .inplace import ACCESS, InPlaceFaults
 from .process import Process, State
 from .scheduler import random_quanta
@@ -46,7 +45,7 @@ class Turns:
         engine = kernel.engine
         assert engine is not None, "a kernel without an engine cannot run"
         while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not self.yielded:
-            if process.signals.pending and not sigdeliver.deliver(kernel, process):
+            if process.signals.pending and not _deliver(kernel, process):
                 continue
             if process.in_call:
                 serve(kernel, process)
@@ -133,3 +132,9 @@ class Turns:
         limit = kernel.limits.instructions
         if limit is not None and stats.instructions >= limit:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
+
+
+def _deliver(kernel: Kernel, process: Process) -> bool:
+    from .sigdeliver import deliver  # most programs get no signal
+
+    return deliver(kernel, process)

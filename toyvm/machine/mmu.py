@@ -6,8 +6,7 @@ one that is misaligned (which the machine carries out, as Linux user programs ex
 
 from __future__ import annotations
 
-from enum import IntEnum
-
+from ..hints import IntEnum
 from .memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
 from .sv39 import (
     MEGAPAGE_SHIFT,
@@ -34,7 +33,6 @@ class Access(IntEnum):
     READ = PTE_R
     WRITE = PTE_W
     EXECUTE = PTE_X
-    __hash__ = int.__hash__  # Enum's own is written in Python
 
 
 _PAGE_FAULT = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from ..hints import IntEnum
 
 
 class Cause(IntEnum):
@@ -20,7 +20,6 @@ class Cause(IntEnum):
     INSTRUCTION_PAGE_FAULT = 12
     LOAD_PAGE_FAULT = 13
     STORE_PAGE_FAULT = 15
-    __hash__ = int.__hash__  # Enum's own is written in Python
 
 
 class Trap(Exception):

@@ -24,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def names() -> list[str]:
     """The rows' names, sorted."""
-    filed = prepared.load()
+    filed = prepared.load(prepared.code_version())
     return sorted(row[0] for _, buckets in filed for entries in buckets.values() for *_, row in entries)
 
 
@@ -36,7 +36,7 @@ def test_rows_are_cached(cache: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "other version", "folder"])
 def test_a_cache_that_does_not_fit_is_made_anew(cache: Path, damage: str) -> None:
-    prepared.load()
+    prepared.load(prepared.code_version())
     good = cache.read_bytes()
     if damage == "folder":
         cache.unlink()
@@ -50,7 +50,7 @@ def test_a_cache_that_does_not_fit_is_made_anew(cache: Path, damage: str) -> Non
 
 
 def test_a_warm_start_imports_neither_table_nor_printers(cache: Path) -> None:
-    prepared.load()
+    prepared.load(prepared.code_version())
     check = (
         "import sys; from toyvm.engines.reference import ReferenceEngine; from toyvm.machine.memory import PhysicalMemory; "
         "ReferenceEngine(PhysicalMemory(4096)); "
@@ -67,5 +67,5 @@ def test_fields_are_extracted_as_the_table_extracts_them() -> None:
             word = insn.encode(**fields)
             decoded, instruction = decode(word), rows.prepare(word)
             assert decoded is not None and instruction is not None
-            assert set(instruction.fields) <= set(decoded.fields.values())
+            assert set(instruction.step[1]) <= set(decoded.fields.values())
     assert rows.prepare(4) is None

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 # The modules that fill the table, the commonest first: they are imported until the number is found, because a short
 # program needs three calls and should not wait for the other hundred.
-_TOPICS = ["files", "processes", "memory", "misc", "times", "fsnames", "signals", "sysvshm", "procmem"]
+_TOPICS = [
+    "files",
+    "processes",
+    "memory",
+    "misc",
+    "fsnames",
+    "times",
+    "signals",
+    "mappings",
+    "sysvshm",
+    "procmem",
+]
 
 
 def find(number: int) -> Syscall | None:

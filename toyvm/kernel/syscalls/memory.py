@@ -6,10 +6,8 @@ import errno
 
 from ...bits import align_up
 from ...hints import TYPE_CHECKING
-from ...machine.memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from ...machine.sv39 import USER_TOP
-from .. import locking, remap, writeback
-from ..advice import madvise as advise
+from ...machine.memory import PAGE_MASK, PAGE_SIZE
+from .. import writeback
 from ..commit import NEVER
 from ..vfs.node import FileNode, ShmNode, error
 from ..vfs.openfile import O_ACCMODE, O_RDWR, ZeroFile
@@ -25,9 +23,6 @@ MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
 MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x4000
 MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
-MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
-MLOCK_ONFAULT = 1
-MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 @syscall(214, "brk", "hex")
@@ -114,95 +109,12 @@ def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int
     return 0
 
 
-@syscall(216, "mremap", "ptr uint uint hex ptr", needs_mmu=True)
-def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
-    fixed, keep = flags & MREMAP_FIXED, flags & MREMAP_DONTUNMAP
-    if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP):
-        raise error(errno.EINVAL)
-    if ((fixed or keep) and not flags & MREMAP_MAYMOVE) or (keep and old != new):
-        raise error(errno.EINVAL)
-    return remap.mremap(
-        process.mm,
-        addr,
-        old,
-        new,
-        may_move=bool(flags & MREMAP_MAYMOVE),
-        target=target if fixed else None,
-        keep=bool(keep),
-    )
-
-
 @syscall(227, "msync", "ptr uint hex", needs_mmu=True)
 def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
     if flags & ~7 or flags & 5 == 5:
         raise error(errno.EINVAL)
     writeback.sync(process.mm, addr, length)
     return 0
-
-
-@syscall(233, "madvise", "ptr uint int", needs_mmu=True)
-def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
-    advise(process.mm, addr, length, advice)
-    return 0
-
-
-@syscall(228, "mlock", "ptr uint", needs_mmu=True)
-def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
-    return mlock2(kernel, process, addr, length, 0)
-
-
-@syscall(284, "mlock2", "ptr uint hex")
-def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
-    if flags & ~MLOCK_ONFAULT:
-        raise error(errno.EINVAL)
-    start, end = _whole_pages(addr, length)
-    locking.lock(process.mm, start, end)
-    if not flags & MLOCK_ONFAULT:
-        _populate_locked(process, start, end)
-    return 0
-
-
-@syscall(229, "munlock", "ptr uint", needs_mmu=True)
-def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
-    locking.unlock(process.mm, *_whole_pages(addr, length))
-    return 0
-
-
-@syscall(230, "mlockall", "hex")
-def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
-    if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
-        raise error(errno.EINVAL)
-    mm = process.mm
-    if flags & MCL_CURRENT:
-        locking.lock_all(mm)
-        if not flags & MCL_ONFAULT:
-            for area in list(mm.vmas):
-                mm.populate(area.start, area.length)  # what cannot be had is no error of mlockall
-    mm.lock_future = bool(flags & MCL_FUTURE)
-    return 0
-
-
-@syscall(231, "munlockall", "")
-def munlockall(kernel: Kernel, process: Process) -> int:
-    process.mm.lock_future = False
-    locking.unlock_all(process.mm)
-    return 0
-
-
-def _whole_pages(addr: int, length: int) -> tuple[int, int]:
-    if addr + length > USER_TOP:
-        raise error(errno.ENOMEM)
-    return addr & ~PAGE_MASK, align_up(addr + length, PAGE_SIZE)
-
-
-def _populate_locked(process: Process, start: int, end: int) -> None:
-    """Bring all pages in. Raises OSError(ENOMEM) where one cannot be had."""
-    mm = process.mm
-    mm.populate(start, end - start)
-    for area in mm.vmas.overlapping(start, end):
-        low, high = max(start, area.start), min(end, area.end)
-        if area.prot and sum(1 for _ in mm.table.present(low, high)) << PAGE_SHIFT < high - low:
-            raise error(errno.ENOMEM)
 
 
 @syscall(232, "mincore", "ptr uint ptr", needs_mmu=True)

@@ -6,6 +6,7 @@ import errno
 import os
 
 from ...hints import TYPE_CHECKING
+from ..signals import Signal
 from .table import Syscall, signed
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
 
 
 def _signal(value: int) -> str:
-    from ..signals import Signal
-
-    return Signal(value).name if value in Signal.__members__.values() else str(value)
+    return Signal(value).name if any(value == known for known in Signal) else str(value)
 
 
 def _flags(value: int, names: dict[int, str], first: str = "") -> str:

@@ -11,12 +11,29 @@ import errno
 import os
 import resource
 import stat as st
-import weakref
 
 from .node import DirNode, FileNode, Identity, Node, Stat, SymlinkNode, error
 from .openfile import host_error
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Held:
+    """An open descriptor of the host's."""
+
+    __slots__ = ("_fs", "fd")
+
+    def __init__(self, fs: HostFs, fd: int):
+        self._fs = fs
+        self.fd: int | None = fd
+
+    def close(self) -> None:
+        """Close it, once."""
+        if self.fd is not None:
+            self._fs.close(self.fd)
+            self.fd = None
+
+    __del__ = close
 
 
 class HostFs:
@@ -32,8 +49,8 @@ class HostFs:
         self._numbers: dict[tuple[int, int], int] = {}
         self.files: dict[Identity, HostFile] = {}
 
-    def hold(self, owner: object, fd: int) -> weakref.finalize[[int], object]:
-        """Keep a host descriptor open as long as `owner` lives, or until the result is called.
+    def hold(self, fd: int) -> Held:
+        """Keep a host descriptor open as long as the result lives, or until it is closed.
 
         Raises OSError(ENFILE), `fd` closed, when none is left, not even by closing those of files that nobody uses.
         """
@@ -44,9 +61,10 @@ class HostFs:
             os.close(fd)
             raise error(errno.ENFILE)
         self._held += 1
-        return weakref.finalize(owner, self._close, fd)
+        return Held(self, fd)
 
-    def _close(self, fd: int) -> None:
+    def close(self, fd: int) -> None:
+        """Close what was held."""
         self._held -= 1
         os.close(fd)
 
@@ -98,7 +116,7 @@ class HostFile(FileNode):
             if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self._host:
                 os.close(fd)
                 raise error(errno.ESTALE)
-            self._close = self._directory.fs.hold(self, fd)
+            self._held = self._directory.fs.hold(fd)
             self._fd = fd
         return self._fd
 
@@ -106,7 +124,7 @@ class HostFile(FileNode):
         """Close the host's file if nobody has it open or mapped; it is opened again when it is needed."""
         if self._fd is not None and not self.opens and not self.mappings:
             self._fd = None
-            self._close()
+            self._held.close()
 
     def open_host(self) -> None:
         """Open the host's file now, so that open(2) reports what is wrong with it. Raises OSError."""
@@ -184,7 +202,7 @@ class HostDir(DirNode):
         self.fd = fd
         self.fs = fs
         self.writable = writable
-        fs.hold(self, fd)
+        self._held = fs.hold(fd)
         self.identity = fs.identity(os.fstat(fd))
 
     @classmethod
