@@ -87,6 +87,6 @@ def test_enumerations_have_named_members_that_are_numbers_texts_or_neither() -> 
                 {1: "by number"}[level.LOW] + {"new": "by text"}[kind.NEW],
             )
         )
-        with pytest.raises(ValueError, match="3 is not a valid .*Level"):
+        with pytest.raises(ValueError, match=r"3 is not a valid .*Level"):
             level(3)
     assert told[0] == told[1]

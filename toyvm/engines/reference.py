@@ -258,7 +258,11 @@ class ReferenceEngine:
     def close(self) -> None:
         """The run is over: what was decoded is kept for the next."""
         if self._kept is not None:
-            self._kept.keep(self._blocks.values())
+            try:
+                require_reserve()
+                self._kept.keep(self._blocks.values())
+            except MemoryError:
+                return  # the host is short of memory: the next run decodes again
 
     def _require_reserve(self) -> None:
         """Raises MemoryError when the host has hardly any memory left."""

@@ -15,7 +15,7 @@ main:   addi    sp, sp, -16
         addi    sp, sp, 16
         ret
 long:
-        .rept   100000
+        .rept   300000
         addi    a1, a1, 1
         xor     a2, a2, a1
         .endr

@@ -324,7 +324,7 @@ def test_changed_code_is_forgotten(translator: Translator) -> None:
 
 
 def test_an_arena_that_is_full_begins_again(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toyvm.engines.llvm.CODE_BYTES", 4096)
+    monkeypatch.setattr("toyvm.engines.llvm_native.CODE_BYTES", 4096)
     for bias in range(6):
         assert compare(
             loop([*COUNT, code(("addi", {"rd": 7, "rs1": 7, "imm": bias}))]),
