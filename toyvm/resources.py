@@ -184,12 +184,12 @@ def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
         with open(path, "wb") as stream:
             stream.write(data)
         return
-    import tempfile  # it brings half the standard library with it
-
+    # What `tempfile.mkstemp` does, which brings half the standard library with it.
+    temporary = os.path.join(
+        os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid():x}{os.urandom(4).hex()}"
+    )
     try:
-        descriptor, temporary = tempfile.mkstemp(
-            dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}."
-        )
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as failure:
         failure.filename = path  # not the name that was to be temporary
         raise

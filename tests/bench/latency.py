@@ -104,9 +104,10 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 def _row(settings: Settings, what: str, times: int, aim: str, *command: str | Path) -> Row:
     warm, cold = Cache(settings.folder / "warm"), Cache(settings.folder / "cold")
+    python = Cache(settings.folder / "python")
     timings = interleaved(
         {
-            "reference": warm.run("--engine", "reference", *command),
+            "reference": python.run_without_translations("--engine", "reference", *command),
             "cold": cold.run_without_translations("--engine", "llvm", *command),
             "warm": warm.run("--engine", "llvm", *command),
         },

@@ -143,7 +143,7 @@ def computed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return section_bytes(compiled, ".body"), size, triples, out
 
 
-NATIVE = Thresholds(ask=2, trace=4, hot=20, missed=4, first=0, cold=1, piece=20_000)
+NATIVE = Thresholds(ask=2, trace=4, hot=20, missed=4, first=0, price=0, cold=1, piece=20_000)
 
 
 def engine_for(way: str, memory: PhysicalMemory) -> Engine:

@@ -17,7 +17,7 @@ from ..machine.traps import Trap
 from . import llvm_layout as layout
 from .code import CodeMap
 from .effects import Effects
-from .llvm_effort import MISS_WORK, PATIENT, NativePaths, Thresholds
+from .llvm_effort import MISS_WORK, PATIENT, NativePaths, Purse, Thresholds
 from .llvm_space import NativeCode
 from .prepared import bound
 from .reference import ReferenceEngine
@@ -68,8 +68,8 @@ class LlvmEngine(ReferenceEngine):
         self._generation = 0  # of native code: it is all given up when its memory is full
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
-        self._work = 0  # what Python has done in traces that are worth a translation, in plain instructions
-        self._faults_counted = 0  # in it
+        self._purse = Purse(thresholds)
+        self._faults_counted = 0  # in its work
         self._reserve = 0
         self._floats = [0] * 32  # the floating-point registers in the state
         self._table = 0  # address of the words of the frame table
@@ -218,6 +218,7 @@ class LlvmEngine(ReferenceEngine):
         c.end += taken
         self._reserve = total - rest
         self._count_misses()
+        self._purse.native += before - total
         assert total <= before
         if self._broken is not None:
             error, self._broken = self._broken, None
@@ -347,9 +348,9 @@ class LlvmEngine(ReferenceEngine):
             return
         if self.find(mmu, self._space, head):
             return
-        self._work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
+        self._purse.work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
         self._faults_counted = self._effects.faults
-        if self._work < self._thresholds.first:
+        if not self._purse.open:
             return
         translator = self._ready()
         if translator is None:
@@ -381,6 +382,7 @@ class LlvmEngine(ReferenceEngine):
             return block is not None and block.heat >= cold and (key[1] != () or block.copies < MAX_COPIES)
 
         region = explore(head, self._fetcher(mmu), worth, native)
+        self._purse.spend(region.length if region is not None else 0)
         for pc, awaited in region.blocks if region is not None else ():
             if not awaited and pc in blocks:
                 blocks[pc].copies += 1

@@ -27,9 +27,10 @@ class Thresholds(Record):
     ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
     Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
     dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
-    time      first: instructions of hot traces before anything is, because LLVM has to be imported for it      cold: executions
-    of a block below which it is not translated with others      piece: instructions that the Python tiers run at most before
-    native code may take over
+    time      first: instructions of hot traces before anything is, because LLVM has to be imported for it      price: plain
+    instructions of Python that the translation of one instruction takes as long as      cold: executions of a block below
+    which it is not translated with others      piece: instructions that the Python tiers run at most before native code may
+    take over
     """
 
     ask: int
@@ -37,15 +38,45 @@ class Thresholds(Record):
     hot: int
     missed: int
     first: int
+    price: int
     cold: int
     piece: int
 
 
-PATIENT = Thresholds(ask=128, trace=250, hot=2000, missed=500, first=500_000, cold=4, piece=20_000)
-EAGER = Thresholds(ask=2, trace=6, hot=10, missed=3, first=0, cold=1, piece=100)  # for tests and lockstep
+PATIENT = Thresholds(
+    ask=128, trace=250, hot=2000, missed=500, first=500_000, price=5000, cold=4, piece=20_000
+)
+EAGER = Thresholds(
+    ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100
+)  # for tests and lockstep
 MISS_WORK = (
     200  # plain instructions of Python that a fault, or leaving native code and coming back, costs as much as
 )
+
+
+ALLOWANCE = 4_000_000  # plain instructions of Python: so long may translation take, whatever comes of it
+NATIVE_WORK = 250  # instructions of native code that take as long as a plain one in Python
+
+
+class Purse:
+    """The time that a run has put to use, in plain instructions of Python, and the time that has gone into translation: the latter is
+    to be no more than the former. So a program whose code is hot one part after the other takes twice as long at the worst."""
+
+    def __init__(self, thresholds: Thresholds):
+        self._thresholds = thresholds
+        self.work = 0  # what Python has done in traces that are worth a translation
+        self.native = 0  # instructions of native code
+        self._spent = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether something may be translated now."""
+        earned = ALLOWANCE + self.work + self.native // NATIVE_WORK
+        return self.work >= self._thresholds.first and self._spent <= earned
+
+    def spend(self, length: int) -> None:
+        """So many instructions have been translated."""
+        self._spent += self._thresholds.price * length
 
 
 class NativePaths(HotPaths):

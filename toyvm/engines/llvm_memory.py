@@ -33,6 +33,7 @@ _STRIDE = 1 << 31  # bytes; a pointer that a register moves by more is looked at
 _KEEPING = "; what the ahead form of loop "  # in place of lines that are known when all has been printed
 _PAGE = 4096  # bytes: what all sets of the host's first cache hold, a line each
 _WAIT = 8  # instructions that keep loads apart
+_IMMEDIATE = range(-1 << 31, 1 << 31)  # what an instruction of the host's can have in it
 _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 
 
@@ -95,6 +96,10 @@ class MemoryText(ValueText):
 
     def _left(self) -> str:
         """The budget that is left at the instruction."""
+        raise NotImplementedError
+
+    def _miss(self) -> str:
+        """The label of the way back to Python from where `refill` has found nothing; it has been told the instruction and the budget."""
         raise NotImplementedError
 
     def _to_checked(self) -> None:
@@ -180,10 +185,11 @@ class MemoryText(ValueText):
         """
         va, write = self._value(address), access == PTE_W
         word = word or layout.range_word(self._range(address, write))
-        near, outside, far, out, join = (self._name() for _ in range(5))
+        outside, far, join = (self._name() for _ in range(3))
         group = None if aligned else self._group(address)
         if group is None:
             inside = self._inside(va, word, 0)
+            near_delta = self._range_word(word + layout.DELTA)
         else:
             near_delta = self._group_delta(group, address)
             group.count -= 1
@@ -191,18 +197,13 @@ class MemoryText(ValueText):
         if aligned and size > 1:
             odd = self._set(f"and i64 {va}, {size - 1}")
             inside = self._set(f"and i1 {inside}, {self._set(f'icmp eq i64 {odd}, 0')}")
-        self._line(f"br i1 {inside}, label %{near}, label %{outside}{LIKELY}")
-        self._start(near)
-        if group is None:
-            near_delta = self._state_word(word + layout.DELTA, scope=RANGE)
-        self._line(f"br label %{join}")
+        near = self._here
+        self._line(f"br i1 {inside}, label %{join}, label %{outside}{LIKELY}")
         self._start(outside)
         wanted = size | (ALIGNED if aligned else 0) | (WRITE if write else 0) | word << WORD_SHIFT
         far_delta = self._refill(address, wanted)
         missing = self._set(f"icmp eq i64 {far_delta}, 0")
-        self._line(f"br i1 {missing}, label %{out}, label %{far}{UNLIKELY}")
-        self._start(out)
-        self._leave(layout.MISS, str(self._step.pc))
+        self._line(f"br i1 {missing}, label %{self._miss()}, label %{far}{UNLIKELY}")
         self._start(far)
         for other in self._groups.values():
             if other.begun and other.count:
@@ -221,15 +222,21 @@ class MemoryText(ValueText):
         base, constant = address, 0
         if address.op is Op.ADD and address.args[1].op is Op.CONST:
             base, constant = address.args[0], sext(address.args[1].value, 64)
-        value = self._value(base)
-        if not -1 << 31 <= constant < 1 << 31:
-            value, constant = self._value(address), 0
-        self._put_state(layout.AT, str(self._step.pc), scope=RANGE)
-        self._put_state(layout.REST, self._left(), scope=RANGE)
-        add = f"addq $${constant}, %rax\\0A" if constant else ""
+        value, pc = self._value(base), self._step.pc
+        code = [f"movq $${wanted}, {8 * layout.WANTED}(%r12)", f"movq $3, {8 * layout.REST}(%r12)"]
+        if constant in _IMMEDIATE:
+            code += [f"addq $${constant}, %rax"] if constant else []
+        else:
+            value = self._value(address)
+        if pc in _IMMEDIATE:
+            code.append(f"movq $${pc}, {8 * layout.AT}(%r12)")
+        else:
+            self._put_state(layout.AT, str(pc), scope=RANGE)
+        code.append(f"callq *{8 * layout.REFILL}(%r12)")
         return self._set(
-            f'call i64 asm sideeffect "{add}movq $${wanted}, {8 * layout.WANTED}(%r12)\\0Acallq *{8 * layout.REFILL}(%r12)", '
-            f'"={{rax}},{{rax}},{{r12}},~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}"(i64 {value}, ptr %s) nounwind{REFILLS}'
+            f'call i64 asm sideeffect "{"; ".join(code)}", '
+            '"={rax},{rax},{r12},r,~{memory},~{dirflag},~{fpsr},~{flags}"'
+            f"(i64 {value}, ptr %s, i64 {self._left()}) nounwind{REFILLS}"
         )
 
     def _host(self, va: str, delta: str) -> str:

@@ -26,6 +26,7 @@ from .llvm_text import (
     LIKELY,
     METADATA,
     MOSTLY,
+    RANGE,
     RARELY,
     SOMETIMES,
     TABLE,
@@ -42,6 +43,7 @@ class RegionPrinter(AtomicText, FloatText):
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
         self._loops = {key: loop for loop in find_loops(region) for key in loop.blocks}
+        self._missed = False  # whether anything may miss
         self._copy = 0  # of a block in the ahead form of its loop
         self._done = 0  # instructions of the block that have been printed
         self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
@@ -305,8 +307,19 @@ class RegionPrinter(AtomicText, FloatText):
         self._line("br label %leave")
         self._changed |= self._dirty
 
+    def _miss(self) -> str:
+        self._changed |= self._dirty
+        self._missed = True
+        return "miss"
+
     def _way_out(self) -> None:
         """Where all that leave come together: one copy of the code, which is long, in place of one for each access."""
+        if self._missed:
+            self._start("miss")
+            for variable, word in (("pc", layout.AT), ("left", layout.REST)):
+                self._line(f"store i64 {self._state_word(word, scope=RANGE)}, ptr %{variable}")
+            self._line(f"store i64 {layout.MISS}, ptr %status")
+            self._line("br label %leave")
         self._start("leave")
         self._dirty = self._changed
         self._spill()

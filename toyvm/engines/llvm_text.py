@@ -38,6 +38,7 @@ class FunctionText:
         self._lines: list[str] = []
         self._names = 0
         self._declared: set[str] = set()
+        self._here = "entry"  # the label of the block that grows
 
     def _state_word(self, word: int, type_: str = "i64", scope: str = STATE) -> str:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")
@@ -60,4 +61,5 @@ class FunctionText:
         return name
 
     def _start(self, label: str) -> None:
+        self._here = label
         self._lines.append(f"{label}:")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import MISS_WORK, Thresholds
+from toyvm.engines.llvm_effort import ALLOWANCE, MISS_WORK, NATIVE_WORK, Purse, Thresholds
 from toyvm.engines.llvm_space import NativeCode
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.trace import FLOAT_WORK, select, work_of
@@ -72,7 +72,7 @@ def test_a_block_is_looked_at_at_its_thresholds_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(LlvmEngine, "adopt", watched)
     machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
     llvm = engine_on(
-        machine, Thresholds(ask=4, trace=50, hot=NEVER, missed=NEVER, first=0, cold=1, piece=NEVER)
+        machine, Thresholds(ask=4, trace=50, hot=NEVER, missed=NEVER, first=0, price=0, cold=1, piece=NEVER)
     )
     assert llvm.run(machine.hart, 2 * 500) is None
     assert looked == [0, 4, 50]  # when it was new, in the cache, and before its trace, which has run it since
@@ -82,7 +82,8 @@ def test_a_block_is_looked_at_at_its_thresholds_alone(monkeypatch: pytest.Monkey
 def test_no_code_is_part_of_three_functions() -> None:
     machine = Machine(JOINING)
     llvm = engine_on(
-        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, cold=1, piece=NEVER)
+        machine,
+        Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, price=0, cold=1, piece=NEVER),
     )
     for head in HEADS:
         machine.hart.pc = head
@@ -95,7 +96,8 @@ def test_no_code_is_part_of_three_functions() -> None:
 def test_what_hardly_ran_is_not_translated() -> None:
     machine = Machine(JOINING)
     llvm = engine_on(
-        machine, Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, cold=4, piece=NEVER)
+        machine,
+        Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, price=0, cold=4, piece=NEVER),
     )
     for rounds, part in ((3, False), (1, True)):
         machine.hart.pc = LAST if part else CODE
@@ -111,7 +113,7 @@ def test_llvm_is_not_imported_for_little_work(first: int, monkeypatch: pytest.Mo
     asked: list[int] = []
     translator = Translator(folder=None)
     machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
-    eager = Thresholds(ask=1, trace=1, hot=10, missed=NEVER, first=first, cold=1, piece=10)
+    eager = Thresholds(ask=1, trace=1, hot=10, missed=NEVER, first=first, price=0, cold=1, piece=10)
     llvm = LlvmEngine(machine.memory, translator=translator, thresholds=eager)
     monkeypatch.setattr(translator, "translate", lambda *_: asked.append(machine.hart.instret))
     assert llvm.run(machine.hart, 2000) is None
@@ -129,7 +131,7 @@ def test_what_an_earlier_run_translated_needs_no_llvm(tmp_path: Path) -> None:
             machine.memory,
             translator=Translator(str(tmp_path)),
             thresholds=Thresholds(
-                ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=first, cold=1, piece=NEVER
+                ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=first, price=0, cold=1, piece=NEVER
             ),
         )
         assert llvm.run(machine.hart, 100) is None
@@ -145,11 +147,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return heads
 
 
-def bound(missed: int, first: int) -> LlvmEngine:
+def bound(missed: int, first: int, price: int = 0) -> LlvmEngine:
     """An engine that has run a loop, and asks for a translation at these thresholds alone."""
     machine = Machine(code(ADD, ("jal", {"rd": 0, "imm": -4})))
     thresholds = Thresholds(
-        ask=NEVER, trace=NEVER, hot=NEVER, missed=missed, first=first, cold=1, piece=NEVER
+        ask=NEVER, trace=NEVER, hot=NEVER, missed=missed, first=first, price=price, cold=1, piece=NEVER
     )
     llvm = engine_on(machine, thresholds)
     assert llvm.run(machine.hart, 100) is None
@@ -175,3 +177,31 @@ def test_faults_are_work_too(asked: list[int]) -> None:
             assert llvm._effects.again(Trap(Cause.LOAD_PAGE_FAULT, 0), CODE, 1)
         llvm.want(CODE)
         assert asked == [CODE] * (faults == 5)
+
+
+def test_translation_takes_no_longer_than_what_it_is_for() -> None:
+    price, first = 5000, 1000
+    purse = Purse(Thresholds(ask=1, trace=1, hot=1, missed=1, first=first, price=price, cold=1, piece=1))
+    assert not purse.open  # LLVM is not imported for so little
+    purse.work = first
+    translated = 0
+    while purse.open:
+        purse.spend(100)
+        translated += 100
+    assert translated == (ALLOWANCE + first) // (100 * price) * 100 + 100
+    purse.work += 100 * price  # what Python does
+    assert purse.open
+    purse.spend(200)
+    assert not purse.open
+    purse.native += 200 * price * NATIVE_WORK  # what native code does, which is so many times faster
+    assert purse.open
+
+
+@needs_llvm
+def test_no_translation_where_they_have_taken_too_long(asked: list[int]) -> None:
+    llvm = bound(missed=NEVER, first=0, price=ALLOWANCE)
+    for length, allowed in ((0, True), (1, True), (1, False)):
+        llvm._purse.spend(length)
+        asked.clear()
+        llvm.want(CODE)
+        assert bool(asked) is allowed

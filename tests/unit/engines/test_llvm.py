@@ -29,7 +29,7 @@ from .test_agreement import ADDRESSES, ALL, MEMORY, MEMORY_NAMES, PLAIN, instruc
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
-AT_ONCE = Thresholds(ask=1, trace=1, hot=1, missed=1, first=0, cold=1, piece=20)
+AT_ONCE = Thresholds(ask=1, trace=1, hot=1, missed=1, first=0, price=0, cold=1, piece=20)
 END = DATA + (DATA_PAGES << 12)
 
 

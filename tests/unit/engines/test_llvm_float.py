@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LL
 Text = list[tuple[str, dict[str, int]]]
 DYN, RTZ, RUP, RMM = 7, 1, 3, 4
 FFLAGS, FRM, FCSR = 1, 2, 3
-EARLY = Thresholds(ask=1, trace=1, hot=1, missed=1, first=0, cold=1, piece=1000)
+EARLY = Thresholds(ask=1, trace=1, hot=1, missed=1, first=0, price=0, cold=1, piece=1000)
 
 
 def bits(value: float) -> int:

@@ -23,7 +23,7 @@ TEXT = code(
 
 def test_pieces_make_no_blocks_of_parts_of_blocks() -> None:
     machine, other = Machine(TEXT, [0] * 13, MEMORY), Machine(TEXT, [0] * 13, MEMORY)
-    patient = Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, cold=1, piece=100)
+    patient = Thresholds(ask=NEVER, trace=NEVER, hot=NEVER, missed=NEVER, first=0, price=0, cold=1, piece=100)
     llvm = LlvmEngine(machine.memory, translator=Translator(folder=None), thresholds=patient)
     reference = ReferenceEngine(other.memory, hot=NEVER)
     for budget in (46 * 90, 7, 1000, 1):
