@@ -91,10 +91,16 @@ class KeptBlocks:
             return
         forms: dict[tuple[str, bool], int] = {}
         steps: dict[Step, int] = {}
+        numbers: dict[int, int] = {}  # by identity: most steps are shared between blocks
+
+        def number_of(step: BoundStep) -> int:
+            form = forms.setdefault(self._rows.name_of(step[0]), len(forms))
+            number = numbers[id(step)] = steps.setdefault((form, step[1]), len(steps))
+            return number
 
         def plain(step: BoundStep) -> int:
-            form = forms.setdefault(self._rows.name_of(step[0]), len(forms))
-            return steps.setdefault((form, step[1]), len(steps))
+            number = numbers.get(id(step))
+            return number_of(step) if number is None else number
 
         pages: dict[int, dict[int, Data]] = {}
         for block in islice(blocks, _MOST):
