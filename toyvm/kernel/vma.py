@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..hints import TYPE_CHECKING
 from ..machine.memory import PAGE_SHIFT
-from ..record import Record, duplicate, replace
+from ..record import Record, duplicate
 
 if TYPE_CHECKING:
     from .vfs.node import FileNode
@@ -208,7 +208,8 @@ class VmaSet:
         if area is None or area.start == va:
             return
         self.version += 1
-        upper = replace(area, start=va, offset=area.offset_of(va) if area.file is not None else 0)
+        upper = duplicate(area)
+        upper.start, upper.offset = va, area.offset_of(va) if area.file is not None else 0
         area.end = va
         insort(self._starts, va)
         self._areas[va] = upper
