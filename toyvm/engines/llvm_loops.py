@@ -24,7 +24,7 @@ _DEEPER = 8  # how many times more an access counts for each loop that it is in
 _SELDOM = 1 << 16  # instructions from one time to the next, of what is never there twice
 _ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _ATOMIC = frozenset({Op.AMO_LOAD, Op.LOAD_RESERVED, Op.STORE_CONDITIONAL})
-_COPIES, _UNROLLED = 4, 32  # times round from check to check, and instructions, of a short loop
+_COPIES, _UNROLLED = 4, 48  # times round from check to check, and instructions, of a short loop
 _LINE = 64  # bytes
 
 
