@@ -98,33 +98,31 @@ def areas(settings: Settings) -> Iterator[Row]:
     long = short + settings.length(20_000)
     for count in AREAS:
         progress("building", about=f"{count} areas")
-        more = "" if count < HOST_AREAS else f"-DMAX_MAP_COUNT={count + 1000}"
-        flags = (f"-DAREAS={count} -DN={short} {more}", f"-DAREAS={count} -DN={long} {more}")
-        yield {
-            "what": f"{count:,} areas",
-            **_difference(
-                _ways(
-                    settings,
-                    "storm",
-                    flags,
-                    reference=False,
-                    options=("--memory", "256M"),
-                    others=count < HOST_AREAS,
-                ),
-                long - short,
-                settings.runs,
-            ),
-        }
+        flags = (f"-DN={short} {_areas(count)}", f"-DN={long} {_areas(count)}")
+        options, others = ("--memory", "256M"), count < HOST_AREAS
+        ways = _ways(settings, "storm", flags, reference=False, options=options, others=others)
+        yield {"what": f"{count:,} areas", **_difference(ways, long - short, settings.runs)}
+
+
+def _areas(count: int) -> str:
+    """The compiler's flags for so many areas."""
+    more = "" if count < HOST_AREAS else f" -DMAX_MAP_COUNT={count + 1000}"
+    return f"-DAREAS={count}{more}"
 
 
 def frames(settings: Settings) -> Iterator[Row]:
-    """A demand-zero fault, by the size of physical memory."""
-    short, long = 8, 8 + settings.length(160)
-    for size in MEMORIES:
-        progress("building", about=size)
-        flags = (f"-DPAGES=512 -DROUNDS={short}", f"-DPAGES=512 -DROUNDS={long}")
+    """A demand-zero fault, by the size of physical memory and by the number of other areas."""
+    short, long = 8, 8 + settings.length(1600)
+    cases = [(f"{size} of memory", size, 0) for size in MEMORIES]
+    cases += [(f"{count:,} areas", MEMORIES[-2], count) for count in AREAS]
+    for what, size, count in cases:
+        progress("building", about=what)
+        flags = (
+            f"-DPAGES=512 -DROUNDS={short} {_areas(count)}",
+            f"-DPAGES=512 -DROUNDS={long} {_areas(count)}",
+        )
         ways = _ways(settings, "faults", flags, reference=False, options=("--memory", size), others=False)
-        yield {"what": f"{size} of memory", **_difference(ways, (long - short) * 512, settings.runs)}
+        yield {"what": what, **_difference(ways, (long - short) * 512, settings.runs)}
 
 
 GROUPS = {

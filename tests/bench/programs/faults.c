@@ -1,8 +1,7 @@
-/* Page faults, PAGES in all, of the kind that KIND names: each page of a fresh mapping is touched once. Stock C library. */
+/* Page faults, PAGES in all, of the kind that KIND names: each page of a fresh mapping is touched once, below AREAS other
+   mappings. Stock C library. */
 #define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include "areas.h"
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@
 #ifndef ROUNDS
 #define ROUNDS 8
 #endif
-#define PAGE 4096
 
 static long touch(volatile char *at, int write) {
   long sum = 0;
@@ -46,6 +44,7 @@ int main(void) {
   int fd = -1;
   char *shared = 0;
   long sum = 0;
+  map_areas();
   if (KIND == FILE_MINOR) {
     fd = memfd_create("faults", 0);
     if (fd < 0 || ftruncate(fd, (long)PAGES * PAGE)) {
