@@ -197,9 +197,6 @@ class RegionPrinter(AtomicText, FloatText):
 
     def _to_checked(self) -> None:
         self._give_back(self._taken - self._region.longest[self._key])
-        for group in self._groups.values():
-            if group.begun:
-                self._line(f"store i64 0, ptr {group.variable}")
         self._line(f"br label %{self._label_checked(self._step)}")
 
     def _label_checked(self, step: Step) -> str:

@@ -15,7 +15,7 @@ from toyvm.engines.llvm_region import explore
 from toyvm.engines.llvm_translate import Translator, unavailable
 from toyvm.engines.reference import ReferenceEngine
 
-from .machines import CODE, DATA, DATA_PAGES, Machine, code
+from .machines import CODE, DATA, DATA_PAGES, NO_ACCESS, READ_ONLY, Machine, code
 from .test_agreement import outcome
 from .test_llvm import AT_ONCE
 
@@ -128,6 +128,32 @@ def translator() -> Iterator[Translator]:
     yield Translator(folder=None)
 
 
+def compare(
+    translator: Translator, text: bytes, x: list[int], data: bytes, frames: list[int], pieces: list[int]
+) -> None:
+    """Run a program on both engines in pieces: registers, memory and page tables after each. After a trap it goes on with the
+    pointers that it began with."""
+    machines = [Machine(text, x, data) for _ in range(2)]
+    for machine in machines:
+        for page, frame in enumerate(frames):
+            machine.map(DATA + (page << 12), 16 + frame, 6)
+    ours, theirs = machines
+    translator.forget()
+    llvm, reference = (
+        LlvmEngine(ours.memory, translator=translator, thresholds=AT_ONCE),
+        ReferenceEngine(theirs.memory),
+    )
+    for piece in pieces:
+        for _ in range(4):
+            got, expected = llvm.run(ours.hart, piece), reference.run(theirs.hart, piece)
+            assert outcome(got) == outcome(expected)
+            assert ours.state() == theirs.state()
+            assert ours.memory.u8 == theirs.memory.u8
+            if got is not None:
+                for machine in machines:
+                    machine.hart.x[5:9] = x[5:9]
+
+
 pointers = st.sampled_from([5, 6, 7, 8])
 offsets = st.sampled_from([-16, -8, 0, 8, 24, 2040])
 lines = st.one_of(
@@ -184,22 +210,61 @@ def test_loops_do_what_the_reference_engine_does(
     )
     x = [0] * 32
     x[5:9], x[9:11], x[21], x[24] = starts, [step & (1 << 64) - 1 for step in steps], 7, rounds
-    machines = [Machine(text, x, bytes(range(256)) * 64) for _ in range(2)]
-    for machine in machines:
-        for page, frame in enumerate(frames):
-            machine.map(DATA + (page << 12), 16 + frame, 6)
-    ours, theirs = machines
-    translator.forget()
-    llvm, reference = (
-        LlvmEngine(ours.memory, translator=translator, thresholds=AT_ONCE),
-        ReferenceEngine(theirs.memory),
+    compare(translator, text, x, bytes(range(256)) * 64, frames, pieces)
+
+
+away = st.one_of(  # where what is read from memory leads: other pages, their ends, pages that cannot be written or read
+    st.builds(lambda page, at: DATA + (page << 12) + at, st.integers(0, 3), st.integers(0, 4088)),
+    st.sampled_from([READ_ONLY, READ_ONLY + 8, NO_ACCESS, END - 8, END - 16, END - 24, END]),
+)
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    body=st.lists(
+        st.one_of(
+            st.builds(
+                lambda rd, at: ("ld", {"rd": rd, "rs1": 12, "imm": at}), st.sampled_from([13, 14]), offsets
+            ),
+            st.builds(lambda at: ("sd", {"rs1": 12, "rs2": 13, "imm": at}), offsets),
+            st.just(("ld", {"rd": 15, "rs1": 16, "imm": 0})),
+            st.just(addi(17, 13, 1)),
+            st.just(("beq", {"rs1": 13, "rs2": 17, "imm": 8})),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    table=st.lists(away, min_size=16, max_size=16),
+    often=st.integers(0, 12),
+    frames=st.permutations(range(DATA_PAGES)),
+    pieces=st.lists(st.integers(1, 2000), min_size=2, max_size=4),
+)
+def test_accesses_that_go_elsewhere_in_a_loop_that_looks_ahead(
+    translator: Translator,
+    body: list[Line],
+    table: list[int],
+    often: int,
+    frames: list[int],
+    pieces: list[int],
+) -> None:
+    """One pointer walks through a table; what is read there leads anywhere, alone or several accesses at a time, mostly where
+    it led the last time. So the loop changes between its forms in the middle of its block."""
+    text = code(
+        addi(5, 24, 0),
+        addi(22, 25, 0),
+        ("ld", {"rd": 12, "rs1": 5, "imm": 0}),
+        addi(5, 5, 8),
+        ("ld", {"rd": 16, "rs1": 5, "imm": 0}),
+        *body,
+        addi(22, 22, -1),
+        back(4 + len(body)),
+        ("jal", {"rd": 0, "imm": -4 * (7 + len(body))}),
     )
-    for piece in pieces:
-        for _ in range(4):
-            got, expected = llvm.run(ours.hart, piece), reference.run(theirs.hart, piece)
-            assert outcome(got) == outcome(expected)
-            assert ours.state() == theirs.state()
-            assert ours.memory.u8 == theirs.memory.u8
-            if got is not None:  # on with a pointer that is right again
-                for machine in machines:
-                    machine.hart.x[5:9] = starts
+    entries = [table[0] if number % 16 < often else table[number % 16] for number in range(200)]
+    x = [0] * 32
+    x[24], x[25] = DATA + 64, 180
+    data = bytes(64) + b"".join(entry.to_bytes(8, "little") for entry in entries)
+    physical = bytearray(DATA_PAGES << 12)  # `data` is told by address, and pages may be anywhere
+    physical[frames[0] << 12 : (frames[0] << 12) + len(data)] = data
+    compare(translator, text, x, bytes(physical), frames, pieces)
