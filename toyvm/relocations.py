@@ -9,11 +9,10 @@ Source: RISC-V ELF psABI, "Relocations".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum
 
 from .bits import M64, sext
 from .errors import ToyvmError
-from .hints import TYPE_CHECKING, Any, NamedTuple
+from .hints import TYPE_CHECKING, Any, IntEnum, NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt
