@@ -42,6 +42,7 @@ class Layout:
 
     def __init__(self) -> None:
         self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
+        self._plans: dict[Chunk, list[_Jump | None]] = {}
         self._resolve: Resolve = _unsettled
 
     def settle(self, sections: list[Section], resolve: Resolve) -> None:
@@ -75,7 +76,9 @@ class Layout:
         """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
         for chunk in chunks:
-            self._frags[chunk] = [part.frag for part in chunk.parts], [0] * (len(chunk.parts) + 1)
+            frags = [part.frag for part in chunk.parts]
+            self._frags[chunk] = frags, [0] * (len(chunk.parts) + 1)
+            self._plans[chunk] = [_jump(part, chunk, frags) for part in chunk.parts]
         at = 0
         for chunk in chunks:
             chunk.base = at
@@ -135,16 +138,19 @@ class Layout:
         frags, old = self._frags[chunk]
         old_base, growth = chunk.base, chunk.growth
         shift, sums, changed = base, [0], base != old_base
-        for index, part in enumerate(chunk.parts):
-            if part.kind <= JUMP:
+        for index, (part, jump) in enumerate(zip(chunk.parts, self._plans[chunk], strict=True)):
+            if jump is not None:
+                before, ahead, reach = jump
+                distance = (
+                    ahead - shift + (base + sums[before] if before <= index else old_base + old[before])
+                )
+                size = 0 if -reach <= distance < reach else grown_size(part, distance) - part.size
+                if only_grow:
+                    size = max(size, growth[index])
+            elif part.kind <= JUMP:
                 size, symbol = part.size, part.symbol
                 if symbol is not None and _is_near(symbol, chunk.section):
-                    if symbol.chunk is chunk:
-                        before = bisect_right(frags, symbol.frag)
-                        moved = base + sums[before] if before <= index else old_base + old[before]
-                        target = symbol.offset + moved
-                    else:
-                        target = self.address(symbol)
+                    target = self.address(symbol)
                     size = grown_size(part, target + part.addend - (part.offset + shift - size)) - size
                 else:
                     size = grown_size(part, None) - size
@@ -175,20 +181,46 @@ class Layout:
         return size
 
 
+class _Jump(NamedTuple):
+    """A branch or jump to a label of its own chunk, as far as it stays the same while the chunk is measured.
+
+    `before`: the parts in front of the target. `ahead`: how far the target would be if nothing grew. `reach`: up to which distance
+    the instruction need not grow.
+    """
+
+    before: int
+    ahead: int
+    reach: int
+
+
+def _jump(part: Part, chunk: Chunk, frags: list[int]) -> _Jump | None:
+    """What `_measure` asks of a part again and again; None when it is anything else."""
+    symbol = part.symbol
+    if part.kind > JUMP or symbol is None or symbol.chunk is not chunk or not _is_near(symbol, chunk.section):
+        return None
+    ahead = symbol.offset + part.addend - (part.offset - part.size)
+    return _Jump(bisect_right(frags, symbol.frag), ahead, _SIZES[part.kind, part.size][0][0])
+
+
+# Of a branch or jump by kind and first size: up to which distance it takes how many bytes; the last beyond, too.
+_ANY = 1 << 64
+_SIZES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
+    (PartKind.BRANCH, 2): ((256, 2), (4096, 4), (_ANY, 6)),
+    (PartKind.BRANCH, 4): ((4096, 4), (_ANY, 8)),
+    (PartKind.JUMP, 2): ((2048, 2), (_ANY, 4)),
+    (PartKind.JUMP, 4): ((_ANY, 4),),
+}
+
+
 def grown_size(part: Part, distance: int | None) -> int:
     """The bytes that a branch or jump takes whose target is `distance` away, None when that is not known here.
 
     gas: `relaxed_branch_length`. A jump that does not reach is the linker's to report.
     """
-    if part.kind == JUMP:
-        return 2 if part.size == 2 and distance is not None and -2048 <= distance < 2048 else 4
     if distance is None:
-        return 8
-    if part.size == 2 and -256 <= distance < 256:
-        return 2
-    if -4096 <= distance < 4096:
-        return 4
-    return 6 if part.size == 2 else 8
+        return 8 if part.kind == PartKind.BRANCH else 4
+    sizes = _SIZES[part.kind, part.size]
+    return next((size for reach, size in sizes if -reach <= distance < reach), sizes[-1][1])
 
 
 def _unsettled(value: Value, part: Part) -> int:
