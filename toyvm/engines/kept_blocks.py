@@ -87,7 +87,8 @@ class KeptBlocks:
 
     def keep(self, blocks: Collection[Block]) -> None:
         """Write the file, if many of a run's blocks were not in it."""
-        if self._cache is None or (len(blocks) - self._taken) * _WORTH < len(blocks):
+        many = min(len(blocks), _MOST)
+        if self._cache is None or (many - self._taken) * _WORTH < many:
             return
         forms: dict[tuple[str, bool], int] = {}
         steps: dict[Step, int] = {}

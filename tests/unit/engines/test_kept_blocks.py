@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.engines import kept_blocks
 from toyvm.engines.kept_blocks import KeptBlocks
 from toyvm.engines.reference import ReferenceEngine
 
@@ -77,4 +78,17 @@ def test_little_that_is_new_is_not_written(tmp_path: Path, monkeypatch: pytest.M
     (file,) = tmp_path.iterdir()
     before = file.stat().st_mtime_ns
     Run(tmp_path, PROGRAM, monkeypatch)
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_program_of_more_blocks_than_are_kept_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_blocks, "_MOST", 2)
+    first = Run(tmp_path, PROGRAM, monkeypatch)
+    assert len(first.decoded) == 3
+    (file,) = tmp_path.iterdir()
+    before = file.stat().st_mtime_ns
+    again = Run(tmp_path, PROGRAM, monkeypatch)
+    assert len(again.decoded) == 1
     assert file.stat().st_mtime_ns == before

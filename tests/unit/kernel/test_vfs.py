@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.kernel.vfs.hostfs import HostFs
 from toyvm.kernel.vfs.memfs import INODE
 from toyvm.kernel.vfs.openfile import O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY
 from toyvm.kernel.vfs.vfs import Vfs
@@ -210,3 +211,22 @@ def test_a_host_file_that_is_mapped_and_written_agrees_with_its_descriptor(root:
     assert guest.mm.read(va, 6) == b"INside"
     assert guest.call("msync", va, 4096, 4) == 0
     assert (root / "file").read_text() == "INside"
+
+
+def test_a_descriptor_whose_close_fails_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """close(2): it is gone all the same, and its number may be another file's."""
+    closed: list[int] = []
+
+    def failing(fd: int) -> None:
+        closed.append(fd)
+        raise OSError(errno.EIO, "late")
+
+    fd = os.open(os.devnull, os.O_RDONLY)
+    held = HostFs().hold(fd)
+    with monkeypatch.context() as patch:
+        patch.setattr("toyvm.kernel.vfs.hostfs.os.close", failing)
+        with pytest.raises(OSError, match="late"):
+            held.close()
+        held.close()
+    os.close(fd)
+    assert closed == [fd]

@@ -28,10 +28,10 @@ class Held:
         self.fd: int | None = fd
 
     def close(self) -> None:
-        """Close it, once."""
-        if self.fd is not None:
-            self._fs.close(self.fd)
-            self.fd = None
+        """Close it, once: when close(2) fails the descriptor is gone all the same, and may be another file's by the next time."""
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            self._fs.close(fd)
 
     __del__ = close
 
