@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from .code import BoundStep
+    from .prepared import Operation
 
     Step = tuple[int, tuple[int, ...]]  # number of a form, operands
     # of a block: its bytes, the addresses of its instructions, the address behind it, the numbers of the steps that go on and of the one
@@ -43,6 +44,7 @@ class KeptBlocks:
         self._pages: dict[int, dict[int, Data]] = {}  # that were not asked for yet, by number
         self._taken = 0
         self._forms: list[tuple[str, bool]] = []
+        self._functions: list[Operation | None] = []  # of these forms, where they were used
         self._steps: list[Step] = []
         self._bound: list[BoundStep | None] = []  # those that were used
 
@@ -61,6 +63,7 @@ class KeptBlocks:
         found = self._cache.get(pc, page)
         if found is not None:
             self._forms, self._steps, self._pages = marshal.loads(found[2])
+            self._functions = [None] * len(self._forms)
             self._bound = [None] * len(self._steps)
 
     def take(self, head: int, memory: memoryview, pa: int) -> dict[int, Block]:
@@ -82,7 +85,10 @@ class KeptBlocks:
 
     def _bind(self, number: int) -> BoundStep:
         form, fields = self._steps[number]
-        step = self._bound[number] = self._rows.function(*self._forms[form]), fields
+        function = self._functions[form]
+        if function is None:
+            function = self._functions[form] = self._rows.function(*self._forms[form])
+        step = self._bound[number] = function, fields
         return step
 
     def keep(self, blocks: Collection[Block]) -> None:

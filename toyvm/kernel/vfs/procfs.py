@@ -1,4 +1,7 @@
-"""/proc: processes as files. Every text is made when it is opened."""
+"""/proc: processes as files. Every text is made when it is opened.
+
+What makes the texts is imported by then, too: C libraries look at /proc/self/exe in every program, and at no more.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from collections.abc import Callable
 from functools import partial
 
 from ...hints import TYPE_CHECKING
-from .. import proctext
 from ..commit import ALWAYS, GUESS, NEVER
 from ..vma import MACHINE_MAP_COUNT
 from .node import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
 from .openfile import OpenFile, TextFile
-from .pagewords import USER_PAGES, PageWords, kpagecount, kpageflags, pagemap
 from .setting import Setting
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from ..kernel import Kernel
     from ..process import Process
 
@@ -72,6 +75,26 @@ class Directory(DirNode):
         return sorted(self._entries())
 
 
+def _texts() -> ModuleType:
+    from .. import proctext
+
+    return proctext
+
+
+def _pagemap(process: Process, ino: int) -> Node:
+    from .pagewords import USER_PAGES, PageWords, pagemap
+
+    return PageWords((_DEVICE, ino), lambda first, number: pagemap(process.mm, first, number), USER_PAGES)
+
+
+def _frame_words(kernel: Kernel, name: str, ino: int) -> Node:
+    """/proc/kpagecount or /proc/kpageflags."""
+    from .pagewords import PageWords, kpagecount, kpageflags
+
+    words = kpagecount if name == "kpagecount" else kpageflags
+    return PageWords((_DEVICE, ino), partial(words, kernel.system), kernel.frames.count)
+
+
 def _oom_score(kernel: Kernel, process: Process) -> bytes:
     from ..oom import score
 
@@ -96,19 +119,17 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
 
     return {
-        "maps": text(1, lambda: proctext.maps(process.mm)),
-        "smaps": text(2, lambda: proctext.smaps(process.mm)),
-        "smaps_rollup": text(3, lambda: proctext.smaps_rollup(process.mm)),
-        "status": text(4, lambda: proctext.status(process)),
-        "stat": text(5, lambda: proctext.stat(process)),
-        "statm": text(6, lambda: proctext.statm(process)),
-        "cmdline": text(7, lambda: proctext.strings(process.mm, process.mm.arg_range)),
-        "environ": text(8, lambda: proctext.strings(process.mm, process.mm.env_range)),
+        "maps": text(1, lambda: _texts().maps(process.mm)),
+        "smaps": text(2, lambda: _texts().smaps(process.mm)),
+        "smaps_rollup": text(3, lambda: _texts().smaps_rollup(process.mm)),
+        "status": text(4, lambda: _texts().status(process)),
+        "stat": text(5, lambda: _texts().stat(process)),
+        "statm": text(6, lambda: _texts().statm(process)),
+        "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.arg_range)),
+        "environ": text(8, lambda: _texts().strings(process.mm, process.mm.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
         "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
-        "pagemap": lambda: PageWords(
-            (_DEVICE, base + 10), lambda first, number: pagemap(process.mm, first, number), USER_PAGES
-        ),
+        "pagemap": lambda: _pagemap(process, base + 10),
         "exe": link(11, lambda: process.exe),
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
@@ -134,15 +155,13 @@ def proc_directory(kernel: Kernel) -> DirNode:
             str(pid): directory(process) for pid, process in kernel.processes.items()
         }
         entries["self"] = lambda: _Link(2, itself)
-        entries["meminfo"] = lambda: Text(3, lambda: proctext.meminfo(kernel))
+        entries["meminfo"] = lambda: Text(3, lambda: _texts().meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
         entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
-        entries["swaps"] = lambda: Text(11, lambda: proctext.swaps(kernel))
-        entries["vmstat"] = lambda: Text(12, lambda: proctext.vmstat(kernel))
-        for ino, (name, words) in enumerate((("kpagecount", kpagecount), ("kpageflags", kpageflags)), 13):
-            entries[name] = partial(
-                PageWords, (_DEVICE, ino), partial(words, kernel.system), kernel.frames.count
-            )
+        entries["swaps"] = lambda: Text(11, lambda: _texts().swaps(kernel))
+        entries["vmstat"] = lambda: Text(12, lambda: _texts().vmstat(kernel))
+        for ino, name in enumerate(("kpagecount", "kpageflags"), 13):
+            entries[name] = partial(_frame_words, kernel, name, ino)
         entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
         return entries
 
