@@ -2,7 +2,7 @@
 
 Importing `typing` brings `re` and `enum` with it and costs as much as half of Python's own start; a run of a short program
 feels that. So the modules that `toyvm run` always imports take these names from here. To a type checker they are those of
-`typing` and `enum`. At run time annotations are text, a Protocol is an ordinary base class, a NamedTuple is made by `collections`, and the
+`typing` and `enum`. At run time annotations are text, a Protocol is an ordinary base class, a NamedTuple is a tuple, and the
 members of an enumeration are what is in capitals in its class.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import TypeVar as TypeVar
     from typing import dataclass_transform as dataclass_transform
 else:
-    from collections import namedtuple
+    from _collections import _tuplegetter  # what namedtuple's fields are: read in C
 
     Any = ClassVar = NoReturn = Self = None  # for annotations alone, which nobody evaluates
 
@@ -37,18 +37,54 @@ else:
         """A base that says nothing: what a class must have is checked before the program runs."""
 
     class _NamedTupleMeta(type):
-        """Makes a class with annotated fields a named tuple of those fields, as typing.NamedTuple's metaclass does."""
+        """Makes a class with annotated fields a named tuple of those fields, as typing.NamedTuple's metaclass does; without compiling
+        anything, which takes `collections.namedtuple` a tenth of a millisecond."""
 
         def __new__(mcls, name, bases, namespace):
-            if not bases:
-                return super().__new__(mcls, name, bases, namespace)
-            fields = tuple(namespace.get("__annotations__", ()))
-            defaults = [namespace.pop(field) for field in fields if field in namespace]
-            base = namedtuple(name, fields, defaults=defaults)
-            return type(name, (base,), {"__slots__": (), **namespace})
+            if bases and bases[0]._fields:  # derived from a finished one
+                return type.__new__(mcls, name, bases, namespace)
+            fields = tuple(namespace.get("__annotations__", ())) if bases else ()
+            defaults = {field: namespace.pop(field) for field in fields if field in namespace}
+            getters = {field: _tuplegetter(index, field) for index, field in enumerate(fields)}
+            made = {"_fields": fields, "_field_defaults": defaults, "__match_args__": fields, "__slots__": ()}
+            return type.__new__(mcls, name, bases or (tuple,), {**made, **getters, **namespace})
 
     class NamedTuple(metaclass=_NamedTupleMeta):
         """A tuple whose items have names: `class Point(NamedTuple): x: int; y: int = 0`."""
+
+        def __new__(cls, *values, **named):
+            if named or len(values) != len(cls._fields):
+                values = cls._complete(values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _complete(cls, values, named):
+            """All values, from those given in order, those given by name, and the defaults. Raises TypeError."""
+            rest = cls._fields[len(values) :]
+            given = {**cls._field_defaults, **named}
+            missing = [field for field in rest if field not in given]
+            if missing or len(values) > len(cls._fields) or not named.keys() <= set(rest):
+                raise TypeError(
+                    f"{cls.__name__} has the fields {', '.join(cls._fields)}: not {values} and {named}"
+                )
+            return (*values, *(given[field] for field in rest))
+
+        @classmethod
+        def _make(cls, values):
+            return cls(*values)
+
+        def _replace(self, **changes):
+            return type(self)(**{**self._asdict(), **changes})
+
+        def _asdict(self):
+            return dict(zip(self._fields, self, strict=True))
+
+        def __getnewargs__(self):
+            return tuple(self)
+
+        def __repr__(self):
+            shown = ", ".join(f"{field}={value!r}" for field, value in self._asdict().items())
+            return f"{type(self).__name__}({shown})"
 
     class _EnumMeta(type):
         """Makes members of what is in capitals in a class body: instances of the class, each with its name and value."""
@@ -71,6 +107,9 @@ else:
                 raise ValueError(f"{value!r} is not a valid {cls.__name__}")
             return member
 
+        def __getitem__(cls, name):
+            return {member.name: member for member in cls}[name]
+
         def __iter__(cls):
             return iter(cls._by_value.values())
 
@@ -83,10 +122,15 @@ else:
         def __repr__(self):
             return f"<{type(self).__name__}.{self.name}: {self.value!r}>"
 
+        def __reduce_ex__(self, protocol):
+            """A copy, pickled or not, is the member itself."""
+            return type(self), (self.value,)
+
     class IntEnum(int, metaclass=_EnumMeta):
         """Named integers."""
 
         __repr__ = Enum.__repr__
+        __reduce_ex__ = Enum.__reduce_ex__
         __str__ = int.__repr__
         __hash__ = int.__hash__
 
@@ -94,5 +138,6 @@ else:
         """Named strings."""
 
         __repr__ = Enum.__repr__
+        __reduce_ex__ = Enum.__reduce_ex__
         __str__ = str.__str__
         __hash__ = str.__hash__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import enum
+import pickle
 import typing
 
 import pytest
@@ -32,9 +34,28 @@ def test_named_tuples_are_tuples_with_names_and_defaults() -> None:
     assert (ours.x, ours.y, ours.total()) == (1, 2, 3)
     assert ours._replace(y=5) == theirs._replace(y=5)
     assert Ours._fields == Theirs._fields
+    assert ours._asdict() == theirs._asdict() == {"x": 1, "y": 2}
+    assert Ours(y=3, x=1) == Ours(1, y=3) == Ours._make((1, 3)) == (1, 3)
+    assert copy.deepcopy(ours) == pickle.loads(pickle.dumps(ours)) == ours
     assert repr(ours) == "Ours(x=1, y=2)"
     assert (Ours.__name__, Ours.__module__, Ours.__doc__) == ("Ours", __name__, "A point.")
     assert not hasattr(ours, "__dict__")
+
+
+@pytest.mark.parametrize(("values", "named"), [((), {}), ((1, 2, 3), {}), ((1,), {"x": 2}), ((1,), {"z": 2})])
+def test_a_named_tuple_has_its_fields_and_no_others(values: tuple[int, ...], named: dict[str, int]) -> None:
+    for kind in Ours, Theirs:
+        with pytest.raises(TypeError):
+            kind(*values, **named)
+
+
+def test_a_class_may_derive_from_a_named_tuple() -> None:
+    class Named(Ours):
+        def name(self) -> str:
+            return f"{self.x}|{self.y}"
+
+    assert Named(1).name() == "1|2"
+    assert isinstance(Named(1)._replace(x=4), Named)
 
 
 def test_a_protocol_is_a_base_that_adds_nothing() -> None:
@@ -87,6 +108,8 @@ def test_enumerations_have_named_members_that_are_numbers_texts_or_neither() -> 
                 {1: "by number"}[level.LOW] + {"new": "by text"}[kind.NEW],
             )
         )
+        for member in (level.HIGH, kind.OLD, light.RED):
+            assert copy.deepcopy(member) is member is type(member)[member.name]
         with pytest.raises(ValueError, match=r"3 is not a valid .*Level"):
             level(3)
     assert told[0] == told[1]

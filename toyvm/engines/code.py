@@ -83,12 +83,6 @@ class CodeMap:
             if last != first:
                 code._by_page.setdefault(last, set()).add(pc)
 
-    def add_blocks(self, page: int, blocks: dict[int, Block]) -> None:
-        """File blocks of one page by the addresses of their first instructions."""
-        for code in self.sharers({page}):
-            code.blocks.update(blocks)
-            code._by_page.setdefault(page, set()).update(blocks)
-
     def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pages: set[int]) -> None:
         """File a trace whose instructions are in `pages` (virtual page numbers)."""
         for code in self.sharers(pages):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 from itertools import islice
 
-from ..machine.memory import PAGE_MASK, PAGE_SHIFT
+from ..machine.memory import PAGE_MASK
 from .code import Block
 from .llvm_cache import TranslationCache
 from .prepared import PreparedRows
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from .code import BoundStep
-    from .prepared import Operation
 
     Step = tuple[int, tuple[int, ...]]  # number of a form, operands
     # of a block: its bytes, the addresses of its instructions, the address behind it, the numbers of the steps that go on and of the one
@@ -41,17 +40,33 @@ class KeptBlocks:
         self._cache: TranslationCache | None = None
         self._pc = 0
         self._page = b""
-        self._pages: dict[int, dict[int, Data]] = {}  # that were not asked for yet, by number
+        self._blocks: dict[int, Data] = {}  # not asked for yet, by the address of the first instruction
         self._taken = 0
-        self._forms: list[tuple[str, bool]] = []
-        self._functions: list[Operation | None] = []  # of these forms, where they were used
-        self._steps: list[Step] = []
-        self._bound: list[BoundStep | None] = []  # those that were used
+        self._steps: list[BoundStep] = []  # those of the kept blocks
 
-    def open(self, pc: int, memory: memoryview, pa: int) -> None:
-        """Take what is kept of the program whose first instruction is at `pc`, which is at `pa`. Nothing from the second time on."""
-        if self._cache is not None:
-            return
+    def take(self, head: int, memory: memoryview, pa: int) -> Block | None:
+        """The block whose first instruction is at `head`, which is at `pa`, if memory holds the bytes of what is kept.
+
+        It is asked for when the block is first executed, and no sooner: a program that writes code before it executes it must find
+        what it wrote, whatever an earlier run has left. The first block asked for tells which program this is.
+        """
+        if self._cache is None:
+            self._open(head, memory, pa)
+        kept = self._blocks.pop(head, None)
+        if kept is None or memory[pa : pa + len(kept[0])] != kept[0]:
+            return None
+        step = self._steps.__getitem__
+        block: Block = Block.__new__(Block)
+        block.text, block.pcs, block.end, body, last, block.system = kept
+        block.body = list(map(step, body))
+        block.last = None if last is None else step(last)
+        block.length = len(block.pcs)
+        block.heat = block.copies = 0
+        self._taken += 1
+        return block
+
+    def _open(self, pc: int, memory: memoryview, pa: int) -> None:
+        """Read what is kept of the program whose first instruction is at `pc`, which is at `pa`."""
         page = bytes(memory[pa & ~PAGE_MASK : (pa | PAGE_MASK) + 1])
         folder = self._folder
         if folder is None:
@@ -62,34 +77,9 @@ class KeptBlocks:
         self._pc, self._page = pc, page
         found = self._cache.get(pc, page)
         if found is not None:
-            self._forms, self._steps, self._pages = marshal.loads(found[2])
-            self._functions = [None] * len(self._forms)
-            self._bound = [None] * len(self._steps)
-
-    def take(self, head: int, memory: memoryview, pa: int) -> dict[int, Block]:
-        """Blocks of the page in which `head` is, which is at `pa`: those that memory has the bytes of. Each page is given once."""
-        page, found = self._pages.pop(head >> PAGE_SHIFT, None), {}
-        if page is None:
-            return {}
-        bound, bind, delta = self._bound, self._bind, pa - head
-        for at, (text, pcs, end, body, last, system) in page.items():
-            if memory[at + delta : end + delta] == text:
-                block = found[at] = Block.__new__(Block)
-                block.text, block.pcs, block.end, block.system = text, pcs, end, system
-                block.body = [bound[number] or bind(number) for number in body]
-                block.last = None if last is None else bound[last] or bind(last)
-                block.length = len(pcs)
-                block.ask = block.heat = block.copies = 0
-        self._taken += len(found)
-        return found
-
-    def _bind(self, number: int) -> BoundStep:
-        form, fields = self._steps[number]
-        function = self._functions[form]
-        if function is None:
-            function = self._functions[form] = self._rows.function(*self._forms[form])
-        step = self._bound[number] = function, fields
-        return step
+            forms, steps, self._blocks = marshal.loads(found[2])
+            functions = [self._rows.function(*form) for form in forms]
+            self._steps = [(functions[form], fields) for form, fields in steps]
 
     def keep(self, blocks: Collection[Block]) -> None:
         """Write the file, if many of a run's blocks were not in it."""
@@ -109,12 +99,11 @@ class KeptBlocks:
             number = numbers.get(id(step))
             return number_of(step) if number is None else number
 
-        pages: dict[int, dict[int, Data]] = {}
+        kept: dict[int, Data] = {}
         for block in islice(blocks, _MOST):
             if block.text:
-                head = block.pcs[0]
                 last = None if block.last is None else plain(block.last)
-                data = (
+                kept[block.pcs[0]] = (
                     block.text,
                     block.pcs,
                     block.end,
@@ -122,5 +111,4 @@ class KeptBlocks:
                     last,
                     block.system,
                 )
-                pages.setdefault(head >> PAGE_SHIFT, {})[head] = data
-        self._cache.put(self._pc, self._page, ([], 0, marshal.dumps((list(forms), list(steps), pages))))
+        self._cache.put(self._pc, self._page, ([], 0, marshal.dumps((list(forms), list(steps), kept))))

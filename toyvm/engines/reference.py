@@ -225,35 +225,19 @@ class ReferenceEngine:
         """File the basic block at `head`: one known from another address space (or from before it was forgotten), or a
         new one. Raises Trap when there is no instruction there."""
         pa = mmu.translate(head, Access.EXECUTE)
-        block = self._blocks.get((head, pa))
+        block, kept = self._blocks.get((head, pa)), None
         if block is None or bytes(self._memory.u8[pa : pa + len(block.text)]) != block.text:
-            block = self._from_earlier_run(code, head, pa)
-            if block is not None:
-                return block
-            block = self._decode(mmu, head, pa)
+            kept = self._kept.take(head, self._memory.u8, pa) if self._kept is not None else None
+            block = kept or self._decode(mmu, head, pa)
+            block.ask = self._hot
             if not len(self._blocks) % _RESERVE_EVERY:
                 self._require_reserve()
             if block.text:
                 self._blocks[head, pa] = block
         code.add_block(head, block)
-        if self._paths:
+        if self._paths and kept is None:
             self._paths.reuse(mmu, code, head)
         return block
-
-    def _from_earlier_run(self, code: CodeMap, head: int, pa: int) -> Block | None:
-        """The basic block at `head`, if an earlier run of the program has decoded it; it is filed with all others of its page."""
-        if self._kept is None:
-            return None
-        self._kept.open(head, self._memory.u8, pa)
-        found = self._kept.take(head, self._memory.u8, pa)
-        if not found:
-            return None
-        self._require_reserve()
-        for at, block in found.items():
-            block.ask = self._hot
-            self._blocks[at, at + pa - head] = block
-        code.add_blocks(head >> PAGE_SHIFT, found)
-        return found.get(head)
 
     def close(self) -> None:
         """The run is over: what was decoded is kept for the next."""
@@ -286,7 +270,6 @@ class ReferenceEngine:
         cannot be decoded.
         """
         block = Block()
-        block.ask = self._hot
         pcs, body, ops, u16 = block.pcs, block.body, self._ops, self._memory.u16
         pc, delta = head, pa - head
         whole = (head | PAGE_MASK) - 3  # beyond this address an instruction may reach into the next page

@@ -61,6 +61,20 @@ def test_code_that_has_changed_is_decoded(tmp_path: Path, monkeypatch: pytest.Mo
     assert run.machine.hart.instret == 9 * 2 + 3
 
 
+def test_code_written_before_it_is_first_executed_is_what_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without fence.i either: a run with kept blocks and one without do the same."""
+    Run(tmp_path, PROGRAM, monkeypatch)
+    machine = Machine(code(*PROGRAM), [0] * 5 + [0, 9] + [0] * 25, b"")
+    engine = ReferenceEngine(machine.memory, keeping=True)
+    engine._kept = KeptBlocks(engine._rows, str(tmp_path))
+    assert engine.run(machine.hart, 6) is None
+    machine.write_code(CODE + 8, code(("addi", {"rd": 8, "rs1": 0, "imm": 77})))
+    engine.run(machine.hart, 100)
+    assert machine.hart.x[8] == 77
+
+
 @pytest.mark.parametrize("damage", [b"", b"toyvm", None])
 def test_a_damaged_file_is_as_good_as_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
