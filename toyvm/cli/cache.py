@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from .options import HelpFormatter
 
@@ -31,12 +30,10 @@ def main(argv: list[str]) -> int:
     )
     for name, what, limit in kinds:
         folder = cache_path(name)
-        found = list(llvm_cache.files(folder))
-        total = sum(size for _, size, _ in found)
         if options.action == "show":
-            print(f"{folder}: {len(found)} {what}, {total:,} bytes of at most {limit:,}")
-            continue
-        for path, _, _ in found:
-            os.unlink(path)
-        print(f"{folder}: removed {len(found)} {what}, {total:,} bytes")
+            sizes = [size for _, size, _ in llvm_cache.files(folder)]
+            print(f"{folder}: {len(sizes)} {what}, {sum(sizes):,} bytes of at most {limit:,}")
+        else:
+            count, size = llvm_cache.shrink(folder, 0)
+            print(f"{folder}: removed {count} {what}, {size:,} bytes")
     return 0

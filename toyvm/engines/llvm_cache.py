@@ -89,27 +89,30 @@ def files(folder: str) -> Iterator[tuple[str, int, float]]:
         return
     for entry in entries:
         try:
-            status = entry.stat()
+            if not entry.is_file(follow_symlinks=False):
+                continue  # none of ours
+            status = entry.stat(follow_symlinks=False)
         except OSError:
             continue  # another run has removed it
         yield entry.path, status.st_size, status.st_mtime
 
 
-def shrink(folder: str, limit: int) -> int:
-    """Remove the oldest files until the rest fits into `limit` bytes; how many went."""
+def shrink(folder: str, limit: int) -> tuple[int, int]:
+    """Remove the oldest files until the rest fits into `limit` bytes; how many went, and their bytes."""
     found = sorted(files(folder), key=lambda file: file[2])
     total = sum(size for _, size, _ in found)
-    removed = 0
+    count = removed = 0
     for path, size, _ in found:
         if total <= limit:
             break
         total -= size
         try:
             os.unlink(path)
-            removed += 1
         except OSError:
             continue  # another run has removed it
-    return removed
+        count += 1
+        removed += size
+    return count, removed
 
 
 def default_folder() -> str:
