@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from toyvm.record import replace
@@ -27,7 +29,7 @@ def test_sample_is_deterministic(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ASM.glob("*.s")), ids=lambda path: path.stem)
-def test_sample_teaches(path) -> None:  # type: ignore[no-untyped-def]
+def test_sample_teaches(path: Path) -> None:
     """The opening comment says what it shows, how to run it and where to look; the index lists it."""
     opening = path.read_text().split("\n\n", 1)[0]
     assert opening.startswith(f"# {path.stem}: ")

@@ -139,21 +139,18 @@ class Layout:
         old_base, growth = chunk.base, chunk.growth
         shift, sums, changed = base, [0], base != old_base
         for index, (part, jump) in enumerate(zip(chunk.parts, self._plans[chunk], strict=True)):
-            if jump is not None:
-                before, ahead, reach = jump
-                distance = (
-                    ahead - shift + (base + sums[before] if before <= index else old_base + old[before])
-                )
-                size = 0 if -reach <= distance < reach else grown_size(part, distance) - part.size
-                if only_grow:
-                    size = max(size, growth[index])
-            elif part.kind <= JUMP:
-                size, symbol = part.size, part.symbol
-                if symbol is not None and _is_near(symbol, chunk.section):
-                    target = self.address(symbol)
-                    size = grown_size(part, target + part.addend - (part.offset + shift - size)) - size
+            if part.kind <= JUMP:
+                symbol = part.symbol
+                if jump is not None:
+                    before, ahead, reach = jump
+                    moved = base + sums[before] if before <= index else old_base + old[before]
+                    distance = ahead + moved - shift
+                    size = 0 if -reach <= distance < reach else grown_size(part, distance) - part.size
+                elif symbol is not None and _is_near(symbol, chunk.section):
+                    target = self.address(symbol) + part.addend
+                    size = grown_size(part, target - (part.offset + shift - part.size)) - part.size
                 else:
-                    size = grown_size(part, None) - size
+                    size = grown_size(part, None) - part.size
                 if only_grow:
                     size = max(size, growth[index])
             elif part.kind == ALIGN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from toyvm.errors import AssemblyError, UsageError
 from toyvm.relocations import R
 
 
-def section(text: str, name: str = ".data", **options: object) -> Section:
-    found = assemble_text(text, "t.s", Options(**options)).section(name)  # type: ignore[arg-type]
+def section(text: str, name: str = ".data", **options: Any) -> Section:
+    found = assemble_text(text, "t.s", Options(**options)).section(name)
     assert found is not None
     return found
 

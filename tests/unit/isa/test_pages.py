@@ -6,6 +6,7 @@ import doctest
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,8 +29,8 @@ def test_the_reference_page_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("module", [pseudo, constants], ids=lambda module: module.__name__)
-def test_docstring_examples(module: object) -> None:
-    result = doctest.testmod(module)  # type: ignore[arg-type]
+def test_docstring_examples(module: ModuleType) -> None:
+    result = doctest.testmod(module)
     assert result.attempted and not result.failed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -273,9 +274,11 @@ def test_protection_is_enforced_and_comes_back(guest: Guest) -> None:
         (lambda mm, va: mremap(mm, 0x100000000, PAGE, PAGE, may_move=True), errno.EFAULT),
     ],
 )
-def test_what_cannot_be_mapped(guest: Guest, call: object, number: int) -> None:
+def test_what_cannot_be_mapped(
+    guest: Guest, call: Callable[[AddressSpace, int], object], number: int
+) -> None:
     with pytest.raises(OSError) as caught:
-        call(guest.mm, guest.scratch)  # type: ignore[operator]
+        call(guest.mm, guest.scratch)
     assert caught.value.errno == number
 
 

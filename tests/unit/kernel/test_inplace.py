@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from toyvm.engines.base import Engine
 from toyvm.engines.llvm import LlvmEngine
 from toyvm.engines.llvm_effort import EAGER
 from toyvm.engines.llvm_translate import Translator, unavailable
@@ -66,7 +67,7 @@ touch:  mv      t0, s0
 """
 
 
-def history(make: Callable[[PhysicalMemory], object], quantum: int, events: bool, ask: bool = True) -> object:
+def history(make: Callable[[PhysicalMemory], Engine], quantum: int, events: bool, ask: bool = True) -> object:
     bus = Bus()
     seen: list[Event] = []
     if events:
@@ -75,7 +76,7 @@ def history(make: Callable[[PhysicalMemory], object], quantum: int, events: bool
     vfs = Vfs.sandbox(None)
     vfs.add_file("/bin/test", build(PROGRAM))
     limits = Limits(instructions=1_000_000, quantum=quantum)
-    kernel = Kernel(2 << 20, make, vfs, bus, limits=limits)  # type: ignore[arg-type]
+    kernel = Kernel(2 << 20, make, vfs, bus, limits=limits)
     assert kernel.engine is not None
     if not ask:
         kernel.engine.on_fault = None
