@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import ROOT
+from tests.test_docs import blocks
 from toyvm.cli.run_options import ENGINES
-from toyvm.engines.llvm_translate import unavailable
-
-from .harness import ROOT
-from .test_docs import blocks
+from toyvm.engines.llvm.translator import unavailable
 
 PROGRAM = """
         .globl  _start

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import toyvm
-from toyvm.errors import AssemblyError, LinkError, NotExecutableError, NotFoundError
+from toyvm.base.errors import AssemblyError, LinkError, NotExecutableError, NotFoundError
 
 ROOT = Path(__file__).parent.parent
 FALSE = ".globl _start\n_start: li a0, 7\n li a7, 93\n ecall\n"

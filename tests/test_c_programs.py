@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import OPTIONS, C, compiled, expected_output
+from tests.support.oracles import GCC, require_oracle
+from toyvm.base.sample_directives import LINKAGES
 from toyvm.build import LibraryDir, assemble_file, build_program
-from toyvm.directives import LINKAGES
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
+from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.system import run
-
-from .harness import OPTIONS, C, compiled, expected_output
-from .oracles import GCC, require_oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.base.errors import UsageError
+from toyvm.base.resources import data_dir
 from toyvm.cli import main
-from toyvm.errors import UsageError
 from toyvm.experiment import compare
 from toyvm.observe.comparison import Comparison
-from toyvm.resources import data_dir
 
 TALK = data_dir("asm") / "shm_talk.s"
 

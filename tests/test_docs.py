@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from .harness import ROOT
-from .oracles import require_oracle
+from tests.support.harness import ROOT
+from tests.support.oracles import require_oracle
 
 TEXTS = sorted(
     [

@@ -10,24 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.images import PROGRAMS, build
+from tests.support.harness import ASM, OPTIONS, C, Case, check_case, compiled, expected_output, run_case
+from tests.support.oracles import GCC, require_oracle
+from tests.support.ways import WAYS, check_every_way
+from toyvm.base.errors import UsageError
+from toyvm.base.record import replace
 from toyvm.build import build_program
 from toyvm.cli import cache
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_cache import TranslationCache, default_folder
-from toyvm.engines.llvm_effort import EAGER
-from toyvm.engines.llvm_translate import unavailable
-from toyvm.engines.lockstep import LockstepEngine, LockstepError
-from toyvm.errors import UsageError
+from toyvm.engines.checking.lockstep_engine import LockstepEngine, LockstepError
+from toyvm.engines.llvm.effort import EAGER
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translation_cache import TranslationCache, default_folder
+from toyvm.engines.llvm.translator import unavailable
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Trap
-from toyvm.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
-
-from .bench.images import PROGRAMS, build
-from .harness import ASM, OPTIONS, C, Case, check_case, compiled, expected_output, run_case
-from .oracles import GCC, require_oracle
-from .ways import WAYS, check_every_way
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -100,7 +99,7 @@ def test_lockstep_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_llvm_one_line_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("toyvm.engines.llvm_translate.unavailable", lambda: "llvmlite is not installed")
+    monkeypatch.setattr("toyvm.engines.llvm.translator.unavailable", lambda: "llvmlite is not installed")
     case = Case(ASM / "cow.s", "static")
     monkeypatch.setattr(LlvmEngine.__init__, "__defaults__", (None, None, EAGER, True))
     check_case(case, run_case(case, replace(OPTIONS, engine="auto")))

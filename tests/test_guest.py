@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .harness import GUEST, Case, cases, check_case, run_case
-from .ways import check_every_way
+from tests.support.harness import GUEST, Case, cases, check_case, run_case
+from tests.support.ways import check_every_way
 
 
 @pytest.mark.parametrize("case", cases(GUEST), ids=str)

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import GUEST, OPTIONS, cases, expected_output, toyvm
+from toyvm.base.errors import NotExecutableError
+from toyvm.base.record import replace
 from toyvm.build import build_program
-from toyvm.errors import NotExecutableError
-from toyvm.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
-
-from .harness import GUEST, OPTIONS, cases, expected_output, toyvm
 
 HOSTILE = GUEST / "hostile"
 MIB = 1 << 20

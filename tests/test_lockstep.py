@@ -11,16 +11,15 @@ import os
 
 import pytest
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_translate import unavailable
-from toyvm.engines.lockstep import LockstepError
-from toyvm.kernel.scheduler import random_quanta
+from tests.support.harness import ASM, GUEST, OPTIONS, Case, cases, check_case, run_case
+from tests.support.ways import LONG, engines_made, facts, native_entries
+from toyvm.base.record import replace
+from toyvm.engines.checking.lockstep_engine import LockstepError
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import unavailable
+from toyvm.kernel.proc.scheduler import random_quanta
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Trap
-from toyvm.record import replace
-
-from .harness import ASM, GUEST, OPTIONS, Case, cases, check_case, run_case
-from .ways import LONG, engines_made, facts, native_entries
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import ASM, OPTIONS, C, compiled, expected_output, toyvm
+from tests.support.oracles import GCC, require_oracle
+from tests.support.ways import check_every_way
+from toyvm.base.record import replace
 from toyvm.build import build_program
-from toyvm.record import replace
 from toyvm.system import RunOptions, RunResult, run
-
-from .harness import ASM, OPTIONS, C, compiled, expected_output, toyvm
-from .oracles import GCC, require_oracle
-from .ways import check_every_way
 
 FOLDER = C / "thp"
 ADVISED = replace(OPTIONS, thp="madvise")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.harness import GUEST, OPTIONS, expected_output, toyvm
+from tests.support.ways import check_every_way
+from toyvm.base.record import replace
+from toyvm.base.sample_directives import LINKAGES
 from toyvm.build import build_program
-from toyvm.directives import LINKAGES
-from toyvm.record import replace
 from toyvm.result import RunResult
 from toyvm.system import RunOptions, Start, run_all
-
-from .harness import GUEST, OPTIONS, expected_output, toyvm
-from .ways import check_every_way
 
 LIMITED, MIB = GUEST / "limited", 1 << 20
 GREEDY = LIMITED / "greedy.s"

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.record import replace
-
-from .harness import ASM, OPTIONS, Case, cases, check_case, run_case
-from .ways import check_every_way
+from tests.support.harness import ASM, OPTIONS, Case, cases, check_case, run_case
+from tests.support.ways import check_every_way
+from toyvm.base.record import replace
 
 
 @pytest.mark.parametrize("case", cases(ASM), ids=str)

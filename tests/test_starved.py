@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import GUEST, ROOT, expected_output
 from toyvm.build import build_program
-from toyvm.engines.llvm_translate import unavailable
-
-from .harness import GUEST, ROOT, expected_output
+from toyvm.engines.llvm.translator import unavailable
 
 KIB, MIB = 1 << 10, 1 << 20
 STARVED, HOSTILE = GUEST / "starved", GUEST / "hostile"
@@ -30,11 +29,11 @@ def _image(source: Path) -> bytes:
 def starved(
     limit: str, size: int, source: Path, folder: Path, *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """A program, built before, run by a host that has `size` bytes of `limit`: see `tests.starved`."""
+    """A program, built before, run by a host that has `size` bytes of `limit`: see `tests.support.starved`."""
     program = folder / source.stem
     program.write_bytes(_image(source))
     program.chmod(0o755)
-    command = [sys.executable, "-m", "tests.starved", limit, str(size), "run", *options, str(program)]
+    command = [sys.executable, "-m", "tests.support.starved", limit, str(size), "run", *options, str(program)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, timeout=120)
     assert done.returncode >= 0 and "Traceback" not in done.stderr, done.stderr

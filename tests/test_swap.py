@@ -9,21 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.build import build_program
-from toyvm.engines import choice
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import EAGER
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.lockstep import LockstepEngine
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
-from toyvm.kernel.limits import RECLAIM_POLICIES
-from toyvm.machine.memory import PhysicalMemory
-from toyvm.record import replace
-from toyvm.result import RunResult
-from toyvm.system import run
-
-from .harness import (
+from tests.support.harness import (
     GUEST,
     OPTIONS,
     C,
@@ -36,7 +22,20 @@ from .harness import (
     shell,
     toyvm,
 )
-from .oracles import GCC, require_oracle
+from tests.support.oracles import GCC, require_oracle
+from toyvm.base.record import replace
+from toyvm.build import build_program
+from toyvm.engines import engine_choice
+from toyvm.engines.checking.lockstep_engine import LockstepEngine
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.llvm.effort import EAGER
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
+from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.result import RunResult
+from toyvm.system import run
 
 KIB, MIB = 1 << 10, 1 << 20
 SMALL = replace(OPTIONS, memory=512 * KIB, swap=16 * MIB)
@@ -53,7 +52,7 @@ def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             return LlvmEngine(memory, translator=translator, thresholds=EAGER)
         return {"reference": ReferenceEngine, "lockstep": LockstepEngine, "walk": WalkEngine}[name](memory)
 
-    monkeypatch.setattr(choice, "make_engine", make)
+    monkeypatch.setattr(engine_choice, "make_engine", make)
 
 
 def run_c(name: str, tmp_path: Path, linkage: str = "static", **options: object) -> RunResult:

@@ -6,7 +6,7 @@ The Python interface is four verbs, `assemble`, `link`, `run` and `compare`, and
 
 from __future__ import annotations
 
-from .hints import TYPE_CHECKING, Any
+from .base.light_types import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 

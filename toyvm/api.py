@@ -17,8 +17,8 @@ from pathlib import Path
 
 from . import experiment, system
 from .build import assemble_file, build_program
-from .elf.model import ObjectFile
-from .linker.result import LinkResult
+from .elf.object_file import ObjectFile
+from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
 from .program import Program
 from .result import RunResult

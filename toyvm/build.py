@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .directives import LINKAGES, Directives, Shared, parse_directives
-from .errors import NotFoundError, ToyvmError, UsageError
-from .hints import TYPE_CHECKING
+from .base.errors import NotFoundError, ToyvmError, UsageError
+from .base.light_types import TYPE_CHECKING
+from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input
+from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 from .program import Program
-from .resources import START_FILE, data_dir, libraries_path, library_name, read_input
 
 if TYPE_CHECKING:
-    from .elf.model import ObjectFile
-    from .linker.options import Input
-    from .linker.result import LinkResult
+    from .elf.object_file import ObjectFile
+    from .linker.link_options import Input
+    from .linker.link_result import LinkResult
 
 C_LIBRARY = "c"
 
@@ -145,7 +145,7 @@ def needs(folder: Path) -> tuple[str, ...]:
 
 
 def _object_bytes(obj: ObjectFile) -> bytes:
-    from .elf.writer import write_object
+    from .elf.object_writer import write_object
 
     return write_object(obj)
 
@@ -155,7 +155,7 @@ def _write_library(
 ) -> None:
     from .elf import archive
     from .linker.link import link
-    from .linker.options import Input, LinkOptions
+    from .linker.link_options import Input, LinkOptions
 
     members = [archive.Member(member, 0, _object_bytes(obj)) for member, obj in objects]
     (out / f"lib{name}.a").write_bytes(archive.write(members))
@@ -206,7 +206,7 @@ def _link_program(
     inputs: list[Input], linkage: str, libs: Sequence[str], libraries: LibraryDir, base: int | None
 ) -> LinkResult:
     from .linker.link import link
-    from .linker.options import Input, LinkOptions
+    from .linker.link_options import Input, LinkOptions
 
     if not any(_defines_start(entry) for entry in inputs):
         inputs.insert(0, Input(path=str(libraries.start_object)))
@@ -217,7 +217,7 @@ def _link_program(
 
 def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:
     """A source becomes an object in memory; anything else is the linker's to read."""
-    from .linker.options import Input
+    from .linker.link_options import Input
 
     if not isinstance(path, Path):
         return Input(object=path)
@@ -228,7 +228,7 @@ def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:
 
 def _library_inputs(names: Iterable[str]) -> list[Input]:
     """`-lNAME` for each, as one group, so that their order does not matter; a library nobody uses is not needed."""
-    from .linker.options import Input
+    from .linker.link_options import Input
 
     return [Input(library=name, as_needed=True, group=1) for name in dict.fromkeys(names)]
 
@@ -237,7 +237,7 @@ def _defines_start(entry: Input) -> bool:
     """Whether an object brings its own `_start`, as a program without libc does."""
     from .elf.constants import ET_REL, SHN_UNDEF
     from .elf.headers import is_elf, read_ehdr
-    from .elf.reader import read_object
+    from .elf.object_reader import read_object
 
     obj = entry.object
     if (
@@ -255,7 +255,7 @@ def _defines_start(entry: Input) -> bool:
 def build_shared(path: Path, shared: Shared, libraries: LibraryDir) -> bytes:
     """A shared library made of one source, linked against the guest libraries it uses."""
     from .linker.link import link
-    from .linker.options import LinkOptions
+    from .linker.link_options import LinkOptions
 
     inputs = [_input(path, pic=True), *_library_inputs((*directives_of(path).libs, C_LIBRARY))]
     return link(

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from .base.errors import UsageError
+from .base.record import replace as changed
+from .base.resources import data_dir
+from .base.sample_directives import LINKAGES
 from .build import LibraryDir, build_libraries, build_program, guest_libraries
-from .directives import LINKAGES
 from .elf.constants import SHF_ALLOC
-from .elf.file import ElfFile
-from .errors import UsageError
+from .elf.elf_file import ElfFile
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 from .program import Program
-from .record import replace as changed
-from .resources import data_dir
 from .result import RunResult
 from .system import RunOptions, run, run_together
 

@@ -10,11 +10,11 @@ import stat as st
 from functools import cached_property
 from os import PathLike, fspath
 
-from .errors import NotExecutableError, NotFoundError, ToyvmError
-from .kernel.vfs.node import FileNode, Stat
-from .kernel.vfs.vfs import Vfs
+from .base.errors import NotExecutableError, NotFoundError, ToyvmError
+from .base.resources import libraries_path, library_files
+from .kernel.vfs.nodes import FileNode, Stat
+from .kernel.vfs.path_walk import Vfs
 from .program import Program
-from .resources import libraries_path, library_files
 
 _LIBRARY_DEVICE = 0x16
 

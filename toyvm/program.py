@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .hints import TYPE_CHECKING
-from .record import Record
+from .base.light_types import TYPE_CHECKING
+from .base.record import Record
 
 if TYPE_CHECKING:
-    from .directives import Directives
-    from .linker.result import LinkResult
+    from .base.sample_directives import Directives
+    from .linker.link_result import LinkResult
 
 
 class Program(Record):

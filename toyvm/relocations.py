@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .bits import M64, sext
-from .errors import ToyvmError
-from .hints import TYPE_CHECKING, Any, IntEnum, NamedTuple
+from .base.bits import M64, sext
+from .base.errors import ToyvmError
+from .base.light_types import TYPE_CHECKING, Any, IntEnum, NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

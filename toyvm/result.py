@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .hints import Any
-from .kernel.stats import Stats
-from .record import Record
+from .base.light_types import Any
+from .base.record import Record
+from .kernel.counters import Stats
 
 SCHEMA = "toyvm.run/1"
 

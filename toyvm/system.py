@@ -14,27 +14,27 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 
-from .errors import NotExecutableError, UsageError
-from .events import Bus
+from .base.errors import NotExecutableError, UsageError
+from .base.events import Bus
+from .base.light_types import TYPE_CHECKING, Any, Protocol
+from .base.record import Record
 from .guestfs import add_program, sandbox
-from .hints import TYPE_CHECKING, Any, Protocol
 from .kernel.kernel import Kernel
-from .kernel.lifecycle import release_held
 from .kernel.limits import Limits
-from .kernel.vma import PROT_EXEC
-from .loader.ondemand import OnDemandLoader
-from .machine.memory import PAGE_SIZE
+from .kernel.mm.vma import PROT_EXEC
+from .kernel.proc.lifecycle import release_held
+from .loader.on_demand import OnDemandLoader
+from .machine.physical_memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .program import Program
-from .record import Record
 from .result import RunResult, View
 
 if TYPE_CHECKING:
-    from .engines.base import Engine
+    from .engines.engine import Engine
     from .isa.decode import Decoded
-    from .kernel.process import Process
+    from .kernel.proc.process import Process
     from .machine.hart import Hart
-    from .machine.memory import PhysicalMemory
+    from .machine.physical_memory import PhysicalMemory
     from .observe.comparison import InstanceFacts
     from .observe.symbolize import FilePlace, Symbolizer
 
@@ -65,7 +65,7 @@ class RunOptions(Record):
     engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
     max_instructions: stop with 124 after so many
     schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-    trace: words of `observe.trace` and "insn"      views: words of `observe.views`, kept of each process as it ends
+    trace: words of `observe.event_trace` and "insn"      views: words of `observe.memory_views`, kept of each process as it ends
     breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
     libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
     it was first reached      watchers: who looks on from within
@@ -101,7 +101,7 @@ class RunOptions(Record):
 
 
 class Start(Record):
-    """A program to run: what it is called with, and where it goes in a machine without MMU (`kernel.nommu.Placement`)."""
+    """A program to run: what it is called with, and where it goes in a machine without MMU (`kernel.mm.no_mmu.Placement`)."""
 
     program: Program | str | PathLike[str]
     argv: Sequence[str]
@@ -189,18 +189,18 @@ class _Session:
         for watcher in self.options.watchers:
             if (engine := watcher.engine(memory)) is not None:
                 return engine
-        from .engines import choice
+        from .engines import engine_choice
 
         on_trace = self._trace_instruction if "insn" in self.options.trace else None
         options = self.options
-        return choice.make_engine(
+        return engine_choice.make_engine(
             options.engine, memory, on_trace, caching=options.caching, seed=options.schedule_seed or 0
         )
 
     def _attach(self) -> None:
         kinds = self.options.trace - {"insn"}
         if kinds:
-            from .observe.trace import attach
+            from .observe.event_trace import attach
 
             attach(self.bus, sorted(kinds), self._write_line, self.symbols)
 
@@ -230,7 +230,7 @@ class _Session:
         """One more process of a program that is in the tree already."""
         placement = None
         if start is not None and self.options.no_mmu:
-            from .kernel.nommu import Placement
+            from .kernel.mm.no_mmu import Placement
 
             placement = Placement(start.load_at, start.stack_at)
         try:
@@ -257,14 +257,14 @@ class _Session:
         if not self.options.breakpoint:
             self.views += self._views(process, "as it ended")
         if process is self.kernel.first and process.loader_state is not None:
-            from .loader.interp import libraries
+            from .loader.dynamic_loader import libraries
 
             self.libraries = libraries(process)
 
     def _views(self, process: Process, when: str) -> list[View]:
         if not self.options.views:
             return []
-        from .observe.views import VIEWS
+        from .observe.memory_views import VIEWS
 
         return [
             View(process.pid, process.comm, what, when, VIEWS[what](process.mm))
@@ -274,9 +274,9 @@ class _Session:
 
     def _break(self, process: Process, name: str) -> None:
         """Have the views written when the breakpoint is reached. Raises UsageError where there is none such."""
-        from .kernel.breakpoints import Breakpoints
-        from .kernel.usermem import Fault
-        from .observe.views import address_of
+        from .kernel.mm.user_memory import Fault
+        from .kernel.proc.breakpoints import Breakpoints
+        from .observe.memory_views import address_of
 
         text = self.options.breakpoint
         assert process.image is not None
@@ -309,7 +309,7 @@ class _Session:
         kernel.power_off()
         counts = None
         if first.loader_state is not None:
-            from .loader.interp import counts as loader_counts
+            from .loader.dynamic_loader import counts as loader_counts
 
             counts = loader_counts(first)
         swap = kernel.system.swap
@@ -360,7 +360,7 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
     `separate`: each runs a copy of the image that is a file of its own, as different programs would. Processes that the
     program itself forks are not kept. Output is thrown away.
     """
-    from .kernel.report import memory_report  # only the comparison counts
+    from .kernel.accounts.memory_report import memory_report  # only the comparison counts
     from .observe.comparison import InstanceFacts
 
     session = _Session(options, capture=True)

@@ -12,7 +12,7 @@ from tests.bench.images import build
 from tests.bench.measure import Command, environment_with, interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Column, Row, Table
-from tests.oracles import QEMU
+from tests.support.oracles import QEMU
 
 # How much work makes qemu take two seconds or more.
 WORK = {

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.bench.images import NATIVE_GCC
-from tests.oracles import GCC, QEMU
+from tests.support.oracles import GCC, QEMU
 
 
 def describe() -> dict[str, str | int]:

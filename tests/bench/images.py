@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.oracles import GCC
+from tests.support.oracles import GCC
 
 PROGRAMS = Path(__file__).parent / "programs"
 NATIVE_GCC = "gcc"

@@ -15,8 +15,8 @@ from tests.bench.images import build
 from tests.bench.measure import interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Column, Row, Table
+from toyvm.base.resources import write_atomically
 from toyvm.build import build_program
-from toyvm.resources import write_atomically
 
 INSTRUCTIONS = 20_000
 LOOP = 50  # instructions of one loop, where the program is a row of loops

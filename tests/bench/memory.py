@@ -12,7 +12,7 @@ from tests.bench.images import build
 from tests.bench.measure import Command, interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Column, Row, Table
-from tests.oracles import QEMU
+from tests.support.oracles import QEMU
 
 PAGES = 4096  # of faults.c
 KINDS = {"demand zero": 1, "read of the zero page": 2, "copy on write": 3, "minor file fault": 4}

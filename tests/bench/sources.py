@@ -6,7 +6,7 @@ import random
 import subprocess
 from pathlib import Path
 
-from tests.oracles import GCC
+from tests.support.oracles import GCC
 
 _TEMPLATES = (
     """

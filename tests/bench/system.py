@@ -11,9 +11,9 @@ from tests.bench.images import build
 from tests.bench.measure import Command, interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Cell, Column, Row, Table
-from tests.oracles import QEMU
+from tests.support.oracles import QEMU
+from toyvm.base.resources import data_dir, write_atomically
 from toyvm.build import build_program
-from toyvm.resources import data_dir, write_atomically
 
 FORKS = 2000
 MAPPINGS = 200_000

@@ -8,9 +8,9 @@ from tests.bench import sources
 from tests.bench.measure import cpu_seconds, interleaved, progress
 from tests.bench.settings import TOYVM, Settings
 from tests.bench.tables import Column, Row, Table
-from tests.oracles import GNU_AS, GNU_LD
+from tests.support.oracles import GNU_AS, GNU_LD
+from toyvm.base.resources import data_dir, write_atomically
 from toyvm.build import build_program, guest_libraries
-from toyvm.resources import data_dir, write_atomically
 
 TABLE = Table(
     "assembler and linker, CPU seconds",

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from toyvm.assembler import Options, assemble_text
-from toyvm.errors import AssemblyError
+from toyvm.base.errors import AssemblyError
 
 
 def doubling(levels: int, leaf: str) -> str:

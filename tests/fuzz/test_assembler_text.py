@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.dir_flow import FLOW
-from toyvm.assembler.driver import DIRECTIVES
+from toyvm.assembler.directives.control_flow import FLOW
 from toyvm.assembler.state import Options
-from toyvm.elf.reader import read_object
-from toyvm.elf.writer import write_object
-from toyvm.errors import AssemblyError
+from toyvm.assembler.statement_loop import DIRECTIVES
+from toyvm.base.errors import AssemblyError
+from toyvm.elf.object_reader import read_object
+from toyvm.elf.object_writer import write_object
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS
 

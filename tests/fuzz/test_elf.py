@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.elf_samples import archive, objects, program
+from tests.support.elf_samples import archive, objects, program
+from toyvm.base.errors import ElfError
 from toyvm.elf.archive import Archive
 from toyvm.elf.dwarf import LineTable
-from toyvm.elf.file import ElfFile
-from toyvm.elf.reader import read_object
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.object_reader import read_object
+from toyvm.elf.object_writer import write_object
 from toyvm.elf.strip import strip
-from toyvm.elf.versions import symbol_versions
-from toyvm.elf.writer import write_object
-from toyvm.errors import ElfError
+from toyvm.elf.symbol_versions import symbol_versions
 
 SEEDS = [*objects().values(), program()]
 ARCHIVE = archive()

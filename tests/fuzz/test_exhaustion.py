@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.kernel.guest import AT_FDCWD, Guest
-from toyvm.kernel.image import map_image
-from toyvm.kernel.vfs.memfs import MemFile
+from toyvm.kernel.mm.image_mapping import map_image
+from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT, MAX_MAP_COUNT
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.path_walk import PATH_MAX, Vfs
 from toyvm.kernel.vfs.pipe import PipePool
-from toyvm.kernel.vfs.vfs import PATH_MAX, Vfs
-from toyvm.kernel.vma import MACHINE_MAP_COUNT, MAX_MAP_COUNT
 
 PAGE = 4096
 FOR_EVER = (1 << 63) - 1
@@ -125,7 +125,7 @@ def test_areas_have_a_limit() -> None:
 def test_forks_do_not_copy_areas_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MACHINE_MAP_COUNT < 1000 * MAX_MAP_COUNT
     it = guest()
-    monkeypatch.setattr("toyvm.kernel.addrspace.MACHINE_MAP_COUNT", 3 * len(it.mm.vmas))
+    monkeypatch.setattr("toyvm.kernel.mm.address_space.MACHINE_MAP_COUNT", 3 * len(it.mm.vmas))
     assert [(it.call("clone", 17) or 0) > 0 for _ in range(3)] == [True, True, False]
     assert it.call("clone", 17) == -errno.ENOMEM
 

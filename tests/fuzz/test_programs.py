@@ -10,18 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toyvm.base.record import replace
 from toyvm.elf import constants as elf
 from toyvm.elf.headers import Ehdr, Phdr
-from toyvm.engines.base import Engine
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.lockstep import LockstepEngine
-from toyvm.engines.reference import ReferenceEngine
+from toyvm.engines.checking.lockstep_engine import LockstepEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.table import INSNS
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.machine.memory import PhysicalMemory
-from toyvm.record import replace
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.machine.physical_memory import PhysicalMemory
 
 BASE = 0x10000
 DATA = 0x20000

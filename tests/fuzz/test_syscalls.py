@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.kernel.guest import Guest
-from toyvm.kernel.lifecycle import kill_all
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.process import State
+from toyvm.kernel.proc.lifecycle import kill_all
+from toyvm.kernel.proc.process import State
 from toyvm.kernel.syscalls import dispatch
 from toyvm.kernel.syscalls.table import TABLE
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.machine.memory import PAGE_SIZE
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.machine.physical_memory import PAGE_SIZE
 
 dispatch.find(-1)
 NUMBERS = sorted(TABLE)

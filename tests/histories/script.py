@@ -6,7 +6,7 @@ import errno
 import struct
 from collections.abc import Iterator
 
-from .model import EXEC, M64, PAGE, READ, SIGSEGV, WRITE, Backing, Page, Process, checksums
+from tests.histories.model import EXEC, M64, PAGE, READ, SIGSEGV, WRITE, Backing, Page, Process, checksums
 
 ARENA = 0x1000_0000 // PAGE  # all numbers of pages here
 PAGES = 40

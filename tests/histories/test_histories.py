@@ -14,12 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from toyvm.engines.llvm_translate import unavailable
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
-
-from .machine import ENGINES, play
-from .model import PAGE
-from .script import (
+from tests.histories.machine import ENGINES, play
+from tests.histories.model import PAGE
+from tests.histories.script import (
     ADD,
     ADVICE,
     ARENA,
@@ -34,6 +31,8 @@ from .script import (
     SWAP,
     Script,
 )
+from toyvm.engines.llvm.translator import unavailable
+from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 
 HISTORIES = int(os.environ.get("TOYVM_HISTORIES", "20"))
 STEPS = 40

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GCC, GNU_AS, READELF, require_oracle
+from tests.support.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
 from toyvm.assembler.state import Options, enabled_rows
 from toyvm.elf.attributes import Arch
-from toyvm.elf.writer import write_object
+from toyvm.elf.object_writer import write_object
 from toyvm.isa.compressed import COMPRESSED
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS, ORDERINGS

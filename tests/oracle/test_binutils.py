@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.elf_samples import objects
-from tests.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, NM, OBJDUMP, QEMU, READELF, require_oracle
+from tests.support.elf_samples import objects
+from tests.support.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, NM, OBJDUMP, QEMU, READELF, require_oracle
 from toyvm.build import LibraryDir
 from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, decode
-from toyvm.elf.reader import read_object
-from toyvm.elf.writer import write_object
+from toyvm.elf.object_reader import read_object
+from toyvm.elf.object_writer import write_object
 
 pytestmark = pytest.mark.oracle
 

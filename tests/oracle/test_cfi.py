@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cfi_script import run
-from tests.oracles import GNU_AS, require_oracle
-from toyvm.assembler.places import SectionStart
-from toyvm.elf.reader import read_object
+from tests.support.cfi_script import run
+from tests.support.oracles import GNU_AS, require_oracle
+from toyvm.assembler.dwarf.code_places import SectionStart
+from toyvm.elf.object_reader import read_object
 
 pytestmark = pytest.mark.oracle
 

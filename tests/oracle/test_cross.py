@@ -15,16 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import gnu
+from tests.support.harness import ASM, GUEST, OPTIONS, C, Case, cases, check_case, compiled, expected_output
+from tests.support.oracles import GCC, GNU_AS, GNU_LD, QEMU, require_oracle
 from toyvm import build
+from toyvm.base.record import replace
+from toyvm.base.resources import data_dir
 from toyvm.build import LibraryDir, build_libraries, build_program
-from toyvm.elf.writer import write_object
-from toyvm.record import replace
-from toyvm.resources import data_dir
+from toyvm.elf.object_writer import write_object
 from toyvm.system import run
-
-from .. import gnu
-from ..harness import ASM, GUEST, OPTIONS, C, Case, cases, check_case, compiled, expected_output
-from ..oracles import GCC, GNU_AS, GNU_LD, QEMU, require_oracle
 
 pytestmark = pytest.mark.oracle
 

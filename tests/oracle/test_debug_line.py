@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.line_script import ROWS, build, lines_by_loc, lines_by_row
-from tests.oracles import GNU_AS, GNU_LD, OBJDUMP, READELF, require_oracle
+from tests.support.line_script import ROWS, build, lines_by_loc, lines_by_row
+from tests.support.oracles import GNU_AS, GNU_LD, OBJDUMP, READELF, require_oracle
 from toyvm.elf.dwarf import LineTable
-from toyvm.elf.writer import write_object
+from toyvm.elf.object_writer import write_object
 
 pytestmark = pytest.mark.oracle
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.test_isa import gnu_assemble, section_bytes
-from tests.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
+from tests.support.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
 from tests.unit.engines.machines import CODE, DATA, Machine
-from toyvm.engines.base import Engine
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import Thresholds
-from toyvm.engines.llvm_translate import Translator
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.effort import Thresholds
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause
 
 pytestmark = pytest.mark.oracle

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GNU_AS, GNU_LD, QEMU, READELF, require_oracle
+from tests.support.oracles import GNU_AS, GNU_LD, QEMU, READELF, require_oracle
 from tests.unit.engines.machines import CODE, DATA, Machine
-from toyvm.engines.base import Engine
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.constants import load_constant
 from toyvm.isa.decode import decode
 from toyvm.isa.properties import class_of

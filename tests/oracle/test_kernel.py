@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GCC, QEMU, require_oracle
-from toyvm.engines.reference import ReferenceEngine
+from tests.support.oracles import GCC, QEMU, require_oracle
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.vfs.vfs import Vfs
+from toyvm.kernel.vfs.path_walk import Vfs
 
 pytestmark = pytest.mark.oracle
 SOURCE = Path(__file__).with_name("kernel_calls.c")

@@ -18,7 +18,7 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from tests.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, QEMU, require_oracle
+from tests.support.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, QEMU, require_oracle
 
 pytestmark = pytest.mark.oracle
 

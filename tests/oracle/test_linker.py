@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GCC, GNU_AS, GNU_LD, QEMU, READELF, require_oracle
+from tests.support.oracles import GCC, GNU_AS, GNU_LD, QEMU, READELF, require_oracle
 from toyvm.cli.ld import main as ld
 
 pytestmark = pytest.mark.oracle

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import OPTIONS, C
-from tests.oracles import GCC, HOST_GCC, do_without, require_oracle
-from tests.ways import check_every_way
-from toyvm.record import replace
+from tests.support.harness import OPTIONS, C
+from tests.support.oracles import GCC, HOST_GCC, do_without, require_oracle
+from tests.support.ways import check_every_way
+from toyvm.base.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
 

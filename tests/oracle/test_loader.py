@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GCC, QEMU, require_oracle
+from tests.support.oracles import GCC, QEMU, require_oracle
 from tests.unit.loader.elfmaker import Maker
-from toyvm.engines.reference import ReferenceEngine
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.loader.interp import DynamicLoader
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.loader.dynamic_loader import DynamicLoader
 
 pytestmark = pytest.mark.oracle
 

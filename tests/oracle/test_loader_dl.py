@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.test_loader import START, SYSTEM, announce, in_toyvm
-from tests.oracles import GCC, QEMU, require_oracle
+from tests.support.oracles import GCC, QEMU, require_oracle
 
 pytestmark = pytest.mark.oracle
 

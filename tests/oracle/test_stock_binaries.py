@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import GCC, QEMU, require_oracle
-from tests.ways import check_every_way
+from tests.support.oracles import GCC, QEMU, require_oracle
+from tests.support.ways import check_every_way
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
+from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.result import RunResult
 from toyvm.system import run
 

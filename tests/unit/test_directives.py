@@ -2,8 +2,8 @@
 
 import pytest
 
-from toyvm.directives import Directives, Shared, parse_directives
-from toyvm.errors import ToyvmError
+from toyvm.base.errors import ToyvmError
+from toyvm.base.sample_directives import Directives, Shared, parse_directives
 
 
 @pytest.mark.parametrize(

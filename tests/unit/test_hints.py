@@ -9,8 +9,8 @@ import typing
 
 import pytest
 
-from toyvm import hints
-from toyvm.hints import NamedTuple, Protocol, TypeVar
+from toyvm.base import light_types
+from toyvm.base.light_types import NamedTuple, Protocol, TypeVar
 
 
 class Ours(NamedTuple):
@@ -96,7 +96,7 @@ def enumerations(module: typing.Any) -> tuple[typing.Any, typing.Any, typing.Any
 
 def test_enumerations_have_named_members_that_are_numbers_texts_or_neither() -> None:
     told = []
-    for level, kind, light in map(enumerations, (hints, enum)):
+    for level, kind, light in map(enumerations, (light_types, enum)):
         assert level(7) is level.HIGH and kind("old") is kind.OLD and light("r") is light.RED
         assert isinstance(level.LOW, level) and isinstance(level.LOW, int) and isinstance(kind.NEW, str)
         assert not isinstance(light.RED, str) and light.RED != light.GREEN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.resources import cache_dir, data_dir, kept, libraries_path, source_version, write_atomically
+from toyvm.base.resources import cache_dir, data_dir, kept, libraries_path, source_version, write_atomically
 
 
 def test_write_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_what_is_kept_is_made_once_for_each_version(tmp_path: Path, monkeypatch:
 def test_the_version_of_sources_changes_with_any_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toyvm.resources.PACKAGE", str(tmp_path))
+    monkeypatch.setattr("toyvm.base.resources.PACKAGE", str(tmp_path))
     inner = tmp_path / "isa" / "inner"
     inner.mkdir(parents=True)
     source = inner / "a.py"
@@ -69,5 +69,5 @@ def test_the_version_of_sources_changes_with_any_of_them(
 def test_libraries_of_other_sources_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     before = libraries_path()
     assert libraries_path() == before
-    monkeypatch.setattr("toyvm.resources.source_version", lambda *folders: b"other")
+    monkeypatch.setattr("toyvm.base.resources.source_version", lambda *folders: b"other")
     assert libraries_path() != before

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..base.errors import AssemblyError, UsageError
 from ..elf.attributes import ArchError
-from ..elf.model import ObjectFile
-from ..errors import AssemblyError, UsageError
-from .driver import Driver, define
-from .finish import finish
+from ..elf.object_file import ObjectFile
+from .finalize import finish
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import Options, State
+from .statement_loop import Driver, define
 
 
 @dataclass(frozen=True, slots=True)

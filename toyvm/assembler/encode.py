@@ -11,8 +11,8 @@ from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
 from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
-from .candidates import STACK, Candidate, Expansion, Row, Step, address, candidates, compressions, mnemonics
 from .grammar import Expr, Operand, parse_operand
+from .mnemonics import STACK, Candidate, Expansion, Row, Step, address, candidates, compressions, mnemonics
 from .problems import Problem, unknown
 from .sections import Fix, Part, PartKind
 from .symbols import Linear, Operation, Symbol
@@ -367,11 +367,11 @@ def _misfit(
     text = pieces[best].strip()
     hint = ""
     if blame in ("rd", "rs1", "rs2", "temp"):
-        from ..source import did_you_mean
+        from ..base.diagnostics import did_you_mean
 
         hint = did_you_mean(text, X_NUMBERS)
     elif blame == "csr":
-        from ..source import did_you_mean
+        from ..base.diagnostics import did_you_mean
 
         hint = did_you_mean(text, CSRS)
     said = _SAID.get(blame, "a number")

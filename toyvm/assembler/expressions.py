@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..bits import M64, sext
+from ..base.bits import M64, sext
 from .problems import Problem
 from .symbols import Linear, Operation, Value
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..base.resources import cache_path
 from ..isa.registers import F_NUMBERS, X_NUMBERS
-from ..resources import cache_path
 from .expressions import calculate
 from .problems import MAX_EXPRESSION_DEPTH, Problem
-from .reading import NAME_PATTERN
+from .statements import NAME_PATTERN
 from .symbols import Symbol
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from .problems import Problem
-from .reading import split_operands
+from .statements import split_operands
 
 _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
 _USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..source import did_you_mean
+from ..base.diagnostics import did_you_mean
 
 MAX_ERRORS = 100
 """After this many errors in one run the assembler stops: what follows is noise."""

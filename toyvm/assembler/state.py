@@ -10,16 +10,16 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
+from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
-from ..source import Diagnostic
-from .cfi import FrameTable
-from .debug_line import LineTable
+from .dwarf.cfi_directives import FrameTable
+from .dwarf.line_table import LineTable
 from .expressions import combine
 from .grammar import Expr, Node, parse_expression
 from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
-from .reading import SourceMap
 from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
+from .statements import SourceMap
 from .symbols import Linear, Operation, Symbol, Symbols, Value
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")

@@ -11,7 +11,7 @@ import os
 import sys
 from importlib import import_module
 
-from ..hints import NoReturn
+from ..base.light_types import NoReturn
 
 # command -> (module, one line for the overview), in the order a program travels
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -127,7 +127,7 @@ def _overview(args: list[str]) -> int:
 
         print(f"toyvm {__version__}")
         return 0
-    from ..source import did_you_mean
+    from ..base.diagnostics import did_you_mean
 
     print(f"toyvm: '{args[0]}' is not a command. {did_you_mean(args[0], COMMANDS)}".rstrip(), file=sys.stderr)
     print("`toyvm --help` lists the commands.", file=sys.stderr)
@@ -136,7 +136,7 @@ def _overview(args: list[str]) -> int:
 
 def guarded(name: str, argv: list[str]) -> int:
     """Call command `name`; our errors become a message on stderr and an exit code. OSError is `main`'s."""
-    from ..errors import DiagnosticsError, ToyvmError
+    from ..base.errors import DiagnosticsError, ToyvmError
 
     command = import_module(f".{COMMANDS[name][0]}", __name__)
     try:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ElfError, NotFoundError, UsageError
+from ..base.errors import ElfError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from ..elf.archive import Archive, Member
@@ -77,14 +77,14 @@ def main(argv: list[str]) -> int:
 
 def _read(path: str) -> Archive:
     from ..elf.archive import Archive
-    from ..observe.binaries import read
+    from ..observe.binutils.binaries import read
 
     return Archive.parse(read(path), path)
 
 
 def _write(command: _Command, members: Sequence[Member]) -> int:
+    from ..base.resources import write_atomically
     from ..elf.archive import write
-    from ..resources import write_atomically
 
     write_atomically(Path(command.archive), write(members, index="S" not in command.modifiers))
     return 0
@@ -92,7 +92,7 @@ def _write(command: _Command, members: Sequence[Member]) -> int:
 
 def _replace(command: _Command) -> int:
     from ..elf.archive import Member
-    from ..observe.binaries import read
+    from ..observe.binutils.binaries import read
 
     members: list[Member] = []
     if Path(command.archive).exists():
@@ -160,7 +160,7 @@ def _print(command: _Command, member: Member) -> None:
 
 def _extract(command: _Command, member: Member) -> None:
     """A member may not be written outside the current folder, whatever its name says."""
-    from ..resources import write_atomically
+    from ..base.resources import write_atomically
 
     name = os.path.basename(member.name)
     if name in ("", ".", ".."):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ToyvmError, UsageError
+from ..base.errors import ToyvmError, UsageError
 
 if TYPE_CHECKING:
     from ..assembler.assemble import Assembled
@@ -20,8 +20,8 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(_split_joined(argv))
     # numpy and Lark are imported only when there is something to assemble
     from ..assembler.assemble import assemble_texts
-    from ..elf.writer import write_object
-    from ..resources import require_other_file, write_atomically
+    from ..base.resources import require_other_file, write_atomically
+    from ..elf.object_writer import write_object
 
     require_other_file(args.o, args.files)
     gc.disable()  # one run, then the process ends: looking for garbage would only cost time
@@ -93,7 +93,7 @@ def _defsym(text: str) -> tuple[str, int]:
 
 def _read(name: str) -> tuple[str, str]:
     """A file's text, or standard input for "-". Bytes that are no UTF-8 are kept as they are."""
-    from ..resources import read_input, read_stream
+    from ..base.resources import read_input, read_stream
 
     if name == "-":
         return read_stream(sys.stdin.buffer).decode("utf-8", "surrogateescape"), "{standard input}"

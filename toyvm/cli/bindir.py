@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
         prog="toyvm bindir", description="Print a folder that holds as, ld, ar ..."
     )
     parser.parse_args(argv)
-    from ..resources import cache_dir, write_atomically
+    from ..base.resources import cache_dir, write_atomically
 
     folder = cache_dir() / "bin"
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,19 +21,20 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Show or clear; 0."""
     options = parser().parse_args(argv)
-    from ..engines import kept_blocks, llvm_cache
-    from ..resources import cache_path
+    from ..base.resources import cache_path
+    from ..engines.llvm import translation_cache
+    from ..engines.python import kept_blocks
 
     kinds = (
-        (llvm_cache.FOLDER, "translations", llvm_cache.LIMIT),
+        (translation_cache.FOLDER, "translations", translation_cache.LIMIT),
         (kept_blocks.FOLDER, "decoded programs", kept_blocks.LIMIT),
     )
     for name, what, limit in kinds:
         folder = cache_path(name)
         if options.action == "show":
-            sizes = [size for _, size, _ in llvm_cache.files(folder)]
+            sizes = [size for _, size, _ in translation_cache.files(folder)]
             print(f"{folder}: {len(sizes)} {what}, {sum(sizes):,} bytes of at most {limit:,}")
         else:
-            count, size = llvm_cache.shrink(folder, 0)
+            count, size = translation_cache.shrink(folder, 0)
             print(f"{folder}: removed {count} {what}, {size:,} bytes")
     return 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 from .options import HelpFormatter
 
 
@@ -35,9 +35,9 @@ def main(argv: list[str]) -> int:
         instances = [int(word) for word in options.instances.split(",")]
     except ValueError:
         raise UsageError(f"--instances {options.instances}: expected numbers such as 1,2,4,8") from None
+    from ..base.resources import write_atomically
     from ..experiment import compare
     from ..observe import compare_report
-    from ..resources import write_atomically
 
     result = compare(
         [Path(options.program), *map(Path, options.with_)],

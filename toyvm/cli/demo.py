@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..directives import LINKAGES
-from ..resources import data_dir
+from ..base.resources import data_dir
+from ..base.sample_directives import LINKAGES
 from . import guarded
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import LinkError, UsageError
+from ..base.errors import LinkError, UsageError
 from .ld_options import link_options, parse
 
 _HELP = """usage: toyvm ld [options] FILE...
@@ -45,8 +45,8 @@ def main(argv: list[str]) -> int:
             return 0
     if not state.inputs:
         raise UsageError("no input files")
+    from ..base.resources import require_other_file, write_atomically
     from ..linker.link import link
-    from ..resources import require_other_file, write_atomically
 
     require_other_file(state.output, [given.path for given in state.inputs if not given.library])
     options = link_options(state)

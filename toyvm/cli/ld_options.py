@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import UsageError
-from ..linker.options import Input, LinkOptions
+from ..base.errors import UsageError
+from ..linker.link_options import Input, LinkOptions
 
 
 @dataclass
@@ -110,7 +110,7 @@ def _long(state: CommandLine, word: str, words: list[str]) -> None:
             if _IGNORED[name] and value is None:
                 _value(word, "", words)
             return
-        from ..source import did_you_mean
+        from ..base.diagnostics import did_you_mean
 
         raise UsageError(f"unrecognized option '{word}'. {did_you_mean(name, _LONG)}".rstrip())
     kind, act = _LONG[name]

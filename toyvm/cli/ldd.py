@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 
 if TYPE_CHECKING:
-    from ..kernel.vfs.vfs import Vfs
+    from ..kernel.vfs.path_walk import Vfs
 
 SCHEMA = "toyvm.ldd/1"
 _MEMFS_BYTES = 1 << 20
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
 
 def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
     """What is known of one file, JSON-ready."""
-    from ..loader.listing import loaded_objects, unused_objects
+    from ..loader.ldd import loaded_objects, unused_objects
 
     report: dict[str, Any] = {"file": str(path), "dynamic": False}
     if not path.is_file():
@@ -106,6 +106,6 @@ def _print(report: dict[str, Any], *, several: bool) -> None:
 
 
 def _line(name: str, path: str | None, address: int | None) -> str:
-    from ..loader.tell import LoadedObject
+    from ..loader.debug_listing import LoadedObject
 
     return LoadedObject(name, path or "", address or 0).line()

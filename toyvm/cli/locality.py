@@ -6,16 +6,16 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 from .options import HelpFormatter
 from .policies import add_selection, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..observe.locality import Locality
-    from ..observe.pagetrace import PageTrace
-    from ..observe.references import ReferenceString
+    from ..observe.pages.locality_report import Locality
+    from ..observe.pages.page_trace import PageTrace
+    from ..observe.pages.reference_string import ReferenceString
 
 MAX_WINDOW = 1 << 60
 
@@ -47,8 +47,8 @@ def main(argv: list[str]) -> int:
     """Analyse and report."""
     options = parser().parse_args(argv)
     windows = _windows(options.window) if options.window is not None else None
-    from ..observe.locality import analyse, default_windows, text_report
-    from ..observe.pagetrace import read_trace
+    from ..observe.pages.locality_report import analyse, default_windows, text_report
+    from ..observe.pages.page_trace import read_trace
 
     trace = read_trace(options.trace)
     string = select(trace, options)
@@ -71,16 +71,16 @@ def _windows(text: str) -> list[int]:
 
 
 def _draw(options: argparse.Namespace, trace: PageTrace, string: ReferenceString, found: Locality) -> None:
-    from ..observe import localitycharts
-    from ..observe.heatmap import heatmap
-    from ..resources import write_atomically
+    from ..base.resources import write_atomically
+    from ..observe.pictures import locality_charts
+    from ..observe.pictures.heat_map import heatmap
 
     name = os.path.basename(options.trace)
     pictures: dict[str | None, Callable[[], str]] = {
         options.heatmap: lambda: heatmap(trace.spaces, string, f"Page references: {name}"),
-        options.working_set: lambda: localitycharts.working_sets(found, f"Working set: {name}"),
-        options.reuse: lambda: localitycharts.reuse(found, f"Reuse distances: {name}"),
-        options.tlb: lambda: localitycharts.reach(found, f"TLB reach: {name}"),
+        options.working_set: lambda: locality_charts.working_sets(found, f"Working set: {name}"),
+        options.reuse: lambda: locality_charts.reuse(found, f"Reuse distances: {name}"),
+        options.tlb: lambda: locality_charts.reach(found, f"TLB reach: {name}"),
     }
     for path, draw in pictures.items():
         if path is not None:

@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """List the symbols of each file. 1 when one cannot be read."""
     from ..elf.archive import Archive
-    from ..observe.binaries import Binary, binaries, for_each, read
-    from ..observe.nm import Symbol, line, symbols
+    from ..observe.binutils.binaries import Binary, binaries, for_each, read
+    from ..observe.binutils.nm_listing import Symbol, line, symbols
 
     options = parser().parse_args(argv)
     document: list[dict[str, object]] = []

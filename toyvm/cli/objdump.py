@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import ElfError, UsageError
+from ..base.errors import ElfError, UsageError
 
 if TYPE_CHECKING:
-    from ..elf.file import ElfFile, ElfSection
-    from ..observe.binaries import Binary
+    from ..elf.elf_file import ElfFile, ElfSection
+    from ..observe.binutils.binaries import Binary
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show each file. 1 when one cannot be read or is malformed."""
-    from ..observe.binaries import binaries, for_each
+    from ..observe.binutils.binaries import binaries, for_each
 
     options = parser().parse_args(argv)
     options.disassemble |= options.source or options.all
@@ -65,8 +65,8 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
-    from ..observe import objdump
-    from ..observe.binaries import content_sections
+    from ..observe.binutils import objdump_listing
+    from ..observe.binutils.binaries import content_sections
 
     elf = binary.elf
     yield ""
@@ -75,21 +75,21 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     chosen = [section for section in elf.sections if not options.section or section.name in options.section]
     missing = set(options.section) - {section.name for section in chosen}
     if options.headers:
-        yield from objdump.section_headers(elf)
+        yield from objdump_listing.section_headers(elf)
     if options.syms:
-        yield from objdump.symbols(elf)
+        yield from objdump_listing.symbols(elf)
         yield ""
         yield ""
     if options.dynamic:
-        yield from objdump.symbols(elf, dynamic=True)
+        yield from objdump_listing.symbols(elf, dynamic=True)
         yield ""
     if options.reloc and not options.disassemble:
-        yield from objdump.relocations(elf)
+        yield from objdump_listing.relocations(elf)
         yield ""
     if options.contents:
         for section in content_sections(elf):
             if section in chosen:
-                yield from objdump.contents(elf, section)
+                yield from objdump_listing.contents(elf, section)
     if options.disassemble:
         yield from _disassembly(elf, chosen, options)
     if missing:
@@ -98,8 +98,8 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
 
 def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Namespace) -> Iterator[str]:
     from ..elf.constants import SHF_EXECINSTR, SHT_NOBITS
-    from ..observe.binaries import content_sections
-    from ..observe.disassembly import Listing, line_table  # capstone
+    from ..observe.binutils.binaries import content_sections
+    from ..observe.binutils.disassembly import Listing, line_table  # capstone
 
     lines = line_table(elf) if options.lines or options.source else None
     listing = Listing(elf, relocations=options.reloc, lines=lines, source=options.source)

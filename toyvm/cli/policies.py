@@ -7,13 +7,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 from .options import HelpFormatter
 
 if TYPE_CHECKING:
-    from ..observe.missratio import Curves
-    from ..observe.pagetrace import PageTrace
-    from ..observe.references import ReferenceString
+    from ..observe.pages.miss_ratio import Curves
+    from ..observe.pages.page_trace import PageTrace
+    from ..observe.pages.reference_string import ReferenceString
 
 POLICIES = ("fifo", "clock", "lru", "lfu", "random", "arc", "opt")
 SAMPLES = ("belady",)
@@ -60,7 +60,7 @@ def add_selection(p: argparse.ArgumentParser) -> None:
 
 def select(trace: PageTrace, options: argparse.Namespace) -> ReferenceString:
     """The references of a trace that the options want."""
-    from ..observe.references import reference_string
+    from ..observe.pages.reference_string import reference_string
 
     if options.space is not None and not 0 <= options.space < len(trace.spaces):
         raise UsageError(f"--space {options.space}: {options.trace} has {len(trace.spaces)}, from 0")
@@ -75,8 +75,8 @@ def main(argv: list[str]) -> int:
     wanted = [word for words in options.policy for word in words.split(",") if word] or POLICIES
     if unknown := sorted(set(wanted) - set(POLICIES)):
         raise UsageError(f"--policy {unknown[0]}: expected any of {', '.join(POLICIES)}")
-    from ..observe.missratio import curves, parse_frames, text_table
-    from ..observe.pagetrace import read_trace
+    from ..observe.pages.miss_ratio import curves, parse_frames, text_table
+    from ..observe.pages.page_trace import read_trace
 
     frames = parse_frames(options.frames or (FRAMES if options.trace else FRAMES_OF_A_STRING))
     result = curves(
@@ -99,8 +99,8 @@ def main(argv: list[str]) -> int:
 
 
 def _string(options: argparse.Namespace) -> ReferenceString:
-    from ..observe.missratio import BELADY
-    from ..observe.references import from_pages
+    from ..observe.pages.miss_ratio import BELADY
+    from ..observe.pages.reference_string import from_pages
 
     if options.sample:
         return from_pages(BELADY)
@@ -111,8 +111,8 @@ def _string(options: argparse.Namespace) -> ReferenceString:
 
 
 def _draw(result: Curves, path: str, name: str) -> None:
-    from ..observe.missratio import picture
-    from ..resources import write_atomically
+    from ..base.resources import write_atomically
+    from ..observe.pages.miss_ratio import picture
 
     if not result.references:
         raise UsageError(f"--svg: {name} has no references to draw")

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show each file. 1 when one cannot be read or is malformed."""
-    from ..observe.binaries import Binary, binaries, for_each
+    from ..observe.binutils.binaries import Binary, binaries, for_each
 
     options = parser().parse_args(argv)
     if options.all:
@@ -87,21 +87,21 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
-    from ..observe import readelf, readelf_tables
-    from ..observe.binaries import Binary
+    from ..observe.binutils import readelf_headers, readelf_tables
+    from ..observe.binutils.binaries import Binary
 
     assert isinstance(binary, Binary)
     elf = binary.elf
     if options.header:
-        yield from readelf.header(elf)
+        yield from readelf_headers.header(elf)
     if options.sections:
-        yield from readelf.sections(elf, alone=not options.header)
+        yield from readelf_headers.sections(elf, alone=not options.header)
     if options.groups:
-        yield from readelf.groups(elf)
+        yield from readelf_headers.groups(elf)
     if options.segments:
-        yield from readelf.segments(elf, alone=not options.header)
+        yield from readelf_headers.segments(elf, alone=not options.header)
     if options.dynamic:
-        yield from readelf.dynamic(elf)
+        yield from readelf_headers.dynamic(elf)
     if options.relocs:
         yield from readelf_tables.relocations(elf)
     if options.symbols:
@@ -111,16 +111,16 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
     for which in options.strings:
         yield from readelf_tables.string_dump(elf, which)
     if options.notes:
-        yield from readelf.notes(elf)
+        yield from readelf_headers.notes(elf)
     if options.attributes:
         yield from readelf_tables.attributes(elf)
 
 
 def _facts(binary: object) -> dict[str, object]:
     """The headers as JSON values."""
-    from ..observe import elfnames
-    from ..observe.binaries import Binary
-    from ..observe.readelf import dynamic_value
+    from ..observe.binutils import elf_names
+    from ..observe.binutils.binaries import Binary
+    from ..observe.binutils.readelf_headers import dynamic_value
 
     assert isinstance(binary, Binary)
     elf = binary.elf
@@ -129,11 +129,11 @@ def _facts(binary: object) -> dict[str, object]:
         "header": elf.header._asdict(),
         "sections": [{**s.header._asdict(), "name": s.name} for s in elf.sections],
         "segments": [
-            {**p._asdict(), "type": elfnames.SEGMENT_TYPES.get(p.type, hex(p.type))} for p in elf.segments
+            {**p._asdict(), "type": elf_names.SEGMENT_TYPES.get(p.type, hex(p.type))} for p in elf.segments
         ],
         "dynamic": [
             {
-                "tag": elfnames.DYNAMIC_TAGS.get(tag, hex(tag)),
+                "tag": elf_names.DYNAMIC_TAGS.get(tag, hex(tag)),
                 "value": value,
                 "text": dynamic_value(elf, tag, value),
             }

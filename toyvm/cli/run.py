@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
-from ..errors import NotFoundError, UsageError
-from ..hints import TYPE_CHECKING
+from ..base.errors import NotFoundError, UsageError
+from ..base.light_types import TYPE_CHECKING
 from .run_options import TRACES, Options, read
 
 if TYPE_CHECKING:
-    from ..observe.framemap import FrameWatcher
-    from ..observe.layoutmap import LayoutWatcher
+    from ..observe.pictures.frame_map import FrameWatcher
+    from ..observe.pictures.layout_map import LayoutWatcher
     from ..program import Program
     from ..result import RunResult
     from ..system import RunOptions, Start, Watcher
@@ -33,7 +33,7 @@ def execute(
     options: Options, watchers: tuple[Watcher, ...] = (), *, stdin: bytes | None = None, capture: bool = False
 ) -> RunResult:
     """Build what is to be built and run it; `stdin` and `capture` as in `system.run`."""
-    from ..record import replace
+    from ..base.record import replace
     from ..system import run_all
 
     if options.breakpoint and not options.views:
@@ -44,11 +44,11 @@ def execute(
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher, str, str]] = []
     if options.frames_picture is not None:
-        from ..observe.framemap import FrameWatcher
+        from ..observe.pictures.frame_map import FrameWatcher
 
         pictures.append((FrameWatcher(), options.frames_picture, f"Physical frames: {name}"))
     if options.layout_picture is not None:
-        from ..observe.layoutmap import LayoutWatcher
+        from ..observe.pictures.layout_map import LayoutWatcher
 
         pictures.append((LayoutWatcher(), options.layout_picture, f"Address space: {name}"))
     watchers = (*watchers, *(watcher for watcher, _, _ in pictures))

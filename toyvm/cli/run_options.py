@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..hints import TYPE_CHECKING
+from ..base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

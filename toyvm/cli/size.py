@@ -24,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show the sizes of each file. 1 when one cannot be read."""
-    from ..observe.binaries import binaries, for_each
-    from ..observe.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
+    from ..observe.binutils.binaries import binaries, for_each
+    from ..observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
 
     options = parser().parse_args(argv)
     total = Sizes(0, 0, 0)

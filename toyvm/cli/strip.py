@@ -6,7 +6,7 @@ import argparse
 import stat
 from pathlib import Path
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,11 +30,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Strip each file in place, or one to another file. 1 when one cannot be read."""
+    from ..base.resources import write_atomically
     from ..elf.archive import Archive, write
     from ..elf.headers import is_elf
     from ..elf.strip import strip
-    from ..observe.binaries import for_each, read
-    from ..resources import write_atomically
+    from ..observe.binutils.binaries import for_each, read
 
     options = parser().parse_args(argv)
     if options.output and len(options.files) != 1:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 from . import run as run_command
 from . import run_options
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from ..observe.top import Snapshot
+    from ..observe.top_display import Snapshot
     from ..result import RunResult
 
 EVERY = 10_000_000
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
 
 
 def _watched(options: Options, show: Callable[[Snapshot], None], every: int, *, capture: bool) -> RunResult:
-    from ..observe.top import TopWatcher
+    from ..observe.top_display import TopWatcher
 
     watcher = TopWatcher(show, every, options.engine, options.caching)
     return run_command.execute(options, (watcher,), capture=capture)
@@ -85,7 +85,7 @@ def _watched(options: Options, show: Callable[[Snapshot], None], every: int, *, 
 
 def _printer(as_json: bool) -> Callable[[Snapshot], None]:
     """Shows moments as text, or each as a line of JSON."""
-    from ..observe.top import text
+    from ..observe.top_display import text
 
     def show(found: Snapshot) -> None:
         if as_json:
@@ -115,7 +115,7 @@ def _picture(found: Snapshot, width: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..observe.top import COLUMNS, heading, shown
+    from ..observe.top_display import COLUMNS, heading, shown
 
     bar, legend = Text(), Text()
     for what, cells in found.bar(max(width - 2, 10)):

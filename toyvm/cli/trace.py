@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import BinaryIO, cast
 
-from ..errors import UsageError
+from ..base.errors import UsageError
 from . import run as run_command
 from . import run_options
 
@@ -55,14 +55,14 @@ def main(argv: list[str]) -> int:
     if "insn" in ",".join(options.trace).split(","):
         raise UsageError("--trace=insn: recording has an engine of its own, which cannot trace instructions")
     output = options.output or os.path.splitext(os.path.basename(options.program))[0] + SUFFIX
-    from ..resources import require_other_file
+    from ..base.resources import require_other_file
 
     require_other_file(output, [options.program, *options.with_])
     return _record(options, output)
 
 
 def _record(options: Options, output: str) -> int:
-    from ..observe.pagerecord import PageRecorder
+    from ..observe.pages.page_recorder import PageRecorder
 
     folder = os.path.dirname(output) or "."
     try:

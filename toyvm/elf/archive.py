@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import ElfError
+from ..base.errors import ElfError
 from .headers import Buffer, is_elf
 
 MAGIC = b"!<arch>\n"
@@ -199,7 +199,7 @@ def defined_symbols(member: Member) -> list[bytes]:
     """The symbols that an archive's index lists for a member: defined or common, not local. None for other files."""
     if not is_elf(member.data):
         return []
-    from .file import ElfFile  # numpy, needed only to make an index
+    from .elf_file import ElfFile  # numpy, needed only to make an index
 
     table = ElfFile.parse(member.data, member.name).symbols(".symtab")
     if table is None:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import ElfError, ToyvmError
+from ..base.errors import ElfError, ToyvmError
 from .leb128 import read_uleb128, uleb128
 
 TAG_FILE = 1

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
-from ..errors import ElfError
+from ..base.errors import ElfError
 from ..relocations import RELOCATIONS, R, RelocationError, apply
 from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
-from .file import ElfFile, ElfSection
+from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
 
 _SECTION_SHIFT = 40

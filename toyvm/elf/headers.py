@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from ..errors import ElfError
-from ..hints import NamedTuple
+from ..base.errors import ElfError
+from ..base.light_types import NamedTuple
 from .constants import (
     DT_NULL,
     DYN_SIZE,

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ElfError
+from ..base.errors import ElfError
 from .constants import (
     EHDR_SIZE,
     ET_REL,
@@ -26,12 +26,12 @@ from .constants import (
     SHT_STRTAB,
     SHT_SYMTAB,
 )
-from .file import ElfFile, ElfSection
+from .elf_file import ElfFile, ElfSection
 from .headers import Buffer, Shdr
-from .model import Group, ObjectFile, Section, SymbolTable
-from .reader import read_object
-from .tables import StringTable
-from .writer import write_object
+from .object_file import Group, ObjectFile, Section, SymbolTable
+from .object_reader import read_object
+from .object_writer import write_object
+from .record_arrays import StringTable
 
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index", ".gnu.debuglto_")
 

@@ -6,17 +6,17 @@ whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**
 
 from __future__ import annotations
 
-from ..bits import M64
-from ..hints import TYPE_CHECKING
+from ..base.bits import M64
+from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
-from ..machine.memory import PhysicalMemory
 from ..machine.mmu import Access, Mmu
+from ..machine.physical_memory import PhysicalMemory
 from ..machine.traps import Cause, Trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .base import FaultHook
+    from .engine import FaultHook
 
     HostFunction = Callable[[str, tuple[int, ...]], int | None]
     FloatOperation = tuple[Callable[..., tuple[int, int]], bool, HostFunction | None]
@@ -156,10 +156,10 @@ class Effects:
         """Exact function, whether it rounds, and the host's way to it."""
         if self._table is None:
             from ..isa.ieee754 import OPERATIONS  # most programs never get here
-            from . import hostfloat
+            from .python import host_float
 
             self._table = {
-                name: (operation.function, operation.rounds, hostfloat.HOST.get(name))
+                name: (operation.function, operation.rounds, host_float.HOST.get(name))
                 for name, operation in OPERATIONS.items()
             }
         return self._table

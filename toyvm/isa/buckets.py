@@ -7,7 +7,7 @@ before `fence`. Nothing here knows what a row is, so that an engine can file its
 
 from __future__ import annotations
 
-from ..hints import TYPE_CHECKING
+from ..base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

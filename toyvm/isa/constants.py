@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bits import fits_signed, sext, u64
+from ..base.bits import fits_signed, sext, u64
 
 
 def load_constant(value: int) -> list[tuple[str, str, int]]:

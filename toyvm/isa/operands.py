@@ -36,7 +36,7 @@ expression), `constant` (any 64-bit number known at once), `temp` (an x register
 
 from __future__ import annotations
 
-from ..bits import sext
+from ..base.bits import sext
 from .fields import Format
 
 FENCE_LETTERS = "iorw"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import rows_f as f
 from . import rows_i as i
-from .fields import (
+from .fields import (  # fmt: skip
     C_NONE,
     CA,
     CB,
@@ -30,7 +30,7 @@ from .fields import (
     CS_SW,
     CSS_SD,
     CSS_SW,
-)  # fmt: skip
+)
 from .semantics import Machine
 from .spec import Rows
 

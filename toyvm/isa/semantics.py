@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..bits import sext as signed_int
-from ..hints import TYPE_CHECKING, NoReturn
+from ..base.bits import sext as signed_int
+from ..base.light_types import TYPE_CHECKING, NoReturn
 from .ops import COMPARISONS, Node, Op, Tree
 
 if TYPE_CHECKING:

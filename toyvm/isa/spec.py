@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from ..hints import TYPE_CHECKING
+from ..base.light_types import TYPE_CHECKING
 from .fields import Format
 from .operands import Operand
 

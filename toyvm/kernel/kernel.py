@@ -5,40 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from ..bits import M64
-from ..errors import NotExecutableError, NotFoundError
-from ..events import Bus, FaultKind
-from ..hints import TYPE_CHECKING
+from ..base.bits import M64
+from ..base.errors import NotExecutableError, NotFoundError
+from ..base.events import Bus, FaultKind
+from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
-from ..machine.memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from ..machine.mmu import Mmu
-from . import lifecycle
-from .addrspace import AddressSpace
-from .exec import ExecFailedError, execute
-from .frames import FrameAllocator, OutOfFrames
-from .image import map_image
-from .interp import Interpreter, LoadedImage
+from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
+from .counters import Stats
 from .limits import Limits, Rlimits
-from .memsys import MemorySystem
-from .process import FdTable, Process
-from .scheduler import Scheduler
-from .signals import SigInfo, Signal
-from .stats import Stats
-from .turns import STATUS_LIMIT, Turns
-from .vfs.devices import mount_devices
-from .vfs.node import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode, LazyDir
-from .vfs.openfile import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .mm.address_space import AddressSpace
+from .mm.frame_allocator import FrameAllocator, OutOfFrames
+from .mm.image_mapping import map_image
+from .mm.memory_system import MemorySystem
+from .proc import lifecycle
+from .proc.execve import ExecFailedError, execute
+from .proc.interpreter import Interpreter, LoadedImage
+from .proc.process import FdTable, Process
+from .proc.scheduler import Scheduler
+from .proc.signals import SigInfo, Signal
+from .proc.time_slices import STATUS_LIMIT, Turns
+from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode, LazyDir
+from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .vfs.path_walk import Vfs
 from .vfs.pipe import PipePool
-from .vfs.vfs import Vfs
+from .vfs.pseudo.devices import mount_devices
 
 if TYPE_CHECKING:
-    from ..engines.base import Engine
-    from .breakpoints import Breakpoints
-    from .ksm import Ksm
-    from .memgroup import Groups
-    from .nommu import Ground, Placement
-    from .oom import OomKiller
-    from .shm import Segments
+    from ..engines.engine import Engine
+    from .mm.ksm import Ksm
+    from .mm.memory_groups import Groups
+    from .mm.no_mmu import Ground, Placement
+    from .mm.sysv_shm import Segments
+    from .proc.breakpoints import Breakpoints
+    from .proc.oom_killer import OomKiller
 
 FIRST_PID = 100
 
@@ -86,7 +86,7 @@ class Kernel:
         self.system.fault_around = self.limits.fault_around
         self.frames.megapages.enabled = self.limits.thp
         if self.limits.readahead:
-            from .readahead import ReadAhead
+            from .mm.cache.read_ahead import ReadAhead
 
             self.system.readahead = ReadAhead(self.system.cache, self.limits.readahead)
         self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
@@ -126,17 +126,17 @@ class Kernel:
             self.ksm.set_run(1)
 
     def _proc(self) -> DirNode:
-        from .vfs.procfs import proc_directory  # most programs never look at /proc
+        from .vfs.pseudo.procfs import proc_directory  # most programs never look at /proc
 
         return proc_directory(self)
 
     def _sys(self) -> DirNode:
-        from .vfs.sysfs import sys_directory
+        from .vfs.pseudo.sysfs import sys_directory
 
         return sys_directory(self)
 
     def _add_swap(self) -> None:
-        from .swap import SwapArea  # most machines have none
+        from .mm.reclaim.swap_area import SwapArea  # most machines have none
 
         limits = self.limits
         swap = SwapArea(limits.swap_bytes, self.memory, self.frames, limits.swap_readahead)
@@ -163,22 +163,22 @@ class Kernel:
     @cached_property
     def segments(self) -> Segments:
         """System V shared memory, from its first use on."""
-        from .shm import Segments
-        from .syscalls.times import EPOCH_NS
+        from .mm.sysv_shm import Segments
+        from .syscalls.time_calls import EPOCH_NS
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
 
     @cached_property
     def ksm(self) -> Ksm:
         """The scanner for equal pages, from the first look at it on."""
-        from .ksm import Ksm
+        from .mm.ksm import Ksm
 
         self.system.ksm = Ksm(self.system)
         return self.system.ksm
 
     @cached_property
     def _oom(self) -> OomKiller:
-        from .oom import OomKiller  # most runs never need it
+        from .proc.oom_killer import OomKiller  # most runs never need it
 
         return OomKiller(self)
 
@@ -243,7 +243,7 @@ class Kernel:
         """An empty address space, or nothing yet of the memory that all share. Raises OutOfFrames."""
         if self.ground is None:
             return AddressSpace(self.system, rlimits)
-        from .nommu import PhysicalSpace
+        from .mm.no_mmu import PhysicalSpace
 
         return PhysicalSpace(self.ground, rlimits, placement)
 
@@ -349,7 +349,7 @@ class Kernel:
                     break
                 self._timers()
             except MemoryError:
-                from .oom import host_is_full
+                from .proc.oom_killer import host_is_full
 
                 host_is_full(self, process)
         if self._stop is not None:
@@ -395,7 +395,7 @@ class Kernel:
             if process.alarm_every:
                 process.alarm_at = scheduler.now + process.alarm_every
                 scheduler.set_alarm(process, process.alarm_at)
-            from .sigdeliver import send  # here and elsewhere: most programs get no signal
+            from .proc.signal_delivery import send  # here and elsewhere: most programs get no signal
 
             send(self, process, SigInfo(Signal.SIGALRM))
         seconds = self.limits.virtual_seconds
@@ -421,18 +421,18 @@ def _bytes(text: bytes | str) -> bytes:
 
 
 def _table_bytes(size: int) -> int:
-    from .nommu import table_bytes
+    from .mm.no_mmu import table_bytes
 
     return table_bytes(size)
 
 
 def _ground(system: MemorySystem, size: int) -> Ground:
-    from .nommu import Ground
+    from .mm.no_mmu import Ground
 
     return Ground(system, size)
 
 
 def _groups(system: MemorySystem) -> Groups:
-    from .memgroup import Groups
+    from .mm.memory_groups import Groups
 
     return Groups(system.frames.count, lambda group: system.reclaimer.shrink(group=group))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Record, replace
+from ..base.record import Record, replace
 
 RLIM_INFINITY = (1 << 64) - 1
 

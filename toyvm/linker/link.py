@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..bits import u64
-from .abi import merge_attributes, merge_flags, wants_exec_stack
-from .contents import (
+from ..base.bits import u64
+from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
+from .apply_relocations import Addresses, addresses, relocate
+from .garbage_collection import collect
+from .image_layout import Layout, lay_out
+from .input_columns import UNDEFINED, Program, flatten, without_debug
+from .input_files import open_inputs
+from .link_errors import Diagnostics
+from .link_options import Input, LinkOptions
+from .link_result import LinkResult
+from .merge_sections import merge
+from .output_file import finish, phdrs, section_contents
+from .provided_symbols import linker_values, provide
+from .relax.deletions import align_code
+from .scan_relocations import scan
+from .symbol_resolution import resolve
+from .synthetic.dynamic_tables import exported
+from .synthetic.eh_frame import drop_dead_frames
+from .synthetic.got_plt import make_tables
+from .synthetic.symbol_table import build
+from .synthetic.synthesis import (
     Made,
     fill,
     irelative_bounds,
@@ -16,26 +34,8 @@ from .contents import (
     write_build_id,
     write_search_table,
 )
-from .diagnostics import Diagnostics
-from .dynamic import exported
-from .gc import collect
-from .image import finish, phdrs, section_contents
-from .inputs import open_inputs
-from .layout import Layout, lay_out
-from .merge import merge
-from .options import Input, LinkOptions
-from .program import UNDEFINED, Program, flatten, without_debug
-from .provide import linker_values, provide
-from .references import check_references
-from .relocate import Addresses, addresses, relocate
-from .resolve import resolve
-from .result import LinkResult
-from .scan import scan
-from .shrink import align_code
-from .symtab import build
-from .tables import make_tables
-from .unwind import drop_dead_frames
-from .versions import local_symbols
+from .undefined_references import check_references
+from .version_script import local_symbols
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import LoadError
+from ..base.errors import LoadError
 
 LOADING = "error while loading shared libraries"
 SYMBOL_LOOKUP = "symbol lookup error"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..bits import align_down
+from ..base.bits import align_down
 from ..elf import constants as c
-from ..kernel.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-from ..machine.memory import PAGE_SIZE
-from . import stub, tls
+from ..kernel.mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
+from ..machine.physical_memory import PAGE_SIZE
+from . import stub, thread_storage
+from .debug_output import debug_log
 from .dlerror import DlError, corrupt
-from .events import RelocationDone, SymbolBound
-from .guest import Guest
-from .linkmap import LinkMap, LoaderState
-from .output import debug_log
-from .relocate import BoundSlot, Relocator
-from .scope import Definition, Resolver
-from .search import Search
+from .guest_process import Guest
+from .library_search import Search
+from .link_map import LinkMap, LoaderState
+from .load_relocation import BoundSlot, Relocator
+from .loader_events import RelocationDone, SymbolBound
+from .symbol_scope import Definition, Resolver
 
 
 class Session:
@@ -47,7 +47,7 @@ class Session:
         if obj.dynamic.textrel:
             self._protect_text(obj, 0)
         if obj.tls_module:
-            tls.initialise(self.state.namespace, obj, self.memory)
+            thread_storage.initialise(self.state.namespace, obj, self.memory)
         if self.guest.wants(RelocationDone):
             self._tell_relocated(obj, before, lazy)
 

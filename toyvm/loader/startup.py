@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from ..kernel.interp import LoadedImage
-from . import calls, objects, order, rdebug, stub, tell, tls
+from ..kernel.proc.interpreter import LoadedImage
+from . import debug_listing, guest_calls, init_order, object_loading, r_debug, stub, thread_storage
 from .dlerror import DlError
-from .environment import LdEnvironment, help_text
-from .guest import Guest
-from .linkmap import LinkMap, LoaderState
+from .guest_process import Guest
+from .ld_environment import LdEnvironment, help_text
+from .link_map import LinkMap, LoaderState
 from .session import Session
 
 _USUAL_NAME = "ld-linux-riscv64-lp64d.so.1"
@@ -41,8 +41,10 @@ def _load(session: Session, image: LoadedImage) -> str:
     if _told_help(session):
         return "_dl_exit"
     main = _program(session, image)
-    preloaded = [obj for name in environment.preload if (obj := objects.preload(session, name)) is not None]
-    scope = objects.load_needed(session, [main, *preloaded], trace=environment.trace_objects)
+    preloaded = [
+        obj for name in environment.preload if (obj := object_loading.preload(session, name)) is not None
+    ]
+    scope = object_loading.load_needed(session, [main, *preloaded], trace=environment.trace_objects)
     # The set of objects is known from here on.
     _enter(state, main, scope)
     if environment.trace_objects:
@@ -51,19 +53,19 @@ def _load(session: Session, image: LoadedImage) -> str:
     _lay_out_tls(session, scope)
     if session.debug.on("scopes"):
         session.debug.write("\nInitial object scopes")
-        tell.scopes(session.debug, state, scope)
+        debug_listing.scopes(session.debug, state, scope)
     # Scopes and addresses are known from here on.
-    in_order = order.dependencies_first(scope, main)
-    calls.queue_preinit(state)
+    in_order = init_order.dependencies_first(scope, main)
+    guest_calls.queue_preinit(state)
     for obj in in_order:
         session.prepare(obj, lazy=True)
-    rdebug.publish(state.namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
+    r_debug.publish(state.namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
     for obj in in_order:
         session.protect_relro(obj)
     # The image is complete from here on; the guest does the rest.
     if session.debug.on("statistics"):
-        tell.statistics(session.debug, state)
-    calls.queue_init(state, in_order)
+        debug_listing.statistics(session.debug, state)
+    guest_calls.queue_init(state, in_order)
     return "_dl_start_user"
 
 
@@ -81,10 +83,10 @@ def _told_help(session: Session) -> bool:
 
 
 def _program(session: Session, image: LoadedImage) -> LinkMap:
-    main = objects.describe(session, image, "")
+    main = object_loading.describe(session, image, "")
     main.executable = True
     main.names.add(image.path)
-    objects.add(session, main)
+    object_loading.add(session, main)
     return main
 
 
@@ -95,16 +97,16 @@ def _enter(state: LoaderState, main: LinkMap, scope: tuple[LinkMap, ...]) -> Non
     for obj in scope:
         obj.startup = obj.is_global = True
         if obj is not main:
-            obj.searchlist = order.breadth_first([obj])
+            obj.searchlist = init_order.breadth_first([obj])
     main.opencount = 1
 
 
 def _lay_out_tls(session: Session, scope: Sequence[LinkMap]) -> None:
     namespace = session.state.namespace
     for obj in scope:
-        tls.place(namespace.tls, obj)
+        thread_storage.place(namespace.tls, obj)
     if namespace.tls.modules:
-        session.guest.set_register("tp", tls.allocate(namespace, session.memory))
+        session.guest.set_register("tp", thread_storage.allocate(namespace, session.memory))
 
 
 def _trace(session: Session) -> None:
@@ -112,11 +114,11 @@ def _trace(session: Session) -> None:
     state = session.state
     if "unused" not in state.environment.debug:
         session.guest.write_stdout(
-            tell.trace_text(state.namespace.objects).encode("utf-8", "surrogateescape")
+            debug_listing.trace_text(state.namespace.objects).encode("utf-8", "surrogateescape")
         )
         return
     present = [obj for obj in state.namespace.main.searchlist if not obj.missing]
     _lay_out_tls(session, present)
-    for obj in order.dependencies_first(present, state.namespace.main):
+    for obj in init_order.dependencies_first(present, state.namespace.main):
         session.prepare(obj, lazy=False)
-    session.guest.write_stdout(tell.unused_text(state).encode("utf-8", "surrogateescape"))
+    session.guest.write_stdout(debug_listing.unused_text(state).encode("utf-8", "surrogateescape"))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
+from ..base.record import Record
+from ..base.resources import kept, source_version
 from ..elf import constants as c
 from ..isa.registers import F_NAMES, F_NUMBERS, X_NUMBERS
-from ..record import Record
-from ..resources import kept, source_version
-from .dynamic import Dynamic, Table
-from .linkmap import LinkMap
-from .symbols import SymbolTable, SysvHash
+from .dynamic_section import Dynamic, Table
+from .dynamic_symbols import SymbolTable, SysvHash
+from .link_map import LinkMap
 
 NAME = "[ld.so]"
 CACHE_FILE = "stub.marshal"

@@ -6,8 +6,8 @@ one that is misaligned (which the machine carries out, as Linux user programs ex
 
 from __future__ import annotations
 
-from ..hints import IntEnum
-from .memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
+from ..base.light_types import IntEnum
+from .physical_memory import PAGE_MASK, PAGE_SHIFT, PhysicalMemory
 from .sv39 import (
     MEGAPAGE_SHIFT,
     MEGAPAGE_SIZE,

@@ -9,7 +9,7 @@ VPN[0] = bits[20:12] and an offset = bits[11:0]; each VPN indexes the table of i
 
 from __future__ import annotations
 
-from .memory import PAGE_SHIFT, PhysicalMemory
+from .physical_memory import PAGE_SHIFT, PhysicalMemory
 
 PTE_V = 1 << 0  # valid
 PTE_R = 1 << 1

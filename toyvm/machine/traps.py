@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..hints import IntEnum
+from ..base.light_types import IntEnum
 
 
 class Cause(IntEnum):

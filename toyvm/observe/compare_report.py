@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
-from . import svg
 from .comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts
+from .pictures import svg
 
 Row = tuple[str, str, str]
 

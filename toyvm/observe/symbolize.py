@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..base.errors import ElfError
 from ..elf.constants import PT_LOAD, SHN_UNDEF, STT_FILE, STT_SECTION, STT_TLS
-from ..elf.file import ElfFile
-from ..errors import ElfError
+from ..elf.elf_file import ElfFile
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.base.errors import AssemblyError
 from toyvm.cli import as_
-from toyvm.elf.reader import read_object
-from toyvm.errors import AssemblyError
+from toyvm.elf.object_reader import read_object
 
 
 def test_object_listing_and_dependencies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from toyvm.assembler.assemble import assemble_text, assemble_texts
 from toyvm.assembler.state import Options
-from toyvm.elf.model import ObjectFile, Section
-from toyvm.errors import AssemblyError, UsageError
+from toyvm.base.errors import AssemblyError, UsageError
+from toyvm.elf.object_file import ObjectFile, Section
 from toyvm.relocations import R
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cfi_script import run
-from toyvm.assembler.cfi import CfiError, FrameTable, dwarf_register
-from toyvm.assembler.frames import DEF_CFA, DEF_CFA_OFFSET, OFFSET, RESTORE, encode_instruction
+from tests.support.cfi_script import run
+from toyvm.assembler.dwarf.call_frames import DEF_CFA, DEF_CFA_OFFSET, OFFSET, RESTORE, encode_instruction
+from toyvm.assembler.dwarf.cfi_directives import CfiError, FrameTable, dwarf_register
 from toyvm.elf.leb128 import read_uleb128, sleb128, uleb128
 from toyvm.relocations import R
 

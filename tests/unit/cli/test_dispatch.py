@@ -7,7 +7,14 @@ from importlib import import_module
 import pytest
 
 from toyvm import cli
-from toyvm.errors import AssemblyError, LoadError, NotExecutableError, NotFoundError, ToyvmError, UsageError
+from toyvm.base.errors import (
+    AssemblyError,
+    LoadError,
+    NotExecutableError,
+    NotFoundError,
+    ToyvmError,
+    UsageError,
+)
 
 
 def test_every_command_has_its_module_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT
+from tests.support.harness import ROOT
+from toyvm.base.resources import write_atomically
 from toyvm.build import build_program
-from toyvm.resources import write_atomically
 
 # Each of these costs milliseconds, many of them tens.
 HEAVY = {

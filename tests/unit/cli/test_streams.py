@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.base.errors import UsageError
+from toyvm.base.resources import read_input, require_other_file, write_atomically
 from toyvm.cli import main
-from toyvm.errors import UsageError
-from toyvm.resources import read_input, require_other_file, write_atomically
 
 PROGRAM = ".globl _start\n_start: li a0, 3\n li a7, 93\n ecall\n"
 ENDLESS = ".globl _start\n_start: j _start\n"
@@ -47,7 +47,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 
 
 def test_what_never_ends_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toyvm.resources.MAX_STREAM", 1 << 16)
+    monkeypatch.setattr("toyvm.base.resources.MAX_STREAM", 1 << 16)
     with pytest.raises(OSError, match="gives more than"):
         read_input("/dev/zero")
     for command in (

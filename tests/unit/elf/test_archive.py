@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.elf_samples import archive, objects
+from tests.support.elf_samples import archive, objects
+from toyvm.base.errors import ElfError
 from toyvm.elf.archive import Archive, Member, write
-from toyvm.errors import ElfError
 
 OBJECT = objects()["everything"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from toyvm.base.errors import ElfError
 from toyvm.elf.attributes import (
     TAG_ARCH,
     TAG_STACK_ALIGN,
@@ -13,7 +14,6 @@ from toyvm.elf.attributes import (
     decode,
     encode,
 )
-from toyvm.errors import ElfError
 
 # What GNU as 2.40 writes for it (-misa-spec=20191213).
 CANONICAL = {

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from tests.elf_samples import objects, program
-from tests.line_script import ROWS
+from tests.support.elf_samples import objects, program
+from tests.support.line_script import ROWS
+from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.dwarf import LineTable
-from toyvm.elf.file import ElfFile
+from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.headers import Ehdr, Phdr, pack_dynamic, read_dynamic, read_ehdr, read_phdrs
 from toyvm.elf.strip import strip
-from toyvm.errors import ElfError
 from toyvm.relocations import R
 
 PROGRAM = program()
@@ -71,7 +71,7 @@ def test_an_address_outside_every_segment() -> None:
 
 def test_reading_headers_imports_nothing_heavy() -> None:
     code = (
-        "import sys, toyvm.elf.file, toyvm.elf.headers, toyvm.elf.archive\n"
+        "import sys, toyvm.elf.elf_file, toyvm.elf.headers, toyvm.elf.archive\n"
         "print(sorted({'numpy', 'elftools', 'lark', 'argparse'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

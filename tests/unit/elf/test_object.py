@@ -6,15 +6,15 @@ import struct
 
 import pytest
 
-from tests.elf_samples import CODE, everything, objects, relocs, symbol_table
+from tests.support.elf_samples import CODE, everything, objects, relocs, symbol_table
+from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.headers import EHDR_SIZE, Shdr, read_ehdr, read_shdrs
-from toyvm.elf.model import NULL_SECTION, ObjectFile, Section, null_symbols
-from toyvm.elf.reader import ElfFile, read_object
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, null_symbols
+from toyvm.elf.object_reader import ElfFile, read_object
+from toyvm.elf.object_writer import write_object
+from toyvm.elf.record_arrays import StringTable
 from toyvm.elf.strip import strip_object
-from toyvm.elf.tables import StringTable
-from toyvm.elf.writer import write_object
-from toyvm.errors import ElfError
 from toyvm.relocations import R
 
 DATA = objects()["everything"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from toyvm.isa.table import lookup
 from toyvm.machine.hart import Hart
-from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Mmu
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 
 CODE, DATA, READ_ONLY, NO_ACCESS = 0x10000, 0x20000, 0x30000, 0x40000

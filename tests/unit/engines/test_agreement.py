@@ -8,15 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.base import Engine
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from tests.unit.engines.machines import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.fields import Format
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
 from toyvm.machine.traps import Cause, Trap
-
-from .machines import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
 
 CORNERS = [0, 1, 2, 31, 32, 63, 64, 0x7F, 0x80, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32]
 CORNERS += [(1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1, 0xFFFFFFFF80000000]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from toyvm.engines.code import Block
-from toyvm.engines.llvm_space import NativeCode
+from toyvm.engines.code_map import Block
+from toyvm.engines.llvm.native_space import NativeCode
 
 PAGES = frozenset({1, 2})
 

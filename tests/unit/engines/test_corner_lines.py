@@ -16,20 +16,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.engines.machines import CODE, DATA, Machine
+from tests.unit.engines.test_llvm import AT_ONCE
+from tests.unit.engines.test_rows import make_native
 from toyvm.assembler import assemble_text
-from toyvm.bits import M64
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from toyvm.base.bits import M64
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import decode
 from toyvm.isa.registers import F_NAMES, X_NAMES
 from toyvm.isa.table import INSNS
 from toyvm.machine.traps import Cause
-
-from .machines import CODE, DATA, Machine
-from .test_llvm import AT_ONCE
-from .test_rows import make_native
 
 LINES = """
 lui a0, 0x80000                     |                               | a0=-0x80000000

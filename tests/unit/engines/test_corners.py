@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.engines.base import Engine
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from tests.unit.engines.machines import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Cause
-
-from .machines import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
 
 M = (1 << 64) - 1
 MIN, MAX = 1 << 63, (1 << 63) - 1

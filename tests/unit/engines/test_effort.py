@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import ALLOWANCE, MISS_WORK, NATIVE_WORK, Purse, Thresholds
-from toyvm.engines.llvm_space import NativeCode
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.trace import FLOAT_WORK, select, work_of
+from tests.unit.engines.machines import CODE, Machine, code
+from toyvm.engines.llvm.effort import ALLOWANCE, MISS_WORK, NATIVE_WORK, Purse, Thresholds
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.native_space import NativeCode
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.traces import FLOAT_WORK, select, work_of
 from toyvm.isa.decode import decode
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Cause, Trap
-
-from .machines import CODE, Machine, code
 
 needs_llvm = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.engines import kept_blocks
-from toyvm.engines.kept_blocks import KeptBlocks
-from toyvm.engines.reference import ReferenceEngine
-
-from .machines import CODE, Machine, code
+from tests.unit.engines.machines import CODE, Machine, code
+from toyvm.engines.python import kept_blocks
+from toyvm.engines.python.kept_blocks import KeptBlocks
+from toyvm.engines.python.reference_engine import ReferenceEngine
 
 Line = tuple[str, dict[str, int]] | str
 

@@ -10,22 +10,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_cache import TranslationCache, files, shrink
-from toyvm.engines.llvm_effort import EAGER, Thresholds
-from toyvm.engines.llvm_print import native
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
+from tests.unit.engines.machines import CODE, DATA, DATA_PAGES, Machine, code
+from tests.unit.engines.test_agreement import (
+    ADDRESSES,
+    ALL,
+    MEMORY,
+    MEMORY_NAMES,
+    PLAIN,
+    instructions,
+    loop,
+    outcome,
+    values,
+)
+from toyvm.engines.llvm.effort import EAGER, Thresholds
+from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translation_cache import TranslationCache, files, shrink
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.properties import reads, writes
 from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
-from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Mmu
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, make_pte
 from toyvm.machine.traps import Cause, Trap
-
-from .machines import CODE, DATA, DATA_PAGES, Machine, code
-from .test_agreement import ADDRESSES, ALL, MEMORY, MEMORY_NAMES, PLAIN, instructions, loop, outcome, values
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -324,7 +333,7 @@ def test_changed_code_is_forgotten(translator: Translator) -> None:
 
 
 def test_an_arena_that_is_full_begins_again(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toyvm.engines.llvm_native.CODE_BYTES", 4096)
+    monkeypatch.setattr("toyvm.engines.llvm.native_code.CODE_BYTES", 4096)
     for bias in range(6):
         assert compare(
             loop([*COUNT, code(("addi", {"rd": 7, "rs1": 7, "imm": bias}))]),

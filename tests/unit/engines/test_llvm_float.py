@@ -7,21 +7,20 @@ import struct
 
 import pytest
 
-from toyvm.engines import llvm_float
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import Thresholds
-from toyvm.engines.llvm_print import native
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
+from tests.unit.engines.machines import DATA, NO_ACCESS, Machine, code
+from tests.unit.engines.test_agreement import MEMORY
+from tests.unit.engines.test_agreement import loop as endless
+from toyvm.engines.llvm.effort import Thresholds
+from toyvm.engines.llvm.emit import float_text
+from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import decode
 from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
 from toyvm.machine.sv39 import PTE_R, PTE_W
 from toyvm.machine.traps import Trap
-
-from .machines import DATA, NO_ACCESS, Machine, code
-from .test_agreement import MEMORY
-from .test_agreement import loop as endless
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -157,8 +156,8 @@ def test_what_the_host_lacks_is_not_native(
 ) -> None:
     decoded = decode(INSNS[name].encode(**fields))
     assert decoded is not None and native(tree(decoded))
-    less = llvm_float.features() - {missing}
-    monkeypatch.setattr(llvm_float, "features", lambda: less)
+    less = float_text.features() - {missing}
+    monkeypatch.setattr(float_text, "features", lambda: less)
     assert not native(tree(decoded))
     run_both(
         [(name, fields), ("fadd.d", {"rd": 4, "rs1": 4, "rs2": 3, "rm": DYN})], {2: 0, 3: bits(0.1), 4: 0}

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_loops import Loop, find_loops
-from toyvm.engines.llvm_print import native
-from toyvm.engines.llvm_region import explore
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-
-from .machines import CODE, DATA, DATA_PAGES, NO_ACCESS, READ_ONLY, Machine, code
-from .test_agreement import outcome
-from .test_llvm import AT_ONCE
+from tests.unit.engines.machines import CODE, DATA, DATA_PAGES, NO_ACCESS, READ_ONLY, Machine, code
+from tests.unit.engines.test_agreement import outcome
+from tests.unit.engines.test_llvm import AT_ONCE
+from toyvm.engines.llvm.analysis.loops import Loop, find_loops
+from toyvm.engines.llvm.analysis.regions import explore
+from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 
 Line = tuple[str, dict[str, int]]
 END = DATA + (DATA_PAGES << 12)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import Thresholds
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-
-from .machines import CODE, Machine, code
-from .test_agreement import MEMORY
+from tests.unit.engines.machines import CODE, Machine, code
+from tests.unit.engines.test_agreement import MEMORY
+from toyvm.engines.llvm.effort import Thresholds
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

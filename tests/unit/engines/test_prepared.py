@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.engines import prepared
+from toyvm.engines.python import prepared_rows
 from toyvm.isa.decode import decode
 from toyvm.isa.table import INSNS
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.physical_memory import PhysicalMemory
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "toyvm" / prepared.CACHE_FILE
+    return tmp_path / "toyvm" / prepared_rows.CACHE_FILE
 
 
 def names() -> list[str]:
     """The rows' names, sorted."""
-    filed = prepared.load(prepared.code_version())
+    filed = prepared_rows.load(prepared_rows.code_version())
     return sorted(row[0] for _, buckets in filed for entries in buckets.values() for *_, row in entries)
 
 
@@ -36,7 +36,7 @@ def test_rows_are_cached(cache: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "other version", "folder"])
 def test_a_cache_that_does_not_fit_is_made_anew(cache: Path, damage: str) -> None:
-    prepared.load(prepared.code_version())
+    prepared_rows.load(prepared_rows.code_version())
     good = cache.read_bytes()
     if damage == "folder":
         cache.unlink()
@@ -50,17 +50,20 @@ def test_a_cache_that_does_not_fit_is_made_anew(cache: Path, damage: str) -> Non
 
 
 def test_a_warm_start_imports_neither_table_nor_printers(cache: Path) -> None:
-    prepared.load(prepared.code_version())
+    prepared_rows.load(prepared_rows.code_version())
     check = (
-        "import sys; from toyvm.engines.reference import ReferenceEngine; from toyvm.machine.memory import PhysicalMemory; "
-        "ReferenceEngine(PhysicalMemory(4096)); "
-        "heavy = {'toyvm.isa.table', 'toyvm.engines.trace', 'toyvm.engines.pyprint'} & set(sys.modules); assert not heavy, heavy"
+        "import sys\n"
+        "from toyvm.engines.python.reference_engine import ReferenceEngine\n"
+        "from toyvm.machine.physical_memory import PhysicalMemory\n"
+        "ReferenceEngine(PhysicalMemory(4096))\n"
+        "heavy = {'toyvm.isa.table', 'toyvm.engines.python.traces', 'toyvm.engines.python.expression_printer'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
 
 def test_fields_are_extracted_as_the_table_extracts_them() -> None:
-    rows = prepared.PreparedRows(PhysicalMemory(4096))
+    rows = prepared_rows.PreparedRows(PhysicalMemory(4096))
     for insn in INSNS.values():
         for fields in ({f.name: f.high for f in insn.free}, {f.name: f.low for f in insn.free}):
             fields |= {f.name: f.step for f in insn.free if f.mask == insn.nonzero and not fields[f.name]}

@@ -11,23 +11,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from toyvm.bits import M64
-from toyvm.engines.base import Engine
-from toyvm.engines.llvm import NATIVE_FCSR, LlvmEngine
-from toyvm.engines.llvm_print import native as native_tree
-from toyvm.engines.llvm_region import operations
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
+from tests.unit.engines.machines import CODE, Machine, code
+from tests.unit.engines.test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
+from tests.unit.engines.test_llvm import AT_ONCE
+from toyvm.base.bits import M64
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.analysis.regions import operations
+from toyvm.engines.llvm.emit.region_printer import native as native_tree
+from toyvm.engines.llvm.llvm_engine import NATIVE_FCSR, LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Op
 from toyvm.isa.semantics import tree
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
-
-from .machines import CODE, Machine, code
-from .test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
-from .test_llvm import AT_ONCE
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

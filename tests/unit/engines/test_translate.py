@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.engines.llvm_print import native
-from toyvm.engines.llvm_region import Region, explore
-from toyvm.engines.llvm_translate import Translator, unavailable
+from toyvm.engines.llvm.analysis.regions import Region, explore
+from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.translator import Translator, unavailable
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 

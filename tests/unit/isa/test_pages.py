@@ -13,7 +13,7 @@ import pytest
 from toyvm.isa import constants, pseudo
 from toyvm.isa.decode import decode
 from toyvm.isa.pseudo import PSEUDOS, inverse_branch
-from toyvm.isa.reference import page
+from toyvm.isa.reference_page import page
 from toyvm.isa.registers import CSRS, X_NAMES, f_register, x_register
 from toyvm.isa.table import INSNS
 from toyvm.isa.text import instruction_text
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_the_reference_page_is_up_to_date() -> None:
     wanted = "\n".join(page()) + "\n"
     assert (ROOT / "docs/reference/isa.md").read_text() == wanted, (
-        "python -m toyvm.isa.reference > docs/reference/isa.md"
+        "python -m toyvm.isa.reference_page > docs/reference/isa.md"
     )
 
 

@@ -7,19 +7,19 @@ import struct
 from functools import cache
 
 from toyvm.assembler import Options, assemble_text
-from toyvm.bits import M64, sext
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.events import Bus
-from toyvm.kernel.addrspace import AddressSpace
+from toyvm.base.bits import M64, sext
+from toyvm.base.events import Bus
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits, Rlimits
-from toyvm.kernel.process import FdTable, Process, State
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.proc.process import FdTable, Process, State
+from toyvm.kernel.proc.trap_handling import serve
 from toyvm.kernel.syscalls import dispatch
 from toyvm.kernel.syscalls.table import TABLE
-from toyvm.kernel.trapping import serve
-from toyvm.kernel.vfs.vfs import Vfs
+from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
+from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.hart import Hart
 
 PAGE = 4096

@@ -10,25 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toyvm.events import CowFault, FaultKind, PageFault
-from toyvm.kernel import frames as frames_module
-from toyvm.kernel import writeback
-from toyvm.kernel.addrspace import MMAP_TOP, STACK_TOP, AddressSpace
-from toyvm.kernel.advice import MADV_DONTNEED, madvise
-from toyvm.kernel.frames import ZERO_FRAME, OutOfFrames
-from toyvm.kernel.heap import GUARD_GAP
+from tests.unit.kernel.guest import PAGE, PROT_EXEC, PROT_READ, RW, Guest
+from toyvm.base.events import CowFault, FaultKind, PageFault
+from toyvm.kernel.accounts.memory_report import memory_report
+from toyvm.kernel.accounts.proc_text import maps
 from toyvm.kernel.limits import Rlimits
-from toyvm.kernel.pagetable import PTE_COW
-from toyvm.kernel.proctext import maps
-from toyvm.kernel.remap import _move_pages, mremap
-from toyvm.kernel.report import memory_report
-from toyvm.kernel.usermem import Fault
-from toyvm.kernel.vfs.memfs import MemFile
-from toyvm.kernel.vfs.node import ShmNode
+from toyvm.kernel.mm import frame_allocator as frames_module
+from toyvm.kernel.mm.address_space import MMAP_TOP, STACK_TOP, AddressSpace
+from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
+from toyvm.kernel.mm.cache import writeback
+from toyvm.kernel.mm.frame_allocator import ZERO_FRAME, OutOfFrames
+from toyvm.kernel.mm.growth import GUARD_GAP
+from toyvm.kernel.mm.moved_mappings import _move_pages, mremap
+from toyvm.kernel.mm.page_table import PTE_COW
+from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.nodes import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_W, pte_frame
-
-from .guest import PAGE, PROT_EXEC, PROT_READ, RW, Guest
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyvm.events import FaultKind
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import (
+from tests.unit.kernel.guest import PAGE, PROT_READ, RW, Guest
+from toyvm.base.events import FaultKind
+from toyvm.kernel.accounts.proc_text import smaps_rollup
+from toyvm.kernel.limits import Limits
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import (
     MADV_COLD,
     MADV_FREE,
     MADV_PAGEOUT,
@@ -19,14 +22,10 @@ from toyvm.kernel.advice import (
     MADV_WILLNEED,
     madvise,
 )
-from toyvm.kernel.frames import OutOfFrames
-from toyvm.kernel.limits import Limits
-from toyvm.kernel.pagetable import PTE_SWAP
-from toyvm.kernel.proctext import smaps_rollup
-from toyvm.kernel.vfs.memfs import MemFile
+from toyvm.kernel.mm.frame_allocator import OutOfFrames
+from toyvm.kernel.mm.page_table import PTE_SWAP
+from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_A
-
-from .guest import PAGE, PROT_READ, RW, Guest
 
 PAGES = 100
 

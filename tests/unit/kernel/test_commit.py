@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toyvm.kernel.lifecycle import fork
+from tests.unit.kernel.guest import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_READ, RW, Guest
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.remap import mremap
-from toyvm.kernel.shm import SHM_DEST
-
-from .guest import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_READ, RW, Guest
+from toyvm.kernel.mm.moved_mappings import mremap
+from toyvm.kernel.mm.sysv_shm import SHM_DEST
+from toyvm.kernel.proc.lifecycle import fork
 
 MAP_NORESERVE = 0x4000
 NO_FILE = (1 << 64) - 1

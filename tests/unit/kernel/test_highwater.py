@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import MADV_DONTFORK, MADV_DONTNEED, MADV_FREE, madvise
-from toyvm.kernel.pagetable import PageTable
-from toyvm.kernel.stats import Counters
-from toyvm.kernel.vfs.memfs import MemFile, MemFs
-
-from .guest import PAGE, PROT_EXEC, PROT_READ, RW, Guest
+from tests.unit.kernel.guest import PAGE, PROT_EXEC, PROT_READ, RW, Guest
+from toyvm.kernel.counters import Counters
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import MADV_DONTFORK, MADV_DONTNEED, MADV_FREE, madvise
+from toyvm.kernel.mm.page_table import PageTable
+from toyvm.kernel.vfs.memory_files import MemFile, MemFs
 
 _PAGES = 40
 

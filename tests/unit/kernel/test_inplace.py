@@ -6,19 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from toyvm.engines.base import Engine
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import EAGER
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.engines.walk import WalkEngine
-from toyvm.events import Bus, ContextSwitch, CowFault, Event, PageFault, ProcessExited
+from tests.unit.kernel.guest import build
+from toyvm.base.events import Bus, ContextSwitch, CowFault, Event, PageFault, ProcessExited
+from toyvm.engines.checking.walk_engine import WalkEngine
+from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.effort import EAGER
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.machine.memory import PhysicalMemory
-
-from .guest import build
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.machine.physical_memory import PhysicalMemory
 
 # Two processes touch pages in turn: demand zero, stores across a border, copy-on-write, an atomic operation, lr and sc;
 # the child reads what is not mapped and dies of it.

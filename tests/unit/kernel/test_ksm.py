@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import MADV_DONTNEED, madvise
-from toyvm.kernel.frames import OutOfFrames
+from tests.support.harness import GUEST, OPTIONS, Case, run_case
+from tests.unit.kernel.guest import MAP_ANONYMOUS, MAP_SHARED, PAGE, PROT_READ, RW, Guest
+from toyvm.base.record import replace
+from toyvm.kernel.accounts.memory_report import usage
 from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
-from toyvm.kernel.report import usage
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
+from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.machine.sv39 import PTE_W, pte_frame
-from toyvm.record import replace
-
-from ...harness import GUEST, OPTIONS, Case, run_case
-from .guest import MAP_ANONYMOUS, MAP_SHARED, PAGE, PROT_READ, RW, Guest
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
 MILLISECOND = 1_000_000

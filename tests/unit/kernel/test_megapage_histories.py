@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.recount import Peaks, check_references, check_shares, check_translations
-from toyvm.events import Bus
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import (
+from tests.support.recount import Peaks, check_references, check_shares, check_translations
+from tests.unit.kernel.guest import PAGE, PROT_READ, RW
+from toyvm.base.events import Bus
+from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import (
     MADV_COLD,
     MADV_DONTNEED,
     MADV_FREE,
@@ -29,18 +31,15 @@ from toyvm.kernel.advice import (
     MADV_PAGEOUT,
     madvise,
 )
-from toyvm.kernel.frames import BLOCK
-from toyvm.kernel.limits import RECLAIM_POLICIES
-from toyvm.kernel.memsys import MemorySystem
-from toyvm.kernel.protection import protect
-from toyvm.kernel.remap import mremap
-from toyvm.kernel.swap import SwapArea
-from toyvm.kernel.usermem import Fault
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.kernel.mm.frame_allocator import BLOCK
+from toyvm.kernel.mm.memory_system import MemorySystem
+from toyvm.kernel.mm.moved_mappings import mremap
+from toyvm.kernel.mm.protection import protect
+from toyvm.kernel.mm.reclaim.swap_area import SwapArea
+from toyvm.kernel.mm.user_memory import Fault
 from toyvm.machine.mmu import Access
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_V, pte_frame
-
-from .guest import PAGE, PROT_READ, RW
 
 FRAMES = 5 * BLOCK  # the first block is never whole
 ARENA = 0x1000_0000

@@ -8,10 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from toyvm.events import CowFault, Event, FaultKind, PageFault
-from toyvm.kernel import heap
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import (
+from tests.unit.kernel.guest import PAGE, PROT_READ, RW, Guest
+from toyvm.base.events import CowFault, Event, FaultKind, PageFault
+from toyvm.kernel.accounts.memory_report import usage
+from toyvm.kernel.limits import Limits
+from toyvm.kernel.mm import growth
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import (
     MADV_COLD,
     MADV_DONTFORK,
     MADV_DONTNEED,
@@ -22,19 +25,15 @@ from toyvm.kernel.advice import (
     MADV_PAGEOUT,
     madvise,
 )
-from toyvm.kernel.frames import BLOCK
-from toyvm.kernel.limits import Limits
-from toyvm.kernel.pagetable import PTE_COW
-from toyvm.kernel.protection import protect
-from toyvm.kernel.remap import mremap
-from toyvm.kernel.report import usage
-from toyvm.kernel.vfs.node import ShmNode
+from toyvm.kernel.mm.frame_allocator import BLOCK
+from toyvm.kernel.mm.moved_mappings import mremap
+from toyvm.kernel.mm.page_table import PTE_COW
+from toyvm.kernel.mm.protection import protect
+from toyvm.kernel.vfs.nodes import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap
-from toyvm.observe.views import page_table
-
-from .guest import PAGE, PROT_READ, RW, Guest
+from toyvm.observe.memory_views import page_table
 
 START = 0x1000_0000
 SWAP = 16 << 20
@@ -201,11 +200,11 @@ def test_zero_pages_give_way_to_a_megapage() -> None:
 def test_heap_gets_them() -> None:
     guest = machine()
     mm = guest.mm
-    heap.move_break(mm, mm.brk_start + 3 * MEGAPAGE_SIZE)
+    growth.move_break(mm, mm.brk_start + 3 * MEGAPAGE_SIZE)
     aligned = mm.brk_start + MEGAPAGE_SIZE & -MEGAPAGE_SIZE
     mm.write(aligned + 12345, b"x")
     assert leaf(mm, aligned)[1] == 1
-    heap.move_break(mm, aligned + 5 * PAGE)  # a part goes
+    growth.move_break(mm, aligned + 5 * PAGE)  # a part goes
     assert leaf(mm, aligned)[1] == 0 and split(guest) == (1, 1)
     assert mm.read(aligned + 12345, 1) == b"x"
     balanced(guest)
@@ -382,7 +381,7 @@ def test_fork_as_arrays_is_the_same(guest: Guest, monkeypatch: pytest.MonkeyPatc
         return found
 
     plain = forked()
-    monkeypatch.setattr("toyvm.kernel.frames.FEWEST_TABLES", 1)
+    monkeypatch.setattr("toyvm.kernel.mm.frame_allocator.FEWEST_TABLES", 1)
     frames.walked(1 << 30)
     assert frames.arrays(1) is not None
     assert forked() == plain
@@ -428,7 +427,7 @@ def test_freed_frames_make_blocks_again_and_blocks_break_into_frames() -> None:
 
 def test_group_at_its_limit_falls_back() -> None:
     guest = machine(memory=16 << 20)
-    from toyvm.kernel.memgroup import Groups
+    from toyvm.kernel.mm.memory_groups import Groups
 
     frames = guest.kernel.frames
     frames.groups = Groups(frames.count, lambda group: 0)

@@ -7,12 +7,11 @@ from collections import Counter
 
 import pytest
 
-from toyvm.engines.choice import make_engine
+from tests.unit.kernel.guest import PAGE, Guest, build
+from toyvm.engines.engine_choice import make_engine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.vfs.vfs import Vfs
-
-from .guest import PAGE, Guest, build
+from toyvm.kernel.vfs.path_walk import Vfs
 
 LIMIT = 64  # frames
 EXIT = "sys 93\n"

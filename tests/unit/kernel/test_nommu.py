@@ -7,20 +7,19 @@ import io
 
 import pytest
 
+from tests.support.harness import ASM
 from toyvm.assembler import Options, assemble_text
+from toyvm.base.errors import NotExecutableError
 from toyvm.build import build_program
-from toyvm.engines.choice import make_engine
-from toyvm.errors import NotExecutableError
+from toyvm.engines.engine_choice import make_engine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.nommu import STACK_SIZE, Placement
-from toyvm.kernel.vfs.vfs import Vfs
+from toyvm.kernel.mm.no_mmu import STACK_SIZE, Placement
+from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
+from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.mmu import Access, BareMmu
 from toyvm.machine.traps import Cause, Trap
-
-from ...harness import ASM
 
 SIZE = 4 << 20
 ENGINES = ("reference", "llvm", "lockstep")

@@ -8,27 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.kernel.guest import PAGE, Guest
+from toyvm.base.errors import LoadError, NotExecutableError
+from toyvm.base.events import FaultKind, PageFault, ProcessExited
 from toyvm.elf import constants as elf
 from toyvm.elf.headers import Ehdr, Phdr
-from toyvm.errors import LoadError, NotExecutableError
-from toyvm.events import FaultKind, PageFault, ProcessExited
-from toyvm.kernel.addrspace import PIE_BASE
-from toyvm.kernel.frames import ZERO_FRAME, FrameAllocator, OutOfFrames
-from toyvm.kernel.image import map_image
-from toyvm.kernel.interp import LoadedImage, Registers
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.pagetable import PTE_SWAP, PageTable, entry_slot, swap_entry
-from toyvm.kernel.process import Process
-from toyvm.kernel.scheduler import COMPACT_ABOVE, Scheduler
-from toyvm.kernel.swap import SwapArea
-from toyvm.kernel.trapping import serve
-from toyvm.kernel.vfs.memfs import MemFile
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.kernel.vma import Vma, VmaSet
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.kernel.mm.address_space import PIE_BASE
+from toyvm.kernel.mm.frame_allocator import ZERO_FRAME, FrameAllocator, OutOfFrames
+from toyvm.kernel.mm.image_mapping import map_image
+from toyvm.kernel.mm.page_table import PTE_SWAP, PageTable, entry_slot, swap_entry
+from toyvm.kernel.mm.reclaim.swap_area import SwapArea
+from toyvm.kernel.mm.vma import Vma, VmaSet
+from toyvm.kernel.proc.interpreter import LoadedImage, Registers
+from toyvm.kernel.proc.process import Process
+from toyvm.kernel.proc.scheduler import COMPACT_ABOVE, Scheduler
+from toyvm.kernel.proc.trap_handling import serve
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import PTE_D, walk
-
-from .guest import PAGE, Guest
 
 
 def test_frames_are_given_lowest_first_and_freed_ones_again() -> None:
@@ -147,8 +146,8 @@ def test_arrays_and_loops_leave_the_same_machine(
             if frame not in frozen and frames.refcount(frame) > 1:
                 frames.put(frame)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("toyvm.kernel.frames.IMPORT_COST", cost)
-            patch.setattr("toyvm.kernel.frames.FEWEST_TABLES", 1)
+            patch.setattr("toyvm.kernel.mm.frame_allocator.IMPORT_COST", cost)
+            patch.setattr("toyvm.kernel.mm.frame_allocator.FEWEST_TABLES", 1)
             child = PageTable(memory, frames)
             parent.copy_for_fork(child)
             seen: list[object] = []

@@ -9,13 +9,12 @@ from collections import Counter
 
 import pytest
 
-from toyvm.kernel.lifecycle import exit_process
-from toyvm.kernel.proctext import maps_line, smaps
-from toyvm.kernel.vfs.memfs import MemFile
-from toyvm.kernel.vfs.node import ShmNode
-from toyvm.kernel.vma import Vma
-
-from .guest import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
+from tests.unit.kernel.guest import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
+from toyvm.kernel.accounts.proc_text import maps_line, smaps
+from toyvm.kernel.mm.vma import Vma
+from toyvm.kernel.proc.lifecycle import exit_process
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.nodes import ShmNode
 
 
 @pytest.fixture

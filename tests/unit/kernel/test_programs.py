@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.errors import NotExecutableError, NotFoundError
+from tests.unit.kernel.guest import Run, build
+from toyvm.base.errors import NotExecutableError, NotFoundError
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.vfs.vfs import Vfs
-
-from .guest import Run, build
+from toyvm.kernel.vfs.path_walk import Vfs
 
 EXIT = "sys 93\n"
 
@@ -370,7 +369,7 @@ def _spawn(vfs: Vfs, path: str) -> None:
 
 
 def test_truncated_and_flipped_images_are_refused_or_run_but_never_crash() -> None:
-    from toyvm.errors import ToyvmError
+    from toyvm.base.errors import ToyvmError
     from toyvm.kernel.kernel import Kernel
 
     image = build('_start: li a0, 7\n sys 93\n.data\n.ascii "data"')
@@ -386,7 +385,7 @@ def test_truncated_and_flipped_images_are_refused_or_run_but_never_crash() -> No
             except ToyvmError:
                 assert kernel.frames.used <= len(kernel.system.cache)
                 continue
-            from toyvm.kernel.lifecycle import kill_all
+            from toyvm.kernel.proc.lifecycle import kill_all
 
             assert process.alive or process.status
             kill_all(kernel)

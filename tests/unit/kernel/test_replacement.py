@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyvm.kernel.limits import RECLAIM_POLICIES
-from toyvm.kernel.replacement import POLICIES, TAU, Candidates, Choice, Policy
+from toyvm.kernel.mm.reclaim.policies import POLICIES, TAU, Candidates, Choice, Policy
 
 COUNT = 16
 

@@ -7,10 +7,9 @@ import struct
 
 import pytest
 
-from toyvm.kernel.lifecycle import exit_process
-from toyvm.kernel.lifecycle import fork as fork_process
-
-from .guest import PAGE, Guest
+from tests.unit.kernel.guest import PAGE, Guest
+from toyvm.kernel.proc.lifecycle import exit_process
+from toyvm.kernel.proc.lifecycle import fork as fork_process
 
 IPC_PRIVATE, IPC_CREAT, IPC_RMID, IPC_SET, IPC_STAT = 0, 0o1000, 0, 1, 2
 SHM_RDONLY, SHM_REMAP, SHM_STAT = 0o10000, 0o40000, 13

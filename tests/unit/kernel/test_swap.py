@@ -7,19 +7,18 @@ import re
 
 import pytest
 
-from toyvm.events import FaultKind, PageReclaimed
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.frames import OutOfFrames
+from tests.unit.kernel.guest import PAGE, RW, Guest
+from toyvm.base.events import FaultKind, PageReclaimed
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.pagetable import PTE_SWAP, entry_slot
-from toyvm.kernel.process import Process, State
-from toyvm.kernel.swap import SwapFile
-from toyvm.kernel.usermem import Fault
-from toyvm.kernel.vfs.memfs import MemFile
-from toyvm.kernel.vfs.node import ShmNode, error
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.frame_allocator import OutOfFrames
+from toyvm.kernel.mm.page_table import PTE_SWAP, entry_slot
+from toyvm.kernel.mm.reclaim.swap_area import SwapFile
+from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.proc.process import Process, State
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.nodes import ShmNode, error
 from toyvm.machine.sv39 import PTE_V
-
-from .guest import PAGE, RW, Guest
 
 MIB = 1 << 20
 FRAMES = 128

@@ -17,21 +17,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.recount import Peaks, check_references, check_shares, check_translations
-from toyvm.events import Bus
-from toyvm.kernel import writeback
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.advice import MADV_DONTNEED, madvise
+from tests.support.recount import Peaks, check_references, check_shares, check_translations
+from tests.unit.kernel.guest import PAGE, PROT_READ, RW
+from toyvm.base.events import Bus
 from toyvm.kernel.limits import RECLAIM_POLICIES
-from toyvm.kernel.memsys import MemorySystem
-from toyvm.kernel.remap import mremap
-from toyvm.kernel.swap import SwapArea
-from toyvm.kernel.usermem import Fault
-from toyvm.kernel.vfs.memfs import MemFile, MemFs
-from toyvm.kernel.vfs.node import FileNode, ShmNode
-from toyvm.machine.memory import PhysicalMemory
-
-from .guest import PAGE, PROT_READ, RW
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
+from toyvm.kernel.mm.cache import writeback
+from toyvm.kernel.mm.memory_system import MemorySystem
+from toyvm.kernel.mm.moved_mappings import mremap
+from toyvm.kernel.mm.reclaim.swap_area import SwapArea
+from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.vfs.memory_files import MemFile, MemFs
+from toyvm.kernel.vfs.nodes import FileNode, ShmNode
+from toyvm.machine.physical_memory import PhysicalMemory
 
 FRAMES = 36
 ARENA = 0x1000_0000

@@ -7,12 +7,20 @@ import struct
 
 import pytest
 
-from toyvm.bits import M64
-from toyvm.events import SyscallExit
+from tests.unit.kernel.guest import (
+    AT_FDCWD,
+    MAP_ANONYMOUS,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    PAGE,
+    RW,
+    Guest,
+    number_of,
+)
+from toyvm.base.bits import M64
+from toyvm.base.events import SyscallExit
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.process import State
-
-from .guest import AT_FDCWD, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PAGE, RW, Guest, number_of
+from toyvm.kernel.proc.process import State
 
 WILD = 0x123456789000
 
@@ -191,7 +199,7 @@ def test_mmap_through_the_call(guest: Guest) -> None:
 
 
 def test_a_file_opened_for_reading_is_not_mapped_shared_and_writable() -> None:
-    from toyvm.kernel.vfs.vfs import Vfs
+    from toyvm.kernel.vfs.path_walk import Vfs
 
     guest = Guest(vfs=Vfs.sandbox(None))
     guest.call("close", guest.open("/tmp/a", 0o102))

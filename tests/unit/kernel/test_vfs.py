@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.kernel.vfs.hostfs import HostFs
-from toyvm.kernel.vfs.memfs import INODE
-from toyvm.kernel.vfs.openfile import O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY
-from toyvm.kernel.vfs.vfs import Vfs
-
-from .guest import AT_FDCWD, Guest
+from tests.unit.kernel.guest import AT_FDCWD, Guest
+from toyvm.kernel.vfs.host_files import HostFs
+from toyvm.kernel.vfs.memory_files import INODE
+from toyvm.kernel.vfs.open_file import O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY
+from toyvm.kernel.vfs.path_walk import Vfs
 
 
 @pytest.fixture
@@ -224,7 +223,7 @@ def test_a_descriptor_whose_close_fails_is_not_closed_again(monkeypatch: pytest.
     fd = os.open(os.devnull, os.O_RDONLY)
     held = HostFs().hold(fd)
     with monkeypatch.context() as patch:
-        patch.setattr("toyvm.kernel.vfs.hostfs.os.close", failing)
+        patch.setattr("toyvm.kernel.vfs.host_files.os.close", failing)
         with pytest.raises(OSError, match="late"):
             held.close()
         held.close()

@@ -8,20 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toyvm.engines.llvm import LlvmEngine
-from toyvm.engines.llvm_effort import EAGER
-from toyvm.engines.llvm_translate import Translator, unavailable
-from toyvm.engines.reference import ReferenceEngine
-from toyvm.events import Bus, Event, FaultKind, PageFault
+from tests.unit.kernel.guest import build
+from toyvm.base.events import Bus, Event, FaultKind, PageFault
+from toyvm.engines.llvm.effort import EAGER
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Limits
-from toyvm.kernel.process import Process
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.machine.frametable import BIRTHS, FREED, NEXT, PEAK, USED
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.kernel.proc.process import Process
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
-
-from .guest import build
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

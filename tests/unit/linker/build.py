@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from toyvm.assembler import Options, assemble_text
+from toyvm.base.errors import LinkError
 from toyvm.elf import archive
-from toyvm.elf.file import ElfFile
-from toyvm.elf.model import ObjectFile
-from toyvm.elf.writer import write_object
-from toyvm.errors import LinkError
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_writer import write_object
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
-from toyvm.linker.result import LinkResult
+from toyvm.linker.link_options import Input, LinkOptions
+from toyvm.linker.link_result import LinkResult
 
 START = ".globl _start\n_start: ret\n"
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.linker.build import START, lib, obj
+from toyvm.base.errors import UsageError
 from toyvm.cli import main as toyvm
 from toyvm.cli.ld import main as ld
 from toyvm.cli.ld_options import link_options, parse
-from toyvm.elf.file import ElfFile
-from toyvm.elf.writer import write_object
-from toyvm.errors import UsageError
-from toyvm.linker.options import LinkOptions
-
-from .build import START, lib, obj
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.object_writer import write_object
+from toyvm.linker.link_options import LinkOptions
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import struct
 
 import pytest
 
+from tests.unit.linker.build import START, elf_of, errors_of, link_all, obj, shared
 from toyvm.elf import constants as c
-from toyvm.linker.dynamic import gnu_hash, gnu_hash_table, sysv_hash, sysv_hash_table
-from toyvm.linker.options import Input
-
-from .build import START, elf_of, errors_of, link_all, obj, shared
+from toyvm.linker.link_options import Input
+from toyvm.linker.synthetic.dynamic_tables import gnu_hash, gnu_hash_table, sysv_hash, sysv_hash_table
 
 LIBRARY = """
         .globl function, datum, own

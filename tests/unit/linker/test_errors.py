@@ -6,15 +6,14 @@ import random
 
 import pytest
 
-from toyvm.elf.writer import write_object
-from toyvm.errors import LinkError, ToyvmError
-from toyvm.linker.diagnostics import Diagnostics
-from toyvm.linker.inputs import ScriptItem, parse_script
+from tests.unit.linker.build import START, errors_of, link_all, obj
+from toyvm.base.errors import LinkError, ToyvmError
+from toyvm.elf.object_writer import write_object
+from toyvm.linker.input_files import ScriptItem, parse_script
 from toyvm.linker.link import link
-from toyvm.linker.options import Input, LinkOptions
-from toyvm.linker.versions import parse_version_script
-
-from .build import START, errors_of, link_all, obj
+from toyvm.linker.link_errors import Diagnostics
+from toyvm.linker.link_options import Input, LinkOptions
+from toyvm.linker.version_script import parse_version_script
 
 
 def test_undefined_reference_names_function_and_place() -> None:

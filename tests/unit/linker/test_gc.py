@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .build import link_all
+from tests.unit.linker.build import link_all
 
 TEXT = """
         .section .text.start,"ax"

@@ -6,10 +6,9 @@ import itertools
 
 import pytest
 
+from tests.unit.linker.build import START, at, elf_of, errors_of, link_all, obj
 from toyvm.elf.constants import PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS
-from toyvm.linker.outnames import member_rank, output_name
-
-from .build import START, at, elf_of, errors_of, link_all, obj
+from toyvm.linker.output_names import member_rank, output_name
 
 EVERYTHING = (
     START

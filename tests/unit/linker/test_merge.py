@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .build import START, at, elf_of, link_all
+from tests.unit.linker.build import START, at, elf_of, link_all
 
 STRINGS = """
         .section .rodata.str1.1,"aMS",@progbits,1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.linker.options import Input
-
-from .build import START, at, elf_of, errors_of, lib, link_all, shared
+from tests.unit.linker.build import START, at, elf_of, errors_of, lib, link_all, shared
+from toyvm.linker.link_options import Input
 
 ASKS = START + ".globl answer\n.data\nvalue: .dword answer\n"
 
@@ -143,7 +142,7 @@ def test_undefined_option_takes_a_member() -> None:
 
 
 def test_float_abis_do_not_mix() -> None:
-    from .build import obj
+    from tests.unit.linker.build import obj
 
     soft = obj(".text\nnop\n", "soft.o", mabi="lp64", march="rv64imac")
     assert "soft.o: can't link soft-float modules with double-float modules" in errors_of(START, soft)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyvm.linker.shrink import Deletions
-
-from .build import at, elf_of, link_all
+from tests.unit.linker.build import at, elf_of, link_all
+from toyvm.linker.relax.deletions import Deletions
 
 RANGES = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=6)
 
@@ -38,7 +37,7 @@ def test_bytes_before_a_position(parts: dict[int, list[tuple[int, int]]], sid: i
 @pytest.mark.parametrize("before", range(1, 9))
 @pytest.mark.parametrize("march", ["rv64imafd", "rv64gc"])
 def test_alignment_is_met_and_labels_follow(before: int, march: str) -> None:
-    from .build import obj
+    from tests.unit.linker.build import obj
 
     text = (
         ".globl _start, here, after\n_start:\n" + "addi a0, a0, 1\n" * before

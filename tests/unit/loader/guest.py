@@ -6,22 +6,22 @@ import errno
 import struct
 from collections.abc import Mapping, Sequence
 
-from toyvm.events import Bus, Event
-from toyvm.kernel.addrspace import AddressSpace
-from toyvm.kernel.image import map_image
-from toyvm.kernel.interp import LoadedImage
-from toyvm.kernel.memsys import MemorySystem
-from toyvm.kernel.vfs.memfs import MemFile
-from toyvm.kernel.vfs.node import FileNode, error
-from toyvm.kernel.vfs.vfs import Vfs
-from toyvm.loader.linkmap import LinkMap, LoaderState
+from toyvm.base.events import Bus, Event
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.image_mapping import map_image
+from toyvm.kernel.mm.memory_system import MemorySystem
+from toyvm.kernel.proc.interpreter import LoadedImage
+from toyvm.kernel.vfs.memory_files import MemFile
+from toyvm.kernel.vfs.nodes import FileNode, error
+from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.loader.link_map import LinkMap, LoaderState
 from toyvm.loader.session import Session
 from toyvm.loader.startup import start
-from toyvm.machine.memory import PhysicalMemory
+from toyvm.machine.physical_memory import PhysicalMemory
 
 
 class PaperGuest:
-    """Fits `toyvm.loader.guest.Guest`. What the loader prints is in `stdout` and `stderr`, its events in `events`."""
+    """Fits `toyvm.loader.guest_process.Guest`. What the loader prints is in `stdout` and `stderr`, its events in `events`."""
 
     pid = 20536
     now = 0

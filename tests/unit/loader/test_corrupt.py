@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.unit.loader.elfmaker import DATA, TEXT, Maker, Rel, Sym
 from tests.unit.loader.guest import Loaded
+from toyvm.base.errors import ToyvmError
 from toyvm.elf import constants as c
-from toyvm.errors import ToyvmError
-from toyvm.kernel.frames import OutOfFrames
-from toyvm.loader import calls, dl
+from toyvm.kernel.mm.frame_allocator import OutOfFrames
+from toyvm.loader import dlfcn, guest_calls
 from toyvm.loader.dlerror import DlError
 from toyvm.relocations import R
 
@@ -96,14 +96,14 @@ def exercise(files: dict[str, bytes]) -> None:
         for index in range(min(obj.dynamic.plt_rela.size // 24, 8)):
             session.bind_lazily(obj.handle, 8 * index)
     for _ in range(100):
-        if not calls.next_init(session, TEXT):
+        if not guest_calls.next_init(session, TEXT):
             break
-    handle = dl.dlopen(session, "libx.so", dl.RTLD_NOW)
-    dl.dlsym(session, handle, b"g", 0)
-    dl.dlclose(session, handle)
-    calls.begin_exit(session)
+    handle = dlfcn.dlopen(session, "libx.so", dlfcn.RTLD_NOW)
+    dlfcn.dlsym(session, handle, b"g", 0)
+    dlfcn.dlclose(session, handle)
+    guest_calls.begin_exit(session)
     for _ in range(100):
-        if not calls.next_fini(session):
+        if not guest_calls.next_fini(session):
             break
 
 

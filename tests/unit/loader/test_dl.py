@@ -7,12 +7,12 @@ import pytest
 from tests.unit.loader.elfmaker import DATA, TEXT, Maker, Rel, Sym
 from tests.unit.loader.guest import Loaded
 from toyvm.elf import constants as c
-from toyvm.loader import calls, dl
+from toyvm.loader import dlfcn, guest_calls
 from toyvm.loader.dlerror import DlError
 from toyvm.loader.session import Session
 from toyvm.relocations import R
 
-LAZY, NOW, GLOBAL = dl.RTLD_LAZY, dl.RTLD_NOW, dl.RTLD_GLOBAL
+LAZY, NOW, GLOBAL = dlfcn.RTLD_LAZY, dlfcn.RTLD_NOW, dlfcn.RTLD_GLOBAL
 USES_S = Maker(symbols=[Sym("s")], relocs=[Rel(DATA + 16, R.ABS64, "s")])
 WITH_CALLS = {"extra": [(c.DT_INIT, TEXT), (c.DT_FINI, TEXT + 1)]}
 
@@ -24,22 +24,22 @@ def load(program: Maker | None = None, **libraries: Maker) -> Loaded:
 
 def close(loaded: Loaded, handle: int) -> list[int]:
     """dlclose as libc does it: the finalisers that the guest was given."""
-    dl.dlclose(loaded.session, handle)
+    dlfcn.dlclose(loaded.session, handle)
     functions = []
-    while function := calls.next_fini(loaded.session):
+    while function := guest_calls.next_fini(loaded.session):
         functions.append(function)
     return functions
 
 
 def test_open_look_up_close() -> None:
     loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]
-    calls.next_init(loaded.session, 0)
+    guest_calls.next_init(loaded.session, 0)
     before = loaded.guest.memory.describe_vma
     areas = [before(area) for area in loaded.guest.memory.vmas]
-    handle = dl.dlopen(loaded.session, "p", NOW)
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
     bias = loaded.object("p").bias
-    assert calls.next_init(loaded.session, 0) == bias + TEXT
-    assert dl.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
+    assert guest_calls.next_init(loaded.session, 0) == bias + TEXT
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
     assert close(loaded, handle) == [bias + TEXT + 1]
     assert [before(area) for area in loaded.guest.memory.vmas] == areas
     assert loaded.names() == []
@@ -47,43 +47,43 @@ def test_open_look_up_close() -> None:
 
 def test_a_second_open_is_the_same_object_and_counts() -> None:
     loaded = load(p=Maker(soname="other.so"))
-    first = dl.dlopen(loaded.session, "p", NOW)
-    assert dl.dlopen(loaded.session, "other.so", NOW) == first
-    assert dl.dlopen(loaded.session, "/lib/p", NOW) == first
+    first = dlfcn.dlopen(loaded.session, "p", NOW)
+    assert dlfcn.dlopen(loaded.session, "other.so", NOW) == first
+    assert dlfcn.dlopen(loaded.session, "/lib/p", NOW) == first
     for _ in range(2):
         close(loaded, first)
         assert loaded.names() == ["/lib/p"]
     close(loaded, first)
     assert loaded.names() == []
     with pytest.raises(DlError, match="shared object not open"):
-        dl.dlclose(loaded.session, first)
+        dlfcn.dlclose(loaded.session, first)
 
 
 def test_local_is_not_seen_by_others_and_global_is() -> None:
     loaded = load(d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S)
-    dl.dlopen(loaded.session, "d", NOW)
+    dlfcn.dlopen(loaded.session, "d", NOW)
     with pytest.raises(DlError, match=r"^/lib/u: undefined symbol: s$"):
-        dl.dlopen(loaded.session, "u", NOW)
+        dlfcn.dlopen(loaded.session, "u", NOW)
     assert loaded.names() == ["/lib/d"], "what failed is gone"
-    dl.dlopen(loaded.session, "d", NOW | GLOBAL)
-    dl.dlopen(loaded.session, "u", NOW)
+    dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    dlfcn.dlopen(loaded.session, "u", NOW)
     assert loaded.word(loaded.object("u").bias + DATA + 16) == loaded.address("/d", "s")
-    assert dl.dlsym(loaded.session, dl.RTLD_DEFAULT, b"s", 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", 0) == loaded.address("/d", "s")
 
 
 def test_what_was_opened_together_sees_each_other() -> None:
     loaded = load(root=Maker(needed=["d", "u"]), d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S)
-    handle = dl.dlopen(loaded.session, "root", NOW)
+    handle = dlfcn.dlopen(loaded.session, "root", NOW)
     assert loaded.word(loaded.object("/u").bias + DATA + 16) == loaded.address("/d", "s")
-    assert dl.dlsym(loaded.session, handle, b"s", 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == loaded.address("/d", "s")
 
 
 def test_the_program_comes_first_unless_deepbind() -> None:
     program = Maker(symbols=[Sym("s", TEXT)])
     own = Maker(symbols=[Sym("s", TEXT)], relocs=[Rel(DATA + 16, R.ABS64, "s")])
-    for flags, owner in ((NOW, ""), (NOW | dl.RTLD_DEEPBIND, "/p")):
+    for flags, owner in ((NOW, ""), (NOW | dlfcn.RTLD_DEEPBIND, "/p")):
         loaded = load(program, p=own)
-        dl.dlopen(loaded.session, "p", flags)
+        dlfcn.dlopen(loaded.session, "p", flags)
         assert loaded.word(loaded.object("/p").bias + DATA + 16) == loaded.address(owner, "s")
 
 
@@ -94,10 +94,10 @@ def test_rtld_next_looks_behind_the_caller() -> None:
         d=Maker(symbols=[Sym("s", TEXT)]),
     )
     caller = loaded.address("/w", "s")
-    assert dl.dlsym(loaded.session, dl.RTLD_NEXT, b"s", caller) == loaded.address("/d", "s")
-    assert dl.dlsym(loaded.session, dl.RTLD_DEFAULT, b"s", caller) == loaded.address("", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", caller) == loaded.address("", "s")
     with pytest.raises(DlError, match="RTLD_NEXT used in code not dynamically loaded"):
-        dl.dlsym(loaded.session, dl.RTLD_NEXT, b"s", 0x1000)
+        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", 0x1000)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_failures_of_dlopen(name: str, flags: int, message: str) -> None:
     pie = Maker(extra=[(c.DT_FLAGS_1, c.DF_1_PIE)])
     loaded = load(p=Maker(), needs=Maker(needed=["p", "gone"]), pie=pie, noopen=refuses)
     with pytest.raises(DlError) as caught:
-        dl.dlopen(loaded.session, name, flags)
+        dlfcn.dlopen(loaded.session, name, flags)
     assert caught.value.text() == message
     assert loaded.names() == []
 
@@ -129,23 +129,23 @@ def test_the_callers_runpath_counts() -> None:
     }
     loaded = Loaded(files)
     with pytest.raises(DlError, match="cannot open shared object file"):
-        dl.dlopen(loaded.session, "p", NOW)
-    dl.dlopen(loaded.session, "p", NOW, loaded.object("/a").bias + TEXT)
+        dlfcn.dlopen(loaded.session, "p", NOW)
+    dlfcn.dlopen(loaded.session, "p", NOW, loaded.object("/a").bias + TEXT)
     assert loaded.names() == ["/lib/a", "/r/p"]
 
 
 def test_noload() -> None:
     loaded = load(p=Maker())
-    assert dl.dlopen(loaded.session, "p", NOW | dl.RTLD_NOLOAD) == 0
-    handle = dl.dlopen(loaded.session, "p", NOW)
-    assert dl.dlopen(loaded.session, "p", NOW | dl.RTLD_NOLOAD) == handle
-    assert dl.dlopen(loaded.session, None, LAZY) == loaded.object("").handle
+    assert dlfcn.dlopen(loaded.session, "p", NOW | dlfcn.RTLD_NOLOAD) == 0
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    assert dlfcn.dlopen(loaded.session, "p", NOW | dlfcn.RTLD_NOLOAD) == handle
+    assert dlfcn.dlopen(loaded.session, None, LAZY) == loaded.object("").handle
 
 
 @pytest.mark.parametrize("how", ["flag", "dynamic"])
 def test_nodelete(how: str) -> None:
     loaded = load(p=Maker(extra=[(c.DT_FLAGS_1, c.DF_1_NODELETE)] if how == "dynamic" else []))
-    handle = dl.dlopen(loaded.session, "p", NOW | (dl.RTLD_NODELETE if how == "flag" else 0))
+    handle = dlfcn.dlopen(loaded.session, "p", NOW | (dlfcn.RTLD_NODELETE if how == "flag" else 0))
     close(loaded, handle)
     assert loaded.names() == ["/lib/p"]
 
@@ -154,13 +154,13 @@ def test_what_is_still_needed_or_bound_to_stays() -> None:
     loaded = load(
         a=Maker(needed=["c"]), b=Maker(needed=["c"]), c=Maker(), d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S
     )
-    a, b = dl.dlopen(loaded.session, "a", NOW), dl.dlopen(loaded.session, "b", NOW)
+    a, b = dlfcn.dlopen(loaded.session, "a", NOW), dlfcn.dlopen(loaded.session, "b", NOW)
     close(loaded, a)
     assert loaded.names() == ["/lib/c", "/lib/b"]
     close(loaded, b)
     assert loaded.names() == []
-    d = dl.dlopen(loaded.session, "d", NOW | GLOBAL)
-    u = dl.dlopen(loaded.session, "u", NOW)
+    d = dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    u = dlfcn.dlopen(loaded.session, "u", NOW)
     close(loaded, d)
     assert loaded.names() == ["/lib/d", "/lib/u"], "u is bound to d"
     close(loaded, u)
@@ -170,12 +170,12 @@ def test_what_is_still_needed_or_bound_to_stays() -> None:
 def test_finalisers_may_still_bind_lazily() -> None:
     plugin = Maker(needed=["h"], symbols=[Sym("s")], plt=["s"], **WITH_CALLS)  # type: ignore[arg-type]
     loaded = load(p=plugin, h=Maker(symbols=[Sym("s", TEXT)]))
-    handle = dl.dlopen(loaded.session, "p", LAZY)
-    while calls.next_init(loaded.session, 0):
+    handle = dlfcn.dlopen(loaded.session, "p", LAZY)
+    while guest_calls.next_init(loaded.session, 0):
         continue
     target = loaded.address("/h", "s")
-    dl.dlclose(loaded.session, handle)
-    assert calls.next_fini(loaded.session)
+    dlfcn.dlclose(loaded.session, handle)
+    assert guest_calls.next_fini(loaded.session)
     assert loaded.session.bind_lazily(handle, 0).target == target
 
 
@@ -198,42 +198,42 @@ def test_thread_local_variables_of_an_opened_library() -> None:
     memory = loaded.guest.memory
     assert "tp" not in loaded.guest.registers
     for name, bytes_there in (("small", b"ij"), ("large", b"st")):
-        handle = dl.dlopen(loaded.session, name, NOW)
-        assert memory.read(dl.dlsym(loaded.session, handle, b"t", 0), 4) == bytes_there + bytes(2)
+        handle = dlfcn.dlopen(loaded.session, name, NOW)
+        assert memory.read(dlfcn.dlsym(loaded.session, handle, b"t", 0), 4) == bytes_there + bytes(2)
     tp = loaded.guest.registers["tp"]
     assert loaded.word(tp - 16) == loaded.state.namespace.tls.dtv
     with pytest.raises(DlError, match="cannot allocate memory in static TLS block"):
-        dl.dlopen(loaded.session, "wants", NOW)
+        dlfcn.dlopen(loaded.session, "wants", NOW)
 
 
 def test_closed_before_its_initialisers_were_called() -> None:
     loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]
-    while calls.next_init(loaded.session, 0):
+    while guest_calls.next_init(loaded.session, 0):
         continue
-    handle = dl.dlopen(loaded.session, "p", NOW)
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
     assert close(loaded, handle) == [], "never initialised, never finalised"
-    assert calls.next_init(loaded.session, 0) == 0
+    assert guest_calls.next_init(loaded.session, 0) == 0
 
 
 def test_a_fork_between_dlclose_and_its_finalisers() -> None:
     loaded = load(p=Maker(needed=["q"], **WITH_CALLS), q=Maker(**WITH_CALLS))  # type: ignore[arg-type]
-    handle = dl.dlopen(loaded.session, "p", NOW)
-    while calls.next_init(loaded.session, 0):
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    while guest_calls.next_init(loaded.session, 0):
         continue
-    dl.dlclose(loaded.session, handle)
+    dlfcn.dlclose(loaded.session, handle)
     child = Session(loaded.guest, loaded.state.fork())
-    dl.dlopen(child, None, LAZY)
+    dlfcn.dlopen(child, None, LAZY)
     wanted = [loaded.state.unload[0].bias + TEXT + 1, loaded.state.unload[1].bias + TEXT + 1]
-    assert [calls.next_fini(child), calls.next_fini(child)] == wanted
+    assert [guest_calls.next_fini(child), guest_calls.next_fini(child)] == wanted
     assert all(obj not in loaded.state.unload for obj in child.state.unload)
 
 
 def test_forked_processes_go_their_own_ways() -> None:
     loaded = load(p=Maker(), q=Maker())
-    handle = dl.dlopen(loaded.session, "p", NOW)
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
     child = loaded.state.fork()
     assert child.namespace is loaded.state.namespace, "shared until one of them changes it"
-    dl.dlopen(Session(loaded.guest, child), "q", NOW)
+    dlfcn.dlopen(Session(loaded.guest, child), "q", NOW)
     assert [obj.name for obj in child.namespace.objects] == ["", "/lib/p", "/lib/q"]
     assert loaded.names() == ["/lib/p"]
     close(loaded, handle)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.loader.elfmaker import TEXT, Maker, Sym
+from toyvm.base.errors import LoadError
 from toyvm.elf import constants as c
-from toyvm.errors import LoadError
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.process import Process
-from toyvm.kernel.vfs.vfs import Vfs
+from toyvm.kernel.proc.process import Process
+from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.loader import stub
-from toyvm.loader.interp import DynamicLoader, counts, libraries, state_of
+from toyvm.loader.dynamic_loader import DynamicLoader, counts, libraries, state_of
 from toyvm.machine.mmu import Access
 
 FILES = {

@@ -163,7 +163,7 @@ def test_types_that_only_the_link_editor_knows(kind: int, message: str) -> None:
 
 
 def test_an_ifunc_is_resolved_by_the_guest_before_the_initialisers() -> None:
-    from toyvm.loader import calls
+    from toyvm.loader import guest_calls
 
     loaded = library_with(
         Rel(DATA + 16, R.IRELATIVE, addend=TEXT + 4),
@@ -175,9 +175,9 @@ def test_an_ifunc_is_resolved_by_the_guest_before_the_initialisers() -> None:
         data=bytes(0x1000),
     )
     bias = loaded.object("liba.so").bias
-    assert calls.next_init(loaded.session, 99) == bias + TEXT + 4
-    assert calls.next_init(loaded.session, 0x1111) == bias + TEXT + 8
-    assert calls.next_init(loaded.session, 0x2222) == bias + TEXT + 12
+    assert guest_calls.next_init(loaded.session, 99) == bias + TEXT + 4
+    assert guest_calls.next_init(loaded.session, 0x1111) == bias + TEXT + 8
+    assert guest_calls.next_init(loaded.session, 0x2222) == bias + TEXT + 12
     assert loaded.word(bias + DATA + 16) == 0x1111
     assert loaded.word(bias + DATA + 24) == 0x2224
-    assert calls.next_init(loaded.session, 0x3333) == 0
+    assert guest_calls.next_init(loaded.session, 0x3333) == 0

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.loader.elfmaker import Maker
 from tests.unit.loader.guest import Loaded
 from toyvm.loader.dlerror import DlError
-from toyvm.loader.search import expand, origin_of
+from toyvm.loader.library_search import expand, origin_of
 
 EMPTY = Maker().build()
 

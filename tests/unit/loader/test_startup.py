@@ -7,23 +7,23 @@ import pytest
 from tests.unit.loader.elfmaker import DATA, TEXT, Maker, Rel, Sym
 from tests.unit.loader.guest import Loaded
 from toyvm.elf import constants as c
-from toyvm.loader import calls
-from toyvm.loader.environment import LdEnvironment
-from toyvm.loader.events import LibraryMapped, RelocationDone, SymbolBound
+from toyvm.loader import guest_calls
+from toyvm.loader.ld_environment import LdEnvironment
+from toyvm.loader.loader_events import LibraryMapped, RelocationDone, SymbolBound
 from toyvm.relocations import R
 
 
 def initialisers(loaded: Loaded) -> list[int]:
     functions = []
-    while function := calls.next_init(loaded.session, 0):
+    while function := guest_calls.next_init(loaded.session, 0):
         functions.append(function)
     return functions
 
 
 def finalisers(loaded: Loaded) -> list[int]:
     functions = []
-    calls.begin_exit(loaded.session)
-    while function := calls.next_fini(loaded.session):
+    guest_calls.begin_exit(loaded.session)
+    while function := guest_calls.next_fini(loaded.session):
         functions.append(function)
     return functions
 

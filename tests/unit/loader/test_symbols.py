@@ -9,9 +9,9 @@ import pytest
 from tests.unit.loader.elfmaker import TEXT, Maker, Sym
 from tests.unit.loader.guest import Loaded, PaperGuest
 from toyvm.elf import constants as c
-from toyvm.loader import symbols
-from toyvm.loader.dynamic import Dynamic, ImageReader, Table
-from toyvm.loader.symbols import GnuHash, SysvHash, gnu_hash, sysv_hash
+from toyvm.loader import dynamic_symbols
+from toyvm.loader.dynamic_section import Dynamic, ImageReader, Table
+from toyvm.loader.dynamic_symbols import GnuHash, SysvHash, gnu_hash, sysv_hash
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_chain_in_a_file_smaller_than_the_rest_of_the_page() -> None:
     )
     reader = ImageReader("x", memory, base, base, base + 4096, limit=200)
     dynamic = Dynamic(0, {c.DT_GNU_HASH: 0}, (), "", "", "", b"", *[Table()] * 3, (), (), (), 0)
-    table = symbols.read(reader, dynamic, 0).hash
+    table = dynamic_symbols.read(reader, dynamic, 0).hash
     assert isinstance(table, GnuHash)
     assert [list(table.candidates(name)) for name in (b"f", b"g", b"x")] == [[1], [2], []]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.errors import UsageError
+from toyvm.base.errors import UsageError
 from toyvm.machine.hart import Hart
-from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Access, Mmu
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import (
     PTE_A,
     PTE_D,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toyvm.isa.table import INSNS
-from toyvm.observe.disassembly import disassemble
+from toyvm.observe.binutils.disassembly import disassemble
 from toyvm.observe.symbolize import disassemble_one
 
 

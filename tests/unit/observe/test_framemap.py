@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import ASM, OPTIONS, Case, run_case, toyvm
+from tests.support.harness import ASM, OPTIONS, Case, run_case, toyvm
+from toyvm.base.record import replace
+from toyvm.kernel.accounts.memory_report import memory_report
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.process import Process
-from toyvm.kernel.report import memory_report
-from toyvm.machine.memory import PhysicalMemory
-from toyvm.observe import framemap
-from toyvm.observe.framemap import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
-from toyvm.record import replace
+from toyvm.kernel.proc.process import Process
+from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.observe.pictures import frame_map as frame_map_module
+from toyvm.observe.pictures.frame_map import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
 
 
 class Checker:
@@ -128,8 +128,8 @@ def test_pictures(stretches: list[tuple[tuple[Use, int], int]], limit: int) -> N
     uses = ((Use.ZERO, NOBODY), *(what for what, length in stretches for _ in range(length)))
     found = FrameMap(uses, {100: "a<b"}, 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(framemap, "SHAPES", ((4, limit), (8, 2 * limit)))
-        rows, across, per_cell = framemap._arranged(found)
+        patch.setattr(frame_map_module, "SHAPES", ((4, limit), (8, 2 * limit)))
+        rows, across, per_cell = frame_map_module._arranged(found)
         drawn = picture(found, "t")
     assert sum(row is not None for row in rows) <= 2 * limit
     assert across * per_cell * (len(rows) - 1) < len(uses) <= across * per_cell * len(rows)

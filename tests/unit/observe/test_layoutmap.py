@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ASM, OPTIONS, Case, run_case, toyvm
-from toyvm.observe.layoutmap import MAX_AREAS, Area, Kind, LayoutWatcher, picture, size
-from toyvm.record import replace
+from tests.support.harness import ASM, OPTIONS, Case, run_case, toyvm
+from toyvm.base.record import replace
+from toyvm.observe.pictures.layout_map import MAX_AREAS, Area, Kind, LayoutWatcher, picture, size
 
 
 def texts(svg: str) -> list[str]:

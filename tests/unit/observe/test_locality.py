@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import ASM, toyvm
-from toyvm.observe import distances, heatmap, locality
-from toyvm.observe.pagetrace import Area, Space
-from toyvm.observe.references import ReferenceString, from_pages
-
-from .test_policies import naive_lru, strings
+from tests.support.harness import ASM, toyvm
+from tests.unit.observe.test_policies import naive_lru, strings
+from toyvm.observe.pages import locality_report, stack_distances
+from toyvm.observe.pages.page_trace import Area, Space
+from toyvm.observe.pages.reference_string import ReferenceString, from_pages
+from toyvm.observe.pictures import heat_map
 
 SPACES = [Space(100, "p", (Area(0, 5 << 12, "r-xp", "/bin/p"), Area(5 << 12, 1 << 40, "rw-p", "")))]
 
@@ -35,7 +35,7 @@ def runs(draw: st.DrawFn) -> ReferenceString:
 
 @given(string=runs(), window=st.integers(1, 60))
 def test_working_set_is_dennings(string: ReferenceString, window: int) -> None:
-    found = locality.working_set(string, window, samples=50)
+    found = locality_report.working_set(string, window, samples=50)
     stops = [*string.times[1:].tolist(), string.end]
 
     def size(t: int) -> int:
@@ -50,7 +50,7 @@ def test_working_set_is_dennings(string: ReferenceString, window: int) -> None:
 
 @given(string=runs())
 def test_reuse_histogram_has_every_reference(string: ReferenceString) -> None:
-    found, first = locality.reuse_histogram(string, distances.lru_distances(string.pages))
+    found, first = locality_report.reuse_histogram(string, stack_distances.lru_distances(string.pages))
     assert first == string.footprint
     assert sum(count for _, _, count in found) + first == string.references
     for (_, high, _), (low, _, _) in pairwise(found):
@@ -60,7 +60,7 @@ def test_reuse_histogram_has_every_reference(string: ReferenceString) -> None:
 def test_reuse_histogram_by_hand() -> None:
     #                      first x4    d=4 d=4 d=1  d=1 d=2
     string = from_pages([1, 2, 3, 4, 1, 2, 2, 2, 1])
-    found, first = locality.reuse_histogram(string, distances.lru_distances(string.pages))
+    found, first = locality_report.reuse_histogram(string, stack_distances.lru_distances(string.pages))
     assert first == 4
     assert found == ((1, 1, 2), (2, 2, 1), (3, 4, 2))
 
@@ -73,7 +73,7 @@ def test_large_pages(pages: list[int]) -> None:
     assert (
         np.repeat(string.pages, string.counts).tolist() == np.unique(large, return_inverse=True)[1].tolist()
     )
-    found = distances.misses(distances.lru_distances(string.pages), [4])
+    found = stack_distances.misses(stack_distances.lru_distances(string.pages), [4])
     assert found == [naive_lru(large, 4)]
 
 
@@ -84,16 +84,16 @@ def test_a_page_has_the_name_of_its_latest_area() -> None:
         Area(1 << 12, 2 << 12, "r-xp", "b"),
     )
     string = from_pages([0, 1, 2, 3, 4])
-    names = locality.page_names([Space(100, "p", areas)], string)
+    names = locality_report.page_names([Space(100, "p", areas)], string)
     assert [name for _, name, _ in names] == ["a.so r--", "b r-x", "anonymous rw-", "anonymous rw-", "?"]
 
 
 @given(string=runs(), columns=st.integers(1, 40), limit=st.sampled_from([3, 8, 240]))
 def test_heat_has_every_reference(string: ReferenceString, columns: int, limit: int) -> None:
-    rows, _ = heatmap.rows_of(SPACES, string, limit)
+    rows, _ = heat_map.rows_of(SPACES, string, limit)
     assert sorted(page for row in rows for page in row.pages) == list(range(string.footprint))
     assert len(rows) <= max(limit, 2)  # two areas are not joined
-    cells = heatmap.heat(string, rows, columns)
+    cells = heat_map.heat(string, rows, columns)
     assert cells.shape == (len(rows), columns)
     assert cells.min(initial=0) >= 0
     weights = Counter(
@@ -108,15 +108,15 @@ def test_heat_by_hand() -> None:
     string = ReferenceString(
         np.array([0, 1, 0], np.int32), np.array([10, 6, 8]), np.array([0, 10, 12]), np.array([0, 1]), 20
     )
-    rows, _ = heatmap.rows_of(SPACES, string)
+    rows, _ = heat_map.rows_of(SPACES, string)
     assert [row.pages for row in rows] == [(0,), (1,)]
-    assert heatmap.heat(string, rows, 4).tolist() == [[5, 5, 3, 5], [0, 0, 6, 0]]
+    assert heat_map.heat(string, rows, 4).tolist() == [[5, 5, 3, 5], [0, 0, 6, 0]]
 
 
 @given(string=runs())
 def test_pictures_are_xml(string: ReferenceString) -> None:
     if string.footprint:
-        xml.etree.ElementTree.fromstring(heatmap.heatmap(SPACES, string, "a < b & c"))
+        xml.etree.ElementTree.fromstring(heat_map.heatmap(SPACES, string, "a < b & c"))
 
 
 # --- the command ---

@@ -14,23 +14,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import ASM, GUEST, OPTIONS, toyvm
+from tests.support.harness import ASM, GUEST, OPTIONS, toyvm
+from toyvm.base.record import replace
 from toyvm.build import build_program
+from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.effects import Effects
-from toyvm.engines.recording import EXECUTE, READ, SPACE, WRITE, RecordingEngine
-from toyvm.engines.walk import WalkEngine
+from toyvm.engines.watching.recording_engine import EXECUTE, READ, SPACE, WRITE, RecordingEngine
 from toyvm.isa.decode import decode
 from toyvm.machine.hart import Hart
-from toyvm.machine.memory import PhysicalMemory
 from toyvm.machine.mmu import Access, Mmu
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
-from toyvm.observe import heatmap, locality, localitycharts, pagetrace, references
-from toyvm.observe.missratio import NAMES, curves, text_table
-from toyvm.observe.pagerecord import PageRecorder
-from toyvm.observe.pagetrace import PageTrace, Space, TraceError, TraceWriter, read_trace
-from toyvm.observe.references import reference_string
+from toyvm.observe.pages import locality_report, page_trace
+from toyvm.observe.pages import reference_string as reference_string_module
+from toyvm.observe.pages.miss_ratio import NAMES, curves, text_table
+from toyvm.observe.pages.page_recorder import PageRecorder
+from toyvm.observe.pages.page_trace import PageTrace, Space, TraceError, TraceWriter, read_trace
+from toyvm.observe.pages.reference_string import reference_string
+from toyvm.observe.pictures import heat_map, locality_charts
 from toyvm.program import Program
-from toyvm.record import replace
 from toyvm.result import RunResult
 from toyvm.system import RunOptions, run
 
@@ -194,10 +196,10 @@ def test_limit_stops_recording_and_not_the_program(tmp_path: Path) -> None:
     assert events_of(part) == events_of(whole)[: len(part.times)]
 
 
-@pytest.mark.parametrize("part", [100, pagetrace.PART_EVENTS])
+@pytest.mark.parametrize("part", [100, page_trace.PART_EVENTS])
 def test_faults_leave_no_trace(part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a fraction of the memory it needs the program refers to the same pages: the same file, to the byte."""
-    monkeypatch.setattr(pagetrace, "PART_EVENTS", part)
+    monkeypatch.setattr(page_trace, "PART_EVENTS", part)
     program = program_of(ASM / "locality.s")
     _, roomy = record(program, tmp_path / "roomy.pages", limit=300_000)
     _, tight = record(
@@ -259,7 +261,7 @@ def test_files_are_read_back(steps: list[tuple[int, int, int]]) -> None:
 
 
 def _parse(data: bytes) -> PageTrace:
-    return pagetrace._read(io.BytesIO(data))
+    return page_trace._read(io.BytesIO(data))
 
 
 GOOD = written([(0, SPACE), *((n // 2, (n * 7 % 31) << 2 | (EXECUTE, READ)[n & 1]) for n in range(200))], 200)
@@ -289,14 +291,14 @@ def part(tag: bytes, payload: bytes) -> bytes:
 
 def events_part(times: list[int], values: list[int], count: int | None = None) -> bytes:
     steps = np.diff(np.array(times, np.uint64), prepend=np.uint64(times[0])).astype("<u4")
-    planes = pagetrace._planes(steps) + pagetrace._planes(np.array(values, "<u4"))
+    planes = page_trace._planes(steps) + page_trace._planes(np.array(values, "<u4"))
     head = struct.pack("<QI", times[0], len(times) if count is None else count)
     return part(b"EVTS", head + zlib.compress(planes))
 
 
 def info(**changes: object) -> bytes:
     fields = {
-        "schema": pagetrace.SCHEMA, "program": "p", "instructions": 9, "references": 9, "complete": True,
+        "schema": page_trace.SCHEMA, "program": "p", "instructions": 9, "references": 9, "complete": True,
         "spaces": [{"pid": 1, "command": "p", "areas": []}],
     }  # fmt: skip
     return part(b"INFO", json.dumps(fields | changes).encode())
@@ -336,14 +338,14 @@ START = events_part([0, 0], [SPACE, 5 << 2 | EXECUTE])
 )
 def test_traces_that_cannot_be_are_refused(parts: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / "bad.pages"
-    path.write_bytes(pagetrace.MAGIC + b"".join(parts))
+    path.write_bytes(page_trace.MAGIC + b"".join(parts))
     with pytest.raises(TraceError, match=r"bad\.pages: "):
         read_trace(str(path))
 
 
 def test_the_smallest_traces_are_read() -> None:
-    assert len(_parse(pagetrace.MAGIC + START + info()).times) == 2
-    assert len(_parse(pagetrace.MAGIC + info(instructions=0, references=0, spaces=[])).times) == 0
+    assert len(_parse(page_trace.MAGIC + START + info()).times) == 2
+    assert len(_parse(page_trace.MAGIC + info(instructions=0, references=0, spaces=[])).times) == 0
 
 
 # --- from events to references ---
@@ -401,7 +403,7 @@ def test_reference_strings(piece: int, trace: PageTrace, kinds: str, space: int 
         else:
             expected.append([key, count])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(references, "_PIECE", piece)
+        patch.setattr(reference_string_module, "_PIECE", piece)
         string = reference_string(trace, kinds, space)
     assert [
         [int(string.keys[page]), count] for page, count in zip(string.pages, string.counts, strict=True)
@@ -413,13 +415,13 @@ def test_reference_strings(piece: int, trace: PageTrace, kinds: str, space: int 
 def test_any_trace_can_be_looked_at(trace: PageTrace) -> None:
     string = reference_string(trace)
     text_table(curves(string, [1, 4], list(NAMES)))
-    found = locality.analyse(trace, string, locality.default_windows(trace.instructions))
-    locality.text_report(found, trace.spaces)
+    found = locality_report.analyse(trace, string, locality_report.default_windows(trace.instructions))
+    locality_report.text_report(found, trace.spaces)
     if string.footprint:
-        heatmap.heatmap(trace.spaces, string, "t")
-        localitycharts.working_sets(found, "t")
-        localitycharts.reuse(found, "t")
-        localitycharts.reach(found, "t")
+        heat_map.heatmap(trace.spaces, string, "t")
+        locality_charts.working_sets(found, "t")
+        locality_charts.reuse(found, "t")
+        locality_charts.reach(found, "t")
 
 
 # --- the command ---

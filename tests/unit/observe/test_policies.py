@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import ASM, toyvm
-from toyvm.errors import UsageError
-from toyvm.observe import distances
-from toyvm.observe.missratio import BELADY, NAMES, Curves, curves, parse_frames, picture, text_table
-from toyvm.observe.references import from_pages
+from tests.support.harness import ASM, toyvm
+from toyvm.base.errors import UsageError
+from toyvm.observe.pages import stack_distances
+from toyvm.observe.pages.miss_ratio import BELADY, NAMES, Curves, curves, parse_frames, picture, text_table
+from toyvm.observe.pages.reference_string import from_pages
 
 # --- models: a list of single references, the memory as a list ---
 
@@ -214,10 +214,10 @@ def test_distances_over_long_intervals(pages: list[int], stretch: int) -> None:
         expected.append(len(seen) - seen.index(page) if page in seen else 0)
         seen = [*(old for old in seen if old != page), page]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distances, "NEAR", stretch)
-        patch.setattr(distances, "GROWTH", 2)
-        assert distances.lru_distances(string).tolist() == expected
-    assert distances.lru_distances(string).tolist() == expected
+        patch.setattr(stack_distances, "NEAR", stretch)
+        patch.setattr(stack_distances, "GROWTH", 2)
+        assert stack_distances.lru_distances(string).tolist() == expected
+    assert stack_distances.lru_distances(string).tolist() == expected
 
 
 @given(pages=strings(largest=100, length=400))
@@ -225,11 +225,14 @@ def test_deep_stacks(pages: list[int]) -> None:
     """The optimum's stack is the same whether Python or numpy lets pages sink."""
     string = from_pages([*range(60), *pages, *range(60)]).pages
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distances, "SHALLOW", 0)
-        deep = distances.optimal_distances(string).tolist()
-        patch.setattr(distances, "SHALLOW", 1000)
-        assert distances.optimal_distances(string).tolist() == deep
-    assert naive_opt(string.tolist(), 40) == distances.misses(distances.optimal_distances(string), [40])[0]
+        patch.setattr(stack_distances, "SHALLOW", 0)
+        deep = stack_distances.optimal_distances(string).tolist()
+        patch.setattr(stack_distances, "SHALLOW", 1000)
+        assert stack_distances.optimal_distances(string).tolist() == deep
+    assert (
+        naive_opt(string.tolist(), 40)
+        == stack_distances.misses(stack_distances.optimal_distances(string), [40])[0]
+    )
 
 
 def test_beladys_anomaly() -> None:

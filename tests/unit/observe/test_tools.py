@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.elf_samples import archive, objects, program
+from tests.support.elf_samples import archive, objects, program
 from toyvm.cli import guarded
 from toyvm.elf.archive import Archive, Member, write
 

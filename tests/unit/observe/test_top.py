@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import ASM, OPTIONS, ROOT, Case, check_case, run_case, toyvm
-from toyvm.machine.memory import PAGE_SIZE
-from toyvm.observe.top import MAX_ROWS, ProcessLine, Snapshot, TopWatcher, shown, size_text, text
-from toyvm.record import replace
+from tests.support.harness import ASM, OPTIONS, ROOT, Case, check_case, run_case, toyvm
+from toyvm.base.record import replace
+from toyvm.machine.physical_memory import PAGE_SIZE
+from toyvm.observe.top_display import MAX_ROWS, ProcessLine, Snapshot, TopWatcher, shown, size_text, text
 
 
 @pytest.mark.parametrize("engine", ["reference", "llvm"])

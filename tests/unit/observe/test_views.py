@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ASM
+from tests.support.harness import ASM
 from tests.unit.kernel.guest import PAGE, RW, Guest
+from toyvm.base.errors import UsageError
 from toyvm.build import build_program
-from toyvm.errors import UsageError
-from toyvm.kernel.addrspace import AddressSpace
+from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.machine.sv39 import pte_frame, walk
-from toyvm.observe.views import page_table
+from toyvm.observe.memory_views import page_table
 from toyvm.result import RunResult
 from toyvm.system import RunOptions, run
 

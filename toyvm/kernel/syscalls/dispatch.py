@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 from importlib import import_module
 
-from ...bits import M64
-from ...events import SyscallEnter, SyscallExit
-from ...hints import TYPE_CHECKING
-from ..process import CallState, Process
-from ..vfs.openfile import WouldBlock
+from toyvm.base.bits import M64
+from toyvm.base.events import SyscallEnter, SyscallExit
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..proc.process import CallState, Process
+from ..vfs.open_file import WouldBlock
 from .table import TABLE, Syscall
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 # The modules that fill the table, the commonest first: they are imported until the number is found, because a short
 # program needs three calls and should not wait for the other hundred.
 _TOPICS = [
-    "files",
-    "processes",
-    "memory",
-    "misc",
-    "fsnames",
-    "times",
-    "signals",
-    "mappings",
-    "sysvshm",
-    "procmem",
+    "file_calls",
+    "process_calls",
+    "mmap_calls",
+    "system_calls",
+    "path_calls",
+    "time_calls",
+    "signal_calls",
+    "mapping_calls",
+    "shm_calls",
+    "process_vm_calls",
 ]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from ...hints import TYPE_CHECKING
-from ..signals import Signal
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..proc.signals import Signal
 from .table import Syscall, signed
 
 if TYPE_CHECKING:
-    from ..process import Process
+    from ..proc.process import Process
 
 _SHOWN = 32  # bytes of a string, as strace -s 32
 _MAX_STRINGS = 8

@@ -10,9 +10,10 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from ...hints import TypeVar
-from ...record import Record
-from ..vfs.node import error
+from toyvm.base.light_types import TypeVar
+from toyvm.base.record import Record
+
+from ..vfs.nodes import error
 
 Function = Callable[..., "int | None"]
 F = TypeVar("F", bound=Function)

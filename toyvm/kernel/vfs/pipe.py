@@ -6,8 +6,8 @@ import errno
 import stat as st
 
 from ..limits import PIPE_CAPACITY
-from .node import Stat, error
-from .openfile import O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
+from .nodes import Stat, error
+from .open_file import O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
 
 PIPE_BUF = 4096
 _DEVICE = 12

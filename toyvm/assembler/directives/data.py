@@ -1,0 +1,369 @@
+"""Directives that put bytes into a section: numbers, strings, padding, whole files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from toyvm.elf.leb128 import sleb128, uleb128
+from toyvm.relocations import R
+
+from ..encode import split
+from ..grammar import Expr, parse_expression
+from ..problems import MAX_ALIGNMENT_LOG2, MAX_SECTION_BYTES, Problem
+from ..sections import Fix, Part, PartKind, ZeroBytes
+from ..state import State
+from ..statements import split_operands, unquote
+from ..symbols import Linear
+
+Directive = Callable[[State, str], None]
+NOP = (0x13).to_bytes(4, "little")
+SHORT_NOP = b"\x01\0"
+_EXPRESSIONS: dict[str, Expr] = {}
+
+
+def expression(text: str) -> Expr:
+    """`parse_expression`, remembered for short texts."""
+    found = _EXPRESSIONS.get(text)
+    if found is None:
+        found = parse_expression(text)
+        if len(_EXPRESSIONS) < 100_000 and len(text) < 100:
+            _EXPRESSIONS[text] = found
+    return found
+
+
+def data(size: int) -> Directive:
+    """`.byte`, `.half`, `.word`, `.dword` and their other names: numbers of `size` bytes."""
+    mask = (1 << 8 * size) - 1
+
+    def directive(state: State, rest: str) -> None:
+        state.mark("d")
+        chunk = state.chunk
+        out = bytearray()
+        for piece in split_operands(rest):
+            expr = expression(piece)
+            if not isinstance(expr, int):
+                chunk.data += bytes(out)  # `.` means the place of this very number
+                out.clear()
+            value = expr if isinstance(expr, int) else state.evaluate(expr)
+            if isinstance(value, int):
+                if not -mask - 1 <= value <= mask:
+                    state.warn(f"value {value:#x} truncated to {value & mask:#x}", piece)
+                out += (value & mask).to_bytes(size, "little")
+                continue
+            linear = value if isinstance(value, Linear) else split(state, expr)
+            chunk.fixes.append(Fix(len(chunk.data), -size, *linear, False, state.where))
+            out += bytes(size)
+        chunk.check_room(len(out))
+        chunk.data += bytes(out)
+
+    return directive
+
+
+def octa(state: State, rest: str) -> None:
+    """`.octa`: numbers of 16 bytes, constants only."""
+    state.mark("d")
+    for piece in split_operands(rest):
+        value = state.number_of(piece, "a .octa value")
+        state.chunk.data += (value & ((1 << 128) - 1)).to_bytes(16, "little")
+
+
+def dtprel(size: int, type: R) -> Directive:
+    """`.dtprelword`, `.dtpreldword`: the offset of a thread-local symbol in its module's block."""
+
+    def directive(state: State, rest: str) -> None:
+        for piece in split_operands(rest):
+            linear = split(state, parse_expression(piece))
+            chunk = state.chunk
+            chunk.fixes.append(Fix(len(chunk.data), type, *linear, False, state.where))
+            chunk.data += bytes(size)
+
+    return directive
+
+
+def leb128(encode: Callable[[int], bytes], name: str) -> Directive:
+    """`.uleb128`, `.sleb128`: numbers known here (GNU as 2.40 takes no others for RISC-V)."""
+
+    def directive(state: State, rest: str) -> None:
+        state.mark("d")
+        for piece in split_operands(rest):
+            value = state.number_of(piece, f"the value of {name}")
+            if name == ".uleb128" and value < 0:
+                value &= (1 << 64) - 1
+            state.chunk.data += encode(value)
+
+    return directive
+
+
+def floats(code: str) -> Directive:
+    """`.float`, `.double`: IEEE 754 numbers, little-endian."""
+
+    def directive(state: State, rest: str) -> None:
+        state.mark("d")
+        for piece in split_operands(rest):
+            state.chunk.data += struct.pack(f"<{code}", _float(piece, code))
+
+    return directive
+
+
+def _float(text: str, code: str) -> float:
+    word = text.lower().replace(" ", "")
+    if word[:2] in ("0f", "0d", "0e", "0r") and len(word) > 2:
+        word = word[2:]
+    try:
+        value = float.fromhex(word) if word.lstrip("+-").startswith("0x") else float(word)
+        struct.pack(f"<{code}", value)
+    except ValueError:
+        raise Problem(
+            f"'{text}' is not a floating-point number", text, expected="a number such as 1.5e-3"
+        ) from None
+    except OverflowError:
+        return float("-inf" if word.startswith("-") else "inf")
+    return value
+
+
+def strings(ending: bytes) -> Directive:
+    """`.ascii`, `.asciz`, `.string`: strings, each followed by `ending`."""
+
+    def directive(state: State, rest: str) -> None:
+        state.mark("d")
+        text = b"".join([unquote(piece) + ending for piece in split_operands(rest)])
+        state.chunk.check_room(len(text))
+        state.chunk.data += text
+
+    return directive
+
+
+def wide_strings(size: int) -> Directive:
+    """`.string16`, `.string32`, `.string64`: each byte of a string as a number of `size` bytes, and a zero."""
+
+    def directive(state: State, rest: str) -> None:
+        state.mark("d")
+        for piece in split_operands(rest):
+            for byte in unquote(piece) + b"\0":
+                state.chunk.data += byte.to_bytes(size, "little")
+
+    return directive
+
+
+def skip(state: State, rest: str) -> None:
+    """`.skip size, fill` (`.space`, `.zero`)."""
+    pieces = split_operands(rest)
+    if not 1 <= len(pieces) <= 2:
+        raise Problem("this takes a size and perhaps a fill byte", expected="size, fill")
+    fill = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
+    expr = parse_expression(pieces[0])
+    value = state.evaluate(expr)
+    count = state.fixed(value)
+    chunk = state.chunk
+    state.mark("d")
+    if count is None:
+        part = Part(
+            len(chunk.data), chunk.frag + 1, PartKind.SPACE, where=state.where, fill=fill, target=value
+        )
+        chunk.stretch(part)
+        return
+    if count < 0:
+        state.warn(".space repeat count is negative, ignored", pieces[0])
+        return
+    chunk.skip(count, fill)
+    chunk.frag += 1
+
+
+def fill(state: State, rest: str) -> None:
+    """`.fill repeat, size, value`: the value has at most 4 bytes, the size at most 8."""
+    pieces = split_operands(rest)
+    if not 1 <= len(pieces) <= 3:
+        raise Problem(".fill takes a count, a size and a value", expected="repeat, size, value")
+    numbers = [state.number_of(piece, "an operand of .fill") if piece else None for piece in pieces] + [
+        None,
+        None,
+    ]
+    repeat = numbers[0] if numbers[0] is not None else 1
+    size = 1 if numbers[1] is None else numbers[1]
+    value = numbers[2] or 0
+    if size < 0 or repeat < 0:
+        state.warn("negative count or size in .fill, ignored")
+        return
+    if size > 8:
+        state.warn(".fill size clamped to 8", pieces[1])
+        size = 8
+    state.mark("d")
+    state.chunk.skip(repeat, (value & 0xFFFFFFFF).to_bytes(8, "little")[:size])
+    state.chunk.frag += 1
+
+
+def align(power: bool, width: int = 1) -> Directive:
+    """`.align .p2align` (`power`: a power of two) and `.balign` (bytes), with a fill of `width` bytes."""
+
+    def directive(state: State, rest: str) -> None:
+        pieces = split_operands(rest)
+        if len(pieces) > 3:
+            raise Problem(
+                "an alignment takes at most fill and limit besides",
+                pieces[3],
+                expected="alignment, fill, limit",
+            )
+        number = state.number_of(pieces[0], "the alignment") if pieces and pieces[0] else 0
+        log2 = number if power else _log2(number)
+        if not 0 <= log2 <= MAX_ALIGNMENT_LOG2:
+            raise Problem(
+                f"alignment of 2**{log2} bytes is not in 2**0..2**{MAX_ALIGNMENT_LOG2}",
+                pieces[0],
+                expected=f"0 to {MAX_ALIGNMENT_LOG2}" if power else f"1 to {1 << MAX_ALIGNMENT_LOG2}",
+            )
+        given = state.number_of(pieces[1], "the fill") if len(pieces) > 1 and pieces[1] else None
+        limit = state.number_of(pieces[2], "the limit") if len(pieces) > 2 and pieces[2] else 0
+        pattern = None if given is None else (given & ((1 << 8 * width) - 1)).to_bytes(width, "little")
+        align_here(state, 1 << log2, pattern, limit)
+
+    return directive
+
+
+def _log2(number: int) -> int:
+    if number & (number - 1) or number < 0:
+        raise Problem(f"alignment {number} is not a power of two", str(number), expected="a power of two")
+    return max(number.bit_length() - 1, 0)
+
+
+def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) -> None:
+    """Pad the current place to `alignment`: nops in code unless a fill is given.
+
+    With relaxation on, code gets as many nops as may be needed and a R_RISCV_ALIGN, for the linker to delete some
+    (gas: riscv_frag_align_code). Alignments up to the length of the shortest instruction need nothing.
+    """
+    chunk = state.chunk
+    section = chunk.section
+    section.align = max(section.align, alignment)
+    if alignment == 1:
+        return
+    code = section.is_code and pattern is None
+    shortest = 2 if state.modes.rvc else 4
+    if code and alignment <= shortest:
+        return
+    if code and state.modes.relax:
+        state.mark("x")
+        count = alignment - shortest
+        chunk.fixes.append(Fix(len(chunk.data), R.ALIGN, None, None, count, False, state.where))
+        chunk.data += nops(count)
+        chunk.frag += 1
+        return
+    state.mark("x" if code else "d")
+    filling = None if code else pattern or b"\0"
+    if not chunk.parts and chunk.number == 0:
+        _pad(state, alignment, filling, limit)
+        chunk.frag += 1
+        return
+    part = Part(
+        len(chunk.data),
+        chunk.frag + 1,
+        PartKind.ALIGN,
+        addend=alignment,
+        where=state.where,
+        fill=filling,
+        limit=limit,
+    )
+    chunk.stretch(part)
+
+
+def _pad(state: State, alignment: int, filling: bytes | None, limit: int) -> None:
+    """Padding at a place that cannot move any more."""
+    from ..section_layout import pattern
+
+    chunk = state.chunk
+    size = -len(chunk.data) % alignment
+    if limit and size > limit:
+        return
+    if isinstance(chunk.data, ZeroBytes) or (filling is not None and len(filling) == 1):
+        chunk.skip(size, filling or b"\0")
+    else:
+        chunk.data += nops(size) if filling is None else pattern(filling, size)
+
+
+def nops(size: int) -> bytes:
+    """`size` bytes of padding in code: a zero byte and a 2-byte nop in front where needed (gas: riscv_make_nops)."""
+    return bytes(size % 2) + (SHORT_NOP if size & 2 else b"") + NOP * (size // 4)
+
+
+def org(state: State, rest: str) -> None:
+    """`.org place, fill`: pad up to an offset of the section."""
+    pieces = split_operands(rest)
+    if not 1 <= len(pieces) <= 2:
+        raise Problem(".org takes a place and perhaps a fill byte", expected="place, fill")
+    byte = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
+    value = state.evaluate(parse_expression(pieces[0]))
+    if isinstance(value, int) and not 0 <= value <= MAX_SECTION_BYTES:
+        raise Problem(f".org {value} is not in 0..{MAX_SECTION_BYTES}", pieces[0])
+    chunk = state.chunk
+    if isinstance(chunk.data, ZeroBytes) and isinstance(value, int) and value >= len(chunk.data):
+        chunk.skip(value - len(chunk.data), byte)
+        return
+    chunk.stretch(
+        Part(len(chunk.data), chunk.frag + 1, PartKind.ORG, where=state.where, fill=byte, target=value)
+    )
+
+
+def incbin(state: State, rest: str) -> None:
+    """`.incbin "file", skip, count`: the bytes of a file."""
+    pieces = split_operands(rest)
+    if not 1 <= len(pieces) <= 3:
+        raise Problem(".incbin takes a file, bytes to skip and a count", expected='"file", skip, count')
+    path = find_file(state, unquote(pieces[0]).decode("utf-8", "surrogateescape"), pieces[0])
+    start = state.number_of(pieces[1], "the skip") if len(pieces) > 1 and pieces[1] else 0
+    count = state.number_of(pieces[2], "the count") if len(pieces) > 2 else None
+    if path.stat().st_size > MAX_SECTION_BYTES:
+        raise Problem(f"{path}: {path.stat().st_size} bytes; the limit is {MAX_SECTION_BYTES}", pieces[0])
+    contents = path.read_bytes()
+    if not 0 <= start <= len(contents) or (count is not None and not 0 <= count <= len(contents) - start):
+        raise Problem(
+            f"skip {start} and count {count} do not fit the {len(contents)} bytes of {path}", pieces[0]
+        )
+    state.mark("d")
+    state.chunk.check_room(len(contents))
+    state.chunk.data += contents[start : None if count is None else start + count]
+
+
+def find_file(state: State, name: str, at: str) -> Path:
+    """The file `name` here, beside the including file, or in a folder of -I. Raises Problem."""
+    if not state.options.read_files or "\0" in name:
+        raise Problem(f"file '{name}' may not be read here", at)
+    here = Path(state.source.place(state.where)[0]).parent
+    for folder in (Path("."), *map(Path, state.options.include_dirs), here):
+        path = folder / name
+        try:
+            if path.is_file():
+                return path
+        except OSError:
+            break  # a name that no file system takes
+    raise Problem(f"cannot find the file '{name}'", at, expected="a file here or in a folder given by -I")
+
+
+DATA: dict[str, Directive] = {
+    **dict.fromkeys((".byte", ".1byte", ".dc.b"), data(1)),
+    **dict.fromkeys((".half", ".hword", ".short", ".2byte", ".dc.w"), data(2)),
+    **dict.fromkeys((".word", ".long", ".int", ".4byte", ".dc.l"), data(4)),
+    **dict.fromkeys((".dword", ".quad", ".8byte", ".dc.a"), data(8)),
+    ".octa": octa,
+    ".dtprelword": dtprel(4, R.TLS_DTPREL32),
+    ".dtpreldword": dtprel(8, R.TLS_DTPREL64),
+    ".uleb128": leb128(uleb128, ".uleb128"),
+    ".sleb128": leb128(sleb128, ".sleb128"),
+    **dict.fromkeys((".float", ".single", ".dc.s"), floats("f")),
+    **dict.fromkeys((".double", ".dc.d"), floats("d")),
+    ".ascii": strings(b""),
+    **dict.fromkeys((".asciz", ".string", ".string8"), strings(b"\0")),
+    ".string16": wide_strings(2),
+    ".string32": wide_strings(4),
+    ".string64": wide_strings(8),
+    **dict.fromkeys((".skip", ".space", ".zero"), skip),
+    ".fill": fill,
+    **dict.fromkeys((".align", ".p2align"), align(True)),
+    ".p2alignw": align(True, 2),
+    ".p2alignl": align(True, 4),
+    ".balign": align(False),
+    ".balignw": align(False, 2),
+    ".balignl": align(False, 4),
+    ".org": org,
+    ".incbin": incbin,
+}

@@ -1,0 +1,242 @@
+"""Directives that choose the section: `.text`, `.section`, `.pushsection`, `.previous` and their kin."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from toyvm.elf.constants import (
+    SHF_ALLOC,
+    SHF_EXCLUDE,
+    SHF_EXECINSTR,
+    SHF_GNU_RETAIN,
+    SHF_GROUP,
+    SHF_LINK_ORDER,
+    SHF_MERGE,
+    SHF_STRINGS,
+    SHF_TLS,
+    SHF_WRITE,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
+    SHT_NOBITS,
+    SHT_NOTE,
+    SHT_PREINIT_ARRAY,
+    SHT_PROGBITS,
+)
+
+from ..problems import Problem, unknown
+from ..sections import DATA_FLAGS, TEXT_FLAGS, Section
+from ..state import State
+from ..statements import split_operands, unquote
+from .data import Directive
+
+_FLAGS = {
+    "a": SHF_ALLOC, "w": SHF_WRITE, "x": SHF_EXECINSTR, "M": SHF_MERGE, "S": SHF_STRINGS, "G": SHF_GROUP,
+    "T": SHF_TLS, "o": SHF_LINK_ORDER, "R": SHF_GNU_RETAIN, "e": SHF_EXCLUDE,
+}  # fmt: skip
+_TYPES = {
+    "progbits": SHT_PROGBITS,
+    "nobits": SHT_NOBITS,
+    "note": SHT_NOTE,
+    "init_array": SHT_INIT_ARRAY,
+    "fini_array": SHT_FINI_ARRAY,
+    "preinit_array": SHT_PREINIT_ARRAY,
+}
+_ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
+# What a section is by its name, when the text does not say (BFD: special sections). The name, or a "." behind it.
+_SPECIAL: tuple[tuple[str, int, int], ...] = (
+    (".text", SHT_PROGBITS, TEXT_FLAGS),
+    (".init_array", SHT_INIT_ARRAY, DATA_FLAGS),
+    (".fini_array", SHT_FINI_ARRAY, DATA_FLAGS),
+    (".preinit_array", SHT_PREINIT_ARRAY, DATA_FLAGS),
+    (".init", SHT_PROGBITS, TEXT_FLAGS),
+    (".fini", SHT_PROGBITS, TEXT_FLAGS),
+    (".data1", SHT_PROGBITS, DATA_FLAGS),
+    (".data", SHT_PROGBITS, DATA_FLAGS),
+    (".sdata", SHT_PROGBITS, DATA_FLAGS),
+    (".rodata1", SHT_PROGBITS, SHF_ALLOC),
+    (".rodata", SHT_PROGBITS, SHF_ALLOC),
+    (".bss", SHT_NOBITS, DATA_FLAGS),
+    (".sbss", SHT_NOBITS, DATA_FLAGS),
+    (".tdata", SHT_PROGBITS, DATA_FLAGS | SHF_TLS),
+    (".tbss", SHT_NOBITS, DATA_FLAGS | SHF_TLS),
+    (".note", SHT_NOTE, 0),
+)
+
+
+def special(name: str) -> tuple[int, int]:
+    """Type and flags that a section's name implies."""
+    for prefix, type, flags in _SPECIAL:
+        if name == prefix or name.startswith(prefix + "."):
+            return type, flags
+    return SHT_PROGBITS, 0
+
+
+class _Request(NamedTuple):
+    name: str
+    type: int
+    flags: int
+    entsize: int
+    group: str
+    comdat: bool
+    link: str
+    stated: bool  # whether flags or type were written
+
+
+def _parse(rest: str) -> _Request:
+    """The operands of `.section name, "flags", @type, entsize, group, comdat`. Raises Problem."""
+    pieces = split_operands(rest)
+    if not pieces or not pieces[0]:
+        raise Problem("a section needs a name", expected='.section name, "flags", @type')
+    name = unquote(pieces[0]).decode("utf-8", "replace") if pieces[0].startswith('"') else pieces[0]
+    if not name or re.search(r"[\s\0]", name):
+        raise Problem(f"'{name}' is not a section's name", pieces[0])
+    type, flags = special(name)
+    more = pieces[1:]
+    if not more:
+        return _Request(name, type, flags, 0, "", False, "", False)
+    letters = unquote(more.pop(0)).decode("utf-8", "replace")
+    wanted = _flags(letters)
+    # GNU as adds what is written to what the name implies only for the type.
+    if more and more[0][:1] in "@%" and more[0]:
+        type = _type(more.pop(0)[1:])
+    elif more and more[0].startswith('"'):
+        type = _type(unquote(more.pop(0)).decode("utf-8", "replace"))
+    entsize = 0
+    group = link = ""
+    comdat = False
+    if wanted & SHF_MERGE:
+        entsize = _entsize(more.pop(0) if more else "")
+    if wanted & SHF_LINK_ORDER:
+        link = more.pop(0) if more else ""
+    if wanted & SHF_GROUP:
+        group = _plain(more.pop(0)) if more else ""
+        if not group:
+            raise Problem("a section with the flag G needs the name of its group", expected="a group's name")
+        if more and more[0] == "comdat":
+            comdat = bool(more.pop(0))
+    if more and more[0] != "unique":
+        raise Problem(f"unexpected '{more[0]}' in .section", more[0])
+    return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, True)
+
+
+def _plain(text: str) -> str:
+    return unquote(text).decode("utf-8", "replace") if text.startswith('"') else text
+
+
+def _flags(letters: str) -> int:
+    flags = 0
+    if re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", letters):
+        return int(letters, 0)
+    for letter in letters:
+        if letter not in _FLAGS:
+            raise unknown("section flag", letter, _FLAGS)
+        flags |= _FLAGS[letter]
+    return flags
+
+
+def _type(text: str) -> int:
+    if text in _TYPES:
+        return _TYPES[text]
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,9}", text):
+        return int(text, 0)
+    raise unknown("section type", text, _TYPES)
+
+
+def _entsize(text: str) -> int:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,9}", text):
+        raise Problem("a mergeable section (M) needs the size of its entries", text, expected="a number")
+    return int(text, 0)
+
+
+def _open(state: State, request: _Request) -> Section:
+    """The section that is asked for; a warning when it exists with other flags."""
+    found = state.find_section(request.name, request.group)
+    if found is None:
+        entsize = request.entsize or (8 if request.type in _ARRAYS else 0)
+        found = state.section(request.name, request.type, request.flags, entsize, request.group)
+        found.comdat, found.link = request.comdat, request.link
+    elif request.stated:
+        if found.flags != request.flags:
+            state.warn(f"ignoring changed section attributes for {request.name}", request.name)
+        if found.type != request.type:
+            state.warn(f"ignoring changed section type for {request.name}", request.name)
+    return found
+
+
+def section(state: State, rest: str) -> None:
+    """`.section`."""
+    state.enter(_open(state, _parse(rest)).chunk(0))
+
+
+def pushsection(state: State, rest: str) -> None:
+    """`.pushsection name, subsection, "flags", ...`: like .section, until .popsection."""
+    pieces = split_operands(rest)
+    number = 0
+    if len(pieces) > 1 and not pieces[1].startswith('"'):
+        number = _subsection_number(state, pieces.pop(1))
+    saved = (state.chunk, state.previous)
+    if len(state.section_stack) >= 1000:
+        raise Problem("more than 1000 .pushsection without .popsection")
+    state.enter(_open(state, _parse(",".join(pieces))).chunk(number))
+    state.section_stack.append(saved)
+
+
+def popsection(state: State, rest: str) -> None:
+    """`.popsection`."""
+    if not state.section_stack:
+        raise Problem(".popsection without corresponding .pushsection")
+    state.chunk, state.previous = state.section_stack.pop()
+    state.refresh_memo()
+
+
+def previous(state: State, rest: str) -> None:
+    """`.previous`: swap with the section before this one."""
+    state.enter(state.previous)
+
+
+def _subsection_number(state: State, text: str) -> int:
+    number = state.number_of(text, "the subsection") if text else 0
+    if not 0 <= number <= 8192:
+        raise Problem(f"subsection {number} is not in 0..8192", text)
+    return number
+
+
+def subsection(state: State, rest: str) -> None:
+    """`.subsection number` of the current section."""
+    state.enter(state.chunk.section.chunk(_subsection_number(state, rest.strip())))
+
+
+def well_known(name: str) -> Directive:
+    """`.text 1`, `.data`, `.bss`: one of the three sections that always exist."""
+
+    def directive(state: State, rest: str) -> None:
+        number = _subsection_number(state, rest.strip())
+        found = state.find_section(name)
+        assert found is not None
+        state.enter(found.chunk(number))
+
+    return directive
+
+
+def shorthand(name: str) -> Directive:
+    """`.rodata`, `.sdata`, ...: short for `.section NAME`."""
+    return lambda state, rest: section(state, name)
+
+
+SECTIONS: dict[str, Directive] = {
+    ".text": well_known(".text"),
+    ".data": well_known(".data"),
+    ".bss": well_known(".bss"),
+    ".rodata": shorthand(".rodata"),
+    ".sdata": shorthand(".sdata"),
+    ".sbss": shorthand(".sbss"),
+    ".tdata": shorthand(".tdata"),
+    ".tbss": shorthand(".tbss"),
+    ".section": section,
+    ".section.s": section,
+    ".pushsection": pushsection,
+    ".popsection": popsection,
+    ".previous": previous,
+    ".subsection": subsection,
+}

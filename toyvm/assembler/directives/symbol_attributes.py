@@ -1,0 +1,238 @@
+"""Directives about symbols: binding, visibility, type, size, values, common symbols."""
+
+from __future__ import annotations
+
+import re
+
+from toyvm.elf.constants import (
+    STB_GLOBAL,
+    STB_GNU_UNIQUE,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_COMMON,
+    STT_FUNC,
+    STT_GNU_IFUNC,
+    STT_NOTYPE,
+    STT_OBJECT,
+    STT_TLS,
+    STV_HIDDEN,
+    STV_INTERNAL,
+    STV_PROTECTED,
+)
+
+from ..encode import split
+from ..grammar import Expr, parse_expression
+from ..problems import MAX_NOBITS_BYTES, Problem, unknown
+from ..state import State
+from ..statements import NAME_PATTERN, split_operands, unquote
+from ..symbols import Linear, Symbol
+from .data import Directive
+
+NAME = re.compile(NAME_PATTERN)
+
+
+def symbol_named(state: State, text: str) -> Symbol:
+    """The symbol that a directive names, with its place in the symbol table. Raises Problem."""
+    name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
+    if (name == text and not NAME.fullmatch(text)) or name == ".":
+        raise Problem(
+            f"expected a symbol, not '{text}'" if text else "expected a symbol", text, expected="a symbol"
+        )
+    return state.symbols.list(state.symbols.get(name, state.where))
+
+
+def _each(rest: str) -> list[str]:
+    names = split_operands(rest)
+    if not names:
+        raise Problem("expected a symbol", expected="a symbol")
+    return names
+
+
+def binding(value: int) -> Directive:
+    """`.globl`, `.weak`, `.local`."""
+
+    def directive(state: State, rest: str) -> None:
+        for text in _each(rest):
+            symbol = symbol_named(state, text)
+            if not (value == STB_GLOBAL and symbol.binding == STB_WEAK):
+                symbol.binding = value
+            if value == STB_LOCAL:
+                symbol.local_wanted = True
+
+    return directive
+
+
+def visibility(value: int) -> Directive:
+    """`.hidden`, `.protected`, `.internal`."""
+
+    def directive(state: State, rest: str) -> None:
+        for text in _each(rest):
+            symbol_named(state, text).visibility = value
+
+    return directive
+
+
+_TYPES = {
+    "function": STT_FUNC, "func": STT_FUNC, "object": STT_OBJECT, "notype": STT_NOTYPE, "tls_object": STT_TLS,
+    "common": STT_COMMON, "gnu_indirect_function": STT_GNU_IFUNC, "gnu_unique_object": STT_OBJECT,
+    "tls": STT_TLS, "gnu_ifunc": STT_GNU_IFUNC,
+}  # fmt: skip
+
+
+def type_(state: State, rest: str) -> None:
+    """`.type name, @function` (also %function, "function", STT_FUNC, or after a blank)."""
+    match = re.fullmatch(r'\s*("[^"]*"|[^\s,]+)\s*(?:,|\s)\s*(\S.*?)\s*', rest)
+    if match is None:
+        raise Problem(".type takes a symbol and a type", expected=".type name, @function")
+    symbol = symbol_named(state, match[1])
+    word = match[2].strip('"')
+    known = word[4:].lower() if word.startswith("STT_") else word.lstrip("@%#")
+    if known not in _TYPES:
+        raise unknown("symbol type", known or match[2], [name for name in _TYPES if "_ifunc" not in name])
+    symbol.type = _TYPES[known]
+    if known == "gnu_unique_object":
+        symbol.binding = STB_GNU_UNIQUE
+
+
+def size(state: State, rest: str) -> None:
+    """`.size name, expression`: resolved at the end."""
+    name, comma, text = rest.partition(",")
+    if not comma:
+        raise Problem(".size takes a symbol and an expression", expected=".size name, expression")
+    symbol = symbol_named(state, name.strip())
+    symbol.size = state.evaluate(parse_expression(text))
+    symbol.size_where = state.where
+
+
+def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
+    """`name = expression` (`.set`, `.equ`); `once`: `.equiv`, `==`, an error when it is defined already."""
+    if name == ".":
+        from .data import org
+
+        org(state, text)
+        return
+    expr = parse_expression(text)
+    known = state.symbols.by_name.get(name)
+    if known is not None and known.is_defined and (once or not known.equated):
+        raise redefinition(state, name, known)
+    symbol = symbol_named(state, name)
+    value = state.evaluate(expr)
+    now = state.fixed(value)
+    if now is not None:
+        value = now
+    if known is not None and not isinstance(known.value, int) and known.is_defined:
+        symbol = state.symbols.renew(symbol)
+    symbol.equated = True
+    symbol.where = state.where
+    _give(state, symbol, value if isinstance(value, int | Linear) else split(state, expr), expr)
+    state.code_memo.clear()
+    state.data_memo.clear()
+
+
+def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None:
+    """Set the symbol's value: a number; a place when the expression is a defined label; else kept for the end."""
+    symbol.chunk = None
+    symbol.value = value
+    if isinstance(value, int) or value.add is None or value.sub is not None:
+        return
+    target = value.add
+    if target.chunk is not None:
+        symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
+        symbol.value = None
+    if target.type != STT_NOTYPE:
+        symbol.type = target.type
+    symbol.size = target.size or symbol.size
+    symbol.size_where = target.size_where
+
+
+def redefinition(state: State, name: str, known: Symbol) -> Problem:
+    """The problem of a name that is defined already."""
+    file, line = state.source.place(known.where)
+    return Problem(f"symbol '{name}' is already defined", name, hint=f"first defined at {file}:{line}")
+
+
+def set_(once: bool) -> Directive:
+    """`.set`, `.equ`, `.equiv`."""
+
+    def directive(state: State, rest: str) -> None:
+        name, comma, text = rest.partition(",")
+        if not comma or not text.strip():
+            raise Problem("this takes a symbol and an expression", expected="name, expression")
+        if not NAME.fullmatch(name.strip()):
+            raise Problem(f"expected a symbol, not '{name.strip()}'", name.strip(), expected="a symbol")
+        assign(state, name.strip(), text, once=once)
+
+    return directive
+
+
+def common(local: bool) -> Directive:
+    """`.comm name, size, alignment` and `.lcomm name, size, alignment`."""
+
+    def directive(state: State, rest: str) -> None:
+        pieces = split_operands(rest)
+        if not 2 <= len(pieces) <= 3:
+            raise Problem("this takes a symbol, a size and an alignment", expected="name, size, alignment")
+        symbol = symbol_named(state, pieces[0])
+        amount = state.number_of(pieces[1], "the size")
+        if not 0 <= amount <= MAX_NOBITS_BYTES:
+            raise Problem(f"size {amount} is not in 0..{MAX_NOBITS_BYTES}", pieces[1])
+        alignment = 1 if symbol.local_wanted else _natural(amount, local)
+        if len(pieces) == 3:
+            alignment = state.number_of(pieces[2], "the alignment")
+        if alignment < 0 or alignment & (alignment - 1) or alignment > 1 << 16:
+            raise Problem(f"alignment {alignment} is not a power of two up to 65536", pieces[-1])
+        if symbol.is_defined and symbol.common is None:
+            raise redefinition(state, symbol.name, symbol)
+        symbol.where = state.where
+        symbol.type = STT_OBJECT
+        if local or symbol.local_wanted:
+            _allocate(state, symbol, amount, max(alignment, 1))
+        else:
+            symbol.common = (max(amount, symbol.common[0] if symbol.common else 0), max(alignment, 1))
+            symbol.size = amount
+            if symbol.binding == STB_LOCAL:
+                symbol.binding = STB_GLOBAL
+
+    return directive
+
+
+def _natural(size: int, local: bool) -> int:
+    """The alignment of a common symbol when the text gives none: the size's, up to 16 (8 for .lcomm)."""
+    limit = 8 if local else 16
+    alignment = 1
+    while alignment * 2 <= min(size, limit):
+        alignment *= 2
+    return alignment
+
+
+def _allocate(state: State, symbol: Symbol, size: int, alignment: int) -> None:
+    bss = state.find_section(".bss")
+    assert bss is not None
+    chunk = bss.chunk(0)
+    bss.align = max(bss.align, alignment)
+    chunk.skip(-len(chunk.data) % alignment)
+    chunk.place(symbol)
+    chunk.skip(size)
+    symbol.size = size
+
+
+def accepted(state: State, rest: str) -> None:
+    """A directive that means nothing for an object of ours; its operands are not looked at."""
+
+
+SYMBOLS: dict[str, Directive] = {
+    **dict.fromkeys((".globl", ".global"), binding(STB_GLOBAL)),
+    **dict.fromkeys((".weak", ".weakext"), binding(STB_WEAK)),
+    ".local": binding(STB_LOCAL),
+    ".hidden": visibility(STV_HIDDEN),
+    ".internal": visibility(STV_INTERNAL),
+    ".protected": visibility(STV_PROTECTED),
+    ".type": type_,
+    ".size": size,
+    **dict.fromkeys((".set", ".equ"), set_(False)),
+    ".equiv": set_(True),
+    ".comm": common(False),
+    ".common": common(False),
+    ".lcomm": common(True),
+    **dict.fromkeys((".extern", ".symver", ".version", ".lflags", ".ln", ".line"), accepted),
+}

@@ -1,0 +1,1 @@
+"""DWARF as the assembler writes it: call frames and line tables."""

@@ -1,0 +1,52 @@
+"""How tables that describe code (call frames, lines) speak of places in it before and after layout.
+
+`L` is the assembler's handle of a place, made while the text is read. After layout a handle has a `Place`. What
+refers to places becomes an `EmittedSection` whose fixups name handles, so that the assembler makes symbols only for
+those that a relocation needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+from toyvm.relocations import R
+
+L = TypeVar("L", bound=Hashable)
+
+
+class Place(NamedTuple):
+    """Where a handle ended up: offset in its section, and the stretch of bytes that keep their distances.
+
+    Two places in one fragment have a distance that no linker can change, and it is written as a constant. GNU as begins
+    a new fragment after each branch, jal/j, call/tail/la and the like, `lui %hi`, `auipc %pcrel_hi`, `%tprel_hi`,
+    `%tprel_add`, and at .align, .fill, .skip, .zero, .space, .org; not after %lo, %pcrel_lo, %got_pcrel_hi.
+    """
+
+    offset: int
+    fragment: int
+
+
+class SectionStart(NamedTuple):
+    """The beginning of the section called `name`, as the symbol of a fixup."""
+
+    name: str
+
+
+class Fixup(NamedTuple, Generic[L]):
+    """A relocation at `offset` of its section; its symbol is a handle, or the start of a section."""
+
+    offset: int
+    type: R
+    symbol: L | SectionStart
+    addend: int = 0
+
+
+class EmittedSection(NamedTuple, Generic[L]):
+    """A finished SHT_PROGBITS section; `alloc` tells whether it has SHF_ALLOC."""
+
+    name: str
+    alloc: bool
+    addralign: int
+    data: bytes
+    fixups: list[Fixup[L]]

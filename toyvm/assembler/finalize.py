@@ -1,0 +1,222 @@
+"""From everything that was read to the object file: addresses, values, relocations, symbols, sections.
+
+The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
+were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
+needs them, section by section; section symbols of sections that no directive named last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..elf import attributes
+from ..elf.constants import (
+    EF_RISCV_FLOAT_ABI_DOUBLE,
+    EF_RISCV_FLOAT_ABI_QUAD,
+    EF_RISCV_FLOAT_ABI_SINGLE,
+    EF_RISCV_RVC,
+    SHF_ALLOC,
+    SHT_PROGBITS,
+    SHT_RISCV_ATTRIBUTES,
+)
+from ..elf.object_file import ObjectFile
+from ..isa.decode import decode
+from ..isa.pseudo import expanded_branch, inverse_branch
+from ..isa.table import INSNS
+from ..relocations import RELOCATIONS, R, scatter
+from .directives.data import nops
+from .dwarf.cfi_directives import CfiError
+from .dwarf.code_places import EmittedSection, Place, SectionStart
+from .dwarf.line_table import Unit
+from .fixup_resolution import Resolver
+from .object_output import Output, Reloc
+from .problems import Problem
+from .section_layout import Layout, finished_bytes
+from .sections import Chunk, Fix, Part, PartKind, Section
+from .state import State
+from .symbols import Symbol
+
+_FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
+
+
+class _Contents(NamedTuple):
+    """A section's bytes and relocations, while they are made."""
+
+    data: bytearray
+    relocs: list[Reloc]
+
+
+def finish(state: State, name: str) -> ObjectFile | None:
+    """The object of everything that `state` has read; None when there were errors (they are in the state)."""
+    if state.frames.is_open:
+        state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
+    if state.errors:
+        return None
+    _end_lines(state)
+    _pad_code(state)
+    layout = Layout()
+    resolver = Resolver(state, layout)
+    try:
+        layout.settle(state.sections, resolver.part_value)
+    except Problem as problem:
+        state.report(problem, resolver.where)
+        return None
+    resolver.settle_symbols()
+    # From here on every label has its address.
+    tables = [] if state.errors else _tables(state, layout)
+    contents = {section: _section_contents(state, resolver, section) for section in state.sections}
+    for table in tables:
+        section, made = _emitted(state, table)
+        contents[section] = made
+    if state.errors:
+        return None
+    _trim_mapping_symbols(state, layout)
+    state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
+    output = Output(state, resolver)
+    for section in state.sections:
+        output.add(section, bytes(contents[section].data), contents[section].relocs)
+    last = Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
+    output.add(last, attributes.encode(state.attributes), [])
+    return output.object(name, _e_flags(state))
+
+
+def _e_flags(state: State) -> int:
+    return (EF_RISCV_RVC if state.seen_rvc else 0) | _FLOAT_ABI.get(state.abi[-1:], 0)
+
+
+def _end_lines(state: State) -> None:
+    """A `.loc` without an instruction after it gets its row at the end."""
+    if state.lines is not None and state.lines.pending:
+        state.lines.instruction(state.chunk.section, state.chunk.here)
+
+
+def _pad_code(state: State) -> None:
+    """Code sections end at a multiple of their alignment (gas: SUB_SEGMENT_ALIGN): nops, or zeros with relaxation."""
+    fill = b"\0" if state.modes.relax else None
+    for section in state.sections:
+        if section.is_code and not section.is_nobits:
+            chunk = section.in_order()[-1]
+            state.enter(chunk)
+            state.mark("x")
+            chunk.stretch(
+                Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=fill)
+            )
+
+
+def _section_contents(state: State, resolver: Resolver, section: Section) -> _Contents:
+    """The section's finished bytes, with every fix-up either applied or turned into relocations."""
+    out = _Contents(bytearray(), [])
+    if section.is_nobits:
+        for chunk in section.in_order():
+            for fix in chunk.fixes:
+                state.report(
+                    Problem("a symbol's address cannot be put into a section without contents"), fix.where
+                )
+        return out
+    for chunk in section.in_order():
+        out.data.extend(finished_bytes(chunk, nops))
+    for chunk in section.in_order():
+        shifts = resolver.layout.shifts(chunk)
+        for fix in chunk.fixes:
+            try:
+                resolver.apply(fix, fix.offset + shifts.at(fix.offset), section, out.data, out.relocs)
+            except Problem as problem:
+                state.report(problem, fix.where)
+    for chunk in section.in_order():
+        _branches(state, resolver, chunk, out)
+    return out
+
+
+def _branches(state: State, resolver: Resolver, chunk: Chunk, out: _Contents) -> None:
+    """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
+    address = chunk.base
+    for part, size in zip(chunk.parts, chunk.growth, strict=True):
+        if part.kind <= PartKind.JUMP:
+            try:
+                _branch(resolver, part, part.offset - part.size + address, size, out)
+            except Problem as problem:
+                state.report(problem, part.where)
+        address += size
+
+
+def _branch(resolver: Resolver, part: Part, at: int, growth: int, out: _Contents) -> None:
+    """The branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
+    word = int.from_bytes(out.data[at : at + part.size], "little")
+    size = part.size + growth
+    is_jump = part.kind == PartKind.JUMP
+    if part.size == 2 and size in (4, 8):
+        found = decode(word)
+        assert found is not None
+        word = INSNS["jal"].encode() if is_jump else expanded_branch(found).encode(rs1=found.rs1)
+    if size in (6, 8):  # the opposite branch over a jump
+        found = decode(word)
+        assert found is not None
+        first = size - 4
+        word ^= found.insn.match ^ inverse_branch(found.insn).match
+        word |= scatter(RELOCATIONS[R.BRANCH if first == 4 else R.RVC_BRANCH].field, size)
+        out.data[at : at + first] = word.to_bytes(first, "little")
+        at, word, size, is_jump = at + first, INSNS["jal"].encode(), 4, True
+    type = (R.JAL if is_jump else R.BRANCH) if size == 4 else (R.RVC_JUMP if is_jump else R.RVC_BRANCH)
+    symbol, addend, target = resolver.target(part.symbol, part.addend)
+    if symbol is not None:
+        word |= scatter(RELOCATIONS[type].field, target - at)
+    out.data[at : at + size] = word.to_bytes(size, "little")
+    out.relocs.append(Reloc(at, type, symbol, addend, False))
+
+
+def _tables(state: State, layout: Layout) -> list[EmittedSection[Symbol]]:
+    """Call frames and lines, as sections."""
+    order = {chunk: index for index, chunk in enumerate(c for s in state.sections for c in s.in_order())}
+
+    def places(label: Symbol) -> Place:
+        assert label.chunk is not None
+        return Place(layout.address(label), order[label.chunk] << 40 | label.frag)
+
+    def bounds(section: Section) -> tuple[Symbol, Symbol]:
+        return section.symbol, section.in_order()[-1].here()
+
+    tables: list[EmittedSection[Symbol]] = []
+    try:
+        tables += state.frames.finish(places)
+        if state.lines is not None:
+            unit = _unit(state) if state.find_section(".debug_info") is None else None
+            tables += state.lines.finish(places, bounds, unit)
+    except CfiError as error:
+        state.report(Problem(str(error)))
+    return tables
+
+
+def _unit(state: State) -> Unit | None:
+    """The compile unit that `-g` describes; a compiler's text has its own."""
+    if not state.options.debug_lines:
+        return None
+    return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
+
+
+def _emitted(state: State, table: EmittedSection[Symbol]) -> tuple[Section, _Contents]:
+    """A section for a finished table; its labels become symbols only here, where relocations name them."""
+    section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
+    section.align = max(section.align, table.addralign)
+    relocs = []
+    for fixup in table.fixups:
+        symbol = fixup.symbol
+        if isinstance(symbol, SectionStart):
+            symbol = state.section(symbol.name, listed=False).symbol
+        relocs.append(Reloc(fixup.offset, fixup.type, symbol, fixup.addend, False))
+    section.size = len(table.data)
+    return section, _Contents(bytearray(table.data), relocs)
+
+
+def _trim_mapping_symbols(state: State, layout: Layout) -> None:
+    """Drop mapping symbols with nothing behind them before the next one or the end (gas: riscv_check_mapping_symbols)."""
+    dropped = set()
+    for section in filter(lambda section: section.mapping, state.sections):
+        ends = [layout.address(symbol) for symbol in section.mapping[1:]] + [section.size]
+        for symbol, end in zip(section.mapping, ends, strict=True):
+            if layout.address(symbol) == end:
+                dropped.add(symbol)
+    if dropped:
+        state.symbols.order = [symbol for symbol in state.symbols.order if symbol not in dropped]
+
+
+__all__ = ["Fix", "finish"]

@@ -1,0 +1,266 @@
+"""What symbols and expressions are worth at the end, and what becomes of each fix-up: bytes or relocations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..elf.constants import SHF_TLS, STB_LOCAL, STB_WEAK, STT_FUNC, STT_TLS
+from ..relocations import RELOCATIONS, R, scatter
+from .encode import ADDEND_IN_FIELD
+from .expressions import combine
+from .object_output import Reloc
+from .problems import Problem
+from .section_layout import Layout
+from .sections import Fix, Part, Section
+from .state import State
+from .symbols import FAKE_LABEL, Linear, Operation, Symbol, Value
+
+
+class Worth(NamedTuple):
+    """What a symbol is: a number (`section` and `symbol` None), a place in a section, or another symbol plus `value`."""
+
+    section: Section | None
+    value: int
+    symbol: Symbol | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether this is a number and no place."""
+        return self.section is None and self.symbol is None
+
+
+_PAIRS = {1: (R.ADD8, R.SUB8), 2: (R.ADD16, R.SUB16), 4: (R.ADD32, R.SUB32), 8: (R.ADD64, R.SUB64)}
+_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if "tls" in row.needs)
+_ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
+
+
+class Resolver:
+    """Values of symbols, expressions and fix-ups. Only `part_value` may be asked before the layout is settled."""
+
+    def __init__(self, state: State, layout: Layout):
+        self.state = state
+        self.layout = layout
+        self.where = 0
+        self._open: set[Symbol] = set()
+        self._known: dict[Symbol, Worth] = {}
+
+    # -- symbols and expressions ------------------------------------------------------------------
+
+    def worth(self, symbol: Symbol) -> Worth:
+        """What `symbol` is. Raises Problem when it is defined by itself, or by something that is no single place."""
+        known = self._known.get(symbol)
+        if known is not None:
+            return known
+        if symbol.chunk is not None:
+            found = Worth(symbol.chunk.section, self.layout.address(symbol))
+        elif symbol.value is None:
+            found = Worth(None, 0, symbol)
+        else:
+            if symbol in self._open or len(self._open) > 200:
+                raise Problem(f"symbol '{symbol.name}' is defined by itself", symbol.name)
+            self._open.add(symbol)
+            try:
+                found = self._value(symbol.value)
+            finally:
+                self._open.discard(symbol)
+        self._known[symbol] = found
+        return found
+
+    def _value(self, value: Value) -> Worth:
+        """What an expression is."""
+        if isinstance(value, int):
+            return Worth(None, value)
+        if isinstance(value, Operation):
+            return self._operation(value)
+        add = self.worth(value.add) if value.add is not None else Worth(None, 0)
+        sub = self.worth(value.sub) if value.sub is not None else Worth(None, 0)
+        return self._difference(add, sub, value.addend)
+
+    def _difference(self, add: Worth, sub: Worth, addend: int) -> Worth:
+        if sub.section is None and sub.symbol is None:
+            return add._replace(value=add.value + addend - sub.value)
+        if add.section is sub.section and add.symbol is sub.symbol:
+            return Worth(None, add.value - sub.value + addend)
+        raise Problem(
+            "this expression is no number and no single symbol plus a number",
+            expected="a constant expression",
+        )
+
+    def _operation(self, value: Operation) -> Worth:
+        left, right = self._value(value.left), self._value(value.right)
+        if value.op == "+" and (left.is_number or right.is_number):
+            base, other = (right, left) if left.is_number else (left, right)
+            return base._replace(value=base.value + other.value)
+        if value.op in ("==", "!=", "<", ">", "<=", ">=", "-") and left[::2] == right[::2]:
+            left, right = Worth(None, left.value), Worth(None, right.value)
+        if value.op == "-" and right.is_number:
+            return left._replace(value=left.value - right.value)
+        if not left.is_number or not right.is_number:
+            raise Problem(
+                f"operator '{value.op}' needs numbers, and this is a symbol", expected="a constant expression"
+            )
+        found = combine(value.op, left.value, right.value)
+        assert isinstance(found, int)
+        return Worth(None, found)
+
+    def part_value(self, value: Value, part: Part) -> int:
+        """The number of `.org`'s place or `.skip`'s size: an offset of the section where it stands."""
+        self.where = part.where
+        self._known.clear()  # addresses move while sections are laid out
+        found = self._value(value)
+        if found.symbol is not None:
+            raise Problem(
+                f"'{found.symbol.name}' is not defined here, and its value is needed", found.symbol.name
+            )
+        return found.value
+
+    def settle_symbols(self) -> None:
+        """Report symbols that cannot be resolved: undefined local labels, and circles."""
+        self._known.clear()
+        for symbol in list(self.state.symbols.by_name.values()):
+            try:
+                if symbol.value is not None:
+                    self.worth(symbol)
+                    self._inherit(symbol)
+            except Problem as problem:
+                self.state.report(problem, symbol.where)
+
+    def _inherit(self, symbol: Symbol) -> None:
+        """Another name for a symbol has its type and size (gas: copy_symbol_attributes)."""
+        value = symbol.value
+        if isinstance(value, Linear) and value.add is not None and value.sub is None:
+            target = value.add
+            symbol.type = symbol.type or target.type
+            if symbol.size == 0:
+                symbol.size, symbol.size_where = target.size, target.size_where
+
+    def size_of(self, symbol: Symbol) -> int:
+        """st_size. Raises Problem when `.size` gave no number."""
+        try:
+            found = self._value(symbol.size)
+        except Problem as problem:
+            self.state.report(problem, symbol.size_where)
+            return 0
+        if not found.is_number:
+            self.state.report(
+                Problem(f".size of '{symbol.name}' is not a number", symbol.name), symbol.size_where
+            )
+            return 0
+        return found.value & 0xFFFFFFFFFFFFFFFF
+
+    # -- fix-ups ----------------------------------------------------------------------------------
+
+    def target(self, symbol: Symbol | None, addend: int) -> tuple[Symbol | None, int, int]:
+        """For a relocation against `symbol + addend`: its symbol, its addend, and the address as far as it is known.
+
+        A number is no symbol; a symbol equated to an undefined one is that one.
+        """
+        if symbol is None:
+            return None, addend, addend
+        worth = self.worth(symbol)
+        if worth.is_number:
+            return None, worth.value + addend, worth.value + addend
+        if worth.symbol is not None:
+            size = worth.symbol.common[0] if worth.symbol.common else 0  # what GNU as takes for its address
+            return self._use(worth.symbol), worth.value + addend, worth.value + addend + size
+        if not symbol.name:  # a deferred expression that turned out to be a place
+            assert worth.section is not None
+            return self._use(worth.section.symbol), worth.value + addend, worth.value + addend
+        return self._use(symbol), addend, worth.value + addend
+
+    def _use(self, symbol: Symbol) -> Symbol:
+        """A relocation refers to `symbol`: it goes to the symbol table."""
+        if not symbol.used:
+            symbol.used = True
+            if not symbol.is_defined and symbol.name.startswith(".L") and "\x02" in symbol.name:
+                label = symbol.name[2:].partition("\x02")[0]
+                raise Problem(f"there is no label '{label}:' after this", f"{label}f")
+            self.state.symbols.list(symbol)
+        return symbol
+
+    def apply(self, fix: Fix, at: int, section: Section, data: bytearray, relocs: list[Reloc]) -> None:
+        """Carry out one fix-up at offset `at`: bytes in `data`, or entries in `relocs`."""
+        if fix.type < 0:
+            self._data(fix, at, -fix.type, data, relocs)
+        elif fix.sub is not None:
+            self._constant_only(fix, at, data)
+        elif fix.type == R.ALIGN:
+            relocs.append(Reloc(at, R.ALIGN, None, fix.addend, False))
+        else:
+            symbol, addend, _ = self.target(fix.add, fix.addend)
+            if symbol is not None and fix.type in _THREAD_LOCAL:
+                self._thread_local(symbol)
+            if symbol is None and fix.type in ADDEND_IN_FIELD:
+                _put_field(R(fix.type), at, addend - (0 if fix.add is None else fix.addend), data)
+            else:
+                relocs.append(Reloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
+
+    def _thread_local(self, symbol: Symbol) -> None:
+        """A symbol that is reached through tp is thread-local, and must not be anything else."""
+        place = self.worth(symbol).section
+        if symbol.type == STT_FUNC or (place is not None and not place.flags & SHF_TLS):
+            raise Problem(f"accessing '{symbol.name}' as thread-local object", symbol.name)
+        symbol.type = STT_TLS
+
+    def _constant_only(self, fix: Fix, at: int, data: bytearray) -> None:
+        """`%lo(a - b)`: only when it is a number in the end."""
+        found = self._value(Linear(fix.add, fix.sub, 0))
+        if not found.is_number or fix.type not in ADDEND_IN_FIELD:
+            raise Problem("the difference of two symbols cannot be put into this instruction")
+        _put_field(R(fix.type), at, found.value + fix.addend, data)
+
+    def _data(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+        """Data of `size` bytes holding `add - sub + addend`."""
+        if fix.sub is not None:
+            self._data_difference(fix, at, size, data, relocs)
+            return
+        symbol, addend, value = self.target(fix.add, fix.addend)
+        if symbol is None:
+            _put(data, at, size, value)
+        elif size in _ABSOLUTE:
+            relocs.append(Reloc(at, _ABSOLUTE[size], symbol, addend, False))
+        else:
+            raise Problem(
+                f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol)
+            )
+
+    def _data_difference(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+        """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
+
+        In code the linker may delete bytes between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
+        """
+        assert fix.sub is not None
+        sub = self.worth(fix.sub)
+        add = self.worth(fix.add) if fix.add is not None else Worth(None, 0)
+        if add.section is not None and add.section is sub.section and not add.section.is_code:
+            _put(data, at, size, add.value - sub.value + fix.addend)
+            return
+        if sub.is_number:
+            self._data(fix._replace(sub=None, addend=fix.addend - sub.value), at, size, data, relocs)
+            return
+        if fix.add is None or add.is_number:
+            raise Problem(
+                "a number minus a symbol is nothing that a relocation can express", fix_name(fix.sub)
+            )
+        plus, minus = _PAIRS[size]
+        symbol, addend, _ = self.target(fix.add, fix.addend)
+        relocs.append(Reloc(at, plus, symbol, addend, False))
+        symbol, addend, _ = self.target(fix.sub, 0)
+        relocs.append(Reloc(at, minus, symbol, addend, False))
+
+
+def fix_name(symbol: Symbol) -> str:
+    """The name by which a message calls a symbol."""
+    return "" if symbol.name in ("", FAKE_LABEL) else symbol.name
+
+
+def _put(data: bytearray, at: int, size: int, value: int) -> None:
+    data[at : at + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+
+
+def _put_field(type: R, at: int, value: int, data: bytearray) -> None:
+    word = int.from_bytes(data[at : at + 4], "little") & ~RELOCATIONS[type].field.mask
+    data[at : at + 4] = (word | scatter(RELOCATIONS[type].field, value)).to_bytes(4, "little")
+
+
+__all__ = ["STB_LOCAL", "STB_WEAK", "Resolver", "Worth"]

@@ -1,0 +1,201 @@
+"""The finished object: symbols numbered, relocations sorted, everything in the ELF model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..elf.constants import (
+    GRP_COMDAT,
+    SHF_LINK_ORDER,
+    SHF_TLS,
+    SHN_ABS,
+    SHN_COMMON,
+    SHN_UNDEF,
+    STB_GLOBAL,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_FILE,
+    STT_SECTION,
+    STT_TLS,
+)
+from ..elf.object_file import NO_RELOCS, NULL_SECTION, Group, ObjectFile, SymbolTable
+from ..elf.object_file import Section as ElfSection
+from ..elf.record_arrays import RELA, SYM, Table
+from ..relocations import R
+from .symbols import Symbol
+
+if TYPE_CHECKING:
+    from .fixup_resolution import Resolver
+    from .sections import Section
+    from .state import State
+
+
+class Reloc(NamedTuple):
+    """A relocation before symbols have numbers; `relax`: a R_RISCV_RELAX follows it."""
+
+    offset: int
+    type: R
+    symbol: Symbol | None
+    addend: int
+    relax: bool
+
+
+class Output:
+    """Sections in order with their bytes and relocations; `object` makes the ELF model of them."""
+
+    def __init__(self, state: State, resolver: Resolver):
+        self.state = state
+        self.resolver = resolver
+        self.sections: list[tuple[Section, bytes, list[Reloc]]] = []
+        self._group_names: dict[
+            Symbol, int
+        ] = {}  # names of groups that are no symbols: number of the first member
+
+    def add(self, section: Section, data: bytes, relocs: list[Reloc]) -> None:
+        """Append a section; its relocations' symbols become part of the symbol table."""
+        section.index = len(self.sections) + 1
+        self.sections.append((section, data, relocs))
+        order = self.state.symbols
+        for reloc in relocs:
+            symbol = reloc.symbol
+            if symbol is not None and not symbol.used:
+                symbol.used = True
+                order.list(symbol)
+
+    def object(self, name: str, e_flags: int) -> ObjectFile:
+        """The object file called `name`."""
+        groups = self._groups()
+        table = self._symbols([signature for signature, _ in groups])
+        members: dict[int, int] = {}
+        elf_groups = []
+        for number, (signature, sections) in enumerate(groups):
+            flags = GRP_COMDAT if any(section.comdat for section in sections) else 0
+            elf_groups.append(Group(signature.index, flags, tuple(section.index for section in sections)))
+            members.update({section.index: number for section in sections})
+        made = [NULL_SECTION] + [self._section(*entry, members) for entry in self.sections]
+        return ObjectFile(name, made, table, e_flags, elf_groups)
+
+    def _section(
+        self, section: Section, data: bytes, relocs: list[Reloc], groups: dict[int, int]
+    ) -> ElfSection:
+        link = 0
+        if section.flags & SHF_LINK_ORDER:
+            link = next((other.index for other, _, _ in self.sections if other.name == section.link), 0)
+        return ElfSection(
+            section.name,
+            section.type,
+            section.flags,
+            section.align,
+            section.entsize,
+            data,
+            section.size if section.is_nobits else -1,
+            link,
+            relocs=_rela(relocs),
+            group=groups.get(section.index),
+        )
+
+    def _groups(self) -> list[tuple[Symbol, list[Section]]]:
+        """Each section group: its signature and its members."""
+        found: dict[str, list[Section]] = {}
+        for section, _, _ in self.sections:
+            if section.group:
+                found.setdefault(section.group, []).append(section)
+        return [(self._signature(name, sections[0].index), sections) for name, sections in found.items()]
+
+    def _signature(self, name: str, member: int) -> Symbol:
+        symbol = self.state.symbols.by_name.get(name)
+        if symbol is None or not symbol.is_defined:
+            # GNU as makes a local symbol (in .group itself) for a group whose name is no symbol of the file.
+            symbol = symbol or self.state.symbols.get(name)
+            if symbol.binding == STB_LOCAL:
+                self._group_names[symbol] = member
+        symbol.used = True
+        return self.state.symbols.list(symbol)
+
+    # -- symbols ----------------------------------------------------------------------------------
+
+    def _symbols(self, signatures: list[Symbol]) -> SymbolTable:
+        """The symbol table, and every symbol's number in `Symbol.index`."""
+        state = self.state
+        kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]
+        late = [section.symbol for section, _, _ in self.sections if not section.symbol.listed]
+        local = [symbol for symbol in kept if self._binding(symbol) == STB_LOCAL]
+        others = [symbol for symbol in kept if self._binding(symbol) != STB_LOCAL]
+        symbols = [*state.symbols.files, *local, *late, *others]
+        array = np.zeros(len(symbols) + 1, dtype=SYM)
+        rows = [(0, 0, 0, 0, 0, 0)]
+        names = [""]
+        for number, symbol in enumerate(symbols, start=1):
+            symbol.index = number
+            rows.append(self._row(symbol))
+            names.append("" if symbol.section is not None else symbol.name)
+        array[:] = rows
+        return SymbolTable(names, array, len(symbols) - len(others) + 1)
+
+    def _is_kept(self, symbol: Symbol) -> bool:
+        if symbol.used or symbol.section is not None or self.state.options.keep_locals:
+            return True
+        if symbol.value is not None and self.resolver.worth(symbol).symbol is not None:
+            return False  # another name for an undefined symbol: relocations name that one
+        if symbol.is_temporary and self._binding(symbol) == STB_LOCAL:
+            return False
+        return symbol.is_defined or symbol.binding != STB_WEAK
+
+    def _binding(self, symbol: Symbol) -> int:
+        """Undefined symbols are global whatever the text says, but for the names of groups."""
+        if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol not in self._group_names:
+            return STB_GLOBAL
+        return symbol.binding
+
+    def _row(self, symbol: Symbol) -> tuple[int, int, int, int, int, int]:
+        """st_name (not used), st_info, st_other, st_shndx, st_value, st_size."""
+        if symbol.section is not None:
+            return 0, STT_SECTION, 0, symbol.section.index, 0, 0
+        if symbol.type == STT_FILE:
+            return 0, STT_FILE, 0, SHN_ABS, 0, 0
+        info = self._binding(symbol) << 4 | symbol.type
+        size = self.resolver.size_of(symbol)
+        if symbol.common is not None:
+            return 0, info, symbol.visibility, SHN_COMMON, symbol.common[1], symbol.common[0]
+        worth = self.resolver.worth(symbol)
+        if symbol in self._group_names:
+            return 0, info, symbol.visibility, self._group_names[symbol], 0, 0
+        if worth.symbol is not None:
+            return 0, info, symbol.visibility, SHN_UNDEF, 0, size
+        index = SHN_ABS if worth.section is None else worth.section.index
+        if worth.section is not None and worth.section.flags & SHF_TLS:
+            info = info & 0xF0 | STT_TLS
+        return 0, info, symbol.visibility, index, worth.value & 0xFFFFFFFFFFFFFFFF, size
+
+
+def _rela(relocs: list[Reloc]) -> Table:
+    """Relocations by address (stable), each with its R_RISCV_RELAX behind it."""
+    if not relocs:
+        return NO_RELOCS
+    offsets = np.array([reloc.offset for reloc in relocs], dtype=np.uint64)
+    relax = np.array([reloc.relax for reloc in relocs], dtype=np.intp)
+    order = np.argsort(offsets, kind="stable")
+    table = np.zeros(len(relocs), dtype=RELA)
+    table["r_offset"] = offsets
+    table["r_type"] = [reloc.type for reloc in relocs]
+    table["r_sym"] = [0 if reloc.symbol is None else reloc.symbol.index for reloc in relocs]
+    table["r_addend"] = [_signed(reloc.addend) for reloc in relocs]
+    table, relax = table[order], relax[order]
+    if not relax.any():
+        return table
+    out = np.repeat(table, 1 + relax)
+    extra = np.cumsum(1 + relax)[relax.astype(bool)] - 1
+    out["r_type"][extra] = R.RELAX
+    out["r_sym"][extra] = 0  # the addend stays, as in GNU as; it means nothing
+    return out
+
+
+def _signed(value: int) -> int:
+    """`value` modulo 2**64, as a signed number."""
+    value &= 0xFFFFFFFFFFFFFFFF
+    return value - (1 << 64) if value >> 63 else value
+
+
+__all__ = ["STB_GLOBAL", "Output", "Reloc"]

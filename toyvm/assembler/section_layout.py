@@ -1,0 +1,259 @@
+"""From chunks to addresses: which branches must grow, how much padding, where every label is.
+
+A conditional branch reaches 4 KiB, a compressed one 256 bytes. One whose target is farther, or is not known here,
+becomes the longer form or the opposite branch over a `jal`. Growing one may push another out of reach, so the sizes are
+computed until nothing changes, from the same first guess and in the same order as in GNU as: where two branches could
+both be short or both be long, the outcome is the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+from typing import NamedTuple
+
+from ..base.bits import align_up
+from ..elf.constants import STB_WEAK
+from .problems import MAX_SECTION_BYTES, Problem
+from .sections import Chunk, Part, PartKind, Section
+from .symbols import Symbol, Value
+
+MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
+MAX_MEASURED = 20_000_000
+MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
+JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
+Resolve = Callable[[Value, Part], int]
+
+
+class Shifts(NamedTuple):
+    """Where each byte of a chunk went: growth in front of `offsets`, and its sums from the chunk's base on."""
+
+    offsets: list[int]
+    sums: list[int]
+
+    def at(self, offset: int) -> int:
+        """What to add to an offset in the chunk to get one in the section."""
+        return self.sums[bisect_right(self.offsets, offset)]
+
+
+class Layout:
+    """Where everything is, once `settle` has run."""
+
+    def __init__(self) -> None:
+        self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
+        self._plans: dict[Chunk, list[_Jump | None]] = {}
+        self._resolve: Resolve = _unsettled
+
+    def settle(self, sections: list[Section], resolve: Resolve) -> None:
+        """Lay out `sections`. `resolve` gives the number of a part's expression; its Problem is passed on."""
+        self._resolve = resolve
+        for section in sections:
+            for chunk in section.in_order():
+                chunk.growth = [0] * len(chunk.parts)
+        for section in sections:
+            self._settle(section)
+
+    def address(self, symbol: Symbol) -> int:
+        """The offset of a label in its section."""
+        chunk = symbol.chunk
+        assert chunk is not None
+        known = self._frags.get(chunk)
+        if known is None:
+            return chunk.base + symbol.offset
+        frags, shifts = known
+        return chunk.base + symbol.offset + shifts[bisect_right(frags, symbol.frag)]
+
+    def shifts(self, chunk: Chunk) -> Shifts:
+        """By how much the bytes of `chunk` have moved, by their offset in it."""
+        if not any(chunk.growth):
+            return Shifts([], [chunk.base])
+        return Shifts(
+            [part.offset for part in chunk.parts], list(accumulate(chunk.growth, initial=chunk.base))
+        )
+
+    def _settle(self, section: Section) -> None:
+        """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
+        chunks = section.in_order()
+        for chunk in chunks:
+            frags = [part.frag for part in chunk.parts]
+            self._frags[chunk] = frags, [0] * (len(chunk.parts) + 1)
+            self._plans[chunk] = [_jump(part, chunk, frags) for part in chunk.parts]
+        at = 0
+        for chunk in chunks:
+            chunk.base = at
+            frags = self._frags[chunk][0]
+            self._frags[chunk] = frags, self._estimate(chunk, frags)
+            at += len(chunk.data) + self._frags[chunk][1][-1]
+        changed, passes = True, 0
+        parts = sum(len(chunk.parts) for chunk in chunks)
+        limit = MAX_PASSES + min(parts, MAX_MEASURED // (parts + 1))
+        while changed:
+            passes += 1
+            # Every branch has long grown to its largest: only a directive can still move.
+            if passes > limit:
+                raise Problem(f"the place of an .org or .skip in {section.name} depends on itself")
+            at, changed = 0, False
+            for chunk in chunks:
+                changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)
+                at += len(chunk.data) + self._frags[chunk][1][-1]
+            section.size = at
+
+    def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
+        """The first guess, as GNU as makes it: the address of what comes later is not known yet and taken for 0."""
+        shift, sums = chunk.base, [0]
+        for index, part in enumerate(chunk.parts):
+            size = 0
+            if part.kind <= JUMP:
+                place, target = part.offset + shift - part.size, None
+                symbol = part.symbol
+                if symbol is not None and _is_near(symbol, chunk.section):
+                    assert symbol.chunk is not None
+                    before = bisect_right(frags, symbol.frag)
+                    if symbol.chunk is chunk and before <= index:
+                        target = chunk.base + symbol.offset + sums[before]
+                    elif symbol.chunk.number < chunk.number:
+                        target = self.address(symbol)
+                    else:
+                        target = symbol.offset - self._start(symbol.chunk, symbol.frag)
+                    target += part.addend - place
+                size = grown_size(part, target) - part.size
+            elif part.kind == ALIGN:
+                size = -(part.offset + shift) % part.addend
+            shift += size
+            chunk.growth[index] = size
+            sums.append(shift - chunk.base)
+        return sums
+
+    def _start(self, chunk: Chunk, frag: int) -> int:
+        """Where a frag begins, as far as parts tell: the offset of the last part in front of it."""
+        before = bisect_right(self._frags[chunk][0], frag)
+        return chunk.parts[before - 1].offset if before else 0
+
+    def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
+        """The growth of every part of a chunk that begins at `base`; whether anything changed.
+
+        What stands in front has its new place and what comes behind still has its old one, as in GNU as.
+        """
+        frags, old = self._frags[chunk]
+        old_base, growth = chunk.base, chunk.growth
+        shift, sums, changed = base, [0], base != old_base
+        for index, (part, jump) in enumerate(zip(chunk.parts, self._plans[chunk], strict=True)):
+            if part.kind <= JUMP:
+                symbol = part.symbol
+                if jump is not None:
+                    before, ahead, reach = jump
+                    moved = base + sums[before] if before <= index else old_base + old[before]
+                    distance = ahead + moved - shift
+                    size = 0 if -reach <= distance < reach else grown_size(part, distance) - part.size
+                elif symbol is not None and _is_near(symbol, chunk.section):
+                    target = self.address(symbol) + part.addend
+                    size = grown_size(part, target - (part.offset + shift - part.size)) - part.size
+                else:
+                    size = grown_size(part, None) - part.size
+                if only_grow:
+                    size = max(size, growth[index])
+            elif part.kind == ALIGN:
+                size = -(part.offset + shift) % part.addend
+                if part.limit and size > part.limit:
+                    size = 0
+            else:
+                size = self._space(part, part.offset + shift)
+            changed |= growth[index] != size
+            growth[index] = size
+            shift += size
+            sums.append(shift - base)
+        chunk.base = base
+        self._frags[chunk] = frags, sums
+        return changed
+
+    def _space(self, part: Part, at: int) -> int:
+        """How many bytes `.org` or a `.skip` of late known size takes, at address `at`."""
+        value = self._resolve(part.target, part)
+        size = value - at if part.kind == ORG else value
+        if size < 0 and part.kind == ORG:
+            raise Problem(f"attempt to move .org backwards, from {at} to {value}")
+        if not 0 <= size <= MAX_SECTION_BYTES:
+            raise Problem(f"{size} bytes to skip is not in 0..{MAX_SECTION_BYTES}")
+        return size
+
+
+class _Jump(NamedTuple):
+    """A branch or jump to a label of its own chunk, as far as it stays the same while the chunk is measured.
+
+    `before`: the parts in front of the target. `ahead`: how far the target would be if nothing grew. `reach`: up to which distance
+    the instruction need not grow.
+    """
+
+    before: int
+    ahead: int
+    reach: int
+
+
+def _jump(part: Part, chunk: Chunk, frags: list[int]) -> _Jump | None:
+    """What `_measure` asks of a part again and again; None when it is anything else."""
+    symbol = part.symbol
+    if part.kind > JUMP or symbol is None or symbol.chunk is not chunk or not _is_near(symbol, chunk.section):
+        return None
+    ahead = symbol.offset + part.addend - (part.offset - part.size)
+    return _Jump(bisect_right(frags, symbol.frag), ahead, _SIZES[part.kind, part.size][0][0])
+
+
+# Of a branch or jump by kind and first size: up to which distance it takes how many bytes; the last beyond, too.
+_ANY = 1 << 64
+_SIZES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
+    (PartKind.BRANCH, 2): ((256, 2), (4096, 4), (_ANY, 6)),
+    (PartKind.BRANCH, 4): ((4096, 4), (_ANY, 8)),
+    (PartKind.JUMP, 2): ((2048, 2), (_ANY, 4)),
+    (PartKind.JUMP, 4): ((_ANY, 4),),
+}
+
+
+def grown_size(part: Part, distance: int | None) -> int:
+    """The bytes that a branch or jump takes whose target is `distance` away, None when that is not known here.
+
+    gas: `relaxed_branch_length`. A jump that does not reach is the linker's to report.
+    """
+    if distance is None:
+        return 8 if part.kind == PartKind.BRANCH else 4
+    sizes = _SIZES[part.kind, part.size]
+    return next((size for reach, size in sizes if -reach <= distance < reach), sizes[-1][1])
+
+
+def _unsettled(value: Value, part: Part) -> int:
+    raise AssertionError("the layout is not settled")
+
+
+def _is_near(symbol: Symbol | None, section: Section) -> bool:
+    """Whether a branch of `section` may count on where `symbol` is."""
+    return (
+        symbol is not None
+        and symbol.chunk is not None
+        and symbol.chunk.section is section
+        and symbol.binding != STB_WEAK
+    )
+
+
+def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytearray:
+    """The bytes of a chunk with all padding in place; long branches get 4 zero bytes behind them."""
+    data = chunk.data
+    if not any(chunk.growth):
+        return data
+    out = bytearray()
+    start = 0
+    for part, size in zip(chunk.parts, chunk.growth, strict=True):
+        if size:
+            out += data[start : part.offset]
+            start = part.offset
+            fill = part.fill
+            out += nops(size) if fill is None else (fill * size if len(fill) == 1 else pattern(fill, size))
+    out += data[start:]
+    return out
+
+
+def pattern(fill: bytes, size: int) -> bytes:
+    """`size` bytes of padding with a pattern wider than a byte; what does not fit evenly is zeros in front (gas)."""
+    return bytes(size % len(fill)) + fill * (size // len(fill))
+
+
+__all__ = ["Layout", "align_up", "finished_bytes", "pattern"]

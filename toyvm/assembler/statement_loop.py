@@ -1,0 +1,185 @@
+"""The loop over statements: labels, directives, macros, instructions.
+
+A statement without symbols always gives the same bytes, so those are kept by its text (`State.memo`): half of a
+compiler's output is replayed from there and never parsed again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .directives.control_flow import FLOW
+from .directives.data import DATA
+from .directives.miscellaneous import MISC
+from .directives.section_switching import SECTIONS
+from .directives.symbol_attributes import SYMBOLS, assign, redefinition
+from .encode import encode
+from .mnemonics import candidates, mnemonics
+from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
+from .state import Listed, Options, State
+from .statement_reader import Reader, Text
+from .statements import NAME_PATTERN, split_operands
+from .symbols import Symbol
+
+DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
+
+_WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
+
+# What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
+_USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
+
+
+class Driver:
+    """Reads texts into a `State`."""
+
+    def __init__(self, options: Options):
+        self.state = State(options)
+        self.reader = Reader(self.state)
+
+    def run(self, text: str, file: str) -> None:
+        """Assemble `text`, called `file` in messages. Errors are collected in the state. Raises TooManyErrors."""
+        self.reader.push_source(text, file)
+        while self.reader.texts and not self.reader.ended:
+            top = self.reader.texts[-1]
+            if top.pos >= len(top.lines):
+                self.reader.pop()
+            elif self.state.options.listing:
+                self._read_listed(top)
+            else:
+                self._read(top)
+
+    def _read(self, text: Text) -> None:
+        """Statements of `text` until it ends or another one is on top."""
+        state, reader = self.state, self.reader
+        lines, base, texts = text.lines, text.base, reader.texts
+        count = len(lines)
+        at = text.pos
+        data, known = state.chunk.data, state.memo.get
+        while at < count:
+            line = lines[at]
+            code = known(line)
+            at += 1
+            if code is not None:
+                data += code
+                continue
+            text.pos = at
+            state.where, state.line = base + at - 1, line
+            try:
+                self.statement(line)
+            except Problem as problem:
+                self._report(problem)
+            if texts[-1] is not text or reader.ended:
+                return
+            at = text.pos
+            data, known = state.chunk.data, state.memo.get
+        text.pos = at
+
+    def _read_listed(self, text: Text) -> None:
+        """One statement of `text`, noting for the listing what it appends."""
+        state = self.state
+        line = text.lines[text.pos]
+        text.pos += 1
+        state.where, state.line = text.base + text.pos - 1, line
+        chunk, start = state.chunk, len(state.chunk.data)
+        try:
+            self.statement(line)
+        except Problem as problem:
+            self._report(problem)
+        same = state.chunk is chunk
+        chunk = state.chunk
+        state.listed.append(Listed(state.where, chunk, start if same else len(chunk.data), len(chunk.data)))
+
+    def _report(self, problem: Problem) -> None:
+        self.state.report(problem)
+        if isinstance(problem, Fatal):
+            raise Abandoned
+
+    def statement(self, line: str) -> None:
+        """One statement with its labels. Raises Problem."""
+        usual = _USUAL.match(line)
+        if usual is not None:
+            self._command(usual[1], usual[2], whole=True)
+            return
+        at = 0
+        while True:
+            match = _WORD.match(line, at)
+            if match is None:
+                rest = line[at:].strip()
+                if rest:
+                    raise Problem(
+                        f"unexpected '{rest[:20]}'" if rest.isprintable() else f"unexpected {rest[0]!r}",
+                        rest.split()[0],
+                        expected="a label, a directive or an instruction",
+                    )
+                return
+            word, at = match[1], match.end()
+            following = line[at : at + 1]
+            if following == ":":
+                self._label(word)
+                at += 1
+                continue
+            if following == "=" and not word.startswith('"'):
+                once = line[at + 1 : at + 2] == "="
+                assign(self.state, word, line[at + 1 + once :], once=once)
+                return
+            self._command(word, line[at:], whole=match.start() == 0)
+            return
+
+    def _label(self, word: str) -> None:
+        state = self.state
+        symbols = state.symbols
+        if word.isdigit():
+            if len(word) > 11:
+                raise Problem(f"local label {word} is too large", word)
+            symbol = symbols.numeric_define(int(word))
+        else:
+            symbol = symbols.get(word.strip('"'), state.where)
+            if symbol.is_defined:
+                raise redefinition(state, symbol.name, symbol)
+        symbol.where = state.where
+        state.chunk.place(symbol)
+
+    def _command(self, word: str, rest: str | None, whole: bool) -> None:
+        """A directive, a macro call or an instruction."""
+        state = self.state
+        rest = rest or ""
+        if word[0] == ".":
+            directive = DIRECTIVES.get(word) or DIRECTIVES.get(word.lower())
+            if directive is not None:
+                directive(state, rest.strip())
+                return
+            flow = FLOW.get(word) or FLOW.get(word.lower())
+            if flow is not None:
+                flow(self.reader, rest.strip())
+                return
+        macro = self.reader.macros.get(word) if self.reader.macros else None
+        if macro is not None:
+            self.reader.call_macro(macro, rest)
+            return
+        if word[0] == ".":
+            raise unknown("directive", word, [*DIRECTIVES, *FLOW])
+        self._instruction(word, rest, whole)
+
+    def _instruction(self, word: str, rest: str, whole: bool) -> None:
+        state = self.state
+        if not candidates(word):
+            if candidates(word.lower()):
+                word = word.lower()
+            else:
+                raise unknown("instruction", word, [*mnemonics(), *self.reader.macros])
+        state.begin_instruction()
+        chunk = state.chunk
+        start, fixes, frag = len(chunk.data), len(chunk.fixes), chunk.frag
+        encode(state, word, split_operands(rest))
+        if whole and state.memo is state.code_memo and len(chunk.fixes) == fixes and chunk.frag == frag:
+            state.memo[state.line] = bytes(chunk.data[start:])
+
+
+def define(state: State, name: str, value: int) -> None:
+    """--defsym name=value."""
+    symbol: Symbol = state.symbols.list(state.symbols.get(name))
+    symbol.value = value
+    symbol.equated = True
+
+
+__all__ = ["DIRECTIVES", "Driver", "TooManyErrors", "define"]

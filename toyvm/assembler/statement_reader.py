@@ -1,0 +1,223 @@
+"""Where statements come from: a stack of texts (files, macro calls, repetitions), and what is left out by `.if`."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from .macros import Macro, parse_header, repetitions, substitute
+from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
+from .state import Condition, State
+from .statements import statements, unclosed_comment
+
+_LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
+_CONDITIONAL = re.compile(
+    _LABELS + r"\.(if\w*|else|elseif|endif|elsec|endc)(?![\w.$])(.*)", re.IGNORECASE | re.DOTALL
+)
+_REPEAT = re.compile(_LABELS + r"\.(rept|rep|irp|irpc|irep|irepc)(?![\w.$])", re.IGNORECASE)
+_END_REPEAT = re.compile(_LABELS + r"\.(endr|endrep)(?![\w.$])", re.IGNORECASE)
+_MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
+_END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Text:
+    """A text being read: `base` is the number of its first statement, `pos` the index of the next one.
+
+    `conditions` is how many `.if` were open when it began; `macro` tells a macro's text (for .exitm).
+    """
+
+    lines: list[str]
+    base: int
+    conditions: int
+    macro: bool = False
+    pos: int = 0
+
+
+class Reader:
+    """The stack of texts of one assembly, its macros, and the statements that are skipped."""
+
+    def __init__(self, state: State):
+        self.state = state
+        self.texts: list[Text] = []
+        self.macros: dict[str, Macro] = {}
+        self.calls = 0
+        self.expanded = 0
+        self.ended = False
+        self.included: list[str] = []
+
+    def push_source(self, text: str, file: str, parent: int = -1) -> None:
+        """Read `text` of `file` next."""
+        lines, numbers = statements(text)
+        base = self.state.source.add(file, lines, numbers, 1, parent, "included from here")
+        opened = unclosed_comment(text)
+        if opened is not None:  # the statement on which it begins
+            at = opened - 1 if numbers is None else bisect_left(numbers, opened)
+            problem = Problem("end of file in multiline comment", expected="'*/'")
+            self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
+        self._push(Text(lines, base, len(self.state.conditions)))
+
+    def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
+        """Read lines made by a macro or a repetition next; line breaks and `;` in inserted text are split."""
+        self.expanded += len(lines) + 1
+        if self.expanded > MAX_EXPANDED_LINES:
+            raise Fatal(f"macros and repetitions make more than {MAX_EXPANDED_LINES} lines")
+        if any(";" in line or "#" in line or "//" in line for line in lines):
+            split, numbers = statements("\n".join(lines))
+            numbers = [first - 1 + number for number in numbers] if numbers else None
+        else:
+            split, numbers = lines, None
+        base = self.state.source.add(file, split, numbers, first, self.state.where, note)
+        self._push(Text(split, base, len(self.state.conditions), macro))
+
+    def _push(self, text: Text) -> None:
+        if len(self.texts) >= MAX_NESTING:
+            raise Fatal(f"macros, repetitions and included files are nested deeper than {MAX_NESTING}")
+        self.texts.append(text)
+
+    def pop(self) -> None:
+        """The current text is at its end: its conditions must be closed."""
+        text = self.texts.pop()
+        state = self.state
+        while len(state.conditions) > text.conditions:
+            condition = state.conditions.pop()
+            if not text.macro:
+                state.report(Problem("end of text before this .if has its .endif"), condition.where)
+
+    # -- blocks -----------------------------------------------------------------------------------
+
+    def block(self, begin: re.Pattern[str], end: re.Pattern[str], what: str) -> tuple[list[str], str, int]:
+        """The statements up to the matching end, which is read too; with file and line of the first one."""
+        text = self.texts[-1]
+        lines, at, depth = text.lines, text.pos, 1
+        while at < len(lines):
+            line = lines[at]
+            if "." in line:
+                if end.match(line):
+                    depth -= 1
+                    if not depth:
+                        break
+                elif begin.match(line):
+                    depth += 1
+            at += 1
+        else:
+            text.pos = len(lines)
+            raise Problem(f"{what} without its end")
+        body = lines[text.pos : at]
+        file, first = self.state.source.place(text.base + text.pos)
+        text.pos = at + 1
+        return body, file, first
+
+    def define_macro(self, rest: str) -> None:
+        """`.macro name parameters` up to `.endm`."""
+        body, file, first = self.block(_MACRO, _END_MACRO, ".macro")
+        name, parameters = parse_header(rest)
+        self.macros[name] = Macro(name, parameters, body, file, first)
+        self.state.code_memo.clear()
+
+    def call_macro(self, macro: Macro, rest: str) -> None:
+        """Read the text of a macro call next."""
+        lines = macro.expand(rest, self.calls)
+        self.calls += 1
+        self.push_expansion(
+            lines, macro.file, macro.first, f"in macro '{macro.name}' called here", macro=True
+        )
+
+    def exit_macro(self) -> None:
+        """`.exitm`: leave the innermost macro call."""
+        if not any(text.macro for text in self.texts):
+            raise Problem(".exitm outside of a macro")
+        while True:
+            text = self.texts[-1]
+            text.pos = len(text.lines)
+            del self.state.conditions[text.conditions :]
+            if text.macro:
+                return
+            self.texts.pop()
+
+    def repeat(self, rest: str) -> None:
+        """`.rept count` up to `.endr`."""
+        body, file, first = self.block(_REPEAT, _END_REPEAT, ".rept")
+        count = self.state.number_of(rest, "the count of .rept")
+        if count < 0:
+            raise Problem(f"count {count} of .rept is negative", rest.strip())
+        self._check_size(count, body)
+        self.push_expansion(body * count, file, first, "repeated here", macro=False)
+
+    def irp(self, kind: str, rest: str) -> None:
+        """`.irp name, values` and `.irpc name, characters` up to `.endr`."""
+        body, file, first = self.block(_REPEAT, _END_REPEAT, kind)
+        name, values = repetitions(kind, rest)
+        self._check_size(len(values), body)
+        lines = [line for value in values for line in substitute(body, {name: value}, self.calls)]
+        self.push_expansion(lines, file, first, "repeated here", macro=False)
+
+    def _check_size(self, count: int, body: list[str]) -> None:
+        if (
+            count * len(body) + self.expanded > MAX_EXPANDED_LINES
+            or count * sum(map(len, body)) > MAX_EXPANDED_LINES * 64
+        ):
+            raise Problem(
+                f"{count} repetitions of {len(body)} lines: more than {MAX_EXPANDED_LINES} lines in all"
+            )
+
+    # -- conditions -------------------------------------------------------------------------------
+
+    def if_(self, holds: bool) -> None:
+        """An `.if` that holds or not."""
+        if len(self.state.conditions) >= 1000:
+            raise Problem(".if nested deeper than 1000")
+        self.state.conditions.append(Condition(self.state.where, holds))
+        if not holds:
+            self.skip()
+
+    def skip(self) -> None:
+        """Pass over statements up to the branch that is taken, or behind the `.endif`."""
+        text, state = self.texts[-1], self.state
+        lines, depth = text.lines, 0
+        condition = state.conditions[-1]
+        while text.pos < len(lines):
+            line = lines[text.pos]
+            text.pos += 1
+            found = _CONDITIONAL.match(line) if "." in line else None
+            if found is None:
+                continue
+            word = found[1].lower()
+            if word.startswith("if"):
+                depth += 1
+            elif word in ("endif", "endc"):
+                if not depth:
+                    state.conditions.pop()
+                    return
+                depth -= 1
+            elif not depth:
+                state.where, state.line = text.base + text.pos - 1, line
+                if self._branch(condition, word, found[2]):
+                    return
+
+    def _branch(self, condition: Condition, word: str, rest: str) -> bool:
+        """`.else` or `.elseif` of a condition whose branches so far were not taken or are over: whether it is read."""
+        if condition.final:
+            raise Problem(f".{word} after .else")
+        condition.final = word in ("else", "elsec")
+        if condition.taken:
+            return False
+        condition.taken = condition.final or self.state.number_of(rest, "the condition") != 0
+        return condition.taken
+
+    def else_(self, word: str) -> None:
+        """`.else` or `.elseif` behind a branch that was read: the rest is passed over."""
+        conditions = self.state.conditions
+        if len(conditions) <= self.texts[-1].conditions:
+            raise Problem(f".{word} without .if")
+        if conditions[-1].final:
+            raise Problem(f".{word} after .else")
+        conditions[-1].final = word == "else"
+        self.skip()
+
+    def endif(self) -> None:
+        """`.endif`."""
+        if len(self.state.conditions) <= self.texts[-1].conditions:
+            raise Problem(".endif without .if")
+        self.state.conditions.pop()

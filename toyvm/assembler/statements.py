@@ -1,0 +1,200 @@
+"""From text to statements with their places: comments removed, `;` split, macros and included files on a stack.
+
+Every statement has one number, its `where`, under which the source map finds file, line and the macro calls around it;
+so a fix-up or a label remembers its place in one int.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import NamedTuple
+
+from ..base.diagnostics import Span
+from .problems import Problem
+
+_BLOCK_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'\\?[^\n]|[#][^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])|#.*|//.*|;', re.DOTALL)
+_OPERANDS = re.compile(r'(?:[^,"\']|"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?|\')*', re.DOTALL)
+
+# A symbol's name: a letter, `_`, `.`, `$` or anything beyond ASCII, then digits too. Said by what it may not hold, because
+# Python takes milliseconds to compile a class that reaches to the end of Unicode.
+NAME_PATTERN = r"[^\x00-#%-\-/-@\[-^`{-\x7f][^\x00-#%-\-/:-@\[-^`{-\x7f]*"
+
+
+def strip_block_comments(text: str) -> str:
+    """`text` with each `/* */` replaced by a blank, keeping the line breaks."""
+
+    def replace(match: re.Match[str]) -> str:
+        found = match.group()
+        return " " + "\n" * found.count("\n") if found.startswith("/*") else found
+
+    return _BLOCK_COMMENT.sub(replace, text) if "/*" in text else text
+
+
+def unclosed_comment(text: str) -> int | None:
+    """The number of the line on which a `/*` without its `*/` begins, or None."""
+    if "/*" not in text:
+        return None
+    for match in _BLOCK_COMMENT.finditer(text):
+        found = match.group()
+        if found.startswith("/*") and (not found.endswith("*/") or len(found) < 4):
+            return text.count("\n", 0, match.start()) + 1
+    return None
+
+
+def statements(text: str) -> tuple[list[str], list[int] | None]:
+    """The statements of `text` and the line number of each (None: as many statements as lines)."""
+    text = strip_block_comments(text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if "#" not in text and ";" not in text and "//" not in text:
+        return lines, None
+    out: list[str] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines, start=1):
+        if "#" in line or ";" in line or "//" in line:
+            for piece in _split_line(line):
+                out.append(piece)
+                numbers.append(number)
+        else:
+            out.append(line)
+            numbers.append(number)
+    return out, numbers if len(out) != len(lines) else None
+
+
+def _split_line(line: str) -> list[str]:
+    """One line's statements without its comment."""
+    pieces: list[str] = []
+    start = 0
+    for match in _PIECES.finditer(line):
+        first = line[match.start()]
+        if first == ";":
+            pieces.append(line[start : match.start()])
+            start = match.end()
+        elif first in "#/":
+            pieces.append(line[start : match.start()])
+            return pieces
+    pieces.append(line[start:])
+    return pieces
+
+
+def split_operands(rest: str) -> list[str]:
+    """`rest` at its commas (those in strings do not count), stripped; no operands for blank text."""
+    if '"' not in rest and "'" not in rest:
+        pieces = [piece.strip() for piece in rest.split(",")]
+    else:
+        pieces, at = [], 0
+        while True:
+            match = _OPERANDS.match(rest, at)
+            assert match is not None
+            pieces.append(match.group().strip())
+            at = match.end() + 1
+            if at > len(rest):
+                break
+    return [] if pieces == [""] else pieces
+
+
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]+)|(.))", re.DOTALL)
+_LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+
+
+def unquote(text: str) -> bytes:
+    """The bytes of a string literal. Raises Problem when `text` is none."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        raise Problem(
+            f"expected a string, not '{text}'" if text else "expected a string", text, expected='"text"'
+        )
+    body = text[1:-1].encode("utf-8", "surrogateescape")
+    return _ESCAPE.sub(_unescape, body) if b"\\" in body else body
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    octal, hexadecimal, letter = match.groups()
+    if octal is not None:
+        return bytes((int(octal, 8) & 0xFF,))
+    if hexadecimal is not None:
+        return bytes((int(hexadecimal[-2:], 16),))
+    return _LETTERS.get(letter, letter)
+
+
+class _Stretch(NamedTuple):
+    """Statements that follow one another in the source map: a file, a macro's expansion, a repetition."""
+
+    file: str
+    lines: list[str]
+    numbers: list[int] | None
+    first: int
+    parent: int  # `where` of the call or the .include, or -1
+    note: str
+
+
+class SourceMap:
+    """Where every statement comes from."""
+
+    def __init__(self) -> None:
+        self._bases: list[int] = []
+        self._stretches: list[_Stretch] = []
+        self.next = 0
+
+    def add(
+        self,
+        file: str,
+        lines: list[str],
+        numbers: list[int] | None = None,
+        first: int = 1,
+        parent: int = -1,
+        note: str = "",
+    ) -> int:
+        """Make room for `lines`, the first of which is line `first` of `file`; the number of the first statement."""
+        base = self.next
+        self._bases.append(base)
+        self._stretches.append(_Stretch(file, lines, numbers, first, parent, note))
+        self.next += len(lines) + 1
+        return base
+
+    def place(self, where: int) -> tuple[str, int]:
+        """File and line of a statement."""
+        stretch, index = self._find(where)
+        return stretch.file, stretch.numbers[index] if stretch.numbers else stretch.first + index
+
+    def span(self, where: int, at: str = "", column: int = 0) -> Span:
+        """The place of word `at` in a statement (its first word when it is not found)."""
+        stretch, index = self._find(where)
+        text = stretch.lines[index] if index < len(stretch.lines) else ""
+        number = (
+            stretch.numbers[index]
+            if stretch.numbers and index < len(stretch.numbers)
+            else stretch.first + index
+        )
+        start = text.find(at) if at else -1
+        if at and (match := re.search(rf"(?<![\w.$%]){re.escape(at)}(?![\w.$])", text)):
+            start = match.start()
+        if column:
+            start = column - 1
+        if start < 0:
+            start, at = len(text) - len(text.lstrip()), text.split()[0] if text.split() else ""
+        return Span(stretch.file, number, start + 1, max(len(at), 1), printable(text))
+
+    def callers(self, where: int) -> list[tuple[Span, str]]:
+        """The macro calls and includes around a statement, the innermost first."""
+        out: list[tuple[Span, str]] = []
+        stretch, _ = self._find(where)
+        while stretch.parent >= 0 and len(out) < 5:
+            out.append((self.span(stretch.parent), stretch.note))
+            stretch, _ = self._find(stretch.parent)
+        return out
+
+    def _find(self, where: int) -> tuple[_Stretch, int]:
+        index = bisect_right(self._bases, where) - 1
+        stretch = self._stretches[index]
+        return stretch, min(where - self._bases[index], max(len(stretch.lines) - 1, 0))
+
+
+def printable(text: str) -> str:
+    """`text` with control characters and undecodable bytes made visible, one character each; at most 400 of them."""
+    clean = "".join(
+        c if c == "\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "?" for c in text[:400]
+    )
+    return clean

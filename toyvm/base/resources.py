@@ -1,0 +1,210 @@
+"""Where the package's data and its cache live: samples and guest library sources in, built libraries out."""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import stat
+import sys
+import zlib
+
+from .errors import ToyvmError, UsageError
+from .light_types import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path  # half the cost of a short run: functions that return one import it themselves
+    from typing import BinaryIO
+
+T = TypeVar("T")
+PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+START_FILE = "crt1"
+
+
+def data_dir(name: str) -> Path:
+    """The folder `asm` or `libs`: beside the package in a checkout, inside it in an installed wheel."""
+    from pathlib import Path
+
+    return Path(_data_path(name))
+
+
+def _data_path(name: str) -> str:
+    for base in (os.path.join(PACKAGE, "_data"), os.path.dirname(PACKAGE)):
+        path = os.path.join(base, name)
+        if os.path.isdir(path):
+            return path
+    raise ToyvmError(f"the package's data folder '{name}' is missing: reinstall toyvm")
+
+
+def library_name(folder: str) -> str:
+    """The name after `-l` of a folder of sources: `libc` is c, `imath` is imath."""
+    return folder.removeprefix("lib")
+
+
+def library_files() -> list[str]:
+    """The names of the files that the built guest libraries consist of, known without building them."""
+    base = _data_path("libs")
+    folders = [name for name in sorted(os.listdir(base)) if os.path.isdir(os.path.join(base, name))]
+    names = [
+        library_name(name)
+        for name in folders
+        if any(file.endswith(".s") for file in os.listdir(os.path.join(base, name)))
+    ]
+    return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
+
+
+def cache_path(*parts: str) -> str:
+    """The path of `parts` below `$XDG_CACHE_HOME/toyvm` (or `~/.cache/toyvm`), which is made if need be.
+
+    Where that cannot be written, a temporary folder of this user stands in for it.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(base, "toyvm")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return os.path.join(folder, *parts)
+    except OSError:
+        pass  # a home that cannot be written: fall through to the temporary folder
+    import tempfile
+
+    folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if os.stat(folder).st_uid != os.getuid():
+        raise ToyvmError(f"{folder}: belongs to somebody else; set XDG_CACHE_HOME to a folder of yours")
+    return os.path.join(folder, *parts)
+
+
+def cache_dir() -> Path:
+    """`cache_path()` as a Path."""
+    from pathlib import Path
+
+    return Path(cache_path())
+
+
+def source_version(*folders: str) -> bytes:
+    """What data made by the package's own code depends on: name, size and time of every source in these folders, and Python.
+
+    The folders are those of packages (`isa`), or `libs`.
+    """
+    parts = [sys.version]
+    for folder in folders:
+        path = _data_path(folder) if folder == "libs" else os.path.join(PACKAGE, folder)
+        parts += sorted(_states(path))
+    return "\n".join(parts).encode()
+
+
+def _states(path: str) -> Iterator[str]:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".s", ".inc")):
+                status = entry.stat()
+                yield f"{path}/{entry.name} {status.st_mtime_ns} {status.st_size}"
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _states(entry.path)
+
+
+def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
+    """Plain data (whatever `marshal` writes) from the cache file `name`, or made now, and then kept where that is possible.
+
+    What was kept for another version, or is damaged, is made anew.
+    """
+    path = cache_path(name)
+    data: T | None = _read_kept(path, version)
+    if data is None:
+        data = make()
+        _keep(path, version, data)
+    return data
+
+
+def _read_kept(path: str, version: bytes) -> Any:
+    """What `kept` wrote, or None when there is nothing, or it is not of this version, or it is damaged."""
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+    except OSError:
+        return None
+    prefix = version + b"\0"
+    if not content.startswith(prefix):
+        return None
+    check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
+    return marshal.loads(payload) if zlib.crc32(payload).to_bytes(4, "little") == check else None
+
+
+def _keep(path: str, version: bytes, data: Any) -> None:
+    payload = marshal.dumps(data)
+    content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
+    try:
+        write_atomically(path, content)
+    except OSError:
+        return  # a full or read-only disk costs the next start some time, nothing else
+
+
+def libraries_path() -> str:
+    """The folder of the built guest libraries, whether it is there or not: its name tells the version of all that makes them."""
+    version = source_version("libs", "base", "isa", "elf", "assembler", "linker")
+    for name in ("relocations.py", "build.py"):
+        status = os.stat(os.path.join(PACKAGE, name))
+        version += b"\n%d %d" % (status.st_mtime_ns, status.st_size)
+    return cache_path(f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}")
+
+
+MAX_STREAM = 256 << 20  # the bytes that are read from what has no size
+
+
+def read_input(path: str | Path) -> bytes:
+    """The bytes of a file a user named. Raises OSError: EFBIG for a device or pipe that gives more than MAX_STREAM."""
+    with open(path, "rb") as stream:
+        return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else read_stream(stream)
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """What standard input, a pipe or a device gives. Raises OSError(EFBIG) rather than fill memory with /dev/zero."""
+    data = stream.read(MAX_STREAM + 1)
+    if len(data) > MAX_STREAM:
+        raise OSError(errno.EFBIG, f"gives more than {MAX_STREAM >> 20} MiB", stream.name)
+    return data
+
+
+def require_other_file(output: str | Path, inputs: Iterable[str]) -> None:
+    """Raises UsageError when a command would write over what it reads."""
+    if os.path.isfile(output):
+        for name in inputs:
+            if os.path.exists(name) and os.path.samefile(name, output):
+                raise UsageError(f"the input '{name}' and the output '{output}' are the same file")
+
+
+def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
+    """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there.
+
+    A device or a pipe is written to, never replaced. Raises OSError.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
+    # What `tempfile.mkstemp` does, which brings half the standard library with it.
+    temporary = os.path.join(
+        os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid():x}{os.urandom(4).hex()}"
+    )
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as failure:
+        failure.filename = path  # not the name that was to be temporary
+        raise
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, mode & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,114 @@
+"""The relocatable object as a value: what the assembler makes, what is in a `.o`, what the linker reads.
+
+Section 0 is the null section. Sections that only describe others (.symtab, .strtab, .shstrtab, .rela.*, .group) are
+not among `sections`: they have become `symbols`, each section's `relocs`, and `groups`. Section numbers in the model
+are therefore its own; reader and writer translate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .constants import SHF_ALLOC, SHF_EXECINSTR, SHF_GROUP, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_PROGBITS
+from .record_arrays import RELA, SYM, Table, empty
+
+NO_RELOCS: Table = empty(RELA)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Section:
+    """One section with its contents and its relocations.
+
+    `size` may be left out: it is len(data), and only for SHT_NOBITS more. `link` and `info` are section numbers of
+    the model where the type or SHF_LINK_ORDER, SHF_INFO_LINK say that they are section numbers.
+    `group` is the index in `ObjectFile.groups`. `relocs` is an array of tables.RELA; r_sym indexes `symbols`.
+    """
+
+    name: str
+    type: int = SHT_PROGBITS
+    flags: int = 0
+    addralign: int = 1
+    entsize: int = 0
+    data: bytes = b""
+    size: int = -1
+    link: int = 0
+    info: int = 0
+    relocs: Table = field(default_factory=lambda: NO_RELOCS)
+    group: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            object.__setattr__(self, "size", len(self.data))
+        if self.group is not None:
+            object.__setattr__(self, "flags", self.flags | SHF_GROUP)
+
+    @property
+    def is_nobits(self) -> bool:
+        """Whether the section takes memory but no bytes in the file."""
+        return self.type == SHT_NOBITS
+
+    @property
+    def is_alloc(self) -> bool:
+        """Whether the section is in memory when the program runs."""
+        return bool(self.flags & SHF_ALLOC)
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the section holds instructions."""
+        return bool(self.flags & SHF_EXECINSTR)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the program may write to the section."""
+        return bool(self.flags & SHF_WRITE)
+
+
+NULL_SECTION = Section("", type=SHT_NULL, addralign=0)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SymbolTable:
+    """All symbols of an object: `array` of tables.SYM beside `names`; number 0 is the null symbol.
+
+    Locals come before `first_global` (gABI: sh_info). `st_name` is not used. A section symbol's name is "".
+    `st_shndx` is a section number of the model, or SHN_UNDEF, SHN_ABS, SHN_COMMON.
+    """
+
+    names: list[str]
+    array: Table
+    first_global: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def null_symbols() -> SymbolTable:
+    """A symbol table with the null symbol alone."""
+    return SymbolTable([""], np.zeros(1, dtype=SYM), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A section group: all `members` (section numbers) are kept or dropped together, by the name of `signature`."""
+
+    signature: int
+    flags: int
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ObjectFile:
+    """A relocatable object file. `name` is what messages call it: "main.o", "libc.a(printf.o)"."""
+
+    name: str
+    sections: Sequence[Section]
+    symbols: SymbolTable
+    e_flags: int = 0
+    groups: Sequence[Group] = ()
+
+    def section(self, name: str) -> Section | None:
+        """The first section called `name`."""
+        return next((section for section in self.sections[1:] if section.name == name), None)

@@ -1,0 +1,166 @@
+"""From the bytes of a `.o` to the model, with everything checked that the linker will rely on.
+
+Afterwards every section number, symbol number and string in the ObjectFile is good, alignments are powers of two,
+and relocations begin inside their section. The linker need not ask again.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from ..base.errors import ElfError
+from .constants import (
+    ET_REL,
+    MAX_ALIGN,
+    SHF_ALLOC,
+    SHF_GROUP,
+    SHF_INFO_LINK,
+    SHF_LINK_ORDER,
+    SHN_LORESERVE,
+    SHN_UNDEF,
+    SHT_GROUP,
+    SHT_NOBITS,
+    SHT_NULL,
+    SHT_RELA,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+    SHT_SYMTAB_SHNDX,
+)
+from .elf_file import ElfFile as ElfFile
+from .elf_file import ElfSection
+from .headers import Buffer, require_riscv
+from .object_file import NO_RELOCS, NULL_SECTION, Group, ObjectFile, Section, SymbolTable, null_symbols
+from .record_arrays import Table
+
+
+def read_object(data: Buffer, name: str) -> ObjectFile:
+    """The relocatable object in `data`; `name` is what messages call it. ElfError on anything malformed."""
+    elf = ElfFile.parse(data, name)
+    if elf.header.type != ET_REL:
+        raise ElfError(f"{name}: not a relocatable object file")
+    require_riscv(elf.header, name)
+    if not elf.sections:
+        raise ElfError(f"{name}: a relocatable object without sections")
+    numbers = _number_sections(elf)
+    symbols = _symbols(elf, numbers)
+    relocs = _relocations(elf, numbers, symbols)
+    groups, group_of = _groups(elf, numbers, symbols)
+    sections = [NULL_SECTION]
+    kept = (section for section in elf.sections if numbers[section.number])
+    sections += [_section(elf, s, numbers, relocs, group_of.get(s.number)) for s in kept]
+    return ObjectFile(name, tuple(sections), symbols, elf.header.flags, groups)
+
+
+def _number_sections(elf: ElfFile) -> list[int]:
+    """Section number in the file -> number in the model; 0 for the sections that only describe others."""
+    describing = {elf.header.shstrndx}
+    describing.update(s.header.link for s in elf.sections_of_type(SHT_SYMTAB))
+    numbers = []
+    following = 1
+    for section in elf.sections:
+        kind = section.header.type
+        drop = kind in (SHT_NULL, SHT_SYMTAB, SHT_GROUP, SHT_SYMTAB_SHNDX)
+        drop |= kind == SHT_STRTAB and section.number in describing
+        drop |= kind == SHT_RELA and not section.header.flags & SHF_ALLOC
+        numbers.append(0 if drop else following)
+        following += not drop
+    return numbers
+
+
+def _symbols(elf: ElfFile, numbers: list[int]) -> SymbolTable:
+    tables = list(elf.sections_of_type(SHT_SYMTAB))
+    if not tables:
+        return null_symbols()
+    if len(tables) > 1:
+        raise ElfError(f"{elf.name}: {len(tables)} symbol tables")
+    table = elf.symbols_of(tables[0])
+    if not len(table):
+        return null_symbols()
+    array = table.array.copy()
+    local = array["st_info"] >> 4 == 0
+    first = table.first_global
+    if not local[:first].all() or local[first:].any():
+        raise ElfError(f"{elf.name}: local and global symbols are mixed (first global symbol: {first})")
+    ordinary = array["st_shndx"] < SHN_LORESERVE
+    if ordinary.any() and int(array["st_shndx"][ordinary].max()) >= len(numbers):
+        bad = int(np.flatnonzero(ordinary & (array["st_shndx"] >= len(numbers)))[0])
+        raise ElfError(
+            f"{elf.name}: symbol {bad} '{table.names[bad]}' is in section {array['st_shndx'][bad]}, which is not there"
+        )
+    array["st_shndx"][ordinary] = np.array(numbers, dtype=np.uint16)[array["st_shndx"][ordinary]]
+    return SymbolTable(table.names, array, first)
+
+
+def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict[int, Table]:
+    """Section number in the file -> its relocations."""
+    found: dict[int, Table] = {}
+    for section, array in elf.relocations():
+        if section.header.flags & SHF_ALLOC:
+            continue
+        target = section.header.info
+        where = f"{elf.name}: section {section.name}"
+        if target >= len(numbers) or not numbers[target]:
+            raise ElfError(f"{where}: relocates section {target}, which is not there")
+        if len(array) and int(array["r_sym"].max()) >= len(symbols):
+            raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
+        limit = elf.sections[target].header.file_size
+        if len(array) and int(array["r_offset"].max()) > limit:
+            raise ElfError(
+                f"{where}: offset {int(array['r_offset'].max()):#x} outside the section's {limit:#x} bytes"
+            )
+        found[target] = np.concatenate([found[target], array]) if target in found else array
+    return found
+
+
+def _groups(
+    elf: ElfFile, numbers: list[int], symbols: SymbolTable
+) -> tuple[tuple[Group, ...], dict[int, int]]:
+    """The section groups, and section number in the file -> index of its group."""
+    groups: list[Group] = []
+    group_of: dict[int, int] = {}
+    for section in elf.sections_of_type(SHT_GROUP):
+        where = f"{elf.name}: section {section.name}"
+        data = elf.contents(section)
+        if len(data) < 4 or len(data) % 4:
+            raise ElfError(f"{where}: a group of {len(data)} bytes")
+        if section.header.info >= len(symbols):
+            raise ElfError(f"{where}: signature symbol {section.header.info} of {len(symbols)}")
+        flags, *members = struct.unpack(f"<{len(data) // 4}I", data)
+        for member in members:
+            if member == SHN_UNDEF or member >= len(numbers):
+                raise ElfError(f"{where}: member {member}, which is not there")
+            if member in group_of:
+                raise ElfError(f"{where}: member {member} is in another group already")
+            group_of[member] = len(groups)
+        kept = tuple(numbers[member] for member in members if numbers[member])
+        groups.append(Group(section.header.info, flags, kept))
+    return tuple(groups), group_of
+
+
+def _section(
+    elf: ElfFile, section: ElfSection, numbers: list[int], relocs: dict[int, Table], group: int | None
+) -> Section:
+    shdr = section.header
+    where = f"{elf.name}: section {section.name}"
+    if shdr.addralign & (shdr.addralign - 1):
+        raise ElfError(f"{where}: alignment {shdr.addralign} is not a power of two")
+    if shdr.addralign > MAX_ALIGN:
+        raise ElfError(f"{where}: alignment {shdr.addralign} is larger than {MAX_ALIGN}")
+    if shdr.type == SHT_NOBITS and section.number in relocs:
+        raise ElfError(f"{where}: relocations for a section without contents")
+    link = shdr.link if shdr.link < len(numbers) else 0
+    return Section(
+        name=section.name,
+        type=shdr.type,
+        flags=shdr.flags & ~SHF_GROUP,
+        addralign=max(shdr.addralign, 1),
+        entsize=shdr.entsize,
+        data=elf.contents(section),
+        size=shdr.size,
+        link=numbers[link] if shdr.flags & SHF_LINK_ORDER else 0,
+        info=numbers[shdr.info] if shdr.flags & SHF_INFO_LINK and shdr.info < len(numbers) else 0,
+        relocs=relocs.get(section.number, NO_RELOCS),
+        group=group,
+    )

@@ -1,0 +1,109 @@
+"""The bulk tables of an ELF file, symbols and relocations, as numpy record arrays.
+
+pyelftools takes 43 microseconds a symbol and 10 a relocation; a view of the file's bytes takes a hundredth of
+one, and the linker works on whole columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.errors import ElfError
+from .headers import Buffer
+
+Table = npt.NDArray[np.void]
+
+SYM = np.dtype(
+    [
+        ("st_name", "<u4"),
+        ("st_info", "u1"),
+        ("st_other", "u1"),
+        ("st_shndx", "<u2"),
+        ("st_value", "<u8"),
+        ("st_size", "<u8"),
+    ]
+)
+"""Elf64_Sym. Binding is `st_info >> 4`, type `st_info & 15`, visibility `st_other & 3`."""
+
+RELA = np.dtype([("r_offset", "<u8"), ("r_type", "<u4"), ("r_sym", "<u4"), ("r_addend", "<i8")])
+"""Elf64_Rela with r_info already in its halves: on a little-endian machine the type comes first."""
+
+DYN = np.dtype([("d_tag", "<i8"), ("d_val", "<u8")])
+"""Elf64_Dyn."""
+
+
+def symbols(data: Buffer, name: str) -> Table:
+    """A symbol table's bytes as an array of SYM (a read-only view of `data`). ElfError on a broken size."""
+    return _view(data, SYM, name, "symbol table")
+
+
+def relocations(data: Buffer, name: str) -> Table:
+    """A SHT_RELA section's bytes as an array of RELA (a read-only view of `data`). ElfError on a broken size."""
+    return _view(data, RELA, name, "relocation table")
+
+
+def _view(data: Buffer, dtype: np.dtype[Any], name: str, what: str) -> Table:
+    if len(data) % dtype.itemsize:
+        raise ElfError(f"{name}: {what} of {len(data)} bytes is not a multiple of {dtype.itemsize}")
+    table: Table = np.frombuffer(data, dtype=dtype)
+    table.flags.writeable = False
+    return table
+
+
+def empty(dtype: np.dtype[Any]) -> Table:
+    """An array of no records."""
+    return np.zeros(0, dtype=dtype)
+
+
+def names(array: Table, strings: Buffer, name: str) -> list[str]:
+    """The name of every symbol of `array` in the string table `strings`. ElfError on an offset outside it."""
+    strings = bytes(strings)
+    if len(array) and int(array["st_name"].max()) >= max(len(strings), 1):
+        raise ElfError(
+            f"{name}: symbol name offset {int(array['st_name'].max()):#x} outside its string table"
+        )
+    if strings and strings[-1]:
+        raise ElfError(f"{name}: string table does not end with a NUL")
+    find = strings.find
+    return [
+        strings[offset : find(b"\0", offset)].decode("utf-8", "surrogateescape") if offset else ""
+        for offset in array["st_name"].tolist()
+    ]
+
+
+class StringTable:
+    """A string table under construction; a string that ends another one shares its bytes (".text" in ".rela.text").
+
+    As GNU as lays it out: strings in the order they were first added, those that are a tail of another one left out.
+    """
+
+    def __init__(self) -> None:
+        self._strings: dict[str, None] = {}
+
+    def add(self, text: str) -> None:
+        """Have `text` in the table."""
+        if text:
+            self._strings[text] = None
+
+    def finish(self) -> tuple[bytes, dict[str, int]]:
+        """(the table's bytes, offset of each added string). The empty string is at 0."""
+        encoded = {text: text.encode("utf-8", "surrogateescape") for text in self._strings}
+        # Sorted by their reversed bytes, a tail comes right before the strings it ends.
+        order = sorted(encoded, key=lambda text: encoded[text][::-1])
+        host: dict[str, str] = {}
+        for text, following in zip(reversed(order[:-1]), reversed(order[1:]), strict=True):
+            whole = host.get(following, following)
+            if encoded[whole].endswith(encoded[text]):
+                host[text] = whole
+        out = bytearray(b"\0")
+        offsets = {"": 0}
+        for text, raw in encoded.items():
+            if text not in host:
+                offsets[text] = len(out)
+                out += raw + b"\0"
+        for text, whole in host.items():
+            offsets[text] = offsets[whole] + len(encoded[whole]) - len(encoded[text])
+        return bytes(out), offsets

@@ -1,0 +1,136 @@
+"""Two engines side by side: each piece of a run is executed by the LLVM engine and, on a copy of the machine, by the reference
+engine; the run stops at the first piece after which registers, traps, counts or memory differ.
+
+The pieces have random lengths (from a seed), so that native code is left and entered everywhere, and the LLVM engine translates
+eagerly and at once, so that short programs are native too. Memory is compared whole, page tables with their A and D bits included.
+"""
+
+from __future__ import annotations
+
+import random
+
+from toyvm.base.errors import ToyvmError
+from toyvm.isa.registers import F_NAMES, X_NAMES
+from toyvm.machine.hart import Hart
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.machine.traps import Trap
+
+from ..engine import FaultHook
+from ..llvm.effort import EAGER
+from ..llvm.llvm_engine import LlvmEngine
+from ..llvm.translator import Translator
+from ..python.reference_engine import ReferenceEngine
+from .memory_pair import MemoryPair
+
+_PIECES = (1, 7, 50, 400, 2000, 10_000)  # instructions; half of all pieces are shorter than a function's loop
+_HOT = (
+    8,
+    250,
+    1 << 30,
+)  # so that Python traces, both tiers, or blocks alone are what native code is compared with
+_SHOWN = 8  # doublewords of memory in a message
+MAX_SPACES = 256
+
+
+class LockstepError(ToyvmError):
+    """The engines differ; the message shows both states."""
+
+
+class LockstepEngine:
+    """`base.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
+
+    `seed` decides the lengths of the pieces and how hot code must be on the reference engine before it becomes a trace.
+    `translator` as in `LlvmEngine`: one that answers at once. Every page fault ends the run, so that both machines see what
+    the kernel makes of it.
+    """
+
+    def __init__(self, memory: PhysicalMemory, seed: int = 0, translator: Translator | None = None):
+        self.on_fault: FaultHook | None = None
+        self._random = random.Random(seed)
+        self._twin = PhysicalMemory(memory.size)
+        self._memories = MemoryPair(memory, self._twin)
+        self._translator = translator or Translator(folder=None)
+        self._llvm = LlvmEngine(memory, translator=self._translator, thresholds=EAGER)
+        self._reference = ReferenceEngine(self._twin, hot=self._random.choice(_HOT))
+        self._spaces: dict[int, tuple[Mmu, Mmu]] = {}  # by identity: an Mmu and its twin
+
+    @property
+    def native_entries(self) -> int:
+        """How often native code was entered."""
+        return self._llvm.native_entries
+
+    def run(self, hart: Hart, budget: int) -> Trap | None:
+        """Execute at most `budget` instructions on both (see `base.Engine.run`)."""
+        self._memories.copy()  # what the kernel has written
+        while budget > 0:
+            piece = min(budget, self._random.choice(_PIECES))
+            twin = hart.copy(self._twin_of(hart.mmu))
+            twin.instret, twin.time_offset, twin.reservation = (
+                hart.instret,
+                hart.time_offset,
+                hart.reservation,
+            )
+            start, before = hart.pc, hart.instret
+            trap = self._llvm.run(hart, piece)
+            expected = self._reference.run(twin, piece)
+            if not (_state(hart, trap) == _state(twin, expected) and self._memories.equal()):
+                raise LockstepError(
+                    f"the engines differ after {hart.instret - before} instructions from {start:#x} "
+                    f"(a piece of {piece}):\n{self._difference(hart, trap, twin, expected)}"
+                )
+            if trap is not None:
+                return trap
+            budget -= piece
+        return None
+
+    def invalidate(self, mmu: Mmu) -> None:
+        """Forget the code of an address space."""
+        self._llvm.invalidate(mmu)
+        self._spaces.pop(id(mmu), None)
+
+    def invalidate_page(self, mmu: Mmu, va: int) -> None:
+        """Forget the code in one page."""
+        self._llvm.invalidate_page(mmu, va)
+        if id(mmu) in self._spaces:
+            twin = self._spaces[id(mmu)][1]
+            twin.tlb.drop(va >> 12)
+            self._reference.invalidate_page(twin, va)
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write."""
+        self._llvm.invalidate_writes(mmu)
+        if id(mmu) in self._spaces:
+            self._spaces[id(mmu)][1].tlb.flush_writes()
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """Let `child` begin with the code of `mmu`; the reference engine looks for itself."""
+        self._llvm.inherit_code(mmu, child)
+
+    def _twin_of(self, mmu: Mmu) -> Mmu:
+        if id(mmu) not in self._spaces:
+            if len(self._spaces) >= MAX_SPACES:
+                self._spaces.clear()
+            self._spaces[id(mmu)] = mmu, mmu.over(self._twin)
+        return self._spaces[id(mmu)][1]
+
+    def _difference(self, hart: Hart, trap: Trap | None, twin: Hart, expected: Trap | None) -> str:
+        """Both states, with a star where they differ."""
+        rows = [("trap", str(trap), str(expected)), ("pc", f"{hart.pc:#x}", f"{twin.pc:#x}")]
+        rows += [("instret", str(hart.instret), str(twin.instret)), ("fcsr", str(hart.fcsr), str(twin.fcsr))]
+        rows.append(("reservation", str(hart.reservation), str(twin.reservation)))
+        rows += [(name, f"{a:#x}", f"{b:#x}") for name, a, b in zip(X_NAMES, hart.x, twin.x, strict=True)]
+        rows += [(name, f"{a:#x}", f"{b:#x}") for name, a, b in zip(F_NAMES, hart.f, twin.f, strict=True)]
+        words = self._memories.words_that_differ(_SHOWN)
+        rows += [(f"[{pa:#x}]", f"{ours:#x}", f"{theirs:#x}") for pa, ours, theirs in words]
+        width = max(len(ours) for _, ours, _ in rows)
+        return "\n".join(
+            f"  {'*' if ours != theirs else ' '} {name:<18} llvm {ours:<{width}}  reference {theirs}"
+            for name, ours, theirs in rows
+        )
+
+
+def _state(hart: Hart, trap: Trap | None) -> tuple[object, ...]:
+    """All that must be the same but memory."""
+    told = None if trap is None else (trap.cause, trap.tval)
+    return told, hart.pc, hart.instret, hart.fcsr, hart.reservation, hart.x, hart.f

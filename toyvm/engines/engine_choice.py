@@ -1,0 +1,48 @@
+"""Which engine a run has."""
+
+from __future__ import annotations
+
+from ..base.errors import UsageError
+from ..base.light_types import TYPE_CHECKING
+from ..machine.physical_memory import PhysicalMemory
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .python.reference_engine import OnTrace
+
+
+def make_engine(
+    name: str,
+    memory: PhysicalMemory,
+    on_trace: OnTrace | None = None,
+    *,
+    caching: bool = True,
+    seed: int = 0,
+) -> Engine:
+    """The engine called `name`: auto, llvm, reference or lockstep. `caching`: use translations of earlier runs. `seed` of
+    lockstep's pieces.
+
+    Raises UsageError for another name, and for llvm and lockstep where there is no LLVM; auto then says so and goes on without.
+    """
+    if name == "reference" or on_trace is not None:
+        from .python.reference_engine import ReferenceEngine
+
+        return ReferenceEngine(memory, on_trace, keeping=caching and on_trace is None)
+    if name == "auto":
+        from .llvm.llvm_engine import LlvmEngine
+
+        return LlvmEngine(memory, caching=caching)
+    if name in ("llvm", "lockstep"):
+        from .llvm.translator import unavailable
+
+        if reason := unavailable():
+            raise UsageError(f"--engine {name}: {reason}")
+    if name == "llvm":
+        from .llvm.llvm_engine import LlvmEngine
+
+        return LlvmEngine(memory, caching=caching)
+    if name == "lockstep":
+        from .checking.lockstep_engine import LockstepEngine
+
+        return LockstepEngine(memory, seed)
+    raise UsageError(f"no engine is called '{name}'")

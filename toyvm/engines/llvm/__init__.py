@@ -1,0 +1,1 @@
+"""The tiered engine: hot code becomes native functions made by LLVM."""

@@ -1,0 +1,143 @@
+"""What registers hold inside a loop, as sums of multiples of a few others.
+
+A register that a loop leaves alone, or changes only by adding a constant or such a register, stands for itself (`Motion`). What
+else the loop computes is followed through its blocks as a form: a constant and a multiple of each of those, as they are at
+that place. A form is known where every way through the loop agrees on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from toyvm.base.bits import sext
+from toyvm.isa.ops import Node, Op
+
+from .regions import Block, Key, Step
+
+Terms = tuple[tuple[int, int], ...]  # (register, factor), by register; no factor is 0
+Form = tuple[int, Terms]  # a constant and what is added to it, modulo 2^64
+Values = dict[int, Form]
+
+_MOST_TERMS, _LARGEST = 3, 1 << 16
+
+
+class Motion:
+    """How a loop moves a register: `up` or `down` all together if each instruction that does it is executed once, or what
+    register `step` holds, `times` times. None of them is executed twice in fewer than `shortest` instructions."""
+
+    __slots__ = ("down", "shortest", "step", "times", "up")
+
+    def __init__(self) -> None:
+        self.up = self.down = self.times = 0
+        self.step: int | None = None
+        self.shortest = 1
+
+
+def itself(number: int) -> Form:
+    """The form of a register that stands for itself."""
+    return 0, ((number, 1),)
+
+
+def form_of(node: Node, value_of: Callable[[int], Form | None]) -> Form | None:
+    """The form of an expression, if it has one; `value_of` gives those of registers."""
+    if node.width != 64:
+        return None
+    if node.op is Op.CONST:
+        return sext(node.value, 64), ()
+    if node.op is Op.READ_X:
+        return value_of(node.args[0].value)
+    if node.op in (Op.ADD, Op.SUB):
+        one, other = (form_of(argument, value_of) for argument in node.args)
+        if one is None or other is None:
+            return None
+        return _sum(one, other, 1 if node.op is Op.ADD else -1)
+    if node.op is Op.SHL and node.args[1].op is Op.CONST:
+        form = form_of(node.args[0], value_of)
+        return None if form is None else _sum((0, ()), form, 1 << node.args[1].value)
+    return None
+
+
+def _sum(one: Form, other: Form, factor: int) -> Form | None:
+    terms = dict(one[1])
+    for number, times in other[1]:
+        terms[number] = terms.get(number, 0) + factor * times
+    found = tuple((number, terms[number]) for number in sorted(terms) if terms[number])
+    if len(found) > _MOST_TERMS or any(abs(times) > _LARGEST for _, times in found):
+        return None
+    return sext(one[0] + factor * other[0], 64), found
+
+
+def added(number: int, value: Node, written: Iterable[int]) -> Form | None:
+    """What an assignment adds to a register: a constant, or one register that is not `written`, perhaps negated."""
+    form = form_of(value, itself)
+    rest = _sum(form, itself(number), -1) if form is not None else None
+    if rest is None:
+        return None
+    if not rest[1]:
+        return rest
+    ((step, times), *more) = rest[1]
+    return rest if not more and not rest[0] and abs(times) == 1 and step not in written else None
+
+
+class Flow:
+    """The forms of a loop's registers at the beginning of each of its blocks.
+
+    `written` are the registers that it changes, `moved` those of them that stand for themselves.
+    """
+
+    def __init__(
+        self, head: Key, blocks: dict[Key, Block], inside: set[Key], written: set[int], moved: set[int]
+    ):
+        self._written = written
+        self._moved = moved
+        self.at: dict[Key, Values] = {head: {}}
+        waiting = [head]
+        while waiting:
+            key = waiting.pop()
+            values = dict(self.at[key])
+            for step in blocks[key].steps:
+                self.execute(step, values)
+            for to in blocks[key].successors:
+                if to not in inside:
+                    continue
+                known = self.at.get(to)
+                both = (
+                    values
+                    if known is None
+                    else {n: form for n, form in known.items() if values.get(n) == form}
+                )
+                if known is None or len(both) < len(known):
+                    self.at[to] = dict(both)
+                    waiting.append(to)
+
+    def form(self, node: Node, values: Values) -> Form | None:
+        """The form of an expression where registers hold `values`."""
+
+        def value_of(number: int) -> Form | None:
+            alone = number not in self._written or number in self._moved
+            return itself(number) if alone else values.get(number)
+
+        return form_of(node, value_of)
+
+    def execute(self, step: Step, values: Values) -> None:
+        """Change what registers hold as an instruction does."""
+        writes = [(node.args[0].value, node.args[1]) for node in step.effects if node.op is Op.WRITE_X]
+        if not writes:
+            return
+        forms = [(number, self.form(value, values)) for number, value in writes]
+        for number, form in forms:
+            values.pop(number, None)
+            if form is not None and number not in self._moved:
+                values[number] = form
+        for number, value in writes:
+            if number in self._moved:
+                more = added(number, value, self._written)
+                assert more is not None
+                for other, form in list(values.items()):
+                    times = dict(form[1]).get(number, 0)
+                    if times:  # of what the register was before
+                        changed = _sum(form, more, -times)
+                        if changed is None:
+                            del values[other]
+                        else:
+                            values[other] = changed

@@ -1,0 +1,312 @@
+"""Which instructions become one native function: the control-flow graph around a hot place.
+
+From an entry point the region follows direct jumps and both sides of each branch, into code that has run before; calls
+are followed into the callee, and its return is expected to come back (a node of the graph is an address *and* the
+returns that are awaited there). What leads elsewhere leaves the region by the table of entry points.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from toyvm.base.bits import M64
+from toyvm.isa.decode import Decoded, decode
+from toyvm.isa.ops import Node, Op, Tree
+from toyvm.isa.semantics import tree
+
+MAX_INSTRUCTIONS = 200
+MAX_DEPTH = 2  # calls that are followed inside each other
+MAX_CALLEE = 40  # instructions of a function whose calls are followed
+MAX_TREES = 1 << 14
+RA = 1
+
+Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
+
+
+class Step:
+    """An instruction at an address, with its tree."""
+
+    __slots__ = ("effects", "length", "pc", "word")
+
+    def __init__(self, pc: int, word: int, length: int, effects: Tree):
+        self.pc = pc
+        self.word = word
+        self.length = length
+        self.effects = effects
+
+
+class Block:
+    """Instructions without a jump into or out of the middle, and where they lead.
+
+    `taken` is where the last instruction's branch or jump leads, `after` where it goes on otherwise; either is a key of
+    the region, or one outside it, or None. `stops` says that the instruction at `after` cannot be in a region.
+    """
+
+    __slots__ = ("after", "key", "steps", "stops", "taken")
+
+    def __init__(self, key: Key):
+        self.key = key
+        self.steps: list[Step] = []
+        self.taken: Key | None = None
+        self.after: Key | None = None
+        self.stops = False
+
+    @property
+    def successors(self) -> Iterator[Key]:
+        """Where it may lead, inside the region or not."""
+        if self.after is not None and not self.stops:
+            yield self.after
+        if self.taken is not None:
+            yield self.taken
+
+
+class Region:
+    """The blocks by key, the entry first. `heads` are those where the budget is checked, and `longest` the instructions that
+    may be executed from a block's beginning to the next check. `runs` are the bytes it was made of as (address, bytes)."""
+
+    __slots__ = ("blocks", "entry", "heads", "longest", "runs")
+
+    def __init__(self, blocks: dict[Key, Block], entry: Key):
+        self.blocks = blocks
+        self.entry = entry
+        self.heads, self.longest = _heads(blocks, entry)
+        self.runs = _runs(blocks)
+
+    @property
+    def length(self) -> int:
+        """Instructions."""
+        return sum(len(block.steps) for block in self.blocks.values())
+
+
+_TREES: dict[int, tuple[int, Tree] | None] = {}
+
+
+def effects_of(word: int) -> tuple[int, Tree] | None:
+    """Length and tree of an instruction, or None where it is illegal."""
+    if word not in _TREES:
+        if len(_TREES) >= MAX_TREES:
+            _TREES.clear()
+        decoded: Decoded | None = decode(word)
+        _TREES[word] = None if decoded is None else (decoded.length, tree(decoded))
+    return _TREES[word]
+
+
+def nodes(effects: Tree) -> Iterator[Node]:
+    """Every node of a tree, once."""
+    seen: set[Node] = set()
+    waiting = list(effects)
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            waiting += node.args
+
+
+def operations(effects: Tree) -> set[Op]:
+    """Every operation in a tree."""
+    return {node.op for node in nodes(effects)}
+
+
+def direct(target: Node, pc: int) -> int | None:
+    """The address that a jump's target is, when it can be told from the instruction alone."""
+    if target.op is Op.CONST:
+        return target.value
+    if target.op is Op.PC:
+        return pc
+    if target.op is Op.ADD and target.args[0].op is Op.PC and target.args[1].op is Op.CONST:
+        return pc + target.args[1].value & M64
+    return None
+
+
+def control(effects: Tree) -> Node | None:
+    """The jump or branch among the effects."""
+    return next((node for node in effects if node.op is Op.JUMP or node.op is Op.BRANCH), None)
+
+
+def links(effects: Tree) -> bool:
+    """Whether the instruction writes ra, as calls do."""
+    return any(node.op is Op.WRITE_X and node.args[0].value == RA for node in effects)
+
+
+def is_return(effects: Tree, jump: Node) -> bool:
+    """Whether an indirect jump goes where ra says and writes nothing."""
+    node = jump.args[0]
+    while node.op is Op.AND and node.args[1].op is Op.CONST:
+        node = node.args[0]
+    return node.op is Op.READ_X and node.args[0].value == RA and len(effects) == 1
+
+
+class _Explorer:
+    def __init__(
+        self,
+        fetch: Callable[[int], int | None],
+        worth: Callable[[Key], bool],
+        supported: Callable[[Tree], bool],
+    ):
+        self._fetch = fetch
+        self._worth = worth
+        self._supported = supported
+        self.steps: dict[Key, Step] = {}
+        self.after: dict[Key, Key | None] = {}
+        self.taken: dict[Key, Key | None] = {}
+        self.stops: set[Key] = set()
+        self.leaders: deque[Key] = deque()
+        self.found: dict[Key, None] = {}
+
+    def lead(self, key: Key) -> None:
+        if key not in self.found and self._worth(key):
+            self.found[key] = None
+            self.leaders.append(key)
+
+    def explore(self, entry: Key) -> None:
+        self.found[entry] = None
+        self.leaders.append(entry)
+        while self.leaders:
+            at: Key | None = self.leaders.popleft()
+            while at is not None and at not in self.steps and len(self.steps) < MAX_INSTRUCTIONS:
+                at = self._step(at)
+
+    def _step(self, key: Key) -> Key | None:
+        """Take in one instruction; the one that follows it in the same block."""
+        pc, stack = key
+        step = self._read(pc)
+        if step is None:
+            self.stops.add(key)
+            return None
+        self.steps[key] = step
+        following = (pc + step.length & M64, stack)
+        jump = control(step.effects)
+        if jump is None:
+            self.after[key] = following
+            return following
+        target = direct(jump.args[-1], pc)
+        if jump.op is Op.BRANCH:
+            self.after[key] = following
+            self.lead(following)
+        elif target is not None and links(step.effects):
+            follow = len(stack) < MAX_DEPTH and self._is_small(target)
+            stack = (*stack, following[0]) if follow else (-1,)
+        elif target is None and stack and is_return(step.effects, jump):
+            target, stack = stack[-1], stack[:-1]
+        if target is not None:
+            self.taken[key] = (target, stack)
+            if stack != (-1,):
+                self.lead((target, stack))
+        return None
+
+    def _is_small(self, head: int) -> bool:
+        """Whether a function is short enough to be part of its callers; its own calls are not counted."""
+        seen: set[int] = set()
+        waiting = [head]
+        while waiting and len(seen) <= MAX_CALLEE:
+            pc = waiting.pop()
+            step = None if pc in seen else self._read(pc)
+            if step is None:
+                continue
+            seen.add(pc)
+            jump = control(step.effects)
+            target = None if jump is None else direct(jump.args[-1], pc)
+            if jump is None or jump.op is Op.BRANCH or links(step.effects):
+                waiting.append(pc + step.length)
+            if target is not None and not links(step.effects):
+                waiting.append(target)
+        return len(seen) <= MAX_CALLEE
+
+    def _read(self, pc: int) -> Step | None:
+        word = self._fetch(pc)
+        found = None if word is None else effects_of(word)
+        if word is None or found is None or not self._supported(found[1]):
+            return None
+        return Step(pc, word, *found)
+
+
+def explore(
+    entry: int,
+    fetch: Callable[[int], int | None],
+    worth: Callable[[Key], bool],
+    supported: Callable[[Tree], bool],
+) -> Region | None:
+    """The region at `entry`, or None where there can be none.
+
+    `fetch` gives an instruction's bits, or None where nothing can be executed; `worth` whether a block may be part of it;
+    `supported` whether the printer knows all of an instruction.
+    """
+    explorer = _Explorer(fetch, worth, supported)
+    first: Key = (entry, ())
+    explorer.explore(first)
+    steps = explorer.steps
+    blocks: dict[Key, Block] = {}
+    for key in explorer.found:
+        if key not in steps:
+            continue
+        block = blocks[key] = Block(key)
+        at: Key | None = key
+        while at is not None and at in steps:
+            block.steps.append(steps[at])
+            block.taken = explorer.taken.get(at)
+            at = block.after = explorer.after.get(at)
+            if block.taken is not None or at in explorer.found:
+                break
+        block.stops = block.after in explorer.stops
+    return Region(blocks, first) if first in blocks else None
+
+
+def _heads(blocks: dict[Key, Block], entry: Key) -> tuple[set[Key], dict[Key, int]]:
+    """The entry and where loops close; for each block the longest way to the next such place, in instructions."""
+    heads, order = {entry}, _post_order(blocks, entry)
+    rank = {key: number for number, key in enumerate(order)}
+    for key in order:
+        heads.update(to for to in blocks[key].successors if to in blocks and rank[to] >= rank[key])
+    longest: dict[Key, int] = {}
+    for key in order:
+        rest = [longest[to] for to in blocks[key].successors if to in blocks and to not in heads]
+        longest[key] = len(blocks[key].steps) + max(rest, default=0)
+    return heads, longest
+
+
+def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:
+    """What some way from the entry to each block has made."""
+    before: dict[Key, set[int]] = {key: set() for key in region.blocks}
+    waiting = list(region.blocks)
+    while waiting:
+        key = waiting.pop()
+        out = before[key] | made[key]
+        for to in region.blocks[key].successors:
+            if to in before and not out <= before[to]:
+                before[to] |= out
+                waiting.append(to)
+    return before
+
+
+def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:
+    order: list[Key] = []
+    seen = {entry}
+    waiting = [(entry, iter(list(blocks[entry].successors)))]
+    while waiting:
+        key, rest = waiting[-1]
+        for to in rest:
+            if to in blocks and to not in seen:
+                seen.add(to)
+                waiting.append((to, iter(list(blocks[to].successors))))
+                break
+        else:
+            waiting.pop()
+            order.append(key)
+    return order
+
+
+def _runs(blocks: dict[Key, Block]) -> list[tuple[int, bytes]]:
+    texts = {
+        step.pc: (step.word & ((1 << 8 * step.length) - 1)).to_bytes(step.length, "little")
+        for block in blocks.values()
+        for step in block.steps
+    }
+    runs: list[tuple[int, bytes]] = []
+    for pc in sorted(texts):
+        if runs and runs[-1][0] + len(runs[-1][1]) == pc:
+            runs[-1] = (runs[-1][0], runs[-1][1] + texts[pc])
+        else:
+            runs.append((pc, texts[pc]))
+    return runs

@@ -1,0 +1,1 @@
+"""The instruction table's trees as LLVM's text."""

@@ -1,0 +1,438 @@
+"""Loads and stores as LLVM's text: where in the host's memory the guest's data is.
+
+For each pointer the state remembers the range of virtual addresses that it last went into and how far that is from the host's
+memory (`llvm_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
+subtraction, a comparison and the access itself. Any other calls `refill`, which finds the address, and now and then its
+range, or else the region is left with `MISS`.
+
+A pointer is one of the registers that hardly change, or the place in the block where a register was last written, or else
+a register in a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from toyvm.base.bits import sext
+from toyvm.isa.ops import Node, Op
+from toyvm.machine.sv39 import PTE_W
+
+from .. import state_layout as layout
+from ..analysis.loops import Loop, Pointer
+from ..analysis.regions import Block, Key
+from .function_text import GUEST, LIKELY, RANGE, REFILLS, UNLIKELY
+from .value_text import ValueText
+
+WRITE, ALIGNED, WORD_SHIFT = 32, 16, 6  # what `refill` is told besides the size of an access
+ACCESSES = frozenset({Op.LOAD, Op.STORE})
+_FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
+_KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
+_AT_FIRST = 4  # ways through a loop before its pointers are looked at, and for which a look has to be good
+_AHEAD = 1 << 40  # instructions until the next look, where nothing moves
+_AGAIN = 512  # instructions until the next look, after one that was in vain
+_STRIDE = 1 << 31  # bytes; a pointer that a register moves by more is looked at each time
+_KEEPING = "; what the ahead form of loop "  # in place of lines that are known when all has been printed
+_PAGE = 4096  # bytes: what all sets of the host's first cache hold, a line each
+_WAIT = 8  # instructions that keep loads apart
+_IMMEDIATE = range(-1 << 31, 1 << 31)  # what an instruction of the host's can have in it
+_SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
+
+
+class _Group:
+    """Accesses through the same value of a register: one look at a range is enough for them.
+
+    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the
+    distance to the host's memory, or 0 where what was known of ranges is not known any more. `count` is how many accesses are to come.
+    """
+
+    __slots__ = ("begun", "count", "first", "last", "variable", "writes")
+
+    def __init__(self, distance: int):
+        self.first = self.last = distance
+        self.count = 0
+        self.writes = self.begun = False
+        self.variable = ""
+
+    def add(self, distance: int, write: bool) -> None:
+        """One access more."""
+        self.first, self.last = min(self.first, distance), max(self.last, distance)
+        self.count += 1
+        self.writes = self.writes or write
+
+    @property
+    def pays(self) -> bool:
+        """Whether there are enough of them, and near to each other."""
+        return self.count >= _FEWEST and self.last - self.first <= _WIDEST
+
+
+def _distance(address: Node) -> tuple[int, int] | None:
+    """The register and the constant that an address is the sum of."""
+    distance = 0
+    if address.op is Op.ADD and address.args[1].op is Op.CONST:
+        distance = sext(address.args[1].value, 64)
+        address = address.args[0]
+    return (address.args[0].value, distance) if address.op is Op.READ_X else None
+
+
+class MemoryText(ValueText):
+    """Prints loads and stores of a region's blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._key: Key = (0, ())  # of the block
+        self._groups: dict[
+            tuple[int, int], _Group
+        ] = {}  # by register and how often it has been written in the block
+        self._variables: list[str] = []
+        self._near: dict[tuple[Key, int, int], str] = {}  # variables of groups
+        self._versions: dict[int, int] = {}
+        self._computed: dict[int, int] = {}  # where in the block registers were written
+        self._kept: dict[Loop, dict[int, str]] = {}
+        self._loop: Loop | None = None  # that the block is in
+        self._ahead = False  # whether this is the form of the loop whose pointers are inside their ranges
+
+    def _leave(self, status: int, pc: str) -> None:
+        """Print the way back to Python."""
+        raise NotImplementedError
+
+    def _left(self) -> str:
+        """The budget that is left at the instruction."""
+        raise NotImplementedError
+
+    def _miss(self) -> str:
+        """The label of the way back to Python from where `refill` has found nothing; it has been told the instruction and the budget."""
+        raise NotImplementedError
+
+    def _to_checked(self) -> None:
+        """Print the way from the ahead form of a loop to the same instruction in the checked one."""
+        raise NotImplementedError
+
+    def _variable(self, name: str, type_: str = "i64") -> str:
+        """What lines may store and load, from the region's entry on."""
+        self._variables.append(f"{name} = alloca {type_}")
+        return name
+
+    def _store(self, node: Node) -> None:
+        address, data = node.args
+        value = self._value(data)
+        pointer = self._place(address, data.width // 8, PTE_W)
+        self._line(f"store i{data.width} {value}, ptr {pointer}, align 1{GUEST}")
+
+    def _load(self, node: Node, access: int, aligned: bool = False) -> None:
+        pointer = self._place(node.args[0], node.width // 8, access, aligned)
+        self._values[node] = self._set(f"load i{node.width}, ptr {pointer}, align 1{GUEST}")
+
+    def _place(self, address: Node, size: int, access: int, aligned: bool = False) -> str:
+        """Where an access goes in the host's memory; leaves where it needs the slow path."""
+        through = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
+        if through is None:
+            return (
+                self._ahead_pointer(address, access)
+                if self._ahead
+                else self._pointer(address, size, access, aligned)
+            )
+        assert self._loop is not None and not aligned
+        pointer, distance = through
+        if not self._ahead:
+            word = layout.range_word(self._mover_slot(self._loop, pointer, access == PTE_W))
+            return self._pointer(address, size, access, word=word)
+        self._keep_apart(self._loop, pointer)
+        base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
+        return self._host(self._sum(pointer.moving, base), str(distance))
+
+    def _keep_apart(self, loop: Loop, pointer: Pointer) -> None:
+        """Loads that stride by pages all go through one set of the host's first cache. The more of them are under way at once the
+        longer they take, so a few instructions that do nothing come between them. Whether a register holds such a stride is found at
+        the look."""
+        stride = pointer.up or pointer.down
+        if pointer.writes or (pointer.step is None and (not stride or stride % _PAGE)):
+            return
+        wait, on = self._name(), self._name()
+        if pointer.step is None:
+            self._line(f"br label %{wait}")
+        else:
+            paged = self._set(f"load i1, ptr {_paged(loop, pointer)}")
+            self._line(f"br i1 {paged}, label %{wait}, label %{on}{UNLIKELY}")
+        self._start(wait)
+        self._set(f'call i64 asm sideeffect "{"; ".join(["leaq 1(%r12), $0"] * _WAIT)}", "=r"()')
+        self._line(f"br label %{on}")
+        self._start(on)
+
+    def _ahead_pointer(self, address: Node, access: int) -> str:
+        """`_place` in the ahead form of a loop, where nothing can change what is known of ranges."""
+        va, group = self._value(address), self._group(address)
+        if group is not None and group.begun:
+            return self._host(va, self._set(f"load i64, ptr {group.variable}"))
+        near, outside = self._name(), self._name()
+        if group is None:
+            word = layout.range_word(self._range(address, access == PTE_W))
+            inside = self._inside(va, word, 0)
+        else:
+            word, inside = self._group_inside(group, address)
+        self._line(f"br i1 {inside}, label %{near}, label %{outside}{LIKELY}")
+        self._start(outside)
+        self._to_checked()
+        self._start(near)
+        delta = self._range_word(word + layout.DELTA)
+        if group is not None:
+            group.begun = True
+            self._line(f"store i64 {delta}, ptr {group.variable}")
+        return self._host(va, delta)
+
+    def _pointer(self, address: Node, size: int, access: int, aligned: bool = False, word: int = 0) -> str:
+        """Where an access goes in the host's memory; leaves where it needs the slow path.
+
+        What the ways join with is a distance, so that nothing between an address and the access has to wait for the check.
+        """
+        va, write = self._value(address), access == PTE_W
+        word = word or layout.range_word(self._range(address, write))
+        outside, far, join = (self._name() for _ in range(3))
+        group = None if aligned else self._group(address)
+        if group is None:
+            inside = self._inside(va, word, 0)
+            near_delta = self._range_word(word + layout.DELTA)
+        else:
+            near_delta = self._group_delta(group, address)
+            group.count -= 1
+            inside = self._set(f"icmp ne i64 {near_delta}, 0")
+        if aligned and size > 1:
+            odd = self._set(f"and i64 {va}, {size - 1}")
+            inside = self._set(f"and i1 {inside}, {self._set(f'icmp eq i64 {odd}, 0')}")
+        near = self._here
+        self._line(f"br i1 {inside}, label %{join}, label %{outside}{LIKELY}")
+        self._start(outside)
+        wanted = size | (ALIGNED if aligned else 0) | (WRITE if write else 0) | word << WORD_SHIFT
+        far_delta = self._refill(address, wanted)
+        missing = self._set(f"icmp eq i64 {far_delta}, 0")
+        self._line(f"br i1 {missing}, label %{self._miss()}, label %{far}{UNLIKELY}")
+        self._start(far)
+        for other in self._groups.values():
+            if other.begun and other.count:
+                self._line(f"store i64 0, ptr {other.variable}")
+        if self._loop is not None:
+            self._line(f"store i64 -1, ptr {limit_of(self._loop)}")
+        self._line(f"br label %{join}")
+        self._start(join)
+        if aligned:
+            self._groups = {}  # this may be in a branch of the block
+        return self._host(va, self._set(f"phi i64 [ {near_delta}, %{near} ], [ {far_delta}, %{far} ]"))
+
+    def _refill(self, address: Node, wanted: int) -> str:
+        """Call `refill`; its result. A constant is added over there, so that no register has to hold the sum until it is known to be
+        needed."""
+        base, constant = address, 0
+        if address.op is Op.ADD and address.args[1].op is Op.CONST:
+            base, constant = address.args[0], sext(address.args[1].value, 64)
+        value, pc = self._value(base), self._step.pc
+        code = [f"movq $${wanted}, {8 * layout.WANTED}(%r12)", f"movq $3, {8 * layout.REST}(%r12)"]
+        if constant in _IMMEDIATE:
+            code += [f"addq $${constant}, %rax"] if constant else []
+        else:
+            value = self._value(address)
+        if pc in _IMMEDIATE:
+            code.append(f"movq $${pc}, {8 * layout.AT}(%r12)")
+        else:
+            self._put_state(layout.AT, str(pc), scope=RANGE)
+        code.append(f"callq *{8 * layout.REFILL}(%r12)")
+        return self._set(
+            f'call i64 asm sideeffect "{"; ".join(code)}", '
+            '"={rax},{rax},{r12},r,~{memory},~{dirflag},~{fpsr},~{flags}"'
+            f"(i64 {value}, ptr %s, i64 {self._left()}) nounwind{REFILLS}"
+        )
+
+    def _host(self, va: str, delta: str) -> str:
+        return self._set(f"inttoptr i64 {self._set(f'add i64 {va}, {delta}')} to ptr")
+
+    def _sum(self, terms: Iterable[tuple[int, int]], more: str) -> str:
+        """A sum of multiples of registers, and something more."""
+        for number, factor in terms:
+            value = self._set(f"load i64, ptr %r{number}")
+            if factor != 1:
+                value = self._set(f"mul i64 {value}, {factor}")
+            more = self._set(f"add i64 {value}, {more}")
+        return more
+
+    def _range_word(self, word: int) -> str:
+        """A word of a range. In the ahead form of a loop it stays what it was at the last look."""
+        if not self._ahead:
+            return self._state_word(word, scope=RANGE)
+        assert self._loop is not None
+        kept = self._kept.setdefault(self._loop, {})
+        if word not in kept:
+            kept[word] = self._variable(f"%kept{self._loop.number}_{word}")
+        return self._set(f"load i64, ptr {kept[word]}")
+
+    def _with_kept_ranges(self) -> Iterator[str]:
+        """All lines, and at each look those that put aside what the loop's ahead form wants of ranges."""
+        loops = {f"  {_KEEPING}{loop.number}": kept for loop, kept in self._kept.items()}
+        lines, self._lines = self._lines, []
+        for line in lines:
+            for word, variable in loops.get(line, {}).items():
+                self._line(f"store i64 {self._state_word(word, scope=RANGE)}, ptr {variable}")
+            yield from self._lines
+            self._lines.clear()
+            yield line
+
+    def _inside(self, va: str, word: int, span: int) -> str:
+        """Whether `va` and `span` bytes below are in a range."""
+        offset = self._set(f"sub i64 {va}, {self._range_word(word + layout.FIRST)}")
+        inside = self._set(f"icmp ult i64 {offset}, {self._range_word(word + layout.INSIDE)}")
+        return (
+            self._set(f"and i1 {inside}, {self._set(f'icmp uge i64 {offset}, {span}')}") if span else inside
+        )
+
+    def _enter_loop(self, loop: Loop) -> None:
+        """To look ahead is not worth while before it is known that the loop goes round a few times."""
+        self._put_limit(loop, self._set("load i64, ptr %left"), _AT_FIRST * loop.longest // loop.copies)
+
+    def _put_limit(self, loop: Loop, left: str, instructions: int | str) -> None:
+        """Have a loop look ahead after so many instructions, or where less is left than it takes from the budget."""
+        after = self._set(f"sub i64 {left}, {instructions}")
+        limit = self._larger(after, str(loop.longest))
+        self._line(f"store i64 {limit}, ptr {limit_of(loop)}")
+
+    def _larger(self, one: str, other: str) -> str:
+        self._declared.add("declare i64 @llvm.smax.i64(i64, i64)")
+        return self._set(f"call i64 @llvm.smax.i64(i64 {one}, i64 {other})")
+
+    def _smaller(self, one: str, other: str) -> str:
+        self._declared.add("declare i64 @llvm.smin.i64(i64, i64)")
+        return self._set(f"call i64 @llvm.smin.i64(i64 {one}, i64 {other})")
+
+    def _look_ahead(self, loop: Loop, left: str) -> str:
+        """Whether all pointers of a loop stay inside their ranges for a while, and the budget suffices. The limit says until when.
+
+        What is left alone in a pointer is added up now with the distance to the host's memory.
+        """
+        good = self._set(f"icmp uge i64 {left}, {loop.longest}")
+        ahead = str(_AHEAD)  # instructions to the next look
+        for pointer in loop.pointers:
+            word = layout.range_word(self._mover_slot(loop, pointer, pointer.writes))
+            width = pointer.last - pointer.first
+            still = self._sum(pointer.still, "0")
+            last = self._sum(pointer.moving, self._set(f"add i64 {still}, {pointer.last}"))
+            offset = self._set(f"sub i64 {last}, {self._range_word(word + layout.FIRST)}")
+            size = self._range_word(word + layout.INSIDE)
+            good = self._set(f"and i1 {good}, {self._set(f'icmp ult i64 {offset}, {size}')}")
+            good = self._set(f"and i1 {good}, {self._set(f'icmp uge i64 {offset}, {width}')}")
+            above = self._set(f"sub i64 {self._set(f'sub i64 {size}, 1')}, {offset}")
+            below = self._set(f"sub i64 {offset}, {width}")
+            for rounds in self._rounds(loop, pointer, above, below):
+                instructions = self._set(f"mul i64 {rounds}, {pointer.shortest}")
+                ahead = self._smaller(
+                    ahead, self._set(f"sub i64 {instructions}, {pointer.shortest + loop.longest}")
+                )
+            if pointer.step is not None:
+                step = self._set(f"load i64, ptr %r{pointer.step}")
+                small = self._set(f"icmp ult i64 {self._set(f'add i64 {step}, {_STRIDE}')}, {2 * _STRIDE}")
+                good = self._set(f"and i1 {good}, {small}")
+            delta = self._range_word(word + layout.DELTA)
+            self._line(f"store i64 {self._set(f'add i64 {delta}, {still}')}, ptr {_base(loop, pointer)}")
+        long = self._set(f"icmp sge i64 {ahead}, {_AT_FIRST * loop.longest}")
+        good = self._set(f"and i1 {good}, {long}")
+        self._put_limit(loop, left, self._set(f"select i1 {good}, i64 {ahead}, i64 {_AGAIN}"))
+        self._line(f"{_KEEPING}{loop.number}")
+        return good
+
+    def _rounds(self, loop: Loop, pointer: Pointer, above: str, below: str) -> Iterator[str]:
+        """How often a pointer can move before it has gone so many bytes up or down."""
+        if pointer.step is None:
+            if pointer.up:
+                yield self._set(f"udiv i64 {above}, {pointer.up}")
+            if pointer.down:
+                yield self._set(f"udiv i64 {below}, {pointer.down}")
+            return
+        stride = self._set(f"mul i64 {self._set(f'load i64, ptr %r{pointer.step}')}, {pointer.times}")
+        back = self._set(f"icmp slt i64 {stride}, 0")
+        bytes_ = self._set(f"select i1 {back}, i64 {self._set(f'sub i64 0, {stride}')}, i64 {stride}")
+        room = self._set(f"select i1 {back}, i64 {below}, i64 {above}")
+        if not pointer.writes:
+            odd = self._set(f"and i64 {bytes_}, {_PAGE - 1}")
+            self._line(f"store i1 {self._set(f'icmp eq i64 {odd}, 0')}, ptr {_paged(loop, pointer)}")
+        yield self._set(f"udiv i64 {room}, {self._larger(bytes_, '1')}")
+
+    def _plan(self, block: Block) -> None:
+        """Find what accesses a block makes through the same value of a register, at distances from it."""
+        self._versions = {}
+        groups: dict[tuple[int, int], _Group] = {}
+        versions: dict[int, int] = {}
+        for step in block.steps:
+            for node in step.effects:
+                if node.op in ACCESSES and (found := _distance(node.args[0])) is not None:
+                    number, distance = found
+                    if self._loop is not None and (block.key, step.pc) in self._loop.through:
+                        continue
+                    group = groups.setdefault((number, versions.get(number, 0)), _Group(distance))
+                    group.add(distance, node.op is not Op.LOAD)
+            for node in step.effects:
+                if node.op is Op.WRITE_X:
+                    versions[node.args[0].value] = versions.get(node.args[0].value, 0) + 1
+        self._groups = {key: group for key, group in groups.items() if group.pays}
+        for place, group in self._groups.items():
+            at = block.key, *place
+            if at not in self._near:
+                self._near[at] = self._variable(f"%near{len(self._near)}")
+            group.variable = self._near[at]
+
+    def _group(self, address: Node) -> _Group | None:
+        found = _distance(address)
+        return self._groups.get((found[0], self._versions.get(found[0], 0))) if found is not None else None
+
+    def _group_inside(self, group: _Group, address: Node) -> tuple[int, str]:
+        """The first word of the range for all accesses of a group, and whether all are inside."""
+        base = self._value(address.args[0] if address.op is Op.ADD else address)
+        word = layout.range_word(self._range(address, group.writes))
+        top = self._set(f"add i64 {base}, {group.last}")
+        return word, self._inside(top, word, group.last - group.first)
+
+    def _group_delta(self, group: _Group, address: Node) -> str:
+        """The distance for all accesses of a group, or 0 where not all of them are inside the range."""
+        if not group.begun:
+            group.begun = True
+            word, inside = self._group_inside(group, address)
+            delta = self._state_word(word + layout.DELTA, scope=RANGE)
+            known = self._set(f"select i1 {inside}, i64 {delta}, i64 0")
+            self._line(f"store i64 {known}, ptr {group.variable}")
+        return self._set(f"load i64, ptr {group.variable}")
+
+    def _range(self, address: Node, write: bool) -> int:
+        """The slot of the range for an access through the pointer that an address is made from."""
+        while address.op is not Op.READ_X and address.args:
+            address = address.args[0]
+        number = address.args[0].value if address.op is Op.READ_X else 0
+        return self._slot(number, self._computed.get(number, self._key[0] + number), write)
+
+    def _mover_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
+        """The slot of the range for what goes through a pointer of a loop."""
+        number = pointer.terms[0][0] if len(pointer.terms) == 1 else 1
+        return self._slot(number, loop.head[0] + (pointer.number << 1 | 1), write)
+
+    def _slot(self, number: int, place: int, write: bool) -> int:
+        if number in _KEPT:
+            return 2 * number + write
+        hashed = ((place << 1 | write) * _SPREAD & 0xFFFFFFFF) >> 16
+        return layout.KEPT_SLOTS + hashed % (layout.SLOTS - layout.KEPT_SLOTS)
+
+
+def limit_of(loop: Loop) -> str:
+    """The variable for the budget at which a loop looks at its pointers' ranges again."""
+    return f"%limit{loop.number}"
+
+
+def _base(loop: Loop, pointer: Pointer) -> str:
+    """The variable for the sum of what is left alone in a loop's pointer and of the distance to the host's memory."""
+    return f"%base{loop.number}_{pointer.number}"
+
+
+def _paged(loop: Loop, pointer: Pointer) -> str:
+    """The variable for whether a loop's pointer strides by pages."""
+    return f"%paged{loop.number}_{pointer.number}"
+
+
+def loop_variables(loop: Loop) -> Iterator[tuple[str, str]]:
+    """The variables that a loop with pointers has, and their types."""
+    yield limit_of(loop), "i64"
+    for pointer in loop.pointers:
+        yield _base(loop, pointer), "i64"
+        if pointer.step is not None and not pointer.writes:
+            yield _paged(loop, pointer), "i1"

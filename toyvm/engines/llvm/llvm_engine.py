@@ -1,0 +1,479 @@
+"""The tiered engine: cold code runs on the reference engine, hot code becomes native functions made by LLVM.
+
+A native function stands among the reference engine's traces under the address of its first instruction, and is called like one. What
+it does not do (an access that may trap, a system instruction, the last few instructions of a budget) it leaves to the
+reference engine, exactly at the instruction. So traps, counts and everything else that is rare exist once.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+
+from toyvm.machine.hart import Hart
+from toyvm.machine.mmu import Access, Mmu
+from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.machine.traps import Trap
+
+from ..code_map import CodeMap
+from ..effects import Effects
+from ..python.prepared_rows import bound
+from ..python.reference_engine import ReferenceEngine
+from . import state_layout as layout
+from .effort import MISS_WORK, PATIENT, NativePaths, Purse, Thresholds
+from .native_space import NativeCode
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..python.reference_engine import OnTrace
+    from .analysis.regions import Key, Region
+    from .native_code import CodeArena
+    from .native_tables import Tables
+    from .translation_cache import Translation
+    from .translator import Translator
+
+
+KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
+MAX_COPIES = 2  # functions that the same code is part of, but for short callees
+SPARE_TABLES = 4
+NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
+_NO_ROOM = MemoryError, OSError  # what the host says when it cannot give memory, or load LLVM into it
+_NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
+
+
+class LlvmEngine(ReferenceEngine):
+    """Executes harts on one physical memory (`base.Engine`).
+
+    `translator` makes translations and finds those of earlier runs. `on_trace` as in `ReferenceEngine`;
+    traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
+    """
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        on_trace: OnTrace | None = None,
+        translator: Translator | None = None,
+        thresholds: Thresholds = PATIENT,
+        caching: bool = True,
+    ):
+        super().__init__(memory, on_trace, thresholds.ask, keeping=caching and translator is None)
+        self._caching = caching
+        self._without = False  # there is no LLVM here
+        self._thresholds = thresholds
+        self._native_paths = NativePaths(memory, self._rows, self._op, self, thresholds)
+        self._paths = self._native_paths
+        self._translator = translator
+        self._arena: CodeArena | None = None
+        self._generation = 0  # of native code: it is all given up when its memory is full
+        self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
+        self._missed: dict[int, int] = {}
+        self._purse = Purse(thresholds)
+        self._faults_counted = 0  # in its work
+        self._reserve = 0
+        self._floats = [0] * 32  # the floating-point registers in the state
+        self._table = 0  # address of the words of the frame table
+        self._end = 0  # what `instret` will be at the end of the budget that native code has
+        self._broken: BaseException | None = None  # what native code was left for
+        self.native_entries = 0  # how often native code was entered from Python
+        self.slow_steps = 0  # instructions that native code left to their rows
+        self._spare: list[Tables] = []  # of address spaces that are gone, wiped
+        self._running = False
+        self._hart: Hart
+        self._space: NativeCode
+
+    # --- the Engine protocol ---
+
+    def run(self, hart: Hart, budget: int) -> Trap | None:
+        """Execute at most `budget` instructions (see `base.Engine.run`).
+
+        The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
+        may take the rest at once.
+        """
+        if self._on_trace is not None:
+            return super().run(hart, budget)
+        self._running = True
+        try:
+            self._bind(hart)
+            while True:
+                piece = min(budget, self._thresholds.piece)
+                self._reserve = budget - piece
+                trap = self._run(hart, piece)
+                budget = self._reserve
+                if trap is not None or not budget:
+                    return trap
+        finally:
+            self._running = False
+
+    def _extend(self, wanted: int) -> int:
+        """A piece ends with a whole block: ending inside would make a new block, soon a new trace, of each of its parts."""
+        if wanted > self._reserve:
+            return 0
+        self._reserve -= wanted
+        return wanted
+
+    def _bind(self, hart: Hart) -> None:
+        self._hart = hart
+        code = self._code(hart.mmu)
+        assert isinstance(code, NativeCode)
+        self._space = code
+        if self._arena is not None:
+            try:
+                self._bind_space(hart.mmu)
+            except _NO_ROOM as failure:
+                self._give_up(failure)
+
+    def _bind_space(self, mmu: Mmu) -> None:
+        space, words = self._space, self._state.words
+        tables = space.tables
+        if tables is None:
+            tables = space.tables = self._empty_tables()
+        words[layout.SHADOW] = tables.shadow_address
+        words[layout.JUMP] = tables.jump_address
+        words[layout.ROOT] = mmu.root_ppn
+        words[layout.TABLE] = self._table if self._effects.on_fault is not None else 0
+        self._forget_ranges()
+
+    def _empty_tables(self) -> Tables:
+        if self._spare:
+            return self._spare.pop()
+        from .native_tables import Tables  # only a program with hot code pays for it
+
+        return Tables()
+
+    def _forget_ranges(self) -> None:
+        """What native code remembers of where it went is true for one address space, until something of it is dropped."""
+        words = self._state.words
+        words[layout.RANGES : layout.RANGES_END] = _NO_RANGES
+        words[layout.GENERATION] = self._space.runs
+
+    def _code(self, mmu: Mmu) -> CodeMap:
+        code = mmu.code
+        if not isinstance(code, NativeCode) or code.owner is not self:
+            code = mmu.code = NativeCode(self)
+        if code.generation != self._generation:
+            code.forget_native()
+            code.generation = self._generation
+        return code
+
+    def invalidate(self, mmu: Mmu) -> None:
+        """Forget the code of an address space. If none runs, others may have its tables."""
+        super().invalidate(mmu)
+        code = mmu.code
+        if isinstance(code, NativeCode) and not self._running and code.tables is not None:
+            if len(self._spare) < SPARE_TABLES:
+                self._spare.append(code.tables)
+            code.tables = None
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """Forget where an address space may write."""
+        if isinstance(mmu.code, NativeCode):
+            mmu.code.drop_writes()
+
+    # --- running native code ---
+
+    def _native(
+        self, x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
+    ) -> tuple[int, int]:
+        """Run native code from `pc` on; it may use up the reserve too. In the shape of a trace."""
+        hart, words, native = self._hart, self._state.words, self._space.native
+        if hart.fcsr >= NATIVE_FCSR:
+            return self._step(x, pc, left, c)
+        self.native_entries += 1
+        if words[layout.GENERATION] != self._space.runs:
+            self._forget_ranges()
+        total = before = left + self._reserve
+        self._end = c.end + self._reserve
+        words[0:32] = array("Q", x)
+        if hart.f != self._floats:
+            self._floats = hart.f[:]
+            words[32:64] = array("Q", self._floats)
+        words[layout.FCSR] = hart.fcsr
+        words[layout.RESERVATION] = layout.NO_RESERVATION if hart.reservation is None else hart.reservation
+        while True:
+            words[layout.LEFT] = total
+            self._enter(self._state.address, native[pc])
+            status, pc, total = words[layout.STATUS], words[layout.PC], words[layout.LEFT]
+            if status != layout.LOOKUP:
+                break
+            function = native.get(pc)
+            if function is None:
+                self._miss(pc)
+                break
+            tables = self._space.tables
+            assert tables is not None  # since the space was bound
+            tables.link(pc, function)
+        self._forget_gone()
+        x[:] = words[0:32].tolist()
+        if words[layout.FLOATS]:
+            words[layout.FLOATS] = 0
+            self._floats = words[32:64].tolist()
+            hart.f[:] = self._floats
+        hart.fcsr = words[layout.FCSR]
+        reservation = words[layout.RESERVATION]
+        hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
+        rest = min(total, left)
+        taken = self._reserve - (total - rest)  # what came out of the reserve
+        hart.instret += taken
+        c.end += taken
+        self._reserve = total - rest
+        self._count_misses()
+        self._purse.native += before - total
+        assert total <= before
+        if self._broken is not None:
+            error, self._broken = self._broken, None
+            c.pc, c.left = pc, rest
+            raise error
+        if status == layout.MISS:
+            self.slow_steps += 1
+            return self._step(x, pc, rest, c)
+        return pc, rest
+
+    def _fault(self, va: int, writes: int, pc: int, left: int) -> int:
+        """Native code has found no entry for `va`: whether the kernel has made one. No exception may pass through native
+        code, so it is left with `MISS` and `_broken` raised behind it."""
+        mmu, hook = self._hart.mmu, self._effects.on_fault
+        self._forget_gone()
+        try:
+            mmu.translate(va, Access.WRITE if writes else Access.READ)
+        except Trap as trap:
+            try:
+                if hook is None:
+                    return 0
+                if hook(trap, pc, self._end - left):
+                    self._state.words[layout.RESERVATION] = layout.NO_RESERVATION
+                    if self._state.words[layout.GENERATION] != self._space.runs:
+                        self._forget_ranges()
+                    return 1
+                trap.final = True
+                self._broken = trap
+            except BaseException as error:
+                self._broken = error
+        return 0  # the row will do what native code could not
+
+    def _forget_gone(self) -> None:
+        """Native code has resolved faults: what the TLB and the space knew of those pages is no longer true."""
+        words = self._state.words
+        gone = words[layout.GONE]
+        if gone:
+            tlb = self._hart.mmu.tlb
+            for vpn in words[layout.GONE_LIST : layout.GONE_LIST + gone]:
+                if tlb.megapages:
+                    tlb.drop(vpn)
+                else:  # a page without W or X is in no other of its dictionaries
+                    tlb.read.pop(vpn, None)
+            words[layout.GONE] = 0
+            for _ in range(words[layout.BUMPS]):
+                self._space.drop_runs()
+            words[layout.BUMPS] = 0
+            if words[layout.GENERATION] != self._space.runs:
+                self._forget_ranges()
+
+    def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
+        """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
+        c.pc, c.left = pc, left
+        op = self._op(self._hart.mmu.fetch(pc))
+        assert op is not None
+        function, fields = bound(op, pc)
+        while True:
+            try:
+                following = function(x, fields, c)
+                break
+            except Trap as trap:
+                if not c.again(trap, pc, left):
+                    raise
+        return following if op.form.control else pc + op.length, left - 1
+
+    def _miss(self, pc: int) -> None:
+        count = self._missed.get(pc, 0) + 1
+        self._missed[pc] = count
+        if count % self._thresholds.missed == 0:
+            self.want(pc, MISS_WORK * self._thresholds.missed)
+
+    def _count_misses(self) -> None:
+        words = self._state.words
+        if words[layout.MISSES]:
+            self._hart.mmu.tlb.misses += words[layout.MISSES]
+            words[layout.MISSES] = 0
+
+    # --- where native code comes from ---
+
+    def _ready(self) -> Translator | None:
+        """The translator, made when something is hot for the first time; None, with a word to the user, where there is none."""
+        if self._translator is None and not self._without:
+            from .translator import Translator, unavailable
+
+            reason = unavailable()
+            if reason:
+                self._without = True
+                self._say(reason)
+            else:
+                self._translator = Translator("" if self._caching else None)
+        return self._translator
+
+    @staticmethod
+    def _say(reason: str) -> None:
+        print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
+
+    def find(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
+        """Take the code at `head` from an earlier run, if the cache on disk has it."""
+        translator = self._ready()
+        if translator is None:
+            return False
+        try:
+            found = translator.cached(head, self._text(mmu, head))
+            if found is None or not self._native_paths.holds(mmu, found[0]):
+                return False
+            return self._learn(mmu, head, found)
+        except _NO_ROOM as failure:
+            self._give_up(failure)
+            return False
+
+    def adopt(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
+        """File native code that is known and fits the bytes in this address space."""
+        for translation, function in self._known.get(head, ()):
+            if self._native_paths.holds(mmu, translation[0]):
+                self._file(mmu, code, head, translation, function)
+                return True
+        return False
+
+    def want(self, head: int, work: int = 0) -> None:
+        """Have the code at `head` translated, where Python has done `work` in hot traces since this was last asked; it is entered in
+        a later piece of a run. Nothing where it cannot be executed as things are: native code that jumps there has not been
+        left in order yet, so nothing here may trap."""
+        mmu = self._hart.mmu
+        if head >> PAGE_SHIFT not in mmu.tlb.execute:
+            return
+        if head in self._space.native or (head in self._known and self.adopt(mmu, self._space, head)):
+            return
+        if self.find(mmu, self._space, head):
+            return
+        self._purse.work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
+        self._faults_counted = self._effects.faults
+        if not self._purse.open:
+            return
+        translator = self._ready()
+        if translator is None:
+            return
+        try:
+            made = translator.translate(head, self._text(mmu, head), lambda: self._region(mmu, head))
+            if made is not None:
+                self._learn(mmu, head, made)
+        except _NO_ROOM as failure:
+            self._give_up(failure)
+
+    def _give_up(self, failure: Exception) -> None:
+        """The host has no room for native code: all of it is forgotten, and the run goes on in Python, a good deal slower."""
+        self._say(getattr(failure, "strerror", None) or str(failure) or "the host has no memory left")
+        self._without, self._translator, self._arena = True, None, None
+        self._spare.clear()
+        self._forget()
+
+    def _region(self, mmu: Mmu, head: int) -> Region | None:
+        """What is to become one function: code that has run some times, and is not in several functions already, which are jumped
+        to. A short callee may be in all of its callers."""
+        from .analysis.regions import explore
+        from .emit.region_printer import native
+
+        blocks, cold = self._space.blocks, self._thresholds.cold
+
+        def worth(key: Key) -> bool:
+            block = blocks.get(key[0])
+            return block is not None and block.heat >= cold and (key[1] != () or block.copies < MAX_COPIES)
+
+        region = explore(head, self._fetcher(mmu), worth, native)
+        self._purse.spend(region.length if region is not None else 0)
+        for pc, awaited in region.blocks if region is not None else ():
+            if not awaited and pc in blocks:
+                blocks[pc].copies += 1
+        return region
+
+    def _learn(self, mmu: Mmu, head: int, translation: Translation) -> bool:
+        """Load a translation, and file it for the current address space."""
+        if self._arena is None:
+            self._open()
+            self._bind_space(mmu)
+        assert self._arena is not None
+        symbols = self._arena.load(translation[2])
+        if symbols is None:  # full: begin again
+            self._reset()
+            symbols = self._arena.load(translation[2])
+            if symbols is None:
+                return False
+        function = symbols["region"]
+        self._known.setdefault(head, []).append((translation, function))
+        code = self._code(mmu)
+        assert isinstance(code, NativeCode)
+        self._file(mmu, code, head, translation, function)
+        return True
+
+    def _file(self, mmu: Mmu, code: NativeCode, head: int, translation: Translation, function: int) -> None:
+        pages = {
+            page
+            for at, text in translation[0]
+            for page in range(at >> PAGE_SHIFT, (at + len(text) - 1 >> PAGE_SHIFT) + 1)
+        }
+        code.add_native(head, function, self._native, translation[1], pages)
+
+    def _open(self) -> None:
+        """Make everything that only native code needs."""
+        from .native_code import CODE_BYTES, CodeArena, State, address_of
+
+        self._arena = CodeArena(CODE_BYTES)
+        self._state = State()
+        self._load_runtime()
+        words = self._state.words
+        words[layout.MEMORY] = address_of(self._memory.u8)
+        words[layout.FRAMES] = self._memory.frame_count
+        table = self._memory.table
+        if table is not None:
+            self._table = address_of(table.words)
+            words[layout.REFS], words[layout.BORN] = address_of(table.refs), address_of(table.born)
+            words[layout.GIVEN], words[layout.FREED] = address_of(table.given), address_of(table.freed)
+
+    def _load_runtime(self) -> None:
+        assert self._arena is not None and self._translator is not None
+        symbols = self._arena.load(self._translator.runtime())
+        assert symbols is not None
+        self._state.words[layout.REFILL] = symbols["outside"]
+        self._state.words[layout.LEAVE] = symbols["leave"]
+        import ctypes
+
+        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
+        word = ctypes.c_uint64
+        self._callback = ctypes.CFUNCTYPE(word, word, word, word, word)(
+            self._fault
+        )  # kept as long as its address
+        self._state.words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+
+    def _reset(self) -> None:
+        """Forget all native code, because its memory is used up."""
+        assert self._arena is not None
+        self._forget()
+        self._arena.clear()
+        self._load_runtime()
+
+    def _forget(self) -> None:
+        self._generation += 1
+        self._space.forget_native()
+        self._space.generation = self._generation
+        self._known.clear()
+
+    # --- the guest's code ---
+
+    def _fetcher(self, mmu: Mmu) -> Callable[[int], int | None]:
+        """The instruction at an address, if it is in pages that have been executed: looking must not set A in others."""
+        execute = mmu.tlb.execute
+
+        def fetch(pc: int) -> int | None:
+            if pc >> PAGE_SHIFT in execute and (pc + 2 >> PAGE_SHIFT in execute):
+                return mmu.fetch(pc)
+            return None
+
+        return fetch
+
+    def _text(self, mmu: Mmu, head: int) -> bytes:
+        """The first bytes of the code at `head`, within its page: what the cache is keyed by."""
+        pa = mmu.translate(head, Access.EXECUTE)
+        return bytes(self._memory.u8[pa : min(pa + KEY_BYTES, (pa | 0xFFF) + 1)])

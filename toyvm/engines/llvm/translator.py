@@ -1,0 +1,112 @@
+"""Translations: from the cache on disk, or made by LLVM while the guest waits.
+
+It waits because that is sooner done: hot code in Python is some fifty times slower than what it waits for, and a thread
+beside it gets Python's lock only at the next switch interval (5 ms), again after each call into LLVM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import PathFinder
+
+from toyvm.machine.physical_memory import require_host_room
+
+from .translation_cache import Translation, TranslationCache, default_folder
+
+TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .analysis.regions import Region
+    from .compiler import Compiler
+
+# What LLVM may need of the host's memory for one translation, and with its library for the first: it has no other way to
+# say that there is none than to end the process.
+_EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
+RUNTIME = 0  # the address under which the shared functions are kept
+
+
+def unavailable() -> str:
+    """Why native code cannot be made here, or nothing."""
+    if PathFinder.find_spec("llvmlite") is None:
+        return "llvmlite is not installed"
+    if os.uname().machine != "x86_64" or sys.platform != "linux":
+        return "native code is made for Linux on x86-64 only"
+    return ""
+
+
+def version() -> bytes:
+    """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
+    from ..python.prepared_rows import code_version
+
+    spec = PathFinder.find_spec("llvmlite")
+    parts = [code_version()]
+    if spec is not None and spec.origin is not None:
+        status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
+        parts.append(f"{status.st_size} {status.st_mtime_ns}".encode())
+    with open("/proc/cpuinfo", "rb") as stream:
+        parts += [
+            line for line in stream.read(4096).split(b"\n") if line.startswith((b"flags", b"model name"))
+        ][:2]
+    return b"\n".join(parts)
+
+
+class Translator:
+    """Makes translations, each once. `folder` None: no cache."""
+
+    def __init__(self, folder: str | None = ""):
+        self._cache: TranslationCache | None = None
+        if folder is not None:
+            self._cache = TranslationCache(folder or default_folder(), version())
+        self._asked: set[tuple[int, bytes]] = set()
+        self._compiler: Compiler | None = None
+
+    def cached(self, head: int, text: bytes) -> Translation | None:
+        """A translation from the cache on disk."""
+        return self._cache.get(head, text) if self._cache is not None else None
+
+    def forget(self) -> None:
+        """Let everything be requested again (by another engine)."""
+        self._asked.clear()
+
+    def runtime(self) -> bytes:
+        """The object file of the functions that all regions share."""
+        found = self.cached(RUNTIME, b"")
+        if found is not None:
+            return found[2]
+        from .emit.runtime_text import runtime
+
+        code = self._make(runtime())
+        if self._cache is not None:
+            self._cache.put(RUNTIME, b"", ([], 0, code))
+        return code
+
+    def translate(
+        self,
+        head: int,
+        text: bytes,
+        find: Callable[[], Region | None],
+    ) -> Translation | None:
+        """A translation of the region at `head`, which `find` gives; None where there is none, or where it was asked for before."""
+        if (head, text) in self._asked:
+            return None
+        self._asked.add((head, text))
+        region = find()
+        if region is None:
+            return None
+        from .emit.region_printer import RegionPrinter
+
+        module = RegionPrinter(region).text()
+        translation = (region.runs, region.longest[region.entry], self._make(module))
+        if self._cache is not None:
+            self._cache.put(head, text, translation)
+        return translation
+
+    def _make(self, module: str) -> bytes:
+        require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
+        if self._compiler is None:
+            from .compiler import Compiler  # imports llvmlite: a tenth of a second
+
+            self._compiler = Compiler()
+        return self._compiler.compile(module)

@@ -1,0 +1,1 @@
+"""The reference engine: Python generated from the instruction table."""

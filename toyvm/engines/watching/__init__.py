@@ -1,0 +1,1 @@
+"""Engines that record or pause a run so that somebody can look."""

@@ -1,0 +1,71 @@
+"""An engine that stops now and then to let somebody look, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from toyvm.machine.hart import Hart
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.traps import Trap
+
+from ..engine import Engine, FaultHook
+
+
+class SlicedEngine:
+    """Runs `engine` in slices (`base.Engine`). The program does the same, because a budget may be given in any pieces.
+
+    `look(engine)` is called after each slice; it may set `slice`, the instructions until it is called again.
+    `total` counts the instructions of the whole machine.
+    """
+
+    def __init__(self, engine: Engine, look: Callable[[SlicedEngine], None], length: int):
+        self._engine = engine
+        self._look = look
+        self._next = length
+        self.slice = length
+        self.total = 0
+        self.hart: Hart | None = None  # the one that runs
+
+    @property
+    def on_fault(self) -> FaultHook | None:
+        """As the engine has it."""
+        return self._engine.on_fault
+
+    @on_fault.setter
+    def on_fault(self, hook: FaultHook | None) -> None:
+        self._engine.on_fault = hook
+
+    def run(self, hart: Hart, budget: int) -> Trap | None:
+        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        self.hart = hart
+        while True:
+            before = hart.instret
+            trap = self._engine.run(hart, min(budget, self._next - self.total))
+            self.total += hart.instret - before
+            budget -= hart.instret - before
+            if self.total >= self._next:
+                self._look(self)
+                self._next = self.total + self.slice
+            if trap is not None or not budget:
+                return trap
+
+    def invalidate(self, mmu: Mmu) -> None:
+        """See `base.Engine`."""
+        self._engine.invalidate(mmu)
+
+    def invalidate_page(self, mmu: Mmu, va: int) -> None:
+        """See `base.Engine`."""
+        self._engine.invalidate_page(mmu, va)
+
+    def invalidate_writes(self, mmu: Mmu) -> None:
+        """See `base.Engine`."""
+        self._engine.invalidate_writes(mmu)
+
+    def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
+        """See `base.Engine`."""
+        self._engine.inherit_code(mmu, child)
+
+    def __getattr__(self, name: str) -> Any:
+        """What an engine may have besides (`close`)."""
+        return getattr(self._engine, name)

@@ -1,0 +1,1 @@
+"""Memory management: address spaces, VMAs, page tables, frames."""

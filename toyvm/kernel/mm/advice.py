@@ -1,0 +1,164 @@
+"""madvise(2): what a program says of its pages in advance, as Linux 6.1 takes it. KSM's two are in `ksm`."""
+
+from __future__ import annotations
+
+import errno
+
+from toyvm.base.bits import align_up
+from toyvm.base.events import FaultKind
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.mmu import Access
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_U, USER_TOP, pte_frame
+
+from ..vfs.nodes import error
+from .cache.read_ahead import MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL
+from .faults.page_fault import RESOLVED_BADLY
+from .frame_allocator import ZERO_FRAME
+from .page_table import PTE_SWAP, entry_slot
+from .vma import PROT_READ, PROT_WRITE, Vma
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .address_space import AddressSpace
+
+MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 3, 4, 8
+MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE = 10, 11, 12, 13
+MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP = 14, 15, 16, 17
+MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT = 18, 19, 20, 21
+MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_DONTNEED_LOCKED = 22, 23, 24
+
+# Advice that is no more than a field of the areas: the field and its value.
+_FIELDS: dict[int, tuple[str, int | bool]] = {
+    MADV_NORMAL: ("advice", MADV_NORMAL),
+    MADV_RANDOM: ("advice", MADV_RANDOM),
+    MADV_SEQUENTIAL: ("advice", MADV_SEQUENTIAL),
+    MADV_DONTFORK: ("dont_fork", True),
+    MADV_DOFORK: ("dont_fork", False),
+    MADV_WIPEONFORK: ("wipe_on_fork", True),
+    MADV_KEEPONFORK: ("wipe_on_fork", False),
+    MADV_HUGEPAGE: ("megapages", True),
+    MADV_NOHUGEPAGE: ("megapages", False),
+}
+_MERGING = frozenset({MADV_MERGEABLE, MADV_UNMERGEABLE})
+_POPULATING = {MADV_POPULATE_READ: Access.READ, MADV_POPULATE_WRITE: Access.WRITE}
+_MOOT = frozenset({MADV_DONTDUMP, MADV_DODUMP})  # there are no core dumps: taken and forgotten
+
+
+def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
+    """Take advice about whole pages. Where the range has holes, what is there is treated all the same.
+
+    Raises OSError: EINVAL for advice that there is not or that does not fit the area, ENOMEM for a hole, and EFAULT or ENOMEM
+    from populating.
+    """
+    if advice not in _KNOWN or addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+        raise error(errno.EINVAL)
+    end = addr + align_up(length, PAGE_SIZE)
+    if end == addr:
+        return
+    if advice in _MERGING:
+        from .ksm import advise  # few programs offer pages
+
+        advise(mm, addr, end, mergeable=advice == MADV_MERGEABLE)
+    elif advice in _POPULATING:
+        _populate(mm, addr, end, _POPULATING[advice])
+    elif advice in _FIELDS:
+        name, value = _FIELDS[advice]
+        if advice == MADV_WIPEONFORK:
+            for area in mm.vmas.overlapping(addr, end):
+                if area.shared or area.file is not None:
+                    raise error(errno.EINVAL)
+        mm.mark(addr, end, name, value)
+    elif advice not in _MOOT:
+        for area in mm.vmas.overlapping(addr, end):
+            _ACTIONS[advice](mm, area, max(addr, area.start), min(end, area.end))
+    mm.require_mapped(addr, end)
+
+
+def _populate(mm: AddressSpace, start: int, end: int, access: Access) -> None:
+    """Touch every page, and say why where that cannot be: the first that cannot is the error."""
+    needed = PROT_WRITE if access == Access.WRITE else PROT_READ | PROT_WRITE
+    for va in range(start, end, PAGE_SIZE):
+        area = mm.vmas.find(va)
+        if area is None:
+            raise error(errno.ENOMEM)
+        if not area.prot & needed:
+            raise error(errno.EINVAL)
+        present = mm.table.entry(va) & PTE_U
+        if present and access == Access.READ:
+            continue
+        kind = mm.resolve(va, access)
+        if kind in RESOLVED_BADLY:
+            raise error(errno.ENOMEM if kind is FaultKind.OOM else errno.EFAULT)
+
+
+def _will_need(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    """Read the pages of files, and of the swap area, in advance."""
+    system = mm.system
+    if area.file is not None and area.file.backed:
+        system.cache.read_ahead(area.file, area.offset_of(start) >> PAGE_SHIFT, end - start >> PAGE_SHIFT)
+        return
+    if system.swap is not None:
+        for _, _, pte in mm.table.entries(start, end):
+            if pte & PTE_SWAP and system.frames.free > system.swap.reserve:
+                system.swap.bring(entry_slot(pte))
+
+
+def _dont_need(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    _require_unlocked(area)
+    mm.release_pages(start, end)
+
+
+def _require_unlocked(area: Vma) -> None:
+    if area.locked:
+        raise error(errno.EINVAL)
+
+
+def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    """The pages may be forgotten, but only when memory runs low, and not if they are written again before."""
+    _require_unlocked(area)
+    if area.file is not None or area.shared:
+        raise error(errno.EINVAL)
+    mm.table.split(start, end)
+    system, u64 = mm.system, mm.table.u64
+    for _, slot, pte in list(mm.table.entries(start, end)):
+        if pte & PTE_SWAP:
+            assert system.swap is not None
+            u64[slot] = 0
+            system.swap.release(entry_slot(pte))
+            continue
+        frame = pte_frame(pte)
+        if frame != ZERO_FRAME and system.frames.refs[frame] == 1:
+            u64[slot] = pte & ~(PTE_A | PTE_D)
+            system.lazily_freed[frame] = system.frames.born[frame]
+    system.invalidate(mm.mmu, start, end)
+
+
+def _cold(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    """The pages have not been used for long, says the program."""
+    _require_unlocked(area)
+    mm.table.split(start, end)
+    for _, slot, pte in list(mm.table.present(start, end)):
+        mm.table.u64[slot] = pte & ~PTE_A
+    mm.system.invalidate(mm.mmu, start, end)
+
+
+def _page_out(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    """Reclaim the pages that nobody else maps, now."""
+    _require_unlocked(area)
+    frames = {pte_frame(pte) for _, _, pte in mm.table.present(start, end)}
+    own = [frame for frame in frames if frame != ZERO_FRAME and mm.system.mappings(frame) == 1]
+    if own:
+        mm.system.reclaimer.page_out(own)
+
+
+_ACTIONS: dict[int, Callable[[AddressSpace, Vma, int, int], None]] = {
+    MADV_WILLNEED: _will_need,
+    MADV_DONTNEED: _dont_need,
+    MADV_FREE: _free,
+    MADV_COLD: _cold,
+    MADV_PAGEOUT: _page_out,
+    MADV_DONTNEED_LOCKED: lambda mm, area, start, end: mm.release_pages(start, end),
+}
+_KNOWN = _MOOT | _MERGING | _FIELDS.keys() | _ACTIONS.keys() | _POPULATING.keys()

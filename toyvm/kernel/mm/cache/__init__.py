@@ -1,0 +1,1 @@
+"""The page cache: file pages in memory, read-ahead, writeback."""

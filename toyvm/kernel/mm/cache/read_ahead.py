@@ -1,0 +1,67 @@
+"""Read-ahead: a file that is read in order is read before it is asked for, as Linux's mm/readahead.c does it.
+
+A fault that has to read a page begins a window when it comes right behind the one before it (or at the file's beginning). The
+window's pages are read with it; touching the first of those that came along reads the next window, twice as large, up to
+`most` pages, so that a process that goes on in order finds every page in memory. Anything else reads one page. MADV_SEQUENTIAL
+begins with the largest window wherever it is; MADV_RANDOM reads nothing ahead.
+"""
+
+from __future__ import annotations
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.nodes import FileNode, Identity
+
+from .page_cache import PageCache
+
+if TYPE_CHECKING:
+    from ..vma import Vma
+
+FIRST_WINDOW = 4
+MAX_FILES = 1024  # windows kept
+MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL = 0, 1, 2
+
+
+class _Window:
+    """Of one file: pages before `end` have been asked for; a touch of `mark` asks for more. `size` 0: nothing is in order yet."""
+
+    __slots__ = ("end", "mark", "size")
+
+    def __init__(self) -> None:
+        self.end = self.size = 0
+        self.mark = -1
+
+
+class ReadAhead:
+    """The windows of all files of one machine. `most` is the largest, in pages."""
+
+    def __init__(self, cache: PageCache, most: int):
+        self._cache = cache
+        self._most = most
+        self._windows: dict[Identity, _Window] = {}
+
+    def touched(self, area: Vma, index: int, read: bool) -> None:
+        """A fault of `area` has got page `index` of its file, which had to be read or was there."""
+        file = area.file
+        assert file is not None
+        if area.advice == MADV_RANDOM or not file.backed:
+            return
+        window = self._windows.get(file.identity)
+        if window is None:
+            if len(self._windows) >= MAX_FILES:
+                self._windows.clear()
+            window = self._windows[file.identity] = _Window()
+        if not read:
+            if index == window.mark:
+                self._go_on(file, window, window.end)
+        elif area.advice == MADV_SEQUENTIAL or index == window.end:
+            if area.advice == MADV_SEQUENTIAL:
+                window.size = self._most
+            self._go_on(file, window, index + 1)
+        else:
+            window.end, window.size, window.mark = index + 1, 0, -1
+
+    def _go_on(self, file: FileNode, window: _Window, start: int) -> None:
+        """Read the next window, from page `start` on."""
+        window.size = min(2 * window.size or FIRST_WINDOW, self._most)
+        window.mark, window.end = start, start + window.size
+        self._cache.read_ahead(file, start, window.size)

@@ -1,0 +1,1 @@
+"""The page fault: what the kernel does about it, in Python and in native code."""

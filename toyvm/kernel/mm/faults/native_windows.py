@@ -1,0 +1,111 @@
+"""The page faults that native code resolves by itself: what it may, and what it has done.
+
+It may while nobody wants to see each fault, nothing but this process pays for frames, and there are plenty of them. It can tell
+by an entry that it is for copy-on-write; what an entry that is 0 stands for, it knows only of windows: parts of private,
+writable, anonymous areas that have had a fault lately. Faults, frames and references are those that `handle_fault` would
+have come to; here the rest is done before anybody looks.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from toyvm.base.events import CowFault, FaultKind, PageFault
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine import frame_table as words
+from toyvm.machine.physical_memory import PAGE_SHIFT
+
+from ..vma import PROT_EXEC, PROT_WRITE, Vma, VmaSet
+from .page_fault import flags_for
+
+if TYPE_CHECKING:
+    from ..address_space import AddressSpace
+    from ..memory_system import MemorySystem
+
+_KINDS = (
+    (words.COPIES, FaultKind.COW),
+    (words.REUSES, FaultKind.COW_REUSE),
+    (words.ZEROES, FaultKind.DEMAND_ZERO),
+    (words.ZERO_READS, FaultKind.ZERO_READ),
+)
+_PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
+_SHUT = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
+
+
+class Windows:
+    """The kernel's side of `machine.frame_table` for one machine."""
+
+    def __init__(self, system: MemorySystem):
+        self._system = system
+        self._words = system.frames.table.words
+        self._vmas: VmaSet | None = None  # that the windows show, as they were at
+        self._version = 0
+        self._turn = 0
+
+    def begin(self, mm: AddressSpace) -> None:
+        """`mm` is going to run."""
+        system = self._system
+        wants = system.bus.wants
+        if (
+            system.swap is not None
+            or system.ksm is not None
+            or system.frames.groups is not None
+            or wants(PageFault)
+            or wants(CowFault)
+        ):
+            self._words[words.LIMIT] = 0
+            return
+        # With one frame more in use, there are still as many free as `MemorySystem.balance` wants.
+        self._words[words.LIMIT] = max(0, system.frames.count - 1 - system.low)
+        if (
+            mm.vmas is not self._vmas
+            or mm.vmas.version != self._version
+            or system.frames.megapages.enabled != "never"
+        ):
+            self._shut(mm)
+
+    def _shut(self, mm: AddressSpace) -> None:
+        self._words[words.WINDOWS : words.WINDOWS_END] = _SHUT
+        self._vmas, self._version, self._turn = mm.vmas, mm.vmas.version, 0
+
+    def open(self, mm: AddressSpace, area: Vma, va: int) -> None:
+        """There is a fault at `va` in an anonymous `area`: its neighbours are likely to be next.
+
+        Their span is reserved either way, so that the frames of a run do not depend on who watches it.
+        """
+        first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
+        span, low, high = self._system.frames.span(mm.spans, va >> PAGE_SHIFT, end - first)
+        if not self._words[words.LIMIT] or area.prot & (PROT_WRITE | PROT_EXEC) != PROT_WRITE:
+            return
+        if self._system.frames.megapages.wants(mm, area):
+            return
+        if mm.vmas is not self._vmas or mm.vmas.version != self._version:
+            self._shut(mm)
+        first, end = max(first, low), min(end, high)
+        for at in _PLACES:
+            if self._words[at + words.FIRST] == first:
+                break
+        else:
+            at = _PLACES[self._turn]
+            self._turn = (self._turn + 1) % words.WINDOW_COUNT
+        self._words[at + words.FIRST] = first
+        self._words[at + words.PAGES] = end - first
+        self._words[at + words.FLAGS] = flags_for(area, writable=True)
+        self._words[at + words.SPAN] = span and span + first - low
+
+    def collect(self, mm: AddressSpace) -> None:
+        """Account for what native code has resolved in `mm` since this was last done."""
+        resolved = self._words[words.RESOLVED]
+        if not resolved:
+            return
+        system = self._system
+        self._words[words.RESOLVED] = 0
+        for word, kind in _KINDS:
+            if self._words[word]:
+                system.stats.faults[kind] += self._words[word]
+                mm.counters.faults[kind] += self._words[word]
+                self._words[word] = 0
+        recent = self._words[words.RECENT : words.RECENT + words.RECENT_FRAMES]
+        for number in range(max(0, resolved - words.RECENT_FRAMES), resolved):
+            system.recent.append(recent[number % words.RECENT_FRAMES])
+        system.executing = mm, self._words[words.LAST_PC]

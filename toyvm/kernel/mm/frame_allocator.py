@@ -1,0 +1,339 @@
+"""Who holds which frame of physical memory: a reference count for each, and the frames nobody holds.
+
+Every user mapping, every page-cache entry and every page table counts as one reference. Frame 0 is the shared zero
+page: it is never handed out, never freed, and not counted as used.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
+from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.machine.sv39 import PPN_SHIFT, PTE_U, TABLE_ENTRIES
+
+from .megapages import Megapages
+
+if TYPE_CHECKING:
+    from .memory_groups import Groups
+    from .page_arrays import Entries, PageArrays
+    from .reclaim.swap_area import SwapArea
+
+ZERO_FRAME = 0
+_ABOVE_ZERO_FRAME = ZERO_FRAME + 1 << PPN_SHIFT  # the least entry that holds another frame
+BLOCK = TABLE_ENTRIES  # frames of a megapage
+_NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
+_FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
+
+# Importing numpy costs as much as going through this many entries in Python, one by one; below so many tables it is no
+# quicker than that.
+IMPORT_COST = 400_000
+FEWEST_TABLES = 4
+
+# How many pages of an area get neighbouring frames: as many as it has, but at least, and at most this share of memory.
+FEWEST_IN_SPAN = 64
+SPANS = 8
+
+
+class OutOfFrames(Exception):
+    """No frame is free and none could be reclaimed."""
+
+
+class FrameAllocator:
+    """Frames 1 .. count-1 of `memory`; the most recently freed one is given first, else the lowest never used.
+
+    Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
+    engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
+
+    All that an allocation changes is in `table`, where native code can do the same.
+
+    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now.
+    `born[frame]` is the serial number of filling it: `births` counts them.
+    """
+
+    def __init__(self, memory: PhysicalMemory):
+        self.memory = memory
+        self.count = memory.frame_count
+        self.table = memory.table = FrameTable(self.count)
+        self.refs, self.born = self.table.refs, self.table.born
+        self._freed, self._given, self._words = self.table.freed, self.table.given, self.table.words
+        self.refs[ZERO_FRAME] = 1
+        self._words[NEXT] = 1
+        self._next_span = self.count // 4
+        self._unused_below = self.count & -BLOCK  # no block above it was never used
+        self._blocks: list[int] = []  # the first frames of free blocks, which are not in `_freed`
+        self._walked = 0
+        self._arrays: PageArrays | None = None
+        self.swap: SwapArea | None = None
+        self.megapages = Megapages()
+        self.groups: Groups | None = None  # who pays for which frame, where groups have limits
+        self.reclaim: Callable[[], bool] = lambda: False
+
+    @property
+    def used(self) -> int:
+        """Frames that somebody holds."""
+        return self._words[USED]
+
+    @property
+    def peak(self) -> int:
+        """The most frames there have been in use."""
+        return self._words[PEAK]
+
+    @property
+    def births(self) -> int:
+        """How many times a frame was filled."""
+        return self._words[BIRTHS]
+
+    @property
+    def free(self) -> int:
+        """Frames that `alloc` can still give without reclaim."""
+        return self.count - 1 - self._words[USED]
+
+    def spare(self, reserve: int) -> int:
+        """Frames beyond `reserve` that can be had without reclaim, also by the group that pays for them."""
+        group = self.groups.current if self.groups is not None else None
+        left = self.free - reserve
+        return left if group is None else min(left, group.limit - group.used)
+
+    def alloc(self, *, zeroed: bool = True) -> int:
+        """A frame with reference count 1, filled with zero bytes unless the caller will overwrite it all.
+
+        Raises OutOfFrames.
+        """
+        if self.groups is not None:
+            self.groups.admit()
+        words = self._words
+        if not words[FREED] and words[NEXT] >= self.count and not self._break_block() and not self.reclaim():
+            raise OutOfFrames
+        if words[FREED]:
+            words[FREED] -= 1
+            frame = self._freed[words[FREED]]
+            if zeroed:
+                self.memory.zero_frame(frame)
+        else:
+            frame = words[NEXT]  # never used since the memory was made: already zero
+            self._given[frame] = 1
+            words[NEXT] = self._after(frame)
+        return self._use(frame)
+
+    def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int) -> int:
+        """A zero frame for a page of an area of `pages`; beside the frames of its neighbours if that one was never used.
+
+        `spans` is the address space's: the first frame of each span, 0 where none could be had. Raises OutOfFrames.
+        """
+        span, first, _ = self.span(spans, vpn, pages)
+        frame = span + vpn - first
+        if not span or self._given[frame]:
+            return self.alloc()
+        if self.groups is not None:
+            self.groups.admit()
+        self._given[frame] = 1
+        if frame == self._words[NEXT]:
+            self._words[NEXT] = self._after(frame)
+        return self._use(frame)
+
+    def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
+        """The span of a page as `alloc_in_span` has it: its first frame or 0, its first page, and the one behind its last."""
+        bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+        key = vpn >> bits << 6 | bits
+        span = spans.get(key)
+        if span is None:
+            span = spans[key] = self._span(1 << bits)
+        first = vpn >> bits << bits
+        return span, first, first + (1 << bits)
+
+    def alloc_block(self, reserve: int) -> int | None:
+        """The first of 512 neighbouring frames, aligned to as many, all zero and with reference count 1 each.
+
+        None where there are no such, or not `reserve` more than these: nothing is reclaimed or moved to make room.
+        """
+        if self.spare(reserve) < BLOCK:
+            return None
+        if not self._blocks and self._words[FREED] >= BLOCK:  # the host has memory for these
+            self._join_blocks(_USED)
+        first = self._unused_block() if not self._blocks else None
+        if first is None:
+            if not self._blocks:
+                self._join_blocks()
+            if not self._blocks:
+                return None
+            first = self._blocks.pop()
+            self.memory.zero_frames(first, BLOCK)
+        self._use_block(first)
+        return first
+
+    def _unused_block(self) -> int | None:
+        """The highest block of frames that were never used, which are used from now on."""
+        while self._unused_below >= BLOCK:
+            self._unused_below -= BLOCK
+            first = self._unused_below
+            if first > self._words[NEXT] and self._given[first : first + BLOCK] == _NEVER_USED:
+                self._given[first : first + BLOCK] = _USED
+                return first
+        return None
+
+    def _join_blocks(self, given: bytes | None = None) -> None:
+        """Look for free frames that make whole blocks, and keep them together; those that were in use as `given` says."""
+        for first in range(0, self.count - BLOCK + 1, BLOCK):
+            if self.refs[first : first + BLOCK] == _FREE:
+                if given is not None and self._given[first : first + BLOCK] != given:
+                    continue
+                self._given[first : first + BLOCK] = _USED
+                self._blocks.append(first)
+        if self._blocks:
+            blocks = {*self._blocks}
+            words, freed = self._words, self._freed
+            kept = array("I", (frame for frame in freed[: words[FREED]] if frame & -BLOCK not in blocks))
+            freed[: len(kept)] = kept
+            words[FREED] = len(kept)
+            words[NEXT] = self._after(words[NEXT] - 1)
+
+    def _use_block(self, first: int) -> None:
+        """`_use` of 512 frames."""
+        self.refs[first : first + BLOCK] = _HELD
+        words = self._words
+        words[USED] += BLOCK
+        words[PEAK] = max(words[PEAK], words[USED])
+        born = words[BIRTHS] + 1
+        self.born[first : first + BLOCK] = array("Q", range(born, born + BLOCK))
+        words[BIRTHS] += BLOCK
+        if self.groups is not None:
+            for frame in range(first, first + BLOCK):
+                self.groups.charge(frame)
+
+    def sole_block(self, first: int) -> bool:
+        """Whether each of the 512 frames from `first` has one holder."""
+        return self.refs[first : first + BLOCK] == _HELD
+
+    def _break_block(self) -> bool:
+        """Give the frames of a free block out one by one, because there are no others; whether there is one."""
+        if not self._blocks:
+            return False
+        first, top = self._blocks.pop(), self._words[FREED]
+        self._freed[top : top + BLOCK] = array("I", range(first + BLOCK - 1, first - 1, -1))
+        self._words[FREED] += BLOCK
+        return True
+
+    def _span(self, size: int) -> int:
+        """The first of `size` frames that nobody else has a wish for, or 0."""
+        span = max(self._next_span, self._words[NEXT])
+        if span + size > self.count:
+            return 0
+        self._next_span = span + size
+        return span
+
+    def _after(self, frame: int) -> int:
+        """The lowest frame above `frame` that was never used, or the number of all frames."""
+        found = self._given.find(0, frame + 1)
+        return found if found >= 0 else self.count
+
+    def _use(self, frame: int) -> int:
+        self.refs[frame] = 1
+        words = self._words
+        used = words[USED] + 1
+        words[USED] = used
+        if used > words[PEAK]:
+            words[PEAK] = used
+        self.touch(frame)
+        if self.groups is not None:
+            self.groups.charge(frame)
+        return frame
+
+    def touch(self, frame: int) -> None:
+        """The page in `frame` is new, or has just been found useful: reclaim leaves the newest ones alone."""
+        births = self._words[BIRTHS] + 1
+        self._words[BIRTHS] = self.born[frame] = births
+
+    def set_aside(self, end: int) -> None:
+        """Frames below `end` are from now on given by `claim` alone. Nothing must have been allocated."""
+        self._given[:end] = b"\1" * end
+        self._words[NEXT] = self._next_span = end
+
+    def claim(self, first: int, end: int) -> None:
+        """Frames that were set aside have an owner, who has the only reference to each."""
+        self.refs[first:end] = array("I", [1] * (end - first))
+        self._words[USED] += end - first
+        self._words[PEAK] = max(self._words[PEAK], self._words[USED])
+
+    def unclaim(self, first: int, end: int) -> None:
+        """Claimed frames have no owner any more."""
+        self.refs[first:end] = array("I", bytes(4 * (end - first)))
+        self._words[USED] -= end - first
+
+    def get(self, frame: int) -> None:
+        """One reference more."""
+        self.refs[frame] += 1
+
+    def put(self, frame: int) -> None:
+        """One reference less; the last one frees the frame."""
+        left = self.refs[frame] - 1
+        self.refs[frame] = left
+        if left == 0:
+            words = self._words
+            words[USED] -= 1
+            self._freed[words[FREED]] = frame
+            words[FREED] += 1
+            if self.groups is not None:
+                self.groups.uncharge((frame,))
+
+    def put_entries(self, entries: list[int] | Entries) -> None:
+        """One reference less for the frame, or slot of the swap area, of each of these page-table entries, in order
+        (`PageTable.clear` gives them)."""
+        swap = self.swap
+        if swap is not None:
+            entries = swap.release_entries(entries)
+        if isinstance(entries, list):
+            freed = []
+            refs = self.refs
+            for pte in entries:
+                frame = pte >> PPN_SHIFT
+                left = refs[frame] - 1
+                refs[frame] = left
+                if left == 0:
+                    freed.append(frame)
+            self.walked(len(entries))
+        else:
+            assert self._arrays is not None
+            freed = self._arrays.put(entries)
+        words, count = self._words, len(freed)
+        words[USED] -= count
+        top = words[FREED]
+        self._freed[top : top + count] = array("I", freed)
+        words[FREED] = top + count
+        if self.groups is not None:
+            self.groups.uncharge(freed)
+        if swap is not None and swap.cached:
+            for pte in entries if isinstance(entries, list) else entries.tolist():
+                swap.unmapped(pte >> PPN_SHIFT)
+
+    def frames_with(self, entries: list[int] | Entries, bits: int) -> list[int]:
+        """The frames of those entries that have all of `bits`."""
+        if isinstance(entries, list):
+            return [pte >> PPN_SHIFT for pte in entries if pte & bits == bits]
+        assert self._arrays is not None
+        return self._arrays.with_bits(entries, bits)
+
+    def resident(self, entries: list[int] | Entries) -> int:
+        """How many of those entries hold a frame that is not the shared zero page."""
+        if isinstance(entries, list):
+            return sum([pte & PTE_U != 0 and pte >= _ABOVE_ZERO_FRAME for pte in entries])
+        assert self._arrays is not None
+        return self._arrays.resident(entries)
+
+    def walked(self, count: int) -> None:
+        """So many entries were gone through in Python."""
+        self._walked += count
+
+    def arrays(self, tables: int) -> PageArrays | None:
+        """numpy's way to go through that many leaf tables; None where the loop in Python costs less."""
+        if self._arrays is None and self._walked >= IMPORT_COST:
+            from .page_arrays import PageArrays  # imports numpy, which takes longer than a short program
+
+            self._arrays = PageArrays(self.memory, self.refs)
+        return self._arrays if tables >= FEWEST_TABLES else None
+
+    def refcount(self, frame: int) -> int:
+        """How many hold `frame`."""
+        return self.refs[frame]

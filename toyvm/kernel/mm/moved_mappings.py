@@ -1,0 +1,135 @@
+"""mremap(2): a mapping grows, shrinks or moves, and its pages with it, because only page-table entries are moved."""
+
+from __future__ import annotations
+
+import errno
+
+from toyvm.base.bits import align_up
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import replace
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.sv39 import MEGAPAGE_SIZE, USER_TOP
+
+from ..vfs.nodes import error
+from .overcommit import admit, require_limits
+from .vma import Vma
+
+if TYPE_CHECKING:
+    from .address_space import AddressSpace
+
+_MOST_NEW_AREAS = 3  # the moved one, and what is left on both sides of where it was
+
+
+def mremap(
+    mm: AddressSpace,
+    addr: int,
+    old_length: int,
+    new_length: int,
+    *,
+    may_move: bool = False,
+    target: int | None = None,
+    keep: bool = False,
+) -> int:
+    """The address of the mapping at `addr` once it has `new_length` bytes. It moves if it must and `may_move`, to `target`
+    in any case when there is one (MREMAP_FIXED). `keep` leaves the old area, empty (MREMAP_DONTUNMAP). `old_length` 0 makes a
+    second mapping of the same shared pages.
+
+    Raises OSError: EINVAL for bad arguments, EFAULT when `addr` begins no such mapping, ENOMEM.
+    """
+    if addr & PAGE_MASK:
+        raise error(errno.EINVAL)
+    old_length, new_length = align_up(old_length, PAGE_SIZE), align_up(new_length, PAGE_SIZE)
+    if not new_length:
+        raise error(errno.EINVAL)
+    if target is not None:
+        _clear_target(mm, addr, old_length, new_length, target)
+    elif mm.vmas.find(addr) is None:
+        raise error(errno.EFAULT)
+    if new_length < old_length:
+        mm.munmap(addr + new_length, old_length - new_length)
+        old_length = new_length
+    if target is None and not keep and new_length == old_length:
+        return addr
+    area = _source(mm, addr, old_length, new_length)
+    end = addr + new_length
+    if target is None and not keep:
+        if addr + old_length == area.end and end <= USER_TOP and not mm.vmas.overlapping(area.end, end):
+            admit(mm, area, new_length - old_length >> PAGE_SHIFT)
+            _add(mm, area, area.end, new_length - old_length, area.end)
+            return addr
+        if not may_move:
+            raise error(errno.ENOMEM)
+    return _move(mm, area, addr, old_length, new_length, target, keep)
+
+
+def _clear_target(mm: AddressSpace, addr: int, old_length: int, new_length: int, target: int) -> None:
+    """Unmap what is where a mapping is to move. Raises OSError: EINVAL, EPERM, ENOMEM."""
+    if target & PAGE_MASK or target + new_length > USER_TOP:
+        raise error(errno.EINVAL)
+    if addr + old_length > target and target + new_length > addr:
+        raise error(errno.EINVAL)
+    _source(mm, addr, old_length, new_length)
+    mm.require_room(_MOST_NEW_AREAS + 1)
+    mm.place(target, new_length, fixed=True)
+    mm.munmap(target, new_length)
+
+
+def _source(mm: AddressSpace, addr: int, old_length: int, new_length: int) -> Vma:
+    """The area to be changed, which must hold the whole range. Raises OSError: EFAULT, EINVAL."""
+    area = mm.vmas.find(addr)
+    if area is None:
+        raise error(errno.EFAULT)
+    if not old_length and not area.shared:
+        raise error(errno.EINVAL)
+    if addr + old_length > area.end:
+        raise error(errno.EFAULT)
+    if area.file is not None and area.offset_of(addr) + new_length >= 1 << 63:
+        raise error(errno.EINVAL)
+    return area
+
+
+def _move(
+    mm: AddressSpace, area: Vma, addr: int, old_length: int, new_length: int, target: int | None, keep: bool
+) -> int:
+    mm.require_room(_MOST_NEW_AREAS)
+    to = mm.place(0, new_length) if target is None else target
+    _admit_moved(mm, area, old_length, new_length, keep=keep)
+    touched = next(mm.table.entries(area.start, area.end), None) is not None
+    _add(mm, area, to, new_length, addr, to - addr if touched and area.file is None else 0)
+    _move_pages(mm, addr, old_length, to)
+    if old_length and not keep:
+        mm.munmap(addr, old_length)
+    return to
+
+
+def _admit_moved(mm: AddressSpace, area: Vma, old_length: int, new_length: int, *, keep: bool) -> None:
+    """For a moment both places are promised, as in Linux; the limits look at what is left. Raises OSError(ENOMEM)."""
+    require_limits(mm, area, (new_length if keep else new_length - old_length) >> PAGE_SHIFT)
+    if area.accounted:
+        mm.system.commit.require(new_length >> PAGE_SHIFT, mm.vmas.pages)
+
+
+def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, distance: int = 0) -> None:
+    """Another stretch of the same kind as `area`, which shows at `start` what `area` has, or would have, at `shows`."""
+    offset = area.offset_of(shows) if area.file is not None else 0
+    new = replace(area, start=start, end=start + length, offset=offset, moved=area.moved + distance)
+    mm.insert("mremap", new)
+
+
+def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
+    table = mm.table
+    if (to - addr) % MEGAPAGE_SIZE:
+        table.split(addr, addr + length)
+    else:  # they can be megapages there too
+        table.split_borders(addr, addr + length)
+    # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
+    for va in [va for va, _, _ in table.entries(addr, addr + length)]:
+        table.slot(va - addr + to)
+    pages = list(table.entries(addr, addr + length))
+    for va, _, pte in pages:
+        table.u64[table.slot(va - addr + to)] = pte
+    for va in table.megapages_in(addr, addr + length):
+        table.join(va - addr + to)
+    if pages:
+        table.clear(addr, addr + length)
+        mm.system.invalidate(mm.mmu, addr, addr + length)

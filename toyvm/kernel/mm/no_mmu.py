@@ -1,0 +1,328 @@
+"""Programs in bare physical memory: one row of bytes for all of them, and nothing between them (`toyvm run --no-mmu`).
+
+Addresses are physical. A program is loaded where its ELF file says, or fails because somebody is there; stacks, heaps and what mmap
+gives are stretches of the same memory. The kernel remembers whose stretch is whose only so that it does not give one away twice:
+no access is ever checked against that, only against the end of memory.
+
+System calls are those of Linux without CONFIG_MMU (Documentation/admin-guide/mm/nommu-mmap.rst): no fork (vfork works), no
+mprotect, no MAP_FIXED, no shared mapping of a file; a private one is a copy.
+"""
+
+from __future__ import annotations
+
+import errno
+from array import array
+
+from toyvm.base.bits import align_down, align_up, u64
+from toyvm.base.errors import NotExecutableError
+from toyvm.base.light_types import TYPE_CHECKING, NoReturn
+from toyvm.base.record import Record
+from toyvm.elf import constants as elf
+from toyvm.machine.mmu import Access, BareMmu
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.sv39 import PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
+from toyvm.machine.traps import Trap
+
+from ..proc.interpreter import LoadedImage
+from ..vfs.nodes import FileNode, error
+from .address_space import AddressSpace
+from .image_mapping import headers_address, read_headers
+from .page_table import LEAF_SHIFT, LEAF_SPAN, PageTable
+from .user_memory import Fault
+from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
+
+if TYPE_CHECKING:
+    from toyvm.elf.headers import Phdr
+
+    from ..limits import Rlimits
+    from .memory_system import MemorySystem
+
+STACK_SIZE = 64 << 10
+_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
+_FLAGS = PTE_V | PTE_R | PTE_W | PTE_X | PTE_U
+
+
+class Placement(Record):
+    """Where a program is put, if not where it asks to be: the address of its first byte, the top of its stack."""
+
+    load_at: int | None = None
+    stack_at: int | None = None
+
+
+def table_bytes(size: int) -> int:
+    """Memory beyond `size` for the tables of `Ground`."""
+    return PAGE_SIZE * (1 + (align_up(size, 1 << 30) >> 30) + (align_up(size, LEAF_SPAN) >> LEAF_SHIFT))
+
+
+class Ground:
+    """`size` bytes of physical memory that all programs stand on, and who has which stretch of it.
+
+    The tables map each address to itself, for engines that walk tables in native code; they stand above `size`, where no
+    program can reach. One MMU for all: what one program stores into another's code is what the other executes after its fence.i.
+    """
+
+    def __init__(self, system: MemorySystem, size: int):
+        self.system = system
+        self.size = size
+        frames = size >> PAGE_SHIFT
+        system.frames.set_aside(frames)
+        self.table = PageTable(system.memory, system.frames)
+        for va in range(0, size, LEAF_SPAN):
+            slot, first = self.table.slot(va), va >> PAGE_SHIFT
+            entries = [make_pte(frame, _FLAGS) for frame in range(first, min(first + TABLE_ENTRIES, frames))]
+            system.memory.u64[slot : slot + len(entries)] = array("Q", entries)
+        self.mmu = BareMmu(system.memory, self.table.root_ppn)
+        self.stretches = VmaSet()
+        self._owners: dict[int, PhysicalSpace] = {}
+
+    def owner_of(self, start: int, end: int) -> tuple[Vma, PhysicalSpace] | None:
+        """The first stretch in the way of `start`..`end`, and whose it is."""
+        for stretch in self.stretches.overlapping(start, end):
+            return stretch, self._owners[stretch.start]
+        return None
+
+    def owned_by(self, space: PhysicalSpace) -> list[int]:
+        """Where the stretches of `space` begin."""
+        return [start for start, owner in self._owners.items() if owner is space]
+
+    def find(self, length: int) -> int:
+        """The highest free stretch of `length` bytes. Raises OSError(ENOMEM)."""
+        found = self.stretches.find_gap(length, PAGE_SIZE, self.size)
+        if found is None:
+            raise error(errno.ENOMEM)
+        return found
+
+    def take(self, space: PhysicalSpace, start: int, end: int) -> None:
+        """Give a free stretch of whole pages to `space`, filled with zero bytes. Raises OSError(ENOMEM)."""
+        if not PAGE_SIZE <= start < end <= self.size or self.owner_of(start, end) is not None:
+            raise error(errno.ENOMEM)
+        # The name keeps neighbours from being joined: each stretch goes as it came.
+        self.stretches.add(Vma(start, end, _ALL, name=f"{start:x}"))
+        self._owners[start] = space
+        self.system.frames.claim(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
+        self.system.memory.u8[start:end] = bytes(end - start)
+        self.system.invalidate(self.mmu, start, end)
+
+    def give_back(self, start: int) -> None:
+        """The stretch that begins at `start` is free again; its bytes stay until somebody gets it."""
+        stretch = self.stretches.find(start)
+        assert stretch is not None and stretch.start == start
+        self.stretches.remove(stretch)
+        del self._owners[start]
+        self.system.frames.unclaim(start >> PAGE_SHIFT, stretch.end >> PAGE_SHIFT)
+
+    def release(self) -> None:
+        """The machine is switched off: the tables' frames go."""
+        self.table.free()
+
+
+class PhysicalSpace(AddressSpace):
+    """What one program has of the ground. `vmas` are its own stretches only; an access may go anywhere."""
+
+    has_mmu = False
+
+    def __init__(self, ground: Ground, rlimits: Rlimits, placement: Placement | None = None):
+        super().__init__(ground.system, rlimits, table=ground.table, mmu=ground.mmu)
+        self.ground = ground
+        self.placement = placement or Placement()
+
+    # Memory
+
+    def _take(self, start: int, end: int, *parts: Vma, what: str = "mmap") -> None:
+        self.ground.take(self, start, end)
+        for part in parts:
+            self.vmas.add(part)
+            self.changed(what, part.start, part.end, part)
+
+    def mmap(
+        self,
+        addr: int,
+        length: int,
+        prot: int,
+        *,
+        shared: bool = False,
+        fixed: bool = False,
+        no_replace: bool = False,
+        file: FileNode | None = None,
+        offset: int = 0,
+        name: str = "",
+        grows_down: bool = False,
+        no_reserve: bool = False,
+        may_write: bool = True,
+        locked: bool = False,
+    ) -> int:
+        """A free stretch of memory, with a copy of the file if there is one; `addr` and `prot` mean nothing here.
+
+        Raises OSError: EINVAL for a bad length and for `fixed`, ENODEV for a shared file, ENOMEM.
+        """
+        if length <= 0 or offset & PAGE_MASK or fixed or no_replace:
+            raise error(errno.EINVAL)
+        if shared and file is not None and file.backed:
+            raise error(errno.ENODEV)
+        length = align_up(length, PAGE_SIZE)
+        start = self.ground.find(length)
+        self._take(start, start + length, Vma(start, start + length, _ALL, name=name))
+        if file is not None:
+            data = file.pread(offset, length)
+            self.memory.u8[start : start + len(data)] = data
+        return start
+
+    def munmap(self, addr: int, length: int) -> None:
+        """Give back a whole stretch, as it was got. Raises OSError(EINVAL)."""
+        area = self.vmas.find(addr)
+        if area is None or area.start != addr or area.length != align_up(length, PAGE_SIZE):
+            raise error(errno.EINVAL)
+        stretch = self.ground.stretches.find(addr)
+        if stretch is None or (stretch.start, stretch.end) != (area.start, area.end):
+            raise error(errno.EINVAL)  # a part of the program
+        self.vmas.remove(area)
+        self.ground.give_back(addr)
+        self.changed("munmap", addr, area.end, None)
+
+    def brk(self, wanted: int) -> int:
+        """The heap grows behind the program, page by page, until somebody else's memory begins."""
+        if wanted < self.brk_start or wanted > self.ground.size:
+            return self.brk_end
+        old, new = align_up(self.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
+        try:
+            for page in range(old, new, PAGE_SIZE):
+                self._take(
+                    page, page + PAGE_SIZE, Vma(page, page + PAGE_SIZE, _ALL, name="[heap]"), what="brk"
+                )
+                old = page + PAGE_SIZE
+        except OSError:
+            self._shrink_heap(old, align_up(self.brk_end, PAGE_SIZE))
+            return self.brk_end
+        self._shrink_heap(old, new)
+        self.brk_end = wanted
+        return wanted
+
+    def _shrink_heap(self, end: int, to: int) -> None:
+        self.vmas.split(to)
+        for area in self.vmas.overlapping(to, end):
+            self.vmas.remove(area)
+        for page in range(to, end, PAGE_SIZE):
+            self.ground.give_back(page)
+
+    def map_stack(self, *, executable: bool = False) -> int:
+        """A stack of STACK_SIZE at the highest free place, or where it was asked for. It does not grow, and nothing guards it."""
+        top = self.placement.stack_at
+        start = self.ground.find(STACK_SIZE) if top is None else top - STACK_SIZE
+        if top is not None:
+            self._require_free(start, top, "its stack")
+        self._take(start, start + STACK_SIZE, Vma(start, start + STACK_SIZE, _ALL, name="[stack]"))
+        return start + STACK_SIZE
+
+    def load(self, file: FileNode, path: str) -> LoadedImage:
+        """Copy the segments of an executable to where they ask to be, or as far from there as `Placement.load_at` says.
+
+        Nothing is relocated. Raises NotExecutableError, which says who is in the way.
+        """
+        ehdr, phdrs = read_headers(file, path)
+        loads = [p for p in phdrs if p.type == elf.PT_LOAD and p.memsz]
+        if not loads:
+            raise NotExecutableError(f"{path}: cannot execute: no PT_LOAD segment")
+        if any(p.type == elf.PT_INTERP for p in phdrs):
+            raise NotExecutableError(f"{path}: cannot execute without an MMU: it needs shared libraries")
+        low = align_down(min(p.vaddr for p in loads), PAGE_SIZE)
+        high = align_up(max(p.vaddr + p.memsz for p in loads), PAGE_SIZE)
+        at = self.placement.load_at
+        if at is None:
+            at = low if ehdr.type == elf.ET_EXEC else self._anywhere(high - low, path)
+        bias = at - low
+        self._require_free(at, at + high - low, path)
+        self._take(at, at + high - low, *self._areas(loads, bias, file, path))
+        for p in loads:
+            data = file.pread(p.offset, p.filesz)
+            self.memory.u8[p.vaddr + bias : p.vaddr + bias + len(data)] = data
+        return LoadedImage(
+            path=path,
+            file=file,
+            e_type=ehdr.type,
+            e_flags=ehdr.flags,
+            bias=bias,
+            entry=u64(ehdr.entry + bias),
+            start=at,
+            end=high + bias,
+            phdr=headers_address(ehdr, loads, bias),
+            phdrs=tuple(phdrs),
+            interpreter=None,
+            executable_stack=True,
+        )
+
+    def _anywhere(self, length: int, path: str) -> int:
+        try:
+            return self.ground.find(length)
+        except OSError:
+            raise NotExecutableError(
+                f"{path}: cannot execute: no {length:#x} bytes in a row are free"
+            ) from None
+
+    def _areas(self, loads: list[Phdr], bias: int, file: FileNode, path: str) -> list[Vma]:
+        """One area for each segment, from where the one before it ends: segments may share a page here."""
+        areas: list[Vma] = []
+        for p in loads:
+            start = align_down(p.vaddr + bias, PAGE_SIZE)
+            end = align_up(p.vaddr + bias + p.memsz, PAGE_SIZE)
+            if areas and start < areas[-1].end:
+                start = areas[-1].end
+            if start < end:
+                offset = align_down(p.offset, PAGE_SIZE) + start - align_down(p.vaddr + bias, PAGE_SIZE)
+                areas.append(Vma(start, end, _ALL, file=file, offset=offset, name=path))
+        return areas
+
+    def _require_free(self, start: int, end: int, what: str) -> None:
+        """Raises NotExecutableError: nobody else may be at `start`..`end`, which must be memory."""
+        where = f"{what}: cannot be at {start:#x}-{end:#x}"
+        if start < PAGE_SIZE:
+            raise NotExecutableError(f"{where}: the first page is not given away")
+        if end > self.ground.size:
+            raise NotExecutableError(f"{where}: physical memory ends at {self.ground.size:#x}")
+        found = self.ground.owner_of(start, end)
+        if found is not None:
+            stretch, owner = found
+            area = owner.vmas.find(max(stretch.start, start))
+            name = area.name if area is not None and area.name else "memory"
+            raise NotExecutableError(
+                f"{where}: {name} of process {owner.pid} is at {stretch.start:#x}-{stretch.end:#x} "
+                "(ld -Ttext-segment=ADDRESS links a program for another place)"
+            )
+
+    # Access
+
+    def fault(self, va: int, access: Access, pc: int) -> bool:
+        """There is nothing to resolve."""
+        return False
+
+    def translate(self, va: int, access: Access) -> int:
+        """The same address, if there is memory. Raises Fault."""
+        try:
+            return self.mmu.translate(va, access)
+        except Trap:
+            raise Fault(va) from None
+
+    def forget_beyond(self, file: FileNode, size: int) -> None:
+        """Files are copied here, not mapped."""
+
+    def populate(self, addr: int, length: int) -> None:
+        """It is all there already."""
+
+    def grow_stack(self, va: int) -> Vma | None:
+        """A stack has the size that it has."""
+        return None
+
+    # Life
+
+    def fork(self) -> NoReturn:
+        """Two processes cannot have different bytes at the same address. Raises OSError(ENOSYS), as uClinux's fork."""
+        raise error(errno.ENOSYS)
+
+    def release(self) -> None:
+        """One user less; the last one's memory is free, with all that stands in it."""
+        self.users -= 1
+        if self.users:
+            return
+        self.vmas = VmaSet()
+        for start in self.ground.owned_by(self):
+            self.ground.give_back(start)
+        del self.system.spaces[self]

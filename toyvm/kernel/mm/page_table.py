@@ -1,0 +1,335 @@
+"""The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
+
+The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
+kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: with numpy (`pagearrays`) once
+there has been so much of that in a run that importing it has paid, else in Python. Both do the same in the same order.
+
+2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that could map them instead is set aside with it
+(Linux's pgtable_trans_huge_deposit), so that splitting it never fails for want of a frame, and holds the entries that the split will
+leave. All that reads entries reads them there; A and D are brought over first, because the machine sets them in the megapage alone.
+Whoever is to change an entry asks for its `slot`, or splits (`split`), first.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from itertools import compress
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+from toyvm.machine.sv39 import (
+    MEGAPAGE_SHIFT,
+    MEGAPAGE_SIZE,
+    PPN_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    TABLE_ENTRIES,
+    USER_TOP,
+    make_pte,
+    pte_frame,
+)
+
+from .frame_allocator import FrameAllocator
+
+if TYPE_CHECKING:
+    from .page_arrays import Entries
+
+PTE_COW = 1 << 8  # RSW[0]: private, and W was withheld because the frame is shared
+PTE_SHARED = 1 << 9  # RSW[1]: belongs to a MAP_SHARED mapping; fork leaves it writable
+
+PTE_SWAP = (
+    1 << 5
+)  # the bit that is G where V is set: no frame, the PPN is a slot of the swap area; U is clear
+
+LEAF_SHIFT, LEAF_SPAN = MEGAPAGE_SHIFT, MEGAPAGE_SIZE  # what one leaf table covers
+_ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
+
+
+def _pages_of(pte: int) -> array[int]:
+    """The entries of the 512 pages of a megapage."""
+    return array("Q", range(pte, pte + (TABLE_ENTRIES << PPN_SHIFT), 1 << PPN_SHIFT))
+
+
+def swap_entry(slot: int) -> int:
+    """The entry that stands for a page in `slot` of the swap area."""
+    return slot << PPN_SHIFT | PTE_SWAP
+
+
+def entry_slot(pte: int) -> int:
+    """The slot that a swap entry stands for."""
+    return pte >> PPN_SHIFT
+
+
+class PageTable:
+    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when a table cannot be had."""
+
+    def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
+        self._frames = frames
+        self.u64 = memory.u64
+        self.root_ppn = frames.alloc()
+        self._middles: dict[int, int] = {}  # va >> 30 -> frame of the level-1 table
+        self.leaves: dict[int, int] = {}  # va >> 21 -> index in u64 of the leaf table's first entry
+        self.megapages: dict[int, int] = {}  # va >> 21 -> index in u64 of the entry that is a megapage
+
+    @property
+    def table_count(self) -> int:
+        """Frames spent on tables, the root included."""
+        return 1 + len(self._middles) + len(self.leaves)
+
+    def table_frames(self) -> Iterator[int]:
+        """The frames of the tables, the root's first."""
+        yield self.root_ppn
+        yield from self._middles.values()
+        for base in self.leaves.values():
+            yield base >> 9
+
+    def slot(self, va: int) -> int:
+        """The index in `u64` of the leaf entry for `va`, making tables that are missing and splitting a megapage."""
+        base = self.leaves.get(va >> LEAF_SHIFT)
+        if base is None:
+            base = self._make_leaf(va)
+        elif self.megapages and va >> LEAF_SHIFT in self.megapages:
+            self._split(va >> LEAF_SHIFT)
+        return base + (va >> PAGE_SHIFT & 0x1FF)
+
+    def entry(self, va: int) -> int:
+        """The leaf entry for `va`; 0 where there is no table. Of a megapage, the entry that its page will have."""
+        if self.megapages and va >> LEAF_SHIFT in self.megapages:
+            self._settle(va >> LEAF_SHIFT)
+        base = self.leaves.get(va >> LEAF_SHIFT)
+        return 0 if base is None else self.u64[base + (va >> PAGE_SHIFT & 0x1FF)]
+
+    def _make_leaf(self, va: int) -> int:
+        middle = self._middles.get(va >> 30)
+        if middle is None:
+            middle = self._frames.alloc()
+            self._middles[va >> 30] = middle
+            self.u64[(self.root_ppn << 9) + (va >> 30 & 0x1FF)] = make_pte(middle, PTE_V)
+        frame = self._frames.alloc()
+        self.u64[(middle << 9) + (va >> LEAF_SHIFT & 0x1FF)] = make_pte(frame, PTE_V)
+        base = frame << 9
+        self.leaves[va >> LEAF_SHIFT] = base
+        return base
+
+    def _drop_leaf(self, key: int) -> None:
+        base = self.leaves.pop(key)
+        if self.megapages.pop(key, None) is not None:
+            self._frames.megapages.unmapped(pte_frame(self.u64[base]))
+        self.u64[(self._middles[key >> 9] << 9) + (key & 0x1FF)] = 0
+        self._frames.put(base >> 9)
+
+    # Megapages
+
+    def map_megapage(self, va: int, pte: int) -> None:
+        """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there; what is in it goes."""
+        key = va >> LEAF_SHIFT
+        self._fill(self.leaves[key], pte)
+        self.join(va)
+
+    def only_zero_pages(self, va: int) -> list[int] | None:
+        """The numbers of the pages around `va` that show the shared zero page, where the leaf table has these and nothing else."""
+        entries = self.u64[(base := self.leaves[va >> LEAF_SHIFT]) : base + TABLE_ENTRIES].tolist()
+        used = {*entries} - {0}
+        if not used or any(pte >> PPN_SHIFT or pte & PTE_SWAP for pte in used):
+            return None
+        first = va >> LEAF_SHIFT << LEAF_SHIFT - PAGE_SHIFT
+        return [first + number for number in compress(range(TABLE_ENTRIES), entries)]
+
+    def remap_megapage(self, va: int, pte: int) -> None:
+        """Let the megapage at `va` be `pte`, which differs in flags alone."""
+        key = va >> LEAF_SHIFT
+        self._fill(self.leaves[key], pte)
+        self.u64[self.megapages[key]] = pte
+
+    def _fill(self, base: int, pte: int) -> None:
+        self.u64[base : base + TABLE_ENTRIES] = _pages_of(pte)
+
+    def join(self, va: int) -> None:
+        """Let a megapage stand for the leaf table at `va`, whose pages are neighbours and alike: it says what the first entry says."""
+        key = va >> LEAF_SHIFT
+        slot = (self._middles[key >> 9] << 9) + (key & 0x1FF)
+        pte = self.u64[self.leaves[key]]
+        self.u64[slot] = pte
+        self.megapages[key] = slot
+        self._frames.megapages.mapped(pte_frame(pte))
+
+    def _settle(self, key: int) -> None:
+        """Bring A and D from a megapage to the entries of its pages."""
+        pte, base = self.u64[self.megapages[key]], self.leaves[key]
+        if self.u64[base] != pte:
+            self._fill(base, pte)
+
+    def settle(self) -> None:
+        """Make the leaf tables true for all megapages: A and D."""
+        for key in self.megapages:
+            self._settle(key)
+
+    def clear_accessed(self, va: int) -> None:
+        """Clear A of the megapage at `va`: it has one for all its pages."""
+        key = va >> LEAF_SHIFT
+        pte = self.u64[self.megapages[key]] & ~PTE_A
+        self.u64[self.megapages[key]] = pte
+        self._fill(self.leaves[key], pte)
+
+    def _split(self, key: int) -> None:
+        """Let the table say what a megapage said. Nothing that the machine remembers becomes wrong by it."""
+        self._settle(key)
+        base = self.leaves[key]
+        self.u64[self.megapages.pop(key)] = make_pte(base >> 9, PTE_V)
+        self._frames.megapages.split(pte_frame(self.u64[base]))
+
+    def split(self, start: int, end: int) -> None:
+        """No page from `start` to `end` belongs to a megapage any more."""
+        for va in self.megapages_in(start, end):
+            self._split(va >> LEAF_SHIFT)
+
+    def split_borders(self, start: int, end: int) -> None:
+        """No megapage has pages on both sides of `start`, or of `end`."""
+        for va in (start, end):
+            if va & LEAF_SPAN - 1 and va >> LEAF_SHIFT in self.megapages:
+                self._split(va >> LEAF_SHIFT)
+
+    def changed(self, start: int, end: int) -> None:
+        """The entries from `start` to `end` have been given other flags: let the megapages that are whole in there say so. Those
+        whose pages are not all alike now are split."""
+        for va in self.megapages_in(start, end):
+            key = va >> LEAF_SHIFT
+            base = self.leaves[key]
+            alike = self.u64[base : base + TABLE_ENTRIES] == _pages_of(self.u64[base])
+            self.u64[self.megapages[key]] = self.u64[base]
+            if not alike:
+                self._split(key)
+
+    def megapages_in(self, start: int, end: int) -> list[int]:
+        """The addresses of the megapages that have a page from `start` to `end`."""
+        low, high = start >> LEAF_SHIFT, end - 1 >> LEAF_SHIFT
+        return sorted(key << LEAF_SHIFT for key in self.megapages if low <= key <= high)
+
+    # Ranges
+
+    def present(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """(va, index in u64, entry) of each entry from `start` to `end` that holds a frame, ascending."""
+        for entry in self.entries(start, end):
+            if entry[2] & PTE_U:
+                yield entry
+
+    def entries(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """As `present`, with the entries that stand for a page in the swap area."""
+        for key, base, first, last in self._tables(start, end):
+            for number, pte in enumerate(self.u64[base + first : base + last].tolist(), first):
+                if pte:
+                    yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
+
+    def slots(self, start: int, end: int) -> Iterator[range]:
+        """The indices in u64 of all entries from `start` to `end` that there are tables for."""
+        for _, base, first, last in self._tables(start, end):
+            yield range(base + first, base + last)
+
+    def clear(self, start: int, end: int) -> list[int] | Entries:
+        """Take out all entries from `start` to `end`: those that were not 0, by ascending address.
+
+        Leaf tables whose whole 2 MiB are cleared are freed. References to the mapped frames pass to the caller.
+        """
+        if self.megapages:
+            self.split_borders(start, end)
+        tables = list(self._tables(start, end))
+        if not tables:
+            return []
+        taken = self._used(tables)
+        for key, base, first, last in tables:
+            if last - first == TABLE_ENTRIES:
+                self._drop_leaf(key)
+            else:
+                self.u64[base + first : base + last] = _ZERO_TABLE[: last - first]
+        return taken
+
+    def resident(self) -> int:
+        """How many pages have a frame, the shared zero page left out (as Linux counts RSS)."""
+        tables = list(self._tables(0, USER_TOP))
+        entries = self._used(tables) if tables else []
+        if isinstance(entries, list):
+            self._frames.walked(len(entries))
+        return self._frames.resident(entries)
+
+    def _used(self, tables: list[tuple[int, int, int, int]]) -> list[int] | Entries:
+        """The entries that are not 0 in neighbouring tables, as `_tables` gives them."""
+        arrays = self._frames.arrays(len(tables))
+        if arrays is not None:
+            return arrays.entries([base >> 9 for _, base, _, _ in tables], tables[0][2], tables[-1][3])
+        used: list[int] = []
+        for _, base, first, last in tables:
+            used += filter(None, self.u64[base + first : base + last].tolist())
+        return used
+
+    def _tables(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """(key, base, first entry, last entry + 1) of each leaf table that the range touches, ascending."""
+        low, high = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
+        keys = range(low, high + 1) if high - low < len(self.leaves) else sorted(self.leaves)
+        for key in keys:
+            base = self.leaves.get(key)
+            if base is None or not low <= key <= high:
+                continue
+            if self.megapages and key in self.megapages:
+                self._settle(key)
+            origin = key << LEAF_SHIFT
+            first = max(start - origin, 0) >> PAGE_SHIFT
+            last = min(end - origin, LEAF_SPAN) + PAGE_SIZE - 1 >> PAGE_SHIFT
+            yield key, base, first, last
+
+    def copy_for_fork(self, child: PageTable) -> None:
+        """Give `child` (empty) the same mappings, each frame with one reference more.
+
+        Writable private entries lose W and gain COW on both sides. The child's A and D begin clear, but A stays in pages of
+        code, because the child begins with the parent's translations of it. Raises OutOfFrames, no entry changed.
+        """
+        pairs = [(base, child.slot(key << LEAF_SHIFT)) for key, base in self.leaves.items()]
+        self.settle()
+        self._copy(pairs)
+        for key, slot in self.megapages.items():
+            self.u64[slot] = self.u64[self.leaves[key]]
+            child.join(key << LEAF_SHIFT)
+
+    def _copy(self, pairs: list[tuple[int, int]]) -> None:
+        """Copy leaf tables, from the first of each pair to the second."""
+        arrays = self._frames.arrays(len(pairs))
+        if arrays is not None:
+            swapped = arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])
+            for pte in swapped.tolist():
+                self._hold_slot(pte)
+            return
+        refs, u64, copied = self._frames.refs, self.u64, 0
+        for base, target in pairs:
+            values = u64[base : base + TABLE_ENTRIES].tolist()
+            for number in compress(range(TABLE_ENTRIES), values):
+                pte = values[number]
+                if pte & PTE_SWAP:
+                    self._hold_slot(pte)
+                    u64[target + number] = pte
+                    continue
+                refs[pte >> PPN_SHIFT] += 1
+                if pte & (PTE_W | PTE_SHARED) == PTE_W:
+                    pte ^= PTE_W | PTE_COW
+                    u64[base + number] = pte
+                u64[target + number] = pte & ~(PTE_A | PTE_D) | (pte & PTE_A if pte & PTE_X else 0)
+                copied += 1
+        self._frames.walked(copied)
+
+    def _hold_slot(self, pte: int) -> None:
+        swap = self._frames.swap
+        assert swap is not None, "an entry stands for a page in a swap area that there is not"
+        swap.hold(entry_slot(pte))
+
+    def free(self) -> None:
+        """Give all table frames back; the caller has cleared the entries."""
+        for base in self.leaves.values():
+            self._frames.put(base >> 9)
+        for frame in self._middles.values():
+            self._frames.put(frame)
+        self._frames.put(self.root_ppn)
+        self.leaves.clear()
+        self._middles.clear()

@@ -1,0 +1,1 @@
+"""Reclaim: which frames are freed when memory runs low, and the swap area."""

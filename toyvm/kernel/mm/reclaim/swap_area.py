@@ -1,0 +1,256 @@
+"""The swap area: where pages that have no file go when their frames are wanted, and the way back.
+
+A slot holds one page. It is referenced by each page-table entry that stands for it (`PTE_SWAP`) and by the page cache
+for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that everybody else who
+holds the slot finds the same frame; the cache's reference to a frame is one like any other.
+
+One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. Whoever is to
+write takes the frame out of the cache (`take`) or copies it. So a frame in the cache can always be dropped without a write.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from array import array
+from collections.abc import Callable
+from typing import IO
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.nodes import error
+from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+
+from ..frame_allocator import FrameAllocator
+from ..page_table import PTE_SWAP, entry_slot
+
+if TYPE_CHECKING:
+    from ..page_arrays import Entries
+
+DEFAULT_READAHEAD = 8  # slots in one aligned window: Linux's vm.page-cluster = 3
+NONE = 0xFFFF_FFFF  # no slot: the value of `SwapArea.slot_of` for frames that are not in the cache
+_GROW = 1024  # slots by which the arrays grow
+
+
+class SwapFile:
+    """The host file behind the slots: without a name, made when the first page goes out, gone with the process."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def write(self, slot: int, page: bytes | memoryview) -> None:
+        """Store the page of a slot. Raises OSError."""
+        if self._file is None:
+            import tempfile  # only a run that swaps needs it
+
+            self._file = tempfile.TemporaryFile(prefix="toyvm-swap-", buffering=0)  # noqa: SIM115
+        if os.pwrite(self._file.fileno(), page, slot << PAGE_SHIFT) != PAGE_SIZE:
+            raise error(errno.ENOSPC)
+
+    def read(self, slot: int, count: int) -> bytes:
+        """The bytes of `count` slots from `slot` on; fewer where the file ends. Raises OSError."""
+        if self._file is None:
+            return b""
+        return os.pread(self._file.fileno(), count << PAGE_SHIFT, slot << PAGE_SHIFT)
+
+
+class SwapArea:
+    """`size` bytes of slots, and the swap cache.
+
+    `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and NONE for
+    nothing. `readahead` is the window of slots read by one fault. Pages in and out are counted in `swapped_in`, `swapped_out`.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        memory: PhysicalMemory,
+        frames: FrameAllocator,
+        readahead: int = DEFAULT_READAHEAD,
+        file: SwapFile | None = None,
+    ):
+        self.slots = size >> PAGE_SHIFT
+        self.readahead = max(1, readahead)
+        self.reserve = 0  # free frames that read-ahead leaves alone
+        self._memory = memory
+        self._frames = frames
+        self._file = file if file is not None else SwapFile()
+        self.refs = array("I")
+        self.frame_of = array("I")
+        self._taken = bytearray()  # 1 for each slot that somebody refers to or that is in the cache
+        self.slot_of = array("I", b"\xff" * (4 * frames.count))
+        self._next = 0  # where the search for a free slot begins
+        self.used = 0
+        self.cached = 0  # frames in the swap cache
+        self.swapped_in = self.swapped_out = self.cache_hits = self.write_errors = 0
+        self.on_write_error: Callable[[OSError], None] = lambda failure: None
+
+    @property
+    def free(self) -> int:
+        """Slots that can still be given."""
+        return self.slots - self.used
+
+    # Out
+
+    def write_out(self, frame: int) -> int | None:
+        """Write a page into a slot of its own, which has no references yet. None: no slot, or the host refused the write."""
+        slot = self._find()
+        if slot is None:
+            return None
+        pa = frame << PAGE_SHIFT
+        try:
+            self._file.write(slot, self._memory.u8[pa : pa + PAGE_SIZE])
+        except OSError as failure:
+            self.write_errors += 1
+            if self.write_errors == 1:
+                self.on_write_error(failure)
+            return None
+        self._next = slot + 1
+        self._taken[slot] = 1
+        self.used += 1
+        self.swapped_out += 1
+        return slot
+
+    def _find(self) -> int | None:
+        """A free slot, as near behind the last one as can be, because neighbours are read together."""
+        if not self.can_take():
+            return None
+        slot = self._taken.find(0, self._next)
+        if slot < 0 and len(self._taken) < self.slots:
+            slot = len(self._taken)
+            more = min(_GROW, self.slots - slot)
+            self._taken.extend(bytes(more))
+            self.refs.frombytes(bytes(4 * more))
+            self.frame_of.frombytes(bytes(4 * more))
+        if slot < 0:
+            slot = self._taken.find(0)
+        return slot
+
+    def can_take(self) -> bool:
+        """Whether there is a slot for one page more."""
+        return self.used < self.slots or self._trim()
+
+    def _trim(self) -> bool:
+        """The area is full: give up slots that are only copies of mapped pages (Linux's vm_swap_full). Whether there was one."""
+        before = self.used
+        if self.cached:
+            for slot, frame in enumerate(self.frame_of):
+                if frame and not self.refs[slot]:
+                    self.drop(frame)  # whoever maps the frame keeps it
+        return self.used < before
+
+    # References
+
+    def hold(self, slot: int, count: int = 1) -> None:
+        """So many references more."""
+        self.refs[slot] += count
+
+    def release(self, slot: int) -> None:
+        """One reference less. The last one frees the slot, unless somebody maps the page: then its copy here stays useful."""
+        left = self.refs[slot] - 1
+        self.refs[slot] = left
+        if left == 0:
+            frame = self.frame_of[slot]
+            if not frame:
+                self._free(slot)
+            elif self._frames.refs[frame] == 1:
+                self.drop(frame)
+
+    def release_entries(self, entries: list[int] | Entries) -> list[int] | Entries:
+        """Release the slots of the swap entries among these page-table entries; the others."""
+        if not self.used:
+            return entries
+        if not isinstance(entries, list):
+            swapped = entries & entries.dtype.type(PTE_SWAP) != 0
+            for pte in entries[swapped].tolist():
+                self.release(entry_slot(pte))
+            others: Entries = entries[~swapped]
+            return others
+        for pte in entries:
+            if pte & PTE_SWAP:
+                self.release(entry_slot(pte))
+        return [pte for pte in entries if not pte & PTE_SWAP]
+
+    def unmapped(self, frame: int) -> None:
+        """A mapping of `frame` has gone: a page in the cache that nobody can reach any more is freed."""
+        slot = self.slot_of[frame]
+        if slot != NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
+            self.drop(frame)
+
+    def _free(self, slot: int) -> None:
+        self._taken[slot] = 0
+        self.used -= 1
+
+    # In
+
+    def bring(self, slot: int) -> tuple[int, bool]:
+        """The frame of a slot's page, which is in the swap cache then, and whether it had to be read.
+
+        Neighbouring slots come along as far as frames are free. Raises OutOfFrames, and OSError from the host.
+        """
+        frame = self.frame_of[slot]
+        if frame:
+            self.cache_hits += 1
+            self._frames.touch(frame)
+            return frame, False
+        frame = self._frames.alloc(zeroed=False)
+        first = slot - slot % self.readahead
+        try:
+            data = self._file.read(first, self.readahead)
+            if len(data) < slot - first + 1 << PAGE_SHIFT:
+                raise error(errno.EIO)
+        except OSError:
+            self._frames.put(frame)
+            raise
+        self._fill(slot, frame, data, slot - first)
+        spare = self._frames.spare(self.reserve)
+        for number, near in enumerate(range(first, first + (len(data) >> PAGE_SHIFT))):
+            if spare > 0 and self._taken[near] and not self.frame_of[near]:
+                self._fill(near, self._frames.alloc(zeroed=False), data, number)
+                spare -= 1
+        return frame, True
+
+    def _fill(self, slot: int, frame: int, data: bytes, number: int) -> None:
+        pa, at = frame << PAGE_SHIFT, number << PAGE_SHIFT
+        self._memory.u8[pa : pa + PAGE_SIZE] = data[at : at + PAGE_SIZE]
+        self.frame_of[slot] = frame
+        self.slot_of[frame] = slot
+        self.cached += 1
+        self.swapped_in += 1
+
+    # The cache
+
+    def cached_frames(self) -> list[int]:
+        """The frames in the cache."""
+        return [frame for frame in self.frame_of if frame]
+
+    def is_cached(self, frame: int) -> bool:
+        """Whether `frame` is in the swap cache."""
+        return self.slot_of[frame] != NONE
+
+    def is_sole(self, frame: int, references: int) -> bool:
+        """Whether `frame`, in the cache, is nobody's but the asker's, who has so many references to the frame or its slot."""
+        return self._frames.refs[frame] - 1 + self.refs[self.slot_of[frame]] == references
+
+    def adopt(self, slot: int, frame: int) -> None:
+        """The caller's reference to `slot` and the cache's to `frame`, its page, become one reference of the caller's to `frame`."""
+        self.refs[slot] -= 1
+        self.take(frame)
+
+    def exchange(self, slot: int, frame: int) -> None:
+        """The caller's reference to `slot` becomes one to `frame`, its page, which stays in the cache."""
+        self.refs[slot] -= 1
+        self._frames.get(frame)
+
+    def take(self, frame: int) -> None:
+        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot nobody refers to is free."""
+        slot = self.slot_of[frame]
+        self.slot_of[frame] = NONE
+        self.frame_of[slot] = 0
+        self.cached -= 1
+        if not self.refs[slot]:
+            self._free(slot)
+
+    def drop(self, frame: int) -> None:
+        """Take `frame` out of the cache and give the cache's reference back."""
+        self.take(frame)
+        self._frames.put(frame)

@@ -1,0 +1,251 @@
+"""Virtual memory areas: the stretches of an address space that mean something, in order of address."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record, duplicate
+from toyvm.machine.physical_memory import PAGE_SHIFT
+
+if TYPE_CHECKING:
+    from ..vfs.nodes import FileNode
+
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
+MAX_MAP_COUNT = 65530  # areas of one address space, unless vm.max_map_count is set
+MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
+
+
+class Vma(Record, frozen=False):
+    """Pages `start`..`end` (bytes, page-aligned, end excluded) with one protection and one source.
+
+    `file` None means private anonymous memory; shared anonymous memory is a file without a name (`ShmNode`).
+    `offset` is the file offset of `start`. `name` is the bracketed name of /proc/PID/maps, such as "[stack]".
+    """
+
+    start: int
+    end: int
+    prot: int
+    shared: bool = False
+    file: FileNode | None = None
+    offset: int = 0
+    name: str = ""
+    grows_down: bool = False
+    moved: int = (
+        0  # how far mremap(2) has moved anonymous pages of it: Linux joins only areas that moved alike
+    )
+    no_reserve: bool = False  # MAP_NORESERVE: it may promise more than there is
+    accounted: bool = False  # its pages count in Committed_AS; what was writable once stays so
+    mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
+    advice: int = 0  # MADV_NORMAL, RANDOM or SEQUENTIAL: how much of a file is read ahead
+    dont_fork: bool = False  # madvise(MADV_DONTFORK): a child has no such area
+    wipe_on_fork: bool = False  # madvise(MADV_WIPEONFORK): a child finds zero bytes
+    megapages: bool | None = (
+        None  # madvise(MADV_HUGEPAGE) or MADV_NOHUGEPAGE: whether it should have megapages
+    )
+    may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
+    locked: bool = False  # mlock(2): its pages stay in memory
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def data(self) -> bool:
+        """Whether it counts as the process's own data: private, writable, and no stack (is_data_mapping)."""
+        return bool(self.prot & PROT_WRITE) and not self.shared and not self.grows_down
+
+    @property
+    def anonymous(self) -> bool:
+        return self.file is None
+
+    def offset_of(self, va: int) -> int:
+        """The file offset that `va` shows."""
+        return self.offset + va - self.start
+
+    def permissions(self) -> str:
+        """`rwxp` as /proc/PID/maps has it."""
+        letters = "".join(c if self.prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
+        return letters + ("s" if self.shared else "p")
+
+    def continues(self, other: Vma) -> bool:
+        """Whether `other` begins where this ends and the two can be one area."""
+        return (
+            self.end == other.start
+            and self.prot == other.prot
+            and self.shared == other.shared
+            and self.file is other.file
+            and (self.file is None or self.offset + self.length == other.offset)
+            and self.name == other.name
+            and self.grows_down == other.grows_down
+            and self.moved == other.moved
+            and self.mergeable == other.mergeable
+            and self.megapages == other.megapages
+            and self.advice == other.advice
+            and self.dont_fork == other.dont_fork
+            and self.wipe_on_fork == other.wipe_on_fork
+            and self.no_reserve == other.no_reserve
+            and self.accounted == other.accounted
+            and self.may_write == other.may_write
+            and self.locked == other.locked
+        )
+
+
+class VmaSet:
+    """The areas of one address space: sorted, never overlapping. A look-up is a bisection.
+
+    `pages` is the size of all; `peak` the largest it has been, `data_pages` that of data, `accounted` that of what counts in Committed_AS.
+    """
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._areas: dict[int, Vma] = {}
+        self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
+        self._top = 0
+        self.pages = self.peak = self.data_pages = self.accounted = 0
+        self.any_locked = False  # whether mlock has ever been used here
+        self.version = 0  # another number whenever an area has come, gone or changed its range
+
+    def __iter__(self) -> Iterator[Vma]:
+        return (self._areas[start] for start in self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def find(self, va: int) -> Vma | None:
+        """The area that holds `va`."""
+        number = bisect_right(self._starts, va)
+        if not number:
+            return None
+        area = self._areas[self._starts[number - 1]]
+        return area if va < area.end else None
+
+    def below(self, va: int) -> Vma | None:
+        """The last area that begins at or below `va`."""
+        number = bisect_right(self._starts, va)
+        return self._areas[self._starts[number - 1]] if number else None
+
+    def locked(self) -> Iterator[Vma]:
+        """The areas whose pages must stay in memory."""
+        return (area for area in self if area.locked) if self.any_locked else iter(())
+
+    @property
+    def locked_bytes(self) -> int:
+        """How much is locked (VmLck)."""
+        return sum(area.length for area in self.locked())
+
+    def unlock(self) -> None:
+        """No area is locked any more; neighbours that differed in that alone stay apart."""
+        for area in self.locked():
+            area.locked = False
+        self.any_locked = False
+
+    def above(self, va: int) -> Vma | None:
+        """The first area that begins above `va`."""
+        number = bisect_right(self._starts, va)
+        return self._areas[self._starts[number]] if number < len(self._starts) else None
+
+    def overlapping(self, start: int, end: int) -> list[Vma]:
+        """The areas that have a page in `start`..`end`, ascending."""
+        first = bisect_right(self._starts, start)
+        if first and self._areas[self._starts[first - 1]].end > start:
+            first -= 1
+        return [self._areas[s] for s in self._starts[first : bisect_left(self._starts, end)]]
+
+    def add(self, area: Vma) -> Vma:
+        """Put in an area whose range is free, joined with its neighbours where they continue it."""
+        self.version += 1
+        self._count(area, area.length)
+        before = self.below(area.start)
+        if before is not None and before.continues(area):
+            before.end = area.end
+            area = before
+        else:
+            insort(self._starts, area.start)
+            self._areas[area.start] = area
+        after = self._areas.get(area.end)
+        if after is not None and area.continues(after):
+            self._take_out(after)
+            area.end = after.end
+        return area
+
+    def _count(self, area: Vma, more: int) -> None:
+        """`more` bytes of the kind of `area` have come; a negative number of them has gone."""
+        pages = more >> PAGE_SHIFT
+        self.pages += pages
+        self.peak = max(self.peak, self.pages)
+        if area.data:
+            self.data_pages += pages
+        if area.accounted:
+            self.accounted += pages
+
+    def remove(self, area: Vma) -> None:
+        """Take out exactly this area."""
+        self.version += 1
+        self._count(area, -area.length)
+        self._take_out(area)
+
+    def _take_out(self, area: Vma) -> None:
+        del self._areas[area.start]
+        del self._starts[bisect_left(self._starts, area.start)]
+        if area.end > self._packed_from:
+            self._packed_from = area.end
+
+    def move_start(self, area: Vma, start: int) -> None:
+        """Let an area begin at `start` instead (a stack that grows down); its range must be free."""
+        self.version += 1
+        number = bisect_left(self._starts, area.start)
+        self._count(area, area.start - start)
+        del self._areas[area.start]
+        self._starts[number] = start
+        area.start = start
+        self._areas[start] = area
+
+    def split(self, va: int) -> None:
+        """Make `va` a border, if it lies inside an area."""
+        area = self.find(va)
+        if area is None or area.start == va:
+            return
+        self.version += 1
+        upper = duplicate(area)
+        upper.start, upper.offset = va, area.offset_of(va) if area.file is not None else 0
+        area.end = va
+        insort(self._starts, va)
+        self._areas[va] = upper
+
+    def part(self, area: Vma, start: int, end: int) -> Vma:
+        """What of `area` lies between `start` and `end`, as an area of its own that can be changed."""
+        start, end = max(start, area.start), min(end, area.end)
+        self.split(start)
+        self.split(end)
+        return self._areas[start]
+
+    def find_gap(self, length: int, low: int, high: int) -> int | None:
+        """The highest page-aligned address of `length` free bytes between `low` and `high`."""
+        if high != self._top or self._packed_from > high:
+            self._top = self._packed_from = high
+        end = self._packed_from
+        number = bisect_left(self._starts, end)
+        packed = True
+        while end - length >= low:
+            area = self._areas[self._starts[number - 1]] if number else None
+            if area is not None and area.end > end - length:
+                packed = packed and area.end >= end
+                end = min(end, area.start)
+                if packed:
+                    self._packed_from = end
+                number -= 1
+                continue
+            return end - length
+        return None
+
+    def copy(self) -> VmaSet:
+        """The same areas for another address space."""
+        twin = VmaSet()
+        twin.pages, twin.data_pages, twin.accounted = self.pages, self.data_pages, self.accounted
+        twin.peak = self.pages
+        twin._starts = self._starts.copy()
+        twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
+        twin.any_locked = self.any_locked
+        return twin

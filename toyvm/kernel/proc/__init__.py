@@ -1,0 +1,1 @@
+"""Processes: their lives, the scheduler, signals, execve, traps."""

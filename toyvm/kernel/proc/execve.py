@@ -1,0 +1,222 @@
+"""execve(2): a file becomes what a process runs, with the stack that the System V ABI lays out for its first instruction.
+
+top     NULL word, AT_EXECFN string, environment strings, argument strings, 16 random bytes, padding
+        auxiliary vector (pairs, ended by AT_NULL)
+        envp pointers, NULL
+        argv pointers, NULL
+sp  ->  argc            (sp is a multiple of 16)
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Sequence
+
+from toyvm.base.errors import LoadError, NotExecutableError
+from toyvm.base.events import ProcessExecuted
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.elf.constants import PT_LOAD
+from toyvm.machine.hart import Hart
+from toyvm.machine.physical_memory import PAGE_SIZE
+
+from ..limits import ARG_MAX
+from ..mm.address_space import AddressSpace
+from ..mm.frame_allocator import OutOfFrames
+from ..vfs.nodes import FileNode, error
+from ..vfs.path_walk import Location
+from .interpreter import LoadedImage
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..mm.no_mmu import Placement
+    from .process import Process
+
+AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
+AT_UID, AT_EUID, AT_GID, AT_EGID, AT_HWCAP, AT_CLKTCK, AT_SECURE = 11, 12, 13, 14, 16, 17, 23
+AT_RANDOM, AT_EXECFN = 25, 31
+
+HWCAP = sum(1 << ord(letter) - ord("a") for letter in "imafdc")
+CLOCK_TICKS = 100
+_PHENT = 56
+_MAX_SCRIPT_DEPTH = 4
+
+
+class ExecFailedError(Exception):
+    """The old image is gone and the new one could not be set up: the process ends with `status` after `message`."""
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
+
+
+def execute(
+    kernel: Kernel,
+    process: Process,
+    path: str,
+    argv: Sequence[bytes],
+    envp: Sequence[bytes],
+    placement: Placement | None = None,
+) -> None:
+    """Replace the image of `process`.
+
+    Raises OSError or NotExecutableError with the process unchanged, ExecFailedError when there is no way back.
+    """
+    place = kernel.vfs.resolve(path, process.cwd)
+    file, place, argv = _program(kernel, process, place, path, list(argv))
+    _check_size(process, argv, envp)
+    try:
+        mm = kernel.new_space(process.rlimits, placement)
+        mm.pid = process.pid
+        mm.count_in(process.counters)
+        mm.no_megapages = process.mm.no_megapages
+    except OutOfFrames:
+        raise error(errno.ENOMEM) from None
+    try:
+        image = mm.load(file, place.path)
+        mm.set_brk_start(image.end)
+        mm.data_size = _data_size(image)
+        sp = build_stack(kernel, mm, image, path, argv, envp)
+    except OutOfFrames:
+        mm.release()
+        raise error(errno.ENOMEM) from None
+    except (OSError, NotExecutableError):
+        mm.release()
+        raise
+    _commit(kernel, process, mm, image, place.path)
+    process.hart.x[2] = sp
+    process.hart.pc = _entry(kernel, process, image, argv, envp)
+    if kernel.bus.wants(ProcessExecuted):
+        kernel.bus.emit(ProcessExecuted(kernel.now, process.pid, place.path, tuple(argv), process.hart.pc))
+
+
+def _program(
+    kernel: Kernel, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
+) -> tuple[FileNode, Location, list[bytes]]:
+    """The ELF file to run: `place` itself, or the interpreter that its #! line names, with argv as execve(2) makes it."""
+    node = place.node
+    if node is None:
+        raise error(errno.ENOENT)
+    if not isinstance(node, FileNode) or not node.stat().mode & 0o111:
+        raise error(errno.EACCES)
+    head = node.pread(0, 256)
+    if not head.startswith(b"#!"):
+        return node, place, argv
+    if depth >= _MAX_SCRIPT_DEPTH:
+        raise error(errno.ELOOP)
+    words = head[2:].split(b"\n")[0].strip().split(None, 1)
+    if not words:
+        raise error(errno.ENOEXEC)
+    interpreter = words[0].decode("utf-8", "surrogateescape")
+    script = path.encode("utf-8", "surrogateescape")
+    argv = [*words, script, *argv[1:]]
+    found = kernel.vfs.resolve(interpreter, process.cwd)
+    return _program(kernel, process, found, interpreter, argv, depth + 1)
+
+
+def _data_size(image: LoadedImage) -> int:
+    """Bytes of initialised data as binfmt_elf counts them: from the highest segment's start to the highest end in the file."""
+    loads = [p for p in image.phdrs if p.type == PT_LOAD]
+    return max(0, max(p.vaddr + p.filesz for p in loads) - max(p.vaddr for p in loads))
+
+
+def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
+    """Linux's rule: one string at most 128 KiB, all together a quarter of the stack's limit."""
+    strings = [*argv, *envp]
+    total = sum(len(s) + 9 for s in strings)
+    if any(len(s) >= ARG_MAX for s in strings) or total > min(process.rlimits.stack // 4, 6 << 20):
+        raise error(errno.E2BIG)
+
+
+def _commit(kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
+    """The point of no return: the old image goes, descriptors, signals and registers become the new program's."""
+    kernel.leave_image(process)
+    process.mm = mm
+    process.image = image
+    process.exe = path
+    process.comm = path.rsplit("/", 1)[-1][:15]
+    process.fds.exec()
+    process.signals.exec()
+    process.clear_child_tid = 0
+    process.loader_state = None
+    instret = process.hart.instret
+    process.hart = Hart(mm.mmu)
+    process.hart.instret = instret
+
+
+def _entry(
+    kernel: Kernel, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
+) -> int:
+    if image.interpreter is None:
+        return image.entry
+    if kernel.interpreter is None:
+        raise ExecFailedError(f"{image.path}: cannot run: no dynamic loader for {image.interpreter}", 127)
+    try:
+        return kernel.interpreter.start(kernel, process, image, argv, envp)
+    except LoadError as failure:
+        raise ExecFailedError(str(failure), failure.exit_code) from None
+    except OutOfFrames:
+        raise ExecFailedError(f"{image.path}: out of memory while loading libraries", 127) from None
+    except OSError as failure:
+        raise ExecFailedError(
+            f"{image.path}: error while loading shared libraries: {failure.strerror}", 127
+        ) from None
+
+
+def build_stack(
+    kernel: Kernel,
+    mm: AddressSpace,
+    image: LoadedImage,
+    path: str,
+    argv: Sequence[bytes],
+    envp: Sequence[bytes],
+) -> int:
+    """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
+    top = mm.map_stack(executable=image.executable_stack) - 8
+    name = path.encode("utf-8", "surrogateescape") + b"\0"
+    arguments = [s + b"\0" for s in argv]
+    environment = [s + b"\0" for s in envp]
+    block = b"".join([*arguments, *environment, name])
+    strings = top - len(block)
+    arg_end = strings + sum(map(len, arguments))
+    mm.arg_range = (strings, arg_end)
+    mm.env_range = (arg_end, arg_end + sum(map(len, environment)))
+    random = (strings - 16) & ~15
+    pointers: list[int] = []
+    at = strings
+    for group in (arguments, environment):
+        for string in group:
+            pointers.append(at)
+            at += len(string)
+        pointers.append(0)
+    auxv = _auxv(kernel, image, random, at)
+    words = [len(argv), *pointers, *auxv]
+    sp = (random - 8 * len(words)) & ~15
+    mm.pc = image.entry
+    mm.write(strings, block)
+    mm.write(random, kernel.random_bytes(16))
+    mm.write(sp, struct.pack(f"<{len(words)}Q", *words))
+    return sp
+
+
+def _auxv(kernel: Kernel, image: LoadedImage, random: int, execfn: int) -> list[int]:
+    pairs = [
+        (AT_PHDR, image.phdr),
+        (AT_PHENT, _PHENT),
+        (AT_PHNUM, len(image.phdrs)),
+        (AT_PAGESZ, PAGE_SIZE),
+        (AT_BASE, 0),
+        (AT_FLAGS, 0),
+        (AT_ENTRY, image.entry),
+        (AT_UID, kernel.UID),
+        (AT_EUID, kernel.UID),
+        (AT_GID, kernel.UID),
+        (AT_EGID, kernel.UID),
+        (AT_HWCAP, HWCAP),
+        (AT_CLKTCK, CLOCK_TICKS),
+        (AT_RANDOM, random),
+        (AT_SECURE, 0),
+        (AT_EXECFN, execfn),
+        (AT_NULL, 0),
+    ]
+    return [word for pair in pairs for word in pair]

@@ -1,0 +1,80 @@
+"""The seam to the dynamic loader, which stands above the kernel: what exec has mapped, and what it asks the loader for.
+
+A real system maps ld.so beside the program and jumps into it. Here the loader is Python code of a higher layer: exec maps
+the program, builds the stack, and asks the interpreter for the first pc. Its entry points for running programs are the
+private system calls 7000 to 7099 (`docs/design/interfaces.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toyvm.base.light_types import TYPE_CHECKING, Protocol
+from toyvm.base.record import Record
+
+if TYPE_CHECKING:
+    from toyvm.elf.headers import Phdr
+
+    from ..kernel import Kernel
+    from ..vfs.nodes import FileNode
+    from .process import Process
+
+FIRST_CALL = 7000
+LAST_CALL = 7099
+
+Registers = list[int]
+"""The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
+
+
+class LoadedImage(Record):
+    """An ELF file as `image.map_image` has mapped it into an address space. All addresses are guest addresses (va).
+
+    `bias` is what to add to the file's own addresses (0 for ET_EXEC). `start` and `end` bound its pages.
+    `phdr` is where the program headers stand in guest memory, or 0 when no segment holds them.
+    `file` gives the file's bytes (`file.pread(offset, n)`, `file.size`).
+    """
+
+    path: str
+    file: FileNode
+    e_type: int
+    e_flags: int
+    bias: int
+    entry: int
+    start: int
+    end: int
+    phdr: int
+    phdrs: tuple[Phdr, ...]
+    interpreter: str | None
+    executable_stack: bool
+
+
+class Interpreter(Protocol):
+    """What the kernel asks of a dynamic loader."""
+
+    def start(
+        self,
+        kernel: Kernel,
+        process: Process,
+        image: LoadedImage,
+        argv: Sequence[bytes],
+        envp: Sequence[bytes],
+    ) -> int:
+        """Load what `image` needs; the pc to begin at.
+
+        Called by exec for an image with PT_INTERP, when the process already has its new address space
+        (`process.mm`), its stack (argc at `process.hart.x[2]`) and its auxiliary vector. Map libraries with
+        `kernel.map_image(process, path)`; touch guest memory by `process.mm.read/write`.
+        Raises LoadError: exec prints it and the process exits with 127.
+        """
+
+    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+        """One private system call. `args` is `process.hart.x` itself; the pc already stands after the ecall.
+
+        Raises LoadError to end the process with 127, OSError to return -errno in a0.
+        """
+
+    def forked(self, parent: Process, child: Process) -> None:
+        """`child` is a copy of `parent`: give it a copy of `loader_state`."""
+
+    def released(self, process: Process) -> None:
+        """The process has left its image (exit, or exec of another one)."""

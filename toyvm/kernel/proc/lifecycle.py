@@ -1,0 +1,176 @@
+"""The life of processes: fork, the ends of them, zombies and orphans, waiting, and the end of a whole run."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from toyvm.base.events import ProcessExited, ProcessForked
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import require_reserve
+
+from ..mm.frame_allocator import OutOfFrames
+from ..vfs.nodes import error
+from ..vfs.open_file import WaitQueue
+from .process import Process, State
+from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+
+STATUS_DEADLOCK = 124
+_LISTED = 10
+
+
+def fork(
+    kernel: Kernel, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
+) -> Process:
+    """A child that is a copy of `parent` just after its system call, with 0 in a0.
+
+    Raises OSError: EAGAIN, ENOMEM; MemoryError where the host has no memory for one process more.
+    """
+    if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
+        raise error(errno.EAGAIN)
+    require_reserve()
+    if share_memory:
+        mm = parent.mm
+        mm.users += 1
+    else:
+        mm = parent.mm.fork()
+    hart = parent.hart.copy(mm.mmu)
+    rlimits = parent.rlimits if share_memory else mm.rlimits
+    child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
+    child.inherit(parent)
+    child.started_at = kernel.now
+    hart.x[10] = 0
+    hart.pc += 4
+    kernel.adopt(child)
+    kernel.system.stats.forks += 1
+    if wait_for_exec:
+        child.vfork_done = WaitQueue()
+    if kernel.interpreter is not None and parent.loader_state is not None:
+        kernel.interpreter.forked(parent, child)
+    if kernel.bus.wants(ProcessForked):
+        kernel.bus.emit(ProcessForked(kernel.now, parent.pid, child.pid, share_memory))
+    kernel.scheduler.add(child)
+    return child
+
+
+def exit_process(kernel: Kernel, process: Process, status: int) -> None:
+    """End a process with a wait status; with `hold_at_exit` its memory stays until `release_held`."""
+    from .signal_delivery import send
+
+    if not process.alive:
+        return
+    if kernel.on_exit is not None:
+        kernel.on_exit(process)
+    process.status = status
+    if process.clear_child_tid and process.mm.users > 1:
+        _clear_tid(process)
+    process.fds.close_all()
+    signal = status & 0x7F
+    if kernel.bus.wants(ProcessExited):
+        kernel.bus.emit(
+            ProcessExited(kernel.now, process.pid, status >> 8, signal, process.counters.instructions)
+        )
+    for child in process.children:
+        child.parent = None
+        if child.state is State.ZOMBIE:
+            _reap(kernel, child)
+    process.children.clear()
+    if kernel.hold_at_exit:
+        process.state = State.HELD
+        if process.vfork_done is not None:
+            process.vfork_done.wake()
+            process.vfork_done = None
+    else:
+        kernel.leave_image(process)
+        process.state = State.ZOMBIE
+    parent = process.parent
+    if parent is None:
+        _reap(kernel, process)
+        return
+    action = parent.signals.action(Signal.SIGCHLD)
+    parent.child_ended.wake()
+    if process.exit_signal:
+        code = CLD_KILLED if signal else CLD_EXITED
+        info = SigInfo(process.exit_signal, code, pid=process.pid, status=signal or status >> 8)
+        send(kernel, parent, info)
+    if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
+        parent.children.remove(process)
+        _reap(kernel, process)
+
+
+def _clear_tid(process: Process) -> None:
+    try:
+        process.mm.write_int(process.clear_child_tid, 0, 4)
+    except (OSError, OutOfFrames):
+        process.clear_child_tid = 0  # Linux ignores a bad address here too
+
+
+def _reap(kernel: Kernel, process: Process) -> None:
+    kernel.processes.pop(process.pid, None)
+    if process.state is not State.HELD:
+        process.state = State.DEAD
+    elif process not in kernel.held:
+        kernel.held.append(process)
+
+
+def release_held(kernel: Kernel) -> None:
+    """Let go of the memory of processes that `hold_at_exit` kept."""
+    for process in [*kernel.held, *kernel.processes.values()]:
+        if process.state is State.HELD:
+            kernel.leave_image(process)
+            process.state = State.DEAD
+            kernel.processes.pop(process.pid, None)
+    kernel.held.clear()
+
+
+def wait(
+    kernel: Kernel, process: Process, matches: Callable[[Process], bool], *, reap: bool = True
+) -> tuple[int, int, Process] | None:
+    """(pid, status, child) of an ended child, which `reap` takes away; None when all matching ones live. Raises OSError(ECHILD)."""
+    candidates = [child for child in process.children if matches(child)]
+    if not candidates:
+        raise error(errno.ECHILD)
+    for child in candidates:
+        if not child.alive:
+            if reap:
+                process.children.remove(child)
+                process.children_instructions += child.counters.instructions + child.children_instructions
+                _reap(kernel, child)
+            return child.pid, child.status, child
+    return None
+
+
+def exit_code(process: Process | None) -> int:
+    """A shell's reading of a wait status."""
+    if process is None:
+        return 0
+    signal = process.status & 0x7F
+    return 128 + signal if signal else process.status >> 8 & 0xFF
+
+
+def kill_all(kernel: Kernel) -> None:
+    """End every process at once, without a word."""
+    for process in list(kernel.processes.values()):
+        process.parent = None
+        exit_process(kernel, process, Signal.SIGKILL)
+    for process in list(kernel.processes.values()):
+        if process.state is State.ZOMBIE:
+            _reap(kernel, process)
+
+
+def end_deadlock(kernel: Kernel) -> bool:
+    """Nobody can ever run again: say so unless only orphans of the first process are left. Whether the run goes on."""
+    waiting = [p for p in kernel.processes.values() if p.alive]
+    if not waiting:
+        return False
+    if kernel.first is not None and kernel.first.alive:
+        lines = [f"  process {p.pid} ({p.comm}) {p.waits_for or 'is stopped'}" for p in waiting[:_LISTED]]
+        if len(waiting) > _LISTED:
+            lines.append(f"  and {len(waiting) - _LISTED} more")
+        kernel.stop(STATUS_DEADLOCK, "deadlock: every process waits for ever\n" + "\n".join(lines))
+    else:
+        kill_all(kernel)
+    return True

@@ -1,0 +1,167 @@
+"""The end of memory: nothing is free and nothing can be reclaimed, so one process is killed and the others go on.
+
+Which one is what Linux's oom_badness says (mm/oom_kill.c): the more of memory, swap and page tables a process has, the rather; moved up or
+down by oom_score_adj in thousandths of everything there is, -1000 for never. The report has the shape of Linux's.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_SIZE
+from toyvm.machine.sv39 import USER_TOP, pte_frame
+
+from ..mm.frame_allocator import ZERO_FRAME
+from ..mm.page_table import PTE_SWAP
+from . import lifecycle
+from .process import Process
+from .signals import Signal
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..mm.address_space import AddressSpace
+
+NEVER = -1000  # the oom_score_adj of a process that is not to be killed
+_LISTED = 20
+
+
+class Footprint:
+    """What an address space has, in pages: resident by kind, in the swap area, and its page tables."""
+
+    def __init__(self, mm: AddressSpace):
+        kind = mm.system.cache.kind
+        resident = [0, 0, 0]  # by what the page cache says of a frame
+        self.swap = 0
+        for _, _, pte in mm.table.entries(0, USER_TOP):
+            if pte & PTE_SWAP:
+                self.swap += 1
+            elif pte_frame(pte) != ZERO_FRAME:
+                resident[kind[pte_frame(pte)]] += 1
+        self.anonymous, self.file, self.shmem = resident
+        self.rss = sum(resident)
+        self.total = mm.vmas.pages
+        self.tables = mm.table.table_count
+
+
+def points(kernel: Kernel, process: Process) -> int | None:
+    """The badness of a process; None when it must not be killed."""
+    if process.oom_score_adj == NEVER or not process.alive:
+        return None
+    has = Footprint(process.mm)
+    return has.rss + has.swap + has.tables + process.oom_score_adj * _everything(kernel) // 1000
+
+
+def score(kernel: Kernel, process: Process) -> int:
+    """/proc/PID/oom_score: 0 to 2000."""
+    bad = points(kernel, process)
+    everything = _everything(kernel)
+    return 0 if bad is None else max(0, (1000 + bad * 1000 // everything) * 2 // 3)
+
+
+def _everything(kernel: Kernel) -> int:
+    swap = kernel.system.swap
+    return kernel.frames.count - 1 + (swap.slots if swap is not None else 0)
+
+
+def choose(kernel: Kernel) -> Process | None:
+    """The worst of all processes, among equals the youngest; None when none may be killed."""
+    bad = [(points(kernel, process), process.pid, process) for process in kernel.processes.values()]
+    candidates = [(badness, pid, process) for badness, pid, process in bad if badness is not None]
+    return max(candidates, key=lambda one: one[:2])[2] if candidates else None
+
+
+class OomKiller:
+    """Kills for one kernel. `freed` is what an allocation asks that found nothing."""
+
+    def __init__(self, kernel: Kernel):
+        self._kernel = kernel
+        self._killing = False
+
+    def freed(self) -> bool:
+        """Kill the worst process unless that is the one that is asking; whether that has made frames free.
+
+        The asker cannot be ended in the middle of what the kernel does for it: its allocation fails, and whoever made it decides.
+        """
+        kernel, asker = self._kernel, self._kernel.running
+        if self._killing or asker is None:
+            return False
+        while (victim := choose(kernel)) is not None and victim.mm is not asker.mm:
+            self._killing = True
+            try:
+                self.kill(victim, asker)
+            finally:
+                self._killing = False
+            if kernel.frames.free:
+                return True
+        return False
+
+    def kill(self, victim: Process, asker: Process) -> None:
+        """End `victim` and all who share its memory, with a report."""
+        kernel = self._kernel
+        kernel.message("\n".join(report(kernel, victim, asker)))
+        if victim is kernel.first:
+            kernel.message("Killed")
+        kernel.system.stats.oom_kills += 1
+        _end(kernel, victim)
+
+
+def host_is_full(kernel: Kernel, process: Process | None) -> None:
+    """The host itself has no memory left for what `process` makes the machine do: it ends, and the others go on.
+
+    Where it was not a process, or one that has ended, the worst one goes. Raises MemoryError when there is none.
+    """
+    victim = process if process is not None and process.alive else choose(kernel)
+    if victim is None:
+        raise MemoryError
+    _end(kernel, victim)  # that comes first: a message needs memory
+    kernel.system.invalidate(victim.mm.mmu)  # what the engine knows of its code
+    forget = getattr(kernel.engine, "forget", None)
+    if forget is not None:
+        forget()
+    gc.collect()
+    kernel.message(f"toyvm: the host has no memory left: killed process {victim.pid} ({victim.comm})")
+    if victim is kernel.first:
+        kernel.message("Killed")
+
+
+def _end(kernel: Kernel, victim: Process) -> None:
+    """End a process and all who share its memory."""
+    mm = victim.mm
+    for process in list(kernel.processes.values()):
+        if process.mm is mm:
+            lifecycle.exit_process(kernel, process, Signal.SIGKILL)
+
+
+def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:
+    """The lines that Linux logs, in its order."""
+    frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
+    alive = [process for process in kernel.processes.values() if process.alive]
+    spaces = {id(process.mm): Footprint(process.mm) for process in alive}
+    lines = [
+        f"toyvm: out of memory: {asker.comm} invoked oom-killer: order=0, oom_score_adj={asker.oom_score_adj}",
+        "Mem-Info:",
+        f"free:{frames.free} anon:{sum(has.anonymous for has in spaces.values())} pagecache:{len(cache)} dirty:{len(cache.dirty)} "
+        f"pagetables:{sum(has.tables for has in spaces.values())}",
+        f"{swap.cached if swap is not None else 0} pages in swap cache",
+        f"Free swap  = {(swap.free if swap is not None else 0) * 4}kB",
+        f"Total swap = {(swap.slots if swap is not None else 0) * 4}kB",
+        f"{frames.count - 1} pages RAM",
+        "Tasks state (memory values in pages):",
+        "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
+    ]
+    for process in alive[:_LISTED]:
+        has = spaces[id(process.mm)]
+        lines.append(
+            f"[{process.pid:7d}] {kernel.UID:5d} {process.pid:5d} {has.total:8d} {has.rss:8d} {has.tables * PAGE_SIZE:8d} "
+            f"{has.swap:8d}         {process.oom_score_adj:5d} {process.comm}"
+        )
+    if len(alive) > _LISTED:
+        lines.append(f"and {len(alive) - _LISTED} more")
+    has = spaces[id(victim.mm)]
+    lines.append(
+        f"Out of memory: Killed process {victim.pid} ({victim.comm}) total-vm:{has.total * 4}kB, anon-rss:{has.anonymous * 4}kB, "
+        f"file-rss:{has.file * 4}kB, shmem-rss:{has.shmem * 4}kB, UID:{kernel.UID} pgtables:{has.tables * 4}kB "
+        f"oom_score_adj:{victim.oom_score_adj}"
+    )
+    return lines

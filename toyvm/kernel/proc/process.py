@@ -1,0 +1,179 @@
+"""A process: an address space, a hart's state, open files, signals, parents and children."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from toyvm.base.light_types import TYPE_CHECKING, Enum
+from toyvm.base.record import Record
+from toyvm.machine.hart import Hart
+
+from ..counters import Counters
+from ..limits import Rlimits
+from ..mm.address_space import AddressSpace
+from ..vfs.nodes import error
+from ..vfs.open_file import OpenFile, WaitQueue
+from .interpreter import LoadedImage
+from .signals import SignalState
+
+if TYPE_CHECKING:
+    from ..mm.memory_groups import Group
+
+
+class State(Enum):
+    """The letters of /proc/PID/status."""
+
+    RUNNABLE = "R (running)"
+    BLOCKED = "S (sleeping)"
+    STOPPED = "T (stopped)"
+    HELD = "t (held at its exit)"
+    ZOMBIE = "Z (zombie)"
+    DEAD = "X (dead)"
+
+
+class FdTable:
+    """File descriptors: number -> (open file, close-on-exec)."""
+
+    def __init__(self, limit: int = 1024):
+        self._files: dict[int, tuple[OpenFile, bool]] = {}
+        self.limit = self.hard_limit = limit
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._files))
+
+    def get(self, fd: int) -> OpenFile:
+        """The open file. Raises OSError(EBADF)."""
+        try:
+            return self._files[fd][0]
+        except KeyError:
+            raise error(errno.EBADF) from None
+
+    def cloexec(self, fd: int) -> bool:
+        self.get(fd)
+        return self._files[fd][1]
+
+    def set_cloexec(self, fd: int, value: bool) -> None:
+        self._files[fd] = (self.get(fd), value)
+
+    def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
+        """Give `file` the lowest free number. Raises OSError(EMFILE), the file closed if nobody else has it."""
+        fd = lowest
+        while fd in self._files:
+            fd += 1
+        if fd >= self.limit:
+            if not file.users:
+                file.released()
+            raise error(errno.EMFILE)
+        file.users += 1
+        self._files[fd] = (file, cloexec)
+        return fd
+
+    def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
+        """Let `fd` be `file`, closing what it was (dup3). Raises OSError(EBADF)."""
+        if not 0 <= fd < self.limit:
+            raise error(errno.EBADF)
+        file.users += 1
+        if fd in self._files:
+            self.close(fd)
+        self._files[fd] = (file, cloexec)
+
+    def close(self, fd: int) -> None:
+        """Raises OSError(EBADF)."""
+        file = self.get(fd)
+        del self._files[fd]
+        file.users -= 1
+        if not file.users:
+            file.released()
+
+    def close_all(self) -> None:
+        for fd in list(self):
+            self.close(fd)
+
+    def exec(self) -> None:
+        """Close what is marked close-on-exec."""
+        for fd in list(self):
+            if self._files[fd][1]:
+                self.close(fd)
+
+    def fork(self) -> FdTable:
+        twin = FdTable(self.hard_limit)
+        twin.limit = self.limit
+        twin._files = dict(self._files)
+        for file, _ in twin._files.values():
+            file.users += 1
+        return twin
+
+
+class CallState(Record, frozen=False):
+    """What a system call that is being tried again remembers from its first try."""
+
+    deadline: int | None = None
+    remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
+    done: int = 0  # bytes already transferred
+    futex: int = -1  # the physical address waited at
+    futex_woken: bool = False
+
+
+class Process:
+    """One process. `status` is a wait status (wait(2)); `loader_state` belongs to the interpreter.
+
+    `parent` None means that nobody waits for it: its parent is init.
+    """
+
+    def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
+        self.pid = pid
+        self.mm = mm
+        self.hart = hart
+        self.fds = fds
+        self.rlimits = rlimits
+        self.group: Group | None = None  # who pays for its memory, where groups have limits
+        self.parent: Process | None = None
+        self.children: list[Process] = []
+        self.child_ended = WaitQueue()
+        self.exit_signal = 17
+        self.pgid = self.sid = pid
+        self.cwd = "/"
+        self.umask = 0o022
+        self.exe = self.comm = ""
+        self.image: LoadedImage | None = None
+        self.loader_state: object = None
+        self.state = State.RUNNABLE
+        self.status = 0
+        self.signals = SignalState()
+        self.counters = Counters()
+        self.children_instructions = 0
+        self.started_at = 0
+        self.clear_child_tid = 0
+        self.oom_score_adj = 0  # -1000 to 1000: how much rather it is killed when memory ends
+        self.alarm_at: int | None = None
+        self.alarm_every = 0
+        # Waiting
+        self.in_call = False  # a system call of this process is blocked and will be tried again
+        self.call = CallState()
+        self.wake_serial = 0  # makes old timers and queue entries stale
+        self.waits_for = ""  # for the message about a deadlock
+        self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
+        self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
+        # Observing
+        self.watch_pc: int | None = None
+        self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
+
+    def inherit(self, parent: Process) -> None:
+        """Take over what a child has from its parent besides memory, registers and descriptors."""
+        self.parent = parent
+        self.cwd, self.umask = parent.cwd, parent.umask
+        self.group = parent.group
+        self.pgid, self.sid = parent.pgid, parent.sid
+        self.oom_score_adj = parent.oom_score_adj
+        self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
+        self.signals = parent.signals.fork()
+        parent.children.append(self)
+
+    @property
+    def ppid(self) -> int:
+        return self.parent.pid if self.parent is not None else 1
+
+    @property
+    def alive(self) -> bool:
+        return self.state in (State.RUNNABLE, State.BLOCKED, State.STOPPED)

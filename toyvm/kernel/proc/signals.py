@@ -1,0 +1,187 @@
+"""Signals: numbers, dispositions, what is pending, and the frame a handler runs on (signal(7), Linux riscv64)."""
+
+from __future__ import annotations
+
+import struct
+
+from toyvm.base.light_types import TYPE_CHECKING, IntEnum
+from toyvm.base.record import Record
+
+from ..mm.user_memory import Fault
+
+if TYPE_CHECKING:
+    from .process import Process
+
+
+class Signal(IntEnum):
+    """Linux's numbers on riscv64 (asm-generic)."""
+
+    SIGHUP = 1
+    SIGINT = 2
+    SIGQUIT = 3
+    SIGILL = 4
+    SIGTRAP = 5
+    SIGABRT = 6
+    SIGBUS = 7
+    SIGFPE = 8
+    SIGKILL = 9
+    SIGUSR1 = 10
+    SIGSEGV = 11
+    SIGUSR2 = 12
+    SIGPIPE = 13
+    SIGALRM = 14
+    SIGTERM = 15
+    SIGSTKFLT = 16
+    SIGCHLD = 17
+    SIGCONT = 18
+    SIGSTOP = 19
+    SIGTSTP = 20
+    SIGTTIN = 21
+    SIGTTOU = 22
+    SIGURG = 23
+    SIGXCPU = 24
+    SIGXFSZ = 25
+    SIGVTALRM = 26
+    SIGPROF = 27
+    SIGWINCH = 28
+    SIGIO = 29
+    SIGPWR = 30
+    SIGSYS = 31
+
+
+# The words a shell prints for the death of a process (strsignal(3)).
+DEATH_WORDS: dict[int, str] = {
+    Signal.SIGSEGV: "Segmentation fault",
+    Signal.SIGBUS: "Bus error",
+    Signal.SIGILL: "Illegal instruction",
+    Signal.SIGABRT: "Aborted",
+    Signal.SIGTRAP: "Trace/breakpoint trap",
+    Signal.SIGFPE: "Floating point exception",
+    Signal.SIGKILL: "Killed",
+    Signal.SIGSYS: "Bad system call",
+}
+IGNORED_BY_DEFAULT = {Signal.SIGCHLD, Signal.SIGCONT, Signal.SIGURG, Signal.SIGWINCH}
+MAX_SIGNAL = 64
+SIG_DFL, SIG_IGN = 0, 1
+SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_ONSTACK = 1, 2, 4, 0x08000000
+SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x10000000, 0x40000000, 0x80000000
+UNBLOCKABLE = 1 << (Signal.SIGKILL - 1) | 1 << (Signal.SIGSTOP - 1)
+SS_DISABLE = 2
+SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
+SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT, CLD_EXITED, CLD_KILLED = 1, 2, 2, 1, 1, 1, 2
+
+
+class SigInfo(Record):
+    """The part of siginfo_t that a handler is shown: `a` and `b` are the union's first words (pid and uid, or an address)."""
+
+    signal: int
+    code: int = SI_KERNEL
+    address: int = 0
+    pid: int = 0
+    status: int = 0
+
+    def pack(self) -> bytes:
+        """128 bytes."""
+        if self.address or self.signal in (4, 5, 7, 8, 11):
+            union = struct.pack("<Q", self.address)
+        else:
+            union = struct.pack("<iIi", self.pid, 0, self.status)
+        return (struct.pack("<iiii", self.signal, 0, self.code, 0) + union).ljust(128, b"\0")
+
+
+class Action(Record):
+    """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
+
+    handler: int = SIG_DFL
+    flags: int = 0
+    mask: int = 0
+
+
+class SignalState(Record, frozen=False):
+    """The signals of one process. Masks are bit sets with bit n-1 for signal n."""
+
+    actions: dict[int, Action] = {}
+    mask: int = 0
+    pending: dict[int, SigInfo] = {}
+    restore_mask: int | None = None  # by sigsuspend and ppoll, once a handler has its frame
+    stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags
+
+    def action(self, signal: int) -> Action:
+        return self.actions.get(signal, Action())
+
+    def ignores(self, signal: int) -> bool:
+        """Whether the signal would have no effect at all."""
+        action = self.action(signal)
+        return action.handler == SIG_IGN or (action.handler == SIG_DFL and signal in IGNORED_BY_DEFAULT)
+
+    def next(self) -> int | None:
+        """The lowest pending signal that is not blocked."""
+        open_ones = [s for s in self.pending if not self.mask >> (s - 1) & 1]
+        return min(open_ones) if open_ones else None
+
+    def fork(self) -> SignalState:
+        """A child's: same dispositions and mask, nothing pending."""
+        return SignalState(dict(self.actions), self.mask, {}, None, self.stack)
+
+    def exec(self) -> None:
+        """Handlers are gone; ignored signals stay ignored."""
+        self.actions = {s: a for s, a in self.actions.items() if a.handler == SIG_IGN}
+        self.stack = (0, 0, SS_DISABLE)
+
+
+# struct rt_sigframe { siginfo_t info; struct ucontext uc; }: siginfo 128 bytes; ucontext: flags 8, link 8, stack 24,
+# sigmask 8, padding 120, then, aligned to 16, mcontext: pc and x1..x31 (256), floating-point state (528).
+_UC = 128
+_UC_STACK = _UC + 16
+_UC_MASK = _UC + 40
+_MCONTEXT = _UC + 176
+_FP = _MCONTEXT + 256
+FRAME_SIZE = _MCONTEXT + 256 + 528
+_GPRS = struct.Struct("<32Q")
+_FPRS = struct.Struct("<32QI")
+SIGRETURN_CODE = bytes.fromhex("9308b00873000000")  # li a7, 139; ecall
+
+
+def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
+    """Put the frame of a handler on the user's stack and let the process continue in the handler. Raises Fault."""
+    hart, signals = process.hart, process.signals
+    sp = hart.x[2]
+    base, size, flags = signals.stack
+    if action.flags & SA_ONSTACK and not flags & SS_DISABLE and not base <= sp - 1 < base + size:
+        sp = base + size
+    frame = (sp - FRAME_SIZE) & ~15
+    if frame < 0 or frame >> 38:
+        raise Fault(frame & (1 << 64) - 1)
+    mask = signals.mask if signals.restore_mask is None else signals.restore_mask
+    signals.restore_mask = None
+    image = bytearray(FRAME_SIZE)
+    image[0:128] = info.pack()
+    struct.pack_into("<QiiQ", image, _UC_STACK, base, flags, 0, size)
+    struct.pack_into("<Q", image, _UC_MASK, mask)
+    _GPRS.pack_into(image, _MCONTEXT, hart.pc, *hart.x[1:])
+    _FPRS.pack_into(image, _FP, *hart.f, hart.fcsr)
+    process.mm.write(frame, bytes(image))
+    signals.mask |= action.mask
+    if not action.flags & SA_NODEFER:
+        signals.mask |= 1 << (info.signal - 1)
+    signals.mask &= ~UNBLOCKABLE
+    if action.flags & SA_RESETHAND:
+        signals.actions.pop(info.signal, None)
+    x = hart.x
+    x[1], x[2] = trampoline, frame
+    x[10], x[11], x[12] = info.signal, frame, frame + _UC
+    hart.pc = action.handler & ~1
+
+
+def pop_frame(process: Process) -> None:
+    """rt_sigreturn(2): take registers and mask back from the frame at sp. Raises Fault."""
+    frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
+    pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
+    *floats, fcsr = _FPRS.unpack_from(frame, _FP)
+    hart = process.hart
+    hart.x[:] = [0, *registers]
+    hart.f[:] = floats
+    hart.fcsr = fcsr & 0xFF
+    hart.pc = pc & ~1
+    (mask,) = struct.unpack_from("<Q", frame, _UC_MASK)
+    process.signals.mask = mask & ~UNBLOCKABLE

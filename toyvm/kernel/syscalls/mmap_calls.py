@@ -1,0 +1,133 @@
+"""The mmap group and brk."""
+
+from __future__ import annotations
+
+import errno
+
+from toyvm.base.bits import align_up
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
+
+from ..mm.cache import writeback
+from ..mm.overcommit import NEVER
+from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
+from ..vfs.nodes import FileNode, ShmNode, error
+from ..vfs.open_file import O_ACCMODE, O_RDWR, ZeroFile
+from .file_calls import open_file
+from .table import syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..proc.process import Process
+
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
+MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_NORESERVE = 0x10, 0x20, 0x100, 0x4000
+MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
+_PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
+
+
+@syscall(214, "brk", "hex")
+def brk(kernel: Kernel, process: Process, wanted: int) -> int:
+    return process.mm.brk(wanted)
+
+
+@syscall(222, "mmap", "ptr uint prot mmap fd hex")
+def mmap(
+    kernel: Kernel, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
+) -> int:
+    if not length or offset & PAGE_MASK:
+        raise error(errno.EINVAL)
+    sharing = flags & 0xF
+    if sharing not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
+        raise error(errno.EINVAL)
+    shared = sharing != MAP_PRIVATE
+    prot &= _PROT_ALL
+    file: FileNode | None = None
+    may_write = True
+    # Where promises are kept strictly, nobody can ask to be left out of them.
+    no_reserve = bool(flags & MAP_NORESERVE) and kernel.system.commit.mode != NEVER
+    if not flags & MAP_ANONYMOUS and isinstance(open_file(process, fd), ZeroFile):
+        flags |= MAP_ANONYMOUS  # what a mapping of /dev/zero is
+    if not flags & MAP_ANONYMOUS:
+        file, may_write = _mappable(process, fd, prot, shared)
+    elif shared:
+        account = kernel.system.commit if not no_reserve else None
+        file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE), account), 0
+    try:
+        va = process.mm.mmap(
+            addr,
+            length,
+            prot,
+            shared=shared,
+            fixed=bool(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)),
+            no_replace=bool(flags & MAP_FIXED_NOREPLACE),
+            file=file,
+            offset=offset if file is not None else 0,
+            name=_name(process, fd) if not flags & MAP_ANONYMOUS else "",
+            grows_down=bool(flags & MAP_GROWSDOWN) and file is None,
+            no_reserve=no_reserve,
+            may_write=may_write,
+            locked=bool(flags & MAP_LOCKED),
+        )
+    except OSError:
+        if file is not None:  # shared anonymous memory that nobody maps is gone again
+            kernel.system.cache.released(file)
+        raise
+    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.lock_future:
+        process.mm.populate(va, align_up(length, PAGE_SIZE))
+    return va
+
+
+def _mappable(process: Process, fd: int, prot: int, shared: bool) -> tuple[FileNode, bool]:
+    """The file behind `fd` and whether a mapping of it may become writable. Raises OSError: EBADF, EACCES, ENODEV."""
+    opened = open_file(process, fd)
+    if not opened.readable:
+        raise error(errno.EACCES)
+    node = opened.node
+    if not isinstance(node, FileNode):
+        raise error(errno.ENODEV)
+    may_write = not shared or (opened.flags & O_ACCMODE == O_RDWR)
+    if prot & PROT_WRITE and not may_write:
+        raise error(errno.EACCES)
+    return node, may_write
+
+
+def _name(process: Process, fd: int) -> str:
+    return open_file(process, fd).path
+
+
+@syscall(215, "munmap", "ptr uint")
+def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+    process.mm.munmap(addr, length)
+    return 0
+
+
+@syscall(226, "mprotect", "ptr uint prot", needs_mmu=True)
+def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int) -> int:
+    if prot & ~_PROT_ALL:
+        raise error(errno.EINVAL)
+    process.mm.mprotect(addr, length, prot)
+    return 0
+
+
+@syscall(227, "msync", "ptr uint hex", needs_mmu=True)
+def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+    if flags & ~7 or flags & 5 == 5:
+        raise error(errno.EINVAL)
+    writeback.sync(process.mm, addr, length)
+    return 0
+
+
+@syscall(232, "mincore", "ptr uint ptr", needs_mmu=True)
+def mincore(kernel: Kernel, process: Process, addr: int, length: int, vector: int) -> int:
+    if addr & PAGE_MASK:
+        raise error(errno.EINVAL)
+    if length > process.mm.memory.size * 64 or addr + length > 1 << 38:
+        raise error(errno.ENOMEM)
+    end = addr + align_up(length, PAGE_SIZE)
+    process.mm.require_mapped(addr, end)
+    present = bytearray((end - addr) // PAGE_SIZE)
+    for va, _, _ in process.mm.table.present(addr, end):
+        present[(va - addr) // PAGE_SIZE] = 1
+    process.mm.write(vector, bytes(present))
+    return 0

@@ -1,0 +1,285 @@
+"""System calls that take file names, and directories."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as st
+import struct
+
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..vfs.memory_files import MemFile
+from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode, error
+from ..vfs.open_file import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularFile
+from ..vfs.path_walk import PATH_MAX
+from .file_calls import open_file
+from .table import signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..proc.process import Process
+
+AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EMPTY_PATH = 0x100, 0x200, 0x1000
+_DT = {
+    st.S_IFREG: 8,
+    st.S_IFDIR: 4,
+    st.S_IFLNK: 10,
+    st.S_IFCHR: 2,
+    st.S_IFIFO: 1,
+    st.S_IFSOCK: 12,
+    st.S_IFBLK: 6,
+}
+
+
+def read_path(process: Process, va: int) -> str:
+    """A path argument. Raises Fault, OSError(ENAMETOOLONG)."""
+    return os.fsdecode(process.mm.read_cstring(va, PATH_MAX))
+
+
+def base(process: Process, dirfd: int, path: str) -> str:
+    """The guest directory that `path` is relative to. Raises OSError: EBADF, ENOTDIR."""
+    number = signed(dirfd, 32)
+    if path.startswith("/") or number == AT_FDCWD:
+        return process.cwd
+    file = process.fds.get(number)
+    if not isinstance(file.node, DirNode):
+        raise error(errno.ENOTDIR)
+    return file.path
+
+
+def pack_stat(s: Stat) -> bytes:
+    """struct stat of asm-generic, 128 bytes."""
+    seconds, nanos = divmod(s.mtime, 10**9)
+    times = (seconds, nanos) * 3
+    mask = (1 << 64) - 1
+    return struct.pack(
+        "<QQIIIIQQqiiq6qii",
+        s.dev & mask, s.ino & mask, s.mode, s.nlink, s.uid, s.gid, s.rdev, 0, s.size, 4096, 0, s.blocks, *times, 0, 0,
+    )  # fmt: skip
+
+
+@syscall(56, "openat", "at path oflags mode")
+def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
+    path = read_path(process, va)
+    flags &= 0xFFFFFFFF
+    cwd = base(process, dirfd, path)
+    file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd)
+    return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
+
+
+def _status(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> Stat:
+    path = read_path(process, va)
+    if not path and flags & AT_EMPTY_PATH:
+        if signed(dirfd, 32) == AT_FDCWD:
+            return kernel.vfs.node(process.cwd).stat()
+        return open_file(process, dirfd).stat()
+    cwd = base(process, dirfd, path)
+    return kernel.vfs.node(path, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW).stat()
+
+
+@syscall(79, "newfstatat", "at path ptr hex")
+def newfstatat(kernel: Kernel, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
+    process.mm.write(buffer, pack_stat(_status(kernel, process, dirfd, path, flags)))
+    return 0
+
+
+@syscall(80, "fstat", "fd ptr")
+def fstat(kernel: Kernel, process: Process, fd: int, buffer: int) -> int:
+    process.mm.write(buffer, pack_stat(open_file(process, fd).stat()))
+    return 0
+
+
+@syscall(291, "statx", "at path hex hex ptr")
+def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int) -> int:
+    s = _status(kernel, process, dirfd, path, flags)
+    seconds, nanos = divmod(s.mtime, 10**9)
+    head = struct.pack(
+        "<IIQIIIHHQQQQ", 0x7FF, 4096, 0, s.nlink, s.uid, s.gid, s.mode & 0xFFFF, 0,
+        s.ino & (1 << 64) - 1, s.size, s.blocks, 0,
+    )  # fmt: skip
+    times = struct.pack("<qIi", seconds, nanos, 0) * 4
+    devices = struct.pack("<IIII", s.rdev >> 8 & 0xFFF, s.rdev & 0xFF, s.dev >> 8 & 0xFFF, s.dev & 0xFF)
+    process.mm.write(buffer, (head + times + devices).ljust(256, b"\0"))
+    return 0
+
+
+@syscall(78, "readlinkat", "at path filled uint")
+def readlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
+    path = read_path(process, va)
+    if signed(size, 32) <= 0:
+        raise error(errno.EINVAL)
+    node = kernel.vfs.node(path, base(process, dirfd, path), follow=False)
+    if not isinstance(node, SymlinkNode):
+        raise error(errno.EINVAL)
+    target = os.fsencode(node.readlink())[: signed(size, 32)]
+    process.mm.write(buffer, target)
+    return len(target)
+
+
+def _access(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
+    path = read_path(process, va)
+    if mode & ~7:
+        raise error(errno.EINVAL)
+    node = kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
+    status = node.stat()
+    if mode & 1 and not status.mode & 0o111:
+        raise error(errno.EACCES)
+    if mode & 2 and isinstance(node, FileNode) and not node.writable:
+        raise error(errno.EROFS)
+    return 0
+
+
+@syscall(48, "faccessat", "at path hex")
+def faccessat(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int) -> int:
+    return _access(kernel, process, dirfd, path, mode, 0)
+
+
+@syscall(439, "faccessat2", "at path hex hex")
+def faccessat2(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
+    return _access(kernel, process, dirfd, path, mode, flags)
+
+
+@syscall(61, "getdents64", "fd ptr uint")
+def getdents64(kernel: Kernel, process: Process, fd: int, buffer: int, size: int) -> int:
+    file = open_file(process, fd)
+    if not isinstance(file, DirectoryFile):
+        raise error(errno.ENOTDIR)
+    names = file.entries()
+    out = bytearray()
+    size = min(size, 1 << 20)
+    while file.position < len(names):
+        name = names[file.position]
+        encoded = os.fsencode(name)
+        length = (19 + len(encoded) + 1 + 7) & ~7
+        if len(out) + length > size:
+            break
+        ino, kind = _entry(kernel, process, file, name)
+        record = struct.pack("<QqHB", ino & (1 << 64) - 1, file.position + 1, length, kind) + encoded
+        out += record.ljust(length, b"\0")
+        file.position += 1
+    if not out and file.position < len(names):
+        raise error(errno.EINVAL)
+    process.mm.write(buffer, bytes(out))
+    return len(out)
+
+
+def _entry(kernel: Kernel, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
+    """(inode number, DT_ type) of a directory entry; an entry that went away has type unknown."""
+    try:
+        node: Node = kernel.vfs.node(name, file.path, follow=False)
+        status = node.stat()
+    except OSError:
+        return 1, 0
+    return status.ino or 1, _DT.get(st.S_IFMT(status.mode), 0)
+
+
+@syscall(35, "unlinkat", "at path hex")
+def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> int:
+    path = read_path(process, va)
+    if flags & ~AT_REMOVEDIR:
+        raise error(errno.EINVAL)
+    place = kernel.vfs.entry(path, base(process, dirfd, path))
+    if flags & AT_REMOVEDIR:
+        place.parent.rmdir(place.name)
+        return 0
+    place.parent.unlink(place.name)
+    if isinstance(place.node, FileNode):
+        kernel.system.cache.released(place.node)
+    return 0
+
+
+@syscall(34, "mkdirat", "at path mode")
+def mkdirat(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int) -> int:
+    path = read_path(process, va)
+    place = kernel.vfs.vacancy(path, base(process, dirfd, path))
+    place.parent.mkdir(place.name, mode & ~process.umask & 0o7777)
+    return 0
+
+
+@syscall(36, "symlinkat", "path at path")
+def symlinkat(kernel: Kernel, process: Process, target: int, dirfd: int, va: int) -> int:
+    text, path = read_path(process, target), read_path(process, va)
+    if not text:
+        raise error(errno.ENOENT)
+    place = kernel.vfs.vacancy(path, base(process, dirfd, path))
+    place.parent.symlink(place.name, text)
+    return 0
+
+
+@syscall(276, "renameat2", "at path at path hex")
+def renameat2(
+    kernel: Kernel, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
+) -> int:
+    source, target = read_path(process, old), read_path(process, new)
+    if flags & ~1:
+        raise error(errno.EINVAL)
+    place = kernel.vfs.entry(source, base(process, old_fd, source))
+    there = kernel.vfs.resolve(target, base(process, new_fd, target), follow=False)
+    if there.node is not None:
+        if flags & 1:  # RENAME_NOREPLACE
+            raise error(errno.EEXIST)
+        there = kernel.vfs.entry(target, base(process, new_fd, target))
+    place.parent.rename(place.name, there.parent, there.name)
+    if isinstance(there.node, FileNode):
+        kernel.system.cache.released(there.node)
+    return 0
+
+
+@syscall(45, "truncate", "path int")
+def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
+    if signed(length) < 0:
+        raise error(errno.EINVAL)
+    file = kernel.vfs.open(read_path(process, va), O_WRONLY, 0, kernel.system.cache, process.cwd)
+    try:
+        file.truncate(length)
+    finally:
+        file.released()
+    return 0
+
+
+@syscall(17, "getcwd", "filled uint")
+def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
+    text = os.fsencode(process.cwd) + b"\0"
+    if size < len(text):
+        raise error(errno.ERANGE)
+    process.mm.write(buffer, text)
+    return len(text)
+
+
+@syscall(49, "chdir", "path")
+def chdir(kernel: Kernel, process: Process, va: int) -> int:
+    place = kernel.vfs.resolve(read_path(process, va), process.cwd)
+    if place.node is None:
+        raise error(errno.ENOENT)
+    if not isinstance(place.node, DirNode):
+        raise error(errno.ENOTDIR)
+    process.cwd = place.path
+    return 0
+
+
+@syscall(50, "fchdir", "fd")
+def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
+    file = open_file(process, fd)
+    if not isinstance(file.node, DirNode):
+        raise error(errno.ENOTDIR)
+    process.cwd = file.path
+    return 0
+
+
+@syscall(166, "umask", "mode")
+def umask(kernel: Kernel, process: Process, mask: int) -> int:
+    old, process.umask = process.umask, mask & 0o777
+    return old
+
+
+@syscall(279, "memfd_create", "path hex")
+def memfd_create(kernel: Kernel, process: Process, name: int, flags: int) -> int:
+    label = os.fsdecode(process.mm.read_cstring(name, 250))
+    if flags & ~0xF:
+        raise error(errno.EINVAL)
+    file = MemFile(kernel.vfs.memfs, 0o777)
+    file.links = 0
+    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)")
+    return process.fds.install(opened, cloexec=bool(flags & 1))

@@ -1,0 +1,281 @@
+"""Processes: clone, execve, exit, wait, and who one is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Callable
+
+from toyvm.base.errors import NotExecutableError
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..limits import ARG_MAX
+from ..proc.execve import execute
+from ..proc.lifecycle import exit_process, fork
+from ..proc.lifecycle import wait as wait_for_child
+from ..proc.process import Process
+from ..vfs.nodes import error
+from ..vfs.open_file import WouldBlock
+from .path_calls import read_path
+from .table import signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+
+CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_VFORK = 0x100, 0x200, 0x400, 0x800, 0x4000
+CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x10000, 0x80000, 0x100000
+CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x200000, 0x1000000
+_CLONE_UNKNOWN = ~(
+    0xFF
+    | CLONE_VM
+    | CLONE_VFORK
+    | CLONE_SETTLS
+    | CLONE_PARENT_SETTID
+    | CLONE_CHILD_CLEARTID
+    | CLONE_CHILD_SETTID
+)
+WNOHANG, WUNTRACED, WEXITED, WNOWAIT = 1, 2, 4, 0x1000000
+P_ALL, P_PID, P_PGID = 0, 1, 2
+_MAX_STRINGS = 1 << 16
+
+
+@syscall(220, "clone", "hex ptr ptr ptr ptr")
+def clone(
+    kernel: Kernel, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
+) -> int:
+    """fork, vfork and posix_spawn's use; threads (CLONE_THREAD, shared files) are not offered: EINVAL."""
+    if process.vfork_waiting is not None:  # the second try, after the child has run exec or ended
+        child_pid, ended = process.vfork_waiting
+        if ended.vfork_done is not None:
+            raise WouldBlock(ended.vfork_done)
+        process.vfork_waiting = None
+        return child_pid
+    if flags & _CLONE_UNKNOWN:
+        raise error(errno.EINVAL)
+    child = fork(
+        kernel, process, share_memory=bool(flags & CLONE_VM), wait_for_exec=bool(flags & CLONE_VFORK)
+    )
+    child.exit_signal = flags & 0xFF
+    if stack:
+        child.hart.x[2] = stack
+    if flags & CLONE_SETTLS:
+        child.hart.x[4] = tls
+    if flags & CLONE_CHILD_CLEARTID:
+        child.clear_child_tid = child_tid
+    if flags & CLONE_CHILD_SETTID:
+        _try_write(child, child_tid, child.pid)
+    if flags & CLONE_PARENT_SETTID:
+        _try_write(process, parent_tid, child.pid)
+    if child.vfork_done is not None:
+        process.vfork_waiting = (child.pid, child)
+        raise WouldBlock(child.vfork_done)
+    return child.pid
+
+
+def _try_write(process: Process, va: int, pid: int) -> None:
+    """Linux does not undo a clone because of a bad address here."""
+    try:
+        process.mm.write_int(va, pid, 4)
+    except OSError:
+        return
+
+
+@syscall(221, "execve", "path strings strings")
+def execve(kernel: Kernel, process: Process, path: int, argv: int, envp: int) -> None:
+    name = read_path(process, path)
+    arguments = _strings(process, argv)
+    environment = _strings(process, envp)
+    try:
+        execute(kernel, process, name, arguments or [b""], environment)
+    except NotExecutableError:
+        raise error(errno.ENOEXEC) from None
+
+
+def _strings(process: Process, va: int) -> list[bytes]:
+    """An array of string pointers up to NULL. Raises Fault, OSError(E2BIG)."""
+    found: list[bytes] = []
+    if not va:
+        return found
+    total = 0
+    while pointer := process.mm.read_int(va + 8 * len(found)):
+        try:
+            found.append(process.mm.read_cstring(pointer, ARG_MAX))
+        except OSError as failure:
+            raise error(errno.E2BIG) if failure.errno == errno.ENAMETOOLONG else failure from None
+        total += len(found[-1]) + 9
+        if len(found) > _MAX_STRINGS or total > 6 << 20:
+            raise error(errno.E2BIG)
+    return found
+
+
+@syscall(93, "exit", "int")
+def exit_(kernel: Kernel, process: Process, status: int) -> None:
+    exit_process(kernel, process, (status & 0xFF) << 8)
+
+
+syscall(94, "exit_group", "int")(exit_)
+
+
+def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
+    if pid > 0:
+        return lambda child: child.pid == pid
+    if pid == -1:
+        return lambda child: True
+    group = process.pgid if pid == 0 else -pid
+    return lambda child: child.pgid == group
+
+
+@syscall(260, "wait4", "int ptr hex ptr")
+def wait4(kernel: Kernel, process: Process, pid: int, status: int, options: int, usage: int) -> int:
+    if options & ~(WNOHANG | WUNTRACED | 8 | 0xE0000000):
+        raise error(errno.EINVAL)
+    matches = _selector(process, signed(pid, 32))
+    found = wait_for_child(kernel, process, matches, reap=False)
+    if found is None:
+        if options & WNOHANG:
+            return 0
+        raise WouldBlock(process.child_ended)
+    number, value, child = found
+    if status:
+        process.mm.write_int(status, value, 4)
+    if usage:
+        process.mm.write(usage, rusage(child.counters.instructions, child))
+    wait_for_child(kernel, process, lambda c: c is child)
+    return number
+
+
+@syscall(95, "waitid", "int int ptr hex ptr")
+def waitid(
+    kernel: Kernel, process: Process, kind: int, number: int, info: int, options: int, usage: int
+) -> int:
+    if kind not in (P_ALL, P_PID, P_PGID) or not options & (WEXITED | 2 | 8):
+        raise error(errno.EINVAL)
+    number = signed(number, 32)
+    matches = _selector(process, -1 if kind == P_ALL else number if kind == P_PID else -number or 0)
+    found = wait_for_child(kernel, process, matches, reap=False)
+    if found is None:
+        if not options & WNOHANG:
+            raise WouldBlock(process.child_ended)
+        if info:
+            process.mm.write(info, bytes(128))
+        return 0
+    pid, value, child = found
+    signal = value & 0x7F
+    fields = struct.pack("<iiiiiiii", 17, 0, 2 if signal else 1, 0, pid, kernel.UID, signal or value >> 8, 0)
+    if info:
+        process.mm.write(info, fields.ljust(128, b"\0"))
+    if usage:
+        process.mm.write(usage, rusage(child.counters.instructions, child))
+    if not options & WNOWAIT:
+        wait_for_child(kernel, process, lambda c: c is child)
+    return 0
+
+
+def rusage(instructions: int, process: Process) -> bytes:
+    """struct rusage, 144 bytes: user time from instructions, minor and major faults."""
+    seconds, micros = divmod(instructions // 1000, 10**6)
+    counters = process.counters
+    words = [
+        seconds,
+        micros,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        counters.page_faults - counters.major_faults,
+        counters.major_faults,
+    ]
+    return struct.pack("<18q", *words, *[0] * 8)
+
+
+@syscall(172, "getpid")
+def getpid(kernel: Kernel, process: Process) -> int:
+    return process.pid
+
+
+syscall(178, "gettid")(getpid)
+
+
+@syscall(173, "getppid")
+def getppid(kernel: Kernel, process: Process) -> int:
+    return process.ppid
+
+
+@syscall(174, "getuid")
+def getuid(kernel: Kernel, process: Process) -> int:
+    return kernel.UID
+
+
+syscall(175, "geteuid")(getuid)
+syscall(176, "getgid")(getuid)
+syscall(177, "getegid")(getuid)
+
+
+@syscall(96, "set_tid_address", "ptr")
+def set_tid_address(kernel: Kernel, process: Process, va: int) -> int:
+    process.clear_child_tid = va
+    return process.pid
+
+
+@syscall(99, "set_robust_list", "ptr uint")
+def set_robust_list(kernel: Kernel, process: Process, head: int, size: int) -> int:
+    if size != 24:
+        raise error(errno.EINVAL)
+    return 0  # robust futexes matter only between threads and processes that share them
+
+
+def _target(kernel: Kernel, process: Process, pid: int) -> Process:
+    if not signed(pid, 32):
+        return process
+    found = kernel.processes.get(signed(pid, 32))
+    if found is None:
+        raise error(errno.ESRCH)
+    return found
+
+
+@syscall(154, "setpgid", "int int")
+def setpgid(kernel: Kernel, process: Process, pid: int, pgid: int) -> int:
+    target = _target(kernel, process, pid)
+    if signed(pgid, 32) < 0:
+        raise error(errno.EINVAL)
+    if target is not process and target not in process.children:
+        raise error(errno.ESRCH)
+    target.pgid = signed(pgid, 32) or target.pid
+    return 0
+
+
+@syscall(155, "getpgid", "int")
+def getpgid(kernel: Kernel, process: Process, pid: int) -> int:
+    return _target(kernel, process, pid).pgid
+
+
+@syscall(156, "getsid", "int")
+def getsid(kernel: Kernel, process: Process, pid: int) -> int:
+    return _target(kernel, process, pid).sid
+
+
+@syscall(157, "setsid")
+def setsid(kernel: Kernel, process: Process) -> int:
+    if process.pgid == process.pid:
+        raise error(errno.EPERM)
+    process.pgid = process.sid = process.pid
+    return process.pid
+
+
+@syscall(167, "prctl", "int hex hex hex hex")
+def prctl(kernel: Kernel, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
+    if option == 15:  # PR_SET_NAME
+        process.comm = os.fsdecode(process.mm.read(a, 16).split(b"\0")[0][:15])
+        return 0
+    if option == 16:  # PR_GET_NAME
+        process.mm.write(a, os.fsencode(process.comm)[:15].ljust(16, b"\0"))
+        return 0
+    if option == 41 and not b | c | d:  # PR_SET_THP_DISABLE
+        process.mm.no_megapages = a != 0
+        return 0
+    if option == 42 and not a | b | c | d:  # PR_GET_THP_DISABLE
+        return process.mm.no_megapages
+    raise error(errno.EINVAL)

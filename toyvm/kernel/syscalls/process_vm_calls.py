@@ -1,0 +1,97 @@
+"""process_vm_readv and process_vm_writev: from one process's memory to another's, without stopping it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
+
+from ..vfs.nodes import error
+from .file_calls import MAX_RW_COUNT, vectors
+from .table import signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..mm.address_space import AddressSpace
+    from ..proc.process import Process
+
+Pieces = Iterator[tuple[int, int]]
+
+
+@syscall(270, "process_vm_readv", "int ptr uint ptr uint hex")
+def process_vm_readv(
+    kernel: Kernel,
+    process: Process,
+    pid: int,
+    local: int,
+    locals_: int,
+    remote: int,
+    remotes: int,
+    flags: int,
+) -> int:
+    mine, theirs, other = _ends(kernel, process, pid, (local, locals_), (remote, remotes), flags)
+    return _transfer(other, theirs, process.mm, mine)
+
+
+@syscall(271, "process_vm_writev", "int ptr uint ptr uint hex")
+def process_vm_writev(
+    kernel: Kernel,
+    process: Process,
+    pid: int,
+    local: int,
+    locals_: int,
+    remote: int,
+    remotes: int,
+    flags: int,
+) -> int:
+    mine, theirs, other = _ends(kernel, process, pid, (local, locals_), (remote, remotes), flags)
+    return _transfer(process.mm, mine, other, theirs)
+
+
+def _ends(
+    kernel: Kernel, process: Process, pid: int, local: tuple[int, int], remote: tuple[int, int], flags: int
+) -> tuple[Pieces, Pieces, AddressSpace]:
+    """The pieces on both sides and the other address space. Raises OSError: EINVAL, EFAULT, ESRCH."""
+    if flags:
+        raise error(errno.EINVAL)
+    mine = vectors(process, *local)
+    if not any(length for _, length in mine):
+        return iter(()), iter(()), process.mm
+    theirs = vectors(process, *remote)
+    other = kernel.processes.get(signed(pid, 32))
+    if other is None or not other.alive:
+        raise error(errno.ESRCH)
+    return _pieces(mine), _pieces(theirs), other.mm
+
+
+def _pieces(ranges: list[tuple[int, int]]) -> Pieces:
+    """The ranges cut where pages end: a piece is there whole or not at all."""
+    for va, length in ranges:
+        while length:
+            size = min(length, PAGE_SIZE - (va & PAGE_MASK))
+            yield va, size
+            va, length = va + size, length - size
+
+
+def _transfer(source: AddressSpace, froms: Pieces, target: AddressSpace, tos: Pieces) -> int:
+    """Copy piece by piece until one side is used up or a page cannot be used; the bytes copied. Raises Fault if those are none."""
+    done = 0
+    taken = given = (0, 0)
+    while done < MAX_RW_COUNT:
+        taken = taken if taken[1] else next(froms, (0, 0))
+        given = given if given[1] else next(tos, (0, 0))
+        size = min(taken[1], given[1], MAX_RW_COUNT - done)
+        if not size:
+            break
+        try:
+            target.write(given[0], source.read(taken[0], size))
+        except OSError:
+            if done:
+                break
+            raise
+        done += size
+        taken = taken[0] + size, taken[1] - size
+        given = given[0] + size, given[1] - size
+    return done

@@ -1,0 +1,164 @@
+"""What is left: limits, names, random bytes, futex, yielding."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..limits import RLIM_INFINITY, RLIMIT_COUNT
+from ..proc.process import Process
+from ..vfs.nodes import error
+from ..vfs.open_file import WouldBlock
+from .table import nanoseconds, signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+
+_UTS = ("Linux", "toyvm", "6.1.0", "#1 SMP toyvm", "riscv64", "(none)")
+FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
+_FUTEX_FLAGS = 128 | 256
+
+
+@syscall(160, "uname", "ptr")
+def uname(kernel: Kernel, process: Process, va: int) -> int:
+    process.mm.write(va, b"".join(text.encode().ljust(65, b"\0") for text in _UTS))
+    return 0
+
+
+@syscall(179, "sysinfo", "ptr")
+def sysinfo(kernel: Kernel, process: Process, va: int) -> int:
+    frames, swap = kernel.frames, kernel.system.swap
+    words = [kernel.now // 10**9, 0, 0, 0, kernel.memory.size, frames.free << 12, 0, 0, 0, 0]
+    if swap is not None:
+        words[8:] = [swap.slots << 12, swap.free << 12]
+    body = struct.pack("<10QHHxxxxQQI", *words, min(len(kernel.processes), 0xFFFF), 0, 0, 0, 1)
+    process.mm.write(va, body.ljust(112, b"\0"))
+    return 0
+
+
+def _resource(resource: int) -> int:
+    if resource >= RLIMIT_COUNT:
+        raise error(errno.EINVAL)
+    return resource
+
+
+def _set_limit(process: Process, resource: int, va: int) -> None:
+    soft, hard = struct.unpack("<QQ", process.mm.read(va, 16))
+    if soft > hard:
+        raise error(errno.EINVAL)
+    process.rlimits.set(resource, soft)
+    process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
+
+
+@syscall(224, "swapon", "path hex")
+def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
+    raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
+
+
+@syscall(225, "swapoff", "path")
+def swapoff(kernel: Kernel, process: Process, path: int) -> int:
+    raise error(errno.EPERM)
+
+
+@syscall(163, "getrlimit", "int ptr")
+def getrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+    process.mm.write(va, struct.pack("<QQ", process.rlimits.get(_resource(resource)), RLIM_INFINITY))
+    return 0
+
+
+@syscall(164, "setrlimit", "int ptr")
+def setrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+    _set_limit(process, _resource(resource), va)
+    return 0
+
+
+@syscall(261, "prlimit64", "int int ptr ptr")
+def prlimit64(kernel: Kernel, process: Process, pid: int, resource: int, new: int, old: int) -> int:
+    if signed(pid, 32) not in (0, process.pid):
+        raise error(errno.ESRCH if signed(pid, 32) not in kernel.processes else errno.EPERM)
+    before = struct.pack("<QQ", process.rlimits.get(_resource(resource)), RLIM_INFINITY)
+    if new:
+        _set_limit(process, resource, new)
+    if old:
+        process.mm.write(old, before)
+    return 0
+
+
+@syscall(278, "getrandom", "ptr uint hex")
+def getrandom(kernel: Kernel, process: Process, va: int, count: int, flags: int) -> int:
+    if flags & ~7:
+        raise error(errno.EINVAL)
+    count = min(count, 1 << 20)
+    process.mm.write(va, kernel.random_bytes(count))
+    return count
+
+
+@syscall(124, "sched_yield")
+def sched_yield(kernel: Kernel, process: Process) -> int:
+    kernel.yield_now()
+    return 0
+
+
+@syscall(123, "sched_getaffinity", "int uint ptr")
+def sched_getaffinity(kernel: Kernel, process: Process, pid: int, size: int, va: int) -> int:
+    if size < 8 or size & 7:
+        raise error(errno.EINVAL)
+    process.mm.write_int(va, 1)
+    return 8
+
+
+@syscall(168, "getcpu", "ptr ptr ptr")
+def getcpu(kernel: Kernel, process: Process, cpu: int, node: int, unused: int) -> int:
+    for va in (cpu, node):
+        if va:
+            process.mm.write_int(va, 0, 4)
+    return 0
+
+
+@syscall(98, "futex", "ptr hex uint ptr ptr uint")
+def futex(
+    kernel: Kernel, process: Process, va: int, operation: int, value: int, timeout: int, va2: int, value3: int
+) -> int:
+    """FUTEX_WAIT and FUTEX_WAKE, between processes that share the frame (keyed by physical address)."""
+    from toyvm.machine.mmu import Access
+
+    if va & 3:
+        raise error(errno.EINVAL)
+    command = operation & ~_FUTEX_FLAGS
+    pa = process.mm.translate(va, Access.READ)
+    if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):
+        return _futex_wake(kernel, pa, signed(value, 32))
+    if command not in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
+        raise error(errno.ENOSYS)
+    call = process.call
+    if call.futex_woken:
+        return 0
+    if call.deadline is not None and kernel.now >= call.deadline:
+        raise error(errno.ETIMEDOUT)
+    if kernel.memory.u32[pa >> 2] != value & 0xFFFFFFFF:
+        raise error(errno.EAGAIN)
+    if timeout and call.deadline is None:
+        wait = nanoseconds(*struct.unpack("<qq", process.mm.read(timeout, 16)))
+        call.deadline = wait + (kernel.now if command == FUTEX_WAIT else 0)
+    call.futex = pa
+    kernel.futex_waiters.setdefault(pa, {})[process.pid] = process
+    raise WouldBlock(deadline=call.deadline)
+
+
+def _futex_wake(kernel: Kernel, pa: int, count: int) -> int:
+    """Wake up to `count` processes that still wait at `pa`, in the order they came."""
+    waiters = kernel.futex_waiters.get(pa, {})
+    woken = 0
+    for pid, process in list(waiters.items()):
+        if woken >= count:
+            break
+        del waiters[pid]
+        if process.in_call and process.alive and process.call.futex == pa:
+            process.call.futex_woken = True
+            kernel.scheduler.wake(process)
+            woken += 1
+    if not waiters:
+        kernel.futex_waiters.pop(pa, None)
+    return woken

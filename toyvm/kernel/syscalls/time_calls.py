@@ -1,0 +1,134 @@
+"""Time, all of it virtual: it passes with instructions, and jumps when everyone sleeps."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..proc.execve import CLOCK_TICKS
+from ..vfs.nodes import error
+from ..vfs.open_file import WouldBlock
+from .process_calls import rusage
+from .table import nanoseconds, signed, syscall
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..proc.process import Process
+
+EPOCH_NS = (
+    1_700_000_000 * 10**9
+)  # the wall clock when the machine is switched on: every run has the same date
+CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
+_MONOTONIC = {1, 4, 6, 7}
+TIMER_ABSTIME = 1
+NS = 10**9
+
+
+def _clock(kernel: Kernel, process: Process, clock: int) -> int:
+    """The nanoseconds a clock shows. Raises OSError(EINVAL)."""
+    if clock in _MONOTONIC:
+        return kernel.now
+    if clock in (0, 5, 11):
+        return EPOCH_NS + kernel.now
+    if clock in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID):
+        return process.counters.instructions
+    raise error(errno.EINVAL)
+
+
+def _timespec(process: Process, va: int) -> int:
+    """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
+    return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))
+
+
+@syscall(113, "clock_gettime", "int ptr")
+def clock_gettime(kernel: Kernel, process: Process, clock: int, va: int) -> int:
+    process.mm.write(va, struct.pack("<qq", *divmod(_clock(kernel, process, signed(clock, 32)), NS)))
+    return 0
+
+
+@syscall(114, "clock_getres", "int ptr")
+def clock_getres(kernel: Kernel, process: Process, clock: int, va: int) -> int:
+    _clock(kernel, process, signed(clock, 32))
+    if va:
+        process.mm.write(va, struct.pack("<qq", 0, 1))
+    return 0
+
+
+@syscall(169, "gettimeofday", "ptr ptr")
+def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
+    if tv:
+        seconds, nanos = divmod(EPOCH_NS + kernel.now, NS)
+        process.mm.write(tv, struct.pack("<qq", seconds, nanos // 1000))
+    if tz:
+        process.mm.write(tz, bytes(8))
+    return 0
+
+
+def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: int) -> int:
+    call = process.call
+    if call.deadline is None:
+        call.deadline = deadline
+        call.remaining_at = remaining_at
+    if kernel.now < call.deadline:
+        raise WouldBlock(deadline=call.deadline)
+    return 0
+
+
+@syscall(101, "nanosleep", "ptr ptr")
+def nanosleep(kernel: Kernel, process: Process, request: int, remaining: int) -> int:
+    return _sleep_until(kernel, process, kernel.now + _timespec(process, request), remaining)
+
+
+@syscall(115, "clock_nanosleep", "int int ptr ptr")
+def clock_nanosleep(
+    kernel: Kernel, process: Process, clock: int, flags: int, request: int, remaining: int
+) -> int:
+    now = _clock(kernel, process, signed(clock, 32))
+    wanted = _timespec(process, request)
+    if flags & TIMER_ABSTIME:
+        return _sleep_until(kernel, process, kernel.now + wanted - now, 0)
+    return _sleep_until(kernel, process, kernel.now + wanted, remaining)
+
+
+@syscall(153, "times", "ptr")
+def times(kernel: Kernel, process: Process, va: int) -> int:
+    tick = NS // CLOCK_TICKS
+    if va:
+        own, children = process.counters.instructions // tick, process.children_instructions // tick
+        process.mm.write(va, struct.pack("<4q", own, 0, children, 0))
+    return kernel.now // tick
+
+
+@syscall(165, "getrusage", "int ptr")
+def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
+    who = signed(who, 32)
+    if who not in (0, 1, -1):
+        raise error(errno.EINVAL)
+    spent = process.children_instructions if who == -1 else process.counters.instructions
+    process.mm.write(va, rusage(spent, process))
+    return 0
+
+
+@syscall(103, "setitimer", "int ptr ptr")
+def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) -> int:
+    if which != 0:  # ITIMER_REAL is the only one offered
+        raise error(errno.EINVAL)
+    left = max(0, process.alarm_at - kernel.now) if process.alarm_at is not None else 0
+    before = struct.pack("<qqqq", *divmod(process.alarm_every // 1000, 10**6), *divmod(left // 1000, 10**6))
+    if new:
+        every_s, every_us, first_s, first_us = struct.unpack("<qqqq", process.mm.read(new, 32))
+        first, every = nanoseconds(first_s, first_us * 1000), nanoseconds(every_s, every_us * 1000)
+        process.alarm_every = every
+        process.alarm_at = kernel.now + first if first else None
+        if process.alarm_at is not None:
+            kernel.scheduler.set_alarm(process, process.alarm_at)
+    if old:
+        process.mm.write(old, before)
+    return 0
+
+
+@syscall(102, "getitimer", "int ptr")
+def getitimer(kernel: Kernel, process: Process, which: int, va: int) -> int:
+    return setitimer(kernel, process, which, 0, va)

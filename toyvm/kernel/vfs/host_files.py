@@ -1,0 +1,297 @@
+"""A host directory as the guest sees it. Nothing outside it can be reached, whatever the guest or the host's links say.
+
+Every step is one name relative to an open directory, with O_NOFOLLOW (what openat2's RESOLVE_BENEATH gives); symbolic
+links and `..` are the business of the path walk above, which knows only guest directories. Host fifos, sockets
+and devices can be seen but not opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat as st
+
+from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode, error
+from .open_file import host_error
+
+_DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Held:
+    """An open descriptor of the host's."""
+
+    __slots__ = ("_fs", "fd")
+
+    def __init__(self, fs: HostFs, fd: int):
+        self._fs = fs
+        self.fd: int | None = fd
+
+    def close(self) -> None:
+        """Close it, once: when close(2) fails the descriptor is gone all the same, and may be another file's by the next time."""
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            self._fs.close(fd)
+
+    __del__ = close
+
+
+class HostFs:
+    """What the host directories of one run share. The guest sees one device and its own inode numbers, in the order in
+    which it came by the files: so a run is the same on every machine."""
+
+    DEVICE = 0x801
+    _RESERVE = 32  # descriptors that are ours: Python opens a file for each module it imports
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
+        self._numbers: dict[tuple[int, int], int] = {}
+        self.files: dict[Identity, HostFile] = {}
+
+    def hold(self, fd: int) -> Held:
+        """Keep a host descriptor open as long as the result lives, or until it is closed.
+
+        Raises OSError(ENFILE), `fd` closed, when none is left, not even by closing those of files that nobody uses.
+        """
+        if self._held >= self._most:
+            for file in self.files.values():
+                file.let_go()
+        if self._held >= self._most:
+            os.close(fd)
+            raise error(errno.ENFILE)
+        self._held += 1
+        return Held(self, fd)
+
+    def close(self, fd: int) -> None:
+        """Close what was held."""
+        self._held -= 1
+        os.close(fd)
+
+    def identity(self, status: os.stat_result) -> Identity:
+        """The guest's device and inode number of a host file."""
+        key = (status.st_dev, status.st_ino)
+        return self.DEVICE, self._numbers.setdefault(key, len(self._numbers) + 2)
+
+
+def _convert(status: os.stat_result, identity: Identity) -> Stat:
+    return Stat(
+        dev=identity[0],
+        ino=identity[1],
+        mode=status.st_mode,
+        nlink=status.st_nlink,
+        size=status.st_size,
+        blocks=status.st_blocks,
+        mtime=status.st_mtime_ns,
+    )
+
+
+class HostFile(FileNode):
+    """A regular file of the host, opened when its bytes are first needed."""
+
+    def __init__(self, directory: HostDir, name: str, status: os.stat_result):
+        super().__init__()
+        self._directory = directory
+        self._name = name
+        self.identity = directory.fs.identity(status)
+        self._host = (status.st_dev, status.st_ino)
+        self.writable = directory.writable
+        self._fd: int | None = None
+
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            access = os.O_RDWR if self.writable else os.O_RDONLY
+            flags = access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            try:
+                try:
+                    fd = os.open(self._name, flags, dir_fd=self._directory.fd)
+                except PermissionError:
+                    if not self.writable:
+                        raise
+                    self.writable = False
+                    fd = os.open(self._name, flags & ~os.O_RDWR, dir_fd=self._directory.fd)
+            except OSError as failure:
+                raise host_error(failure) from None
+            status = os.fstat(fd)
+            if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self._host:
+                os.close(fd)
+                raise error(errno.ESTALE)
+            self._held = self._directory.fs.hold(fd)
+            self._fd = fd
+        return self._fd
+
+    def let_go(self) -> None:
+        """Close the host's file if nobody has it open or mapped; it is opened again when it is needed."""
+        if self._fd is not None and not self.opens and not self.mappings:
+            self._fd = None
+            self._held.close()
+
+    def open_host(self) -> None:
+        """Open the host's file now, so that open(2) reports what is wrong with it. Raises OSError."""
+        self._descriptor()
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor()).st_size
+
+    def stat(self) -> Stat:
+        try:
+            if self._fd is not None:
+                return _convert(os.fstat(self._fd), self.identity)
+            status = os.stat(self._name, dir_fd=self._directory.fd, follow_symlinks=False)
+            return _convert(status, self.identity)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def pread(self, offset: int, count: int) -> bytes:
+        fd = self._descriptor()
+        try:
+            return os.pread(fd, count, offset)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        fd = self._descriptor()
+        if not self.writable:
+            raise error(errno.EROFS)
+        try:
+            return os.pwrite(fd, data, offset)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def truncate(self, size: int) -> None:
+        fd = self._descriptor()
+        if not self.writable:
+            raise error(errno.EROFS)
+        try:
+            os.ftruncate(fd, size)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+
+class HostSymlink(SymlinkNode):
+    """A symbolic link of the host; where it leads is decided inside the sandbox."""
+
+    def __init__(self, target: str, status: os.stat_result, identity: Identity):
+        self._target = target
+        self._status = _convert(status, identity)
+        self.identity = identity
+
+    def readlink(self) -> str:
+        return self._target
+
+    def stat(self) -> Stat:
+        return self._status
+
+
+class HostSpecial(Node):
+    """A fifo, socket or device of the host: it has a stat and no more."""
+
+    def __init__(self, status: os.stat_result, identity: Identity):
+        self._status = _convert(status, identity)
+        self.identity = identity
+
+    def stat(self) -> Stat:
+        return self._status
+
+
+class HostDir(DirNode):
+    """A directory of the host, held open. `writable` is the sandbox's permission, not the host's."""
+
+    def __init__(self, fd: int, fs: HostFs, *, writable: bool):
+        self.fd = fd
+        self.fs = fs
+        self.writable = writable
+        self._held = fs.hold(fd)
+        self.identity = fs.identity(os.fstat(fd))
+
+    @classmethod
+    def open_root(cls, path: str, fs: HostFs, *, writable: bool = False) -> HostDir:
+        """The root of a sandbox. Raises OSError as the host gives it."""
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fs, writable=writable)
+
+    def stat(self) -> Stat:
+        return _convert(os.fstat(self.fd), self.identity)
+
+    def lookup(self, name: str) -> Node:
+        try:
+            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            if st.S_ISDIR(status.st_mode):
+                fd = os.open(name, _DIR_FLAGS, dir_fd=self.fd)
+                return HostDir(fd, self.fs, writable=self.writable)
+            if st.S_ISLNK(status.st_mode):
+                return HostSymlink(os.readlink(name, dir_fd=self.fd), status, self.fs.identity(status))
+        except OSError as failure:
+            raise host_error(failure) from None
+        except ValueError:  # a NUL in the name
+            raise error(errno.ENOENT) from None
+        if st.S_ISREG(status.st_mode):
+            return self._file(name, status)
+        return HostSpecial(status, self.fs.identity(status))
+
+    def _file(self, name: str, status: os.stat_result) -> HostFile:
+        """One node for one inode while something holds it open or mapped."""
+        known = self.fs.files.get(self.fs.identity(status))
+        if known is not None and (known.opens or known.mappings):
+            return known
+        file = HostFile(self, name, status)
+        self.fs.files[file.identity] = file
+        return file
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self.fd))
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def _writable(self) -> None:
+        if not self.writable:
+            raise error(errno.EROFS)
+
+    def create(self, name: str, mode: int) -> FileNode:
+        self._writable()
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            os.close(os.open(name, flags, mode & 0o777, dir_fd=self.fd))
+            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError as failure:
+            raise host_error(failure) from None
+        return self._file(name, status)
+
+    def mkdir(self, name: str, mode: int) -> None:
+        self._writable()
+        try:
+            os.mkdir(name, mode & 0o777, dir_fd=self.fd)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def unlink(self, name: str) -> None:
+        self._writable()
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def rmdir(self, name: str) -> None:
+        self._writable()
+        try:
+            os.rmdir(name, dir_fd=self.fd)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def symlink(self, name: str, target: str) -> None:
+        self._writable()
+        try:
+            os.symlink(target, name, dir_fd=self.fd)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def rename(self, name: str, target: DirNode, new_name: str) -> None:
+        self._writable()
+        if not isinstance(target, HostDir):
+            raise error(errno.EXDEV)
+        target._writable()
+        try:
+            os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=target.fd)
+        except OSError as failure:
+            raise host_error(failure) from None

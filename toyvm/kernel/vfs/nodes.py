@@ -1,0 +1,209 @@
+"""What a path can lead to: directories, files, symbolic links, devices. Errors are OSError with a Linux errno.
+
+A node is an inode, without a name and without a position; `openfile` has what open() returns.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as st
+from collections.abc import Callable
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
+from toyvm.machine.physical_memory import PAGE_SHIFT
+
+if TYPE_CHECKING:
+    from ..mm.overcommit import Commit
+    from .open_file import OpenFile
+
+Identity = tuple[int, int]  # (st_dev, st_ino)
+
+
+def error(number: int) -> OSError:
+    """An OSError of `number` (errno.ENOENT ...), to raise."""
+    return OSError(number, os.strerror(number))
+
+
+class Stat(Record):
+    """What stat(2) tells. Times are nanoseconds."""
+
+    dev: int
+    ino: int
+    mode: int
+    nlink: int = 1
+    uid: int = 0
+    gid: int = 0
+    rdev: int = 0
+    size: int = 0
+    blocks: int = 0
+    mtime: int = 0
+
+
+class Node:
+    """Base of all inodes. `identity` tells two files apart for the page cache and for hard links."""
+
+    identity: Identity = (0, 0)
+
+    def stat(self) -> Stat:
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> int:
+        """The file type bits of st_mode."""
+        return st.S_IFMT(self.stat().mode)
+
+
+class FileNode(Node):
+    """A regular file: bytes by offset. `opens` and `mappings` count who still needs it.
+
+    `backed` is False when the page cache is the only place its bytes live (shared anonymous memory).
+    """
+
+    backed = True
+    writable = True
+
+    def __init__(self) -> None:
+        self.opens = 0
+        self.mappings = 0
+
+    @property
+    def size(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def linked(self) -> bool:
+        """Whether some directory still names it."""
+        return True
+
+    def pread(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes from `offset`; fewer at the end of the file."""
+        raise NotImplementedError
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        raise error(errno.EROFS)
+
+    def truncate(self, size: int) -> None:
+        raise error(errno.EROFS)
+
+    def attached(self, pid: int) -> None:
+        """Process `pid` has mapped the file, or has been copied with its mappings."""
+
+    def detached(self, pid: int) -> None:
+        """Process `pid` has unmapped an area of the file."""
+
+    def dropped(self) -> None:
+        """Nothing can reach the file any more."""
+
+
+class DirNode(Node):
+    """A directory. Without an override it is read-only."""
+
+    def lookup(self, name: str) -> Node:
+        """The entry `name`; OSError(ENOENT)."""
+        raise NotImplementedError
+
+    def names(self) -> list[str]:
+        """The entries without `.` and `..`, sorted."""
+        raise NotImplementedError
+
+    def create(self, name: str, mode: int) -> FileNode:
+        raise error(errno.EROFS)
+
+    def mkdir(self, name: str, mode: int) -> None:
+        raise error(errno.EROFS)
+
+    def unlink(self, name: str) -> None:
+        raise error(errno.EROFS)
+
+    def rmdir(self, name: str) -> None:
+        raise error(errno.EROFS)
+
+    def symlink(self, name: str, target: str) -> None:
+        raise error(errno.EROFS)
+
+    def rename(self, name: str, target: DirNode, new_name: str) -> None:
+        raise error(errno.EROFS)
+
+
+PROC_IDENTITY: Identity = (0x14, 1)
+SYS_IDENTITY: Identity = (0x17, 1)
+
+
+class LazyDir(DirNode):
+    """A read-only directory that is made when somebody first looks into it."""
+
+    def __init__(self, identity: Identity, make: Callable[[], DirNode]):
+        self.identity = identity
+        self._make = make
+        self._made: DirNode | None = None
+
+    def _directory(self) -> DirNode:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFDIR | 0o555, 2)
+
+    def lookup(self, name: str) -> Node:
+        return self._directory().lookup(name)
+
+    def names(self) -> list[str]:
+        return self._directory().names()
+
+
+class SymlinkNode(Node):
+    """A symbolic link."""
+
+    def readlink(self) -> str:
+        raise NotImplementedError
+
+
+class DeviceNode(Node):
+    """A character device, or any node whose open files are made by itself (`/proc` texts)."""
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        raise NotImplementedError
+
+
+class ShmNode(FileNode):
+    """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)").
+
+    All its pages are promised in `account`, if there is one, until nobody can reach it. Raises OSError(ENOMEM).
+    """
+
+    backed = False
+    DEVICE = 1
+
+    def __init__(self, ino: int, size: int, account: Commit | None = None):
+        super().__init__()
+        self.identity = (self.DEVICE, ino)
+        self._size = size
+        self._account = account
+        if account is not None:
+            account.require(size >> PAGE_SHIFT)
+            account.add(size >> PAGE_SHIFT)
+
+    def dropped(self) -> None:
+        if self._account is not None:
+            self._account.add(-(self._size >> PAGE_SHIFT))
+            self._account = None
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def linked(self) -> bool:
+        return False
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return bytes(max(0, min(count, self._size - offset)))
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        raise error(errno.EINVAL)
+
+    def stat(self) -> Stat:
+        return Stat(self.DEVICE, self.identity[1], st.S_IFREG | 0o777, nlink=0, size=self._size)

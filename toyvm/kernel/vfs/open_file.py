@@ -1,0 +1,338 @@
+"""What a file descriptor refers to: a position, flags, and something to read from or write to (open file description).
+
+`read` and `write` of something that must wait raise WouldBlock with the queue to wait on; the system call layer turns
+that into EAGAIN for O_NONBLOCK, or puts the process to sleep and tries again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as st
+from collections.abc import Callable
+
+from toyvm.base.light_types import Protocol
+
+from ..mm.cache.page_cache import PageCache
+from .nodes import DirNode, FileNode, Node, Stat, error
+
+O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
+O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
+O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
+O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
+STATUS_FLAGS = O_APPEND | O_NONBLOCK
+
+POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
+
+
+class WaitQueue:
+    """Those who wait for one thing. `wake` is given to each; the scheduler fills it in."""
+
+    def __init__(self) -> None:
+        self.waiters: dict[int, Callable[[], None]] = {}  # by pid, so that waking is in a settled order
+
+    def wake(self) -> None:
+        """Let all waiters try again."""
+        waiters, self.waiters = self.waiters, {}
+        for wake in waiters.values():
+            wake()
+
+
+class WouldBlock(Exception):
+    """The operation cannot finish now; try again when one of `queues` wakes, or at `deadline` (virtual ns)."""
+
+    def __init__(self, *queues: WaitQueue, deadline: int | None = None):
+        super().__init__()
+        self.queues = queues
+        self.deadline = deadline
+
+
+class OpenFile:
+    """Base of open files. `users` counts file descriptors of all processes; the last close calls `released`."""
+
+    seekable = False
+
+    def __init__(self, flags: int, path: str = ""):
+        self.flags = flags
+        self.path = path
+        self.position = 0
+        self.users = 0
+
+    @property
+    def readable(self) -> bool:
+        return self.flags & O_ACCMODE != O_WRONLY and not self.flags & O_PATH
+
+    @property
+    def writable(self) -> bool:
+        return self.flags & O_ACCMODE in (O_WRONLY, O_RDWR) and not self.flags & O_PATH
+
+    @property
+    def node(self) -> Node | None:
+        """The inode, where there is one."""
+        return None
+
+    def stat(self) -> Stat:
+        raise NotImplementedError
+
+    def read(self, count: int) -> bytes:
+        raise error(errno.EINVAL)
+
+    def write(self, data: bytes) -> int:
+        raise error(errno.EINVAL)
+
+    def pread(self, offset: int, count: int) -> bytes:
+        raise error(errno.ESPIPE)
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        raise error(errno.ESPIPE)
+
+    def seek(self, offset: int, whence: int) -> int:
+        raise error(errno.ESPIPE)
+
+    def truncate(self, size: int) -> None:
+        raise error(errno.EINVAL)
+
+    def poll(self) -> int:
+        """The POLL bits that are true now."""
+        return POLLIN | POLLOUT
+
+    def poll_queue(self) -> WaitQueue | None:
+        """The queue that wakes when `poll` may have changed; None when it never does."""
+        return None
+
+    def released(self) -> None:
+        """The last descriptor was closed."""
+
+
+class RegularFile(OpenFile):
+    """An open regular file; reads and writes go by way of the page cache."""
+
+    seekable = True
+
+    def __init__(self, file: FileNode, cache: PageCache, flags: int, path: str):
+        super().__init__(flags, path)
+        self.file = file
+        self._cache = cache
+        file.opens += 1
+
+    @property
+    def node(self) -> FileNode:
+        return self.file
+
+    def stat(self) -> Stat:
+        return self.file.stat()
+
+    def read(self, count: int) -> bytes:
+        data = self._cache.pread(self.file, self.position, count)
+        self.position += len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        if self.flags & O_APPEND:
+            self.position = self.file.size
+        written = self._cache.pwrite(self.file, self.position, data)
+        self.position += written
+        return written
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self._cache.pread(self.file, offset, count)
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        return self._cache.pwrite(self.file, offset, data)
+
+    def seek(self, offset: int, whence: int) -> int:
+        self.position = seek_to(self.position, self.file.size, offset, whence)
+        return self.position
+
+    def truncate(self, size: int) -> None:
+        self._cache.truncate(self.file, size)
+
+    def released(self) -> None:
+        self.file.opens -= 1
+        self._cache.released(self.file)
+
+
+def seek_to(position: int, size: int, offset: int, whence: int) -> int:
+    """Where lseek(2) leads: SEEK_SET, CUR, END, and DATA and HOLE of a file without holes. Raises OSError."""
+    if whence in (3, 4):
+        if not 0 <= offset < size:
+            raise error(errno.ENXIO)
+        return offset if whence == 3 else size
+    if whence not in (0, 1, 2):
+        raise error(errno.EINVAL)
+    target = offset + (0, position, size)[whence]
+    if not 0 <= target < 1 << 63:
+        raise error(errno.EINVAL)
+    return target
+
+
+class DirectoryFile(OpenFile):
+    """An open directory; `position` counts entries. The list is taken when reading begins, so that it stays whole."""
+
+    seekable = True
+
+    def __init__(self, directory: DirNode, flags: int, path: str, names: Callable[[], list[str]]):
+        super().__init__(flags, path)
+        self.directory = directory
+        self._names = names
+        self._entries: list[str] | None = None
+
+    @property
+    def node(self) -> DirNode:
+        return self.directory
+
+    def stat(self) -> Stat:
+        return self.directory.stat()
+
+    def read(self, count: int) -> bytes:
+        raise error(errno.EISDIR)
+
+    def seek(self, offset: int, whence: int) -> int:
+        self.position = seek_to(self.position, 0, offset, whence)
+        if self.position == 0:
+            self._entries = None
+        return self.position
+
+    def entries(self) -> list[str]:
+        """`.`, `..` and the names, in their settled order."""
+        if self._entries is None:
+            self._entries = [".", "..", *self._names()]
+        return self._entries
+
+
+class Sink(Protocol):
+    """Where the bytes of a standard stream go: a binary file, or anything with `write`."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+class Source(Protocol):
+    """Where the bytes of standard input come from."""
+
+    def read(self, count: int, /) -> bytes | None: ...
+
+
+class HostStream(OpenFile):
+    """A standard stream of the host. It looks like a pipe to the guest, whatever it is, so that runs are the same everywhere."""
+
+    INO = 3
+
+    def __init__(self, flags: int, path: str, *, source: Source | None = None, sink: Sink | None = None):
+        super().__init__(flags, path)
+        self._source = source
+        self._sink = sink
+
+    def stat(self) -> Stat:
+        return Stat(dev=12, ino=self.INO, mode=st.S_IFIFO | 0o600)
+
+    def read(self, count: int) -> bytes:
+        if self._source is None or not count:
+            return b""
+        # read1 gives what a terminal or pipe has, instead of waiting for `count` bytes.
+        reader = getattr(self._source, "read1", self._source.read)
+        return reader(count) or b""
+
+    def write(self, data: bytes) -> int:
+        if self._sink is None:
+            return len(data)
+        try:
+            self._sink.write(data)
+            flush = getattr(self._sink, "flush", None)
+            if flush is not None:
+                flush()
+        except BrokenPipeError:
+            raise error(errno.EPIPE) from None
+        except ValueError:  # the host closed it
+            raise error(errno.EIO) from None
+        return len(data)
+
+
+class NullFile(OpenFile):
+    """/dev/null."""
+
+    RDEV = 0x103
+    _INO = 5
+
+    def stat(self) -> Stat:
+        return Stat(dev=6, ino=self._INO, mode=st.S_IFCHR | 0o666, rdev=self.RDEV)
+
+    def read(self, count: int) -> bytes:
+        return b""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self.read(count)
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        return self.write(data)
+
+    def seek(self, offset: int, whence: int) -> int:
+        return 0
+
+
+class ZeroFile(NullFile):
+    """/dev/zero; writing to /dev/full, its subclass, finds no space."""
+
+    RDEV = 0x105
+    _INO = 7
+
+    def read(self, count: int) -> bytes:
+        return bytes(count)
+
+
+class FullFile(ZeroFile):
+    """/dev/full."""
+
+    RDEV = 0x107
+    _INO = 9
+
+    def write(self, data: bytes) -> int:
+        raise error(errno.ENOSPC)
+
+
+class RandomFile(NullFile):
+    """/dev/random and /dev/urandom, from the run's seeded generator."""
+
+    RDEV = 0x109
+    _INO = 11
+
+    def __init__(self, flags: int, path: str, generator: Callable[[int], bytes]):
+        super().__init__(flags, path)
+        self._generator = generator
+
+    def read(self, count: int) -> bytes:
+        return self._generator(count)
+
+
+class TextFile(OpenFile):
+    """A file whose bytes are made when it is opened (/proc)."""
+
+    seekable = True
+
+    def __init__(self, flags: int, path: str, data: bytes, status: Stat):
+        super().__init__(flags, path)
+        self._data = data
+        self._status = status
+
+    def stat(self) -> Stat:
+        return self._status
+
+    def read(self, count: int) -> bytes:
+        data = self.pread(self.position, count)
+        self.position += len(data)
+        return data
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self._data[offset : offset + count]
+
+    def seek(self, offset: int, whence: int) -> int:
+        self.position = seek_to(self.position, len(self._data), offset, whence)
+        return self.position
+
+
+def host_error(failure: OSError) -> OSError:
+    """The same failure with nothing of the host in it (its paths are not the guest's business)."""
+    number = failure.errno if failure.errno in errno.errorcode else errno.EIO
+    return OSError(number, os.strerror(number or errno.EIO))

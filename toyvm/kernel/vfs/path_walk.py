@@ -1,0 +1,272 @@
+"""Paths: from a guest's name for a file to its node, one component at a time, as chroot(2) would resolve it.
+
+`..` goes back along the directories that were walked and stops at the root; an absolute link begins at the guest's root.
+So a path cannot leave the sandbox, because no directory outside it is ever held. Errors are OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from toyvm.base.record import Record
+
+from ..mm.cache.page_cache import PageCache
+from .host_files import HostDir, HostFile, HostFs
+from .memory_files import MemDir, MemFile, MemFs
+from .nodes import DeviceNode, DirNode, FileNode, Node, Stat, SymlinkNode, error
+from .open_file import (
+    O_CREAT,
+    O_DIRECTORY,
+    O_EXCL,
+    O_NOFOLLOW,
+    O_PATH,
+    O_TRUNC,
+    DirectoryFile,
+    OpenFile,
+    RegularFile,
+)
+
+MAX_LINKS = 40
+NAME_MAX, PATH_MAX = 255, 4096
+Components = tuple[str, ...]
+Trail = list[tuple[str, DirNode]]  # from the root, whose name is "", down: each directory with its name
+
+
+class Location(Record):
+    """A resolved path. `node` is None when only the last component does not exist. `path` has no links and no dots."""
+
+    parent: DirNode
+    name: str
+    node: Node | None
+    path: str
+
+
+class PathFile(OpenFile):
+    """What O_PATH opens: a place, not its contents."""
+
+    def __init__(self, node: Node, flags: int, path: str):
+        super().__init__(flags, path)
+        self._node = node
+
+    @property
+    def node(self) -> Node:
+        return self._node
+
+    def stat(self) -> Stat:
+        return self._node.stat()
+
+
+class _Mount(Record):
+    node: Node
+    first: bool  # whether it hides what the directory below has under this name
+
+
+class Vfs:
+    """The name space of one run: a root directory and what is mounted over or under it.
+
+    `root` None means an empty directory in memory. Use `sandbox` for the usual tree.
+    """
+
+    def __init__(self, root: DirNode | None = None, *, memfs_bytes: int = 256 << 20):
+        self.hostfs = HostFs()
+        self.memfs = MemFs(dev=0x15, limit=memfs_bytes)
+        self.root: DirNode = root if root is not None else MemDir(self.memfs)
+        self._mounts: dict[Components, dict[str, _Mount]] = {}
+        self._mount_depth = 0  # components of the longest mount point
+
+    @classmethod
+    def sandbox(cls, root: str | None = ".", *, writable: bool = False, memfs_bytes: int = 256 << 20) -> Vfs:
+        """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`."""
+        vfs = cls(memfs_bytes=memfs_bytes)
+        if root is not None:
+            vfs.root = HostDir.open_root(root, vfs.hostfs, writable=writable)
+        vfs.mount("/tmp", MemDir(vfs.memfs, 0o1777))
+        vfs.mount("/dev", MemDir(vfs.memfs))
+        vfs.mount("/dev/shm", MemDir(vfs.memfs, 0o1777))
+        return vfs
+
+    # Putting the tree together
+
+    def mount(self, path: str, node: Node, *, first: bool = True) -> None:
+        """Let `path` be `node`. `first=False`: only where the tree has nothing of that name (a lower layer of an overlay)."""
+        *parents, name = [part for part in path.split("/") if part]
+        for depth in range(len(parents)):
+            above = self._mounts.setdefault(tuple(parents[:depth]), {})
+            above.setdefault(parents[depth], _Mount(MemDir(self.memfs, read_only=True), first=False))
+        self._mounts.setdefault(tuple(parents), {})[name] = _Mount(node, first)
+        self._mount_depth = max(self._mount_depth, len(parents) + 1)
+
+    def add_file(self, path: str, data: bytes, *, mode: int = 0o755, first: bool = True) -> MemFile:
+        """A read-only file of these bytes at `path`; missing directories appear."""
+        file = MemFile(self.memfs, mode, data, read_only=True)
+        self.mount(path, file, first=first)
+        return file
+
+    def add_host_file(self, path: str, host_path: str, *, first: bool = True) -> None:
+        """One read-only file of the host at `path`. Raises OSError when there is none."""
+        directory, name = os.path.split(os.path.realpath(host_path))
+        self.mount(path, HostDir.open_root(directory, self.hostfs).lookup(name), first=first)
+
+    def overlay(self, path: str, host_directory: str) -> None:
+        """The files of a host directory below `path`, wherever the tree itself has none of that name."""
+        directory = HostDir.open_root(host_directory, self.hostfs)
+        for name in directory.names():
+            self.mount(f"{path}/{name}", directory.lookup(name), first=False)
+
+    # Walking
+
+    def _mounted_at(self, trail: Trail) -> dict[str, _Mount]:
+        """What is mounted in the directory that `trail` leads to; a long trail has no key to be made for it."""
+        if len(trail) > self._mount_depth:
+            return {}
+        return self._mounts.get(tuple(name for name, _ in trail[1:]), {})
+
+    def _child(self, directory: DirNode, mounted: dict[str, _Mount], name: str) -> Node:
+        """The entry `name` of `directory`, with what is `mounted` in it seen."""
+        mount = mounted.get(name)
+        if mount is not None and mount.first:
+            return mount.node
+        try:
+            return directory.lookup(name)
+        except OSError as failure:
+            if mount is None or failure.errno != errno.ENOENT:
+                raise
+            return mount.node
+
+    def names(self, directory: DirNode, path: str) -> list[str]:
+        """The entries of a directory, mounts included, sorted."""
+        where = tuple(part for part in path.split("/") if part)
+        return sorted({*directory.names(), *self._mounts.get(where, {})})
+
+    def resolve(self, path: str, cwd: str = "/", *, follow: bool = True) -> Location:
+        """Where `path` leads, seen from `cwd`. `follow` says whether a link as the last component is followed.
+
+        Raises OSError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, and what a directory raises.
+        """
+        if not path:
+            raise error(errno.ENOENT)
+        if not path.startswith("/"):
+            path = f"{cwd}/{path}"
+        if len(os.fsencode(path)) >= PATH_MAX:
+            raise error(errno.ENAMETOOLONG)
+        todo = _reversed_parts(path)
+        trail: Trail = [("", self.root)]
+        must_be_dir = path.endswith(("/", "/.", "/..")) or path in (".", "..")
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                continue
+            if len(os.fsencode(part)) > NAME_MAX:
+                raise error(errno.ENAMETOOLONG)
+            last = not todo
+            directory = trail[-1][1]
+            try:
+                node = self._child(directory, self._mounted_at(trail), part)
+            except OSError as failure:
+                if failure.errno == errno.ENOENT and last:
+                    return Location(directory, part, None, _path(trail, part))
+                raise
+            if isinstance(node, SymlinkNode) and (follow or not last or must_be_dir):
+                links += 1
+                if links > MAX_LINKS:
+                    raise error(errno.ELOOP)
+                target = node.readlink()
+                if target.startswith("/"):
+                    del trail[1:]
+                todo += _reversed_parts(target)
+                continue
+            if isinstance(node, DirNode):
+                trail.append((part, node))
+                continue
+            if not last or must_be_dir:
+                raise error(errno.ENOTDIR)
+            return Location(directory, part, node, _path(trail, part))
+        names = [name for name, _ in trail[1:]]
+        parent = trail[-2][1] if len(trail) > 1 else self.root
+        return Location(parent, names[-1] if names else "/", trail[-1][1], "/" + "/".join(names))
+
+    def node(self, path: str, cwd: str = "/", *, follow: bool = True) -> Node:
+        """The node at `path`. Raises OSError(ENOENT) and what `resolve` raises."""
+        found = self.resolve(path, cwd, follow=follow).node
+        if found is None:
+            raise error(errno.ENOENT)
+        return found
+
+    def entry(self, path: str, cwd: str = "/") -> Location:
+        """The place of a last component that may be removed or renamed. Raises OSError: ENOENT, EBUSY for a mount, EROFS."""
+        place = self.resolve(path, cwd, follow=False)
+        if place.node is None:
+            raise error(errno.ENOENT)
+        self._not_mounted(place)
+        return place
+
+    def vacancy(self, path: str, cwd: str = "/") -> Location:
+        """The place of a last component that does not exist yet. Raises OSError(EEXIST)."""
+        place = self.resolve(path, cwd, follow=False)
+        if place.node is not None:
+            raise error(errno.EEXIST)
+        return place
+
+    def _not_mounted(self, place: Location) -> None:
+        parts = tuple(part for part in place.path.split("/") if part)
+        if not parts or parts[-1] in self._mounts.get(parts[:-1], {}):
+            raise error(errno.EBUSY)
+
+    # Opening
+
+    def open(self, path: str, flags: int, mode: int, cache: PageCache, cwd: str = "/") -> OpenFile:
+        """open(2). Raises OSError."""
+        exclusive = flags & O_CREAT and flags & O_EXCL
+        place = self.resolve(path, cwd, follow=not (flags & O_NOFOLLOW or exclusive))
+        node = place.node
+        if node is None:
+            if not flags & O_CREAT:
+                raise error(errno.ENOENT)
+            if path.endswith("/"):
+                raise error(errno.EISDIR)
+            node = place.parent.create(place.name, mode & 0o7777)
+        elif exclusive:
+            raise error(errno.EEXIST)
+        elif flags & O_DIRECTORY and not isinstance(node, DirNode):
+            raise error(errno.ENOTDIR)
+        if flags & O_PATH:
+            return PathFile(node, flags, place.path)
+        return self._open_node(node, flags, place.path, cache)
+
+    def _open_node(self, node: Node, flags: int, path: str, cache: PageCache) -> OpenFile:
+        wants_write = flags & 0o3 != 0
+        if isinstance(node, SymlinkNode):
+            raise error(errno.ELOOP)
+        if isinstance(node, DirNode):
+            if wants_write or flags & O_CREAT:
+                raise error(errno.EISDIR)
+            return DirectoryFile(node, flags, path, self._lister(node, path))
+        if isinstance(node, DeviceNode):
+            return node.open(flags, path)
+        if not isinstance(node, FileNode):
+            raise error(errno.EACCES)  # a fifo, socket or device of the host
+        if isinstance(node, HostFile):
+            node.open_host()
+        if wants_write and not node.writable:
+            raise error(errno.EROFS)
+        file = RegularFile(node, cache, flags, path)
+        if flags & O_TRUNC and wants_write:
+            file.truncate(0)
+        return file
+
+    def _lister(self, node: DirNode, path: str) -> Callable[[], list[str]]:
+        return lambda: self.names(node, path)
+
+
+def _reversed_parts(path: str) -> list[str]:
+    """The components of a path, the last one first."""
+    return [part for part in path.split("/") if part not in ("", ".")][::-1]
+
+
+def _path(trail: Trail, name: str) -> str:
+    return "/".join((*(part for part, _ in trail), name))

@@ -1,0 +1,1 @@
+"""Files that the kernel makes up: /dev, /proc, /sys."""

@@ -1,0 +1,193 @@
+"""/proc: processes as files. Every text is made when it is opened.
+
+What makes the texts is imported by then, too: C libraries look at /proc/self/exe in every program, and at no more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as st
+from collections.abc import Callable
+from functools import partial
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.overcommit import ALWAYS, GUESS, NEVER
+from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
+
+from ..nodes import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
+from ..open_file import OpenFile, TextFile
+from .settings import Setting
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from toyvm.kernel.kernel import Kernel
+    from toyvm.kernel.proc.process import Process
+
+_DEVICE = PROC_IDENTITY[0]
+
+
+class Text(DeviceNode):
+    """A read-only file whose bytes are `make()`."""
+
+    def __init__(self, ino: int, make: Callable[[], bytes], device: int = _DEVICE):
+        self.identity = (device, ino)
+        self._make = make
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o444)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & 3:
+            raise error(errno.EACCES)
+        return TextFile(flags, path, self._make(), self.stat())
+
+
+class _Link(SymlinkNode):
+    def __init__(self, ino: int, target: Callable[[], str]):
+        self.identity = (_DEVICE, ino)
+        self._target = target
+
+    def readlink(self) -> str:
+        return self._target()
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFLNK | 0o777)
+
+
+class Directory(DirNode):
+    """A read-only directory whose entries are made when they are looked up."""
+
+    def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]], device: int = _DEVICE):
+        self.identity = (device, ino)
+        self._entries = entries
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFDIR | 0o555, 2)
+
+    def lookup(self, name: str) -> Node:
+        make = self._entries().get(name)
+        if make is None:
+            raise error(errno.ENOENT)
+        return make()
+
+    def names(self) -> list[str]:
+        return sorted(self._entries())
+
+
+def _texts() -> ModuleType:
+    from toyvm.kernel.accounts import proc_text
+
+    return proc_text
+
+
+def _pagemap(process: Process, ino: int) -> Node:
+    from .page_words import USER_PAGES, PageWords, pagemap
+
+    return PageWords((_DEVICE, ino), lambda first, number: pagemap(process.mm, first, number), USER_PAGES)
+
+
+def _frame_words(kernel: Kernel, name: str, ino: int) -> Node:
+    """/proc/kpagecount or /proc/kpageflags."""
+    from .page_words import PageWords, kpagecount, kpageflags
+
+    words = kpagecount if name == "kpagecount" else kpageflags
+    return PageWords((_DEVICE, ino), partial(words, kernel.system), kernel.frames.count)
+
+
+def _oom_score(kernel: Kernel, process: Process) -> bytes:
+    from toyvm.kernel.proc.oom_killer import score
+
+    return f"{score(kernel, process)}\n".encode()
+
+
+def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[], Node]]:
+    base = process.pid << 8
+
+    def text(number: int, make: Callable[[], bytes]) -> Callable[[], Node]:
+        return lambda: Text(base + number, make)
+
+    def link(number: int, target: Callable[[], str]) -> Callable[[], Node]:
+        return lambda: _Link(base + number, target)
+
+    def adjust(value: int) -> None:
+        if value > 1000:
+            raise error(errno.EINVAL)
+        process.oom_score_adj = value
+
+    def descriptors() -> dict[str, Callable[[], Node]]:
+        return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
+
+    return {
+        "maps": text(1, lambda: _texts().maps(process.mm)),
+        "smaps": text(2, lambda: _texts().smaps(process.mm)),
+        "smaps_rollup": text(3, lambda: _texts().smaps_rollup(process.mm)),
+        "status": text(4, lambda: _texts().status(process)),
+        "stat": text(5, lambda: _texts().stat(process)),
+        "statm": text(6, lambda: _texts().statm(process)),
+        "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.arg_range)),
+        "environ": text(8, lambda: _texts().strings(process.mm, process.mm.env_range)),
+        "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
+        "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
+        "pagemap": lambda: _pagemap(process, base + 10),
+        "exe": link(11, lambda: process.exe),
+        "cwd": link(12, lambda: process.cwd),
+        "root": link(13, lambda: "/"),
+        "fd": lambda: Directory(base + 14, descriptors),
+        "oom_score": text(15, lambda: _oom_score(kernel, process)),
+        "oom_score_adj": lambda: Setting(
+            (_DEVICE, base + 16), lambda: process.oom_score_adj, adjust, least=-1000
+        ),
+    }
+
+
+def proc_directory(kernel: Kernel) -> DirNode:
+    """/proc for the processes of `kernel`."""
+
+    def itself() -> str:
+        return str(kernel.current.pid) if kernel.current is not None else "1"
+
+    def directory(process: Process) -> Callable[[], Node]:
+        return lambda: Directory(process.pid << 8, lambda: _process_entries(kernel, process))
+
+    def top() -> dict[str, Callable[[], Node]]:
+        entries: dict[str, Callable[[], Node]] = {
+            str(pid): directory(process) for pid, process in kernel.processes.items()
+        }
+        entries["self"] = lambda: _Link(2, itself)
+        entries["meminfo"] = lambda: Text(3, lambda: _texts().meminfo(kernel))
+        entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
+        entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
+        entries["swaps"] = lambda: Text(11, lambda: _texts().swaps(kernel))
+        entries["vmstat"] = lambda: Text(12, lambda: _texts().vmstat(kernel))
+        for ino, name in enumerate(("kpagecount", "kpageflags"), 13):
+            entries[name] = partial(_frame_words, kernel, name, ino)
+        entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
+        return entries
+
+    return Directory(1, top)
+
+
+def _vm(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+    """/proc/sys/vm."""
+    system, commit = kernel.system, kernel.system.commit
+
+    def set_mode(value: int) -> None:
+        if value not in (GUESS, ALWAYS, NEVER):
+            raise error(errno.EINVAL)
+        commit.mode = value
+
+    def set_ratio(value: int) -> None:
+        commit.ratio = value
+
+    def set_areas(value: int) -> None:
+        if value > MACHINE_MAP_COUNT:
+            raise error(errno.EINVAL)
+        system.max_map_count = value
+
+    return {
+        "max_map_count": lambda: Setting((_DEVICE, 15), lambda: system.max_map_count, set_areas),
+        "overcommit_memory": lambda: Setting((_DEVICE, 9), lambda: commit.mode, set_mode),
+        "overcommit_ratio": lambda: Setting((_DEVICE, 10), lambda: commit.ratio, set_ratio),
+    }

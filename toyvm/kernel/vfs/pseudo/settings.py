@@ -1,0 +1,74 @@
+"""Settings of the kernel as files: the numbers and words of /proc/sys and /sys."""
+
+from __future__ import annotations
+
+import errno
+import stat as st
+from collections.abc import Callable, Sequence
+
+from ..nodes import DeviceNode, Identity, Stat, error
+from ..open_file import OpenFile, TextFile
+
+_MOST = 0xFFFF_FFFF  # settings are unsigned ints
+
+
+class SettingFile(TextFile):
+    """A text that can be read, and written: `store` gets what is written without white space around it."""
+
+    def __init__(self, flags: int, path: str, text: bytes, status: Stat, store: Callable[[bytes], None]):
+        super().__init__(flags, path, text, status)
+        self._store = store
+
+    def write(self, data: bytes) -> int:
+        self._store(data.strip())
+        return len(data)
+
+    def truncate(self, size: int) -> None:
+        """Opening with O_TRUNC, as a shell's `>` does, changes nothing."""
+
+
+class Setting(DeviceNode):
+    """A file of one number, `least` or more, which `load` tells and `store` sets; `store` raises OSError for a number that
+    makes no sense."""
+
+    def __init__(
+        self, identity: Identity, load: Callable[[], int], store: Callable[[int], None], least: int = 0
+    ):
+        self.identity = identity
+        self._least = least
+        self._load, self._store = load, store
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o644, size=4096)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return SettingFile(flags, path, f"{self._load()}\n".encode(), self.stat(), self._parse)
+
+    def _parse(self, text: bytes) -> None:
+        if not text.removeprefix(b"-").isdigit() or len(text) > 11 or not self._least <= int(text) <= _MOST:
+            raise error(errno.EINVAL)
+        self._store(int(text))
+
+
+class Choice(DeviceNode):
+    """A file of one of some words: all are shown, the one that holds in brackets."""
+
+    def __init__(
+        self, identity: Identity, words: Sequence[str], load: Callable[[], str], store: Callable[[str], None]
+    ):
+        self.identity = identity
+        self._words, self._load, self._store = words, load, store
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o644, size=4096)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        chosen = self._load()
+        text = " ".join(f"[{word}]" if word == chosen else word for word in self._words)
+        return SettingFile(flags, path, f"{text}\n".encode(), self.stat(), self._parse)
+
+    def _parse(self, text: bytes) -> None:
+        word = text.decode("latin-1")
+        if word not in self._words:
+            raise error(errno.EINVAL)
+        self._store(word)

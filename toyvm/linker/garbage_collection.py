@@ -1,0 +1,127 @@
+"""--gc-sections: what nothing reaches is left out.
+
+Roots are the entry, -u symbols, what a shared library or the loader may reach, and sections that are run or read
+without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RETAIN (GNU ld's KEEP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from ..elf.constants import SHF_ALLOC, SHF_GNU_RETAIN, SHF_LINK_ORDER, SHT_NOTE
+from .input_columns import Column, Program
+from .link_errors import Diagnostics
+from .link_options import LinkOptions
+from .output_names import output_name
+from .synthetic.eh_frame import Frames, eh_frame_sections
+
+_KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr")
+_KEEP_TYPES = (14, 15, 16)
+
+
+def collect(program: Program, options: LinkOptions, exported: Column, errors: Diagnostics) -> Program:
+    """The program with unreachable sections dead. `exported`: boolean by global symbol."""
+    marker = _Marker(program)
+    marker.mark(_roots(program, options, exported))
+    sections = program.sections
+    live = sections.live & (marker.marked | ~sections.alloc)
+    frames = eh_frame_sections(program)
+    live[frames] = True
+    if options.print_gc_sections:
+        for sid in np.flatnonzero(sections.live & ~live & (sections.size > 0)).tolist():
+            file = program.file_name(int(sections.file[sid]))
+            errors.warning(f"removing unused section '{sections.name[sid]}' in file '{file}'")
+    return replace(program, sections=replace(sections, live=live))
+
+
+def _roots(program: Program, options: LinkOptions, exported: Column) -> list[int]:
+    sections, table = program.sections, program.resolution.table
+    roots = []
+    for sid in np.flatnonzero(sections.live & sections.alloc).tolist():
+        if (
+            int(sections.flags[sid]) & SHF_GNU_RETAIN
+            or int(sections.type[sid]) in _KEEP_TYPES
+            or int(sections.type[sid]) == SHT_NOTE
+            or output_name(sections.name[sid]) in _KEEP
+        ):
+            roots.append(sid)
+    names = [options.entry, options.init, options.fini, *options.undefined]
+    numbers = [table[name].id for name in names if name in table] + np.flatnonzero(exported).tolist()
+    roots += [int(s) for s in program.symbols.sid[numbers] if s >= 0]
+    return roots
+
+
+class _Marker:
+    def __init__(self, program: Program):
+        self.program = program
+        sections = program.sections
+        self.marked = np.zeros(len(sections), dtype=bool)
+        relocs = program.relocs
+        order = np.argsort(relocs.sid, kind="stable")
+        self.source = relocs.sid[order]
+        self.target = program.symbols.sid[relocs.sym[order]]
+        self.symbol = relocs.sym[order]
+        self.extra = self._frame_edges()
+        self.groups = self._groups()
+        self.bounds = self._start_stop()
+
+    def mark(self, roots: Iterable[int]) -> None:
+        """Mark `roots` and everything reachable from them."""
+        live = self.program.sections.live
+        front = np.unique(np.fromiter(roots, dtype=np.int64))
+        while len(front):
+            front = front[live[front] & ~self.marked[front]]
+            self.marked[front] = True
+            low, high = np.searchsorted(self.source, front), np.searchsorted(self.source, front + 1)
+            rows = np.concatenate([np.arange(a, b) for a, b in zip(low, high, strict=True)] or [front[:0]])
+            reached = self.target[rows]
+            more = [
+                s for sid in front.tolist() for s in (*self.extra.get(sid, ()), *self.groups.get(sid, ()))
+            ]
+            if self.bounds:
+                more += [s for n in np.unique(self.symbol[rows]).tolist() for s in self.bounds.get(n, ())]
+            front = np.unique(np.concatenate((reached[reached >= 0], np.array(more, dtype=np.int64))))
+
+    def _frame_edges(self) -> dict[int, list[int]]:
+        """Function -> what its unwind records name (exception tables, personality); SHF_LINK_ORDER partners."""
+        edges: dict[int, list[int]] = {}
+        sids = eh_frame_sections(self.program)
+        frames = Frames(self.program, sids)
+        for sid in sids:
+            by_cie: dict[int, list[int]] = {}
+            for record, targets in frames.targets(sid):
+                if record.cie < 0:
+                    by_cie[record.offset] = targets
+                elif targets and targets[0] >= 0:
+                    named = targets[1:] + by_cie.get(record.cie, [])
+                    edges.setdefault(targets[0], []).extend(t for t in named if t >= 0)
+        sections = self.program.sections
+        for sid in np.flatnonzero(sections.live & ((sections.flags & SHF_LINK_ORDER) != 0)).tolist():
+            if sections.link[sid] >= 0 and sections.flags[sid] & SHF_ALLOC:
+                edges.setdefault(int(sections.link[sid]), []).append(sid)
+        return edges
+
+    def _groups(self) -> dict[int, list[int]]:
+        """Members of a group stay together."""
+        together: dict[int, list[int]] = {}
+        for number, loaded in enumerate(self.program.resolution.files):
+            base = int(self.program.file_sections[number])
+            for group in loaded.object.groups:
+                members = [base + member for member in group.members]
+                for sid in members:
+                    together[sid] = members
+        return together
+
+    def _start_stop(self) -> dict[int, list[int]]:
+        """A reference to __start_NAME or __stop_NAME keeps all sections called NAME."""
+        found: dict[int, list[int]] = {}
+        for symbol in self.program.resolution.symbols:
+            if symbol.name.startswith(("__start_", "__stop_")):
+                name = symbol.name.partition("_start_" if symbol.name.startswith("__start_") else "_stop_")[2]
+                found[symbol.id] = [
+                    sid for sid, other in enumerate(self.program.sections.name) if other == name
+                ]
+        return found

@@ -1,0 +1,346 @@
+"""All inputs laid side by side as columns: one number for every section, symbol and relocation of the link.
+
+From here on nothing asks which object something came from, except to say so in a message. Section numbers
+(`sid`) run over all objects in link order, then over the sections the linker makes itself. Symbol numbers: first the
+globals (as in `Resolution.symbols`), then every object's locals. Passes take a Program and give a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.bits import sext
+from ..elf.constants import (
+    SHF_ALLOC,
+    SHF_EXCLUDE,
+    SHF_WRITE,
+    SHN_ABS,
+    SHN_LORESERVE,
+    SHN_UNDEF,
+    SHT_NOBITS,
+    SHT_NULL,
+    SHT_RISCV_ATTRIBUTES,
+    STT_TLS,
+    STV_HIDDEN,
+)
+from ..elf.record_arrays import RELA
+from .link_errors import Diagnostics
+from .symbol_resolution import Kind, Resolution
+
+Column = npt.NDArray[Any]
+
+# Where a symbol is, if not in a section (sid >= 0).
+UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
+
+MAX_ALIGN = 1 << 30
+MAX_SIZE = 1 << 46
+
+WARNING_PREFIX = ".gnu.warning."  # followed by a symbol: the section holds what to tell whoever uses it
+_DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
+_NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sections:
+    """Column per property, row per section. `file` is -1 for what the linker makes. `live` rows go to the output."""
+
+    name: list[str]
+    data: list[bytes]
+    file: Column
+    type: Column
+    flags: Column
+    align: Column
+    size: Column
+    entsize: Column
+    live: Column
+    link: Column  # sid of SHF_LINK_ORDER's partner, or -1
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    @property
+    def alloc(self) -> Column:
+        """Which sections are in memory when the program runs."""
+        result: Column = (self.flags & SHF_ALLOC) != 0
+        return result
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Symbols:
+    """Column per property. `sid` is a section or one of UNDEFINED, ABSOLUTE, SHARED, LINKER; `value` an offset in it."""
+
+    sid: Column
+    value: Column
+    size: Column
+    type: Column
+    weak: Column
+    visibility: Column
+    file: Column
+    globals: int  # how many of them, at the front, are global
+
+    def __len__(self) -> int:
+        return len(self.sid)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Relocs:
+    """Column per property, row per relocation, in the order of sections."""
+
+    sid: Column
+    offset: Column
+    type: Column
+    sym: Column
+    addend: Column
+
+    def __len__(self) -> int:
+        return len(self.sid)
+
+    def where(self, mask: Column) -> Relocs:
+        """The rows that `mask` (booleans or indices) selects."""
+        return Relocs(self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewSection:
+    """A section that the linker makes; its bytes come later, when addresses are known, unless `data` is given."""
+
+    name: str
+    type: int
+    flags: int
+    align: int
+    size: int
+    entsize: int = 0
+    data: bytes = b""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Program:
+    """Everything to be linked."""
+
+    resolution: Resolution
+    sections: Sections
+    symbols: Symbols
+    relocs: Relocs
+    file_sections: Column  # sid of section 0 of each object
+    file_symbols: list[Column]  # per object: its symbol numbers -> numbers here
+
+    def section_label(self, sid: int) -> str:
+        """`main.o:(.text` without the closing bracket's offset: what messages begin with."""
+        return f"{self.file_name(int(self.sections.file[sid]))}:({self.sections.name[sid]}"
+
+    def file_name(self, file: int) -> str:
+        """What messages call object number `file`."""
+        return self.resolution.files[file].object.name if file >= 0 else "linker"
+
+    def symbol_name(self, number: int) -> str:
+        """A symbol's name; a section symbol is called by its section."""
+        if number < self.symbols.globals:
+            return self.resolution.symbols[number].name
+        file = int(self.symbols.file[number])
+        if file < 0:
+            return self.sections.name[int(self.symbols.sid[number])]
+        local = number - int(self.file_symbols[file][0])
+        name = self.resolution.files[file].object.symbols.names[local]
+        sid = int(self.symbols.sid[number])
+        return name or (self.sections.name[sid] if sid >= 0 else "")
+
+    def extend(self, made: Sequence[NewSection]) -> tuple[Program, list[int]]:
+        """A program with `made` added, and their numbers."""
+        old = self.sections
+        first = len(old)
+        columns = {
+            "type": [m.type for m in made],
+            "flags": [m.flags for m in made],
+            "align": [m.align for m in made],
+            "size": [m.size for m in made],
+            "entsize": [m.entsize for m in made],
+            "file": [-1] * len(made),
+            "live": [True] * len(made),
+            "link": [-1] * len(made),
+        }
+        grown = {
+            name: np.concatenate((getattr(old, name), np.array(values, dtype=getattr(old, name).dtype)))
+            for name, values in columns.items()
+        }
+        sections = Sections(
+            name=[*old.name, *(m.name for m in made)], data=[*old.data, *(m.data for m in made)], **grown
+        )
+        return replace(self, sections=sections), list(range(first, first + len(made)))
+
+
+def flatten(resolution: Resolution, errors: Diagnostics) -> Program:
+    """Lay the resolved objects side by side. Common symbols become sections of their own, called COMMON.
+
+    Sections and commons that no address space could hold are added to `errors`, and stand in the result as empty.
+    """
+    bases = np.cumsum([0] + [len(f.object.sections) for f in resolution.files], dtype=np.int64)
+    sections = _sections(resolution, bases, errors)
+    file_symbols, locals_ = _symbol_numbers(resolution)
+    program = Program(
+        resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
+        bases[:-1], file_symbols,
+    )  # fmt: skip
+    return _place_commons(program, errors)
+
+
+def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sections:
+    name: list[str] = []
+    data: list[bytes] = []
+    rows: list[tuple[int, ...]] = []
+    for number, loaded in enumerate(resolution.files):
+        base = int(bases[number])
+        for index, s in enumerate(loaded.object.sections):
+            name.append(s.name)
+            data.append(s.data)
+            live = (
+                s.type not in (SHT_NULL, SHT_RISCV_ATTRIBUTES)
+                and not s.flags & SHF_EXCLUDE
+                and s.name not in _NOT_LINKED
+                and not s.name.startswith(WARNING_PREFIX)
+                and index not in loaded.dropped
+            )
+            align, size, link = max(s.addralign, 1), s.size, base + s.link if s.link else -1
+            if live and not _is_possible(f"{loaded.object.name}:({s.name}): section", size, align, errors):
+                align, size, live = 1, 0, False
+            entsize = s.entsize if s.entsize <= MAX_SIZE else 0
+            rows.append(
+                (
+                    number,
+                    s.type,
+                    sext(s.flags, 64),
+                    min(align, MAX_ALIGN),
+                    min(size, MAX_SIZE),
+                    entsize,
+                    live,
+                    link,
+                )
+            )
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
+    file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
+    return Sections(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
+
+
+def without_debug(program: Program) -> Program:
+    """-S and -s: debugging sections are not linked at all."""
+    sections = program.sections
+    debug = np.array([name.startswith(_DEBUG) for name in sections.name], dtype=bool) & ~sections.alloc
+    return replace(program, sections=replace(sections, live=sections.live & ~debug))
+
+
+def _is_possible(what: str, size: int, align: int, errors: Diagnostics) -> bool:
+    if size <= MAX_SIZE and align <= MAX_ALIGN and not align & (align - 1):
+        return True
+    errors.error(f"{what} of {size:#x} bytes aligned to {align:#x} is too large")
+    return False
+
+
+def _symbol_numbers(resolution: Resolution) -> tuple[list[Column], int]:
+    """(per object the numbers of its symbols here, the number after the last)."""
+    following = len(resolution.symbols)
+    numbers = []
+    for loaded in resolution.files:
+        first = loaded.object.symbols.first_global
+        local = np.arange(following, following + first, dtype=np.int64)
+        numbers.append(np.concatenate((local, np.array(loaded.ids, dtype=np.int64))))
+        following += first
+    return numbers, following
+
+
+def _symbols(resolution: Resolution, bases: Column, count: int) -> Symbols:
+    sid = np.full(count, UNDEFINED, dtype=np.int64)
+    value, size = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    kind, visibility = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.uint8)
+    weak = np.zeros(count, dtype=bool)
+    file = np.full(count, -1, dtype=np.int64)
+    for s in resolution.symbols:
+        i = s.id
+        if s.kind is Kind.DEFINED or s.kind is Kind.COMMON:
+            file[i] = s.file
+            sid[i] = _place(s.section, int(bases[s.file]))
+        elif s.kind is Kind.SHARED:
+            sid[i] = SHARED
+        value[i], size[i] = sext(s.value, 64), sext(s.size, 64)
+        kind[i], visibility[i] = s.info & 15, s.visibility
+        weak[i] = s.weak
+    at = len(resolution.symbols)
+    for number, loaded in enumerate(resolution.files):
+        table = loaded.object.symbols
+        local = table.array[: table.first_global]
+        rows = slice(at, at + len(local))
+        shndx = local["st_shndx"].astype(np.int64)
+        sid[rows] = np.where(shndx < SHN_LORESERVE, shndx + bases[number], ABSOLUTE)
+        sid[rows][shndx == SHN_UNDEF] = UNDEFINED
+        value[rows] = local["st_value"].view(np.int64)
+        size[rows] = local["st_size"].view(np.int64)
+        kind[rows] = local["st_info"] & 15
+        visibility[rows] = STV_HIDDEN
+        file[rows] = number
+        at += len(local)
+    return Symbols(sid, value, size, kind, weak, visibility, file, len(resolution.symbols))
+
+
+def _place(section: int, base: int) -> int:
+    if section == SHN_ABS:
+        return ABSOLUTE
+    return base + section if section < SHN_LORESERVE else UNDEFINED
+
+
+def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -> Relocs:
+    parts, sids, syms = [], [], []
+    for number, loaded in enumerate(resolution.files):
+        base = int(bases[number])
+        mine = [(base + i, s.relocs) for i, s in enumerate(loaded.object.sections) if len(s.relocs)]
+        if not mine:
+            continue
+        rows = np.concatenate([relocs for _, relocs in mine])
+        parts.append(rows)
+        sids.append(np.repeat([sid for sid, _ in mine], [len(relocs) for _, relocs in mine]))
+        syms.append(file_symbols[number][rows["r_sym"]])
+    if not parts:
+        none = np.zeros(0, dtype=np.int64)
+        return Relocs(none, none, none, none, none)
+    rows = np.concatenate(parts)
+    assert rows.dtype == RELA
+    return Relocs(
+        np.concatenate(sids).astype(np.int64),
+        rows["r_offset"].astype(np.int64),
+        rows["r_type"].astype(np.int64),
+        np.concatenate(syms),
+        rows["r_addend"].astype(np.int64),
+    )
+
+
+def _place_commons(program: Program, errors: Diagnostics) -> Program:
+    """Give every common symbol room: a NOBITS section each, so that each has its own alignment."""
+    commons = [
+        s
+        for s in program.resolution.symbols
+        if s.kind is Kind.COMMON
+        and _is_possible(f"common symbol `{s.name}'", s.size, max(s.value, 1), errors)
+    ]
+    if not commons:
+        return program
+    made = [
+        NewSection(
+            ".tcommon" if s.info & 15 == STT_TLS else "COMMON",
+            SHT_NOBITS, SHF_ALLOC | SHF_WRITE | (0x400 if s.info & 15 == STT_TLS else 0), max(s.value, 1), s.size,
+        )
+        for s in commons
+    ]  # fmt: skip
+    program, numbers = program.extend(made)
+    sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
+    ids = [s.id for s in commons]
+    sid[ids], value[ids] = numbers, 0
+    # A map file tells whose common it is.
+    file = program.sections.file.copy()
+    file[numbers] = [s.file for s in commons]
+    return replace(
+        program,
+        symbols=replace(program.symbols, sid=sid, value=value),
+        sections=replace(program.sections, file=file),
+    )

@@ -1,0 +1,97 @@
+"""What a link is asked to do: the inputs in command-line order with the state in force at each, and the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..elf.object_file import (
+        ObjectFile,  # brings numpy: whoever only speaks of options need not wait for it
+    )
+
+DEFAULT_INTERPRETER = "/lib/ld-linux-riscv64-lp64d.so.1"
+DEFAULT_BASE = 0x10000
+PAGE = 0x1000
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input, and the options that held where it stood on the command line.
+
+    Exactly one of these says what it is: `object` (an object in memory), `data` (a file's bytes, called `path` in
+    messages), `library` (the NAME of -lNAME, to be searched), or else `path` is read from the disk.
+    """
+
+    path: str = ""
+    data: bytes | None = None
+    object: ObjectFile | None = None
+    library: str = ""
+    whole_archive: bool = False
+    as_needed: bool = False
+    static: bool = False  # -Bstatic: -lNAME finds archives only
+    group: int | None = None  # inputs of one --start-group share a number
+
+    @property
+    def display(self) -> str:
+        """What messages call this input."""
+        if self.library:
+            return f"-l{self.library}"
+        return self.object.name if self.object is not None and not self.path else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """Options, named as GNU ld's. Addresses in bytes."""
+
+    kind: str = "exec"  # "exec", "pie" or "shared"
+    static: bool = False  # -static: no interpreter, no dynamic section, archives only
+    entry: str = "_start"
+    library_path: tuple[str, ...] = ()
+    sysroot: str = ""
+    soname: str = ""
+    rpath: tuple[str, ...] = ()
+    dynamic_linker: str = DEFAULT_INTERPRETER
+    undefined: tuple[str, ...] = ()  # -u
+    defsyms: tuple[tuple[str, str], ...] = ()
+    gc_sections: bool = False
+    print_gc_sections: bool = False
+    hash_style: str = "gnu"  # "gnu", "sysv", "both"
+    build_id: str = "none"  # "sha1", "none" or "0xHEX"
+    eh_frame_hdr: bool = False
+    strip: str = ""  # "" keeps all, "debug" is -S, "all" is -s
+    discard: str = "locals"  # "none", "locals" (.L names), "all" (-x)
+    export_dynamic: bool = False
+    symbolic: str = ""  # "" , "all" (-Bsymbolic), "functions"
+    defs: bool = False  # -z defs, --no-undefined
+    allow_undefined: bool = False  # --unresolved-symbols=ignore-all
+    allow_multiple_definition: bool = False
+    now: bool = False
+    relro: bool = True
+    exec_stack: bool | None = None
+    text_relocations: bool = False  # -z notext: allowed, with a warning
+    nodelete: bool = False
+    initfirst: bool = False
+    origin: bool = False
+    page: int = PAGE
+    image_base: int | None = None
+    section_starts: Mapping[str, int] = field(default_factory=dict)  # --section-start, -Ttext, -Tdata, -Tbss
+    version_script: str = ""  # the script's text
+    exclude_libs: tuple[str, ...] = ()
+    init: str = "_init"
+    fini: str = "_fini"
+    trace_symbols: tuple[str, ...] = ()
+    wrap: tuple[str, ...] = ()
+    no_warnings: bool = False
+    output: str = "a.out"
+
+    @property
+    def pic(self) -> bool:
+        """Whether the image may be loaded anywhere (addresses in it need RELATIVE relocations)."""
+        return self.kind != "exec"
+
+    @property
+    def shared(self) -> bool:
+        """Whether the output is a shared object."""
+        return self.kind == "shared"

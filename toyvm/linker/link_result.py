@@ -1,0 +1,95 @@
+"""What a link gives back: the file, and everything that was decided on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .apply_relocations import Addresses
+from .image_layout import Layout
+from .input_columns import Program
+from .symbol_resolution import Decision, Kind, Resolution
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LinkResult:
+    """A finished link. Sizes in bytes.
+
+    `symbols`: address of every defined global. `sizes`: output section -> size. `load_relocations`: relocation name ->
+    how many the loader does at start-up; `lazy_relocations`: those of the PLT, which may wait for the first call.
+    """
+
+    image: bytes
+    symbols: Mapping[str, int]
+    decisions: tuple[Decision, ...]
+    sizes: Mapping[str, int]
+    needed: tuple[str, ...]
+    load_relocations: Mapping[str, int]
+    lazy_relocations: Mapping[str, int]
+    warnings: tuple[str, ...]
+    inputs: tuple[str, ...]  # objects and libraries that take part, in link order
+    program: Program = field(repr=False)
+    layout: Layout = field(repr=False)
+    addresses: Addresses = field(repr=False)
+
+    @property
+    def resolution(self) -> Resolution:
+        """How symbols were resolved."""
+        return self.program.resolution
+
+    def definition(self, name: str) -> str:
+        """Where the global symbol `name` is defined: `main.o:(.text+0x8)`, a library, or ""."""
+        symbol = self.resolution.table.get(name)
+        if symbol is None or symbol.kind is Kind.UNDEFINED:
+            return ""
+        if symbol.kind is Kind.SHARED:
+            return self.resolution.libraries[symbol.file].name
+        obj = self.resolution.files[symbol.file].object
+        if symbol.kind is Kind.COMMON:
+            return f"{obj.name}:(COMMON)"
+        section = obj.sections[symbol.section].name if symbol.section < len(obj.sections) else "*ABS*"
+        return f"{obj.name}:({section}+{symbol.value:#x})"
+
+    def explain_symbol(self, name: str) -> tuple[Decision, ...]:
+        """How `name` came to mean what it means: its definition, where that was placed, who mentions it."""
+        symbol = self.resolution.table.get(name)
+        if symbol is None:
+            return ()
+        found = [
+            Decision(
+                "symbol",
+                name,
+                f"defined in {self.definition(name)}" if self.definition(name) else "undefined",
+            )
+        ]
+        found += [d for d in self.decisions if d.what == "member" and d.reason.endswith(f"({name})")]
+        sid = int(self.program.symbols.sid[symbol.id])
+        if sid >= 0 and self.layout.output[sid] >= 0:
+            output = self.layout.outputs[self.layout.output[sid]]
+            place = f"{output.name} at {self.symbols.get(name, 0):#x}"
+            found.append(Decision("section", self.program.sections.name[sid], f"placed in {place}"))
+        return (*found, *(Decision("reference", name, user) for user in self.mentions(name)))
+
+    def mentions(self, name: str) -> list[str]:
+        """Objects that refer to `name` or define it, in link order."""
+        symbol = self.resolution.table.get(name)
+        if symbol is None:
+            return []
+        return [f.object.name for f in self.resolution.files if symbol.id in f.ids]
+
+    def trace_symbol(self, name: str) -> list[str]:
+        """Lines of -y NAME: every file that mentions it, and whether it defines it."""
+        home = self.definition(name)
+        lines = []
+        if home and self.resolution.table[name].kind is Kind.SHARED:
+            lines.append(f"{home}: definition of {name}")
+        for user in self.mentions(name):
+            what = "definition of" if home.startswith(f"{user}:") else "reference to"
+            lines.append(f"{user}: {what} {name}")
+        return lines
+
+    def map_text(self, cross_references: bool = False) -> str:
+        """The link map, in GNU ld's shape; with --cref's table when `cross_references`."""
+        from .map_file import map_text
+
+        return map_text(self, cross_references)

@@ -1,0 +1,152 @@
+"""The link map (-Map) and the cross reference table (--cref), in GNU ld's shape, which people and scripts read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..elf.constants import SHF_ALLOC
+from .image_layout import OutputSection
+from .input_columns import LINKER
+from .link_result import LinkResult
+from .symbol_resolution import Kind
+
+_NAME = 16
+_FILE = 30
+_SYMBOL = 50
+
+
+def map_text(result: LinkResult, cross_references: bool = False) -> str:
+    """The whole map."""
+    lines = [*_members(result), *_commons(result), *_discarded(result), *_memory(result)]
+    if cross_references:
+        lines += _cross_references(result)
+    return "\n".join(lines) + "\n"
+
+
+def _members(result: LinkResult) -> Iterator[str]:
+    members = [d for d in result.decisions if d.what == "member"]
+    if not members:
+        return
+    yield from ("Archive member included to satisfy reference by file (symbol)", "")
+    for decision in members:
+        yield from _columns(decision.name, decision.reason, _FILE)
+    yield ""
+
+
+def _columns(left: str, right: str, width: int) -> Iterator[str]:
+    """Two columns; a long left one has a line of its own."""
+    if len(left) >= width:
+        yield left
+        left = ""
+    yield f"{left:<{width}}{right}"
+
+
+def _commons(result: LinkResult) -> Iterator[str]:
+    commons = [s for s in result.resolution.symbols if s.kind is Kind.COMMON]
+    if not commons:
+        return
+    yield from ("Allocating common symbols", f"{'Common symbol':<20}{'size':<18}file", "")
+    for s in commons:
+        yield from _columns(s.name, f"{s.size:#x}".ljust(18) + result.program.file_name(s.file), 20)
+    yield ""
+
+
+def _discarded(result: LinkResult) -> Iterator[str]:
+    sections = result.program.sections
+    gone = np.flatnonzero(
+        (result.layout.output < 0) & (sections.size > 0) & ((sections.flags & SHF_ALLOC) != 0)
+    )
+    if not len(gone):
+        return
+    yield from ("Discarded input sections", "")
+    for sid in gone.tolist():
+        yield from _section_line(" " + sections.name[sid], 0, int(sections.size[sid]), _owner(result, sid))
+    yield ""
+
+
+def _owner(result: LinkResult, sid: int) -> str:
+    file = int(result.program.sections.file[sid])
+    return result.program.file_name(file) if file >= 0 else "linker stubs"
+
+
+def _section_line(name: str, address: int, size: int, owner: str) -> Iterator[str]:
+    if len(name) >= _NAME:
+        yield name
+        name = ""
+    yield f"{name:<{_NAME}}0x{address:016x} {size:>#10x} {owner}".rstrip()
+
+
+def _memory(result: LinkResult) -> Iterator[str]:
+    yield from (
+        "Memory Configuration",
+        "",
+        "Name             Origin             Length             Attributes",
+    )
+    yield from (
+        "*default*        0x0000000000000000 0xffffffffffffffff",
+        "",
+        "Linker script and memory map",
+        "",
+    )
+    for name in result.inputs:
+        yield f"LOAD {name}"
+    by_section = _symbols_by_section(result)
+    for output in result.layout.outputs:
+        yield ""
+        yield from _section_line(output.name, output.addr, output.size, "")
+        yield from _contents(result, output, by_section)
+    provided = [s.id for s in result.resolution.symbols if result.program.symbols.sid[s.id] == LINKER]
+    if provided:
+        yield ""
+    for number in sorted(provided, key=lambda n: int(result.addresses.symbol[n])):
+        yield _symbol_line(result, number, "PROVIDE ({} = .)")
+
+
+def _contents(result: LinkResult, output: OutputSection, symbols: dict[int, list[int]]) -> Iterator[str]:
+    program, layout = result.program, result.layout
+    for sid in output.members:
+        size = int(program.sections.size[sid])
+        if not size and sid not in symbols:
+            continue
+        yield from _section_line(
+            " " + program.sections.name[sid], int(layout.addr[sid]), size, _owner(result, sid)
+        )
+        for number in symbols.get(sid, ()):
+            yield _symbol_line(result, number, "{}")
+
+
+def _symbol_line(result: LinkResult, number: int, form: str) -> str:
+    address = int(result.addresses.symbol[number])
+    return f"{'':<{_NAME}}0x{address:016x}{'':<16}{form.format(result.program.symbol_name(number))}"
+
+
+def _symbols_by_section(result: LinkResult) -> dict[int, list[int]]:
+    symbols = result.program.symbols
+    found: dict[int, list[int]] = {}
+    for number, sid in enumerate(symbols.sid[: symbols.globals].tolist()):
+        if sid >= 0 and result.resolution.symbols[number].kind in (Kind.DEFINED, Kind.COMMON):
+            found.setdefault(sid, []).append(number)
+    for numbers in found.values():
+        numbers.sort(key=lambda n: int(result.addresses.symbol[n]))
+    return found
+
+
+def _cross_references(result: LinkResult) -> Iterator[str]:
+    """Every global symbol: the file that defines it, then those that mention it."""
+    users: dict[int, list[str]] = {}
+    for loaded in result.resolution.files:
+        for number in loaded.ids:
+            users.setdefault(number, []).append(loaded.object.name)
+    yield from ("", "Cross Reference Table", "", f"{'Symbol':<{_SYMBOL}}File")
+    for symbol in sorted(result.resolution.symbols, key=lambda s: s.name):
+        files = list(dict.fromkeys(users.get(symbol.id, ())))
+        if symbol.kind in (Kind.DEFINED, Kind.COMMON):
+            home = result.program.file_name(symbol.file)
+            files = [home, *(f for f in files if f != home)]
+        elif symbol.kind is Kind.SHARED:
+            files.insert(0, result.resolution.libraries[symbol.file].name)
+        if files:
+            yield from _columns(symbol.name, files[0], _SYMBOL)
+            yield from (f"{'':<{_SYMBOL}}{name}" for name in files[1:])

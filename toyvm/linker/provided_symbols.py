@@ -1,0 +1,186 @@
+"""Symbols that the linker defines when somebody asks for them: GNU ld's PROVIDE list for riscv.
+
+`NAMES` is known before addresses are; `values` gives them when the layout is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
+from .image_layout import Layout
+from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Program
+from .link_errors import Diagnostics
+from .link_options import LinkOptions
+from .output_names import Region, output_name
+from .synthetic.dynamic_tables import is_dynamic
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def _code_end(layout: Layout) -> int:
+    return _end(layout, lambda s: s.region is Region.CODE)
+
+
+def _data_end(layout: Layout) -> int:
+    return _end(layout, lambda s: bool(s.flags & SHF_WRITE) and s.type != SHT_NOBITS)
+
+
+def _image_end(layout: Layout) -> int:
+    return _end(layout, lambda s: not s.is_tbss)
+
+
+def _end(layout: Layout, wanted: Callable[..., bool]) -> int:
+    """Where the last output section that is `wanted` ends; the end of what lies before when there is none."""
+    ends = [s.end for s in layout.outputs if s.flags & SHF_ALLOC and s.size and wanted(s)]
+    return max(ends, default=max((s.addr + s.memsz for s in layout.segments), default=layout.base))
+
+
+def _bss_start(layout: Layout) -> int:
+    starts = [s.addr for s in layout.outputs if s.region is Region.BSS and s.size]
+    return min(starts, default=_data_end(layout))
+
+
+def _data_start(layout: Layout) -> int:
+    starts = [s.addr for s in layout.outputs if s.region in (Region.DATA, Region.BSS) and s.size]
+    return min(starts, default=_image_end(layout))
+
+
+def _small_start(layout: Layout) -> int:
+    return layout.start(".sdata") if layout.size(".sdata") else _bss_start(layout)
+
+
+def _global_pointer(layout: Layout) -> int:
+    """As near to the small data as reaches most of the data with 12-bit offsets (GNU ld's formula)."""
+    return min(_small_start(layout) + 0x800, max(_data_start(layout) + 0x800, _image_end(layout) - 0x800))
+
+
+_VALUES: dict[str, Callable[[Layout], int]] = {
+    "__global_pointer$": _global_pointer,
+    "__executable_start": lambda layout: layout.base,
+    "__ehdr_start": lambda layout: layout.base,
+    "__etext": _code_end,
+    "_etext": _code_end,
+    "etext": _code_end,
+    "_edata": _data_end,
+    "edata": _data_end,
+    "__bss_start": _bss_start,
+    "_end": _image_end,
+    "end": _image_end,
+    "__BSS_END__": _image_end,
+    "__DATA_BEGIN__": _data_start,
+    "__SDATA_BEGIN__": _small_start,
+    "_GLOBAL_OFFSET_TABLE_": lambda layout: layout.start(".got"),
+    "_PROCEDURE_LINKAGE_TABLE_": lambda layout: layout.start(".plt"),
+    "_DYNAMIC": lambda layout: layout.start(".dynamic"),
+    "__GNU_EH_FRAME_HDR": lambda layout: layout.start(".eh_frame_hdr"),
+}
+for _which in ("preinit_array", "init_array", "fini_array"):
+    _VALUES[f"__{_which}_start"] = lambda layout, name=f".{_which}": layout.start(name)  # type: ignore[misc]
+    _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]
+_VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
+_IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
+
+
+def provide(program: Program, options: LinkOptions) -> Program:
+    """Mark the undefined symbols that the linker will define: they are known from here on, their values are not."""
+    wanted = {}
+    table = program.resolution.table
+    names: set[str] | None = None
+    for symbol in program.resolution.symbols:
+        name = symbol.name
+        if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
+            continue
+        if name in _VALUES or name in _IRELATIVE_BOUNDS:
+            # A program without dynamic section finds 0 there, if it only asks weakly.
+            if name != "_DYNAMIC" or is_dynamic(program, options):
+                wanted[symbol.id] = name
+        elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
+            names = _live_names(program) if names is None else names
+            if _section_of(name) in names:
+                wanted[symbol.id] = name
+    for name, _ in options.defsyms:
+        if name in table:
+            wanted[table[name].id] = name
+    sid, visibility = program.symbols.sid.copy(), program.symbols.visibility.copy()
+    numbers = list(wanted)
+    sid[numbers] = LINKER
+    visibility[numbers] = STV_HIDDEN
+    exported = [table[name].id for name, _ in options.defsyms if name in table]
+    visibility[exported] = 0
+    return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
+
+
+def _live_names(program: Program) -> set[str]:
+    pairs = zip(program.sections.name, program.sections.live.tolist(), strict=True)
+    return {output_name(name) for name, live in pairs if live}
+
+
+def _section_of(name: str) -> str:
+    """The output section whose bounds `__start_NAME` or `__stop_NAME` is; "" when it is no such name."""
+    section = name.removeprefix("__start_") if name.startswith("__start_") else name.removeprefix("__stop_")
+    return section if _IDENTIFIER.match(section) else ""
+
+
+def value_of(name: str, layout: Layout, irelative: tuple[int, int]) -> int:
+    """The address of the linker-defined symbol `name`. `irelative`: bounds of the IRELATIVE relocations."""
+    if name in _VALUES:
+        return _VALUES[name](layout)
+    if name in _IRELATIVE_BOUNDS:
+        return irelative[_IRELATIVE_BOUNDS.index(name)]
+    section = _section_of(name)
+    return layout.start(section) + (layout.size(section) if name.startswith("__stop_") else 0)
+
+
+def linker_values(
+    program: Program, layout: Layout, irelative: tuple[int, int], options: LinkOptions, errors: Diagnostics
+) -> dict[int, int]:
+    """Symbol number -> address, for every linker-defined symbol. --defsym may name any symbol."""
+    table = program.resolution.table
+    defsyms = dict(options.defsyms)
+    values = {
+        s.id: value_of(s.name, layout, irelative)
+        for s in program.resolution.symbols
+        if program.symbols.sid[s.id] == LINKER and s.name not in defsyms
+    }
+
+    def lookup(name: str) -> int | None:
+        symbol = table.get(name)
+        if symbol is None:
+            return value_of(name, layout, irelative) if name in _VALUES else None
+        if symbol.id in values:
+            return values[symbol.id]
+        sid, value = int(program.symbols.sid[symbol.id]), int(program.symbols.value[symbol.id])
+        if sid == ABSOLUTE:
+            return value
+        return int(layout.addr[sid]) + value if sid >= 0 and layout.addr[sid] >= 0 else None
+
+    for name, expression in options.defsyms:
+        result = defsym_value(expression, lookup)
+        if result is None:
+            errors.error(f"--defsym {name}={expression}: undefined symbol referenced in expression")
+        elif name in table:
+            values[table[name].id] = result
+    return values
+
+
+def defsym_value(expression: str, lookup: Callable[[str], int | None]) -> int | None:
+    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None when that is not what it is."""
+    total, sign = 0, 1
+    for part in re.split(r"\s*([+-])\s*", expression.strip()):
+        if part in ("+", "-"):
+            sign = 1 if part == "+" else -1
+            continue
+        if not part:
+            continue
+        try:
+            total += sign * int(part, 0)
+        except ValueError:
+            value = lookup(part)
+            if value is None:
+                return None
+            total += sign * value
+        sign = 1
+    return total

@@ -1,0 +1,1 @@
+"""Taking bytes out of sections after the inputs were read."""

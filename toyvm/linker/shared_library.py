@@ -1,0 +1,163 @@
+"""A shared library as the linker sees it: its name, what it defines, what it leaves undefined, what it needs."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from ..base.errors import ElfError
+from ..elf import headers, record_arrays
+from ..elf.constants import (
+    DT_NEEDED,
+    DT_SONAME,
+    ET_DYN,
+    SHF_WRITE,
+    SHN_UNDEF,
+    SHT_DYNAMIC,
+    SHT_DYNSYM,
+    SHT_GNU_VERDEF,
+    SHT_GNU_VERSYM,
+    STB_LOCAL,
+    STB_WEAK,
+)
+
+_VERSYM_HIDDEN = 0x8000
+_VER_NDX_GLOBAL = 1
+_VERDEF = struct.Struct("<HHHHIII")  # vd_version flags ndx cnt hash aux next
+_VERDAUX = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSymbol:
+    """A symbol that a library exports. `writable` tells whether it lies in a writable section."""
+
+    name: str
+    value: int
+    size: int
+    type: int
+    weak: bool
+    visibility: int
+    version: str  # "" when the library has no versions, or for the base version
+    section: int
+    align: int
+    writable: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SharedLibrary:
+    """A library named on the command line. `exports` has default versions only."""
+
+    name: str
+    soname: str
+    exports: dict[str, SharedSymbol]
+    undefined: tuple[tuple[str, bool], ...]  # (name, weak)
+    needed: tuple[str, ...]
+    aliases: dict[tuple[int, int], tuple[str, ...]]  # (section, value) -> all names there
+    e_flags: int = 0
+
+
+def read_shared(data: bytes, name: str) -> SharedLibrary:
+    """Read a shared object. ElfError when it is malformed or is not one."""
+    ehdr = headers.read_ehdr(data, name)
+    headers.require_riscv(ehdr, name)
+    if ehdr.type != ET_DYN:
+        raise ElfError(f"{name}: file in wrong format: not a shared object")
+    shdrs = headers.read_shdrs(data, name, ehdr)
+    dynsym = next((s for s in shdrs if s.type == SHT_DYNSYM), None)
+    if dynsym is None:
+        raise ElfError(f"{name}: no dynamic symbol table")
+    dynstr = _linked(data, shdrs, dynsym, name)
+    needed, soname = _dynamic(data, shdrs, name)
+    array = record_arrays.symbols(_body(data, dynsym), name)
+    names = record_arrays.names(array, dynstr, name)
+    versions = _versions(data, shdrs, len(names), name)
+    exports: dict[str, SharedSymbol] = {}
+    aliases: dict[tuple[int, int], list[str]] = {}
+    undefined = []
+    for i, (_, info, other, shndx, value, size) in enumerate(array.tolist()):
+        if i == 0 or info >> 4 == STB_LOCAL:
+            continue
+        weak = info >> 4 == STB_WEAK
+        if shndx == SHN_UNDEF:
+            undefined.append((names[i], weak))
+            continue
+        version, hidden = versions[i]
+        if hidden:
+            continue
+        section = shdrs[shndx] if shndx < len(shdrs) else headers.Shdr()
+        exports[names[i]] = SharedSymbol(
+            names[i], value, size, info & 15, weak, other & 3, version, shndx,
+            _alignment(value, section), bool(section.flags & SHF_WRITE),
+        )  # fmt: skip
+        aliases.setdefault((shndx, value), []).append(names[i])
+    return SharedLibrary(
+        name, soname or name.rsplit("/", 1)[-1], exports, tuple(undefined), needed,
+        {place: tuple(group) for place, group in aliases.items()}, ehdr.flags,
+    )  # fmt: skip
+
+
+def _body(data: bytes, section: headers.Shdr) -> bytes:
+    return data[section.offset : section.offset + section.file_size]
+
+
+def _linked(data: bytes, shdrs: list[headers.Shdr], section: headers.Shdr, name: str) -> bytes:
+    if section.link >= len(shdrs):
+        raise ElfError(f"{name}: section link {section.link} of {len(shdrs)} sections")
+    return _body(data, shdrs[section.link])
+
+
+def _alignment(value: int, section: headers.Shdr) -> int:
+    """The alignment an object at `value` may count on: its section's, or less if its address is less aligned."""
+    align = max(section.addralign, 1)
+    return min(align, value & -value) if value else align
+
+
+def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[str, ...], str]:
+    needed: list[str] = []
+    soname = ""
+    for section in shdrs:
+        if section.type != SHT_DYNAMIC:
+            continue
+        strings = _linked(data, shdrs, section, name)
+        for tag, value in headers.read_dynamic(_body(data, section)):
+            if tag == DT_NEEDED:
+                needed.append(headers.string_at(strings, value, name, "DT_NEEDED"))
+            elif tag == DT_SONAME:
+                soname = headers.string_at(strings, value, name, "DT_SONAME")
+    return tuple(needed), soname
+
+
+def _versions(data: bytes, shdrs: list[headers.Shdr], count: int, name: str) -> list[tuple[str, bool]]:
+    """(version name, hidden) of every dynamic symbol; hidden ones are not the default of their name."""
+    versym = next((s for s in shdrs if s.type == SHT_GNU_VERSYM), None)
+    if versym is None:
+        return [("", False)] * count
+    defined: dict[int, str] = {}
+    for section in shdrs:
+        if section.type == SHT_GNU_VERDEF:
+            defined.update(_verdef(_body(data, section), _linked(data, shdrs, section, name), name))
+    raw = _body(data, versym)
+    if len(raw) < 2 * count:
+        raise ElfError(f"{name}: version table of {len(raw)} bytes for {count} symbols")
+    indices = struct.unpack_from(f"<{count}H", raw)
+    return [
+        (defined.get(index & ~_VERSYM_HIDDEN, ""), bool(index & _VERSYM_HIDDEN) or index == 0)
+        for index in indices
+    ]
+
+
+def _verdef(body: bytes, strings: bytes, name: str) -> dict[int, str]:
+    """Version number -> name, without the base version (which is the library itself)."""
+    found: dict[int, str] = {}
+    offset = 0
+    while offset + _VERDEF.size <= len(body):
+        _, flags, index, _, _, aux, following = _VERDEF.unpack_from(body, offset)
+        if offset + aux + _VERDAUX.size > len(body):
+            raise ElfError(f"{name}: version definition outside its section")
+        text, _ = _VERDAUX.unpack_from(body, offset + aux)
+        if index > _VER_NDX_GLOBAL and not flags & 1:
+            found[index] = headers.string_at(strings, text, name, "version")
+        if not following:
+            break
+        offset += following
+    return found

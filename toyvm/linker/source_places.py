@@ -1,0 +1,81 @@
+"""How a message names a place: the function, and file, section and offset, or the source line where DWARF knows it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import ElfError
+from ..elf.constants import STT_FUNC
+from .input_columns import Program
+
+if TYPE_CHECKING:
+    from ..elf.dwarf import LineTable
+    from ..elf.elf_file import ElfSection
+
+
+class Places:
+    """Names places of one program; remembers the last function, which GNU ld says once for all that is wrong in it."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self._last: tuple[int, str] = (-1, "")
+        self._lines = lru_cache(maxsize=None)(self._line_table)
+
+    def describe(self, sid: int, offset: int) -> str:
+        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; before it, when it is a new function, a line that says so."""
+        program = self.program
+        file = int(program.sections.file[sid])
+        place = self.source(sid, offset) or program.file_name(file)
+        text = f"{place}:({program.sections.name[sid]}+{offset:#x})"
+        function = self.function(sid, offset)
+        if function and (file, function) != self._last:
+            text = f"{program.file_name(file)}: in function `{function}':\n{text}"
+        self._last = (file, function)
+        return text
+
+    def function(self, sid: int, offset: int) -> str:
+        """The name of the function at `offset` of section `sid`, or ""."""
+        symbols = self.program.symbols
+        mine = (symbols.sid == sid) & (symbols.type == STT_FUNC)
+        mine &= (symbols.value <= offset) & (offset < symbols.value + np.maximum(symbols.size, 1))
+        found = np.flatnonzero(mine)
+        return self.program.symbol_name(int(found[-1])) if len(found) else ""
+
+    def source(self, sid: int, offset: int) -> str:
+        """`main.c:5`, or "" without line tables."""
+        file = int(self.program.sections.file[sid])
+        if file < 0:
+            return ""
+        found = self._line(file, sid, offset)
+        return f"{found[0]}:{found[1]}" if found else ""
+
+    def _line(self, file: int, sid: int, offset: int) -> tuple[str, int] | None:
+        obj = self.program.resolution.files[file].object
+        lines = self._lines(file)
+        if lines is None:
+            return None
+        table, sections = lines
+        number = sid - int(self.program.file_sections[file])
+        name = obj.sections[number].name
+        nth = sum(section.name == name for section in obj.sections[:number])
+        same = [section.number for section in sections if section.name == name]
+        return table.lookup(offset, same[nth]) if nth < len(same) else None
+
+    def _line_table(self, file: int) -> tuple[LineTable, list[ElfSection]] | None:
+        """The line table of an input, and the sections that it speaks of; None when it has none that can be read."""
+        obj = self.program.resolution.files[file].object
+        if obj.section(".debug_line") is None:
+            return None
+        # Only a link that failed comes here: pyelftools may take its time.
+        from ..elf.dwarf import LineTable
+        from ..elf.elf_file import ElfFile
+        from ..elf.object_writer import write_object
+
+        try:
+            data = write_object(obj)
+            return LineTable.from_elf(data, obj.name), ElfFile.parse(data, obj.name).sections
+        except ElfError:
+            return None  # broken debugging information does not hide the error that is being reported

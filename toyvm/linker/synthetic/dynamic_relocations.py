@@ -1,0 +1,179 @@
+"""The relocations that are left to the loader, first as places and symbols, then, with addresses, as Elf64_Rela."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from toyvm.elf.record_arrays import RELA
+from toyvm.relocations import R, relocation_name
+
+from ..apply_relocations import TLS_DTV_OFFSET, Addresses
+from ..image_layout import Layout
+from ..input_columns import LINKER, Column, Program
+from ..link_options import LinkOptions
+from ..scan_relocations import Needs
+from .got_plt import GOT_PLT_HEADER, WORD, Tables
+
+_NONE = -1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DynamicRelocs:
+    """Columns, a row per relocation. Place: `offset` in section `sid`. `symbol`: what the loader looks up, or -1.
+
+    The addend is `addend` + the address of symbol `target` (-1: nothing) (for R_RISCV_TLS_TPREL64 its offset in the template).
+    """
+
+    sid: Column
+    offset: Column
+    type: Column
+    symbol: Column
+    target: Column
+    addend: Column
+
+    def __len__(self) -> int:
+        return len(self.sid)
+
+    def where(self, mask: Column) -> DynamicRelocs:
+        """The rows that `mask` selects."""
+        return DynamicRelocs(
+            self.sid[mask],
+            self.offset[mask],
+            self.type[mask],
+            self.symbol[mask],
+            self.target[mask],
+            self.addend[mask],
+        )
+
+    def names(self) -> Counter[str]:
+        """How many there are of each type."""
+        kinds, counts = np.unique(self.type, return_counts=True)
+        return Counter({relocation_name(k): n for k, n in zip(kinds.tolist(), counts.tolist(), strict=True)})
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.rows: list[tuple[Column, ...]] = []
+
+    def add(
+        self, sid: object, offset: object, kind: R, symbol: object, target: object, addend: object = 0
+    ) -> None:
+        columns = np.broadcast_arrays(
+            *(np.asarray(c, dtype=np.int64) for c in (sid, offset, int(kind), symbol, target, addend))
+        )
+        self.rows.append(tuple(np.atleast_1d(c) for c in columns))
+
+    def finish(self) -> DynamicRelocs:
+        if not self.rows:
+            none = np.zeros(0, dtype=np.int64)
+            return DynamicRelocs(none, none, none, none, none, none)
+        return DynamicRelocs(*(np.concatenate(column) for column in zip(*self.rows, strict=True)))
+
+
+def plan(
+    program: Program, needs: Needs, tables: Tables, options: LinkOptions
+) -> tuple[DynamicRelocs, DynamicRelocs]:
+    """(those of .rela.dyn, those of .rela.plt). Their number is settled here; addresses come later."""
+    rows = _Builder()
+    rows.add(
+        needs.relative.sid,
+        needs.relative.offset,
+        R.RELATIVE,
+        _NONE,
+        needs.relative.sym,
+        needs.relative.addend,
+    )
+    rows.add(
+        needs.symbolic.sid, needs.symbolic.offset, R.ABS64, needs.symbolic.sym, _NONE, needs.symbolic.addend
+    )
+    _plan_got(rows, program, needs, tables, options)
+    _plan_tls(rows, program, needs, tables, options)
+    sid, value = program.symbols.sid, program.symbols.value
+    rows.add(sid[needs.copy], value[needs.copy], R.COPY, needs.copy, _NONE)
+    jumps = _Builder()
+    count = np.arange(len(needs.plt))
+    jumps.add(tables.got_plt, GOT_PLT_HEADER + count * WORD, R.JUMP_SLOT, needs.plt, _NONE)
+    # The loader runs resolvers when everything else is in place; a static program's start-up code runs them itself.
+    resolvers = jumps if options.static and not options.pic else rows
+    for number, slot in tables.ifunc_slot.items():
+        resolvers.add(tables.got, slot, R.IRELATIVE, _NONE, number)
+    return _sorted(rows.finish()), jumps.finish()
+
+
+def _plan_got(rows: _Builder, program: Program, needs: Needs, tables: Tables, options: LinkOptions) -> None:
+    foreign = needs.got[needs.preemptible[needs.got]]
+    rows.add(tables.got, tables.got_entry[foreign], R.ABS64, foreign, _NONE)
+    if options.pic:
+        sid = program.symbols.sid[needs.got]
+        mine = needs.got[~needs.preemptible[needs.got] & ((sid >= 0) | (sid == LINKER))]
+        rows.add(tables.got, tables.got_entry[mine], R.RELATIVE, _NONE, mine)
+
+
+def _plan_tls(rows: _Builder, program: Program, needs: Needs, tables: Tables, options: LinkOptions) -> None:
+    for numbers, entry, pair in (
+        (needs.tls_ie, tables.ie_entry, False),
+        (needs.tls_gd, tables.gd_entry, True),
+    ):
+        foreign = numbers[needs.preemptible[numbers]]
+        mine = numbers[~needs.preemptible[numbers]] if options.shared else numbers[:0]
+        if pair:
+            rows.add(tables.got, entry[foreign], R.TLS_DTPMOD64, foreign, _NONE)
+            rows.add(tables.got, entry[foreign] + WORD, R.TLS_DTPREL64, foreign, _NONE)
+            rows.add(tables.got, entry[mine], R.TLS_DTPMOD64, _NONE, _NONE)
+        else:
+            rows.add(tables.got, entry[foreign], R.TLS_TPREL64, foreign, _NONE)
+            rows.add(tables.got, entry[mine], R.TLS_TPREL64, _NONE, mine)
+
+
+def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
+    """RELATIVE first (DT_RELACOUNT), then by symbol so that the loader looks each up once, IRELATIVE last."""
+    rank = np.where(rows.type == R.RELATIVE, 0, np.where(rows.type == R.IRELATIVE, 2, 1))
+    return rows.where(np.lexsort((rows.offset, rows.sid, rows.symbol, rank)))
+
+
+def encode(rows: DynamicRelocs, layout: Layout, known: Addresses, tables: Tables, dynsym: Column) -> bytes:
+    """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym."""
+    table = np.zeros(len(rows), dtype=RELA)
+    table["r_offset"] = layout.addr[rows.sid] + rows.offset
+    table["r_type"] = rows.type
+    table["r_sym"] = np.where(rows.symbol >= 0, dynsym[np.maximum(rows.symbol, 0)], 0)
+    target = np.maximum(rows.target, 0)
+    addend = rows.addend + np.where(rows.target >= 0, known.symbol[target], 0)
+    addend -= np.where((rows.type == R.TLS_TPREL64) & (rows.target >= 0), known.tls_start, 0)
+    for row in np.flatnonzero(rows.type == R.IRELATIVE).tolist():
+        sid, value = tables.ifunc_target[int(rows.target[row])]
+        addend[row] = int(layout.addr[sid]) + value
+    table["r_addend"] = addend
+    if len(rows) and rows.type[0] == R.RELATIVE:
+        count = int((rows.type == R.RELATIVE).sum())
+        table[:count] = table[:count][np.argsort(table["r_offset"][:count], kind="stable")]
+    return table.tobytes()
+
+
+def got_bytes(
+    program: Program, layout: Layout, needs: Needs, tables: Tables, known: Addresses, shared: bool
+) -> bytes:
+    """.got: what is known now; words that the loader fills are 0."""
+    size = int(program.sections.size[tables.got])
+    words = np.zeros(size // WORD, dtype=np.int64)
+    if not size:
+        return b""
+    words[0] = layout.start(".dynamic")
+    mine = needs.got[~needs.preemptible[needs.got]]
+    words[tables.got_entry[mine] // WORD] = known.symbol[mine]
+    for numbers, entry, pair in (
+        (needs.tls_ie, tables.ie_entry, False),
+        (needs.tls_gd, tables.gd_entry, True),
+    ):
+        local = numbers[~needs.preemptible[numbers]]
+        at = entry[local] // WORD
+        offset = known.symbol[local] - known.tls_start
+        if pair:
+            words[at] = 0 if shared else 1  # the program itself is module 1
+            words[at + 1] = offset - TLS_DTV_OFFSET
+        elif not shared:
+            words[at] = offset
+    return words.tobytes()

@@ -1,0 +1,344 @@
+"""The tables that the loader reads: .dynsym, .dynstr, hashes, symbol versions, .dynamic.
+
+What is in them and how large they are is settled before addresses are (`plan_dynamic`); `fill` gives their bytes.
+Formats: gABI, "Dynamic Linking"; for .gnu.hash and versions, the LSB and binutils.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toyvm.base.bits import M64
+from toyvm.elf import constants as c
+from toyvm.elf.headers import pack_dynamic
+from toyvm.elf.record_arrays import SYM
+
+from ..apply_relocations import Addresses
+from ..image_layout import Layout
+from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, Program
+from ..link_options import LinkOptions
+from ..scan_relocations import Needs
+from ..symbol_resolution import Symbol
+from .dynamic_relocations import DynamicRelocs
+from .symbol_table import Strings, home, section_numbers, section_of
+
+_BLOOM_SHIFT = 26
+_VERNEED = struct.Struct("<HHIII")
+_VERNAUX = struct.Struct("<IHHII")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dynamic:
+    """The plan. `order`: symbol numbers of .dynsym from 1 on; `number`: the inverse, by symbol number."""
+
+    order: tuple[int, ...]
+    number: Column
+    first_hashed: int
+    strings: bytes
+    string_at: dict[str, int]
+    sections: dict[str, bytes]  # contents that need no addresses, by section name
+    verneed_count: int
+    needed: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Entries of .dynsym, the null symbol included."""
+        return len(self.order) + 1
+
+
+def is_dynamic(program: Program, options: LinkOptions) -> bool:
+    """Whether the output has a dynamic section at all."""
+    if options.static and options.kind != "pie":
+        return False
+    return options.kind != "exec" or bool(program.resolution.libraries)
+
+
+def exported(program: Program, options: LinkOptions, local: Column) -> Column:
+    """Boolean by global symbol: defined here and visible to other components."""
+    n = program.symbols.globals
+    sid, seen = program.symbols.sid[:n], program.symbols.visibility[:n]
+    defined = ((sid >= 0) | (sid == ABSOLUTE) | (sid == LINKER)) & ~local
+    visible = (seen == c.STV_DEFAULT) | (seen == c.STV_PROTECTED)
+    if not (options.shared or options.export_dynamic):
+        visible &= np.array([s.library_reference for s in program.resolution.symbols], dtype=bool)
+    mentioned = np.array([s.object_reference for s in program.resolution.symbols], dtype=bool)
+    result: Column = defined & visible & mentioned
+    return result
+
+
+def plan_dynamic(
+    program: Program, needs: Needs, relocs: Sequence[DynamicRelocs], public: Column, options: LinkOptions
+) -> Dynamic:
+    """Choose and order the dynamic symbols, and make every table that needs no address."""
+    symbols = program.resolution.symbols
+    used = np.zeros(len(program.symbols), dtype=bool)
+    for rows in relocs:
+        used[rows.symbol[rows.symbol >= 0]] = True
+    used[: len(public)] |= public
+    used[needs.canonical] = used[needs.copy] = True
+    for number in needs.copy.tolist():  # all names of a copied datum must lead to the copy
+        used[_aliases(program, number)] = True
+    numbers = np.flatnonzero(used).tolist()
+    imported = [n for n in numbers if program.symbols.sid[n] in (SHARED, UNDEFINED)]
+    # st_value is the PLT entry, but the definition is elsewhere.
+    imported += needs.canonical.tolist()
+    hidden = set(imported)
+    hashed = [n for n in numbers if n not in hidden]
+    buckets = max(1, len(hashed) // 4)
+    hashed.sort(key=lambda n: gnu_hash(symbols[n].name) % buckets)
+    order = tuple(imported + hashed)
+    strings = Strings()
+    for name in (options.soname, ":".join(options.rpath)):
+        strings.add(name)
+    needed = tuple(library.soname for library in program.resolution.libraries)
+    string_at = {name: strings.add(name) for name in (*needed, options.soname, ":".join(options.rpath))}
+    string_at |= {symbols[n].name: strings.add(symbols[n].name) for n in order}
+    sections: dict[str, bytes] = {}
+    verneed_count = _versions(program, order, strings, string_at, sections)
+    names = [symbols[n].name for n in order]
+    if options.hash_style in ("gnu", "both"):
+        sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
+    if options.hash_style in ("sysv", "both"):
+        sections[".hash"] = sysv_hash_table(names)
+    number = np.zeros(len(program.symbols), dtype=np.int64)
+    number[list(order)] = np.arange(1, len(order) + 1)
+    return Dynamic(
+        order, number, len(imported) + 1, bytes(strings.data), string_at, sections, verneed_count, needed
+    )
+
+
+def _aliases(program: Program, number: int) -> list[int]:
+    symbol = program.resolution.symbols[number]
+    if symbol.shared is None:
+        return []
+    library = program.resolution.libraries[symbol.file]
+    names = library.aliases.get((symbol.shared.section, symbol.shared.value), ())
+    table = program.resolution.table
+    return [table[name].id for name in names if name in table and table[name].shared is not None]
+
+
+# -- hashes -----------------------------------------------------------------------------------------------------
+
+
+def gnu_hash(name: str) -> int:
+    """The hash of .gnu.hash: 5381, then times 33 plus the byte, modulo 2**32."""
+    value = 5381
+    for byte in name.encode("utf-8", "surrogateescape"):
+        value = (value * 33 + byte) & 0xFFFFFFFF
+    return value
+
+
+def sysv_hash(name: str) -> int:
+    """The hash of .hash and of version names (gABI, "Hash Table")."""
+    value = 0
+    for byte in name.encode("utf-8", "surrogateescape"):
+        value = (value << 4) + byte
+        high = value & 0xF0000000
+        value = (value ^ high >> 24) & ~high & 0xFFFFFFFF
+    return value
+
+
+def gnu_hash_table(names: Sequence[str], first: int, buckets: int) -> bytes:
+    """.gnu.hash of `names`, already sorted by bucket; the first is number `first` in .dynsym."""
+    hashes = [gnu_hash(name) for name in names]
+    words = 1
+    while words * 64 < len(names) * 12:
+        words *= 2
+    bloom = [0] * words
+    starts = [0] * buckets
+    chain = []
+    for i, value in enumerate(hashes):
+        bloom[value // 64 % words] |= 1 << value % 64 | 1 << (value >> _BLOOM_SHIFT) % 64
+        bucket = value % buckets
+        starts[bucket] = starts[bucket] or first + i
+        last = i + 1 == len(hashes) or hashes[i + 1] % buckets != bucket
+        chain.append(value & ~1 | last)
+    head = struct.pack("<4I", buckets, first, words, _BLOOM_SHIFT)
+    return head + struct.pack(f"<{words}Q{buckets}I{len(chain)}I", *bloom, *starts, *chain)
+
+
+def sysv_hash_table(names: Sequence[str]) -> bytes:
+    """.hash of all dynamic symbols, the first being number 1."""
+    buckets = max(1, len(names) // 2)
+    starts, chain = [0] * buckets, [0] * (len(names) + 1)
+    for number, name in enumerate(names, 1):
+        bucket = sysv_hash(name) % buckets
+        chain[number] = starts[bucket]
+        starts[bucket] = number
+    return struct.pack(f"<2I{buckets}I{len(chain)}I", buckets, len(chain), *starts, *chain)
+
+
+# -- versions ---------------------------------------------------------------------------------------------------
+
+
+def _versions(
+    program: Program,
+    order: tuple[int, ...],
+    strings: Strings,
+    string_at: dict[str, int],
+    sections: dict[str, bytes],
+) -> int:
+    """.gnu.version and .gnu.version_r, when a library's symbols have versions; how many libraries they name."""
+    index: dict[tuple[int, str], int] = {}
+    versym = [0]
+    for number in order:
+        symbol = program.resolution.symbols[number]
+        if symbol.shared is None or not symbol.shared.version:
+            versym.append(0 if _is_unresolved(program, symbol) else 1)
+            continue
+        key = (symbol.file, symbol.shared.version)
+        versym.append(index.setdefault(key, len(index) + 2))
+    if not index:
+        return 0
+    sections[".gnu.version"] = struct.pack(f"<{len(versym)}H", *versym)
+    libraries = sorted({file for file, _ in index})
+    out = b""
+    for i, file in enumerate(libraries):
+        mine = [(version, number) for (owner, version), number in index.items() if owner == file]
+        aux = b""
+        for k, (version, number) in enumerate(mine):
+            following = _VERNAUX.size if k + 1 < len(mine) else 0
+            aux += _VERNAUX.pack(sysv_hash(version), 0, number, strings.add(version), following)
+        following = _VERNEED.size + len(aux) if i + 1 < len(libraries) else 0
+        soname = string_at[program.resolution.libraries[file].soname]
+        out += _VERNEED.pack(1, len(mine), soname, _VERNEED.size, following) + aux
+    sections[".gnu.version_r"] = out
+    return len(libraries)
+
+
+def _is_unresolved(program: Program, symbol: Symbol) -> bool:
+    return int(program.symbols.sid[symbol.id]) == UNDEFINED
+
+
+# -- sections ---------------------------------------------------------------------------------------------------
+
+_A = c.SHF_ALLOC
+_SHAPES = {
+    # name: (type, flags, alignment, entry size)
+    ".interp": (c.SHT_PROGBITS, _A, 1, 0),
+    ".hash": (c.SHT_HASH, _A, 8, 4),
+    ".gnu.hash": (c.SHT_GNU_HASH, _A, 8, 0),
+    ".dynsym": (c.SHT_DYNSYM, _A, 8, c.SYM_SIZE),
+    ".dynstr": (c.SHT_STRTAB, _A, 1, 0),
+    ".gnu.version": (c.SHT_GNU_VERSYM, _A, 2, 2),
+    ".gnu.version_r": (c.SHT_GNU_VERNEED, _A, 8, 0),
+    ".rela.dyn": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
+    ".rela.plt": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
+    ".dynamic": (c.SHT_DYNAMIC, _A | c.SHF_WRITE, 8, c.DYN_SIZE),
+}
+
+
+def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewSection]:
+    """The loader's sections of the given sizes; those in `contents` are complete."""
+    return [
+        NewSection(name, kind, flags, align, sizes[name], entsize, contents.get(name, b""))
+        for name, (kind, flags, align, entsize) in _SHAPES.items()
+        if name in sizes
+    ]
+
+
+def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynamic) -> bytes:
+    """.dynsym with addresses."""
+    table = np.zeros(plan.count, dtype=SYM)
+    numbers = section_numbers(layout)
+    symbols = program.symbols
+    for at, n in enumerate(plan.order, 1):
+        symbol = program.resolution.symbols[n]
+        sid, value, kind = int(symbols.sid[n]), int(known.symbol[n]), int(symbols.type[n])
+        if sid >= 0:
+            shndx = section_of(layout, numbers, sid, value) if at >= plan.first_hashed else c.SHN_UNDEF
+        elif sid == LINKER:
+            shndx, kind = home(layout, numbers, value), c.STT_NOTYPE
+        else:
+            shndx = c.SHN_ABS if sid == ABSOLUTE else c.SHN_UNDEF
+        if kind == c.STT_TLS and shndx:
+            value -= known.tls_start
+        if kind == c.STT_GNU_IFUNC and sid >= 0:
+            kind = c.STT_FUNC  # callers are given the .iplt entry, an ordinary function
+        weak = symbol.weak and (shndx or not symbol.strong_reference)
+        binding = c.STB_WEAK if weak else c.STB_GLOBAL
+        seen = int(symbols.visibility[n]) if sid != LINKER else 0
+        table[at] = (
+            plan.string_at[symbol.name],
+            binding << 4 | kind,
+            seen,
+            shndx,
+            value & M64,
+            int(symbols.size[n]) & M64,
+        )
+    return table.tobytes()
+
+
+def dynamic_entries(
+    program: Program,
+    layout: Layout | None,
+    known: Addresses | None,
+    plan: Dynamic,
+    relative_count: int,
+    textrel: bool,
+    options: LinkOptions,
+    present: set[str],
+) -> bytes:
+    """.dynamic. Without `layout` and `known` all addresses are 0: the size is the same."""
+    start = layout.start if layout else lambda _: 0
+    size = layout.size if layout else lambda _: 0
+    entries = [(c.DT_NEEDED, plan.string_at[soname]) for soname in plan.needed]
+    if options.soname and options.shared:
+        entries.append((c.DT_SONAME, plan.string_at[options.soname]))
+    if options.rpath:
+        entries.append((c.DT_RUNPATH, plan.string_at[":".join(options.rpath)]))
+    for tag, name in ((c.DT_INIT, options.init), (c.DT_FINI, options.fini)):
+        symbol = program.resolution.table.get(name)
+        if symbol is not None and program.symbols.sid[symbol.id] >= 0:
+            entries.append((tag, int(known.symbol[symbol.id]) if known else 0))
+    for name, tag, size_tag in (
+        (".preinit_array", c.DT_PREINIT_ARRAY, c.DT_PREINIT_ARRAYSZ),
+        (".init_array", c.DT_INIT_ARRAY, c.DT_INIT_ARRAYSZ),
+        (".fini_array", c.DT_FINI_ARRAY, c.DT_FINI_ARRAYSZ),
+    ):
+        if name in present:
+            entries += [(tag, start(name)), (size_tag, size(name))]
+    for name, tag in ((".hash", c.DT_HASH), (".gnu.hash", c.DT_GNU_HASH)):
+        if name in present:
+            entries.append((tag, start(name)))
+    entries += [(c.DT_STRTAB, start(".dynstr")), (c.DT_SYMTAB, start(".dynsym"))]
+    entries += [(c.DT_STRSZ, len(plan.strings)), (c.DT_SYMENT, c.SYM_SIZE)]
+    if not options.shared:
+        entries.append((c.DT_DEBUG, 0))
+    if ".rela.plt" in present:
+        pltgot = int(layout.addr[known.tables.got_plt]) if layout and known else 0
+        entries += [(c.DT_PLTGOT, pltgot), (c.DT_PLTRELSZ, size(".rela.plt")), (c.DT_PLTREL, c.DT_RELA)]
+        entries.append((c.DT_JMPREL, start(".rela.plt")))
+    if ".rela.dyn" in present:
+        entries += [
+            (c.DT_RELA, start(".rela.dyn")),
+            (c.DT_RELASZ, size(".rela.dyn")),
+            (c.DT_RELAENT, c.RELA_SIZE),
+        ]
+    entries += _flags(options, textrel, program)
+    if plan.verneed_count:
+        entries += [(c.DT_VERNEED, start(".gnu.version_r")), (c.DT_VERNEEDNUM, plan.verneed_count)]
+        entries.append((c.DT_VERSYM, start(".gnu.version")))
+    if relative_count:
+        entries.append((c.DT_RELACOUNT, relative_count))
+    return pack_dynamic([*entries, (c.DT_NULL, 0)])
+
+
+def _flags(options: LinkOptions, textrel: bool, program: Program) -> list[tuple[int, int]]:
+    flags = c.DF_TEXTREL if textrel else 0
+    flags |= c.DF_SYMBOLIC if options.symbolic == "all" and options.shared else 0
+    flags |= c.DF_BIND_NOW if options.now else 0
+    flags |= c.DF_ORIGIN if options.origin else 0
+    static_tls = options.shared and bool(np.isin(program.relocs.type, (21,)).any())
+    flags |= c.DF_STATIC_TLS if static_tls else 0
+    more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
+    more |= (c.DF_1_NODELETE if options.nodelete else 0) | (0x20 if options.initfirst else 0)
+    entries = [(c.DT_TEXTREL, 0)] if textrel else []
+    entries += [(c.DT_SYMBOLIC, 0)] if flags & c.DF_SYMBOLIC else []
+    entries += [(c.DT_FLAGS, flags)] if flags else []
+    entries += [(c.DT_FLAGS_1, more)] if more else []
+    return entries

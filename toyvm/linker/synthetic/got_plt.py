@@ -1,0 +1,147 @@
+"""GOT and PLT: which entries there are, where they lie, and their bytes.
+
+`.got` begins with the address of the dynamic section, `.got.plt` with two words that the loader fills (its resolver
+and the link map). Code of the PLT: psABI, "Program Linkage Table".
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
+from toyvm.relocations import RELOCATIONS, R, scatter
+
+from ..input_columns import Column, NewSection, Program
+from ..link_options import LinkOptions
+from ..scan_relocations import Needs
+
+WORD = 8
+PLT_HEADER = 32
+PLT_ENTRY = 16
+GOT_PLT_HEADER = 16
+
+_RW = SHF_ALLOC | SHF_WRITE
+_RX = SHF_ALLOC | SHF_EXECINSTR
+
+# Words of the PLT with their immediate fields zero.
+_HEADER = (
+    0x00000397,  # auipc t2, %pcrel_hi(.got.plt)
+    0x41C30333,  # sub   t1, t1, t3
+    0x0003BE03,  # ld    t3, %pcrel_lo(.got.plt)(t2)
+    0xFD430313,  # addi  t1, t1, -(32 + 12)
+    0x00038293,  # addi  t0, t2, %pcrel_lo(.got.plt)
+    0x00135313,  # srli  t1, t1, 1
+    0x0082B283,  # ld    t0, 8(t0)
+    0x000E0067,  # jr    t3
+)
+_ENTRY = (
+    0x00000E17,  # auipc t3, %pcrel_hi(entry in .got.plt)
+    0x000E3E03,  # ld    t3, %pcrel_lo(entry in .got.plt)(t3)
+    0x000E0367,  # jalr  t1, t3
+    0x00000013,  # nop
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tables:
+    """Section numbers (-1: there is none), and by symbol number the offset of its entry (-1: it has none)."""
+
+    got: int
+    got_plt: int
+    plt: int
+    iplt: int
+    got_entry: Column
+    ie_entry: Column
+    gd_entry: Column
+    plt_entry: Column  # in .plt
+    ifunc_target: dict[int, tuple[int, int]]  # symbol -> (sid, value) of its resolver function
+    ifunc_slot: dict[int, int]  # symbol -> offset in .got of the word that its .iplt entry loads
+
+
+def make_tables(program: Program, needs: Needs, options: LinkOptions) -> tuple[Program, Tables]:
+    """Add .got, .got.plt, .plt, .iplt and the copies; symbols that now live there move there."""
+    count = len(program.symbols)
+    none = np.full(count, -1, dtype=np.int64)
+    entry = {name: none.copy() for name in ("got", "ie", "gd", "plt")}
+    at = WORD
+    for name, numbers, words in (("got", needs.got, 1), ("ie", needs.tls_ie, 1), ("gd", needs.tls_gd, 2)):
+        entry[name][numbers] = at + np.arange(len(numbers)) * WORD * words
+        at += len(numbers) * WORD * words
+    slots = {int(symbol): at + i * WORD for i, symbol in enumerate(needs.ifunc)}
+    at += len(slots) * WORD
+    table = program.resolution.table.get("_GLOBAL_OFFSET_TABLE_")
+    got_size = at if at > WORD or (table is not None and table.object_reference) else 0
+    entry["plt"][needs.plt] = PLT_HEADER + np.arange(len(needs.plt)) * PLT_ENTRY
+    plt_size = PLT_HEADER + len(needs.plt) * PLT_ENTRY if len(needs.plt) else 0
+    got_plt_size = GOT_PLT_HEADER + len(needs.plt) * WORD if len(needs.plt) else 0
+    # With -z now nothing is written to .got.plt after start-up: it can be protected with .got.
+    got_plt_name = ".got" if options.now and options.relro else ".got.plt"
+    made = [
+        NewSection(".got", SHT_PROGBITS, _RW, WORD, got_size, WORD),
+        NewSection(got_plt_name, SHT_PROGBITS, _RW, WORD, got_plt_size, WORD),
+        NewSection(".plt", SHT_PROGBITS, _RX, 16, plt_size, 16),
+        NewSection(".iplt", SHT_PROGBITS, _RX, 16, len(slots) * PLT_ENTRY, 16),
+    ]
+    program, (got, got_plt, plt, iplt) = program.extend(made)
+    symbols = program.symbols
+    targets = {n: (int(symbols.sid[n]), int(symbols.value[n])) for n in slots}
+    sid, value = symbols.sid.copy(), symbols.value.copy()
+    for i, number in enumerate(slots):
+        sid[number], value[number] = iplt, i * PLT_ENTRY
+    sid[needs.canonical], value[needs.canonical] = plt, entry["plt"][needs.canonical]
+    program = replace(program, symbols=replace(symbols, sid=sid, value=value))
+    program = _place_copies(program, needs)
+    return program, Tables(
+        got, got_plt, plt, iplt, entry["got"], entry["ie"], entry["gd"], entry["plt"], targets, slots
+    )
+
+
+def _place_copies(program: Program, needs: Needs) -> Program:
+    """Room in .bss for each copied datum; all of a library's names for it move together."""
+    libraries, table = program.resolution.libraries, program.resolution.table
+    sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
+    placed: set[int] = set()
+    made: list[tuple[NewSection, list[int]]] = []
+    for number in needs.copy.tolist():
+        symbol = program.resolution.symbols[number]
+        shared = symbol.shared
+        if number in placed or shared is None:
+            continue
+        names = libraries[symbol.file].aliases.get((shared.section, shared.value), (symbol.name,))
+        group = [table[n].id for n in names if n in table and table[n].shared is not None]
+        placed.update(group)
+        made.append((NewSection(".dynbss", SHT_NOBITS, _RW, shared.align, shared.size), group))
+    if not made:
+        return program
+    program, sids = program.extend([section for section, _ in made])
+    for at, (_, group) in zip(sids, made, strict=True):
+        sid[group], value[group] = at, 0
+    return replace(program, symbols=replace(program.symbols, sid=sid, value=value))
+
+
+def _pcrel(word: int, kind: R, distance: int) -> int:
+    return word | scatter(RELOCATIONS[kind].field, distance)
+
+
+def plt_bytes(plt: int, got_plt: int, count: int) -> bytes:
+    """The PLT at address `plt` for `count` entries, whose words lie in the .got.plt at `got_plt`."""
+    distance = got_plt - plt
+    words = list(_HEADER)
+    words[0] = _pcrel(words[0], R.PCREL_HI20, distance)
+    words[2] = _pcrel(words[2], R.PCREL_LO12_I, distance)
+    words[4] = _pcrel(words[4], R.PCREL_LO12_I, distance)
+    out = struct.pack("<8I", *words)
+    for i in range(count):
+        out += entry_bytes(plt + PLT_HEADER + i * PLT_ENTRY, got_plt + GOT_PLT_HEADER + i * WORD)
+    return out
+
+
+def entry_bytes(place: int, slot: int) -> bytes:
+    """A PLT entry at address `place` that jumps to where the word at `slot` points."""
+    words = list(_ENTRY)
+    words[0] = _pcrel(words[0], R.PCREL_HI20, slot - place)
+    words[1] = _pcrel(words[1], R.PCREL_LO12_I, slot - place)
+    return struct.pack("<4I", *words)

@@ -1,0 +1,175 @@
+"""The output's .symtab: each object's locals behind its FILE symbol, then the globals, as nm and debuggers expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from toyvm.base.bits import M64
+from toyvm.elf.constants import (
+    SHN_ABS,
+    SHN_UNDEF,
+    STB_GLOBAL,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_FILE,
+    STT_NOTYPE,
+    STT_SECTION,
+    STT_TLS,
+    STV_HIDDEN,
+    STV_INTERNAL,
+)
+from toyvm.elf.record_arrays import SYM
+
+from ..apply_relocations import Addresses
+from ..image_layout import Layout
+from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program
+from ..link_options import LinkOptions
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SymbolTableBytes:
+    """.symtab and .strtab, and how many symbols at the front are local (sh_info)."""
+
+    symbols: bytes
+    strings: bytes
+    first_global: int
+
+
+Row = tuple[int, int, int, int, int, int]  # an Elf64_Sym
+
+
+class Strings:
+    """A string table that keeps each string once."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(b"\0")
+        self._at: dict[str, int] = {"": 0}
+
+    def add(self, text: str) -> int:
+        """The offset of `text`."""
+        at = self._at.get(text)
+        if at is None:
+            at = self._at[text] = len(self.data)
+            self.data += text.encode("utf-8", "surrogateescape") + b"\0"
+        return at
+
+
+def section_numbers(layout: Layout) -> Column:
+    """Index in `layout.outputs` -> section header number; empty sections that nobody needs have none (0)."""
+    present = np.array([bool(s.size) for s in layout.outputs], dtype=bool)
+    numbers: Column = np.where(present, np.cumsum(present), 0)
+    return numbers
+
+
+def section_of(layout: Layout, numbers: Column, sid: int, address: int) -> int:
+    """The header number for a symbol in section `sid`; one in an empty section goes to its neighbour."""
+    output = int(layout.output[sid])
+    return (int(numbers[output]) if output >= 0 else 0) or home(layout, numbers, address)
+
+
+def home(layout: Layout, numbers: Column, address: int) -> int:
+    """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
+    found = SHN_ABS
+    for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
+        if number and section.flags & 2 and not section.is_tbss and section.addr <= address <= section.end:
+            found = number
+    return found
+
+
+def build(program: Program, layout: Layout, known: Addresses, options: LinkOptions) -> SymbolTableBytes:
+    """The whole table."""
+    strings = Strings()
+    numbers = section_numbers(layout)
+    rows: list[Row] = [(0, 0, 0, 0, 0, 0)]
+    if options.discard != "all":
+        for file in range(len(program.file_symbols)):
+            rows += _locals(program, layout, known, options, numbers, strings, file)
+    hidden, visible = _globals(program, layout, known, numbers, strings)
+    rows += hidden
+    table = np.array(rows + visible, dtype=SYM)
+    return SymbolTableBytes(table.tobytes(), bytes(strings.data), len(rows))
+
+
+def _locals(
+    program: Program,
+    layout: Layout,
+    known: Addresses,
+    options: LinkOptions,
+    numbers: Column,
+    strings: Strings,
+    file: int,
+) -> list[Row]:
+    table = program.resolution.files[file].object.symbols
+    symbols = program.symbols
+    mine = program.file_symbols[file][: table.first_global]
+    kind, sid = symbols.type[mine], symbols.sid[mine]
+    placed = (sid >= 0) & (layout.output[np.maximum(sid, 0)] >= 0)
+    keep = (kind != STT_SECTION) & (kind != STT_FILE) & (placed | (sid == ABSOLUTE))
+    if options.strip == "debug":
+        alloc = (program.sections.flags[np.maximum(sid, 0)] & 2) != 0
+        keep &= alloc | ~placed
+    rows = []
+    names = table.names
+    for i in np.flatnonzero(keep).tolist():
+        name = names[i]
+        if not name or (name.startswith(".L") and options.discard == "locals"):
+            continue
+        number = int(mine[i])
+        address = int(known.symbol[number])
+        shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
+        value = address - (known.tls_start if kind[i] == STT_TLS else 0)
+        rows.append((strings.add(name), int(kind[i]), 0, shndx, value & M64, int(symbols.size[number]) & M64))
+    source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
+    if source and rows:
+        rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
+    return rows
+
+
+def _globals(
+    program: Program, layout: Layout, known: Addresses, numbers: Column, strings: Strings
+) -> tuple[list[Row], list[Row]]:
+    """(hidden ones, which become local, and those that stay global)."""
+    hidden: list[Row] = []
+    visible: list[Row] = []
+    symbols = program.symbols
+    sids, values = symbols.sid[: symbols.globals].tolist(), known.symbol[: symbols.globals].tolist()
+    visibility = symbols.visibility.tolist()
+    for symbol, sid, value in zip(program.resolution.symbols, sids, values, strict=True):
+        if not symbol.object_reference:
+            continue
+        kind = int(symbols.type[symbol.id])
+        # An undefined one is as weak as its references are, not as the library's definition is.
+        weak = symbol.weak and (sid >= 0 or sid == ABSOLUTE or not symbol.strong_reference)
+        binding = STB_WEAK if weak else STB_GLOBAL
+        if sid >= 0:
+            if layout.output[sid] < 0:
+                continue
+            shndx = section_of(layout, numbers, sid, value)
+            if symbol.shared is not None and known.tables.plt_entry[symbol.id] >= 0:
+                shndx = SHN_UNDEF  # a canonical PLT entry
+        elif sid == LINKER:
+            shndx, kind, binding = home(layout, numbers, value), STT_NOTYPE, STB_GLOBAL
+        elif sid == ABSOLUTE:
+            shndx = SHN_ABS
+        else:
+            assert sid in (UNDEFINED, SHARED)
+            if not symbol.strong_reference and not symbol.weak:
+                continue
+            shndx = SHN_UNDEF
+        if kind == STT_TLS and shndx:
+            value -= known.tls_start
+        seen = visibility[symbol.id]
+        if seen in (STV_HIDDEN, STV_INTERNAL) and shndx and sid != LINKER:
+            binding = STB_LOCAL
+        row = (
+            strings.add(symbol.name),
+            binding << 4 | kind,
+            seen if sid != LINKER else 0,
+            shndx,
+            value & M64,  # an absolute symbol may be negative
+            symbol.size,
+        )
+        (hidden if binding == STB_LOCAL else visible).append(row)
+    return hidden, visible

@@ -1,0 +1,188 @@
+"""The sections that the linker writes itself: planned before layout, filled when addresses are known."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from toyvm.elf.constants import (
+    NT_GNU_BUILD_ID,
+    SHF_ALLOC,
+    SHF_WRITE,
+    SHT_NOTE,
+    SHT_PROGBITS,
+    SHT_RISCV_ATTRIBUTES,
+)
+
+from ..apply_relocations import Addresses
+from ..image_layout import Layout
+from ..input_columns import Column, NewSection, Program
+from ..link_options import LinkOptions
+from ..scan_relocations import Needs
+from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
+from .dynamic_tables import Dynamic, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
+from .eh_frame import count_frames, eh_frame_sections, search_table
+from .got_plt import PLT_ENTRY, Tables, entry_bytes, plt_bytes
+
+_RELA_SIZE = 24
+_SHA1_SIZE = 20
+_NOTE = struct.Struct("<3I4s")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Made:
+    """Linker-made sections by name (section number), and what will be written into them."""
+
+    sids: dict[str, int]
+    tables: Tables
+    start_up: DynamicRelocs
+    jumps: DynamicRelocs
+    dynamic: Dynamic | None
+    text_relocations: bool
+
+
+def make_sections(
+    program: Program, needs: Needs, tables: Tables, public: Column, attributes: bytes, options: LinkOptions
+) -> tuple[Program, Made]:
+    """Add all the sections that the loader and tools read. Their sizes are settled here."""
+    start_up, jumps = plan(program, needs, tables, options)
+    dynamic = None
+    made: list[NewSection] = []
+    if is_dynamic(program, options):
+        dynamic = plan_dynamic(program, needs, (start_up, jumps), public, options)
+    textrel = bool(((program.sections.flags[start_up.sid] & SHF_WRITE) == 0).any())
+    made += _loader_sections(program, dynamic, start_up, jumps, textrel, options)
+    if attributes:
+        made.append(
+            NewSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, len(attributes), 0, attributes)
+        )
+    if options.build_id != "none":
+        note = _build_id_note(options.build_id)
+        made.append(NewSection(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
+    if options.eh_frame_hdr and eh_frame_sections(program):
+        made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, 12 + 8 * count_frames(program)))
+    program, numbers = program.extend(made)
+    sids = {section.name: number for section, number in zip(made, numbers, strict=True)}
+    return program, Made(sids, tables, start_up, jumps, dynamic, textrel)
+
+
+def _loader_sections(
+    program: Program,
+    dynamic: Dynamic | None,
+    start_up: DynamicRelocs,
+    jumps: DynamicRelocs,
+    textrel: bool,
+    options: LinkOptions,
+) -> list[NewSection]:
+    sizes = {}
+    contents: dict[str, bytes] = {}
+    if len(start_up):
+        sizes[".rela.dyn"] = len(start_up) * _RELA_SIZE
+    if len(jumps):
+        sizes[".rela.plt"] = len(jumps) * _RELA_SIZE
+    if dynamic is not None:
+        contents |= dynamic.sections
+        contents[".dynstr"] = dynamic.strings
+        if not options.shared and not options.static and options.dynamic_linker:
+            contents[".interp"] = options.dynamic_linker.encode("utf-8", "surrogateescape") + b"\0"
+        sizes |= {name: len(data) for name, data in contents.items()}
+        sizes[".dynsym"] = dynamic.count * 24
+        entries = dynamic_entries(
+            program,
+            None,
+            None,
+            dynamic,
+            _relative_count(start_up),
+            textrel,
+            options,
+            _present(program, sizes),
+        )
+        sizes[".dynamic"] = len(entries)
+    return new_sections(sizes, contents)
+
+
+def _relative_count(rows: DynamicRelocs) -> int:
+    return int((rows.type == 3).sum())
+
+
+def _present(program: Program, sizes: dict[str, int]) -> set[str]:
+    """Names of the output sections that .dynamic may speak of."""
+    from ..output_names import output_name
+
+    sections = program.sections
+    names = {
+        output_name(sections.name[sid])
+        for sid in np.flatnonzero(sections.live & sections.alloc & (sections.size > 0)).tolist()
+    }
+    return names | {name for name, size in sizes.items() if size}
+
+
+def fill(
+    program: Program, layout: Layout, needs: Needs, made: Made, known: Addresses, options: LinkOptions
+) -> dict[int, bytes]:
+    """The bytes of every linker-made section that needed addresses, by section number."""
+    tables, sids = made.tables, made.sids
+    plt, got_plt = int(layout.addr[tables.plt]), int(layout.addr[tables.got_plt])
+    got = int(layout.addr[tables.got])
+    iplt = int(layout.addr[tables.iplt])
+    out = {tables.got: got_bytes(program, layout, needs, tables, known, options.shared)}
+    if len(needs.plt):
+        out[tables.plt] = plt_bytes(plt, got_plt, len(needs.plt))
+        out[tables.got_plt] = struct.pack(
+            f"<{2 + len(needs.plt)}Q", (1 << 64) - 1, 0, *[plt] * len(needs.plt)
+        )
+    out[tables.iplt] = b"".join(
+        entry_bytes(iplt + i * PLT_ENTRY, got + slot) for i, slot in enumerate(tables.ifunc_slot.values())
+    )
+    number = made.dynamic.number if made.dynamic else np.zeros(len(program.symbols), dtype=np.int64)
+    for name, rows in ((".rela.dyn", made.start_up), (".rela.plt", made.jumps)):
+        if name in sids:
+            out[sids[name]] = encode(rows, layout, known, tables, number)
+    if made.dynamic is not None:
+        out[sids[".dynsym"]] = dynsym_bytes(program, layout, known, made.dynamic)
+        sizes = {name: int(program.sections.size[sid]) for name, sid in sids.items()}
+        out[sids[".dynamic"]] = dynamic_entries(
+            program, layout, known, made.dynamic, _relative_count(made.start_up), made.text_relocations, options,
+            _present(program, sizes),
+        )  # fmt: skip
+    return out
+
+
+def irelative_bounds(layout: Layout, made: Made, options: LinkOptions) -> tuple[int, int]:
+    """What start-up code of a static program walks: `__rela_iplt_start` and `__rela_iplt_end`."""
+    if not options.static or options.pic or ".rela.plt" not in made.sids:
+        return 0, 0
+    return layout.start(".rela.plt"), layout.start(".rela.plt") + layout.size(".rela.plt")
+
+
+def section_infos(made: Made) -> dict[str, int]:
+    """sh_info of the loader's sections: local symbols of .dynsym, libraries in .gnu.version_r."""
+    if made.dynamic is None:
+        return {}
+    return {".dynsym": 1, ".gnu.version_r": made.dynamic.verneed_count}
+
+
+def write_search_table(image: bytearray, layout: Layout, made: Made) -> None:
+    """Fill .eh_frame_hdr from the relocated .eh_frame in `image`."""
+    if ".eh_frame_hdr" not in made.sids:
+        return
+    header, frame = layout.by_name[".eh_frame_hdr"], layout.by_name[".eh_frame"]
+    table = search_table(bytes(image[frame.offset : frame.offset + frame.size]), frame.addr, header.addr)
+    image[header.offset : header.offset + len(table)] = table
+
+
+def _build_id_note(kind: str) -> bytes:
+    """The note, with the identifier still zero when it is to be computed."""
+    identifier = bytes.fromhex(kind[2:]) if kind.startswith("0x") else bytes(_SHA1_SIZE)
+    return _NOTE.pack(4, len(identifier), NT_GNU_BUILD_ID, b"GNU\0") + identifier
+
+
+def write_build_id(image: bytes, layout: Layout, options: LinkOptions) -> bytes:
+    """Put the SHA-1 of the finished file (with zeros in its place) into the note."""
+    if options.build_id == "none" or options.build_id.startswith("0x"):
+        return image
+    at = layout.by_name[".note.gnu.build-id"].offset + _NOTE.size
+    return image[:at] + hashlib.sha1(image).digest() + image[at + _SHA1_SIZE :]

@@ -1,0 +1,103 @@
+"""References that lead nowhere: to symbols that nothing defines, and into sections that were left out.
+
+Asked before any byte moves, so that places are those of the objects, as the user and the line tables know them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..elf.constants import SHF_ALLOC
+from .input_columns import UNDEFINED, WARNING_PREFIX, Program, Relocs
+from .link_errors import REFERENCES_SHOWN, Diagnostics
+from .link_options import LinkOptions
+from .source_places import Places
+
+
+def check_references(program: Program, options: LinkOptions, errors: Diagnostics) -> None:
+    """Add every bad reference of a live section to `errors`."""
+    relocs = program.relocs.where(program.sections.live[program.relocs.sid])
+    places = Places(program)
+    if not options.allow_undefined:
+        _undefined(program, relocs, places, options, errors)
+    if not options.shared and not options.allow_undefined:
+        _undefined_in_libraries(program, errors)
+    _discarded(program, relocs, errors)
+    _warnings(program, relocs, places, errors)
+
+
+def _undefined(
+    program: Program, relocs: Relocs, places: Places, options: LinkOptions, errors: Diagnostics
+) -> None:
+    """A symbol that nothing defines, unless it is weak or the loader may find it."""
+    n, symbols = program.symbols.globals, program.symbols
+    missing = np.zeros(len(symbols), dtype=bool)
+    missing[:n] = (symbols.sid[:n] == UNDEFINED) & ~symbols.weak[:n]
+    if options.shared and not options.defs:
+        missing[:n] &= symbols.visibility[:n] != 0
+    for row in np.flatnonzero(missing[relocs.sym]).tolist():
+        number, sid = int(relocs.sym[row]), int(relocs.sid[row])
+        name = program.symbol_name(number)
+        hidden = "hidden symbol " if symbols.visibility[number] else ""
+        file = program.file_name(int(program.sections.file[sid]))
+        key = f"undefined {name} {file}"
+        text = ""
+        if not errors.is_full(key, REFERENCES_SHOWN):
+            text = f"{places.describe(sid, int(relocs.offset[row]))}: undefined reference to {hidden}`{name}'"
+        errors.limited(key, REFERENCES_SHOWN, text, f"{file}: more undefined references to `{name}' follow")
+
+
+def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
+    """What a library leaves undefined and nobody has; not asked when there are libraries that we have not seen."""
+    libraries = program.resolution.libraries
+    present = {library.soname for library in libraries}
+    offered = {name for library in libraries for name in library.exports}
+    if not all(present.issuperset(library.needed) for library in libraries):
+        return
+    for library in libraries:
+        for name, weak in library.undefined:
+            symbol = program.resolution.table.get(name)
+            here = symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED
+            if not weak and not here and name not in offered:
+                errors.limited(
+                    f"undefined in {library.name}",
+                    REFERENCES_SHOWN,
+                    f"{library.name}: undefined reference to `{name}'",
+                    f"{library.name}: more undefined references follow",
+                )
+
+
+def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
+    """A section in memory that refers into one that was left out. Debugging sections may (they get 0).
+
+    Unwind records of functions that were left out go with them.
+    """
+    sid, sections = program.symbols.sid[relocs.sym], program.sections
+    gone = (sid >= 0) & ~sections.live[np.maximum(sid, 0)] & ((sections.flags[relocs.sid] & SHF_ALLOC) != 0)
+    for row in np.flatnonzero(gone).tolist():
+        here, there = int(relocs.sid[row]), int(sid[row])
+        if sections.name[here] == ".eh_frame":
+            continue
+        name = program.symbol_name(int(relocs.sym[row]))
+        errors.limited(
+            f"discarded {here}",
+            REFERENCES_SHOWN,
+            f"`{name}' referenced in section `{sections.name[here]}' of "
+            f"{program.file_name(int(sections.file[here]))}: defined in discarded section "
+            f"`{sections.name[there]}' of {program.file_name(int(sections.file[there]))}",
+            f"{program.section_label(here)}): more references to discarded sections follow",
+        )
+
+
+def _warnings(program: Program, relocs: Relocs, places: Places, errors: Diagnostics) -> None:
+    """What an object wants said to those who use one of its symbols (GNU ld, .gnu.warning.SYMBOL)."""
+    for sid, name in enumerate(program.sections.name):
+        if not name.startswith(WARNING_PREFIX):
+            continue
+        symbol = program.resolution.table.get(name.removeprefix(WARNING_PREFIX))
+        users = np.flatnonzero(relocs.sym == symbol.id) if symbol else np.zeros(0, dtype=np.int64)
+        for row in users[:1].tolist():
+            text = program.sections.data[sid].rstrip(b"\0").decode("utf-8", "replace")
+            errors.warning(
+                f"{places.describe(int(relocs.sid[row]), int(relocs.offset[row]))}: warning: {text}"
+            )

@@ -1,0 +1,197 @@
+"""The dynamic loader as the kernel knows it: `kernel.proc.interpreter.Interpreter`, by start-up and by private system calls.
+
+    kernel = Kernel(..., interpreter=DynamicLoader())
+
+The numbers and registers of the calls are in `docs/design/interfaces.md`. What fails at start or in lazy binding ends the
+process with 127; what fails in dlopen, dlsym and dlclose is kept for dlerror.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from ..base.bits import M64
+from ..base.errors import LoadError
+from ..kernel.kernel import Kernel
+from ..kernel.proc.interpreter import LoadedImage, Registers
+from ..kernel.proc.process import Process
+from ..kernel.vfs.memory_files import MemFile, MemFs
+from . import dlfcn, guest_calls, stub
+from .dlerror import SYMBOL_LOOKUP, DlError
+from .kernel_guest import KernelGuest
+from .link_map import LoaderCounts, LoaderState
+from .session import Session
+from .startup import start
+
+_RA, _T0, _T1, _A0, _A1, _A2, _T3 = 1, 5, 6, 10, 11, 12, 28
+_STUB_DEVICE = 0x1D
+_NAME_MAX = 4096
+_SYMBOL_MAX = 1 << 16
+
+
+class DynamicLoader:
+    """The built-in ld.so. One serves all processes of a kernel; what it knows of each is in `process.loader_state`."""
+
+    def __init__(self) -> None:
+        code = stub.build().code
+        fs = MemFs(_STUB_DEVICE, len(code))
+        self._stub_file = MemFile(fs, 0o555, code, read_only=True)
+        self._calls: dict[int, Callable[[Session, Registers], None]] = {
+            stub.DL_RESOLVE: self._resolve,
+            stub.DL_NEXT_INIT: self._next_init,
+            stub.DL_NEXT_FINI: self._next_fini,
+            stub.DL_OPEN: self._open,
+            stub.DL_SYM: self._symbol,
+            stub.DL_CLOSE: self._close,
+            stub.DL_ERROR: self._error,
+            stub.DL_FINI: self._begin_exit,
+        }
+
+    def start(
+        self,
+        kernel: Kernel,
+        process: Process,
+        image: LoadedImage,
+        argv: Sequence[bytes],
+        envp: Sequence[bytes],
+    ) -> int:
+        """Load what `image` needs; the pc of the stub, which goes on to the program. Raises LoadError."""
+        guest = KernelGuest(kernel, process, self._stub_file)
+        arguments = [_text(argument) for argument in argv]
+        try:
+            process.loader_state, pc = start(guest, image, arguments, [_text(item) for item in envp])
+        except DlError as error:
+            raise LoadError(error.fatal(arguments[0] if arguments else image.path)) from error
+        return pc
+
+    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+        """One private system call. Raises LoadError to end the process, OSError(ENOSYS) for a process or number without."""
+        state = process.loader_state
+        handler = self._calls.get(number)
+        if handler is None or not isinstance(state, LoaderState):
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        handler(Session(KernelGuest(kernel, process, self._stub_file), state), args)
+
+    def forked(self, parent: Process, child: Process) -> None:
+        """The child has the parent's libraries; its own counts begin at zero."""
+        state = parent.loader_state
+        if isinstance(state, LoaderState):
+            child.loader_state = state.fork()
+
+    def released(self, process: Process) -> None:
+        """The process has left its image: nothing is kept of it but what it was counted for."""
+        if isinstance(process.loader_state, LoaderState):
+            process.loader_state.forget()
+
+    # The private system calls
+
+    def _resolve(self, session: Session, x: Registers) -> None:
+        """DL_RESOLVE: t0 = link map, t1 = PLT offset; t3 = target. Failure ends the process, as in glibc.
+
+        For an IFUNC symbol the stub goes on to `_dl_resolve_ifunc`, with the resolver in t0 and the slot in t1.
+        """
+        try:
+            bound = session.bind_lazily(x[_T0], x[_T1])
+        except DlError as error:
+            error.occasion = SYMBOL_LOOKUP
+            raise LoadError(error.fatal(session.state.program)) from error
+        x[_T3] = bound.target
+        if bound.is_resolver:
+            x[_T3], x[_T0], x[_T1] = session.stub_address("_dl_resolve_ifunc"), bound.target, bound.slot
+
+    def _next_init(self, session: Session, x: Registers) -> None:
+        x[_A0] = self._fatal(session, lambda: guest_calls.next_init(session, x[_A0]))
+
+    def _next_fini(self, session: Session, x: Registers) -> None:
+        x[_A0] = self._fatal(session, lambda: guest_calls.next_fini(session))
+
+    def _begin_exit(self, session: Session, x: Registers) -> None:
+        guest_calls.begin_exit(session)
+        x[_A0] = 0
+
+    def _open(self, session: Session, x: Registers) -> None:
+        """DL_OPEN: a0 = path or 0, a1 = flags, ra = dlopen's return address; a0 = handle or 0."""
+        path, flags, caller = x[_A0], x[_A1], x[_RA]
+
+        def opened() -> int:
+            name = _text(session.memory.read_cstring(path, _NAME_MAX)) if path else None
+            return dlfcn.dlopen(session, name, flags, caller)
+
+        x[_A0] = self._kept(session, opened, 0)
+
+    def _symbol(self, session: Session, x: Registers) -> None:
+        """DL_SYM: a0 = handle, a1 = name, a2 = the caller's return address; a0 = address or 0."""
+        handle, name, caller = x[_A0], x[_A1], x[_A2]
+        x[_A0] = self._kept(
+            session,
+            lambda: dlfcn.dlsym(session, handle, session.memory.read_cstring(name, _SYMBOL_MAX), caller),
+            0,
+        )
+
+    def _close(self, session: Session, x: Registers) -> None:
+        """DL_CLOSE: a0 = handle; a0 = 0 or -1."""
+        handle = x[_A0]
+
+        def closed() -> int:
+            dlfcn.dlclose(session, handle)
+            return 0
+
+        x[_A0] = self._kept(session, closed, M64)
+
+    def _error(self, session: Session, x: Registers) -> None:
+        """DL_ERROR: a0 = buffer, a1 = size; a0 = length copied with its NUL, or 0. Raises OSError(EFAULT)."""
+        text, buffer, size = session.state.error, x[_A0], x[_A1]
+        if text is None or size == 0:
+            x[_A0] = 0
+            return
+        data = text.encode("utf-8", "surrogateescape")[: size - 1] + b"\0"
+        session.memory.write(buffer, data)
+        session.state.error = None
+        x[_A0] = len(data)
+
+    @staticmethod
+    def _kept(session: Session, action: Callable[[], int], failed: int) -> int:
+        """`action`'s result; `failed`, with the message kept for dlerror, when it fails."""
+        session.state.error = None
+        try:
+            return action()
+        except DlError as error:
+            session.state.error = error.text()
+        except OSError as error:
+            session.state.error = os.strerror(error.errno or errno.EIO)
+        return failed
+
+    @staticmethod
+    def _fatal(session: Session, action: Callable[[], int]) -> int:
+        """`action`'s result; a failure ends the process."""
+        try:
+            return action()
+        except DlError as error:
+            raise LoadError(error.fatal(session.state.program)) from error
+
+
+def state_of(process: Process) -> LoaderState:
+    """The loader's state of a process that it started."""
+    state = process.loader_state
+    assert isinstance(state, LoaderState)
+    return state
+
+
+def counts(process: Process) -> LoaderCounts | None:
+    """What the loader has done for `process` since it began its image; None for a static one."""
+    state = process.loader_state
+    return state.counts() if isinstance(state, LoaderState) else None
+
+
+def libraries(process: Process) -> tuple[str, ...]:
+    """The file names of the shared objects that `process` has loaded now, in load order."""
+    state = process.loader_state
+    if not isinstance(state, LoaderState):
+        return ()
+    return tuple(obj.name.rsplit("/", 1)[-1] for obj in state.namespace.objects if obj.name)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,147 @@
+"""The functions that the guest is to call for the loader: initialisers, finalisers, IFUNC resolvers.
+
+The loader cannot call into the guest; the guest asks (DL_NEXT_INIT, DL_NEXT_FINI) and calls what it is given. A resolver's
+answer comes back in a0 with the next question.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+from ..base.bits import u64
+from ..kernel.mm.address_space import AddressSpace
+from ..kernel.mm.vma import PROT_READ, PROT_WRITE
+from ..machine.physical_memory import PAGE_SIZE
+from . import init_order, object_loading, r_debug
+from .debug_listing import final_statistics
+from .dlerror import DlError
+from .ld_environment import CALLS
+from .link_map import LinkMap, LoaderState, Pending
+from .loader_events import LibraryUnmapped
+from .session import Session
+
+_WORD = struct.Struct("<Q")
+
+
+def queue_init(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
+    """Queue the initialisers of `in_order`, for those not yet initialised.
+
+    The program's own DT_INIT and DT_INIT_ARRAY are its C start-up code's to call, as with glibc; its
+    DT_PREINIT_ARRAY is called before all.
+    """
+    queue = state.pending_init
+    for obj in in_order:
+        if obj.handle in state.initialised or obj.missing:
+            continue
+        if obj.executable:
+            queue.append(Pending(obj, 0, "quiet"))
+            continue
+        queue.append(Pending(obj, 0, "init"))
+        queue.extend(Pending(obj, function, "call") for function in obj.dynamic.init_functions)
+
+
+def queue_preinit(state: LoaderState) -> None:
+    """Queue the program's DT_PREINIT_ARRAY."""
+    main = state.namespace.main
+    if main.dynamic.preinit_functions:
+        state.pending_init.append(Pending(main, 0, "preinit"))
+    state.pending_init.extend(Pending(main, function, "call") for function in main.dynamic.preinit_functions)
+
+
+def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
+    """Queue the finalisers of those of `in_order` that were initialised."""
+    queue = state.pending_fini
+    for obj in in_order:
+        if obj.handle in state.initialised:
+            state.initialised.discard(obj.handle)
+            if obj.dynamic.fini_functions:
+                queue.append(Pending(obj, 0, "fini"))
+            queue.extend(Pending(obj, function, "call") for function in reversed(obj.dynamic.fini_functions))
+
+
+def next_init(session: Session, answer: int) -> int:
+    """The next function to call before going on, 0 when there is none; `answer` is what the last one returned."""
+    state = session.state
+    if state.calling is not None:
+        _store_answer(session.memory, state.calling, answer)
+        state.calling = None
+    while state.pending_init:
+        item = state.pending_init.popleft()
+        if item.kind in ("init", "quiet", "preinit"):
+            if item.kind != "preinit":
+                state.initialised.add(item.obj.handle)
+            if item.kind != "quiet":
+                session.debug.say(CALLS, f"\ncalling {item.kind}: {state.filename(item.obj)}\n")
+            continue
+        if item.kind == "ifunc":
+            state.calling = item
+        function = _function(session.memory, item)
+        if function:
+            return function
+    if not state.started:
+        state.started = True
+        session.debug.say(CALLS, f"\ntransferring control: {state.program}\n")
+    return 0
+
+
+def begin_exit(session: Session) -> None:
+    """The program has come to its end: queue all finalisers, users before what they use."""
+    state = session.state
+    namespace = state.namespace
+    queue_fini(state, reversed(init_order.dependencies_first(namespace.objects, namespace.main)))
+    if session.debug.on("statistics"):
+        final_statistics(session.debug, state)
+
+
+def next_fini(session: Session) -> int:
+    """The next finaliser, 0 when there is none; then closed libraries are unmapped."""
+    state = session.state
+    while state.pending_fini:
+        item = state.pending_fini.popleft()
+        if item.kind == "fini":
+            session.debug.say(CALLS, f"\ncalling fini: {state.filename(item.obj)} [0]\n")
+            continue
+        function = _function(session.memory, item)
+        if function:
+            return function
+    if state.unload:
+        namespace = state.own()
+        unload, state.unload = state.unload, []
+        for obj in unload:
+            unmap(session, obj)
+            r_debug.drop_link_map(namespace, obj)
+    return 0
+
+
+def unmap(session: Session, obj: LinkMap) -> None:
+    """Give an object's memory back."""
+    session.debug.say("files", f"\nfile={obj.name} [0];  destroying link map")
+    if obj.image is None:
+        return
+    object_loading.unmap(session, obj.image)
+    guest = session.guest
+    if guest.wants(LibraryUnmapped):
+        guest.emit(LibraryUnmapped(guest.now, guest.pid, obj.name, obj.image.start, obj.image.end))
+
+
+def _function(memory: AddressSpace, item: Pending) -> int:
+    """The address to call: given, or in a slot of an array (`Dynamic.init_functions`)."""
+    if item.va >= 0:
+        return item.va
+    try:
+        return int(_WORD.unpack(memory.read(-item.va, 8))[0])
+    except OSError as error:
+        raise DlError(item.obj.name, f"function array at {-item.va:#x} is not mapped") from error
+
+
+def _store_answer(memory: AddressSpace, item: Pending, answer: int) -> None:
+    """Store what an IFUNC resolver chose; RELRO may have closed the page by now."""
+    data = _WORD.pack(u64(answer + item.addend))
+    try:
+        memory.write(item.slot, data)
+    except OSError:
+        page = item.slot & -PAGE_SIZE
+        memory.mprotect(page, PAGE_SIZE, PROT_READ | PROT_WRITE)
+        memory.write(item.slot, data)
+        memory.mprotect(page, PAGE_SIZE, PROT_READ)

@@ -1,0 +1,68 @@
+"""Whether a file is a library that can be loaded, told from its first bytes, in glibc's words (its open_verify).
+
+These checks come before anything is mapped: a search goes on past a library for another machine, but stops at a broken one.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from ..elf import constants as c
+from .dlerror import DlError
+from .guest_process import LibraryFile
+
+_ELFCLASS32 = 1
+_FIELDS = struct.Struct("<HHIQQQIHHHHHH")
+
+
+class WrongKind(Exception):
+    """A sound library for another kind of machine. `message` is "" where glibc says only that it found none."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def verify(path: str, file: LibraryFile) -> None:
+    """Raise DlError when `file` is no shared object, WrongKind when it is one for another machine."""
+    try:
+        data = file.pread(0, c.EHDR_SIZE)
+    except OSError as error:
+        raise DlError(path, "cannot read file data", error.errno or errno.EIO) from error
+    if len(data) < c.EHDR_SIZE:
+        raise DlError(path, "file too short")
+    if data[:4] != c.ELFMAG:
+        raise DlError(path, "invalid ELF header")
+    if data[4] == _ELFCLASS32:
+        raise WrongKind("wrong ELF class: ELFCLASS32")
+    _verify_ident(path, data)
+    e_type, machine, version, _, phoff, _, _, _, phentsize, phnum, *_ = _FIELDS.unpack_from(data, 16)
+    if version != c.EV_CURRENT:
+        raise DlError(path, "ELF file version does not match current one")
+    if machine != c.EM_RISCV:
+        raise WrongKind("")
+    if e_type not in (c.ET_DYN, c.ET_EXEC):
+        raise DlError(path, "only ET_DYN and ET_EXEC can be loaded")
+    if phentsize != c.PHDR_SIZE:
+        raise DlError(path, "ELF file's phentsize not the expected size")
+    if phoff + phnum * c.PHDR_SIZE > file.size:
+        raise DlError(path, "cannot read file data")
+    if e_type == c.ET_EXEC:
+        raise DlError(path, "cannot dynamically load executable")
+
+
+def _verify_ident(path: str, data: bytes) -> None:
+    """e_ident after the magic number."""
+    if data[4] != c.ELFCLASS64:
+        raise DlError(path, "invalid ELF header")
+    if data[5] != c.ELFDATA2LSB:
+        raise DlError(path, "ELF file data encoding not little-endian")
+    if data[6] != c.EV_CURRENT:
+        raise DlError(path, "ELF file version ident does not match current one")
+    if data[7] not in (0, 3):
+        raise DlError(path, "ELF file OS ABI invalid")
+    if data[8] != 0:
+        raise DlError(path, "ELF file ABI version invalid")
+    if any(data[9:16]):
+        raise DlError(path, "nonzero padding in e_ident")

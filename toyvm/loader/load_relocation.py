@@ -1,0 +1,294 @@
+"""Relocation of one object at load, and of one PLT slot at the first call.
+
+Formulas are those of `toyvm.relocations` (psABI, "Relocations"), in its letters: S, A, B. RISC-V keeps addends in the table, so
+the words to be changed need not be read, except PLT slots left to lazy binding, which hold the PLT header's address
+and only get the bias added. Writes are gathered and made page by page: a library may have thousands of RELATIVE ones, and each
+write is one to the guest's memory, where it makes a private copy of the page.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+
+from ..base.bits import M64, u64
+from ..base.light_types import NamedTuple
+from ..elf import constants as c
+from ..kernel.mm.address_space import AddressSpace
+from ..machine.physical_memory import PAGE_MASK, PAGE_SIZE
+from ..relocations import R
+from . import thread_storage
+from .dlerror import DlError, corrupt
+from .dynamic_section import ADDRESS_SIZE, Table
+from .link_map import LinkMap, Pending
+from .symbol_scope import COPY, PLT, Definition, Resolver
+
+_RELA = struct.Struct("<QQq")
+_WORD = struct.Struct("<Q")
+_CLASSES = {
+    R.JUMP_SLOT: PLT,
+    R.COPY: COPY,
+    R.TLS_DTPMOD64: PLT,
+    R.TLS_DTPREL64: PLT,
+    R.TLS_TPREL64: PLT,
+}
+_TYPE_NAMES = {int(kind): f"R_RISCV_{'64' if kind is R.ABS64 else kind.name}" for kind in R}
+
+
+class Writes:
+    """64-bit words to be stored (`set`) or added to (`add`) in guest memory, made page by page by `flush`."""
+
+    def __init__(self, memory: AddressSpace, obj: LinkMap) -> None:
+        self._memory = memory
+        self._obj = obj
+        image = obj.image
+        assert image is not None
+        self._start, self._limit = image.start, image.end - ADDRESS_SIZE
+        self._words: dict[int, list[tuple[int, int, bool]]] = {}
+
+    def set(self, va: int, value: int) -> None:
+        """Store `value` (taken modulo 2**64) at `va`."""
+        self._put(va, value, False)
+
+    def set_all(self, words: Iterable[tuple[int, int]]) -> None:
+        """Store many words, each (address, value): what RELATIVE relocations need, of which there may be thousands."""
+        pages = self._words
+        start, limit = self._start, self._limit
+        for va, value in words:
+            if not start <= va <= limit:
+                raise corrupt(self._obj.name, f"relocation of {va:#x}, outside the image")
+            entry = (va & PAGE_MASK, value & M64, False)
+            page = va - entry[0]
+            if page in pages:
+                pages[page].append(entry)
+            else:
+                pages[page] = [entry]
+
+    def add(self, va: int, value: int) -> None:
+        """Add `value` to the word at `va`."""
+        self._put(va, value, True)
+
+    def _put(self, va: int, value: int, add: bool) -> None:
+        if not self._start <= va <= self._limit:
+            raise corrupt(self._obj.name, f"relocation of {va:#x}, outside the image")
+        self._words.setdefault(va & ~PAGE_MASK, []).append((va & PAGE_MASK, value & M64, add))
+
+    def flush(self) -> None:
+        """Make the writes. Raises DlError where the page may not be written."""
+        words, self._words = self._words, {}
+        for page, entries in sorted(words.items()):
+            try:
+                self._flush_page(page, entries)
+            except OSError as error:
+                raise corrupt(
+                    self._obj.name, f"relocation of read-only or missing memory at {page:#x}"
+                ) from error
+
+    def _flush_page(self, page: int, entries: list[tuple[int, int, bool]]) -> None:
+        low = min(entry[0] for entry in entries)
+        high = max(entry[0] for entry in entries) + ADDRESS_SIZE
+        data = bytearray(self._memory.read(page + low, high - low))
+        for offset, value, add in entries:
+            if add:
+                value = u64(value + _WORD.unpack_from(data, offset - low)[0])
+            _WORD.pack_into(data, offset - low, value)
+        self._memory.write(page + low, bytes(data))
+
+
+class Relocator:
+    """Relocates objects of one process. Deferred IFUNC resolvers are handed to `defer`, gp to `set_register`."""
+
+    def __init__(
+        self,
+        memory: AddressSpace,
+        resolver: Resolver,
+        defer: Callable[[Pending], None],
+        set_register: Callable[[str, int], None],
+    ) -> None:
+        self._memory = memory
+        self._resolver = resolver
+        self._state = resolver.state
+        self._defer = defer
+        self._set_register = set_register
+
+    def relocate(self, obj: LinkMap, lazy: bool, runtime_resolve: int) -> None:
+        """Apply all relocations of `obj`; with `lazy` the PLT's wait for the first call. Raises DlError."""
+        self._resolver.debug.say(
+            "reloc", f"\nrelocation processing: {self._state.filename(obj)}{' (lazy)' if lazy else ''}"
+        )
+        if obj.executable:
+            self._set_global_pointer(obj)
+        writes = Writes(self._memory, obj)
+        self._apply_relr(obj, writes)
+        self._apply(obj, obj.dynamic.rela, writes, lazy=False)
+        self._apply(obj, obj.dynamic.plt_rela, writes, lazy)
+        if lazy and obj.dynamic.plt_rela.size and c.DT_PLTGOT in obj.dynamic.tags:
+            got = obj.bias + obj.dynamic.tags[c.DT_PLTGOT]
+            writes.set(got, runtime_resolve)
+            writes.set(got + ADDRESS_SIZE, obj.handle)
+        writes.flush()
+        obj.relocated = True
+
+    def _set_global_pointer(self, obj: LinkMap) -> None:
+        """gp is the program's (psABI, "Global pointer"): set before anything of it runs, where it has one."""
+        found = self._resolver.bind_name(obj, b"__global_pointer$")
+        if found is not None:
+            self._set_register("gp", found.address)
+
+    def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
+        """The relocations of one table, in its order."""
+        bias, kind_relative = obj.bias, int(R.RELATIVE)
+        relative: list[tuple[int, int]] = []
+        for offset, info, addend in _RELA.iter_unpack(read_table(self._memory, obj, table)):
+            if info == kind_relative:
+                relative.append((bias + offset, bias + addend))
+            elif lazy and info & 0xFFFFFFFF == R.JUMP_SLOT:
+                writes.add(bias + offset, bias)
+            else:
+                self._apply_one(obj, bias + offset, info, addend, writes)
+        if relative:
+            writes.set_all(relative)
+            self._state.relocations["R_RISCV_RELATIVE"] += len(relative)
+
+    def _apply_relr(self, obj: LinkMap, writes: Writes) -> None:
+        """DT_RELR: addresses and bitmaps of words to which the bias is added (gABI, "Relative Relocation Table")."""
+        place = 0
+        count = 0
+        for (entry,) in _WORD.iter_unpack(read_table(self._memory, obj, obj.dynamic.relr)):
+            if entry & 1 == 0:
+                places = [obj.bias + entry]
+                place = obj.bias + entry + ADDRESS_SIZE
+            else:
+                places = [place + ADDRESS_SIZE * bit for bit in range(63) if entry >> (bit + 1) & 1]
+                place += 63 * ADDRESS_SIZE
+            for va in places:
+                writes.add(va, obj.bias)
+            count += len(places)
+        if count:
+            self._state.relocations["R_RISCV_RELATIVE"] += count
+
+    def _apply_one(self, obj: LinkMap, place: int, info: int, addend: int, writes: Writes) -> None:
+        kind, index = info & 0xFFFFFFFF, info >> 32
+        if kind == R.NONE:
+            return
+        if kind not in _APPLIED:
+            raise DlError(obj.name, f"unexpected reloc type 0x{kind:02x}")
+        self._state.relocations[_TYPE_NAMES[kind]] += 1
+        if kind == R.IRELATIVE:
+            self._defer(Pending(obj, u64(obj.bias + addend), "ifunc", place))
+            return
+        found = self._resolver.bind(obj, index, _CLASSES.get(R(kind), 0)) if index else None
+        if kind == R.COPY:
+            self._copy(obj, place, index, found, writes)
+        elif kind in _TLS:
+            writes.set(place, _tls_value(obj, kind, found, addend))
+        elif found is not None and found.symbol.type == c.STT_GNU_IFUNC and found.symbol.shndx != c.SHN_UNDEF:
+            self._defer(Pending(obj, found.address, "ifunc", place, addend))
+        else:
+            writes.set(place, (found.address if found else 0) + addend)
+
+    def _copy(self, obj: LinkMap, place: int, index: int, found: Definition | None, writes: Writes) -> None:
+        """R_RISCV_COPY: the program gets its own copy of a library's variable, which all objects then use."""
+        if found is None:
+            return
+        reference = obj.symbols[index]
+        size = min(reference.size, found.symbol.size)
+        if reference.size < found.symbol.size:
+            name = obj.symbols.name(reference).decode("utf-8", "surrogateescape")
+            program = self._state.program
+            text = f"{program}: Symbol `{name}' has different size in shared object, consider re-linking\n"
+            self._resolver.debug.sink(text.encode("utf-8", "surrogateescape"))
+        writes.flush()
+        image = obj.image
+        assert image is not None
+        if not image.start <= place <= place + size <= image.end:
+            raise corrupt(obj.name, f"copy relocation of {place:#x}, outside the image")
+        try:
+            for done in range(0, size, PAGE_SIZE):
+                piece = self._memory.read(found.address + done, min(PAGE_SIZE, size - done))
+                self._memory.write(place + done, piece)
+        except OSError as error:
+            raise corrupt(obj.name, f"copy relocation at {place:#x} of memory that is not there") from error
+
+    def slot(self, obj: LinkMap, plt_offset: int) -> int:
+        """The guest address of the PLT slot `plt_offset` bytes into the slots of .got.plt. Raises DlError."""
+        return obj.bias + self._slot_entry(obj, plt_offset)[0]
+
+    def _slot_entry(self, obj: LinkMap, plt_offset: int) -> tuple[int, int, int]:
+        """The JUMP_SLOT relocation of a PLT slot: r_offset, r_info, r_addend."""
+        table = obj.dynamic.plt_rela
+        index, rest = divmod(plt_offset, ADDRESS_SIZE)
+        if rest or (index + 1) * c.RELA_SIZE > table.size:
+            raise corrupt(self._state.filename(obj), f"PLT offset {plt_offset:#x} has no relocation")
+        entry = Table(table.va + index * c.RELA_SIZE, c.RELA_SIZE)
+        offset, info, addend = _RELA.unpack(read_table(self._memory, obj, entry))
+        if info & 0xFFFFFFFF != R.JUMP_SLOT:
+            raise DlError(obj.name, f"unexpected PLT reloc type 0x{info & 0xFFFFFFFF:02x}")
+        return offset, info, addend
+
+    def bind_slot(self, obj: LinkMap, plt_offset: int) -> BoundSlot:
+        """Bind the PLT slot at `plt_offset`, what the psABI's PLT header leaves in t1. Raises DlError."""
+        offset, info, addend = self._slot_entry(obj, plt_offset)
+        found = self._resolver.bind(obj, info >> 32, PLT)
+        if found is None:
+            raise DlError(obj.name, "call of a weak symbol that nobody defines")
+        self._state.lazy["R_RISCV_JUMP_SLOT"] += 1
+        slot = obj.bias + offset
+        if found.symbol.type == c.STT_GNU_IFUNC:
+            return BoundSlot(found.address, slot, is_resolver=True)
+        writes = Writes(self._memory, obj)
+        target = u64(found.address + addend)
+        writes.set(slot, target)
+        writes.flush()
+        return BoundSlot(target, slot, is_resolver=False)
+
+
+class BoundSlot(NamedTuple):
+    """A PLT slot bound at its first call: where to go, or (`is_resolver`) the function that tells and the slot for its answer."""
+
+    target: int
+    slot: int
+    is_resolver: bool
+
+
+_TLS = frozenset((R.TLS_DTPMOD64, R.TLS_DTPREL64, R.TLS_TPREL64))
+_APPLIED = _TLS | {R.ABS64, R.COPY, R.JUMP_SLOT, R.IRELATIVE, R.RELATIVE}
+
+
+def _tls_value(obj: LinkMap, kind: int, found: Definition | None, addend: int) -> int:
+    """What a thread-local relocation stores: module number, offset in the module's block, or offset from tp."""
+    definer = found.obj if found else obj
+    value = (found.symbol.value if found else 0) + addend
+    if found is not None and not definer.tls_module:
+        raise corrupt(obj.name, "thread-local relocation against an object without thread-local storage")
+    if kind == R.TLS_DTPMOD64:
+        return definer.tls_module
+    if kind == R.TLS_DTPREL64:
+        return value - thread_storage.DTP_OFFSET
+    if found is None and obj.tls_offset is None:
+        return 0
+    if definer.tls_offset is None:
+        raise DlError(obj.name, "cannot allocate memory in static TLS block")
+    return definer.tls_offset + value
+
+
+def read_table(memory: AddressSpace, obj: LinkMap, table: Table) -> bytes:
+    """The bytes of a table whose place `dynamic.read` has checked."""
+    try:
+        return memory.read(table.va, table.size) if table.size else b""
+    except OSError as error:
+        raise corrupt(obj.name, f"relocations at {table.va:#x} are not mapped") from error
+
+
+def highest_symbol(memory: AddressSpace, name: str, tables: tuple[Table, ...]) -> int:
+    """The highest symbol index that the tables' relocations name."""
+    highest = 0
+    for table in tables:
+        try:
+            data = memory.read(table.va, table.size) if table.size else b""
+        except OSError as error:
+            raise corrupt(name, f"relocations at {table.va:#x} are not mapped") from error
+        for _, info, _ in _RELA.iter_unpack(data):
+            if info >> 32 > highest:
+                highest = info >> 32
+    return highest

@@ -1,0 +1,156 @@
+"""Bringing objects in: a name becomes a mapped, described LinkMap; its DT_NEEDED entries become its dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..base.bits import align_down
+from ..base.errors import NotExecutableError
+from ..elf import constants as c
+from ..kernel.proc.interpreter import LoadedImage
+from ..machine.physical_memory import PAGE_SIZE
+from . import dynamic_section, dynamic_symbols, r_debug
+from .dlerror import DlError
+from .guest_process import LibraryFile
+from .library_search import origin_of
+from .link_map import LinkMap
+from .load_relocation import highest_symbol
+from .loader_events import LibraryMapped
+from .session import Session
+
+
+def describe(session: Session, image: LoadedImage, name: str) -> LinkMap:
+    """The LinkMap of a mapped image. Raises DlError when its dynamic section makes no sense."""
+    shown = name or session.state.program
+    reader = dynamic_section.ImageReader(
+        shown, session.memory, image.bias, image.start, image.end, image.file.size
+    )
+    section = dynamic_section.read(reader, image.phdrs)
+    tables = (section.rela, section.plt_rela)
+    table = dynamic_symbols.read(reader, section, highest_symbol(session.memory, shown, tables))
+    origin = origin_of(image.path, session.guest.cwd)
+    return LinkMap(name, image, section, table, image.file.identity, origin)
+
+
+def add(session: Session, obj: LinkMap) -> None:
+    """Enter an object into the process's list, with a link map in guest memory."""
+    namespace = session.state.namespace
+    obj.handle = r_debug.new_link_map(namespace, session.memory, obj)
+    namespace.objects.append(obj)
+    namespace.by_handle[obj.handle] = obj
+    if len(namespace.objects) > 1:
+        session.state.libraries += 1
+
+
+def loaded(session: Session, name: str) -> LinkMap | None:
+    """The object already there that is called `name`: by a name it was asked for, or by its DT_SONAME."""
+    for obj in session.state.namespace.objects:
+        if name in obj.names:
+            return obj
+        if obj.dynamic.soname and obj.dynamic.soname == name:
+            obj.names.add(name)
+            return obj
+    return None
+
+
+def open_object(session: Session, name: str, loader: LinkMap, *, dlopened: bool = False) -> LinkMap:
+    """The object for `name`, needed by `loader`: one already there, or newly found and mapped. Raises DlError."""
+    found = loaded(session, name)
+    if found is not None:
+        return found
+    how = "dynamically loaded by" if dlopened else "needed by"
+    session.debug.say("files", f"\nfile={name} [0];  {how} {session.state.filename(loader)} [0]")
+    path, file = session.search.find(name, loader, session.state.namespace.main)
+    for obj in session.state.namespace.objects:
+        if obj.identity == file.identity and not obj.missing:
+            obj.names.update((name, path))
+            return obj
+    return _map(session, name, path, file, loader)
+
+
+def _map(session: Session, name: str, path: str, file: LibraryFile, loader: LinkMap) -> LinkMap:
+    session.debug.say("files", f"file={name} [0];  generating link map")
+    try:
+        image = session.guest.map_image(path, file)
+    except NotExecutableError as error:
+        raise DlError(path, _without_frame(str(error), path)) from error
+    except OSError as error:
+        raise DlError(path, "failed to map segment from shared object", error.errno or 0) from error
+    try:
+        obj = describe(session, image, path)
+        obj.names.update((name, path))
+        obj.loader = loader
+        add(session, obj)
+    except (DlError, OSError):
+        unmap(session, image)
+        raise
+    if session.debug.on("files"):
+        _tell(session, obj, image)
+    guest = session.guest
+    if guest.wants(LibraryMapped):
+        guest.emit(LibraryMapped(guest.now, guest.pid, name, path, image.start, image.end, image.bias))
+    return obj
+
+
+def _without_frame(message: str, path: str) -> str:
+    """What the kernel says of an image it cannot map, without whose and that it is no program."""
+    return message.removeprefix(f"{path}: ").removeprefix("cannot execute: ").removesuffix(": cannot execute")
+
+
+def _tell(session: Session, obj: LinkMap, image: LoadedImage) -> None:
+    session.debug.write(
+        f"  dynamic: {obj.dynamic.va:#018x}  base: {image.bias:#018x}   size: {image.end - image.start:#018x}\n"
+        f"    entry: {image.entry:#018x}  phdr: {image.phdr:#018x}  phnum: {len(image.phdrs):18d}\n"
+    )
+
+
+def unmap(session: Session, image: LoadedImage) -> None:
+    """Give an image's memory back, segment by segment: a hole between two may be somebody else's by now."""
+    for phdr in image.phdrs:
+        if phdr.type == c.PT_LOAD and phdr.memsz:
+            start = align_down(image.bias + phdr.vaddr, PAGE_SIZE)
+            session.memory.munmap(start, image.bias + phdr.vaddr + phdr.memsz - start)
+
+
+def missing_object(session: Session, name: str, loader: LinkMap) -> LinkMap:
+    """A stand-in for a library that was not found: LD_TRACE_LOADED_OBJECTS goes on and reports it."""
+    nothing = dynamic_section.Table()
+    section = dynamic_section.Dynamic(0, {}, (), "", "", "", b"", nothing, nothing, nothing, (), (), (), 0)
+    table = dynamic_symbols.SymbolTable(name, b"", b"", None, b"")
+    obj = LinkMap(name, None, section, table, loader=loader)
+    session.state.namespace.objects.append(obj)
+    return obj
+
+
+def load_needed(session: Session, roots: Iterable[LinkMap], *, trace: bool = False) -> tuple[LinkMap, ...]:
+    """Open what `roots` need, and what that needs, breadth first; the search list that results. Raises DlError.
+
+    With `trace` a library that is not there becomes a stand-in instead.
+    """
+    queue = dict.fromkeys(roots)
+    order = list(queue)
+    for obj in order:
+        wanted = [name for name in obj.dynamic.needed if name not in session.state.own_names]
+        for name in wanted[len(obj.needed) :]:
+            try:
+                needed = open_object(session, name, obj)
+            except DlError:
+                if not trace:
+                    raise
+                needed = missing_object(session, name, obj)
+            obj.needed.append(needed)
+        for needed in obj.needed:
+            if needed not in queue:
+                queue[needed] = None
+                order.append(needed)
+    return tuple(order)
+
+
+def preload(session: Session, name: str) -> LinkMap | None:
+    """An object of LD_PRELOAD; None, and a word about it, when it cannot be had."""
+    try:
+        return open_object(session, name, session.state.namespace.main)
+    except DlError as error:
+        text = f"ERROR: ld.so: object '{name}' from LD_PRELOAD cannot be preloaded ({error.what}): ignored.\n"
+        session.guest.write_stderr(text.encode("utf-8", "surrogateescape"))
+        return None

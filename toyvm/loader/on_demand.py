@@ -1,0 +1,50 @@
+"""The dynamic loader for machines that may not need it: nothing of it is imported until a program asks for it.
+
+A static program runs in a few dozen milliseconds; importing the loader would be a good part of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base.light_types import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..kernel.kernel import Kernel
+    from ..kernel.proc.interpreter import Interpreter, LoadedImage, Registers
+    from ..kernel.proc.process import Process
+
+
+class OnDemandLoader:
+    """`kernel.proc.interpreter.Interpreter`, by a DynamicLoader made at the first call."""
+
+    def __init__(self) -> None:
+        self._loader: Interpreter | None = None
+
+    def _get(self) -> Interpreter:
+        if self._loader is None:
+            from .dynamic_loader import DynamicLoader
+
+            self._loader = DynamicLoader()
+        return self._loader
+
+    def start(
+        self,
+        kernel: Kernel,
+        process: Process,
+        image: LoadedImage,
+        argv: Sequence[bytes],
+        envp: Sequence[bytes],
+    ) -> int:
+        return self._get().start(kernel, process, image, argv, envp)
+
+    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+        self._get().call(kernel, process, number, args)
+
+    def forked(self, parent: Process, child: Process) -> None:
+        if self._loader is not None:
+            self._loader.forked(parent, child)
+
+    def released(self, process: Process) -> None:
+        if self._loader is not None:
+            self._loader.released(process)

@@ -1,0 +1,163 @@
+"""Which definition a reference is bound to: the scopes, and the rules of glibc's look-up.
+
+The first object of the first scope that defines the name wins, weak or not (gABI, "Shared Object Dependencies"; weak
+definitions give way to others only in the link editor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..base.light_types import NamedTuple
+from ..elf import constants as c
+from .debug_log import DebugLog
+from .dlerror import undefined_symbol
+from .dynamic_symbols import Symbol
+from .link_map import LinkMap, LoaderState, Namespace
+
+PLT = 1
+"""Class of references from the PLT: the program's own PLT entry is no definition for them."""
+COPY = 2
+"""Class of COPY relocations: the program's own copy is no definition for them."""
+
+_TYPES = frozenset((c.STT_NOTYPE, c.STT_OBJECT, c.STT_FUNC, c.STT_COMMON, c.STT_TLS, c.STT_GNU_IFUNC))
+_BINDINGS = frozenset((c.STB_GLOBAL, c.STB_WEAK, c.STB_GNU_UNIQUE))
+_LOCAL_VISIBILITIES = frozenset((c.STV_HIDDEN, c.STV_INTERNAL))
+
+
+class Definition(NamedTuple):
+    """A symbol and the object that defines it."""
+
+    obj: LinkMap
+    symbol: Symbol
+
+    @property
+    def address(self) -> int:
+        """The symbol's value as a guest address (thread-local ones excepted)."""
+        return self.symbol.value + (0 if self.symbol.shndx == c.SHN_ABS else self.obj.bias)
+
+
+def scopes_of(namespace: Namespace, obj: LinkMap) -> list[Sequence[LinkMap]]:
+    """The lists of objects that references of `obj` are looked up in, in order."""
+    own = [root.searchlist for root in obj.roots]
+    scopes: list[Sequence[LinkMap]] = (
+        [*own, namespace.global_scope] if obj.deepbind else [namespace.global_scope, *own]
+    )
+    return [(obj,), *scopes] if obj.dynamic.symbolic else scopes
+
+
+def _defines(symbol: Symbol, reference_class: int) -> bool:
+    """Whether `symbol` is a definition that other objects may be bound to."""
+    if symbol.value == 0 and symbol.shndx != c.SHN_ABS and symbol.type != c.STT_TLS:
+        return False
+    if symbol.shndx == c.SHN_UNDEF and (reference_class & PLT or symbol.type == c.STT_TLS):
+        return False
+    return (
+        symbol.type in _TYPES and symbol.binding in _BINDINGS and symbol.visibility not in _LOCAL_VISIBILITIES
+    )
+
+
+class Resolver:
+    """Looks symbols up for one process, and keeps count."""
+
+    def __init__(
+        self,
+        state: LoaderState,
+        builtin: LinkMap,
+        debug: DebugLog,
+        on_bound: Callable[[LinkMap, bytes, Definition], None] | None = None,
+    ) -> None:
+        self.state = state
+        self.debug = debug
+        self.on_bound = on_bound
+        self._builtin = builtin
+        self._last: tuple[LinkMap, int, int] | None = None
+        self._last_answer: Definition | None = None
+
+    def look_up(
+        self, name: bytes, scopes: Iterable[Sequence[LinkMap]], reference_class: int = 0
+    ) -> Definition | None:
+        """The definition of `name`, or None."""
+        self.state.lookups += 1
+        for scope in scopes:
+            for obj in scope:
+                found = self._in_object(name, obj, reference_class)
+                if found is not None:
+                    return found
+        return self._in_builtin(name)
+
+    def _in_object(self, name: bytes, obj: LinkMap, reference_class: int) -> Definition | None:
+        if reference_class & COPY and obj.executable:
+            return None
+        self.state.probes += 1
+        if self.debug.on("symbols"):
+            self._tell_probe(name, obj)
+        for symbol in obj.symbols.find(name):
+            if _defines(symbol, reference_class):
+                return Definition(obj, symbol)
+        return None
+
+    def _in_builtin(self, name: bytes) -> Definition | None:
+        """What ld.so itself defines comes last."""
+        for symbol in self._builtin.symbols.find(name):
+            return Definition(self._builtin, symbol)
+        return None
+
+    def bind(self, obj: LinkMap, index: int, reference_class: int) -> Definition | None:
+        """The definition for reference `index` of `obj`'s symbols; None for a weak one that nobody defines.
+
+        Raises DlError: `undefined symbol`. Relocations of one symbol in a row are looked up once.
+        """
+        if (obj, index, reference_class) == self._last:
+            self.state.cached += 1
+            return self._last_answer
+        symbol = obj.symbols[index]
+        if symbol.binding == c.STB_LOCAL or symbol.visibility in _LOCAL_VISIBILITIES:
+            return Definition(obj, symbol) if symbol.shndx != c.SHN_UNDEF else None
+        self._last_answer = self._bind_global(obj, symbol, reference_class)
+        self._last = (obj, index, reference_class)
+        return self._last_answer
+
+    def _bind_global(self, obj: LinkMap, symbol: Symbol, reference_class: int) -> Definition | None:
+        name = obj.symbols.name(symbol)
+        own = Definition(obj, symbol) if symbol.visibility == c.STV_PROTECTED else None
+        found = self.bind_name(obj, name, reference_class, own)
+        if found is None and symbol.binding != c.STB_WEAK:
+            raise undefined_symbol(self.state.filename(obj), name.decode("utf-8", "surrogateescape"))
+        return found
+
+    def bind_name(
+        self, obj: LinkMap, name: bytes, reference_class: int = 0, own: Definition | None = None
+    ) -> Definition | None:
+        """The definition of `name` for a reference of `obj`, or None; a protected one is `obj`'s `own` in any case."""
+        found = self.look_up(name, scopes_of(self.state.namespace, obj), reference_class)
+        if found is None:
+            return None
+        found = own or found
+        if self.debug.on("bindings"):
+            self._tell_binding(obj, found.obj, name, "protected" if own else "normal")
+        if self.on_bound is not None:
+            self.on_bound(obj, name, found)
+        if obj is not found.obj:
+            self.state.used.add(found.obj.handle)
+            self.keep(obj, found.obj)
+        return found
+
+    def keep(self, obj: LinkMap, definer: LinkMap) -> None:
+        """Remember a dependency that no DT_NEEDED tells: `definer` must stay as long as `obj` does."""
+        if definer.startup or definer is self._builtin or definer in obj.searchlist:
+            return
+        if definer not in obj.reldeps:
+            # Where forked relatives share the record, theirs keep the library too: late, never too early.
+            obj.reldeps.append(definer)
+
+    def _tell_probe(self, name: bytes, obj: LinkMap) -> None:
+        text = name.decode("utf-8", "surrogateescape")
+        self.debug.write(f"symbol={text};  lookup in file={self.state.filename(obj)} [0]")
+
+    def _tell_binding(self, obj: LinkMap, definer: LinkMap, name: bytes, kind: str) -> None:
+        text = name.decode("utf-8", "surrogateescape")
+        filename = self.state.filename
+        self.debug.write(
+            f"binding file {filename(obj)} [0] to {filename(definer)} [0]: {kind} symbol `{text}'"
+        )

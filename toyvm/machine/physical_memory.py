@@ -1,0 +1,98 @@
+"""Physical memory: one anonymous mapping of the host, so that a frame nobody touched costs nothing.
+
+The views of 1, 2, 4 and 8 bytes let an engine load and store naturally aligned units by one index operation.
+The guest is little-endian; so must the host be, because the wide views are native.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from itertools import repeat
+
+from ..base.errors import UsageError
+from ..base.light_types import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .frame_table import FrameTable
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+PAGE_MASK = PAGE_SIZE - 1
+DEFAULT_SIZE = 64 << 20
+
+_RESERVE = 4 << 20  # bytes of the host's memory: Python takes it in pieces of a MiB
+_SMALL = 400  # bytes of an object that Python allocates in its own pieces
+_ZEROS = bytes(PAGE_SIZE)
+ZERO_STRIP = 16
+
+
+def require_host_room(size: int) -> None:
+    """Raises MemoryError unless the host would give `size` bytes now: for work that must not find out in its middle."""
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        raise MemoryError("the host has no memory left") from None
+
+
+def require_reserve() -> None:
+    """Raises MemoryError when Python will soon have no memory for its small objects.
+
+    It must be found out before: with none at all, CPython 3.11 never comes to the handler of the exception.
+    """
+    try:
+        require_host_room(_RESERVE)
+    except MemoryError:
+        _fill(_RESERVE // 4)  # what was freed is Python's still: perhaps it has enough
+
+
+def _fill(size: int) -> None:
+    """Have `size` bytes in small objects for a moment. Raises MemoryError."""
+    list(map(bytes, repeat(_SMALL, size // _SMALL)))
+
+
+class PhysicalMemory:
+    """`size` bytes at physical addresses 0 to size - 1, all zero at first.
+
+    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. `table` says who holds which frame,
+    once a kernel has taken the memory over.
+    Raises UsageError for a size that is not a positive multiple of 4096 or that the host cannot give.
+    """
+
+    def __init__(self, size: int = DEFAULT_SIZE):
+        if sys.byteorder != "little":
+            raise UsageError("toyvm needs a little-endian host")
+        if size <= 0 or size & PAGE_MASK:
+            raise UsageError(f"memory size {size} is not a positive multiple of {PAGE_SIZE}")
+        try:
+            self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"the host cannot give {size} bytes of memory: {error}") from None
+        self.size = size
+        self.frame_count = size >> PAGE_SHIFT
+        self.u8 = memoryview(self._map)
+        self.u16 = self.u8.cast("H")
+        self.u32 = self.u8.cast("I")
+        self.u64 = self.u8.cast("Q")
+        self.table: FrameTable | None = None
+
+    def zero_frame(self, frame: int) -> None:
+        """Fill a frame with zero bytes."""
+        pa = frame << PAGE_SHIFT
+        self.u8[pa : pa + PAGE_SIZE] = _ZEROS
+
+    def zero_frames(self, first: int, count: int) -> None:
+        """Fill `count` frames from `first` with zero bytes, `ZERO_STRIP` at once, of which `count` is a multiple."""
+        size, zeros = ZERO_STRIP << PAGE_SHIFT, _ZEROS * ZERO_STRIP
+        for pa in range(first << PAGE_SHIFT, (first + count) << PAGE_SHIFT, size):
+            self.u8[pa : pa + size] = zeros
+
+    def copy_frame(self, source: int, target: int) -> None:
+        """Copy the 4096 bytes of frame `source` to frame `target`."""
+        pa, to = source << PAGE_SHIFT, target << PAGE_SHIFT
+        self.u8[to : to + PAGE_SIZE] = self.u8[pa : pa + PAGE_SIZE]
+
+    def frame_bytes(self, frame: int) -> bytes:
+        """The contents of a frame."""
+        pa = frame << PAGE_SHIFT
+        return bytes(self.u8[pa : pa + PAGE_SIZE])

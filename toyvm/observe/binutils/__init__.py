@@ -1,0 +1,1 @@
+"""The listings of nm, objdump, readelf and size."""

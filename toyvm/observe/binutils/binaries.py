@@ -1,0 +1,137 @@
+"""What the binutils-like tools share: the files of a command line with their archive members, and what BFD says of a
+section (contents, load, code, data, debugging).
+
+A file that cannot be read makes a message and exit code 1, and the tool goes on with the next, as GNU's do.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from toyvm.base.errors import ElfError, NotFoundError
+from toyvm.base.resources import read_input
+from toyvm.elf.archive import Archive
+from toyvm.elf.constants import (
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_WRITE,
+    SHT_NOBITS,
+    SHT_NULL,
+    SHT_RELA,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+    SHT_SYMTAB_SHNDX,
+)
+from toyvm.elf.elf_file import ElfFile, ElfSection
+
+
+class Binary(NamedTuple):
+    """An ELF file of the command line; `archive` is the archive that it is a member of."""
+
+    name: str
+    archive: str | None
+    elf: ElfFile
+
+    @property
+    def title(self) -> str:
+        """`libc.a(printf.o)` or `main.o`."""
+        return f"{self.archive}({self.name})" if self.archive else self.name
+
+
+def read(path: str) -> bytes:
+    """The bytes of a file. NotFoundError, ElfError in the words of GNU's tools."""
+    try:
+        return read_input(path)
+    except FileNotFoundError:
+        error = NotFoundError(f"'{path}': No such file")
+        error.exit_code = 1
+        raise error from None
+    except OSError as error:
+        raise ElfError(f"{path}: {error.strerror}") from None
+
+
+def binaries(path: str) -> Iterator[Binary]:
+    """The ELF file at `path`, or the ELF members of the archive there; ElfError for other members comes at the end."""
+    data = read(path)
+    if not Archive.is_archive(data):
+        yield Binary(path, None, ElfFile.parse(data, path))
+        return
+    errors: list[ElfError] = []
+    for member in Archive.parse(data, path).members:
+        try:
+            elf = ElfFile.parse(member.data, f"{path}({member.name})")
+        except ElfError as error:
+            errors.append(error)
+            continue
+        yield Binary(member.name, path, elf)
+    if errors:
+        raise ElfError("\n".join(map(str, errors)))
+
+
+def for_each(tool: str, paths: Sequence[str], report: Callable[[str], object]) -> int:
+    """Call `report` with each path; print what is wrong with a file and go on. The exit code: 0, or 1 after an error."""
+    status = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="surrogateescape"
+        )  # names that are not UTF-8 come out as the bytes they are
+    for path in paths:
+        try:
+            report(path)
+        except (ElfError, NotFoundError) as error:
+            sys.stdout.flush()
+            print(f"toyvm {tool}: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+_TABLES = {SHT_NULL, SHT_SYMTAB, SHT_SYMTAB_SHNDX}
+
+
+def content_sections(elf: ElfFile) -> list[ElfSection]:
+    """The sections that are contents, not tables about them: what `size` and `objdump -h` list."""
+    tables = {elf.header.shstrndx} | {s.header.link for s in elf.sections_of_type(SHT_SYMTAB)}
+    kept = []
+    for section in elf.sections:
+        kind = section.header.type
+        described = kind == SHT_RELA and not section.header.flags & SHF_ALLOC
+        if kind not in _TABLES and not described and not (kind == SHT_STRTAB and section.number in tables):
+            kept.append(section)
+    return kept
+
+
+def is_readonly(section: ElfSection) -> bool:
+    """Whether the section is not writable."""
+    return not section.header.flags & SHF_WRITE
+
+
+def is_code(section: ElfSection) -> bool:
+    """Whether the section holds instructions."""
+    return bool(section.header.flags & SHF_EXECINSTR)
+
+
+def is_alloc(section: ElfSection) -> bool:
+    """Whether the section is in memory at run time."""
+    return bool(section.header.flags & SHF_ALLOC)
+
+
+def has_contents(section: ElfSection) -> bool:
+    """Whether the file holds bytes of the section."""
+    return section.header.type != SHT_NOBITS
+
+
+def is_debugging(section: ElfSection) -> bool:
+    """Whether the section is debugging information, by its name as BFD tells it."""
+    prefixes = (
+        ".debug",
+        ".gnu.debuglto_.debug_",
+        ".gnu.linkonce.wi.",
+        ".zdebug",
+        ".line",
+        ".stab",
+        ".gdb_index",
+    )
+    return not is_alloc(section) and section.name.startswith(prefixes)

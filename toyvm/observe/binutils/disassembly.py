@@ -1,0 +1,367 @@
+"""Machine code as text, with capstone: symbols at branch targets, auipc pairs resolved, relocations between the lines.
+
+capstone's own mnemonics are kept (`c.addi`, `addi a5, zero, 1`); immediates are decimal and there is no space behind
+commas, as in GNU's listings. What capstone does not know (Zba, Zbb, Zbs, Zicond) is read by the instruction table; what
+that does not know either is `.word` or `.half`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import capstone
+
+from toyvm.base.bits import M64, sext
+from toyvm.base.errors import ElfError
+from toyvm.elf import constants as c
+from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.isa.decode import decode
+from toyvm.isa.text import instruction_text
+from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, gather, relocation_name
+
+if TYPE_CHECKING:
+    from toyvm.elf.dwarf import LineTable
+
+
+class Instruction(NamedTuple):
+    """One line: `target` is the address that a branch goes to or that a pair of instructions makes."""
+
+    address: int
+    raw: bytes
+    mnemonic: str
+    operands: str
+    target: int | None
+    is_branch: bool
+
+    @property
+    def text(self) -> str:
+        """`addi sp,sp,-16`."""
+        return f"{self.mnemonic} {self.operands}".rstrip()
+
+
+@cache
+def _engine() -> Any:
+    return capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
+
+
+_HEX = re.compile(r"-?\b0x[0-9a-f]+")
+
+
+def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
+    """The instructions in `code`, which stands at `address`; always whole: the last bytes may make a `.byte`."""
+    at = 0
+    pairs: dict[int, int] = {}
+    while at < len(code):
+        for place, size, mnemonic, operands in _engine().disasm_lite(code[at : at + 4096], address + at):
+            raw = code[place - address : place - address + size]
+            yield _instruction(place, raw, mnemonic, operands, pairs)
+            at += size
+        if at < len(code):
+            size = min(4 if code[at] & 3 == 3 else 2, len(code) - at)
+            raw = code[at : at + size]
+            text = by_table(raw)
+            if text is None:
+                yield data_word(address + at, raw)
+            else:
+                mnemonic, _, operands = text.partition(" ")
+                yield _instruction(address + at, raw, mnemonic, operands, pairs)
+            at += size
+
+
+def by_table(raw: bytes) -> str | None:
+    """The text of an instruction that the table has a row for; None for other bytes and for a part of one."""
+    decoded = decode(int.from_bytes(raw, "little"))
+    return instruction_text(decoded) if decoded is not None and decoded.length == len(raw) else None
+
+
+def data_word(address: int, raw: bytes) -> Instruction:
+    """Bytes that are not an instruction: `.word`, `.half` or `.byte`s."""
+    directive = {4: ".word", 2: ".half"}.get(len(raw))
+    if directive is None:
+        return Instruction(address, raw, ".byte", ",".join(f"{byte:#04x}" for byte in raw), None, False)
+    return Instruction(
+        address, raw, directive, f"0x{int.from_bytes(raw, 'little'):0{2 * len(raw)}x}", None, False
+    )
+
+
+def _instruction(
+    address: int, raw: bytes, mnemonic: str, operands: str, pairs: dict[int, int]
+) -> Instruction:
+    word = int.from_bytes(raw, "little")
+    operands = operands.replace(", ", ",")
+    distance = _branch_distance(word, len(raw))
+    if distance is not None:
+        target = (address + distance) & M64
+        before, _, _ = operands.rpartition(",")
+        return Instruction(
+            address, raw, mnemonic, f"{before},{target:x}" if before else f"{target:x}", target, True
+        )
+    if len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc: their immediate is hexadecimal
+        operands = f"{operands.partition(',')[0]},{word >> 12:#x}"
+    else:
+        operands = _HEX.sub(lambda match: str(int(match[0], 16)), operands)
+    return Instruction(address, raw, mnemonic, operands, _pair_target(address, word, len(raw), pairs), False)
+
+
+def _branch_distance(word: int, size: int) -> int | None:
+    if size == 4:
+        if word & 0x7F == 0x63:
+            return sext(gather(B_TYPE, word), 13)
+        return sext(gather(J_TYPE, word), 21) if word & 0x7F == 0x6F else None
+    if word & 3 == 1 and word >> 13 in (6, 7):
+        return sext(gather(CB_TYPE, word), 9)
+    return sext(gather(CJ_TYPE, word), 12) if word & 3 == 1 and word >> 13 == 5 else None
+
+
+_LOADS_AND_ADDI = {0x03, 0x07, 0x13, 0x1B, 0x67}
+_STORES = {0x23, 0x27}
+
+
+def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> int | None:
+    """The address that lui or auipc and the next user of its register make; `pairs` remembers the first half."""
+    opcode, rd, rs1 = word & 0x7F, word >> 7 & 31, word >> 15 & 31
+    if size != 4:
+        return None
+    if opcode in (0x17, 0x37):
+        pairs[rd] = sext(word & 0xFFFFF000, 32) + (address if opcode == 0x17 else 0)
+        return None
+    if rs1 not in pairs or (opcode in (0x13, 0x1B) and word >> 12 & 7):
+        return None
+    if opcode in _LOADS_AND_ADDI:
+        return (pairs.pop(rs1) + sext(word >> 20, 12)) & M64
+    if opcode in _STORES:
+        return (pairs.pop(rs1) + sext(word >> 25 << 5 | word >> 7 & 31, 12)) & M64
+    return None
+
+
+class Names:
+    """Names of addresses: the symbols of a file, by section in a relocatable object, else by address alone."""
+
+    def __init__(self, elf: ElfFile):
+        self._relocatable = elf.header.type == c.ET_REL
+        self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
+        found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
+        self._marks: dict[int, list[tuple[int, bool]]] = {}
+        table = elf.symbols(".symtab") or elf.symbols(".dynsym")
+        for name, row in zip(table.names, table.array.tolist(), strict=True) if table else ():
+            _, info, _, shndx, value, _ = row
+            if name[:2] in ("$x", "$d"):
+                self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
+            if _is_name(name, info, shndx):
+                kind, binding = info & 15, info >> 4
+                rank = (
+                    kind != c.STT_FUNC,
+                    (c.STB_GLOBAL, c.STB_WEAK, c.STB_LOCAL).index(min(binding, 2)),
+                    name,
+                )
+                key = (shndx, value)
+                found[key] = min(found.get(key, (rank, name)), (rank, name))
+        for number, value, name in _plt_entries(elf):
+            found.setdefault((number, value), ((True, 0, name), name))
+        self._names: dict[int, tuple[list[int], list[str]]] = {}
+        for (shndx, value), (_, name) in sorted(found.items()):
+            addresses, texts = self._names.setdefault(shndx, ([], []))
+            addresses.append(value)
+            texts.append(name)
+        for marks in self._marks.values():
+            marks.sort()
+
+    def starting_in(self, section: ElfSection, low: int, high: int) -> list[tuple[int, str]]:
+        """(address, name) of the symbols of `section` with low <= address < high."""
+        addresses, texts = self._names.get(section.number, ([], []))
+        first, last = bisect_left(addresses, low), bisect_left(addresses, high)
+        return list(zip(addresses[first:last], texts[first:last], strict=True))
+
+    def describe(self, address: int, section: ElfSection) -> str:
+        """`main+0x4`; "" when no symbol is near. In an object, `address` is an offset in `section`."""
+        home = section
+        if not self._relocatable:
+            inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
+            home = next(inside, section)
+        addresses, texts = self._names.get(home.number, ([], []))
+        index = bisect_right(addresses, address) - 1
+        if index < 0:
+            return ""
+        distance = address - addresses[index]
+        return texts[index] + (f"+{distance:#x}" if distance else "")
+
+    def is_data(self, section: ElfSection, address: int) -> bool:
+        """Whether mapping symbols ($d, $x) say that data stands there."""
+        marks = self._marks.get(section.number, [])
+        index = bisect_right(marks, (address, True)) - 1
+        return index >= 0 and marks[index][1]
+
+    def next_mark(self, section: ElfSection, address: int) -> int:
+        """Where the next mapping symbol behind `address` is."""
+        marks = self._marks.get(section.number, [])
+        index = bisect_right(marks, (address, True))
+        return marks[index][0] if index < len(marks) else M64
+
+
+def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
+    """(section number, address, "printf@plt") of the PLT: a header of 32 bytes, then 16 for each JUMP_SLOT (psABI)."""
+    plt, rela = elf.section(".plt"), elf.section(".rela.plt")
+    if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
+        return
+    table = elf.symbols_of(elf.linked(rela))
+    slots = [row for row in elf.relocations_of(rela).tolist() if row[1] == R.JUMP_SLOT]
+    for index, (_, _, symbol, _) in enumerate(slots):
+        yield plt.number, plt.header.addr + 32 + 16 * index, f"{table.names[symbol]}@plt"
+
+
+def _is_name(name: str, info: int, shndx: int) -> bool:
+    if (
+        not name
+        or name == ".L0 "
+        or name[:2] in ("$x", "$d")
+        or info & 15 in (c.STT_SECTION, c.STT_FILE, c.STT_TLS)
+    ):
+        return False
+    return shndx != c.SHN_UNDEF and shndx < c.SHN_LORESERVE
+
+
+class Listing:
+    """What `objdump -d` prints for one file. `lines` and `sources` are for -l and -S."""
+
+    def __init__(
+        self, elf: ElfFile, relocations: bool = False, lines: LineTable | None = None, source: bool = False
+    ):
+        self.elf = elf
+        self.names = Names(elf)
+        self.lines = lines
+        self.source = source
+        self._place: tuple[str, int] | None = None
+        self._relocs: dict[int, list[tuple[int, str]]] = {}
+        if relocations and elf.header.type == c.ET_REL:
+            for section, array in elf.relocations():
+                self._relocs[section.header.info] = relocation_lines(elf, section, array)
+
+    def section(self, section: ElfSection) -> Iterator[str]:
+        """The lines of one section."""
+        data, start = self.elf.contents(section), section.header.addr
+        end = start + len(data)
+        if not data:
+            return
+        yield ""
+        yield f"Disassembly of section {section.name}:"
+        labels = self.names.starting_in(section, start, end)
+        stops = [address for address, _ in labels] + [end]
+        if not labels or labels[0][0] != start:
+            labels.insert(0, (start, self.names.describe(start, section) or section.name))
+            stops.insert(0, start)
+        width = 8 if end > 0xFFFF else 4
+        for (address, name), stop in zip(labels, stops[1:], strict=True):
+            yield ""
+            yield f"{address:016x} <{name}>:"
+            yield from self._stretch(section, data, address, stop, width)
+
+    def _stretch(self, section: ElfSection, data: bytes, low: int, high: int, width: int) -> Iterator[str]:
+        """The lines between two symbols: instructions, data, and runs of zeros as dots."""
+        base = section.header.addr
+        relocs = self._relocs.get(section.number, [])
+        at = low
+        while at < high:
+            mark = min(high, self.names.next_mark(section, at))
+            is_data = self.names.is_data(section, at)
+            code = data[at - base : mark - base]
+            pieces = _words(code, at) if is_data else disassemble(code, at)
+            skip = at
+            for piece in pieces:
+                if piece.address < skip:
+                    continue
+                zeros = self._zeros(data, base, piece.address, mark, relocs)
+                if zeros:
+                    yield "\t..."
+                    skip = piece.address + zeros
+                    continue
+                yield from self._source_lines(section, piece.address)
+                yield f"{piece.address:{width}x}:\t{self._columns(piece, section)}"
+                yield from _between(relocs, piece.address, piece.address + len(piece.raw))
+            at = mark
+
+    @staticmethod
+    def _zeros(data: bytes, base: int, at: int, stop: int, relocs: Sequence[tuple[int, str]]) -> int:
+        """How many zero bytes to leave out at `at`, by GNU objdump's rule; none where a relocation is."""
+        index = bisect_left(relocs, (at, ""))
+        limit = min(stop, relocs[index][0]) if index < len(relocs) else stop
+        chunk = data[at - base : limit - base]
+        count = len(chunk) - len(chunk.lstrip(b"\0"))
+        if at + count == stop:
+            return count if count >= 8 or count < 3 else 0
+        return count & ~3 if count >= 8 else 0
+
+    def _columns(self, piece: Instruction, section: ElfSection) -> str:
+        raw = f"{int.from_bytes(piece.raw, 'little'):0{2 * len(piece.raw)}x}"
+        raw = raw.ljust(18 if len(piece.raw) == 4 else 20)
+        operands = piece.operands
+        if piece.target is not None:
+            near = self.names.describe(piece.target, section)
+            where = f" <{near}>" if near else ""
+            operands += where if piece.is_branch else f" # {piece.target:x}{where}"
+        return f"{raw}\t{piece.mnemonic}" + (f"\t{operands}" if operands else "")
+
+    def _source_lines(self, section: ElfSection, address: int) -> Iterator[str]:
+        place = self.lines.lookup(address, section.number) if self.lines else None
+        if place is None or place == self._place:
+            return
+        previous, self._place = self._place, place
+        file, line = place
+        text = source_text(file) if self.source else None
+        if text is None:
+            yield f"{file}:{line}"
+            return
+        # Going forward in one file, the lines passed over are shown too, as GNU objdump does.
+        first = previous[1] + 1 if previous and previous[0] == file and previous[1] < line else line
+        yield from text[max(first, line - 20) - 1 : line]
+
+
+def _words(code: bytes, address: int) -> Iterator[Instruction]:
+    at = 0
+    while at < len(code):
+        size = next(n for n in (4, 2, 1) if (address + at) % n == 0 and at + n <= len(code))
+        yield data_word(address + at, code[at : at + size])
+        at += size
+
+
+def _between(relocs: Sequence[tuple[int, str]], low: int, high: int) -> Iterator[str]:
+    for index in range(bisect_left(relocs, (low, "")), len(relocs)):
+        if relocs[index][0] >= high:
+            return
+        yield f"\t\t\t{relocs[index][0]:x}: {relocs[index][1]}"
+
+
+def relocation_lines(elf: ElfFile, section: ElfSection, array: Any) -> list[tuple[int, str]]:
+    """(offset, "R_RISCV_HI20\\tx+0x4") of a relocation section, by offset, in the file's order."""
+    table = elf.symbols_of(elf.linked(section)) if section.header.link else None
+    found = []
+    for offset, kind, symbol, addend in array.tolist():
+        name = table.names[symbol] if table and symbol else "*ABS*"
+        if not name and table:
+            name = elf.section_name(int(table.array["st_shndx"][symbol]))
+        distance = f"{'-' if addend < 0 else '+'}{abs(addend):#x}" if addend else ""
+        found.append((offset, f"{relocation_name(kind)}\t{name}{distance}"))
+    return sorted(found, key=lambda item: item[0])
+
+
+@cache
+def source_text(path: str) -> list[str] | None:
+    """The lines of a source file; None when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read().splitlines()
+    except (OSError, ValueError):
+        return None
+
+
+def line_table(elf: ElfFile) -> LineTable | None:
+    """The file's line table; None when it has none or a broken one."""
+    from toyvm.elf.dwarf import LineTable  # pyelftools
+
+    try:
+        return LineTable.from_elf(elf.data, elf.name) or None
+    except ElfError:
+        return None

@@ -1,0 +1,122 @@
+"""The words that readelf and objdump print for the numbers of ELF, as GNU's spell them."""
+
+from __future__ import annotations
+
+from toyvm.elf import constants as c
+
+FILE_TYPES = {
+    c.ET_NONE: "NONE (None)",
+    c.ET_REL: "REL (Relocatable file)",
+    c.ET_EXEC: "EXEC (Executable file)",
+    c.ET_DYN: "DYN (Shared object file)",
+    c.ET_CORE: "CORE (Core file)",
+}
+OSABI = {0: "UNIX - System V", 3: "UNIX - GNU"}
+
+
+def _by_prefix(prefix: str) -> dict[int, str]:
+    return {value: name.removeprefix(prefix) for name, value in vars(c).items() if name.startswith(prefix)}
+
+
+SECTION_TYPES = {
+    **_by_prefix("SHT_"),
+    c.SHT_SYMTAB_SHNDX: "SYMTAB SECTION INDICES",
+    c.SHT_GNU_VERDEF: "VERDEF",
+    c.SHT_GNU_VERNEED: "VERNEED",
+    c.SHT_GNU_VERSYM: "VERSYM",
+}
+SEGMENT_TYPES = {**_by_prefix("PT_"), c.PT_RISCV_ATTRIBUTES: "RISCV_ATTRIBUT"}
+DYNAMIC_TAGS = {**_by_prefix("DT_"), c.DT_RISCV_VARIANT_CC: "RISCV_VARIANT_CC"}
+SYMBOL_TYPES = {
+    **{value: name for value, name in _by_prefix("STT_").items() if value < 7},
+    c.STT_GNU_IFUNC: "IFUNC",
+}
+SYMBOL_BINDINGS = {0: "LOCAL", 1: "GLOBAL", 2: "WEAK", c.STB_GNU_UNIQUE: "UNIQUE"}
+SYMBOL_VISIBILITIES = {0: "DEFAULT", 1: "INTERNAL", 2: "HIDDEN", 3: "PROTECTED"}
+
+_SECTION_FLAGS = (
+    (c.SHF_WRITE, "W"),
+    (c.SHF_ALLOC, "A"),
+    (c.SHF_EXECINSTR, "X"),
+    (c.SHF_MERGE, "M"),
+    (c.SHF_STRINGS, "S"),
+    (c.SHF_INFO_LINK, "I"),
+    (c.SHF_LINK_ORDER, "L"),
+    (c.SHF_OS_NONCONFORMING, "O"),
+    (c.SHF_GROUP, "G"),
+    (c.SHF_TLS, "T"),
+    (c.SHF_COMPRESSED, "C"),
+    (c.SHF_GNU_RETAIN, "R"),
+    (c.SHF_EXCLUDE, "E"),
+)
+
+_SECTION_FLAGS_KEY = """Key to Flags:
+  W (write), A (alloc), X (execute), M (merge), S (strings), I (info),
+  L (link order), O (extra OS processing required), G (group), T (TLS),
+  C (compressed), x (unknown), o (OS specific), E (exclude),
+  D (mbind), p (processor specific)
+"""
+
+
+def section_flags_key(osabi: int) -> str:
+    """What the letters mean; R only exists for the GNU ABI."""
+    return (
+        _SECTION_FLAGS_KEY.replace("  D (", "  R (retain), D (")
+        if osabi == c.ELFOSABI_GNU
+        else _SECTION_FLAGS_KEY
+    )
+
+
+def section_flags(flags: int) -> str:
+    """`AX`, `WA`, `AMS`."""
+    letters = "".join(letter for bit, letter in _SECTION_FLAGS if flags & bit)
+    rest = flags & ~sum(bit for bit, _ in _SECTION_FLAGS)
+    if rest & 0x0FF00000:
+        letters += "o"
+    if rest & 0x70000000:
+        letters += "p"
+    return letters + ("x" if rest & ~0x7FF00000 else "")
+
+
+def segment_flags(flags: int) -> str:
+    """`R E`: three columns."""
+    return "".join(letter if flags & bit else " " for bit, letter in ((4, "R"), (2, "W"), (1, "E")))
+
+
+def elf_flags(flags: int) -> str:
+    """`, RVC, double-float ABI` for e_flags."""
+    abi = ("soft-float ABI", "single-float ABI", "double-float ABI", "quad-float ABI")[
+        (flags & c.EF_RISCV_FLOAT_ABI) >> 1
+    ]
+    words = ["RVC"] if flags & c.EF_RISCV_RVC else []
+    words += ["RVE"] if flags & c.EF_RISCV_RVE else []
+    words.append(abi)
+    words += ["TSO"] if flags & c.EF_RISCV_TSO else []
+    return "".join(f", {word}" for word in words)
+
+
+def section_index(index: int) -> str:
+    """`UND`, `ABS`, `COM` or the number, of a symbol's section."""
+    special = {c.SHN_UNDEF: "UND", c.SHN_ABS: "ABS", c.SHN_COMMON: "COM"}
+    if index in special:
+        return special[index]
+    return f"RSV[{index:#x}]" if index >= c.SHN_LORESERVE else str(index)
+
+
+def dynamic_flags(value: int) -> str:
+    """DT_FLAGS in words."""
+    return _words(
+        value, ((1, "ORIGIN"), (2, "SYMBOLIC"), (4, "TEXTREL"), (8, "BIND_NOW"), (16, "STATIC_TLS"))
+    )
+
+
+def dynamic_flags_1(value: int) -> str:
+    """DT_FLAGS_1 in words."""
+    known = ((1, "NOW"), (2, "GLOBAL"), (4, "GROUP"), (8, "NODELETE"), (0x20, "INITFIRST"), (0x40, "NOOPEN"))
+    return "Flags: " + _words(value, (*known, (0x80, "ORIGIN"), (0x800, "NODEFLIB"), (0x08000000, "PIE")))
+
+
+def _words(value: int, known: tuple[tuple[int, str], ...]) -> str:
+    words = [word for bit, word in known if value & bit]
+    rest = value & ~sum(bit for bit, _ in known)
+    return " ".join(words + ([f"{rest:#x}"] if rest else []))

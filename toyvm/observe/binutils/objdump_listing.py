@@ -1,0 +1,131 @@
+"""`objdump`'s tables: section headers (-h), symbols (-t), relocations (-r), contents (-s), laid out as GNU's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toyvm.elf import constants as c
+from toyvm.elf.elf_file import ElfFile, ElfSection
+
+from .binaries import content_sections, has_contents, is_alloc, is_code, is_debugging, is_readonly
+from .disassembly import relocation_lines
+from .nm_listing import is_special
+from .readelf_tables import printable
+
+
+def section_headers(elf: ElfFile) -> Iterator[str]:
+    """`-h`."""
+    relocated = (
+        {s.header.info for s in elf.sections_of_type(c.SHT_RELA)} if elf.header.type == c.ET_REL else set()
+    )
+    yield "Sections:"
+    yield "Idx Name          Size      VMA               LMA               File off  Algn"
+    for index, section in enumerate(content_sections(elf)):
+        shdr = section.header
+        lma = _load_address(elf, section)
+        align = max(shdr.addralign, 1).bit_length() - 1
+        yield (
+            f"{index:3} {section.name:<13} {shdr.size:08x}  {shdr.addr:016x}  {lma:016x}  {shdr.offset:08x}  2**{align}"
+        )
+        yield "                  " + ", ".join(_flags(section, section.number in relocated))
+
+
+def _load_address(elf: ElfFile, section: ElfSection) -> int:
+    addr = section.header.addr
+    if is_alloc(section):
+        for phdr in elf.segments:
+            if phdr.type == c.PT_LOAD and phdr.vaddr <= addr < phdr.vaddr + phdr.memsz:
+                return addr - phdr.vaddr + phdr.paddr
+    return addr
+
+
+def _flags(section: ElfSection, relocated: bool) -> Iterator[str]:
+    if has_contents(section):
+        yield "CONTENTS"
+    if is_alloc(section):
+        yield "ALLOC"
+        if has_contents(section):
+            yield "LOAD"
+    if relocated:
+        yield "RELOC"
+    if is_readonly(section):
+        yield "READONLY"
+    if is_code(section):
+        yield "CODE"
+    elif is_alloc(section) and has_contents(section):
+        yield "DATA"
+    if is_debugging(section):
+        yield "DEBUGGING"
+        yield "OCTETS"
+    if section.header.flags & c.SHF_EXCLUDE:
+        yield "EXCLUDE"
+    if section.header.flags & c.SHF_TLS:
+        yield "THREAD_LOCAL"
+    if section.header.type == c.SHT_GROUP:
+        yield "GROUP"
+        yield "LINK_ONCE_DISCARD"
+
+
+def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
+    """`-t`, or `-T` for the dynamic symbols."""
+    table = elf.symbols(".dynsym" if dynamic else ".symtab")
+    yield "DYNAMIC SYMBOL TABLE:" if dynamic else "SYMBOL TABLE:"
+    rows = zip(table.names, table.array.tolist(), strict=True) if table else ()
+    shown = 0
+    for number, (name, (_, info, other, shndx, value, size)) in enumerate(rows):
+        kind = info & 15
+        if number == 0 or (kind not in (c.STT_SECTION, c.STT_FILE) and is_special(name)):
+            continue
+        shown += 1
+        section = {c.SHN_UNDEF: "*UND*", c.SHN_ABS: "*ABS*", c.SHN_COMMON: "*COM*"}.get(
+            shndx
+        ) or elf.section_name(shndx)
+        if kind == c.STT_SECTION and not name:
+            name = section
+        if shndx == c.SHN_COMMON:
+            value, size = size, value
+        hidden = {c.STV_INTERNAL: ".internal ", c.STV_HIDDEN: ".hidden ", c.STV_PROTECTED: ".protected "}.get(
+            other & 3, ""
+        )
+        yield f"{value:016x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:016x} {hidden}{name}"
+    if not shown:
+        yield "no symbols"
+
+
+def _symbol_flags(info: int, shndx: int, dynamic: bool) -> str:
+    binding, kind = info >> 4, info & 15
+    visible = shndx not in (c.SHN_UNDEF, c.SHN_COMMON)
+    scope = {c.STB_LOCAL: "l", c.STB_GLOBAL: "g" if visible else " ", c.STB_GNU_UNIQUE: "u"}.get(binding, " ")
+    weak = "w" if binding == c.STB_WEAK else " "
+    indirect = "i" if kind == c.STT_GNU_IFUNC else " "
+    debug = "d" if kind in (c.STT_SECTION, c.STT_FILE) else "D" if dynamic else " "
+    what = {c.STT_FUNC: "F", c.STT_GNU_IFUNC: "F", c.STT_FILE: "f", c.STT_OBJECT: "O", c.STT_COMMON: "O"}.get(
+        kind, " "
+    )
+    return f"{scope}{weak}  {indirect}{debug}{what}"
+
+
+def relocations(elf: ElfFile) -> Iterator[str]:
+    """`-r`: the relocations of a relocatable object."""
+    for section, array in elf.relocations() if elf.header.type == c.ET_REL else ():
+        yield ""
+        yield f"RELOCATION RECORDS FOR [{elf.section_name(section.header.info)}]:"
+        yield "OFFSET           TYPE              VALUE"
+        for offset, text in relocation_lines(elf, section, array):
+            name, _, value = text.partition("\t")
+            yield f"{offset:016x} {name:<16}  {value}"
+        yield ""
+
+
+def contents(elf: ElfFile, section: ElfSection) -> Iterator[str]:
+    """`-s`: the bytes of one section."""
+    data = elf.contents(section)
+    if not data:
+        return
+    yield f"Contents of section {section.name}:"
+    start = section.header.addr
+    digits = max(4, len(f"{start + len(data) - 1:x}"))
+    for at in range(0, len(data), 16):
+        chunk = data[at : at + 16]
+        words = "".join(chunk[i : i + 4].hex().ljust(8) + " " for i in range(0, 16, 4))
+        yield f" {start + at:0{digits}x} {words} {printable(chunk):<16}"

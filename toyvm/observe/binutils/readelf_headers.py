@@ -1,0 +1,238 @@
+"""`readelf`: headers, sections, segments, dynamic section and notes as text, laid out as GNU readelf -W does.
+
+Symbols, relocations, attributes and dumps are in `readelf_tables`. Each function takes the file and returns lines.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from toyvm.elf import constants as c
+from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.elf.headers import Phdr, Shdr
+
+from . import elf_names as names
+
+
+def header(elf: ElfFile) -> Iterator[str]:
+    """`-h`."""
+    ehdr = elf.header
+    kind = names.FILE_TYPES.get(ehdr.type, f"<unknown>: {ehdr.type:x}")
+    if ehdr.type == c.ET_DYN and (elf.dynamic_value(c.DT_FLAGS_1) or 0) & c.DF_1_PIE:
+        kind = "DYN (Position-Independent Executable file)"
+    machine = "RISC-V" if ehdr.machine == c.EM_RISCV else f"<unknown>: {ehdr.machine:#x}"
+    flags = names.elf_flags(ehdr.flags) if ehdr.machine == c.EM_RISCV else ""
+    yield "ELF Header:"
+    yield "  Magic:   " + "".join(f"{byte:02x} " for byte in elf.data[:16])
+    for label, value in (
+        ("Class:", "ELF64"),
+        ("Data:", "2's complement, little endian"),
+        ("Version:", "1 (current)"),
+        ("OS/ABI:", names.OSABI.get(ehdr.osabi, f"<unknown: {ehdr.osabi:x}>")),
+        ("ABI Version:", ehdr.abiversion),
+        ("Type:", kind),
+        ("Machine:", machine),
+        ("Version:", f"{ehdr.version:#x}"),
+        ("Entry point address:", f"{ehdr.entry:#x}"),
+        ("Start of program headers:", f"{ehdr.phoff} (bytes into file)"),
+        ("Start of section headers:", f"{ehdr.shoff} (bytes into file)"),
+        ("Flags:", f"{ehdr.flags:#x}{flags}"),
+        ("Size of this header:", f"{ehdr.ehsize} (bytes)"),
+        ("Size of program headers:", f"{ehdr.phentsize} (bytes)"),
+        ("Number of program headers:", ehdr.phnum),
+        ("Size of section headers:", f"{ehdr.shentsize} (bytes)"),
+        ("Number of section headers:", ehdr.shnum),
+        ("Section header string table index:", ehdr.shstrndx),
+    ):
+        yield f"  {label:<34} {value}"
+
+
+def sections(elf: ElfFile, alone: bool) -> Iterator[str]:
+    """`-S`; `alone`: without `-h`, which has told where the table is."""
+    if not elf.sections:
+        if not alone:
+            yield ""
+        yield "There are no sections in this file."
+        return
+    plural = "s" if len(elf.sections) != 1 else ""
+    verb = "are" if plural else "is"
+    if alone:
+        yield f"There {verb} {len(elf.sections)} section header{plural}, starting at offset {elf.header.shoff:#x}:"
+    yield ""
+    yield f"Section Header{plural}:"
+    yield "  [Nr] Name              Type            Address          Off    Size   ES Flg Lk Inf Al"
+    for section in elf.sections:
+        yield _section_line(section)
+    yield from names.section_flags_key(elf.header.osabi).splitlines()
+
+
+def _section_line(section: ElfSection) -> str:
+    shdr = section.header
+    kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
+    place = f"{shdr.addr:016x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
+    flags = names.section_flags(shdr.flags)
+    return f"  [{section.number:2}] {section.name:<17} {kind:<15} {place} {flags:>3} {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
+
+
+def groups(elf: ElfFile) -> Iterator[str]:
+    """The section groups (`-g`, part of `-a`)."""
+    found = list(elf.sections_of_type(c.SHT_GROUP))
+    if not found:
+        yield ""
+        yield "There are no section groups in this file."
+    for section in found:
+        data = elf.contents(section)
+        words = [word for (word,) in struct.iter_unpack("<I", data[: len(data) & ~3])]
+        symbols = elf.symbols_of(elf.linked(section))
+        signature = symbols.names[section.header.info] if section.header.info < len(symbols) else "<corrupt>"
+        kind = "COMDAT " if words and words[0] & c.GRP_COMDAT else ""
+        yield ""
+        yield (
+            f"{kind}group section [{section.number:5}] `{section.name}' [{signature}] contains {len(words) - 1} sections:"
+        )
+        yield "   [Index]    Name"
+        for word in words[1:]:
+            yield f"   [{word:5}]   {elf.section_name(word)}"
+
+
+def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
+    """`-l`, with the mapping of sections to segments."""
+    yield ""
+    if not elf.segments:
+        yield "There are no program headers in this file."
+        return
+    if alone:
+        kind = next(iter(line for line in header(elf) if line.startswith("  Type:")))[37:]
+        yield f"Elf file type is {kind}"
+        yield f"Entry point {elf.header.entry:#x}"
+        count = len(elf.segments)
+        verb, plural = ("are", "s") if count != 1 else ("is", "")
+        yield f"There {verb} {count} program header{plural}, starting at offset {elf.header.phoff}"
+        yield ""
+    yield "Program Headers:"
+    yield "  Type           Offset   VirtAddr           PhysAddr           FileSiz  MemSiz   Flg Align"
+    for phdr in elf.segments:
+        kind = names.SEGMENT_TYPES.get(phdr.type, f"<unknown>: {phdr.type:x}")
+        places = (
+            f"{phdr.offset:#08x} {phdr.vaddr:#018x} {phdr.paddr:#018x} {phdr.filesz:#08x} {phdr.memsz:#08x}"
+        )
+        yield f"  {kind:<14} {places} {names.segment_flags(phdr.flags)} {phdr.align:#x}"
+        if phdr.type == c.PT_INTERP:
+            yield f"      [Requesting program interpreter: {elf.interpreter}]"
+    yield ""
+    yield " Section to Segment mapping:"
+    yield "  Segment Sections..."
+    for number, phdr in enumerate(elf.segments):
+        inside = (section.name + " " for section in elf.sections[1:] if in_segment(section.header, phdr))
+        yield f"   {number:02}     {''.join(inside)}"
+
+
+def in_segment(shdr: Shdr, phdr: Phdr) -> bool:
+    """Whether a section is shown under a segment (binutils, ELF_SECTION_IN_SEGMENT_STRICT)."""
+    tls = bool(shdr.flags & c.SHF_TLS)
+    if tls and phdr.type not in (c.PT_TLS, c.PT_GNU_RELRO, c.PT_LOAD):
+        return False
+    if tls and shdr.type == c.SHT_NOBITS and phdr.type != c.PT_TLS:
+        return False  # .tbss takes no room there
+    if not tls and phdr.type in (c.PT_TLS, c.PT_PHDR):
+        return False
+    loaded = (c.PT_LOAD, c.PT_DYNAMIC, c.PT_GNU_EH_FRAME, c.PT_GNU_STACK, c.PT_GNU_RELRO)
+    if not shdr.flags & c.SHF_ALLOC and phdr.type in loaded:
+        return False
+    in_file = shdr.type == c.SHT_NOBITS or _within(shdr.offset, shdr.size, phdr.offset, phdr.filesz)
+    in_memory = not shdr.flags & c.SHF_ALLOC or _within(shdr.addr, shdr.size, phdr.vaddr, phdr.memsz)
+    if not (in_file and in_memory):
+        return False
+    if phdr.type in (c.PT_DYNAMIC, c.PT_NOTE) and not shdr.size and phdr.memsz:
+        return shdr.offset > phdr.offset and shdr.addr > phdr.vaddr
+    return True
+
+
+def _within(start: int, size: int, segment: int, length: int) -> bool:
+    """Strict: an empty section at a segment's end does not belong to it."""
+    return (
+        segment <= start
+        and start - segment + size <= length
+        and (start - segment < length or length == 0 == size)
+    )
+
+
+_STRING_TAGS = {
+    c.DT_NEEDED: "Shared library: [{}]",
+    c.DT_SONAME: "Library soname: [{}]",
+    c.DT_RPATH: "Library rpath: [{}]",
+    c.DT_RUNPATH: "Library runpath: [{}]",
+}
+_SIZES = {
+    c.DT_PLTRELSZ,
+    c.DT_STRSZ,
+    c.DT_SYMENT,
+    c.DT_RELASZ,
+    c.DT_RELAENT,
+    c.DT_RELSZ,
+    c.DT_RELENT,
+    c.DT_INIT_ARRAYSZ,
+    c.DT_FINI_ARRAYSZ,
+    c.DT_PREINIT_ARRAYSZ,
+    c.DT_RELRSZ,
+    c.DT_RELRENT,
+}
+_COUNTS = {c.DT_RELACOUNT, c.DT_VERNEEDNUM, c.DT_VERDEFNUM}
+
+
+def dynamic(elf: ElfFile) -> Iterator[str]:
+    """`-d`."""
+    section = next(elf.sections_of_type(c.SHT_DYNAMIC), None)
+    segment = next((phdr for phdr in elf.segments if phdr.type == c.PT_DYNAMIC), None)
+    yield ""
+    if section is None and segment is None:
+        yield "There is no dynamic section in this file."
+        return
+    offset = section.header.offset if section else segment.offset if segment else 0
+    entries = [*elf.dynamic, (c.DT_NULL, 0)]
+    plural = "entries" if len(entries) != 1 else "entry"
+    yield f"Dynamic section at offset {offset:#x} contains {len(entries)} {plural}:"
+    yield "  Tag        Type                         Name/Value"
+    for tag, value in entries:
+        name = f"({names.DYNAMIC_TAGS.get(tag, f'<unknown>: {tag:x}')})"
+        yield f" 0x{tag & 0xFFFFFFFFFFFFFFFF:016x} {name:<20} {dynamic_value(elf, tag, value)}"
+
+
+def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:
+    """The value of a dynamic entry in words."""
+    if tag in _STRING_TAGS:
+        return _STRING_TAGS[tag].format(elf.dynamic_string(value))
+    if tag in _SIZES:
+        return f"{value} (bytes)"
+    if tag in _COUNTS:
+        return str(value)
+    if tag == c.DT_PLTREL:
+        return names.DYNAMIC_TAGS.get(value, str(value))
+    if tag == c.DT_FLAGS:
+        return names.dynamic_flags(value)
+    if tag == c.DT_FLAGS_1:
+        return names.dynamic_flags_1(value)
+    return f"{value:#x}"
+
+
+def notes(elf: ElfFile) -> Iterator[str]:
+    """`-n`."""
+    where = None
+    for note in elf.notes():
+        if note.where != where:
+            where = note.where
+            yield ""
+            yield f"Displaying notes found in: {where}"
+            yield "  Owner                Data size \tDescription"
+        kind, detail = f"Unknown note type: ({note.type:#010x})", ""
+        if note.owner == "GNU" and note.type == c.NT_GNU_BUILD_ID:
+            kind, detail = "NT_GNU_BUILD_ID (unique build ID bitstring)", f"Build ID: {note.desc.hex()}"
+        elif note.owner == "GNU" and note.type == c.NT_GNU_ABI_TAG and len(note.desc) >= 16:
+            system, *version = struct.unpack_from("<4I", note.desc)
+            words = {0: "Linux", 1: "Hurd", 2: "Solaris"}.get(system, "Unknown")
+            kind, detail = (
+                "NT_GNU_ABI_TAG (ABI version tag)",
+                f"OS: {words}, ABI: {'.'.join(map(str, version))}",
+            )
+        yield f"  {note.owner:<20} {len(note.desc):#010x}\t{kind}" + (f"\t    {detail}" if detail else "")

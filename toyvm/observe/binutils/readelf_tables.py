@@ -1,0 +1,160 @@
+"""`readelf`: symbols, relocations, attributes and dumps of sections as text, laid out as GNU readelf -W does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toyvm.base.errors import ElfError
+from toyvm.elf import constants as c
+from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, TAGS, decode
+from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.elf.object_file import SymbolTable
+from toyvm.elf.symbol_versions import Version, symbol_versions
+from toyvm.relocations import relocation_name
+
+from . import elf_names as names
+
+
+def symbols(elf: ElfFile) -> Iterator[str]:
+    """`-s`: every symbol table."""
+    for section in elf.sections_of_type(c.SHT_DYNSYM, c.SHT_SYMTAB):
+        table = elf.symbols_of(section)
+        plural = "entries" if len(table) != 1 else "entry"
+        yield ""
+        yield f"Symbol table '{section.name}' contains {len(table)} {plural}:"
+        yield "   Num:    Value          Size Type    Bind   Vis      Ndx Name"
+        versions = symbol_versions(elf) if section.header.type == c.SHT_DYNSYM else {}
+        fields = ("st_value", "st_size", "st_info", "st_other", "st_shndx")
+        rows = zip(table.names, *(table.array[field].tolist() for field in fields), strict=True)
+        for number, (name, value, size, info, other, shndx) in enumerate(rows):
+            if info & 15 == c.STT_SECTION and not name:
+                name = elf.section_name(shndx)
+            kind = names.SYMBOL_TYPES.get(info & 15, f"<unknown>: {info & 15}")
+            binding = names.SYMBOL_BINDINGS.get(info >> 4, f"<unknown>: {info >> 4}")
+            visibility = names.SYMBOL_VISIBILITIES[other & 3]
+            variant = " [VARIANT_CC]" if other & c.STO_RISCV_VARIANT_CC else ""
+            size_text = f"{size:5}" if size <= 99999 else f"{size:#x}"
+            where = names.section_index(shndx)
+            yield (
+                f"{number:6}: {value:016x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
+                f"{name}{_version(versions.get(number), name)}"
+            )
+
+
+def _version(version: Version | None, name: str) -> str:
+    if version is None or version.text.endswith(f"@{name}"):
+        return ""
+    return f"{version.text} ({version.number})" if version.is_needed else version.text
+
+
+def relocations(elf: ElfFile) -> Iterator[str]:
+    """`-r`: every relocation section."""
+    found = elf.relocations()
+    if not found:
+        yield ""
+        yield "There are no relocations in this file."
+    for section, array in found:
+        plural = "entries" if len(array) != 1 else "entry"
+        yield ""
+        yield f"Relocation section '{section.name}' at offset {section.header.offset:#x} contains {len(array)} {plural}:"
+        yield "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
+        table = elf.symbols_of(elf.linked(section)) if section.header.link else None
+        dynamic = table is not None and elf.linked(section).header.type == c.SHT_DYNSYM
+        versions = symbol_versions(elf) if dynamic else {}
+        for offset, kind, symbol, addend in array.tolist():
+            version = versions[symbol].text if symbol in versions else ""
+            target = _target(elf, table, symbol, version, addend)
+            yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
+
+
+def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, addend: int) -> str:
+    distance = f"- {-addend:x}" if addend < 0 else f"+ {addend:x}"
+    if table is None or not symbol:
+        return f"{' ' * 19}{'-' if addend < 0 else ''}{abs(addend):x}"
+    row = table.array[symbol]
+    name = table.names[symbol]
+    if not name and int(row["st_info"]) & 15 == c.STT_SECTION:
+        name = elf.section_name(int(row["st_shndx"]))
+    return f"{int(row['st_value']):016x} {name or '<null>'}{version} {distance}"
+
+
+_TAG_NAMES = {tag: name for name, tag in TAGS.items()}
+
+
+def attributes(elf: ElfFile) -> Iterator[str]:
+    """`-A`."""
+    section = next(elf.sections_of_type(c.SHT_RISCV_ATTRIBUTES), None)
+    if section is None:
+        return
+    yield "Attribute Section: riscv"
+    yield "File Attributes"
+    for tag, value in decode(elf.contents(section), elf.name).items():
+        if tag not in _TAG_NAMES:
+            yield (
+                f"  Tag_unknown_{tag}: {value!r}"
+                if isinstance(value, str)
+                else f"  Tag_unknown_{tag}: {value}"
+            )
+            continue
+        text = f'"{value}"' if tag == TAG_ARCH else str(value)
+        if tag == TAG_STACK_ALIGN:
+            text = f"{value}-bytes"
+        elif tag == TAG_UNALIGNED_ACCESS:
+            text = "Unaligned access" if value else "No unaligned access"
+        yield f"  Tag_RISCV_{_TAG_NAMES[tag]}: {text}"
+
+
+def find_section(elf: ElfFile, which: str) -> ElfSection:
+    """The section of that name or number."""
+    section = elf.section(which)
+    if section is None and which.isdigit() and int(which) < len(elf.sections):
+        section = elf.sections[int(which)]
+    if section is None:
+        raise ElfError(f"{elf.name}: section '{which}' was not dumped because it does not exist")
+    return section
+
+
+def hex_dump(elf: ElfFile, which: str) -> Iterator[str]:
+    """`-x SECTION`."""
+    section = find_section(elf, which)
+    data = elf.contents(section)
+    yield ""
+    if not data:
+        yield f"Section '{section.name}' has no data to dump."
+        return
+    yield f"Hex dump of section '{section.name}':"
+    if any(s.header.info == section.number for s in elf.sections_of_type(c.SHT_RELA)):
+        yield " NOTE: This section has relocations against it, but these have NOT been applied to this dump."
+    for at in range(0, len(data), 16):
+        chunk = data[at : at + 16]
+        words = "".join(chunk[i : i + 4].hex().ljust(8) + " " for i in range(0, 16, 4))
+        yield f"  {section.header.addr + at:#010x} {words}{printable(chunk)}"
+    yield ""
+
+
+def printable(data: bytes) -> str:
+    """ASCII, with a dot for every other byte."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+
+
+def string_dump(elf: ElfFile, which: str) -> Iterator[str]:
+    """`-p SECTION`."""
+    section = find_section(elf, which)
+    data = elf.contents(section)
+    yield ""
+    yield f"String dump of section '{section.name}':"
+    at = 0
+    for text in data.split(b"\0"):
+        if text:
+            yield f"  [{at:6x}]  {''.join(map(_visible, text))}"
+        at += len(text) + 1
+    yield ""
+
+
+def _visible(byte: int) -> str:
+    """A byte as `readelf -p` shows it: control characters as ^A, the end of a line as \\n."""
+    if byte == 10:
+        return "\\n"
+    if byte < 32:
+        return f"^{chr(byte ^ 64)}"
+    return chr(byte) if byte < 127 else f"<{byte:x}>"

@@ -1,0 +1,229 @@
+"""Traces: what happened, as it happens, in words an operating systems book would use.
+
+`attach` subscribes the renderers that a user asked for to the kernel's events; each writes whole lines to one stream.
+A copy-on-write fault is told in its steps, from the instruction that trapped to the instruction that runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ..base.errors import UsageError
+from ..base.events import (
+    Bus,
+    CowFault,
+    FaultKind,
+    MappingChanged,
+    PageFault,
+    PageReclaimed,
+    ProcessExecuted,
+    ProcessExited,
+    ProcessForked,
+    SignalSent,
+    SyscallExit,
+)
+from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
+from ..machine import sv39
+
+PAGE = 4096
+
+
+class Places(Protocol):
+    """Who can say what stands at an address of a process (`observe.symbolize.Symbolizer`)."""
+
+    def describe(self, pid: int, va: int) -> str:
+        """`main+0x34 (cow.s:41)`, or "" when nothing is known."""
+
+    def instruction(self, pid: int, va: int) -> str:
+        """The instruction at `va`, disassembled, or ""."""
+
+
+class Tracer:
+    """Renders events as text lines and hands each to `out`."""
+
+    def __init__(self, out: Callable[[str], None], places: Places):
+        self.out = out
+        self.places = places
+
+    def line(self, pid: int, text: str) -> None:
+        """One line that begins with the process."""
+        self.out(f"[{pid}] {text}\n")
+
+    def at(self, pid: int, va: int) -> str:
+        """An address with its symbol and source line, where known."""
+        where = self.places.describe(pid, va)
+        return f"{va:#x} {where}" if where else f"{va:#x}"
+
+    def fault(self, event: PageFault) -> None:
+        """`[1] page fault: write 0x12000, demand_zero -> frame 0x41; pc 0x10234 main+0x8; <vma>`"""
+        frame = "" if event.frame is None else f" -> frame {event.frame:#x}"
+        stack = ", the stack grows" if event.grew_stack else ""
+        self.line(
+            event.pid,
+            f"page fault: {event.access} {event.va:#x}, {_FAULTS[event.kind]}{frame}{stack}; "
+            f"{f'pc {self.at(event.pid, event.pc)}' if event.pc else 'by the kernel'}; {event.vma or 'no mapping'}",
+        )
+
+    def cow(self, event: CowFault) -> None:
+        """A copy-on-write fault, step by step."""
+        pid = event.pid
+        page = event.va & -PAGE
+        holders = f"{event.refcount_before} reference{'s' * (event.refcount_before != 1)}"
+        if event.in_page_cache:
+            holders += ", one of them the page cache's"
+        step = self._step
+        if event.pc:
+            self.line(pid, f"copy-on-write fault at pc {self.at(pid, event.pc)}")
+            step("trap", f"a store to {event.va:#x}; the context of process {pid} is saved")
+        else:  # exec and the loader write before the first instruction
+            self.line(pid, f"copy-on-write by the kernel, which prepares process {pid}")
+            step("write", f"to {event.va:#x}")
+        step("mapping", event.vma)
+        step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, so the write waits for a copy")
+        if event.copied:
+            what = (
+                "zeroed"
+                if event.source == "zero"
+                else f"{PAGE} bytes copied from frame {event.frame_before:#x}"
+            )
+            step("new frame", f"{event.frame_after:#x}, {what}")
+            left = f"; frame {event.frame_before:#x} keeps {event.refcount_after}"
+        else:
+            step("no copy", f"nobody else holds frame {event.frame_before:#x}: it is taken over")
+            left = ""
+        step("PTE after", f"{pte_text(event.pte_after)}{left}")
+        step("TLB", f"the entry of page {page:#x} is dropped")
+        if not event.pc:
+            return
+        resumed = self.places.instruction(pid, event.pc)
+        step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
+
+    def _step(self, name: str, text: str) -> None:
+        self.out(f"      {name:<11} {text}\n")
+
+    def reclaimed(self, event: PageReclaimed) -> None:
+        """`[kernel] reclaimed frame 0x41 (2 mappings) -> slot 0x7 of the swap area`"""
+        mappings = f"{event.mappings} mapping{'s' * (event.mappings != 1)}"
+        where = "its file has the page" if event.slot is None else f"slot {event.slot:#x} of the swap area"
+        self.out(f"[kernel] reclaimed frame {event.frame:#x} ({mappings}) -> {where}\n")
+
+    def syscall(self, event: SyscallExit) -> None:
+        """The line strace would print."""
+        unknown = "" if event.known else "  (unknown to toyvm)"
+        self.line(event.pid, f"{event.text}{unknown}")
+
+    def forked(self, event: ProcessForked) -> None:
+        """A process was born."""
+        how = "shares its memory with" if event.shares_memory else "is a copy of"
+        self.line(event.pid, f"fork: process {event.child} {how} process {event.pid}")
+
+    def executed(self, event: ProcessExecuted) -> None:
+        """A process runs another program."""
+        argv = " ".join(arg.decode("utf-8", "replace") for arg in event.argv)
+        self.line(
+            event.pid, f"exec: {event.path} ({argv}), first instruction at {self.at(event.pid, event.entry)}"
+        )
+
+    def exited(self, event: ProcessExited) -> None:
+        """A process ended."""
+        how = f"killed by signal {event.signal}" if event.signal else f"status {event.status}"
+        self.line(event.pid, f"exit: {how} after {event.instructions:,} instructions")
+
+    def mapping(self, event: MappingChanged) -> None:
+        """The address space changed."""
+        self.line(event.pid, f"{event.what}: {event.detail or f'{event.start:08x}-{event.end:08x}'}")
+
+    def library_mapped(self, event: LibraryMapped) -> None:
+        """A shared library came in."""
+        self.line(event.pid, f"load: {event.path} at {event.start:#x}-{event.end:#x}")
+
+    def library_unmapped(self, event: LibraryUnmapped) -> None:
+        """A shared library went."""
+        self.line(event.pid, f"unload: {event.path} from {event.start:#x}-{event.end:#x}")
+
+    def relocated(self, event: RelocationDone) -> None:
+        """An object was relocated."""
+        applied = (
+            ", ".join(f"{count} {name}" for name, count in sorted(event.applied.items())) or "nothing to do"
+        )
+        left = f"; {event.lazy_slots} PLT slots wait for their first call" if event.lazy_slots else ""
+        self.line(event.pid, f"relocate: {event.path}: {applied}{left}")
+
+    def bound(self, event: SymbolBound) -> None:
+        """A reference found its definition."""
+        when = f"at its first call, into GOT slot {event.slot:#x}" if event.lazy else "at load"
+        self.line(
+            event.pid, f"bind: {event.symbol} of {event.path} -> {event.definer} {event.value:#x}, {when}"
+        )
+
+    def signal(self, event: SignalSent) -> None:
+        """A signal is on its way."""
+        sender = f"process {event.sender}" if event.sender else "the kernel"
+        self.line(event.pid, f"signal {event.signal} from {sender}")
+
+
+_FAULTS = {
+    FaultKind.DEMAND_ZERO: "demand zero",
+    FaultKind.DEMAND_MEGAPAGE: "demand zero, a megapage",
+    FaultKind.ZERO_READ: "first read, the shared zero page",
+    FaultKind.FILE_MINOR: "file page from the page cache",
+    FaultKind.FILE_MAJOR: "file page read into the page cache",
+    FaultKind.SHARED_ZERO: "shared memory, zeroed",
+    FaultKind.SWAP_IN: "read from the swap area",
+    FaultKind.SWAP_CACHED: "swapped, but found in the swap cache",
+    FaultKind.COW: "copy-on-write",
+    FaultKind.COW_REUSE: "copy-on-write, last sharer",
+    FaultKind.WRITE_ENABLE: "shared page becomes writable",
+    FaultKind.SPURIOUS: "already mapped",
+    FaultKind.SEGV: "not allowed",
+    FaultKind.SIGBUS: "beyond the end of the file",
+    FaultKind.OOM: "no frame left",
+}
+
+
+def pte_text(pte: int) -> str:
+    """A page table entry as its flags and frame: `D A - U - - R V  frame 0x41 (PTE 0x104c3)`."""
+    flags = (
+        (sv39.PTE_D, "D"),
+        (sv39.PTE_A, "A"),
+        (sv39.PTE_U, "U"),
+        (sv39.PTE_X, "X"),
+        (sv39.PTE_W, "W"),
+        (sv39.PTE_R, "R"),
+        (sv39.PTE_V, "V"),
+    )
+    letters = "".join(letter if pte & bit else "-" for bit, letter in flags)
+    return f"{pte:#x} = {letters}, frame {sv39.pte_frame(pte):#x}"
+
+
+def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: Places) -> None:
+    """Subscribe what `kinds` names. Raises UsageError for a word that is none of them."""
+    tracer = Tracer(out, places)
+    subscriptions: dict[str, Callable[[], None]] = {
+        "faults": lambda: bus.subscribe(PageFault, tracer.fault),
+        "cow": lambda: bus.subscribe(CowFault, tracer.cow),
+        "swap": lambda: bus.subscribe(PageReclaimed, tracer.reclaimed),
+        "syscalls": lambda: bus.subscribe(SyscallExit, tracer.syscall),
+        "process": lambda: _subscribe_process(bus, tracer),
+        "loader": lambda: _subscribe_loader(bus, tracer),
+    }
+    for kind in kinds:
+        if kind not in subscriptions:
+            raise UsageError(f"--trace={kind}: expected any of {', '.join(subscriptions)}")
+        subscriptions[kind]()
+
+
+def _subscribe_process(bus: Bus, tracer: Tracer) -> None:
+    bus.subscribe(ProcessForked, tracer.forked)
+    bus.subscribe(ProcessExecuted, tracer.executed)
+    bus.subscribe(ProcessExited, tracer.exited)
+    bus.subscribe(MappingChanged, tracer.mapping)
+    bus.subscribe(SignalSent, tracer.signal)
+
+
+def _subscribe_loader(bus: Bus, tracer: Tracer) -> None:
+    bus.subscribe(LibraryMapped, tracer.library_mapped)
+    bus.subscribe(LibraryUnmapped, tracer.library_unmapped)
+    bus.subscribe(RelocationDone, tracer.relocated)
+    bus.subscribe(SymbolBound, tracer.bound)

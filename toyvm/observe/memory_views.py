@@ -1,0 +1,88 @@
+"""What a process's memory looks like at one moment, as text: its map, the map with sizes, the page table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ..elf.constants import SHN_UNDEF
+from ..elf.elf_file import ElfFile
+from ..kernel.accounts import proc_text
+from ..kernel.mm.page_table import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
+from ..machine.physical_memory import PAGE_SHIFT
+from ..machine.sv39 import (
+    PTE_A,
+    PTE_D,
+    PTE_G,
+    PTE_LEAF,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    TABLE_ENTRIES,
+    pte_frame,
+)
+
+if TYPE_CHECKING:
+    from ..kernel.mm.address_space import AddressSpace
+
+_LETTERS = (("D", PTE_D), ("A", PTE_A), ("G", PTE_G), ("U", PTE_U), ("X", PTE_X), ("W", PTE_W), ("R", PTE_R), ("V", PTE_V))  # fmt: skip
+
+
+def page_table(mm: AddressSpace) -> str:
+    """The page table as xv6's vmprint shows it: a line for each entry that is not 0, indented by its level.
+
+    Behind a leaf stand its flags as Sv39 has them, the virtual address, and what the kernel keeps in the bits for software:
+    `cow` (W is withheld until the frame is copied), `shared`, or the slot of a page in the swap area. A leaf above the last level
+    is a `megapage` (of level 1).
+    """
+    root = mm.table.root_ppn
+    return f"page table {root << PAGE_SHIFT:#018x}\n" + "".join(_entries(mm, root, 2, 0))
+
+
+def _entries(mm: AddressSpace, table: int, level: int, base: int) -> Iterator[str]:
+    indent = " .." * (3 - level)
+    first = table * TABLE_ENTRIES
+    for number, pte in enumerate(mm.memory.u64[first : first + TABLE_ENTRIES].tolist()):
+        if not pte:
+            continue
+        va = base | number << PAGE_SHIFT + 9 * level
+        line = f"{indent}{number}: pte {pte:#018x}"
+        if pte & PTE_SWAP:
+            yield f"{line} swap slot {entry_slot(pte)} va {va:#x}\n"
+            continue
+        line += f" pa {pte_frame(pte) << PAGE_SHIFT:#018x}"
+        if pte & PTE_V and not pte & PTE_LEAF:
+            yield line + "\n"
+            yield from _entries(mm, pte_frame(pte), level - 1, va)
+            continue
+        flags = "".join(letter if pte & bit else "-" for letter, bit in _LETTERS)
+        kept = " cow" * bool(pte & PTE_COW) + " shared" * bool(pte & PTE_SHARED)
+        yield f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
+
+
+# Each view by the word that asks for it, in the order in which they are shown.
+VIEWS: dict[str, Callable[[AddressSpace], str]] = {
+    "maps": lambda mm: os.fsdecode(proc_text.maps(mm)),
+    "smaps": lambda mm: os.fsdecode(proc_text.smaps(mm)),
+    "pagetable": page_table,
+}
+
+
+def address_of(text: str, image: bytes, bias: int) -> int | None:
+    """The address that `text` names in an image loaded at `bias`: 0x and hexadecimal digits, or a symbol."""
+    if text.startswith("0x"):
+        try:
+            return int(text, 16)
+        except ValueError:
+            return None
+    elf = ElfFile.parse(image, "")
+    for name in (".symtab", ".dynsym"):
+        table = elf.symbols(name)
+        if table is not None and text in table.names:
+            row = table.array[table.names.index(text)]
+            if row["st_shndx"] != SHN_UNDEF:
+                return int(row["st_value"]) + bias
+    return None

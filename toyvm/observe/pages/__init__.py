@@ -1,0 +1,1 @@
+"""Page references: recorded, replayed, and what they say about locality."""

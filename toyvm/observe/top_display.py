@@ -1,0 +1,267 @@
+"""A running machine at a glance: its processes with their memory, and where all frames are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..base.record import Record
+from ..engines.engine_choice import make_engine
+from ..engines.watching.sliced_engine import SlicedEngine
+from ..kernel.accounts.memory_report import memory_report
+from ..kernel.proc.process import State
+from ..machine.physical_memory import PAGE_SHIFT
+
+if TYPE_CHECKING:
+    from ..kernel.kernel import Kernel
+    from ..kernel.proc.process import Process
+    from ..machine.physical_memory import PhysicalMemory
+
+SCHEMA = "toyvm.top/1"
+COLUMNS = (
+    "PID",
+    "S",
+    "SIZE",
+    "RSS",
+    "PSS",
+    "SWAP",
+    "FAULTS",
+    "MAJOR",
+    "COPIES",
+    "INSTRUCTIONS",
+    "%CPU",
+    "COMMAND",
+)
+SHORTEST, LONGEST = 10_000, 50_000_000  # instructions between two looks at the clock
+PAUSE = 0.25  # seconds between two pictures, at least
+MAX_ROWS = 20
+
+
+class ProcessLine(Record):
+    """One process: sizes in bytes, counts since it began. `share` of the instructions since the last look."""
+
+    pid: int
+    state: str
+    size: int
+    rss: int
+    pss: int
+    swap: int
+    faults: int
+    major_faults: int
+    cow_copies: int
+    instructions: int
+    share: float
+    command: str
+
+    @property
+    def cells(self) -> list[str]:
+        """Its line, in the order of COLUMNS."""
+        sizes = [size_text(size) for size in (self.size, self.rss, self.pss, self.swap)]
+        counts = [f"{n:,}" for n in (self.faults, self.major_faults, self.cow_copies, self.instructions)]
+        return [str(self.pid), self.state, *sizes, *counts, f"{100 * self.share:.1f}", self.command]
+
+
+class Snapshot(Record):
+    """A moment. Frames: those that processes map, page tables, those of the page cache and of the swap cache that nobody maps, all
+    in use, all of the machine. `swap_used` of `swap_total` slots of the swap area are taken."""
+
+    instructions: int
+    virtual_ns: int
+    mapped: int
+    tables: int
+    cached: int
+    swap_cached: int
+    used: int
+    total: int
+    swap_used: int
+    swap_total: int
+    processes: tuple[ProcessLine, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "schema": SCHEMA,
+            "instructions": self.instructions,
+            "virtual_ns": self.virtual_ns,
+            "frames": {
+                "mapped": self.mapped,
+                "tables": self.tables,
+                "cached": self.cached,
+                "swap_cached": self.swap_cached,
+                "used": self.used,
+                "total": self.total,
+            },
+            "swap": {"used": self.swap_used, "total": self.swap_total},
+            "processes": [
+                {name: getattr(line, name) for name in ProcessLine.record_fields} for line in self.processes
+            ],
+        }
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The frames in use by what for."""
+        return {
+            "mapped": self.mapped,
+            "tables": self.tables,
+            "cached": self.cached,
+            "swap cache": self.swap_cached,
+        }
+
+    def bar(self, width: int) -> list[tuple[str, int]]:
+        """The frames as (what, cells) of a bar: mapped, tables, cached, swap cache, other, free. What there is has at least one cell."""
+        parts = [*self.parts.items(), ("other", max(self.used - sum(self.parts.values()), 0))]
+        cells = [(name, max(round(width * count / self.total), 1) if count else 0) for name, count in parts]
+        rest = width - sum(number for _, number in cells)
+        if rest < 0:  # the small ones were rounded up
+            name, most = max(cells, key=lambda cell: cell[1])
+            cells[cells.index((name, most))] = (name, most + rest)
+        return [*cells, ("free", max(rest, 0))]
+
+
+def size_text(size: int) -> str:
+    """Bytes as 4K, 1,020K, 12M."""
+    return f"{size >> 10:,}K" if size < 10 << 20 else f"{size >> 20:,}M"
+
+
+def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> Snapshot:
+    """Look at everything now. `before` is the last look, for shares."""
+    report, swap = memory_report(kernel), kernel.system.swap
+    usages = {entry.pid: entry.usage for entry in report.processes}
+    since = {line.pid: line.instructions for line in before.processes} if before is not None else {}
+    ran = engine.total - (before.instructions if before is not None else 0)
+    late = engine.total - kernel.system.stats.instructions  # run, and not yet accounted for
+    for process in kernel.processes.values():
+        if process.hart is engine.hart:
+            kernel.system.windows.collect(process.mm)
+    lines = []
+    for pid, process in sorted(kernel.processes.items()):
+        if process.state is State.DEAD:
+            continue
+        counters, usage = process.counters, usages.get(pid)
+        done = counters.instructions + (late if process.hart is engine.hart else 0)
+        lines.append(
+            ProcessLine(
+                pid,
+                process.state.value[0],
+                usage.size << PAGE_SHIFT if usage else 0,
+                usage.rss << PAGE_SHIFT if usage else 0,
+                round(usage.pss * (1 << PAGE_SHIFT)) if usage else 0,
+                usage.swap << PAGE_SHIFT if usage else 0,
+                counters.page_faults,
+                counters.major_faults,
+                counters.cow_copies,
+                done,
+                (done - since.get(pid, 0)) / ran if ran else 0.0,
+                process.comm,
+            )
+        )
+    return Snapshot(
+        engine.total,
+        kernel.now + late,
+        report.user_frames,
+        report.table_frames,
+        report.cache_only_frames,
+        report.swap_cache_only_frames,
+        report.used_frames,
+        kernel.frames.count - 1,
+        swap.used if swap is not None else 0,
+        swap.slots if swap is not None else 0,
+        tuple(lines),
+    )
+
+
+def heading(found: Snapshot) -> str:
+    """The line above the bar."""
+    swap = f", {found.swap_used:,} of {found.swap_total:,} slots of swap" if found.swap_total else ""
+    return (
+        f"{found.virtual_ns / 1e9:.3f} s, {found.instructions:,} instructions, {len(found.processes)} "
+        f"process{'es' * (len(found.processes) != 1)}, {found.used:,} of {found.total:,} frames in use{swap}"
+    )
+
+
+def shown(found: Snapshot) -> tuple[list[ProcessLine], int]:
+    """The processes that there is room for, the busiest first, and how many are left out."""
+    ordered = sorted(found.processes, key=lambda line: (-line.share, line.pid))
+    return ordered[:MAX_ROWS], max(len(ordered) - MAX_ROWS, 0)
+
+
+def text(found: Snapshot) -> str:
+    """A moment as plain text."""
+    marks = {"mapped": "#", "tables": "t", "cached": "c", "swap cache": "s", "other": "o", "free": "."}
+    bar = "".join(marks[what] * cells for what, cells in found.bar(60))
+    legend = ", ".join(f"{count:,} {what} {marks[what]}" for what, count in found.parts.items() if count)
+    lines, left_out = shown(found)
+    rows: Sequence[Sequence[str]] = [COLUMNS, *(line.cells for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    out = [
+        heading(found),
+        f"[{bar}] {legend}",
+    ]
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        out.append("  ".join([*cells, row[-1]]))
+    if left_out:
+        out.append(f"... and {left_out:,} more")
+    return "\n".join(out) + "\n"
+
+
+class TopWatcher:
+    """Looks at a run while it goes on (`system.Watcher`), and hands each moment to `show`.
+
+    `every`: after so many instructions each, the same in every run; 0: as often as is good to look at. `engine_name` and
+    `caching` as in `engines.engine_choice`.
+    """
+
+    def __init__(
+        self, show: Callable[[Snapshot], None], every: int, engine_name: str = "auto", caching: bool = True
+    ):
+        self._show = show
+        self._every = every
+        self._engine_name, self._caching = engine_name, caching
+        self._kernel: Kernel
+        self._engine: SlicedEngine
+        self._last: Snapshot | None = None
+        self._clock = self._shown_at = time.monotonic()
+        self._pause = 0.0
+
+    def engine(self, memory: PhysicalMemory) -> SlicedEngine:
+        """The engine that the run wants, in slices."""
+        inner = make_engine(self._engine_name, memory, caching=self._caching)
+        look = self._look_at_times if not self._every else self._look_always
+        self._engine = SlicedEngine(inner, look, self._every or SHORTEST)
+        return self._engine
+
+    def start(self, kernel: Kernel) -> None:
+        """Remember whom to look at, and look once more when the first process ends."""
+        self._kernel = kernel
+        before = kernel.on_exit
+
+        def exiting(process: Process) -> None:
+            if before is not None:
+                before(process)
+            if process is kernel.first:
+                self.look()
+
+        kernel.on_exit = exiting
+
+    def look(self) -> None:
+        """Show the present moment."""
+        self._last = snapshot(self._kernel, self._engine, self._last)
+        self._show(self._last)
+
+    def _look_always(self, engine: SlicedEngine) -> None:
+        self.look()
+
+    def _look_at_times(self, engine: SlicedEngine) -> None:
+        """Read the clock some twenty times a second, and look when it is time: looking takes at most a fifth of it."""
+        now = time.monotonic()
+        if now - self._clock < 0.03:
+            engine.slice = min(2 * engine.slice, LONGEST)
+        elif now - self._clock > 0.1:
+            engine.slice = max(engine.slice // 2, SHORTEST)
+        if now - self._shown_at >= self._pause:
+            self.look()
+            self._shown_at = time.monotonic()
+            self._pause = max(PAUSE, 4 * (self._shown_at - now))
+        self._clock = time.monotonic()
