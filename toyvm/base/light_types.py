@@ -8,7 +8,7 @@ members of an enumeration are what is in capitals in its class.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # type checkers take the name alone for true
 if TYPE_CHECKING:
     from enum import Enum as Enum
     from enum import IntEnum as IntEnum

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from math import isqrt
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+from toyvm.base.light_types import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
@@ -12,7 +13,6 @@ from ..effects import Effects
 from ..python.hot_paths import HotPaths
 from .native_space import NativeCode
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Access, Mmu
 from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
@@ -23,7 +24,6 @@ from . import state_layout as layout
 from .effort import MISS_WORK, PATIENT, NativePaths, Purse, Thresholds
 from .native_space import NativeCode
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -10,10 +10,10 @@ import mmap
 import struct
 
 from toyvm.base.errors import ToyvmError
+from toyvm.base.light_types import TYPE_CHECKING
 
 from . import state_layout as layout
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from array import array
 

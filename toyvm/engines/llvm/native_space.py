@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from toyvm.base.light_types import TYPE_CHECKING
+
 from ..code_map import CodeMap
 from . import state_layout as layout
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from ..code_map import TraceFunction
     from .native_tables import Tables

@@ -10,11 +10,11 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_host_room
 
 from .translation_cache import Translation, TranslationCache, default_folder
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 

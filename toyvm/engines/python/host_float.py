@@ -11,7 +11,8 @@ import operator
 from array import array
 from math import sqrt
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
+from toyvm.base.light_types import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

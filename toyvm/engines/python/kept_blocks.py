@@ -9,13 +9,13 @@ from __future__ import annotations
 import marshal
 from itertools import islice
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK
 
 from ..code_map import Block
 from ..llvm.translation_cache import TranslationCache
 from .prepared_rows import PreparedRows
 
-TYPE_CHECKING = False  # importing typing would cost every start of a program several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Collection
 
