@@ -21,7 +21,7 @@ from toyvm.kernel.mm.page_table import PTE_SWAP, PageTable, entry_slot, swap_ent
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
 from toyvm.kernel.mm.vma import Vma, VmaSet
 from toyvm.kernel.proc.interpreter import LoadedImage, Registers
-from toyvm.kernel.proc.process import Process
+from toyvm.kernel.proc.process import ITIMER_REAL, Process
 from toyvm.kernel.proc.scheduler import COMPACT_ABOVE, Scheduler
 from toyvm.kernel.proc.trap_handling import serve
 from toyvm.kernel.vfs.memory_files import MemFile
@@ -310,8 +310,8 @@ def test_timers_of_sleeps_that_are_over_do_not_pile_up() -> None:
     for turn in range(3 * COMPACT_ABOVE):
         scheduler.block(process, (), 1 << 60 | turn)
         scheduler.wake(process)
-        process.alarm_at = 1 << 61 | turn
-        scheduler.set_alarm(process, process.alarm_at)
+        process.timer(ITIMER_REAL).expires_at = at = 1 << 61 | turn
+        scheduler.set_alarm(process, at)
     assert len(scheduler._timers) + len(scheduler._alarms) <= COMPACT_ABOVE
     assert scheduler.advance()
     assert scheduler.now == process.alarm_at
