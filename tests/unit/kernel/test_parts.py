@@ -17,7 +17,7 @@ from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.mm.address_space import PIE_BASE
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME, FrameAllocator, OutOfFrames
 from toyvm.kernel.mm.image_mapping import map_image
-from toyvm.kernel.mm.page_table import PTE_SWAP, PageTable, entry_slot, swap_entry
+from toyvm.kernel.mm.page_table import PageTable
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
 from toyvm.kernel.mm.vma import Vma, VmaSet
 from toyvm.kernel.proc.interpreter import LoadedImage, Registers
@@ -27,7 +27,7 @@ from toyvm.kernel.proc.trap_handling import serve
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.machine.sv39 import PTE_D, walk
+from toyvm.machine.sv39 import PTE_D, PTE_SWAP, entry_slot, swap_entry, walk
 
 
 def test_frames_are_given_lowest_first_and_freed_ones_again() -> None:
