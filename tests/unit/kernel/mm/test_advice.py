@@ -23,9 +23,8 @@ from toyvm.kernel.mm.advice import (
     madvise,
 )
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
-from toyvm.kernel.mm.page_table import PTE_SWAP
 from toyvm.kernel.vfs.memory_files import MemFile
-from toyvm.machine.sv39 import PTE_A
+from toyvm.machine.sv39 import PTE_A, PTE_SWAP
 
 PAGES = 100
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.support.guest_kernel import PAGE
 from toyvm.kernel.mm.frame_allocator import FrameAllocator
-from toyvm.kernel.mm.page_table import PTE_SWAP, PageTable, entry_slot, swap_entry
+from toyvm.kernel.mm.page_table import PageTable
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.machine.sv39 import PTE_D, walk
+from toyvm.machine.sv39 import PTE_D, PTE_SWAP, entry_slot, swap_entry, walk
 
 
 def test_tables_are_real_and_given_back() -> None:
