@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError
 from ..elf import headers, record_arrays
@@ -27,8 +28,7 @@ _VERDEF = struct.Struct("<HHHHIII")  # vd_version flags ndx cnt hash aux next
 _VERDAUX = struct.Struct("<II")
 
 
-@dataclass(frozen=True, slots=True)
-class SharedSymbol:
+class SharedSymbol(Record):
     """A symbol that a library exports. `writable` tells whether it lies in a writable section."""
 
     name: str
@@ -43,8 +43,7 @@ class SharedSymbol:
     writable: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SharedLibrary:
+class SharedLibrary(Record, eq=False):
     """A library named on the command line. `exports` has default versions only."""
 
     name: str

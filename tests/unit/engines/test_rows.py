@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.engines.machines import CODE, Machine, code
+from tests.support.bare_machine import CODE, Machine, code
+from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
-from tests.unit.engines.test_llvm import AT_ONCE
 from toyvm.base.bits import M64
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING, Enum
 from toyvm.base.record import Record
 from toyvm.machine.hart import Hart
@@ -12,7 +13,6 @@ from toyvm.machine.hart import Hart
 from ..counters import Counters
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
-from ..vfs.nodes import error
 from ..vfs.open_file import OpenFile, WaitQueue
 from .interpreter import LoadedImage
 from .signals import SignalState

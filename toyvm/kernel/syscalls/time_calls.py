@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
-from ..vfs.nodes import error
 from ..vfs.open_file import WouldBlock
 from .process_calls import rusage
 from .table import nanoseconds, signed, syscall

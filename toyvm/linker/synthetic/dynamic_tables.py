@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
@@ -31,8 +31,7 @@ _VERNEED = struct.Struct("<HHIII")
 _VERNAUX = struct.Struct("<IHHII")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Dynamic:
+class Dynamic(Record, eq=False):
     """The plan. `order`: symbol numbers of .dynsym from 1 on; `number`: the inverse, by symbol number."""
 
     order: tuple[int, ...]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
     SHN_ABS,
     SHN_UNDEF,
@@ -28,8 +27,7 @@ from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program
 from ..link_options import LinkOptions
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SymbolTableBytes:
+class SymbolTableBytes(Record, eq=False):
     """.symtab and .strtab, and how many symbols at the front are local (sh_info)."""
 
     symbols: bytes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
     SHF_ALLOC,
@@ -32,8 +32,7 @@ _SHA1_SIZE = 20
 _NOTE = struct.Struct("<3I4s")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Made:
+class Made(Record, eq=False):
     """Linker-made sections by name (section number), and what will be written into them."""
 
     sids: dict[str, int]

@@ -9,12 +9,9 @@ the kernel wants that (LIMIT).
 from __future__ import annotations
 
 from toyvm.machine import frame_table
-from toyvm.machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_R, PTE_RSW, PTE_U, PTE_V, PTE_W, PTE_X
+from toyvm.machine.sv39 import PPN_SHIFT, PTE_A, PTE_COW, PTE_D, PTE_R, PTE_RSW, PTE_U, PTE_V, PTE_W, PTE_X
 
 from .. import state_layout as layout
-
-# RSW[0] of an entry: private, and W was withheld because the frame is shared. RSW[1]: it stays writable across a fork.
-_COW = PTE_RSW & -PTE_RSW
 
 
 def faults() -> str:
@@ -25,10 +22,10 @@ def faults() -> str:
         "PPN_SHIFT": PPN_SHIFT,
         "KIND": PTE_V | PTE_R | PTE_W | PTE_X,
         "LOOKED_AT": -1 << 54 | PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_RSW,
-        "TO_COPY": PTE_V | PTE_R | PTE_U | _COW,
+        "TO_COPY": PTE_V | PTE_R | PTE_U | PTE_COW,
         "KEPT": PTE_V | PTE_R | PTE_U,
         "W": PTE_W,
-        "W_COW": PTE_W | _COW,
+        "W_COW": PTE_W | PTE_COW,
         "A_D": PTE_A | PTE_D,
         "INNER_PAGES": layout.PAGES - 2,
         "STORE_FRAME": _repeated("stosq", "ax"),
