@@ -98,7 +98,7 @@ def source_version(*folders: str) -> bytes:
 def _states(path: str) -> Iterator[str]:
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.endswith((".py", ".s", ".inc")):
+            if entry.name.endswith((".py", ".s", ".inc", ".ll")):
                 status = entry.stat()
                 yield f"{path}/{entry.name} {status.st_mtime_ns} {status.st_size}"
             elif entry.is_dir() and entry.name != "__pycache__":
