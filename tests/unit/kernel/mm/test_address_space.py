@@ -22,9 +22,9 @@ from toyvm.kernel.mm.cache import writeback
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME, OutOfFrames
 from toyvm.kernel.mm.growth import GUARD_GAP
 from toyvm.kernel.mm.moved_mappings import _move_pages, mremap
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.vfs.memory_files import MemFile
-from toyvm.kernel.vfs.nodes import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import PTE_A, PTE_COW, PTE_D, PTE_W, pte_frame
 

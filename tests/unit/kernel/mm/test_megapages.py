@@ -28,7 +28,7 @@ from toyvm.kernel.mm.advice import (
 from toyvm.kernel.mm.frame_allocator import BLOCK
 from toyvm.kernel.mm.moved_mappings import mremap
 from toyvm.kernel.mm.protection import protect
-from toyvm.kernel.vfs.nodes import ShmNode
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_COW, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap

@@ -8,15 +8,16 @@ import re
 import pytest
 
 from tests.support.guest_kernel import PAGE, RW, Guest
+from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, PageReclaimed
 from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
-from toyvm.kernel.vfs.nodes import ShmNode, error
 from toyvm.machine.sv39 import PTE_SWAP, PTE_V, entry_slot
 
 MIB = 1 << 20

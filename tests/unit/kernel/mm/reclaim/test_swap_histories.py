@@ -27,9 +27,10 @@ from toyvm.kernel.mm.cache import writeback
 from toyvm.kernel.mm.memory_system import MemorySystem
 from toyvm.kernel.mm.moved_mappings import mremap
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.vfs.memory_files import MemFile, MemFs
-from toyvm.kernel.vfs.nodes import FileNode, ShmNode
+from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.machine.physical_memory import PhysicalMemory
 
 FRAMES = 36

@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.guest_kernel import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
 from toyvm.kernel.accounts.proc_text import maps_line, smaps
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.vma import Vma
 from toyvm.kernel.proc.lifecycle import exit_process
 from toyvm.kernel.vfs.memory_files import MemFile
-from toyvm.kernel.vfs.nodes import ShmNode
 
 
 @pytest.fixture
