@@ -9,7 +9,7 @@ from contextlib import suppress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.kernel.guest import Guest
+from tests.support.guest_kernel import Guest
 from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.lifecycle import kill_all
 from toyvm.kernel.proc.process import State

@@ -6,9 +6,9 @@ fit is looked at again alone, to be reported with its file, section and symbol.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from toyvm.base.record import Record
 
 from ..elf.constants import SHF_ALLOC
 from ..relocations import RELOCATIONS, R, RelocationError, RelocationOverflow, apply_many, relocation_name
@@ -28,8 +28,7 @@ _LOADERS_OWN = (R.RELATIVE, R.COPY, R.JUMP_SLOT, R.TLS_DTPMOD32, R.TLS_DTPMOD64,
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Addresses:
+class Addresses(Record, eq=False):
     """Everything a formula can ask for, by symbol number."""
 
     symbol: Column  # S

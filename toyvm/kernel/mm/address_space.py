@@ -11,6 +11,7 @@ import errno
 from collections.abc import Iterator
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, MappingChanged
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access, Mmu
@@ -20,7 +21,7 @@ from toyvm.machine.traps import Trap
 
 from ..counters import Counters
 from ..limits import RLIM_INFINITY, Rlimits
-from ..vfs.nodes import FileNode, error
+from ..vfs.nodes import FileNode
 from .faults.page_fault import RESOLVED_BADLY, handle_fault, own_page
 from .frame_allocator import ZERO_FRAME, OutOfFrames
 from .growth import GUARD_GAP, extend_stack, move_break

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.events import ProcessExited, ProcessForked
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_reserve
 
 from ..mm.frame_allocator import OutOfFrames
-from ..vfs.nodes import error
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
 from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal

@@ -105,7 +105,8 @@ def _interrupt_call(process: Process, action: Action) -> None:
     if not process.in_call:
         return
     x = process.hart.x
-    if not action.flags & SA_RESTART or x[17] in _NEVER_RESTARTED:
+    # A wait with a deadline is not begun anew, which would move the deadline: futex(2) with a timeout ends too.
+    if not action.flags & SA_RESTART or x[17] in _NEVER_RESTARTED or process.call.deadline is not None:
         _report_time_left(process)
         x[10] = u64(process.call.done or -errno.EINTR)
         process.hart.pc += 4

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from ..limits import PIPE_CAPACITY
 from ..mm.user_memory import Fault
 from ..proc.signals import SigInfo, Signal
-from ..vfs.nodes import FileNode, error
+from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, POLLNVAL, STATUS_FLAGS, OpenFile, WouldBlock
 from ..vfs.pipe import PipeReader, PipeWriter, make_pipe
 from .table import nanoseconds, signed, syscall

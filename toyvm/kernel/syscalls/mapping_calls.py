@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
 from ..mm import locked_memory, moved_mappings
 from ..mm.advice import madvise as advise
-from ..vfs.nodes import error
 from .table import syscall
 
 if TYPE_CHECKING:

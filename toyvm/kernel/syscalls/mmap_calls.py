@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
 from ..mm.cache import writeback
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-from ..vfs.nodes import FileNode, ShmNode, error
+from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_ACCMODE, O_RDWR, ZeroFile
 from .file_calls import open_file
 from .table import syscall

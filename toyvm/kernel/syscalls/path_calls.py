@@ -7,10 +7,11 @@ import os
 import stat as st
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.memory_files import MemFile
-from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode, error
+from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularFile
 from ..vfs.path_walk import PATH_MAX
 from .file_calls import open_file

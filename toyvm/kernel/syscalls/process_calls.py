@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from toyvm.base.errors import NotExecutableError
+from toyvm.base.errors import NotExecutableError, error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import ARG_MAX
@@ -15,7 +15,6 @@ from ..proc.execve import execute
 from ..proc.lifecycle import exit_process, fork
 from ..proc.lifecycle import wait as wait_for_child
 from ..proc.process import Process
-from ..vfs.nodes import error
 from ..vfs.open_file import WouldBlock
 from .path_calls import read_path
 from .table import signed, syscall

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from ..vfs.nodes import error
 from .file_calls import MAX_RW_COUNT, vectors
 from .table import signed, syscall
 

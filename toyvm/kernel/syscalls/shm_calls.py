@@ -6,13 +6,13 @@ import errno
 import struct
 
 from toyvm.base.bits import align_down
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
 from ..mm.overcommit import NEVER
 from ..mm.sysv_shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-from ..vfs.nodes import error
 from .table import signed, syscall
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.process import State
@@ -20,7 +21,6 @@ from ..proc.signals import (
     Signal,
     pop_frame,
 )
-from ..vfs.nodes import error
 from ..vfs.open_file import WouldBlock
 from .table import signed, syscall
 

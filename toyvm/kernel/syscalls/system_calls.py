@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import RLIM_INFINITY, RLIMIT_COUNT
 from ..proc.process import Process
-from ..vfs.nodes import error
 from ..vfs.open_file import WouldBlock
 from .table import nanoseconds, signed, syscall
 

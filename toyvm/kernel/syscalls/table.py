@@ -10,10 +10,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TypeVar
 from toyvm.base.record import Record
-
-from ..vfs.nodes import error
 
 Function = Callable[..., "int | None"]
 F = TypeVar("F", bound=Function)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
-from ..vfs.nodes import error
+from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
 from ..vfs.open_file import WouldBlock
 from .process_calls import rusage
 from .table import nanoseconds, signed, syscall
@@ -111,19 +112,36 @@ def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
     return 0
 
 
+def _timer_clock(kernel: Kernel, process: Process, which: int) -> int:
+    """The nanoseconds of the clock that a timer counts. Raises OSError(EINVAL)."""
+    if which == ITIMER_REAL:
+        return kernel.now
+    if which in (ITIMER_VIRTUAL, ITIMER_PROF):  # system calls take no time, so that both are the same
+        return process.counters.instructions
+    raise error(errno.EINVAL)
+
+
+def _timer_value(process: Process, which: int, now: int) -> bytes:
+    """struct itimerval. A timer that is armed never shows 0, even if it expires at once."""
+    timer = process.timer(which)
+    left = max(timer.expires_at - now, 1000) if timer.expires_at is not None else 0
+    return struct.pack("<qqqq", *divmod(timer.every // 1000, 10**6), *divmod(left // 1000, 10**6))
+
+
 @syscall(103, "setitimer", "int ptr ptr")
 def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) -> int:
-    if which != 0:  # ITIMER_REAL is the only one offered
-        raise error(errno.EINVAL)
-    left = max(0, process.alarm_at - kernel.now) if process.alarm_at is not None else 0
-    before = struct.pack("<qqqq", *divmod(process.alarm_every // 1000, 10**6), *divmod(left // 1000, 10**6))
-    if new:
-        every_s, every_us, first_s, first_us = struct.unpack("<qqqq", process.mm.read(new, 32))
-        first, every = nanoseconds(first_s, first_us * 1000), nanoseconds(every_s, every_us * 1000)
-        process.alarm_every = every
-        process.alarm_at = kernel.now + first if first else None
-        if process.alarm_at is not None:
-            kernel.scheduler.set_alarm(process, process.alarm_at)
+    words = struct.unpack("<qqqq", process.mm.read(new, 32)) if new else (0, 0, 0, 0)  # NULL is zeros
+    every, first = (nanoseconds(words[at], words[at + 1] * 1000) for at in (0, 2))
+    which = signed(which, 32)
+    now = _timer_clock(kernel, process, which)
+    before = _timer_value(process, which, now)
+    timer = process.timer(which)
+    timer.every = every if first or which != ITIMER_REAL else 0  # as Linux keeps it
+    timer.expires_at = now + first if first else None
+    if which != ITIMER_REAL:
+        process.note_cpu_timers()
+    elif timer.expires_at is not None:
+        kernel.scheduler.set_alarm(process, timer.expires_at)
     if old:
         process.mm.write(old, before)
     return 0
@@ -131,4 +149,7 @@ def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) 
 
 @syscall(102, "getitimer", "int ptr")
 def getitimer(kernel: Kernel, process: Process, which: int, va: int) -> int:
-    return setitimer(kernel, process, which, 0, va)
+    which = signed(which, 32)
+    now = _timer_clock(kernel, process, which)
+    process.mm.write(va, _timer_value(process, which, now))
+    return 0
