@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from toyvm.elf import constants as c
+from toyvm.elf.hashes import gnu_hash, sysv_hash
 from toyvm.elf.headers import Ehdr, Phdr, pack_dynamic
-from toyvm.loader.dynamic_symbols import gnu_hash, sysv_hash
 from toyvm.relocations import R
 
 TEXT = 0x800

@@ -24,9 +24,9 @@ from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Op
-from toyvm.isa.semantics import tree
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
+from toyvm.isa.trees import tree
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

@@ -9,25 +9,9 @@ import pytest
 from tests.support.elf_maker import TEXT, Maker, Sym
 from tests.support.loader_guest import Loaded, PaperGuest
 from toyvm.elf import constants as c
+from toyvm.elf.hashes import GnuHash, gnu_hash
 from toyvm.loader import dynamic_symbols
 from toyvm.loader.dynamic_section import Dynamic, ImageReader, Table
-from toyvm.loader.dynamic_symbols import GnuHash, SysvHash, gnu_hash, sysv_hash
-
-
-@pytest.mark.parametrize(
-    ("name", "gnu", "sysv"),
-    # Values from the gABI's and glibc's own examples.
-    [
-        ("", 0x00001505, 0),
-        ("printf", 0x156B2BB8, 0x077905A6),
-        ("exit", 0x7C967E3F, 0x0006CF04),
-        ("syscall", 0xBAC212A0, 0x0B09985C),
-        ("flapenguin.me", 0x8AE9F18E, 0x03987915),
-    ],
-)
-def test_hash_functions(name: str, gnu: int, sysv: int) -> None:
-    assert gnu_hash(name.encode()) == gnu
-    assert sysv_hash(name.encode()) == sysv
 
 
 def test_a_chain_in_a_file_smaller_than_the_rest_of_the_page() -> None:
@@ -60,7 +44,3 @@ def test_a_hidden_version_is_not_the_default() -> None:
     table = Loaded({"/bin/prog": Maker(symbols=symbols).build()}).object("").symbols
     assert list(table.find(b"f")) == []
     assert [s.value for s in table.find(b"g")] == [TEXT]
-
-
-def test_a_chain_that_runs_in_a_circle_ends() -> None:
-    assert list(SysvHash((1,), (0, 2, 1)).candidates(b"x")) == [1, 2, 1]

@@ -7,6 +7,7 @@ import numpy as np
 from toyvm.base.bits import M64
 from toyvm.base.record import Record
 from toyvm.elf.constants import (
+    SHF_ALLOC,
     SHN_ABS,
     SHN_UNDEF,
     STB_GLOBAL,
@@ -20,6 +21,7 @@ from toyvm.elf.constants import (
     STV_INTERNAL,
 )
 from toyvm.elf.record_arrays import SYM
+from toyvm.elf.symbol import st_info
 
 from ..apply_relocations import Addresses
 from ..image_layout import Layout
@@ -71,7 +73,12 @@ def home(layout: Layout, numbers: Column, address: int) -> int:
     """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
     found = SHN_ABS
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
-        if number and section.flags & 2 and not section.is_tbss and section.addr <= address <= section.end:
+        if (
+            number
+            and section.flags & SHF_ALLOC
+            and not section.is_tbss
+            and section.addr <= address <= section.end
+        ):
             found = number
     return found
 
@@ -106,7 +113,7 @@ def _locals(
     placed = (sid >= 0) & (layout.output[np.maximum(sid, 0)] >= 0)
     keep = (kind != STT_SECTION) & (kind != STT_FILE) & (placed | (sid == ABSOLUTE))
     if options.strip == "debug":
-        alloc = (program.sections.flags[np.maximum(sid, 0)] & 2) != 0
+        alloc = (program.sections.flags[np.maximum(sid, 0)] & SHF_ALLOC) != 0
         keep &= alloc | ~placed
     rows = []
     names = table.names
@@ -163,7 +170,7 @@ def _globals(
             binding = STB_LOCAL
         row = (
             strings.add(symbol.name),
-            binding << 4 | kind,
+            st_info(binding, kind),
             seen if sid != LINKER else 0,
             shndx,
             value & M64,  # an absolute symbol may be negative

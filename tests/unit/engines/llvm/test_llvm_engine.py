@@ -29,8 +29,8 @@ from toyvm.engines.llvm.translation_cache import TranslationCache, files, shrink
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.properties import reads, writes
-from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
+from toyvm.isa.trees import tree
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, make_pte

@@ -17,8 +17,8 @@ from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import decode
-from toyvm.isa.semantics import tree
 from toyvm.isa.table import INSNS
+from toyvm.isa.trees import tree
 from toyvm.machine.sv39 import PTE_R, PTE_W
 from toyvm.machine.traps import Trap
 

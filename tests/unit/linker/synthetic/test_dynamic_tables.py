@@ -1,4 +1,4 @@
-"""What the loader reads: symbols and their hashes, relocations, PLT, .dynamic."""
+"""What the loader reads: symbols, relocations, PLT, .dynamic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from tests.support.small_links import START, elf_of, errors_of, link_all, obj, shared
 from toyvm.elf import constants as c
 from toyvm.linker.link_options import Input
-from toyvm.linker.synthetic.dynamic_tables import gnu_hash, gnu_hash_table, sysv_hash, sysv_hash_table
 
 LIBRARY = """
         .globl function, datum, own
@@ -32,49 +31,6 @@ hidden: .dword 5
 
 def pic(text: str, name: str = "a.o") -> Input:
     return Input(object=obj(text, name, pic=True))
-
-
-def gnu_lookup(table: bytes, names: list[str], wanted: str) -> int:
-    """As ld.so does it; 0 when it is not there."""
-    buckets, first, words, shift = struct.unpack_from("<4I", table)
-    bloom = struct.unpack_from(f"<{words}Q", table, 16)
-    starts = struct.unpack_from(f"<{buckets}I", table, 16 + 8 * words)
-    chain = table[16 + 8 * words + 4 * buckets :]
-    value = gnu_hash(wanted)
-    mask = 1 << value % 64 | 1 << (value >> shift) % 64
-    number = starts[value % buckets]
-    if bloom[value // 64 % words] & mask != mask or not number:
-        return 0
-    while True:
-        word = int.from_bytes(chain[4 * (number - first) :][:4], "little")
-        if word | 1 == value | 1 and names[number - first] == wanted:
-            return number
-        if word & 1:
-            return 0
-        number += 1
-
-
-@pytest.mark.parametrize("count", [0, 1, 3, 200])
-def test_gnu_hash_finds_all_and_nothing_else(count: int) -> None:
-    buckets = max(1, count // 4)
-    names = sorted((f"symbol_{i}" for i in range(count)), key=lambda n: gnu_hash(n) % buckets)
-    table = gnu_hash_table(names, 7, buckets)
-    assert [gnu_lookup(table, names, name) for name in names] == list(range(7, 7 + count))
-    assert not any(gnu_lookup(table, names, f"other_{i}") for i in range(50))
-
-
-def test_sysv_hash() -> None:
-    assert (gnu_hash("printf"), sysv_hash("printf")) == (
-        0x156B2BB8,
-        0x077905A6,
-    )  # the gABI's and Drepper's examples
-    names = [f"s{i}" for i in range(20)]
-    words = struct.unpack(f"<{2 + 10 + 21}I", sysv_hash_table(names))
-    for number, name in enumerate(names, 1):
-        at = words[2 + sysv_hash(name) % 10]
-        while at != number:
-            assert at
-            at = words[12 + at]
 
 
 def test_shared_object() -> None:
