@@ -16,10 +16,10 @@ from ..mm.address_space import AddressSpace
 from ..mm.cache.page_cache import BACKED
 from ..mm.frame_allocator import BLOCK
 from ..mm.vma import Vma
-from .proc_text import maps_line
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 
 class Usage(Record):
@@ -184,16 +184,14 @@ def usage(mm: AddressSpace) -> Usage:
 def _process_report(pid: int, comm: str, mm: AddressSpace) -> ProcessReport:
     areas = []
     for area in mm.vmas:
-        line = maps_line(area)
+        line = area.maps_line()
         areas.append(AreaReport(line, line[73:], area_usage(mm, area)))
     total = sum((a.usage for a in areas), Usage())
     return ProcessReport(pid, comm, tuple(areas), total, mm.table.table_count)
 
 
-def memory_report(kernel: Kernel) -> MemoryReport:
+def memory_report(kernel: KernelState) -> MemoryReport:
     """All address spaces alive or held at their exit, each once."""
-    from ..proc.process import State
-
     seen: dict[int, ProcessReport] = {}
     spaces: list[AddressSpace] = []
     for process in [*kernel.held, *kernel.processes.values()]:

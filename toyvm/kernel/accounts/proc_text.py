@@ -11,34 +11,19 @@ from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 from ..mm.cache.page_cache import BACKED, UNBACKED
 from ..mm.frame_allocator import BLOCK, ZERO_FRAME
 from ..mm.vma import PROT_EXEC, PROT_WRITE, Vma
+from ..proc.kernel_state import KernelState
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
     from .memory_report import Usage
 
 
-def maps_line(area: Vma) -> str:
-    """One line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
-    dev = ino = 0
-    name = area.name
-    if area.file is not None and not name.startswith("["):
-        dev, ino = area.file.identity
-        name = name or "/dev/zero"
-        if not area.file.linked and not name.endswith(" (deleted)"):
-            name += " (deleted)"
-    offset = area.offset if area.file is not None else 0
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
-    where = (
-        f"{area.start:08x}-{area.end:08x} {area.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
-    )
-    return f"{where:<72} {name}" if name else where
-
-
 def maps(mm: AddressSpace) -> bytes:
     """/proc/PID/maps."""
-    return b"".join(os.fsencode(maps_line(area)) + b"\n" for area in mm.vmas)
+    return b"".join(os.fsencode(area.maps_line()) + b"\n" for area in mm.vmas)
 
 
 def _usage_lines(use: Usage) -> list[tuple[str, int]]:
@@ -103,14 +88,14 @@ def _vm_flags(area: Vma) -> str:
 
 def smaps(mm: AddressSpace) -> bytes:
     """/proc/PID/smaps."""
-    from .memory_report import area_usage
+    from .memory_report import area_usage  # few programs look, and exact fractions take long to import
 
     out = []
     for area in mm.vmas:
         use = area_usage(mm, area)
         fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
         fields += [*_usage_lines(use), *_detail_lines(use)]
-        out.append(maps_line(area) + "\n" + "".join(_field(*field) for field in fields))
+        out.append(area.maps_line() + "\n" + "".join(_field(*field) for field in fields))
         eligible = mm.system.frames.megapages.fits(mm, area)
         out.append(f"THPeligible:    {eligible:d}\nVmFlags: {_vm_flags(area)} \n")
     return os.fsencode("".join(out))
@@ -173,10 +158,7 @@ def _sizes(process: Process) -> dict[str, int]:
 
 def status(process: Process) -> bytes:
     """/proc/PID/status: the lines that tools read, in Linux's order."""
-    from ..kernel import Kernel
-    from ..proc.process import State
-
-    uid = Kernel.UID
+    uid = KernelState.UID
     lines = [
         f"Name:\t{process.comm}",
         f"Umask:\t{process.umask:04o}",
@@ -232,8 +214,6 @@ def status(process: Process) -> bytes:
 
 def stat(process: Process) -> bytes:
     """/proc/PID/stat: 52 fields."""
-    from ..proc.process import State
-
     dead = process.state in (State.ZOMBIE, State.DEAD)
     size = {"size": 0, "rss": 0} if dead else _sizes(process)
     counters, mm = process.counters, process.mm
@@ -271,8 +251,6 @@ def stat(process: Process) -> bytes:
 
 def statm(process: Process) -> bytes:
     """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 of a zombie."""
-    from ..proc.process import State
-
     if process.state in (State.ZOMBIE, State.DEAD):
         return b"0 0 0 0 0 0 0\n"
     size = _sizes(process)
@@ -281,7 +259,7 @@ def statm(process: Process) -> bytes:
     return f"{size['size']} {size['rss']} {shared} {size['text']} 0 {data} 0\n".encode()
 
 
-def meminfo(kernel: Kernel) -> bytes:
+def meminfo(kernel: KernelState) -> bytes:
     """/proc/meminfo: what there is, in KiB."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     fields = [
@@ -301,7 +279,7 @@ def meminfo(kernel: Kernel) -> bytes:
     return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()
 
 
-def swaps(kernel: Kernel) -> bytes:
+def swaps(kernel: KernelState) -> bytes:
     """/proc/swaps: the swap area, in KiB."""
     lines = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
     swap = kernel.system.swap
@@ -311,7 +289,7 @@ def swaps(kernel: Kernel) -> bytes:
     return lines.encode()
 
 
-def vmstat(kernel: Kernel) -> bytes:
+def vmstat(kernel: KernelState) -> bytes:
     """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
     stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
     ksm = kernel.system.ksm

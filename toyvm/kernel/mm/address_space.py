@@ -34,7 +34,7 @@ from .user_memory import Fault, UserMemory
 from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 
 if TYPE_CHECKING:
-    from ..proc.interpreter import LoadedImage
+    from .image_mapping import LoadedImage
 
 MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
@@ -428,9 +428,7 @@ class AddressSpace(UserMemory):
 
     def describe_vma(self, area: Vma) -> str:
         """The area's line of /proc/PID/maps, without the newline."""
-        from ..accounts.proc_text import maps_line
-
-        return maps_line(area)
+        return area.maps_line()
 
     def changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
         """Tell whoever wants to know what the system call `what` has done; `area` is what lies there now."""

@@ -23,10 +23,9 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
 from toyvm.machine.traps import Trap
 
-from ..proc.interpreter import LoadedImage
 from ..vfs.nodes import FileNode
 from .address_space import AddressSpace
-from .image_mapping import headers_address, read_headers
+from .image_mapping import LoadedImage, headers_address, read_headers
 from .page_table import LEAF_SHIFT, LEAF_SPAN, PageTable
 from .user_memory import Fault
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet

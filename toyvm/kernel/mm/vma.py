@@ -69,6 +69,21 @@ class Vma(Record, frozen=False):
         letters = "".join(c if self.prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
         return letters + ("s" if self.shared else "p")
 
+    def maps_line(self) -> str:
+        """The area's line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
+        dev = ino = 0
+        name = self.name
+        if self.file is not None and not name.startswith("["):
+            dev, ino = self.file.identity
+            name = name or "/dev/zero"
+            if not self.file.linked and not name.endswith(" (deleted)"):
+                name += " (deleted)"
+        offset = self.offset if self.file is not None else 0
+        major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+        device = f"{major:02x}:{minor:02x}"
+        where = f"{self.start:08x}-{self.end:08x} {self.permissions()} {offset:08x} {device} {ino} "
+        return f"{where:<72} {name}" if name else where
+
     def continues(self, other: Vma) -> bool:
         """Whether `other` begins where this ends and the two can be one area."""
         return (

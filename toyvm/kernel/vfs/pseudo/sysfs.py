@@ -18,13 +18,13 @@ from .procfs import Directory, Text
 from .settings import Choice, Setting
 
 if TYPE_CHECKING:
-    from toyvm.kernel.kernel import Kernel
     from toyvm.kernel.mm.memory_groups import Group
+    from toyvm.kernel.proc.kernel_state import KernelState
 
 _DEVICE = SYS_IDENTITY[0]
 
 
-def sys_directory(kernel: Kernel) -> DirNode:
+def sys_directory(kernel: KernelState) -> DirNode:
     """/sys for a kernel."""
 
     def folder(ino: int, make: Callable[[], dict[str, Callable[[], Node]]]) -> Callable[[], Node]:
@@ -49,7 +49,7 @@ def sys_directory(kernel: Kernel) -> DirNode:
     )
 
 
-def _groups(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """A folder for each group of processes that has a memory limit, by number."""
     groups = kernel.frames.groups
 
