@@ -2,7 +2,7 @@
 
     kernel = Kernel(..., interpreter=DynamicLoader())
 
-The numbers and registers of the calls are in `docs/design/loader.md`. What fails at start or in lazy binding ends the
+The numbers and registers of the calls are in `docs/design/interfaces.md`. What fails at start or in lazy binding ends the
 process with 127; what fails in dlopen, dlsym and dlclose is kept for dlerror.
 """
 
@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from ..base.bits import M64
 from ..base.errors import LoadError
 from ..kernel.kernel import Kernel
-from ..kernel.proc.interpreter import LoadedImage, Registers
+from ..kernel.mm.image_mapping import LoadedImage
+from ..kernel.proc.interpreter import Registers
 from ..kernel.proc.process import Process
 from ..kernel.vfs.memory_files import MemFile, MemFs
 from . import dlfcn, guest_calls, stub

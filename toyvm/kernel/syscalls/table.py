@@ -121,7 +121,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     224: ("swapon", "system_calls.swapon", "path hex"),
     225: ("swapoff", "system_calls.swapoff", "path"),
     226: ("mprotect", "mmap_calls.mprotect", "ptr uint prot", NEEDS_MMU),
-    227: ("msync", "mmap_calls.msync", "ptr uint hex", NEEDS_MMU),
+    227: ("msync", "mapping_calls.msync", "ptr uint hex", NEEDS_MMU),
     228: ("mlock", "mapping_calls.mlock", "ptr uint", NEEDS_MMU),
     229: ("munlock", "mapping_calls.munlock", "ptr uint", NEEDS_MMU),
     230: ("mlockall", "mapping_calls.mlockall", "hex"),
@@ -138,7 +138,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     284: ("mlock2", "mapping_calls.mlock2", "ptr uint hex"),
     291: ("statx", "path_calls.statx", "at path hex hex ptr"),
     439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
-    # Those of toyvm's dynamic loader (docs/design/loader.md)
+    # Those of toyvm's dynamic loader (docs/design/interfaces.md)
     7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
     7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),
     7002: ("dl_next_fini", "loader_calls.private_call", "", PRIVATE),
