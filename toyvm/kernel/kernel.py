@@ -10,6 +10,7 @@ from ..base.events import Bus
 from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
+from .counters import Counters
 from .limits import Limits, Rlimits
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
@@ -68,7 +69,7 @@ class Kernel(KernelState):
             stderr,
             describe,
             breakpoints,
-            lambda: self._oom.freed(),
+            lambda context: self._oom.freed(context),
         )
         self._streams = (stdin, stdout, stderr)
         self._slices = TimeSlices(self)
@@ -114,17 +115,16 @@ class Kernel(KernelState):
         if isinstance(envp, Mapping):
             envp = [f"{name}={value}" for name, value in envp.items()]
         pid = self.take_pid()
-        groups = self.frames.groups
+        groups, group = self.frames.groups, None
         if groups is not None:
-            groups.current = groups.add(path.rsplit("/", 1)[-1], self.limits.memory_limit >> PAGE_SHIFT)
+            group = groups.add(path.rsplit("/", 1)[-1], self.limits.memory_limit >> PAGE_SHIFT)
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
         try:
-            mm = self.new_space(rlimits)
+            mm = self.new_space(rlimits, pid=pid, counters=Counters(), group=group)
         except OutOfFrames:
             raise NotExecutableError(f"{path}: Cannot allocate memory") from None
         process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
         process.cwd = cwd
-        process.group = groups.current if groups is not None else None
         process.started_at = self.now
         self._open_streams(process)
         self.adopt(process)
@@ -188,11 +188,12 @@ class Kernel(KernelState):
     def _timers(self) -> None:
         scheduler = self.scheduler
         scheduler.expire()
-        ksm, write_back = self.system.ksm, self.system.write_back
-        write_back.wake()
+        system, ksm = self.system, self.system.ksm
+        if system.write_back_at is not None:
+            system.write_back.wake()
         if ksm is not None:
             ksm.wake()
-        daemons = (write_back.wake_at, ksm.wake_at if ksm is not None else None)
+        daemons = (system.write_back_at, ksm.wake_at if ksm is not None else None)
         scheduler.daemon_at = min((at for at in daemons if at is not None), default=None)
         for process in scheduler.due_alarms():
             timer = process.timer(ITIMER_REAL)

@@ -69,7 +69,7 @@ def _explain(kernel: KernelState, process: Process, signal: int, trap: Trap) -> 
 def serve(kernel: KernelState, process: Process) -> None:
     """The system call that the process has made, or goes on with after waiting."""
     number = process.hart.x[17]
-    process.mm.pc = process.hart.pc
+    process.mm.context.pc = process.hart.pc
     try:
         _make_call(kernel, process, number)
     except ExecFailedError as failure:

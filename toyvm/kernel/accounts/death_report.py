@@ -38,7 +38,7 @@ def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap
         lines.append(f"  the address is {symbol}")
     area = process.mm.vmas.find(va)
     if area is not None:
-        lines.append(f"  in {area.maps_line()}")
+        lines.append(f"  in {area.describe()}")
     else:
         lines += _neighbours(process, va)
     hint = _hint(process, va, pc, verb, area)
@@ -62,7 +62,7 @@ def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str
     lines = [f"toyvm: {who}: {what}", f"  at pc {at}"]
     area = process.mm.vmas.find(process.hart.pc)
     if area is not None:
-        lines.append(f"  in {area.maps_line()}")
+        lines.append(f"  in {area.describe()}")
     return "\n".join(lines)
 
 
@@ -72,9 +72,9 @@ def _neighbours(process: Process, va: int) -> list[str]:
     below, above = process.mm.vmas.below(va), process.mm.vmas.above(va)
     lines = ["  nothing is mapped there"]
     if below is not None:
-        lines.append(f"  {va - below.end:#x} bytes above the end of {below.maps_line()}")
+        lines.append(f"  {va - below.end:#x} bytes above the end of {below.describe()}")
     if above is not None:
-        lines.append(f"  {above.start - va:#x} bytes below the start of {above.maps_line()}")
+        lines.append(f"  {above.start - va:#x} bytes below the start of {above.describe()}")
     return lines
 
 

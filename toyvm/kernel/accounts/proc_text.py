@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def maps(mm: AddressSpace) -> bytes:
     """/proc/PID/maps."""
-    return b"".join(os.fsencode(area.maps_line()) + b"\n" for area in mm.vmas)
+    return b"".join(os.fsencode(area.describe()) + b"\n" for area in mm.vmas)
 
 
 def _usage_lines(use: Usage) -> list[tuple[str, int]]:
@@ -95,8 +95,8 @@ def smaps(mm: AddressSpace) -> bytes:
         use = area_usage(mm, area)
         fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
         fields += [*_usage_lines(use), *_detail_lines(use)]
-        out.append(area.maps_line() + "\n" + "".join(_field(*field) for field in fields))
-        eligible = mm.system.frames.megapages.fits(mm, area)
+        out.append(area.describe() + "\n" + "".join(_field(*field) for field in fields))
+        eligible = mm.system.frames.megapages.fits(area, refused=mm.map.no_megapages)
         out.append(f"THPeligible:    {eligible:d}\nVmFlags: {_vm_flags(area)} \n")
     return os.fsencode("".join(out))
 
@@ -179,7 +179,7 @@ def status(process: Process) -> bytes:
             ("VmSize", size["size"]),
             ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
-            ("VmHWM", max(mm.high_water.mark, size["rss"])),
+            ("VmHWM", max(mm.map.high_water.mark, size["rss"])),
             ("VmRSS", size["rss"]),
             ("RssAnon", size["anonymous"]),
             ("RssFile", size["file"]),
@@ -197,7 +197,7 @@ def status(process: Process) -> bytes:
     caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
     pending = sum(1 << (s - 1) for s in signals.pending)
     lines += [
-        f"THP_enabled:\t{not process.mm.no_megapages:d}",
+        f"THP_enabled:\t{not process.mm.map.no_megapages:d}",
         "Threads:\t1",
         "SigPnd:\t0000000000000000",
         f"ShdPnd:\t{pending:016x}",
@@ -245,7 +245,7 @@ def stat(process: Process) -> bytes:
         0,
         0,
     ]
-    fields += [0, 0, mm.brk_start, *mm.arg_range, *mm.env_range, process.status]
+    fields += [0, 0, mm.map.brk_start, *mm.map.arg_range, *mm.map.env_range, process.status]
     return os.fsencode(" ".join(map(str, fields)) + "\n")
 
 
@@ -316,6 +316,6 @@ def vmstat(kernel: KernelState) -> bytes:
         ("thp_fault_fallback", stats.megapage_fallbacks),
         ("thp_split_page", stats.megapages_split),
         ("thp_split_pmd", stats.megapage_entries_split),
-        ("cow_ksm", ksm.copies if ksm is not None else 0),
+        ("cow_ksm", ksm.frames.copies if ksm is not None else 0),
     ]
     return "".join(f"{name} {value}\n" for name, value in fields).encode()

@@ -19,7 +19,7 @@ from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
 
-from ..counters import Stats
+from ..counters import Counters, FaultContext, Stats
 from ..limits import Limits, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
@@ -35,8 +35,8 @@ from .scheduler import EPOCH_NS, Scheduler
 if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
 
+    from ..counters import Group
     from ..mm.ksm import Ksm
-    from ..mm.memory_groups import Groups
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
     from .breakpoints import Breakpoints
@@ -96,7 +96,7 @@ class KernelState:
         stderr: Sink | None,
         describe: Callable[[Process, int], str | None] | None,
         breakpoints: Breakpoints | None,
-        kill_process: Callable[[], bool],
+        kill_process: Callable[[FaultContext], bool],
     ):
         bare = limits is not None and limits.no_mmu
         self.memory = PhysicalMemory(memory_bytes + (_table_bytes(memory_bytes) if bare else 0))
@@ -107,25 +107,17 @@ class KernelState:
         self.interpreter = interpreter
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.scheduler = Scheduler()
-        self.system = MemorySystem(self.memory, self.engine, self.bus, lambda: self.scheduler.now)
-        self.system.commit.mode = self.limits.overcommit
-        self.system.commit.ratio = self.limits.overcommit_ratio
-        self.system.fault_around = self.limits.fault_around
-        self.frames.megapages.enabled = self.limits.thp
-        if self.limits.readahead:
-            from ..mm.cache.read_ahead import ReadAhead
-
-            self.system.readahead = ReadAhead(self.system.cache, self.limits.readahead)
-        self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
-        self.system.pinned = self._slept_on
-        self.system.write_back.ratio = self.limits.dirty_ratio
-        self.system.kill_somebody = kill_process
-        if self.limits.swap_bytes:
-            self._add_swap()
-
+        self.system = MemorySystem(
+            self.memory,
+            self.engine,
+            self.bus,
+            lambda: self.scheduler.now,
+            self.limits,
+            pinned=self._slept_on,
+            kill_process=kill_process,
+            on_swap_error=self._swap_failed,
+        )
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
-        if self.limits.memory_limit:
-            self.frames.groups = _groups(self.system)
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None
         self.last_pid = 0  # who had the processor last; 0: nobody yet
@@ -142,13 +134,8 @@ class KernelState:
         self._next_ino = 1
         self._stop: int | None = None
 
-    def _add_swap(self) -> None:
-        from ..mm.reclaim.swap_area import SwapArea  # most machines have none
-
-        limits = self.limits
-        swap = SwapArea(limits.swap_bytes, self.memory, self.frames, limits.swap_readahead)
-        swap.on_write_error = lambda failure: self.message(f"toyvm: write error on the swap area: {failure}")
-        self.system.add_swap(swap)
+    def _swap_failed(self, failure: OSError) -> None:
+        self.message(f"toyvm: write error on the swap area: {failure}")
 
     def _slept_on(self) -> Iterator[int]:
         """The frames that processes wait at with a futex, which is known by its physical address."""
@@ -172,19 +159,10 @@ class KernelState:
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
 
-    @cached_property
+    @property
     def ksm(self) -> Ksm:
         """The scanner for equal pages, from the first look at it on."""
-        from ..mm.ksm import Ksm
-
-        self.system.ksm = Ksm(self.system)
-        return self.system.ksm
-
-    @property
-    def running(self) -> Process | None:
-        """The process that has, or had last, the processor, while it lives."""
-        process = self.processes.get(self.last_pid)
-        return process if process is not None and process.alive else None
+        return self.system.start_ksm()
 
     @property
     def stats(self) -> Stats:
@@ -200,8 +178,8 @@ class KernelState:
         if swap is not None:
             stats.swapped_in, stats.swapped_out = swap.swapped_in, swap.swapped_out
             stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
-        if self.system.ksm is not None:
-            stats.pages_merged = self.system.ksm.merged
+        if self.system.merged is not None:
+            stats.pages_merged = self.system.merged.merged
         megapages = self.frames.megapages
         stats.megapages, stats.megapage_fallbacks = megapages.allocated, megapages.fallbacks
         stats.megapages_split = megapages.pages_split
@@ -237,13 +215,24 @@ class KernelState:
         except OSError:
             self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
 
-    def new_space(self, rlimits: Rlimits, placement: Placement | None = None) -> AddressSpace:
-        """An empty address space, or nothing yet of the memory that all share. Raises OutOfFrames."""
+    def new_space(
+        self,
+        rlimits: Rlimits,
+        placement: Placement | None = None,
+        *,
+        pid: int,
+        counters: Counters,
+        group: Group | None,
+    ) -> AddressSpace:
+        """An empty address space for process `pid`, or nothing yet of the memory that all share; `group` pays for it.
+
+        Raises OutOfFrames.
+        """
         if self.ground is None:
-            return AddressSpace(self.system, rlimits)
+            return AddressSpace(self.system, rlimits, pid=pid, counters=counters, group=group)
         from ..mm.no_mmu import PhysicalSpace
 
-        return PhysicalSpace(self.ground, rlimits, placement)
+        return PhysicalSpace(self.ground, rlimits, placement, pid=pid, counters=counters, group=group)
 
     def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
         """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
@@ -300,9 +289,3 @@ def _ground(system: MemorySystem, size: int) -> Ground:
     from ..mm.no_mmu import Ground
 
     return Ground(system, size)
-
-
-def _groups(system: MemorySystem) -> Groups:
-    from ..mm.memory_groups import Groups
-
-    return Groups(system.frames.count, lambda group: system.reclaimer.shrink(group=group))

@@ -383,7 +383,7 @@ def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, lengt
     file = opened.node
     if isinstance(file, FileNode):
         if advice == POSIX_FADV_WILLNEED:
-            _read_ahead(kernel, file, offset, length)
+            _read_ahead(kernel, process, file, offset, length)
         elif advice == POSIX_FADV_DONTNEED:
             kernel.system.cache.drop_range(file, offset, offset + length if length else None)
     return 0
@@ -399,15 +399,15 @@ def readahead(kernel: KernelState, process: Process, fd: int, offset: int, lengt
         raise error(errno.EBADF)
     if not isinstance(opened.node, FileNode):
         raise error(errno.EINVAL)
-    _read_ahead(kernel, opened.node, offset, length)
+    _read_ahead(kernel, process, opened.node, offset, length)
     return 0
 
 
-def _read_ahead(kernel: KernelState, file: FileNode, offset: int, length: int) -> None:
+def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
     """Bring whole pages into the page cache; length 0 is all that follows."""
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
-    kernel.system.cache.read_ahead(file, first, last - first)
+    kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
 
 
 def ppoll(

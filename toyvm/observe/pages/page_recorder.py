@@ -79,7 +79,7 @@ class PageRecorder:
         number = self._number(process)
         if number is not None:
             for area in process.mm.vmas:
-                self._add(number, area.maps_line())
+                self._add(number, area.describe())
 
     def _fault(self, event: PageFault) -> None:
         process = self._kernel.processes.get(event.pid)

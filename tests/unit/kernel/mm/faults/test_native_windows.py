@@ -162,6 +162,15 @@ class History:
 
         engine.on_fault = asked
         self.seen: list[object] = []
+        self.last_pc = 0  # of the last fault or system call, as reclaim sees it
+        faults = self.kernel._slices._faults
+        settle = faults.settle
+
+        def settled(instret: int) -> None:
+            settle(instret)
+            self.last_pc = faults._process.mm.context.pc
+
+        faults.settle = settled  # type: ignore[method-assign]  # of this one object
         self.kernel.bus.subscribe(
             ProcessEnding, lambda event: self.seen.append(self.state(self.kernel.processes[event.pid]))
         )
@@ -175,8 +184,6 @@ class History:
         """All that a fault changes."""
         system = self.kernel.system
         table, words = system.frames.table, system.frames.table.words
-        executing = system.executing
-        assert executing is not None
         return (
             process.pid,
             list(process.hart.x),
@@ -190,7 +197,7 @@ class History:
             table.freed[: words[FREED]].tolist(),
             [words[word] for word in (NEXT, USED, PEAK, BIRTHS)],
             list(system.recent),
-            (executing[0].pid, executing[1]),
+            (process.mm.context.pid, self.last_pc),
         )
 
 
