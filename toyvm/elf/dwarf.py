@@ -26,7 +26,7 @@ from .leb128 import read_uleb128
 _SECTION_SHIFT = 40
 
 
-class _Row(NamedTuple):
+class _CodeLine(NamedTuple):
     address: int
     file: str
     line: int  # 0: a gap begins here
@@ -35,7 +35,7 @@ class _Row(NamedTuple):
 class LineTable:
     """Address -> (file, line), for all compile units of one file."""
 
-    def __init__(self, rows: list[_Row], relocatable: bool = False):
+    def __init__(self, rows: list[_CodeLine], relocatable: bool = False):
         # Stable: of several rows for one address the last one counts, as in a debugger; a gap only when nothing follows.
         rows.sort(key=lambda row: (row.address, row.line != 0))
         self._rows = rows
@@ -104,7 +104,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
                 raise ElfError(f"{elf.name}: {target.name}: {error}") from None
 
 
-def _rows(data: bytes) -> Iterator[_Row]:
+def _rows(data: bytes) -> Iterator[_CodeLine]:
     info: Any = ELFFile(io.BytesIO(data)).get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
     seen: set[int] = set()
     for unit in info.iter_CUs():
@@ -118,7 +118,7 @@ def _rows(data: bytes) -> Iterator[_Row]:
             state = entry.state
             if state is not None:
                 line = 0 if state.end_sequence else state.line
-                yield _Row(state.address, names.get(state.file, "??"), line)
+                yield _CodeLine(state.address, names.get(state.file, "??"), line)
 
 
 def _text(value: bytes | None) -> str:

@@ -89,7 +89,7 @@ def null_symbols() -> SymbolTable:
     return SymbolTable([""], np.zeros(1, dtype=SYM), 1)
 
 
-class Group(Record):
+class SectionGroup(Record):
     """A section group: all `members` (section numbers) are kept or dropped together, by the name of `signature`."""
 
     signature: int
@@ -104,7 +104,7 @@ class ObjectFile(Record, eq=False):
     sections: Sequence[Section]
     symbols: SymbolTable
     e_flags: int = 0
-    groups: Sequence[Group] = ()
+    groups: Sequence[SectionGroup] = ()
 
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""

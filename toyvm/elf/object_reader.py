@@ -31,7 +31,7 @@ from .constants import (
 from .elf_file import ElfFile as ElfFile
 from .elf_file import ElfSection
 from .headers import Buffer, require_riscv
-from .object_file import NO_RELOCS, NULL_SECTION, Group, ObjectFile, Section, SymbolTable, null_symbols
+from .object_file import NO_RELOCS, NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable, null_symbols
 from .record_arrays import Table
 
 
@@ -116,9 +116,9 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
 
 def _groups(
     elf: ElfFile, numbers: list[int], symbols: SymbolTable
-) -> tuple[tuple[Group, ...], dict[int, int]]:
+) -> tuple[tuple[SectionGroup, ...], dict[int, int]]:
     """The section groups, and section number in the file -> index of its group."""
-    groups: list[Group] = []
+    groups: list[SectionGroup] = []
     group_of: dict[int, int] = {}
     for section in elf.sections_of_type(SHT_GROUP):
         where = f"{elf.name}: section {section.name}"
@@ -135,7 +135,7 @@ def _groups(
                 raise ElfError(f"{where}: member {member} is in another group already")
             group_of[member] = len(groups)
         kept = tuple(numbers[member] for member in members if numbers[member])
-        groups.append(Group(section.header.info, flags, kept))
+        groups.append(SectionGroup(section.header.info, flags, kept))
     return tuple(groups), group_of
 
 

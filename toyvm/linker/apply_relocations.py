@@ -12,12 +12,12 @@ from toyvm.base.record import Record
 
 from ..elf.constants import SHF_ALLOC
 from ..relocations import RELOCATIONS, R, RelocationError, RelocationOverflow, apply_many, relocation_name
-from .image_layout import Layout
-from .input_columns import ABSOLUTE, UNDEFINED, Column, Program, Relocs
+from .image_layout import ImageLayout
+from .input_columns import ABSOLUTE, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import CALLS, GOT, TPREL, Needs
-from .source_places import Places
-from .synthetic.got_plt import Tables
+from .source_places import SourcePlaces
+from .synthetic.got_plt import GotPltTables
 
 TLS_DTV_OFFSET = 0x800
 _LO12 = (R.PCREL_LO12_I, R.PCREL_LO12_S)
@@ -34,17 +34,19 @@ class Addresses(Record, eq=False):
     symbol: Column  # S
     call: Column  # S for calls: the PLT entry where there is one
     got: int
-    tables: Tables
+    tables: GotPltTables
     tls_start: int
 
 
-def section_addresses(program: Program, layout: Layout, sid: Column, value: Column) -> Column:
+def section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
     """The address of offset `value` in section `sid`; 0 for what is not in the output."""
     placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
     return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
 
 
-def addresses(program: Program, layout: Layout, tables: Tables, linker_values: dict[int, int]) -> Addresses:
+def addresses(
+    program: ProgramColumns, layout: ImageLayout, tables: GotPltTables, linker_values: dict[int, int]
+) -> Addresses:
     """Addresses of all symbols; `linker_values` are those of linker-defined ones."""
     symbols = program.symbols
     values = section_addresses(program, layout, symbols.sid, symbols.value)
@@ -61,8 +63,8 @@ def addresses(program: Program, layout: Layout, tables: Tables, linker_values: d
 
 def relocate(
     image: bytearray,
-    program: Program,
-    layout: Layout,
+    program: ProgramColumns,
+    layout: ImageLayout,
     needs: Needs,
     known: Addresses,
     errors: Diagnostics,
@@ -86,14 +88,14 @@ class _Relocator:
     def __init__(
         self,
         image: bytearray,
-        program: Program,
-        layout: Layout,
-        relocs: Relocs,
+        program: ProgramColumns,
+        layout: ImageLayout,
+        relocs: RelocColumns,
         known: Addresses,
         errors: Diagnostics,
     ):
         self.image, self.program, self.relocs, self.known, self.errors = image, program, relocs, known, errors
-        self.layout, self.places = layout, Places(program)
+        self.layout, self.places = layout, SourcePlaces(program)
         self.place = layout.addr[relocs.sid] + relocs.offset  # P
         self.offset = layout.offset[relocs.sid] + relocs.offset
 

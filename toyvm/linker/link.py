@@ -9,8 +9,8 @@ from ..base.bits import u64
 from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
 from .apply_relocations import Addresses, addresses, relocate
 from .garbage_collection import collect
-from .image_layout import Layout, lay_out
-from .input_columns import UNDEFINED, Program, flatten, without_debug
+from .image_layout import ImageLayout, lay_out
+from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
 from .input_files import open_inputs
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -26,7 +26,7 @@ from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.got_plt import make_tables
 from .synthetic.symbol_table import build
 from .synthetic.synthesis import (
-    Made,
+    LinkerSections,
     fill,
     irelative_bounds,
     make_sections,
@@ -97,7 +97,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
 
 def _entry(
-    program: Program, layout: Layout, known: Addresses, options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, errors: Diagnostics
 ) -> int:
     """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
     symbol = program.resolution.table.get(options.entry)
@@ -115,7 +115,12 @@ def _entry(
 
 
 def _result(
-    image: bytes, program: Program, layout: Layout, known: Addresses, made: Made, errors: Diagnostics
+    image: bytes,
+    program: ProgramColumns,
+    layout: ImageLayout,
+    known: Addresses,
+    made: LinkerSections,
+    errors: Diagnostics,
 ) -> LinkResult:
     resolution = program.resolution
     defined = program.symbols.sid != UNDEFINED

@@ -36,16 +36,16 @@ from ..elf.constants import (
     SYM_SIZE,
 )
 from ..elf.headers import Ehdr, Phdr, Shdr
-from .image_layout import Layout, OutputSection
-from .input_columns import Program
+from .image_layout import ImageLayout, OutputSection
+from .input_columns import ProgramColumns
 from .link_options import LinkOptions
-from .output_names import Region
+from .output_names import OutputRegion
 from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers
 
 _STACK_ALIGN = 16
 
 
-def phdrs(layout: Layout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
+def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     """All program headers, in GNU ld's order."""
     found: list[Phdr] = []
     whole = {s.name: s for s in layout.outputs if s.size}
@@ -81,12 +81,12 @@ def phdrs(layout: Layout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     of_section(PT_GNU_EH_FRAME, ".eh_frame_hdr", PF_R)
     found.append(Phdr(PT_GNU_STACK, PF_R | PF_W | (PF_X if exec_stack else 0), 0, 0, 0, 0, 0, _STACK_ALIGN))
     for s in layout.segments:
-        if s.region is Region.RELRO:
+        if s.region is OutputRegion.RELRO:
             found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, s.memsz, 1))
     return found
 
 
-def section_contents(program: Program, layout: Layout, made: Mapping[int, bytes]) -> bytearray:
+def section_contents(program: ProgramColumns, layout: ImageLayout, made: Mapping[int, bytes]) -> bytearray:
     """The file up to the last section, with each live section's bytes in place; `made` are the linker's own."""
     image = bytearray(layout.file_end)
     sections = program.sections
@@ -102,8 +102,8 @@ def section_contents(program: Program, layout: Layout, made: Mapping[int, bytes]
 
 def finish(
     image: bytearray,
-    program: Program,
-    layout: Layout,
+    program: ProgramColumns,
+    layout: ImageLayout,
     options: LinkOptions,
     headers: Sequence[Phdr],
     symbols: SymbolTableBytes | None,

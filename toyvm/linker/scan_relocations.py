@@ -12,7 +12,7 @@ from toyvm.base.record import Record
 
 from ..elf.constants import SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import R, relocation_name
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program, Relocs
+from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 
@@ -35,11 +35,11 @@ class Needs(Record, eq=False):
     copy: Column
     canonical: Column  # functions whose address is their PLT entry (subset of plt)
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
-    symbolic: Relocs  # R_RISCV_64 with a symbol
-    relative: Relocs  # R_RISCV_64 against an address in the image
+    symbolic: RelocColumns  # R_RISCV_64 with a symbol
+    relative: RelocColumns  # R_RISCV_64 against an address in the image
 
 
-def preemptible(program: Program, options: LinkOptions, local: Column) -> Column:
+def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
     """Boolean by symbol number; `local` marks globals that a version script keeps in the file."""
     symbols = program.symbols
     result = np.zeros(len(symbols), dtype=bool)
@@ -59,7 +59,7 @@ def preemptible(program: Program, options: LinkOptions, local: Column) -> Column
     return result
 
 
-def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
+def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
     """Read all relocations of sections that are in memory. What no output could satisfy is added to `errors`."""
     sections, symbols = program.sections, program.symbols
     relocs = program.relocs.where((sections.live & sections.alloc)[program.relocs.sid])
@@ -111,7 +111,7 @@ def _unique(numbers: Column) -> Column:
 
 
 def _check(
-    program: Program, options: LinkOptions, relocs: Relocs, foreign: Column, errors: Diagnostics
+    program: ProgramColumns, options: LinkOptions, relocs: RelocColumns, foreign: Column, errors: Diagnostics
 ) -> None:
     """Refuse what position-independent code cannot hold, in GNU ld's words."""
     sid = program.symbols.sid[relocs.sym]

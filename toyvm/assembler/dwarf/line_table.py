@@ -79,12 +79,12 @@ class _File(NamedTuple):
     md5: bytes | None
 
 
-class _Row(NamedTuple, Generic[L]):
+class _LineRow(NamedTuple, Generic[L]):
     place: L
     loc: Loc
 
 
-class LineTable(Record, Generic[S, L], frozen=False):
+class LineTableWriter(Record, Generic[S, L], frozen=False):
     """The rows of all sections of one object, in the order in which the instructions were written."""
 
     comp_dir: str = ""
@@ -93,7 +93,7 @@ class LineTable(Record, Generic[S, L], frozen=False):
     _files: dict[int, _File] = {}
     _directories: list[str] = []
     _numbers: dict[str, int] = {}
-    _rows: dict[S, list[_Row[L]]] = {}
+    _rows: dict[S, list[_LineRow[L]]] = {}
     _loc: Loc = _NO_LOC
 
     def __bool__(self) -> bool:
@@ -131,12 +131,12 @@ class LineTable(Record, Generic[S, L], frozen=False):
     def instruction(self, section: S, here: Callable[[], L]) -> None:
         """An instruction begins at `here`: it gets the row of the pending `.loc`."""
         if self.pending:
-            self._rows.setdefault(section, []).append(_Row(here(), self._loc))
+            self._rows.setdefault(section, []).append(_LineRow(here(), self._loc))
             self.pending = False
 
     def row(self, section: S, here: Callable[[], L], file: int, line: int) -> None:
         """The instruction at `here` comes from `line` of `file` (`as -g`)."""
-        self._rows.setdefault(section, []).append(_Row(here(), Loc(file, line)))
+        self._rows.setdefault(section, []).append(_LineRow(here(), Loc(file, line)))
 
     @property
     def last(self) -> Loc:
@@ -224,7 +224,7 @@ class _Sequence(Generic[L]):
         self.loc = Loc(file=-1, line=1)
         self.at: L | None = None
 
-    def write(self, rows: list[_Row[L]], end: L) -> None:
+    def write(self, rows: list[_LineRow[L]], end: L) -> None:
         for row in rows:
             self._registers(row.loc)
             self._row(row.place, row.loc.line - self.loc.line)
