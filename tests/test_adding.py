@@ -37,7 +37,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources, with one row more."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(ROOT / "toyvm", folder / "toyvm", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "conftest.py", "oracles.py", "unit/__init__.py", "unit/engines", "unit/isa"):
+    for name in ("__init__.py", "conftest.py", "support", "unit/__init__.py", "unit/engines", "unit/isa"):
         source, target = ROOT / "tests" / name, folder / "tests" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)

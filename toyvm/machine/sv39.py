@@ -33,10 +33,13 @@ PTE_SWAP = 1 << 5
 PPN_SHIFT = 10
 PPN_MASK = (1 << 44) - 1
 LEVELS = 3
+LEVEL_BITS = 9  # of the VPN, for each level
 VA_BITS = 39
 USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
-TABLE_ENTRIES = 512
-MEGAPAGE_SHIFT = PAGE_SHIFT + 9  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
+TABLE_ENTRIES = 1 << LEVEL_BITS
+MEGAPAGE_SHIFT = (
+    PAGE_SHIFT + LEVEL_BITS
+)  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
 MEGAPAGE_SIZE = 1 << MEGAPAGE_SHIFT
 
 

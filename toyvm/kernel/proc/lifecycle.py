@@ -41,9 +41,8 @@ def fork(
     rlimits = parent.rlimits if share_memory else mm.rlimits
     child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
     child.inherit(parent)
+    child.end_call(0)
     child.started_at = kernel.now
-    hart.x[10] = 0
-    hart.pc += 4
     kernel.adopt(child)
     kernel.system.stats.forks += 1
     if wait_for_exec:

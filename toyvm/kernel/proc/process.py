@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.bits import M64
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING, Enum
 from toyvm.base.record import Record
@@ -194,6 +195,14 @@ class Process:
     def timer(self, which: int) -> IntervalTimer:
         """The timer of an ITIMER_ number."""
         return self.timers.setdefault(which, IntervalTimer())
+
+    def end_call(self, result: int) -> None:
+        """The system call that the process stands at is over: its result goes to a0, the pc past the ecall."""
+        self.in_call = False
+        self.call = CallState()
+        hart = self.hart
+        hart.x[10] = result & M64
+        hart.pc = hart.pc + 4 & M64
 
     @property
     def alarm_at(self) -> int | None:

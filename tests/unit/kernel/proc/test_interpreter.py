@@ -74,7 +74,7 @@ def test_the_loader_is_asked_at_exec_call_fork_and_exit() -> None:
     serve(kernel, process)
     assert interpreter.calls == [
         "start /lib/ld.so argc=2",
-        f"call 7003 at {PIE_BASE + PAGE + 0x1008:#x}",
+        f"call 7003 at {PIE_BASE + PAGE + 0x1004:#x}",
         "forked",
         "released",
     ]
