@@ -14,6 +14,7 @@ from typing import NamedTuple
 from toyvm.base.record import Record
 
 from ..base.errors import ElfError
+from .constants import SHN_UNDEF, ST_BIND_SHIFT, STB_LOCAL
 from .headers import Buffer, is_elf
 
 MAGIC = b"!<arch>\n"
@@ -205,5 +206,5 @@ def defined_symbols(member: Member) -> list[bytes]:
     if table is None:
         return []
     array = table.array
-    listed = (array["st_shndx"] != 0) & (array["st_info"] >> 4 != 0)
+    listed = (array["st_shndx"] != SHN_UNDEF) & (array["st_info"] >> ST_BIND_SHIFT != STB_LOCAL)
     return [table.names[i].encode("utf-8", "surrogateescape") for i in listed.nonzero()[0].tolist()]

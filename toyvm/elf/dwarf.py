@@ -19,7 +19,7 @@ from elftools.elf.elffile import ELFFile
 
 from ..base.errors import ElfError
 from ..relocations import RELOCATIONS, R, RelocationError, apply
-from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
+from .constants import ET_REL, SHF_ALLOC, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
 
@@ -91,7 +91,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
         symbols = elf.symbols_of(elf.linked(section))
         values = symbols.array["st_value"].tolist()
         homes = symbols.array["st_shndx"].tolist()
-        code = [s.number << _SECTION_SHIFT if s.header.flags & 2 else 0 for s in elf.sections]
+        code = [s.number << _SECTION_SHIFT if s.header.flags & SHF_ALLOC else 0 for s in elf.sections]
         for offset, kind, symbol, addend in elf.relocations_of(section).tolist():
             home = homes[symbol]
             base = code[home] if home < min(len(code), SHN_LORESERVE) else 0

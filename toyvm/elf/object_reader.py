@@ -27,6 +27,8 @@ from .constants import (
     SHT_STRTAB,
     SHT_SYMTAB,
     SHT_SYMTAB_SHNDX,
+    ST_BIND_SHIFT,
+    STB_LOCAL,
 )
 from .elf_file import ElfFile as ElfFile
 from .elf_file import ElfSection
@@ -79,7 +81,7 @@ def _symbols(elf: ElfFile, numbers: list[int]) -> SymbolTable:
     if not len(table):
         return null_symbols()
     array = table.array.copy()
-    local = array["st_info"] >> 4 == 0
+    local = array["st_info"] >> ST_BIND_SHIFT == STB_LOCAL
     first = table.first_global
     if not local[:first].all() or local[first:].any():
         raise ElfError(f"{elf.name}: local and global symbols are mixed (first global symbol: {first})")

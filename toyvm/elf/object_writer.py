@@ -30,6 +30,8 @@ from .constants import (
     SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
     STB_GNU_UNIQUE,
     STT_GNU_IFUNC,
     SYM_SIZE,
@@ -101,7 +103,9 @@ def _uses_gnu_extensions(obj: ObjectFile) -> bool:
     if any(section.flags & SHF_GNU_RETAIN for section in obj.sections):
         return True
     info = obj.symbols.array["st_info"]
-    return bool(((info & 15) == STT_GNU_IFUNC).any() or ((info >> 4) == STB_GNU_UNIQUE).any())
+    return bool(
+        ((info & ST_TYPE_MASK) == STT_GNU_IFUNC).any() or ((info >> ST_BIND_SHIFT) == STB_GNU_UNIQUE).any()
+    )
 
 
 def _number(obj: ObjectFile) -> _Numbers:

@@ -12,7 +12,15 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from ..elf.constants import SHF_ALLOC, SHF_GNU_RETAIN, SHF_LINK_ORDER, SHT_NOTE
+from ..elf.constants import (
+    SHF_ALLOC,
+    SHF_GNU_RETAIN,
+    SHF_LINK_ORDER,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
+    SHT_NOTE,
+    SHT_PREINIT_ARRAY,
+)
 from .input_columns import Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
@@ -20,7 +28,7 @@ from .output_names import output_name
 from .synthetic.eh_frame import Frames, eh_frame_sections
 
 _KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr")
-_KEEP_TYPES = (14, 15, 16)
+_KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
 def collect(

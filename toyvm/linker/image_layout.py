@@ -29,8 +29,11 @@ from ..elf.constants import (
     SHF_STRINGS,
     SHF_TLS,
     SHF_WRITE,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
     SHT_NOBITS,
     SHT_NOTE,
+    SHT_PREINIT_ARRAY,
     SHT_PROGBITS,
 )
 from .input_columns import MAX_SIZE, Column, ProgramColumns
@@ -160,7 +163,7 @@ def _output_section(program: ProgramColumns, name: str, members: list[int]) -> O
     return OutputSection(name, kind, flags, 1, entsize, tuple(members), place(name, kind, flags)[0])
 
 
-_TYPED = {".init_array": 14, ".fini_array": 15, ".preinit_array": 16}
+_TYPED = {".init_array": SHT_INIT_ARRAY, ".fini_array": SHT_FINI_ARRAY, ".preinit_array": SHT_PREINIT_ARRAY}
 
 
 def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[OutputSection, list[int]]:
@@ -209,7 +212,7 @@ def _count_phdrs(outputs: Sequence[OutputSection], options: LinkOptions) -> int:
     count += ".riscv.attributes" in present
     count += ".dynamic" in present
     count += any(s.type == SHT_NOTE and s.flags & SHF_ALLOC and s.size for s in outputs)
-    count += any(s.flags & 0x400 and s.size for s in outputs)
+    count += any(s.flags & SHF_TLS and s.size for s in outputs)
     count += ".eh_frame_hdr" in present
     count += options.relro and any(s.region is OutputRegion.RELRO and s.size for s in outputs)
     return count

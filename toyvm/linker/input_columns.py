@@ -19,6 +19,7 @@ from ..base.bits import sext
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
+    SHF_TLS,
     SHF_WRITE,
     SHN_ABS,
     SHN_LORESERVE,
@@ -26,6 +27,7 @@ from ..elf.constants import (
     SHT_NOBITS,
     SHT_NULL,
     SHT_RISCV_ATTRIBUTES,
+    ST_TYPE_MASK,
     STT_TLS,
     STV_HIDDEN,
 )
@@ -263,7 +265,7 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
         elif s.kind is DefinitionKind.SHARED:
             sid[i] = SHARED
         value[i], size[i] = sext(s.value, 64), sext(s.size, 64)
-        kind[i], visibility[i] = s.info & 15, s.visibility
+        kind[i], visibility[i] = s.info & ST_TYPE_MASK, s.visibility
         weak[i] = s.weak
     at = len(resolution.symbols)
     for number, loaded in enumerate(resolution.files):
@@ -275,7 +277,7 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
         sid[rows][shndx == SHN_UNDEF] = UNDEFINED
         value[rows] = local["st_value"].view(np.int64)
         size[rows] = local["st_size"].view(np.int64)
-        kind[rows] = local["st_info"] & 15
+        kind[rows] = local["st_info"] & ST_TYPE_MASK
         visibility[rows] = STV_HIDDEN
         file[rows] = number
         at += len(local)
@@ -325,8 +327,8 @@ def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColum
         return program
     made = [
         NewSection(
-            ".tcommon" if s.info & 15 == STT_TLS else "COMMON",
-            SHT_NOBITS, SHF_ALLOC | SHF_WRITE | (0x400 if s.info & 15 == STT_TLS else 0), max(s.value, 1), s.size,
+            ".tcommon" if s.info & ST_TYPE_MASK == STT_TLS else "COMMON",
+            SHT_NOBITS, SHF_ALLOC | SHF_WRITE | (SHF_TLS if s.info & ST_TYPE_MASK == STT_TLS else 0), max(s.value, 1), s.size,
         )
         for s in commons
     ]  # fmt: skip

@@ -21,6 +21,9 @@ from ..elf.constants import (
     SHN_COMMON,
     SHN_LORESERVE,
     SHN_UNDEF,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
+    ST_VISIBILITY_MASK,
     STB_WEAK,
     STT_TLS,
     STV_DEFAULT,
@@ -240,8 +243,8 @@ class _Resolver:
                 symbol.first_file = file
             ids.append(symbol.id)
             symbol.object_reference = True
-            if other & 3:
-                visibility = other & 3
+            if other & ST_VISIBILITY_MASK:
+                visibility = other & ST_VISIBILITY_MASK
                 symbol.visibility = min(symbol.visibility, visibility) if symbol.visibility else visibility
             if section == SHN_UNDEF or section in dropped:
                 self._reference(symbol, info, name in exports)
@@ -273,7 +276,7 @@ class _Resolver:
         return symbol
 
     def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
-        weak = info >> 4 == STB_WEAK
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
         symbol.strong_reference |= not weak
         if symbol.kind is DefinitionKind.UNDEFINED:
             symbol.weak &= weak
@@ -299,7 +302,7 @@ class _Resolver:
     def _define(
         self, symbol: GlobalSymbol, file: int, index: int, section: int, value: int, size: int, info: int
     ) -> None:
-        weak = info >> 4 == STB_WEAK
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
         if symbol.kind is DefinitionKind.DEFINED:
             if weak:
                 return
@@ -308,7 +311,7 @@ class _Resolver:
                 return
         elif symbol.kind is DefinitionKind.COMMON and weak:
             return
-        elif symbol.kind is DefinitionKind.SHARED and (symbol.info & 15 == STT_TLS) != (info & 15 == STT_TLS):
+        elif symbol.kind is DefinitionKind.SHARED and _is_tls(symbol.info) != _is_tls(info):
             self.errors.error(
                 f"{self.files[file].object.name}: TLS definition of `{symbol.name}' mismatches "
                 f"non-TLS definition in {self.libraries[symbol.file].name}"
@@ -384,3 +387,7 @@ class _Resolver:
         return Resolution(
             tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
         )
+
+
+def _is_tls(info: int) -> bool:
+    return info & ST_TYPE_MASK == STT_TLS

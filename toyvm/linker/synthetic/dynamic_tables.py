@@ -18,6 +18,7 @@ from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
+from toyvm.relocations import R
 
 from ..apply_relocations import Addresses
 from ..image_layout import ImageLayout
@@ -282,7 +283,7 @@ def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list
     flags |= c.DF_SYMBOLIC if options.symbolic == "all" and options.shared else 0
     flags |= c.DF_BIND_NOW if options.now else 0
     flags |= c.DF_ORIGIN if options.origin else 0
-    static_tls = options.shared and bool(np.isin(program.relocs.type, (21,)).any())
+    static_tls = options.shared and bool((program.relocs.type == R.TLS_GOT_HI20).any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)

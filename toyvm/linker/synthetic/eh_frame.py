@@ -153,13 +153,14 @@ def search_table(frame: bytes, frame_addr: int, header_addr: int) -> bytes:
     return head + b"".join(_ENTRY.pack(*entry) for entry in entries)
 
 
-def count_frames(program: ProgramColumns) -> int:
-    """How many FDEs are in the output."""
-    return sum(
+def search_table_size(program: ProgramColumns) -> int:
+    """The size of `.eh_frame_hdr` in bytes: a header, and an entry for each FDE in the output."""
+    count = sum(
         record.cie >= 0
         for sid in eh_frame_sections(program)
         for record in records(program.sections.data[sid], program.section_label(sid))
     )
+    return _HEADER.size + _ENTRY.size * count
 
 
 def _fde_encoding(frame: bytes, cie: FrameRecord) -> int:

@@ -19,6 +19,7 @@ from toyvm.elf.constants import (
     SYM_SIZE,
 )
 from toyvm.elf.symbol import NHDR_SIZE, pack_note
+from toyvm.relocations import R
 
 from ..apply_relocations import Addresses
 from ..image_layout import ImageLayout
@@ -27,7 +28,7 @@ from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
-from .eh_frame import count_frames, eh_frame_sections, search_table
+from .eh_frame import eh_frame_sections, search_table, search_table_size
 from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 
 _SHA1_SIZE = 20
@@ -69,7 +70,7 @@ def make_sections(
         note = _build_id_note(options.build_id)
         made.append(NewSection(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
     if options.eh_frame_hdr and eh_frame_sections(program):
-        made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, 12 + 8 * count_frames(program)))
+        made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, search_table_size(program)))
     program, numbers = program.extend(made)
     sids = {section.name: number for section, number in zip(made, numbers, strict=True)}
     return program, LinkerSections(sids, tables, start_up, jumps, dynamic, textrel)
@@ -111,7 +112,7 @@ def _loader_sections(
 
 
 def _relative_count(rows: DynamicRelocs) -> int:
-    return int((rows.type == 3).sum())
+    return int((rows.type == R.RELATIVE).sum())
 
 
 def _present(program: ProgramColumns, sizes: dict[str, int]) -> set[str]:
