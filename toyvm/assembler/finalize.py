@@ -7,7 +7,7 @@ needs them, section by section; section symbols of sections that no directive na
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from toyvm.base.record import Record
 
 from ..elf import attributes
 from ..elf.constants import (
@@ -38,7 +38,7 @@ from .state import AssemblyState
 _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
 
 
-class _Contents(NamedTuple):
+class _Contents(Record):
     """A section's bytes and relocations, while they are made."""
 
     data: bytearray

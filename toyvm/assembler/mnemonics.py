@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..isa.compressed import COMPRESSED
 from ..isa.ieee754 import ROUNDING_MODES
@@ -29,7 +30,7 @@ STACK = {
 }  # operands that are sp, and how they are written
 
 
-class OperandStep(NamedTuple):
+class OperandStep(Record):
     """One operand of a row: where its number goes. `shift` and `bias` (8 for x8..x15) are for registers."""
 
     kind: str

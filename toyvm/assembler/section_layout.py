@@ -13,6 +13,8 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import NamedTuple
 
+from toyvm.base.record import Record
+
 from ..elf.constants import STB_WEAK
 from .problems import MAX_SECTION_BYTES, Problem
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
@@ -24,7 +26,7 @@ JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
 
 
-class Shifts(NamedTuple):
+class Shifts(Record):
     """Where each byte of a chunk went: growth in front of `offsets`, and its sums from the chunk's base on."""
 
     offsets: list[int]

@@ -9,7 +9,6 @@ is refused by name. Source: ar(5), binutils bfd/archive.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from toyvm.base.record import Record
 
@@ -23,7 +22,7 @@ HEADER_SIZE = 60
 _END = b"`\n"
 
 
-class Member(NamedTuple):
+class Member(Record):
     """One file of an archive. `offset` is that of its header; it is not used for writing."""
 
     name: str

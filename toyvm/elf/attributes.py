@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError, ToyvmError
 from .leb128 import read_uleb128, uleb128
@@ -159,7 +160,7 @@ _SHORT = re.compile(r"([a-z])(?:(\d+)(?:p(\d+))?)?")
 _LONG = re.compile(r"([a-z][a-z0-9]+?)(?:(\d+)(?:p(\d+))?)?(?=_|$)")
 
 
-class Arch(NamedTuple):
+class Arch(Record):
     """A parsed -march string: register width and extensions with their versions, implied ones included."""
 
     xlen: int

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from toyvm.base.record import Record
 
 from ..base.bits import align_up
 from ..base.errors import ElfError
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from .record_arrays import Table
 
 
-class ElfSection(NamedTuple):
+class ElfSection(Record):
     """A section header with its number and its name."""
 
     number: int
@@ -50,7 +52,7 @@ class ElfSection(NamedTuple):
     header: Shdr
 
 
-class Note(NamedTuple):
+class Note(Record):
     """One note: `where` is its section's or segment's name."""
 
     where: str

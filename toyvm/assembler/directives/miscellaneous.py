@@ -64,7 +64,7 @@ def option(state: AssemblyState, rest: str) -> None:
 def with_extension(arch: Arch, name: str, wanted: bool) -> Arch:
     """`arch` with an extension (and what it implies), or without it."""
     if not wanted:
-        return arch._replace(extensions=tuple(pair for pair in arch.extensions if pair[0] != name))
+        return arch.without_extension(name)
     return arch if arch.has(name) else Arch.parse(f"{arch}_{name}")
 
 

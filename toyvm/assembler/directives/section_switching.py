@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
@@ -72,7 +72,7 @@ def special(name: str) -> tuple[int, int]:
     return SHT_PROGBITS, 0
 
 
-class _Request(NamedTuple):
+class _Request(Record):
     name: str
     type: int
     flags: int

@@ -65,7 +65,7 @@ class Loc(NamedTuple):
 _NO_LOC = Loc(0, 0)
 
 
-class Unit(NamedTuple):
+class Unit(Record):
     """The compile unit of hand-written assembly."""
 
     name: str
@@ -73,7 +73,7 @@ class Unit(NamedTuple):
     producer: str = "toyvm as"
 
 
-class _File(NamedTuple):
+class _File(Record):
     name: str
     directory: int
     md5: bytes | None
@@ -110,7 +110,7 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
             self.comp_dir = directory
         entry = _File(name, self._directory(directory), md5)
         known = self._files.setdefault(number, entry)
-        if known[:2] != entry[:2]:
+        if (known.name, known.directory) != (entry.name, entry.directory):
             raise LineError(f"file number {number} already allocated")
 
     def file_number(self, path: str) -> int:
