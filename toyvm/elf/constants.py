@@ -1,7 +1,8 @@
 """The numbers of the ELF file format that toyvm uses: gABI, Linux extensions, RISC-V psABI.
 
-Plain integers under their standard names, so that start-up pays for nothing. Relocation types are in
-`toyvm.relocations`; words for people (`PROGBITS`, `LOCAL`) are in `toyvm.observe.binutils.elf_names`.
+They are plain integers under their standard names, because a run of a program imports this module at start. Relocation
+types are in `toyvm.relocations`; the names that readelf prints (`PROGBITS`, `LOCAL`) are in
+`toyvm.observe.binutils.elf_names`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From an address back to the source line, by the DWARF line tables (`.debug_line`), read with pyelftools.
+"""Finds the source line of an address in the DWARF line tables (`.debug_line`), read with pyelftools.
 
 A relocatable object has no addresses yet: there a place is (section number, offset), and the table's addresses are
 offsets of their symbols. pyelftools refuses RISC-V relocations, so they are applied here before it reads the section:
@@ -36,7 +36,7 @@ class LineTable:
     """Address -> (file, line), for all compile units of one file."""
 
     def __init__(self, rows: list[_CodeLine], relocatable: bool = False):
-        # Stable: of several rows for one address the last one counts, as in a debugger; a gap only when nothing follows.
+        # The sort is stable: of several rows for one address the last one counts, as in a debugger. A gap comes first.
         rows.sort(key=lambda row: (row.address, row.line != 0))
         self._rows = rows
         self._addresses = [row.address for row in rows]
@@ -126,7 +126,7 @@ def _text(value: bytes | None) -> str:
 
 
 def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
-    """File number -> path; relative to the compilation's folder when it is in it, as the user wrote it."""
+    """File number -> path; relative to the compilation directory when the file is inside it, as the user wrote it."""
     header: Any = program.header
     version5 = header["version"] >= 5
     directories = [_text(path) for path in header["include_directory"]]
@@ -148,7 +148,7 @@ def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
 
 
 def _check_headers(elf: ElfFile) -> None:
-    """Refuse what would make pyelftools run for ever: compressed sections, and tables of entries without size."""
+    """Reject input on which pyelftools does not end: compressed sections, and tables whose entries have no size."""
     for section in elf.sections:
         if section.name.startswith(".debug_") and section.header.flags & SHF_COMPRESSED:
             raise ElfError(f"{elf.name}: compressed debugging information is not supported")
@@ -173,7 +173,7 @@ _SIZED_FORMS = {0x05, 0x06, 0x07, 0x08, 0x09, 0x0B, 0x0E, 0x0F, 0x17, 0x1E, 0x1F
 
 
 def _check_program(body: bytes) -> None:
-    """Each entry of a version 5 file table has a path, and there are not more of them than bytes."""
+    """Check that each entry of a version 5 file table has a path, and that there are no more entries than bytes."""
     version = int.from_bytes(body[:2], "little")
     if not 2 <= version <= 5:
         raise ValueError(f"version {version}")

@@ -1,7 +1,7 @@
-"""From the bytes of a `.o` to the model, with everything checked that the linker will rely on.
+"""Reads a `.o` into an ObjectFile, and checks everything that the linker relies on.
 
-Afterwards every section number, symbol number and string in the ObjectFile is good, alignments are powers of two,
-and relocations begin inside their section. The linker need not ask again.
+In the result every section number, symbol number and string is valid, alignments are powers of two, and relocations
+begin inside their section. The linker does not check these again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .record_arrays import Table
 
 
 def read_object(data: Buffer, name: str) -> ObjectFile:
-    """The relocatable object in `data`; `name` is what messages call it. ElfError on anything malformed."""
+    """The relocatable object in `data`; messages call it `name`. Raises ElfError when it is malformed."""
     elf = ElfFile.parse(data, name)
     if elf.header.type != ET_REL:
         raise ElfError(f"{name}: not a relocatable object file")
@@ -56,7 +56,7 @@ def read_object(data: Buffer, name: str) -> ObjectFile:
 
 
 def _number_sections(elf: ElfFile) -> list[int]:
-    """Section number in the file -> number in the model; 0 for the sections that only describe others."""
+    """Section number in the file -> number in the model; 0 for a section that only describes others."""
     describing = {elf.header.shstrndx}
     describing.update(s.header.link for s in elf.sections_of_type(SHT_SYMTAB))
     numbers = []

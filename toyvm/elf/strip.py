@@ -37,7 +37,7 @@ _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index", ".gnu.debuglto_")
 
 
 def strip(data: Buffer, name: str, debug_only: bool = False) -> bytes:
-    """The file without its symbols, or with `debug_only` only without debugging information. ElfError as the reader's."""
+    """The file without its symbols, or with `debug_only` only without debugging information. Raises ElfError as `ElfFile` does."""
     elf = ElfFile.parse(data, name)
     if elf.header.type == ET_REL:
         return write_object(strip_object(read_object(data, name), debug_only))

@@ -1,9 +1,9 @@
-"""IEEE 754 arithmetic on bit patterns with integers alone: exact results and flags, in every rounding mode.
+"""IEEE 754 arithmetic on bit patterns, with integers only: exact results and flags, in every rounding mode.
 
 One implementation serves binary32 and binary64. A finite number is sign, significand and exponent (significand times
 2**exponent); sums and products are exact integers, quotients and roots carry one sticky bit, and everything is rounded
-once, in `_round`. What IEEE 754 leaves open is decided as in the unprivileged manual (chapter "F"): results that are NaN
-are the canonical NaN, tininess is detected after rounding, fmin and fmax are minimumNumber and maximumNumber of
+once, in `_round`. Where IEEE 754 leaves a choice, the unprivileged manual decides (chapter "F"): a NaN result is the
+canonical NaN, tininess is detected after rounding, fmin and fmax are minimumNumber and maximumNumber of
 IEEE 754-2019, and conversions to integers saturate.
 
 `OPERATIONS` is the closed set that instruction semantics name (`ops.Op.FLOAT`). Each function takes bit patterns, then
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NX, UF, OF, DZ, NV = 1, 2, 4, 8, 16  # fflags
-RNE, RTZ, RDN, RUP, RMM, DYN = 0, 1, 2, 3, 4, 7  # rounding modes: field rm, and frm but for DYN
+RNE, RTZ, RDN, RUP, RMM, DYN = 0, 1, 2, 3, 4, 7  # rounding modes: values of field rm, and of frm except DYN
 ROUNDING_MODES = {"rne": RNE, "rtz": RTZ, "rdn": RDN, "rup": RUP, "rmm": RMM, "dyn": DYN}
 
 Result = tuple[int, int]
@@ -64,7 +64,7 @@ S, D = BinaryFormat(32, 23), BinaryFormat(64, 52)
 
 
 def _rounds_up(kept: int, rest: int, half: int, negative: bool, mode: int) -> bool:
-    """Whether a magnitude grows when `rest` (not 0), worth less than one unit of `kept`, is rounded away."""
+    """Whether `kept` is incremented when `rest` (not 0, less than one unit of `kept`) is rounded away."""
     if mode == RNE:
         return rest > half or (rest == half and bool(kept & 1))
     if mode == RMM:
@@ -73,7 +73,7 @@ def _rounds_up(kept: int, rest: int, half: int, negative: bool, mode: int) -> bo
 
 
 def _shifted(significand: int, shift: int, negative: bool, mode: int) -> tuple[int, bool]:
-    """A significand without its last `shift` bits, rounded; whether it lost anything."""
+    """(A significand without its last `shift` bits, rounded; whether that was inexact)."""
     if shift <= 0:
         return significand << -shift, False
     kept, rest = significand >> shift, significand & ((1 << shift) - 1)
@@ -89,7 +89,7 @@ def _round(to: BinaryFormat, negative: bool, significand: int, exponent: int, mo
         return sign, 0
     unit = (
         exponent + significand.bit_length() - 1 - to.fraction
-    )  # of the last bit, were there no lowest exponent
+    )  # exponent of the last bit if there were no lowest exponent
     place = max(unit, to.lowest)
     kept, inexact = _shifted(significand, place - exponent, negative, mode)
     flags = NX if inexact else 0
@@ -204,12 +204,12 @@ def sqrt(f: BinaryFormat, a: int, mode: int) -> Result:
 
 
 def _order(f: BinaryFormat, bits: int) -> int:
-    """A number that orders patterns as their values are, -0 before +0."""
+    """A key that orders patterns by their values, -0 before +0."""
     return -1 - (bits & ~f.sign) if bits & f.sign else bits
 
 
 def minimum(f: BinaryFormat, a: int, b: int) -> Result:
-    """minimumNumber: the smaller one; a NaN only if both are."""
+    """minimumNumber: the smaller one; a NaN only if both operands are."""
     return _extreme(f, a, b, _order(f, a) <= _order(f, b))
 
 
@@ -256,7 +256,7 @@ def classify(f: BinaryFormat, a: int) -> Result:
 
 
 def to_integer(f: BinaryFormat, a: int, mode: int, low: int, high: int) -> Result:
-    """The integer as 64 bits (two's complement); what is not in low..high saturates and is invalid, a NaN is `high`."""
+    """The integer as 64 bits (two's complement); a value outside low..high saturates and is invalid, a NaN gives `high`."""
     negative = bool(a & f.sign)
     if f.is_nan(a):
         return high & _M64, NV
