@@ -1,12 +1,12 @@
 """The comparison of the two linkages, on real programs: its facts agree with each other, and the claims hold."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from toyvm.base.errors import UsageError
+from toyvm.base.record import replace
 from toyvm.base.resources import data_dir
 from toyvm.cli import main
 from toyvm.experiment import compare

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from toyvm.base.record import Record
 
 from .base.errors import NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 C_LIBRARY = "c"
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryDir:
+class LibraryDir(Record):
     """A folder with crt1.o, libX.a and libX.so for every library in libs/."""
 
     path: Path

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from toyvm.base.record import replace
 
 from .base.errors import UsageError
 from .base.record import replace as changed

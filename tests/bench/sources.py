@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.oracles import GCC
@@ -82,6 +83,25 @@ def compiler_output(folder: Path, lines: int = 100_000) -> Path:
     source.write_text(c_source(functions))
     subprocess.run([GCC, "-O1", "-w", "-S", "-o", target, source], check=True)
     return target
+
+
+def web_of_calls(objects: int, functions: int, seed: int = 1) -> Iterator[str]:
+    """Assembly texts, one an object: every function makes four calls and two accesses to data in any of the objects."""
+    rng = random.Random(seed)
+    for number in range(objects):
+        lines = []
+        for index in range(functions):
+            name = f"f{number}_{index}"
+            lines.append(f" .globl {name}, d{name}\n .type {name}, @function\n .text\n{name}:")
+            for _ in range(4):
+                lines.append(f" call f{rng.randrange(objects)}_{rng.randrange(functions)}")
+            for _ in range(2):
+                lines.append(f" lla a0, df{rng.randrange(objects)}_{rng.randrange(functions)}\n ld a1, 0(a0)")
+            lines.append(
+                f" beqz a1, 1f\n ret\n1: ret\n .size {name}, . - {name}\n .data\nd{name}: .dword {name}"
+            )
+        start = "_start:" if number == 0 else ""
+        yield "\n".join([" .globl _start" if start else "", *lines, " .text", start, " ret", ""])
 
 
 LOOP = """

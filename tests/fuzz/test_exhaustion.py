@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.kernel.guest import AT_FDCWD, Guest
+from tests.support.guest_kernel import AT_FDCWD, Guest
 from toyvm.kernel.mm.image_mapping import map_image
 from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT, MAX_MAP_COUNT
 from toyvm.kernel.vfs.memory_files import MemFile

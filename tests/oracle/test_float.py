@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.test_isa import gnu_assemble, section_bytes
+from tests.support.bare_machine import CODE, DATA, Machine
 from tests.support.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
-from tests.unit.engines.machines import CODE, DATA, Machine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.llvm.effort import Thresholds

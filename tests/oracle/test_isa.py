@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bare_machine import CODE, DATA, Machine
 from tests.support.oracles import GNU_AS, GNU_LD, QEMU, READELF, require_oracle
-from tests.unit.engines.machines import CODE, DATA, Machine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.python.reference_engine import ReferenceEngine

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.elf_maker import Maker
 from tests.support.oracles import GCC, QEMU, require_oracle
-from tests.unit.loader.elfmaker import Maker
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.vfs.path_walk import Vfs

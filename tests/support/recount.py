@@ -11,9 +11,19 @@ from toyvm.kernel.accounts.memory_report import usage
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME
 from toyvm.kernel.mm.memory_system import MemorySystem
-from toyvm.kernel.mm.page_table import PTE_SHARED, PTE_SWAP
 from toyvm.machine.physical_memory import PAGE_SIZE
-from toyvm.machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, pte_frame
+from toyvm.machine.sv39 import (
+    PPN_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_R,
+    PTE_SHARED,
+    PTE_SWAP,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    pte_frame,
+)
 
 _ALL = 0, 1 << 38
 

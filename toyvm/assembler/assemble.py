@@ -7,7 +7,8 @@ symbols and fix-ups (bytes and relocations are settled), put out symbols and sec
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
 from ..elf.attributes import ArchError
@@ -18,8 +19,7 @@ from .state import Options, State
 from .statement_loop import Driver, define
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(Record):
     """An object, what there was to say about it, the files that were included, and what a listing needs."""
 
     object: ObjectFile

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+
+from toyvm.base.record import Record
 
 from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
@@ -25,8 +26,7 @@ from .symbols import Linear, Operation, Symbol, Symbols, Value
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """How to assemble. `march`, `mabi` as GNU as has them; `defsyms` are symbols with numbers defined beforehand.
 
     `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
@@ -45,8 +45,7 @@ class Options:
     read_files: bool = True  # whether .include and .incbin may read files
 
 
-@dataclass(slots=True)
-class Modes:
+class Modes(Record, frozen=False):
     """What `.option` changes, and `.option push` keeps."""
 
     arch: Arch
@@ -55,8 +54,7 @@ class Modes:
     rvc: bool
 
 
-@dataclass(slots=True)
-class Condition:
+class Condition(Record, frozen=False):
     """An open `.if`: where it stands, and whether a branch was taken and `.else` was seen."""
 
     where: int
@@ -64,8 +62,7 @@ class Condition:
     final: bool = False
 
 
-@dataclass(slots=True)
-class Listed:
+class Listed(Record, frozen=False):
     """One statement of the listing: where it came from and what it appended."""
 
     where: int

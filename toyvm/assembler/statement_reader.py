@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+
+from toyvm.base.record import Record
 
 from .macros import Macro, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
@@ -21,8 +22,7 @@ _MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
 _END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Text:
+class Text(Record, frozen=False):
     """A text being read: `base` is the number of its first statement, `pos` the index of the next one.
 
     `conditions` is how many `.if` were open when it began; `macro` tells a macro's text (for .exitm).

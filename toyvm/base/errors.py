@@ -1,11 +1,18 @@
 """The one exception tree. Whatever a user can cause ends as one of these: a message and an exit code.
 
-The command line prints `str(error)` and exits with `exit_code`; nothing else may escape to it.
+The command line prints the message and exits with `exit_code`; nothing else may escape to it. What a guest can cause is an
+OSError with a Linux errno instead (`error`), which a system call returns to it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+
+
+def error(number: int) -> OSError:
+    """An OSError of `number` (errno.ENOENT ...), to raise."""
+    return OSError(number, os.strerror(number))
 
 
 class ToyvmError(Exception):

@@ -2,8 +2,10 @@
 
 `dataclasses` imports `inspect` and compiles an `__init__` for each class: some milliseconds before a guest has run its
 first instruction. A Record declares its fields in the same way, is understood by type checkers in the same way, and has
-slots, equality, a hash and a repr; its one `__init__` serves all classes. Frozen unless declared with `frozen=False`.
-A default that is a list, dict or set is copied for each record.
+slots, equality, a hash and a repr. One `__init__` serves all classes; a class of which many records are made gets an
+`__init__` of its own. A record is frozen unless its class says `frozen=False`, and equal to another whose fields are equal
+unless its class says `eq=False`. A default that is a list, dict or set is copied for each record. `__post_init__` may check
+the fields or complete them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from .light_types import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transf
 
 R = TypeVar("R", bound="Record")
 _CONTAINERS = (list, dict, set)
+_COMPILED_AFTER = 50  # records of a class that are made before an __init__ of its own is worth compiling
+_made: dict[type, int] = {}
 
 
 @dataclass_transform(frozen_default=True)
@@ -19,7 +23,12 @@ class RecordMeta(type):
     """Turns the annotations of a class body into slots."""
 
     def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], frozen: bool = True
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        frozen: bool = True,
+        eq: bool = True,
     ) -> RecordMeta:
         own = [
             n for n, a in namespace.get("__annotations__", {}).items() if not str(a).startswith("ClassVar")
@@ -35,11 +44,15 @@ class RecordMeta(type):
         if not frozen:
             namespace["__setattr__"] = object.__setattr__
             namespace["__hash__"] = None
+        if bases:  # not a base's own `__init__`, which knows the base's fields alone
+            namespace.setdefault("__init__", Record.__init__)
+        if not eq:
+            namespace["__eq__"], namespace["__hash__"] = object.__eq__, object.__hash__
         return super().__new__(mcls, name, bases, namespace)
 
     if not TYPE_CHECKING:
 
-        def __init__(cls, name, bases, namespace, frozen=True):
+        def __init__(cls, name, bases, namespace, frozen=True, eq=True):
             super().__init__(name, bases, namespace)
 
 
@@ -52,6 +65,11 @@ class Record(metaclass=RecordMeta):
         _defaults = {}
 
         def __init__(self, *args, **kwargs):
+            cls = type(self)
+            made = _made[cls] = _made.get(cls, 0) + 1
+            if made > _COMPILED_AFTER and cls.__dict__["__init__"] is Record.__init__:
+                cls.__init__ = _compiled_init(cls)
+                return cls.__init__(self, *args, **kwargs)
             fields = self.record_fields
             put = object.__setattr__
             if len(args) > len(fields):
@@ -68,6 +86,11 @@ class Record(metaclass=RecordMeta):
                     raise TypeError(f"{type(self).__name__} needs the field {name!r}")
             if kwargs:
                 raise TypeError(f"{type(self).__name__} has no field {next(iter(kwargs))!r}")
+            self.__post_init__()
+            return None
+
+        def __post_init__(self):
+            """What a class checks once its fields are set."""
 
         def __setattr__(self, name, value):
             raise AttributeError(f"{type(self).__name__} is frozen: cannot assign {name!r}")
@@ -87,9 +110,47 @@ def _values(record: Any) -> tuple[Any, ...]:
     return tuple(getattr(record, name) for name in record.record_fields)
 
 
+def _compiled_init(kind: type[Record]) -> Any:
+    """An `__init__` with the fields of `kind` as its parameters. Setting a slot by its descriptor passes by `__setattr__`."""
+    defaults: dict[str, Any] = getattr(kind, "_defaults")  # noqa: B009  (type checkers do not see it)
+    namespace: dict[str, Any] = {"missing": object()}
+    parameters: list[str] = []
+    lines: list[str] = []
+    for name in kind.record_fields:
+        namespace[f"put_{name}"] = getattr(kind, name).__set__
+        if name not in defaults:
+            after_default = bool(parameters) and "=" in parameters[-1]
+            parameters.append(f"{name}=missing" if after_default else name)
+            if after_default:
+                lines.append(
+                    f" if {name} is missing: raise TypeError('{kind.__name__} needs the field {name}')"
+                )
+        else:
+            namespace[f"default_{name}"] = defaults[name]
+            parameters.append(f"{name}=missing")
+            copy = ".copy()" if isinstance(defaults[name], _CONTAINERS) else ""
+            lines.append(f" if {name} is missing: {name} = default_{name}{copy}")
+        lines.append(f" put_{name}(self, {name})")
+    if kind.__post_init__ is not Record.__post_init__:  # type: ignore[attr-defined]
+        lines.append(" self.__post_init__()")
+    exec("\n".join([f"def __init__(self, {', '.join(parameters)}):", *lines, " return None"]), namespace)
+    return namespace["__init__"]
+
+
 def as_dict(record: Record) -> dict[str, Any]:
     """The fields by name, not descending into them."""
     return {name: getattr(record, name) for name in record.record_fields}
+
+
+def as_tree(value: Any) -> Any:
+    """A record as a dict of its fields, and so for every record inside it: in fields, in tuples and lists, in dicts."""
+    if isinstance(value, Record):
+        return {name: as_tree(field) for name, field in as_dict(value).items()}
+    if isinstance(value, (tuple, list)):
+        return [as_tree(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_tree(item) for key, item in value.items()}
+    return value
 
 
 def replace(record: R, **changes: Any) -> R:

@@ -83,26 +83,30 @@ def cache_dir() -> Path:
     return Path(cache_path())
 
 
-def source_version(*folders: str) -> bytes:
-    """What data made by the package's own code depends on: name, size and time of every source in these folders, and Python.
+def source_version(*names: str) -> bytes:
+    """The version of data that the package's own code makes: Python's, and the path, time and size of every source.
 
-    The folders are those of packages (`isa`), or `libs`.
+    `names` are folders of the package (`isa`), single modules (`build.py`), or `libs`. They cover every module that takes part
+    in making the data; `tests/test_house.py` holds that.
     """
     parts = [sys.version]
-    for folder in folders:
-        path = _data_path(folder) if folder == "libs" else os.path.join(PACKAGE, folder)
-        parts += sorted(_states(path))
+    for name in names:
+        path = _data_path(name) if name == "libs" else os.path.join(PACKAGE, name)
+        parts += [_state(path, os.stat(path))] if name.endswith(".py") else sorted(_states(path))
     return "\n".join(parts).encode()
 
 
 def _states(path: str) -> Iterator[str]:
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.endswith((".py", ".s", ".inc")):
-                status = entry.stat()
-                yield f"{path}/{entry.name} {status.st_mtime_ns} {status.st_size}"
+            if entry.name.endswith((".py", ".s", ".inc", ".ll")):
+                yield _state(entry.path, entry.stat())
             elif entry.is_dir() and entry.name != "__pycache__":
                 yield from _states(entry.path)
+
+
+def _state(path: str, status: os.stat_result) -> str:
+    return f"{path} {status.st_mtime_ns} {status.st_size}"
 
 
 def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
@@ -141,12 +145,16 @@ def _keep(path: str, version: bytes, data: Any) -> None:
         return  # a full or read-only disk costs the next start some time, nothing else
 
 
+def libraries_version() -> bytes:
+    """The version of everything that makes the guest libraries."""
+    return source_version(
+        "libs", "base", "isa", "elf", "assembler", "linker", "relocations.py", "build.py", "program.py"
+    )
+
+
 def libraries_path() -> str:
-    """The folder of the built guest libraries, whether it is there or not: its name tells the version of all that makes them."""
-    version = source_version("libs", "base", "isa", "elf", "assembler", "linker")
-    for name in ("relocations.py", "build.py"):
-        status = os.stat(os.path.join(PACKAGE, name))
-        version += b"\n%d %d" % (status.st_mtime_ns, status.st_size)
+    """The folder of the built guest libraries, which need not exist: its name holds their version."""
+    version = libraries_version()
     return cache_path(f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+
+from toyvm.base.record import Record
 
 from .errors import ToyvmError
 
@@ -16,16 +17,14 @@ _LINE = re.compile(r"^\s*(?:#|//|/?\*)\s*toyvm:\s*([a-z]+):[ \t]*(.*?)\s*(?:\*/)
 LINKAGES = ("static", "dynamic")
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record):
     """A shared library to build beside the program: its source, and the guest file name it gets in /lib."""
 
     source: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Directives:
+class Directives(Record):
     """All that a source says about how it is built and run. Paths are relative to the source."""
 
     libs: tuple[str, ...] = ()

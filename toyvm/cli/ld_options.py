@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from toyvm.base.record import Record, replace
 
 from ..base.errors import UsageError
 from ..linker.link_options import Input, LinkOptions
 
 
-@dataclass
-class CommandLine:
+class CommandLine(Record, frozen=False):
     """The command line as far as it has been read."""
 
-    options: dict[str, object] = field(default_factory=dict)
-    lists: dict[str, list[str]] = field(default_factory=dict)
-    inputs: list[Input] = field(default_factory=list)
-    modes: Input = field(default_factory=Input)  # the modes in force, as a template of the next input
-    stack: list[Input] = field(default_factory=list)
-    starts: dict[str, int] = field(default_factory=dict)
+    options: dict[str, object] = {}
+    lists: dict[str, list[str]] = {}
+    inputs: list[Input] = []
+    modes: Input = Input()  # the modes in force, as a template of the next input
+    stack: list[Input] = []
+    starts: dict[str, int] = {}
     groups: int = 0
     output: str = "a.out"
     map_file: str = ""
@@ -36,7 +36,7 @@ class CommandLine:
 
     def mode(self, **changes: object) -> None:
         """Change the modes for the inputs that follow."""
-        self.modes = replace(self.modes, **changes)  # type: ignore[arg-type]
+        self.modes = replace(self.modes, **changes)
 
     def add(self, name: str, value: str) -> None:
         """Append to an option that may be repeated."""

@@ -9,8 +9,9 @@ is refused by name. Source: ar(5), binutils bfd/archive.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError
 from .headers import Buffer, is_elf
@@ -33,8 +34,7 @@ class Member(NamedTuple):
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Record):
     """An archive as read: `index` tells which member (a number in `members`) defines a symbol; None: it has no index."""
 
     name: str

@@ -6,8 +6,11 @@ Plain integers under their standard names, so that start-up pays for nothing. Re
 
 from __future__ import annotations
 
-# e_ident
+# e_ident: where its bytes are, its size, and their values
+EI_CLASS, EI_DATA, EI_VERSION, EI_OSABI, EI_ABIVERSION, EI_PAD = range(4, 10)
+EI_NIDENT = 16
 ELFMAG = b"\x7fELF"
+ELFCLASS32 = 1
 ELFCLASS64 = 2
 ELFDATA2LSB = 1
 EV_CURRENT = 1
@@ -37,6 +40,7 @@ SHDR_SIZE = 64
 SYM_SIZE = 24
 RELA_SIZE = 24
 DYN_SIZE = 16
+VERSYM_SIZE = 2
 
 # The largest alignment of a section that toyvm takes: a damaged field must not cost gigabytes of padding.
 MAX_ALIGN = 1 << 24
@@ -99,6 +103,15 @@ STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE, STT_COMMON, STT_TLS = r
 STT_GNU_IFUNC = 10
 STV_DEFAULT, STV_INTERNAL, STV_HIDDEN, STV_PROTECTED = range(4)
 STO_RISCV_VARIANT_CC = 0x80
+
+# st_info is (binding << ST_BIND_SHIFT) | type; the visibility is in the low bits of st_other
+ST_BIND_SHIFT = 4
+ST_TYPE_MASK = 0xF
+ST_VISIBILITY_MASK = 0x3
+
+# r_info is (symbol << R_SYM_SHIFT) | type
+R_SYM_SHIFT = 32
+R_TYPE_MASK = 0xFFFFFFFF
 
 # p_type
 PT_NULL = 0
@@ -170,7 +183,15 @@ DF_ORIGIN, DF_SYMBOLIC, DF_TEXTREL, DF_BIND_NOW, DF_STATIC_TLS = 1, 2, 4, 8, 16
 DF_1_NOW = 0x1
 DF_1_GLOBAL = 0x2
 DF_1_NODELETE = 0x8
+DF_1_INITFIRST = 0x20
 DF_1_PIE = 0x08000000
+
+# symbol versions: bit of a .gnu.version entry that is not the default of its name, the numbers that mean no version,
+# the flag of a file's own name among its definitions, the revision of a Verneed record
+VERSYM_HIDDEN = 0x8000
+VER_NDX_LOCAL, VER_NDX_GLOBAL = 0, 1
+VER_FLG_BASE = 0x1
+VER_NEED_CURRENT = 1
 
 # notes
 NT_GNU_ABI_TAG = 1

@@ -18,7 +18,7 @@ from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
 from ..base.errors import ElfError
-from ..relocations import RELOCATIONS, Formula, RelocationError, apply, relocation_name
+from ..relocations import RELOCATIONS, Formula, RelocationError, Tool, apply, relocation_name
 from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
@@ -100,7 +100,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
             home = homes[symbol]
             base = code[home] if home < min(len(code), SHN_LORESERVE) else 0
             reloc = RELOCATIONS.get(kind)
-            if reloc is None or reloc.formula not in _KNOWN:
+            if reloc is None or Tool.LINKER not in reloc.by or reloc.formula not in _KNOWN:
                 name = relocation_name(kind)
                 raise ElfError(f"{elf.name}: {target.name}+{offset:#x}: unsupported relocation type {name}")
             if not reloc.operation or reloc.formula is Formula.DTP_RELATIVE:  # no line table holds the latter

@@ -6,7 +6,6 @@ static program does not pay for them.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +35,7 @@ from .constants import (
     SYM_SIZE,
 )
 from .headers import Buffer, Ehdr, Phdr, Shdr, read_dynamic, read_ehdr, read_phdrs, read_shdrs, string_at
+from .symbol import NHDR_SIZE, note_header
 
 if TYPE_CHECKING:
     from .object_file import SymbolTable
@@ -244,13 +244,14 @@ class ElfFile:
         align = 8 if align == 8 else 4
         at = 0
         while at < len(data):
-            if at + 12 > len(data):
+            if at + NHDR_SIZE > len(data):
                 raise ElfError(f"{self.name}: {where}: truncated note")
-            namesz, descsz, kind = struct.unpack_from("<III", data, at)
-            desc = align_up(at + 12 + namesz, align)
+            namesz, descsz, kind = note_header(data, at)
+            owner_at = at + NHDR_SIZE
+            desc = align_up(owner_at + namesz, align)
             if desc + descsz > len(data):
                 raise ElfError(f"{self.name}: {where}: note at {at:#x} ends beyond its section")
-            owner = data[at + 12 : at + 12 + namesz].rstrip(b"\0").decode("utf-8", "surrogateescape")
+            owner = data[owner_at : owner_at + namesz].rstrip(b"\0").decode("utf-8", "surrogateescape")
             yield Note(where, owner, kind, data[desc : desc + descsz])
             at = align_up(desc + descsz, align)
 

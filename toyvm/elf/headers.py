@@ -15,6 +15,12 @@ from .constants import (
     DT_NULL,
     DYN_SIZE,
     EHDR_SIZE,
+    EI_ABIVERSION,
+    EI_CLASS,
+    EI_DATA,
+    EI_NIDENT,
+    EI_OSABI,
+    EI_VERSION,
     ELFCLASS64,
     ELFDATA2LSB,
     ELFMAG,
@@ -58,7 +64,7 @@ class Ehdr(NamedTuple):
     def pack(self) -> bytes:
         """The 64 bytes of the file header."""
         ident = ELFMAG + bytes((ELFCLASS64, ELFDATA2LSB, EV_CURRENT, self.osabi, self.abiversion))
-        return ident.ljust(16, b"\0") + _EHDR.pack(*self[:13])
+        return ident.ljust(EI_NIDENT, b"\0") + _EHDR.pack(*self[:13])
 
 
 class Phdr(NamedTuple):
@@ -107,6 +113,11 @@ def is_elf(data: Buffer) -> bool:
     return bytes(data[:4]) == ELFMAG
 
 
+def unpack_ehdr(data: Buffer) -> Ehdr:
+    """The file header in the first EHDR_SIZE bytes of `data` as it stands: nothing is checked."""
+    return Ehdr._make((*_EHDR.unpack_from(data, EI_NIDENT), data[EI_OSABI], data[EI_ABIVERSION]))
+
+
 def read_ehdr(data: Buffer, name: str) -> Ehdr:
     """The file header of `data`.
 
@@ -116,11 +127,11 @@ def read_ehdr(data: Buffer, name: str) -> Ehdr:
         raise ElfError(f"{name}: not an ELF file")
     if len(data) < EHDR_SIZE:
         raise ElfError(f"{name}: truncated: {len(data)} bytes, an ELF header has {EHDR_SIZE}")
-    if data[4] != ELFCLASS64 or data[5] != ELFDATA2LSB:
+    if data[EI_CLASS] != ELFCLASS64 or data[EI_DATA] != ELFDATA2LSB:
         raise ElfError(f"{name}: not a 64-bit little-endian ELF file")
-    if data[6] != EV_CURRENT:
-        raise ElfError(f"{name}: unknown ELF version {data[6]}")
-    ehdr = Ehdr._make((*_EHDR.unpack_from(data, 16), data[7], data[8]))
+    if data[EI_VERSION] != EV_CURRENT:
+        raise ElfError(f"{name}: unknown ELF version {data[EI_VERSION]}")
+    ehdr = unpack_ehdr(data)
     if ehdr.version != EV_CURRENT:
         raise ElfError(f"{name}: unknown ELF version {ehdr.version}")
     if ehdr.shoff:

@@ -8,9 +8,10 @@ are therefore its own; reader and writer translate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+
+from toyvm.base.record import Record
 
 from .constants import SHF_ALLOC, SHF_EXECINSTR, SHF_GROUP, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_PROGBITS
 from .record_arrays import RELA, SYM, Table, empty
@@ -18,8 +19,7 @@ from .record_arrays import RELA, SYM, Table, empty
 NO_RELOCS: Table = empty(RELA)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Section:
+class Section(Record, eq=False):
     """One section with its contents and its relocations.
 
     `size` may be left out: it is len(data), and only for SHT_NOBITS more. `link` and `info` are section numbers of
@@ -36,7 +36,7 @@ class Section:
     size: int = -1
     link: int = 0
     info: int = 0
-    relocs: Table = field(default_factory=lambda: NO_RELOCS)
+    relocs: Table = NO_RELOCS
     group: int | None = None
 
     def __post_init__(self) -> None:
@@ -69,8 +69,7 @@ class Section:
 NULL_SECTION = Section("", type=SHT_NULL, addralign=0)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SymbolTable:
+class SymbolTable(Record, eq=False):
     """All symbols of an object: `array` of tables.SYM beside `names`; number 0 is the null symbol.
 
     Locals come before `first_global` (gABI: sh_info). `st_name` is not used. A section symbol's name is "".
@@ -90,8 +89,7 @@ def null_symbols() -> SymbolTable:
     return SymbolTable([""], np.zeros(1, dtype=SYM), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """A section group: all `members` (section numbers) are kept or dropped together, by the name of `signature`."""
 
     signature: int
@@ -99,8 +97,7 @@ class Group:
     members: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ObjectFile:
+class ObjectFile(Record, eq=False):
     """A relocatable object file. `name` is what messages call it: "main.o", "libc.a(printf.o)"."""
 
     name: str

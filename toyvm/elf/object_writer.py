@@ -7,9 +7,10 @@ the contents in that order, .symtab, .strtab, all .rela, .shstrtab, and the sect
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 import numpy as np
+
+from toyvm.base.record import Record
 
 from ..base.bits import align_up
 from ..base.errors import ElfError
@@ -38,8 +39,7 @@ from .object_file import ObjectFile, Section
 from .record_arrays import RELA, StringTable
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
+class _Numbers(Record):
     """Where everything of the model goes in the section header table."""
 
     section: list[int]  # number in the model -> number in the file

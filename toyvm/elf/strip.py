@@ -7,10 +7,10 @@ and groups need.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
+
+from toyvm.base.record import replace
 
 from ..base.errors import ElfError
 from .constants import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .ops import Node, Op
-from .semantics import tree
 from .spec import Insn
+from .trees import tree
 
 MULTIPLY, DIVIDE = "multiply", "divide"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from .ops import Node, Op
 from .properties import class_of
 from .pseudo import PSEUDOS
-from .semantics import tree
 from .spec import Insn
 from .table import INSNS
+from .trees import tree
 
 _INFIX = {
     Op.ADD: "+", Op.SUB: "-", Op.MUL: "*", Op.AND: "&", Op.OR: "|", Op.XOR: "^", Op.SHL: "<<", Op.LSHR: ">>u",

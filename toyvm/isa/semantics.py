@@ -1,4 +1,4 @@
-"""How a row's semantics become a tree: guest values with overloaded operators that record instead of computing.
+"""How a row's semantics become a tree (`trees.tree`): guest values with overloaded operators that record instead of computing.
 
 A row is run once, with a `Machine` whose registers and fields are `Value`s; each operator makes an `ops.Node`. Python's
 control flow is out of reach: a guest value in an `if` raises, and `select` chooses. Registers are read when they are
@@ -17,8 +17,9 @@ from ..base.light_types import TYPE_CHECKING, NoReturn
 from .ops import COMPARISONS, Node, Op, Tree
 
 if TYPE_CHECKING:
-    from .decode import Decoded
-    from .spec import Insn
+    from collections.abc import Mapping
+
+    from .fields import Format
 
 XLEN = 64
 
@@ -267,11 +268,16 @@ def _safe_divisor(a: Value, b: Value) -> Value:
 class Machine:
     """What a row's semantics see: registers, fields and effects of one instruction.
 
-    With `values` the fields are those constants; without, they stay symbolic.
+    `name`, `format` and `bound` are the row's (`spec.Insn`). With `values` the fields are those constants; without, they
+    stay symbolic.
     """
 
-    def __init__(self, insn: Insn, values: dict[str, int] | None = None):
-        self._insn = insn
+    def __init__(
+        self, name: str, format: Format, bound: Mapping[str, int | str], values: dict[str, int] | None = None
+    ):
+        self._name = name
+        self._format = format
+        self._bound = bound
         self._values = values
         self._effects: list[Node] = []
         self._writes: list[Node] = []
@@ -280,14 +286,14 @@ class Machine:
 
     def field(self, name: str, width: int = XLEN) -> Value:
         """A bit field of the instruction as a value, or what the row has bound to the name."""
-        bound = self._insn.bound.get(name, name)
+        bound = self._bound.get(name, name)
         if isinstance(bound, int):
             return Value(constant(bound, width))
         name = bound
         if self._values is not None:
             return Value(constant(self._values[name], width))
-        if name not in self._insn.format.fields:
-            raise KeyError(f"{self._insn.name} has no field {name}")
+        if name not in self._format.fields:
+            raise KeyError(f"{self._name} has no field {name}")
         return Value(Node(Op.FIELD, width, name=name))
 
     def _register(self, name: str) -> Value:
@@ -356,7 +362,7 @@ class Machine:
     def shamt(self) -> Value:
         """The amount of a shift: below 64, or below 32 where the field has 5 bits."""
         value = self.field("shamt")
-        return value & ((1 << self._insn.format.fields["shamt"].width) - 1)
+        return value & ((1 << self._format.fields["shamt"].width) - 1)
 
     @property
     def uimm(self) -> Value:
@@ -371,7 +377,7 @@ class Machine:
     @property
     def next_pc(self) -> Value:
         """The address of the instruction after this one in memory."""
-        return self.pc + self._insn.length
+        return self.pc + self._format.length
 
     # --- effects ---
 
@@ -454,22 +460,3 @@ class Machine:
     def tree(self) -> Tree:
         """The effects in order, register writes last."""
         return (*self._effects, *self._writes)
-
-
-_TREES: dict[str, Tree] = {}
-
-
-def tree(what: Insn | Decoded) -> Tree:
-    """The tree of a row, its fields symbolic; or of a decoded instruction, its fields constants."""
-    from .decode import Decoded  # decode builds on the table, whose rows import this module
-
-    if isinstance(what, Decoded):
-        machine = Machine(what.insn, what.fields)
-        what.insn.semantics(machine)
-        return machine.tree()
-    found = _TREES.get(what.name)
-    if found is None:
-        machine = Machine(what)
-        what.semantics(machine)
-        found = _TREES[what.name] = machine.tree()
-    return found

@@ -5,7 +5,7 @@
         \"\"\"Set if less than, unsigned.\"\"\"
         m.rd = m.rs1 < m.rs2
 
-The function is not run here: `semantics.tree` runs it on first use, so that importing the table costs little.
+The function is not run here: `trees.tree` runs it on first use, so that importing the table costs little.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from ..base.light_types import TYPE_CHECKING
 from .fields import Format
 from .operands import Operand
-
-if TYPE_CHECKING:
-    from .semantics import Machine
+from .semantics import Machine
 
 NOTHING: Mapping[str, int | str] = MappingProxyType({})
-Semantics = Callable[["Machine"], None]
+Semantics = Callable[[Machine], None]
 
 
 class Insn:

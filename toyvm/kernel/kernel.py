@@ -21,7 +21,7 @@ from .mm.memory_system import MemorySystem
 from .proc import lifecycle
 from .proc.execve import ExecFailedError, execute
 from .proc.interpreter import Interpreter, LoadedImage
-from .proc.process import FdTable, Process
+from .proc.process import ITIMER_REAL, FdTable, Process
 from .proc.scheduler import Scheduler
 from .proc.signals import SigInfo, Signal
 from .proc.time_slices import STATUS_LIMIT, Turns
@@ -391,10 +391,10 @@ class Kernel:
         daemons = (write_back.wake_at, ksm.wake_at if ksm is not None else None)
         scheduler.daemon_at = min((at for at in daemons if at is not None), default=None)
         for process in scheduler.due_alarms():
-            process.alarm_at = None
-            if process.alarm_every:
-                process.alarm_at = scheduler.now + process.alarm_every
-                scheduler.set_alarm(process, process.alarm_at)
+            timer = process.timer(ITIMER_REAL)
+            timer.expire(scheduler.now)
+            if timer.expires_at is not None:
+                scheduler.set_alarm(process, timer.expires_at)
             from .proc.signal_delivery import send  # here and elsewhere: most programs get no signal
 
             send(self, process, SigInfo(Signal.SIGALRM))

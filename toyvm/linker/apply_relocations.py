@@ -7,9 +7,10 @@ fit is looked at again alone, to be reported with its file, section and symbol.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from toyvm.base.record import Record
 
 from ..elf.constants import SHF_ALLOC
 from ..relocations import (
@@ -39,8 +40,7 @@ _JUMP = CALL & by_type(lambda row: row.field.alignment > 1)  # what holds no add
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Addresses:
+class Addresses(Record, eq=False):
     """Everything a formula can ask for, by symbol number."""
 
     symbol: Column  # S

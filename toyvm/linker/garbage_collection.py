@@ -7,9 +7,10 @@ without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RE
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
+
+from toyvm.base.record import replace
 
 from ..elf.constants import SHF_ALLOC, SHF_GNU_RETAIN, SHF_LINK_ORDER, SHT_NOTE
 from .input_columns import Column, Program

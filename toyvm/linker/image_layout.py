@@ -8,10 +8,11 @@ the file). A segment of RELRO sections ends at a page's end in memory, since pro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
+
+from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import (
@@ -44,8 +45,7 @@ _UNIFORM_FLAGS = SHF_MERGE | SHF_STRINGS
 _DROPPED_FLAGS = SHF_GROUP | SHF_GNU_RETAIN
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class OutputSection:
+class OutputSection(Record, eq=False):
     """A section of the output. `members` are section numbers in order; `link` and `info` name other output sections."""
 
     name: str
@@ -70,8 +70,7 @@ class OutputSection:
         return self.type == SHT_NOBITS and bool(self.flags & SHF_TLS)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Record):
     """A PT_LOAD: output sections that are mapped together."""
 
     flags: int
@@ -82,8 +81,7 @@ class Segment:
     memsz: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Layout:
+class Layout(Record, eq=False):
     """Addresses. `addr` and `offset` are columns by section number: its address and its place in the file, or -1."""
 
     outputs: tuple[OutputSection, ...]
@@ -94,7 +92,7 @@ class Layout:
     base: int
     phdr_count: int
     file_end: int
-    by_name: Mapping[str, OutputSection] = field(default_factory=dict)
+    by_name: Mapping[str, OutputSection] = {}
 
     def start(self, name: str) -> int:
         """The address of an output section, 0 when it is not there."""

@@ -8,11 +8,12 @@ globals (as in `Resolution.symbols`), then every object's locals. Passes take a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from toyvm.base.record import Record, replace
 
 from ..base.bits import sext
 from ..elf.constants import (
@@ -45,8 +46,7 @@ _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Sections:
+class Sections(Record, eq=False):
     """Column per property, row per section. `file` is -1 for what the linker makes. `live` rows go to the output."""
 
     name: list[str]
@@ -70,8 +70,7 @@ class Sections:
         return result
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Symbols:
+class Symbols(Record, eq=False):
     """Column per property. `sid` is a section or one of UNDEFINED, ABSOLUTE, SHARED, LINKER; `value` an offset in it."""
 
     sid: Column
@@ -87,8 +86,7 @@ class Symbols:
         return len(self.sid)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Relocs:
+class Relocs(Record, eq=False):
     """Column per property, row per relocation, in the order of sections."""
 
     sid: Column
@@ -105,8 +103,7 @@ class Relocs:
         return Relocs(self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask])
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class NewSection:
+class NewSection(Record, eq=False):
     """A section that the linker makes; its bytes come later, when addresses are known, unless `data` is given."""
 
     name: str
@@ -118,8 +115,7 @@ class NewSection:
     data: bytes = b""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Program:
+class Program(Record, eq=False):
     """Everything to be linked."""
 
     resolution: Resolution

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from toyvm.base.record import Record, replace
 
 from ..base.errors import ElfError
 from ..base.resources import read_input
@@ -26,8 +27,7 @@ _TOKEN = re.compile(r'/\*.*?\*/|"([^"]*)"|([(),;])|([^\s(),;"]+)', re.S)
 _MAX_NESTING = 16
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Opened:
+class Opened(Record, eq=False):
     """An input that has been read: exactly one of `object`, `archive`, `library` is there."""
 
     source: Input
@@ -148,8 +148,7 @@ class _Opener:
         return next((p for p in (os.path.join(f, path) for f in folders) if os.path.isfile(p)), path)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptItem:
+class ScriptItem(Record):
     """A file that a script names."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from toyvm.base.record import Record
 
 if TYPE_CHECKING:
     from ..elf.object_file import (
@@ -16,8 +17,7 @@ DEFAULT_BASE = 0x10000
 PAGE = 0x1000
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Record):
     """One input, and the options that held where it stood on the command line.
 
     Exactly one of these says what it is: `object` (an object in memory), `data` (a file's bytes, called `path` in
@@ -41,8 +41,7 @@ class Input:
         return self.object.name if self.object is not None and not self.path else self.path
 
 
-@dataclass(frozen=True, slots=True)
-class LinkOptions:
+class LinkOptions(Record):
     """Options, named as GNU ld's. Addresses in bytes."""
 
     kind: str = "exec"  # "exec", "pie" or "shared"
@@ -76,7 +75,7 @@ class LinkOptions:
     origin: bool = False
     page: int = PAGE
     image_base: int | None = None
-    section_starts: Mapping[str, int] = field(default_factory=dict)  # --section-start, -Ttext, -Tdata, -Tbss
+    section_starts: Mapping[str, int] = {}  # --section-start, -Ttext, -Tdata, -Tbss
     version_script: str = ""  # the script's text
     exclude_libs: tuple[str, ...] = ()
     init: str = "_init"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from toyvm.base.record import Record
 
 from .apply_relocations import Addresses
 from .image_layout import Layout
@@ -11,8 +12,7 @@ from .input_columns import Program
 from .symbol_resolution import Decision, Kind, Resolution
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class LinkResult:
+class LinkResult(Record, eq=False):
     """A finished link. Sizes in bytes.
 
     `symbols`: address of every defined global. `sizes`: output section -> size. `load_relocations`: relocation name ->
@@ -28,9 +28,14 @@ class LinkResult:
     lazy_relocations: Mapping[str, int]
     warnings: tuple[str, ...]
     inputs: tuple[str, ...]  # objects and libraries that take part, in link order
-    program: Program = field(repr=False)
-    layout: Layout = field(repr=False)
-    addresses: Addresses = field(repr=False)
+    program: Program
+    layout: Layout
+    addresses: Addresses
+
+    def __repr__(self) -> str:
+        return (
+            f"LinkResult({len(self.image)} bytes from {len(self.inputs)} inputs, {len(self.symbols)} symbols)"
+        )
 
     @property
     def resolution(self) -> Resolution:

@@ -7,10 +7,11 @@ one place in a new section, and everything that pointed to a piece points there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+
+from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import SHF_ALLOC, SHF_GROUP, SHF_MERGE, SHF_STRINGS, SHF_WRITE, STT_SECTION
@@ -21,8 +22,7 @@ _MAX_ENTSIZE = 64
 _MAX_ALIGN = 4096  # pieces aligned more than this would waste more than they save
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Pieces:
+class _Pieces(Record, eq=False):
     """Where the pieces of one section begin, and where each went in the merged section."""
 
     start: Column

@@ -6,9 +6,9 @@ turn out to define it; only then does a reference to it cost something at run ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from toyvm.base.record import Record
 
 from ..elf.constants import SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
@@ -32,8 +32,7 @@ from .type_arrays import (
 _DATA_SHARED = 8  # errors of one kind shown
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Needs:
+class Needs(Record, eq=False):
     """Symbol numbers, each list in order of first need. `dynamic` rows are relocations that the loader will do."""
 
     got: Column

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError
 from ..elf import headers, record_arrays
@@ -17,18 +16,20 @@ from ..elf.constants import (
     SHT_DYNSYM,
     SHT_GNU_VERDEF,
     SHT_GNU_VERSYM,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
+    ST_VISIBILITY_MASK,
     STB_LOCAL,
     STB_WEAK,
+    VER_NDX_GLOBAL,
+    VER_NDX_LOCAL,
+    VERSYM_HIDDEN,
+    VERSYM_SIZE,
 )
-
-_VERSYM_HIDDEN = 0x8000
-_VER_NDX_GLOBAL = 1
-_VERDEF = struct.Struct("<HHHHIII")  # vd_version flags ndx cnt hash aux next
-_VERDAUX = struct.Struct("<II")
+from ..elf.symbol_versions import defined_versions, read_versym
 
 
-@dataclass(frozen=True, slots=True)
-class SharedSymbol:
+class SharedSymbol(Record):
     """A symbol that a library exports. `writable` tells whether it lies in a writable section."""
 
     name: str
@@ -43,8 +44,7 @@ class SharedSymbol:
     writable: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SharedLibrary:
+class SharedLibrary(Record, eq=False):
     """A library named on the command line. `exports` has default versions only."""
 
     name: str
@@ -75,9 +75,9 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
     aliases: dict[tuple[int, int], list[str]] = {}
     undefined = []
     for i, (_, info, other, shndx, value, size) in enumerate(array.tolist()):
-        if i == 0 or info >> 4 == STB_LOCAL:
+        if i == 0 or info >> ST_BIND_SHIFT == STB_LOCAL:
             continue
-        weak = info >> 4 == STB_WEAK
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
         if shndx == SHN_UNDEF:
             undefined.append((names[i], weak))
             continue
@@ -86,7 +86,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
             continue
         section = shdrs[shndx] if shndx < len(shdrs) else headers.Shdr()
         exports[names[i]] = SharedSymbol(
-            names[i], value, size, info & 15, weak, other & 3, version, shndx,
+            names[i], value, size, info & ST_TYPE_MASK, weak, other & ST_VISIBILITY_MASK, version, shndx,
             _alignment(value, section), bool(section.flags & SHF_WRITE),
         )  # fmt: skip
         aliases.setdefault((shndx, value), []).append(names[i])
@@ -135,29 +135,13 @@ def _versions(data: bytes, shdrs: list[headers.Shdr], count: int, name: str) -> 
     defined: dict[int, str] = {}
     for section in shdrs:
         if section.type == SHT_GNU_VERDEF:
-            defined.update(_verdef(_body(data, section), _linked(data, shdrs, section, name), name))
+            defined.update(defined_versions(_body(data, section), _linked(data, shdrs, section, name), name))
     raw = _body(data, versym)
-    if len(raw) < 2 * count:
+    if len(raw) < VERSYM_SIZE * count:
         raise ElfError(f"{name}: version table of {len(raw)} bytes for {count} symbols")
-    indices = struct.unpack_from(f"<{count}H", raw)
-    return [
-        (defined.get(index & ~_VERSYM_HIDDEN, ""), bool(index & _VERSYM_HIDDEN) or index == 0)
-        for index in indices
-    ]
-
-
-def _verdef(body: bytes, strings: bytes, name: str) -> dict[int, str]:
-    """Version number -> name, without the base version (which is the library itself)."""
-    found: dict[int, str] = {}
-    offset = 0
-    while offset + _VERDEF.size <= len(body):
-        _, flags, index, _, _, aux, following = _VERDEF.unpack_from(body, offset)
-        if offset + aux + _VERDAUX.size > len(body):
-            raise ElfError(f"{name}: version definition outside its section")
-        text, _ = _VERDAUX.unpack_from(body, offset + aux)
-        if index > _VER_NDX_GLOBAL and not flags & 1:
-            found[index] = headers.string_at(strings, text, name, "version")
-        if not following:
-            break
-        offset += following
+    found = []
+    for entry in read_versym(raw)[:count]:
+        number = entry & ~VERSYM_HIDDEN
+        version = defined.get(number, "") if number > VER_NDX_GLOBAL else ""
+        found.append((version, bool(entry & VERSYM_HIDDEN) or number == VER_NDX_LOCAL))
     return found

@@ -9,9 +9,10 @@ silent, GNU ld's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError
 from ..elf.archive import Archive, defined_symbols
@@ -43,8 +44,7 @@ class Kind(IntEnum):
     DEFINED = 3
 
 
-@dataclass(slots=True)
-class Symbol:
+class Symbol(Record, frozen=False):
     """A global symbol. It changes while the resolver works and is a plain record afterwards.
 
     `file` and `index` say where the definition is: object and its symbol number, or (SHARED) library.
@@ -73,8 +73,7 @@ class Symbol:
         return self.visibility in (STV_HIDDEN, STV_INTERNAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record):
     """Something the linker chose, and why; `what` is "member", "library", "symbol", "section"."""
 
     what: str
@@ -82,8 +81,7 @@ class Decision:
     reason: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Loaded:
+class Loaded(Record, eq=False):
     """An object that takes part: `ids[k]` is the number of the Symbol that its global number first_global+k means."""
 
     object: ObjectFile
@@ -93,8 +91,7 @@ class Loaded:
     reason: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Resolution:
+class Resolution(Record, eq=False):
     """The settled answer: objects in link order, libraries to name in DT_NEEDED, all global symbols."""
 
     files: tuple[Loaded, ...]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from dataclasses import dataclass
 
 import numpy as np
+
+from toyvm.base.record import Record
 
 from ..base.errors import LinkError
 from .input_columns import Column, Program
@@ -19,8 +20,7 @@ from .symbol_resolution import Kind
 _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionScript:
+class VersionScript(Record):
     """Patterns of names to show and to keep local; an exact name outweighs a pattern, and `*` is the weakest."""
 
     shown: tuple[str, ...]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from toyvm.base.errors import error
+
 from ..base.events import Event
 from ..isa.registers import X_NAMES
 from ..kernel.kernel import Kernel
@@ -11,7 +13,7 @@ from ..kernel.mm.address_space import AddressSpace
 from ..kernel.mm.vma import PROT_EXEC, PROT_READ
 from ..kernel.proc.interpreter import LoadedImage
 from ..kernel.proc.process import Process
-from ..kernel.vfs.nodes import FileNode, error
+from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.open_file import O_APPEND, O_CREAT, O_WRONLY, WouldBlock
 from ..machine.physical_memory import PAGE_SIZE
 from . import stub

@@ -6,14 +6,11 @@ These checks come before anything is mapped: a search goes on past a library for
 from __future__ import annotations
 
 import errno
-import struct
 
 from ..elf import constants as c
+from ..elf.headers import unpack_ehdr
 from .dlerror import DlError
 from .guest_process import LibraryFile
-
-_ELFCLASS32 = 1
-_FIELDS = struct.Struct("<HHIQQQIHHHHHH")
 
 
 class WrongKind(Exception):
@@ -34,35 +31,35 @@ def verify(path: str, file: LibraryFile) -> None:
         raise DlError(path, "file too short")
     if data[:4] != c.ELFMAG:
         raise DlError(path, "invalid ELF header")
-    if data[4] == _ELFCLASS32:
+    if data[c.EI_CLASS] == c.ELFCLASS32:
         raise WrongKind("wrong ELF class: ELFCLASS32")
     _verify_ident(path, data)
-    e_type, machine, version, _, phoff, _, _, _, phentsize, phnum, *_ = _FIELDS.unpack_from(data, 16)
-    if version != c.EV_CURRENT:
+    ehdr = unpack_ehdr(data)
+    if ehdr.version != c.EV_CURRENT:
         raise DlError(path, "ELF file version does not match current one")
-    if machine != c.EM_RISCV:
+    if ehdr.machine != c.EM_RISCV:
         raise WrongKind("")
-    if e_type not in (c.ET_DYN, c.ET_EXEC):
+    if ehdr.type not in (c.ET_DYN, c.ET_EXEC):
         raise DlError(path, "only ET_DYN and ET_EXEC can be loaded")
-    if phentsize != c.PHDR_SIZE:
+    if ehdr.phentsize != c.PHDR_SIZE:
         raise DlError(path, "ELF file's phentsize not the expected size")
-    if phoff + phnum * c.PHDR_SIZE > file.size:
+    if ehdr.phoff + ehdr.phnum * c.PHDR_SIZE > file.size:
         raise DlError(path, "cannot read file data")
-    if e_type == c.ET_EXEC:
+    if ehdr.type == c.ET_EXEC:
         raise DlError(path, "cannot dynamically load executable")
 
 
 def _verify_ident(path: str, data: bytes) -> None:
     """e_ident after the magic number."""
-    if data[4] != c.ELFCLASS64:
+    if data[c.EI_CLASS] != c.ELFCLASS64:
         raise DlError(path, "invalid ELF header")
-    if data[5] != c.ELFDATA2LSB:
+    if data[c.EI_DATA] != c.ELFDATA2LSB:
         raise DlError(path, "ELF file data encoding not little-endian")
-    if data[6] != c.EV_CURRENT:
+    if data[c.EI_VERSION] != c.EV_CURRENT:
         raise DlError(path, "ELF file version ident does not match current one")
-    if data[7] not in (0, 3):
+    if data[c.EI_OSABI] not in (c.ELFOSABI_NONE, c.ELFOSABI_GNU):
         raise DlError(path, "ELF file OS ABI invalid")
-    if data[8] != 0:
+    if data[c.EI_ABIVERSION] != 0:
         raise DlError(path, "ELF file ABI version invalid")
-    if any(data[9:16]):
+    if any(data[c.EI_PAD : c.EI_NIDENT]):
         raise DlError(path, "nonzero padding in e_ident")

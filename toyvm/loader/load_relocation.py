@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from ..base.bits import M64, u64
 from ..base.light_types import NamedTuple
 from ..elf import constants as c
+from ..elf.symbol import relocation_fields
 from ..kernel.mm.address_space import AddressSpace
 from ..machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from ..relocations import RELOCATIONS, Formula, Need, R, Reloc, Tool
@@ -23,7 +24,6 @@ from .dynamic_section import ADDRESS_SIZE, Table
 from .link_map import LinkMap, Pending
 from .symbol_scope import COPY, PLT, Definition, Resolver
 
-_RELA = struct.Struct("<QQq")
 _WORD = struct.Struct("<Q")
 # The types that can be applied at load, and how their symbols are looked up (glibc: elf_machine_type_class).
 _APPLIED = {int(row.type): row for row in RELOCATIONS.values() if Tool.LOADER in row.by}
@@ -142,10 +142,10 @@ class Relocator:
         """The relocations of one table, in its order."""
         bias, kind_relative = obj.bias, int(R.RELATIVE)
         relative: list[tuple[int, int]] = []
-        for offset, info, addend in _RELA.iter_unpack(read_table(self._memory, obj, table)):
+        for offset, info, addend in relocation_fields(read_table(self._memory, obj, table)):
             if info == kind_relative:
                 relative.append((bias + offset, bias + addend))
-            elif lazy and info & 0xFFFFFFFF == R.JUMP_SLOT:
+            elif lazy and info & c.R_TYPE_MASK == R.JUMP_SLOT:
                 writes.add(bias + offset, bias)
             else:
                 self._apply_one(obj, bias + offset, info, addend, writes)
@@ -171,7 +171,7 @@ class Relocator:
             self._state.relocations["R_RISCV_RELATIVE"] += count
 
     def _apply_one(self, obj: LinkMap, place: int, info: int, addend: int, writes: Writes) -> None:
-        kind, index = info & 0xFFFFFFFF, info >> 32
+        kind, index = info & c.R_TYPE_MASK, info >> c.R_SYM_SHIFT
         row = _APPLIED.get(kind)
         if row is None:
             raise DlError(obj.name, f"unexpected reloc type 0x{kind:02x}")
@@ -228,15 +228,15 @@ class Relocator:
         if rest or (index + 1) * c.RELA_SIZE > table.size:
             raise corrupt(self._state.filename(obj), f"PLT offset {plt_offset:#x} has no relocation")
         entry = Table(table.va + index * c.RELA_SIZE, c.RELA_SIZE)
-        offset, info, addend = _RELA.unpack(read_table(self._memory, obj, entry))
-        if info & 0xFFFFFFFF != R.JUMP_SLOT:
-            raise DlError(obj.name, f"unexpected PLT reloc type 0x{info & 0xFFFFFFFF:02x}")
+        ((offset, info, addend),) = relocation_fields(read_table(self._memory, obj, entry))
+        if info & c.R_TYPE_MASK != R.JUMP_SLOT:
+            raise DlError(obj.name, f"unexpected PLT reloc type 0x{info & c.R_TYPE_MASK:02x}")
         return offset, info, addend
 
     def bind_slot(self, obj: LinkMap, plt_offset: int) -> BoundSlot:
         """Bind the PLT slot at `plt_offset`, what the psABI's PLT header leaves in t1. Raises DlError."""
         offset, info, addend = self._slot_entry(obj, plt_offset)
-        found = self._resolver.bind(obj, info >> 32, PLT)
+        found = self._resolver.bind(obj, info >> c.R_SYM_SHIFT, PLT)
         if found is None:
             raise DlError(obj.name, "call of a weak symbol that nobody defines")
         self._state.lazy["R_RISCV_JUMP_SLOT"] += 1
@@ -293,7 +293,7 @@ def highest_symbol(memory: AddressSpace, name: str, tables: tuple[Table, ...]) -
             data = memory.read(table.va, table.size) if table.size else b""
         except OSError as error:
             raise corrupt(name, f"relocations at {table.va:#x} are not mapped") from error
-        for _, info, _ in _RELA.iter_unpack(data):
-            if info >> 32 > highest:
-                highest = info >> 32
+        for _, info, _ in relocation_fields(data):
+            if info >> c.R_SYM_SHIFT > highest:
+                highest = info >> c.R_SYM_SHIFT
     return highest

@@ -12,9 +12,11 @@ from functools import lru_cache
 from ..base.record import Record
 from ..base.resources import kept, source_version
 from ..elf import constants as c
+from ..elf.hashes import SysvHash
+from ..elf.symbol import Sym, st_info
 from ..isa.registers import F_NAMES, F_NUMBERS, X_NUMBERS
 from .dynamic_section import Dynamic, Table
-from .dynamic_symbols import SymbolTable, SysvHash
+from .dynamic_symbols import SymbolTable
 from .link_map import LinkMap
 
 NAME = "[ld.so]"
@@ -193,11 +195,11 @@ def object_at(address: int) -> LinkMap:
     """The stub as an object that defines symbols, its page at `address`. It has no file: its "bias" is in the values."""
     labels = build().labels
     strings = b"\0" + b"".join(name.encode() + b"\0" for name in _EXPORTED)
-    array = bytes(24)
+    array = Sym().pack()
     for name in _EXPORTED:
-        info = c.STB_GLOBAL << 4 | c.STT_FUNC
         offset = strings.index(name.encode())
-        array += struct.pack("<IBBHQQ", offset, info, 0, c.SHN_ABS, address + labels[name], 0)
+        info = st_info(c.STB_GLOBAL, c.STT_FUNC)
+        array += Sym(offset, info, 0, c.SHN_ABS, address + labels[name]).pack()
     chain = (0, *range(2, len(_EXPORTED) + 1), 0)
     symbols = SymbolTable(NAME, array, strings, SysvHash((1,), chain), b"")
     dynamic = Dynamic(0, {}, (), "", "", "", strings, Table(), Table(), Table(), (), (), (), 0)

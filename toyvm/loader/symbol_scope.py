@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..base.light_types import NamedTuple
 from ..elf import constants as c
+from ..elf.symbol import Sym
 from .debug_log import DebugLog
 from .dlerror import undefined_symbol
-from .dynamic_symbols import Symbol
 from .link_map import LinkMap, LoaderState, Namespace
 
 PLT = 1
@@ -29,7 +29,7 @@ class Definition(NamedTuple):
     """A symbol and the object that defines it."""
 
     obj: LinkMap
-    symbol: Symbol
+    symbol: Sym
 
     @property
     def address(self) -> int:
@@ -46,7 +46,7 @@ def scopes_of(namespace: Namespace, obj: LinkMap) -> list[Sequence[LinkMap]]:
     return [(obj,), *scopes] if obj.dynamic.symbolic else scopes
 
 
-def _defines(symbol: Symbol, reference_class: int) -> bool:
+def _defines(symbol: Sym, reference_class: int) -> bool:
     """Whether `symbol` is a definition that other objects may be bound to."""
     if symbol.value == 0 and symbol.shndx != c.SHN_ABS and symbol.type != c.STT_TLS:
         return False
@@ -118,7 +118,7 @@ class Resolver:
         self._last = (obj, index, reference_class)
         return self._last_answer
 
-    def _bind_global(self, obj: LinkMap, symbol: Symbol, reference_class: int) -> Definition | None:
+    def _bind_global(self, obj: LinkMap, symbol: Sym, reference_class: int) -> Definition | None:
         name = obj.symbols.name(symbol)
         own = Definition(obj, symbol) if symbol.visibility == c.STV_PROTECTED else None
         found = self.bind_name(obj, name, reference_class, own)

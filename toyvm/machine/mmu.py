@@ -15,6 +15,7 @@ from .sv39 import (
     PTE_A,
     PTE_D,
     PTE_R,
+    PTE_RESERVED_SHIFT,
     PTE_U,
     PTE_V,
     PTE_W,
@@ -104,7 +105,11 @@ class Mmu:
             if found is None:
                 raise Trap(_PAGE_FAULT[access], va)
             slot, pte, level = found[0] >> 3, found[1], found[2]
-        if pte & (_NEEDED | access) != _NEEDED | access or pte & (PTE_R | PTE_W) == PTE_W or pte >> 54:
+        if (
+            pte & (_NEEDED | access) != _NEEDED | access
+            or pte & (PTE_R | PTE_W) == PTE_W
+            or pte >> PTE_RESERVED_SHIFT
+        ):
             raise Trap(_PAGE_FAULT[access], va)
         pa = translated(pte, level, va) if level else pte >> PPN_SHIFT << PAGE_SHIFT | va & PAGE_MASK
         if pa >= memory.size:

@@ -19,16 +19,27 @@ PTE_U = 1 << 4  # user mode may use it
 PTE_G = 1 << 5  # in every address space
 PTE_A = 1 << 6  # accessed
 PTE_D = 1 << 7  # dirty
-PTE_RSW = 0b11 << 8  # for software; the machine ignores it
+PTE_COW = 1 << 8  # RSW[0], for software: private, and W is withheld because the frame is shared
+PTE_SHARED = 1 << 9  # RSW[1], for software: belongs to a MAP_SHARED mapping; fork leaves it writable
+PTE_RSW = PTE_COW | PTE_SHARED  # the two bits that the machine ignores
 PTE_LEAF = PTE_R | PTE_W | PTE_X  # an entry with none of these points at the next table
+
+PTE_RESERVED_SHIFT = 54  # an entry with a bit from here on faults
+
+# In an entry without V, every other bit is for software. Bit 5 (G where V is set) says that the page is in the swap
+# area: the PPN is its slot there, and U is clear.
+PTE_SWAP = 1 << 5
 
 PPN_SHIFT = 10
 PPN_MASK = (1 << 44) - 1
 LEVELS = 3
+LEVEL_BITS = 9  # of the VPN, for each level
 VA_BITS = 39
 USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
-TABLE_ENTRIES = 512
-MEGAPAGE_SHIFT = PAGE_SHIFT + 9  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
+TABLE_ENTRIES = 1 << LEVEL_BITS
+MEGAPAGE_SHIFT = (
+    PAGE_SHIFT + LEVEL_BITS
+)  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
 MEGAPAGE_SIZE = 1 << MEGAPAGE_SHIFT
 
 
@@ -40,6 +51,16 @@ def make_pte(frame: int, flags: int) -> int:
 def pte_frame(pte: int) -> int:
     """The PPN of an entry."""
     return pte >> PPN_SHIFT & PPN_MASK
+
+
+def swap_entry(slot: int) -> int:
+    """The entry that stands for a page in `slot` of the swap area."""
+    return slot << PPN_SHIFT | PTE_SWAP
+
+
+def entry_slot(pte: int) -> int:
+    """The slot that a swap entry stands for."""
+    return pte >> PPN_SHIFT
 
 
 def is_canonical(va: int) -> bool:
@@ -67,7 +88,7 @@ def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int]
             return None
         slot = (table << PAGE_SHIFT) + 8 * vpn(va, level)
         pte = memory.u64[slot >> 3]
-        if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W or pte >> 54:
+        if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W or pte >> PTE_RESERVED_SHIFT:
             return None
         if pte & PTE_LEAF:
             misaligned = pte_frame(pte) & ((1 << 9 * level) - 1)

@@ -8,14 +8,14 @@ without relinking. Each is derived from measured facts, and says so when the fac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from toyvm.base.record import Record, as_tree
 
 SCHEMA = "toyvm.compare/1"
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceFacts:
+class InstanceFacts(Record):
     """Memory while `instances` processes of one build are alive at once. Frames are of 4096 bytes.
 
     `separate` says whose: False, that many processes of one file (which share its pages however it was linked);
@@ -34,8 +34,7 @@ class InstanceFacts:
     pss: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateFacts:
+class UpdateFacts(Record):
     """What one build does after the library was replaced on disk and nothing was linked again."""
 
     library: str
@@ -44,8 +43,7 @@ class UpdateFacts:
     shown: str  # what the new library's initialiser printed, or ""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFacts:
+class BuildFacts(Record):
     """One build (linkage) of the program: on disk, at load, while it ran."""
 
     linkage: str
@@ -66,8 +64,7 @@ class BuildFacts:
     runs_alone: bool = False  # with no library file within reach
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Record):
     """One statement, whether the facts bear it out, and the figures."""
 
     text: str
@@ -75,14 +72,13 @@ class Claim:
     figures: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Record):
     """Everything `toyvm compare` found out about one program."""
 
     program: str
     static: BuildFacts
     dynamic: BuildFacts
-    claims: tuple[Claim, ...] = field(default=())
+    claims: tuple[Claim, ...] = ()
 
     @property
     def builds(self) -> tuple[BuildFacts, BuildFacts]:
@@ -90,7 +86,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; its `schema` field names the version of this shape."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **as_tree(self)}
 
 
 def claims(static: BuildFacts, dynamic: BuildFacts) -> tuple[Claim, ...]:

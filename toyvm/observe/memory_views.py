@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 from ..elf.constants import SHN_UNDEF
 from ..elf.elf_file import ElfFile
 from ..kernel.accounts import proc_text
-from ..kernel.mm.page_table import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
 from ..machine.physical_memory import PAGE_SHIFT
 from ..machine.sv39 import (
     PTE_A,
+    PTE_COW,
     PTE_D,
     PTE_G,
     PTE_LEAF,
     PTE_R,
+    PTE_SHARED,
+    PTE_SWAP,
     PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
     TABLE_ENTRIES,
+    entry_slot,
     pte_frame,
 )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError
 from ..elf.constants import PT_LOAD, SHN_UNDEF, STT_FILE, STT_SECTION, STT_TLS
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
 
 
-@dataclass(frozen=True, slots=True)
-class FilePlace:
+class FilePlace(Record):
     """Where an address of a process stands in a file. `identity` is the same for the same contents."""
 
     identity: Hashable

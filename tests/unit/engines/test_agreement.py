@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.engines.machines import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from tests.support.bare_machine import CODE, DATA, NO_ACCESS, READ_ONLY, Machine, code
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.python.reference_engine import ReferenceEngine

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engines.machines import CODE, DATA, Machine
-from tests.unit.engines.test_llvm import AT_ONCE
+from tests.support.bare_machine import CODE, DATA, Machine
+from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_rows import make_native
 from toyvm.assembler import assemble_text
 from toyvm.base.bits import M64

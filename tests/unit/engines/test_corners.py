@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.engines.machines import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from tests.support.bare_machine import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.python.reference_engine import ReferenceEngine

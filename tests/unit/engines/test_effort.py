@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engines.machines import CODE, Machine, code
+from tests.support.bare_machine import CODE, Machine, code
 from toyvm.engines.llvm.effort import ALLOWANCE, MISS_WORK, NATIVE_WORK, Purse, Thresholds
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.native_space import NativeCode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.engines.machines import CODE, Machine, code
+from tests.support.bare_machine import CODE, Machine, code
 from tests.unit.engines.test_agreement import MEMORY
 from toyvm.engines.llvm.effort import Thresholds
 from toyvm.engines.llvm.llvm_engine import LlvmEngine

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.engines.machines import CODE, Machine, code
+from tests.support.bare_machine import CODE, Machine, code
+from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
-from tests.unit.engines.test_llvm import AT_ONCE
 from toyvm.base.bits import M64
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
@@ -24,9 +24,9 @@ from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Op
-from toyvm.isa.semantics import tree
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
+from toyvm.isa.trees import tree
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.elf_samples import relocs, symbol_table
-from tests.unit.linker.build import at, elf_of, errors_of, link_all
+from tests.support.small_links import at, elf_of, errors_of, link_all
 from toyvm.elf import constants as c
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section
 from toyvm.linker import scan_relocations

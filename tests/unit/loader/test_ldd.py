@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.loader.elfmaker import TEXT, Maker, Sym
+from tests.support.elf_maker import TEXT, Maker, Sym
 from toyvm.cli import ldd
 
 

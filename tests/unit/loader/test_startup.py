@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.loader.elfmaker import DATA, TEXT, Maker, Rel, Sym
-from tests.unit.loader.guest import Loaded
+from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
+from tests.support.loader_guest import Loaded
 from toyvm.elf import constants as c
 from toyvm.loader import guest_calls
 from toyvm.loader.ld_environment import LdEnvironment

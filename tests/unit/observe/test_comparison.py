@@ -1,9 +1,8 @@
 """The claims follow the facts, also when the facts speak against them."""
 
-from dataclasses import replace
-
 import pytest
 
+from toyvm.base.record import replace
 from toyvm.observe.compare_report import html_page, text_table
 from toyvm.observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 

@@ -6,9 +6,9 @@ Sources: DWARF 5 section 6.4, LSB "Exception Frames", binutils gas/dw2gencfi.c, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple
 
+from toyvm.base.record import Record
 from toyvm.elf.leb128 import sleb128, uleb128
 from toyvm.relocations import R
 
@@ -67,24 +67,22 @@ _INITIAL = {
 }
 
 
-@dataclass(slots=True)
-class Frame(Generic[L]):
+class Frame(Record, Generic[L], frozen=False):
     """One `.cfi_startproc` .. `.cfi_endproc`."""
 
     start: L
     last: L
     end: L | None = None
-    insns: list[Insn[L]] = field(default_factory=list)
+    insns: list[Insn[L]] = []
     cfa_offset: int = 0
-    states: list[int] = field(default_factory=list)
+    states: list[int] = []
     return_column: int = RA_COLUMN
     signal: bool = False
     personality: tuple[int, L] | None = None
     lsda: tuple[int, L] | None = None
 
 
-@dataclass(slots=True)
-class _Cie(Generic[L]):
+class _Cie(Record, Generic[L], frozen=False):
     offset: int
     key: tuple[object, ...]
     initial: list[Insn[L]]

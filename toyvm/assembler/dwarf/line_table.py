@@ -18,9 +18,9 @@ Sources: DWARF 5 sections 6.2 (lines), 7.5 (units), 6.1.2 (.debug_aranges), 7.28
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from toyvm.base.record import Record
 from toyvm.elf.leb128 import sleb128, uleb128
 from toyvm.relocations import R
 
@@ -84,17 +84,16 @@ class _Row(NamedTuple, Generic[L]):
     loc: Loc
 
 
-@dataclass(slots=True)
-class LineTable(Generic[S, L]):
+class LineTable(Record, Generic[S, L], frozen=False):
     """The rows of all sections of one object, in the order in which the instructions were written."""
 
     comp_dir: str = ""
     pending: bool = False
     """Whether a `.loc` waits for its instruction."""
-    _files: dict[int, _File] = field(default_factory=dict)
-    _directories: list[str] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
-    _rows: dict[S, list[_Row[L]]] = field(default_factory=dict)
+    _files: dict[int, _File] = {}
+    _directories: list[str] = []
+    _numbers: dict[str, int] = {}
+    _rows: dict[S, list[_Row[L]]] = {}
     _loc: Loc = _NO_LOC
 
     def __bool__(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from toyvm.base.bits import sext
 from toyvm.isa.decode import decode
 from toyvm.isa.ops import Node, Op
-from toyvm.isa.semantics import tree
+from toyvm.isa.trees import tree
 from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory

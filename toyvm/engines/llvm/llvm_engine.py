@@ -434,7 +434,8 @@ class LlvmEngine(ReferenceEngine):
 
     def _load_runtime(self) -> None:
         assert self._arena is not None and self._translator is not None
-        symbols = self._arena.load(self._translator.runtime())
+        table = self._memory.table
+        symbols = self._arena.load(self._translator.runtime(table.policy if table is not None else None))
         assert symbols is not None
         self._state.words[layout.REFILL] = symbols["outside"]
         self._state.words[layout.LEAVE] = symbols["leave"]

@@ -27,6 +27,8 @@ NO_RESERVATION = (1 << 64) - 1
 FAULT = 80  # address of the function that `refill` asks to resolve a page fault
 
 WANTED, AT, REST = 81, 82, 83  # for that call: which access it is, its pc, the budget left there
+# Of WANTED: the size in bytes, whether the access asks for natural alignment, whether it writes, and its range's first word.
+WANTED_SIZE, WANTED_ALIGNED, WANTED_WRITE, WANTED_WORD_SHIFT = 15, 16, 32, 6
 TABLE = (
     84  # address of the words of the frame table (`machine.frame_table`), or 0: every fault is the kernel's
 )
@@ -76,7 +78,8 @@ MARK_BITS = 8
 LOG = SHADOW_BYTES + (PAGES >> MARK_BITS)
 LOG_MOST = 255
 TABLES_BYTES = LOG + 8 * (1 + LOG_MOST)
-GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
+GENERATION_SHIFT = 2 * PAGE_BITS
+GENERATIONS = 1 << 64 - GENERATION_SHIFT  # none of them is 0
 LAST_GENERATION = GENERATIONS - 2  # from which the next one is 1, and no run is left
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.

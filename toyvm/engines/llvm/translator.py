@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # say that there is none than to end the process.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
 RUNTIME = 0  # the address under which the shared functions are kept
+POLICY = ("kernel/mm/faults",)  # the folders of what kernels hand over (`FrameTable.policy`)
 
 
 def unavailable() -> str:
@@ -38,10 +39,12 @@ def unavailable() -> str:
 
 def version() -> bytes:
     """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
+    from toyvm.base.resources import source_version
+
     from ..python.prepared_rows import code_version
 
     spec = PathFinder.find_spec("llvmlite")
-    parts = [code_version()]
+    parts = [code_version(), source_version(*POLICY)]
     if spec is not None and spec.origin is not None:
         status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
         parts.append(f"{status.st_size} {status.st_mtime_ns}".encode())
@@ -70,16 +73,17 @@ class Translator:
         """Let everything be requested again (by another engine)."""
         self._asked.clear()
 
-    def runtime(self) -> bytes:
-        """The object file of the functions that all regions share."""
-        found = self.cached(RUNTIME, b"")
+    def runtime(self, policy: Callable[[], str] | None) -> bytes:
+        """The object file of the functions that all regions share, with a kernel's policy of page faults or without."""
+        text = b"policy" if policy is not None else b""
+        found = self.cached(RUNTIME, text)
         if found is not None:
             return found[2]
-        from .emit.runtime_text import runtime
+        from .runtime.runtime_module import runtime
 
-        code = self._make(runtime())
+        code = self._make(runtime(policy() if policy is not None else None), inline=True)
         if self._cache is not None:
-            self._cache.put(RUNTIME, b"", ([], 0, code))
+            self._cache.put(RUNTIME, text, ([], 0, code))
         return code
 
     def translate(
@@ -103,10 +107,10 @@ class Translator:
             self._cache.put(head, text, translation)
         return translation
 
-    def _make(self, module: str) -> bytes:
+    def _make(self, module: str, *, inline: bool = False) -> bytes:
         require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
             from .compiler import Compiler  # imports llvmlite: a tenth of a second
 
             self._compiler = Compiler()
-        return self._compiler.compile(module)
+        return self._compiler.compile(module, inline=inline)

@@ -24,9 +24,9 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.isa.buckets import file_rows
 from toyvm.isa.fields import Field
 from toyvm.isa.ops import Node, Op, Tree
-from toyvm.isa.semantics import tree
 from toyvm.isa.spec import Insn
 from toyvm.isa.table import INSNS
+from toyvm.isa.trees import tree
 
 from .statement_printer import StatementPrinter
 

@@ -18,7 +18,7 @@ from types import CodeType
 from toyvm.base.bits import sext
 from toyvm.isa.decode import Decoded
 from toyvm.isa.ops import Node, Op, Tree
-from toyvm.isa.semantics import tree
+from toyvm.isa.trees import tree
 
 from .statement_printer import INDENT, StatementPrinter
 

@@ -10,12 +10,11 @@ from fractions import Fraction
 
 from toyvm.base.light_types import TYPE_CHECKING, Any
 from toyvm.base.record import Record
-from toyvm.machine.sv39 import PTE_A, PTE_D, pte_frame
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_SWAP, entry_slot, pte_frame
 
 from ..mm.address_space import AddressSpace
 from ..mm.cache.page_cache import BACKED
 from ..mm.frame_allocator import BLOCK
-from ..mm.page_table import PTE_SWAP, entry_slot
 from ..mm.vma import Vma
 from .proc_text import maps_line
 

@@ -6,11 +6,10 @@ import os
 
 from toyvm.base.events import FaultKind
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.machine.sv39 import USER_TOP, pte_frame
+from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 
 from ..mm.cache.page_cache import BACKED, UNBACKED
 from ..mm.frame_allocator import BLOCK, ZERO_FRAME
-from ..mm.page_table import PTE_SWAP
 from ..mm.vma import PROT_EXEC, PROT_WRITE, Vma
 
 if TYPE_CHECKING:

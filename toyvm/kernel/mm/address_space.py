@@ -11,23 +11,24 @@ import errno
 from collections.abc import Iterator
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, MappingChanged
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access, Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from toyvm.machine.sv39 import PTE_D, PTE_U, USER_TOP, pte_frame
+from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, USER_TOP, pte_frame
 from toyvm.machine.traps import Trap
 
 from ..counters import Counters
 from ..limits import RLIM_INFINITY, Rlimits
-from ..vfs.nodes import FileNode, error
+from ..vfs.nodes import FileNode
 from .faults.page_fault import RESOLVED_BADLY, handle_fault, own_page
 from .frame_allocator import ZERO_FRAME, OutOfFrames
 from .growth import GUARD_GAP, extend_stack, move_break
 from .high_water import HighWater
 from .memory_system import MemorySystem
 from .overcommit import Commit, admit
-from .page_table import PTE_SHARED, PageTable
+from .page_table import PageTable
 from .protection import protect
 from .user_memory import Fault, UserMemory
 from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet

@@ -5,17 +5,16 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.events import FaultKind
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_U, USER_TOP, pte_frame
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_SWAP, PTE_U, USER_TOP, entry_slot, pte_frame
 
-from ..vfs.nodes import error
 from .cache.read_ahead import MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL
 from .faults.page_fault import RESOLVED_BADLY
 from .frame_allocator import ZERO_FRAME
-from .page_table import PTE_SWAP, entry_slot
 from .vma import PROT_READ, PROT_WRITE, Vma
 
 if TYPE_CHECKING:

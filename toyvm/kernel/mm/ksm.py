@@ -18,11 +18,11 @@ import errno
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_V, make_pte, pte_frame
 
-from ..vfs.nodes import error
 from .faults.page_fault import flags_for
 from .frame_allocator import ZERO_FRAME, OutOfFrames
 

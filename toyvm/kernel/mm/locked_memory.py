@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.sv39 import USER_TOP
-
-from ..vfs.nodes import error
 
 if TYPE_CHECKING:
     from .address_space import AddressSpace

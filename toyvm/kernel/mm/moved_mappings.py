@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import replace
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, USER_TOP
 
-from ..vfs.nodes import error
 from .overcommit import admit, require_limits
 from .vma import Vma
 

@@ -14,7 +14,7 @@ import errno
 from array import array
 
 from toyvm.base.bits import align_down, align_up, u64
-from toyvm.base.errors import NotExecutableError
+from toyvm.base.errors import NotExecutableError, error
 from toyvm.base.light_types import TYPE_CHECKING, NoReturn
 from toyvm.base.record import Record
 from toyvm.elf import constants as elf
@@ -24,7 +24,7 @@ from toyvm.machine.sv39 import PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES,
 from toyvm.machine.traps import Trap
 
 from ..proc.interpreter import LoadedImage
-from ..vfs.nodes import FileNode, error
+from ..vfs.nodes import FileNode
 from .address_space import AddressSpace
 from .image_mapping import headers_address, read_headers
 from .page_table import LEAF_SHIFT, LEAF_SPAN, PageTable

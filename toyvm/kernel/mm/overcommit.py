@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import replace
 from toyvm.machine.physical_memory import PAGE_SHIFT
 
-from ..vfs.nodes import error
 from .vma import PROT_WRITE, Vma
 
 if TYPE_CHECKING:

@@ -15,9 +15,18 @@ from numpy.typing import NDArray
 
 from toyvm.base.bits import M64
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.machine.sv39 import PPN_SHIFT, PTE_A, PTE_D, PTE_U, PTE_W, PTE_X, TABLE_ENTRIES
-
-from .page_table import PTE_COW, PTE_SHARED, PTE_SWAP
+from toyvm.machine.sv39 import (
+    PPN_SHIFT,
+    PTE_A,
+    PTE_COW,
+    PTE_D,
+    PTE_SHARED,
+    PTE_SWAP,
+    PTE_U,
+    PTE_W,
+    PTE_X,
+    TABLE_ENTRIES,
+)
 
 Entries = NDArray[np.uint64]  # page-table entries, none of them 0
 

@@ -23,13 +23,17 @@ from toyvm.machine.sv39 import (
     MEGAPAGE_SIZE,
     PPN_SHIFT,
     PTE_A,
+    PTE_COW,
     PTE_D,
+    PTE_SHARED,
+    PTE_SWAP,
     PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
     TABLE_ENTRIES,
     USER_TOP,
+    entry_slot,
     make_pte,
     pte_frame,
 )
@@ -39,13 +43,6 @@ from .frame_allocator import FrameAllocator
 if TYPE_CHECKING:
     from .page_arrays import Entries
 
-PTE_COW = 1 << 8  # RSW[0]: private, and W was withheld because the frame is shared
-PTE_SHARED = 1 << 9  # RSW[1]: belongs to a MAP_SHARED mapping; fork leaves it writable
-
-PTE_SWAP = (
-    1 << 5
-)  # the bit that is G where V is set: no frame, the PPN is a slot of the swap area; U is clear
-
 LEAF_SHIFT, LEAF_SPAN = MEGAPAGE_SHIFT, MEGAPAGE_SIZE  # what one leaf table covers
 _ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
 
@@ -53,16 +50,6 @@ _ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
 def _pages_of(pte: int) -> array[int]:
     """The entries of the 512 pages of a megapage."""
     return array("Q", range(pte, pte + (TABLE_ENTRIES << PPN_SHIFT), 1 << PPN_SHIFT))
-
-
-def swap_entry(slot: int) -> int:
-    """The entry that stands for a page in `slot` of the swap area."""
-    return slot << PPN_SHIFT | PTE_SWAP
-
-
-def entry_slot(pte: int) -> int:
-    """The slot that a swap entry stands for."""
-    return pte >> PPN_SHIFT
 
 
 class PageTable:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP, make_pte, pte_frame
 
-from ..vfs.nodes import error
 from .faults.page_fault import flags_for
 from .frame_allocator import ZERO_FRAME
 from .overcommit import becomes_accounted

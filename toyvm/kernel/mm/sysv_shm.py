@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 
-from ..vfs.nodes import ShmNode, Stat, error
+from ..vfs.nodes import Stat
 
 if TYPE_CHECKING:
     from .memory_system import MemorySystem

@@ -13,7 +13,7 @@ import errno
 import struct
 from collections.abc import Sequence
 
-from toyvm.base.errors import LoadError, NotExecutableError
+from toyvm.base.errors import LoadError, NotExecutableError, error
 from toyvm.base.events import ProcessExecuted
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.elf.constants import PT_LOAD
@@ -23,7 +23,7 @@ from toyvm.machine.physical_memory import PAGE_SIZE
 from ..limits import ARG_MAX
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
-from ..vfs.nodes import FileNode, error
+from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
 from .interpreter import LoadedImage
 

@@ -2,7 +2,7 @@
 
 A real system maps ld.so beside the program and jumps into it. Here the loader is Python code of a higher layer: exec maps
 the program, builds the stack, and asks the interpreter for the first pc. Its entry points for running programs are the
-private system calls 7000 to 7099 (`docs/design/interfaces.md`).
+private system calls of `syscalls.table` (`docs/design/interfaces.md`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ..kernel import Kernel
     from ..vfs.nodes import FileNode
     from .process import Process
-
-FIRST_CALL = 7000
-LAST_CALL = 7099
 
 Registers = list[int]
 """The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
@@ -68,7 +65,7 @@ class Interpreter(Protocol):
         """
 
     def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
-        """One private system call. `args` is `process.hart.x` itself; the pc already stands after the ecall.
+        """One private system call. `args` is `process.hart.x` itself; the pc stands at the ecall.
 
         Raises LoadError to end the process with 127, OSError to return -errno in a0.
         """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.events import ProcessExited, ProcessForked
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_reserve
 
 from ..mm.frame_allocator import OutOfFrames
-from ..vfs.nodes import error
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
 from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
@@ -41,9 +41,8 @@ def fork(
     rlimits = parent.rlimits if share_memory else mm.rlimits
     child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
     child.inherit(parent)
+    child.end_call(0)
     child.started_at = kernel.now
-    hart.x[10] = 0
-    hart.pc += 4
     kernel.adopt(child)
     kernel.system.stats.forks += 1
     if wait_for_exec:

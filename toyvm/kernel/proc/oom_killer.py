@@ -10,10 +10,9 @@ import gc
 
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_SIZE
-from toyvm.machine.sv39 import USER_TOP, pte_frame
+from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 
 from ..mm.frame_allocator import ZERO_FRAME
-from ..mm.page_table import PTE_SWAP
 from . import lifecycle
 from .process import Process
 from .signals import Signal

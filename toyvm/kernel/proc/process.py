@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.bits import M64
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING, Enum
 from toyvm.base.record import Record
 from toyvm.machine.hart import Hart
@@ -12,7 +14,6 @@ from toyvm.machine.hart import Hart
 from ..counters import Counters
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
-from ..vfs.nodes import error
 from ..vfs.open_file import OpenFile, WaitQueue
 from .interpreter import LoadedImage
 from .signals import SignalState
@@ -105,6 +106,27 @@ class FdTable:
         return twin
 
 
+ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
+
+
+class IntervalTimer(Record, frozen=False):
+    """A timer of setitimer(2), in nanoseconds of its clock: the machine's for ITIMER_REAL, else the process's CPU time."""
+
+    expires_at: int | None = None  # None: disarmed
+    every: int = 0  # the interval; 0: the timer expires once
+
+    def expire(self, now: int) -> None:
+        """Set the next expiry after `now`: a whole number of intervals after the last one, whenever that was noticed.
+
+        Expiries that have passed meanwhile are lost, as hrtimer_forward of Linux drops them.
+        """
+        assert self.expires_at is not None
+        if self.every:
+            self.expires_at += ((now - self.expires_at) // self.every + 1) * self.every
+        else:
+            self.expires_at = None
+
+
 class CallState(Record, frozen=False):
     """What a system call that is being tried again remembers from its first try."""
 
@@ -146,8 +168,8 @@ class Process:
         self.started_at = 0
         self.clear_child_tid = 0
         self.oom_score_adj = 0  # -1000 to 1000: how much rather it is killed when memory ends
-        self.alarm_at: int | None = None
-        self.alarm_every = 0
+        self.timers: dict[int, IntervalTimer] = {}  # those that setitimer has set, by ITIMER_ number
+        self.cpu_timer_at: int | None = None  # the CPU time at which the first of them expires
         # Waiting
         self.in_call = False  # a system call of this process is blocked and will be tried again
         self.call = CallState()
@@ -169,6 +191,29 @@ class Process:
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork()
         parent.children.append(self)
+
+    def timer(self, which: int) -> IntervalTimer:
+        """The timer of an ITIMER_ number."""
+        return self.timers.setdefault(which, IntervalTimer())
+
+    def end_call(self, result: int) -> None:
+        """The system call that the process stands at is over: its result goes to a0, the pc past the ecall."""
+        self.in_call = False
+        self.call = CallState()
+        hart = self.hart
+        hart.x[10] = result & M64
+        hart.pc = hart.pc + 4 & M64
+
+    @property
+    def alarm_at(self) -> int | None:
+        """The virtual time at which ITIMER_REAL expires."""
+        timer = self.timers.get(ITIMER_REAL)
+        return timer.expires_at if timer is not None else None
+
+    def note_cpu_timers(self) -> None:
+        """Bring `cpu_timer_at` up to date with the timers of CPU time."""
+        cpu = (self.timers.get(which) for which in (ITIMER_VIRTUAL, ITIMER_PROF))
+        self.cpu_timer_at = min((t.expires_at for t in cpu if t and t.expires_at is not None), default=None)
 
     @property
     def ppid(self) -> int:

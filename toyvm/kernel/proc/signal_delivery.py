@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from toyvm.base.bits import u64
 from toyvm.base.events import SignalSent
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -104,11 +103,14 @@ def _interrupt_call(process: Process, action: Action) -> None:
     """The process slept in a system call: let that be made again after the handler, or end with EINTR."""
     if not process.in_call:
         return
-    x = process.hart.x
-    if not action.flags & SA_RESTART or x[17] in _NEVER_RESTARTED:
+    # A wait with a deadline is not begun anew, which would move the deadline: futex(2) with a timeout ends too.
+    if (
+        not action.flags & SA_RESTART
+        or process.hart.x[17] in _NEVER_RESTARTED
+        or process.call.deadline is not None
+    ):
         _report_time_left(process)
-        x[10] = u64(process.call.done or -errno.EINTR)
-        process.hart.pc += 4
+        process.end_call(process.call.done or -errno.EINTR)
     process.in_call = False
     process.call = CallState()
 

@@ -9,8 +9,9 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Trap
 
 from ..mm.faults.resolved_in_place import ACCESS, InPlaceFaults
-from .process import Process, State
+from .process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
 from .scheduler import random_quanta
+from .signals import SigInfo, Signal
 from .trap_handling import answer, serve
 
 if TYPE_CHECKING:
@@ -55,11 +56,13 @@ class Turns:
             hart = process.hart
             before = hart.instret
             hart.time_offset = kernel.scheduler.now - before
-            budget = self._stretched(left) if process.watch_pc is None else self._watched(process)
+            budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
             self._faults.begin(process, alone=budget > left)
             trap = engine.run(hart, self._within_limit(budget))
             self._faults.settle(hart.instret)
             left = self._left_after(left, hart.instret - before, trap)
+            if process.cpu_timer_at is not None and process.counters.instructions >= process.cpu_timer_at:
+                _expire_cpu_timers(kernel, process)
             if trap is not None:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
@@ -67,8 +70,8 @@ class Turns:
         if process.state is State.RUNNABLE:
             kernel.scheduler.add(process)
 
-    def _stretched(self, left: int) -> int:
-        """The budget of a process with `left` instructions to the end of its quantum: so many quanta more as it will have
+    def _stretched(self, process: Process, left: int) -> int:
+        """The budget of `process` with `left` instructions to the end of its quantum: so many quanta more as it will have
         the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
         kernel = self._kernel
         until = kernel.scheduler.undisturbed_until()
@@ -76,6 +79,8 @@ class Turns:
             return left
         if kernel.limits.virtual_seconds is not None:
             until = min(until, int(kernel.limits.virtual_seconds * 1e9) + 1)
+        if process.cpu_timer_at is not None:
+            until = min(until, kernel.now + process.cpu_timer_at - process.counters.instructions)
         quantum = self._quantum
         return left + max(0, -(-(until - kernel.now - left) // quantum)) * quantum
 
@@ -133,6 +138,18 @@ class Turns:
         limit = kernel.limits.instructions
         if limit is not None and stats.instructions >= limit:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
+
+
+def _expire_cpu_timers(kernel: Kernel, process: Process) -> None:
+    from .signal_delivery import send
+
+    spent = process.counters.instructions
+    for which, signal in ((ITIMER_VIRTUAL, Signal.SIGVTALRM), (ITIMER_PROF, Signal.SIGPROF)):
+        timer = process.timer(which)
+        if timer.expires_at is not None and timer.expires_at <= spent:
+            timer.expire(spent)
+            send(kernel, process, SigInfo(signal))
+    process.note_cpu_timers()
 
 
 def _deliver(kernel: Kernel, process: Process) -> bool:

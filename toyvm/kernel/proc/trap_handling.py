@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from toyvm.base.bits import M64
-from toyvm.base.errors import LoadError, NotExecutableError
 from toyvm.base.events import FaultKind
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Cause, Trap
@@ -13,7 +11,6 @@ from ..mm.frame_allocator import OutOfFrames
 from ..syscalls import dispatch
 from . import lifecycle
 from .execve import ExecFailedError
-from .interpreter import FIRST_CALL, LAST_CALL
 from .process import Process
 from .signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
 
@@ -71,27 +68,9 @@ def serve(kernel: Kernel, process: Process) -> None:
     number = process.hart.x[17]
     process.mm.pc = process.hart.pc
     try:
-        if FIRST_CALL <= number <= LAST_CALL and kernel.interpreter is not None:
-            _private_call(kernel, process, number)
-        else:
-            dispatch.syscall(kernel, process, number)
+        dispatch.syscall(kernel, process, number)
     except ExecFailedError as failure:
         kernel.message(str(failure))
         lifecycle.exit_process(kernel, process, failure.status << 8)
     except OutOfFrames:
         kernel.out_of_memory(process)
-
-
-def _private_call(kernel: Kernel, process: Process, number: int) -> None:
-    assert kernel.interpreter is not None
-    process.counters.syscalls += 1
-    kernel.system.stats.syscalls += 1
-    process.hart.pc += 4
-    try:
-        kernel.interpreter.call(kernel, process, number, process.hart.x)
-    except LoadError as failure:
-        raise ExecFailedError(str(failure), failure.exit_code) from None
-    except NotExecutableError as failure:
-        raise ExecFailedError(str(failure), 127) from None
-    except OSError as failure:
-        process.hart.x[10] = -(failure.errno or 5) & M64

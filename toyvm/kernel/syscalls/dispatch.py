@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import errno
-from importlib import import_module
 
-from toyvm.base.bits import M64
 from toyvm.base.events import SyscallEnter, SyscallExit
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.process import CallState, Process
 from ..vfs.open_file import WouldBlock
-from .table import TABLE, Syscall
+from .table import Syscall, find
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
-
-# The modules that fill the table, the commonest first: they are imported until the number is found, because a short
-# program needs three calls and should not wait for the other hundred.
-_TOPICS = [
-    "file_calls",
-    "process_calls",
-    "mmap_calls",
-    "system_calls",
-    "path_calls",
-    "time_calls",
-    "signal_calls",
-    "mapping_calls",
-    "shm_calls",
-    "process_vm_calls",
-]
-
-
-def find(number: int) -> Syscall | None:
-    """The table's entry for a number, or None when there is no such system call."""
-    entry = TABLE.get(number)
-    while entry is None and _TOPICS:
-        import_module(f"{__package__}.{_TOPICS.pop(0)}")
-        entry = TABLE.get(number)
-    return entry
 
 
 def syscall(kernel: Kernel, process: Process, number: int) -> None:
@@ -51,7 +25,9 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
     if first:
         process.counters.syscalls += 1
         kernel.system.stats.syscalls += 1
-    traced = kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
+    traced = not (entry is not None and entry.private) and (
+        kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
+    )
     text = ""
     if traced:
         from .strace import OUTPUTS, call_text
@@ -65,19 +41,19 @@ def syscall(kernel: Kernel, process: Process, number: int) -> None:
         result = -errno.ENOSYS
     else:
         try:
-            result = entry.function(kernel, process, *args[: len(entry.kinds)])
+            result = entry.function(kernel, process, *args[: entry.arity])
         except WouldBlock as wait:
             _wait(kernel, process, entry, wait)
             return
         except (OSError, OverflowError, MemoryError) as failure:
             result = -_errno(failure)
-    process.in_call = False
-    process.call = CallState()
-    if result is not None:
-        process.hart.x[10] = result & M64
-        process.hart.pc = process.hart.pc + 4 & M64
+    if result is None:  # execve and rt_sigreturn have set the registers
+        process.in_call = False
+        process.call = CallState()
+    else:
+        process.end_call(result)
     if traced:
-        if result is not None and entry is not None and not OUTPUTS.isdisjoint(entry.kinds):
+        if result is not None and entry is not None and not OUTPUTS.isdisjoint(entry.shapes):
             text = call_text(process, entry, number, args, result)
         _report(kernel, process, entry, number, text, result)
 

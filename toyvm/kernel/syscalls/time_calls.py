@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.bits import sext
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
-from ..vfs.nodes import error
+from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
 from ..vfs.open_file import WouldBlock
+from .arguments import nanoseconds, timespec
 from .process_calls import rusage
-from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -37,27 +39,31 @@ def _clock(kernel: Kernel, process: Process, clock: int) -> int:
     raise error(errno.EINVAL)
 
 
-def _timespec(process: Process, va: int) -> int:
-    """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
-    return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))
-
-
-@syscall(113, "clock_gettime", "int ptr")
 def clock_gettime(kernel: Kernel, process: Process, clock: int, va: int) -> int:
-    process.mm.write(va, struct.pack("<qq", *divmod(_clock(kernel, process, signed(clock, 32)), NS)))
+    """clock_gettime(2): the time of a clock. CPU time is the number of instructions, as nanoseconds.
+
+    Errors: EFAULT, EINVAL.
+    """
+    process.mm.write(va, struct.pack("<qq", *divmod(_clock(kernel, process, sext(clock, 32)), NS)))
     return 0
 
 
-@syscall(114, "clock_getres", "int ptr")
 def clock_getres(kernel: Kernel, process: Process, clock: int, va: int) -> int:
-    _clock(kernel, process, signed(clock, 32))
+    """clock_getres(2): one nanosecond, for every clock.
+
+    Errors: EFAULT, EINVAL.
+    """
+    _clock(kernel, process, sext(clock, 32))
     if va:
         process.mm.write(va, struct.pack("<qq", 0, 1))
     return 0
 
 
-@syscall(169, "gettimeofday", "ptr ptr")
 def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
+    """gettimeofday(2): the wall clock in microseconds; the time zone is zeros.
+
+    Errors: EFAULT.
+    """
     if tv:
         seconds, nanos = divmod(EPOCH_NS + kernel.now, NS)
         process.mm.write(tv, struct.pack("<qq", seconds, nanos // 1000))
@@ -76,24 +82,33 @@ def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: 
     return 0
 
 
-@syscall(101, "nanosleep", "ptr ptr")
 def nanosleep(kernel: Kernel, process: Process, request: int, remaining: int) -> int:
-    return _sleep_until(kernel, process, kernel.now + _timespec(process, request), remaining)
+    """nanosleep(2): sleep; a handler ends the sleep, and the time left goes to `remaining`.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
+    return _sleep_until(kernel, process, kernel.now + timespec(process, request), remaining)
 
 
-@syscall(115, "clock_nanosleep", "int int ptr ptr")
 def clock_nanosleep(
     kernel: Kernel, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
-    now = _clock(kernel, process, signed(clock, 32))
-    wanted = _timespec(process, request)
+    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until the clock shows a time.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
+    now = _clock(kernel, process, sext(clock, 32))
+    wanted = timespec(process, request)
     if flags & TIMER_ABSTIME:
         return _sleep_until(kernel, process, kernel.now + wanted - now, 0)
     return _sleep_until(kernel, process, kernel.now + wanted, remaining)
 
 
-@syscall(153, "times", "ptr")
 def times(kernel: Kernel, process: Process, va: int) -> int:
+    """times(2): CPU times of the process and of its children that were waited for; the ticks since start.
+
+    Errors: EFAULT.
+    """
     tick = NS // CLOCK_TICKS
     if va:
         own, children = process.counters.instructions // tick, process.children_instructions // tick
@@ -101,9 +116,12 @@ def times(kernel: Kernel, process: Process, va: int) -> int:
     return kernel.now // tick
 
 
-@syscall(165, "getrusage", "int ptr")
 def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
-    who = signed(who, 32)
+    """getrusage(2): CPU time and page faults of the process; of its children (RUSAGE_CHILDREN) the CPU time.
+
+    Errors: EFAULT, EINVAL.
+    """
+    who = sext(who, 32)
     if who not in (0, 1, -1):
         raise error(errno.EINVAL)
     spent = process.children_instructions if who == -1 else process.counters.instructions
@@ -111,24 +129,53 @@ def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
     return 0
 
 
-@syscall(103, "setitimer", "int ptr ptr")
+def _timer_clock(kernel: Kernel, process: Process, which: int) -> int:
+    """The nanoseconds of the clock that a timer counts. Raises OSError(EINVAL)."""
+    if which == ITIMER_REAL:
+        return kernel.now
+    if which in (ITIMER_VIRTUAL, ITIMER_PROF):  # system calls take no time, so that both are the same
+        return process.counters.instructions
+    raise error(errno.EINVAL)
+
+
+def _timer_value(process: Process, which: int, now: int) -> bytes:
+    """struct itimerval. A timer that is armed never shows 0, even if it expires at once."""
+    timer = process.timer(which)
+    left = max(timer.expires_at - now, 1000) if timer.expires_at is not None else 0
+    return struct.pack("<qqqq", *divmod(timer.every // 1000, 10**6), *divmod(left // 1000, 10**6))
+
+
 def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) -> int:
-    if which != 0:  # ITIMER_REAL is the only one offered
-        raise error(errno.EINVAL)
-    left = max(0, process.alarm_at - kernel.now) if process.alarm_at is not None else 0
-    before = struct.pack("<qqqq", *divmod(process.alarm_every // 1000, 10**6), *divmod(left // 1000, 10**6))
-    if new:
-        every_s, every_us, first_s, first_us = struct.unpack("<qqqq", process.mm.read(new, 32))
-        first, every = nanoseconds(first_s, first_us * 1000), nanoseconds(every_s, every_us * 1000)
-        process.alarm_every = every
-        process.alarm_at = kernel.now + first if first else None
-        if process.alarm_at is not None:
-            kernel.scheduler.set_alarm(process, process.alarm_at)
+    """setitimer(2): arm or disarm ITIMER_REAL (SIGALRM), ITIMER_VIRTUAL (SIGVTALRM) or ITIMER_PROF (SIGPROF).
+
+    A NULL `new` is zeros, as Linux takes it: the timer is disarmed. System calls take no CPU time, so
+    the last two count the same.
+
+    Errors: EFAULT, EINVAL.
+    """
+    words = struct.unpack("<qqqq", process.mm.read(new, 32)) if new else (0, 0, 0, 0)  # NULL is zeros
+    every, first = (nanoseconds(words[at], words[at + 1] * 1000) for at in (0, 2))
+    which = sext(which, 32)
+    now = _timer_clock(kernel, process, which)
+    before = _timer_value(process, which, now)
+    timer = process.timer(which)
+    timer.every = every if first or which != ITIMER_REAL else 0  # as Linux keeps it
+    timer.expires_at = now + first if first else None
+    if which != ITIMER_REAL:
+        process.note_cpu_timers()
+    elif timer.expires_at is not None:
+        kernel.scheduler.set_alarm(process, timer.expires_at)
     if old:
         process.mm.write(old, before)
     return 0
 
 
-@syscall(102, "getitimer", "int ptr")
 def getitimer(kernel: Kernel, process: Process, which: int, va: int) -> int:
-    return setitimer(kernel, process, which, 0, va)
+    """getitimer(2): the time left of a timer, and its interval.
+
+    Errors: EFAULT, EINVAL.
+    """
+    which = sext(which, 32)
+    now = _timer_clock(kernel, process, which)
+    process.mm.write(va, _timer_value(process, which, now))
+    return 0

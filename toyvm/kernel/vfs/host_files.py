@@ -12,7 +12,9 @@ import os
 import resource
 import stat as st
 
-from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode, error
+from toyvm.base.errors import error
+
+from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 from .open_file import host_error
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import stat as st
 
+from toyvm.base.errors import error
 from toyvm.base.record import Record
 from toyvm.machine.physical_memory import require_host_room
 
-from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode, error
+from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 
 _BLOCK = 512
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes

@@ -1,29 +1,18 @@
 """What a path can lead to: directories, files, symbolic links, devices. Errors are OSError with a Linux errno.
 
-A node is an inode, without a name and without a position; `openfile` has what open() returns.
+A node is an inode, without a name and without a position; `open_file` has what open() returns.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import stat as st
 from collections.abc import Callable
 
-from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.errors import error
 from toyvm.base.record import Record
-from toyvm.machine.physical_memory import PAGE_SHIFT
-
-if TYPE_CHECKING:
-    from ..mm.overcommit import Commit
-    from .open_file import OpenFile
 
 Identity = tuple[int, int]  # (st_dev, st_ino)
-
-
-def error(number: int) -> OSError:
-    """An OSError of `number` (errno.ENOENT ...), to raise."""
-    return OSError(number, os.strerror(number))
 
 
 class Stat(Record):
@@ -159,51 +148,3 @@ class SymlinkNode(Node):
 
     def readlink(self) -> str:
         raise NotImplementedError
-
-
-class DeviceNode(Node):
-    """A character device, or any node whose open files are made by itself (`/proc` texts)."""
-
-    def open(self, flags: int, path: str) -> OpenFile:
-        raise NotImplementedError
-
-
-class ShmNode(FileNode):
-    """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)").
-
-    All its pages are promised in `account`, if there is one, until nobody can reach it. Raises OSError(ENOMEM).
-    """
-
-    backed = False
-    DEVICE = 1
-
-    def __init__(self, ino: int, size: int, account: Commit | None = None):
-        super().__init__()
-        self.identity = (self.DEVICE, ino)
-        self._size = size
-        self._account = account
-        if account is not None:
-            account.require(size >> PAGE_SHIFT)
-            account.add(size >> PAGE_SHIFT)
-
-    def dropped(self) -> None:
-        if self._account is not None:
-            self._account.add(-(self._size >> PAGE_SHIFT))
-            self._account = None
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    @property
-    def linked(self) -> bool:
-        return False
-
-    def pread(self, offset: int, count: int) -> bytes:
-        return bytes(max(0, min(count, self._size - offset)))
-
-    def pwrite(self, offset: int, data: bytes) -> int:
-        raise error(errno.EINVAL)
-
-    def stat(self) -> Stat:
-        return Stat(self.DEVICE, self.identity[1], st.S_IFREG | 0o777, nlink=0, size=self._size)

@@ -11,10 +11,11 @@ import os
 import stat as st
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import Protocol
 
 from ..mm.cache.page_cache import PageCache
-from .nodes import DirNode, FileNode, Node, Stat, error
+from .nodes import DirNode, FileNode, Node, Stat
 
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
@@ -102,6 +103,13 @@ class OpenFile:
 
     def released(self) -> None:
         """The last descriptor was closed."""
+
+
+class DeviceNode(Node):
+    """A character device, or any node whose open files are made by itself (`/proc` texts)."""
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        raise NotImplementedError
 
 
 class RegularFile(OpenFile):

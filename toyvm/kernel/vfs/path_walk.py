@@ -10,12 +10,13 @@ import errno
 import os
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.record import Record
 
 from ..mm.cache.page_cache import PageCache
 from .host_files import HostDir, HostFile, HostFs
 from .memory_files import MemDir, MemFile, MemFs
-from .nodes import DeviceNode, DirNode, FileNode, Node, Stat, SymlinkNode, error
+from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from .open_file import (
     O_CREAT,
     O_DIRECTORY,
@@ -23,6 +24,7 @@ from .open_file import (
     O_NOFOLLOW,
     O_PATH,
     O_TRUNC,
+    DeviceNode,
     DirectoryFile,
     OpenFile,
     RegularFile,

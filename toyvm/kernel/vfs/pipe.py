@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import stat as st
 
+from toyvm.base.errors import error
+
 from ..limits import PIPE_CAPACITY
-from .nodes import Stat, error
+from .nodes import Stat
 from .open_file import O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
 
 PIPE_BUF = 4096

@@ -6,10 +6,9 @@ could ever be needed, marked by R_RISCV_ALIGN, and the linker deletes the surplu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
+from toyvm.base.record import Record, replace
 from toyvm.elf.constants import STT_SECTION
 from toyvm.relocations import R
 
@@ -20,8 +19,7 @@ _NOP = (0x00000013).to_bytes(4, "little")
 _C_NOP = (0x0001).to_bytes(2, "little")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Deletions:
+class Deletions(Record, eq=False):
     """Byte ranges to take out: columns sorted by section and offset, not overlapping, within their sections."""
 
     sid: Column

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
+from toyvm.base.record import Record
 from toyvm.elf.record_arrays import RELA
 from toyvm.relocations import R, relocation_name
 
@@ -20,8 +20,7 @@ from .got_plt import GOT_PLT_HEADER, WORD, Tables
 _NONE = -1
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class DynamicRelocs:
+class DynamicRelocs(Record, eq=False):
     """Columns, a row per relocation. Place: `offset` in section `sid`. `symbol`: what the loader looks up, or -1.
 
     The addend is `addend` + the address of symbol `target` (-1: nothing) (for R_RISCV_TLS_TPREL64 its offset in the template).

@@ -6,16 +6,18 @@ Formats: gABI, "Dynamic Linking"; for .gnu.hash and versions, the LSB and binuti
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.elf import constants as c
+from toyvm.elf.hashes import gnu_hash, gnu_hash_table, sysv_hash_table
 from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
+from toyvm.elf.symbol import st_info
+from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
 
 from ..apply_relocations import Addresses
 from ..image_layout import Layout
@@ -26,13 +28,8 @@ from ..symbol_resolution import Symbol
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
 
-_BLOOM_SHIFT = 26
-_VERNEED = struct.Struct("<HHIII")
-_VERNAUX = struct.Struct("<IHHII")
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Dynamic:
+class Dynamic(Record, eq=False):
     """The plan. `order`: symbol numbers of .dynsym from 1 on; `number`: the inverse, by symbol number."""
 
     order: tuple[int, ...]
@@ -89,7 +86,7 @@ def plan_dynamic(
     hidden = set(imported)
     hashed = [n for n in numbers if n not in hidden]
     buckets = max(1, len(hashed) // 4)
-    hashed.sort(key=lambda n: gnu_hash(symbols[n].name) % buckets)
+    hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].name)) % buckets)
     order = tuple(imported + hashed)
     strings = Strings()
     for name in (options.soname, ":".join(options.rpath)):
@@ -99,7 +96,7 @@ def plan_dynamic(
     string_at |= {symbols[n].name: strings.add(symbols[n].name) for n in order}
     sections: dict[str, bytes] = {}
     verneed_count = _versions(program, order, strings, string_at, sections)
-    names = [symbols[n].name for n in order]
+    names = [_raw(symbols[n].name) for n in order]
     if options.hash_style in ("gnu", "both"):
         sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
     if options.hash_style in ("sysv", "both"):
@@ -119,57 +116,6 @@ def _aliases(program: Program, number: int) -> list[int]:
     names = library.aliases.get((symbol.shared.section, symbol.shared.value), ())
     table = program.resolution.table
     return [table[name].id for name in names if name in table and table[name].shared is not None]
-
-
-# -- hashes -----------------------------------------------------------------------------------------------------
-
-
-def gnu_hash(name: str) -> int:
-    """The hash of .gnu.hash: 5381, then times 33 plus the byte, modulo 2**32."""
-    value = 5381
-    for byte in name.encode("utf-8", "surrogateescape"):
-        value = (value * 33 + byte) & 0xFFFFFFFF
-    return value
-
-
-def sysv_hash(name: str) -> int:
-    """The hash of .hash and of version names (gABI, "Hash Table")."""
-    value = 0
-    for byte in name.encode("utf-8", "surrogateescape"):
-        value = (value << 4) + byte
-        high = value & 0xF0000000
-        value = (value ^ high >> 24) & ~high & 0xFFFFFFFF
-    return value
-
-
-def gnu_hash_table(names: Sequence[str], first: int, buckets: int) -> bytes:
-    """.gnu.hash of `names`, already sorted by bucket; the first is number `first` in .dynsym."""
-    hashes = [gnu_hash(name) for name in names]
-    words = 1
-    while words * 64 < len(names) * 12:
-        words *= 2
-    bloom = [0] * words
-    starts = [0] * buckets
-    chain = []
-    for i, value in enumerate(hashes):
-        bloom[value // 64 % words] |= 1 << value % 64 | 1 << (value >> _BLOOM_SHIFT) % 64
-        bucket = value % buckets
-        starts[bucket] = starts[bucket] or first + i
-        last = i + 1 == len(hashes) or hashes[i + 1] % buckets != bucket
-        chain.append(value & ~1 | last)
-    head = struct.pack("<4I", buckets, first, words, _BLOOM_SHIFT)
-    return head + struct.pack(f"<{words}Q{buckets}I{len(chain)}I", *bloom, *starts, *chain)
-
-
-def sysv_hash_table(names: Sequence[str]) -> bytes:
-    """.hash of all dynamic symbols, the first being number 1."""
-    buckets = max(1, len(names) // 2)
-    starts, chain = [0] * buckets, [0] * (len(names) + 1)
-    for number, name in enumerate(names, 1):
-        bucket = sysv_hash(name) % buckets
-        chain[number] = starts[bucket]
-        starts[bucket] = number
-    return struct.pack(f"<2I{buckets}I{len(chain)}I", buckets, len(chain), *starts, *chain)
 
 
 # -- versions ---------------------------------------------------------------------------------------------------
@@ -194,20 +140,19 @@ def _versions(
         versym.append(index.setdefault(key, len(index) + 2))
     if not index:
         return 0
-    sections[".gnu.version"] = struct.pack(f"<{len(versym)}H", *versym)
-    libraries = sorted({file for file, _ in index})
-    out = b""
-    for i, file in enumerate(libraries):
-        mine = [(version, number) for (owner, version), number in index.items() if owner == file]
-        aux = b""
-        for k, (version, number) in enumerate(mine):
-            following = _VERNAUX.size if k + 1 < len(mine) else 0
-            aux += _VERNAUX.pack(sysv_hash(version), 0, number, strings.add(version), following)
-        following = _VERNEED.size + len(aux) if i + 1 < len(libraries) else 0
-        soname = string_at[program.resolution.libraries[file].soname]
-        out += _VERNEED.pack(1, len(mine), soname, _VERNEED.size, following) + aux
-    sections[".gnu.version_r"] = out
+    sections[".gnu.version"] = pack_versym(versym)
+    libraries: dict[int, list[NeededVersion]] = {}
+    for (file, version), number in sorted(index.items(), key=lambda item: item[0][0]):
+        needed = NeededVersion(_raw(version), strings.add(version), number)
+        libraries.setdefault(file, []).append(needed)
+    sections[".gnu.version_r"] = pack_needed_versions(
+        [(string_at[program.resolution.libraries[file].soname], of) for file, of in libraries.items()]
+    )
     return len(libraries)
+
+
+def _raw(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _is_unresolved(program: Program, symbol: Symbol) -> bool:
@@ -224,7 +169,7 @@ _SHAPES = {
     ".gnu.hash": (c.SHT_GNU_HASH, _A, 8, 0),
     ".dynsym": (c.SHT_DYNSYM, _A, 8, c.SYM_SIZE),
     ".dynstr": (c.SHT_STRTAB, _A, 1, 0),
-    ".gnu.version": (c.SHT_GNU_VERSYM, _A, 2, 2),
+    ".gnu.version": (c.SHT_GNU_VERSYM, _A, 2, c.VERSYM_SIZE),
     ".gnu.version_r": (c.SHT_GNU_VERNEED, _A, 8, 0),
     ".rela.dyn": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
     ".rela.plt": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
@@ -264,7 +209,7 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
         seen = int(symbols.visibility[n]) if sid != LINKER else 0
         table[at] = (
             plan.string_at[symbol.name],
-            binding << 4 | kind,
+            st_info(binding, kind),
             seen,
             shndx,
             value & M64,
@@ -336,7 +281,7 @@ def _flags(options: LinkOptions, textrel: bool, program: Program) -> list[tuple[
     static_tls = options.shared and bool(np.isin(program.relocs.type, (21,)).any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
-    more |= (c.DF_1_NODELETE if options.nodelete else 0) | (0x20 if options.initfirst else 0)
+    more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)
     entries = [(c.DT_TEXTREL, 0)] if textrel else []
     entries += [(c.DT_SYMBOLIC, 0)] if flags & c.DF_SYMBOLIC else []
     entries += [(c.DT_FLAGS, flags)] if flags else []

@@ -7,10 +7,10 @@ and the link map). Code of the PLT: psABI, "Program Linkage Table".
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 
 import numpy as np
 
+from toyvm.base.record import Record, replace
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
 from toyvm.relocations import RELOCATIONS, R, scatter
 
@@ -45,8 +45,7 @@ _ENTRY = (
 )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Tables:
+class Tables(Record, eq=False):
     """Section numbers (-1: there is none), and by symbol number the offset of its entry (-1: it has none)."""
 
     got: int

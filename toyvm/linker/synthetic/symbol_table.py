@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
+    SHF_ALLOC,
     SHN_ABS,
     SHN_UNDEF,
     STB_GLOBAL,
@@ -21,6 +21,7 @@ from toyvm.elf.constants import (
     STV_INTERNAL,
 )
 from toyvm.elf.record_arrays import SYM
+from toyvm.elf.symbol import st_info
 
 from ..apply_relocations import Addresses
 from ..image_layout import Layout
@@ -28,8 +29,7 @@ from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program
 from ..link_options import LinkOptions
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SymbolTableBytes:
+class SymbolTableBytes(Record, eq=False):
     """.symtab and .strtab, and how many symbols at the front are local (sh_info)."""
 
     symbols: bytes
@@ -73,7 +73,12 @@ def home(layout: Layout, numbers: Column, address: int) -> int:
     """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
     found = SHN_ABS
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
-        if number and section.flags & 2 and not section.is_tbss and section.addr <= address <= section.end:
+        if (
+            number
+            and section.flags & SHF_ALLOC
+            and not section.is_tbss
+            and section.addr <= address <= section.end
+        ):
             found = number
     return found
 
@@ -108,7 +113,7 @@ def _locals(
     placed = (sid >= 0) & (layout.output[np.maximum(sid, 0)] >= 0)
     keep = (kind != STT_SECTION) & (kind != STT_FILE) & (placed | (sid == ABSOLUTE))
     if options.strip == "debug":
-        alloc = (program.sections.flags[np.maximum(sid, 0)] & 2) != 0
+        alloc = (program.sections.flags[np.maximum(sid, 0)] & SHF_ALLOC) != 0
         keep &= alloc | ~placed
     rows = []
     names = table.names
@@ -165,7 +170,7 @@ def _globals(
             binding = STB_LOCAL
         row = (
             strings.add(symbol.name),
-            binding << 4 | kind,
+            st_info(binding, kind),
             seen if sid != LINKER else 0,
             shndx,
             value & M64,  # an absolute symbol may be negative

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
+    RELA_SIZE,
     SHF_ALLOC,
     SHF_WRITE,
     SHT_NOTE,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
+    SYM_SIZE,
 )
+from toyvm.elf.symbol import NHDR_SIZE, pack_note
 
 from ..apply_relocations import Addresses
 from ..image_layout import Layout
@@ -27,13 +30,11 @@ from .dynamic_tables import Dynamic, dynamic_entries, dynsym_bytes, is_dynamic, 
 from .eh_frame import count_frames, eh_frame_sections, search_table
 from .got_plt import PLT_ENTRY, Tables, entry_bytes, plt_bytes
 
-_RELA_SIZE = 24
 _SHA1_SIZE = 20
-_NOTE = struct.Struct("<3I4s")
+_NOTE_OWNER = b"GNU"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Made:
+class Made(Record, eq=False):
     """Linker-made sections by name (section number), and what will be written into them."""
 
     sids: dict[str, int]
@@ -80,16 +81,16 @@ def _loader_sections(
     sizes = {}
     contents: dict[str, bytes] = {}
     if len(start_up):
-        sizes[".rela.dyn"] = len(start_up) * _RELA_SIZE
+        sizes[".rela.dyn"] = len(start_up) * RELA_SIZE
     if len(jumps):
-        sizes[".rela.plt"] = len(jumps) * _RELA_SIZE
+        sizes[".rela.plt"] = len(jumps) * RELA_SIZE
     if dynamic is not None:
         contents |= dynamic.sections
         contents[".dynstr"] = dynamic.strings
         if not options.shared and not options.static and options.dynamic_linker:
             contents[".interp"] = options.dynamic_linker.encode("utf-8", "surrogateescape") + b"\0"
         sizes |= {name: len(data) for name, data in contents.items()}
-        sizes[".dynsym"] = dynamic.count * 24
+        sizes[".dynsym"] = dynamic.count * SYM_SIZE
         entries = dynamic_entries(
             program,
             None,
@@ -177,12 +178,12 @@ def write_search_table(image: bytearray, layout: Layout, made: Made) -> None:
 def _build_id_note(kind: str) -> bytes:
     """The note, with the identifier still zero when it is to be computed."""
     identifier = bytes.fromhex(kind[2:]) if kind.startswith("0x") else bytes(_SHA1_SIZE)
-    return _NOTE.pack(4, len(identifier), NT_GNU_BUILD_ID, b"GNU\0") + identifier
+    return pack_note(_NOTE_OWNER, NT_GNU_BUILD_ID, identifier)
 
 
 def write_build_id(image: bytes, layout: Layout, options: LinkOptions) -> bytes:
     """Put the SHA-1 of the finished file (with zeros in its place) into the note."""
     if options.build_id == "none" or options.build_id.startswith("0x"):
         return image
-    at = layout.by_name[".note.gnu.build-id"].offset + _NOTE.size
+    at = layout.by_name[".note.gnu.build-id"].offset + NHDR_SIZE + len(_NOTE_OWNER) + 1
     return image[:at] + hashlib.sha1(image).digest() + image[at + _SHA1_SIZE :]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from toyvm.base.bits import M64
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Node, Op, Tree
-from toyvm.isa.semantics import tree
+from toyvm.isa.trees import tree
 
 MAX_INSTRUCTIONS = 200
 MAX_DEPTH = 2  # calls that are followed inside each other

@@ -23,7 +23,6 @@ from ..analysis.regions import Block, Key
 from .function_text import GUEST, LIKELY, RANGE, REFILLS, UNLIKELY
 from .value_text import ValueText
 
-WRITE, ALIGNED, WORD_SHIFT = 32, 16, 6  # what `refill` is told besides the size of an access
 ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
@@ -201,7 +200,9 @@ class MemoryText(ValueText):
         near = self._here
         self._line(f"br i1 {inside}, label %{join}, label %{outside}{LIKELY}")
         self._start(outside)
-        wanted = size | (ALIGNED if aligned else 0) | (WRITE if write else 0) | word << WORD_SHIFT
+        wanted = size | word << layout.WANTED_WORD_SHIFT
+        wanted |= layout.WANTED_ALIGNED if aligned else 0
+        wanted |= layout.WANTED_WRITE if write else 0
         far_delta = self._refill(address, wanted)
         missing = self._set(f"icmp eq i64 {far_delta}, 0")
         self._line(f"br i1 {missing}, label %{self._miss()}, label %{far}{UNLIKELY}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.vfs.nodes import error
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_D, USER_TOP, pte_frame
 

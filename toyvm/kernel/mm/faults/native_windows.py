@@ -32,12 +32,19 @@ _PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
 _SHUT = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
 
 
+def _policy() -> str:
+    from .native_policy import native_policy  # only a run that translates needs it
+
+    return native_policy()
+
+
 class Windows:
     """The kernel's side of `machine.frame_table` for one machine."""
 
     def __init__(self, system: MemorySystem):
         self._system = system
         self._words = system.frames.table.words
+        system.frames.table.policy = _policy
         self._vmas: VmaSet | None = None  # that the windows show, as they were at
         self._version = 0
         self._turn = 0

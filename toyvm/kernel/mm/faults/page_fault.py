@@ -20,18 +20,21 @@ from toyvm.machine.sv39 import (
     MEGAPAGE_SHIFT,
     MEGAPAGE_SIZE,
     PTE_A,
+    PTE_COW,
     PTE_D,
     PTE_R,
+    PTE_SHARED,
+    PTE_SWAP,
     PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
+    entry_slot,
     make_pte,
     pte_frame,
 )
 
 from ..frame_allocator import BLOCK, ZERO_FRAME, OutOfFrames
-from ..page_table import PTE_COW, PTE_SHARED, PTE_SWAP, entry_slot
 from ..user_memory import Fault
 from ..vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
 

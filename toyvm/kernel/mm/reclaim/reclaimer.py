@@ -21,11 +21,20 @@ import numpy as np
 from toyvm.base.events import PageReclaimed
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_SHIFT
-from toyvm.machine.sv39 import MEGAPAGE_SIZE, PPN_SHIFT, PTE_A, PTE_D, PTE_U, TABLE_ENTRIES, pte_frame
+from toyvm.machine.sv39 import (
+    MEGAPAGE_SIZE,
+    PPN_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_U,
+    TABLE_ENTRIES,
+    pte_frame,
+    swap_entry,
+)
 
 from ..cache.page_cache import BACKED, IN_FILE
 from ..frame_allocator import ZERO_FRAME
-from ..page_table import LEAF_SHIFT, swap_entry
+from ..page_table import LEAF_SHIFT
 from .policies import POLICIES, Candidates, Flags, Frames
 from .swap_area import NONE
 

@@ -16,12 +16,12 @@ from array import array
 from collections.abc import Callable
 from typing import IO
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.vfs.nodes import error
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
+from toyvm.machine.sv39 import PTE_SWAP, entry_slot
 
 from ..frame_allocator import FrameAllocator
-from ..page_table import PTE_SWAP, entry_slot
 
 if TYPE_CHECKING:
     from ..page_arrays import Entries

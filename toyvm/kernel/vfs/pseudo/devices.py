@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat as st
 from collections.abc import Callable
 
-from ..nodes import DeviceNode, Stat
-from ..open_file import FullFile, NullFile, OpenFile, RandomFile, ZeroFile
+from ..nodes import Stat
+from ..open_file import DeviceNode, FullFile, NullFile, OpenFile, RandomFile, ZeroFile
 from ..path_walk import Vfs
 
 

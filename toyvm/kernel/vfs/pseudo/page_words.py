@@ -10,13 +10,14 @@ import stat as st
 from array import array
 from collections.abc import Callable, Iterable
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.mm.cache.page_cache import BACKED, UNBACKED
 from toyvm.kernel.mm.frame_allocator import BLOCK, ZERO_FRAME
-from toyvm.kernel.mm.page_table import PTE_SWAP, entry_slot
+from toyvm.machine.sv39 import PTE_SWAP, entry_slot
 
-from ..nodes import DeviceNode, Identity, Stat, error
-from ..open_file import OpenFile, seek_to
+from ..nodes import Identity, Stat
+from ..open_file import DeviceNode, OpenFile, seek_to
 
 if TYPE_CHECKING:
     from toyvm.kernel.mm.address_space import AddressSpace

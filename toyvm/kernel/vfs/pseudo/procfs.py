@@ -11,12 +11,13 @@ import stat as st
 from collections.abc import Callable
 from functools import partial
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.mm.overcommit import ALWAYS, GUESS, NEVER
 from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
-from ..nodes import PROC_IDENTITY, DeviceNode, DirNode, Node, Stat, SymlinkNode, error
-from ..open_file import OpenFile, TextFile
+from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
+from ..open_file import DeviceNode, OpenFile, TextFile
 from .settings import Setting
 
 if TYPE_CHECKING:

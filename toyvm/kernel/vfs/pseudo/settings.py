@@ -6,8 +6,10 @@ import errno
 import stat as st
 from collections.abc import Callable, Sequence
 
-from ..nodes import DeviceNode, Identity, Stat, error
-from ..open_file import OpenFile, TextFile
+from toyvm.base.errors import error
+
+from ..nodes import Identity, Stat
+from ..open_file import DeviceNode, OpenFile, TextFile
 
 _MOST = 0xFFFF_FFFF  # settings are unsigned ints
 

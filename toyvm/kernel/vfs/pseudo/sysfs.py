@@ -6,13 +6,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.mm.ksm import Ksm
 from toyvm.kernel.mm.megapages import POLICIES, Megapages
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import MEGAPAGE_SIZE
 
-from ..nodes import SYS_IDENTITY, DirNode, Node, error
+from ..nodes import SYS_IDENTITY, DirNode, Node
 from .procfs import Directory, Text
 from .settings import Choice, Setting
 

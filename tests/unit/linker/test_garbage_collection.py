@@ -1,0 +1,66 @@
+"""--gc-sections keeps what is reached, and what runs without being named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.small_links import link_all
+
+TEXT = """
+        .section .text.start,"ax"
+        .globl _start
+_start: call used
+        .section .text.used,"ax"
+        .globl used
+used:   .cfi_startproc
+        lla a0, table
+        ret
+        .cfi_endproc
+        .section .text.unused,"ax"
+        .globl unused
+unused: .cfi_startproc
+        call helper
+        .cfi_endproc
+        .section .text.helper,"ax"
+        .globl helper
+helper: ret
+        .section .data.table,"aw"
+table:  .dword pointed
+        .section .text.pointed,"ax"
+        .globl pointed
+pointed: ret
+        .section .init_array,"aw",@init_array
+        .dword from_init
+        .section .text.init,"ax"
+        .globl from_init
+from_init: ret
+"""
+
+
+def test_reached_and_unreached() -> None:
+    result = link_all(TEXT, gc_sections=True)
+    assert {"used", "pointed", "from_init"} <= set(result.symbols)
+    assert result.layout.output[result.program.symbols.sid[result.resolution.table["unused"].id]] < 0
+    assert result.layout.output[result.program.symbols.sid[result.resolution.table["helper"].id]] < 0
+    assert result.sizes[".text"] < link_all(TEXT).sizes[".text"]
+
+
+def test_unwind_records_go_with_their_functions() -> None:
+    assert 0 < link_all(TEXT, gc_sections=True).sizes[".eh_frame"] < link_all(TEXT).sizes[".eh_frame"]
+
+
+@pytest.mark.parametrize(
+    ("section", "kept"),
+    [('.section other,"aw"', False), ('.section other,"awR"', True), ('.section mine,"aw"', True), ('.section .note.x,"a",@note', True)],
+)  # fmt: skip
+def test_kept_sections(section: str, kept: bool) -> None:
+    text = f'.globl _start\n_start: lla a0, __start_mine\n.section mine,"aw"\n.dword 0\n{section}\n.globl probe\nprobe: .dword 1\n'
+    result = link_all(text, gc_sections=True)
+    assert (
+        result.layout.output[result.program.symbols.sid[result.resolution.table["probe"].id]] >= 0
+    ) == kept
+
+
+def test_removed_sections_are_named() -> None:
+    result = link_all(TEXT, gc_sections=True, print_gc_sections=True)
+    assert "removing unused section '.text.helper' in file 'a.o'" in result.warnings

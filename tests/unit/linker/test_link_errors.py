@@ -1,0 +1,149 @@
+"""Messages: GNU's words, the place, the limit; never a traceback."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.support.small_links import START, errors_of, link_all, obj
+from toyvm.base.errors import LinkError, ToyvmError
+from toyvm.elf.object_writer import write_object
+from toyvm.linker.input_files import ScriptItem, parse_script
+from toyvm.linker.link import link
+from toyvm.linker.link_errors import Diagnostics
+from toyvm.linker.link_options import Input, LinkOptions
+from toyvm.linker.version_script import parse_version_script
+
+
+def test_undefined_reference_names_function_and_place() -> None:
+    text = ".globl _start\n.type _start,@function\n_start: nop\ncall missing\n.size _start, .-_start\n"
+    assert errors_of(text) == "a.o: in function `_start':\na.o:(.text+0x2): undefined reference to `missing'"
+
+
+def test_source_line_where_there_is_one() -> None:
+    text = ".globl _start\n_start: nop\n\ncall missing\n"
+    assert errors_of(obj(text, "x.s", debug_lines=True)).startswith("x.s:4:(.text+0x2): undefined reference")
+
+
+def test_repetitions_are_cut_short() -> None:
+    lines = errors_of(START + "call missing\n" * 100).splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == "a.o: more undefined references to `missing' follow"
+
+
+def test_all_errors_in_one_run() -> None:
+    message = errors_of(START + "call one\ncall two\n")
+    assert "`one'" in message and "`two'" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("jal far", "(.text+0x2): relocation truncated to fit: R_RISCV_JAL against symbol `far': 0x20000e is not in [-0x100000, 0xfffff]"),
+        ("lui a0, %hi(high)", "R_RISCV_HI20 against symbol `high': 0x123456789a is not in [-0x80000800, 0x7ffff7ff]"),
+    ],
+)  # fmt: skip
+def test_overflow_names_the_limit(code: str, message: str) -> None:
+    text = f'{START}{code}\n.section .text.z,"ax"\n.zero 0x200000\n.p2align 4\n.globl far\nfar: ret\n'
+    other = ".globl high\n.set high, 0x123456789a\n"
+    assert message in errors_of(obj(text, relax=False), other)
+
+
+def test_low_part_without_high_part() -> None:
+    assert "%pcrel_lo missing matching %pcrel_hi at `label'" in errors_of(
+        START + "label: nop\naddi a0, a0, %pcrel_lo(label)\n"
+    )
+
+
+def test_missing_files() -> None:
+    with pytest.raises(LinkError) as caught:
+        link([Input(path="/no/such.o"), Input(library="nope"), Input(library=":nope.a")], LinkOptions())
+    assert caught.value.messages == (
+        "cannot find /no/such.o: No such file or directory",
+        "cannot find -lnope: No such file or directory",
+        "cannot find -l:nope.a: No such file or directory",
+    )
+
+
+def test_missing_entry_is_a_warning() -> None:
+    result = link_all("nop\n")
+    assert result.warnings == (
+        f"cannot find entry symbol _start; defaulting to {result.layout.start('.text'):016x}",
+    )
+
+
+def test_warning_of_an_object_to_its_users() -> None:
+    library = '.globl old\nold: ret\n.section .gnu.warning.old\n.string "old is old"\n'
+    assert link_all(START, library).warnings == ()
+    result = link_all(START + "call old\n", library)
+    assert result.warnings == ("a.o:(.text+0x2): warning: old is old",)
+    assert not any(name.startswith(".gnu.warning") for name in result.sizes)
+
+
+def test_diagnostics_checkpoint() -> None:
+    errors = Diagnostics()
+    errors.checkpoint()
+    for number in range(300):
+        errors.error(f"error {number}")
+    with pytest.raises(LinkError) as caught:
+        errors.checkpoint()
+    assert caught.value.messages[-1] == "and 100 more errors"
+
+
+def test_scripts() -> None:
+    text = "/* GNU ld script */ OUTPUT_FORMAT(elf64-littleriscv)\nGROUP ( /lib/libc.so.6 libx.a AS_NEEDED ( ld.so ) ) INPUT(-lm, y.o)"
+    assert parse_script(text, "libc.so") == [
+        ScriptItem("/lib/libc.so.6", True, False),
+        ScriptItem("libx.a", True, False),
+        ScriptItem("ld.so", True, True),
+        ScriptItem("-lm", False, False),
+        ScriptItem("y.o", False, False),
+    ]
+    for bad in ("hello", "GROUP ( a", "SECTIONS { }"):
+        with pytest.raises(ToyvmError):
+            parse_script(bad, "x")
+
+
+def test_version_scripts() -> None:
+    script = parse_version_script("V1 { global: open; read_*; local: *; }; V2 { global: close; } V1;")
+    assert [script.is_local(n) for n in ("open", "read_all", "close", "secret")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    with pytest.raises(LinkError):
+        parse_version_script("{ global: x;")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_broken_objects(seed: int) -> None:
+    """Bytes changed anywhere: a link or a message."""
+    text = (
+        START
+        + 'la a0, x\ncall f\n.p2align 3\nf: ret\n.data\nx: .dword f\n.section .rodata.s,"aMS",@progbits,1\n.string "a"\n'
+    )
+    good = write_object(obj(text + ".cfi_startproc\n.cfi_endproc\n.comm c, 8, 8\n"))
+    generator = random.Random(seed)
+    kinds = (
+        {"static": True},
+        {"kind": "shared", "eh_frame_hdr": True},
+        {"gc_sections": True},
+        {"kind": "pie"},
+    )
+    done = 0
+    for _ in range(60):
+        broken = bytearray(good)
+        for _ in range(generator.choice((1, 2, 8))):
+            at = generator.randrange(len(broken))
+            broken[at : at + 8] = generator.choice((b"\xff" * 8, bytes(8), generator.randbytes(1)))
+        try:
+            link(
+                [Input(path="x.o", data=bytes(broken))],
+                LinkOptions(allow_undefined=True, **generator.choice(kinds)),
+            )
+        except ToyvmError as error:
+            assert str(error)
+        done += 1
+    assert done == 60

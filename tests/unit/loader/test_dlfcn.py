@@ -1,0 +1,241 @@
+"""dlopen, dlsym and dlclose: scopes, reference counts, failure that leaves nothing behind, and fork."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
+from tests.support.loader_guest import Loaded
+from toyvm.elf import constants as c
+from toyvm.loader import dlfcn, guest_calls
+from toyvm.loader.dlerror import DlError
+from toyvm.loader.session import Session
+from toyvm.relocations import R
+
+LAZY, NOW, GLOBAL = dlfcn.RTLD_LAZY, dlfcn.RTLD_NOW, dlfcn.RTLD_GLOBAL
+USES_S = Maker(symbols=[Sym("s")], relocs=[Rel(DATA + 16, R.ABS64, "s")])
+WITH_CALLS = {"extra": [(c.DT_INIT, TEXT), (c.DT_FINI, TEXT + 1)]}
+
+
+def load(program: Maker | None = None, **libraries: Maker) -> Loaded:
+    files = {f"/lib/{name}": library.build() for name, library in libraries.items()}
+    return Loaded({"/bin/prog": (program or Maker()).build(), **files})
+
+
+def close(loaded: Loaded, handle: int) -> list[int]:
+    """dlclose as libc does it: the finalisers that the guest was given."""
+    dlfcn.dlclose(loaded.session, handle)
+    functions = []
+    while function := guest_calls.next_fini(loaded.session):
+        functions.append(function)
+    return functions
+
+
+def test_open_look_up_close() -> None:
+    loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]
+    guest_calls.next_init(loaded.session, 0)
+    before = loaded.guest.memory.describe_vma
+    areas = [before(area) for area in loaded.guest.memory.vmas]
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    bias = loaded.object("p").bias
+    assert guest_calls.next_init(loaded.session, 0) == bias + TEXT
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
+    assert close(loaded, handle) == [bias + TEXT + 1]
+    assert [before(area) for area in loaded.guest.memory.vmas] == areas
+    assert loaded.names() == []
+
+
+def test_a_second_open_is_the_same_object_and_counts() -> None:
+    loaded = load(p=Maker(soname="other.so"))
+    first = dlfcn.dlopen(loaded.session, "p", NOW)
+    assert dlfcn.dlopen(loaded.session, "other.so", NOW) == first
+    assert dlfcn.dlopen(loaded.session, "/lib/p", NOW) == first
+    for _ in range(2):
+        close(loaded, first)
+        assert loaded.names() == ["/lib/p"]
+    close(loaded, first)
+    assert loaded.names() == []
+    with pytest.raises(DlError, match="shared object not open"):
+        dlfcn.dlclose(loaded.session, first)
+
+
+def test_local_is_not_seen_by_others_and_global_is() -> None:
+    loaded = load(d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S)
+    dlfcn.dlopen(loaded.session, "d", NOW)
+    with pytest.raises(DlError, match=r"^/lib/u: undefined symbol: s$"):
+        dlfcn.dlopen(loaded.session, "u", NOW)
+    assert loaded.names() == ["/lib/d"], "what failed is gone"
+    dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    dlfcn.dlopen(loaded.session, "u", NOW)
+    assert loaded.word(loaded.object("u").bias + DATA + 16) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", 0) == loaded.address("/d", "s")
+
+
+def test_what_was_opened_together_sees_each_other() -> None:
+    loaded = load(root=Maker(needed=["d", "u"]), d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S)
+    handle = dlfcn.dlopen(loaded.session, "root", NOW)
+    assert loaded.word(loaded.object("/u").bias + DATA + 16) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == loaded.address("/d", "s")
+
+
+def test_the_program_comes_first_unless_deepbind() -> None:
+    program = Maker(symbols=[Sym("s", TEXT)])
+    own = Maker(symbols=[Sym("s", TEXT)], relocs=[Rel(DATA + 16, R.ABS64, "s")])
+    for flags, owner in ((NOW, ""), (NOW | dlfcn.RTLD_DEEPBIND, "/p")):
+        loaded = load(program, p=own)
+        dlfcn.dlopen(loaded.session, "p", flags)
+        assert loaded.word(loaded.object("/p").bias + DATA + 16) == loaded.address(owner, "s")
+
+
+def test_rtld_next_looks_behind_the_caller() -> None:
+    loaded = load(
+        Maker(needed=["w", "d"], symbols=[Sym("s", TEXT)]),
+        w=Maker(symbols=[Sym("s", TEXT)]),
+        d=Maker(symbols=[Sym("s", TEXT)]),
+    )
+    caller = loaded.address("/w", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", caller) == loaded.address("", "s")
+    with pytest.raises(DlError, match="RTLD_NEXT used in code not dynamically loaded"):
+        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", 0x1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        ("gone", NOW, "gone: cannot open shared object file: No such file or directory"),
+        ("/gone/x", NOW, "/gone/x: cannot open shared object file: No such file or directory"),
+        ("p", 0, "p: invalid mode for dlopen(): Invalid argument"),
+        ("needs", NOW, "gone: cannot open shared object file: No such file or directory"),
+        ("pie", NOW, "/lib/pie: cannot dynamically load position-independent executable"),
+        ("noopen", NOW, "/lib/noopen: shared object cannot be dlopen()ed"),
+    ],
+)
+def test_failures_of_dlopen(name: str, flags: int, message: str) -> None:
+    refuses = Maker(extra=[(c.DT_FLAGS_1, 0x40)])
+    pie = Maker(extra=[(c.DT_FLAGS_1, c.DF_1_PIE)])
+    loaded = load(p=Maker(), needs=Maker(needed=["p", "gone"]), pie=pie, noopen=refuses)
+    with pytest.raises(DlError) as caught:
+        dlfcn.dlopen(loaded.session, name, flags)
+    assert caught.value.text() == message
+    assert loaded.names() == []
+
+
+def test_the_callers_runpath_counts() -> None:
+    files = {
+        "/bin/prog": Maker(needed=["a"]).build(),
+        "/lib/a": Maker(runpath="/r").build(),
+        "/r/p": Maker().build(),
+    }
+    loaded = Loaded(files)
+    with pytest.raises(DlError, match="cannot open shared object file"):
+        dlfcn.dlopen(loaded.session, "p", NOW)
+    dlfcn.dlopen(loaded.session, "p", NOW, loaded.object("/a").bias + TEXT)
+    assert loaded.names() == ["/lib/a", "/r/p"]
+
+
+def test_noload() -> None:
+    loaded = load(p=Maker())
+    assert dlfcn.dlopen(loaded.session, "p", NOW | dlfcn.RTLD_NOLOAD) == 0
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    assert dlfcn.dlopen(loaded.session, "p", NOW | dlfcn.RTLD_NOLOAD) == handle
+    assert dlfcn.dlopen(loaded.session, None, LAZY) == loaded.object("").handle
+
+
+@pytest.mark.parametrize("how", ["flag", "dynamic"])
+def test_nodelete(how: str) -> None:
+    loaded = load(p=Maker(extra=[(c.DT_FLAGS_1, c.DF_1_NODELETE)] if how == "dynamic" else []))
+    handle = dlfcn.dlopen(loaded.session, "p", NOW | (dlfcn.RTLD_NODELETE if how == "flag" else 0))
+    close(loaded, handle)
+    assert loaded.names() == ["/lib/p"]
+
+
+def test_what_is_still_needed_or_bound_to_stays() -> None:
+    loaded = load(
+        a=Maker(needed=["c"]), b=Maker(needed=["c"]), c=Maker(), d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S
+    )
+    a, b = dlfcn.dlopen(loaded.session, "a", NOW), dlfcn.dlopen(loaded.session, "b", NOW)
+    close(loaded, a)
+    assert loaded.names() == ["/lib/c", "/lib/b"]
+    close(loaded, b)
+    assert loaded.names() == []
+    d = dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    u = dlfcn.dlopen(loaded.session, "u", NOW)
+    close(loaded, d)
+    assert loaded.names() == ["/lib/d", "/lib/u"], "u is bound to d"
+    close(loaded, u)
+    assert loaded.names() == []
+
+
+def test_finalisers_may_still_bind_lazily() -> None:
+    plugin = Maker(needed=["h"], symbols=[Sym("s")], plt=["s"], **WITH_CALLS)  # type: ignore[arg-type]
+    loaded = load(p=plugin, h=Maker(symbols=[Sym("s", TEXT)]))
+    handle = dlfcn.dlopen(loaded.session, "p", LAZY)
+    while guest_calls.next_init(loaded.session, 0):
+        continue
+    target = loaded.address("/h", "s")
+    dlfcn.dlclose(loaded.session, handle)
+    assert guest_calls.next_fini(loaded.session)
+    assert loaded.session.bind_lazily(handle, 0).target == target
+
+
+def test_thread_local_variables_of_an_opened_library() -> None:
+    """A small one goes into the static block's surplus, a large one gets a block of its own."""
+    small = Maker(
+        symbols=[Sym("t", 8, type=c.STT_TLS)],
+        tls=(DATA + 16, b"abcdefghij", 64, 8),
+        data=b"abcdefghij".ljust(64),
+    )
+    large = Maker(
+        symbols=[Sym("t", 8, type=c.STT_TLS)],
+        tls=(DATA + 16, b"klmnopqrst", 8192, 64),
+        data=b"klmnopqrst".ljust(64),
+    )
+    wants = Maker(
+        needed=["large"], symbols=[Sym("t", type=c.STT_TLS)], relocs=[Rel(DATA + 16, R.TLS_TPREL64, "t")]
+    )
+    loaded = load(small=small, large=large, wants=wants)
+    memory = loaded.guest.memory
+    assert "tp" not in loaded.guest.registers
+    for name, bytes_there in (("small", b"ij"), ("large", b"st")):
+        handle = dlfcn.dlopen(loaded.session, name, NOW)
+        assert memory.read(dlfcn.dlsym(loaded.session, handle, b"t", 0), 4) == bytes_there + bytes(2)
+    tp = loaded.guest.registers["tp"]
+    assert loaded.word(tp - 16) == loaded.state.namespace.tls.dtv
+    with pytest.raises(DlError, match="cannot allocate memory in static TLS block"):
+        dlfcn.dlopen(loaded.session, "wants", NOW)
+
+
+def test_closed_before_its_initialisers_were_called() -> None:
+    loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    while guest_calls.next_init(loaded.session, 0):
+        continue
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    assert close(loaded, handle) == [], "never initialised, never finalised"
+    assert guest_calls.next_init(loaded.session, 0) == 0
+
+
+def test_a_fork_between_dlclose_and_its_finalisers() -> None:
+    loaded = load(p=Maker(needed=["q"], **WITH_CALLS), q=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    while guest_calls.next_init(loaded.session, 0):
+        continue
+    dlfcn.dlclose(loaded.session, handle)
+    child = Session(loaded.guest, loaded.state.fork())
+    dlfcn.dlopen(child, None, LAZY)
+    wanted = [loaded.state.unload[0].bias + TEXT + 1, loaded.state.unload[1].bias + TEXT + 1]
+    assert [guest_calls.next_fini(child), guest_calls.next_fini(child)] == wanted
+    assert all(obj not in loaded.state.unload for obj in child.state.unload)
+
+
+def test_forked_processes_go_their_own_ways() -> None:
+    loaded = load(p=Maker(), q=Maker())
+    handle = dlfcn.dlopen(loaded.session, "p", NOW)
+    child = loaded.state.fork()
+    assert child.namespace is loaded.state.namespace, "shared until one of them changes it"
+    dlfcn.dlopen(Session(loaded.guest, child), "q", NOW)
+    assert [obj.name for obj in child.namespace.objects] == ["", "/lib/p", "/lib/q"]
+    assert loaded.names() == ["/lib/p"]
+    close(loaded, handle)
+    assert [obj.name for obj in child.namespace.objects] == ["", "/lib/p", "/lib/q"]
+    assert child.counts().lookups == 0

@@ -1,0 +1,161 @@
+"""The hash tables of a dynamic symbol table: .gnu.hash and .hash, the functions, the tables, and the look-up.
+
+.gnu.hash is the format that GNU ld writes: a Bloom filter says for most names that the object does not define them;
+otherwise a bucket gives the first symbol of a chain of hashes, whose low bit marks the end of the chain. .hash is
+that of the gABI, "Hash Table".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from ..base.light_types import NamedTuple
+from ..base.record import Record
+from .headers import Buffer
+
+_GNU_HEADER = struct.Struct("<4I")
+_SYSV_HEADER = struct.Struct("<2I")
+_M32 = 0xFFFFFFFF
+_BLOOM_SHIFT = 26  # as GNU ld chooses it for 64-bit files
+_BLOOM_BITS_PER_SYMBOL = 12
+GNU_HEADER_SIZE = _GNU_HEADER.size
+SYSV_HEADER_SIZE = _SYSV_HEADER.size
+BLOOM_WORD_SIZE = 8
+HASH_WORD_SIZE = 4
+
+
+@lru_cache(maxsize=4096)
+def gnu_hash(name: bytes) -> int:
+    """The hash of .gnu.hash (Bernstein's): 5381, then times 33 plus the byte, modulo 2**32."""
+    value = 5381
+    for byte in name:
+        value = (value * 33 + byte) & _M32
+    return value
+
+
+@lru_cache(maxsize=4096)
+def sysv_hash(name: bytes) -> int:
+    """The hash of .hash and of version names (gABI, "Hash Table")."""
+    value = 0
+    for byte in name:
+        value = (value << 4) + byte
+        high = value & 0xF0000000
+        value = (value ^ high >> 24) & ~high & _M32
+    return value
+
+
+class GnuHash(Record):
+    """A .gnu.hash table. `chain[i]` belongs to symbol `first + i`; its low bit marks the end of a chain.
+
+    Neither `bloom` (a power of two of 64-bit words) nor `buckets` is empty.
+    """
+
+    first: int
+    shift: int
+    bloom: tuple[int, ...]
+    buckets: tuple[int, ...]
+    chain: tuple[int, ...]
+
+    def candidates(self, name: bytes) -> Iterator[int]:
+        """Indices of the symbols whose hash is `name`'s."""
+        value = gnu_hash(name)
+        word = self.bloom[(value >> 6) & (len(self.bloom) - 1)]
+        if not (word >> (value & 63)) & (word >> ((value >> self.shift) & 63)) & 1:
+            return
+        index = self.buckets[value % len(self.buckets)]
+        if index < self.first:
+            return
+        for position in range(index - self.first, len(self.chain)):
+            entry = self.chain[position]
+            if (entry ^ value) >> 1 == 0:
+                yield self.first + position
+            if entry & 1:
+                return
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols the table knows to exist."""
+        return self.first + len(self.chain)
+
+
+class SysvHash(Record):
+    """A .hash table. A chain that runs in a circle is followed once."""
+
+    buckets: tuple[int, ...]
+    chain: tuple[int, ...]
+
+    def candidates(self, name: bytes) -> Iterator[int]:
+        """Indices of the symbols in `name`'s chain."""
+        index = self.buckets[sysv_hash(name) % len(self.buckets)] if self.buckets else 0
+        for _ in range(len(self.chain)):
+            if index == 0 or index >= len(self.chain):
+                return
+            yield index
+            index = self.chain[index]
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols the table knows to exist."""
+        return len(self.chain)
+
+
+class GnuHashHeader(NamedTuple):
+    """The four words at the start of .gnu.hash; the Bloom filter, the buckets, and the chain follow in this order."""
+
+    buckets: int
+    first: int
+    bloom_words: int
+    shift: int
+
+
+def gnu_hash_header(data: Buffer) -> GnuHashHeader:
+    """The header in the first GNU_HEADER_SIZE bytes of a .gnu.hash table."""
+    return GnuHashHeader._make(_GNU_HEADER.unpack_from(data))
+
+
+def sysv_hash_header(data: Buffer) -> tuple[int, int]:
+    """(number of buckets, number of symbols) from the first SYSV_HEADER_SIZE bytes of a .hash table."""
+    buckets, chain = _SYSV_HEADER.unpack_from(data)
+    return buckets, chain
+
+
+def hash_words(data: Buffer) -> tuple[int, ...]:
+    """Buckets or chain: the 32-bit words of `data`. A last part of a word is an error (struct.error)."""
+    return struct.unpack(f"<{len(data) // HASH_WORD_SIZE}I", data)
+
+
+def bloom_words(data: Buffer) -> tuple[int, ...]:
+    """A Bloom filter: the 64-bit words of `data`."""
+    return struct.unpack(f"<{len(data) // BLOOM_WORD_SIZE}Q", data)
+
+
+def gnu_hash_table(names: Sequence[bytes], first: int, buckets: int) -> bytes:
+    """.gnu.hash of `names`, which are sorted by `gnu_hash(name) % buckets`; the first is number `first` in .dynsym."""
+    hashes = [gnu_hash(name) for name in names]
+    words = 1
+    while words * 64 < len(names) * _BLOOM_BITS_PER_SYMBOL:
+        words *= 2
+    bloom = [0] * words
+    starts = [0] * buckets
+    chain = []
+    for i, value in enumerate(hashes):
+        bloom[value // 64 % words] |= 1 << value % 64 | 1 << (value >> _BLOOM_SHIFT) % 64
+        bucket = value % buckets
+        starts[bucket] = starts[bucket] or first + i
+        last = i + 1 == len(hashes) or hashes[i + 1] % buckets != bucket
+        chain.append(value & ~1 | last)
+    head = _GNU_HEADER.pack(buckets, first, words, _BLOOM_SHIFT)
+    return head + struct.pack(f"<{words}Q{buckets}I{len(chain)}I", *bloom, *starts, *chain)
+
+
+def sysv_hash_table(names: Sequence[bytes]) -> bytes:
+    """.hash of all dynamic symbols; the first of `names` is number 1."""
+    buckets = max(1, len(names) // 2)
+    starts, chain = [0] * buckets, [0] * (len(names) + 1)
+    for number, name in enumerate(names, 1):
+        bucket = sysv_hash(name) % buckets
+        chain[number] = starts[bucket]
+        starts[bucket] = number
+    return _SYSV_HEADER.pack(buckets, len(chain)) + struct.pack(f"<{buckets + len(chain)}I", *starts, *chain)
