@@ -1,8 +1,8 @@
-"""Adding an instruction or a relocation type touches one place.
+"""Adding an instruction or a relocation type touches one place: the rows of docs/design/extending.md are put into a copy of the sources.
 
-The instruction's row in docs/design/engines.md, put into a copy of the sources, is assembled, disassembled and executed on every engine,
-and the tests that go through the table have it. The relocation type's row in docs/design/linker.md is asked for by an operator in assembly
-text, read in the object, applied by the linker, refused by the loader, and on the reference page.
+The instruction is assembled, disassembled and executed on every engine, and the tests that go through the table include it. The
+relocation type has an operator in assembly text, is shown by readelf, applied by the linker, refused by the loader, and is on the reference
+page.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
     shutil.copytree(ROOT / "libs", folder / "libs")
     shutil.copy(ROOT / "pyproject.toml", folder)
-    (row,) = [block for block in blocks(ROOT / "docs/design/engines.md", "python") if "@insn" in block]
+    (row,) = [block for block in blocks(ROOT / "docs/design/extending.md", "python") if "@insn" in block]
     with (folder / "toyvm/isa/rows_i.py").open("a") as rows:
         rows.write("\n\n" + row)
-    (row,) = [block for block in blocks(ROOT / "docs/design/linker.md", "python") if "_row(" in block]
+    (row,) = [block for block in blocks(ROOT / "docs/design/extending.md", "python") if "_row(" in block]
     table = folder / "toyvm/relocations.py"
     text, last = table.read_text(), "    # fmt: on\n"
     assert text.count(last) == 1
