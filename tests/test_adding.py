@@ -1,4 +1,4 @@
-"""Adding an instruction touches one place: the row of docs/design/engines.md, put into a copy of the sources, is assembled,
+"""Adding an instruction touches one place: the row of docs/design/extending.md, put into a copy of the sources, is assembled,
 disassembled and executed on every engine, and the tests that go through the table have it."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
     shutil.copytree(ROOT / "libs", folder / "libs")
     shutil.copy(ROOT / "pyproject.toml", folder)
-    (row,) = [block for block in blocks(ROOT / "docs/design/engines.md", "python") if "@insn" in block]
+    (row,) = [block for block in blocks(ROOT / "docs/design/extending.md", "python") if "@insn" in block]
     with (folder / "toyvm/isa/rows_i.py").open("a") as rows:
         rows.write("\n\n" + row)
     return folder

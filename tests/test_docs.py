@@ -6,14 +6,20 @@ addresses (0x..., or eight digits and more) may be others. Python
 blocks that import toyvm run as programs; others are excerpts.
 
 The pictures of a lesson are made by its commands, and are what lies beside it. `TOYVM_UPDATE_PICTURES=1` puts those just made there.
+
+Prose keeps to 100 columns. A link whose text is code, [`Class.method`](file.py), leads to a definition in that file, and
+every file named in code exists.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -126,6 +132,109 @@ def test_links_lead_to_files(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)#\s:]+)[)#]", prose):
         assert (page.parent / target).exists(), target
+
+
+def prose(page: Path) -> list[str]:
+    """The lines of a page that a person writes and wraps: no code, tables, pictures or figures of benchmarks."""
+    text = re.sub(r"^```.*?^```$|^<!-- figures.*?^<!-- end -->$", "", page.read_text(), flags=re.M | re.S)
+    return [line for line in text.splitlines() if not re.match(r"    |\||!\[", line)]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_keeps_to_100_columns(page: Path) -> None:
+    assert [line for line in prose(page) if len(line) > 100] == []
+
+
+@cache
+def definitions(path: Path) -> frozenset[str]:
+    """What a Python file defines at its top level and in its classes: `function`, `Class`, `Class.method`, `NAME`."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            found.update(
+                f"{node.name}.{inner.name}" for inner in members if isinstance(inner, ast.FunctionDef)
+            )
+    return frozenset(found)
+
+
+def named_definitions() -> list[object]:
+    """(page, name, file) of each link to a definition."""
+    link = re.compile(r"\[`([A-Za-z_][\w.]*)`\]\(([^)#\s]+\.py)\)")
+    return [
+        pytest.param(page, name, target, id=f"{page.relative_to(ROOT)}:{name}")
+        for page in TEXTS
+        for name, target in link.findall(page.read_text())
+    ]
+
+
+@pytest.mark.parametrize(("page", "name", "target"), named_definitions())
+def test_links_to_definitions_find_them(page: Path, name: str, target: str) -> None:
+    assert name in definitions((page.parent / target).resolve()), f"{target} does not define {name}"
+
+
+def test_the_first_page_walks_through_the_whole_of_toyvm() -> None:
+    """A dozen stops or a few more for hello.s, and three walks of at most six stops each."""
+    text = (ROOT / "docs/read-this-first.md").read_text()
+    stops = re.findall(r"^\| \d+ \| \[`[\w.]+`\]\(\.\./toyvm/(\w+)", text, re.M)
+    assert 12 <= len(stops) <= 14
+    assert {"build", "assembler", "linker", "kernel", "machine"} <= set(stops)
+    walks = [len(re.findall(r"^\d\. ", walk, re.M)) for walk in re.split(r"^## ", text, flags=re.M)[1:]]
+    assert len(walks) == 3 and all(3 <= stops <= 6 for stops in walks)
+
+
+@cache
+def tracked_names() -> frozenset[str]:
+    """Every file of the repository, by its name and by each of the paths that end in it."""
+    found: set[str] = set()
+    for top in ("toyvm", "tests", "docs", "asm", "libs"):
+        for path in (ROOT / top).rglob("*.*"):
+            parts = path.relative_to(ROOT).parts
+            found.update("/".join(parts[first:]) for first in range(len(parts)))
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_in_code_exist(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.(?:py|s|inc|md|c|ll))`", "\n".join(page_without_blocks(page)))
+    made = {"newer.s", "other.s"}  # by a command of the page, or an example
+    assert [name for name in named if name not in tracked_names() | made] == []
+
+
+def page_without_blocks(page: Path) -> list[str]:
+    """A page's lines, tables included, without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S).splitlines()
+
+
+def rooms() -> dict[str, set[str]]:
+    """The modules that the table of rooms names, by the room's folder."""
+    parts = re.split(r"^### `(toyvm/[\w/]*)`$", (ROOT / "docs/design/README.md").read_text(), flags=re.M)[1:]
+    return {
+        room: set(re.findall(r"^\| `(\w+)` \| \S", text, re.M))
+        for room, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def test_every_module_has_its_place_in_the_table_of_rooms() -> None:
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "toyvm").rglob("*.py"):
+        if path.name != "__init__.py":
+            found.setdefault(f"{path.parent.relative_to(ROOT)}/", set()).add(path.stem)
+    assert rooms() == found
+
+
+def test_the_layers_are_those_of_the_contract() -> None:
+    """The numbered list of layers in the table of rooms, against the import contract that holds them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [c["layers"] for c in contracts if c["name"] == "A module imports from lower layers only"]
+    page = (ROOT / "docs/design/README.md").read_text()
+    listed = [re.findall(r"`(\w+)`", line) for line in re.findall(r"^\d+\. (`.*)$", page, re.M)]
+    assert listed == [re.findall(r"toyvm\.(\w+)", layer) for layer in layers]
 
 
 def test_lessons_are_all_listed() -> None:

@@ -1,7 +1,7 @@
 """What tests of whole programs share: a program's directives and expected output, building it, running it in toyvm.
 
 A *case* is a source with `NAME.out` (or `NAME.static.out` and `NAME.dynamic.out`) beside it. Its directives
-(docs/design/interfaces.md) say how it is built, so that a new sample or guest test is one new file and its output.
+(asm/README.md) say how it is built, so that a new sample or guest test is one new file and its output.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     kernel = Kernel(..., interpreter=DynamicLoader())
 
-The numbers and registers of the calls are in `docs/design/interfaces.md`. What fails at start or in lazy binding ends the
+The numbers and registers of the calls are in `docs/design/loader.md`. What fails at start or in lazy binding ends the
 process with 127; what fails in dlopen, dlsym and dlclose is kept for dlerror.
 """
 

@@ -1,7 +1,7 @@
 """The machine code of the dynamic loader that the guest executes: one read-only page, `[ld.so]` in /proc/PID/maps.
 
 The decisions are the loader's; this code only carries the guest's registers to it (private system calls,
-`docs/design/interfaces.md`) and calls what it names. One frame serves all processes.
+`docs/design/loader.md`) and calls what it names. One frame serves all processes.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ def reference_page() -> str:
     lines = [
         "# Relocations",
         "",
-        "Generated from `toyvm/relocations.py`. Letters are the psABI's: S symbol, A addend, P place, V value already there,",
-        "B load base, G offset of the GOT entry, GP global pointer. A value outside the range is an error; without a range it",
-        "is cut off to the field. *Loader* marks what the dynamic loader applies.",
+        "Generated from `toyvm/relocations.py`. The letters are the psABI's: S symbol, A addend, P place,",
+        "V value already there, B load base, G offset of the GOT entry, GP global pointer. A value outside",
+        "the range is an error; without a range it is truncated to the field. The dynamic loader applies the",
+        "rows marked *loader*.",
         "",
         "| number | name | value | field | range | may need | loader | meaning |",
         "|---|---|---|---|---|---|---|---|",

@@ -2,7 +2,7 @@
 
 A real system maps ld.so beside the program and jumps into it. Here the loader is Python code of a higher layer: exec maps
 the program, builds the stack, and asks the interpreter for the first pc. Its entry points for running programs are the
-private system calls of `syscalls.table` (`docs/design/interfaces.md`).
+private system calls of `syscalls.table` (`docs/design/loader.md`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def private_call(kernel: Kernel, process: Process) -> int:
-    """A call of the loader (docs/design/interfaces.md, "private system calls"): it reads and writes the registers itself.
+    """A call of the loader (docs/design/loader.md, "private system calls"): it reads and writes the registers itself.
 
     Errors: ENOSYS (no loader, or not a dynamic program), and those the loader raises. A LoadError ends the process:
     ExecFailedError.

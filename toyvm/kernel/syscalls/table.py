@@ -138,7 +138,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     284: ("mlock2", "mapping_calls.mlock2", "ptr uint hex"),
     291: ("statx", "path_calls.statx", "at path hex hex ptr"),
     439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
-    # Those of toyvm's dynamic loader (docs/design/interfaces.md)
+    # Those of toyvm's dynamic loader (docs/design/loader.md)
     7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
     7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),
     7002: ("dl_next_fini", "loader_calls.private_call", "", PRIVATE),
