@@ -42,7 +42,6 @@ class Guest:
         self.kernel = Kernel(memory, None, vfs, self.bus, limits=limits, stdout=self.out, stderr=self.err)
         mm = AddressSpace(self.kernel.system, Rlimits())
         self.process = Process(self.kernel.take_pid(), mm, Hart(mm.mmu), FdTable(), mm.rlimits)
-        mm.pid = self.process.pid
         mm.set_brk_start(0x100000)
         self.kernel.first = self.process
         self.kernel.adopt(self.process)

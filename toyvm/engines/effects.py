@@ -1,4 +1,5 @@
-"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them.
+"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them; and the
+arithmetic that one Python expression does not say.
 
 Engines inline what is hot (a load that hits the TLB) and come here for everything else. Each method either does the
 whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**64.
@@ -156,10 +157,10 @@ class Effects:
         """Exact function, whether it rounds, and the host's way to it."""
         if self._table is None:
             from ..isa.ieee754 import OPERATIONS  # most programs never get here
-            from .python import host_float
+            from .host_float import HOST
 
             self._table = {
-                name: (operation.function, operation.rounds, host_float.HOST.get(name))
+                name: (operation.function, operation.rounds, HOST.get(name))
                 for name, operation in OPERATIONS.items()
             }
         return self._table
@@ -222,3 +223,21 @@ class Effects:
         self.pc = pc
         self.left = left
         return self.amo_load(va, size)
+
+
+def quotient(a: int, b: int) -> int:
+    """Division that rounds towards zero, as the hardware does and Python's `//` does not."""
+    return abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))
+
+
+def rest(a: int, b: int) -> int:
+    """The remainder of `quotient`: it has the sign of the dividend."""
+    return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
+
+
+def trailing(value: int, width: int) -> int:
+    """The number of zero bits below the lowest that is set; `width` for 0."""
+    return (value & -value).bit_length() - 1 if value else width
+
+
+HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest, "trailing": trailing}

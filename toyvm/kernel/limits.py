@@ -13,6 +13,7 @@ RLIMIT_COUNT = 16
 ARG_MAX = 128 << 10  # one argument string (MAX_ARG_STRLEN)
 PIPE_CAPACITY = 64 << 10
 
+THP_POLICIES = ("always", "madvise", "never")
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
 
 
@@ -35,7 +36,7 @@ class Limits(Record):
     overcommit: int = 0  # vm.overcommit_memory: 0 refuses what cannot fit, 1 nothing, 2 what is not covered
     overcommit_ratio: int = 50  # of memory, in percent, that may be promised with 2
     ksm: int = 0  # pages that the scanner for equal pages looks at each time; 0: off until started
-    thp: str = "never"  # one of `megapages.POLICIES`
+    thp: str = "never"  # one of THP_POLICIES
     fault_around: int = 1  # file pages mapped by one fault
     readahead: int = 0  # pages of a file read ahead of a process that goes on in order, at most
     swap_bytes: int = 0

@@ -17,8 +17,8 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
 from ..engine import FaultHook
-from ..llvm.effort import EAGER
 from ..llvm.llvm_engine import LlvmEngine
+from ..llvm.tiers import EAGER
 from ..llvm.translator import Translator
 from ..python.reference_engine import ReferenceEngine
 from .memory_pair import MemoryPair

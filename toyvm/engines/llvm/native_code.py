@@ -120,7 +120,7 @@ def _symbols(
     return found
 
 
-class State:
+class NativeState:
     """The words of `llvm_layout`, as a view and at an address."""
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ from toyvm.machine.traps import Cause, Trap
 
 from ..code_map import Block, CodeMap
 from ..effects import Effects, illegal
+from .code_cache import KeptBlocks
 from .hot_paths import HotPaths
-from .kept_blocks import KeptBlocks
-from .prepared_rows import Instruction, PreparedRows, bound
+from .prepared_rows import PreparedInstruction, PreparedRows, bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class ReferenceEngine:
         self._on_trace = on_trace
         self._effects = Effects(memory, self.invalidate)
         self._rows = PreparedRows(memory)
-        self._ops: dict[int, Instruction] = {}
+        self._ops: dict[int, PreparedInstruction] = {}
         self._blocks: dict[tuple[int, int], Block] = {}  # by address and physical address
         self._paths = HotPaths(memory, self._rows, self._op)
         self._kept = KeptBlocks(self._rows) if keeping else None
@@ -209,7 +209,7 @@ class ReferenceEngine:
             code = mmu.code = CodeMap(self)
         return code
 
-    def _op(self, word: int) -> Instruction | None:
+    def _op(self, word: int) -> PreparedInstruction | None:
         """An instruction word made ready, or None when it is illegal."""
         if word & 0b11 != 0b11:
             word &= 0xFFFF

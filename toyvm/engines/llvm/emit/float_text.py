@@ -22,7 +22,7 @@ from toyvm.isa.ops import Node, Op
 
 from .. import state_layout as layout
 from ..analysis.nan_boxes import boxed, unboxed
-from ..analysis.regions import Step
+from ..analysis.regions import RegionStep
 from ..host_features import features
 from .fcsr_text import NATIVE_MODES, CsrText
 from .function_text import LIKELY, UNLIKELY
@@ -90,7 +90,7 @@ class FloatText(CsrText):
         self._boxed: set[int] = set()
         self._attributes = ""  # of the function
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: RegionStep) -> None:
         super()._begin(step)
         self._numbers_of = {}
 
