@@ -10,7 +10,7 @@ from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
-from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
+from ..relocations import MODIFIERS, RELOCATIONS, R, Tool, scatter
 from .grammar import Expr, Operand, parse_operand
 from .mnemonics import STACK, Candidate, Expansion, Row, Step, address, candidates, compressions, mnemonics
 from .problems import Problem, unknown
@@ -21,16 +21,11 @@ if TYPE_CHECKING:
     from .state import State
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
-# After these the linker may delete bytes, and a new frag begins (gas: append_insn).
-_ENDS_FRAG = frozenset({R.CALL_PLT, R.HI20, R.PCREL_HI20, R.TPREL_HI20, R.TPREL_ADD})
 # These have the addend in their field as well (gas: md_apply_fix), which readers of the object do not look at.
-ADDEND_IN_FIELD = frozenset({R.HI20, R.LO12_I, R.LO12_S})
-_RELAXABLE = frozenset(
-    {
-        R.CALL_PLT, R.HI20, R.LO12_I, R.LO12_S, R.PCREL_HI20, R.PCREL_LO12_I, R.PCREL_LO12_S,
-        R.TPREL_HI20, R.TPREL_LO12_I, R.TPREL_LO12_S, R.TPREL_ADD,
-    }
-)  # fmt: skip
+ADDEND_IN_FIELD = frozenset(row.type for row in RELOCATIONS.values() if Tool.ASSEMBLER in row.by)
+_RELAXABLE = frozenset(row.type for row in RELOCATIONS.values() if row.relax)
+# After these the linker may delete bytes, and a new frag begins (gas: append_insn).
+_ENDS_FRAG = frozenset(type for type in _RELAXABLE if not RELOCATIONS[type].is_low_part)
 _MEMORY = ("load_mem", "store_mem", "amo_mem")
 _SAID = {
     "rd": "a register",
@@ -212,7 +207,12 @@ def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None
     for row, fillers in expansion.lines:
         _emit(state, row, [fill(operands, label) for fill in fillers])
     if "tprel_add" in kinds:
-        _fix(state, R.TPREL_ADD, split(state, operands[-1].expr), len(state.chunk.data) - 4)
+        _fix(
+            state,
+            MODIFIERS["%tprel_add", "tprel_add"],
+            split(state, operands[-1].expr),
+            len(state.chunk.data) - 4,
+        )
 
 
 _NO_LABEL = Symbol("")
@@ -306,10 +306,8 @@ def _defer(state: State, kind: str, operand: Operand, value: Linear, start: int,
         part = PartKind.BRANCH if kind == "branch" else PartKind.JUMP
         chunk.stretch(Part(start + length, chunk.frag + 1, part, add, addend, state.where, size=length))
         return
-    if operand.modifier == CALL_PLT:
-        _fix(state, R.CALL_PLT, value, start)
-    else:
-        _fix(state, MODIFIERS[operand.modifier, kind], value, start)
+    wanted = ("", "call") if operand.modifier == CALL_PLT else (operand.modifier, kind)
+    _fix(state, MODIFIERS[wanted], value, start)
 
 
 def _fix(state: State, type: R, value: Linear, start: int) -> None:

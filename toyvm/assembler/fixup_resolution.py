@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..elf.constants import SHF_TLS, STB_LOCAL, STB_WEAK, STT_FUNC, STT_TLS
-from ..relocations import RELOCATIONS, R, scatter
+from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
 from .object_output import Reloc
@@ -29,9 +29,14 @@ class Worth(NamedTuple):
         return self.section is None and self.symbol is None
 
 
-_PAIRS = {1: (R.ADD8, R.SUB8), 2: (R.ADD16, R.SUB16), 4: (R.ADD32, R.SUB32), 8: (R.ADD64, R.SUB64)}
-_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if "tls" in row.needs)
-_ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
+_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
+# Size of data -> the types that make a difference of two addresses there.
+_PAIRS = {
+    minus.field.width: (plus, minus.type)
+    for minus in RELOCATIONS.values()
+    for plus in minus.partners
+    if minus.formula is Formula.SUBTRACT and RELOCATIONS[plus].formula is Formula.ADD
+}
 
 
 class Resolver:
@@ -217,12 +222,13 @@ class Resolver:
         symbol, addend, value = self.target(fix.add, fix.addend)
         if symbol is None:
             _put(data, at, size, value)
-        elif size in _ABSOLUTE:
-            relocs.append(Reloc(at, _ABSOLUTE[size], symbol, addend, False))
-        else:
+            return
+        type = MODIFIERS.get(("", f"word{8 * size}"))
+        if type is None:
             raise Problem(
                 f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol)
             )
+        relocs.append(Reloc(at, type, symbol, addend, False))
 
     def _data_difference(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
         """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
@@ -259,8 +265,9 @@ def _put(data: bytearray, at: int, size: int, value: int) -> None:
 
 
 def _put_field(type: R, at: int, value: int, data: bytearray) -> None:
-    word = int.from_bytes(data[at : at + 4], "little") & ~RELOCATIONS[type].field.mask
-    data[at : at + 4] = (word | scatter(RELOCATIONS[type].field, value)).to_bytes(4, "little")
+    field = RELOCATIONS[type].field
+    word = int.from_bytes(data[at : at + field.width], "little") & ~field.mask
+    data[at : at + field.width] = (word | scatter(field, value)).to_bytes(field.width, "little")
 
 
 __all__ = ["STB_LOCAL", "STB_WEAK", "Resolver", "Worth"]

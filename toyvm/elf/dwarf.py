@@ -18,7 +18,7 @@ from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
 from ..base.errors import ElfError
-from ..relocations import RELOCATIONS, R, RelocationError, apply
+from ..relocations import RELOCATIONS, Formula, RelocationError, Tool, apply, relocation_name
 from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
@@ -81,6 +81,10 @@ class LineTable:
         return row.file, row.line
 
 
+# What is computed of an address alone, and of nothing, may stand in debugging information.
+_KNOWN = (Formula.ABSOLUTE, Formula.ADD, Formula.SUBTRACT, Formula.DTP_RELATIVE, Formula.NONE)
+
+
 def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
     """Apply the relocations of debugging section `target`; each section of the object is at its own address."""
     where = target.header.offset
@@ -96,7 +100,10 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
             home = homes[symbol]
             base = code[home] if home < min(len(code), SHN_LORESERVE) else 0
             reloc = RELOCATIONS.get(kind)
-            if reloc is None or kind in (R.NONE, R.RELAX):
+            if reloc is None or Tool.LINKER not in reloc.by or reloc.formula not in _KNOWN:
+                name = relocation_name(kind)
+                raise ElfError(f"{elf.name}: {target.name}+{offset:#x}: unsupported relocation type {name}")
+            if not reloc.operation or reloc.formula is Formula.DTP_RELATIVE:  # no line table holds the latter
                 continue
             try:
                 apply(view, offset, reloc, values[symbol] + base + addend)

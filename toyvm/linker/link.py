@@ -19,7 +19,7 @@ from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
 from .relax.deletions import align_code
-from .scan_relocations import scan
+from .scan_relocations import refuse_unsupported, scan
 from .symbol_resolution import resolve
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
@@ -64,6 +64,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
     if options.gc_sections:
         program = collect(program, options, public, errors)
+    refuse_unsupported(program, errors)
     check_references(program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
