@@ -91,20 +91,6 @@ EFFECTS_WITH_VALUE = frozenset(
     {Op.LOAD, Op.LOAD_RESERVED, Op.AMO_LOAD, Op.STORE_CONDITIONAL, Op.CSR_READ, Op.FLOAT}
 )
 COMPARISONS = frozenset({Op.EQ, Op.NE, Op.ULT, Op.UGE, Op.SLT, Op.SGE})
-# Effects that can end the instruction with a trap.
-CAN_TRAP = frozenset(
-    {
-        Op.LOAD,
-        Op.LOAD_RESERVED,
-        Op.AMO_LOAD,
-        Op.STORE_CONDITIONAL,
-        Op.STORE,
-        Op.CSR_READ,
-        Op.FLOAT,
-        Op.CSR_WRITE,
-        Op.TRAP,
-    }
-)
 
 
 class Node:
