@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import textwrap
 import tomllib
 
 import grimp
 
 from tests.support.harness import ROOT
 
-PAGE = (ROOT / "docs/design/README.md").read_text()
+PAGE = ROOT / "docs/design/README.md"
 
 
 def rooms() -> dict[str, str]:
     """The text of each room's section, by its package: `toyvm.kernel.mm`."""
-    parts = re.split(r"^### `(toyvm/[\w/]*)`$", PAGE, flags=re.M)[1:]
+    parts = re.split(r"^### `(toyvm/[\w/]*)`$", PAGE.read_text(), flags=re.M)[1:]
     return {
         folder.rstrip("/").replace("/", "."): text
         for folder, text in zip(parts[::2], parts[1::2], strict=True)
@@ -37,8 +39,9 @@ def test_every_module_has_its_place() -> None:
     assert named == modules()
 
 
-def test_each_room_says_what_it_imports() -> None:
-    """Imports for type checking and inside functions count. Modules at the top of toyvm are named by themselves."""
+def imported() -> dict[str, set[str]]:
+    """What each room imports of other rooms, for type checking and inside functions too. Modules at the top of toyvm
+    are named by themselves."""
     graph = grimp.build_graph("toyvm", cache_dir=None)
     packages = set(rooms())
     found: dict[str, set[str]] = {room: set() for room in packages}
@@ -49,13 +52,46 @@ def test_each_room_says_what_it_imports() -> None:
             if there != here and here:
                 name = other if there == "toyvm" else there
                 found[here].add(name.removeprefix("toyvm.").replace(".", "/"))
+    return found
+
+
+def test_each_room_says_what_it_imports() -> None:
+    """`TOYVM_UPDATE_ROOMS=1` writes these lines again."""
+    found = imported()
+    if os.environ.get("TOYVM_UPDATE_ROOMS"):
+        write_imports(found)
     said = {room: re.findall(r"^Imports (.*?)\.$", text, re.M | re.S) for room, text in rooms().items()}
     named = {room: set(re.findall(r"`([\w/]+)`", " ".join(lines))) for room, lines in said.items()}
     assert named == found
 
 
-def test_the_layers_are_those_of_the_contract() -> None:
+def write_imports(found: dict[str, set[str]]) -> None:
+    """The page, with its lines on imports as they must be: lower layers first."""
+    layers = [name for names in reversed(contract_layers()) for name in names]
+    text = PAGE.read_text()
+    for room, names in found.items():
+        ordered = sorted(
+            names, key=lambda name: ([*layers, name.split("/")[0]].index(name.split("/")[0]), name)
+        )
+        line = "Imports " + (", ".join(f"`{name}`" for name in ordered) or "nothing") + "."
+        folder = re.escape(room.replace(".", "/"))
+        text = re.sub(
+            rf"(^### `{folder}/`$.*?^)Imports .*?\.$",
+            lambda match, line=line: match[1] + textwrap.fill(line, 100, break_on_hyphens=False),
+            text,
+            count=1,
+            flags=re.M | re.S,
+        )
+    PAGE.write_text(text)
+
+
+def contract_layers() -> list[list[str]]:
+    """The layers of toyvm from top to bottom, as import-linter holds them."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (layers,) = [c["layers"] for c in contracts if c["name"] == "A module imports from lower layers only"]
-    listed = [re.findall(r"`(\w+)`", line) for line in re.findall(r"^\d+\. (`.*)$", PAGE, re.M)]
-    assert listed == [re.findall(r"toyvm\.(\w+)", layer) for layer in layers]
+    return [re.findall(r"toyvm\.(\w+)", layer) for layer in layers]
+
+
+def test_the_layers_are_those_of_the_contract() -> None:
+    numbered = re.findall(r"^\d+\. (`.*)$", PAGE.read_text(), re.M)
+    assert [re.findall(r"`(\w+)`", line) for line in numbered] == contract_layers()
