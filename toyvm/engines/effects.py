@@ -37,7 +37,7 @@ class Effects:
     floating-point registers are `f`.
 
     `pc` and `left` are where compiled code was when it last came here; `end` is what `instret` will be when the budget
-    that `left` counts is used up. `on_fault` as in `base.Engine`.
+    that `left` counts is used up. `on_fault` as in `engine.Engine`.
     """
 
     __slots__ = (
@@ -80,7 +80,12 @@ class Effects:
         return self._unit(pa, size)
 
     def store_conditional(self, va: int, size: int, value: int) -> int:
-        """Store if the reservation holds: 0 if so, 1 if not. A failing one touches no memory and cannot page-fault."""
+        """Store if the reservation holds: 0 if so, 1 if not.
+
+        Without a reservation there is no access. With one, the address is translated for a write before it is compared with the
+        reserved one: that may page-fault and sets A and D, and only then the instruction fails. A failing one changes no data.
+        Misaligned: a store-address-misaligned trap, with a reservation or without.
+        """
         va &= M64
         if va & (size - 1):
             raise Trap(Cause.STORE_MISALIGNED, va)

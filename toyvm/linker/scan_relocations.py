@@ -12,10 +12,10 @@ from toyvm.base.record import Record
 
 from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program, Relocs
+from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
-from .source_places import Places
+from .source_places import SourcePlaces
 from .type_arrays import (
     ADDRESS,
     ANY_GOT_ENTRY,
@@ -45,11 +45,11 @@ class Needs(Record, eq=False):
     copy: Column
     canonical: Column  # functions whose address is their PLT entry (subset of plt)
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
-    symbolic: Relocs  # words that hold the address of a symbol which the loader looks up
-    relative: Relocs  # words that hold an address in the image, which moves with the load base
+    symbolic: RelocColumns  # words that hold the address of a symbol which the loader looks up
+    relative: RelocColumns  # words that hold an address in the image, which moves with the load base
 
 
-def preemptible(program: Program, options: LinkOptions, local: Column) -> Column:
+def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
     """Boolean by symbol number; `local` marks globals that a version script keeps in the file."""
     symbols = program.symbols
     result = np.zeros(len(symbols), dtype=bool)
@@ -69,12 +69,12 @@ def preemptible(program: Program, options: LinkOptions, local: Column) -> Column
     return result
 
 
-def refuse_unsupported(program: Program, errors: Diagnostics) -> None:
+def refuse_unsupported(program: ProgramColumns, errors: Diagnostics) -> None:
     """Add an error for each relocation of a live section whose type the linker does not apply, in GNU ld's words.
 
     Asked before any byte moves, so that places are those of the objects. No later pass meets such a type.
     """
-    relocs, places = program.relocs, Places(program)
+    relocs, places = program.relocs, SourcePlaces(program)
     unknown = np.flatnonzero(~APPLIED.take(relocs.type, mode="clip"))
     for row in unknown[program.sections.live[relocs.sid[unknown]]].tolist():
         kind = int(relocs.type[row])
@@ -84,7 +84,7 @@ def refuse_unsupported(program: Program, errors: Diagnostics) -> None:
         )
 
 
-def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
+def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
     """Read all relocations of live sections. What no output could satisfy is added to `errors`."""
     sections, symbols = program.sections, program.symbols
     entries = _entries(program)
@@ -128,7 +128,7 @@ def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnost
     return needs
 
 
-def _check_thread_local(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
+def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
     """Refuse a thread-local relocation against another symbol, and the other way round, in GNU ld's words."""
     kind, symbol, sid = relocs.type, program.symbols.type[relocs.sym], program.symbols.sid[relocs.sym]
     inside = (sid >= 0) & ((program.sections.flags[np.maximum(sid, 0)] & SHF_TLS) != 0)
@@ -145,7 +145,7 @@ def _check_thread_local(program: Program, relocs: Relocs, errors: Diagnostics) -
         )
 
 
-def _entries(program: Program) -> dict[Need, Column]:
+def _entries(program: ProgramColumns) -> dict[Need, Column]:
     """The symbols that have each kind of GOT entry. A section that is not in memory may name an entry, too."""
     relocs = program.relocs
     rows = np.flatnonzero(ANY_GOT_ENTRY.take(relocs.type, mode="clip"))
@@ -162,7 +162,7 @@ def _unique(numbers: Column) -> Column:
 
 
 def _check(
-    program: Program, options: LinkOptions, relocs: Relocs, foreign: Column, errors: Diagnostics
+    program: ProgramColumns, options: LinkOptions, relocs: RelocColumns, foreign: Column, errors: Diagnostics
 ) -> None:
     """Refuse what position-independent code cannot hold, in GNU ld's words."""
     sid = program.symbols.sid[relocs.sym]

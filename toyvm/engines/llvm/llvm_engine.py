@@ -43,7 +43,7 @@ _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
 class LlvmEngine(ReferenceEngine):
-    """Executes harts on one physical memory (`base.Engine`).
+    """Executes harts on one physical memory (`engine.Engine`).
 
     `translator` makes translations and finds those of earlier runs. `on_trace` as in `ReferenceEngine`;
     traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
@@ -87,7 +87,7 @@ class LlvmEngine(ReferenceEngine):
     # --- the Engine protocol ---
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`).
+        """Execute at most `budget` instructions (see `engine.Engine.run`).
 
         The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
         may take the rest at once.

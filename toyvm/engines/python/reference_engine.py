@@ -68,7 +68,7 @@ class ReferenceEngine:
 
     @property
     def on_fault(self) -> FaultHook | None:
-        """See `base.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
+        """See `engine.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
         return self._effects.on_fault
 
     @on_fault.setter
@@ -76,7 +76,7 @@ class ReferenceEngine:
         self._effects.on_fault = hook if self._on_trace is None else None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         if self._on_trace is None:
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)

@@ -1,7 +1,7 @@
 """Floating-point instructions as LLVM's text, for hosts with SSE2: results and flags are exactly those of `isa.ieee754`.
 
 Arithmetic is LLVM's constrained intrinsics (`round.dynamic`, `fpexcept.strict`), which become the host's instructions one
-for one, in their places: MXCSR collects the flags (`llvm_fcsr`). What the host does otherwise is done around them:
+for one, in their places: MXCSR collects the flags (`fcsr_text`). What the host does otherwise is done around them:
 
 - a result that is NaN is replaced by the canonical NaN, in a block that is marked unlikely;
 - infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: the flag is raised in that block;

@@ -1,7 +1,7 @@
 """Loads and stores as LLVM's text: where in the host's memory the guest's data is.
 
 For each pointer the state remembers the range of virtual addresses that it last went into and how far that is from the host's
-memory (`llvm_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
+memory (`state_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
 subtraction, a comparison and the access itself. Any other calls `refill`, which finds the address, and now and then its
 range, or else the region is left with `MISS`.
 

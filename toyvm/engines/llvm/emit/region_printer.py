@@ -5,7 +5,7 @@
 Registers are stack slots in the text, which LLVM's first pass makes SSA values of. Whoever leaves writes what has changed
 since the region began: the slots that some way to this place has written. Aliasing is told by scopes: the state, the
 shadow and the guest's memory never overlap, and an entry of the shadow that was there once stays while native code runs,
-so nothing forgets it. Expressions are in `llvm_values`, loads and stores in `llvm_memory`.
+so nothing forgets it. Expressions are in `value_text`, loads and stores in `memory_text`.
 """
 
 from __future__ import annotations
