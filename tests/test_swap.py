@@ -28,8 +28,8 @@ from toyvm.build import build_program
 from toyvm.engines import engine_choice
 from toyvm.engines.checking.lockstep_engine import LockstepEngine
 from toyvm.engines.checking.walk_engine import WalkEngine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.limits import RECLAIM_POLICIES

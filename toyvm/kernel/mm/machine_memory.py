@@ -191,8 +191,8 @@ class MachineMemory:
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
         """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.
 
-        With `invalidate_writes` the only place that does so (sfence.vma and fence.i of a real kernel). Whoever weakens
-        or redirects an entry calls it; an entry that merely became valid needs no call, because nothing caches absence.
+        A real kernel executes sfence.vma and fence.i here. Code that weakens or redirects an entry calls this; an entry that
+        becomes valid needs no call, because neither the TLB nor an engine caches absence.
         """
         if end is None or end - start > _FLUSH_ABOVE:
             mmu.tlb.flush()

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from tests.support.harness import ASM
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.errors import NotExecutableError
 from toyvm.build import build_program
 from toyvm.engines.engine_choice import make_engine
@@ -55,7 +55,7 @@ class Machine:
 def program(source: str, base: int = 0x10000) -> bytes:
     """A program linked for `base`."""
     text = f".option norvc\n.globl _start\n_start:\n{source}"
-    assembled = assemble_text(text, "test.s", Options())
+    assembled = assemble_text(text, "test.s", AssemblerOptions())
     return link([Input(object=assembled)], LinkOptions(static=True, image_base=base)).image
 
 
