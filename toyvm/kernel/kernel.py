@@ -19,10 +19,10 @@ from .proc.kernel_state import Interpreter, KernelState
 from .proc.process import ITIMER_REAL, FdTable, Process
 from .proc.signals import SigInfo, Signal
 from .time_slices import STATUS_LIMIT, TimeSlices
+from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, LazyDir
 from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
 from .vfs.path_walk import Vfs
-from .vfs.pseudo.devices import mount_devices
 
 if TYPE_CHECKING:
     from ..engines.engine import Engine

@@ -28,7 +28,6 @@ from ..mm.memory_system import MemorySystem
 from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_WRONLY, HostStream, Sink
 from ..vfs.path_walk import Vfs
-from ..vfs.pipe import PipePool
 from .process import Process
 from .scheduler import EPOCH_NS, Scheduler
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
+    from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
 
 FIRST_PID = 100
@@ -126,7 +126,6 @@ class KernelState:
         self.futex_waiters: dict[int, dict[int, Process]] = {}
         self.held: list[Process] = []  # ended, memory still there (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
-        self.pipes = PipePool()
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
         self._random = self.limits.seed & M64
@@ -158,6 +157,13 @@ class KernelState:
         from ..mm.sysv_shm import Segments
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
+
+    @cached_property
+    def pipes(self) -> PipePool:
+        """The pipes of this machine, from the first one on."""
+        from ..vfs.pipe import PipePool
+
+        return PipePool()
 
     @property
     def ksm(self) -> Ksm:
