@@ -198,6 +198,9 @@ VER_NDX_LOCAL, VER_NDX_GLOBAL = 0, 1
 VER_FLG_BASE = 0x1
 VER_NEED_CURRENT = 1
 
+# thread-local storage (psABI, "Thread Local Storage"): an entry of the dtv points this many bytes into the module's block
+TLS_DTV_OFFSET = 0x800
+
 # the procedure linkage table (psABI, "Program Linkage Table"): sizes in bytes
 PLT_HEADER_SIZE = 32
 PLT_ENTRY_SIZE = 16

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toyvm.base.record import Record
-
-from ..elf.constants import SHF_ALLOC
+from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
 from ..relocations import (
     RELOCATIONS,
     U_I_TYPE,
@@ -27,50 +25,16 @@ from ..relocations import (
     by_type,
 )
 from .image_layout import ImageLayout
-from .input_columns import ABSOLUTE, UNDEFINED, Column, ProgramColumns, RelocColumns
+from .input_columns import UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import Needs
 from .source_places import SourcePlaces
-from .synthetic.got_plt import GotPltTables
+from .synthetic.addresses import Addresses
 from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
 
-TLS_DTV_OFFSET = 0x800
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
 _JUMP = CALL & by_type(lambda row: row.field.alignment > 1)  # what holds no address of code is data
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
-
-
-class Addresses(Record, eq=False):
-    """Everything a formula can ask for, by symbol number."""
-
-    symbol: Column  # S
-    call: Column  # S for calls: the PLT entry where there is one
-    got: int
-    tables: GotPltTables
-    tls_start: int
-
-
-def section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
-    """The address of offset `value` in section `sid`; 0 for what is not in the output."""
-    placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
-    return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
-
-
-def addresses(
-    program: ProgramColumns, layout: ImageLayout, tables: GotPltTables, linker_values: dict[int, int]
-) -> Addresses:
-    """Addresses of all symbols; `linker_values` are those of linker-defined ones."""
-    symbols = program.symbols
-    values = section_addresses(program, layout, symbols.sid, symbols.value)
-    absolute = symbols.sid == ABSOLUTE
-    values[absolute] = symbols.value[absolute]
-    numbers = list(linker_values)
-    values[numbers] = list(linker_values.values())
-    call = values.copy()
-    through_plt = tables.plt_entry >= 0
-    call[through_plt] = layout.addr[tables.plt] + tables.plt_entry[through_plt]
-    tls = layout.tls()
-    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0)
 
 
 def relocate(

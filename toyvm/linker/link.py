@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..base.bits import u64
 from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
-from .apply_relocations import Addresses, addresses, relocate
+from .apply_relocations import relocate
 from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
 from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
@@ -21,6 +21,7 @@ from .provided_symbols import linker_values, provide
 from .relax.deletions import align_code
 from .scan_relocations import refuse_unsupported, scan
 from .symbol_resolution import resolve
+from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.got_plt import make_tables

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from toyvm.base.record import Record
 
-from .apply_relocations import Addresses
 from .image_layout import ImageLayout
 from .input_columns import ProgramColumns
 from .symbol_resolution import Decision, DefinitionKind, Resolution
+from .synthetic.addresses import Addresses
 
 
 class LinkResult(Record, eq=False):

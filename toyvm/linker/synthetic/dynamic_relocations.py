@@ -7,14 +7,15 @@ from collections import Counter
 import numpy as np
 
 from toyvm.base.record import Record
+from toyvm.elf.constants import TLS_DTV_OFFSET
 from toyvm.elf.record_arrays import RELA
 from toyvm.relocations import R, relocation_name
 
-from ..apply_relocations import TLS_DTV_OFFSET, Addresses
 from ..image_layout import ImageLayout
 from ..input_columns import LINKER, Column, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
+from .addresses import Addresses
 from .got_plt import GOT_PLT_HEADER, WORD, GotPltTables
 
 _NONE = -1

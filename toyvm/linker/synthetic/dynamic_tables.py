@@ -20,12 +20,12 @@ from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
 from toyvm.relocations import R
 
-from ..apply_relocations import Addresses
 from ..image_layout import ImageLayout
 from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..symbol_resolution import GlobalSymbol
+from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
 

@@ -23,10 +23,10 @@ from toyvm.elf.constants import (
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 
-from ..apply_relocations import Addresses
 from ..image_layout import ImageLayout
 from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
 from ..link_options import LinkOptions
+from .addresses import Addresses
 
 
 class SymbolTableBytes(Record, eq=False):

@@ -21,11 +21,11 @@ from toyvm.elf.constants import (
 from toyvm.elf.symbol import NHDR_SIZE, pack_note
 from toyvm.relocations import R
 
-from ..apply_relocations import Addresses
 from ..image_layout import ImageLayout
 from ..input_columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
+from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
 from .eh_frame import eh_frame_sections, search_table, search_table_size
