@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from toyvm.run_options import Limits
+
 from ..base.bits import M64
 from ..base.errors import NotExecutableError, NotFoundError
 from ..base.events import Bus, FaultKind
@@ -13,7 +15,7 @@ from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from .counters import Stats
-from .limits import Limits, Rlimits
+from .limits import Rlimits
 from .mm.address_space import AddressSpace
 from .mm.frame_allocator import FrameAllocator, OutOfFrames
 from .mm.image_mapping import map_image
@@ -93,7 +95,7 @@ class Kernel:
         self.system.pinned = self._slept_on
         self.system.write_back.ratio = self.limits.dirty_ratio
         self.system.kill_somebody = lambda: self._oom.freed()
-        if self.limits.swap_bytes:
+        if self.limits.swap:
             self._add_swap()
 
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
@@ -139,7 +141,7 @@ class Kernel:
         from .mm.reclaim.swap_area import SwapArea  # most machines have none
 
         limits = self.limits
-        swap = SwapArea(limits.swap_bytes, self.memory, self.frames, limits.swap_readahead)
+        swap = SwapArea(limits.swap, self.memory, self.frames, limits.swap_readahead)
         swap.on_write_error = lambda failure: self.message(f"toyvm: write error on the swap area: {failure}")
         self.system.add_swap(swap)
 

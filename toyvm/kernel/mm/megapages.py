@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from .address_space import AddressSpace
     from .vma import Vma
 
-POLICIES = ("always", "madvise", "never")
-
 
 class Megapages:
     """The megapages of one machine: who may have them, which there are, and what has become of others."""

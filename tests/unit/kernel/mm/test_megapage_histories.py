@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
-from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -40,6 +39,7 @@ from toyvm.kernel.mm.user_memory import Fault
 from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_V, pte_frame
+from toyvm.run_options import RECLAIM_POLICIES
 
 FRAMES = 5 * BLOCK  # the first block is never whole
 ARENA = 0x1000_0000

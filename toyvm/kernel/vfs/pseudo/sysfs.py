@@ -9,9 +9,10 @@ from collections.abc import Callable
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.mm.ksm import Ksm
-from toyvm.kernel.mm.megapages import POLICIES, Megapages
+from toyvm.kernel.mm.megapages import Megapages
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import MEGAPAGE_SIZE
+from toyvm.run_options import THP_POLICIES
 
 from ..nodes import SYS_IDENTITY, DirNode, Node
 from .procfs import Directory, Text
@@ -84,7 +85,7 @@ def _megapages(megapages: Megapages) -> dict[str, Callable[[], Node]]:
         megapages.enabled = word
 
     return {
-        "enabled": lambda: Choice((_DEVICE, 32), POLICIES, lambda: megapages.enabled, enable),
+        "enabled": lambda: Choice((_DEVICE, 32), THP_POLICIES, lambda: megapages.enabled, enable),
         "hpage_pmd_size": lambda: Text(33, lambda: f"{MEGAPAGE_SIZE}\n".encode(), _DEVICE),
     }
 

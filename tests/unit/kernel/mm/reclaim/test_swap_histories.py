@@ -20,7 +20,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
-from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.mm.cache import writeback
@@ -32,6 +31,7 @@ from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.vfs.memory_files import MemFile, MemFs
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.run_options import RECLAIM_POLICIES
 
 FRAMES = 36
 ARENA = 0x1000_0000
