@@ -12,10 +12,12 @@ from .trace import TraceOptions
 _HEAD = """\
 # Options of a run
 
-This page is printed from `toyvm/run_options.py` by `python -m toyvm.cli.options_page`; a test checks that it is current.
+This page is printed from `toyvm/run_options.py` by `python -m toyvm.cli.options_page`. A test
+checks that it is current.
 
-`toyvm run`, `toyvm top` and `toyvm trace pages` take these options. From Python they are the fields of `toyvm.RunOptions` and
-keyword arguments of `toyvm.run`: `toyvm.run(program, memory=1 << 20, thp="always")`.
+`toyvm run`, `toyvm top` and `toyvm trace pages` take these options. From Python they are the fields
+of `toyvm.RunOptions` and keyword arguments of `toyvm.run`:
+`toyvm.run(program, memory=1 << 20, thp="always")`.
 
 - A size on the command line may end in K, M or G: `64M`. From Python it is a number of bytes.
 - An option that may be repeated is a tuple or a frozenset in Python.
