@@ -18,7 +18,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -206,35 +205,35 @@ def test_files_named_in_code_exist(page: Path) -> None:
     assert [name for name in named if name not in tracked_names() | made] == []
 
 
+@cache
+def sources() -> dict[str, str]:
+    """Texts of toyvm's modules by what a page may put before a dot: the module's name, and each class that it defines."""
+    found: dict[str, str] = {}
+    for path in (ROOT / "toyvm").rglob("*.py"):
+        text = path.read_text()
+        for name in (path.stem, *re.findall(r"^class (\w+)", text, re.M)):
+            found[name] = found.get(name, "") + text
+    return found
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_members_named_in_code_exist(page: Path) -> None:
+    """`Class.member` and `module.member`: the file of the class or module has such a word."""
+    text = "\n".join(page_without_blocks(page))
+    named = re.findall(r"`(\w+)\.(\w+)(?:\([^`]*\))?`", text)
+    known = [(owner, name) for owner, name in named if owner in sources() or owner[:1].isupper()]
+    suffixes = {"py", "s", "out", "md"}
+    wrong = [
+        f"{owner}.{name}"
+        for owner, name in known
+        if name not in suffixes and not re.search(rf"\b{name}\b", sources().get(owner, ""))
+    ]
+    assert wrong == []
+
+
 def page_without_blocks(page: Path) -> list[str]:
     """A page's lines, tables included, without its fenced blocks."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S).splitlines()
-
-
-def rooms() -> dict[str, set[str]]:
-    """The modules that the table of rooms names, by the room's folder."""
-    parts = re.split(r"^### `(toyvm/[\w/]*)`$", (ROOT / "docs/design/README.md").read_text(), flags=re.M)[1:]
-    return {
-        room: set(re.findall(r"^\| `(\w+)` \| \S", text, re.M))
-        for room, text in zip(parts[::2], parts[1::2], strict=True)
-    }
-
-
-def test_every_module_has_its_place_in_the_table_of_rooms() -> None:
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / "toyvm").rglob("*.py"):
-        if path.name != "__init__.py":
-            found.setdefault(f"{path.parent.relative_to(ROOT)}/", set()).add(path.stem)
-    assert rooms() == found
-
-
-def test_the_layers_are_those_of_the_contract() -> None:
-    """The numbered list of layers in the table of rooms, against the import contract that holds them."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (layers,) = [c["layers"] for c in contracts if c["name"] == "A module imports from lower layers only"]
-    page = (ROOT / "docs/design/README.md").read_text()
-    listed = [re.findall(r"`(\w+)`", line) for line in re.findall(r"^\d+\. (`.*)$", page, re.M)]
-    assert listed == [re.findall(r"toyvm\.(\w+)", layer) for layer in layers]
 
 
 def test_lessons_are_all_listed() -> None:

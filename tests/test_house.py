@@ -120,3 +120,19 @@ def test_the_version_of_translations_covers_every_module_that_prints_them() -> N
     outside = {name for name in seen if f"{known[name]} ".encode() not in version}
     assert outside == set()
     assert {"toyvm.engines.llvm.emit.region_printer", "toyvm.isa.semantics", "toyvm.base.bits"} <= seen
+
+
+# Packages inside which a name means one thing.
+NAMED_ONCE = ("engines", "machine")
+
+
+@pytest.mark.parametrize("package", NAMED_ONCE)
+def test_no_module_and_no_class_name_occurs_twice_inside_a_package(package: str) -> None:
+    names: list[str] = []
+    for path in sorted((PACKAGE / package).rglob("*.py")):
+        if path.stem != "__init__":
+            names.append(f"module {path.stem}")
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                names.append(f"class {node.name.lstrip('_')}")
+    assert {name for name in names if names.count(name) > 1} == set()

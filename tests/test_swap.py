@@ -27,8 +27,8 @@ from tests.support.ways import engines_made
 from toyvm.base.record import replace
 from toyvm.build import build_program
 from toyvm.engines import engine_choice
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.machine.physical_memory import PhysicalMemory

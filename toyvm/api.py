@@ -50,10 +50,10 @@ def assemble(path: Source, *, pic: bool = False) -> ObjectFile:
 
 def assemble_text(text: str, name: str = "<text>", *, pic: bool = False) -> ObjectFile:
     """Assemble a string; `name` is what diagnostics call it. Raises AssemblyError."""
-    from .assembler import Options
+    from .assembler import AssemblerOptions
     from .assembler import assemble_text as assemble_string
 
-    return assemble_string(text, name, Options(pic=pic, debug_lines=True))
+    return assemble_string(text, name, AssemblerOptions(pic=pic, debug_lines=True))
 
 
 def link(

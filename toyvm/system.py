@@ -343,4 +343,6 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
 def _frames(process: Process, prot: int = 0) -> set[int]:
     """The frames that a process maps, each once; only those of areas that allow all of `prot`."""
     mm = process.mm
-    return {pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.resident(area)}
+    return {
+        pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.map.resident(area)
+    }

@@ -13,8 +13,8 @@ from tests.histories.script import Script
 from tests.support.recount import check_references, check_shares, check_translations
 from toyvm.build import build_program
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.guestfs import sandbox

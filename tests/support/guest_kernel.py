@@ -6,7 +6,7 @@ import io
 import struct
 from functools import cache
 
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.bits import M64, sext
 from toyvm.base.events import Bus
 from toyvm.engines.python.reference_engine import ReferenceEngine
@@ -43,7 +43,6 @@ class Guest:
         self.kernel = Kernel(memory, None, vfs, self.bus, limits=limits, stdout=self.out, stderr=self.err)
         mm = AddressSpace(self.kernel.system, Rlimits())
         self.process = Process(self.kernel.take_pid(), mm, Hart(mm.mmu), FdTable(), mm.rlimits)
-        mm.pid = self.process.pid
         mm.set_brk_start(0x100000)
         self.kernel.first = self.process
         self.kernel.adopt(self.process)
@@ -106,7 +105,9 @@ class Guest:
 def build(source: str) -> bytes:
     """A static executable from assembly text; `sys NUMBER` loads a7 and traps."""
     macro = ".macro sys number\n li a7, \\number\n ecall\n.endm\n.globl _start\n"
-    assembled = assemble_text(macro + source + "\n.section .rodata\n.dword _start\n", "test.s", Options())
+    assembled = assemble_text(
+        macro + source + "\n.section .rodata\n.dword _start\n", "test.s", AssemblerOptions()
+    )
     return link([Input(object=assembled)], LinkOptions(static=True)).image
 
 

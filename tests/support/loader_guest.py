@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from toyvm.base.errors import error
 from toyvm.base.events import Bus, Event
 from toyvm.kernel.mm.address_space import AddressSpace
-from toyvm.kernel.mm.image_mapping import map_image
+from toyvm.kernel.mm.image_mapping import LoadedImage, map_image
 from toyvm.kernel.mm.memory_system import MemorySystem
-from toyvm.kernel.proc.interpreter import LoadedImage
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.kernel.vfs.path_walk import Vfs

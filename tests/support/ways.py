@@ -14,8 +14,8 @@ from toyvm.engines import engine_choice
 from toyvm.engines.checking.lockstep_engine import LockstepEngine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.result import RunResult

@@ -15,7 +15,7 @@ from ..elf.attributes import ArchError
 from ..elf.object_file import ObjectFile
 from .finalize import finish
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
-from .state import Options, State
+from .state import AssemblerOptions, AssemblyState
 from .statement_loop import Driver, define
 
 
@@ -26,20 +26,22 @@ class Assembled(Record):
     warnings: tuple[str, ...]
     printed: tuple[str, ...]
     included: tuple[str, ...]
-    state: State
+    state: AssemblyState
 
 
-def assemble_text(text: str, name: str, options: Options | None = None) -> ObjectFile:
+def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
     """The object of `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
     return assemble_texts([(text, name)], name, options).object
 
 
-def assemble_texts(texts: Iterable[tuple[str, str]], name: str, options: Options | None = None) -> Assembled:
+def assemble_texts(
+    texts: Iterable[tuple[str, str]], name: str, options: AssemblerOptions | None = None
+) -> Assembled:
     """The object of several (text, file name) read one after the other, as GNU as does with several files.
 
     Raises AssemblyError with all diagnostics, UsageError when options.march or a symbol of defsyms makes no sense.
     """
-    options = options or Options()
+    options = options or AssemblerOptions()
     try:
         driver = Driver(options)
     except ArchError as error:

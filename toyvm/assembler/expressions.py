@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ..base.bits import M64, sext
 from .problems import Problem
-from .symbols import Linear, Operation, Value
+from .sections import DeferredOperation, Linear, Value
 
 
 def calculate(op: str, left: int, right: int) -> int:
@@ -62,11 +62,15 @@ def combine(op: str, left: Value, right: Value) -> Value:
         return calculate(op, left, right)
     if op == "plus":
         return right
-    if op in ("+", "-") and not isinstance(left, Operation) and not isinstance(right, Operation):
+    if (
+        op in ("+", "-")
+        and not isinstance(left, DeferredOperation)
+        and not isinstance(right, DeferredOperation)
+    ):
         joined = _linear(op, left, right)
         if joined is not None:
             return joined
-    return Operation(op, left, right)
+    return DeferredOperation(op, left, right)
 
 
 def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:

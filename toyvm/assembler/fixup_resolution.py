@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..elf.constants import SHF_TLS, STB_LOCAL, STB_WEAK, STT_FUNC, STT_TLS
-from ..relocations import RELOCATIONS, R, scatter
+from ..elf.constants import SHF_TLS, STT_FUNC, STT_TLS
+from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
-from .object_output import Reloc
 from .problems import Problem
-from .section_layout import Layout
-from .sections import Fix, Part, Section
-from .state import State
-from .symbols import FAKE_LABEL, Linear, Operation, Symbol, Value
+from .section_layout import SectionLayout
+from .sections import FAKE_LABEL, AsmSection, AsmSymbol, DeferredOperation, Fix, Linear, Part, Value
+from .state import AssemblyState
+
+
+class PendingReloc(NamedTuple):
+    """A relocation before symbols have numbers; `relax`: a R_RISCV_RELAX follows it."""
+
+    offset: int
+    type: R
+    symbol: AsmSymbol | None
+    addend: int
+    relax: bool
 
 
 class Worth(NamedTuple):
     """What a symbol is: a number (`section` and `symbol` None), a place in a section, or another symbol plus `value`."""
 
-    section: Section | None
+    section: AsmSection | None
     value: int
-    symbol: Symbol | None = None
+    symbol: AsmSymbol | None = None
 
     @property
     def is_number(self) -> bool:
@@ -29,24 +37,29 @@ class Worth(NamedTuple):
         return self.section is None and self.symbol is None
 
 
-_PAIRS = {1: (R.ADD8, R.SUB8), 2: (R.ADD16, R.SUB16), 4: (R.ADD32, R.SUB32), 8: (R.ADD64, R.SUB64)}
-_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if "tls" in row.needs)
-_ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
+_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
+# Size of data -> the types that make a difference of two addresses there.
+_PAIRS = {
+    minus.field.width: (plus, minus.type)
+    for minus in RELOCATIONS.values()
+    for plus in minus.partners
+    if minus.formula is Formula.SUBTRACT and RELOCATIONS[plus].formula is Formula.ADD
+}
 
 
-class Resolver:
+class FixupResolver:
     """Values of symbols, expressions and fix-ups. Only `part_value` may be asked before the layout is settled."""
 
-    def __init__(self, state: State, layout: Layout):
+    def __init__(self, state: AssemblyState, layout: SectionLayout):
         self.state = state
         self.layout = layout
         self.where = 0
-        self._open: set[Symbol] = set()
-        self._known: dict[Symbol, Worth] = {}
+        self._open: set[AsmSymbol] = set()
+        self._known: dict[AsmSymbol, Worth] = {}
 
     # -- symbols and expressions ------------------------------------------------------------------
 
-    def worth(self, symbol: Symbol) -> Worth:
+    def worth(self, symbol: AsmSymbol) -> Worth:
         """What `symbol` is. Raises Problem when it is defined by itself, or by something that is no single place."""
         known = self._known.get(symbol)
         if known is not None:
@@ -70,7 +83,7 @@ class Resolver:
         """What an expression is."""
         if isinstance(value, int):
             return Worth(None, value)
-        if isinstance(value, Operation):
+        if isinstance(value, DeferredOperation):
             return self._operation(value)
         add = self.worth(value.add) if value.add is not None else Worth(None, 0)
         sub = self.worth(value.sub) if value.sub is not None else Worth(None, 0)
@@ -86,7 +99,7 @@ class Resolver:
             expected="a constant expression",
         )
 
-    def _operation(self, value: Operation) -> Worth:
+    def _operation(self, value: DeferredOperation) -> Worth:
         left, right = self._value(value.left), self._value(value.right)
         if value.op == "+" and (left.is_number or right.is_number):
             base, other = (right, left) if left.is_number else (left, right)
@@ -125,7 +138,7 @@ class Resolver:
             except Problem as problem:
                 self.state.report(problem, symbol.where)
 
-    def _inherit(self, symbol: Symbol) -> None:
+    def _inherit(self, symbol: AsmSymbol) -> None:
         """Another name for a symbol has its type and size (gas: copy_symbol_attributes)."""
         value = symbol.value
         if isinstance(value, Linear) and value.add is not None and value.sub is None:
@@ -134,7 +147,7 @@ class Resolver:
             if symbol.size == 0:
                 symbol.size, symbol.size_where = target.size, target.size_where
 
-    def size_of(self, symbol: Symbol) -> int:
+    def size_of(self, symbol: AsmSymbol) -> int:
         """st_size. Raises Problem when `.size` gave no number."""
         try:
             found = self._value(symbol.size)
@@ -150,7 +163,7 @@ class Resolver:
 
     # -- fix-ups ----------------------------------------------------------------------------------
 
-    def target(self, symbol: Symbol | None, addend: int) -> tuple[Symbol | None, int, int]:
+    def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
         """For a relocation against `symbol + addend`: its symbol, its addend, and the address as far as it is known.
 
         A number is no symbol; a symbol equated to an undefined one is that one.
@@ -168,7 +181,7 @@ class Resolver:
             return self._use(worth.section.symbol), worth.value + addend, worth.value + addend
         return self._use(symbol), addend, worth.value + addend
 
-    def _use(self, symbol: Symbol) -> Symbol:
+    def _use(self, symbol: AsmSymbol) -> AsmSymbol:
         """A relocation refers to `symbol`: it goes to the symbol table."""
         if not symbol.used:
             symbol.used = True
@@ -178,14 +191,16 @@ class Resolver:
             self.state.symbols.list(symbol)
         return symbol
 
-    def apply(self, fix: Fix, at: int, section: Section, data: bytearray, relocs: list[Reloc]) -> None:
+    def apply(
+        self, fix: Fix, at: int, section: AsmSection, data: bytearray, relocs: list[PendingReloc]
+    ) -> None:
         """Carry out one fix-up at offset `at`: bytes in `data`, or entries in `relocs`."""
         if fix.type < 0:
             self._data(fix, at, -fix.type, data, relocs)
         elif fix.sub is not None:
             self._constant_only(fix, at, data)
         elif fix.type == R.ALIGN:
-            relocs.append(Reloc(at, R.ALIGN, None, fix.addend, False))
+            relocs.append(PendingReloc(at, R.ALIGN, None, fix.addend, False))
         else:
             symbol, addend, _ = self.target(fix.add, fix.addend)
             if symbol is not None and fix.type in _THREAD_LOCAL:
@@ -193,9 +208,9 @@ class Resolver:
             if symbol is None and fix.type in ADDEND_IN_FIELD:
                 _put_field(R(fix.type), at, addend - (0 if fix.add is None else fix.addend), data)
             else:
-                relocs.append(Reloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
+                relocs.append(PendingReloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
 
-    def _thread_local(self, symbol: Symbol) -> None:
+    def _thread_local(self, symbol: AsmSymbol) -> None:
         """A symbol that is reached through tp is thread-local, and must not be anything else."""
         place = self.worth(symbol).section
         if symbol.type == STT_FUNC or (place is not None and not place.flags & SHF_TLS):
@@ -209,7 +224,7 @@ class Resolver:
             raise Problem("the difference of two symbols cannot be put into this instruction")
         _put_field(R(fix.type), at, found.value + fix.addend, data)
 
-    def _data(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+    def _data(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[PendingReloc]) -> None:
         """Data of `size` bytes holding `add - sub + addend`."""
         if fix.sub is not None:
             self._data_difference(fix, at, size, data, relocs)
@@ -217,14 +232,17 @@ class Resolver:
         symbol, addend, value = self.target(fix.add, fix.addend)
         if symbol is None:
             _put(data, at, size, value)
-        elif size in _ABSOLUTE:
-            relocs.append(Reloc(at, _ABSOLUTE[size], symbol, addend, False))
-        else:
+            return
+        type = MODIFIERS.get(("", f"word{8 * size}"))
+        if type is None:
             raise Problem(
                 f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol)
             )
+        relocs.append(PendingReloc(at, type, symbol, addend, False))
 
-    def _data_difference(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+    def _data_difference(
+        self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[PendingReloc]
+    ) -> None:
         """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
 
         In code the linker may delete bytes between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
@@ -244,12 +262,12 @@ class Resolver:
             )
         plus, minus = _PAIRS[size]
         symbol, addend, _ = self.target(fix.add, fix.addend)
-        relocs.append(Reloc(at, plus, symbol, addend, False))
+        relocs.append(PendingReloc(at, plus, symbol, addend, False))
         symbol, addend, _ = self.target(fix.sub, 0)
-        relocs.append(Reloc(at, minus, symbol, addend, False))
+        relocs.append(PendingReloc(at, minus, symbol, addend, False))
 
 
-def fix_name(symbol: Symbol) -> str:
+def fix_name(symbol: AsmSymbol) -> str:
     """The name by which a message calls a symbol."""
     return "" if symbol.name in ("", FAKE_LABEL) else symbol.name
 
@@ -259,8 +277,6 @@ def _put(data: bytearray, at: int, size: int, value: int) -> None:
 
 
 def _put_field(type: R, at: int, value: int, data: bytearray) -> None:
-    word = int.from_bytes(data[at : at + 4], "little") & ~RELOCATIONS[type].field.mask
-    data[at : at + 4] = (word | scatter(RELOCATIONS[type].field, value)).to_bytes(4, "little")
-
-
-__all__ = ["STB_LOCAL", "STB_WEAK", "Resolver", "Worth"]
+    field = RELOCATIONS[type].field
+    word = int.from_bytes(data[at : at + field.width], "little") & ~field.mask
+    data[at : at + field.width] = (word | scatter(field, value)).to_bytes(field.width, "little")

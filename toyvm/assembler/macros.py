@@ -7,7 +7,8 @@ A `\\word` that is no parameter stays as it is (`"\\n"`).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from .problems import Problem
 from .statements import split_operands
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
 _USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")
 
 
-class Parameter(NamedTuple):
+class Parameter(Record):
     """One parameter: its default, and whether it must be given (`:req`) or takes all that is left (`:vararg`)."""
 
     name: str
@@ -25,7 +26,7 @@ class Parameter(NamedTuple):
     vararg: bool = False
 
 
-class Macro(NamedTuple):
+class Macro(Record):
     """A macro's parameters and text; `file` and `first` say where its text stands."""
 
     name: str

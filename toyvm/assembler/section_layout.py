@@ -13,11 +13,11 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..base.bits import align_up
+from toyvm.base.record import Record
+
 from ..elf.constants import STB_WEAK
 from .problems import MAX_SECTION_BYTES, Problem
-from .sections import Chunk, Part, PartKind, Section
-from .symbols import Symbol, Value
+from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
 
 MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
 MAX_MEASURED = 20_000_000
@@ -26,7 +26,7 @@ JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
 
 
-class Shifts(NamedTuple):
+class Shifts(Record):
     """Where each byte of a chunk went: growth in front of `offsets`, and its sums from the chunk's base on."""
 
     offsets: list[int]
@@ -37,7 +37,7 @@ class Shifts(NamedTuple):
         return self.sums[bisect_right(self.offsets, offset)]
 
 
-class Layout:
+class SectionLayout:
     """Where everything is, once `settle` has run."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Layout:
         self._plans: dict[Chunk, list[_Jump | None]] = {}
         self._resolve: Resolve = _unsettled
 
-    def settle(self, sections: list[Section], resolve: Resolve) -> None:
+    def settle(self, sections: list[AsmSection], resolve: Resolve) -> None:
         """Lay out `sections`. `resolve` gives the number of a part's expression; its Problem is passed on."""
         self._resolve = resolve
         for section in sections:
@@ -54,7 +54,7 @@ class Layout:
         for section in sections:
             self._settle(section)
 
-    def address(self, symbol: Symbol) -> int:
+    def address(self, symbol: AsmSymbol) -> int:
         """The offset of a label in its section."""
         chunk = symbol.chunk
         assert chunk is not None
@@ -72,7 +72,7 @@ class Layout:
             [part.offset for part in chunk.parts], list(accumulate(chunk.growth, initial=chunk.base))
         )
 
-    def _settle(self, section: Section) -> None:
+    def _settle(self, section: AsmSection) -> None:
         """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
         for chunk in chunks:
@@ -224,7 +224,7 @@ def _unsettled(value: Value, part: Part) -> int:
     raise AssertionError("the layout is not settled")
 
 
-def _is_near(symbol: Symbol | None, section: Section) -> bool:
+def _is_near(symbol: AsmSymbol | None, section: AsmSection) -> bool:
     """Whether a branch of `section` may count on where `symbol` is."""
     return (
         symbol is not None
@@ -254,6 +254,3 @@ def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytear
 def pattern(fill: bytes, size: int) -> bytes:
     """`size` bytes of padding with a pattern wider than a byte; what does not fit evenly is zeros in front (gas)."""
     return bytes(size % len(fill)) + fill * (size // len(fill))
-
-
-__all__ = ["Layout", "align_up", "finished_bytes", "pattern"]

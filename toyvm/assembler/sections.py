@@ -1,4 +1,4 @@
-"""Sections while they grow: bytes, the places where they may still stretch, and what must be patched.
+"""Sections while they grow, and the symbols in them: bytes, the places where they may still stretch, and what must be patched.
 
 A section is made of chunks, one for each subsection number (`.text 1`), joined at the end in the order of their
 numbers. A chunk's bytes are appended to one bytearray; where its size is not known before the end (a branch that may
@@ -6,6 +6,9 @@ become a longer pair, an alignment behind it) stands a *part*, whose growth `lay
 without such places, numbered from 0: two labels of one frag keep their distance whatever happens here.
 
 Frags also end, as in GNU as, where the *linker* may delete bytes, because call frame information depends on it.
+
+A symbol is undefined, a place in a section, a number (`x = 5`), an expression that is resolved at the end, or common.
+Chunks and symbols refer to each other, so both are here.
 """
 
 from __future__ import annotations
@@ -13,9 +16,97 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
-from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
+from ..elf.constants import (
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_WRITE,
+    SHT_NOBITS,
+    SHT_PROGBITS,
+    STB_LOCAL,
+    STT_NOTYPE,
+    STV_DEFAULT,
+)
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
-from .symbols import FAKE_LABEL, Linear, Symbol, Value
+
+FAKE_LABEL = ".L0 "
+"""The name of labels that the assembler makes itself (gas: FAKE_LABEL_NAME); no program can write it."""
+
+
+class AsmSymbol:
+    """One symbol. `chunk, frag, offset` say where a label stands; `value` is a number or a deferred expression."""
+
+    __slots__ = (
+        "binding",
+        "chunk",
+        "common",
+        "equated",
+        "frag",
+        "index",
+        "listed",
+        "local_wanted",
+        "name",
+        "offset",
+        "section",
+        "size",
+        "size_where",
+        "type",
+        "used",
+        "value",
+        "visibility",
+        "where",
+    )
+
+    def __init__(self, name: str):
+        self.name = name
+        self.chunk: Chunk | None = None
+        self.frag = 0
+        self.offset = 0
+        self.value: Value | None = None
+        self.binding: int = STB_LOCAL
+        self.type: int = STT_NOTYPE
+        self.visibility: int = STV_DEFAULT
+        self.size: Value = 0
+        self.size_where = 0
+        self.common: tuple[int, int] | None = None  # (size, alignment)
+        self.section: AsmSection | None = None  # set for section symbols only
+        self.equated = False  # by .set: may be redefined
+        self.listed = False  # has its place in the symbol table's order
+        self.local_wanted = False  # by .local: stays local, and .comm allocates it
+        self.used = False  # a relocation refers to it
+        self.index = 0  # its number in the finished symbol table
+        self.where = 0  # line number (source map) of the definition or the first use
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether the symbol has a place, a value or is common."""
+        return self.chunk is not None or self.value is not None or self.common is not None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the name is one that GNU as keeps out of the symbol table unless a relocation needs it."""
+        return self.name.startswith(".L") or self.name.startswith("L0\x01")
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name!r})"
+
+
+class Linear(NamedTuple):
+    """`add - sub + addend`; either symbol may be missing."""
+
+    add: AsmSymbol | None
+    sub: AsmSymbol | None
+    addend: int
+
+
+class DeferredOperation(NamedTuple):
+    """An operation that cannot be carried out before all places are known. `left` is 0 for unary operators."""
+
+    op: str
+    left: Value
+    right: Value
+
+
+Value = int | Linear | DeferredOperation
 
 
 class PartKind(IntEnum):
@@ -39,7 +130,7 @@ class Part(NamedTuple):
     offset: int
     frag: int
     kind: int
-    symbol: Symbol | None = None
+    symbol: AsmSymbol | None = None
     addend: int = 0
     where: int = 0
     fill: bytes | None = b"\0"
@@ -57,8 +148,8 @@ class Fix(NamedTuple):
 
     offset: int
     type: int
-    add: Symbol | None
-    sub: Symbol | None
+    add: AsmSymbol | None
+    sub: AsmSymbol | None
     addend: int
     relax: bool
     where: int
@@ -88,7 +179,7 @@ class Chunk:
 
     __slots__ = ("base", "data", "fixes", "frag", "growth", "number", "parts", "section")
 
-    def __init__(self, section: Section, number: int):
+    def __init__(self, section: AsmSection, number: int):
         self.section = section
         self.number = number
         self.data: bytearray = ZeroBytes() if section.type == SHT_NOBITS else bytearray()
@@ -98,14 +189,14 @@ class Chunk:
         self.growth: list[int] = []  # by part; filled by layout
         self.base = 0
 
-    def place(self, symbol: Symbol) -> Symbol:
+    def place(self, symbol: AsmSymbol) -> AsmSymbol:
         """Let `symbol` be a label here."""
         symbol.chunk, symbol.frag, symbol.offset = self, self.frag, len(self.data)
         return symbol
 
-    def here(self) -> Symbol:
+    def here(self) -> AsmSymbol:
         """A new label without a name for this place: `.`, the high part of a pair, the start of a function's CFI."""
-        return self.place(Symbol(FAKE_LABEL))
+        return self.place(AsmSymbol(FAKE_LABEL))
 
     def skip(self, count: int, fill: bytes = b"\0") -> None:
         """Append `count` times the byte or bytes `fill`."""
@@ -129,7 +220,7 @@ class Chunk:
         self.frag += 1
 
 
-class Section:
+class AsmSection:
     """One section: what it is called and what it is, and its chunks."""
 
     def __init__(self, name: str, type: int = SHT_PROGBITS, flags: int = 0, entsize: int = 0):
@@ -142,12 +233,12 @@ class Section:
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}
-        self.symbol = Symbol(name)
+        self.symbol = AsmSymbol(name)
         self.symbol.section = self
         # mapping symbols ($x, $d) of code sections: the state, and the symbols so far
         self.map_state = ""
         self.map_arch = ""
-        self.mapping: list[Symbol] = []
+        self.mapping: list[AsmSymbol] = []
         self.line_seen = False
         self.size = 0  # after layout
         self.index = 0  # in the finished object
@@ -179,13 +270,13 @@ class Section:
         return [self.chunks[number] for number in sorted(self.chunks)]
 
 
-def place(section: Section, symbol: Symbol) -> None:
+def place(section: AsmSection, symbol: AsmSymbol) -> None:
     """Let `symbol` stand at the very start of `section`."""
     chunk = section.chunk(0)
     symbol.chunk, symbol.frag, symbol.offset = chunk, 0, 0
 
 
-def distance(left: Symbol, right: Symbol) -> int | None:
+def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
     """`left - right` when nothing that may stretch stands between the two labels, else None."""
     a, b = left.chunk, right.chunk
     if a is None or a is not b:
@@ -198,17 +289,3 @@ def distance(left: Symbol, right: Symbol) -> int | None:
 
 TEXT_FLAGS = SHF_ALLOC | SHF_EXECINSTR
 DATA_FLAGS = SHF_ALLOC | SHF_WRITE
-
-__all__ = [
-    "DATA_FLAGS",
-    "TEXT_FLAGS",
-    "Chunk",
-    "Fix",
-    "Linear",
-    "Part",
-    "PartKind",
-    "Section",
-    "ZeroBytes",
-    "distance",
-    "place",
-]

@@ -14,19 +14,29 @@ from toyvm.base.record import Record
 from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
-from .dwarf.cfi_directives import FrameTable
-from .dwarf.line_table import LineTable
+from .dwarf.cfi_directives import CallFrameTable
+from .dwarf.line_table import LineTableWriter
 from .expressions import combine
-from .grammar import Expr, Node, parse_expression
+from .grammar import Expr, ExprNode, parse_expression
 from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
-from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
+from .sections import (
+    DATA_FLAGS,
+    TEXT_FLAGS,
+    AsmSection,
+    AsmSymbol,
+    Chunk,
+    DeferredOperation,
+    Linear,
+    Value,
+    distance,
+)
 from .statements import SourceMap
-from .symbols import Linear, Operation, Symbol, Symbols, Value
+from .symbols import AsmSymbols
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
-class Options(Record):
+class AssemblerOptions(Record):
     """How to assemble. `march`, `mabi` as GNU as has them; `defsyms` are symbols with numbers defined beforehand.
 
     `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
@@ -71,15 +81,15 @@ class Listed(Record, frozen=False):
     end: int
 
 
-class State:
+class AssemblyState:
     """One assembly. `where` is the number of the current statement in `source`, `line` its text."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: AssemblerOptions):
         self.options = options
         self.source = SourceMap()
-        self.symbols = Symbols()
-        self.sections: list[Section] = []
-        self._by_key: dict[tuple[str, str], Section] = {}
+        self.symbols = AsmSymbols()
+        self.sections: list[AsmSection] = []
+        self._by_key: dict[tuple[str, str], AsmSection] = {}
         self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
         self.modes.rvc = self.modes.arch.has("c")
         self.seen_rvc = self.modes.rvc
@@ -90,9 +100,9 @@ class State:
         self.abi = options.mabi
         self.where = 0
         self.line = ""
-        self.frames: FrameTable[Symbol] = FrameTable()
-        self._cfi_label: Symbol | None = None
-        self.lines: LineTable[Section, Symbol] | None = None
+        self.frames: CallFrameTable[AsmSymbol] = CallFrameTable()
+        self._cfi_label: AsmSymbol | None = None
+        self.lines: LineTableWriter[AsmSection, AsmSymbol] | None = None
         self.on_instruction: Callable[[], None] | None = None
         self.errors: list[str] = []
         self._reports = 0
@@ -119,20 +129,20 @@ class State:
 
     def section(
         self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
-    ) -> Section:
+    ) -> AsmSection:
         """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
         found = self._by_key.get((name, group))
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
                 raise Fatal(f"more than {MAX_SECTIONS} sections")
-            found = self._by_key[name, group] = Section(name, type, flags, entsize)
+            found = self._by_key[name, group] = AsmSection(name, type, flags, entsize)
             found.group = group
             self.sections.append(found)
             if listed:
                 self.symbols.list(found.symbol)
         return found
 
-    def find_section(self, name: str, group: str = "") -> Section | None:
+    def find_section(self, name: str, group: str = "") -> AsmSection | None:
         """The section of that name and group, or None."""
         return self._by_key.get((name, group))
 
@@ -181,7 +191,7 @@ class State:
         else:
             return
         section.map_state = kind
-        symbol = self.symbols.list(self.chunk.place(Symbol(name)))
+        symbol = self.symbols.list(self.chunk.place(AsmSymbol(name)))
         section.mapping.append(symbol)
         self.refresh_memo()
 
@@ -205,7 +215,7 @@ class State:
 
     def watch_text(self) -> None:
         """-g: every instruction gets a row with its own place in the text, until a `.loc` says otherwise."""
-        self.lines = LineTable()
+        self.lines = LineTableWriter()
         self.on_instruction = self._text_line
         self.refresh_memo()
 
@@ -220,7 +230,7 @@ class State:
         self.on_instruction = None
         self.refresh_memo()
 
-    def cfi_here(self) -> Symbol:
+    def cfi_here(self) -> AsmSymbol:
         """The label of the current place for call frame information; the same one as long as nothing was assembled."""
         label, chunk = self._cfi_label, self.chunk
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
@@ -235,7 +245,7 @@ class State:
             return expr
         if isinstance(expr, str):
             return self._symbol_value(expr)
-        if isinstance(expr, Symbol):
+        if isinstance(expr, AsmSymbol):
             return Linear(expr, None, 0)
         return combine(expr.op, self.evaluate(expr.left), self.evaluate(expr.right))
 
@@ -246,7 +256,7 @@ class State:
         value = symbol.value
         return value if isinstance(value, int) else Linear(symbol, None, 0)
 
-    def _special(self, name: str) -> Symbol:
+    def _special(self, name: str) -> AsmSymbol:
         if name == ".":
             return self.symbols.list(self.chunk.here())
         local = _NUMERIC.fullmatch(name)
@@ -269,7 +279,7 @@ class State:
         if isinstance(expr, str):
             symbol = self.symbols.by_name.get(expr)
             return symbol is not None and isinstance(symbol.value, int)
-        return isinstance(expr, Node) and self.is_number(expr.left) and self.is_number(expr.right)
+        return isinstance(expr, ExprNode) and self.is_number(expr.left) and self.is_number(expr.right)
 
     def number(self, expr: Expr, what: str = "this") -> int:
         """The number that `expr` is here and now. Raises Problem when it depends on what is not yet known."""
@@ -287,7 +297,7 @@ class State:
         """The number that `value` is if it cannot change any more, else None."""
         if isinstance(value, int):
             return value
-        if isinstance(value, Operation):
+        if isinstance(value, DeferredOperation):
             left, right = self.fixed(value.left), self.fixed(value.right)
             return None if left is None or right is None else int_of(combine(value.op, left, right))
         add, sub, addend = value

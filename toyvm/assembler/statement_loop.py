@@ -15,11 +15,11 @@ from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, redefinition
 from .encode import encode
 from .mnemonics import candidates, mnemonics
-from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
-from .state import Listed, Options, State
-from .statement_reader import Reader, Text
+from .problems import Abandoned, Fatal, Problem, unknown
+from .sections import AsmSymbol
+from .state import AssemblerOptions, AssemblyState, Listed
+from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
-from .symbols import Symbol
 
 DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
 
@@ -32,8 +32,8 @@ _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
 class Driver:
     """Reads texts into a `State`."""
 
-    def __init__(self, options: Options):
-        self.state = State(options)
+    def __init__(self, options: AssemblerOptions):
+        self.state = AssemblyState(options)
         self.reader = Reader(self.state)
 
     def run(self, text: str, file: str) -> None:
@@ -48,7 +48,7 @@ class Driver:
             else:
                 self._read(top)
 
-    def _read(self, text: Text) -> None:
+    def _read(self, text: SourceText) -> None:
         """Statements of `text` until it ends or another one is on top."""
         state, reader = self.state, self.reader
         lines, base, texts = text.lines, text.base, reader.texts
@@ -74,7 +74,7 @@ class Driver:
             data, known = state.chunk.data, state.memo.get
         text.pos = at
 
-    def _read_listed(self, text: Text) -> None:
+    def _read_listed(self, text: SourceText) -> None:
         """One statement of `text`, noting for the listing what it appends."""
         state = self.state
         line = text.lines[text.pos]
@@ -175,11 +175,8 @@ class Driver:
             state.memo[state.line] = bytes(chunk.data[start:])
 
 
-def define(state: State, name: str, value: int) -> None:
+def define(state: AssemblyState, name: str, value: int) -> None:
     """--defsym name=value."""
-    symbol: Symbol = state.symbols.list(state.symbols.get(name))
+    symbol: AsmSymbol = state.symbols.list(state.symbols.get(name))
     symbol.value = value
     symbol.equated = True
-
-
-__all__ = ["DIRECTIVES", "Driver", "TooManyErrors", "define"]

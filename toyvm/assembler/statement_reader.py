@@ -9,7 +9,7 @@ from toyvm.base.record import Record
 
 from .macros import Macro, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
-from .state import Condition, State
+from .state import AssemblyState, Condition
 from .statements import statements, unclosed_comment
 
 _LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
@@ -22,7 +22,7 @@ _MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
 _END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
 
 
-class Text(Record, frozen=False):
+class SourceText(Record, frozen=False):
     """A text being read: `base` is the number of its first statement, `pos` the index of the next one.
 
     `conditions` is how many `.if` were open when it began; `macro` tells a macro's text (for .exitm).
@@ -38,9 +38,9 @@ class Text(Record, frozen=False):
 class Reader:
     """The stack of texts of one assembly, its macros, and the statements that are skipped."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: AssemblyState):
         self.state = state
-        self.texts: list[Text] = []
+        self.texts: list[SourceText] = []
         self.macros: dict[str, Macro] = {}
         self.calls = 0
         self.expanded = 0
@@ -56,7 +56,7 @@ class Reader:
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
             problem = Problem("end of file in multiline comment", expected="'*/'")
             self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
-        self._push(Text(lines, base, len(self.state.conditions)))
+        self._push(SourceText(lines, base, len(self.state.conditions)))
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
         """Read lines made by a macro or a repetition next; line breaks and `;` in inserted text are split."""
@@ -69,9 +69,9 @@ class Reader:
         else:
             split, numbers = lines, None
         base = self.state.source.add(file, split, numbers, first, self.state.where, note)
-        self._push(Text(split, base, len(self.state.conditions), macro))
+        self._push(SourceText(split, base, len(self.state.conditions), macro))
 
-    def _push(self, text: Text) -> None:
+    def _push(self, text: SourceText) -> None:
         if len(self.texts) >= MAX_NESTING:
             raise Fatal(f"macros, repetitions and included files are nested deeper than {MAX_NESTING}")
         self.texts.append(text)

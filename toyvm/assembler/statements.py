@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..base.diagnostics import Span
 from .problems import Problem
@@ -119,7 +120,7 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return _LETTERS.get(letter, letter)
 
 
-class _Stretch(NamedTuple):
+class _Stretch(Record):
     """Statements that follow one another in the source map: a file, a macro's expansion, a repetition."""
 
     file: str

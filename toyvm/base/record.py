@@ -6,6 +6,10 @@ slots, equality, a hash and a repr. One `__init__` serves all classes; a class o
 `__init__` of its own. A record is frozen unless its class says `frozen=False`, and equal to another whose fields are equal
 unless its class says `eq=False`. A default that is a list, dict or set is copied for each record. `__post_init__` may check
 the fields or complete them.
+
+A NamedTuple is the better choice for a value that is a tuple: the fields of a C structure as `struct` unpacks them, a row that
+is unpacked, sorted, or used as a key. It is also the choice where hundreds of thousands are made (fix-ups, operands, line
+rows): a tuple is made in half the time, and compared and hashed in C, some twenty times as fast.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import ElfError, NotFoundError, UsageError
+from ..base.record import replace
 
 if TYPE_CHECKING:
     from ..elf.archive import Archive, Member
@@ -111,7 +112,7 @@ def _replace(command: _Command) -> int:
             members[at] = member
         if command.verbose:
             print(f"{'r' if command.operation == 'r' and at is not None else 'a'} - {path}")
-    return _write(command, [member._replace(mtime=0, uid=0, gid=0) for member in members])
+    return _write(command, [replace(member, mtime=0, uid=0, gid=0) for member in members])
 
 
 def _delete(command: _Command, archive: Archive) -> int:

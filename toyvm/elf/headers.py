@@ -1,7 +1,7 @@
 """The fixed headers of an ELF64 file, read and written with `struct` alone.
 
 `toyvm run` comes through here before anything else, so this module imports neither numpy nor pyelftools.
-Everything read is checked against the file's size: whoever gets a header from here may slice the file by it.
+Everything read is checked against the file's size, so a caller may slice the file by the headers it gets.
 Layouts: gABI, "ELF Header", "Section Header", "Program Header", "Dynamic Section".
 """
 

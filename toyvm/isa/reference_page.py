@@ -50,7 +50,7 @@ def expression(node: Node) -> str:
 
 
 def effect(node: Node) -> str | None:
-    """An effect as the page writes it; None for one that shows where its value is used."""
+    """An effect as the page writes it; None for an effect that appears where its value is used."""
     args = node.args
     texts: dict[Op, Callable[[], str]] = {
         Op.STORE: lambda: f"M{args[1].width}[{expression(args[0])}] = {expression(args[1])}",

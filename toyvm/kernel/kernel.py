@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from toyvm.run_options import Limits
-
 from ..base.bits import M64
 from ..base.errors import NotExecutableError, NotFoundError
 from ..base.events import Bus, FaultKind
@@ -14,15 +12,16 @@ from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
-from .counters import Stats
+from ..run_options import Limits
+from .counters import Counters, Stats
 from .limits import Rlimits
 from .mm.address_space import AddressSpace
 from .mm.frame_allocator import FrameAllocator, OutOfFrames
-from .mm.image_mapping import map_image
+from .mm.image_mapping import LoadedImage, map_image
 from .mm.memory_system import MemorySystem
 from .proc import lifecycle
 from .proc.execve import ExecFailedError, execute
-from .proc.interpreter import Interpreter, LoadedImage
+from .proc.interpreter import Interpreter
 from .proc.process import ITIMER_REAL, FdTable, Process
 from .proc.scheduler import Scheduler
 from .proc.signals import SigInfo, Signal
@@ -35,8 +34,8 @@ from .vfs.pseudo.devices import mount_devices
 
 if TYPE_CHECKING:
     from ..engines.engine import Engine
+    from .counters import Group
     from .mm.ksm import Ksm
-    from .mm.memory_groups import Groups
     from .mm.no_mmu import Ground, Placement
     from .mm.sysv_shm import Segments
     from .proc.breakpoints import Breakpoints
@@ -82,25 +81,17 @@ class Kernel:
         self.interpreter = interpreter
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.scheduler = Scheduler()
-        self.system = MemorySystem(self.memory, self.engine, self.bus, lambda: self.scheduler.now)
-        self.system.commit.mode = self.limits.overcommit
-        self.system.commit.ratio = self.limits.overcommit_ratio
-        self.system.fault_around = self.limits.fault_around
-        self.frames.megapages.enabled = self.limits.thp
-        if self.limits.readahead:
-            from .mm.cache.read_ahead import ReadAhead
-
-            self.system.readahead = ReadAhead(self.system.cache, self.limits.readahead)
-        self.system.policy, self.system.seed = self.limits.reclaim, self.limits.seed
-        self.system.pinned = self._slept_on
-        self.system.write_back.ratio = self.limits.dirty_ratio
-        self.system.kill_somebody = lambda: self._oom.freed()
-        if self.limits.swap:
-            self._add_swap()
-
+        self.system = MemorySystem(
+            self.memory,
+            self.engine,
+            self.bus,
+            lambda: self.scheduler.now,
+            self.limits,
+            pinned=self._slept_on,
+            kill_process=lambda context: self._oom.freed(context),
+            on_swap_error=self._swap_failed,
+        )
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
-        if self.limits.memory_limit:
-            self.frames.groups = _groups(self.system)
         self.processes: dict[int, Process] = {}
         self.first: Process | None = None
         self.hold_at_exit = False
@@ -137,13 +128,8 @@ class Kernel:
 
         return sys_directory(self)
 
-    def _add_swap(self) -> None:
-        from .mm.reclaim.swap_area import SwapArea  # most machines have none
-
-        limits = self.limits
-        swap = SwapArea(limits.swap, self.memory, self.frames, limits.swap_readahead)
-        swap.on_write_error = lambda failure: self.message(f"toyvm: write error on the swap area: {failure}")
-        self.system.add_swap(swap)
+    def _swap_failed(self, failure: OSError) -> None:
+        self.message(f"toyvm: write error on the swap area: {failure}")
 
     def _slept_on(self) -> Iterator[int]:
         """The frames that processes wait at with a futex, which is known by its physical address."""
@@ -170,13 +156,10 @@ class Kernel:
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
 
-    @cached_property
+    @property
     def ksm(self) -> Ksm:
         """The scanner for equal pages, from the first look at it on."""
-        from .mm.ksm import Ksm
-
-        self.system.ksm = Ksm(self.system)
-        return self.system.ksm
+        return self.system.start_ksm()
 
     @cached_property
     def _oom(self) -> OomKiller:
@@ -204,8 +187,8 @@ class Kernel:
         if swap is not None:
             stats.swapped_in, stats.swapped_out = swap.swapped_in, swap.swapped_out
             stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
-        if self.system.ksm is not None:
-            stats.pages_merged = self.system.ksm.merged
+        if self.system.merged is not None:
+            stats.pages_merged = self.system.merged.merged
         megapages = self.frames.megapages
         stats.megapages, stats.megapage_fallbacks = megapages.allocated, megapages.fallbacks
         stats.megapages_split = megapages.pages_split
@@ -241,13 +224,24 @@ class Kernel:
         except OSError:
             self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
 
-    def new_space(self, rlimits: Rlimits, placement: Placement | None = None) -> AddressSpace:
-        """An empty address space, or nothing yet of the memory that all share. Raises OutOfFrames."""
+    def new_space(
+        self,
+        rlimits: Rlimits,
+        placement: Placement | None = None,
+        *,
+        pid: int,
+        counters: Counters,
+        group: Group | None,
+    ) -> AddressSpace:
+        """An empty address space for process `pid`, or nothing yet of the memory that all share; `group` pays for it.
+
+        Raises OutOfFrames.
+        """
         if self.ground is None:
-            return AddressSpace(self.system, rlimits)
+            return AddressSpace(self.system, rlimits, pid=pid, counters=counters, group=group)
         from .mm.no_mmu import PhysicalSpace
 
-        return PhysicalSpace(self.ground, rlimits, placement)
+        return PhysicalSpace(self.ground, rlimits, placement, pid=pid, counters=counters, group=group)
 
     def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
         """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
@@ -277,17 +271,16 @@ class Kernel:
         if isinstance(envp, Mapping):
             envp = [f"{name}={value}" for name, value in envp.items()]
         pid = self.take_pid()
-        groups = self.frames.groups
+        groups, group = self.frames.groups, None
         if groups is not None:
-            groups.current = groups.add(path.rsplit("/", 1)[-1], self.limits.memory_limit >> PAGE_SHIFT)
+            group = groups.add(path.rsplit("/", 1)[-1], self.limits.memory_limit >> PAGE_SHIFT)
         rlimits = Rlimits(open_files=self.limits.open_files, processes=self.limits.processes)
         try:
-            mm = self.new_space(rlimits)
+            mm = self.new_space(rlimits, pid=pid, counters=Counters(), group=group)
         except OutOfFrames:
             raise NotExecutableError(f"{path}: Cannot allocate memory") from None
         process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
         process.cwd = cwd
-        process.group = groups.current if groups is not None else None
         process.started_at = self.now
         self._open_streams(process)
         self.adopt(process)
@@ -386,11 +379,12 @@ class Kernel:
     def _timers(self) -> None:
         scheduler = self.scheduler
         scheduler.expire()
-        ksm, write_back = self.system.ksm, self.system.write_back
-        write_back.wake()
+        system, ksm = self.system, self.system.ksm
+        if system.write_back_at is not None:
+            system.write_back.wake()
         if ksm is not None:
             ksm.wake()
-        daemons = (write_back.wake_at, ksm.wake_at if ksm is not None else None)
+        daemons = (system.write_back_at, ksm.wake_at if ksm is not None else None)
         scheduler.daemon_at = min((at for at in daemons if at is not None), default=None)
         for process in scheduler.due_alarms():
             timer = process.timer(ITIMER_REAL)
@@ -432,9 +426,3 @@ def _ground(system: MemorySystem, size: int) -> Ground:
     from .mm.no_mmu import Ground
 
     return Ground(system, size)
-
-
-def _groups(system: MemorySystem) -> Groups:
-    from .mm.memory_groups import Groups
-
-    return Groups(system.frames.count, lambda group: system.reclaimer.shrink(group=group))

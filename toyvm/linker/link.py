@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from ..base.bits import u64
 from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
-from .apply_relocations import Addresses, addresses, relocate
+from .apply_relocations import relocate
 from .garbage_collection import collect
-from .image_layout import Layout, lay_out
-from .input_columns import UNDEFINED, Program, flatten, without_debug
+from .image_layout import ImageLayout, lay_out
+from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
 from .input_files import open_inputs
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -19,14 +19,15 @@ from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
 from .relax.deletions import align_code
-from .scan_relocations import scan
+from .scan_relocations import refuse_unsupported, scan
 from .symbol_resolution import resolve
+from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.got_plt import make_tables
 from .synthetic.symbol_table import build
 from .synthetic.synthesis import (
-    Made,
+    LinkerSections,
     fill,
     irelative_bounds,
     make_sections,
@@ -64,6 +65,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
     if options.gc_sections:
         program = collect(program, options, public, errors)
+    refuse_unsupported(program, errors)
     check_references(program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
@@ -97,7 +99,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
 
 def _entry(
-    program: Program, layout: Layout, known: Addresses, options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, errors: Diagnostics
 ) -> int:
     """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
     symbol = program.resolution.table.get(options.entry)
@@ -115,7 +117,12 @@ def _entry(
 
 
 def _result(
-    image: bytes, program: Program, layout: Layout, known: Addresses, made: Made, errors: Diagnostics
+    image: bytes,
+    program: ProgramColumns,
+    layout: ImageLayout,
+    known: Addresses,
+    made: LinkerSections,
+    errors: Diagnostics,
 ) -> LinkResult:
     resolution = program.resolution
     defined = program.symbols.sid != UNDEFINED

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from toyvm.base.record import Record
 
-from .apply_relocations import Addresses
-from .image_layout import Layout
-from .input_columns import Program
-from .symbol_resolution import Decision, Kind, Resolution
+from .image_layout import ImageLayout
+from .input_columns import ProgramColumns
+from .symbol_resolution import Decision, DefinitionKind, Resolution
+from .synthetic.addresses import Addresses
 
 
 class LinkResult(Record, eq=False):
@@ -28,8 +28,8 @@ class LinkResult(Record, eq=False):
     lazy_relocations: Mapping[str, int]
     warnings: tuple[str, ...]
     inputs: tuple[str, ...]  # objects and libraries that take part, in link order
-    program: Program
-    layout: Layout
+    program: ProgramColumns
+    layout: ImageLayout
     addresses: Addresses
 
     def __repr__(self) -> str:
@@ -45,12 +45,12 @@ class LinkResult(Record, eq=False):
     def definition(self, name: str) -> str:
         """Where the global symbol `name` is defined: `main.o:(.text+0x8)`, a library, or ""."""
         symbol = self.resolution.table.get(name)
-        if symbol is None or symbol.kind is Kind.UNDEFINED:
+        if symbol is None or symbol.kind is DefinitionKind.UNDEFINED:
             return ""
-        if symbol.kind is Kind.SHARED:
+        if symbol.kind is DefinitionKind.SHARED:
             return self.resolution.libraries[symbol.file].name
         obj = self.resolution.files[symbol.file].object
-        if symbol.kind is Kind.COMMON:
+        if symbol.kind is DefinitionKind.COMMON:
             return f"{obj.name}:(COMMON)"
         section = obj.sections[symbol.section].name if symbol.section < len(obj.sections) else "*ABS*"
         return f"{obj.name}:({section}+{symbol.value:#x})"
@@ -86,15 +86,9 @@ class LinkResult(Record, eq=False):
         """Lines of -y NAME: every file that mentions it, and whether it defines it."""
         home = self.definition(name)
         lines = []
-        if home and self.resolution.table[name].kind is Kind.SHARED:
+        if home and self.resolution.table[name].kind is DefinitionKind.SHARED:
             lines.append(f"{home}: definition of {name}")
         for user in self.mentions(name):
             what = "definition of" if home.startswith(f"{user}:") else "reference to"
             lines.append(f"{user}: {what} {name}")
         return lines
-
-    def map_text(self, cross_references: bool = False) -> str:
-        """The link map, in GNU ld's shape; with --cref's table when `cross_references`."""
-        from .map_file import map_text
-
-        return map_text(self, cross_references)

@@ -15,7 +15,7 @@ from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import SHF_ALLOC, SHF_GROUP, SHF_MERGE, SHF_STRINGS, SHF_WRITE, STT_SECTION
-from .input_columns import Column, NewSection, Program, Relocs, Symbols
+from .input_columns import Column, NewSection, ProgramColumns, RelocColumns, SymbolColumns
 from .output_names import output_name
 
 _MAX_ENTSIZE = 64
@@ -29,7 +29,7 @@ class _Pieces(Record, eq=False):
     target: Column
 
 
-def merge(program: Program) -> Program:
+def merge(program: ProgramColumns) -> ProgramColumns:
     """Merge all live mergeable sections. Sections with relocations of their own stay as they are."""
     groups = _groups(program)
     if not groups:
@@ -51,7 +51,7 @@ def merge(program: Program) -> Program:
     ).apply()
 
 
-def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
+def _groups(program: ProgramColumns) -> dict[tuple[str, int, int, int], list[int]]:
     sections = program.sections
     candidates = sections.live & ((sections.flags & SHF_MERGE) != 0) & ((sections.flags & SHF_WRITE) == 0)
     candidates &= (sections.entsize > 0) & (sections.entsize <= _MAX_ENTSIZE) & (sections.size > 0)
@@ -70,7 +70,7 @@ def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
 
 
 def _merge_group(
-    program: Program, sids: list[int], entsize: int, align: int, strings: bool
+    program: ProgramColumns, sids: list[int], entsize: int, align: int, strings: bool
 ) -> tuple[bytes, list[_Pieces]]:
     cut = [
         _strings(data, entsize) if strings else [data[i : i + entsize] for i in range(0, len(data), entsize)]
@@ -123,7 +123,7 @@ def _strings(data: bytes, entsize: int) -> list[bytes]:
 class _Redirection:
     """Turns (old section, offset) into (merged section, offset) over whole columns."""
 
-    def __init__(self, program: Program, placed: dict[int, tuple[int, _Pieces]], made: list[int]):
+    def __init__(self, program: ProgramColumns, placed: dict[int, tuple[int, _Pieces]], made: list[int]):
         self.program, self.made = program, made
         count = len(program.sections)
         sizes = program.sections.size
@@ -147,7 +147,7 @@ class _Redirection:
         result: Column = self.targets[at] + (offset - (self.keys[at] - self.base[sid]))
         return result
 
-    def apply(self) -> Program:
+    def apply(self) -> ProgramColumns:
         """The program with symbols and relocations pointing into the merged sections."""
         symbols, relocs = self.program.symbols, self.program.relocs
         first_new = len(symbols)
@@ -168,17 +168,17 @@ class _Redirection:
         return replace(
             self.program,
             symbols=_with_section_symbols(replace(symbols, sid=sid, value=value), self.made),
-            relocs=Relocs(relocs.sid, relocs.offset, relocs.type, sym, addend),
+            relocs=RelocColumns(relocs.sid, relocs.offset, relocs.type, sym, addend),
         )
 
 
-def _with_section_symbols(symbols: Symbols, sids: list[int]) -> Symbols:
+def _with_section_symbols(symbols: SymbolColumns, sids: list[int]) -> SymbolColumns:
     count = len(sids)
 
     def grown(column: Column, values: object) -> Column:
         return np.concatenate((column, np.broadcast_to(np.asarray(values, dtype=column.dtype), count)))
 
-    return Symbols(
+    return SymbolColumns(
         sid=grown(symbols.sid, sids), value=grown(symbols.value, 0), size=grown(symbols.size, 0),
         type=grown(symbols.type, STT_SECTION), weak=grown(symbols.weak, False),
         visibility=grown(symbols.visibility, 2), file=grown(symbols.file, -1), globals=symbols.globals,

@@ -12,7 +12,7 @@ from functools import cache
 from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE
 
 
-class Region(IntEnum):
+class OutputRegion(IntEnum):
     """A stretch of the address space with the same permissions."""
 
     HEAD = 0  # R
@@ -25,8 +25,8 @@ class Region(IntEnum):
 
 
 # Output sections in order; "" stands where sections without a place of their own go.
-_ORDER: dict[Region, list[str]] = {
-    Region.HEAD: [
+_ORDER: dict[OutputRegion, list[str]] = {
+    OutputRegion.HEAD: [
         ".interp",
         ".note.gnu.build-id",
         ".note.ABI-tag",
@@ -41,9 +41,9 @@ _ORDER: dict[Region, list[str]] = {
         ".rela.dyn",
         ".rela.plt",
     ],
-    Region.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
-    Region.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
-    Region.RELRO: [
+    OutputRegion.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
+    OutputRegion.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
+    OutputRegion.RELRO: [
         ".tdata",
         ".tbss",
         ".preinit_array",
@@ -56,9 +56,9 @@ _ORDER: dict[Region, list[str]] = {
         ".dynamic",
         ".got",
     ],
-    Region.DATA: [*[".got.plt", ".data", ".data1"], "", ".sdata"],
-    Region.BSS: [".sbss", ".bss", ""],
-    Region.NONE: ["", ".comment"],
+    OutputRegion.DATA: [*[".got.plt", ".data", ".data1"], "", ".sdata"],
+    OutputRegion.BSS: [".sbss", ".bss", ""],
+    OutputRegion.NONE: ["", ".comment"],
 }
 
 _PLACE = {name: (region, rank) for region, names in _ORDER.items() for rank, name in enumerate(names) if name}
@@ -146,26 +146,28 @@ def member_rank(name: str) -> int:
     return 0 if name == ".dynbss" else 1
 
 
-def place(name: str, type: int, flags: int) -> tuple[Region, int]:
+def place(name: str, type: int, flags: int) -> tuple[OutputRegion, int]:
     """(region, rank in it) of output section `name`."""
     if not flags & SHF_ALLOC:
-        return (Region.NONE, 1) if name == ".comment" else (Region.NONE, _ORPHANS[Region.NONE])
+        return (
+            (OutputRegion.NONE, 1) if name == ".comment" else (OutputRegion.NONE, _ORPHANS[OutputRegion.NONE])
+        )
     found = _PLACE.get(name)
     if found is not None:
         region = found[0]
         # A writable section cannot stay in a read-only region, whatever its name.
-        if region >= Region.RELRO or not flags & SHF_WRITE:
-            if region is Region.BSS and type != SHT_NOBITS:
-                return Region.DATA, len(_ORDER[Region.DATA])
+        if region >= OutputRegion.RELRO or not flags & SHF_WRITE:
+            if region is OutputRegion.BSS and type != SHT_NOBITS:
+                return OutputRegion.DATA, len(_ORDER[OutputRegion.DATA])
             return found
     if flags & SHF_TLS:
         return _PLACE[".tbss" if type == SHT_NOBITS else ".tdata"]
     if flags & SHF_WRITE:
-        region = Region.BSS if type == SHT_NOBITS else Region.DATA
+        region = OutputRegion.BSS if type == SHT_NOBITS else OutputRegion.DATA
     elif flags & SHF_EXECINSTR:
-        region = Region.CODE
+        region = OutputRegion.CODE
     elif type == SHT_NOTE:
         return _PLACE[".note"]
     else:
-        region = Region.RODATA
+        region = OutputRegion.RODATA
     return region, _ORPHANS[region]

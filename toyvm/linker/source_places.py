@@ -9,17 +9,17 @@ import numpy as np
 
 from ..base.errors import ElfError
 from ..elf.constants import STT_FUNC
-from .input_columns import Program
+from .input_columns import ProgramColumns
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
     from ..elf.elf_file import ElfSection
 
 
-class Places:
+class SourcePlaces:
     """Names places of one program; remembers the last function, which GNU ld says once for all that is wrong in it."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: ProgramColumns):
         self.program = program
         self._last: tuple[int, str] = (-1, "")
         self._lines = lru_cache(maxsize=None)(self._line_table)

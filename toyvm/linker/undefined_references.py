@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..elf.constants import SHF_ALLOC
-from .input_columns import UNDEFINED, WARNING_PREFIX, Program, Relocs
+from .input_columns import UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
-from .source_places import Places
+from .source_places import SourcePlaces
 
 
-def check_references(program: Program, options: LinkOptions, errors: Diagnostics) -> None:
+def check_references(program: ProgramColumns, options: LinkOptions, errors: Diagnostics) -> None:
     """Add every bad reference of a live section to `errors`."""
     relocs = program.relocs.where(program.sections.live[program.relocs.sid])
-    places = Places(program)
+    places = SourcePlaces(program)
     if not options.allow_undefined:
         _undefined(program, relocs, places, options, errors)
     if not options.shared and not options.allow_undefined:
@@ -27,7 +27,11 @@ def check_references(program: Program, options: LinkOptions, errors: Diagnostics
 
 
 def _undefined(
-    program: Program, relocs: Relocs, places: Places, options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns,
+    relocs: RelocColumns,
+    places: SourcePlaces,
+    options: LinkOptions,
+    errors: Diagnostics,
 ) -> None:
     """A symbol that nothing defines, unless it is weak or the loader may find it."""
     n, symbols = program.symbols.globals, program.symbols
@@ -47,7 +51,7 @@ def _undefined(
         errors.limited(key, REFERENCES_SHOWN, text, f"{file}: more undefined references to `{name}' follow")
 
 
-def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
+def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> None:
     """What a library leaves undefined and nobody has; not asked when there are libraries that we have not seen."""
     libraries = program.resolution.libraries
     present = {library.soname for library in libraries}
@@ -67,7 +71,7 @@ def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
                 )
 
 
-def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
+def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
     """A section in memory that refers into one that was left out. Debugging sections may (they get 0).
 
     Unwind records of functions that were left out go with them.
@@ -89,7 +93,9 @@ def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
         )
 
 
-def _warnings(program: Program, relocs: Relocs, places: Places, errors: Diagnostics) -> None:
+def _warnings(
+    program: ProgramColumns, relocs: RelocColumns, places: SourcePlaces, errors: Diagnostics
+) -> None:
     """What an object wants said to those who use one of its symbols (GNU ld, .gnu.warning.SYMBOL)."""
     for sid, name in enumerate(program.sections.name):
         if not name.startswith(WARNING_PREFIX):

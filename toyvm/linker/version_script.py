@@ -14,8 +14,8 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..base.errors import LinkError
-from .input_columns import Column, Program
-from .symbol_resolution import Kind
+from .input_columns import Column, ProgramColumns
+from .symbol_resolution import DefinitionKind
 
 _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 
@@ -66,7 +66,7 @@ def parse_version_script(text: str) -> VersionScript:
     return VersionScript(tuple(shown), tuple(kept))
 
 
-def local_symbols(program: Program, script: str, exclude_libs: tuple[str, ...]) -> Column:
+def local_symbols(program: ProgramColumns, script: str, exclude_libs: tuple[str, ...]) -> Column:
     """Boolean by global symbol: what the version script, or --exclude-libs, keeps in the file."""
     result = np.zeros(program.symbols.globals, dtype=bool)
     if script:
@@ -76,6 +76,8 @@ def local_symbols(program: Program, script: str, exclude_libs: tuple[str, ...]) 
     excluded = {name for text in exclude_libs for name in re.split("[,:]", text)}
     if excluded:
         for symbol in program.resolution.symbols:
-            archive = program.resolution.files[symbol.file].archive if symbol.kind is Kind.DEFINED else ""
+            archive = (
+                program.resolution.files[symbol.file].archive if symbol.kind is DefinitionKind.DEFINED else ""
+            )
             result[symbol.id] |= bool(archive) and bool({"ALL", os.path.basename(archive)} & excluded)
     return result

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from ..base.bits import M64
 from ..base.errors import LoadError
 from ..kernel.kernel import Kernel
-from ..kernel.proc.interpreter import LoadedImage, Registers
+from ..kernel.mm.image_mapping import LoadedImage
+from ..kernel.proc.interpreter import Registers
 from ..kernel.proc.process import Process
 from ..kernel.vfs.memory_files import MemFile, MemFs
 from . import dlfcn, guest_calls, stub

@@ -10,8 +10,8 @@ from ..base.events import Event
 from ..isa.registers import X_NAMES
 from ..kernel.kernel import Kernel
 from ..kernel.mm.address_space import AddressSpace
+from ..kernel.mm.image_mapping import LoadedImage
 from ..kernel.mm.vma import PROT_EXEC, PROT_READ
-from ..kernel.proc.interpreter import LoadedImage
 from ..kernel.proc.process import Process
 from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.open_file import O_APPEND, O_CREAT, O_WRONLY, WouldBlock

@@ -8,8 +8,7 @@ from ..base.errors import NotExecutableError
 from ..elf import constants as c
 from ..kernel.kernel import Kernel
 from ..kernel.mm.address_space import AddressSpace
-from ..kernel.mm.image_mapping import map_image
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage, map_image
 from ..kernel.proc.process import FdTable, Process
 from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.path_walk import Vfs

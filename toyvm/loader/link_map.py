@@ -12,7 +12,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from ..base.light_types import NamedTuple, Self
 from ..base.record import Record
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage
 from .dynamic_section import Dynamic
 from .dynamic_symbols import SymbolTable
 from .guest_heap import GuestHeap

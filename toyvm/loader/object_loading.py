@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..base.bits import align_down
 from ..base.errors import NotExecutableError
 from ..elf import constants as c
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage
 from ..machine.physical_memory import PAGE_SIZE
 from . import dynamic_section, dynamic_symbols, r_debug
 from .dlerror import DlError

@@ -11,7 +11,8 @@ from ..base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..kernel.kernel import Kernel
-    from ..kernel.proc.interpreter import Interpreter, LoadedImage, Registers
+    from ..kernel.mm.image_mapping import LoadedImage
+    from ..kernel.proc.interpreter import Interpreter, Registers
     from ..kernel.proc.process import Process
 
 

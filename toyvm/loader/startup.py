@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage
 from . import debug_listing, guest_calls, init_order, object_loading, r_debug, stub, thread_storage
 from .dlerror import DlError
 from .guest_process import Guest

@@ -133,7 +133,7 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
     late = engine.total - kernel.system.stats.instructions  # run, and not yet accounted for
     for process in kernel.processes.values():
         if process.hart is engine.hart:
-            kernel.system.windows.collect(process.mm)
+            kernel.system.windows.collect(process.mm.map, process.mm.context)
     lines = []
     for pid, process in sorted(kernel.processes.items()):
         if process.state is State.DEAD:

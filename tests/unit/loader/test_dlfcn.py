@@ -34,14 +34,13 @@ def close(loaded: Loaded, handle: int) -> list[int]:
 def test_open_look_up_close() -> None:
     loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]
     guest_calls.next_init(loaded.session, 0)
-    before = loaded.guest.memory.describe_vma
-    areas = [before(area) for area in loaded.guest.memory.vmas]
+    areas = [area.describe() for area in loaded.guest.memory.vmas]
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
     bias = loaded.object("p").bias
     assert guest_calls.next_init(loaded.session, 0) == bias + TEXT
     assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
     assert close(loaded, handle) == [bias + TEXT + 1]
-    assert [before(area) for area in loaded.guest.memory.vmas] == areas
+    assert [area.describe() for area in loaded.guest.memory.vmas] == areas
     assert loaded.names() == []
 
 

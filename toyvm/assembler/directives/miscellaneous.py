@@ -8,16 +8,16 @@ from typing import Any
 from toyvm.elf.attributes import TAGS, Arch, ArchError
 from toyvm.elf.constants import SHF_MERGE, SHF_STRINGS, SHT_PROGBITS, STT_FILE
 
+from ..dwarf.call_frames import CfiError
 from ..dwarf.cfi_directives import DIRECTIVES as CFI
-from ..dwarf.cfi_directives import REGISTER_ARGUMENTS, CfiError, dwarf_register
-from ..dwarf.line_table import LineError, LineTable, Loc
+from ..dwarf.cfi_directives import REGISTER_ARGUMENTS, dwarf_register
+from ..dwarf.line_table import LineError, LineTableWriter, Loc
 from ..encode import split
 from ..grammar import parse_expression
 from ..problems import Problem, unknown
-from ..sections import Section
-from ..state import State
+from ..sections import AsmSection, AsmSymbol
+from ..state import AssemblyState
 from ..statements import split_operands, unquote
-from ..symbols import Symbol
 from .data import Directive
 
 _OPTIONS = (
@@ -35,7 +35,7 @@ _OPTIONS = (
 )
 
 
-def option(state: State, rest: str) -> None:
+def option(state: AssemblyState, rest: str) -> None:
     """`.option`."""
     pieces = split_operands(rest)
     word = pieces[0] if pieces else ""
@@ -64,11 +64,11 @@ def option(state: State, rest: str) -> None:
 def with_extension(arch: Arch, name: str, wanted: bool) -> Arch:
     """`arch` with an extension (and what it implies), or without it."""
     if not wanted:
-        return arch._replace(extensions=tuple(pair for pair in arch.extensions if pair[0] != name))
+        return arch.without_extension(name)
     return arch if arch.has(name) else Arch.parse(f"{arch}_{name}")
 
 
-def _option_arch(state: State, pieces: list[str]) -> None:
+def _option_arch(state: AssemblyState, pieces: list[str]) -> None:
     """`.option arch, +m, -c` or `.option arch, rv64gc`."""
     if not pieces:
         raise Problem(
@@ -89,7 +89,7 @@ def _changed(arch: Arch, piece: str) -> Arch:
         raise Problem(str(error), piece) from None
 
 
-def attribute(state: State, rest: str) -> None:
+def attribute(state: AssemblyState, rest: str) -> None:
     """`.attribute tag, value`; `arch` also sets the architecture from here on."""
     pieces = split_operands(rest)
     if len(pieces) != 2:
@@ -119,7 +119,7 @@ def attribute(state: State, rest: str) -> None:
 def cfi(name: str) -> Directive:
     """A `.cfi_*` directive: its arguments go to the table of frames."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
         try:
             _cfi(state, name, pieces)
@@ -129,7 +129,7 @@ def cfi(name: str) -> Directive:
     return directive
 
 
-def _cfi(state: State, name: str, pieces: list[str]) -> None:
+def _cfi(state: AssemblyState, name: str, pieces: list[str]) -> None:
     frames = state.frames
     if name == ".cfi_startproc":
         if pieces not in ([], ["simple"]):
@@ -153,21 +153,21 @@ def _cfi(state: State, name: str, pieces: list[str]) -> None:
         frames.directive(name, values, state.cfi_here)
 
 
-def _cfi_symbol(state: State, text: str) -> Symbol:
+def _cfi_symbol(state: AssemblyState, text: str) -> AsmSymbol:
     add, sub, addend = split(state, parse_expression(text))
     if add is None or sub is not None or addend:
         raise Problem("expected a symbol", text, expected="a symbol")
     return add
 
 
-def lines(state: State) -> LineTable[Section, Symbol]:
+def lines(state: AssemblyState) -> LineTableWriter[AsmSection, AsmSymbol]:
     """The table of lines, made when it is first needed."""
     if state.lines is None:
-        state.lines = LineTable()
+        state.lines = LineTableWriter()
     return state.lines
 
 
-def file(state: State, rest: str) -> None:
+def file(state: AssemblyState, rest: str) -> None:
     """`.file "name"` (a symbol of type FILE), or `.file number "folder" "name" md5 0x...` for `.loc`."""
     match = re.fullmatch(
         r'\s*(?:(\d+)\s+)?("(?:[^"\\]|\\.)*")\s*("(?:[^"\\]|\\.)*")?\s*(?:md5\s+(0x[0-9a-fA-F]+))?\s*', rest
@@ -178,7 +178,7 @@ def file(state: State, rest: str) -> None:
         )
     first = unquote(match[2]).decode("utf-8", "surrogateescape")
     if match[1] is None:
-        symbol = Symbol(first)
+        symbol = AsmSymbol(first)
         symbol.type = STT_FILE
         symbol.value = 0
         state.symbols.files.insert(0, symbol)
@@ -200,7 +200,7 @@ _LOC_NUMBERS = ("is_stmt", "isa", "discriminator", "view")
 _LOC_OPTIONS = ("basic_block", "prologue_end", "epilogue_begin", *_LOC_NUMBERS)
 
 
-def loc(state: State, rest: str) -> None:
+def loc(state: AssemblyState, rest: str) -> None:
     """`.loc file line column options`."""
     words = rest.replace(",", " ").split()
     numbers: list[int] = []
@@ -220,7 +220,7 @@ def loc(state: State, rest: str) -> None:
     state.watch_instructions()
 
 
-def _loc_option(state: State, row: Loc, words: list[str]) -> Loc:
+def _loc_option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:
     """`row` with the next option of `.loc` from `words`, which is taken away."""
     word = words.pop(0)
     if word in ("basic_block", "prologue_end", "epilogue_begin"):
@@ -236,7 +236,7 @@ def _loc_option(state: State, row: Loc, words: list[str]) -> Loc:
     return row._replace(**change)
 
 
-def ident(state: State, rest: str) -> None:
+def ident(state: AssemblyState, rest: str) -> None:
     """`.ident "text"`: into .comment, which begins with a zero byte."""
     text = unquote(rest.strip())
     section = state.section(".comment", SHT_PROGBITS, SHF_MERGE | SHF_STRINGS, 1, listed=False)
@@ -249,7 +249,7 @@ def ident(state: State, rest: str) -> None:
 def message(kind: str) -> Directive:
     """`.error`, `.warning`, `.err`, `.print`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         text = (
             unquote(rest.strip()).decode("utf-8", "replace")
             if rest.strip()
@@ -278,7 +278,7 @@ _INSN_FORMATS: dict[str, tuple[tuple[tuple[int, int], ...], str]] = {
 }
 
 
-def insn(state: State, rest: str) -> None:
+def insn(state: AssemblyState, rest: str) -> None:
     """`.insn r opcode, funct3, funct7, rd, rs1, rs2` and the other formats, or `.insn value`, `.insn 4, value`."""
     from ..raw_instruction import encode_format
 

@@ -23,15 +23,15 @@ from toyvm.elf.constants import (
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
-from ..state import State
+from ..sections import AsmSymbol, Linear
+from ..state import AssemblyState
 from ..statements import NAME_PATTERN, split_operands, unquote
-from ..symbols import Linear, Symbol
 from .data import Directive
 
 NAME = re.compile(NAME_PATTERN)
 
 
-def symbol_named(state: State, text: str) -> Symbol:
+def symbol_named(state: AssemblyState, text: str) -> AsmSymbol:
     """The symbol that a directive names, with its place in the symbol table. Raises Problem."""
     name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
     if (name == text and not NAME.fullmatch(text)) or name == ".":
@@ -51,7 +51,7 @@ def _each(rest: str) -> list[str]:
 def binding(value: int) -> Directive:
     """`.globl`, `.weak`, `.local`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol = symbol_named(state, text)
             if not (value == STB_GLOBAL and symbol.binding == STB_WEAK):
@@ -65,7 +65,7 @@ def binding(value: int) -> Directive:
 def visibility(value: int) -> Directive:
     """`.hidden`, `.protected`, `.internal`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol_named(state, text).visibility = value
 
@@ -79,7 +79,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def type_(state: State, rest: str) -> None:
+def type_(state: AssemblyState, rest: str) -> None:
     """`.type name, @function` (also %function, "function", STT_FUNC, or after a blank)."""
     match = re.fullmatch(r'\s*("[^"]*"|[^\s,]+)\s*(?:,|\s)\s*(\S.*?)\s*', rest)
     if match is None:
@@ -94,7 +94,7 @@ def type_(state: State, rest: str) -> None:
         symbol.binding = STB_GNU_UNIQUE
 
 
-def size(state: State, rest: str) -> None:
+def size(state: AssemblyState, rest: str) -> None:
     """`.size name, expression`: resolved at the end."""
     name, comma, text = rest.partition(",")
     if not comma:
@@ -104,7 +104,7 @@ def size(state: State, rest: str) -> None:
     symbol.size_where = state.where
 
 
-def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
+def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) -> None:
     """`name = expression` (`.set`, `.equ`); `once`: `.equiv`, `==`, an error when it is defined already."""
     if name == ".":
         from .data import org
@@ -129,7 +129,7 @@ def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
     state.data_memo.clear()
 
 
-def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None:
+def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Expr) -> None:
     """Set the symbol's value: a number; a place when the expression is a defined label; else kept for the end."""
     symbol.chunk = None
     symbol.value = value
@@ -145,7 +145,7 @@ def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None
     symbol.size_where = target.size_where
 
 
-def redefinition(state: State, name: str, known: Symbol) -> Problem:
+def redefinition(state: AssemblyState, name: str, known: AsmSymbol) -> Problem:
     """The problem of a name that is defined already."""
     file, line = state.source.place(known.where)
     return Problem(f"symbol '{name}' is already defined", name, hint=f"first defined at {file}:{line}")
@@ -154,7 +154,7 @@ def redefinition(state: State, name: str, known: Symbol) -> Problem:
 def set_(once: bool) -> Directive:
     """`.set`, `.equ`, `.equiv`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         name, comma, text = rest.partition(",")
         if not comma or not text.strip():
             raise Problem("this takes a symbol and an expression", expected="name, expression")
@@ -168,7 +168,7 @@ def set_(once: bool) -> Directive:
 def common(local: bool) -> Directive:
     """`.comm name, size, alignment` and `.lcomm name, size, alignment`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
         if not 2 <= len(pieces) <= 3:
             raise Problem("this takes a symbol, a size and an alignment", expected="name, size, alignment")
@@ -205,7 +205,7 @@ def _natural(size: int, local: bool) -> int:
     return alignment
 
 
-def _allocate(state: State, symbol: Symbol, size: int, alignment: int) -> None:
+def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int) -> None:
     bss = state.find_section(".bss")
     assert bss is not None
     chunk = bss.chunk(0)
@@ -216,7 +216,7 @@ def _allocate(state: State, symbol: Symbol, size: int, alignment: int) -> None:
     symbol.size = size
 
 
-def accepted(state: State, rest: str) -> None:
+def accepted(state: AssemblyState, rest: str) -> None:
     """A directive that means nothing for an object of ours; its operands are not looked at."""
 
 

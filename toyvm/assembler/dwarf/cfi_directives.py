@@ -45,16 +45,6 @@ from .call_frames import (
 )
 from .code_places import EmittedSection, L, Place
 
-__all__ = [
-    "DIRECTIVES",
-    "REGISTER_ARGUMENTS",
-    "CfiError",
-    "EmittedSection",
-    "FrameTable",
-    "Place",
-    "dwarf_register",
-]
-
 
 def dwarf_register(name: str) -> int | None:
     """The DWARF number of a register's name (psABI): x 0..31, f 32..63, CSRs from 4096; None for another word."""
@@ -111,7 +101,7 @@ DIRECTIVES = frozenset({*_ARITY, *_REGISTER_LISTS, ".cfi_escape"})
 """What `FrameTable.directive` takes. The others (startproc, endproc, sections, personality, lsda) are methods."""
 
 
-class FrameTable(Generic[L]):
+class CallFrameTable(Generic[L]):
     """All frame descriptions of one object."""
 
     def __init__(self) -> None:

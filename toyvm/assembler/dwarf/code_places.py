@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from toyvm.base.record import Record
 from toyvm.relocations import R
 
 L = TypeVar("L", bound=Hashable)
@@ -27,7 +28,7 @@ class Place(NamedTuple):
     fragment: int
 
 
-class SectionStart(NamedTuple):
+class SectionStart(Record):
     """The beginning of the section called `name`, as the symbol of a fixup."""
 
     name: str

@@ -65,7 +65,7 @@ class Loc(NamedTuple):
 _NO_LOC = Loc(0, 0)
 
 
-class Unit(NamedTuple):
+class Unit(Record):
     """The compile unit of hand-written assembly."""
 
     name: str
@@ -73,18 +73,18 @@ class Unit(NamedTuple):
     producer: str = "toyvm as"
 
 
-class _File(NamedTuple):
+class _File(Record):
     name: str
     directory: int
     md5: bytes | None
 
 
-class _Row(NamedTuple, Generic[L]):
+class _LineRow(NamedTuple, Generic[L]):
     place: L
     loc: Loc
 
 
-class LineTable(Record, Generic[S, L], frozen=False):
+class LineTableWriter(Record, Generic[S, L], frozen=False):
     """The rows of all sections of one object, in the order in which the instructions were written."""
 
     comp_dir: str = ""
@@ -93,7 +93,7 @@ class LineTable(Record, Generic[S, L], frozen=False):
     _files: dict[int, _File] = {}
     _directories: list[str] = []
     _numbers: dict[str, int] = {}
-    _rows: dict[S, list[_Row[L]]] = {}
+    _rows: dict[S, list[_LineRow[L]]] = {}
     _loc: Loc = _NO_LOC
 
     def __bool__(self) -> bool:
@@ -110,7 +110,7 @@ class LineTable(Record, Generic[S, L], frozen=False):
             self.comp_dir = directory
         entry = _File(name, self._directory(directory), md5)
         known = self._files.setdefault(number, entry)
-        if known[:2] != entry[:2]:
+        if (known.name, known.directory) != (entry.name, entry.directory):
             raise LineError(f"file number {number} already allocated")
 
     def file_number(self, path: str) -> int:
@@ -131,12 +131,12 @@ class LineTable(Record, Generic[S, L], frozen=False):
     def instruction(self, section: S, here: Callable[[], L]) -> None:
         """An instruction begins at `here`: it gets the row of the pending `.loc`."""
         if self.pending:
-            self._rows.setdefault(section, []).append(_Row(here(), self._loc))
+            self._rows.setdefault(section, []).append(_LineRow(here(), self._loc))
             self.pending = False
 
     def row(self, section: S, here: Callable[[], L], file: int, line: int) -> None:
         """The instruction at `here` comes from `line` of `file` (`as -g`)."""
-        self._rows.setdefault(section, []).append(_Row(here(), Loc(file, line)))
+        self._rows.setdefault(section, []).append(_LineRow(here(), Loc(file, line)))
 
     @property
     def last(self) -> Loc:
@@ -224,7 +224,7 @@ class _Sequence(Generic[L]):
         self.loc = Loc(file=-1, line=1)
         self.at: L | None = None
 
-    def write(self, rows: list[_Row[L]], end: L) -> None:
+    def write(self, rows: list[_LineRow[L]], end: L) -> None:
         for row in rows:
             self._registers(row.loc)
             self._row(row.place, row.loc.line - self.loc.line)

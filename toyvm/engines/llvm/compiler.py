@@ -1,4 +1,4 @@
-"""From the text of a module to machine code: the only module that needs llvmlite."""
+"""From the text of a module to machine code: the only module that imports llvmlite."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _ZEROS = bytes(_GROUP)
 _MOST_LINKS = 256
 
 
-class Tables:
+class NativeTables:
     """Empty tables. `shadow_address` and `jump_address` are true as long as this lives."""
 
     __slots__ = (

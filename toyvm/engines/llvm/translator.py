@@ -13,11 +13,12 @@ from importlib.machinery import PathFinder
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_host_room
 
-from .translation_cache import Translation, TranslationCache, default_folder
+from ..python.code_cache import TRANSLATIONS, CodeCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..python.code_cache import Translation
     from .analysis.regions import Region
     from .compiler import Compiler
 
@@ -59,9 +60,11 @@ class Translator:
     """Makes translations, each once. `folder` None: no cache."""
 
     def __init__(self, folder: str | None = ""):
-        self._cache: TranslationCache | None = None
+        self._cache: CodeCache | None = None
         if folder is not None:
-            self._cache = TranslationCache(folder or default_folder(), version())
+            from toyvm.base.resources import cache_path
+
+            self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
 

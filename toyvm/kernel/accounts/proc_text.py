@@ -19,26 +19,9 @@ if TYPE_CHECKING:
     from .memory_report import Usage
 
 
-def maps_line(area: Vma) -> str:
-    """One line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
-    dev = ino = 0
-    name = area.name
-    if area.file is not None and not name.startswith("["):
-        dev, ino = area.file.identity
-        name = name or "/dev/zero"
-        if not area.file.linked and not name.endswith(" (deleted)"):
-            name += " (deleted)"
-    offset = area.offset if area.file is not None else 0
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
-    where = (
-        f"{area.start:08x}-{area.end:08x} {area.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
-    )
-    return f"{where:<72} {name}" if name else where
-
-
 def maps(mm: AddressSpace) -> bytes:
     """/proc/PID/maps."""
-    return b"".join(os.fsencode(maps_line(area)) + b"\n" for area in mm.vmas)
+    return b"".join(os.fsencode(area.describe()) + b"\n" for area in mm.vmas)
 
 
 def _usage_lines(use: Usage) -> list[tuple[str, int]]:
@@ -110,8 +93,8 @@ def smaps(mm: AddressSpace) -> bytes:
         use = area_usage(mm, area)
         fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
         fields += [*_usage_lines(use), *_detail_lines(use)]
-        out.append(maps_line(area) + "\n" + "".join(_field(*field) for field in fields))
-        eligible = mm.system.frames.megapages.fits(mm, area)
+        out.append(area.describe() + "\n" + "".join(_field(*field) for field in fields))
+        eligible = mm.system.frames.megapages.fits(area, refused=mm.map.no_megapages)
         out.append(f"THPeligible:    {eligible:d}\nVmFlags: {_vm_flags(area)} \n")
     return os.fsencode("".join(out))
 
@@ -197,7 +180,7 @@ def status(process: Process) -> bytes:
             ("VmSize", size["size"]),
             ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
-            ("VmHWM", max(mm.high_water.mark, size["rss"])),
+            ("VmHWM", max(mm.map.high_water.mark, size["rss"])),
             ("VmRSS", size["rss"]),
             ("RssAnon", size["anonymous"]),
             ("RssFile", size["file"]),
@@ -215,7 +198,7 @@ def status(process: Process) -> bytes:
     caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
     pending = sum(1 << (s - 1) for s in signals.pending)
     lines += [
-        f"THP_enabled:\t{not process.mm.no_megapages:d}",
+        f"THP_enabled:\t{not process.mm.map.no_megapages:d}",
         "Threads:\t1",
         "SigPnd:\t0000000000000000",
         f"ShdPnd:\t{pending:016x}",
@@ -265,7 +248,7 @@ def stat(process: Process) -> bytes:
         0,
         0,
     ]
-    fields += [0, 0, mm.brk_start, *mm.arg_range, *mm.env_range, process.status]
+    fields += [0, 0, mm.map.brk_start, *mm.map.arg_range, *mm.map.env_range, process.status]
     return os.fsencode(" ".join(map(str, fields)) + "\n")
 
 
@@ -338,6 +321,6 @@ def vmstat(kernel: Kernel) -> bytes:
         ("thp_fault_fallback", stats.megapage_fallbacks),
         ("thp_split_page", stats.megapages_split),
         ("thp_split_pmd", stats.megapage_entries_split),
-        ("cow_ksm", ksm.copies if ksm is not None else 0),
+        ("cow_ksm", ksm.frames.copies if ksm is not None else 0),
     ]
     return "".join(f"{name} {value}\n" for name, value in fields).encode()

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 
 from ..vfs.nodes import Stat
+from .shared_anonymous import ShmNode
 
 if TYPE_CHECKING:
-    from .memory_system import MemorySystem
+    from .machine_memory import MachineMemory
     from .overcommit import Commit
 
 SHMMNI = 4096  # segments of a machine (kernel.shmmni)
@@ -101,7 +101,7 @@ class Segment(ShmNode):
 class Segments:
     """All segments of a machine, by number and by key. `seconds` tells the wall clock."""
 
-    def __init__(self, system: MemorySystem, seconds: Callable[[], int]):
+    def __init__(self, system: MachineMemory, seconds: Callable[[], int]):
         self.system = system
         self.seconds = seconds
         self._places: dict[int, Segment] = {}

@@ -23,9 +23,9 @@ from toyvm.machine.physical_memory import PAGE_SIZE
 from ..limits import ARG_MAX
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
+from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
-from .interpreter import LoadedImage
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -66,16 +66,16 @@ def execute(
     file, place, argv = _program(kernel, process, place, path, list(argv))
     _check_size(process, argv, envp)
     try:
-        mm = kernel.new_space(process.rlimits, placement)
-        mm.pid = process.pid
-        mm.count_in(process.counters)
-        mm.no_megapages = process.mm.no_megapages
+        mm = kernel.new_space(
+            process.rlimits, placement, pid=process.pid, counters=process.counters, group=process.group
+        )
+        mm.map.no_megapages = process.mm.map.no_megapages
     except OutOfFrames:
         raise error(errno.ENOMEM) from None
     try:
-        image = mm.load(file, place.path)
+        image = _map_program(mm, file, place.path)
         mm.set_brk_start(image.end)
-        mm.data_size = _data_size(image)
+        mm.map.data_size = _data_size(image)
         sp = build_stack(kernel, mm, image, path, argv, envp)
     except OutOfFrames:
         mm.release()
@@ -112,6 +112,16 @@ def _program(
     argv = [*words, script, *argv[1:]]
     found = kernel.vfs.resolve(interpreter, process.cwd)
     return _program(kernel, process, found, interpreter, argv, depth + 1)
+
+
+def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
+    """Map a program, or copy it to where it is to stand without an MMU. Raises NotExecutableError, OSError(ENOMEM)."""
+    if mm.has_mmu:
+        return map_image(mm, file, path)
+    from ..mm.no_mmu import PhysicalSpace
+
+    assert isinstance(mm, PhysicalSpace)
+    return mm.load(file, path)
 
 
 def _data_size(image: LoadedImage) -> int:
@@ -179,8 +189,8 @@ def build_stack(
     block = b"".join([*arguments, *environment, name])
     strings = top - len(block)
     arg_end = strings + sum(map(len, arguments))
-    mm.arg_range = (strings, arg_end)
-    mm.env_range = (arg_end, arg_end + sum(map(len, environment)))
+    mm.map.arg_range = (strings, arg_end)
+    mm.map.env_range = (arg_end, arg_end + sum(map(len, environment)))
     random = (strings - 16) & ~15
     pointers: list[int] = []
     at = strings
@@ -192,7 +202,7 @@ def build_stack(
     auxv = _auxv(kernel, image, random, at)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
-    mm.pc = image.entry
+    mm.context.pc = image.entry
     mm.write(strings, block)
     mm.write(random, kernel.random_bytes(16))
     mm.write(sp, struct.pack(f"<{len(words)}Q", *words))

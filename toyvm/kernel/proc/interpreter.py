@@ -10,39 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
-from toyvm.base.record import Record
 
 if TYPE_CHECKING:
-    from toyvm.elf.headers import Phdr
-
     from ..kernel import Kernel
-    from ..vfs.nodes import FileNode
+    from ..mm.image_mapping import LoadedImage
     from .process import Process
 
 Registers = list[int]
 """The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
-
-
-class LoadedImage(Record):
-    """An ELF file as `image.map_image` has mapped it into an address space. All addresses are guest addresses (va).
-
-    `bias` is what to add to the file's own addresses (0 for ET_EXEC). `start` and `end` bound its pages.
-    `phdr` is where the program headers stand in guest memory, or 0 when no segment holds them.
-    `file` gives the file's bytes (`file.pread(offset, n)`, `file.size`).
-    """
-
-    path: str
-    file: FileNode
-    e_type: int
-    e_flags: int
-    bias: int
-    entry: int
-    start: int
-    end: int
-    phdr: int
-    phdrs: tuple[Phdr, ...]
-    interpreter: str | None
-    executable_stack: bool
 
 
 class Interpreter(Protocol):

@@ -32,11 +32,7 @@ def fork(
     if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
         raise error(errno.EAGAIN)
     require_reserve()
-    if share_memory:
-        mm = parent.mm
-        mm.users += 1
-    else:
-        mm = parent.mm.fork()
+    mm = parent.mm.share() if share_memory else parent.mm.fork()
     hart = parent.hart.copy(mm.mmu)
     rlimits = parent.rlimits if share_memory else mm.rlimits
     child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
@@ -64,7 +60,7 @@ def exit_process(kernel: Kernel, process: Process, status: int) -> None:
     if kernel.on_exit is not None:
         kernel.on_exit(process)
     process.status = status
-    if process.clear_child_tid and process.mm.users > 1:
+    if process.clear_child_tid and process.mm.map.users > 1:
         _clear_tid(process)
     process.fds.close_all()
     signal = status & 0x7F

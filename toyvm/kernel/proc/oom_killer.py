@@ -18,6 +18,7 @@ from .process import Process
 from .signals import Signal
 
 if TYPE_CHECKING:
+    from ..counters import FaultContext
     from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
 
@@ -77,15 +78,15 @@ class OomKiller:
         self._kernel = kernel
         self._killing = False
 
-    def freed(self) -> bool:
-        """Kill the worst process unless that is the one that is asking; whether that has made frames free.
+    def freed(self, context: FaultContext) -> bool:
+        """Kill the worst process unless that is the one that `context` asks for; whether that has made frames free.
 
         The asker cannot be ended in the middle of what the kernel does for it: its allocation fails, and whoever made it decides.
         """
-        kernel, asker = self._kernel, self._kernel.running
-        if self._killing or asker is None:
+        kernel, asker = self._kernel, self._kernel.processes.get(context.pid)
+        if self._killing or asker is None or not asker.alive:
             return False
-        while (victim := choose(kernel)) is not None and victim.mm is not asker.mm:
+        while (victim := choose(kernel)) is not None and victim.mm.map is not asker.mm.map:
             self._killing = True
             try:
                 self.kill(victim, asker)
@@ -126,9 +127,9 @@ def host_is_full(kernel: Kernel, process: Process | None) -> None:
 
 def _end(kernel: Kernel, victim: Process) -> None:
     """End a process and all who share its memory."""
-    mm = victim.mm
+    space = victim.mm.map
     for process in list(kernel.processes.values()):
-        if process.mm is mm:
+        if process.mm.map is space:
             lifecycle.exit_process(kernel, process, Signal.SIGKILL)
 
 
@@ -136,7 +137,7 @@ def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:
     """The lines that Linux logs, in its order."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     alive = [process for process in kernel.processes.values() if process.alive]
-    spaces = {id(process.mm): Footprint(process.mm) for process in alive}
+    spaces = {id(process.mm.map): Footprint(process.mm) for process in alive}
     lines = [
         f"toyvm: out of memory: {asker.comm} invoked oom-killer: order=0, oom_score_adj={asker.oom_score_adj}",
         "Mem-Info:",
@@ -150,14 +151,14 @@ def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:
         "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
     ]
     for process in alive[:_LISTED]:
-        has = spaces[id(process.mm)]
+        has = spaces[id(process.mm.map)]
         lines.append(
             f"[{process.pid:7d}] {kernel.UID:5d} {process.pid:5d} {has.total:8d} {has.rss:8d} {has.tables * PAGE_SIZE:8d} "
             f"{has.swap:8d}         {process.oom_score_adj:5d} {process.comm}"
         )
     if len(alive) > _LISTED:
         lines.append(f"and {len(alive) - _LISTED} more")
-    has = spaces[id(victim.mm)]
+    has = spaces[id(victim.mm.map)]
     lines.append(
         f"Out of memory: Killed process {victim.pid} ({victim.comm}) total-vm:{has.total * 4}kB, anon-rss:{has.anonymous * 4}kB, "
         f"file-rss:{has.file * 4}kB, shmem-rss:{has.shmem * 4}kB, UID:{kernel.UID} pgtables:{has.tables * 4}kB "

@@ -11,15 +11,14 @@ from toyvm.base.light_types import TYPE_CHECKING, Enum
 from toyvm.base.record import Record
 from toyvm.machine.hart import Hart
 
-from ..counters import Counters
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
+from ..mm.image_mapping import LoadedImage
 from ..vfs.open_file import OpenFile, WaitQueue
-from .interpreter import LoadedImage
 from .signals import SignalState
 
 if TYPE_CHECKING:
-    from ..mm.memory_groups import Group
+    from ..counters import Group
 
 
 class State(Enum):
@@ -144,12 +143,11 @@ class Process:
     """
 
     def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
-        self.pid = pid
+        self.pid = mm.context.pid = pid
         self.mm = mm
         self.hart = hart
         self.fds = fds
         self.rlimits = rlimits
-        self.group: Group | None = None  # who pays for its memory, where groups have limits
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -163,7 +161,7 @@ class Process:
         self.state = State.RUNNABLE
         self.status = 0
         self.signals = SignalState()
-        self.counters = Counters()
+        self.counters = mm.context.counters
         self.children_instructions = 0
         self.started_at = 0
         self.clear_child_tid = 0
@@ -185,7 +183,6 @@ class Process:
         """Take over what a child has from its parent besides memory, registers and descriptors."""
         self.parent = parent
         self.cwd, self.umask = parent.cwd, parent.umask
-        self.group = parent.group
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
@@ -214,6 +211,11 @@ class Process:
         """Bring `cpu_timer_at` up to date with the timers of CPU time."""
         cpu = (self.timers.get(which) for which in (ITIMER_VIRTUAL, ITIMER_PROF))
         self.cpu_timer_at = min((t.expires_at for t in cpu if t and t.expires_at is not None), default=None)
+
+    @property
+    def group(self) -> Group | None:
+        """The group that pays for its memory, where groups have limits."""
+        return self.mm.map.group
 
     @property
     def ppid(self) -> int:

@@ -131,10 +131,10 @@ def _handle(kernel: Kernel, process: Process, info: SigInfo, action: Action) -> 
     """Let the process continue in its handler; False when the frame has no room."""
     mm = process.mm
     try:
-        if not mm.sigreturn_page:
+        if not mm.map.sigreturn_page:
             # Above the mmap area: no later mapping, and no hole that the program has made, is where it goes.
-            mm.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
-        push_frame(process, info, action, mm.sigreturn_page)
+            mm.map.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
+        push_frame(process, info, action, mm.map.sigreturn_page)
     except (OSError, OutOfFrames):
         return False
     return True

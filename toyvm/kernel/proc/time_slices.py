@@ -66,7 +66,7 @@ class Turns:
             if trap is not None:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
-                kernel.system.balance()
+                kernel.system.balance(process.mm.context)
         if process.state is State.RUNNABLE:
             kernel.scheduler.add(process)
 
@@ -99,11 +99,6 @@ class Turns:
 
     def _switch_to(self, process: Process) -> None:
         kernel = self._kernel
-        mm = process.mm
-        mm.pid = process.pid
-        mm.count_in(process.counters)
-        if kernel.frames.groups is not None:
-            kernel.frames.groups.current = process.group
         if self.last_pid != process.pid:
             process.hart.reservation = None
             process.counters.context_switches += 1

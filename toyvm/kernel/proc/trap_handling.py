@@ -66,7 +66,7 @@ def _explain(kernel: Kernel, process: Process, signal: int, trap: Trap) -> str:
 def serve(kernel: Kernel, process: Process) -> None:
     """The system call that the process has made, or goes on with after waiting."""
     number = process.hart.x[17]
-    process.mm.pc = process.hart.pc
+    process.mm.context.pc = process.hart.pc
     try:
         dispatch.syscall(kernel, process, number)
     except ExecFailedError as failure:

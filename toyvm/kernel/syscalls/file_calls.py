@@ -384,7 +384,7 @@ def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: in
     file = opened.node
     if isinstance(file, FileNode):
         if advice == POSIX_FADV_WILLNEED:
-            _read_ahead(kernel, file, offset, length)
+            _read_ahead(kernel, process, file, offset, length)
         elif advice == POSIX_FADV_DONTNEED:
             kernel.system.cache.drop_range(file, offset, offset + length if length else None)
     return 0
@@ -400,15 +400,15 @@ def readahead(kernel: Kernel, process: Process, fd: int, offset: int, length: in
         raise error(errno.EBADF)
     if not isinstance(opened.node, FileNode):
         raise error(errno.EINVAL)
-    _read_ahead(kernel, opened.node, offset, length)
+    _read_ahead(kernel, process, opened.node, offset, length)
     return 0
 
 
-def _read_ahead(kernel: Kernel, file: FileNode, offset: int, length: int) -> None:
+def _read_ahead(kernel: Kernel, process: Process, file: FileNode, offset: int, length: int) -> None:
     """Bring whole pages into the page cache; length 0 is all that follows."""
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
-    kernel.system.cache.read_ahead(file, first, last - first)
+    kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
 
 
 def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, mask: int, size: int) -> int:

@@ -10,7 +10,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
-from ..mm import locked_memory, moved_mappings
+from ..mm import mapped_ranges, moved_mappings
 from ..mm.advice import madvise as advise
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
     return 0
 
 
+def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+    """msync(2): write the dirty pages of shared file mappings back.
+
+    Errors: EINVAL, ENOMEM (a hole).
+    """
+    if flags & ~7 or flags & 5 == 5:
+        raise error(errno.EINVAL)
+    mapped_ranges.sync(process.mm, addr, length)
+    return 0
+
+
 def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     """mlock(2): keep pages in memory, all of them from now on.
 
@@ -68,7 +79,7 @@ def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int)
     if flags & ~MLOCK_ONFAULT:
         raise error(errno.EINVAL)
     start, end = _whole_pages(addr, length)
-    locked_memory.lock(process.mm, start, end)
+    mapped_ranges.lock(process.mm, start, end)
     if not flags & MLOCK_ONFAULT:
         _populate_locked(process, start, end)
     return 0
@@ -79,7 +90,7 @@ def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
 
     Errors: ENOMEM (a hole).
     """
-    locked_memory.unlock(process.mm, *_whole_pages(addr, length))
+    mapped_ranges.unlock(process.mm, *_whole_pages(addr, length))
     return 0
 
 
@@ -93,18 +104,18 @@ def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
         raise error(errno.EINVAL)
     mm = process.mm
     if flags & MCL_CURRENT:
-        locked_memory.lock_all(mm)
+        mapped_ranges.lock_all(mm)
         if not flags & MCL_ONFAULT:
             for area in list(mm.vmas):
                 mm.populate(area.start, area.length)  # what cannot be had is no error of mlockall
-    mm.lock_future = bool(flags & MCL_FUTURE)
+    mm.map.lock_future = bool(flags & MCL_FUTURE)
     return 0
 
 
 def munlockall(kernel: Kernel, process: Process) -> int:
     """munlockall(2): unlock all that is mapped, and lock nothing in future. It cannot fail."""
-    process.mm.lock_future = False
-    locked_memory.unlock_all(process.mm)
+    process.mm.map.lock_future = False
+    mapped_ranges.unlock_all(process.mm)
     return 0
 
 

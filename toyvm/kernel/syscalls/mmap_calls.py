@@ -7,10 +7,8 @@ import errno
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from ..mm.cache import writeback
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..vfs.nodes import FileNode
@@ -59,6 +57,8 @@ def mmap(
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)
     elif shared:
+        from ..mm.shared_anonymous import ShmNode  # most mappings are private
+
         account = kernel.system.commit if not no_reserve else None
         file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE), account), 0
     try:
@@ -81,7 +81,7 @@ def mmap(
         if file is not None:  # shared anonymous memory that nobody maps is gone again
             kernel.system.cache.released(file)
         raise
-    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.lock_future:
+    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.map.lock_future:
         process.mm.populate(va, align_up(length, PAGE_SIZE))
     return va
 
@@ -121,17 +121,6 @@ def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int
     if prot & ~_PROT_ALL:
         raise error(errno.EINVAL)
     process.mm.mprotect(addr, length, prot)
-    return 0
-
-
-def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
-    """msync(2): write the dirty pages of shared file mappings back.
-
-    Errors: EINVAL, ENOMEM (a hole).
-    """
-    if flags & ~7 or flags & 5 == 5:
-        raise error(errno.EINVAL)
-    writeback.sync(process.mm, addr, length)
     return 0
 
 

@@ -297,8 +297,8 @@ def prctl(kernel: Kernel, process: Process, option: int, a: int, b: int, c: int,
         process.mm.write(a, os.fsencode(process.comm)[:15].ljust(16, b"\0"))
         return 0
     if option == 41 and not b | c | d:  # PR_SET_THP_DISABLE
-        process.mm.no_megapages = a != 0
+        process.mm.map.no_megapages = a != 0
         return 0
     if option == 42 and not a | b | c | d:  # PR_GET_THP_DISABLE
-        return process.mm.no_megapages
+        return process.mm.map.no_megapages
     raise error(errno.EINVAL)

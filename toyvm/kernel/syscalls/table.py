@@ -121,7 +121,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     224: ("swapon", "system_calls.swapon", "path hex"),
     225: ("swapoff", "system_calls.swapoff", "path"),
     226: ("mprotect", "mmap_calls.mprotect", "ptr uint prot", NEEDS_MMU),
-    227: ("msync", "mmap_calls.msync", "ptr uint hex", NEEDS_MMU),
+    227: ("msync", "mapping_calls.msync", "ptr uint hex", NEEDS_MMU),
     228: ("mlock", "mapping_calls.mlock", "ptr uint", NEEDS_MMU),
     229: ("munlock", "mapping_calls.munlock", "ptr uint", NEEDS_MMU),
     230: ("mlockall", "mapping_calls.mlockall", "hex"),

@@ -12,7 +12,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import STT_SECTION
 from toyvm.relocations import R
 
-from ..input_columns import Column, Program, Relocs, Symbols
+from ..input_columns import Column, ProgramColumns, RelocColumns, SymbolColumns
 from ..link_errors import Diagnostics
 
 _NOP = (0x00000013).to_bytes(4, "little")
@@ -42,7 +42,9 @@ class Deletions(Record, eq=False):
         return result
 
 
-def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | None = None) -> Program:
+def delete(
+    program: ProgramColumns, gone: Deletions, patches: dict[int, bytearray] | None = None
+) -> ProgramColumns:
     """A program without the bytes `gone`; `patches` are sections' bytes to start from where they differ."""
     if not len(gone.sid) and not patches:
         return program
@@ -69,7 +71,7 @@ def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | No
     )
 
 
-def _move_symbols(program: Program, gone: Deletions, hit: Column) -> Symbols:
+def _move_symbols(program: ProgramColumns, gone: Deletions, hit: Column) -> SymbolColumns:
     symbols = program.symbols
     rows = np.flatnonzero((symbols.sid >= 0) & hit[np.maximum(symbols.sid, 0)])
     value, size = symbols.value.copy(), symbols.size.copy()
@@ -80,7 +82,7 @@ def _move_symbols(program: Program, gone: Deletions, hit: Column) -> Symbols:
     return replace(symbols, value=value, size=size)
 
 
-def _move_relocs(program: Program, gone: Deletions, hit: Column) -> Relocs:
+def _move_relocs(program: ProgramColumns, gone: Deletions, hit: Column) -> RelocColumns:
     relocs = program.relocs
     offset, addend = relocs.offset.copy(), relocs.addend.copy()
     rows = np.flatnonzero(hit[relocs.sid])
@@ -96,10 +98,10 @@ def _move_relocs(program: Program, gone: Deletions, hit: Column) -> Relocs:
     here = relocs.offset[rows]
     dropped[rows] = gone.before(sid, here + 1) != gone.before(sid, here)
     dropped &= relocs.type != R.ALIGN
-    return Relocs(relocs.sid, offset, relocs.type, relocs.sym, addend).where(~dropped)
+    return RelocColumns(relocs.sid, offset, relocs.type, relocs.sym, addend).where(~dropped)
 
 
-def align_code(program: Program, errors: Diagnostics) -> Program:
+def align_code(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
     """Meet every R_RISCV_ALIGN: keep as many nops as the alignment takes, delete the others.
 
     A section is aligned at least as strictly as any place in it, so that offsets decide and addresses need not be known.

@@ -18,18 +18,20 @@ from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
+from toyvm.relocations import Need
 
-from ..apply_relocations import Addresses
-from ..image_layout import Layout
-from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, Program
+from ..image_layout import ImageLayout
+from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
-from ..symbol_resolution import Symbol
+from ..symbol_resolution import GlobalSymbol
+from ..type_arrays import GOT_ENTRY
+from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
 
 
-class Dynamic(Record, eq=False):
+class DynamicPlan(Record, eq=False):
     """The plan. `order`: symbol numbers of .dynsym from 1 on; `number`: the inverse, by symbol number."""
 
     order: tuple[int, ...]
@@ -47,14 +49,14 @@ class Dynamic(Record, eq=False):
         return len(self.order) + 1
 
 
-def is_dynamic(program: Program, options: LinkOptions) -> bool:
+def is_dynamic(program: ProgramColumns, options: LinkOptions) -> bool:
     """Whether the output has a dynamic section at all."""
     if options.static and options.kind != "pie":
         return False
     return options.kind != "exec" or bool(program.resolution.libraries)
 
 
-def exported(program: Program, options: LinkOptions, local: Column) -> Column:
+def exported(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
     """Boolean by global symbol: defined here and visible to other components."""
     n = program.symbols.globals
     sid, seen = program.symbols.sid[:n], program.symbols.visibility[:n]
@@ -68,8 +70,12 @@ def exported(program: Program, options: LinkOptions, local: Column) -> Column:
 
 
 def plan_dynamic(
-    program: Program, needs: Needs, relocs: Sequence[DynamicRelocs], public: Column, options: LinkOptions
-) -> Dynamic:
+    program: ProgramColumns,
+    needs: Needs,
+    relocs: Sequence[DynamicRelocs],
+    public: Column,
+    options: LinkOptions,
+) -> DynamicPlan:
     """Choose and order the dynamic symbols, and make every table that needs no address."""
     symbols = program.resolution.symbols
     used = np.zeros(len(program.symbols), dtype=bool)
@@ -103,12 +109,12 @@ def plan_dynamic(
         sections[".hash"] = sysv_hash_table(names)
     number = np.zeros(len(program.symbols), dtype=np.int64)
     number[list(order)] = np.arange(1, len(order) + 1)
-    return Dynamic(
+    return DynamicPlan(
         order, number, len(imported) + 1, bytes(strings.data), string_at, sections, verneed_count, needed
     )
 
 
-def _aliases(program: Program, number: int) -> list[int]:
+def _aliases(program: ProgramColumns, number: int) -> list[int]:
     symbol = program.resolution.symbols[number]
     if symbol.shared is None:
         return []
@@ -122,7 +128,7 @@ def _aliases(program: Program, number: int) -> list[int]:
 
 
 def _versions(
-    program: Program,
+    program: ProgramColumns,
     order: tuple[int, ...],
     strings: Strings,
     string_at: dict[str, int],
@@ -155,7 +161,7 @@ def _raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _is_unresolved(program: Program, symbol: Symbol) -> bool:
+def _is_unresolved(program: ProgramColumns, symbol: GlobalSymbol) -> bool:
     return int(program.symbols.sid[symbol.id]) == UNDEFINED
 
 
@@ -186,7 +192,7 @@ def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewS
     ]
 
 
-def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynamic) -> bytes:
+def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses, plan: DynamicPlan) -> bytes:
     """.dynsym with addresses."""
     table = np.zeros(plan.count, dtype=SYM)
     numbers = section_numbers(layout)
@@ -219,10 +225,10 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
 
 
 def dynamic_entries(
-    program: Program,
-    layout: Layout | None,
+    program: ProgramColumns,
+    layout: ImageLayout | None,
     known: Addresses | None,
-    plan: Dynamic,
+    plan: DynamicPlan,
     relative_count: int,
     textrel: bool,
     options: LinkOptions,
@@ -273,12 +279,13 @@ def dynamic_entries(
     return pack_dynamic([*entries, (c.DT_NULL, 0)])
 
 
-def _flags(options: LinkOptions, textrel: bool, program: Program) -> list[tuple[int, int]]:
+def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list[tuple[int, int]]:
     flags = c.DF_TEXTREL if textrel else 0
     flags |= c.DF_SYMBOLIC if options.symbolic == "all" and options.shared else 0
     flags |= c.DF_BIND_NOW if options.now else 0
     flags |= c.DF_ORIGIN if options.origin else 0
-    static_tls = options.shared and bool(np.isin(program.relocs.type, (21,)).any())
+    initial_exec = GOT_ENTRY[Need.TLS_IE].take(program.relocs.type, mode="clip")
+    static_tls = options.shared and bool(program.sections.live[program.relocs.sid[initial_exec]].any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)

@@ -14,6 +14,8 @@ from toyvm.elf.constants import (
     SHN_ABS,
     SHN_COMMON,
     SHN_UNDEF,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
     STB_GLOBAL,
     STB_GNU_UNIQUE,
     STB_LOCAL,
@@ -99,7 +101,7 @@ def symbols(
     fields = ("st_info", "st_shndx", "st_value", "st_size")
     rows = zip(table.names, *(table.array[field].tolist() for field in fields), strict=True)
     for number, (name, info, shndx, value, size) in enumerate(rows):
-        kind, binding = info & 15, info >> 4
+        kind, binding = info & ST_TYPE_MASK, info >> ST_BIND_SHIFT
         if number == 0 or (kind in (STT_SECTION, STT_FILE) and not debugging):
             continue
         if kind == STT_SECTION and not name:

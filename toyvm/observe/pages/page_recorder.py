@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from toyvm.base.events import PageFault
 from toyvm.engines.watching.recording_engine import PIECE, RecordedCode, RecordingEngine
-from toyvm.kernel.accounts.proc_text import maps_line
 
 from .page_trace import MAX_EVENTS, Area, PageTrace, Space, TraceWriter
 
@@ -87,7 +86,7 @@ class PageRecorder:
         number = self._number(process)
         if number is not None:
             for area in process.mm.vmas:
-                self._add(number, maps_line(area))
+                self._add(number, area.describe())
 
     def _fault(self, event: PageFault) -> None:
         process = self._kernel.processes.get(event.pid)

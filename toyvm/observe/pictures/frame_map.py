@@ -19,7 +19,7 @@ from .charts import document
 if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
     from toyvm.kernel.kernel import Kernel
-    from toyvm.kernel.mm.address_space import AddressSpace
+    from toyvm.kernel.mm.memory_map import MemoryMap
     from toyvm.kernel.proc.process import Process
     from toyvm.machine.physical_memory import PhysicalMemory
 
@@ -92,11 +92,11 @@ def _living(kernel: Kernel) -> list[Process]:
     return [p for _, p in sorted(everyone.items()) if p.state not in gone or p in kernel.held]
 
 
-def _spaces(kernel: Kernel) -> dict[int, AddressSpace]:
+def _spaces(kernel: Kernel) -> dict[int, MemoryMap]:
     """Each address space once, under the lowest of its processes."""
-    spaces: dict[AddressSpace, int] = {}
+    spaces: dict[MemoryMap, int] = {}
     for process in _living(kernel):
-        spaces.setdefault(process.mm, process.pid)
+        spaces.setdefault(process.mm.map, process.pid)
     return {pid: space for space, pid in spaces.items()}
 
 

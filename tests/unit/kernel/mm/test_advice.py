@@ -152,7 +152,7 @@ def test_a_frame_that_was_given_to_somebody_else_is_theirs() -> None:
     view = guest.mm.mmap(0, 90 * PAGE, PROT_READ, file=file)
     for number in range(90):
         guest.mm.read(view + number * PAGE, 1)
-        guest.kernel.system.balance()
+        guest.kernel.system.balance(guest.mm.context)
     assert guest.kernel.stats.reclaimed > 0
     assert all(guest.mm.read(other + n * PAGE, 1) == bytes([n + 1]) for n in range(30))
 

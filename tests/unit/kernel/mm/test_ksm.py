@@ -148,7 +148,7 @@ def test_no_more_sharers_than_allowed(guest: Guest) -> None:
     guest.kernel.ksm.max_page_sharing = 3
     vas = pages(guest, *[b"same"] * 8)
     settle(guest)
-    sharers = sorted([frame(guest.mm, va) for va in vas].count(f) for f in guest.kernel.ksm.stable)
+    sharers = sorted([frame(guest.mm, va) for va in vas].count(f) for f in guest.kernel.ksm.frames.stable)
     assert max(sharers) == 3 and sum(sharers) == 8
 
 
@@ -202,7 +202,7 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         elif what == "s":
             guest.kernel.ksm.scan(1 + page * 4)
         elif what == "u":
-            guest.kernel.ksm.unmerge(space, at, va + 8 * PAGE)
+            guest.kernel.ksm.frames.unmerge(space.map, at, va + 8 * PAGE, space.context)
         elif what == "o":
             space.mprotect(at, PAGE, PROT_READ if value & 1 else RW)
             space.mprotect(at, PAGE, RW)
@@ -214,14 +214,14 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         for s, m in zip(spaces, models, strict=True):
             assert bytes(s.read(va + n * PAGE, 1)[0] for n in range(8)) == bytes(m)
         shares = [
-            s.system.mappings(pte_frame(pte)) for s in spaces for a in s.vmas for _, pte in s.resident(a)
+            s.system.mappings(pte_frame(pte)) for s in spaces for a in s.vmas for _, pte in s.map.resident(a)
         ]
-        frames = {pte_frame(pte) for s in spaces for a in s.vmas for _, pte in s.resident(a)}
+        frames = {pte_frame(pte) for s in spaces for a in s.vmas for _, pte in s.map.resident(a)}
         assert sum(Fraction(1, n) for n in shares) == len(frames)
     for space in spaces[1:]:
         space.release()
     guest.mm.munmap(va, 8 * PAGE)
-    assert not guest.kernel.ksm.stable and guest.kernel.frames.used <= begin + 3
+    assert not guest.kernel.ksm.frames.stable and guest.kernel.frames.used <= begin + 3
 
 
 def test_the_option_starts_it_and_the_count_is_told() -> None:
@@ -261,7 +261,7 @@ def test_merging_while_everything_swaps(policy: str) -> None:
             elif what < 0.95 and len(spaces) > 1:
                 spaces.pop()[0].release()
             elif what < 0.97:
-                kernel.ksm.unmerge(mm, at, va + min(page + 3, count) * PAGE)
+                kernel.ksm.frames.unmerge(mm.map, at, va + min(page + 3, count) * PAGE, mm.context)
             else:
                 madvise(mm, at, PAGE, MADV_DONTNEED)
                 model[page] = 0
@@ -269,10 +269,10 @@ def test_merging_while_everything_swaps(policy: str) -> None:
             assert failure.errno == errno.ENOMEM
         except OutOfFrames:
             pass  # all that is left is merged or in use: the access has not happened
-        kernel.system.balance()
+        kernel.system.balance(guest.mm.context)
     swap = kernel.system.swap
-    assert kernel.ksm.merged > 50 and swap is not None and swap.swapped_out > 50
+    assert kernel.ksm.frames.merged > 50 and swap is not None and swap.swapped_out > 50
     for mm, _ in spaces[1:]:
         mm.release()
     guest.mm.munmap(va, count * PAGE)
-    assert not kernel.ksm.stable and kernel.frames.used <= 3 and swap.used == 0
+    assert not kernel.ksm.frames.stable and kernel.frames.used <= 3 and swap.used == 0

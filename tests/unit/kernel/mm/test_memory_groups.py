@@ -122,7 +122,7 @@ def test_the_guest_sees_its_group() -> None:
     guest = Guest(limits=Limits(memory_limit=LIMIT * PAGE))
     groups = guest.kernel.frames.groups
     assert groups is not None
-    guest.process.group = groups.current = groups.add("test", LIMIT)
+    guest.mm.context.group = guest.mm.map.group = groups.add("test", LIMIT)
 
     def text(path: str) -> str:
         fd = guest.open(path, 0)

@@ -174,7 +174,7 @@ def test_the_account_is_the_sum_of_the_areas(steps: list[tuple[str, int, int]], 
                 case "u":
                     mm.munmap(at, length)
                 case "b":
-                    mm.brk(mm.brk_start + page * length)
+                    mm.brk(mm.map.brk_start + page * length)
                 case "g":
                     mremap(mm, at, PAGE, length, may_move=True)
                 case "j":
@@ -193,6 +193,6 @@ def test_the_account_is_the_sum_of_the_areas(steps: list[tuple[str, int, int]], 
         shared = {a.file for s in spaces for a in s.vmas if a.file is not None}
         promised = sum(s.vmas.accounted for s in spaces) + sum(f.size // PAGE for f in shared)
         assert kernel.system.commit.committed == promised
-    for space in [*children, mm]:
-        space.release()
+    for owner in [*children, mm]:
+        owner.release()
     assert kernel.system.commit.committed == 0

@@ -13,7 +13,8 @@ from toyvm.elf import constants as elf
 from toyvm.elf.headers import Phdr
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.mm.address_space import PIE_BASE
-from toyvm.kernel.proc.interpreter import LoadedImage, Registers
+from toyvm.kernel.mm.image_mapping import LoadedImage
+from toyvm.kernel.proc.interpreter import Registers
 from toyvm.kernel.proc.process import Process
 from toyvm.kernel.proc.trap_handling import serve
 from toyvm.kernel.vfs.path_walk import Vfs

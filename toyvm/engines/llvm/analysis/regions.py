@@ -24,7 +24,7 @@ RA = 1
 Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
 
 
-class Step:
+class RegionStep:
     """An instruction at an address, with its tree."""
 
     __slots__ = ("effects", "length", "pc", "word")
@@ -36,7 +36,7 @@ class Step:
         self.effects = effects
 
 
-class Block:
+class RegionBlock:
     """Instructions without a jump into or out of the middle, and where they lead.
 
     `taken` is where the last instruction's branch or jump leads, `after` where it goes on otherwise; either is a key of
@@ -47,7 +47,7 @@ class Block:
 
     def __init__(self, key: Key):
         self.key = key
-        self.steps: list[Step] = []
+        self.steps: list[RegionStep] = []
         self.taken: Key | None = None
         self.after: Key | None = None
         self.stops = False
@@ -67,7 +67,7 @@ class Region:
 
     __slots__ = ("blocks", "entry", "heads", "longest", "runs")
 
-    def __init__(self, blocks: dict[Key, Block], entry: Key):
+    def __init__(self, blocks: dict[Key, RegionBlock], entry: Key):
         self.blocks = blocks
         self.entry = entry
         self.heads, self.longest = _heads(blocks, entry)
@@ -148,7 +148,7 @@ class _Explorer:
         self._fetch = fetch
         self._worth = worth
         self._supported = supported
-        self.steps: dict[Key, Step] = {}
+        self.steps: dict[Key, RegionStep] = {}
         self.after: dict[Key, Key | None] = {}
         self.taken: dict[Key, Key | None] = {}
         self.stops: set[Key] = set()
@@ -214,12 +214,12 @@ class _Explorer:
                 waiting.append(target)
         return len(seen) <= MAX_CALLEE
 
-    def _read(self, pc: int) -> Step | None:
+    def _read(self, pc: int) -> RegionStep | None:
         word = self._fetch(pc)
         found = None if word is None else effects_of(word)
         if word is None or found is None or not self._supported(found[1]):
             return None
-        return Step(pc, word, *found)
+        return RegionStep(pc, word, *found)
 
 
 def explore(
@@ -237,11 +237,11 @@ def explore(
     first: Key = (entry, ())
     explorer.explore(first)
     steps = explorer.steps
-    blocks: dict[Key, Block] = {}
+    blocks: dict[Key, RegionBlock] = {}
     for key in explorer.found:
         if key not in steps:
             continue
-        block = blocks[key] = Block(key)
+        block = blocks[key] = RegionBlock(key)
         at: Key | None = key
         while at is not None and at in steps:
             block.steps.append(steps[at])
@@ -253,7 +253,7 @@ def explore(
     return Region(blocks, first) if first in blocks else None
 
 
-def _heads(blocks: dict[Key, Block], entry: Key) -> tuple[set[Key], dict[Key, int]]:
+def _heads(blocks: dict[Key, RegionBlock], entry: Key) -> tuple[set[Key], dict[Key, int]]:
     """The entry and where loops close; for each block the longest way to the next such place, in instructions."""
     heads, order = {entry}, _post_order(blocks, entry)
     rank = {key: number for number, key in enumerate(order)}
@@ -280,7 +280,7 @@ def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:
     return before
 
 
-def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:
+def _post_order(blocks: dict[Key, RegionBlock], entry: Key) -> list[Key]:
     order: list[Key] = []
     seen = {entry}
     waiting = [(entry, iter(list(blocks[entry].successors)))]
@@ -297,7 +297,7 @@ def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:
     return order
 
 
-def _runs(blocks: dict[Key, Block]) -> list[tuple[int, bytes]]:
+def _runs(blocks: dict[Key, RegionBlock]) -> list[tuple[int, bytes]]:
     texts = {
         step.pc: (step.word & ((1 << 8 * step.length) - 1)).to_bytes(step.length, "little")
         for block in blocks.values()

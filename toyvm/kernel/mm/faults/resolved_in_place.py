@@ -43,15 +43,17 @@ class InPlaceFaults:
     def begin(self, process: Process, *, alone: bool) -> None:
         """A run begins; `alone`: its budget reaches beyond the quantum, because nobody else can run."""
         self._process = process
-        self._kernel.system.windows.begin(process.mm)
+        system = self._kernel.system
+        system.windows.begin(process.mm.map, allowed=system.native_faults)
         self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
         self._alone = alone
         self._answer = None
 
     def settle(self, instret: int) -> None:
         """Account for what was executed up to here, and for the faults that native code has resolved."""
-        self._kernel.system.windows.collect(self._process.mm)
-        misses = self._process.mm.mmu.tlb.misses
+        mm = self._process.mm
+        self._kernel.system.windows.collect(mm.map, mm.context)
+        misses = mm.mmu.tlb.misses
         self._account(self._process, instret - self._instret, misses - self._misses)
         self._instret, self._misses = instret, misses
 
@@ -63,9 +65,10 @@ class InPlaceFaults:
         self.settle(instret)
         process, kernel = self._process, self._kernel
         process.hart.reservation = None
-        execute = process.mm.mmu.tlb.execute
+        mm = process.mm
+        execute = mm.mmu.tlb.execute
         pages = len(execute)
-        kind = handle_fault(process.mm, trap.tval, access, pc, process.pid)
+        kind = handle_fault(kernel.system, mm.map, mm.context, trap.tval, access, pc)
         if (
             kind in RESOLVED_BADLY
             or process.state is not State.RUNNABLE
@@ -74,7 +77,7 @@ class InPlaceFaults:
         ):
             self._answer = kind
             return False
-        kernel.system.balance()
+        kernel.system.balance(mm.context)
         if len(execute) != pages:  # code was taken away: what runs must be fetched again
             self._answer = kind
             return False
@@ -84,4 +87,5 @@ class InPlaceFaults:
         """What has become of the page fault that ended the run."""
         if self._answer is not None:
             return self._answer
-        return handle_fault(process.mm, trap.tval, access, process.hart.pc, process.pid)
+        mm = process.mm
+        return handle_fault(mm.system, mm.map, mm.context, trap.tval, access, process.hart.pc)

@@ -18,8 +18,9 @@ from typing import IO
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.counters import FaultContext
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from toyvm.machine.sv39 import PTE_SWAP, entry_slot
+from toyvm.machine.sv39 import PPN_SHIFT, PTE_SWAP, entry_slot
 
 from ..frame_allocator import FrameAllocator
 
@@ -57,7 +58,8 @@ class SwapArea:
     """`size` bytes of slots, and the swap cache.
 
     `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and NONE for
-    nothing. `readahead` is the window of slots read by one fault. Pages in and out are counted in `swapped_in`, `swapped_out`.
+    nothing. `readahead` is the window of slots read by one fault; it leaves `reserve` frames free. Pages in and out are counted in
+    `swapped_in`, `swapped_out`. `on_write_error` is called when the host first refuses a write.
     """
 
     def __init__(
@@ -67,10 +69,13 @@ class SwapArea:
         frames: FrameAllocator,
         readahead: int = DEFAULT_READAHEAD,
         file: SwapFile | None = None,
+        *,
+        reserve: int = 0,
+        on_write_error: Callable[[OSError], None] = lambda failure: None,
     ):
         self.slots = size >> PAGE_SHIFT
         self.readahead = max(1, readahead)
-        self.reserve = 0  # free frames that read-ahead leaves alone
+        self.reserve = reserve
         self._memory = memory
         self._frames = frames
         self._file = file if file is not None else SwapFile()
@@ -82,7 +87,7 @@ class SwapArea:
         self.used = 0
         self.cached = 0  # frames in the swap cache
         self.swapped_in = self.swapped_out = self.cache_hits = self.write_errors = 0
-        self.on_write_error: Callable[[OSError], None] = lambda failure: None
+        self._on_write_error = on_write_error
 
     @property
     def free(self) -> int:
@@ -102,7 +107,7 @@ class SwapArea:
         except OSError as failure:
             self.write_errors += 1
             if self.write_errors == 1:
-                self.on_write_error(failure)
+                self._on_write_error(failure)
             return None
         self._next = slot + 1
         self._taken[slot] = 1
@@ -170,6 +175,15 @@ class SwapArea:
                 self.release(entry_slot(pte))
         return [pte for pte in entries if not pte & PTE_SWAP]
 
+    def put_entries(self, entries: list[int] | Entries) -> list[int] | Entries:
+        """One reference less for the frame or the slot of each of these page-table entries; those that hold a frame."""
+        held = self.release_entries(entries)
+        self._frames.put_entries(held)
+        if self.cached:
+            for pte in held if isinstance(held, list) else held.tolist():
+                self.unmapped(pte >> PPN_SHIFT)
+        return held
+
     def unmapped(self, frame: int) -> None:
         """A mapping of `frame` has gone: a page in the cache that nobody can reach any more is freed."""
         slot = self.slot_of[frame]
@@ -182,7 +196,7 @@ class SwapArea:
 
     # In
 
-    def bring(self, slot: int) -> tuple[int, bool]:
+    def bring(self, slot: int, context: FaultContext) -> tuple[int, bool]:
         """The frame of a slot's page, which is in the swap cache then, and whether it had to be read.
 
         Neighbouring slots come along as far as frames are free. Raises OutOfFrames, and OSError from the host.
@@ -192,7 +206,7 @@ class SwapArea:
             self.cache_hits += 1
             self._frames.touch(frame)
             return frame, False
-        frame = self._frames.alloc(zeroed=False)
+        frame = self._frames.alloc(context, zeroed=False)
         first = slot - slot % self.readahead
         try:
             data = self._file.read(first, self.readahead)
@@ -202,10 +216,10 @@ class SwapArea:
             self._frames.put(frame)
             raise
         self._fill(slot, frame, data, slot - first)
-        spare = self._frames.spare(self.reserve)
+        spare = self._frames.spare(self.reserve, context)
         for number, near in enumerate(range(first, first + (len(data) >> PAGE_SHIFT))):
             if spare > 0 and self._taken[near] and not self.frame_of[near]:
-                self._fill(near, self._frames.alloc(zeroed=False), data, number)
+                self._fill(near, self._frames.alloc(context, zeroed=False), data, number)
                 spare -= 1
         return frame, True
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.frame_allocator import Megapages
 from toyvm.kernel.mm.ksm import Ksm
-from toyvm.kernel.mm.megapages import Megapages
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import MEGAPAGE_SIZE
 from toyvm.run_options import THP_POLICIES
@@ -19,8 +19,8 @@ from .procfs import Directory, Text
 from .settings import Choice, Setting
 
 if TYPE_CHECKING:
+    from toyvm.kernel.counters import Group
     from toyvm.kernel.kernel import Kernel
-    from toyvm.kernel.mm.memory_groups import Group
 
 _DEVICE = SYS_IDENTITY[0]
 
@@ -98,7 +98,7 @@ def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
         return lambda: Setting((_DEVICE, 8 + number), lambda: int(getattr(ksm, name)), store)
 
     def store_sharing(value: int) -> None:
-        if value < 2 or ksm.stable:  # Linux: only while nothing is merged
+        if value < 2 or ksm.frames.stable:  # Linux: only while nothing is merged
             raise error(errno.EINVAL if value < 2 else errno.EBUSY)
         ksm.max_page_sharing = value
 

@@ -10,8 +10,8 @@ from tests.support.guest_kernel import build
 from toyvm.base.events import Bus, ContextSwitch, CowFault, Event, PageFault, ProcessExited
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel

@@ -10,6 +10,7 @@ import pytest
 from tests.support.guest_kernel import PAGE, RW, Guest
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, PageReclaimed
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
@@ -67,11 +68,11 @@ def fill(mm: AddressSpace, count: int, **mapping: object) -> int:
 
 def swap_out(guest: Guest, count: int = FRAMES) -> None:
     guest.kernel.system.recent.clear()
-    guest.kernel.system.reclaimer.shrink(count)
+    guest.kernel.system.reclaimer.shrink(KERNEL, count)
 
 
 def kinds(mm: AddressSpace) -> dict[FaultKind, int]:
-    return {kind: count for kind, count in mm.counters.faults.items() if count}
+    return {kind: count for kind, count in mm.context.counters.faults.items() if count}
 
 
 def check(mm: AddressSpace, va: int, count: int) -> None:
@@ -189,22 +190,23 @@ def test_too_many_dirty_pages_are_written_back() -> None:
     guest = machine(dirty_ratio=10)
     file = MemFile(guest.kernel.vfs.memfs, 0o600, bytes(40 * PAGE))
     va = guest.mm.mmap(0, 40 * PAGE, RW, shared=True, file=file)
-    daemon, scheduler = guest.kernel.system.write_back, guest.kernel.scheduler
+    system, scheduler = guest.kernel.system, guest.kernel.scheduler
+    daemon = system.write_back
     for number in range(FRAMES // 10):
         guest.mm.write_int(va + number * PAGE, 7)
     for more, written in ((0, 0), (1, FRAMES // 10 + 1), (1, FRAMES // 10 + 1)):
         for number in range(more):
             guest.mm.write_int(va + (20 + number) * PAGE, 7)
-        assert daemon.wake_at is not None
-        scheduler.now = daemon.wake_at
+        assert system.write_back_at is not None
+        scheduler.now = system.write_back_at
         daemon.wake()
         assert guest.kernel.stats.written_back == written
     guest.mm.write_int(va, 8)  # D is set again
     guest.mm.munmap(va, 40 * PAGE)
     assert file.pread(0, 1) == b"\x08"
-    scheduler.now = daemon.wake_at
+    scheduler.now = system.write_back_at
     daemon.wake()
-    assert daemon.wake_at is None
+    assert system.write_back_at is None
 
 
 def test_merged_pages_stay_and_swapped_copies_are_not_merged(guest: Guest) -> None:

@@ -1,4 +1,4 @@
-"""When code is worth more effort than it has had: the thresholds of the tiers, and the counters that are held against them."""
+"""Between the tiers: when code is worth more effort than it has had, and what the native tier knows of an address space's code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from toyvm.machine.traps import Trap
 from ..code_map import Block, CodeMap
 from ..effects import Effects
 from ..python.hot_paths import HotPaths
-from .native_space import NativeCode
+from . import state_layout as layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..code_map import TraceFunction
     from ..python.hot_paths import Trace
-    from ..python.prepared_rows import Instruction, PreparedRows
-    from .llvm_engine import LlvmEngine
+    from ..python.prepared_rows import PreparedInstruction, PreparedRows
+    from .native_tables import NativeTables
 
 
 class Thresholds(Record):
@@ -80,9 +80,87 @@ class Purse:
         self._spent += self._thresholds.price * length
 
 
+class NativeCode(CodeMap):
+    """What is known of one address space's code, native entry points and tables included."""
+
+    __slots__ = ("generation", "native", "runs", "tables")
+
+    def __init__(self, owner: object):
+        super().__init__(owner)
+        self.native: dict[int, int] = {}
+        self.generation = 0
+        self.runs = 1  # generation of the runs in the shadow; another one whenever something is dropped
+        self.tables: NativeTables | None = None  # only address spaces that run native code have them
+
+    def _unlink(self) -> None:
+        self.native.clear()
+        if self.tables is not None:
+            self.tables.unlink()
+
+    def forget_native(self) -> None:
+        """Drop every native entry point, and what stands for it in `hot`."""
+        for pc in self.native:
+            self.hot.pop(pc, None)
+        self._unlink()
+
+    def add_native(
+        self, pc: int, address: int, function: TraceFunction, length: int, pages: set[int]
+    ) -> None:
+        """File native code at a host's `address`, and `function` that enters it."""
+        self.add_trace(pc, function, length, True, pages)
+        for code in self.sharers(pages):
+            assert isinstance(code, NativeCode)
+            code.native[pc] = address
+
+    def copy(self, pages: frozenset[int]) -> NativeCode:
+        """The same code with the same entry points, which native code links again as it comes to them."""
+        twin = super().copy(pages)
+        assert isinstance(twin, NativeCode)
+        twin.native.update(self.native)
+        twin.generation = self.generation
+        return twin
+
+    def drop_writes(self) -> None:
+        """Forget where may be written."""
+        if self.tables is not None:
+            self.tables.wipe_writes()
+            self.drop_runs()
+
+    def drop_runs(self) -> None:
+        """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
+        self.runs += 1
+        if self.runs >= layout.LAST_GENERATION:
+            if self.tables is not None:
+                self.tables.wipe()
+            self.runs = 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._unlink()
+        if self.tables is not None:
+            self.tables.wipe()
+            self.drop_runs()
+
+    def drop_page(self, vpn: int) -> None:
+        """Forget translations of, and code in, one page."""
+        if self.tables is not None and self.tables.drop(vpn):
+            self.drop_runs()
+        gone = self._by_page.get(vpn)
+        super().drop_page(vpn)
+        if gone is not None and not gone.isdisjoint(self.native):
+            left = {pc: function for pc, function in self.native.items() if pc not in gone}
+            self._unlink()
+            self.native.update(left)
+
+
 class NativePaths(HotPaths):
     """Traces that count what they run, so that the engine learns what is worth LLVM's time. They are in use but for a while, so
-    what it costs to make them counts for more than how fast they are."""
+    what it costs to make them counts for more than how fast they are.
+
+    `adopt(mmu, code, head)` and `find(mmu, code, head)` file native code that is known in another address space, or from an earlier
+    run, and say whether there is some. `want(head, work)` asks for a translation, after that much work in Python.
+    """
 
     shortest = 8
 
@@ -90,13 +168,16 @@ class NativePaths(HotPaths):
         self,
         memory: PhysicalMemory,
         rows: PreparedRows,
-        prepare: Callable[[int], Instruction | None],
-        engine: LlvmEngine,
+        prepare: Callable[[int], PreparedInstruction | None],
         thresholds: Thresholds,
+        *,
+        adopt: Callable[[Mmu, NativeCode, int], bool],
+        find: Callable[[Mmu, NativeCode, int], bool],
+        want: Callable[[int, int], None],
     ):
         super().__init__(memory, rows, prepare)
-        self._engine = engine
         self._thresholds = thresholds
+        self._adopt, self._find, self._want = adopt, find, want
 
     def __len__(self) -> int:
         return 1  # `reuse` is to be asked about every new block
@@ -108,18 +189,18 @@ class NativePaths(HotPaths):
             super().promote(mmu, code, block)
             return
         head, block.ask = block.pcs[0], self._thresholds.trace
-        if head not in code.hot and not self._engine.adopt(mmu, code, head):
-            self._engine.find(mmu, code, head)
+        if head not in code.hot and not self._adopt(mmu, code, head):
+            self._find(mmu, code, head)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
         """A block that is new to this address space may have been translated for another."""
         assert isinstance(code, NativeCode)
-        return self._engine.adopt(mmu, code, head) or super().reuse(mmu, code, head)
+        return self._adopt(mmu, code, head) or super().reuse(mmu, code, head)
 
     def _entered(self, head: int, trace: Trace) -> TraceFunction:
         """A Python trace with a counter around it."""
         ran, function = 0, trace.function
-        engine, hot = self._engine, self._thresholds.hot * trace.length * trace.length // trace.work
+        want, hot = self._want, self._thresholds.hot * trace.length * trace.length // trace.work
 
         def counting(
             x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
@@ -130,12 +211,12 @@ class NativePaths(HotPaths):
             except Trap:  # a loop may fault on each page and never return
                 ran += left - c.left
                 if ran >= hot:
-                    engine.want(head, ran * trace.work // trace.length)
+                    want(head, ran * trace.work // trace.length)
                     ran = 0
                 raise
             ran += left - rest
             if ran >= hot:
-                engine.want(head, ran * trace.work // trace.length)
+                want(head, ran * trace.work // trace.length)
                 ran = 0
             return after, rest
 

@@ -120,7 +120,7 @@ def test_a_run_without_translation_reads_no_ll_file(tmp_path: Path) -> None:
         "main(['run', sys.argv[1]])\n"
         "print([name for name in opened if name.endswith('.ll')])\n"
     )
-    sample = Path(__file__).parents[3] / "asm" / "hello.s"
+    sample = Path(__file__).parents[4] / "asm" / "hello.s"
     done = subprocess.run(
         [sys.executable, "-c", script, str(sample)],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},

@@ -1,15 +1,34 @@
-"""Locked memory: mlock(2), munlock, mlockall. Reclaim leaves the pages of locked areas alone; a fork's child has no locks."""
+"""What is asked of a range that is mapped: write-back (msync(2)) and locks (mlock(2), munlock, mlockall).
+
+Reclaim leaves the pages of locked areas alone; a fork's child has no locks.
+"""
 
 from __future__ import annotations
 
 import errno
 
+from toyvm.base.bits import align_up
 from toyvm.base.errors import error
-from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
-if TYPE_CHECKING:
-    from .address_space import AddressSpace
+from .address_space import AddressSpace
+from .writeback import collect_dirty
+
+
+def sync(mm: AddressSpace, addr: int, length: int) -> None:
+    """Write the dirty pages of shared file mappings in the range to their files. Raises OSError: EINVAL, ENOMEM, EIO..."""
+    if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+        raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
+    end = addr + align_up(length, PAGE_SIZE)
+    if end == addr:
+        return
+    for area in mm.vmas.overlapping(addr, end):
+        if area.shared and area.file is not None and area.file.backed:
+            low, high = max(addr, area.start), min(end, area.end)
+            collect_dirty(mm.system, mm.map, low, high)
+            mm.system.cache.write_back(area.file, area.offset_of(low), area.offset_of(high))
+    mm.require_mapped(addr, end)
 
 
 def lock(mm: AddressSpace, start: int, end: int) -> None:

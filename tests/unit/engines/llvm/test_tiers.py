@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bare_machine import CODE, Machine, code
-from toyvm.engines.llvm.effort import ALLOWANCE, MISS_WORK, NATIVE_WORK, Purse, Thresholds
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
-from toyvm.engines.llvm.native_space import NativeCode
+from toyvm.engines.llvm.tiers import ALLOWANCE, MISS_WORK, NATIVE_WORK, NativeCode, Purse, Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.traces import FLOAT_WORK, select, work_of
 from toyvm.isa.decode import decode

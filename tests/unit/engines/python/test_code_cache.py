@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bare_machine import CODE, Machine, code
-from toyvm.engines.python import kept_blocks
-from toyvm.engines.python.kept_blocks import KeptBlocks
+from toyvm.engines.python import code_cache
+from toyvm.engines.python.code_cache import KeptBlocks
 from toyvm.engines.python.reference_engine import ReferenceEngine
 
 Line = tuple[str, dict[str, int]] | str
@@ -97,7 +97,7 @@ def test_little_that_is_new_is_not_written(tmp_path: Path, monkeypatch: pytest.M
 def test_a_program_of_more_blocks_than_are_kept_is_written_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_blocks, "_MOST", 2)
+    monkeypatch.setattr(code_cache, "_MOST", 2)
     first = Run(tmp_path, PROGRAM, monkeypatch)
     assert len(first.decoded) == 3
     (file,) = tmp_path.iterdir()

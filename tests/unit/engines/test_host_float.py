@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.isa.test_ieee754 import patterns
-from toyvm.engines.python.host_float import HOST
+from toyvm.engines.host_float import HOST
 from toyvm.isa.ieee754 import NX, OPERATIONS, RNE, D
 
 
