@@ -46,7 +46,7 @@ class OperandStep(Record):
             return 0
         if self.bias:
             if not 8 <= number < 16:
-                raise Problem(f"{X_NAMES[number]} is none of x8 to x15 (s0, s1, a0 to a5)", operand.text)
+                raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)
         elif self.slot.nonzero and not number and operand.form != "memory":
             raise Problem("x0 is reserved here", operand.text, expected="another register")
         return (number - self.bias) << self.shift

@@ -181,8 +181,8 @@ class SectionLayout:
 class _Jump(NamedTuple):
     """The constants of a branch or jump to a label of its own chunk, while the chunk is measured.
 
-    `before`: the parts in front of the target. `ahead`: how far the target would be if nothing grew. `reach`: up to which distance
-    the instruction need not grow.
+    `before`: the number of parts in front of the target. `ahead`: the distance to the target if nothing grows. `reach`: the
+    distance up to which the instruction keeps its size.
     """
 
     before: int
@@ -225,7 +225,7 @@ def _unsettled(value: Value, part: Part) -> int:
 
 
 def _is_near(symbol: AsmSymbol | None, section: AsmSection) -> bool:
-    """Whether a branch of `section` can use the place of `symbol`: same section, and not replaceable by the linker."""
+    """Whether a branch of `section` can use the place of `symbol`: it is a label of the same section, and not weak."""
     return (
         symbol is not None
         and symbol.chunk is not None

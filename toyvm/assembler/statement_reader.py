@@ -62,7 +62,7 @@ class Reader:
         """Read the lines of a macro or a repetition next; line breaks and `;` in substituted text separate statements."""
         self.expanded += len(lines) + 1
         if self.expanded > MAX_EXPANDED_LINES:
-            raise Fatal(f"macros and repetitions make more than {MAX_EXPANDED_LINES} lines")
+            raise Fatal(f"macros and repetitions expand to more than {MAX_EXPANDED_LINES} lines")
         if any(";" in line or "#" in line or "//" in line for line in lines):
             split, numbers = statements("\n".join(lines))
             numbers = [first - 1 + number for number in numbers] if numbers else None
@@ -83,7 +83,7 @@ class Reader:
         while len(state.conditions) > text.conditions:
             condition = state.conditions.pop()
             if not text.macro:
-                state.report(Problem("end of text before this .if has its .endif"), condition.where)
+                state.report(Problem("the text ends before the .endif of this .if"), condition.where)
 
     # -- blocks -----------------------------------------------------------------------------------
 

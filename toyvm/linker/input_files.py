@@ -118,7 +118,7 @@ class _Opener:
 
     def _script(self, source: Input, name: str, data: bytes, depth: int) -> Iterator[Opened]:
         if depth >= _MAX_NESTING:
-            raise ElfError(f"{name}: linker scripts name each other more than {_MAX_NESTING} deep")
+            raise ElfError(f"{name}: linker scripts are nested deeper than {_MAX_NESTING}")
         text = data.decode("utf-8", "replace")
         if "\0" in text or (not text.isprintable() and not text.strip()):
             raise ElfError(f"{name}: file not recognized: file format not recognized")

@@ -150,7 +150,7 @@ def skip(state: AssemblyState, rest: str) -> None:
     """`.skip size, fill` (`.space`, `.zero`)."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem("this takes a size and perhaps a fill byte", expected="size, fill")
+        raise Problem("this takes a size and an optional fill byte", expected="size, fill")
     fill = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     expr = parse_expression(pieces[0])
     value = state.evaluate(expr)
@@ -200,7 +200,7 @@ def align(power: bool, width: int = 1) -> Directive:
         pieces = split_operands(rest)
         if len(pieces) > 3:
             raise Problem(
-                "an alignment takes at most fill and limit besides",
+                "an alignment takes at most a fill and a limit after it",
                 pieces[3],
                 expected="alignment, fill, limit",
             )
@@ -289,7 +289,7 @@ def org(state: AssemblyState, rest: str) -> None:
     """`.org place, fill`: pad up to an offset of the section."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem(".org takes a place and perhaps a fill byte", expected="place, fill")
+        raise Problem(".org takes an offset and an optional fill byte", expected="place, fill")
     byte = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     value = state.evaluate(parse_expression(pieces[0]))
     if isinstance(value, int) and not 0 <= value <= MAX_SECTION_BYTES:
