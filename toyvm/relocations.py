@@ -411,21 +411,23 @@ def gather(field: Field, unit: int) -> int:
 _ULEB128_LIMIT = 16  # bytes; 10 hold 64 bits
 
 
+def uleb128_length(buf: bytearray | memoryview, offset: int, reloc: Reloc) -> int:
+    """How many bytes the ULEB128 number at `offset` has. Raises RelocationError when it does not end."""
+    for end in range(offset, offset + _ULEB128_LIMIT):
+        if not 0 <= end < len(buf):
+            break
+        if not buf[end] & 0x80:
+            return end + 1 - offset
+    raise RelocationError(f"relocation {reloc.name} at {offset:#x}: no ULEB128 number ends there")
+
+
 def _apply_uleb128(buf: bytearray | memoryview, offset: int, reloc: Reloc, value: int) -> None:
     """The number keeps its length in bytes: the assembler made room for it."""
-    end, old = offset, 0
-    while True:
-        if not 0 <= end < len(buf) or end - offset >= _ULEB128_LIMIT:
-            raise RelocationError(f"relocation {reloc.name} at {offset:#x}: no ULEB128 number ends there")
-        old |= (buf[end] & 0x7F) << 7 * (end - offset)
-        end += 1
-        if not buf[end - 1] & 0x80:
-            break
-    room = 7 * (end - offset)
-    new = (value if reloc.operation == "set" else old - value) & min(M64, (1 << room) - 1)
-    for at in range(offset, end):
-        buf[at] = new & 0x7F | (0x80 if at + 1 < end else 0)
-        new >>= 7
+    length = uleb128_length(buf, offset, reloc)
+    old = sum((buf[offset + i] & 0x7F) << 7 * i for i in range(length))
+    new = (value if reloc.operation == "set" else old - value) & min(M64, (1 << 7 * length) - 1)
+    for i in range(length):
+        buf[offset + i] = new >> 7 * i & 0x7F | (0x80 if i + 1 < length else 0)
 
 
 def apply_many(

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..base.bits import u64
 from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
 from ..relocations import (
     RELOCATIONS,
     U_I_TYPE,
+    ULEB128,
     Formula,
     Need,
     R,
@@ -23,6 +25,7 @@ from ..relocations import (
     Tool,
     apply_many,
     by_type,
+    uleb128_length,
 )
 from .image_layout import ImageLayout
 from .input_columns import UNDEFINED, Column, ProgramColumns, RelocColumns
@@ -33,6 +36,7 @@ from .synthetic.addresses import Addresses
 from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
 
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
+_ULEB128 = by_type(lambda row: row.field is ULEB128)
 _JUMP = CALL & by_type(lambda row: row.field.alignment > 1)  # what holds no address of code is data
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
@@ -94,6 +98,7 @@ class _Relocator:
         for low, high in _LOW_PARTS:
             self._pair_low_parts(value, low[kinds], high[kinds])
         self._call_nothing(value)
+        self._check_uleb128(value)
         order = np.argsort(kinds, kind="stable")
         present, starts = np.unique(kinds[order], return_index=True)
         rows_of = dict(zip(present.tolist(), np.split(order, starts)[1:], strict=True))
@@ -102,7 +107,7 @@ class _Relocator:
             self._apply(RELOCATIONS[kind], rows_of[kind], value)
 
     def _values(self) -> Column:
-        """The formula of each row, but for the low parts."""
+        """The value of each row's formula, except those of the low parts."""
         relocs, known = self.relocs, self.known
         kind, sym = relocs.type, relocs.sym
         value = known.symbol[sym] + relocs.addend  # S + A
@@ -177,6 +182,32 @@ class _Relocator:
             self.image[at : at + 4] = jalr.to_bytes(4, "little")
             value[row] = 0
         value[nothing & _JUMP[relocs.type]] = 0
+
+    def _check_uleb128(self, value: Column) -> None:
+        """A number in ULEB128 keeps its length. Setting and subtracting truncate, so their sum is checked, as by GNU ld."""
+        total: dict[int, int] = {}
+        rows = np.flatnonzero(_ULEB128[self.relocs.type]).tolist()
+        row_at = {
+            int(self.offset[row]): row
+            for row in rows
+            if RELOCATIONS[self.relocs.type[row]].operation == "set"
+        }
+        for row in rows:
+            at, negative = int(self.offset[row]), RELOCATIONS[self.relocs.type[row]].operation == "sub"
+            total[at] = total.get(at, 0) + (-int(value[row]) if negative else int(value[row]))
+        for at, row in row_at.items():
+            try:
+                length = uleb128_length(self.image, at, RELOCATIONS[self.relocs.type[row]])
+            except RelocationError:
+                continue  # the number has no end: `_apply` reports that
+            if u64(total[at]) >> 7 * length:
+                self.errors.limited(
+                    "overflow",
+                    OVERFLOWS_SHOWN,
+                    f"{self._where(row)}: dangerous relocation: final size of uleb128 value {total[at]:#x} exceeds available "
+                    f"space of {length} byte{'s' * (length > 1)}",
+                    "additional relocation overflows omitted from the output",
+                )
 
     def _apply(self, reloc: Reloc, rows: Column, value: Column) -> None:
         """Apply one type; a row that does not fit is reported and left out, and the rest tried again."""

@@ -10,13 +10,14 @@ import numpy as np
 
 from toyvm.base.record import Record
 
-from ..elf.constants import SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
+from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
 from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces
 from .type_arrays import (
+    ADDRESS,
     ANY_GOT_ENTRY,
     APPLIED,
     CALL,
@@ -26,6 +27,7 @@ from .type_arrays import (
     GOT_ENTRY,
     LOW_PART,
     PC_RELATIVE,
+    THREAD_LOCAL,
     TP_RELATIVE,
 )
 
@@ -87,6 +89,7 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
     sections, symbols = program.sections, program.symbols
     entries = _entries(program)
     relocs = program.relocs.where((sections.live & sections.alloc)[program.relocs.sid])
+    _check_thread_local(program, relocs, errors)
     free = preemptible(program, options, local)
     kind, sym = relocs.type, relocs.sym
     writable = (sections.flags[relocs.sid] & SHF_WRITE) != 0
@@ -123,6 +126,23 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
     if not options.static:
         _check(program, options, relocs, foreign, errors)
     return needs
+
+
+def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
+    """Refuse a thread-local relocation against another symbol, and the other way round, in GNU ld's words."""
+    kind, symbol, sid = relocs.type, program.symbols.type[relocs.sym], program.symbols.sid[relocs.sym]
+    inside = (sid >= 0) & ((program.sections.flags[np.maximum(sid, 0)] & SHF_TLS) != 0)
+    known = (symbol == STT_TLS) | inside
+    bad = np.where(THREAD_LOCAL[kind], ~known & (sid != UNDEFINED), ADDRESS[kind] & known)
+    for row in np.flatnonzero(bad & ~LOW_PART[kind]).tolist():
+        place = f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
+        errors.limited(
+            "thread-local",
+            _DATA_SHARED,
+            f"{place}: {relocation_name(int(kind[row]))} used with {'' if known[row] else 'non-'}TLS symbol "
+            f"`{program.symbol_name(int(relocs.sym[row]))}'",
+            "additional relocations that mix thread-local and other symbols omitted from the output",
+        )
 
 
 def _entries(program: ProgramColumns) -> dict[Need, Column]:

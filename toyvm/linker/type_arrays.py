@@ -30,6 +30,9 @@ MARKER = computing(Formula.NONE)
 PC_RELATIVE = computing(Formula.PC_RELATIVE)
 TP_RELATIVE = computing(Formula.TP_RELATIVE)
 LOW_PART = by_type(lambda row: row.is_low_part)
+# The types that take a thread-local symbol, and those that take an address, of which a thread-local symbol has none.
+THREAD_LOCAL = needing(Need.THREAD_LOCAL) & ~MARKER
+ADDRESS = (DIRECT | CALL | needing(Need.GOT)) & ~THREAD_LOCAL
 # The types that put an address, or a part of it, where the loader cannot add the load base.
 FIXED_ADDRESS = DIRECT & computing(Formula.ABSOLUTE) & ~DYNAMIC
 

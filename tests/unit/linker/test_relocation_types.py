@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.elf_samples import relocs, symbol_table
-from tests.support.small_links import at, elf_of, errors_of, link_all
+from tests.support.small_links import at, elf_of, errors_of, link_all, obj
 from toyvm.elf import constants as c
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section
 from toyvm.linker import scan_relocations
@@ -89,12 +90,12 @@ def test_applied_or_refused(kind: int) -> None:
     symbol = T if kind in THREAD_LOCAL else HIGH if kind in (24, 25) else NEAR
     addend = 0 if kind == R.ALIGN else A
     high = [(0, int(R.PCREL_HI20), NEAR, 0)] if kind in (24, 25) else []
-    obj = made(*high, (PLACE, kind, symbol, addend))
+    file = made(*high, (PLACE, kind, symbol, addend))
     if kind not in FORMULAS:
         name = f"{relocation_name(kind)} ({kind})" if kind in RELOCATIONS else f"{kind:#x}"
-        assert errors_of(obj) == f"a.o:(.text+0x8): unsupported relocation type {name}"
+        assert errors_of(file) == f"a.o:(.text+0x8): unsupported relocation type {name}"
         return
-    result = link_all(obj)
+    result = link_all(file)
     start = result.symbols["here"]
     formula = FORMULAS[kind]
     expected = bytearray(OLD)
@@ -111,24 +112,24 @@ def test_applied_or_refused(kind: int) -> None:
 
 def test_all_refusals_are_reported_with_their_places() -> None:
     kinds = [*range(62, 66), *range(46, 51), 10, 11, 12, 3, 191, 256, 0xFFFFFFFF]
-    obj = made(*((2 * number, kind, NEAR, 0) for number, kind in enumerate(kinds)))
+    file = made(*((2 * number, kind, NEAR, 0) for number, kind in enumerate(kinds)))
     names = [f"{relocation_name(k)} ({k})" if k in RELOCATIONS else f"{k:#x}" for k in kinds]
-    assert errors_of(obj).splitlines() == [
+    assert errors_of(file).splitlines() == [
         f"a.o:(.text+{2 * number:#x}): unsupported relocation type {name}"
         for number, name in enumerate(names)
     ]
 
 
 def test_what_is_left_out_is_not_refused() -> None:
-    obj = made((0, 62, NEAR, 0), (4, 0x12345, NEAR, 0), (8, 62, NEAR, 0), section=".text.unused")
-    result = link_all(obj, gc_sections=True)
+    file = made((0, 62, NEAR, 0), (4, 0x12345, NEAR, 0), (8, 62, NEAR, 0), section=".text.unused")
+    result = link_all(file, gc_sections=True)
     assert [s for s in result.program.sections.name if s == ".text.unused"] and elf_of(result)
 
 
 @pytest.mark.parametrize("kind", [R.GOT_HI20, R.GOT32_PCREL])
 def test_a_section_that_is_not_in_memory_has_got_entries_too(kind: R) -> None:
-    obj = made((PLACE, kind, START, 0), section=".notes", flags=0)
-    result = link_all(obj)
+    file = made((PLACE, kind, START, 0), section=".notes", flags=0)
+    result = link_all(file)
     column = result.addresses.tables.got_entry
     (symbol,) = np.flatnonzero(column >= 0).tolist()
     assert result.program.symbol_name(symbol) == "_start"
@@ -143,3 +144,54 @@ def test_a_formula_that_the_linker_cannot_compute_stops_it(monkeypatch: pytest.M
             assert Tool.LINKER not in row.by
             with pytest.raises(ValueError, match="the linker cannot compute"):
                 link_all(made((PLACE, row.type, NEAR, 0)))
+
+
+@pytest.mark.parametrize(("addend", "fits"), [(127, True), (128, False), (-1, False), (0, True)])
+def test_a_difference_in_uleb128_keeps_its_length(addend: int, fits: bool) -> None:
+    """One byte at PLACE + 8; addresses have more bits, and only their difference counts."""
+    rows = [(PLACE + 8, int(R.SET_ULEB128), NEAR, addend), (PLACE + 8, int(R.SUB_ULEB128), NEAR, 0)]
+    if fits:
+        result = link_all(made(*rows))
+        assert at(result, result.symbols["here"] + PLACE + 8, 1) == addend
+    else:
+        assert errors_of(made(*rows)) == (
+            "a.o:(.text+0x10): dangerous relocation: final size of uleb128 value "
+            f"{addend:#x} exceeds available space of 1 byte"
+        )
+
+
+def test_uleb128_without_an_end() -> None:
+    file = made((PLACE, R.SET_ULEB128, NEAR, 0))
+    data = TEXT[:PLACE] + b"\x80" * 24
+    sections = [
+        *file.sections[:2],
+        Section(
+            ".text", c.SHT_PROGBITS, file.sections[2].flags, 4, data=data, relocs=file.sections[2].relocs
+        ),
+    ]
+    message = errors_of(ObjectFile("a.o", [*sections, *file.sections[3:]], file.symbols, file.e_flags))
+    place = r"a\.o:\(\.text\+0x8\): relocation R_RISCV_SET_ULEB128 at 0x[0-9a-f]+"
+    assert re.fullmatch(f"{place}: no ULEB128 number ends there", message)
+
+
+@pytest.mark.parametrize("relax", [False, True])
+def test_thread_local_and_other_symbols_are_not_mixed(relax: bool) -> None:
+    """GNU ld refuses such objects as well; each would be relocated to a wrong place."""
+    takes = "_start: lui a0, %tprel_hi(v)\naddi a0, a0, %tprel_lo(v)\n.globl _start\n"
+    gives = ".globl v\n.data\nv: .word 1\n"
+    expected = "a.o:(.text+0x0): R_RISCV_TPREL_HI20 used with non-TLS symbol `v'"
+    assert errors_of(obj(takes, relax=relax), gives) == expected
+    takes = "_start: la a0, v\n.globl _start\n.data\n.dword v\n"
+    gives = '.globl v\n.section .tdata,"awT",@progbits\nv: .word 1\n'
+    assert errors_of(obj(takes, relax=relax), gives).splitlines() == [
+        "a.o:(.text+0x0): R_RISCV_PCREL_HI20 used with TLS symbol `v'",
+        "a.o:(.data+0x0): R_RISCV_64 used with TLS symbol `v'",
+    ]
+
+
+def test_a_thread_local_section_is_as_good_as_a_thread_local_symbol() -> None:
+    text = (
+        '_start: lui a0, %tprel_hi(t)\n.globl _start\n.section .tbss,"awT",@nobits\n.zero 4096\nt: .zero 4\n'
+    )
+    result = link_all(obj(text, relax=False))
+    assert at(result, "_start", 4) == 0x1537

@@ -117,7 +117,7 @@ def attribute(state: AssemblyState, rest: str) -> None:
 
 
 def cfi(name: str) -> Directive:
-    """A `.cfi_*` directive: its arguments go to the table of frames."""
+    """A `.cfi_*` directive: adds to the table of call frames."""
 
     def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
@@ -161,7 +161,7 @@ def _cfi_symbol(state: AssemblyState, text: str) -> AsmSymbol:
 
 
 def lines(state: AssemblyState) -> LineTableWriter[AsmSection, AsmSymbol]:
-    """The table of lines, made when it is first needed."""
+    """The line table, created when it is first needed."""
     if state.lines is None:
         state.lines = LineTableWriter()
     return state.lines
@@ -221,7 +221,7 @@ def loc(state: AssemblyState, rest: str) -> None:
 
 
 def _loc_option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:
-    """`row` with the next option of `.loc` from `words`, which is taken away."""
+    """`row` with the next option of `.loc`, which is removed from `words`."""
     word = words.pop(0)
     if word in ("basic_block", "prologue_end", "epilogue_begin"):
         change: dict[str, Any] = {word: True}

@@ -18,13 +18,14 @@ from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
-from toyvm.relocations import R
+from toyvm.relocations import Need
 
 from ..image_layout import ImageLayout
 from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..symbol_resolution import GlobalSymbol
+from ..type_arrays import GOT_ENTRY
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
@@ -86,7 +87,7 @@ def plan_dynamic(
         used[_aliases(program, number)] = True
     numbers = np.flatnonzero(used).tolist()
     imported = [n for n in numbers if program.symbols.sid[n] in (SHARED, UNDEFINED)]
-    # st_value is the PLT entry, but the definition is elsewhere.
+    # Their st_value is the PLT entry, but their definition is in a library.
     imported += needs.canonical.tolist()
     hidden = set(imported)
     hashed = [n for n in numbers if n not in hidden]
@@ -208,7 +209,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
         if kind == c.STT_TLS and shndx:
             value -= known.tls_start
         if kind == c.STT_GNU_IFUNC and sid >= 0:
-            kind = c.STT_FUNC  # callers are given the .iplt entry, an ordinary function
+            kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         seen = int(symbols.visibility[n]) if sid != LINKER else 0
@@ -283,7 +284,8 @@ def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list
     flags |= c.DF_SYMBOLIC if options.symbolic == "all" and options.shared else 0
     flags |= c.DF_BIND_NOW if options.now else 0
     flags |= c.DF_ORIGIN if options.origin else 0
-    static_tls = options.shared and bool((program.relocs.type == R.TLS_GOT_HI20).any())
+    initial_exec = GOT_ENTRY[Need.TLS_IE].take(program.relocs.type, mode="clip")
+    static_tls = options.shared and bool(program.sections.live[program.relocs.sid[initial_exec]].any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)

@@ -119,3 +119,15 @@ def test_code_that_is_not_position_independent(code: str, message: str) -> None:
 def test_undefined_in_shared_object() -> None:
     assert link_all(pic("call nothing\n"), kind="shared").lazy_relocations
     assert "undefined reference to `nothing'" in errors_of(pic("call nothing\n"), kind="shared", defs=True)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_static_tls_is_said_when_code_that_stays_is_of_the_initial_exec_model(used: bool) -> None:
+    text = (
+        '.globl f\nf: ret\n.section .text.g,"ax"\ng: la.tls.ie a0, t\nret\n'
+        '.section .tbss,"awT",@nobits\nt: .zero 4\n'
+    )
+    text += ".text\n.dword g\n" if used else ""
+    result = link_all(obj(text, pic=True), kind="shared", gc_sections=True, text_relocations=True)
+    flags = elf_of(result).dynamic_value(c.DT_FLAGS) or 0
+    assert bool(flags & c.DF_STATIC_TLS) == used
