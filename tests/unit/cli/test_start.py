@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ def test_a_warm_run_imports_nothing_heavy(tmp_path: Path, linkage: str) -> None:
     image = tmp_path / "hello"
     write_atomically(image, build_program([ROOT / "asm" / "hello.s"], linkage=linkage).image, 0o755)
     command = [sys.executable, "-c", SCRIPT, "run", str(image)]
-    subprocess.run(command, check=True, capture_output=True)  # fills the caches
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    own = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}  # that no other process clears
+    subprocess.run(command, check=True, capture_output=True, env=own)  # fills the caches
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=own).stdout.split()
     assert told[:2] == ["hello,", "world"]
     assert not HEAVY & set(told)
