@@ -12,8 +12,9 @@ from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
+from ..run_options import Limits
 from .counters import Counters, Stats
-from .limits import Limits, Rlimits
+from .limits import Rlimits
 from .mm.address_space import AddressSpace
 from .mm.frame_allocator import FrameAllocator, OutOfFrames
 from .mm.image_mapping import LoadedImage, map_image
@@ -25,11 +26,10 @@ from .proc.process import ITIMER_REAL, FdTable, Process
 from .proc.scheduler import Scheduler
 from .proc.signals import SigInfo, Signal
 from .proc.time_slices import STATUS_LIMIT, Turns
+from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode, LazyDir
 from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
 from .vfs.path_walk import Vfs
-from .vfs.pipe import PipePool
-from .vfs.pseudo.devices import mount_devices
 
 if TYPE_CHECKING:
     from ..engines.engine import Engine
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .mm.sysv_shm import Segments
     from .proc.breakpoints import Breakpoints
     from .proc.oom_killer import OomKiller
+    from .vfs.pipe import PipePool
 
 FIRST_PID = 100
 
@@ -101,7 +102,6 @@ class Kernel:
             None  # called before an ending process lets go of anything
         )
         self.breakpoints: Breakpoints | None = None
-        self.pipes = PipePool()
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._streams = (stdin, stdout, stderr)
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
@@ -154,6 +154,13 @@ class Kernel:
         from .syscalls.time_calls import EPOCH_NS
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
+
+    @cached_property
+    def pipes(self) -> PipePool:
+        """The pipes of this machine, from the first one on."""
+        from .vfs.pipe import PipePool
+
+        return PipePool()
 
     @property
     def ksm(self) -> Ksm:

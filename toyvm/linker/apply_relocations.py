@@ -117,7 +117,7 @@ class _Relocator:
             self._apply(RELOCATIONS[kind], rows_of[kind], value)
 
     def _values(self) -> Column:
-        """The formula of each row, but for the low parts."""
+        """The value of each row's formula, except those of the low parts."""
         relocs, known = self.relocs, self.known
         kind, sym = relocs.type, relocs.sym
         value = known.symbol[sym] + relocs.addend  # S + A

@@ -15,12 +15,10 @@ from .sv39 import (
     PTE_A,
     PTE_D,
     PTE_R,
-    PTE_RESERVED_SHIFT,
     PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
-    TABLE_ENTRIES,
     translated,
     walk,
 )
@@ -48,7 +46,6 @@ _ACCESS_FAULT = {
 }
 
 
-_KIND = PTE_V | PTE_R | PTE_W | PTE_X  # V alone: points at a table
 _NEEDED = PTE_V | PTE_U
 
 
@@ -78,46 +75,31 @@ class Mmu:
         """
         tlb = self.tlb
         cached = tlb.read if access == PTE_R else tlb.write if access == PTE_W else tlb.execute
-        delta = cached.get(va >> PAGE_SHIFT)
+        page = va >> PAGE_SHIFT
+        delta = cached.get(page)
         if delta is not None:
             return va + delta
-        megapages = tlb.megapages.get(access)
-        if megapages is not None:
-            delta = megapages.get(va >> MEGAPAGE_SHIFT)
+        if tlb.megapages:
+            delta = tlb.megapages.get(access, {}).get(va >> MEGAPAGE_SHIFT)
             if delta is not None:
-                cached[va >> PAGE_SHIFT] = delta
+                cached[page] = delta
                 return va + delta
         tlb.misses += 1
         memory = self.memory
-        u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
-        slot, level = va >> 30, 2
-        if (
-            slot < TABLE_ENTRIES >> 1
-        ):  # `walk`, for three levels of tables that are in memory: all but odd entries
-            pte = u64[(self.root_ppn << 9) + slot]
-            if pte & _KIND == PTE_V and pte < beyond:
-                pte = u64[(pte >> PPN_SHIFT << 9) + (va >> 21 & 0x1FF)]
-                if pte & _KIND == PTE_V and pte < beyond:
-                    slot, level = (pte >> PPN_SHIFT << 9) + (va >> 12 & 0x1FF), 0
-                    pte = u64[slot]
-        if level:
-            found = walk(memory, self.root_ppn, va)
-            if found is None:
-                raise Trap(_PAGE_FAULT[access], va)
-            slot, pte, level = found[0] >> 3, found[1], found[2]
-        if (
-            pte & (_NEEDED | access) != _NEEDED | access
-            or pte & (PTE_R | PTE_W) == PTE_W
-            or pte >> PTE_RESERVED_SHIFT
-        ):
+        found = walk(memory, self.root_ppn, va)
+        if found is None:
+            raise Trap(_PAGE_FAULT[access], va)
+        slot, pte, level = found
+        needed = _NEEDED | access
+        if pte & needed != needed:
             raise Trap(_PAGE_FAULT[access], va)
         pa = translated(pte, level, va) if level else pte >> PPN_SHIFT << PAGE_SHIFT | va & PAGE_MASK
         if pa >= memory.size:
             raise Trap(_ACCESS_FAULT[access], va)
         touched = pte | PTE_A | (PTE_D if access == PTE_W else 0)
         if touched != pte:
-            u64[slot] = touched
-        cached[va >> PAGE_SHIFT] = pa - va
+            memory.u64[slot] = touched
+        cached[page] = pa - va
         if level == 1 and pa | MEGAPAGE_SIZE - 1 < memory.size:
             tlb.megapages.setdefault(access, {})[va >> MEGAPAGE_SHIFT] = pa - va
         return pa

@@ -15,7 +15,6 @@ from ..mm.user_memory import Fault
 from ..proc.signals import SigInfo, Signal
 from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, POLLNVAL, STATUS_FLAGS, OpenFile, WouldBlock
-from ..vfs.pipe import PipeReader, PipeWriter, make_pipe
 from .arguments import open_file, timespec, vectors
 
 if TYPE_CHECKING:
@@ -312,6 +311,8 @@ def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
     """
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
+    from ..vfs.pipe import make_pipe
+
     reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & O_NONBLOCK)
     cloexec = bool(flags & O_CLOEXEC)
     try:
@@ -377,6 +378,8 @@ def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: in
     Errors: EBADF, EINVAL, ESPIPE.
     """
     opened = open_file(process, fd)
+    from ..vfs.pipe import PipeReader, PipeWriter
+
     if isinstance(opened, (PipeReader, PipeWriter)):
         raise error(errno.ESPIPE)
     if not 0 <= advice <= POSIX_FADV_NOREUSE or offset >> 63 or length >> 63:

@@ -11,8 +11,9 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
+from ..vfs.devices import ZeroFile
 from ..vfs.nodes import FileNode
-from ..vfs.open_file import O_ACCMODE, O_RDWR, ZeroFile
+from ..vfs.open_file import O_ACCMODE, O_RDWR
 from .arguments import open_file
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ The instruction runs again afterwards. A and D are left to the machine, which se
 from __future__ import annotations
 
 from toyvm.base.events import CowFault, FaultKind, PageFault
-from toyvm.base.light_types import TYPE_CHECKING, NamedTuple
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import (
@@ -50,9 +50,7 @@ _FILE = FaultKind.FILE_MINOR, FaultKind.FILE_MAJOR  # found in the page cache, a
 _SHARED = FaultKind.SHARED_ZERO, FaultKind.SWAP_IN
 
 
-class _Outcome(NamedTuple):
-    kind: FaultKind
-    frame: int | None = None
+_Outcome = tuple[FaultKind, int | None]  # what came of a fault, and the frame that the page has now
 
 
 def handle_fault(
@@ -62,6 +60,7 @@ def handle_fault(
 
     `context` is the process that the kernel works for, `pc` its instruction that makes the access.
     """
+    frame: int | None = None
     grew = False
     context.pc = pc
     area = space.vmas.find(va)
@@ -69,27 +68,25 @@ def handle_fault(
         area = _extend_stack(system, space, va)
         grew = area is not None
     if area is None or not area.prot & _ALLOWS[access]:
-        outcome = _Outcome(FaultKind.SEGV)
+        kind = FaultKind.SEGV
     else:
         try:
-            outcome = _resolve(system, space, context, area, va & ~PAGE_MASK, access)
+            kind, frame = _resolve(system, space, context, area, va & ~PAGE_MASK, access)
         except OutOfFrames:
-            outcome = _Outcome(FaultKind.OOM)
+            kind = FaultKind.OOM
         except OSError:  # the file's host cannot give the page
-            outcome = _Outcome(FaultKind.SIGBUS)
-    if outcome.frame is not None:
-        system.recent.append(outcome.frame)
-    _count(system, space, context, outcome.kind)
+            kind = FaultKind.SIGBUS
+    if frame is not None:
+        system.recent.append(frame)
+    _count(system, space, context, kind)
     if grew:
         system.stats.stack_growths += 1
         context.counters.stack_growths += 1
     if system.bus.wants(PageFault):
         text = area.describe() if area is not None else ""
         name = access.name.lower()
-        system.bus.emit(
-            PageFault(system.now(), context.pid, outcome.kind, va, pc, name, text, outcome.frame, grew)
-        )
-    return outcome.kind
+        system.bus.emit(PageFault(system.now(), context.pid, kind, va, pc, name, text, frame, grew))
+    return kind
 
 
 def _extend_stack(system: MachineMemory, space: MemoryMap, va: int) -> Vma | None:
@@ -126,10 +123,10 @@ def _resolve(
         return _swapped(system, space, context, area, va, slot, access)
     if pte:
         if access != Access.WRITE or pte & PTE_W:
-            return _Outcome(FaultKind.SPURIOUS, pte_frame(pte))
+            return FaultKind.SPURIOUS, pte_frame(pte)
         if area.shared:
             space.table.u64[slot] = pte | PTE_W
-            return _Outcome(FaultKind.WRITE_ENABLE, pte_frame(pte))
+            return FaultKind.WRITE_ENABLE, pte_frame(pte)
         return _write_private(system, space, context, area, va, slot)
     if area.file is None:
         return _anonymous(system, space, context, area, va, slot, access)
@@ -146,17 +143,17 @@ def _megapage(
         before = table.entry(va)
         frame = pte_frame(before)
         if access != Access.WRITE or before & PTE_W:
-            return _Outcome(FaultKind.SPURIOUS, frame)
+            return FaultKind.SPURIOUS, frame
         first = frame & -BLOCK
         if not frames.sole_block(first):
             return None
         flags = flags_for(area, writable=True) | before & (PTE_A | PTE_D)
         table.remap_megapage(va, make_pte(first, flags))  # what is known of reads stays true
         if not before & PTE_COW:
-            return _Outcome(FaultKind.WRITE_ENABLE, frame)
+            return FaultKind.WRITE_ENABLE, frame
         if system.bus.wants(CowFault):
             _tell_of_copy(system, space, context, area, va, before, 1, frame, table.entry(va))
-        return _Outcome(FaultKind.COW_REUSE, frame)
+        return FaultKind.COW_REUSE, frame
     if access != Access.WRITE or start < area.start or start + MEGAPAGE_SIZE > area.end:
         return None
     if not frames.megapages.wants(area, refused=space.no_megapages):
@@ -174,7 +171,7 @@ def _megapage(
     system.invalidate_pages(space.mmu, zeroes)
     table.map_megapage(va, make_pte(block, flags_for(area, writable=True)))
     space.high_water.came(BLOCK - 1)  # the fault counts as one
-    return _Outcome(FaultKind.DEMAND_MEGAPAGE, block + (va - start >> PAGE_SHIFT))
+    return FaultKind.DEMAND_MEGAPAGE, block + (va - start >> PAGE_SHIFT)
 
 
 def _anonymous(
@@ -193,10 +190,10 @@ def _anonymous(
             space.spans, va >> PAGE_SHIFT, area.end - area.start >> PAGE_SHIFT, context
         )
         space.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
-        return _Outcome(FaultKind.DEMAND_ZERO, frame)
+        return FaultKind.DEMAND_ZERO, frame
     frames.get(ZERO_FRAME)
     space.table.u64[slot] = make_pte(ZERO_FRAME, flags_for(area, writable=False))
-    return _Outcome(FaultKind.ZERO_READ, ZERO_FRAME)
+    return FaultKind.ZERO_READ, ZERO_FRAME
 
 
 def _from_file(
@@ -212,7 +209,7 @@ def _from_file(
     assert file is not None
     offset = area.offset_of(va)
     if offset >= file.size:
-        return _Outcome(FaultKind.SIGBUS)
+        return FaultKind.SIGBUS, None
     frame, read = system.cache.page(file, offset >> PAGE_SHIFT, context)
     if system.readahead is not None:
         system.frames.get(frame)  # reading ahead may want frames
@@ -223,7 +220,7 @@ def _from_file(
     system.frames.get(frame)
     space.table.u64[slot] = make_pte(frame, flags_for(area, writable=area.shared))
     if area.shared:
-        return _Outcome(kind, frame)
+        return kind, frame
     if access == Access.WRITE:
         if read:  # the read is counted as well as the copy
             _count(system, space, context, kind)
@@ -231,7 +228,7 @@ def _from_file(
         return _write_private(system, space, context, area, va, slot)
     if system.fault_around > 1:
         _map_around(system, space, context, area, va)
-    return _Outcome(kind, frame)
+    return kind, frame
 
 
 def _swapped(
@@ -252,13 +249,13 @@ def _swapped(
     if access == Access.WRITE and swap.is_sole(frame, 1):
         swap.adopt(place, frame)
         space.table.u64[slot] = make_pte(frame, flags_for(area, writable=True))
-        return _Outcome(kind, frame)
+        return kind, frame
     swap.exchange(place, frame)
     space.table.u64[slot] = make_pte(frame, flags_for(area, writable=False))
     if access == Access.WRITE:
         _count(system, space, context, kind)  # as well as the copy
         return _write_private(system, space, context, area, va, slot)
-    return _Outcome(kind, frame)
+    return kind, frame
 
 
 def _count(system: MachineMemory, space: MemoryMap, context: FaultContext, kind: FaultKind) -> None:
@@ -333,7 +330,7 @@ def _write_private(
         system.invalidate(space.mmu, va, va + PAGE_SIZE)
     if kind != FaultKind.WRITE_ENABLE and system.bus.wants(CowFault):
         _tell_of_copy(system, space, context, area, va, before, count, new, u64[slot])
-    return _Outcome(kind, new)
+    return kind, new
 
 
 def _tell_of_copy(

@@ -14,12 +14,12 @@ using it at this moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 
 from toyvm.base.events import PageReclaimed
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import (
     MEGAPAGE_SIZE,
@@ -51,7 +51,7 @@ BATCH_MOST_PART = 16  # and never more than this one: where frames are few, each
 FORGOTTEN = -2  # where a page is that nobody wants any more (MADV_FREE); IN_FILE is -1
 
 
-class _Mappings(NamedTuple):
+class _Mappings(Record):
     """All entries of all spaces that hold a frame: where the entry is (index in u64), its value, its frame, and its table's
     number in `tables`, a list of (space, va of the table's first page)."""
 
@@ -70,7 +70,7 @@ class _Mappings(NamedTuple):
 
 
 class Reclaimer:
-    """Frees frames of `system`. `pinned` tells frames that must stay; `policy` is a name of `replacement.POLICIES`."""
+    """Frees frames of `system`. `pinned` tells frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
 
     def __init__(self, system: MachineMemory, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
         self._system = system
