@@ -10,8 +10,9 @@ from ..base.events import Bus
 from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
+from ..run_options import Limits
 from .counters import Counters
-from .limits import Limits, Rlimits
+from .limits import Rlimits
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError, execute

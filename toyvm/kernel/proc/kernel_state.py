@@ -18,9 +18,10 @@ from toyvm.base.events import Bus, FaultKind
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.run_options import Limits
 
 from ..counters import Counters, FaultContext, Stats
-from ..limits import Limits, Rlimits
+from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
