@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 
+from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
-from .directives.miscellaneous import MISC
+from .directives.debug_information import DEBUG_INFORMATION
+from .directives.messages import MESSAGES
 from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, redefinition
 from .encode import encode
@@ -21,7 +23,7 @@ from .state import AssemblerOptions, AssemblyState, Listed
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
 
-DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
+DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES}
 
 _WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
