@@ -11,15 +11,16 @@ from tests.support.guest_kernel import PAGE, RW, Guest
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, PageReclaimed
 from toyvm.kernel.counters import KERNEL
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.proc.oom_killer import out_of_memory
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_SWAP, PTE_V, entry_slot
+from toyvm.run_options import Limits
 
 MIB = 1 << 20
 FRAMES = 128
@@ -42,7 +43,7 @@ class FailingFile(SwapFile):
 
 
 def machine(swap: int = MIB, **limits: object) -> Guest:
-    return Guest(FRAMES * PAGE, limits=Limits(swap_bytes=swap, **limits))  # type: ignore[arg-type]
+    return Guest(FRAMES * PAGE, limits=Limits(swap=swap, **limits))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -307,7 +308,7 @@ def test_a_full_swap_area_is_the_end_of_memory() -> None:
         fill(guest.mm, FRAMES + 32, no_reserve=True)
     swap = guest.kernel.system.swap
     assert swap is not None and swap.free == 0
-    guest.kernel.out_of_memory(guest.process)
+    out_of_memory(guest.kernel, guest.process)
     assert swap.used == 0 and guest.process.state in (State.ZOMBIE, State.DEAD)
 
 
@@ -377,7 +378,7 @@ def hog(guest: Guest, pages: int) -> Process:
 def test_the_biggest_process_is_killed_and_the_allocation_goes_on() -> None:
     guest = machine(swap=0)
     big, small = hog(guest, 70), hog(guest, 5)
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     va = fill(guest.mm, 50)
     assert not big.alive and small.alive and guest.process.alive
     check(guest.mm, va, 50)
@@ -397,7 +398,7 @@ def test_oom_score_adj_moves_the_choice(adjust: tuple[int, int], killed: int) ->
     for child, value in zip(children, adjust, strict=True):
         fd = guest.open(f"/proc/{child.pid}/oom_score_adj", 1)
         guest.write(fd, str(value).encode())
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     fill(guest.mm, 55)
     assert [child.alive for child in children] == [index != killed for index in range(2)]
 
@@ -474,7 +475,7 @@ def test_the_guest_cannot_change_the_swap_area(guest: Guest, call: str) -> None:
 @pytest.mark.parametrize("frames", [1 << 10, 1 << 14])
 def test_a_batch_grows_with_memory(frames: int) -> None:
     """So that what going through all tables costs stays the same for each frame that is freed."""
-    guest = Guest(frames * PAGE, limits=Limits(swap_bytes=frames * PAGE))
+    guest = Guest(frames * PAGE, limits=Limits(swap=frames * PAGE))
     assert guest.kernel.system.reclaimer.batch == max(32, frames // 256)
 
 
