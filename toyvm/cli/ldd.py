@@ -106,6 +106,6 @@ def _print(report: dict[str, Any], *, several: bool) -> None:
 
 
 def _line(name: str, path: str | None, address: int | None) -> str:
-    from ..loader.debug_listing import LoadedObject
+    from ..loader.ld_debug import LoadedObject
 
     return LoadedObject(name, path or "", address or 0).line()

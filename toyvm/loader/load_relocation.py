@@ -9,7 +9,7 @@ write is one to the guest's memory, where it makes a private copy of the page.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..base.bits import M64, u64
 from ..base.light_types import NamedTuple
@@ -21,7 +21,9 @@ from ..relocations import RELOCATIONS, Formula, Need, R, Reloc, Tool
 from . import thread_storage
 from .dlerror import DlError, corrupt
 from .dynamic_section import ADDRESS_SIZE, Table
-from .link_map import LinkMap, Pending
+from .guest_process import Guest
+from .link_map import LinkMap
+from .loader_state import Pending
 from .symbol_scope import COPY, PLT, Definition, Resolver
 
 _WORD = struct.Struct("<Q")
@@ -99,20 +101,13 @@ class Writes:
 
 
 class Relocator:
-    """Relocates objects of one process. Deferred IFUNC resolvers are handed to `defer`, gp to `set_register`."""
+    """Relocates objects of one process. IFUNC resolvers are left to the guest, among the initialisers."""
 
-    def __init__(
-        self,
-        memory: AddressSpace,
-        resolver: Resolver,
-        defer: Callable[[Pending], None],
-        set_register: Callable[[str, int], None],
-    ) -> None:
-        self._memory = memory
+    def __init__(self, guest: Guest, resolver: Resolver) -> None:
+        self._guest = guest
+        self._memory = guest.memory
         self._resolver = resolver
         self._state = resolver.state
-        self._defer = defer
-        self._set_register = set_register
 
     def relocate(self, obj: LinkMap, lazy: bool, runtime_resolve: int) -> None:
         """Apply all relocations of `obj`; with `lazy` the PLT's wait for the first call. Raises DlError."""
@@ -136,7 +131,7 @@ class Relocator:
         """gp is the program's (psABI, "Global pointer"): set before anything of it runs, where it has one."""
         found = self._resolver.bind_name(obj, b"__global_pointer$")
         if found is not None:
-            self._set_register("gp", found.address)
+            self._guest.set_register("gp", found.address)
 
     def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
         """The relocations of one table, in its order."""
@@ -180,7 +175,7 @@ class Relocator:
             return
         self._state.relocations[row.name] += 1
         if formula is Formula.RESOLVER:
-            self._defer(Pending(obj, u64(obj.bias + addend), "ifunc", place))
+            self._state.queue_call(Pending(obj, u64(obj.bias + addend), "ifunc", place))
             return
         found = self._resolver.bind(obj, index, _CLASSES[formula]) if index else None
         if formula is Formula.COPY:
@@ -190,7 +185,7 @@ class Relocator:
         elif Need.THREAD_LOCAL in row.needs:
             writes.set(place, _tls_value(obj, row, found, addend))
         elif found is not None and found.symbol.type == c.STT_GNU_IFUNC and found.symbol.shndx != c.SHN_UNDEF:
-            self._defer(Pending(obj, found.address, "ifunc", place, addend))
+            self._state.queue_call(Pending(obj, found.address, "ifunc", place, addend))
         else:  # ABSOLUTE and SYMBOL, to which glibc adds the addend, too
             writes.set(place, (found.address if found else 0) + addend)
 
@@ -204,7 +199,7 @@ class Relocator:
             name = obj.symbols.name(reference).decode("utf-8", "surrogateescape")
             program = self._state.program
             text = f"{program}: Symbol `{name}' has different size in shared object, consider re-linking\n"
-            self._resolver.debug.sink(text.encode("utf-8", "surrogateescape"))
+            self._guest.write_stderr(text.encode("utf-8", "surrogateescape"))
         writes.flush()
         image = obj.image
         assert image is not None

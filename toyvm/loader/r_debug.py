@@ -30,9 +30,9 @@ def new_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> in
     return va
 
 
-def drop_link_map(namespace: Namespace, obj: LinkMap) -> None:
+def drop_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> None:
     """Give the object's `struct link_map` back."""
-    namespace.heap.release(obj.handle, _LINK_MAP.size + len(_name_bytes(obj)))
+    namespace.heap.release(memory, obj.handle, _LINK_MAP.size + len(_name_bytes(obj)))
 
 
 def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -> None:
