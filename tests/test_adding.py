@@ -18,8 +18,8 @@ import pytest
 
 from tests.support.harness import ROOT
 from tests.test_docs import blocks
-from toyvm.cli.run_options import ENGINES
 from toyvm.engines.llvm.translator import unavailable
+from toyvm.run_options import ENGINES
 
 PROGRAM = """
         .globl  _start

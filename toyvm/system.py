@@ -20,7 +20,6 @@ from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record
 from .guestfs import add_program, sandbox
 from .kernel.kernel import Kernel
-from .kernel.limits import Limits
 from .kernel.mm.vma import PROT_EXEC
 from .kernel.proc.lifecycle import release_held
 from .loader.on_demand import OnDemandLoader
@@ -28,6 +27,7 @@ from .machine.physical_memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .program import Program
 from .result import RunResult, View
+from .run_options import RunOptions
 
 if TYPE_CHECKING:
     from .engines.engine import Engine
@@ -49,57 +49,6 @@ class Watcher(Protocol):
         """The kernel has been made, and no process yet: subscribe to what is of interest."""
 
 
-class RunOptions(Record):
-    """What a run may have and what it shows. Sizes in bytes.
-
-    memory: physical memory      no_mmu: programs share it bare
-    memory_limit: of it for each program started, with its descendants; 0: no limit
-    overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
-    ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
-    thp: who has megapages for 2 MiB of anonymous memory: "never" anybody, "madvise" who asks, "always" everybody
-    swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
-    reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
-    readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
-    root: what the guest sees as / (None: the current folder)
-    sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
-    engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
-    max_instructions: stop with 124 after so many
-    schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-    trace: words of `observe.event_trace` and "insn"      views: words of `observe.memory_views`, kept of each process as it ends
-    breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
-    libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-    it was first reached      watchers: who looks on from within
-    """
-
-    memory: int = 64 << 20
-    memory_limit: int = 0
-    no_mmu: bool = False
-    overcommit: int = 0
-    overcommit_ratio: int = 50
-    ksm: int = 0
-    swap: int = 0
-    swap_readahead: int = 8
-    readahead: int = 0
-    thp: str = "never"
-    fault_around: int = 1
-    reclaim: str = "clock"
-    dirty_ratio: int = 20
-    root: str | PathLike[str] | None = None
-    root_writable: bool = False
-    sysroot: str | PathLike[str] | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    engine: str = "auto"
-    caching: bool = True
-    max_instructions: int | None = None
-    schedule_seed: int | None = None
-    trace: frozenset[str] = frozenset()
-    views: frozenset[str] = frozenset()
-    breakpoint: str = ""
-    libraries: bool = True
-    watch: str = ""
-    watchers: tuple[Watcher, ...] = ()
-
-
 class Start(Record):
     """A program to run: what it is called with, and where it goes in a machine without MMU (`kernel.mm.no_mmu.Placement`)."""
 
@@ -114,6 +63,7 @@ def run(
     argv: Sequence[str],
     options: RunOptions,
     *,
+    watchers: Sequence[Watcher] = (),
     stdin: bytes | None = None,
     capture: bool = False,
 ) -> RunResult:
@@ -123,14 +73,19 @@ def run(
     `stdin` None is our own standard input (an empty one when captured). Raises NotFoundError, NotExecutableError,
     UsageError; all that the program itself does wrong is in the result.
     """
-    return run_all([Start(program, argv)], options, stdin=stdin, capture=capture)
+    return run_all([Start(program, argv)], options, watchers=watchers, stdin=stdin, capture=capture)
 
 
 def run_all(
-    starts: Sequence[Start], options: RunOptions, *, stdin: bytes | None = None, capture: bool = False
+    starts: Sequence[Start],
+    options: RunOptions,
+    *,
+    watchers: Sequence[Watcher] = (),
+    stdin: bytes | None = None,
+    capture: bool = False,
 ) -> RunResult:
     """Run programs at the same time, to the end of all; the first one's status is the result's. Else as `run`."""
-    session = _Session(options, stdin=stdin, capture=capture)
+    session = _Session(options, watchers, stdin=stdin, capture=capture)
     for start in starts:
         session.start(start)
     return session.finish()
@@ -139,18 +94,20 @@ def run_all(
 class _Session:
     """One kernel with its observers."""
 
-    def __init__(self, options: RunOptions, *, stdin: bytes | None = None, capture: bool = False):
+    def __init__(
+        self,
+        options: RunOptions,
+        watchers: Sequence[Watcher] = (),
+        *,
+        stdin: bytes | None = None,
+        capture: bool = False,
+    ):
+        options.check()
         self.options = options
+        self.watchers = watchers
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
-        limits = Limits(
-            instructions=options.max_instructions,
-            swap_bytes=options.swap,
-            **{
-                name: getattr(options, name) for name in Limits.record_fields if name in options.record_fields
-            },
-        )
         self.bus = Bus()
         self.kernel = Kernel(
             memory_bytes=options.memory,
@@ -160,11 +117,11 @@ class _Session:
                 writable=options.root_writable,
                 sysroot=options.sysroot,
                 libraries=options.libraries,
-                memfs_bytes=limits.memfs_bytes,
+                memfs_bytes=options.memfs_bytes,
             ),
             bus=self.bus,
             interpreter=OnDemandLoader(),
-            limits=limits,
+            limits=options,
             stdin=source,
             stdout=self.out,
             stderr=self.err,
@@ -175,7 +132,7 @@ class _Session:
         self.libraries: tuple[str, ...] = ()
         self.kernel.on_exit = self._exiting
         self._attach()
-        for watcher in options.watchers:
+        for watcher in watchers:
             watcher.start(self.kernel)
 
     @cached_property
@@ -186,7 +143,7 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
-        for watcher in self.options.watchers:
+        for watcher in self.watchers:
             if (engine := watcher.engine(memory)) is not None:
                 return engine
         from .engines import engine_choice

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import Guest
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.lifecycle import kill_all
 from toyvm.kernel.proc.process import State
 from toyvm.kernel.syscalls.table import SYSTEM_CALLS
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PAGE_SIZE
+from toyvm.run_options import Limits
 
 NUMBERS = sorted(SYSTEM_CALLS)
 SCRATCH = Guest(1 << 20).scratch

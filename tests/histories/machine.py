@@ -19,10 +19,10 @@ from toyvm.engines.llvm.translator import Translator
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.guestfs import sandbox
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.loader.on_demand import OnDemandLoader
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.program import Program
+from toyvm.run_options import Limits
 
 SHARES_EVERY = 8  # answers; the references are counted after each
 _PLAYER = Path(__file__).with_name("player.s")

@@ -11,7 +11,7 @@ from toyvm.base.bits import M64, sext
 from toyvm.base.events import Bus
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits, Rlimits
+from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.proc.process import FdTable, Process, State
 from toyvm.kernel.proc.trap_handling import serve
@@ -20,6 +20,7 @@ from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.hart import Hart
+from toyvm.run_options import Limits
 
 PAGE = 4096
 AT_FDCWD = -100 & M64
@@ -132,7 +133,7 @@ class Run:
             ReferenceEngine,
             vfs,
             bus,
-            limits=limits or Limits(instructions=20_000_000),
+            limits=limits or Limits(max_instructions=20_000_000),
             stdin=io.BytesIO(stdin),
             stdout=self.out,
             stderr=self.err,

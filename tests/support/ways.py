@@ -18,7 +18,8 @@ from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.system import RunOptions, RunResult
+from toyvm.result import RunResult
+from toyvm.run_options import RunOptions
 
 # How each way of `WAYS` executes. "eager" is the LLVM engine that translates early and at once, so that a program of a few
 # thousand instructions is native code; "llvm" is as users have it.

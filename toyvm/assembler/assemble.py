@@ -1,4 +1,4 @@
-"""The assembler from outside: text in, object out, or all errors at once.
+"""The entry point of the assembler: text in, object out, or all errors at once.
 
 The passes: read every statement (sections grow, fix-ups gather), lay out (sizes and addresses are settled), resolve
 symbols and fix-ups (bytes and relocations are settled), put out symbols and sections.
@@ -20,7 +20,7 @@ from .statement_loop import Driver, define
 
 
 class Assembled(Record):
-    """An object, what there was to say about it, the files that were included, and what a listing needs."""
+    """An object, its warnings and messages, the files that it included, and the state that a listing needs."""
 
     object: ObjectFile
     warnings: tuple[str, ...]
@@ -30,7 +30,7 @@ class Assembled(Record):
 
 
 def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
-    """The object of `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
+    """Assemble `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
     return assemble_texts([(text, name)], name, options).object
 
 

@@ -236,9 +236,7 @@ def _is_constant_address(state: AssemblyState, expansion: Expansion, operands: l
     if not expansion.pseudo.needs_label or not state.is_number(address(operands[1])):
         return False
     if expansion.pseudo.name in INSNS:
-        raise Problem(
-            "an address that is a number needs a register", _said(operands[1]), expected="offset(register)"
-        )
+        raise Problem("a numeric address needs a register", _said(operands[1]), expected="offset(register)")
     return True
 
 

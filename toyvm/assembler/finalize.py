@@ -1,4 +1,4 @@
-"""From everything that was read to the object file: addresses, values, relocations, symbols, sections.
+"""Makes the object file from the finished state: addresses, values, relocations, symbols, sections.
 
 The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
 were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
@@ -39,14 +39,14 @@ _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q
 
 
 class _Contents(Record):
-    """A section's bytes and relocations, while they are made."""
+    """A section's bytes and relocations while they are built."""
 
     data: bytearray
     relocs: list[PendingReloc]
 
 
 def finish(state: AssemblyState, name: str) -> ObjectFile | None:
-    """The object of everything that `state` has read; None when there were errors (they are in the state)."""
+    """The object file of `state`; None when there are errors, which `state` holds."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
     if state.errors:
@@ -84,7 +84,7 @@ def _e_flags(state: AssemblyState) -> int:
 
 
 def _end_lines(state: AssemblyState) -> None:
-    """A `.loc` without an instruction after it gets its row at the end."""
+    """Give a `.loc` without an instruction after it a row at the end of its section."""
     if state.lines is not None and state.lines.pending:
         state.lines.instruction(state.chunk.section, state.chunk.here)
 
@@ -164,7 +164,7 @@ def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Con
 
 
 def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[AsmSymbol]]:
-    """Call frames and lines, as sections."""
+    """The sections of call frames and line tables."""
     order = {chunk: index for index, chunk in enumerate(c for s in state.sections for c in s.in_order())}
 
     def places(label: AsmSymbol) -> Place:
@@ -186,14 +186,14 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
 
 
 def _unit(state: AssemblyState) -> Unit | None:
-    """The compile unit that `-g` describes; a compiler's text has its own."""
+    """The compile unit for `-g`; None for compiler output, which describes its own."""
     if not state.options.debug_lines:
         return None
     return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
 
 
 def _emitted(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> tuple[AsmSection, _Contents]:
-    """A section for a finished table; its labels become symbols only here, where relocations name them."""
+    """The section of a finished table. Its labels become symbols here, because relocations name them."""
     section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
     section.align = max(section.align, table.addralign)
     relocs = []

@@ -70,7 +70,7 @@ class FixupResolver:
             found = Worth(None, 0, symbol)
         else:
             if symbol in self._open or len(self._open) > 200:
-                raise Problem(f"symbol '{symbol.name}' is defined by itself", symbol.name)
+                raise Problem(f"symbol '{symbol.name}' is defined in terms of itself", symbol.name)
             self._open.add(symbol)
             try:
                 found = self._value(symbol.value)
@@ -95,7 +95,7 @@ class FixupResolver:
         if add.section is sub.section and add.symbol is sub.symbol:
             return Worth(None, add.value - sub.value + addend)
         raise Problem(
-            "this expression is no number and no single symbol plus a number",
+            "this expression is neither a number nor one symbol plus a number",
             expected="a constant expression",
         )
 
@@ -110,7 +110,7 @@ class FixupResolver:
             return left._replace(value=left.value - right.value)
         if not left.is_number or not right.is_number:
             raise Problem(
-                f"operator '{value.op}' needs numbers, and this is a symbol", expected="a constant expression"
+                f"operator '{value.op}' needs numbers, but this is a symbol", expected="a constant expression"
             )
         found = combine(value.op, left.value, right.value)
         assert isinstance(found, int)
@@ -123,7 +123,8 @@ class FixupResolver:
         found = self._value(value)
         if found.symbol is not None:
             raise Problem(
-                f"'{found.symbol.name}' is not defined here, and its value is needed", found.symbol.name
+                f"'{found.symbol.name}' must be defined in this file, because its value is needed",
+                found.symbol.name,
             )
         return found.value
 
@@ -257,9 +258,7 @@ class FixupResolver:
             self._data(fix._replace(sub=None, addend=fix.addend - sub.value), at, size, data, relocs)
             return
         if fix.add is None or add.is_number:
-            raise Problem(
-                "a number minus a symbol is nothing that a relocation can express", fix_name(fix.sub)
-            )
+            raise Problem("no relocation can express a number minus a symbol", fix_name(fix.sub))
         plus, minus = _PAIRS[size]
         symbol, addend, _ = self.target(fix.add, fix.addend)
         relocs.append(PendingReloc(at, plus, symbol, addend, False))

@@ -1,4 +1,4 @@
-"""The listing (`-a`): every statement with its line number, its offset and its bytes, as finished as the object has them."""
+"""The listing (`-a`): every statement with its line number, its offset, and its final bytes as in the object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mnemonic may stand for, made ready for encoding from the instruction table.
+"""The candidates of a mnemonic, prepared for encoding from the instruction table.
 
 A mnemonic has candidates: its row in the table, then its pseudo-instructions, tried in that order until the operands
 fit. Rows and expansion lines are compiled once to a list of steps, one for each operand.
@@ -27,11 +27,11 @@ STACK = {
     "sp": "register",
     "load_sp": "memory",
     "store_sp": "memory",
-}  # operands that are sp, and how they are written
+}  # kinds of operands that are sp, and their written form
 
 
 class OperandStep(Record):
-    """One operand of a row: where its number goes. `shift` and `bias` (8 for x8..x15) are for registers."""
+    """One operand of a row, with the function that encodes its number. `shift` and `bias` (8 for x8..x15) are for registers."""
 
     kind: str
     slot: Slot
@@ -40,13 +40,13 @@ class OperandStep(Record):
     bias: int
 
     def register(self, operand: WrittenOperand) -> int:
-        """The bits of the register that `operand` names. Raises Problem for one that has no place here."""
+        """The bits of the register that `operand` names. Raises Problem for a register that does not fit."""
         number = operand.number
         if self.kind in STACK:
             return 0
         if self.bias:
             if not 8 <= number < 16:
-                raise Problem(f"{X_NAMES[number]} is none of x8 to x15 (s0, s1, a0 to a5)", operand.text)
+                raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)
         elif self.slot.nonzero and not number and operand.form != "memory":
             raise Problem("x0 is reserved here", operand.text, expected="another register")
         return (number - self.bias) << self.shift
@@ -55,7 +55,7 @@ class OperandStep(Record):
 class EncodableRow:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
 
-    `whole` False leaves out the last operand, the rounding mode, which `fields` has then.
+    With `whole` False the last operand, the rounding mode, is omitted, and `fields` has its value.
     """
 
     __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
@@ -170,5 +170,5 @@ def mnemonics() -> tuple[str, ...]:
 
 
 def address(operand: WrittenOperand) -> Expr:
-    """The expression of an operand that is an address: a register's name is a symbol there."""
+    """The expression of an operand that is an address: here the name of a register is a symbol."""
     return operand.text if operand.form in ("register", "float_register") else operand.expr

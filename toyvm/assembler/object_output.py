@@ -136,7 +136,7 @@ class ObjectOutput:
         return symbol.is_defined or symbol.binding != STB_WEAK
 
     def _binding(self, symbol: AsmSymbol) -> int:
-        """Undefined symbols are global whatever the text says, but for the names of groups."""
+        """The binding of a symbol. An undefined symbol is global even if it is declared local, unless it names a group."""
         if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol not in self._group_names:
             return STB_GLOBAL
         return symbol.binding

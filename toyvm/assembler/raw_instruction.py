@@ -1,4 +1,4 @@
-"""`.insn` with a format: instructions that the table does not have, field by field (gas, "RISC-V Instruction Formats")."""
+"""`.insn` with a format: instructions that are not in the table, field by field (gas, "RISC-V Instruction Formats")."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def encode_format(
 
 
 def _unknown(m: Machine) -> None:
-    """What a raw instruction does is known to nobody here; it is only encoded."""
+    """No semantics: a raw instruction is only encoded."""
 
 
 _OPCODES = {

@@ -78,7 +78,7 @@ class AsmSymbol:
 
     @property
     def is_defined(self) -> bool:
-        """Whether the symbol has a place, a value or is common."""
+        """Whether the symbol is a label, has a value, or is common."""
         return self.chunk is not None or self.value is not None or self.common is not None
 
     @property
@@ -99,7 +99,7 @@ class Linear(NamedTuple):
 
 
 class DeferredOperation(NamedTuple):
-    """An operation that cannot be carried out before all places are known. `left` is 0 for unary operators."""
+    """An operation that cannot be evaluated before all addresses are known. `left` is 0 for unary operators."""
 
     op: str
     left: Value
@@ -110,7 +110,7 @@ Value = int | Linear | DeferredOperation
 
 
 class PartKind(IntEnum):
-    """What may stretch."""
+    """The kinds of places whose size is not known at once."""
 
     BRANCH = 0  # a conditional branch: grows when its target is out of reach
     JUMP = 1  # c.j grows to jal; jal never grows, but ends a frag, and becomes a relocation only when branches do
@@ -156,7 +156,7 @@ class Fix(NamedTuple):
 
 
 class ZeroBytes(bytearray):
-    """The contents of a section without contents: counts, and refuses anything but zeros."""
+    """The contents of a SHT_NOBITS section: only their size. Raises Problem for a byte that is not zero."""
 
     __slots__ = ("size",)
 
@@ -175,7 +175,7 @@ class ZeroBytes(bytearray):
 
 
 class Chunk:
-    """One subsection. `base` is its offset in the section, known after layout."""
+    """One subsection. `base` is its offset in the section after layout."""
 
     __slots__ = ("base", "data", "fixes", "frag", "growth", "number", "parts", "section")
 
@@ -190,7 +190,7 @@ class Chunk:
         self.base = 0
 
     def place(self, symbol: AsmSymbol) -> AsmSymbol:
-        """Let `symbol` be a label here."""
+        """Make `symbol` a label at the current end of the chunk, and return it."""
         symbol.chunk, symbol.frag, symbol.offset = self, self.frag, len(self.data)
         return symbol
 
@@ -221,7 +221,7 @@ class Chunk:
 
 
 class AsmSection:
-    """One section: what it is called and what it is, and its chunks."""
+    """One section: its name, type, flags and chunks."""
 
     def __init__(self, name: str, type: int = SHT_PROGBITS, flags: int = 0, entsize: int = 0):
         self.name = name
@@ -260,7 +260,7 @@ class AsmSection:
         return self.type == SHT_NOBITS
 
     def chunk(self, number: int) -> Chunk:
-        """The subsection of that number, made when it is new."""
+        """The subsection of that number, created if it is new."""
         if number not in self.chunks:
             self.chunks[number] = Chunk(self, number)
         return self.chunks[number]
@@ -271,13 +271,13 @@ class AsmSection:
 
 
 def place(section: AsmSection, symbol: AsmSymbol) -> None:
-    """Let `symbol` stand at the very start of `section`."""
+    """Make `symbol` a label at the start of `section`."""
     chunk = section.chunk(0)
     symbol.chunk, symbol.frag, symbol.offset = chunk, 0, 0
 
 
 def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
-    """`left - right` when nothing that may stretch stands between the two labels, else None."""
+    """`left - right` in bytes when nothing between the two labels can stretch, else None."""
     a, b = left.chunk, right.chunk
     if a is None or a is not b:
         return None

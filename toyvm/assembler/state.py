@@ -1,4 +1,4 @@
-"""What the assembler knows while it reads: sections, symbols, modes, the current place, and what an expression is worth.
+"""The state of one assembly: sections, symbols, modes, the current place, and the evaluation of expressions.
 
 Directives and the encoder work on this; `driver` feeds it statements and `finish` turns it into an object.
 """
@@ -37,7 +37,7 @@ _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
 class AssemblerOptions(Record):
-    """How to assemble. `march`, `mabi` as GNU as has them; `defsyms` are symbols with numbers defined beforehand.
+    """The options of an assembly. `march` and `mabi` are as in GNU as; `defsyms` are symbols with their numbers (--defsym).
 
     `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
     """
@@ -56,7 +56,7 @@ class AssemblerOptions(Record):
 
 
 class Modes(Record, frozen=False):
-    """What `.option` changes, and `.option push` keeps."""
+    """The settings that `.option` changes and `.option push` saves."""
 
     arch: Arch
     relax: bool
@@ -65,7 +65,7 @@ class Modes(Record, frozen=False):
 
 
 class Condition(Record, frozen=False):
-    """An open `.if`: where it stands, and whether a branch was taken and `.else` was seen."""
+    """An open `.if`: its place, whether a branch was taken, and whether `.else` was seen."""
 
     where: int
     taken: bool
@@ -73,7 +73,7 @@ class Condition(Record, frozen=False):
 
 
 class Listed(Record, frozen=False):
-    """One statement of the listing: where it came from and what it appended."""
+    """One statement of the listing: its number, and the bytes that it appended."""
 
     where: int
     chunk: Chunk
@@ -130,7 +130,7 @@ class AssemblyState:
     def section(
         self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
     ) -> AsmSection:
-        """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
+        """The section of that name and group, created if it is new; with `listed` its symbol goes into the symbol table's order."""
         found = self._by_key.get((name, group))
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
@@ -147,13 +147,13 @@ class AssemblyState:
         return self._by_key.get((name, group))
 
     def enter(self, chunk: Chunk) -> None:
-        """Make `chunk` the current place; `.previous` comes back."""
+        """Make `chunk` the current place; `.previous` returns to the one before."""
         self.previous = self.chunk
         self.chunk = chunk
         self.refresh_memo()
 
     def refresh_memo(self) -> None:
-        """Choose which statements may be replayed from memory at the current place."""
+        """Choose the statements whose remembered bytes may be reused at the current place."""
         section = self.chunk.section
         if self.options.listing:
             self.memo = self._no_memo
@@ -168,7 +168,7 @@ class AssemblyState:
             self.memo = self._no_memo if section.is_nobits else self.data_memo
 
     def modes_changed(self) -> None:
-        """Call after `modes` changed: what was learnt of statements no longer holds."""
+        """Call after a change of `modes`: the remembered bytes of statements no longer hold."""
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
         self.code_memo.clear()
@@ -196,7 +196,7 @@ class AssemblyState:
         self.refresh_memo()
 
     def begin_instruction(self) -> None:
-        """An instruction follows: the mapping symbol and the line table want to know."""
+        """Call before an instruction is appended: adds its mapping symbol and its row of the line table."""
         section = self.chunk.section
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
@@ -231,7 +231,7 @@ class AssemblyState:
         self.refresh_memo()
 
     def cfi_here(self) -> AsmSymbol:
-        """The label of the current place for call frame information; the same one as long as nothing was assembled."""
+        """The label of the current place for call frame information; the same one until something is appended."""
         label, chunk = self._cfi_label, self.chunk
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
             label = self._cfi_label = self.symbols.list(chunk.here())
@@ -240,7 +240,7 @@ class AssemblyState:
     # -- expressions ------------------------------------------------------------------------------
 
     def evaluate(self, expr: Expr) -> Value:
-        """What an expression is worth as far as is known here. Unknown names become undefined symbols."""
+        """The value of an expression as far as it is known now. Unknown names become undefined symbols."""
         if isinstance(expr, int):
             return expr
         if isinstance(expr, str):
@@ -273,7 +273,7 @@ class AssemblyState:
         return found
 
     def is_number(self, expr: Expr) -> bool:
-        """Whether `expr` is a number here and now; makes no symbols."""
+        """Whether `expr` is a number now. Creates no symbols."""
         if isinstance(expr, int):
             return True
         if isinstance(expr, str):
@@ -282,7 +282,7 @@ class AssemblyState:
         return isinstance(expr, ExprNode) and self.is_number(expr.left) and self.is_number(expr.right)
 
     def number(self, expr: Expr, what: str = "this") -> int:
-        """The number that `expr` is here and now. Raises Problem when it depends on what is not yet known."""
+        """The value of `expr`, a number now. Raises Problem when it depends on something that is not known yet."""
         value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
         if value is None:
             at = expr if isinstance(expr, str) else ""
@@ -294,7 +294,7 @@ class AssemblyState:
         return self.number(parse_expression(text), what)
 
     def fixed(self, value: Value) -> int | None:
-        """The number that `value` is if it cannot change any more, else None."""
+        """`value` as a number if it can no longer change, else None."""
         if isinstance(value, int):
             return value
         if isinstance(value, DeferredOperation):
@@ -309,7 +309,7 @@ class AssemblyState:
     # -- problems ---------------------------------------------------------------------------------
 
     def report(self, problem: Problem, where: int | None = None, severity: str = "error") -> None:
-        """Note an error or a warning at a statement; goes on, unless there are too many."""
+        """Record an error or a warning at a statement. Raises TooManyErrors at the limit."""
         if severity == "warning" and len(self.warnings) >= MAX_REPORTS:
             return
         self._reports += severity != "warning"
@@ -328,7 +328,7 @@ class AssemblyState:
             raise TooManyErrors
 
     def warn(self, message: str, at: str = "") -> None:
-        """Note a warning at the current statement."""
+        """Record a warning at the current statement."""
         self.report(Problem(message, at), severity="warning")
 
 
@@ -341,6 +341,6 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
 
 
 def int_of(value: Value) -> int:
-    """`value`, which must be a number."""
+    """`value`, which the caller knows to be a number."""
     assert isinstance(value, int)
     return value

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 
+from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
-from .directives.miscellaneous import MISC
+from .directives.debug_information import DEBUG_INFORMATION
+from .directives.messages import MESSAGES
 from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, redefinition
 from .encode import encode
@@ -21,16 +23,16 @@ from .state import AssemblerOptions, AssemblyState, Listed
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
 
-DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
+DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES}
 
 _WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
-# What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
+# The form that a compiler writes: blank, word, blank, operands that do not begin with a label's ":" or an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
 
 
 class Driver:
-    """Reads texts into a `State`."""
+    """Reads texts into an `AssemblyState`."""
 
     def __init__(self, options: AssemblerOptions):
         self.state = AssemblyState(options)
@@ -49,7 +51,7 @@ class Driver:
                 self._read(top)
 
     def _read(self, text: SourceText) -> None:
-        """Statements of `text` until it ends or another one is on top."""
+        """Read statements of `text` until it ends or another text is on top of the stack."""
         state, reader = self.state, self.reader
         lines, base, texts = text.lines, text.base, reader.texts
         count = len(lines)
@@ -75,7 +77,7 @@ class Driver:
         text.pos = at
 
     def _read_listed(self, text: SourceText) -> None:
-        """One statement of `text`, noting for the listing what it appends."""
+        """Read one statement of `text`, and record for the listing what it appends."""
         state = self.state
         line = text.lines[text.pos]
         text.pos += 1

@@ -1,7 +1,7 @@
 """The symbols of one assembly: by name, by the number of a local label, and in the order of the symbol table.
 
-GNU as lists symbols in the order in which they were first met, but those that begin with `.L` (and local labels) only
-when something makes them real; our symbol tables keep that order, see docs/design/assembler.md.
+GNU as lists symbols in the order in which they first occur, but names that begin with `.L` (and local labels) only when
+a relocation needs them. Our symbol tables keep that order, see docs/design/assembler.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class AsmSymbols:
         ] = {}  # local labels `1:` by number: all so far, and the next one
 
     def get(self, name: str, where: int = 0) -> AsmSymbol:
-        """The symbol called `name`, made when it is new."""
+        """The symbol called `name`, created if it is new."""
         symbol = self.by_name.get(name)
         if symbol is None:
             symbol = self.by_name[name] = AsmSymbol(name)
@@ -31,14 +31,14 @@ class AsmSymbols:
         return symbol
 
     def list(self, symbol: AsmSymbol) -> AsmSymbol:
-        """Give `symbol` its place in the symbol table's order, if it has none."""
+        """Append `symbol` to the symbol table's order if it is not in it, and return it."""
         if not symbol.listed:
             symbol.listed = True
             self.order.append(symbol)
         return symbol
 
     def renew(self, symbol: AsmSymbol) -> AsmSymbol:
-        """A symbol that takes over the name and the place of `symbol`, which keeps its value for those who used it."""
+        """A new symbol with the name and the order of `symbol`. Earlier uses keep the old one and its value."""
         fresh = AsmSymbol(symbol.name)
         fresh.binding, fresh.type, fresh.visibility = symbol.binding, symbol.type, symbol.visibility
         fresh.listed, symbol.listed = symbol.listed, False
@@ -52,14 +52,14 @@ class AsmSymbols:
         return seen[-2] if seen and len(seen) > 1 else None
 
     def numeric_forward(self, number: int) -> AsmSymbol:
-        """The next local label `number:`, which may not have been defined yet."""
+        """The next local label `number:`, which need not be defined yet."""
         seen = self._numeric.get(number)
         if seen is None:
             seen = self._numeric[number] = [AsmSymbol(f".L{number}\x021")]
         return seen[-1]
 
     def numeric_define(self, number: int) -> AsmSymbol:
-        """The local label that `number:` defines here; the next forward reference means another one."""
+        """Define local label `number:` here; the next forward reference is to a new one."""
         symbol = self.numeric_forward(number)
         seen = self._numeric[number]
         seen.append(AsmSymbol(f".L{number}\x02{len(seen) + 1}"))

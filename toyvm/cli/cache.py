@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import HelpFormatter
+from .help_formatter import HelpFormatter
 
 
 def parser() -> argparse.ArgumentParser:

@@ -144,7 +144,7 @@ class _Parser:
         for number in range(count):
             offset = int.from_bytes(raw[(number + 1) * word : (number + 2) * word], "big")
             if offset not in at_offset:
-                raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where no member is")
+                raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where there is no member")
             index.setdefault(names[number].decode("utf-8", "surrogateescape"), at_offset[offset])
         return index
 

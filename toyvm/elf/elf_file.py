@@ -111,7 +111,7 @@ class ElfFile:
         """The section that `sh_link` names."""
         if section.header.link >= len(self.sections):
             raise ElfError(
-                f"{self.name}: section {section.name} links to section {section.header.link}, which is not there"
+                f"{self.name}: section {section.name} links to section {section.header.link}, which does not exist"
             )
         return self.sections[section.header.link]
 

@@ -229,5 +229,5 @@ def string_at(table: Buffer, offset: int, name: str, what: str = "string") -> st
     table = bytes(table) if isinstance(table, memoryview) else table
     end = table.find(b"\0", offset)
     if end < 0:
-        raise ElfError(f"{name}: {what} at {offset:#x} has no end in its string table")
+        raise ElfError(f"{name}: {what} at {offset:#x} is not terminated in its string table")
     return table[offset:end].decode("utf-8", "surrogateescape")

@@ -89,7 +89,7 @@ def _symbols(elf: ElfFile, numbers: list[int]) -> SymbolTable:
     if ordinary.any() and int(array["st_shndx"][ordinary].max()) >= len(numbers):
         bad = int(np.flatnonzero(ordinary & (array["st_shndx"] >= len(numbers)))[0])
         raise ElfError(
-            f"{elf.name}: symbol {bad} '{table.names[bad]}' is in section {array['st_shndx'][bad]}, which is not there"
+            f"{elf.name}: symbol {bad} '{table.names[bad]}' is in section {array['st_shndx'][bad]}, which does not exist"
         )
     array["st_shndx"][ordinary] = np.array(numbers, dtype=np.uint16)[array["st_shndx"][ordinary]]
     return SymbolTable(table.names, array, first)
@@ -104,7 +104,7 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
         target = section.header.info
         where = f"{elf.name}: section {section.name}"
         if target >= len(numbers) or not numbers[target]:
-            raise ElfError(f"{where}: relocates section {target}, which is not there")
+            raise ElfError(f"{where}: relocates section {target}, which does not exist")
         if len(array) and int(array["r_sym"].max()) >= len(symbols):
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
         limit = elf.sections[target].header.file_size
@@ -132,7 +132,7 @@ def _groups(
         flags, *members = struct.unpack(f"<{len(data) // 4}I", data)
         for member in members:
             if member == SHN_UNDEF or member >= len(numbers):
-                raise ElfError(f"{where}: member {member}, which is not there")
+                raise ElfError(f"{where}: member {member}, which does not exist")
             if member in group_of:
                 raise ElfError(f"{where}: member {member} is in another group already")
             group_of[member] = len(groups)

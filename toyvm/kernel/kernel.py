@@ -12,8 +12,9 @@ from ..base.light_types import TYPE_CHECKING
 from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
+from ..run_options import Limits
 from .counters import Counters, Stats
-from .limits import Limits, Rlimits
+from .limits import Rlimits
 from .mm.address_space import AddressSpace
 from .mm.frame_allocator import FrameAllocator, OutOfFrames
 from .mm.image_mapping import LoadedImage, map_image

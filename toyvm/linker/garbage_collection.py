@@ -1,4 +1,4 @@
-"""--gc-sections: what nothing reaches is left out.
+"""--gc-sections: drops sections that nothing reaches.
 
 Roots are the entry, -u symbols, what a shared library or the loader may reach, and sections that are run or read
 without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RETAIN (GNU ld's KEEP).
@@ -116,7 +116,7 @@ class _Marker:
         return edges
 
     def _groups(self) -> dict[int, list[int]]:
-        """Members of a group stay together."""
+        """Add references between the members of each section group: they stay together."""
         together: dict[int, list[int]] = {}
         for number, loaded in enumerate(self.program.resolution.files):
             base = int(self.program.file_sections[number])

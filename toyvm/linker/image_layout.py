@@ -1,4 +1,4 @@
-"""Where everything goes: output sections, segments, addresses and file offsets. Fixed from here on.
+"""Assigns output sections, segments, addresses and file offsets. They are final afterwards.
 
 Each run of sections with the same permissions becomes one PT_LOAD. A new segment begins on a new page of memory, at
 the same distance into the page as in the file, so the file needs no padding (two segments may map the same page of
@@ -69,7 +69,7 @@ class OutputSection(Record, eq=False):
 
     @property
     def is_tbss(self) -> bool:
-        """Thread-local zeroes: they have addresses, but take no room there."""
+        """Whether this is .tbss: thread-local zeros, whose addresses overlap with the next section."""
         return self.type == SHT_NOBITS and bool(self.flags & SHF_TLS)
 
 
@@ -132,7 +132,7 @@ def lay_out(program: ProgramColumns, options: LinkOptions, errors: Diagnostics) 
 
 
 def group_sections(program: ProgramColumns) -> list[OutputSection]:
-    """Live sections by the output section they join, in output order."""
+    """Live sections by output section, in output order."""
     sections = program.sections
     groups: dict[str, list[int]] = {}
     alloc = sections.alloc
@@ -174,7 +174,7 @@ def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[Out
     at, most = 0, 1
     offsets = []
     for sid in section.members:
-        # Arrays of addresses are words, whatever their section header says (crt1.o's .preinit_array says 1).
+        # Arrays of addresses are aligned to words even if their section header is not (in crt1.o .preinit_array has 1).
         align = max(int(aligns[sid]), 8) if section.name in _TYPED else int(aligns[sid])
         if int(sizes[sid]):
             most = max(most, align)
@@ -186,7 +186,7 @@ def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[Out
 
 
 def _align_tls(placed: list[tuple[OutputSection, list[int]]]) -> None:
-    """The template's start must be aligned as its strictest part, since offsets count from there."""
+    """Align the start of the thread-local template to its largest alignment: offsets count from there."""
     parts = [i for i, (section, _) in enumerate(placed) if section.flags & SHF_TLS and section.size]
     if parts:
         first = parts[0]
@@ -205,7 +205,7 @@ _PERMISSIONS = {
 
 
 def _count_phdrs(outputs: Sequence[OutputSection], options: LinkOptions) -> int:
-    """Program headers besides PT_LOAD that `image.phdrs` will make."""
+    """The number of program headers other than PT_LOAD that `output_file.phdrs` makes."""
     present = {s.name for s in outputs if s.size}
     count = 1  # GNU_STACK
     count += 2 * (".interp" in present)  # PHDR, INTERP
@@ -227,7 +227,7 @@ class _Addresses:
         self.base = base if base is not None else 0 if options.pic else DEFAULT_BASE
 
     def segment_region(self, region: OutputRegion) -> OutputRegion:
-        """Regions that share a segment answer the same."""
+        """A key for the segment of a region: equal for regions that share a segment."""
         if region is OutputRegion.BSS or (region is OutputRegion.RELRO and not self.options.relro):
             return OutputRegion.DATA
         return region
@@ -299,7 +299,7 @@ class _Addresses:
         fixed: int | None,
         section: OutputSection,
     ) -> int:
-        """Append the segment that starts with `section`; the address where that may begin."""
+        """Append the segment that starts with `section`, and return the lowest address for it."""
         if not segments and fixed is None:
             # The first segment maps the ELF header and program headers too.
             segments.append(

@@ -1,8 +1,8 @@
-"""All inputs laid side by side as columns: one number for every section, symbol and relocation of the link.
+"""All inputs as columns: one number for every section, symbol and relocation of the link.
 
-From here on nothing asks which object something came from, except to say so in a message. Section numbers
+From here on the object of origin matters only for messages. Section numbers
 (`sid`) run over all objects in link order, then over the sections the linker makes itself. Symbol numbers: first the
-globals (as in `Resolution.symbols`), then every object's locals. Passes take a Program and give a new one.
+globals (as in `Resolution.symbols`), then every object's locals. Passes take a ProgramColumns and return a new one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
 MAX_ALIGN = 1 << 30
 MAX_SIZE = 1 << 46
 
-WARNING_PREFIX = ".gnu.warning."  # followed by a symbol: the section holds what to tell whoever uses it
+WARNING_PREFIX = (
+    ".gnu.warning."  # followed by a symbol: the section holds a warning for objects that use the symbol
+)
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
@@ -82,7 +84,7 @@ class SymbolColumns(Record, eq=False):
     weak: Column
     visibility: Column
     file: Column
-    globals: int  # how many of them, at the front, are global
+    globals: int  # the number of globals, which come first
 
     def __len__(self) -> int:
         return len(self.sid)
@@ -108,7 +110,7 @@ class RelocColumns(Record, eq=False):
 
 
 class NewSection(Record, eq=False):
-    """A section that the linker makes; its bytes come later, when addresses are known, unless `data` is given."""
+    """A section that the linker makes. Without `data` its bytes are written later, when addresses are known."""
 
     name: str
     type: int
@@ -120,7 +122,7 @@ class NewSection(Record, eq=False):
 
 
 class ProgramColumns(Record, eq=False):
-    """Everything to be linked."""
+    """The program that is being linked: all sections, symbols and relocations."""
 
     resolution: Resolution
     sections: SectionColumns
@@ -130,11 +132,11 @@ class ProgramColumns(Record, eq=False):
     file_symbols: list[Column]  # per object: its symbol numbers -> numbers here
 
     def section_label(self, sid: int) -> str:
-        """`main.o:(.text` without the closing bracket's offset: what messages begin with."""
+        """`main.o:(.text`, the beginning of a message; the caller adds the offset and the bracket."""
         return f"{self.file_name(int(self.sections.file[sid]))}:({self.sections.name[sid]}"
 
     def file_name(self, file: int) -> str:
-        """What messages call object number `file`."""
+        """The name of object number `file` in messages."""
         return self.resolution.files[file].object.name if file >= 0 else "linker"
 
     def symbol_name(self, number: int) -> str:
@@ -147,10 +149,10 @@ class ProgramColumns(Record, eq=False):
         local = number - int(self.file_symbols[file][0])
         name = self.resolution.files[file].object.symbols.names[local]
         sid = int(self.symbols.sid[number])
-        return name or (self.sections.name[sid] if sid >= 0 else "")
+        return name or (self.sections.name[sid] if sid >= 0 else "*ABS*")
 
     def extend(self, made: Sequence[NewSection]) -> tuple[ProgramColumns, list[int]]:
-        """A program with `made` added, and their numbers."""
+        """(This program with the sections `made` added, their section numbers)."""
         old = self.sections
         first = len(old)
         columns = {
@@ -174,9 +176,9 @@ class ProgramColumns(Record, eq=False):
 
 
 def flatten(resolution: Resolution, errors: Diagnostics) -> ProgramColumns:
-    """Lay the resolved objects side by side. Common symbols become sections of their own, called COMMON.
+    """Put the resolved objects into columns. Each common symbol becomes a section called COMMON.
 
-    Sections and commons that no address space could hold are added to `errors`, and stand in the result as empty.
+    A section or common symbol that no address space could hold is added to `errors` and is empty in the result.
     """
     bases = np.cumsum([0] + [len(f.object.sections) for f in resolution.files], dtype=np.int64)
     sections = _sections(resolution, bases, errors)
@@ -275,6 +277,9 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
         shndx = local["st_shndx"].astype(np.int64)
         sid[rows] = np.where(shndx < SHN_LORESERVE, shndx + bases[number], ABSOLUTE)
         sid[rows][shndx == SHN_UNDEF] = UNDEFINED
+        sid[rows][:1] = (
+            ABSOLUTE  # symbol 0 is no symbol: its relocations mean the number in their addend (gABI)
+        )
         value[rows] = local["st_value"].view(np.int64)
         size[rows] = local["st_size"].view(np.int64)
         kind[rows] = local["st_info"] & ST_TYPE_MASK
@@ -316,7 +321,7 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
 
 
 def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
-    """Give every common symbol room: a NOBITS section each, so that each has its own alignment."""
+    """Give each common symbol a NOBITS section of its own, with its own alignment."""
     commons = [
         s
         for s in program.resolution.symbols
@@ -336,7 +341,7 @@ def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColum
     sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
     ids = [s.id for s in commons]
     sid[ids], value[ids] = numbers, 0
-    # A map file tells whose common it is.
+    # A map file names the object of each common symbol.
     file = program.sections.file.copy()
     file[numbers] = [s.file for s in commons]
     return replace(

@@ -1,4 +1,4 @@
-"""The linker, as the list of its passes. Each takes the last one's frozen value and gives a new one."""
+"""The linker as a list of passes. Each pass takes the frozen result of the previous one and returns a new value."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ from .version_script import local_symbols
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
-    """Link `inputs` (in command-line order). Raises LinkError with everything that was found wrong."""
+    """Link `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
 
     # Read everything that the command line names.
     opened = open_inputs(inputs, options, errors)
     errors.checkpoint()
 
-    # Say what each name means; that decides which archive members take part.
+    # Resolve each name to a definition. This selects the archive members that take part.
     resolution = resolve(opened, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
 
-    # Lay all inputs side by side. The set of objects is fixed from here on.
+    # Put all inputs into columns. The set of objects is fixed from here on.
     program = flatten(resolution, errors)
     errors.checkpoint()
     if options.strip:
@@ -62,7 +62,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     local = local_symbols(program, options.version_script, options.exclude_libs)
     public = exported(program, options, local)
 
-    # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
+    # Drop unreachable sections, give code its final size, and merge equal constants.
     if options.gc_sections:
         program = collect(program, options, public, errors)
     refuse_unsupported(program, errors)
@@ -73,7 +73,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     program = merge(program)
     errors.checkpoint()
 
-    # Ask the relocations what has to be made, and make room for it. Sizes are fixed from here on.
+    # Find what the relocations need (GOT, PLT, copies), and make room for it. Sizes are fixed from here on.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
@@ -87,7 +87,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
-    relocate(image, program, layout, needs, known, errors)
+    relocate(image, program, layout, needs, known, options.pic, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)
@@ -101,7 +101,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 def _entry(
     program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, errors: Diagnostics
 ) -> int:
-    """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
+    """The entry address: that of a symbol, or a number; otherwise the start of .text, as in GNU ld."""
     symbol = program.resolution.table.get(options.entry)
     if symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED:
         return u64(int(known.symbol[symbol.id]))

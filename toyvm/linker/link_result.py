@@ -1,4 +1,4 @@
-"""What a link gives back: the file, and everything that was decided on the way."""
+"""The result of a link: the file, and all decisions of the linker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LinkResult(Record, eq=False):
     """A finished link. Sizes in bytes.
 
     `symbols`: address of every defined global. `sizes`: output section -> size. `load_relocations`: relocation name ->
-    how many the loader does at start-up; `lazy_relocations`: those of the PLT, which may wait for the first call.
+    the number that the loader applies at start; `lazy_relocations`: those of the PLT, which may wait for the first call.
     """
 
     image: bytes
@@ -56,7 +56,7 @@ class LinkResult(Record, eq=False):
         return f"{obj.name}:({section}+{symbol.value:#x})"
 
     def explain_symbol(self, name: str) -> tuple[Decision, ...]:
-        """How `name` came to mean what it means: its definition, where that was placed, who mentions it."""
+        """Explain `name`: its definition, the address of the definition, and the objects that mention it."""
         symbol = self.resolution.table.get(name)
         if symbol is None:
             return ()

@@ -1,4 +1,4 @@
-"""The link map (-Map) and the cross reference table (--cref), in GNU ld's shape, which people and scripts read."""
+"""The link map (-Map) and the cross reference table (--cref), in GNU ld's format, which scripts read too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _members(result: LinkResult) -> Iterator[str]:
 
 
 def _columns(left: str, right: str, width: int) -> Iterator[str]:
-    """Two columns; a long left one has a line of its own."""
+    """Two columns; a left one that is too wide gets a line of its own."""
     if len(left) >= width:
         yield left
         left = ""

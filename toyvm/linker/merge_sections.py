@@ -1,4 +1,4 @@
-"""Equal strings and equal constants are kept once (SHF_MERGE; gABI, "Section Attribute Flags").
+"""Merges equal strings and equal constants (SHF_MERGE; gABI, "Section Attribute Flags").
 
 Sections of the same output section, flags, entry size and alignment are cut into pieces; each different piece gets
 one place in a new section, and everything that pointed to a piece points there.
@@ -23,14 +23,14 @@ _MAX_ALIGN = 4096  # pieces aligned more than this would waste more than they sa
 
 
 class _Pieces(Record, eq=False):
-    """Where the pieces of one section begin, and where each went in the merged section."""
+    """The offsets of the pieces of one section, and the offset of each in the merged section."""
 
     start: Column
     target: Column
 
 
 def merge(program: ProgramColumns) -> ProgramColumns:
-    """Merge all live mergeable sections. Sections with relocations of their own stay as they are."""
+    """Merge all live mergeable sections. A section that has relocations is not merged."""
     groups = _groups(program)
     if not groups:
         return program
@@ -153,7 +153,7 @@ class _Redirection:
         first_new = len(symbols)
         at = np.maximum(symbols.sid, 0)
         mine = (symbols.sid >= 0) & (self.merged[at] >= 0)
-        # Section symbol + addend names a piece by the addend: such a relocation turns to the merged section's symbol.
+        # In section symbol + addend the addend selects the piece: the relocation gets the merged section's symbol.
         by_addend = np.flatnonzero(mine[relocs.sym] & (symbols.type[relocs.sym] == STT_SECTION))
         new_symbol = np.zeros(len(self.program.sections), dtype=np.int64)
         new_symbol[self.made] = first_new + np.arange(len(self.made))

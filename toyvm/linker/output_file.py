@@ -89,7 +89,7 @@ def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[P
 
 
 def section_contents(program: ProgramColumns, layout: ImageLayout, made: Mapping[int, bytes]) -> bytearray:
-    """The file up to the last section, with each live section's bytes in place; `made` are the linker's own."""
+    """The file up to the last section, with each live section's bytes in place; `made` has the bytes of the linker's own sections."""
     image = bytearray(layout.file_end)
     sections = program.sections
     stored = (layout.output >= 0) & (sections.type != SHT_NOBITS) & (sections.size > 0)

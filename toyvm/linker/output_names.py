@@ -1,4 +1,4 @@
-"""Which output section an input section joins, and where that one stands: GNU ld's default script as a table.
+"""The output section of each input section, and the order of output sections: GNU ld's default script as a table.
 
 The order is that of `ld --verbose` for elf64lriscv with pages of different permissions kept apart:
 read-only tables of the loader, code, read-only data, data that is read-only after relocation, data, zeroes.
@@ -13,7 +13,7 @@ from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NO
 
 
 class OutputRegion(IntEnum):
-    """A stretch of the address space with the same permissions."""
+    """A range of the address space with the same permissions."""
 
     HEAD = 0  # R
     CODE = 1  # RX
@@ -24,7 +24,7 @@ class OutputRegion(IntEnum):
     NONE = 6  # not in memory
 
 
-# Output sections in order; "" stands where sections without a place of their own go.
+# Output sections in order; "" is the place of all sections that are not named.
 _ORDER: dict[OutputRegion, list[str]] = {
     OutputRegion.HEAD: [
         ".interp",
@@ -95,7 +95,7 @@ _JOINS = (
 )
 _EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text"}
 
-# Within .text: what runs seldom, at the end, at the start, often; then the rest (GNU's order).
+# Within .text, in GNU's order: code that runs seldom, at exit, at start, often; then the rest.
 _TEXT_RANKS = (
     (".text.unlikely", 0),
     (".text.exit", 1),
@@ -126,7 +126,7 @@ def output_name(name: str) -> str:
 
 @cache
 def member_rank(name: str) -> int:
-    """The place of input section `name` among those that join the same output section; equal ones keep link order."""
+    """The place of input section `name` among those that join the same output section; equal places keep link order."""
     if name.startswith(".text"):
         if name.endswith("_unlikely"):
             return 0

@@ -1,4 +1,4 @@
-"""Symbols that the linker defines when somebody asks for them: GNU ld's PROVIDE list for riscv.
+"""Symbols that the linker defines when an object refers to them: GNU ld's PROVIDE list for riscv.
 
 `NAMES` is known before addresses are; `values` gives them when the layout is fixed.
 """
@@ -34,7 +34,7 @@ def _image_end(layout: ImageLayout) -> int:
 
 
 def _end(layout: ImageLayout, wanted: Callable[..., bool]) -> int:
-    """Where the last output section that is `wanted` ends; the end of what lies before when there is none."""
+    """The end of the last output section that is `wanted`, or of what lies before it when there is none."""
     ends = [s.end for s in layout.outputs if s.flags & SHF_ALLOC and s.size and wanted(s)]
     return max(ends, default=max((s.addr + s.memsz for s in layout.segments), default=layout.base))
 
@@ -54,7 +54,7 @@ def _small_start(layout: ImageLayout) -> int:
 
 
 def _global_pointer(layout: ImageLayout) -> int:
-    """As near to the small data as reaches most of the data with 12-bit offsets (GNU ld's formula)."""
+    """The value of gp from which 12-bit offsets reach most of the small data (GNU ld's formula)."""
     return min(_small_start(layout) + 0x800, max(_data_start(layout) + 0x800, _image_end(layout) - 0x800))
 
 
@@ -86,7 +86,7 @@ _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 
 
 def provide(program: ProgramColumns, options: LinkOptions) -> ProgramColumns:
-    """Mark the undefined symbols that the linker will define: they are known from here on, their values are not."""
+    """Mark the undefined symbols that the linker will define. Their values are set after layout."""
     wanted = {}
     table = program.resolution.table
     names: set[str] | None = None
@@ -95,7 +95,7 @@ def provide(program: ProgramColumns, options: LinkOptions) -> ProgramColumns:
         if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
             continue
         if name in _VALUES or name in _IRELATIVE_BOUNDS:
-            # A program without dynamic section finds 0 there, if it only asks weakly.
+            # In a program without a dynamic section a weak reference to it is 0.
             if name != "_DYNAMIC" or is_dynamic(program, options):
                 wanted[symbol.id] = name
         elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
@@ -120,7 +120,7 @@ def _live_names(program: ProgramColumns) -> set[str]:
 
 
 def _section_of(name: str) -> str:
-    """The output section whose bounds `__start_NAME` or `__stop_NAME` is; "" when it is no such name."""
+    """The output section that `__start_NAME` or `__stop_NAME` bounds; "" for any other name."""
     section = name.removeprefix("__start_") if name.startswith("__start_") else name.removeprefix("__stop_")
     return section if _IDENTIFIER.match(section) else ""
 
@@ -172,7 +172,7 @@ def linker_values(
 
 
 def defsym_value(expression: str, lookup: Callable[[str], int | None]) -> int | None:
-    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None when that is not what it is."""
+    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None for anything else."""
     total, sign = 0, 1
     for part in re.split(r"\s*([+-])\s*", expression.strip()):
         if part in ("+", "-"):

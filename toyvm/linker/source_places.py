@@ -1,4 +1,4 @@
-"""How a message names a place: the function, and file, section and offset, or the source line where DWARF knows it."""
+"""Places in messages: the function, and file, section and offset, or the source line if DWARF has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SourcePlaces:
-    """Names places of one program; remembers the last function, which GNU ld says once for all that is wrong in it."""
+    """Describes places of one program. GNU ld names a function once for consecutive errors in it, so the last one is kept."""
 
     def __init__(self, program: ProgramColumns):
         self.program = program
@@ -25,7 +25,7 @@ class SourcePlaces:
         self._lines = lru_cache(maxsize=None)(self._line_table)
 
     def describe(self, sid: int, offset: int) -> str:
-        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; before it, when it is a new function, a line that says so."""
+        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; preceded by a line with the function when it is a new one."""
         program = self.program
         file = int(program.sections.file[sid])
         place = self.source(sid, offset) or program.file_name(file)
@@ -65,11 +65,11 @@ class SourcePlaces:
         return table.lookup(offset, same[nth]) if nth < len(same) else None
 
     def _line_table(self, file: int) -> tuple[LineTable, list[ElfSection]] | None:
-        """The line table of an input, and the sections that it speaks of; None when it has none that can be read."""
+        """The line table of an input, and the sections that it describes; None when there is none or it is malformed."""
         obj = self.program.resolution.files[file].object
         if obj.section(".debug_line") is None:
             return None
-        # Only a link that failed comes here: pyelftools may take its time.
+        # Only a failed link comes here, so the time that pyelftools takes does not matter.
         from ..elf.dwarf import LineTable
         from ..elf.elf_file import ElfFile
         from ..elf.object_writer import write_object
@@ -78,4 +78,4 @@ class SourcePlaces:
             data = write_object(obj)
             return LineTable.from_elf(data, obj.name), ElfFile.parse(data, obj.name).sections
         except ElfError:
-            return None  # broken debugging information does not hide the error that is being reported
+            return None  # malformed debugging information must not hide the error that is being reported

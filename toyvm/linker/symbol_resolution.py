@@ -1,4 +1,4 @@
-"""Which definition each global symbol means, and which archive members that brings in.
+"""Resolves each global symbol to a definition, and selects the archive members that this needs.
 
 Inputs are taken in command-line order, as ld(1) says: an archive gives the members that define what is undefined
 when it is reached, again and again until nothing changes; a group of archives is searched in rounds. Rules for
@@ -39,7 +39,7 @@ from .shared_library import SharedLibrary, SharedSymbol
 
 
 class DefinitionKind(IntEnum):
-    """What a global symbol has turned out to be."""
+    """The kind of definition that a global symbol has."""
 
     UNDEFINED = 0
     SHARED = 1  # defined by a shared library
@@ -48,7 +48,7 @@ class DefinitionKind(IntEnum):
 
 
 class GlobalSymbol(Record, frozen=False):
-    """A global symbol. It changes while the resolver works and is a plain record afterwards.
+    """A global symbol. The resolver changes it; afterwards it is constant.
 
     `file` and `index` say where the definition is: object and its symbol number, or (SHARED) library.
     """
@@ -77,7 +77,7 @@ class GlobalSymbol(Record, frozen=False):
 
 
 class Decision(Record):
-    """Something the linker chose, and why; `what` is "member", "library", "symbol", "section"."""
+    """A choice of the linker, and its reason; `what` is "member", "library", "symbol", "section"."""
 
     what: str
     name: str
@@ -85,7 +85,7 @@ class Decision(Record):
 
 
 class Loaded(Record, eq=False):
-    """An object that takes part: `ids[k]` is the number of the Symbol that its global number first_global+k means."""
+    """An object that takes part. `ids[k]` is the number of the GlobalSymbol for its symbol number first_global + k."""
 
     object: ObjectFile
     ids: list[int]
@@ -95,7 +95,7 @@ class Loaded(Record, eq=False):
 
 
 class Resolution(Record, eq=False):
-    """The settled answer: objects in link order, libraries to name in DT_NEEDED, all global symbols."""
+    """The result: objects in link order, libraries for DT_NEEDED, all global symbols."""
 
     files: tuple[Loaded, ...]
     libraries: tuple[SharedLibrary, ...]
@@ -140,12 +140,12 @@ class _Resolver:
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def want(self, name: str) -> None:
-        """-u NAME, or the entry symbol: it pulls its archive member; that nothing defines it is no error."""
+        """-u NAME, or the entry symbol: pulls in its archive member. It is no error if nothing defines it."""
         symbol = self._lookup(name)
         symbol.object_reference, symbol.weak = True, False
 
     def add(self, opened: Opened) -> bool:
-        """Take one input; whether anything was added."""
+        """Add one input. Returns whether anything was added."""
         if opened.object is not None:
             self._add_object(opened.object)
         elif opened.library is not None:
@@ -171,7 +171,7 @@ class _Resolver:
         return True
 
     def _search_archive(self, opened: Opened) -> bool:
-        """Take members that define something undefined, until there are none left to take."""
+        """Add members that define undefined symbols until no more do. Returns whether any was added."""
         assert opened.archive is not None
         index = self._index_of(opened.archive)
         found = False
@@ -187,7 +187,7 @@ class _Resolver:
         return found
 
     def _index_of(self, archive: Archive) -> dict[str, int]:
-        """Symbol -> member; made here for an archive that was written without it."""
+        """Symbol -> member number; built here for an archive without an index."""
         if archive.index is not None:
             return archive.index
         if archive.name not in self.indices:
@@ -254,7 +254,7 @@ class _Resolver:
                 self._define(symbol, file, index, section, value, size, info)
 
     def _dropped_sections(self, obj: ObjectFile) -> frozenset[int]:
-        """Members of the COMDAT groups of `obj` that an earlier object has brought already."""
+        """Members of the COMDAT groups of `obj` that an earlier object already provides."""
         dropped: set[int] = set()
         for group in obj.groups:
             if not group.flags & GRP_COMDAT:
@@ -359,7 +359,7 @@ class _Resolver:
             symbol = self._lookup(name)
             symbol.library_reference = True
             if symbol.kind is DefinitionKind.UNDEFINED:
-                # A weak one pulls no archive member; nor is an unresolved one the objects' mistake.
+                # A weak reference pulls in no archive member, and an unresolved one is not an error of the objects.
                 symbol.weak &= weak
                 if name in self.exports and not symbol.is_hidden:
                     self._take_from_library(symbol)
@@ -374,7 +374,7 @@ class _Resolver:
         return None
 
     def finish(self) -> Resolution:
-        """What holds from here on. Symbols that libraries mention or define as well must stay visible to them."""
+        """The final resolution. Symbols that libraries also mention or define stay visible to them."""
         for library in self.libraries:
             for name in library.exports:
                 symbol = self.table.get(name)

@@ -1,4 +1,4 @@
-"""References that lead nowhere: to symbols that nothing defines, and into sections that were left out.
+"""Reports invalid references: to undefined symbols, and into discarded sections.
 
 Asked before any byte moves, so that places are those of the objects, as the user and the line tables know them.
 """
@@ -33,7 +33,7 @@ def _undefined(
     options: LinkOptions,
     errors: Diagnostics,
 ) -> None:
-    """A symbol that nothing defines, unless it is weak or the loader may find it."""
+    """Report references to symbols that nothing defines, unless they are weak or the loader may find them."""
     n, symbols = program.symbols.globals, program.symbols
     missing = np.zeros(len(symbols), dtype=bool)
     missing[:n] = (symbols.sid[:n] == UNDEFINED) & ~symbols.weak[:n]
@@ -52,7 +52,7 @@ def _undefined(
 
 
 def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> None:
-    """What a library leaves undefined and nobody has; not asked when there are libraries that we have not seen."""
+    """Report undefined symbols of libraries that nothing defines, unless a needed library has not been read."""
     libraries = program.resolution.libraries
     present = {library.soname for library in libraries}
     offered = {name for library in libraries for name in library.exports}
@@ -72,7 +72,7 @@ def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> Non
 
 
 def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
-    """A section in memory that refers into one that was left out. Debugging sections may (they get 0).
+    """Report a section in memory that refers to a discarded one. Debugging sections may do so (they get 0).
 
     Unwind records of functions that were left out go with them.
     """
@@ -96,7 +96,7 @@ def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostic
 def _warnings(
     program: ProgramColumns, relocs: RelocColumns, places: SourcePlaces, errors: Diagnostics
 ) -> None:
-    """What an object wants said to those who use one of its symbols (GNU ld, .gnu.warning.SYMBOL)."""
+    """Issue the warnings that objects attach to their symbols (GNU ld, .gnu.warning.SYMBOL)."""
     for sid, name in enumerate(program.sections.name):
         if not name.startswith(WARNING_PREFIX):
             continue

@@ -1,4 +1,4 @@
-"""Version scripts, as far as they say which symbols a shared object shows: `{ global: a; b*; local: *; };`.
+"""Version scripts, for the visibility of symbols of a shared object only: `{ global: a; b*; local: *; };`.
 
 ld(1), "VERSION Command". The version names themselves are read and not recorded in the output.
 """
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 
 
 class VersionScript(Record):
-    """Patterns of names to show and to keep local; an exact name outweighs a pattern, and `*` is the weakest."""
+    """Patterns of global and of local names. An exact name takes precedence over a pattern, and any pattern over `*`."""
 
     shown: tuple[str, ...]
     kept: tuple[str, ...]
@@ -40,7 +40,7 @@ class VersionScript(Record):
 
 
 def parse_version_script(text: str) -> VersionScript:
-    """Parse the nodes of a version script. LinkError when it is not one."""
+    """Parse the nodes of a version script. Raises LinkError when it is malformed."""
     tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
     shown: list[str] = []
     kept: list[str] = []
@@ -67,7 +67,7 @@ def parse_version_script(text: str) -> VersionScript:
 
 
 def local_symbols(program: ProgramColumns, script: str, exclude_libs: tuple[str, ...]) -> Column:
-    """Boolean by global symbol: what the version script, or --exclude-libs, keeps in the file."""
+    """Boolean by global symbol: whether the version script or --exclude-libs makes it local."""
     result = np.zeros(program.symbols.globals, dtype=bool)
     if script:
         parsed = parse_version_script(script)

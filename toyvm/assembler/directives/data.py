@@ -23,7 +23,7 @@ _EXPRESSIONS: dict[str, Expr] = {}
 
 
 def expression(text: str) -> Expr:
-    """`parse_expression`, remembered for short texts."""
+    """`parse_expression` with a cache for short texts."""
     found = _EXPRESSIONS.get(text)
     if found is None:
         found = parse_expression(text)
@@ -43,7 +43,7 @@ def data(size: int) -> Directive:
         for piece in split_operands(rest):
             expr = expression(piece)
             if not isinstance(expr, int):
-                chunk.data += bytes(out)  # `.` means the place of this very number
+                chunk.data += bytes(out)  # `.` is the place of this number
                 out.clear()
             value = expr if isinstance(expr, int) else state.evaluate(expr)
             if isinstance(value, int):
@@ -82,7 +82,7 @@ def dtprel(size: int, type: R) -> Directive:
 
 
 def leb128(encode: Callable[[int], bytes], name: str) -> Directive:
-    """`.uleb128`, `.sleb128`: numbers known here (GNU as 2.40 takes no others for RISC-V)."""
+    """`.uleb128`, `.sleb128`: numbers that are known now (GNU as 2.40 takes no others for RISC-V)."""
 
     def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
@@ -150,7 +150,7 @@ def skip(state: AssemblyState, rest: str) -> None:
     """`.skip size, fill` (`.space`, `.zero`)."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem("this takes a size and perhaps a fill byte", expected="size, fill")
+        raise Problem("this takes a size and an optional fill byte", expected="size, fill")
     fill = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     expr = parse_expression(pieces[0])
     value = state.evaluate(expr)
@@ -200,7 +200,7 @@ def align(power: bool, width: int = 1) -> Directive:
         pieces = split_operands(rest)
         if len(pieces) > 3:
             raise Problem(
-                "an alignment takes at most fill and limit besides",
+                "an alignment takes at most a fill and a limit after it",
                 pieces[3],
                 expected="alignment, fill, limit",
             )
@@ -267,7 +267,7 @@ def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limi
 
 
 def _pad(state: AssemblyState, alignment: int, filling: bytes | None, limit: int) -> None:
-    """Padding at a place that cannot move any more."""
+    """Append padding at a place that can no longer move."""
     from ..section_layout import pattern
 
     chunk = state.chunk
@@ -289,7 +289,7 @@ def org(state: AssemblyState, rest: str) -> None:
     """`.org place, fill`: pad up to an offset of the section."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem(".org takes a place and perhaps a fill byte", expected="place, fill")
+        raise Problem(".org takes an offset and an optional fill byte", expected="place, fill")
     byte = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     value = state.evaluate(parse_expression(pieces[0]))
     if isinstance(value, int) and not 0 <= value <= MAX_SECTION_BYTES:

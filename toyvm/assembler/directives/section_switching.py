@@ -1,4 +1,4 @@
-"""Directives that choose the section: `.text`, `.section`, `.pushsection`, `.previous` and their kin."""
+"""Directives that choose the section: `.text`, `.section`, `.pushsection`, `.previous` and others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TYPES = {
     "preinit_array": SHT_PREINIT_ARRAY,
 }
 _ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
-# What a section is by its name, when the text does not say (BFD: special sections). The name, or a "." behind it.
+# Type and flags by section name, for a .section without them (BFD: special sections). NAME itself and NAME.anything.
 _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".text", SHT_PROGBITS, TEXT_FLAGS),
     (".init_array", SHT_INIT_ARRAY, DATA_FLAGS),
@@ -97,7 +97,7 @@ def _parse(rest: str) -> _Request:
         return _Request(name, type, flags, 0, "", False, "", False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
     wanted = _flags(letters)
-    # GNU as adds what is written to what the name implies only for the type.
+    # In GNU as, what the name implies counts for the type only; the flags are those that are written.
     if more and more[0][:1] in "@%" and more[0]:
         type = _type(more.pop(0)[1:])
     elif more and more[0].startswith('"'):
@@ -150,7 +150,7 @@ def _entsize(text: str) -> int:
 
 
 def _open(state: AssemblyState, request: _Request) -> AsmSection:
-    """The section that is asked for; a warning when it exists with other flags."""
+    """The section of a request; warns when it exists with other flags."""
     found = state.find_section(request.name, request.group)
     if found is None:
         entsize = request.entsize or (8 if request.type in _ARRAYS else 0)

@@ -32,7 +32,7 @@ NAME = re.compile(NAME_PATTERN)
 
 
 def symbol_named(state: AssemblyState, text: str) -> AsmSymbol:
-    """The symbol that a directive names, with its place in the symbol table. Raises Problem."""
+    """The symbol that a directive names, listed in the symbol table. Raises Problem."""
     name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
     if (name == text and not NAME.fullmatch(text)) or name == ".":
         raise Problem(
@@ -130,7 +130,7 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
 
 
 def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Expr) -> None:
-    """Set the symbol's value: a number; a place when the expression is a defined label; else kept for the end."""
+    """Set the symbol's value: a number, the place of a defined label, or an expression that is evaluated at the end."""
     symbol.chunk = None
     symbol.value = value
     if isinstance(value, int) or value.add is None or value.sub is not None:
@@ -197,7 +197,7 @@ def common(local: bool) -> Directive:
 
 
 def _natural(size: int, local: bool) -> int:
-    """The alignment of a common symbol when the text gives none: the size's, up to 16 (8 for .lcomm)."""
+    """The default alignment of a common symbol: that of its size, up to 16 (8 for .lcomm)."""
     limit = 8 if local else 16
     alignment = 1
     while alignment * 2 <= min(size, limit):
@@ -217,7 +217,7 @@ def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int
 
 
 def accepted(state: AssemblyState, rest: str) -> None:
-    """A directive that means nothing for an object of ours; its operands are not looked at."""
+    """A directive without effect on our objects; its operands are ignored."""
 
 
 SYMBOLS: dict[str, Directive] = {

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import CodeType
 
 from toyvm.base.bits import sext
+from toyvm.base.record import Record
 from toyvm.isa.decode import Decoded
 from toyvm.isa.ops import Node, Op, Tree
 from toyvm.isa.trees import tree
@@ -29,16 +30,13 @@ Path = tuple[
 ]  # (distance from the head in bytes, instruction bits), in the order of execution
 
 
-class TraceStep:
+class TraceStep(Record, eq=False):
     """One instruction of a trace, its tree, and the distance from the head to what the trace has after it."""
 
-    __slots__ = ("decoded", "effects", "following", "offset")
-
-    def __init__(self, offset: int, decoded: Decoded, effects: Tree, following: int | None):
-        self.offset = offset
-        self.decoded = decoded
-        self.effects = effects
-        self.following = following
+    offset: int
+    decoded: Decoded
+    effects: Tree
+    following: int | None
 
 
 def select(

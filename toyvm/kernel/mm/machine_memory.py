@@ -14,9 +14,9 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U
+from toyvm.run_options import Limits
 
 from ..counters import FaultContext, Stats
-from ..limits import Limits
 from .cache.page_cache import PageCache
 from .faults.native_windows import Windows
 from .frame_allocator import FrameAllocator
@@ -92,12 +92,12 @@ class MachineMemory:
         return Groups(self.memory.frame_count, self.shrink_group)
 
     def _swap_area(self, limits: Limits, on_write_error: Callable[[OSError], None]) -> SwapArea | None:
-        if not limits.swap_bytes:
+        if not limits.swap:
             return None
         from .reclaim.swap_area import SwapArea
 
         return SwapArea(
-            limits.swap_bytes,
+            limits.swap,
             self.memory,
             self.frames,
             limits.swap_readahead,

@@ -8,9 +8,9 @@ from functools import cached_property
 from toyvm.base.events import Bus
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PhysicalMemory, require_reserve
+from toyvm.run_options import Limits
 
 from ..counters import FaultContext
-from ..limits import Limits
 from .machine_memory import MachineMemory
 
 if TYPE_CHECKING:

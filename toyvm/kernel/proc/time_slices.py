@@ -117,7 +117,7 @@ class Turns:
 
     def _within_limit(self, budget: int) -> int:
         kernel = self._kernel
-        limit = kernel.limits.instructions
+        limit = kernel.limits.max_instructions
         if limit is None:
             return budget
         return max(1, min(budget, limit - kernel.system.stats.instructions))
@@ -130,7 +130,7 @@ class Turns:
         stats.tlb_misses += misses
         process.counters.instructions += ran
         process.counters.tlb_misses += misses
-        limit = kernel.limits.instructions
+        limit = kernel.limits.max_instructions
         if limit is not None and stats.instructions >= limit:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
 

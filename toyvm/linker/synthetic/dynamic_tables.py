@@ -87,7 +87,7 @@ def plan_dynamic(
         used[_aliases(program, number)] = True
     numbers = np.flatnonzero(used).tolist()
     imported = [n for n in numbers if program.symbols.sid[n] in (SHARED, UNDEFINED)]
-    # st_value is the PLT entry, but the definition is elsewhere.
+    # Their st_value is the PLT entry, but their definition is in a library.
     imported += needs.canonical.tolist()
     hidden = set(imported)
     hashed = [n for n in numbers if n not in hidden]
@@ -209,7 +209,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
         if kind == c.STT_TLS and shndx:
             value -= known.tls_start
         if kind == c.STT_GNU_IFUNC and sid >= 0:
-            kind = c.STT_FUNC  # callers are given the .iplt entry, an ordinary function
+            kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         seen = int(symbols.visibility[n]) if sid != LINKER else 0

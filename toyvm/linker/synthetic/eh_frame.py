@@ -1,4 +1,4 @@
-"""`.eh_frame`: dropping the records of functions that are not in the output, and the binary search table.
+"""`.eh_frame`: drops the records of functions that are not in the output, and makes the binary search table.
 
 A section of it is a list of records, each a CIE or an FDE that points back to its CIE by a distance; an FDE begins
 with its function's address, which in an object is a relocation. LSB Core, "Exception Frames".
@@ -80,7 +80,7 @@ class Frames:
             mine: list[int] = []
             while at < len(pairs) and pairs[at][0] < record.offset + record.size:
                 place, target = pairs[at]
-                # Beyond the address there are differences inside the function, and what the augmentation names.
+                # After the address come differences inside the function, and the symbols of the augmentation.
                 mine.insert(0 if place == record.offset + _PC_BEGIN else len(mine), target)
                 at += 1
             found.append((record, mine))

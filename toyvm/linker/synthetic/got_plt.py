@@ -1,4 +1,4 @@
-"""GOT and PLT: which entries there are, where they lie, and their bytes.
+"""GOT and PLT: their entries, the offset of each, and their bytes.
 
 `.got` begins with the address of the dynamic section, `.got.plt` with two words that the loader fills (its resolver
 and the link map). Code of the PLT: psABI, "Program Linkage Table".
@@ -63,7 +63,7 @@ class GotPltTables(Record, eq=False):
 def make_tables(
     program: ProgramColumns, needs: Needs, options: LinkOptions
 ) -> tuple[ProgramColumns, GotPltTables]:
-    """Add .got, .got.plt, .plt, .iplt and the copies; symbols that now live there move there."""
+    """Add .got, .got.plt, .plt, .iplt and the copies, and move the symbols that are now defined there."""
     count = len(program.symbols)
     none = np.full(count, -1, dtype=np.int64)
     entry = {name: none.copy() for name in ("got", "ie", "gd", "plt")}

@@ -57,14 +57,14 @@ class Strings:
 
 
 def section_numbers(layout: ImageLayout) -> Column:
-    """Index in `layout.outputs` -> section header number; empty sections that nobody needs have none (0)."""
+    """Index in `layout.outputs` -> section header number; empty sections have none (0)."""
     present = np.array([bool(s.size) for s in layout.outputs], dtype=bool)
     numbers: Column = np.where(present, np.cumsum(present), 0)
     return numbers
 
 
 def section_of(layout: ImageLayout, numbers: Column, sid: int, address: int) -> int:
-    """The header number for a symbol in section `sid`; one in an empty section goes to its neighbour."""
+    """The header number for a symbol in section `sid`; a symbol in an empty section goes to a neighbour."""
     output = int(layout.output[sid])
     return (int(numbers[output]) if output >= 0 else 0) or home(layout, numbers, address)
 
@@ -147,7 +147,7 @@ def _globals(
         if not symbol.object_reference:
             continue
         kind = int(symbols.type[symbol.id])
-        # An undefined one is as weak as its references are, not as the library's definition is.
+        # The binding of an undefined symbol is that of its references, not that of the library's definition.
         weak = symbol.weak and (sid >= 0 or sid == ABSOLUTE or not symbol.strong_reference)
         binding = STB_WEAK if weak else STB_GLOBAL
         if sid >= 0:

@@ -36,7 +36,7 @@ _NOTE_OWNER = b"GNU"
 
 
 class LinkerSections(Record, eq=False):
-    """Linker-made sections by name (section number), and what will be written into them."""
+    """The numbers of linker-made sections by name, and the data to write into them."""
 
     sids: dict[str, int]
     tables: GotPltTables
@@ -116,7 +116,7 @@ def _relative_count(rows: DynamicRelocs) -> int:
 
 
 def _present(program: ProgramColumns, sizes: dict[str, int]) -> set[str]:
-    """Names of the output sections that .dynamic may speak of."""
+    """Names of the output sections that .dynamic may refer to."""
     from ..output_names import output_name
 
     sections = program.sections
@@ -164,7 +164,7 @@ def fill(
 
 
 def irelative_bounds(layout: ImageLayout, made: LinkerSections, options: LinkOptions) -> tuple[int, int]:
-    """What start-up code of a static program walks: `__rela_iplt_start` and `__rela_iplt_end`."""
+    """The relocations that the start-up code of a static program applies: (`__rela_iplt_start`, `__rela_iplt_end`)."""
     if not options.static or options.pic or ".rela.plt" not in made.sids:
         return 0, 0
     return layout.start(".rela.plt"), layout.start(".rela.plt") + layout.size(".rela.plt")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.support.guest_kernel import PAGE, PROT_READ, RW, Guest
 from toyvm.base.events import FaultKind
 from toyvm.kernel.accounts.proc_text import smaps_rollup
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -25,6 +24,7 @@ from toyvm.kernel.mm.advice import (
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_A, PTE_SWAP
+from toyvm.run_options import Limits
 
 PAGES = 100
 
@@ -158,7 +158,7 @@ def test_a_frame_that_was_given_to_somebody_else_is_theirs() -> None:
 
 
 def test_pages_go_out_when_they_are_told_to() -> None:
-    guest = Guest(limits=Limits(swap_bytes=1 << 20))
+    guest = Guest(limits=Limits(swap=1 << 20))
     at = fill(guest, 6)
     child = guest.fork()
     child.mm.write(at, b"own")

@@ -14,11 +14,11 @@ from tests.support.guest_kernel import MAP_ANONYMOUS, MAP_SHARED, PAGE, PROT_REA
 from tests.support.harness import GUEST, OPTIONS, Case, run_case
 from toyvm.base.record import replace
 from toyvm.kernel.accounts.memory_report import usage
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.machine.sv39 import PTE_W, pte_frame
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
 MILLISECOND = 1_000_000
@@ -239,7 +239,7 @@ def test_the_option_starts_it_and_the_count_is_told() -> None:
 def test_merging_while_everything_swaps(policy: str) -> None:
     """Twice as many pages as frames, three address spaces: contents are those of a list, and nothing stays behind."""
     random = Random(policy)
-    guest = Guest(64 * PAGE, limits=Limits(ksm=100, swap_bytes=1 << 20, reclaim=policy, overcommit=1))
+    guest = Guest(64 * PAGE, limits=Limits(ksm=100, swap=1 << 20, reclaim=policy, overcommit=1))
     kernel, count = guest.kernel, 120
     va = guest.mm.mmap(0, count * PAGE, RW)
     assert guest.call("madvise", va, count * PAGE, MADV_MERGEABLE) == 0

@@ -20,7 +20,6 @@ from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
 from toyvm.kernel.counters import KERNEL
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -39,6 +38,7 @@ from toyvm.kernel.mm.user_memory import Fault
 from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_V, pte_frame
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 FRAMES = 5 * BLOCK  # the first block is never whole
 ARENA = 0x1000_0000
@@ -61,7 +61,7 @@ class Megapages(RuleBasedStateMachine):
     def machine(self, policy: str) -> None:
         memory = PhysicalMemory(FRAMES * PAGE)
         self.time = self.writes = 0
-        limits = Limits(reclaim=policy, swap_bytes=5000 * PAGE, thp="always")
+        limits = Limits(reclaim=policy, swap=5000 * PAGE, thp="always")
         self.system = MemorySystem(memory, None, Bus(), lambda: self.time, limits)
         self.spaces: list[Space] = [(AddressSpace(self.system), {})]
         self.peaks = Peaks(self.system)

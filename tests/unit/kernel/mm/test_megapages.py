@@ -12,7 +12,6 @@ from tests.support.guest_kernel import PAGE, PROT_READ, RW, Guest
 from toyvm.base.events import CowFault, Event, FaultKind, PageFault
 from toyvm.kernel.accounts.memory_report import usage
 from toyvm.kernel.counters import KERNEL
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -32,6 +31,7 @@ from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_COW, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap
 from toyvm.observe.memory_views import page_table
+from toyvm.run_options import Limits
 
 START = 0x1000_0000
 SWAP = 16 << 20
@@ -39,7 +39,7 @@ HALF = MEGAPAGE_SIZE // 2
 
 
 def machine(thp: str = "always", memory: int = 16 << 20, **more: int) -> Guest:
-    return Guest(memory=memory, limits=Limits(thp=thp, swap_bytes=SWAP, **more))
+    return Guest(memory=memory, limits=Limits(thp=thp, swap=SWAP, **more))
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from toyvm.base.errors import NotExecutableError
 from toyvm.build import build_program
 from toyvm.engines.engine_choice import make_engine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.no_mmu import STACK_SIZE, Placement
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.mmu import Access, BareMmu
 from toyvm.machine.traps import Cause, Trap
+from toyvm.run_options import Limits
 
 SIZE = 4 << 20
 ENGINES = ("reference", "llvm", "lockstep")
@@ -35,7 +35,7 @@ class Machine:
             size,
             lambda memory: make_engine(engine, memory, None, caching=False, seed=0),
             Vfs.sandbox(None),
-            limits=Limits(no_mmu=True, instructions=1_000_000),
+            limits=Limits(no_mmu=True, max_instructions=1_000_000),
             stdout=self.out,
             stderr=self.err,
         )

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_READ, RW, Guest
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.moved_mappings import mremap
 from toyvm.kernel.mm.sysv_shm import SHM_DEST
 from toyvm.kernel.proc.lifecycle import fork
+from toyvm.run_options import Limits
 
 MAP_NORESERVE = 0x4000
 NO_FILE = (1 << 64) - 1

@@ -19,8 +19,8 @@ from tests.support.guest_kernel import (
 )
 from toyvm.base.bits import M64
 from toyvm.base.events import SyscallExit
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.process import State
+from toyvm.run_options import Limits
 
 WILD = 0x123456789000
 

@@ -62,7 +62,7 @@ class Checker:
 )
 def test_every_frame_has_one_use(name: str, linkage: str) -> None:
     checker = Checker()
-    result = run_case(Case(ASM / f"{name}.s", linkage), replace(OPTIONS, watchers=(checker,)))
+    result = run_case(Case(ASM / f"{name}.s", linkage), watchers=[checker])
     assert result.status == 0
     assert len(checker.maps) == len(result.stats.processes)
     owners = {owner for found in checker.maps for _, owner in found.uses}
@@ -99,8 +99,8 @@ def test_swap_cache(tmp_path: Path) -> None:
     source = tmp_path / "swapper.s"
     source.write_text(SWAPPER)
     checker = Checker()
-    options = replace(OPTIONS, watchers=(checker,), memory=512 << 10, swap=8 << 20)
-    result = run_case(Case(source, "static"), options)
+    options = replace(OPTIONS, memory=512 << 10, swap=8 << 20)
+    result = run_case(Case(source, "static"), options, [checker])
     assert result.status == 0, result.stderr
     assert any(use is Use.SWAP_CACHE for found in checker.maps for use, _ in found.uses)
 

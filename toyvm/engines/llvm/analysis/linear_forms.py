@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from toyvm.base.bits import sext
+from toyvm.base.record import Record
 from toyvm.isa.ops import Node, Op
 
 from .regions import Key, RegionBlock, RegionStep
@@ -21,16 +22,15 @@ Values = dict[int, LinearForm]
 _MOST_TERMS, _LARGEST = 3, 1 << 16
 
 
-class Motion:
+class Motion(Record, frozen=False, eq=False):
     """How a loop moves a register: `up` or `down` all together if each instruction that does it is executed once, or what
     register `step` holds, `times` times. None of them is executed twice in fewer than `shortest` instructions."""
 
-    __slots__ = ("down", "shortest", "step", "times", "up")
-
-    def __init__(self) -> None:
-        self.up = self.down = self.times = 0
-        self.step: int | None = None
-        self.shortest = 1
+    up: int = 0
+    down: int = 0
+    times: int = 0
+    step: int | None = None
+    shortest: int = 1
 
 
 def itself(number: int) -> LinearForm:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Node, Op, Tree
 from toyvm.isa.trees import tree
@@ -24,33 +25,27 @@ RA = 1
 Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
 
 
-class RegionStep:
+class RegionStep(Record, eq=False):
     """An instruction at an address, with its tree."""
 
-    __slots__ = ("effects", "length", "pc", "word")
-
-    def __init__(self, pc: int, word: int, length: int, effects: Tree):
-        self.pc = pc
-        self.word = word
-        self.length = length
-        self.effects = effects
+    pc: int
+    word: int
+    length: int
+    effects: Tree
 
 
-class RegionBlock:
+class RegionBlock(Record, frozen=False, eq=False):
     """Instructions without a jump into or out of the middle, and where they lead.
 
     `taken` is where the last instruction's branch or jump leads, `after` where it goes on otherwise; either is a key of
     the region, or one outside it, or None. `stops` says that the instruction at `after` cannot be in a region.
     """
 
-    __slots__ = ("after", "key", "steps", "stops", "taken")
-
-    def __init__(self, key: Key):
-        self.key = key
-        self.steps: list[RegionStep] = []
-        self.taken: Key | None = None
-        self.after: Key | None = None
-        self.stops = False
+    key: Key
+    steps: list[RegionStep] = []
+    taken: Key | None = None
+    after: Key | None = None
+    stops: bool = False
 
     @property
     def successors(self) -> Iterator[Key]:

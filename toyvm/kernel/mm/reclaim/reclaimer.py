@@ -70,7 +70,7 @@ class _Mappings(Record):
 
 
 class Reclaimer:
-    """Frees frames of `system`. `pinned` returns frames that must stay; `policy` is a name of `policies.POLICIES`."""
+    """Frees frames of `system`. `pinned` returns frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
 
     def __init__(self, system: MachineMemory, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
         self._system = system

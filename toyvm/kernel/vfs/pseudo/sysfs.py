@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.limits import THP_POLICIES
 from toyvm.kernel.mm.frame_allocator import Megapages
 from toyvm.kernel.mm.ksm import Ksm
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import MEGAPAGE_SIZE
+from toyvm.run_options import THP_POLICIES
 
 from ..nodes import SYS_IDENTITY, DirNode, Node
 from .procfs import Directory, Text

@@ -15,12 +15,12 @@ from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.process import Process
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
+from toyvm.run_options import Limits
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -149,7 +149,7 @@ class History:
         self.events: list[Event] = []
         if watched:
             bus.subscribe(PageFault, self.events.append)
-        limits = Limits(instructions=1_000_000, quantum=quantum)
+        limits = Limits(max_instructions=1_000_000, quantum=quantum)
         self.kernel = Kernel(memory, make, vfs, bus, limits=limits)  # type: ignore[arg-type]
         engine = self.kernel.engine
         assert engine is not None

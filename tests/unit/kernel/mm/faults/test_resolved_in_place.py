@@ -15,9 +15,9 @@ from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.run_options import Limits
 
 # Two processes touch pages in turn: demand zero, stores across a border, copy-on-write, an atomic operation, lr and sc;
 # the child reads what is not mapped and dies of it.
@@ -74,7 +74,7 @@ def history(make: Callable[[PhysicalMemory], Engine], quantum: int, events: bool
             bus.subscribe(kind, seen.append)
     vfs = Vfs.sandbox(None)
     vfs.add_file("/bin/test", build(PROGRAM))
-    limits = Limits(instructions=1_000_000, quantum=quantum)
+    limits = Limits(max_instructions=1_000_000, quantum=quantum)
     kernel = Kernel(2 << 20, make, vfs, bus, limits=limits)
     assert kernel.engine is not None
     if not ask:

@@ -11,7 +11,6 @@ from tests.support.guest_kernel import PAGE, RW, Guest
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, PageReclaimed
 from toyvm.kernel.counters import KERNEL
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
@@ -20,6 +19,7 @@ from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_SWAP, PTE_V, entry_slot
+from toyvm.run_options import Limits
 
 MIB = 1 << 20
 FRAMES = 128
@@ -42,7 +42,7 @@ class FailingFile(SwapFile):
 
 
 def machine(swap: int = MIB, **limits: object) -> Guest:
-    return Guest(FRAMES * PAGE, limits=Limits(swap_bytes=swap, **limits))  # type: ignore[arg-type]
+    return Guest(FRAMES * PAGE, limits=Limits(swap=swap, **limits))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -474,7 +474,7 @@ def test_the_guest_cannot_change_the_swap_area(guest: Guest, call: str) -> None:
 @pytest.mark.parametrize("frames", [1 << 10, 1 << 14])
 def test_a_batch_grows_with_memory(frames: int) -> None:
     """So that what going through all tables costs stays the same for each frame that is freed."""
-    guest = Guest(frames * PAGE, limits=Limits(swap_bytes=frames * PAGE))
+    guest = Guest(frames * PAGE, limits=Limits(swap=frames * PAGE))
     assert guest.kernel.system.reclaimer.batch == max(32, frames // 256)
 
 

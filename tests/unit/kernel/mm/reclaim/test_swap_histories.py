@@ -21,7 +21,6 @@ from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
 from toyvm.kernel.counters import KERNEL
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.kernel.mm import mapped_ranges
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
@@ -32,6 +31,7 @@ from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.vfs.memory_files import MemFile, MemFs
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 FRAMES = 36
 ARENA = 0x1000_0000
@@ -99,7 +99,7 @@ class Histories(RuleBasedStateMachine):
     def machine(self, policy: str, readahead: int) -> None:
         memory = PhysicalMemory(FRAMES * PAGE)
         self.time = 0
-        limits = Limits(reclaim=policy, swap_bytes=1000 * PAGE, swap_readahead=readahead)
+        limits = Limits(reclaim=policy, swap=1000 * PAGE, swap_readahead=readahead)
         self.system = MemorySystem(memory, None, Bus(), lambda: self.time, limits)
         fs = MemFs(dev=9, limit=1 << 20)
         self.contents = [bytearray(bytes([n + 1]) * PAGE) for n in range(FILE_PAGES)]
