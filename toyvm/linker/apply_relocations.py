@@ -15,6 +15,7 @@ from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
 from ..relocations import (
     RELOCATIONS,
     U_I_TYPE,
+    U_TYPE,
     ULEB128,
     Formula,
     Need,
@@ -37,7 +38,9 @@ from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
 
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
 _ULEB128 = by_type(lambda row: row.field is ULEB128)
-_JUMP = CALL & by_type(lambda row: row.field.alignment > 1)  # what holds no address of code is data
+# auipc, alone or with jalr
+_FROM_PC = by_type(lambda row: row.formula is Formula.PC_RELATIVE and row.field in (U_TYPE, U_I_TYPE))
+_AUIPC, _LUI, _OPCODE = 0x17, 0x37, 0x7F
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
 
@@ -47,15 +50,19 @@ def relocate(
     layout: ImageLayout,
     needs: Needs,
     known: Addresses,
+    pic: bool,
     errors: Diagnostics,
 ) -> None:
-    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`."""
+    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`.
+
+    `pic`: the load base of the image is not known.
+    """
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
     relocs = relocs.where(~MARKER[relocs.type])
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
     foreign = alloc & DYNAMIC[relocs.type] & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # the loader's; the word stays 0
-    _Relocator(image, program, layout, relocs, known, errors).run()
+    _Relocator(image, program, layout, relocs, known, pic, errors).run()
 
 
 def _low_parts() -> list[tuple[Column, Column]]:
@@ -84,10 +91,11 @@ class _Relocator:
         layout: ImageLayout,
         relocs: RelocColumns,
         known: Addresses,
+        pic: bool,
         errors: Diagnostics,
     ):
         self.image, self.program, self.relocs, self.known, self.errors = image, program, relocs, known, errors
-        self.layout, self.places = layout, SourcePlaces(program)
+        self.layout, self.places, self.pic = layout, SourcePlaces(program), pic
         self.place = layout.addr[relocs.sid] + relocs.offset  # P
         self.offset = layout.offset[relocs.sid] + relocs.offset
 
@@ -95,9 +103,11 @@ class _Relocator:
         """Compute all values, then write them type by type."""
         kinds = self.relocs.type
         value = self._values()
+        self._call_nothing(value)
+        if not self.pic:
+            self._reach_low_addresses(value)
         for low, high in _LOW_PARTS:
             self._pair_low_parts(value, low[kinds], high[kinds])
-        self._call_nothing(value)
         self._check_uleb128(value)
         order = np.argsort(kinds, kind="stable")
         present, starts = np.unique(kinds[order], return_index=True)
@@ -181,7 +191,20 @@ class _Relocator:
             jalr = int.from_bytes(self.image[at : at + 4], "little") & _X0_BASE_MASK
             self.image[at : at + 4] = jalr.to_bytes(4, "little")
             value[row] = 0
-        value[nothing & _JUMP[relocs.type]] = 0
+
+    def _reach_low_addresses(self, value: Column) -> None:
+        """An address near 0 that auipc cannot reach is one that lui can name (GNU ld: riscv_zero_pcrel_hi_reloc).
+
+        An absent weak symbol, a number and a function at a low address are such, when the code lies above 2 GiB.
+        """
+        rows = np.flatnonzero(_FROM_PC[self.relocs.type] & ((value < U_TYPE.low) | (value > U_TYPE.high)))
+        target = value[rows] + self.place[rows]
+        reached = (target >= U_TYPE.low) & (target <= U_TYPE.high)
+        for row, address in zip(rows[reached].tolist(), target[reached].tolist(), strict=True):
+            at = int(self.offset[row])
+            if 0 <= at < len(self.image) and self.image[at] & _OPCODE == _AUIPC:
+                self.image[at] ^= _AUIPC ^ _LUI
+                value[row] = address
 
     def _check_uleb128(self, value: Column) -> None:
         """A number in ULEB128 keeps its length. Setting and subtracting truncate, so their sum is checked, as by GNU ld."""

@@ -149,7 +149,7 @@ class ProgramColumns(Record, eq=False):
         local = number - int(self.file_symbols[file][0])
         name = self.resolution.files[file].object.symbols.names[local]
         sid = int(self.symbols.sid[number])
-        return name or (self.sections.name[sid] if sid >= 0 else "")
+        return name or (self.sections.name[sid] if sid >= 0 else "*ABS*")
 
     def extend(self, made: Sequence[NewSection]) -> tuple[ProgramColumns, list[int]]:
         """(This program with the sections `made` added, their section numbers)."""
@@ -277,6 +277,9 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
         shndx = local["st_shndx"].astype(np.int64)
         sid[rows] = np.where(shndx < SHN_LORESERVE, shndx + bases[number], ABSOLUTE)
         sid[rows][shndx == SHN_UNDEF] = UNDEFINED
+        sid[rows][:1] = (
+            ABSOLUTE  # symbol 0 is no symbol: its relocations mean the number in their addend (gABI)
+        )
         value[rows] = local["st_value"].view(np.int64)
         size[rows] = local["st_size"].view(np.int64)
         kind[rows] = local["st_info"] & ST_TYPE_MASK

@@ -87,7 +87,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
-    relocate(image, program, layout, needs, known, errors)
+    relocate(image, program, layout, needs, known, options.pic, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)

@@ -11,15 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toyvm.base.events import FaultKind
-from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.proc.process import Process, State
 from toyvm.machine.mmu import Access
 from toyvm.machine.traps import Cause, Trap
 
-from .page_fault import RESOLVED_BADLY, handle_fault
-
-if TYPE_CHECKING:
-    from toyvm.kernel.kernel import Kernel
+from .mm.faults.page_fault import RESOLVED_BADLY, handle_fault
+from .proc.kernel_state import KernelState
+from .proc.process import Process, State
 
 ACCESS = {
     Cause.LOAD_PAGE_FAULT: Access.READ,
@@ -31,7 +28,7 @@ ACCESS = {
 class InPlaceFaults:
     """The faults of one run of the engine at a time. `account(process, instructions, misses)` takes what was executed."""
 
-    def __init__(self, kernel: Kernel, account: Callable[[Process, int, int], None]):
+    def __init__(self, kernel: KernelState, account: Callable[[Process, int, int], None]):
         self._kernel = kernel
         self._account = account
         self._process: Process
