@@ -12,8 +12,7 @@ from .proc.lifecycle import send
 from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
 from .proc.scheduler import random_quanta
 from .proc.signals import SigInfo, Signal
-from .resolved_in_place import ACCESS, InPlaceFaults
-from .trap_handling import answer, serve
+from .trap_handling import ACCESS, InPlaceFaults, answer, serve
 
 STATUS_LIMIT = 124  # as timeout(1) exits
 

@@ -1,25 +1,33 @@
 """What the kernel answers to a trap: a system call, a page fault, or a signal for what a program must not do.
 
-A system call goes from its ecall to its function and back: arguments, -errno, waiting, restarting, events.
+A page fault may be answered in the middle of an engine's run. A system call goes from its ecall to its function and back:
+arguments, -errno, waiting, restarting, events.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from toyvm.base.events import FaultKind, SyscallEnter, SyscallExit
+from toyvm.machine.mmu import Access
 from toyvm.machine.traps import Cause, Trap
 
+from .mm.faults.page_fault import RESOLVED_BADLY, handle_fault
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError
 from .proc.kernel_state import KernelState
-from .proc.process import CallState, Process
+from .proc.process import CallState, Process, State
 from .proc.signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
-from .resolved_in_place import ACCESS, InPlaceFaults
 from .syscalls.table import Syscall, find
 from .vfs.open_file import WouldBlock
 
+ACCESS = {
+    Cause.LOAD_PAGE_FAULT: Access.READ,
+    Cause.STORE_PAGE_FAULT: Access.WRITE,
+    Cause.INSTRUCTION_PAGE_FAULT: Access.EXECUTE,
+}
 _SIGNALS = {
     Cause.ILLEGAL_INSTRUCTION: (Signal.SIGILL, ILL_ILLOPC),
     Cause.BREAKPOINT: (Signal.SIGTRAP, TRAP_BRKPT),
@@ -27,6 +35,77 @@ _SIGNALS = {
     Cause.LOAD_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
     Cause.STORE_ACCESS: (Signal.SIGSEGV, SEGV_ACCERR),
 }
+
+
+class InPlaceFaults:
+    """Page faults that an engine lets the kernel resolve without ending its run, one run at a time.
+
+    Ending a run, answering the trap and beginning again costs several times what the fault itself does. So the engine asks in
+    the middle (`Engine.on_fault`). The accounts are brought up to date first: time, counters and events are those of a trap.
+    Where the run must not simply go on (the fault is fatal, or has made something else happen), the answer is no: the trap
+    ends the run, and `answer` holds what has become of the fault already.
+
+    `account(process, instructions, misses)` takes what was executed.
+    """
+
+    def __init__(self, kernel: KernelState, account: Callable[[Process, int, int], None]):
+        self._kernel = kernel
+        self._account = account
+        self._process: Process
+        self._instret = 0
+        self._misses = 0
+        self._alone = False
+        self._answer: FaultKind | None = None
+
+    def begin(self, process: Process, *, alone: bool) -> None:
+        """A run begins; `alone`: its budget reaches beyond the quantum, because nobody else can run."""
+        self._process = process
+        system = self._kernel.system
+        system.windows.begin(process.mm.map, allowed=system.native_faults)
+        self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
+        self._alone = alone
+        self._answer = None
+
+    def settle(self, instret: int) -> None:
+        """Account for what was executed up to here, and for the faults that native code has resolved."""
+        mm = self._process.mm
+        self._kernel.system.windows.collect(mm.map, mm.context)
+        misses = mm.mmu.tlb.misses
+        self._account(self._process, instret - self._instret, misses - self._misses)
+        self._instret, self._misses = instret, misses
+
+    def resolve(self, trap: Trap, pc: int, instret: int) -> bool:
+        """`Engine.on_fault`."""
+        access = ACCESS.get(trap.cause)
+        if access is None:
+            return False
+        self.settle(instret)
+        process, kernel = self._process, self._kernel
+        process.hart.reservation = None
+        mm = process.mm
+        execute = mm.mmu.tlb.execute
+        pages = len(execute)
+        kind = handle_fault(kernel.system, mm.map, mm.context, trap.tval, access, pc)
+        if (
+            kind in RESOLVED_BADLY
+            or process.state is not State.RUNNABLE
+            or process.signals.pending
+            or (self._alone and kernel.scheduler.crowded)
+        ):
+            self._answer = kind
+            return False
+        kernel.system.balance(mm.context)
+        if len(execute) != pages:  # code was taken away: what runs must be fetched again
+            self._answer = kind
+            return False
+        return True
+
+    def answer(self, process: Process, trap: Trap, access: Access) -> FaultKind:
+        """What has become of the page fault that ended the run."""
+        if self._answer is not None:
+            return self._answer
+        mm = process.mm
+        return handle_fault(mm.system, mm.map, mm.context, trap.tval, access, process.hart.pc)
 
 
 def answer(kernel: KernelState, process: Process, trap: Trap, faults: InPlaceFaults) -> None:
