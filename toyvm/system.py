@@ -15,7 +15,7 @@ from functools import cached_property
 from os import PathLike
 
 from .base.errors import NotExecutableError, UsageError
-from .base.events import Bus
+from .base.events import Bus, ProcessEnding
 from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record
 from .guestfs import add_program, sandbox
@@ -32,6 +32,7 @@ from .run_options import RunOptions
 if TYPE_CHECKING:
     from .engines.engine import Engine
     from .isa.decode import Decoded
+    from .kernel.proc.breakpoints import Breakpoints
     from .kernel.proc.process import Process
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
@@ -126,11 +127,12 @@ class _Session:
             stdout=self.out,
             stderr=self.err,
             describe=lambda process, va: self.symbols.describe(process.pid, va) or None,
+            breakpoints=self._breakpoints(),
         )
         self._names: Counter[str] = Counter()  # programs of each name that were put into the tree
         self.views: list[View] = []
         self.libraries: tuple[str, ...] = ()
-        self.kernel.on_exit = self._exiting
+        self.bus.subscribe(ProcessEnding, self._ending)
         self._attach()
         for watcher in watchers:
             watcher.start(self.kernel)
@@ -210,7 +212,8 @@ class _Session:
                 )
         return settings
 
-    def _exiting(self, process: Process) -> None:
+    def _ending(self, event: ProcessEnding) -> None:
+        process = self.kernel.processes[event.pid]
         if not self.options.breakpoint:
             self.views += self._views(process, "as it ended")
         if process is self.kernel.first and process.loader_state is not None:
@@ -229,10 +232,21 @@ class _Session:
             if what in self.options.views
         ]
 
+    def _breakpoints(self) -> Breakpoints | None:
+        if not self.options.breakpoint:
+            return None
+        from .kernel.proc.breakpoints import Breakpoints
+
+        return Breakpoints(self._reached)
+
+    def _reached(self, process: Process) -> None:
+        va = process.hart.pc
+        for view in self._views(process, f"at {self.symbols.describe(process.pid, va) or hex(va)}"):
+            self._write_line(f"{view}\n")
+
     def _break(self, process: Process, name: str) -> None:
         """Have the views written when the breakpoint is reached. Raises UsageError where there is none such."""
         from .kernel.mm.user_memory import Fault
-        from .kernel.proc.breakpoints import Breakpoints
         from .observe.memory_views import address_of
 
         text = self.options.breakpoint
@@ -242,12 +256,7 @@ class _Session:
         if va is None:
             raise UsageError(f"{name}: no symbol '{text}' to break at")
 
-        def reached(process: Process) -> None:
-            for view in self._views(process, f"at {self.symbols.describe(process.pid, va) or hex(va)}"):
-                self._write_line(f"{view}\n")
-
-        if self.kernel.breakpoints is None:
-            self.kernel.breakpoints = Breakpoints(reached)
+        assert self.kernel.breakpoints is not None
         try:
             self.kernel.breakpoints.set(process, va)
         except Fault:
@@ -328,8 +337,9 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
         if separate and index:
             path = f"/bin/{program.name}.{index}"
             kernel.vfs.add_file(path, program.image)
-        roots.append(session.spawn(program, path, [program.name, *program.directives.args]))
-    kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
+        process = session.spawn(program, path, [program.name, *program.directives.args])
+        process.hold_at_exit = True
+        roots.append(process)
     kernel.run()
     found = memory_report(kernel)
     owners = Counter(frame for process in roots for frame in _frames(process))

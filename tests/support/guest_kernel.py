@@ -14,8 +14,8 @@ from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.proc.process import FdTable, Process, State
-from toyvm.kernel.proc.trap_handling import serve
 from toyvm.kernel.syscalls.table import SYSTEM_CALLS
+from toyvm.kernel.trap_handling import serve
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions

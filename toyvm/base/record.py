@@ -120,6 +120,7 @@ def _compiled_init(kind: type[Record]) -> Any:
     namespace: dict[str, Any] = {"missing": object()}
     parameters: list[str] = []
     lines: list[str] = []
+    mutable = kind.__setattr__ is object.__setattr__  # an assignment is twice as quick as a descriptor's call
     for name in kind.record_fields:
         namespace[f"put_{name}"] = getattr(kind, name).__set__
         if name not in defaults:
@@ -134,7 +135,7 @@ def _compiled_init(kind: type[Record]) -> Any:
             parameters.append(f"{name}=missing")
             copy = ".copy()" if isinstance(defaults[name], _CONTAINERS) else ""
             lines.append(f" if {name} is missing: {name} = default_{name}{copy}")
-        lines.append(f" put_{name}(self, {name})")
+        lines.append(f" self.{name} = {name}" if mutable else f" put_{name}(self, {name})")
     if kind.__post_init__ is not Record.__post_init__:  # type: ignore[attr-defined]
         lines.append(" self.__post_init__()")
     exec("\n".join([f"def __init__(self, {', '.join(parameters)}):", *lines, " return None"]), namespace)

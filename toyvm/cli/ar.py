@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError, NotFoundError, UsageError
-from ..base.record import replace
+from ..base.record import Record, replace
 
 if TYPE_CHECKING:
     from ..elf.archive import Archive, Member
@@ -30,7 +30,7 @@ _OPERATIONS = "rqdxtp"
 _MODIFIERS = "csSvuDUoPlN"
 
 
-class _Command(NamedTuple):
+class _Command(Record):
     operation: str
     modifiers: frozenset[str]
     archive: str

@@ -1,4 +1,4 @@
-"""The dynamic loader as the kernel knows it: `kernel.proc.interpreter.Interpreter`, by start-up and by private system calls.
+"""The dynamic loader as the kernel knows it: `kernel.proc.kernel_state.Interpreter`, by start-up and by private system calls.
 
     kernel = Kernel(..., interpreter=DynamicLoader())
 
@@ -14,9 +14,8 @@ from collections.abc import Callable, Sequence
 
 from ..base.bits import M64
 from ..base.errors import LoadError
-from ..kernel.kernel import Kernel
 from ..kernel.mm.image_mapping import LoadedImage
-from ..kernel.proc.interpreter import Registers
+from ..kernel.proc.kernel_state import KernelState, Registers
 from ..kernel.proc.process import Process
 from ..kernel.vfs.memory_files import MemFile, MemFs
 from . import dlfcn, guest_calls, stub, unloading
@@ -52,7 +51,7 @@ class DynamicLoader:
 
     def start(
         self,
-        kernel: Kernel,
+        kernel: KernelState,
         process: Process,
         image: LoadedImage,
         argv: Sequence[bytes],
@@ -67,7 +66,7 @@ class DynamicLoader:
             raise LoadError(error.fatal(arguments[0] if arguments else image.path)) from error
         return pc
 
-    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+    def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
         """One private system call. Raises LoadError to end the process, OSError(ENOSYS) for a process or number without."""
         session = process.loader_state
         handler = self._calls.get(number)

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 
 from ..base.bits import M64, u64
-from ..base.light_types import NamedTuple
+from ..base.record import Record
 from ..elf import constants as c
 from ..elf.symbol import relocation_fields
 from ..kernel.mm.address_space import AddressSpace
@@ -245,7 +245,7 @@ class Relocator:
         return BoundSlot(target, slot, is_resolver=False)
 
 
-class BoundSlot(NamedTuple):
+class BoundSlot(Record):
     """A PLT slot bound at its first call: where to go, or (`is_resolver`) the function that tells and the slot for its answer."""
 
     target: int

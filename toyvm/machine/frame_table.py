@@ -40,7 +40,7 @@ class FrameTable:
     """The table of `count` frames.
 
     `refs[frame]` are its references, `born[frame]` the serial number of its page, `given[frame]` whether it was ever in use;
-    `freed` is a stack of frames that nobody holds. The sizes never change, so that addresses stay true. `policy` gives LLVM IR
+    `freed` is a stack of free frames. The sizes never change, so that addresses stay true. `policy` gives LLVM IR
     that resolves page faults in native code as the kernel would, for engines that make native code (`engines.llvm.runtime`).
     """
 

@@ -1,4 +1,4 @@
-"""The memory management unit: translation of user-mode accesses, on the path taken when the TLB misses.
+"""The memory management unit: the TLB, and translation of user-mode accesses on the path taken when the TLB misses.
 
 An engine looks into the TLB's dictionaries itself and comes here on a miss, for an access that crosses a page, and for
 one that is misaligned (which the machine carries out, as Linux user programs expect).
@@ -22,7 +22,6 @@ from .sv39 import (
     translated,
     walk,
 )
-from .tlb import Tlb
 from .traps import Cause, Trap
 
 
@@ -47,6 +46,48 @@ _ACCESS_FAULT = {
 
 
 _NEEDED = PTE_V | PTE_U
+
+
+class Tlb:
+    """The translation look-aside buffer: what the last walks of one address space found (as if tagged with its ASID).
+
+    There is one dictionary for each kind of access, instead of one with permission bits, because then a hit is one look-up and no
+    test, in every engine. The value is `pa - va` (page-aligned both), so that `pa = va + delta`. An address is in `write` only once its
+    page-table entry has D set, so the dirty bit is never missed. The capacity is not limited: a finite TLB would add misses, and
+    a miss here is a first touch since the last invalidation.
+
+    A megapage has one entry, in `megapages`, which `Mmu.translate` looks into: what it puts into the three dictionaries from there
+    is no miss. To forget any page of a megapage is to forget the entry.
+    """
+
+    __slots__ = ("execute", "megapages", "misses", "read", "write")
+
+    def __init__(self) -> None:
+        self.read: dict[int, int] = {}
+        self.write: dict[int, int] = {}
+        self.execute: dict[int, int] = {}
+        self.megapages: dict[int, dict[int, int]] = {}  # by access: va >> 21 -> pa - va
+        self.misses = 0
+
+    def flush(self) -> None:
+        """Forget everything (sfence.vma without an address). The dictionaries stay the same objects."""
+        self.read.clear()
+        self.write.clear()
+        self.execute.clear()
+        self.megapages.clear()
+
+    def flush_writes(self) -> None:
+        """Forget where may be written."""
+        self.write.clear()
+        self.megapages.pop(PTE_W, None)
+
+    def drop(self, vpn: int) -> None:
+        """Forget one page (sfence.vma with an address); `vpn` is va >> 12."""
+        self.read.pop(vpn, None)
+        self.write.pop(vpn, None)
+        self.execute.pop(vpn, None)
+        for found in self.megapages.values():
+            found.pop(vpn >> 9, None)
 
 
 class Mmu:

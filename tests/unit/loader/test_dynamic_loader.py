@@ -65,6 +65,17 @@ def test_the_stub_is_one_frame_for_all() -> None:
     assert frames[0] == frames[1]
 
 
+def test_the_stub_is_assembled_as_its_text_says() -> None:
+    code, labels = stub.assembled()
+    assert (code, labels) == (stub.build().code, stub.build().labels)
+    assert len(code) <= 4096
+    assert labels["_dl_runtime_resolve"] == 0
+    words = [int.from_bytes(code[i : i + 4], "little") for i in range(0, len(code), 4)]
+    assert words[-1] == 0x73, "_dl_exit ends with an ecall, whose number is exit_group's"
+    assert words[-2] == 94 << 20 | 17 << 7 | 0x13
+    assert words[labels["_dl_debug_state"] // 4] == 0x8067, "a debugger's breakpoint is a ret"
+
+
 def test_lazy_binding_by_registers() -> None:
     running = Running()
     main = state_of(running.process).namespace.main

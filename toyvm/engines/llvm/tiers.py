@@ -23,25 +23,16 @@ if TYPE_CHECKING:
 
 
 class Thresholds(Record):
-    """When code is worth more effort.
+    """When code is worth more effort. A unit of work is one plain instruction in Python."""
 
-    ask: executions of a block before a translation of it is looked for      trace: executions before its path is compiled to
-    Python, where there is none      hot: executions of each of its instructions before it is worth LLVM's time, which is the
-    dearer the longer it is      missed: times that native code looked for a function there in vain before it is worth LLVM's
-    time      first: instructions of hot traces before anything is, because LLVM has to be imported for it      price: plain
-    instructions of Python that the translation of one instruction takes as long as      cold: executions of a block below
-    which it is not translated with others      piece: instructions that the Python tiers run at most before native code may
-    take over
-    """
-
-    ask: int
-    trace: int
-    hot: int
-    missed: int
-    first: int
-    price: int
-    cold: int
-    piece: int
+    ask: int  # executions of a block before the cache is asked for a translation of it
+    trace: int  # executions of a block before its path is compiled to Python, if there is no translation
+    hot: int  # executions of each instruction of a trace before LLVM translates it: a longer trace takes LLVM longer
+    missed: int  # failed look-ups of an address by native code before LLVM translates the code there
+    first: int  # work in hot traces before the first translation, which imports LLVM
+    price: int  # work that takes as long as the translation of one instruction
+    cold: int  # executions below which a block is left out of a region
+    piece: int  # instructions that the Python tiers execute before native code may take over
 
 
 PATIENT = Thresholds(
@@ -50,22 +41,20 @@ PATIENT = Thresholds(
 EAGER = Thresholds(
     ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100
 )  # for tests and lockstep
-MISS_WORK = (
-    200  # plain instructions of Python that a fault, or leaving native code and coming back, costs as much as
-)
-
-
-ALLOWANCE = 4_000_000  # plain instructions of Python: so long may translation take, whatever comes of it
-NATIVE_WORK = 250  # instructions of native code that take as long as a plain one in Python
+MISS_WORK = 200  # work of a fault, or of leaving native code and coming back
+ALLOWANCE = 4_000_000  # work that translation may cost before anything is earned
+NATIVE_WORK = 250  # instructions of native code that make one unit of work
 
 
 class Purse:
-    """The time that a run has put to use, in plain instructions of Python, and the time that has gone into translation: the latter is
-    to be no more than the former. So a program whose code is hot one part after the other takes twice as long at the worst."""
+    """Work that a run has done, and work that translation has cost: translation may cost no more than what was done, and ALLOWANCE.
+
+    So the run of a program whose parts become hot one after the other takes at most twice as long.
+    """
 
     def __init__(self, thresholds: Thresholds):
         self._thresholds = thresholds
-        self.work = 0  # what Python has done in traces that are worth a translation
+        self.work = 0  # in traces that are worth a translation
         self.native = 0  # instructions of native code
         self._spent = 0
 
@@ -76,7 +65,7 @@ class Purse:
         return self.work >= self._thresholds.first and self._spent <= earned
 
     def spend(self, length: int) -> None:
-        """So many instructions have been translated."""
+        """Account for a translation of `length` instructions."""
         self._spent += self._thresholds.price * length
 
 
@@ -155,8 +144,9 @@ class NativeCode(CodeMap):
 
 
 class NativePaths(HotPaths):
-    """Traces that count what they run, so that the engine learns what is worth LLVM's time. They are in use but for a while, so
-    what it costs to make them counts for more than how fast they are.
+    """Traces that count the instructions they execute, so that the engine learns which are worth a translation.
+
+    They are used for a short while only, so making them quickly matters more than their speed.
 
     `adopt(mmu, code, head)` and `find(mmu, code, head)` file native code that is known in another address space, or from an earlier
     run, and say whether there is some. `want(head, work)` asks for a translation, after that much work in Python.

@@ -1,7 +1,7 @@
 """Translations: from the cache on disk, or made by LLVM while the guest waits.
 
-It waits because that is sooner done: hot code in Python is some fifty times slower than what it waits for, and a thread
-beside it gets Python's lock only at the next switch interval (5 ms), again after each call into LLVM.
+Waiting is quicker than a thread beside the guest. Hot code in Python is some fifty times slower than native code, and after each
+call into LLVM a thread would wait for Python's lock until the next switch interval (5 ms).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from .analysis.regions import Region
     from .compiler import Compiler
 
-# What LLVM may need of the host's memory for one translation, and with its library for the first: it has no other way to
-# say that there is none than to end the process.
+# Memory of the host that LLVM may need for one translation, and for the first one, which loads its library. It is checked before,
+# because LLVM ends the process when memory runs out.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
 RUNTIME = 0  # the address under which the shared functions are kept
 POLICY = ("kernel/mm/faults",)  # the folders of what kernels hand over (`FrameTable.policy`)
 
 
 def unavailable() -> str:
-    """Why native code cannot be made here, or nothing."""
+    """Why native code cannot be made on this host; an empty string if it can."""
     if PathFinder.find_spec("llvmlite") is None:
         return "llvmlite is not installed"
     if os.uname().machine != "x86_64" or sys.platform != "linux":
@@ -95,7 +95,7 @@ class Translator:
         text: bytes,
         find: Callable[[], Region | None],
     ) -> Translation | None:
-        """A translation of the region at `head`, which `find` gives; None where there is none, or where it was asked for before."""
+        """A translation of the region at `head`, which `find` gives. None if there is no region, or if it was asked for before."""
         if (head, text) in self._asked:
             return None
         self._asked.add((head, text))

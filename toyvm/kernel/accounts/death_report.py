@@ -8,7 +8,7 @@ from toyvm.machine.traps import Cause, Trap
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 _VERB = {
@@ -24,7 +24,7 @@ _NEAR_NULL = 0x1000
 _STACK_REACH = 1 << 20
 
 
-def explain_death(kernel: Kernel, process: Process, signal: int, trap: Trap) -> str:
+def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
     """The lines after "Segmentation fault" (or another death by a trap), without a final newline."""
     pc, va = process.hart.pc, trap.tval
     who = f"process {process.pid} ({process.comm})"
@@ -47,7 +47,7 @@ def explain_death(kernel: Kernel, process: Process, signal: int, trap: Trap) -> 
     return "\n".join(lines)
 
 
-def _place(kernel: Kernel, process: Process, pc: int) -> str:
+def _place(kernel: KernelState, process: Process, pc: int) -> str:
     symbol = kernel.describe(process, pc)
     return f"{pc:#x} {symbol}" if symbol else f"{pc:#x}"
 

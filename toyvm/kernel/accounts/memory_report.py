@@ -16,9 +16,10 @@ from ..mm.address_space import AddressSpace
 from ..mm.cache.page_cache import BACKED
 from ..mm.frame_allocator import BLOCK
 from ..mm.vma import Vma
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 
 class Usage(Record):
@@ -189,10 +190,8 @@ def _process_report(pid: int, comm: str, mm: AddressSpace) -> ProcessReport:
     return ProcessReport(pid, comm, tuple(areas), total, mm.table.table_count)
 
 
-def memory_report(kernel: Kernel) -> MemoryReport:
+def memory_report(kernel: KernelState) -> MemoryReport:
     """All address spaces alive or held at their exit, each once."""
-    from ..proc.process import State
-
     seen: dict[int, ProcessReport] = {}
     spaces: list[AddressSpace] = []
     for process in [*kernel.held, *kernel.processes.values()]:

@@ -11,10 +11,12 @@ from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 from ..mm.cache.page_cache import BACKED, UNBACKED
 from ..mm.frame_allocator import BLOCK, ZERO_FRAME
 from ..mm.vma import PROT_EXEC, PROT_WRITE, Vma
+from ..proc.kernel_state import KernelState
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
     from .memory_report import Usage
 
@@ -86,7 +88,7 @@ def _vm_flags(area: Vma) -> str:
 
 def smaps(mm: AddressSpace) -> bytes:
     """/proc/PID/smaps."""
-    from .memory_report import area_usage
+    from .memory_report import area_usage  # few programs look, and exact fractions take long to import
 
     out = []
     for area in mm.vmas:
@@ -156,10 +158,7 @@ def _sizes(process: Process) -> dict[str, int]:
 
 def status(process: Process) -> bytes:
     """/proc/PID/status: the lines that tools read, in Linux's order."""
-    from ..kernel import Kernel
-    from ..proc.process import State
-
-    uid = Kernel.UID
+    uid = KernelState.UID
     lines = [
         f"Name:\t{process.comm}",
         f"Umask:\t{process.umask:04o}",
@@ -215,8 +214,6 @@ def status(process: Process) -> bytes:
 
 def stat(process: Process) -> bytes:
     """/proc/PID/stat: 52 fields."""
-    from ..proc.process import State
-
     dead = process.state in (State.ZOMBIE, State.DEAD)
     size = {"size": 0, "rss": 0} if dead else _sizes(process)
     counters, mm = process.counters, process.mm
@@ -254,8 +251,6 @@ def stat(process: Process) -> bytes:
 
 def statm(process: Process) -> bytes:
     """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 of a zombie."""
-    from ..proc.process import State
-
     if process.state in (State.ZOMBIE, State.DEAD):
         return b"0 0 0 0 0 0 0\n"
     size = _sizes(process)
@@ -264,7 +259,7 @@ def statm(process: Process) -> bytes:
     return f"{size['size']} {size['rss']} {shared} {size['text']} 0 {data} 0\n".encode()
 
 
-def meminfo(kernel: Kernel) -> bytes:
+def meminfo(kernel: KernelState) -> bytes:
     """/proc/meminfo: what there is, in KiB."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     fields = [
@@ -284,7 +279,7 @@ def meminfo(kernel: Kernel) -> bytes:
     return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()
 
 
-def swaps(kernel: Kernel) -> bytes:
+def swaps(kernel: KernelState) -> bytes:
     """/proc/swaps: the swap area, in KiB."""
     lines = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
     swap = kernel.system.swap
@@ -294,7 +289,7 @@ def swaps(kernel: Kernel) -> bytes:
     return lines.encode()
 
 
-def vmstat(kernel: Kernel) -> bytes:
+def vmstat(kernel: KernelState) -> bytes:
     """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
     stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
     ksm = kernel.system.ksm

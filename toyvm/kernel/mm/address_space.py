@@ -460,7 +460,7 @@ class AddressSpace(UserMemory):
         self.table.free()
 
     def changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
-        """Tell whoever wants to know what the system call `what` has done; `area` is what lies there now."""
+        """Emit the event that the system call `what` has changed `start` to `end`; `area` is what lies there now."""
         if self.system.bus.wants(MappingChanged):
             detail = area.describe() if area is not None else ""
             self.system.bus.emit(

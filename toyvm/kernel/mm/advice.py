@@ -152,7 +152,7 @@ def _cold(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
 
 
 def _page_out(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
-    """Reclaim the pages that nobody else maps, now."""
+    """Reclaim the pages that no other process maps, now."""
     _require_unlocked(area)
     frames = {pte_frame(pte) for _, _, pte in mm.table.present(start, end)}
     own = [frame for frame in frames if frame != ZERO_FRAME and mm.system.mappings(frame) == 1]

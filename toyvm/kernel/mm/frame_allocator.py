@@ -1,4 +1,4 @@
-"""Who holds which frame of physical memory: a reference count for each, and the frames nobody holds.
+"""The frames of physical memory: a reference count for each, and the free ones.
 
 Every user mapping, every page-cache entry and every page table counts as one reference. Frame 0 is the shared zero
 page: it is never handed out, never freed, and not counted as used.
@@ -28,8 +28,8 @@ BLOCK = TABLE_ENTRIES  # frames of a megapage
 _NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
 _FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
 
-# Importing numpy costs as much as going through this many entries in Python, one by one; below so many tables it is no
-# quicker than that.
+# Importing numpy costs as much as a Python loop over IMPORT_COST entries. For fewer than FEWEST_TABLES tables, numpy is no faster
+# than the loop.
 IMPORT_COST = 400_000
 FEWEST_TABLES = 4
 
@@ -100,7 +100,7 @@ class FrameAllocator:
     """Frames 1 .. count-1 of `memory`; the most recently freed one is given first, else the lowest never used.
 
     Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
-    engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
+    engines keep one range for all of them. A span is not a reservation: when frames run short, any page can get them.
 
     All that an allocation changes is in `table`, where native code can do the same.
 
@@ -133,7 +133,7 @@ class FrameAllocator:
 
     @property
     def used(self) -> int:
-        """Frames that somebody holds."""
+        """Frames with at least one reference."""
         return self._words[USED]
 
     @property
@@ -152,7 +152,7 @@ class FrameAllocator:
         return self.count - 1 - self._words[USED]
 
     def spare(self, reserve: int, context: FaultContext) -> int:
-        """Frames beyond `reserve` that can be had without reclaim, also by the group that pays for them."""
+        """How many frames beyond `reserve` can be allocated without reclaim, within the limit of the group that pays for them."""
         group = context.group
         left = self.free - reserve
         return left if group is None else min(left, group.limit - group.used)
@@ -186,7 +186,7 @@ class FrameAllocator:
     def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int, context: FaultContext) -> int:
         """A zero frame for a page of an area of `pages`; beside the frames of its neighbours if that one was never used.
 
-        `spans` is the address space's: the first frame of each span, 0 where none could be had. Raises OutOfFrames.
+        `spans` is the address space's: the first frame of each span, 0 where there was no room for one. Raises OutOfFrames.
         """
         span, first, _ = self.span(spans, vpn, pages)
         frame = span + vpn - first
@@ -282,7 +282,7 @@ class FrameAllocator:
         return True
 
     def _span(self, size: int) -> int:
-        """The first of `size` frames that nobody else has a wish for, or 0."""
+        """The first of `size` frames that belong to no other span, or 0."""
         span = max(self._next_span, self._words[NEXT])
         if span + size > self.count:
             return 0
@@ -317,7 +317,7 @@ class FrameAllocator:
         self._words[NEXT] = self._next_span = end
 
     def claim(self, first: int, end: int) -> None:
-        """Frames that were set aside have an owner, who has the only reference to each."""
+        """Give frames that were set aside to an owner, which has the only reference to each."""
         self.refs[first:end] = array("I", [1] * (end - first))
         self._words[USED] += end - first
         self._words[PEAK] = max(self._words[PEAK], self._words[USED])
@@ -382,7 +382,7 @@ class FrameAllocator:
         return self._arrays.resident(entries)
 
     def walked(self, count: int) -> None:
-        """So many entries were gone through in Python."""
+        """Count entries that a Python loop has visited."""
         self._walked += count
 
     def arrays(self, tables: int) -> PageArrays | None:

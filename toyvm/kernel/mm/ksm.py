@@ -34,7 +34,7 @@ PAGES_TO_SCAN, SLEEP_MILLISECS, MAX_PAGE_SHARING = 100, 20, 256
 STOP, RUN, UNMERGE = 0, 1, 2  # what is written to /sys/kernel/mm/ksm/run
 _SHORTEST_SLEEP = 10_000  # nanoseconds
 _IDLE_PASSES = (
-    3  # after so many whole passes without a guest's instruction between them nothing new can be found
+    3  # whole passes without a guest's instruction between them, after which a pass finds nothing new
 )
 Page = tuple["MemoryMap", int]  # an address space and an address in it
 
@@ -58,7 +58,7 @@ class Ksm:
         self._last_sums: dict[Page, int] = {}  # and of the one before
         self._cursor: Iterator[Page] = iter(())
 
-    # What /sys/kernel/mm/ksm tells
+    # The counts in /sys/kernel/mm/ksm
 
     @property
     def pages_shared(self) -> int:

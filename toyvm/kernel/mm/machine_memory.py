@@ -130,7 +130,7 @@ class MachineMemory:
 
     @property
     def native_faults(self) -> bool:
-        """Whether native code may resolve page faults: each can be accounted for afterwards, and nobody wants to see it."""
+        """Whether native code may resolve page faults: each can be accounted for afterwards, and no subscriber must see it."""
         wants = self.bus.wants
         return (
             self.swap is None

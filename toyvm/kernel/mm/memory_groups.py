@@ -18,7 +18,7 @@ class Groups:
 
     def __init__(self, frames: int, reclaim: Callable[[Group, FaultContext], int]):
         self.all: list[Group] = []
-        self.charged = array("H", bytes(2 * frames))  # by frame: the number of its group, 0 for nobody
+        self.charged = array("H", bytes(2 * frames))  # by frame: the number of its group, 0 for none
         self._reclaim = reclaim
 
     def add(self, name: str, limit: int) -> Group:

@@ -63,11 +63,11 @@ class HighWater:
         self._seen = brought
 
     def came(self, pages: int) -> None:
-        """So many pages have become resident without a fault of their own."""
+        """`pages` have become resident without a fault of their own."""
         self._at_most += pages
 
     def left(self, pages: int) -> None:
-        """So many resident pages have just lost their entries."""
+        """`pages` that were resident have just lost their entries."""
         if not pages:
             return
         self._settle()

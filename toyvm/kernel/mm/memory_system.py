@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .reclaim.reclaimer import Reclaimer
     from .writeback import WriteBack
 
-_RESERVE_EVERY = 64  # traps: in so many the kernel's own objects do not grow by much
+_RESERVE_EVERY = 64  # traps, during which the kernel's own objects do not grow by much
 
 
 class MemorySystem(MachineMemory):

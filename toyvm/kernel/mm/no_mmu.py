@@ -1,6 +1,6 @@
 """Programs in bare physical memory: one row of bytes for all of them, and nothing between them (`toyvm run --no-mmu`).
 
-Addresses are physical. A program is loaded where its ELF file says, or fails because somebody is there; stacks, heaps and what mmap
+Addresses are physical. A program is loaded where its ELF file says, or fails because another one is there; stacks, heaps and what mmap
 gives are stretches of the same memory. The kernel remembers whose stretch is whose only so that it does not give one away twice:
 no access is ever checked against that, only against the end of memory.
 
@@ -57,7 +57,7 @@ def table_bytes(size: int) -> int:
 
 
 class Ground:
-    """`size` bytes of physical memory that all programs stand on, and who has which stretch of it.
+    """`size` bytes of physical memory that all programs stand on, and the owner of each stretch of it.
 
     The tables map each address to itself, for engines that walk tables in native code; they stand above `size`, where no
     program can reach. One MMU for all: what one program stores into another's code is what the other executes after its fence.i.
@@ -106,7 +106,7 @@ class Ground:
         self.system.invalidate(self.mmu, start, end)
 
     def give_back(self, start: int) -> None:
-        """The stretch that begins at `start` is free again; its bytes stay until somebody gets it."""
+        """The stretch that begins at `start` is free again; its bytes stay until it is given away again."""
         stretch = self.stretches.find(start)
         assert stretch is not None and stretch.start == start
         self.stretches.remove(stretch)
@@ -192,7 +192,7 @@ class PhysicalSpace(AddressSpace):
         self.changed("munmap", addr, area.end, None)
 
     def brk(self, wanted: int) -> int:
-        """The heap grows behind the program, page by page, until somebody else's memory begins."""
+        """The heap grows behind the program, page by page, until another program's memory begins."""
         if wanted < self.map.brk_start or wanted > self.ground.size:
             return self.map.brk_end
         old, new = align_up(self.map.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
@@ -228,7 +228,7 @@ class PhysicalSpace(AddressSpace):
     def load(self, file: FileNode, path: str) -> LoadedImage:
         """Copy the segments of an executable to where they ask to be, or as far from there as `Placement.load_at` says.
 
-        Nothing is relocated. Raises NotExecutableError, which says who is in the way.
+        Nothing is relocated. Raises NotExecutableError, which names the process in the way.
         """
         ehdr, phdrs = read_headers(file, path)
         loads = [p for p in phdrs if p.type == elf.PT_LOAD and p.memsz]
@@ -284,7 +284,7 @@ class PhysicalSpace(AddressSpace):
         return areas
 
     def _require_free(self, start: int, end: int, what: str) -> None:
-        """Raises NotExecutableError: nobody else may be at `start`..`end`, which must be memory."""
+        """Raises NotExecutableError unless `start`..`end` is free memory."""
         where = f"{what}: cannot be at {start:#x}-{end:#x}"
         if start < PAGE_SIZE:
             raise NotExecutableError(f"{where}: the first page is not given away")

@@ -71,7 +71,7 @@ class PageArrays:
         return found
 
     def put(self, entries: Entries) -> list[int]:
-        """One reference less for the frame of each entry; the frames that nobody holds any more, in the order in
+        """One reference less for the frame of each entry; the frames that are free now, in the order in
         which their last references went."""
         frames = _frames(entries)
         before = self.refs[frames]

@@ -1,13 +1,13 @@
 """The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
 
 The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
-kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: with numpy (`pagearrays`) once
-there has been so much of that in a run that importing it has paid, else in Python. Both do the same in the same order.
+kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: in Python at first,
+and with numpy (`page_arrays`) once a run has done so much of this that importing numpy pays. Both do the same in the same order.
 
 2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that could map them instead is set aside with it
 (Linux's pgtable_trans_huge_deposit), so that splitting it never fails for want of a frame, and holds the entries that the split will
 leave. All that reads entries reads them there; A and D are brought over first, because the machine sets them in the megapage alone.
-Whoever is to change an entry asks for its `slot`, or splits (`split`), first.
+To change an entry, ask for its `slot` first, or split the megapage (`split`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _pages_of(pte: int) -> array[int]:
 
 
 class PageTable:
-    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when a table cannot be had.
+    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when there is no frame for a table.
 
     `swap` is the area that entries of pages without a frame refer to, where the machine has one.
     """

@@ -250,7 +250,7 @@ class VmaSet:
         self._areas[va] = upper
 
     def part(self, area: Vma, start: int, end: int) -> Vma:
-        """What of `area` lies between `start` and `end`, as an area of its own that can be changed."""
+        """The part of `area` between `start` and `end`, as an area of its own that can be changed."""
         start, end = max(start, area.start), min(end, area.end)
         self.split(start)
         self.split(end)

@@ -28,8 +28,8 @@ from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.no_mmu import Placement
+    from .kernel_state import KernelState
     from .process import Process
 
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
@@ -51,7 +51,7 @@ class ExecFailedError(Exception):
 
 
 def execute(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     path: str,
     argv: Sequence[bytes],
@@ -91,7 +91,7 @@ def execute(
 
 
 def _program(
-    kernel: Kernel, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
+    kernel: KernelState, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
 ) -> tuple[FileNode, Location, list[bytes]]:
     """The ELF file to run: `place` itself, or the interpreter that its #! line names, with argv as execve(2) makes it."""
     node = place.node
@@ -138,7 +138,7 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
         raise error(errno.E2BIG)
 
 
-def _commit(kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
+def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
     """The point of no return: the old image goes, descriptors, signals and registers become the new program's."""
     kernel.leave_image(process)
     process.mm = mm
@@ -155,7 +155,7 @@ def _commit(kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedIma
 
 
 def _entry(
-    kernel: Kernel, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
+    kernel: KernelState, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
 ) -> int:
     if image.interpreter is None:
         return image.entry
@@ -174,7 +174,7 @@ def _entry(
 
 
 def build_stack(
-    kernel: Kernel,
+    kernel: KernelState,
     mm: AddressSpace,
     image: LoadedImage,
     path: str,
@@ -209,7 +209,7 @@ def build_stack(
     return sp
 
 
-def _auxv(kernel: Kernel, image: LoadedImage, random: int, execfn: int) -> list[int]:
+def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int) -> list[int]:
     pairs = [
         (AT_PHDR, image.phdr),
         (AT_PHENT, _PHENT),

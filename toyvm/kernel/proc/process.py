@@ -176,6 +176,7 @@ class Process:
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
         self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
         # Observing
+        self.hold_at_exit = False  # the memory stays after the end, until `lifecycle.release_held`
         self.watch_pc: int | None = None
         self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
 

@@ -12,13 +12,14 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from ..limits import PIPE_CAPACITY
 from ..mm.user_memory import Fault
+from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, POLLNVAL, STATUS_FLAGS, OpenFile, WouldBlock
 from .arguments import open_file, timespec, vectors
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MAX_RW_COUNT = 0x7FFFF000  # Linux cuts longer transfers here
@@ -76,7 +77,7 @@ def _probe(process: Process, va: int) -> None:
 
 
 def _write_from(
-    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+    kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     """Write `count` bytes from `va` in bounded pieces. A blocked write remembers how far it came."""
     if not file.writable:
@@ -100,8 +101,6 @@ def _write_from(
             if done:
                 break
             if failure.errno == errno.EPIPE:
-                from ..proc.signal_delivery import send
-
                 send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
             raise
         done += written
@@ -120,7 +119,7 @@ def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
         return process.mm.read(va, fault.va - va)
 
 
-def read(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """read(2): read up to `count` bytes at the file's position to `va`; the number of bytes, 0 at the end of
     the file.
 
@@ -129,7 +128,7 @@ def read(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
     return _read_into(process, open_file(process, fd), va, count)
 
 
-def write(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """write(2): write `count` bytes from `va` at the file's position; the number of bytes written.
 
     Errors: EBADF, EFAULT, EINVAL, EIO, ENOSPC, EROFS, EAGAIN (O_NONBLOCK and no room), EPIPE with
@@ -138,7 +137,7 @@ def write(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int
     return _write_from(kernel, process, open_file(process, fd), va, count)
 
 
-def pread64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
     """pread(2): read up to `count` bytes at `offset`; the file's position stays.
 
     Errors: those of read(2), EINVAL (a negative offset), ESPIPE.
@@ -148,7 +147,7 @@ def pread64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offs
     return _read_into(process, open_file(process, fd), va, count, offset)
 
 
-def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
     """pwrite(2): write `count` bytes at `offset`; the file's position stays.
 
     Errors: those of write(2), EINVAL (a negative offset), ESPIPE.
@@ -158,7 +157,7 @@ def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, off
     return _write_from(kernel, process, open_file(process, fd), va, count, offset)
 
 
-def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """readv(2): read into `count` buffers in order, described by struct iovec at `va`; the bytes read in all.
 
     Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
@@ -166,7 +165,7 @@ def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int
     return _read_vectors(process, open_file(process, fd), va, count)
 
 
-def preadv(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
     """preadv(2): readv(2) at `offset`; the file's position stays.
 
     Errors: those of readv(2), EINVAL (a negative offset), ESPIPE.
@@ -193,7 +192,7 @@ def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset:
     return total
 
 
-def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """writev(2): write `count` buffers in order, described by struct iovec at `va`; the bytes written in all.
 
     Errors: those of write(2), and EINVAL for more than IOV_MAX buffers or a negative length.
@@ -201,7 +200,7 @@ def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> in
     return _write_vectors(kernel, process, open_file(process, fd), va, count)
 
 
-def pwritev(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
     """pwritev(2): writev(2) at `offset`; the file's position stays.
 
     Errors: those of writev(2), EINVAL (a negative offset), ESPIPE.
@@ -212,7 +211,7 @@ def pwritev(kernel: Kernel, process: Process, fd: int, va: int, count: int, offs
 
 
 def _write_vectors(
-    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+    kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     resumed, process.call.done = process.call.done, 0
     total = 0
@@ -240,7 +239,7 @@ def _write_vectors(
     return total
 
 
-def lseek(kernel: Kernel, process: Process, fd: int, offset: int, whence: int) -> int:
+def lseek(kernel: KernelState, process: Process, fd: int, offset: int, whence: int) -> int:
     """lseek(2): move the file's position by SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA or SEEK_HOLE; the new
     position.
 
@@ -249,7 +248,7 @@ def lseek(kernel: Kernel, process: Process, fd: int, offset: int, whence: int) -
     return open_file(process, fd).seek(sext(offset, 64), sext(whence, 32))
 
 
-def close(kernel: Kernel, process: Process, fd: int) -> int:
+def close(kernel: KernelState, process: Process, fd: int) -> int:
     """close(2): give up a descriptor; the last one of an open file closes it.
 
     Errors: EBADF.
@@ -258,7 +257,7 @@ def close(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-def dup(kernel: Kernel, process: Process, fd: int) -> int:
+def dup(kernel: KernelState, process: Process, fd: int) -> int:
     """dup(2): the lowest free descriptor, for the same open file.
 
     Errors: EBADF, EMFILE.
@@ -266,7 +265,7 @@ def dup(kernel: Kernel, process: Process, fd: int) -> int:
     return process.fds.install(open_file(process, fd))
 
 
-def dup3(kernel: Kernel, process: Process, old: int, new: int, flags: int) -> int:
+def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) -> int:
     """dup3(2): let `new` be a descriptor of the open file `old`; what `new` was is closed. Flag: O_CLOEXEC.
 
     Errors: EBADF, EINVAL (the same descriptor twice, an unknown flag).
@@ -278,7 +277,7 @@ def dup3(kernel: Kernel, process: Process, old: int, new: int, flags: int) -> in
     return new
 
 
-def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int) -> int:
+def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
     """fcntl(2): F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL; there are no locks.
 
     Errors: EBADF, EINVAL, EMFILE.
@@ -303,7 +302,7 @@ def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int
     raise error(errno.EINVAL)
 
 
-def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
+def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
     """pipe2(2): a pipe; its reading and its writing descriptor go to the two ints at `va`. Flags: O_CLOEXEC,
     O_NONBLOCK.
 
@@ -334,7 +333,7 @@ def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
     return 0
 
 
-def ioctl(kernel: Kernel, process: Process, fd: int, request: int, argument: int) -> int:
+def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
     """ioctl(2): no device here has controls, and no descriptor is a terminal, whatever the host's streams
     are.
 
@@ -344,7 +343,7 @@ def ioctl(kernel: Kernel, process: Process, fd: int, request: int, argument: int
     raise error(errno.ENOTTY)  # nothing here is a terminal, whatever the host's streams are
 
 
-def ftruncate(kernel: Kernel, process: Process, fd: int, length: int) -> int:
+def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
     """ftruncate(2): set the size of an open file.
 
     Errors: EBADF, EINVAL (a negative length, not open for writing), ENOSPC, EROFS.
@@ -356,7 +355,7 @@ def ftruncate(kernel: Kernel, process: Process, fd: int, length: int) -> int:
     return 0
 
 
-def fsync(kernel: Kernel, process: Process, fd: int) -> int:
+def fsync(kernel: KernelState, process: Process, fd: int) -> int:
     """fsync(2), fdatasync(2): write the file's dirty pages back.
 
     Errors: EBADF, EIO.
@@ -369,7 +368,7 @@ def fsync(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
+def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
     """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them; other advice is taken
     and forgotten.
 
@@ -393,7 +392,7 @@ def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: in
     return 0
 
 
-def readahead(kernel: Kernel, process: Process, fd: int, offset: int, length: int) -> int:
+def readahead(kernel: KernelState, process: Process, fd: int, offset: int, length: int) -> int:
     """readahead(2): bring pages of a file into the page cache.
 
     Errors: EBADF (not open for reading too), EINVAL (not a file).
@@ -407,14 +406,16 @@ def readahead(kernel: Kernel, process: Process, fd: int, offset: int, length: in
     return 0
 
 
-def _read_ahead(kernel: Kernel, process: Process, file: FileNode, offset: int, length: int) -> None:
+def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
     """Bring whole pages into the page cache; length 0 is all that follows."""
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
     kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
 
 
-def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, mask: int, size: int) -> int:
+def ppoll(
+    kernel: KernelState, process: Process, fds: int, count: int, timeout: int, mask: int, size: int
+) -> int:
     """ppoll(2): wait until one of `count` struct pollfd at `fds` is ready or `timeout` is over; how many are
     ready.
 

@@ -10,11 +10,11 @@ from toyvm.base.light_types import TYPE_CHECKING
 from ..proc.execve import ExecFailedError
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 
-def private_call(kernel: Kernel, process: Process) -> int:
+def private_call(kernel: KernelState, process: Process) -> int:
     """A call of the loader (docs/design/loader.md, "private system calls"): it reads and writes the registers itself.
 
     Errors: ENOSYS (no loader, or not a dynamic program), and those the loader raises. A LoadError ends the process:

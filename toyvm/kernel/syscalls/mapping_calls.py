@@ -14,7 +14,7 @@ from ..mm import mapped_ranges, moved_mappings
 from ..mm.advice import madvise as advise
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
@@ -22,7 +22,9 @@ MLOCK_ONFAULT = 1
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
-def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
+def mremap(
+    kernel: KernelState, process: Process, addr: int, old: int, new: int, flags: int, target: int
+) -> int:
     """mremap(2): grow, shrink or move a mapping; its address.
 
     Errors: EAGAIN (RLIMIT_MEMLOCK), EFAULT (no mapping), EINVAL, ENOMEM.
@@ -43,7 +45,7 @@ def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flag
     )
 
 
-def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
+def madvise(kernel: KernelState, process: Process, addr: int, length: int, advice: int) -> int:
     """madvise(2): advice about pages; see `mm.advice`.
 
     Errors: EFAULT, EINVAL, ENOMEM (a hole).
@@ -52,7 +54,7 @@ def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: in
     return 0
 
 
-def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+def msync(kernel: KernelState, process: Process, addr: int, length: int, flags: int) -> int:
     """msync(2): write the dirty pages of shared file mappings back.
 
     Errors: EINVAL, ENOMEM (a hole).
@@ -63,7 +65,7 @@ def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) 
     return 0
 
 
-def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+def mlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
     """mlock(2): keep pages in memory, all of them from now on.
 
     Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
@@ -71,7 +73,7 @@ def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     return mlock2(kernel, process, addr, length, 0)
 
 
-def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+def mlock2(kernel: KernelState, process: Process, addr: int, length: int, flags: int) -> int:
     """mlock2(2): mlock(2); with MLOCK_ONFAULT a page is kept from its first use on.
 
     Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
@@ -85,7 +87,7 @@ def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int)
     return 0
 
 
-def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+def munlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
     """munlock(2): let pages be reclaimed again.
 
     Errors: ENOMEM (a hole).
@@ -94,7 +96,7 @@ def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     return 0
 
 
-def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
+def mlockall(kernel: KernelState, process: Process, flags: int) -> int:
     """mlockall(2): lock all that is mapped (MCL_CURRENT), or will be (MCL_FUTURE). A page that cannot be
     brought in is no error.
 
@@ -112,7 +114,7 @@ def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
     return 0
 
 
-def munlockall(kernel: Kernel, process: Process) -> int:
+def munlockall(kernel: KernelState, process: Process) -> int:
     """munlockall(2): unlock all that is mapped, and lock nothing in future. It cannot fail."""
     process.mm.map.lock_future = False
     mapped_ranges.unlock_all(process.mm)

@@ -17,7 +17,7 @@ from ..vfs.open_file import O_ACCMODE, O_RDWR
 from .arguments import open_file
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
@@ -26,7 +26,7 @@ MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 
 
-def brk(kernel: Kernel, process: Process, wanted: int) -> int:
+def brk(kernel: KernelState, process: Process, wanted: int) -> int:
     """brk(2): move the end of the heap to `wanted`; the end as it is then. A move that is refused leaves it
     where it was. It cannot fail.
     """
@@ -34,7 +34,7 @@ def brk(kernel: Kernel, process: Process, wanted: int) -> int:
 
 
 def mmap(
-    kernel: Kernel, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
+    kernel: KernelState, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
 ) -> int:
     """mmap(2): map a file or anonymous memory; the address. MAP_POPULATE and MAP_LOCKED touch every page at
     once.
@@ -105,7 +105,7 @@ def _name(process: Process, fd: int) -> str:
     return open_file(process, fd).path
 
 
-def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+def munmap(kernel: KernelState, process: Process, addr: int, length: int) -> int:
     """munmap(2): unmap whole pages; holes in the range are no error.
 
     Errors: EINVAL, ENOMEM (too many areas).
@@ -114,7 +114,7 @@ def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
     return 0
 
 
-def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int) -> int:
+def mprotect(kernel: KernelState, process: Process, addr: int, length: int, prot: int) -> int:
     """mprotect(2): change the protection of whole pages.
 
     Errors: EACCES, EINVAL, ENOMEM (a hole, too many areas).
@@ -125,7 +125,7 @@ def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int
     return 0
 
 
-def mincore(kernel: Kernel, process: Process, addr: int, length: int, vector: int) -> int:
+def mincore(kernel: KernelState, process: Process, addr: int, length: int, vector: int) -> int:
     """mincore(2): one byte at `vector` for each page: 1 if the process has it in memory.
 
     Errors: EFAULT, EINVAL, ENOMEM (a hole).

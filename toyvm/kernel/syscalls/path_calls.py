@@ -17,7 +17,7 @@ from ..vfs.open_file import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularF
 from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 AT_FDCWD = -100
@@ -55,7 +55,7 @@ def pack_stat(s: Stat) -> bytes:
     )  # fmt: skip
 
 
-def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
+def openat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
     """openat(2): open a file by its path, relative to `dirfd`; the descriptor.
 
     Errors: EACCES, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP,
@@ -68,7 +68,7 @@ def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mo
     return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
 
 
-def _status(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> Stat:
+def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> Stat:
     path = read_path(process, va)
     if not path and flags & AT_EMPTY_PATH:
         if sext(dirfd, 32) == AT_FDCWD:
@@ -78,7 +78,7 @@ def _status(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -
     return kernel.vfs.node(path, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW).stat()
 
 
-def newfstatat(kernel: Kernel, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
+def newfstatat(kernel: KernelState, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2): struct stat of a path. Flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -87,7 +87,7 @@ def newfstatat(kernel: Kernel, process: Process, dirfd: int, path: int, buffer: 
     return 0
 
 
-def fstat(kernel: Kernel, process: Process, fd: int, buffer: int) -> int:
+def fstat(kernel: KernelState, process: Process, fd: int, buffer: int) -> int:
     """fstat(2): struct stat of an open file.
 
     Errors: EBADF, EFAULT.
@@ -96,7 +96,9 @@ def fstat(kernel: Kernel, process: Process, fd: int, buffer: int) -> int:
     return 0
 
 
-def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int) -> int:
+def statx(
+    kernel: KernelState, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int
+) -> int:
     """statx(2): struct statx of a path; the fields of stat(2) are filled, whatever `mask` asks for.
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -113,7 +115,7 @@ def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, m
     return 0
 
 
-def readlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
+def readlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
     """readlinkat(2): the target of a symbolic link, without a NUL; its length.
 
     Errors: EINVAL (not a link, `size` not positive), EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT,
@@ -130,7 +132,7 @@ def readlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, buffer: in
     return len(target)
 
 
-def _access(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
+def _access(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
     path = read_path(process, va)
     if mode & ~7:
         raise error(errno.EINVAL)
@@ -143,7 +145,7 @@ def _access(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int, fl
     return 0
 
 
-def faccessat(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int) -> int:
+def faccessat(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int) -> int:
     """faccessat(2): whether the process may read, write or execute the file.
 
     Errors: EACCES, EINVAL, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -151,7 +153,7 @@ def faccessat(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int
     return _access(kernel, process, dirfd, path, mode, 0)
 
 
-def faccessat2(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
+def faccessat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
     """faccessat2(2): faccessat(2) with flags.
 
     Errors: EACCES, EINVAL, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -159,7 +161,7 @@ def faccessat2(kernel: Kernel, process: Process, dirfd: int, path: int, mode: in
     return _access(kernel, process, dirfd, path, mode, flags)
 
 
-def getdents64(kernel: Kernel, process: Process, fd: int, buffer: int, size: int) -> int:
+def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size: int) -> int:
     """getdents64(2): struct linux_dirent64 for the next entries of a directory; the bytes, 0 at the end.
 
     Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOTDIR.
@@ -186,7 +188,7 @@ def getdents64(kernel: Kernel, process: Process, fd: int, buffer: int, size: int
     return len(out)
 
 
-def _entry(kernel: Kernel, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
+def _entry(kernel: KernelState, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
     """(inode number, DT_ type) of a directory entry; an entry that went away has type unknown."""
     try:
         node: Node = kernel.vfs.node(name, file.path, follow=False)
@@ -196,7 +198,7 @@ def _entry(kernel: Kernel, process: Process, file: DirectoryFile, name: str) -> 
     return status.ino or 1, _DT.get(st.S_IFMT(status.mode), 0)
 
 
-def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> int:
+def unlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> int:
     """unlinkat(2): remove a name, or with AT_REMOVEDIR an empty directory.
 
     Errors: EBUSY, EINVAL, EISDIR, ENOTEMPTY, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT,
@@ -215,7 +217,7 @@ def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) 
     return 0
 
 
-def mkdirat(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int) -> int:
+def mkdirat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int) -> int:
     """mkdirat(2): make a directory.
 
     Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -226,7 +228,7 @@ def mkdirat(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int) ->
     return 0
 
 
-def symlinkat(kernel: Kernel, process: Process, target: int, dirfd: int, va: int) -> int:
+def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va: int) -> int:
     """symlinkat(2): make a symbolic link.
 
     Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -240,7 +242,7 @@ def symlinkat(kernel: Kernel, process: Process, target: int, dirfd: int, va: int
 
 
 def renameat2(
-    kernel: Kernel, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
+    kernel: KernelState, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
 ) -> int:
     """renameat2(2): give a file another name, in place of what had it. Flag: RENAME_NOREPLACE.
 
@@ -262,7 +264,7 @@ def renameat2(
     return 0
 
 
-def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
+def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
     """truncate(2): set the size of a file.
 
     Errors: EACCES, EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -277,7 +279,7 @@ def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
     return 0
 
 
-def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
+def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int:
     """getcwd(2): the working directory with its NUL; the length.
 
     Errors: EFAULT, ERANGE.
@@ -289,7 +291,7 @@ def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
     return len(text)
 
 
-def chdir(kernel: Kernel, process: Process, va: int) -> int:
+def chdir(kernel: KernelState, process: Process, va: int) -> int:
     """chdir(2): change the working directory.
 
     Errors: EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -303,7 +305,7 @@ def chdir(kernel: Kernel, process: Process, va: int) -> int:
     return 0
 
 
-def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
+def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
     """fchdir(2): change the working directory to an open one.
 
     Errors: EBADF, ENOTDIR.
@@ -315,13 +317,13 @@ def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-def umask(kernel: Kernel, process: Process, mask: int) -> int:
+def umask(kernel: KernelState, process: Process, mask: int) -> int:
     """umask(2): set the mask of the modes of new files; the old one. It cannot fail."""
     old, process.umask = process.umask, mask & 0o777
     return old
 
 
-def memfd_create(kernel: Kernel, process: Process, name: int, flags: int) -> int:
+def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
     """memfd_create(2): a file without a name, open for reading and writing; the descriptor. `name` is for
     /proc.
 

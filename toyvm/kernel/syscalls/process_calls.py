@@ -20,7 +20,7 @@ from ..vfs.open_file import WouldBlock
 from .arguments import read_path
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_VFORK = 0x100, 0x200, 0x400, 0x800, 0x4000
 CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x10000, 0x80000, 0x100000
@@ -40,7 +40,7 @@ _MAX_STRINGS = 1 << 16
 
 
 def clone(
-    kernel: Kernel, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
+    kernel: KernelState, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
 ) -> int:
     """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the child.
 
@@ -84,7 +84,7 @@ def _try_write(process: Process, va: int, pid: int) -> None:
         return
 
 
-def execve(kernel: Kernel, process: Process, path: int, argv: int, envp: int) -> None:
+def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
     """execve(2): run the program at `path` in this process; only a failure returns.
 
     Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
@@ -115,7 +115,7 @@ def _strings(process: Process, va: int) -> list[bytes]:
     return found
 
 
-def exit_(kernel: Kernel, process: Process, status: int) -> None:
+def exit_(kernel: KernelState, process: Process, status: int) -> None:
     """_exit(2), exit_group(2): end the process with the low 8 bits of `status`. A process has one thread, so
     both do the same. It cannot fail.
     """
@@ -131,7 +131,7 @@ def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
     return lambda child: child.pgid == group
 
 
-def wait4(kernel: Kernel, process: Process, pid: int, status: int, options: int, usage: int) -> int:
+def wait4(kernel: KernelState, process: Process, pid: int, status: int, options: int, usage: int) -> int:
     """wait4(2): wait for a child to end and reap it; its pid, or 0 with WNOHANG while all live. Stopped
     children are not reported.
 
@@ -155,7 +155,7 @@ def wait4(kernel: Kernel, process: Process, pid: int, status: int, options: int,
 
 
 def waitid(
-    kernel: Kernel, process: Process, kind: int, number: int, info: int, options: int, usage: int
+    kernel: KernelState, process: Process, kind: int, number: int, info: int, options: int, usage: int
 ) -> int:
     """waitid(2): wait for a child to end; struct siginfo_t at `info`. WNOWAIT leaves the child to be waited
     for again.
@@ -204,28 +204,28 @@ def rusage(instructions: int, process: Process) -> bytes:
     return struct.pack("<18q", *words, *[0] * 8)
 
 
-def getpid(kernel: Kernel, process: Process) -> int:
+def getpid(kernel: KernelState, process: Process) -> int:
     """getpid(2), gettid(2): the process's number, which is its only thread's too. It cannot fail."""
     return process.pid
 
 
-def getppid(kernel: Kernel, process: Process) -> int:
+def getppid(kernel: KernelState, process: Process) -> int:
     """getppid(2): the parent's number; 1 for an orphan. It cannot fail."""
     return process.ppid
 
 
-def getuid(kernel: Kernel, process: Process) -> int:
+def getuid(kernel: KernelState, process: Process) -> int:
     """getuid(2), geteuid(2), getgid(2), getegid(2): the one user and group of the machine. It cannot fail."""
     return kernel.UID
 
 
-def set_tid_address(kernel: Kernel, process: Process, va: int) -> int:
+def set_tid_address(kernel: KernelState, process: Process, va: int) -> int:
     """set_tid_address(2): remember where to write 0 when the process ends; its number. It cannot fail."""
     process.clear_child_tid = va
     return process.pid
 
 
-def set_robust_list(kernel: Kernel, process: Process, head: int, size: int) -> int:
+def set_robust_list(kernel: KernelState, process: Process, head: int, size: int) -> int:
     """set_robust_list(2): accepted without effect: no futex is released by the end of a process.
 
     Errors: EINVAL (`size` is not 24).
@@ -235,7 +235,7 @@ def set_robust_list(kernel: Kernel, process: Process, head: int, size: int) -> i
     return 0  # robust futexes matter only between threads and processes that share them
 
 
-def _target(kernel: Kernel, process: Process, pid: int) -> Process:
+def _target(kernel: KernelState, process: Process, pid: int) -> Process:
     if not sext(pid, 32):
         return process
     found = kernel.processes.get(sext(pid, 32))
@@ -244,7 +244,7 @@ def _target(kernel: Kernel, process: Process, pid: int) -> Process:
     return found
 
 
-def setpgid(kernel: Kernel, process: Process, pid: int, pgid: int) -> int:
+def setpgid(kernel: KernelState, process: Process, pid: int, pgid: int) -> int:
     """setpgid(2): move the process or a child of it into a process group.
 
     Errors: EINVAL, ESRCH.
@@ -258,7 +258,7 @@ def setpgid(kernel: Kernel, process: Process, pid: int, pgid: int) -> int:
     return 0
 
 
-def getpgid(kernel: Kernel, process: Process, pid: int) -> int:
+def getpgid(kernel: KernelState, process: Process, pid: int) -> int:
     """getpgid(2): the process group of `pid`, 0 for the caller.
 
     Errors: ESRCH.
@@ -266,7 +266,7 @@ def getpgid(kernel: Kernel, process: Process, pid: int) -> int:
     return _target(kernel, process, pid).pgid
 
 
-def getsid(kernel: Kernel, process: Process, pid: int) -> int:
+def getsid(kernel: KernelState, process: Process, pid: int) -> int:
     """getsid(2): the session of `pid`, 0 for the caller.
 
     Errors: ESRCH.
@@ -274,7 +274,7 @@ def getsid(kernel: Kernel, process: Process, pid: int) -> int:
     return _target(kernel, process, pid).sid
 
 
-def setsid(kernel: Kernel, process: Process) -> int:
+def setsid(kernel: KernelState, process: Process) -> int:
     """setsid(2): begin a session and a process group; the new session's number.
 
     Errors: EPERM (the caller leads a group).
@@ -285,7 +285,7 @@ def setsid(kernel: Kernel, process: Process) -> int:
     return process.pid
 
 
-def prctl(kernel: Kernel, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
+def prctl(kernel: KernelState, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
     """prctl(2): PR_SET_NAME, PR_GET_NAME, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE.
 
     Errors: EFAULT, EINVAL.

@@ -14,15 +14,15 @@ from .arguments import vectors
 from .file_calls import MAX_RW_COUNT
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 Pieces = Iterator[tuple[int, int]]
 
 
 def process_vm_readv(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     pid: int,
     local: int,
@@ -40,7 +40,7 @@ def process_vm_readv(
 
 
 def process_vm_writev(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     pid: int,
     local: int,
@@ -58,7 +58,12 @@ def process_vm_writev(
 
 
 def _ends(
-    kernel: Kernel, process: Process, pid: int, local: tuple[int, int], remote: tuple[int, int], flags: int
+    kernel: KernelState,
+    process: Process,
+    pid: int,
+    local: tuple[int, int],
+    remote: tuple[int, int],
+    flags: int,
 ) -> tuple[Pieces, Pieces, AddressSpace]:
     """The pieces on both sides and the other address space. Raises OSError: EINVAL, EFAULT, ESRCH."""
     if flags:

@@ -15,7 +15,7 @@ from ..mm.sysv_shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMN
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
@@ -27,7 +27,7 @@ SHMID_DS = struct.Struct("<i5IHxx4xQQ Qqqq ii QQQ")
 _READ, _WRITE, _EXECUTE = 0o444, 0o222, 0o111
 
 
-def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) -> int:
+def shmget(kernel: KernelState, process: Process, key: int, size: int, flags: int) -> int:
     """shmget(2): the segment of a key, or a new one; its number.
 
     Errors: EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM (SHM_HUGETLB).
@@ -50,7 +50,7 @@ def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) ->
     return found.number
 
 
-def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) -> int:
+def shmat(kernel: KernelState, process: Process, number: int, addr: int, flags: int) -> int:
     """shmat(2): map a segment; the address. Flags: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC.
 
     Errors: EACCES, EINVAL, ENOMEM.
@@ -88,7 +88,7 @@ def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) 
     return va
 
 
-def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
+def shmdt(kernel: KernelState, process: Process, addr: int) -> int:
     """shmdt(2): unmap all that is left of the attachment that began at `addr`; its first pages may be gone.
 
     Errors: EINVAL.
@@ -111,7 +111,7 @@ def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
     return 0
 
 
-def shmctl(kernel: Kernel, process: Process, number: int, command: int, va: int) -> int:
+def shmctl(kernel: KernelState, process: Process, number: int, command: int, va: int) -> int:
     """shmctl(2): IPC_STAT, IPC_SET, IPC_RMID, IPC_INFO, SHM_INFO, SHM_STAT, SHM_STAT_ANY, SHM_LOCK,
     SHM_UNLOCK.
 

@@ -9,8 +9,9 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
+from ..proc.lifecycle import die, send
 from ..proc.process import State
-from ..proc.signal_delivery import send
+from ..proc.signal_delivery import pop_frame
 from ..proc.signals import (
     MAX_SIGNAL,
     SI_TKILL,
@@ -20,12 +21,11 @@ from ..proc.signals import (
     Action,
     SigInfo,
     Signal,
-    pop_frame,
 )
 from ..vfs.open_file import WouldBlock
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 SIGSET_SIZE = 8
@@ -40,7 +40,7 @@ def _check_number(signal: int) -> int:
     return number
 
 
-def rt_sigaction(kernel: Kernel, process: Process, signal: int, new: int, old: int, size: int) -> int:
+def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, old: int, size: int) -> int:
     """rt_sigaction(2): read and set what a signal does.
 
     Errors: EFAULT, EINVAL.
@@ -59,7 +59,7 @@ def rt_sigaction(kernel: Kernel, process: Process, signal: int, new: int, old: i
     return 0
 
 
-def rt_sigprocmask(kernel: Kernel, process: Process, how: int, new: int, old: int, size: int) -> int:
+def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, old: int, size: int) -> int:
     """rt_sigprocmask(2): read and change the mask of blocked signals.
 
     Errors: EFAULT, EINVAL.
@@ -79,7 +79,7 @@ def rt_sigprocmask(kernel: Kernel, process: Process, how: int, new: int, old: in
     return 0
 
 
-def rt_sigpending(kernel: Kernel, process: Process, va: int, size: int) -> int:
+def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> int:
     """rt_sigpending(2): the signals that are pending and blocked.
 
     Errors: EFAULT, EINVAL.
@@ -91,7 +91,7 @@ def rt_sigpending(kernel: Kernel, process: Process, va: int, size: int) -> int:
     return 0
 
 
-def rt_sigsuspend(kernel: Kernel, process: Process, va: int, size: int) -> int:
+def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> int:
     """rt_sigsuspend(2): wait with another mask until a handler has run.
 
     Errors: EFAULT, EINTR, EINVAL.
@@ -105,19 +105,17 @@ def rt_sigsuspend(kernel: Kernel, process: Process, va: int, size: int) -> int:
     raise WouldBlock
 
 
-def rt_sigreturn(kernel: Kernel, process: Process) -> None:
+def rt_sigreturn(kernel: KernelState, process: Process) -> None:
     """rt_sigreturn(2): go on where a signal handler interrupted. Without a frame at sp, the process dies by
     SIGSEGV. It cannot fail.
     """
     try:
         pop_frame(process)
     except OSError:
-        from ..proc.signal_delivery import die
-
         die(kernel, process, Signal.SIGSEGV, "toyvm: rt_sigreturn without a signal frame at sp")
 
 
-def sigaltstack(kernel: Kernel, process: Process, new: int, old: int) -> int:
+def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> int:
     """sigaltstack(2): read and set the stack for handlers with SA_ONSTACK.
 
     Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ).
@@ -138,7 +136,7 @@ def sigaltstack(kernel: Kernel, process: Process, new: int, old: int) -> int:
     return 0
 
 
-def _targets(kernel: Kernel, process: Process, pid: int) -> list[Process]:
+def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
     if pid > 0:
         found = kernel.processes.get(pid)
         return [found] if found is not None else []
@@ -149,7 +147,7 @@ def _targets(kernel: Kernel, process: Process, pid: int) -> list[Process]:
     return [p for p in others if p.pgid == group]
 
 
-def kill(kernel: Kernel, process: Process, pid: int, signal: int) -> int | None:
+def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | None:
     """kill(2): send a signal to a process, a process group or all others; signal 0 only looks.
 
     Errors: EINVAL, ESRCH.
@@ -157,7 +155,7 @@ def kill(kernel: Kernel, process: Process, pid: int, signal: int) -> int | None:
     return _send_all(kernel, process, _targets(kernel, process, sext(pid, 32)), signal, SI_USER)
 
 
-def tkill(kernel: Kernel, process: Process, tid: int, signal: int) -> int | None:
+def tkill(kernel: KernelState, process: Process, tid: int, signal: int) -> int | None:
     """tkill(2): send a signal to a thread, which is a process here.
 
     Errors: EINVAL, ESRCH.
@@ -167,7 +165,7 @@ def tkill(kernel: Kernel, process: Process, tid: int, signal: int) -> int | None
     return _send_all(kernel, process, _targets(kernel, process, sext(tid, 32)), signal, SI_TKILL)
 
 
-def tgkill(kernel: Kernel, process: Process, group: int, tid: int, signal: int) -> int | None:
+def tgkill(kernel: KernelState, process: Process, group: int, tid: int, signal: int) -> int | None:
     """tgkill(2): tkill(2), the thread's process being named too.
 
     Errors: EINVAL, ESRCH.
@@ -177,7 +175,9 @@ def tgkill(kernel: Kernel, process: Process, group: int, tid: int, signal: int) 
     return tkill(kernel, process, tid, signal)
 
 
-def _send_all(kernel: Kernel, process: Process, targets: list[Process], signal: int, code: int) -> int | None:
+def _send_all(
+    kernel: KernelState, process: Process, targets: list[Process], signal: int, code: int
+) -> int | None:
     number = _check_number(signal)
     if not targets:
         raise error(errno.ESRCH)

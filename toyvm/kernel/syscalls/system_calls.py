@@ -15,14 +15,14 @@ from ..vfs.open_file import WouldBlock
 from .arguments import timespec
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 _UTS = ("Linux", "toyvm", "6.1.0", "#1 SMP toyvm", "riscv64", "(none)")
 FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
 _FUTEX_FLAGS = 128 | 256
 
 
-def uname(kernel: Kernel, process: Process, va: int) -> int:
+def uname(kernel: KernelState, process: Process, va: int) -> int:
     """uname(2): struct utsname of a Linux 6.1 on riscv64.
 
     Errors: EFAULT.
@@ -31,7 +31,7 @@ def uname(kernel: Kernel, process: Process, va: int) -> int:
     return 0
 
 
-def sysinfo(kernel: Kernel, process: Process, va: int) -> int:
+def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
     """sysinfo(2): uptime, memory, swap area and number of processes.
 
     Errors: EFAULT.
@@ -59,7 +59,7 @@ def _set_limit(process: Process, resource: int, va: int) -> None:
     process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
 
 
-def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
+def swapon(kernel: KernelState, process: Process, path: int, flags: int) -> int:
     """swapon(2): refused: the swap area belongs to the machine, and no process has CAP_SYS_ADMIN.
 
     Errors: EPERM.
@@ -67,7 +67,7 @@ def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
     raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
 
 
-def swapoff(kernel: Kernel, process: Process, path: int) -> int:
+def swapoff(kernel: KernelState, process: Process, path: int) -> int:
     """swapoff(2): refused, as swapon(2).
 
     Errors: EPERM.
@@ -75,7 +75,7 @@ def swapoff(kernel: Kernel, process: Process, path: int) -> int:
     raise error(errno.EPERM)
 
 
-def getrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+def getrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
     """getrlimit(2): the soft limit of a resource; the hard limit shown is infinite.
 
     Errors: EFAULT, EINVAL.
@@ -84,7 +84,7 @@ def getrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
     return 0
 
 
-def setrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+def setrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
     """setrlimit(2): set the soft limit of a resource.
 
     Errors: EFAULT, EINVAL.
@@ -93,7 +93,7 @@ def setrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
     return 0
 
 
-def prlimit64(kernel: Kernel, process: Process, pid: int, resource: int, new: int, old: int) -> int:
+def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, new: int, old: int) -> int:
     """prlimit(2): read and set a soft limit of the calling process.
 
     Errors: EFAULT, EINVAL, EPERM (another process), ESRCH.
@@ -108,7 +108,7 @@ def prlimit64(kernel: Kernel, process: Process, pid: int, resource: int, new: in
     return 0
 
 
-def getrandom(kernel: Kernel, process: Process, va: int, count: int, flags: int) -> int:
+def getrandom(kernel: KernelState, process: Process, va: int, count: int, flags: int) -> int:
     """getrandom(2): bytes of the run's seeded generator, the same in every run; at most 1 MiB at once.
 
     Errors: EFAULT, EINVAL.
@@ -120,13 +120,13 @@ def getrandom(kernel: Kernel, process: Process, va: int, count: int, flags: int)
     return count
 
 
-def sched_yield(kernel: Kernel, process: Process) -> int:
+def sched_yield(kernel: KernelState, process: Process) -> int:
     """sched_yield(2): give up the rest of the time slice. It cannot fail."""
     kernel.yield_now()
     return 0
 
 
-def sched_getaffinity(kernel: Kernel, process: Process, pid: int, size: int, va: int) -> int:
+def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int, va: int) -> int:
     """sched_getaffinity(2): the mask of the one processor.
 
     Errors: EFAULT, EINVAL.
@@ -137,7 +137,7 @@ def sched_getaffinity(kernel: Kernel, process: Process, pid: int, size: int, va:
     return 8
 
 
-def getcpu(kernel: Kernel, process: Process, cpu: int, node: int, unused: int) -> int:
+def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: int) -> int:
     """getcpu(2): processor 0 of node 0.
 
     Errors: EFAULT.
@@ -149,7 +149,14 @@ def getcpu(kernel: Kernel, process: Process, cpu: int, node: int, unused: int) -
 
 
 def futex(
-    kernel: Kernel, process: Process, va: int, operation: int, value: int, timeout: int, va2: int, value3: int
+    kernel: KernelState,
+    process: Process,
+    va: int,
+    operation: int,
+    value: int,
+    timeout: int,
+    va2: int,
+    value3: int,
 ) -> int:
     """futex(2): FUTEX_WAIT, FUTEX_WAKE and their BITSET forms, between processes that share the frame.
 
@@ -181,7 +188,7 @@ def futex(
     raise WouldBlock(deadline=call.deadline)
 
 
-def _futex_wake(kernel: Kernel, pa: int, count: int) -> int:
+def _futex_wake(kernel: KernelState, pa: int, count: int) -> int:
     """Wake up to `count` processes that still wait at `pa`, in the order they came."""
     waiters = kernel.futex_waiters.get(pa, {})
     woken = 0

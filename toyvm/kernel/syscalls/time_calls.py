@@ -11,24 +11,22 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
+from ..proc.scheduler import EPOCH_NS
 from ..vfs.open_file import WouldBlock
 from .arguments import nanoseconds, timespec
 from .process_calls import rusage
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-EPOCH_NS = (
-    1_700_000_000 * 10**9
-)  # the wall clock when the machine is switched on: every run has the same date
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
 _MONOTONIC = {1, 4, 6, 7}
 TIMER_ABSTIME = 1
 NS = 10**9
 
 
-def _clock(kernel: Kernel, process: Process, clock: int) -> int:
+def _clock(kernel: KernelState, process: Process, clock: int) -> int:
     """The nanoseconds a clock shows. Raises OSError(EINVAL)."""
     if clock in _MONOTONIC:
         return kernel.now
@@ -39,7 +37,7 @@ def _clock(kernel: Kernel, process: Process, clock: int) -> int:
     raise error(errno.EINVAL)
 
 
-def clock_gettime(kernel: Kernel, process: Process, clock: int, va: int) -> int:
+def clock_gettime(kernel: KernelState, process: Process, clock: int, va: int) -> int:
     """clock_gettime(2): the time of a clock. CPU time is the number of instructions, as nanoseconds.
 
     Errors: EFAULT, EINVAL.
@@ -48,7 +46,7 @@ def clock_gettime(kernel: Kernel, process: Process, clock: int, va: int) -> int:
     return 0
 
 
-def clock_getres(kernel: Kernel, process: Process, clock: int, va: int) -> int:
+def clock_getres(kernel: KernelState, process: Process, clock: int, va: int) -> int:
     """clock_getres(2): one nanosecond, for every clock.
 
     Errors: EFAULT, EINVAL.
@@ -59,7 +57,7 @@ def clock_getres(kernel: Kernel, process: Process, clock: int, va: int) -> int:
     return 0
 
 
-def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
+def gettimeofday(kernel: KernelState, process: Process, tv: int, tz: int) -> int:
     """gettimeofday(2): the wall clock in microseconds; the time zone is zeros.
 
     Errors: EFAULT.
@@ -72,7 +70,7 @@ def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
     return 0
 
 
-def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: int) -> int:
+def _sleep_until(kernel: KernelState, process: Process, deadline: int, remaining_at: int) -> int:
     call = process.call
     if call.deadline is None:
         call.deadline = deadline
@@ -82,7 +80,7 @@ def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: 
     return 0
 
 
-def nanosleep(kernel: Kernel, process: Process, request: int, remaining: int) -> int:
+def nanosleep(kernel: KernelState, process: Process, request: int, remaining: int) -> int:
     """nanosleep(2): sleep; a handler ends the sleep, and the time left goes to `remaining`.
 
     Errors: EFAULT, EINTR, EINVAL.
@@ -91,7 +89,7 @@ def nanosleep(kernel: Kernel, process: Process, request: int, remaining: int) ->
 
 
 def clock_nanosleep(
-    kernel: Kernel, process: Process, clock: int, flags: int, request: int, remaining: int
+    kernel: KernelState, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
     """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until the clock shows a time.
 
@@ -104,7 +102,7 @@ def clock_nanosleep(
     return _sleep_until(kernel, process, kernel.now + wanted, remaining)
 
 
-def times(kernel: Kernel, process: Process, va: int) -> int:
+def times(kernel: KernelState, process: Process, va: int) -> int:
     """times(2): CPU times of the process and of its children that were waited for; the ticks since start.
 
     Errors: EFAULT.
@@ -116,7 +114,7 @@ def times(kernel: Kernel, process: Process, va: int) -> int:
     return kernel.now // tick
 
 
-def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
+def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
     """getrusage(2): CPU time and page faults of the process; of its children (RUSAGE_CHILDREN) the CPU time.
 
     Errors: EFAULT, EINVAL.
@@ -129,7 +127,7 @@ def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
     return 0
 
 
-def _timer_clock(kernel: Kernel, process: Process, which: int) -> int:
+def _timer_clock(kernel: KernelState, process: Process, which: int) -> int:
     """The nanoseconds of the clock that a timer counts. Raises OSError(EINVAL)."""
     if which == ITIMER_REAL:
         return kernel.now
@@ -145,7 +143,7 @@ def _timer_value(process: Process, which: int, now: int) -> bytes:
     return struct.pack("<qqqq", *divmod(timer.every // 1000, 10**6), *divmod(left // 1000, 10**6))
 
 
-def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) -> int:
+def setitimer(kernel: KernelState, process: Process, which: int, new: int, old: int) -> int:
     """setitimer(2): arm or disarm ITIMER_REAL (SIGALRM), ITIMER_VIRTUAL (SIGVTALRM) or ITIMER_PROF (SIGPROF).
 
     A NULL `new` is zeros, as Linux takes it: the timer is disarmed. System calls take no CPU time, so
@@ -170,7 +168,7 @@ def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) 
     return 0
 
 
-def getitimer(kernel: Kernel, process: Process, which: int, va: int) -> int:
+def getitimer(kernel: KernelState, process: Process, which: int, va: int) -> int:
     """getitimer(2): the time left of a timer, and its interval.
 
     Errors: EFAULT, EINVAL.

@@ -27,7 +27,7 @@ POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
 
 
 class WaitQueue:
-    """Those who wait for one thing. `wake` is given to each; the scheduler fills it in."""
+    """The processes that wait for one thing. `wake` calls each one's function, which the scheduler provides."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, Callable[[], None]] = {}  # by pid, so that waking is in a settled order

@@ -31,7 +31,7 @@ from toyvm.elf.symbol_versions import symbol_versions
 from .binaries import has_contents, is_alloc, is_code, is_debugging, is_readonly
 
 
-class Symbol(NamedTuple):
+class NmSymbol(NamedTuple):
     """A row of `nm`. `value` of a common symbol is its size."""
 
     name: str
@@ -91,7 +91,7 @@ def is_special(name: str) -> bool:
 
 def symbols(
     elf: ElfFile, dynamic: bool = False, debugging: bool = False, special: bool = False
-) -> Iterator[Symbol]:
+) -> Iterator[NmSymbol]:
     """The symbols of .symtab (or .dynsym), without number 0; section and file symbols only with `debugging`."""
     table = elf.symbols(".dynsym" if dynamic else ".symtab")
     if table is None:
@@ -113,7 +113,7 @@ def symbols(
         name += (
             "" if version.endswith(f"@{name}") else version
         )  # the symbol of a version's own definition is bare
-        yield Symbol(
+        yield NmSymbol(
             name,
             value if shndx != SHN_COMMON else size,
             size,
@@ -138,7 +138,7 @@ def _letter(binding: int, kind: int, shndx: int, letters: dict[int, str]) -> str
     return letter.upper() if binding == STB_GLOBAL and letter not in "?" else letter
 
 
-def line(symbol: Symbol, with_size: bool = False) -> str:
+def line(symbol: NmSymbol, with_size: bool = False) -> str:
     """One line of `nm` in BSD's format."""
     value = f"{symbol.value:016x}" if symbol.is_defined else " " * 16
     size = f" {symbol.size:016x}" if with_size and symbol.is_defined and symbol.size else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from toyvm.base.events import PageFault
+from toyvm.base.events import PageFault, ProcessEnding
 from toyvm.engines.watching.recording_engine import PIECE, RecordedCode, RecordingEngine
 
 from .page_trace import MAX_EVENTS, Area, PageTrace, Space, TraceWriter
@@ -44,14 +44,7 @@ class PageRecorder:
         """Watch what areas there are."""
         self._kernel = kernel
         kernel.bus.subscribe(PageFault, self._fault)
-        before = kernel.on_exit
-
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
-            self._learn(process)
-
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, lambda event: self._learn(kernel.processes[event.pid]))
 
     def finish(self, program: str) -> PageTrace:
         """Write the rest; the trace without its events."""

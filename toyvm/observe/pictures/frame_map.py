@@ -8,6 +8,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from toyvm.base.events import ProcessEnding
 from toyvm.base.record import Record
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME
 from toyvm.kernel.proc.process import State
@@ -113,16 +114,13 @@ class FrameWatcher:
 
     def start(self, kernel: Kernel) -> None:
         """Wait for processes to end."""
-        before = kernel.on_exit
 
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
+        def ending(event: ProcessEnding) -> None:
             if kernel.frames.used > self._most:
                 self._most = kernel.frames.used
                 self.seen = frame_map(kernel)
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
     def write(self, path: str, title: str) -> None:
         """Write the picture. Raises OSError."""

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.harness import ASM, OPTIONS, Case, run_case, toyvm
+from toyvm.base.events import ProcessEnding
 from toyvm.base.record import replace
 from toyvm.kernel.accounts.memory_report import memory_report
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.proc.process import Process
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.observe.pictures import frame_map as frame_map_module
 from toyvm.observe.pictures.frame_map import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
@@ -30,11 +30,7 @@ class Checker:
         return None
 
     def start(self, kernel: Kernel) -> None:
-        before = kernel.on_exit
-        assert before is not None
-
-        def exiting(process: Process) -> None:
-            before(process)
+        def ending(event: ProcessEnding) -> None:
             found = frame_map(kernel)
             self.maps.append(found)
             report = memory_report(kernel)
@@ -53,7 +49,7 @@ class Checker:
                     entry.usage.private <= own <= entry.usage.rss
                 )  # which counts a page at two addresses twice
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
     define preserve_nonecc void @region(ptr %s, i64 %left, i64 %x1, i64 %x2, i64 %x10, ...)
 
-Registers are stack slots in the text, which LLVM's first pass makes SSA values of. Whoever leaves writes what has changed
-since the region began: the slots that some way to this place has written. Aliasing is told by scopes: the state, the
-shadow and the guest's memory never overlap, and an entry of the shadow that was there once stays while native code runs,
-so nothing forgets it. Expressions are in `value_text`, loads and stores in `memory_text`.
+Registers are stack slots in the text, and LLVM's first pass turns them into SSA values. An exit stores the registers that some
+way to it has written. Alias scopes (`function_text`) say that the state, its ranges, the table of entry points and the guest's memory
+do not overlap; a call of `refill` may change the guest's memory and the ranges. Expressions are in `value_text`, loads and stores in
+`memory_text`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ IN_FILE = -1  # where a page is that its file has: no slot of the swap area
 
 
 class PageCache:
-    """The cached pages of files. `owner` tells which page a frame holds; `dirty` which frames differ from their file; `kind[frame]`
+    """The cached pages of files. `owner` is the page that a frame holds; `dirty` are the frames that differ from their file; `kind[frame]`
     is 0 for a frame that is not here, BACKED for one whose file has the page too, UNBACKED for shared anonymous memory.
 
     `swap` takes pages of shared anonymous memory, where the machine has a swap area. Reading ahead leaves `reserve` frames
@@ -54,7 +54,7 @@ class PageCache:
             Identity, dict[int, int]
         ] = {}  # pages of shared anonymous memory that are in the swap area
         self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
-        self._early: set[int] = set()  # frames that were read ahead and that nobody has used yet
+        self._early: set[int] = set()  # frames that were read ahead and not used yet
         self._swap = swap
         self._reserve = reserve
         self._shrunk = shrunk
@@ -73,7 +73,7 @@ class PageCache:
         return None if pages is None else pages.get(index)
 
     def found(self, frame: int) -> None:
-        """Somebody has come to use a cached page: whether it was read ahead for that is counted."""
+        """A cached page is used: count it if it was read ahead."""
         if frame in self._early:
             self._early.discard(frame)
             self.used_early += 1
@@ -220,12 +220,12 @@ class PageCache:
         """Write one page to its file if it is dirty; whether the file has it now."""
         if frame in self.dirty:
             identity, index = self.owner[frame]
-            with suppress(OSError):  # nobody waits for the result: the page stays dirty
+            with suppress(OSError):  # no process waits for the result: the page stays dirty
                 self._write_page(self._files[identity], index, frame)
         return frame not in self.dirty
 
     def evict(self, frame: int, place: int) -> None:
-        """Drop a page that nobody maps any more; `place` is IN_FILE, or the slot where a page without a file is now."""
+        """Drop a page that no process maps; `place` is IN_FILE, or the slot where a page without a file is now."""
         identity, index = self.owner[frame]
         if place != IN_FILE:
             swap = self._swap
@@ -292,7 +292,7 @@ class PageCache:
         return freed
 
     def write_back_quietly(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
-        """`write_back` where nobody waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
+        """`write_back` where no process waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
         with suppress(OSError):
             self.write_back(file, start, end)
 

@@ -1,9 +1,9 @@
 """The page faults that native code resolves by itself: what it may, and what it has done.
 
-It may while nobody wants to see each fault, nothing but this process pays for frames, and there are plenty of them. It can tell
-by an entry that it is for copy-on-write; what an entry that is 0 stands for, it knows only of windows: parts of private,
-writable, anonymous areas that have had a fault lately. Faults, frames and references are those that `handle_fault` would
-have come to; here the rest is done before anybody looks.
+It may while no subscriber wants to see each fault, no group has to pay for frames, and there are plenty of them. A bit of an
+entry says that it is for copy-on-write. What an entry of 0 stands for, native code knows only in windows: parts of private,
+writable, anonymous areas that had a fault lately. Frames and references are the same as after `handle_fault`; `collect` brings
+the counters up to date.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Windows:
     def open(self, space: MemoryMap, area: Vma, va: int) -> None:
         """There is a fault at `va` in an anonymous `area`: its neighbours are likely to be next.
 
-        Their span is reserved either way, so that the frames of a run do not depend on who watches it.
+        Their span is reserved either way, so that the frames of a run do not depend on its subscribers.
         """
         first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
         span, low, high = self._frames.span(space.spans, va >> PAGE_SHIFT, end - first)

@@ -56,7 +56,7 @@ _Outcome = tuple[FaultKind, int | None]  # what came of a fault, and the frame t
 def handle_fault(
     system: MachineMemory, space: MemoryMap, context: FaultContext, va: int, access: Access, pc: int
 ) -> FaultKind:
-    """Resolve one page fault of `space` at `va`; counts it and tells the bus. SEGV, SIGBUS and OOM are left to the caller.
+    """Resolve one page fault of `space` at `va`; counts it and emits the event. SEGV, SIGBUS and OOM are left to the caller.
 
     `context` is the process that the kernel works for, `pc` its instruction that makes the access.
     """
@@ -240,7 +240,7 @@ def _swapped(
     slot: int,
     access: Access,
 ) -> _Outcome:
-    """A private page that is in the swap area. Until somebody writes, it is mapped without W and stays in the swap cache."""
+    """A private page that is in the swap area. Until the first write, it is mapped without W and stays in the swap cache."""
     swap = system.swap
     assert swap is not None
     place = entry_slot(space.table.u64[slot])

@@ -21,7 +21,7 @@ Frames: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 AGE_BITS = 32
-TAU = 1_000_000  # WSClock: a page not used for so many nanoseconds of virtual time has left the working set
+TAU = 1_000_000  # nanoseconds of virtual time. WSClock: a page that was not used for longer has left the working set
 
 
 class Candidates(Record):
@@ -59,7 +59,7 @@ _NOBODY: Frames = np.zeros(0, np.int64)
 
 def _sweep(order: Frames, accessed: Flags, want: int) -> tuple[Frames, Frames]:
     """Go through candidates in `order` (indices) as the hand of a clock does: one that was accessed is spared and its mark
-    wiped, another goes, until `want` have gone. (victims, spared), as indices. A second round finds everybody unmarked."""
+    wiped, another goes, until `want` have gone. (victims, spared), as indices. A second round finds no marks."""
     marked = accessed[order]
     gone = np.cumsum(~marked)
     stop = int(np.searchsorted(gone, want)) + 1
@@ -87,7 +87,7 @@ class SecondChance(Policy):
         self._queued = np.zeros(
             count, np.int64
         )  # place in the queue: the serial number of coming, or of coming back
-        self._turn = np.zeros(count, np.int64)  # orders those who came back at the same serial number
+        self._turn = np.zeros(count, np.int64)  # orders pages that came back at the same serial number
 
     def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames

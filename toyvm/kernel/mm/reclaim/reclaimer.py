@@ -3,11 +3,11 @@
     background    the kernel finds fewer free frames than the low watermark after a trap: up to the high one
     direct        an allocation finds none at all
 
-Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Who maps
-them is found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
+Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Their
+mappings are found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
 grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, pages a
 process sleeps on (futex), the pages that the last faults brought (an instruction may need several at once, and they must not drive
-each other out for ever), and any frame with a reference that the tables and caches do not explain, because somebody in the kernel is
+each other out for ever), and any frame with a reference that the tables and caches do not explain, because the kernel is
 using it at this moment.
 """
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 BATCH_LEAST = 32
 BATCH_PART = 256  # one batch is this part of memory
 BATCH_MOST_PART = 16  # and never more than this one: where frames are few, each that goes must be well chosen
-FORGOTTEN = -2  # where a page is that nobody wants any more (MADV_FREE); IN_FILE is -1
+FORGOTTEN = -2  # the place of a page that its program does not need any more (MADV_FREE); IN_FILE is -1
 
 
 class _Mappings(Record):
@@ -70,7 +70,7 @@ class _Mappings(Record):
 
 
 class Reclaimer:
-    """Frees frames of `system`. `pinned` tells frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
+    """Frees frames of `system`. `pinned` returns frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
 
     def __init__(self, system: MachineMemory, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
         self._system = system
@@ -121,7 +121,7 @@ class Reclaimer:
             stats.scanned_direct += stats.scanned - scanned
         return freed
 
-    # Who maps what
+    # The mappings of each frame
 
     def _gather(self) -> _Mappings:
         for space in self._system.spaces:
@@ -173,7 +173,7 @@ class Reclaimer:
         return self._frames.free - before
 
     def _explained(self, mappings: _Mappings) -> Flags:
-        """The frames of which every reference is an entry's or a cache's: nobody in the kernel is using them just now."""
+        """The frames of which every reference is an entry's or a cache's: the kernel is not using them just now."""
         held = np.bincount(mappings.frames, minlength=self._frames.count)
         return np.asarray(held + (self._cached != 0) + self._copies() == self._refs)
 

@@ -1,11 +1,11 @@
 """The swap area: where pages that have no file go when their frames are wanted, and the way back.
 
 A slot holds one page. It is referenced by each page-table entry that stands for it (`PTE_SWAP`) and by the page cache
-for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that everybody else who
-holds the slot finds the same frame; the cache's reference to a frame is one like any other.
+for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that every other holder of
+the slot finds the same frame; the cache's reference to a frame is one like any other.
 
-One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. Whoever is to
-write takes the frame out of the cache (`take`) or copies it. So a frame in the cache can always be dropped without a write.
+One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. A writer
+takes the frame out of the cache first (`take`), or copies it. So a frame in the cache can always be dropped without a write.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class SwapFile:
 class SwapArea:
     """`size` bytes of slots, and the swap cache.
 
-    `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and NONE for
-    nothing. `readahead` is the window of slots read by one fault; it leaves `reserve` frames free. Pages in and out are counted in
-    `swapped_in`, `swapped_out`. `on_write_error` is called when the host first refuses a write.
+    `refs[slot]` counts the entries and cached pages that stand for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap
+    cache, 0 and NONE for nothing. `readahead` is the window of slots read by one fault; it leaves `reserve` frames free. Pages in
+    and out are counted in `swapped_in`, `swapped_out`. `on_write_error` is called when the host first refuses a write.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class SwapArea:
         self._file = file if file is not None else SwapFile()
         self.refs = array("I")
         self.frame_of = array("I")
-        self._taken = bytearray()  # 1 for each slot that somebody refers to or that is in the cache
+        self._taken = bytearray()  # 1 for each slot that has references or is in the cache
         self.slot_of = array("I", b"\xff" * (4 * frames.count))
         self._next = 0  # where the search for a free slot begins
         self.used = 0
@@ -140,17 +140,17 @@ class SwapArea:
         if self.cached:
             for slot, frame in enumerate(self.frame_of):
                 if frame and not self.refs[slot]:
-                    self.drop(frame)  # whoever maps the frame keeps it
+                    self.drop(frame)  # the mappings of the frame keep it
         return self.used < before
 
     # References
 
     def hold(self, slot: int, count: int = 1) -> None:
-        """So many references more."""
+        """Take `count` references."""
         self.refs[slot] += count
 
     def release(self, slot: int) -> None:
-        """One reference less. The last one frees the slot, unless somebody maps the page: then its copy here stays useful."""
+        """One reference less. The last one frees the slot, unless the page is mapped: then its copy here stays useful."""
         left = self.refs[slot] - 1
         self.refs[slot] = left
         if left == 0:
@@ -185,7 +185,7 @@ class SwapArea:
         return held
 
     def unmapped(self, frame: int) -> None:
-        """A mapping of `frame` has gone: a page in the cache that nobody can reach any more is freed."""
+        """A mapping of `frame` has gone: a page in the cache that no process can reach any more is freed."""
         slot = self.slot_of[frame]
         if slot != NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
             self.drop(frame)
@@ -242,7 +242,7 @@ class SwapArea:
         return self.slot_of[frame] != NONE
 
     def is_sole(self, frame: int, references: int) -> bool:
-        """Whether `frame`, in the cache, is nobody's but the asker's, who has so many references to the frame or its slot."""
+        """Whether `frame`, in the cache, has no holder but the caller, which has `references` to the frame or its slot."""
         return self._frames.refs[frame] - 1 + self.refs[self.slot_of[frame]] == references
 
     def adopt(self, slot: int, frame: int) -> None:
@@ -256,7 +256,7 @@ class SwapArea:
         self._frames.get(frame)
 
     def take(self, frame: int) -> None:
-        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot nobody refers to is free."""
+        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot without references is free."""
         slot = self.slot_of[frame]
         self.slot_of[frame] = NONE
         self.frame_of[slot] = 0

@@ -20,12 +20,12 @@ from .settings import Choice, Setting
 
 if TYPE_CHECKING:
     from toyvm.kernel.counters import Group
-    from toyvm.kernel.kernel import Kernel
+    from toyvm.kernel.proc.kernel_state import KernelState
 
 _DEVICE = SYS_IDENTITY[0]
 
 
-def sys_directory(kernel: Kernel) -> DirNode:
+def sys_directory(kernel: KernelState) -> DirNode:
     """/sys for a kernel."""
 
     def folder(ino: int, make: Callable[[], dict[str, Callable[[], Node]]]) -> Callable[[], Node]:
@@ -50,7 +50,7 @@ def sys_directory(kernel: Kernel) -> DirNode:
     )
 
 
-def _groups(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """A folder for each group of processes that has a memory limit, by number."""
     groups = kernel.frames.groups
 

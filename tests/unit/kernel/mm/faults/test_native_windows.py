@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import build
-from toyvm.base.events import Bus, Event, FaultKind, PageFault
+from toyvm.base.events import Bus, Event, FaultKind, PageFault, ProcessEnding
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
@@ -163,7 +163,7 @@ class History:
         engine.on_fault = asked
         self.seen: list[object] = []
         self.last_pc = 0  # of the last fault or system call, as reclaim sees it
-        faults = self.kernel.turns._faults
+        faults = self.kernel._slices._faults
         settle = faults.settle
 
         def settled(instret: int) -> None:
@@ -171,7 +171,9 @@ class History:
             self.last_pc = faults._process.mm.context.pc
 
         faults.settle = settled  # type: ignore[method-assign]  # of this one object
-        self.kernel.on_exit = lambda process: self.seen.append(self.state(process))
+        self.kernel.bus.subscribe(
+            ProcessEnding, lambda event: self.seen.append(self.state(self.kernel.processes[event.pid]))
+        )
         self.kernel.spawn("/bin/test", ["test"])
         status = self.kernel.run()
         self.seen.append((status, self.kernel.stats.virtual_ns, self.kernel.stats.instructions))

@@ -16,6 +16,7 @@ from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.proc.oom_killer import out_of_memory
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_SWAP, PTE_V, entry_slot
@@ -307,7 +308,7 @@ def test_a_full_swap_area_is_the_end_of_memory() -> None:
         fill(guest.mm, FRAMES + 32, no_reserve=True)
     swap = guest.kernel.system.swap
     assert swap is not None and swap.free == 0
-    guest.kernel.out_of_memory(guest.process)
+    out_of_memory(guest.kernel, guest.process)
     assert swap.used == 0 and guest.process.state in (State.ZOMBIE, State.DEAD)
 
 
@@ -377,7 +378,7 @@ def hog(guest: Guest, pages: int) -> Process:
 def test_the_biggest_process_is_killed_and_the_allocation_goes_on() -> None:
     guest = machine(swap=0)
     big, small = hog(guest, 70), hog(guest, 5)
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     va = fill(guest.mm, 50)
     assert not big.alive and small.alive and guest.process.alive
     check(guest.mm, va, 50)
@@ -397,7 +398,7 @@ def test_oom_score_adj_moves_the_choice(adjust: tuple[int, int], killed: int) ->
     for child, value in zip(children, adjust, strict=True):
         fd = guest.open(f"/proc/{child.pid}/oom_score_adj", 1)
         guest.write(fd, str(value).encode())
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     fill(guest.mm, 55)
     assert [child.alive for child in children] == [index != killed for index in range(2)]
 

@@ -5,33 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toyvm.base.events import ContextSwitch
-from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Trap
 
-from ..mm.faults.resolved_in_place import ACCESS, InPlaceFaults
-from .process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
-from .scheduler import random_quanta
-from .signals import SigInfo, Signal
-from .trap_handling import answer, serve
-
-if TYPE_CHECKING:
-    from ..kernel import Kernel
+from .proc.kernel_state import KernelState
+from .proc.lifecycle import send
+from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
+from .proc.scheduler import random_quanta
+from .proc.signals import SigInfo, Signal
+from .trap_handling import ACCESS, InPlaceFaults, answer, serve
 
 STATUS_LIMIT = 124  # as timeout(1) exits
 
 
-class Turns:
+class TimeSlices:
     """The one hart's time, given to processes a quantum at a time. `last_pid` is who had it last (0: nobody yet);
     `yielded`: the running process gives up the rest of its quantum (sched_yield)."""
 
-    def __init__(self, kernel: Kernel):
+    def __init__(self, kernel: KernelState):
         self._kernel = kernel
         self._quantum = kernel.limits.quantum  # of this turn
         self._quanta: Iterator[int] | None = None
         if kernel.limits.schedule_seed is not None:
             self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
-        self.last_pid = 0
-        self.yielded = False
         self._faults = InPlaceFaults(kernel, self._account)
         if kernel.engine is not None:
             kernel.engine.on_fault = self._faults.resolve
@@ -43,10 +38,10 @@ class Turns:
         if self._quanta is not None:
             self._quantum = next(self._quanta)
         left = self._quantum
-        self.yielded = False
+        kernel.yielded = False
         engine = kernel.engine
         assert engine is not None, "a kernel without an engine cannot run"
-        while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not self.yielded:
+        while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not kernel.yielded:
             if process.signals.pending and not _deliver(kernel, process):
                 continue
             if process.in_call:
@@ -99,13 +94,13 @@ class Turns:
 
     def _switch_to(self, process: Process) -> None:
         kernel = self._kernel
-        if self.last_pid != process.pid:
+        if kernel.last_pid != process.pid:
             process.hart.reservation = None
             process.counters.context_switches += 1
             kernel.system.stats.context_switches += 1
             if kernel.bus.wants(ContextSwitch):
-                kernel.bus.emit(ContextSwitch(kernel.now, process.pid, self.last_pid))
-            self.last_pid = process.pid
+                kernel.bus.emit(ContextSwitch(kernel.now, process.pid, kernel.last_pid))
+            kernel.last_pid = process.pid
 
     def _watched(self, process: Process) -> int:
         """The budget while a pc is watched for: one instruction, until it is reached."""
@@ -135,9 +130,7 @@ class Turns:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
 
 
-def _expire_cpu_timers(kernel: Kernel, process: Process) -> None:
-    from .signal_delivery import send
-
+def _expire_cpu_timers(kernel: KernelState, process: Process) -> None:
     spent = process.counters.instructions
     for which, signal in ((ITIMER_VIRTUAL, Signal.SIGVTALRM), (ITIMER_PROF, Signal.SIGPROF)):
         timer = process.timer(which)
@@ -147,7 +140,7 @@ def _expire_cpu_timers(kernel: Kernel, process: Process) -> None:
     process.note_cpu_timers()
 
 
-def _deliver(kernel: Kernel, process: Process) -> bool:
-    from .signal_delivery import deliver  # most programs get no signal
+def _deliver(kernel: KernelState, process: Process) -> bool:
+    from .proc.signal_delivery import deliver  # most programs get no signal
 
     return deliver(kernel, process)
