@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..elf.constants import SHF_TLS, STT_FUNC, STT_TLS
+from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
 from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
 from .problems import Problem
 from .section_layout import SectionLayout
-from .sections import FAKE_LABEL, AsmSection, AsmSymbol, DeferredOperation, Fix, Linear, Part, Value
+from .sections import (
+    FAKE_LABEL,
+    AsmSection,
+    AsmSymbol,
+    DeferredOperation,
+    Fix,
+    Linear,
+    Part,
+    Value,
+    joined_type,
+)
 from .state import AssemblyState
 
 
@@ -144,7 +154,8 @@ class FixupResolver:
         value = symbol.value
         if isinstance(value, Linear) and value.add is not None and value.sub is None:
             target = value.add
-            symbol.type = symbol.type or target.type
+            self._inherit(target)  # `worth` has seen that this is no circle
+            symbol.type = joined_type(symbol.type, target.type)
             if symbol.size == 0:
                 symbol.size, symbol.size_where = target.size, target.size_where
 
@@ -167,13 +178,15 @@ class FixupResolver:
     def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
         """For a relocation against `symbol + addend`: its symbol, its addend, and the address as far as it is known.
 
-        A number is no symbol; a symbol equated to an undefined one is that one.
+        A number is no symbol, unless it has a name that other files see, for which another definition may be chosen at
+        the link; a symbol equated to an undefined one is that one.
         """
         if symbol is None:
             return None, addend, addend
         worth = self.worth(symbol)
         if worth.is_number:
-            return None, worth.value + addend, worth.value + addend
+            value = worth.value + addend
+            return (None, value, value) if symbol.binding == STB_LOCAL else (self._use(symbol), addend, value)
         if worth.symbol is not None:
             size = worth.symbol.common[0] if worth.symbol.common else 0  # what GNU as takes for its address
             return self._use(worth.symbol), worth.value + addend, worth.value + addend + size
@@ -199,7 +212,14 @@ class FixupResolver:
         if fix.type < 0:
             self._data(fix, at, -fix.type, data, relocs)
         elif fix.sub is not None:
-            self._constant_only(fix, at, data)
+            sub = self.worth(fix.sub)
+            if fix.add is not None and sub.is_number:
+                fix = fix._replace(sub=None, addend=fix.addend - sub.value)
+                if fix.type in ADDEND_IN_FIELD:
+                    _put_field(R(fix.type), at, fix.addend, data)
+                self.apply(fix, at, section, data, relocs)
+            else:
+                self._constant_only(fix, at, data)
         elif fix.type == R.ALIGN:
             relocs.append(PendingReloc(at, R.ALIGN, None, fix.addend, False))
         else:
@@ -207,14 +227,16 @@ class FixupResolver:
             if symbol is not None and fix.type in _THREAD_LOCAL:
                 self._thread_local(symbol)
             if symbol is None and fix.type in ADDEND_IN_FIELD:
-                _put_field(R(fix.type), at, addend - (0 if fix.add is None else fix.addend), data)
+                _put_field(R(fix.type), at, addend, data)
             else:
                 relocs.append(PendingReloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
 
     def _thread_local(self, symbol: AsmSymbol) -> None:
         """A symbol that is reached through tp is thread-local, and must not be anything else."""
-        place = self.worth(symbol).section
-        if symbol.type == STT_FUNC or (place is not None and not place.flags & SHF_TLS):
+        worth = self.worth(symbol)
+        place = worth.section
+        elsewhere = worth.is_number or (place is not None and not place.flags & SHF_TLS)
+        if symbol.type == STT_FUNC or elsewhere:
             raise Problem(f"accessing '{symbol.name}' as thread-local object", symbol.name)
         symbol.type = STT_TLS
 

@@ -23,7 +23,11 @@ from ..elf.constants import (
     SHT_NOBITS,
     SHT_PROGBITS,
     STB_LOCAL,
+    STT_FUNC,
+    STT_GNU_IFUNC,
     STT_NOTYPE,
+    STT_OBJECT,
+    STT_TLS,
     STV_DEFAULT,
 )
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
@@ -88,6 +92,19 @@ class AsmSymbol:
 
     def __repr__(self) -> str:
         return f"Symbol({self.name!r})"
+
+
+# What a symbol with several types is, the strongest first.
+_TYPE_ORDER = (STT_TLS, STT_GNU_IFUNC, STT_FUNC, STT_OBJECT)
+
+
+def joined_type(own: int, other: int) -> int:
+    """The type of a symbol of type `own` that is set to a symbol of type `other` (gas: copy_symbol_attributes).
+
+    An alias of a function that is declared to be an IFUNC is one; being thread-local is not passed on.
+    """
+    types = (own, STT_OBJECT if other == STT_TLS else other)
+    return next((type for type in _TYPE_ORDER if type in types), own)
 
 
 class Linear(NamedTuple):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import copy
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
-from tests.support.loader_guest import Loaded
+from tests.support.loader_guest import Loaded, PaperGuest
 from toyvm.elf import constants as c
 from toyvm.loader import dlfcn, guest_calls, unloading
 from toyvm.loader.dlerror import DlError
+from toyvm.loader.session import Session
 from toyvm.relocations import R
 
 LAZY, NOW, GLOBAL = dlfcn.RTLD_LAZY, dlfcn.RTLD_NOW, dlfcn.RTLD_GLOBAL
@@ -373,3 +379,63 @@ def test_a_relocation_type_that_only_the_link_editor_applies_is_named(kind: int)
     with pytest.raises(DlError) as caught:
         dlfcn.dlopen(loaded.session, "p", NOW)
     assert caught.value.text() == f"/lib/p: unexpected reloc type 0x{kind:02x}"
+
+
+WORLD = {
+    "a": Maker(symbols=[Sym("s", TEXT), Sym("t", 8, type=c.STT_TLS)], **TLS, **WITH_CALLS),  # type: ignore[arg-type]
+    "b": Maker(needed=["a"], symbols=[Sym("s", TEXT), Sym("u", TEXT)], plt=["u"], **WITH_CALLS),  # type: ignore[arg-type]
+    "r": Maker(needed=["b", "a"], symbols=[Sym("v", TEXT)]),
+    "u": Maker(symbols=[Sym("s"), Sym("w", TEXT)], relocs=[Rel(DATA + 16, R.ABS64, "s")]),
+    "l": Maker(symbols=[Sym("u"), Sym("s", TEXT)], plt=["u"], **TLS),  # type: ignore[arg-type]
+    "i": Maker(symbols=[Sym("t", type=c.STT_TLS)], relocs=[Rel(DATA + 16, R.TLS_TPREL64, "t")]),
+    "n": Maker(needed=["a", "gone"], **TLS),  # type: ignore[arg-type]
+    "q": Maker(symbols=[Sym("s", TEXT, binding=c.STB_GNU_UNIQUE)], extra=[(c.DT_FLAGS_1, c.DF_1_NODELETE)]),
+}
+FLAGS = st.sampled_from(
+    [LAZY, NOW, NOW, LAZY | GLOBAL, NOW | GLOBAL, NOW | dlfcn.RTLD_NOLOAD, LAZY | dlfcn.RTLD_DEEPBIND]
+)
+SYMBOLS = st.sampled_from([b"s", b"t", b"u", b"v", b"w", b"none"])
+
+
+def forked(session: Session) -> Session:
+    """The session of a forked child."""
+    guest = copy(session.guest)
+    assert isinstance(guest, PaperGuest)
+    guest.memory = guest.memory.fork()
+    return session.fork(guest)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_history_raises_anything_but_dl_error(data: st.DataObject) -> None:
+    """With what glibc has no answer for: stale handles, RTLD_NEXT without a root, a fork at any time."""
+    sessions = [load(**WORLD).session]
+    main = sessions[0].state.namespace.main
+    handles = [dlfcn.RTLD_DEFAULT, dlfcn.RTLD_NEXT, main.handle, 0x1234]
+    for _ in range(data.draw(st.integers(1, 25))):
+        session = data.draw(st.sampled_from(sessions))
+        caller = data.draw(st.sampled_from(session.state.namespace.objects)).bias + TEXT
+        handle = data.draw(st.sampled_from(handles))
+        with suppress(DlError):
+            match data.draw(
+                st.sampled_from(["open", "open", "close", "symbol", "next", "bind", "calls", "fork"])
+            ):
+                case "open":
+                    name = data.draw(st.sampled_from([*WORLD, "gone", ""]))
+                    handles.append(dlfcn.dlopen(session, name, data.draw(FLAGS), caller))
+                case "close":
+                    dlfcn.dlclose(session, handle)
+                case "symbol":
+                    dlfcn.dlsym(session, handle, data.draw(SYMBOLS), caller)
+                case "next":
+                    dlfcn.dlsym(session, dlfcn.RTLD_NEXT, data.draw(SYMBOLS), caller)
+                case "bind":
+                    session.bind_lazily(handle, 0)
+                case "calls":
+                    guest_calls.next_init(session, 0)
+                    unloading.next_fini(session)
+                case "fork" if len(sessions) < 3:
+                    sessions.append(forked(session))
+        objects = session.state.namespace.objects
+        held = {other for obj in objects for other in (*obj.dependencies, *obj.reldeps, *obj.scope)}
+        assert held <= set(objects), "nothing refers to what is gone"

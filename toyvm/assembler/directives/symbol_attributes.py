@@ -23,7 +23,7 @@ from toyvm.elf.constants import (
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
-from ..sections import AsmSymbol, Linear
+from ..sections import AsmSymbol, Linear, joined_type
 from ..state import AssemblyState
 from ..statements import NAME_PATTERN, split_operands, unquote
 from .data import Directive
@@ -89,9 +89,20 @@ def type_(state: AssemblyState, rest: str) -> None:
     known = word[4:].lower() if word.startswith("STT_") else word.lstrip("@%#")
     if known not in _TYPES:
         raise unknown("symbol type", known or match[2], [name for name in _TYPES if "_ifunc" not in name])
-    symbol.type = _TYPES[known]
     if known == "gnu_unique_object":
-        symbol.binding = STB_GNU_UNIQUE
+        symbol.type, symbol.binding = STT_OBJECT, STB_GNU_UNIQUE
+        return
+    symbol.type = _retyped(symbol.type, _TYPES[known])
+    if symbol.binding == STB_GNU_UNIQUE and symbol.type != STT_OBJECT:
+        symbol.binding = STB_GLOBAL
+
+
+def _retyped(old: int, new: int) -> int:
+    """The type after `.type` when there was one: an IFUNC that is a function, too, stays one (gas: obj_elf_type)."""
+    for special, plain in ((STT_GNU_IFUNC, STT_FUNC), (STT_TLS, STT_OBJECT)):
+        if (old, new) == (special, plain):
+            return special
+    return new
 
 
 def size(state: AssemblyState, rest: str) -> None:
@@ -139,8 +150,7 @@ def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Ex
     if target.chunk is not None:
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
         symbol.value = None
-    if target.type != STT_NOTYPE:
-        symbol.type = target.type
+    symbol.type = joined_type(symbol.type, target.type)
     symbol.size = target.size or symbol.size
     symbol.size_where = target.size_where
 

@@ -36,7 +36,7 @@ class DynamicPlan(Record, eq=False):
 
     order: tuple[int, ...]
     number: Column
-    first_hashed: int
+    canonical: frozenset[int]  # of them, imported functions whose address is their PLT entry here
     strings: bytes
     string_at: dict[str, int]
     sections: dict[str, bytes]  # contents that need no addresses, by section name
@@ -86,11 +86,10 @@ def plan_dynamic(
     for number in needs.copy.tolist():  # all names of a copied datum must lead to the copy
         used[_aliases(program, number)] = True
     numbers = np.flatnonzero(used).tolist()
-    imported = [n for n in numbers if program.symbols.sid[n] in (SHARED, UNDEFINED)]
-    # Their st_value is the PLT entry, but their definition is in a library.
-    imported += needs.canonical.tolist()
-    hidden = set(imported)
-    hashed = [n for n in numbers if n not in hidden]
+    # The others are hashed: a library must find here what it shares, a canonical PLT entry (a function's address) as well.
+    is_imported = np.isin(program.symbols.sid[numbers], (SHARED, UNDEFINED)).tolist()
+    imported = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if elsewhere]
+    hashed = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if not elsewhere]
     buckets = max(1, len(hashed) // 4)
     hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].name)) % buckets)
     order = tuple(imported + hashed)
@@ -110,7 +109,14 @@ def plan_dynamic(
     number = np.zeros(len(program.symbols), dtype=np.int64)
     number[list(order)] = np.arange(1, len(order) + 1)
     return DynamicPlan(
-        order, number, len(imported) + 1, bytes(strings.data), string_at, sections, verneed_count, needed
+        order,
+        number,
+        frozenset(needs.canonical.tolist()),
+        bytes(strings.data),
+        string_at,
+        sections,
+        verneed_count,
+        needed,
     )
 
 
@@ -201,7 +207,8 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
         symbol = program.resolution.symbols[n]
         sid, value, kind = int(symbols.sid[n]), int(known.symbol[n]), int(symbols.type[n])
         if sid >= 0:
-            shndx = section_of(layout, numbers, sid, value) if at >= plan.first_hashed else c.SHN_UNDEF
+            # A canonical PLT entry is no definition: SHN_UNDEF with a value (psABI, gABI "Function Addresses").
+            shndx = c.SHN_UNDEF if n in plan.canonical else section_of(layout, numbers, sid, value)
         elif sid == LINKER:
             shndx, kind = home(layout, numbers, value), c.STT_NOTYPE
         else:
