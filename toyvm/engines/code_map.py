@@ -1,6 +1,6 @@
 """The decoded code of one address space: basic blocks and hot traces by address.
 
-It belongs to the address space's Mmu (`Mmu.code`). An index by page finds what a changed page drops.
+It belongs to the address space's Mmu (`Mmu.code`). An index by page serves to drop a page's code.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Block:
     """A basic block: functions of table rows with their operands.
 
     `body` are the instructions that fall through. `last` transfers control; it is None if the block
-    ends without a jump. A block depends on addresses but on no address space, so address spaces that
-    map the same page at the same address share it. `system` marks a single instruction that needs
-    the hart's exact counters (a CSR access, fence.i, ecall ...). `heat` counts executions; when it
-    reaches `ask`, the engine looks for a faster form. `copies` counts the native functions that
-    contain the block.
+    ends without a jump. A block depends on addresses but on no address space, so address spaces
+    that map the same page at the same address share it. `system` marks a single instruction that
+    needs the hart's exact counters (a CSR access, fence.i, ecall ...). `heat` counts executions;
+    when it reaches `ask`, the engine looks for a faster form. `copies` counts the native functions
+    that contain the block.
     """
 
     __slots__ = ("ask", "body", "copies", "end", "heat", "last", "length", "pcs", "system", "text")
@@ -85,7 +85,7 @@ class CodeMap:
                 code._by_page.setdefault(last, set()).add(pc)
 
     def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pages: set[int]) -> None:
-        """Add a trace that begins at `pc`; `pages` are the virtual page numbers of its instructions.
+        """Add a trace that begins at `pc`; `pages` are the virtual page numbers of its code.
 
         `length` is the number of instructions of one pass. `loop`: it returns to its beginning.
         """
@@ -117,7 +117,7 @@ class CodeMap:
         return twin
 
     def clear(self) -> None:
-        """Drop everything. A running engine holds the dictionaries, so they stay the same objects."""
+        """Drop everything. The dictionaries stay the same objects: a running engine holds them."""
         self.blocks.clear()
         self.hot.clear()
         self._by_page.clear()

@@ -1,8 +1,8 @@
 """The effects of the instruction table, defined once for all engines: memory, reservations, CSRs.
 
-Engines inline the hot cases (a load that hits the TLB) and call this module for all others. A method
-either completes its effect or raises Trap without any effect. Addresses are modulo 2**64. Helper
-functions cover arithmetic that is no single Python expression.
+Engines inline the hot cases (a load that hits the TLB) and call this module for all others. A
+method either completes its effect or raises Trap without any effect. Addresses are modulo 2**64.
+Helper functions cover arithmetic that is no single Python expression.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Effects:
     """The effects on the hart that `bind` selects.
 
     `read` and `write` are the dictionaries of its TLB, `f` its floating-point registers. `pc` and
-    `left` are the address and the remaining budget at the last call from compiled code. `end` is the
-    value of `instret` when that budget is used up. `on_fault` as in `engine.Engine`.
+    `left` are the address and the remaining budget at the last call from compiled code. `end` is
+    the value of `instret` when that budget is used up. `on_fault` as in `engine.Engine`.
     """
 
     __slots__ = (

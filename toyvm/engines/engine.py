@@ -28,8 +28,8 @@ class Engine(Protocol):
         """Execute at most `budget` instructions.
 
         Returns None when the budget is used up; `hart.pc` is then the next instruction. Returns the
-        trap if an instruction traps (ecall and ebreak included); `hart.pc` is then this instruction,
-        the registers are unchanged by it, and `hart.instret` does not count it.
+        trap if an instruction traps (ecall and ebreak included); `hart.pc` is then this
+        instruction, the registers are unchanged by it, and `hart.instret` does not count it.
         """
         ...
 

@@ -1,9 +1,9 @@
 """Double-precision arithmetic by the host, where result and flags equal those of `isa.ieee754`.
 
-Python rounds to nearest and cannot read the host's flags. But if the inexact flag is already set and
-the result is a normal number whose exponent is not the smallest, no other flag can arise: an invalid
-operation gives NaN, division by zero and overflow give infinity, and underflow gives at most the
-least normal number. Comparisons raise no flag unless an operand is NaN.
+Python rounds to nearest and cannot read the host's flags. But if the inexact flag is already set
+and the result is a normal number whose exponent is not the smallest, no other flag can arise: an
+invalid operation gives NaN, division by zero and overflow give infinity, and underflow gives at
+most the least normal number. Comparisons raise no flag unless an operand is NaN.
 """
 
 from __future__ import annotations

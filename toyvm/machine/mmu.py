@@ -1,7 +1,8 @@
 """The memory management unit: the TLB, and the slow path of user-mode accesses.
 
-Engines look up the TLB's dictionaries themselves. They call this module on a TLB miss, for an access
-that crosses a page, and for a misaligned access, which works because Linux programs expect it.
+Engines look up the TLB's dictionaries themselves. They call this module on a TLB miss, for an
+access that crosses a page, and for a misaligned access, which works because Linux programs expect
+it.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Tlb:
     """The translation lookaside buffer of one address space, as if tagged with its ASID.
 
     Each kind of access has its own dictionary, virtual page number -> `pa - va` (both
-    page-aligned), so a hit is one look-up without a permission test. `write` holds a page only after
-    its PTE has D set. The capacity is unlimited, so a miss is a first use since the last
+    page-aligned), so a hit is one look-up without a permission test. `write` holds a page only
+    after its PTE has D set. The capacity is unlimited, so a miss is a first use since the last
     invalidation.
 
     A megapage has one entry, in `megapages`. `Mmu.translate` fills the three dictionaries from it
@@ -70,7 +71,7 @@ class Tlb:
         self.misses = 0
 
     def flush(self) -> None:
-        """Drop all entries (sfence.vma without an address). The dictionaries stay the same objects."""
+        """Drop all entries (sfence.vma without an address). The dictionaries stay the same."""
         self.read.clear()
         self.write.clear()
         self.execute.clear()
@@ -112,8 +113,8 @@ class Mmu:
     def translate(self, va: int, access: Access) -> int:
         """The physical address for one user-mode access. Fills the TLB; sets A, and D for a write.
 
-        Raises Trap: a page fault (12, 13, 15) if the tables do not allow the access, an access fault
-        (1, 5, 7) if the entry points outside physical memory.
+        Raises Trap: a page fault (12, 13, 15) if the tables do not allow the access, an access
+        fault (1, 5, 7) if the entry points outside physical memory.
         """
         tlb = self.tlb
         cached = tlb.read if access == PTE_R else tlb.write if access == PTE_W else tlb.execute

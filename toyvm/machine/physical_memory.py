@@ -57,9 +57,9 @@ def _fill(size: int) -> None:
 class PhysicalMemory:
     """`size` bytes at physical addresses 0 to size - 1, initially zero.
 
-    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. A kernel
-    sets `table` to the state of the frames that it manages. Raises UsageError if the size is not a
-    positive multiple of 4096 or the host cannot allocate it.
+    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. A
+    kernel sets `table` to the state of the frames that it manages. Raises UsageError if the size is
+    not a positive multiple of 4096 or the host cannot allocate it.
     """
 
     def __init__(self, size: int = DEFAULT_SIZE):
@@ -85,7 +85,7 @@ class PhysicalMemory:
         self.u8[pa : pa + PAGE_SIZE] = _ZEROS
 
     def zero_frames(self, first: int, count: int) -> None:
-        """Fill `count` frames from `first` with zero bytes. `count` is a multiple of `ZERO_STRIP`."""
+        """Fill `count` frames from `first` with zero bytes; `count` is a multiple of ZERO_STRIP."""
         size, zeros = ZERO_STRIP << PAGE_SHIFT, _ZEROS * ZERO_STRIP
         for pa in range(first << PAGE_SHIFT, (first + count) << PAGE_SHIFT, size):
             self.u8[pa : pa + size] = zeros

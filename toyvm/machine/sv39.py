@@ -80,9 +80,9 @@ def vpn(va: int, level: int) -> int:
 def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int] | None:
     """The leaf entry for `va`: (its index in `memory.u64`, the entry, its level).
 
-    Follows the manual's "Virtual Address Translation Process" without its permission checks. Returns
-    None if the address is not canonical, an entry is invalid, a superpage is misaligned, or a table
-    lies outside physical memory.
+    Follows the manual's "Virtual Address Translation Process" without its permission checks.
+    Returns None if the address is not canonical, an entry is invalid, a superpage is misaligned, or
+    a table lies outside physical memory.
     """
     # Every TLB miss walks, so the loop is unrolled. An entry at or above `beyond` points outside memory.
     u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT

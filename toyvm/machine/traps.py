@@ -1,4 +1,4 @@
-"""Synchronous exceptions: the privileged manual's cause codes, and the Python exception for a trap."""
+"""Synchronous exceptions: the privileged manual's cause codes, and the exception `Trap`."""
 
 from __future__ import annotations
 
