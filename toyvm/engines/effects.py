@@ -37,7 +37,7 @@ class Effects:
 
     `read` and `write` are the dictionaries of its TLB, `f` its floating-point registers. `pc` and
     `left` are the address and the remaining budget at the last call from compiled code. `end` is
-    the value of `instret` when that budget is used up. `on_fault` as in `engine.Engine`.
+    the value of `instret` when that budget is used up. `on_fault` as in `Engine.run`.
     """
 
     __slots__ = (

@@ -16,20 +16,20 @@ FaultHook = Callable[[Trap, int, int], bool]
 class Engine(Protocol):
     """Executes instructions of a hart until one traps or the budget is used up.
 
-    All engines agree to the instruction. `on_fault` is the kernel's hook that resolves page faults
-    during a run. If it returns True, the engine may retry the instruction as if it had not trapped.
-    If it returns False, or the engine does not call it, the trap ends the run. The program's
-    behaviour and the kernel's counts are the same either way.
+    All engines agree to the instruction.
     """
 
-    on_fault: FaultHook | None
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions.
 
         Returns None when the budget is used up; `hart.pc` is then the next instruction. Returns the
         trap if an instruction traps (ecall and ebreak included); `hart.pc` is then this
         instruction, the registers are unchanged by it, and `hart.instret` does not count it.
+
+        `on_fault` is the kernel's hook that resolves page faults during a run. If it returns True,
+        the engine may retry the instruction as if it had not trapped. If it returns False, or the
+        engine does not call it, the trap ends the run. The program's behaviour and the kernel's
+        counts are the same either way.
         """
         ...
 

@@ -25,7 +25,7 @@ class Cause(IntEnum):
 class Trap(Exception):
     """An instruction trapped. `tval` is the faulting address, the illegal instruction's bits, or 0.
 
-    `final`: the kernel has already declined to resolve the fault during the run (`engine.Engine`).
+    `final`: the kernel has already declined to resolve the fault during the run (`Engine.run`).
     """
 
     def __init__(self, cause: Cause, tval: int = 0):

@@ -109,7 +109,7 @@ class HotPaths:
         self._install(code, head, trace)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
-        """Add a trace of another address space that fits the code at `head`, if there is one."""
+        """Add another address space's trace that fits the code at `head`; whether there is one."""
         if not self._by_first_word:
             return False
         word = mmu.fetch(head)
