@@ -12,6 +12,7 @@ from os import PathLike, fspath
 
 from .base.errors import NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
+from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 from .program import Program
@@ -64,12 +65,8 @@ def sandbox(
     """The tree of a run without its program. `root` None is the current folder. Raises ToyvmError for a bad folder."""
     folder = fspath(root) if root is not None else "."
     try:
-        vfs = Vfs.sandbox(folder, writable=writable, memfs_bytes=memfs_bytes)
-        if sysroot is not None:
-            for place in ("lib", "usr/lib"):
-                host = os.path.join(sysroot, place)
-                if os.path.isdir(host):
-                    vfs.overlay(f"/{place}", host)
+        system = fspath(sysroot) if sysroot is not None else None
+        vfs = Vfs.sandbox(folder, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
     if libraries:
@@ -97,9 +94,26 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
         raise NotExecutableError(f"{name}: Is a directory")
     if not os.access(name, os.R_OK):
         raise NotExecutableError(f"{name}: Permission denied")
+    if not suffix and (place := _place_in_tree(vfs, name)):
+        return place
     path = f"/bin/{os.path.basename(name)}{suffix}"
     vfs.add_host_file(path, name)
     return path
+
+
+def _place_in_tree(vfs: Vfs, name: str) -> str | None:
+    """The guest path of a host file that the tree holds already, so that $ORIGIN is the folder it stands in."""
+    for path in (os.path.abspath(name), os.path.realpath(name)):
+        for place, folder in vfs.host_folders:
+            if path.startswith(folder.rstrip("/") + "/"):
+                inside = f"{place.rstrip('/')}/{os.path.relpath(path, folder)}"
+                try:
+                    node = vfs.node(inside)
+                except OSError:
+                    continue
+                if isinstance(node, HostFile) and node.is_host_file(os.stat(name)):
+                    return inside
+    return None
 
 
 def _add(vfs: Vfs, path: str, data: bytes) -> None:

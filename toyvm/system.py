@@ -87,6 +87,7 @@ class RunOptions(Record):
     root: str | PathLike[str] | None = None
     root_writable: bool = False
     sysroot: str | PathLike[str] | None = None
+    interp: str = "auto"
     env: tuple[tuple[str, str], ...] = ()
     engine: str = "auto"
     caching: bool = True
@@ -164,6 +165,7 @@ class _Session:
             ),
             bus=self.bus,
             interpreter=OnDemandLoader(),
+            interp=options.interp,
             limits=limits,
             stdin=source,
             stdout=self.out,
@@ -234,7 +236,7 @@ class _Session:
 
             placement = Placement(start.load_at, start.stack_at)
         try:
-            process = self.kernel.spawn(path, list(argv), self._environment(program), placement=placement)
+            process = self.kernel.spawn(path, list(argv), self._environment(program), self.kernel.vfs.home, placement=placement)
         except NotExecutableError as error:  # the user knows the file by the name on the command line
             raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
         if self.options.breakpoint:

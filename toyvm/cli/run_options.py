@@ -23,6 +23,7 @@ class Options:
     libs: list[str] = []
     env: list[str] = []
     sysroot: str | None = None
+    interp: str = "auto"
     root: str | None = None
     memory: int = 64 << 20
     memory_limit: int = 0
@@ -89,7 +90,12 @@ def parser() -> argparse.ArgumentParser:
     world.add_argument(
         "-E", dest="env", action="append", metavar="VAR=VAL", help="set an environment variable"
     )
-    world.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
+    world.add_argument(
+        "-L", "--sysroot", dest="sysroot", metavar="DIR", help="a system's files: DIR is the guest's /"
+    )
+    world.add_argument(
+        "--interp", choices=("auto", "toyvm", "program"), metavar="WHOSE", help="who loads dynamic programs: auto, toyvm, program"
+    )
     world.add_argument(
         "--root", metavar="DIR[:rw]", help="what the guest sees as / (default: this folder, read-only)"
     )

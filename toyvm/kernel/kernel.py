@@ -50,6 +50,7 @@ class Kernel:
     engine_factory   makes the engine for that memory
     vfs              the guest's files; /dev and /proc are mounted into it here. None: an empty tree
     bus              where events go; None: nobody listens
+    interp           "program": PT_INTERP is always run; "toyvm": `interpreter` serves every image; "auto": when the file is missing
     interpreter      the dynamic loader; None: images with PT_INTERP end with 127
     limits           see Limits
     stdin, stdout, stderr   binary files of the host, or anything with `read` or `write`; None: nothing to read, thrown away
@@ -65,6 +66,7 @@ class Kernel:
         vfs: Vfs | None = None,
         bus: Bus | None = None,
         interpreter: Interpreter | None = None,
+        interp: str = "auto",
         limits: Limits | None = None,
         stdin: Source | None = None,
         stdout: Sink | None = None,
@@ -78,6 +80,7 @@ class Kernel:
         self.limits = limits if limits is not None else Limits()
         self.vfs = vfs if vfs is not None else Vfs(memfs_bytes=self.limits.memfs_bytes)
         self.interpreter = interpreter
+        self.interp = interp
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.scheduler = Scheduler()
         self.system = MemorySystem(self.memory, self.engine, self.bus, lambda: self.scheduler.now)

@@ -23,6 +23,7 @@ from toyvm.machine.physical_memory import PAGE_SIZE
 from ..limits import ARG_MAX
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
+from ..mm.image_mapping import map_image
 from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
 from .interpreter import LoadedImage
@@ -76,7 +77,8 @@ def execute(
         image = mm.load(file, place.path)
         mm.set_brk_start(image.end)
         mm.data_size = _data_size(image)
-        sp = build_stack(kernel, mm, image, path, argv, envp)
+        loader = _map_interpreter(kernel, process, mm, image)
+        sp = build_stack(kernel, mm, image, path, argv, envp, loader)
     except OutOfFrames:
         mm.release()
         raise error(errno.ENOMEM) from None
@@ -85,7 +87,7 @@ def execute(
         raise
     _commit(kernel, process, mm, image, place.path)
     process.hart.x[2] = sp
-    process.hart.pc = _entry(kernel, process, image, argv, envp)
+    process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
     if kernel.bus.wants(ProcessExecuted):
         kernel.bus.emit(ProcessExecuted(kernel.now, process.pid, place.path, tuple(argv), process.hart.pc))
 
@@ -112,6 +114,30 @@ def _program(
     argv = [*words, script, *argv[1:]]
     found = kernel.vfs.resolve(interpreter, process.cwd)
     return _program(kernel, process, found, interpreter, argv, depth + 1)
+
+
+def _map_interpreter(
+    kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedImage
+) -> LoadedImage | None:
+    """Map the program that PT_INTERP names, as binfmt_elf does; None where toyvm's own loader stands in for it.
+
+    Raises OSError: ENOENT when the kernel is told to run the program's interpreter and there is none.
+    """
+    if image.interpreter is None or kernel.interp == "toyvm":
+        return None
+    try:
+        place = kernel.vfs.resolve(image.interpreter, process.cwd)
+    except OSError:
+        if kernel.interp == "program":
+            raise
+        return None
+    if place.node is None:
+        if kernel.interp == "program":
+            raise error(errno.ENOENT)
+        return None
+    if not isinstance(place.node, FileNode) or not place.node.stat().mode & 0o111:
+        raise error(errno.EACCES)
+    return map_image(mm, place.node, place.path, library=True)
 
 
 def _data_size(image: LoadedImage) -> int:
@@ -170,6 +196,7 @@ def build_stack(
     path: str,
     argv: Sequence[bytes],
     envp: Sequence[bytes],
+    loader: LoadedImage | None = None,
 ) -> int:
     """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
     top = mm.map_stack(executable=image.executable_stack) - 8
@@ -189,7 +216,7 @@ def build_stack(
             pointers.append(at)
             at += len(string)
         pointers.append(0)
-    auxv = _auxv(kernel, image, random, at)
+    auxv = _auxv(kernel, image, random, at, loader.bias if loader is not None else 0)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
     mm.pc = image.entry
@@ -199,13 +226,13 @@ def build_stack(
     return sp
 
 
-def _auxv(kernel: Kernel, image: LoadedImage, random: int, execfn: int) -> list[int]:
+def _auxv(kernel: Kernel, image: LoadedImage, random: int, execfn: int, base: int) -> list[int]:
     pairs = [
         (AT_PHDR, image.phdr),
         (AT_PHENT, _PHENT),
         (AT_PHNUM, len(image.phdrs)),
         (AT_PAGESZ, PAGE_SIZE),
-        (AT_BASE, 0),
+        (AT_BASE, base),
         (AT_FLAGS, 0),
         (AT_ENTRY, image.entry),
         (AT_UID, kernel.UID),
