@@ -8,7 +8,7 @@ JOBS   ?= auto
 # toyvm starts in some 50 ms from byte code, in 250 from source: let Python keep the former, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench docs lint clean
+.PHONY: demo quick test check bench docs lint clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,16 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)            ## the conversation of parent and child, both ways, and the comparison
 	@$(BIN)/python -m toyvm demo
+
+# The tests that find most mistakes in the least time: the loop of a day.
+QUICK := unit/base unit/elf unit/linker unit/loader unit/machine unit/assembler/test_assemble.py \
+	unit/isa/test_table.py unit/isa/test_reference_page.py unit/test_relocations.py \
+	unit/test_run_options.py unit/kernel/proc unit/kernel/syscalls unit/kernel/vfs \
+	unit/kernel/mm/test_address_space.py unit/kernel/mm/test_page_table.py \
+	unit/engines/test_corners.py unit/cli/test_dispatch.py test_samples.py test_api.py
+
+quick: $(STAMP)           ## the tests that find most mistakes, in under a minute
+	$(BIN)/python -m pytest -n $(JOBS) $(QUICK:%=tests/%)
 
 test: $(STAMP)            ## every test
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -6,14 +6,19 @@ addresses (0x..., or eight digits and more) may be others. Python
 blocks that import toyvm run as programs; others are excerpts.
 
 The pictures of a lesson are made by its commands, and are what lies beside it. `TOYVM_UPDATE_PICTURES=1` puts those just made there.
+
+Prose keeps to 100 columns. A link whose text is code, [`Class.method`](file.py), leads to a definition in that file, and
+every file named in code exists.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -126,6 +131,109 @@ def test_links_lead_to_files(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)#\s:]+)[)#]", prose):
         assert (page.parent / target).exists(), target
+
+
+def prose(page: Path) -> list[str]:
+    """The lines of a page that a person writes and wraps: no code, tables, pictures or figures of benchmarks."""
+    text = re.sub(r"^```.*?^```$|^<!-- figures.*?^<!-- end -->$", "", page.read_text(), flags=re.M | re.S)
+    return [line for line in text.splitlines() if not re.match(r"    |\||!\[", line)]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_keeps_to_100_columns(page: Path) -> None:
+    assert [line for line in prose(page) if len(line) > 100] == []
+
+
+@cache
+def definitions(path: Path) -> frozenset[str]:
+    """What a Python file defines at its top level and in its classes: `function`, `Class`, `Class.method`, `NAME`."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            found.update(
+                f"{node.name}.{inner.name}" for inner in members if isinstance(inner, ast.FunctionDef)
+            )
+    return frozenset(found)
+
+
+def named_definitions() -> list[object]:
+    """(page, name, file) of each link to a definition."""
+    link = re.compile(r"\[`([A-Za-z_][\w.]*)`\]\(([^)#\s]+\.py)\)")
+    return [
+        pytest.param(page, name, target, id=f"{page.relative_to(ROOT)}:{name}")
+        for page in TEXTS
+        for name, target in link.findall(page.read_text())
+    ]
+
+
+@pytest.mark.parametrize(("page", "name", "target"), named_definitions())
+def test_links_to_definitions_find_them(page: Path, name: str, target: str) -> None:
+    assert name in definitions((page.parent / target).resolve()), f"{target} does not define {name}"
+
+
+def test_the_first_page_walks_through_the_whole_of_toyvm() -> None:
+    """A dozen stops or a few more for hello.s, and three walks of at most six stops each."""
+    text = (ROOT / "docs/read-this-first.md").read_text()
+    stops = re.findall(r"^\| \d+ \| \[`[\w.]+`\]\(\.\./toyvm/(\w+)", text, re.M)
+    assert 12 <= len(stops) <= 14
+    assert {"build", "assembler", "linker", "kernel", "machine"} <= set(stops)
+    walks = [len(re.findall(r"^\d\. ", walk, re.M)) for walk in re.split(r"^## ", text, flags=re.M)[1:]]
+    assert len(walks) == 3 and all(3 <= stops <= 6 for stops in walks)
+
+
+@cache
+def tracked_names() -> frozenset[str]:
+    """Every file of the repository, by its name and by each of the paths that end in it."""
+    found: set[str] = set()
+    for top in ("toyvm", "tests", "docs", "asm", "libs"):
+        for path in (ROOT / top).rglob("*.*"):
+            parts = path.relative_to(ROOT).parts
+            found.update("/".join(parts[first:]) for first in range(len(parts)))
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_in_code_exist(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.(?:py|s|inc|md|c|ll))`", "\n".join(page_without_blocks(page)))
+    made = {"newer.s", "other.s"}  # by a command of the page, or an example
+    assert [name for name in named if name not in tracked_names() | made] == []
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Texts of toyvm's modules by what a page may put before a dot: the module's name, and each class that it defines."""
+    found: dict[str, str] = {}
+    for path in (ROOT / "toyvm").rglob("*.py"):
+        text = path.read_text()
+        for name in (path.stem, *re.findall(r"^class (\w+)", text, re.M)):
+            found[name] = found.get(name, "") + text
+    return found
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_members_named_in_code_exist(page: Path) -> None:
+    """`Class.member` and `module.member`: the file of the class or module has such a word."""
+    text = "\n".join(page_without_blocks(page))
+    named = re.findall(r"`(\w+)\.(\w+)(?:\([^`]*\))?`", text)
+    known = [(owner, name) for owner, name in named if owner in sources() or owner[:1].isupper()]
+    suffixes = {"py", "s", "out", "md"}
+    wrong = [
+        f"{owner}.{name}"
+        for owner, name in known
+        if name not in suffixes and not re.search(rf"\b{name}\b", sources().get(owner, ""))
+    ]
+    assert wrong == []
+
+
+def page_without_blocks(page: Path) -> list[str]:
+    """A page's lines, tables included, without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S).splitlines()
 
 
 def test_lessons_are_all_listed() -> None:

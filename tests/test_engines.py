@@ -16,13 +16,14 @@ from tests.support.oracles import GCC, require_oracle
 from tests.support.ways import WAYS, check_every_way
 from toyvm.base.errors import UsageError
 from toyvm.base.record import replace
+from toyvm.base.resources import cache_path
 from toyvm.build import build_program
 from toyvm.cli import cache
 from toyvm.engines.checking.lockstep_engine import LockstepEngine, LockstepError
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
-from toyvm.engines.llvm.translation_cache import TranslationCache, default_folder
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import unavailable
+from toyvm.engines.python.code_cache import TRANSLATIONS, CodeCache
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Trap
 from toyvm.result import RunResult
@@ -115,7 +116,7 @@ def test_the_cache_command_shows_and_clears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    TranslationCache(default_folder(), b"version").put(4096, b"text", ([], 0, bytes(1000)))
+    CodeCache(cache_path(TRANSLATIONS), b"version").put(4096, b"text", ([], 0, bytes(1000)))
     for arguments, text in (
         (["show"], "1 translations"),
         (["clear"], "removed 1 translations"),

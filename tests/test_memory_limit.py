@@ -10,7 +10,8 @@ from toyvm.base.record import replace
 from toyvm.base.sample_directives import LINKAGES
 from toyvm.build import build_program
 from toyvm.result import RunResult
-from toyvm.system import RunOptions, Start, run_all
+from toyvm.run_options import RunOptions
+from toyvm.system import Start, run_all
 
 LIMITED, MIB = GUEST / "limited", 1 << 20
 GREEDY = LIMITED / "greedy.s"

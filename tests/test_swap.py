@@ -23,18 +23,17 @@ from tests.support.harness import (
     toyvm,
 )
 from tests.support.oracles import GCC, require_oracle
+from tests.support.ways import engines_made
 from toyvm.base.record import replace
 from toyvm.build import build_program
 from toyvm.engines import engine_choice
-from toyvm.engines.checking.lockstep_engine import LockstepEngine
-from toyvm.engines.checking.walk_engine import WalkEngine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
-from toyvm.kernel.limits import RECLAIM_POLICIES
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.result import RunResult
+from toyvm.run_options import RECLAIM_POLICIES
 from toyvm.system import run
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -44,13 +43,13 @@ PROGRAMS = {"overcommit": 512 * KIB, "family": 2 * MIB, "kept": MIB}
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The engine called llvm translates early and at once; lockstep and walk are engines too."""
+    """The engine called llvm translates early and at once."""
 
     def make(name: str, memory: PhysicalMemory, *_: object, **__: object) -> object:
         if name == "llvm":
             translator = Translator(str(tmp_path))
             return LlvmEngine(memory, translator=translator, thresholds=EAGER)
-        return {"reference": ReferenceEngine, "lockstep": LockstepEngine, "walk": WalkEngine}[name](memory)
+        return ReferenceEngine(memory)
 
     monkeypatch.setattr(engine_choice, "make_engine", make)
 
@@ -112,11 +111,11 @@ def test_the_same_counts_on_every_engine(name: str, policy: str, tmp_path: Path)
         assert facts(other) == facts(first)
 
 
-@pytest.mark.parametrize("engine", ["reference", "llvm", "lockstep", "walk"])
+@pytest.mark.parametrize("way", ["reference", "eager", "lockstep", "walk"])
 @pytest.mark.parametrize("case", cases(GUEST / "swap"), ids=str)
-@pytest.mark.usefixtures("eager")
-def test_guest_that_swaps(case: Case, engine: str) -> None:
-    result = run_case(case, replace(SMALL, memory=256 * KIB, engine=engine))
+def test_guest_that_swaps(case: Case, way: str) -> None:
+    with engines_made(way):
+        result = run_case(case, replace(SMALL, memory=256 * KIB))
     check_case(case, result)
     assert result.stats.swapped_in
 
@@ -156,10 +155,16 @@ def test_the_trace_tells_who_went_and_who_came_back() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--reclaim", "best"], b"invalid choice: 'best'"),
-        (["--dirty-ratio", "101"], b"'101' is not a percentage"),
-        (["--swap", "much"], b"'much' is not a size"),
-        (["--swap-readahead", "0"], b"'0' is not a number of pages from 1 to 512"),
+        (
+            ["--reclaim", "best"],
+            b"argument --reclaim: expected one of clock, lru, fifo, random, second-chance, wsclock, not 'best'",
+        ),
+        (["--dirty-ratio", "101"], b"argument --dirty-ratio: expected 0 to 100 percent, not '101'"),
+        (
+            ["--swap", "much"],
+            b"argument --swap: expected a size in bytes, such as 4096, 64M or 1G, not 'much'",
+        ),
+        (["--swap-readahead", "0"], b"argument --swap-readahead: expected 1 to 512 pages, not '0'"),
     ],
 )
 def test_wrong_options(options: list[str], message: bytes) -> None:

@@ -46,3 +46,12 @@ def test_a_wheel_runs_samples_and_compares(installed: Path, tmp_path: Path) -> N
     compared = _toyvm(installed, tmp_path, "compare", "--instances", "1,2", sample)
     assert compared.returncode == 0, compared.stderr
     assert compared.stdout.count("yes  ") == 4
+
+
+@pytest.mark.slow
+def test_a_wheel_has_every_file_of_the_package(installed: Path) -> None:
+    """The LLVM IR and the marker of types, not only the modules."""
+    kinds = (".py", ".ll", ".typed")
+    ours = {path.relative_to(ROOT) for path in (ROOT / "toyvm").rglob("*") if path.suffix in kinds}
+    assert {path.suffix for path in ours} == {*kinds}
+    assert ours <= {path.relative_to(installed) for path in (installed / "toyvm").rglob("*")}

@@ -14,15 +14,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from . import experiment, system
+from .base.record import replace
 from .build import assemble_file, build_program
 from .elf.object_file import ObjectFile
 from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
 from .program import Program
 from .result import RunResult
-from .system import RunOptions
+from .run_options import RunOptions
 
 __all__ = [
     "Comparison",
@@ -48,10 +50,10 @@ def assemble(path: Source, *, pic: bool = False) -> ObjectFile:
 
 def assemble_text(text: str, name: str = "<text>", *, pic: bool = False) -> ObjectFile:
     """Assemble a string; `name` is what diagnostics call it. Raises AssemblyError."""
-    from .assembler import Options
+    from .assembler import AssemblerOptions
     from .assembler import assemble_text as assemble_string
 
-    return assemble_string(text, name, Options(pic=pic, debug_lines=True))
+    return assemble_string(text, name, AssemblerOptions(pic=pic, debug_lines=True))
 
 
 def link(
@@ -71,15 +73,21 @@ def run(
     options: RunOptions | None = None,
     stdin: bytes | None = None,
     capture: bool = False,
+    **settings: Any,
 ) -> RunResult:
-    """Run a program, or the ELF image in a file. With `capture`, its output is in the result instead of on our own.
+    """Run a program, or the ELF image in a file. With `capture`, its output goes into the result, else to our own streams.
 
-    `stdin` gives its standard input (default: ours). Raises NotExecutableError for what is not a RISC-V program;
-    whatever the program does wrong is in `RunResult.status` (128 + signal) and its standard error.
+    `stdin` is its standard input (default: ours). The fields of RunOptions can be given by name: `run(hello, memory=1 << 20)`;
+    they change `options`. docs/reference/options.md lists them.
+
+    Raises NotExecutableError if the file is not a RISC-V program, UsageError if an option's value is out of its range,
+    TypeError if there is no such option. Errors of the program itself are in `RunResult.status` (128 + signal) and in its
+    standard error.
     """
+    chosen = replace(options or RunOptions(), **settings)
     target = program if isinstance(program, Program) else Path(program)
     name = target.name if isinstance(target, Program) else str(target)
-    return system.run(target, [name, *args], options or RunOptions(), stdin=stdin, capture=capture)
+    return system.run(target, [name, *args], chosen, stdin=stdin, capture=capture)
 
 
 def compare(

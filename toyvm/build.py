@@ -58,11 +58,11 @@ def read_file(path: Path) -> bytes:
 
 def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) -> ObjectFile:
     """Assemble one source; its lines are recorded so that explanations can name them."""
-    from .assembler import Options, assemble_text
+    from .assembler import AssemblerOptions, assemble_text
 
     text = read_file(path).decode("utf-8", "surrogateescape")
     return assemble_text(
-        text, str(path), Options(pic=pic, debug_lines=debug_lines, include_dirs=(str(path.parent),))
+        text, str(path), AssemblerOptions(pic=pic, debug_lines=debug_lines, include_dirs=(str(path.parent),))
     )
 
 

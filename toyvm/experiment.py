@@ -22,7 +22,8 @@ from .elf.elf_file import ElfFile
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 from .program import Program
 from .result import RunResult
-from .system import RunOptions, run, run_together
+from .run_options import RunOptions
+from .system import run, run_together
 
 DEFAULT_INSTANCES = (1, 2, 4, 8)
 _MARK = "[lib{name}.so: new version]"

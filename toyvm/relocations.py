@@ -1,88 +1,68 @@
-"""The ONE table of RISC-V relocations: what each type computes, where the result goes, and when it does not fit.
+"""The ONE table of RISC-V relocations: a row says everything that a type is.
 
-Assembler, linker, loader, readelf and the reference page read it. Formulas use the psABI's letters: S the symbol's
-address, A the addend, P the place, V the value already there, B the load base, GOT the table's address, G the entry's
-offset in it, TP the thread pointer, TLSMODULE and TLSOFFSET the module and offset of a thread-local symbol.
+The assembler, the linker, the loader, readelf and the reference page read the rows; none of them keeps a list of types of its own.
+A row says what the type computes (`Formula`), where the result goes and when it does not fit (`Field`), what must exist for it (`Need`),
+which tools apply it (`Tool`), and how assembly text asks for it. To add a type, add its row to `R`.
 Source: RISC-V ELF psABI, "Relocations".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .base.bits import M64, sext
 from .base.errors import ToyvmError
-from .base.light_types import TYPE_CHECKING, Any, IntEnum, NamedTuple
+from .base.light_types import TYPE_CHECKING, Any, Enum, IntEnum, NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class R(IntEnum):
-    """Relocation types by number, without `R_RISCV_`; R_RISCV_32, _64 and _32_PCREL are ABS32, ABS64 and PCREL32."""
+class Formula(Enum):
+    """What a type computes, in the psABI's words.
 
-    NONE = 0
-    ABS32 = 1
-    ABS64 = 2
-    RELATIVE = 3
-    COPY = 4
-    JUMP_SLOT = 5
-    TLS_DTPMOD32 = 6
-    TLS_DTPMOD64 = 7
-    TLS_DTPREL32 = 8
-    TLS_DTPREL64 = 9
-    TLS_TPREL32 = 10
-    TLS_TPREL64 = 11
-    TLSDESC = 12
-    BRANCH = 16
-    JAL = 17
-    CALL = 18
-    CALL_PLT = 19
-    GOT_HI20 = 20
-    TLS_GOT_HI20 = 21
-    TLS_GD_HI20 = 22
-    PCREL_HI20 = 23
-    PCREL_LO12_I = 24
-    PCREL_LO12_S = 25
-    HI20 = 26
-    LO12_I = 27
-    LO12_S = 28
-    TPREL_HI20 = 29
-    TPREL_LO12_I = 30
-    TPREL_LO12_S = 31
-    TPREL_ADD = 32
-    ADD8 = 33
-    ADD16 = 34
-    ADD32 = 35
-    ADD64 = 36
-    SUB8 = 37
-    SUB16 = 38
-    SUB32 = 39
-    SUB64 = 40
-    GOT32_PCREL = 41
-    ALIGN = 43
-    RVC_BRANCH = 44
-    RVC_JUMP = 45
-    RVC_LUI = 46
-    GPREL_I = 47
-    GPREL_S = 48
-    TPREL_I = 49
-    TPREL_S = 50
-    RELAX = 51
-    SUB6 = 52
-    SET6 = 53
-    SET8 = 54
-    SET16 = 55
-    SET32 = 56
-    PCREL32 = 57
-    IRELATIVE = 58
-    PLT32 = 59
-    SET_ULEB128 = 60
-    SUB_ULEB128 = 61
-    TLSDESC_HI20 = 62
-    TLSDESC_LOAD_LO12 = 63
-    TLSDESC_ADD_LO12 = 64
-    TLSDESC_CALL = 65
+    S is the symbol's address (that of its PLT entry, where the type may use one), A the addend, P the place, V the value already there,
+    B the load base, GOT the address of the GOT, G the offset of the symbol's entry in it, GP the global pointer, TLSMODULE and TLSOFFSET
+    the module and the offset of a thread-local symbol.
+    """
+
+    NONE = ""  # no bytes change: a marker
+    ABSOLUTE = "S + A"
+    ADD = "V + S + A"
+    SUBTRACT = "V - S - A"
+    PC_RELATIVE = "S + A - P"
+    PC_LOW = "S - P"  # S labels the relocation of the high part, whose value this one shares
+    GOT_PC_RELATIVE = "G + GOT + A - P"
+    GP_RELATIVE = "S + A - GP"
+    TP_RELATIVE = "S + A + TLSOFFSET"
+    DTP_RELATIVE = "S + A - TLS_DTV_OFFSET"
+    TLS_MODULE = "TLSMODULE"
+    TLS_DESCRIPTOR = "TLSDESC(S+A)"
+    LOAD_BASE = "B + A"
+    SYMBOL = "S"
+    COPY = "the bytes at S"
+    RESOLVER = "ifunc_resolver(B + A)"
+
+
+class Need(Enum):
+    """What must exist, or may have to be made, before a relocation of the type can be applied."""
+
+    GOT = "GOT entry"
+    TLS_IE = "GOT entry of the TP offset"
+    TLS_GD = "GOT pair of module and offset"
+    TLS_DESC = "GOT pair of a descriptor"
+    PLT = "PLT entry"  # if another component defines the function
+    COPY = "copy"  # of a library's datum in the program; or a PLT entry as the function's address
+    DYNAMIC = "dynamic relocation"  # if the address is known only at load
+    THREAD_LOCAL = "thread-local symbol"
+
+
+class Tool(Enum):
+    """Who applies relocations."""
+
+    ASSEMBLER = "assembler"  # where the value is a number
+    LINKER = "linker"
+    LOADER = "loader"
 
 
 class Piece(NamedTuple):
@@ -168,119 +148,154 @@ CJ_TYPE = Field(
 CI_TYPE = Field("CI-type", 2, (Piece(17, 17, 12, _ROUND), Piece(16, 12, 2, _ROUND)), *_signed(18, _ROUND))
 
 
-class Reloc(NamedTuple):
-    """One row of the table.
+_LINKER, _LOADER = frozenset((Tool.LINKER,)), frozenset((Tool.LOADER,))
+_CONSTANT, _EITHER = _LINKER | {Tool.ASSEMBLER}, _LINKER | _LOADER
+_NOBODY: frozenset[Tool] = frozenset()  # the linker and the loader refuse it by name
+_NO: frozenset[Need] = frozenset()
+_COPY, _PLT, _GOT, _TLS = (frozenset((need,)) for need in (Need.COPY, Need.PLT, Need.GOT, Need.THREAD_LOCAL))
+_WORD = _COPY | {Need.DYNAMIC}
+_IE, _GD, _DESC = (_TLS | {need} for need in (Need.TLS_IE, Need.TLS_GD, Need.TLS_DESC))
+_HIGH = ("PCREL_HI20", "GOT_HI20", "TLS_GOT_HI20", "TLS_GD_HI20")
+_DESC_HIGH = ("TLSDESC_HI20",)
+if TYPE_CHECKING:
+    _Cells = tuple[
+        int, Formula, Field, frozenset[Need], frozenset[Tool], str, str | None, tuple[str, ...], bool
+    ]
 
-    `needs`: what the linker may have to make for it: "got", "plt", "copy" (a copy of a library's datum, or a PLT entry
-    as the function's address), "dynamic" (work left to the loader in position-independent output), "tls".
-    `operation`: "set", "add" or "sub" the value; "" when no bytes change. `loader`: met by the dynamic loader.
+
+def _row(
+    number: int,
+    formula: Formula,
+    field: Field,
+    needs: frozenset[Need],
+    by: frozenset[Tool],
+    meaning: str,
+    operator: str | None = None,
+    partners: tuple[str, ...] = (),
+    relax: bool = False,
+) -> _Cells:
+    """The cells of a row. `operator`: None when assembly text cannot ask for the type, "" when a bare symbol does."""
+    return number, formula, field, needs, by, meaning, operator, partners, relax
+
+
+class R(IntEnum):
+    """Relocation types by number, a row each, without `R_RISCV_`; R_RISCV_32, _64 and _32_PCREL are ABS32, ABS64 and PCREL32."""
+
+    # fmt: off
+    NONE = _row(0, Formula.NONE, NOWHERE, _NO, _EITHER, "nothing; also keeps a section alive")
+    ABS32 = _row(1, Formula.ABSOLUTE, ADDRESS32, _COPY, _LINKER, "32-bit address", "")
+    ABS64 = _row(2, Formula.ABSOLUTE, WORD64, _WORD, _EITHER, "64-bit address", "")
+    RELATIVE = _row(3, Formula.LOAD_BASE, WORD64, _NO, _LOADER, "adjust an address by the load base")
+    COPY = _row(4, Formula.COPY, NOWHERE, _NO, _LOADER, "copy a library's datum into the program")
+    JUMP_SLOT = _row(5, Formula.SYMBOL, WORD64, _NO, _LOADER, "a function's entry in the GOT of the PLT, may be bound lazily")
+    TLS_DTPMOD32 = _row(6, Formula.TLS_MODULE, WORD32, _TLS, _NOBODY, "of RV32")
+    TLS_DTPMOD64 = _row(7, Formula.TLS_MODULE, WORD64, _TLS, _LOADER, "module number of a thread-local symbol")
+    TLS_DTPREL32 = _row(8, Formula.DTP_RELATIVE, WORD32, _TLS, _LINKER, "offset in its module's block, in debugging information")
+    TLS_DTPREL64 = _row(9, Formula.DTP_RELATIVE, WORD64, _TLS, _EITHER, "offset in its module's block")
+    TLS_TPREL32 = _row(10, Formula.TP_RELATIVE, WORD32, _TLS, _NOBODY, "of RV32")
+    TLS_TPREL64 = _row(11, Formula.TP_RELATIVE, WORD64, _TLS, _LOADER, "offset from the thread pointer")
+    TLSDESC = _row(12, Formula.TLS_DESCRIPTOR, WORD64, _TLS, _NOBODY, "thread-local descriptor")
+    BRANCH = _row(16, Formula.PC_RELATIVE, B_TYPE, _PLT, _LINKER, "12-bit conditional branch", "")
+    JAL = _row(17, Formula.PC_RELATIVE, J_TYPE, _PLT, _LINKER, "20-bit jump", "")
+    CALL = _row(18, Formula.PC_RELATIVE, U_I_TYPE, _PLT, _LINKER, "auipc and jalr pair (older name)")
+    CALL_PLT = _row(19, Formula.PC_RELATIVE, U_I_TYPE, _PLT, _LINKER, "auipc and jalr pair", "", relax=True)
+    GOT_HI20 = _row(20, Formula.GOT_PC_RELATIVE, U_TYPE, _GOT, _LINKER, "high part of the GOT entry's offset", "%got_pcrel_hi")
+    TLS_GOT_HI20 = _row(21, Formula.GOT_PC_RELATIVE, U_TYPE, _IE, _LINKER, "initial exec: high part of its offset", "%tls_ie_pcrel_hi")
+    TLS_GD_HI20 = _row(22, Formula.GOT_PC_RELATIVE, U_TYPE, _GD, _LINKER, "general dynamic: high part of its offset", "%tls_gd_pcrel_hi")
+    PCREL_HI20 = _row(23, Formula.PC_RELATIVE, U_TYPE, _COPY, _LINKER, "high part of a distance", "%pcrel_hi", relax=True)
+    PCREL_LO12_I = _row(24, Formula.PC_LOW, I_TYPE, _NO, _LINKER, "low part of the value at label S", "%pcrel_lo", _HIGH, True)
+    PCREL_LO12_S = _row(25, Formula.PC_LOW, S_TYPE, _NO, _LINKER, "low part of the value at label S, in a store", "%pcrel_lo", _HIGH, True)
+    HI20 = _row(26, Formula.ABSOLUTE, U_TYPE, _COPY, _CONSTANT, "high part of an address", "%hi", relax=True)
+    LO12_I = _row(27, Formula.ABSOLUTE, I_TYPE, _COPY, _CONSTANT, "low part of an address", "%lo", relax=True)
+    LO12_S = _row(28, Formula.ABSOLUTE, S_TYPE, _COPY, _CONSTANT, "low part of an address, in a store", "%lo", relax=True)
+    TPREL_HI20 = _row(29, Formula.TP_RELATIVE, U_TYPE, _TLS, _LINKER, "local exec: high part of the TP offset", "%tprel_hi", relax=True)
+    TPREL_LO12_I = _row(30, Formula.TP_RELATIVE, I_TYPE, _TLS, _LINKER, "local exec: low part", "%tprel_lo", relax=True)
+    TPREL_LO12_S = _row(31, Formula.TP_RELATIVE, S_TYPE, _TLS, _LINKER, "local exec: low part, in a store", "%tprel_lo", relax=True)
+    TPREL_ADD = _row(32, Formula.NONE, NOWHERE, _TLS, _LINKER, "local exec: marks the add for relaxation", "%tprel_add", relax=True)
+    ADD8 = _row(33, Formula.ADD, WORD8, _NO, _LINKER, "label addition")
+    ADD16 = _row(34, Formula.ADD, WORD16, _NO, _LINKER, "label addition")
+    ADD32 = _row(35, Formula.ADD, WORD32, _NO, _LINKER, "label addition")
+    ADD64 = _row(36, Formula.ADD, WORD64, _NO, _LINKER, "label addition")
+    SUB8 = _row(37, Formula.SUBTRACT, WORD8, _NO, _LINKER, "label subtraction", partners=("ADD8",))
+    SUB16 = _row(38, Formula.SUBTRACT, WORD16, _NO, _LINKER, "label subtraction", partners=("ADD16",))
+    SUB32 = _row(39, Formula.SUBTRACT, WORD32, _NO, _LINKER, "label subtraction", partners=("ADD32",))
+    SUB64 = _row(40, Formula.SUBTRACT, WORD64, _NO, _LINKER, "label subtraction", partners=("ADD64",))
+    GOT32_PCREL = _row(41, Formula.GOT_PC_RELATIVE, OFFSET32, _GOT, _LINKER, "32-bit distance to a GOT entry")
+    ALIGN = _row(43, Formula.NONE, NOWHERE, _NO, _LINKER, "A bytes of nops stand here: keep as many as the alignment takes")
+    RVC_BRANCH = _row(44, Formula.PC_RELATIVE, CB_TYPE, _PLT, _LINKER, "8-bit conditional branch")
+    RVC_JUMP = _row(45, Formula.PC_RELATIVE, CJ_TYPE, _PLT, _LINKER, "11-bit jump")
+    RVC_LUI = _row(46, Formula.ABSOLUTE, CI_TYPE, _COPY, _NOBODY, "inside a linker that relaxes: high part in c.lui")
+    GPREL_I = _row(47, Formula.GP_RELATIVE, I_TYPE_12, _NO, _NOBODY, "inside a linker that relaxes: offset from gp")
+    GPREL_S = _row(48, Formula.GP_RELATIVE, S_TYPE_12, _NO, _NOBODY, "inside a linker that relaxes: offset from gp in a store")
+    TPREL_I = _row(49, Formula.TP_RELATIVE, I_TYPE_12, _TLS, _NOBODY, "inside a linker that relaxes: offset from tp")
+    TPREL_S = _row(50, Formula.TP_RELATIVE, S_TYPE_12, _TLS, _NOBODY, "inside a linker that relaxes: offset from tp in a store")
+    RELAX = _row(51, Formula.NONE, NOWHERE, _NO, _LINKER, "the relocation at the same place may be relaxed")
+    SUB6 = _row(52, Formula.SUBTRACT, WORD6, _NO, _LINKER, "label subtraction in call frame information", partners=("SET6",))
+    SET6 = _row(53, Formula.ABSOLUTE, WORD6, _NO, _LINKER, "label in call frame information")
+    SET8 = _row(54, Formula.ABSOLUTE, WORD8, _NO, _LINKER, "label")
+    SET16 = _row(55, Formula.ABSOLUTE, WORD16, _NO, _LINKER, "label")
+    SET32 = _row(56, Formula.ABSOLUTE, WORD32, _NO, _LINKER, "label")
+    PCREL32 = _row(57, Formula.PC_RELATIVE, OFFSET32, _COPY, _LINKER, "32-bit distance")
+    IRELATIVE = _row(58, Formula.RESOLVER, WORD64, _NO, _LOADER, "what a resolver function returns")
+    PLT32 = _row(59, Formula.PC_RELATIVE, OFFSET32, _PLT, _LINKER, "32-bit distance to a function or its PLT entry")
+    SET_ULEB128 = _row(60, Formula.ABSOLUTE, ULEB128, _NO, _LINKER, "label in a ULEB128 number")
+    SUB_ULEB128 = _row(61, Formula.SUBTRACT, ULEB128, _NO, _LINKER, "label subtraction in a ULEB128 number", partners=("SET_ULEB128",))
+    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _NOBODY, "%tlsdesc_hi: high part of the descriptor's offset")
+    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _TLS, _NOBODY, "%tlsdesc_load_lo", partners=_DESC_HIGH)
+    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _TLS, _NOBODY, "%tlsdesc_add_lo", partners=_DESC_HIGH)
+    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _TLS, _NOBODY, "%tlsdesc_call: marks the call for relaxation", partners=_DESC_HIGH)
+    # fmt: on
+
+    cells: _Cells
+
+    def __new__(cls, cells: Any) -> R:
+        """The member is the number; its row goes with it."""
+        member = int.__new__(cls, cells[0])
+        member._value_ = cells[0]
+        member.cells = cells
+        return member
+
+
+class Reloc(NamedTuple):
+    """One row of the table, complete.
+
+    `name` is the psABI's. `operation` is "set", "add" or "sub", or "" when no bytes change at the place. `partners` are, for a low part,
+    the types of the high parts that its symbol may label; for a subtraction, the type that comes before it at the same place. `relax`:
+    where relaxation is allowed, the assembler emits R_RISCV_RELAX behind it.
     """
 
     type: R
     name: str
-    formula: str
+    formula: Formula
     field: Field
-    needs: frozenset[str]
+    needs: frozenset[Need]
+    by: frozenset[Tool]
     operation: str
-    loader: bool
+    operator: str | None
+    partners: tuple[R, ...]
+    relax: bool
     meaning: str
 
-
-def _row(
-    type: R,
-    formula: str,
-    field: Field,
-    needs: str = "",
-    meaning: str = "",
-    operation: str = "set",
-    loader: bool = False,
-) -> Reloc:
-    special = {R.ABS32: "32", R.ABS64: "64", R.PCREL32: "32_PCREL"}
-    name = "R_RISCV_" + special.get(type, type.name)
-    return Reloc(
-        type, name, formula, field, frozenset(needs.split()), operation if field.name else "", loader, meaning
-    )
+    @property
+    def is_low_part(self) -> bool:
+        """Whether the field holds 12 bits of a value whose other bits are in another instruction."""
+        return self.field in (I_TYPE, S_TYPE)
 
 
-_ROWS = (
-    _row(R.NONE, "", NOWHERE, "", "nothing; also keeps a section alive"),
-    _row(R.ABS32, "S + A", ADDRESS32, "copy", "32-bit address"),
-    _row(R.ABS64, "S + A", WORD64, "copy dynamic", "64-bit address", loader=True),
-    _row(R.RELATIVE, "B + A", WORD64, "", "adjust an address by the load base", loader=True),
-    _row(R.COPY, "", NOWHERE, "", "copy a library's datum into the program", loader=True),
-    _row(
-        R.JUMP_SLOT,
-        "S",
-        WORD64,
-        "",
-        "a function's entry in the GOT of the PLT, may be bound lazily",
-        loader=True,
-    ),
-    _row(R.TLS_DTPMOD32, "TLSMODULE", WORD32, "tls", loader=True),
-    _row(R.TLS_DTPMOD64, "TLSMODULE", WORD64, "tls", "module number of a thread-local symbol", loader=True),
-    _row(R.TLS_DTPREL32, "S + A - TLS_DTV_OFFSET", WORD32, "tls", loader=True),
-    _row(
-        R.TLS_DTPREL64, "S + A - TLS_DTV_OFFSET", WORD64, "tls", "offset in its module's block", loader=True
-    ),
-    _row(R.TLS_TPREL32, "S + A + TLSOFFSET", WORD32, "tls", loader=True),
-    _row(R.TLS_TPREL64, "S + A + TLSOFFSET", WORD64, "tls", "offset from the thread pointer", loader=True),
-    _row(R.TLSDESC, "TLSDESC(S+A)", WORD64, "tls", "thread-local descriptor", loader=True),
-    _row(R.BRANCH, "S + A - P", B_TYPE, "plt", "12-bit conditional branch"),
-    _row(R.JAL, "S + A - P", J_TYPE, "plt", "20-bit jump"),
-    _row(R.CALL, "S + A - P", U_I_TYPE, "plt", "auipc and jalr pair (older name of CALL_PLT)"),
-    _row(R.CALL_PLT, "S + A - P", U_I_TYPE, "plt", "auipc and jalr pair, through the PLT if need be"),
-    _row(R.GOT_HI20, "G + GOT + A - P", U_TYPE, "got", "%got_pcrel_hi: high part of the GOT entry's offset"),
-    _row(
-        R.TLS_GOT_HI20, "G + GOT + A - P", U_TYPE, "got tls", "%tls_ie_pcrel_hi: GOT entry of the TP offset"
-    ),
-    _row(
-        R.TLS_GD_HI20, "G + GOT + A - P", U_TYPE, "got tls", "%tls_gd_pcrel_hi: GOT pair of module and offset"
-    ),
-    _row(R.PCREL_HI20, "S + A - P", U_TYPE, "copy", "%pcrel_hi: high part of a distance"),
-    _row(R.PCREL_LO12_I, "S - P", I_TYPE, "", "%pcrel_lo: low part; S is the label of the high part"),
-    _row(R.PCREL_LO12_S, "S - P", S_TYPE, "", "%pcrel_lo in a store"),
-    _row(R.HI20, "S + A", U_TYPE, "copy", "%hi: high part of an address"),
-    _row(R.LO12_I, "S + A", I_TYPE, "copy", "%lo: low part of an address"),
-    _row(R.LO12_S, "S + A", S_TYPE, "copy", "%lo in a store"),
-    _row(R.TPREL_HI20, "S + A + TLSOFFSET", U_TYPE, "tls", "%tprel_hi: high part of the offset from TP"),
-    _row(R.TPREL_LO12_I, "S + A + TLSOFFSET", I_TYPE, "tls", "%tprel_lo"),
-    _row(R.TPREL_LO12_S, "S + A + TLSOFFSET", S_TYPE, "tls", "%tprel_lo in a store"),
-    _row(R.TPREL_ADD, "", NOWHERE, "tls", "%tprel_add: marks the add for relaxation"),
-    _row(R.ADD8, "V + S + A", WORD8, "", "label addition", "add"),
-    _row(R.ADD16, "V + S + A", WORD16, "", "label addition", "add"),
-    _row(R.ADD32, "V + S + A", WORD32, "", "label addition", "add"),
-    _row(R.ADD64, "V + S + A", WORD64, "", "label addition", "add"),
-    _row(R.SUB8, "V - S - A", WORD8, "", "label subtraction", "sub"),
-    _row(R.SUB16, "V - S - A", WORD16, "", "label subtraction", "sub"),
-    _row(R.SUB32, "V - S - A", WORD32, "", "label subtraction", "sub"),
-    _row(R.SUB64, "V - S - A", WORD64, "", "label subtraction", "sub"),
-    _row(R.GOT32_PCREL, "G + GOT + A - P", OFFSET32, "got", "32-bit distance to a GOT entry"),
-    _row(R.ALIGN, "", NOWHERE, "", "A bytes of nops stand here: keep as many as the alignment takes"),
-    _row(R.RVC_BRANCH, "S + A - P", CB_TYPE, "plt", "8-bit conditional branch"),
-    _row(R.RVC_JUMP, "S + A - P", CJ_TYPE, "plt", "11-bit jump"),
-    _row(R.RVC_LUI, "S + A", CI_TYPE, "", "made by relaxation: high part in c.lui"),
-    _row(R.GPREL_I, "S + A - GP", I_TYPE_12, "", "made by relaxation: offset from gp"),
-    _row(R.GPREL_S, "S + A - GP", S_TYPE_12, "", "made by relaxation: offset from gp in a store"),
-    _row(R.TPREL_I, "S + A + TLSOFFSET", I_TYPE_12, "tls", "made by relaxation: offset from tp"),
-    _row(R.TPREL_S, "S + A + TLSOFFSET", S_TYPE_12, "tls", "made by relaxation: offset from tp in a store"),
-    _row(R.RELAX, "", NOWHERE, "", "the relocation at the same place may be relaxed"),
-    _row(R.SUB6, "V - S - A", WORD6, "", "label subtraction in call frame information", "sub"),
-    _row(R.SET6, "S + A", WORD6, "", "label in call frame information"),
-    _row(R.SET8, "S + A", WORD8, "", "label"),
-    _row(R.SET16, "S + A", WORD16, "", "label"),
-    _row(R.SET32, "S + A", WORD32, "", "label"),
-    _row(R.PCREL32, "S + A - P", OFFSET32, "", "32-bit distance"),
-    _row(R.IRELATIVE, "ifunc_resolver(B + A)", WORD64, "", "what a resolver function returns", loader=True),
-    _row(R.PLT32, "S + A - P", OFFSET32, "plt", "32-bit distance to a function or its PLT entry"),
-    _row(R.SET_ULEB128, "S + A", ULEB128, "", "label in a ULEB128 number"),
-    _row(R.SUB_ULEB128, "V - S - A", ULEB128, "", "label subtraction in a ULEB128 number", "sub"),
-    _row(R.TLSDESC_HI20, "S + A - P", U_TYPE, "got tls", "%tlsdesc_hi: high part of the descriptor's offset"),
-    _row(R.TLSDESC_LOAD_LO12, "S - P", I_TYPE, "tls", "%tlsdesc_load_lo"),
-    _row(R.TLSDESC_ADD_LO12, "S - P", I_TYPE, "tls", "%tlsdesc_add_lo"),
-    _row(R.TLSDESC_CALL, "", NOWHERE, "tls", "%tlsdesc_call: marks the call for relaxation"),
-)
+_NAMES = {R.ABS32: "32", R.ABS64: "64", R.PCREL32: "32_PCREL"}
+_OPERATIONS = {Formula.ADD: "add", Formula.SUBTRACT: "sub"}
 
-RELOCATIONS: dict[R, Reloc] = {row.type: row for row in _ROWS}
+
+def _complete(type: R) -> Reloc:
+    _, formula, field, needs, by, meaning, operator, partners, relax = type.cells
+    name = f"R_RISCV_{_NAMES.get(type, type.name)}"
+    operation = _OPERATIONS.get(formula, "set") if field.name else ""
+    pairs = tuple(getattr(R, partner) for partner in partners) if partners else ()
+    return Reloc(type, name, formula, field, needs, by, operation, operator, pairs, relax, meaning)
+
+
+RELOCATIONS: dict[R, Reloc] = {type: _complete(type) for type in R}
+NUMBERS = 256  # types are below; 192 and above are for vendors
 
 
 def relocation_name(number: int) -> str:
@@ -289,31 +304,38 @@ def relocation_name(number: int) -> str:
     return row.name if row else f"unrecognized: {number:x}"
 
 
-# (modifier, operand kind) -> relocation. Modifier "" is a bare symbol. Kinds are those of `toyvm.isa`, and "call" for
-# the auipc and jalr pair of `call` and `tail`, "tprel_add" for the fourth operand of add.
+def by_type(test: Callable[[Reloc], bool]) -> npt.NDArray[Any]:
+    """Which rows pass `test`, for whole columns of types: a boolean array indexed by number, False where there is no row.
+
+    Its last item stands for all numbers that are no types: `array.take(column, mode="clip")` takes any number.
+    """
+    import numpy as np
+
+    result = np.zeros(NUMBERS + 1, dtype=bool)
+    result[[int(row.type) for row in RELOCATIONS.values() if test(row)]] = True
+    return result
+
+
+# What an operand must be for a field to be in it: kinds of `toyvm.isa`, "call" for the auipc and jalr pair of `call` and `tail`,
+# "tprel_add" for the fourth operand of add, which marks the instruction, and the size of data.
+_OPERANDS: dict[str, tuple[str, ...]] = {
+    U_TYPE.name: ("imm20",),
+    I_TYPE.name: ("imm12", "load_mem"),
+    S_TYPE.name: ("store_mem",),
+    B_TYPE.name: ("branch",),
+    J_TYPE.name: ("jump",),
+    U_I_TYPE.name: ("call",),
+    WORD32.name: ("word32",),
+    WORD64.name: ("word64",),
+    NOWHERE.name: ("tprel_add",),
+}
+
+# (operator, operand kind) -> relocation. Operator "" is a bare symbol.
 MODIFIERS: dict[tuple[str, str], R] = {
-    ("", "branch"): R.BRANCH,
-    ("", "jump"): R.JAL,
-    ("", "call"): R.CALL_PLT,
-    ("%hi", "imm20"): R.HI20,
-    ("%pcrel_hi", "imm20"): R.PCREL_HI20,
-    ("%got_pcrel_hi", "imm20"): R.GOT_HI20,
-    ("%tprel_hi", "imm20"): R.TPREL_HI20,
-    ("%tls_ie_pcrel_hi", "imm20"): R.TLS_GOT_HI20,
-    ("%tls_gd_pcrel_hi", "imm20"): R.TLS_GD_HI20,
-    ("%tprel_add", "tprel_add"): R.TPREL_ADD,
-    **{
-        (modifier, kind): lo12
-        for kinds, rows in (
-            (
-                ("imm12", "load_mem"),
-                {"%lo": R.LO12_I, "%pcrel_lo": R.PCREL_LO12_I, "%tprel_lo": R.TPREL_LO12_I},
-            ),
-            (("store_mem",), {"%lo": R.LO12_S, "%pcrel_lo": R.PCREL_LO12_S, "%tprel_lo": R.TPREL_LO12_S}),
-        )
-        for kind in kinds
-        for modifier, lo12 in rows.items()
-    },
+    (row.operator, kind): row.type
+    for row in RELOCATIONS.values()
+    if row.operator is not None
+    for kind in _OPERANDS[row.field.name]
 }
 
 
@@ -389,21 +411,23 @@ def gather(field: Field, unit: int) -> int:
 _ULEB128_LIMIT = 16  # bytes; 10 hold 64 bits
 
 
+def uleb128_length(buf: bytearray | memoryview, offset: int, reloc: Reloc) -> int:
+    """How many bytes the ULEB128 number at `offset` has. Raises RelocationError when it does not end."""
+    for end in range(offset, offset + _ULEB128_LIMIT):
+        if not 0 <= end < len(buf):
+            break
+        if not buf[end] & 0x80:
+            return end + 1 - offset
+    raise RelocationError(f"relocation {reloc.name} at {offset:#x}: no ULEB128 number ends there")
+
+
 def _apply_uleb128(buf: bytearray | memoryview, offset: int, reloc: Reloc, value: int) -> None:
     """The number keeps its length in bytes: the assembler made room for it."""
-    end, old = offset, 0
-    while True:
-        if not 0 <= end < len(buf) or end - offset >= _ULEB128_LIMIT:
-            raise RelocationError(f"relocation {reloc.name} at {offset:#x}: no ULEB128 number ends there")
-        old |= (buf[end] & 0x7F) << 7 * (end - offset)
-        end += 1
-        if not buf[end - 1] & 0x80:
-            break
-    room = 7 * (end - offset)
-    new = (value if reloc.operation == "set" else old - value) & min(M64, (1 << room) - 1)
-    for at in range(offset, end):
-        buf[at] = new & 0x7F | (0x80 if at + 1 < end else 0)
-        new >>= 7
+    length = uleb128_length(buf, offset, reloc)
+    old = sum((buf[offset + i] & 0x7F) << 7 * i for i in range(length))
+    new = (value if reloc.operation == "set" else old - value) & min(M64, (1 << 7 * length) - 1)
+    for i in range(length):
+        buf[offset + i] = new >> 7 * i & 0x7F | (0x80 if i + 1 < length else 0)
 
 
 def apply_many(

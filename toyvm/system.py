@@ -15,12 +15,11 @@ from functools import cached_property
 from os import PathLike
 
 from .base.errors import NotExecutableError, UsageError
-from .base.events import Bus
+from .base.events import Bus, ProcessEnding
 from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record
 from .guestfs import add_program, sandbox
 from .kernel.kernel import Kernel
-from .kernel.limits import Limits
 from .kernel.mm.vma import PROT_EXEC
 from .kernel.proc.lifecycle import release_held
 from .loader.on_demand import OnDemandLoader
@@ -28,10 +27,12 @@ from .machine.physical_memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .program import Program
 from .result import RunResult, View
+from .run_options import RunOptions
 
 if TYPE_CHECKING:
     from .engines.engine import Engine
     from .isa.decode import Decoded
+    from .kernel.proc.breakpoints import Breakpoints
     from .kernel.proc.process import Process
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
@@ -49,58 +50,6 @@ class Watcher(Protocol):
         """The kernel has been made, and no process yet: subscribe to what is of interest."""
 
 
-class RunOptions(Record):
-    """What a run may have and what it shows. Sizes in bytes.
-
-    memory: physical memory      no_mmu: programs share it bare
-    memory_limit: of it for each program started, with its descendants; 0: no limit
-    overcommit, overcommit_ratio: as vm.overcommit_memory and vm.overcommit_ratio
-    ksm: pages looked at each time to merge equal ones, 0 for none (the guest may start it)
-    thp: who has megapages for 2 MiB of anonymous memory: "never" anybody, "madvise" who asks, "always" everybody
-    swap: of the swap area, 0 for none      swap_readahead: pages read at once from it
-    reclaim: one of `kernel.limits.RECLAIM_POLICIES`      dirty_ratio: percent of memory
-    readahead: pages of a file read before they are asked for, at most      fault_around: pages of a file mapped by one fault
-    root: what the guest sees as / (None: the current folder)
-    sysroot: a folder whose lib/ and usr/lib/ are searched too      env: the guest's environment, all of it
-    engine: "auto", "llvm", "reference" or "lockstep"      caching: use native code of earlier runs
-    max_instructions: stop with 124 after so many
-    schedule_seed: let processes interleave otherwise: quanta of random lengths from this seed; None: all are the same
-    trace: words of `observe.event_trace` and "insn"      views: words of `observe.memory_views`, kept of each process as it ends
-    breakpoint: a symbol or an address in hexadecimal: the views are written when it is first reached, and not at the end
-    libraries: whether /lib holds the guest libraries      watch: a symbol of the program; `RunResult.watched` tells when
-    it was first reached      watchers: who looks on from within
-    """
-
-    memory: int = 64 << 20
-    memory_limit: int = 0
-    no_mmu: bool = False
-    overcommit: int = 0
-    overcommit_ratio: int = 50
-    ksm: int = 0
-    swap: int = 0
-    swap_readahead: int = 8
-    readahead: int = 0
-    thp: str = "never"
-    fault_around: int = 1
-    reclaim: str = "clock"
-    dirty_ratio: int = 20
-    root: str | PathLike[str] | None = None
-    root_writable: bool = False
-    sysroot: str | PathLike[str] | None = None
-    interp: str = "auto"
-    env: tuple[tuple[str, str], ...] = ()
-    engine: str = "auto"
-    caching: bool = True
-    max_instructions: int | None = None
-    schedule_seed: int | None = None
-    trace: frozenset[str] = frozenset()
-    views: frozenset[str] = frozenset()
-    breakpoint: str = ""
-    libraries: bool = True
-    watch: str = ""
-    watchers: tuple[Watcher, ...] = ()
-
-
 class Start(Record):
     """A program to run: what it is called with, and where it goes in a machine without MMU (`kernel.mm.no_mmu.Placement`)."""
 
@@ -115,6 +64,7 @@ def run(
     argv: Sequence[str],
     options: RunOptions,
     *,
+    watchers: Sequence[Watcher] = (),
     stdin: bytes | None = None,
     capture: bool = False,
 ) -> RunResult:
@@ -124,14 +74,19 @@ def run(
     `stdin` None is our own standard input (an empty one when captured). Raises NotFoundError, NotExecutableError,
     UsageError; all that the program itself does wrong is in the result.
     """
-    return run_all([Start(program, argv)], options, stdin=stdin, capture=capture)
+    return run_all([Start(program, argv)], options, watchers=watchers, stdin=stdin, capture=capture)
 
 
 def run_all(
-    starts: Sequence[Start], options: RunOptions, *, stdin: bytes | None = None, capture: bool = False
+    starts: Sequence[Start],
+    options: RunOptions,
+    *,
+    watchers: Sequence[Watcher] = (),
+    stdin: bytes | None = None,
+    capture: bool = False,
 ) -> RunResult:
     """Run programs at the same time, to the end of all; the first one's status is the result's. Else as `run`."""
-    session = _Session(options, stdin=stdin, capture=capture)
+    session = _Session(options, watchers, stdin=stdin, capture=capture)
     for start in starts:
         session.start(start)
     return session.finish()
@@ -140,18 +95,20 @@ def run_all(
 class _Session:
     """One kernel with its observers."""
 
-    def __init__(self, options: RunOptions, *, stdin: bytes | None = None, capture: bool = False):
+    def __init__(
+        self,
+        options: RunOptions,
+        watchers: Sequence[Watcher] = (),
+        *,
+        stdin: bytes | None = None,
+        capture: bool = False,
+    ):
+        options.check()
         self.options = options
+        self.watchers = watchers
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         source = io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer
-        limits = Limits(
-            instructions=options.max_instructions,
-            swap_bytes=options.swap,
-            **{
-                name: getattr(options, name) for name in Limits.record_fields if name in options.record_fields
-            },
-        )
         self.bus = Bus()
         self.kernel = Kernel(
             memory_bytes=options.memory,
@@ -161,23 +118,23 @@ class _Session:
                 writable=options.root_writable,
                 sysroot=options.sysroot,
                 libraries=options.libraries,
-                memfs_bytes=limits.memfs_bytes,
+                memfs_bytes=options.memfs_bytes,
             ),
             bus=self.bus,
             interpreter=OnDemandLoader(),
-            interp=options.interp,
-            limits=limits,
+            limits=options,
             stdin=source,
             stdout=self.out,
             stderr=self.err,
             describe=lambda process, va: self.symbols.describe(process.pid, va) or None,
+            breakpoints=self._breakpoints(),
         )
         self._names: Counter[str] = Counter()  # programs of each name that were put into the tree
         self.views: list[View] = []
         self.libraries: tuple[str, ...] = ()
-        self.kernel.on_exit = self._exiting
+        self.bus.subscribe(ProcessEnding, self._ending)
         self._attach()
-        for watcher in options.watchers:
+        for watcher in watchers:
             watcher.start(self.kernel)
 
     @cached_property
@@ -188,7 +145,7 @@ class _Session:
         return Symbolizer(self._locate, self._read)
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
-        for watcher in self.options.watchers:
+        for watcher in self.watchers:
             if (engine := watcher.engine(memory)) is not None:
                 return engine
         from .engines import engine_choice
@@ -236,7 +193,7 @@ class _Session:
 
             placement = Placement(start.load_at, start.stack_at)
         try:
-            process = self.kernel.spawn(path, list(argv), self._environment(program), self.kernel.vfs.home, placement=placement)
+            process = self.kernel.spawn(path, list(argv), self._environment(program), self.kernel.vfs.home, placement)
         except NotExecutableError as error:  # the user knows the file by the name on the command line
             raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
         if self.options.breakpoint:
@@ -255,7 +212,8 @@ class _Session:
                 )
         return settings
 
-    def _exiting(self, process: Process) -> None:
+    def _ending(self, event: ProcessEnding) -> None:
+        process = self.kernel.processes[event.pid]
         if not self.options.breakpoint:
             self.views += self._views(process, "as it ended")
         if process is self.kernel.first and process.loader_state is not None:
@@ -274,10 +232,21 @@ class _Session:
             if what in self.options.views
         ]
 
+    def _breakpoints(self) -> Breakpoints | None:
+        if not self.options.breakpoint:
+            return None
+        from .kernel.proc.breakpoints import Breakpoints
+
+        return Breakpoints(self._reached)
+
+    def _reached(self, process: Process) -> None:
+        va = process.hart.pc
+        for view in self._views(process, f"at {self.symbols.describe(process.pid, va) or hex(va)}"):
+            self._write_line(f"{view}\n")
+
     def _break(self, process: Process, name: str) -> None:
         """Have the views written when the breakpoint is reached. Raises UsageError where there is none such."""
         from .kernel.mm.user_memory import Fault
-        from .kernel.proc.breakpoints import Breakpoints
         from .observe.memory_views import address_of
 
         text = self.options.breakpoint
@@ -287,12 +256,7 @@ class _Session:
         if va is None:
             raise UsageError(f"{name}: no symbol '{text}' to break at")
 
-        def reached(process: Process) -> None:
-            for view in self._views(process, f"at {self.symbols.describe(process.pid, va) or hex(va)}"):
-                self._write_line(f"{view}\n")
-
-        if self.kernel.breakpoints is None:
-            self.kernel.breakpoints = Breakpoints(reached)
+        assert self.kernel.breakpoints is not None
         try:
             self.kernel.breakpoints.set(process, va)
         except Fault:
@@ -373,8 +337,9 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
         if separate and index:
             path = f"/bin/{program.name}.{index}"
             kernel.vfs.add_file(path, program.image)
-        roots.append(session.spawn(program, path, [program.name, *program.directives.args]))
-    kernel.on_exit = lambda process: setattr(kernel, "hold_at_exit", process in roots)
+        process = session.spawn(program, path, [program.name, *program.directives.args])
+        process.hold_at_exit = True
+        roots.append(process)
     kernel.run()
     found = memory_report(kernel)
     owners = Counter(frame for process in roots for frame in _frames(process))
@@ -388,4 +353,6 @@ def run_together(program: Program, number: int, *, separate: bool, options: RunO
 def _frames(process: Process, prot: int = 0) -> set[int]:
     """The frames that a process maps, each once; only those of areas that allow all of `prot`."""
     mm = process.mm
-    return {pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.resident(area)}
+    return {
+        pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.map.resident(area)
+    }

@@ -5,7 +5,7 @@
 # it finds to __libc_start_main, as glibc's does (csu/libc-start.c); libc may be a shared object, so the bounds of the
 # program's own tables of initialisers, which only its linker knows, travel as two functions.
 #
-# Who runs what (docs/design/interfaces.md): the program's initialisers are run here, by `init`, in static and dynamic
+# Who runs what (docs/design/loader.md): the program's initialisers are run here, by `init`, in static and dynamic
 # programs alike; the libraries' by the dynamic linker before _start. Finalisers and .preinit_array are the dynamic
 # linker's when there is one (a0 of _start is not 0), ours otherwise.
 

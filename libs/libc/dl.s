@@ -1,6 +1,6 @@
 # Dynamic loading: dlopen(3), dlsym(3), dlclose(3), dlerror(3).
 #
-# The dynamic linker decides; these functions ask it by private system calls (docs/design/interfaces.md) and run the
+# The dynamic linker decides; these functions ask it by private system calls (docs/design/loader.md) and run the
 # initialisers and finalisers it names. Where there is no such dynamic linker (a static program, or another system)
 # the kernel answers ENOSYS, and they fail with a message of their own.
 

@@ -11,7 +11,7 @@ from tests.bench.images import build
 from tests.bench.measure import Command, environment_with, interleaved, progress
 from tests.bench.settings import Cache, Settings
 from tests.bench.tables import Column, Row, Table
-from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.run_options import RECLAIM_POLICIES
 
 MEMORIES = {"4M": 1_000, "40M": 10_000, "400M": 100_000}  # about so many frames
 QUARTER = "420K"  # of what the product of 256 x 256 uses

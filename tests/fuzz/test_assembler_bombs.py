@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.errors import AssemblyError
 
 
@@ -31,6 +31,6 @@ def doubling(levels: int, leaf: str) -> str:
 def test_bomb(text: str, said: str) -> None:
     start = time.process_time()
     with pytest.raises(AssemblyError) as told:
-        assemble_text(text, "bomb.s", Options())
+        assemble_text(text, "bomb.s", AssemblerOptions())
     assert said in str(told.value)
     assert time.process_time() - start < 60

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toyvm.assembler.assemble import assemble_text
 from toyvm.assembler.directives.control_flow import FLOW
-from toyvm.assembler.state import Options
+from toyvm.assembler.state import AssemblerOptions
 from toyvm.assembler.statement_loop import DIRECTIVES
 from toyvm.base.errors import AssemblyError
 from toyvm.elf.object_reader import read_object
@@ -23,7 +23,7 @@ SAMPLES = [path.read_text() for path in sorted((ROOT / "asm").glob("*.s"))[:12]]
 SETTINGS = settings(
     max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-OPTIONS = Options(read_files=False)
+OPTIONS = AssemblerOptions(read_files=False)
 
 _PIECES = [
     "a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047",

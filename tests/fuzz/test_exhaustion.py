@@ -133,7 +133,7 @@ def test_forks_do_not_copy_areas_without_end(monkeypatch: pytest.MonkeyPatch) ->
 def test_populating_a_huge_mapping_ends_soon() -> None:
     it = guest(1 << 20)
     assert it.call("mmap", 0, 1 << 37, 1, 0x22 | 0x8000 | 0x4000, -1, 0) > 0  # type: ignore[operator]  # None never comes back
-    assert it.mm.counters.page_faults <= 256
+    assert it.mm.context.counters.page_faults <= 256
 
 
 def test_entry_point_wraps() -> None:

@@ -19,9 +19,9 @@ from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.table import INSNS
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.run_options import Limits
 
 BASE = 0x10000
 DATA = 0x20000
@@ -95,7 +95,7 @@ def test_wild_programs_end_in_order(blocks: list[list[int]]) -> None:
     end_in_order(
         image([word for block in blocks for word in block]),
         ReferenceEngine,
-        Limits(instructions=3000, quantum=100),
+        Limits(max_instructions=3000, quantum=100),
     )
 
 
@@ -121,7 +121,7 @@ def test_wild_loops_are_the_same_on_both_engines(blocks: list[list[int]], seed: 
         _TRANSLATOR.forget()
         return LockstepEngine(memory, seed, _TRANSLATOR)
 
-    limits = Limits(instructions=4000, quantum=500, schedule_seed=seed)
+    limits = Limits(max_instructions=4000, quantum=500, schedule_seed=seed)
     end_in_order(image(words, writable=False), lockstep, limits)
 
 

@@ -10,16 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import Guest
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.lifecycle import kill_all
 from toyvm.kernel.proc.process import State
-from toyvm.kernel.syscalls import dispatch
-from toyvm.kernel.syscalls.table import TABLE
+from toyvm.kernel.syscalls.table import SYSTEM_CALLS
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PAGE_SIZE
+from toyvm.run_options import Limits
 
-dispatch.find(-1)
-NUMBERS = sorted(TABLE)
+NUMBERS = sorted(SYSTEM_CALLS)
 SCRATCH = Guest(1 << 20).scratch
 
 _ENDS = {93, 94}  # exit, exit_group: once is enough
@@ -66,8 +64,8 @@ GOOD = {
 
 
 def _arguments(number: int) -> st.SearchStrategy[tuple[int, tuple[int, ...]]]:
-    kinds = TABLE[number].kinds if number in TABLE else ()
-    good = [st.one_of(GOOD[kind], GOOD[kind], GOOD[kind], wild) for kind in kinds]
+    shapes = SYSTEM_CALLS[number][2].split() if number in SYSTEM_CALLS else ()
+    good = [st.one_of(GOOD[shape], GOOD[shape], GOOD[shape], wild) for shape in shapes]
     return st.tuples(st.just(number), st.tuples(*good, *[wild] * (6 - len(good))))
 
 

@@ -13,16 +13,16 @@ from tests.histories.script import Script
 from tests.support.recount import check_references, check_shares, check_translations
 from toyvm.build import build_program
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.guestfs import sandbox
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.loader.on_demand import OnDemandLoader
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.program import Program
+from toyvm.run_options import Limits
 
 SHARES_EVERY = 8  # answers; the references are counted after each
 _PLAYER = Path(__file__).with_name("player.s")

@@ -32,7 +32,7 @@ from tests.histories.script import (
     Script,
 )
 from toyvm.engines.llvm.translator import unavailable
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 HISTORIES = int(os.environ.get("TOYVM_HISTORIES", "20"))
 STEPS = 40
@@ -58,7 +58,7 @@ class Histories(RuleBasedStateMachine):
     )
     def machine(self, policy: str, readahead: int, ksm: int, around: int, linkage: str) -> None:
         self.limits = Limits(
-            swap_bytes=SWAP_PAGES * PAGE,
+            swap=SWAP_PAGES * PAGE,
             swap_readahead=readahead,
             reclaim=policy,
             ksm=ksm,

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.state import Options, enabled_rows
+from toyvm.assembler.state import AssemblerOptions, enabled_rows
 from toyvm.elf.attributes import Arch
 from toyvm.elf.object_writer import write_object
 from toyvm.isa.compressed import COMPRESSED
@@ -187,7 +187,7 @@ def compare(
         [*command, *include, "-o", theirs, "-"], input=source, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    options = Options(march=march, relax=relax, include_dirs=(str(folder),) if folder else ())
+    options = AssemblerOptions(march=march, relax=relax, include_dirs=(str(folder),) if folder else ())
     ours.write_bytes(write_object(assemble_text(source, name, options)))
     if ours.read_bytes() == theirs.read_bytes():
         return

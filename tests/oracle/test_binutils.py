@@ -208,6 +208,35 @@ def test_archives_are_the_same_bytes(made: Path, tmp_path: Path) -> None:
     assert (tmp_path / "first.o").read_bytes() == (made / "first.o").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["rcs x.a a/u.o b/u.o"],
+        ["rcs x.a a/u.o b/u.o", "r x.a c/u.o"],
+        ["rcs x.a a/u.o b/u.o", "r x.a c/u.o d/u.o v.o a/u.o"],
+        ["rcs x.a a/u.o", "r x.a b/u.o"],
+        ["qcs x.a a/u.o b/u.o", "q x.a a/u.o", "d x.a u.o"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "d x.a u.o u.o"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "dN 2 x.a u.o"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "t x.a v.o u.o u.o"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "t x.a"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "xN 3 x.a u.o"],
+        ["qcs x.a a/u.o v.o b/u.o c/u.o", "x x.a u.o"],
+    ],
+)
+def test_members_with_one_name(made: Path, tmp_path: Path, steps: list[str]) -> None:
+    left = []
+    for place, run in (("ours", ours), ("gnu", theirs)):
+        folder = tmp_path / place
+        for letter, source in (("a", "first.o"), ("b", "second.o"), ("c", "first.o"), ("d", "second.o")):
+            (folder / letter).mkdir(parents=True)
+            (folder / letter / "u.o").write_bytes((made / source).read_bytes())
+        (folder / "v.o").write_bytes(b"no object")
+        shown = [run(folder, f"ar {step}") for step in steps]
+        left.append((shown, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}))
+    assert left[0] == left[1]
+
+
 @pytest.mark.parametrize("name", ["program", "static"])
 @pytest.mark.parametrize("options", ["", "-g"])
 def test_stripped_programs_run(made: Path, tmp_path: Path, name: str, options: str) -> None:

@@ -16,8 +16,8 @@ from tests.support.bare_machine import CODE, DATA, Machine
 from tests.support.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import Thresholds
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import Thresholds
 from toyvm.engines.llvm.translator import Translator
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.spec import Insn

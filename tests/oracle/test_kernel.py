@@ -11,8 +11,8 @@ import pytest
 from tests.support.oracles import GCC, QEMU, require_oracle
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.run_options import Limits
 
 pytestmark = pytest.mark.oracle
 SOURCE = Path(__file__).with_name("kernel_calls.c")
@@ -37,7 +37,7 @@ def test_the_same_answers_as_linux(tmp_path: Path) -> None:
     out, err = io.BytesIO(), io.BytesIO()
     vfs = Vfs.sandbox(None)
     vfs.add_host_file("/bin/calls", str(program))
-    limits = Limits(instructions=50_000_000)
+    limits = Limits(max_instructions=50_000_000)
     kernel = Kernel(64 << 20, ReferenceEngine, vfs, limits=limits, stdout=out, stderr=err)
     kernel.spawn("/bin/calls", [str(program), "argument"])
     status = kernel.run()

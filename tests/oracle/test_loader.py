@@ -257,11 +257,13 @@ class Outcome:
     stderr: str
 
 
-def in_qemu(folder: Path, env: Sequence[str], program: str = "./prog") -> Outcome:
+def in_qemu(
+    folder: Path, env: Sequence[str], program: str = "./prog", arguments: Sequence[str] = ()
+) -> Outcome:
     settings = [word for item in ("LD_LIBRARY_PATH=.", *env) for word in ("-E", item.replace(",", ",,"))]
     # qemu splits -E at commas; LD_DEBUG's words may be parted by colons as well
     done = subprocess.run(
-        [QEMU, "-L", "/usr/riscv64-linux-gnu", *settings, program],
+        [QEMU, "-L", "/usr/riscv64-linux-gnu", *settings, "-0", "./prog", program, *arguments],
         cwd=folder,
         capture_output=True,
         timeout=60,
@@ -270,12 +272,14 @@ def in_qemu(folder: Path, env: Sequence[str], program: str = "./prog") -> Outcom
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def in_toyvm(folder: Path, env: Sequence[str], program: str = "./prog") -> Outcome:
+def in_toyvm(
+    folder: Path, env: Sequence[str], program: str = "./prog", arguments: Sequence[str] = ()
+) -> Outcome:
     out, err = io.BytesIO(), io.BytesIO()
     vfs = Vfs.sandbox(str(folder))
     vfs.add_file("/lib/libc.so.6", Maker(soname="libc.so.6").build())
     kernel = Kernel(16 << 20, ReferenceEngine, vfs, interpreter=DynamicLoader(), stdout=out, stderr=err)
-    kernel.spawn(program, [program], ["LD_LIBRARY_PATH=.", *env])
+    kernel.spawn(program, [program, *arguments], ["LD_LIBRARY_PATH=.", *env])
     status = kernel.run()
     kernel.system.cache.drop()
     assert kernel.frames.used == 0, "frames lost"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from toyvm.assembler.dwarf.cfi_directives import REGISTER_ARGUMENTS, FrameTable, dwarf_register
+from toyvm.assembler.dwarf.cfi_directives import REGISTER_ARGUMENTS, CallFrameTable, dwarf_register
 from toyvm.assembler.dwarf.code_places import Place
 
 Handle = int | str
 
 
-def run(text: str) -> tuple[FrameTable[Handle], dict[Handle, Place]]:
+def run(text: str) -> tuple[CallFrameTable[Handle], dict[Handle, Place]]:
     """Feed `text` to a FrameTable; the places of its handles (numbers; names are undefined symbols)."""
-    table: FrameTable[Handle] = FrameTable()
+    table: CallFrameTable[Handle] = CallFrameTable()
     places: dict[Handle, Place] = {}
     offset = fragment = 0
 

@@ -12,7 +12,7 @@ from toyvm.elf.archive import Member
 from toyvm.elf.archive import write as write_archive
 from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, Arch, encode
 from toyvm.elf.headers import Ehdr, Phdr, Shdr, pack_dynamic
-from toyvm.elf.object_file import NULL_SECTION, Group, ObjectFile, Section, SymbolTable
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
 from toyvm.elf.object_writer import write_object
 from toyvm.elf.record_arrays import RELA, SYM, StringTable
 from toyvm.relocations import R
@@ -68,7 +68,7 @@ def everything() -> ObjectFile:
         ]
     )
     flags = c.EF_RISCV_FLOAT_ABI_DOUBLE | c.EF_RISCV_RVC
-    return ObjectFile("a.o", sections, symbols, flags, (Group(4, c.GRP_COMDAT, (5,)),))
+    return ObjectFile("a.o", sections, symbols, flags, (SectionGroup(4, c.GRP_COMDAT, (5,)),))
 
 
 def objects() -> dict[str, bytes]:

@@ -6,21 +6,21 @@ import io
 import struct
 from functools import cache
 
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.bits import M64, sext
 from toyvm.base.events import Bus
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits, Rlimits
+from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.proc.process import FdTable, Process, State
-from toyvm.kernel.proc.trap_handling import serve
-from toyvm.kernel.syscalls import dispatch
-from toyvm.kernel.syscalls.table import TABLE
+from toyvm.kernel.syscalls.table import SYSTEM_CALLS
+from toyvm.kernel.trap_handling import serve
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.hart import Hart
+from toyvm.run_options import Limits
 
 PAGE = 4096
 AT_FDCWD = -100 & M64
@@ -31,8 +31,7 @@ MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS = 1, 2, 0x10, 0x20
 
 def number_of(name: str) -> int:
     """The number of a system call, from the table itself."""
-    dispatch.find(-1)  # every topic is loaded by asking for what does not exist
-    return next(number for number, entry in TABLE.items() if entry.name == name)
+    return next(number for number, row in SYSTEM_CALLS.items() if row[0] == name)
 
 
 class Guest:
@@ -44,7 +43,6 @@ class Guest:
         self.kernel = Kernel(memory, None, vfs, self.bus, limits=limits, stdout=self.out, stderr=self.err)
         mm = AddressSpace(self.kernel.system, Rlimits())
         self.process = Process(self.kernel.take_pid(), mm, Hart(mm.mmu), FdTable(), mm.rlimits)
-        mm.pid = self.process.pid
         mm.set_brk_start(0x100000)
         self.kernel.first = self.process
         self.kernel.adopt(self.process)
@@ -107,7 +105,9 @@ class Guest:
 def build(source: str) -> bytes:
     """A static executable from assembly text; `sys NUMBER` loads a7 and traps."""
     macro = ".macro sys number\n li a7, \\number\n ecall\n.endm\n.globl _start\n"
-    assembled = assemble_text(macro + source + "\n.section .rodata\n.dword _start\n", "test.s", Options())
+    assembled = assemble_text(
+        macro + source + "\n.section .rodata\n.dword _start\n", "test.s", AssemblerOptions()
+    )
     return link([Input(object=assembled)], LinkOptions(static=True)).image
 
 
@@ -133,7 +133,7 @@ class Run:
             ReferenceEngine,
             vfs,
             bus,
-            limits=limits or Limits(instructions=20_000_000),
+            limits=limits or Limits(max_instructions=20_000_000),
             stdin=io.BytesIO(stdin),
             stdout=self.out,
             stderr=self.err,

@@ -1,7 +1,7 @@
 """What tests of whole programs share: a program's directives and expected output, building it, running it in toyvm.
 
 A *case* is a source with `NAME.out` (or `NAME.static.out` and `NAME.dynamic.out`) beside it. Its directives
-(docs/design/interfaces.md) say how it is built, so that a new sample or guest test is one new file and its output.
+(asm/README.md) say how it is built, so that a new sample or guest test is one new file and its output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from toyvm.base.record import replace
 from toyvm.base.sample_directives import Directives
 from toyvm.build import build_program, directives_of
 from toyvm.result import RunResult
-from toyvm.system import RunOptions, run
+from toyvm.run_options import RunOptions
+from toyvm.system import Watcher, run
 
 ROOT = Path(__file__).resolve().parents[2]
 ASM = ROOT / "asm"
@@ -65,7 +66,7 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
-def run_case(case: Case, options: RunOptions = OPTIONS) -> RunResult:
+def run_case(case: Case, options: RunOptions = OPTIONS, watchers: Sequence[Watcher] = ()) -> RunResult:
     """Build and run a case in toyvm as its directives ask, its output captured."""
     program = build_program([case.path], linkage=case.linkage)
     directives = case.directives
@@ -73,6 +74,7 @@ def run_case(case: Case, options: RunOptions = OPTIONS) -> RunResult:
         program,
         [case.path.stem, *directives.args],
         options,
+        watchers=watchers,
         stdin=directives.stdin.encode(),
         capture=True,
     )

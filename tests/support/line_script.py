@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toyvm.assembler.dwarf.code_places import EmittedSection, Place, SectionStart
-from toyvm.assembler.dwarf.line_table import LineTable, Loc, Unit
+from toyvm.assembler.dwarf.line_table import LineTableWriter, Loc, Unit
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SymbolTable
 from toyvm.elf.record_arrays import RELA, SYM
@@ -26,17 +26,17 @@ SIZES = {1: 620, 2: 70008}
 Handle = tuple[int, int]
 
 
-def lines_by_row() -> LineTable[int, Handle]:
+def lines_by_row() -> LineTableWriter[int, Handle]:
     """What `as -g` does: a row for each instruction."""
-    table: LineTable[int, Handle] = LineTable("/home/me")
+    table: LineTableWriter[int, Handle] = LineTableWriter("/home/me")
     for section, offset, _, file, line in ROWS:
         table.row(section, lambda place=(section, offset): place, table.file_number(file), line)
     return table
 
 
-def lines_by_loc() -> LineTable[int, Handle]:
+def lines_by_loc() -> LineTableWriter[int, Handle]:
     """What a compiler's `.file` and `.loc` do."""
-    table: LineTable[int, Handle] = LineTable()
+    table: LineTableWriter[int, Handle] = LineTableWriter()
     table.file(0, "one.c", "/home/me")
     table.file(1, "one.s")
     table.file(2, "lib/two.s")
@@ -48,7 +48,7 @@ def lines_by_loc() -> LineTable[int, Handle]:
     return table
 
 
-def build(table: LineTable[int, Handle]) -> ObjectFile:
+def build(table: LineTableWriter[int, Handle]) -> ObjectFile:
     """The object: .text, far and the debugging sections, with a symbol for each handle used."""
     fragments = {(section, offset): fragment for section, offset, fragment, *_ in ROWS}
     fragments |= {(section, size): 90 + section for section, size in SIZES.items()}

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from toyvm.base.errors import error
 from toyvm.base.events import Bus, Event
 from toyvm.kernel.mm.address_space import AddressSpace
-from toyvm.kernel.mm.image_mapping import map_image
+from toyvm.kernel.mm.image_mapping import LoadedImage, map_image
 from toyvm.kernel.mm.memory_system import MemorySystem
-from toyvm.kernel.proc.interpreter import LoadedImage
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.kernel.vfs.path_walk import Vfs
-from toyvm.loader.link_map import LinkMap, LoaderState
+from toyvm.loader.link_map import LinkMap
+from toyvm.loader.loader_state import LoaderState
 from toyvm.loader.session import Session
 from toyvm.loader.startup import start
 from toyvm.machine.physical_memory import PhysicalMemory
@@ -79,9 +79,13 @@ class Loaded:
     ) -> None:
         self.guest = PaperGuest(files)
         image = map_image(self.guest.memory, self.guest.open(program), program)
-        self.state: LoaderState
-        self.state, self.pc = start(self.guest, image, [program], env)
-        self.session = Session(self.guest, self.state)
+        self.session: Session
+        self.session, self.pc = start(self.guest, image, [program], env)
+
+    @property
+    def state(self) -> LoaderState:
+        """What the loader remembers of the process."""
+        return self.session.state
 
     def object(self, name: str) -> LinkMap:
         """The object whose path ends with `name` ("" = the program)."""

@@ -10,6 +10,7 @@ import numpy as np
 from toyvm.kernel.accounts.memory_report import usage
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME
+from toyvm.kernel.mm.memory_map import MemoryMap
 from toyvm.kernel.mm.memory_system import MemorySystem
 from toyvm.machine.physical_memory import PAGE_SIZE
 from toyvm.machine.sv39 import (
@@ -39,8 +40,8 @@ def check_references(system: MemorySystem) -> None:
     held = entries[entries & np.uint64(PTE_U) != 0]
     assert len(held) + out.sum() == np.count_nonzero(entries)
     mapped = _numbers(held)
-    swap, ksm = system.swap, system.ksm
-    frames = [ZERO_FRAME, *tables, *mapped, *system.cache.owner, *(ksm.stable if ksm is not None else ())]
+    swap, merged = system.swap, system.merged.stable if system.merged is not None else ()
+    frames = [ZERO_FRAME, *tables, *mapped, *system.cache.owner, *merged]
     if swap is not None:
         slots = [
             *_numbers(entries[out]),
@@ -70,7 +71,9 @@ def _numbers(entries: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> list[int]:
 def check_shares(system: MemorySystem) -> None:
     """The PSS of all address spaces is the number of user frames, and what is in the swap cache is what the slot has."""
     mapped = {pte_frame(pte) for mm in system.spaces for _, _, pte in mm.table.present(*_ALL)}
-    assert sum(usage(mm).pss for mm in system.spaces) == len(mapped - {ZERO_FRAME})
+    assert sum(usage(AddressSpace(system, map=space)).pss for space in system.spaces) == len(
+        mapped - {ZERO_FRAME}
+    )
     swap = system.swap
     if swap is not None and swap.cached:
         for slot, frame in enumerate(swap.frame_of):
@@ -79,7 +82,7 @@ def check_shares(system: MemorySystem) -> None:
                 assert swap._file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE_SIZE])
 
 
-def resident(mm: AddressSpace) -> int:
+def resident(mm: MemoryMap) -> int:
     """The pages of an address space that have a frame of their own, entry by entry."""
     return sum(pte_frame(pte) != ZERO_FRAME for _, _, pte in mm.table.present(*_ALL))
 
@@ -89,25 +92,23 @@ class Peaks:
 
     def __init__(self, system: MemorySystem):
         self._system = system
-        self._most: dict[AddressSpace, int] = {}
-        evict = system.reclaimer._evict
+        self._most: dict[MemoryMap, int] = {}
+        evict, release = system.reclaimer._evict, system.release_pages
 
-        def counted(*arguments: Any) -> None:
+        def evicting(*arguments: Any) -> None:
             self.count()
             evict(*arguments)
 
-        system.reclaimer._evict = counted  # type: ignore[method-assign]  # of this one object
+        def releasing(*arguments: Any) -> None:
+            self.count()
+            release(*arguments)
+
+        system.reclaimer._evict = evicting  # type: ignore[method-assign]  # of this one object
+        system.release_pages = releasing  # type: ignore[method-assign]  # of this one object
 
     def watch(self, mm: AddressSpace) -> None:
         """From now on `mm` is counted too; it may be a copy that has just been made."""
-        self._most[mm] = resident(mm)
-        release = mm.release_pages
-
-        def counted(start: int, end: int) -> None:
-            self.count()
-            release(start, end)
-
-        mm.release_pages = counted  # type: ignore[method-assign]  # of this one object
+        self._most[mm.map] = resident(mm.map)
 
     def count(self) -> None:
         for mm in self._system.spaces:
@@ -125,7 +126,7 @@ class Peaks:
             assert high_water._at_most >= now
 
 
-def check_translations(spaces: Iterable[AddressSpace]) -> None:
+def check_translations(spaces: Iterable[MemoryMap]) -> None:
     """What the TLB knows stands in the tables, with A, and with D where it may write."""
     for mm in spaces:
         for known, needs in ((mm.mmu.tlb.read, PTE_R | PTE_A), (mm.mmu.tlb.write, PTE_W | PTE_A | PTE_D)):

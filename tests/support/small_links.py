@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.errors import LinkError
 from toyvm.elf import archive
 from toyvm.elf.elf_file import ElfFile
@@ -21,7 +21,7 @@ START = ".globl _start\n_start: ret\n"
 
 def obj(text: str, name: str = "a.o", **options: Any) -> ObjectFile:
     """Assemble `text`."""
-    return assemble_text(text, name, Options(**options))
+    return assemble_text(text, name, AssemblerOptions(**options))
 
 
 def lib(name: str, **members: str) -> Input:

@@ -14,11 +14,12 @@ from toyvm.engines import engine_choice
 from toyvm.engines.checking.lockstep_engine import LockstepEngine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
-from toyvm.engines.llvm.effort import EAGER
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.system import RunOptions, RunResult
+from toyvm.result import RunResult
+from toyvm.run_options import RunOptions
 
 # How each way of `WAYS` executes. "eager" is the LLVM engine that translates early and at once, so that a program of a few
 # thousand instructions is native code; "llvm" is as users have it.

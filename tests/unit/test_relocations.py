@@ -12,14 +12,18 @@ from toyvm.isa.table import INSNS
 from toyvm.observe.relocations_page import reference_page
 from toyvm.relocations import (
     MODIFIERS,
+    NUMBERS,
     RELOCATIONS,
     ULEB128,
+    Formula,
+    Need,
     R,
     Reloc,
     RelocationError,
     RelocationOverflow,
     apply,
     apply_many,
+    by_type,
     relocation_name,
 )
 
@@ -44,7 +48,25 @@ def test_row_is_complete(row: Reloc) -> None:
 
 def test_every_type_has_a_row() -> None:
     assert set(RELOCATIONS) == set(R)
+    assert all(0 <= row.type < NUMBERS for row in ROWS)
     assert relocation_name(200) == "unrecognized: c8"
+
+
+def test_whole_columns_are_asked_as_single_rows_are() -> None:
+    array = by_type(lambda row: Need.PLT in row.needs)
+    assert [R(n) for n in np.flatnonzero(array)] == [row.type for row in ROWS if Need.PLT in row.needs]
+    assert array.take(np.array([R.CALL_PLT, 1 << 31, NUMBERS]), mode="clip").tolist() == [True, False, False]
+
+
+def test_partners_lie_in_the_same_field_or_are_high_parts() -> None:
+    for row in ROWS:
+        partners = [RELOCATIONS[type] for type in row.partners]
+        if row.operation == "sub":
+            assert [p.field for p in partners] == [row.field] and partners[0].operation in ("add", "set")
+        elif partners:
+            assert all(p.field.name == "U-type" for p in partners)
+        else:
+            assert row.formula is not Formula.PC_LOW
 
 
 def test_modifiers_name_rows_that_change_bytes_or_mark() -> None:

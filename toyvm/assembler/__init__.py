@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .assemble import assemble_text, assemble_texts
-    from .state import Options
+    from .state import AssemblerOptions
 
-__all__ = ["Options", "assemble_text", "assemble_texts"]
+__all__ = ["AssemblerOptions", "assemble_text", "assemble_texts"]
 
 
 def __getattr__(name: str) -> Any:
     # Lark and numpy are not imported before something is assembled.
-    if name == "Options":
-        from .state import Options
+    if name == "AssemblerOptions":
+        from .state import AssemblerOptions
 
-        return Options
+        return AssemblerOptions
     if name in ("assemble_text", "assemble_texts"):
         from . import assemble
 

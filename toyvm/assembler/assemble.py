@@ -1,4 +1,4 @@
-"""The assembler from outside: text in, object out, or all errors at once.
+"""The entry point of the assembler: text in, object out, or all errors at once.
 
 The passes: read every statement (sections grow, fix-ups gather), lay out (sizes and addresses are settled), resolve
 symbols and fix-ups (bytes and relocations are settled), put out symbols and sections.
@@ -15,31 +15,33 @@ from ..elf.attributes import ArchError
 from ..elf.object_file import ObjectFile
 from .finalize import finish
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
-from .state import Options, State
+from .state import AssemblerOptions, AssemblyState
 from .statement_loop import Driver, define
 
 
 class Assembled(Record):
-    """An object, what there was to say about it, the files that were included, and what a listing needs."""
+    """An object, its warnings and messages, the files that it included, and the state that a listing needs."""
 
     object: ObjectFile
     warnings: tuple[str, ...]
     printed: tuple[str, ...]
     included: tuple[str, ...]
-    state: State
+    state: AssemblyState
 
 
-def assemble_text(text: str, name: str, options: Options | None = None) -> ObjectFile:
-    """The object of `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
+def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
+    """Assemble `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
     return assemble_texts([(text, name)], name, options).object
 
 
-def assemble_texts(texts: Iterable[tuple[str, str]], name: str, options: Options | None = None) -> Assembled:
+def assemble_texts(
+    texts: Iterable[tuple[str, str]], name: str, options: AssemblerOptions | None = None
+) -> Assembled:
     """The object of several (text, file name) read one after the other, as GNU as does with several files.
 
     Raises AssemblyError with all diagnostics, UsageError when options.march or a symbol of defsyms makes no sense.
     """
-    options = options or Options()
+    options = options or AssemblerOptions()
     try:
         driver = Driver(options)
     except ArchError as error:

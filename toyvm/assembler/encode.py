@@ -10,27 +10,31 @@ from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
-from ..relocations import MODIFIERS, RELOCATIONS, R, scatter
-from .grammar import Expr, Operand, parse_operand
-from .mnemonics import STACK, Candidate, Expansion, Row, Step, address, candidates, compressions, mnemonics
+from ..relocations import MODIFIERS, RELOCATIONS, R, Tool, scatter
+from .grammar import Expr, WrittenOperand, parse_operand
+from .mnemonics import (
+    STACK,
+    Candidate,
+    EncodableRow,
+    Expansion,
+    OperandStep,
+    address,
+    candidates,
+    compressions,
+    mnemonics,
+)
 from .problems import Problem, unknown
-from .sections import Fix, Part, PartKind
-from .symbols import Linear, Operation, Symbol
+from .sections import AsmSymbol, DeferredOperation, Fix, Linear, Part, PartKind
 
 if TYPE_CHECKING:
-    from .state import State
+    from .state import AssemblyState
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
-# After these the linker may delete bytes, and a new frag begins (gas: append_insn).
-_ENDS_FRAG = frozenset({R.CALL_PLT, R.HI20, R.PCREL_HI20, R.TPREL_HI20, R.TPREL_ADD})
 # These have the addend in their field as well (gas: md_apply_fix), which readers of the object do not look at.
-ADDEND_IN_FIELD = frozenset({R.HI20, R.LO12_I, R.LO12_S})
-_RELAXABLE = frozenset(
-    {
-        R.CALL_PLT, R.HI20, R.LO12_I, R.LO12_S, R.PCREL_HI20, R.PCREL_LO12_I, R.PCREL_LO12_S,
-        R.TPREL_HI20, R.TPREL_LO12_I, R.TPREL_LO12_S, R.TPREL_ADD,
-    }
-)  # fmt: skip
+ADDEND_IN_FIELD = frozenset(row.type for row in RELOCATIONS.values() if Tool.ASSEMBLER in row.by)
+_RELAXABLE = frozenset(row.type for row in RELOCATIONS.values() if row.relax)
+# After these the linker may delete bytes, and a new frag begins (gas: append_insn).
+_ENDS_FRAG = frozenset(type for type in _RELAXABLE if not RELOCATIONS[type].is_low_part)
 _MEMORY = ("load_mem", "store_mem", "amo_mem")
 _SAID = {
     "rd": "a register",
@@ -67,7 +71,7 @@ _FORMS = {
 _SP = 2
 
 
-def fits(kind: str, operand: Operand, state: State) -> bool:
+def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
     """Whether `operand` can stand where `kind` is wanted; numbers are not yet checked against their range."""
     form = operand.form
     wanted = _FORMS.get(kind)
@@ -90,7 +94,7 @@ def fits(kind: str, operand: Operand, state: State) -> bool:
     return kind != "tprel_add" and (isinstance(operand.expr, int) or state.is_number(operand.expr))
 
 
-def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
+def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
     """Assemble one instruction at the current place of `state`. Raises Problem."""
     options = candidates(mnemonic)
     if not options:
@@ -113,7 +117,7 @@ def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
         else:
             if "csr" in kinds:
                 state.note_privileged()
-            if isinstance(candidate, Row):
+            if isinstance(candidate, EncodableRow):
                 _emit(state, candidate, operands)
                 return
             if candidate.pseudo.when in ("", "short") or (candidate.pseudo.when == "pic") == state.modes.pic:
@@ -127,7 +131,7 @@ def encode(state: State, mnemonic: str, pieces: Sequence[str]) -> None:
     raise _misfit(state, mnemonic, options, pieces, operands)
 
 
-def _compress(state: State, mnemonic: str, operands: list[Operand]) -> bool:
+def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand]) -> bool:
     """Assemble the 16-bit form of an instruction if GNU as would; whether it did."""
     for expansion in compressions(mnemonic):
         if len(expansion.kinds) != len(operands):
@@ -148,7 +152,9 @@ def _compress(state: State, mnemonic: str, operands: list[Operand]) -> bool:
     return False
 
 
-def _matches(state: State, pattern: str, operand: Operand, operands: list[Operand]) -> bool:
+def _matches(
+    state: AssemblyState, pattern: str, operand: WrittenOperand, operands: list[WrittenOperand]
+) -> bool:
     """Whether an operand is what a pattern of `isa.compressed` says."""
     form, number = operand.form, operand.number
     if pattern in ("mem", "spmem"):
@@ -175,7 +181,7 @@ def _matches(state: State, pattern: str, operand: Operand, operands: list[Operan
     }[pattern]
 
 
-def _is_encodable(state: State, step: Step, operand: Operand) -> bool:
+def _is_encodable(state: AssemblyState, step: OperandStep, operand: WrittenOperand) -> bool:
     """Whether an operand is within the limits of a 16-bit row."""
     try:
         if operand.form in ("register", "float_register", "memory") and step.kind not in ("branch", "jump"):
@@ -187,7 +193,9 @@ def _is_encodable(state: State, step: Step, operand: Operand) -> bool:
     return True
 
 
-def emit_row(state: State, row: Row, operands: Sequence[Operand], pieces: Sequence[str]) -> None:
+def emit_row(
+    state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOperand], pieces: Sequence[str]
+) -> None:
     """Encode a row that is not in the table (`.insn`). Raises Problem when the operands do not fit it."""
     for kind, operand, piece in zip(row.kinds, operands, pieces, strict=True):
         if not fits(kind, operand, state):
@@ -195,7 +203,7 @@ def emit_row(state: State, row: Row, operands: Sequence[Operand], pieces: Sequen
     _emit(state, row, operands)
 
 
-def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None:
+def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOperand]) -> None:
     kinds = expansion.kinds
     if "constant" in kinds or ("symbol" in kinds and _is_constant_address(state, expansion, operands)):
         value = state.number(address(operands[1]))
@@ -212,35 +220,38 @@ def _expand(state: State, expansion: Expansion, operands: list[Operand]) -> None
     for row, fillers in expansion.lines:
         _emit(state, row, [fill(operands, label) for fill in fillers])
     if "tprel_add" in kinds:
-        _fix(state, R.TPREL_ADD, split(state, operands[-1].expr), len(state.chunk.data) - 4)
+        _fix(
+            state,
+            MODIFIERS["%tprel_add", "tprel_add"],
+            split(state, operands[-1].expr),
+            len(state.chunk.data) - 4,
+        )
 
 
-_NO_LABEL = Symbol("")
+_NO_LABEL = AsmSymbol("")
 
 
-def _is_constant_address(state: State, expansion: Expansion, operands: list[Operand]) -> bool:
+def _is_constant_address(state: AssemblyState, expansion: Expansion, operands: list[WrittenOperand]) -> bool:
     """`la a0, 0x1234` of a number is `li` (gas: macro M_LA); a load or store of a number is an error."""
     if not expansion.pseudo.needs_label or not state.is_number(address(operands[1])):
         return False
     if expansion.pseudo.name in INSNS:
-        raise Problem(
-            "an address that is a number needs a register", _said(operands[1]), expected="offset(register)"
-        )
+        raise Problem("a numeric address needs a register", _said(operands[1]), expected="offset(register)")
     return True
 
 
-def _register_name(operand: Operand) -> str:
+def _register_name(operand: WrittenOperand) -> str:
     return f"x{operand.number}"
 
 
-def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
+def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOperand]) -> None:
     """Encode one row at the current place, with the fix-ups of its symbols."""
     word = row.match
     chunk = state.chunk
     if row.privileged:
         state.note_privileged()
     length = row.insn.length
-    deferred: tuple[str, Operand] | None = None
+    deferred: tuple[str, WrittenOperand] | None = None
     ends = False
     for step, operand in zip(row.steps, operands, strict=True):
         kind, form = step.kind, operand.form
@@ -273,7 +284,7 @@ def _emit(state: State, row: Row, operands: Sequence[Operand]) -> None:
     chunk.frag += ends
 
 
-def _number(state: State, step: Step, operand: Operand) -> int:
+def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) -> int:
     """The bit field's value for an operand that is a number. Raises Problem naming the range."""
     expr = operand.expr
     kind = step.kind
@@ -292,11 +303,13 @@ def _number(state: State, step: Step, operand: Operand) -> int:
         raise Problem(str(error), _said(operand), expected=_SAID.get(kind, "")) from None
 
 
-def _said(operand: Operand) -> str:
+def _said(operand: WrittenOperand) -> str:
     return str(operand.expr) if isinstance(operand.expr, int | str) else ""
 
 
-def _defer(state: State, kind: str, operand: Operand, value: Linear, start: int, length: int) -> None:
+def _defer(
+    state: AssemblyState, kind: str, operand: WrittenOperand, value: Linear, start: int, length: int
+) -> None:
     """Note what must be patched at `start`: a branch, or the relocation that a modifier means."""
     if kind in ("branch", "jump"):
         add, sub, addend = value
@@ -306,13 +319,11 @@ def _defer(state: State, kind: str, operand: Operand, value: Linear, start: int,
         part = PartKind.BRANCH if kind == "branch" else PartKind.JUMP
         chunk.stretch(Part(start + length, chunk.frag + 1, part, add, addend, state.where, size=length))
         return
-    if operand.modifier == CALL_PLT:
-        _fix(state, R.CALL_PLT, value, start)
-    else:
-        _fix(state, MODIFIERS[operand.modifier, kind], value, start)
+    wanted = ("", "call") if operand.modifier == CALL_PLT else (operand.modifier, kind)
+    _fix(state, MODIFIERS[wanted], value, start)
 
 
-def _fix(state: State, type: R, value: Linear, start: int) -> None:
+def _fix(state: AssemblyState, type: R, value: Linear, start: int) -> None:
     add, sub, addend = value
     chunk = state.chunk
     if type in ADDEND_IN_FIELD and addend:
@@ -328,13 +339,13 @@ def _fix(state: State, type: R, value: Linear, start: int) -> None:
         chunk.frag += 1
 
 
-def split(state: State, expr: Expr) -> Linear:
+def split(state: AssemblyState, expr: Expr) -> Linear:
     """The value of `expr` as `add - sub + addend`; an expression that must wait becomes a nameless symbol."""
-    value = Linear(expr, None, 0) if isinstance(expr, Symbol) else state.evaluate(expr)
+    value = Linear(expr, None, 0) if isinstance(expr, AsmSymbol) else state.evaluate(expr)
     if isinstance(value, Linear):
         return value
-    if isinstance(value, Operation):
-        symbol = Symbol("")
+    if isinstance(value, DeferredOperation):
+        symbol = AsmSymbol("")
         symbol.value = value
         symbol.where = state.where
         return Linear(symbol, None, 0)
@@ -342,11 +353,11 @@ def split(state: State, expr: Expr) -> Linear:
 
 
 def _misfit(
-    state: State,
+    state: AssemblyState,
     mnemonic: str,
     options: tuple[Candidate, ...],
     pieces: Sequence[str],
-    operands: list[Operand],
+    operands: list[WrittenOperand],
 ) -> Problem:
     """Why no candidate fits: the first operand that is wrong in the candidate that goes farthest."""
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))

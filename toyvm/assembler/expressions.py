@@ -1,4 +1,4 @@
-"""Arithmetic of expressions, as GNU as does it: 64-bit numbers, symbols, and what must wait for the end.
+"""Arithmetic of expressions, as in GNU as: 64-bit numbers, symbols, and operations that wait until all addresses are known.
 
 Comparisons give -1 for true and 0 for false, `&&` and `||` give 1 or 0; division rounds to zero; a shift by 64 or more
 gives 0. `a - b` of two labels is never folded while reading (the linker may move them): it becomes a pair of
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ..base.bits import M64, sext
 from .problems import Problem
-from .symbols import Linear, Operation, Value
+from .sections import DeferredOperation, Linear, Value
 
 
 def calculate(op: str, left: int, right: int) -> int:
@@ -29,7 +29,7 @@ def calculate(op: str, left: int, right: int) -> int:
 
 
 def _wrap(value: int) -> int:
-    """Keep -2**63 <= value < 2**64: what 64 bits can hold in either reading."""
+    """Wrap `value` into -2**63 <= value < 2**64, the range of 64 bits read as signed or unsigned."""
     return value if -(1 << 63) <= value <= M64 else sext(value, 64)
 
 
@@ -57,16 +57,20 @@ _SIMPLE: dict[str, Callable[[int, int], int]] = {
 
 
 def combine(op: str, left: Value, right: Value) -> Value:
-    """`left op right` as far as it can be carried out before all places are known."""
+    """`left op right`, evaluated as far as is possible before all addresses are known."""
     if isinstance(left, int) and isinstance(right, int):
         return calculate(op, left, right)
     if op == "plus":
         return right
-    if op in ("+", "-") and not isinstance(left, Operation) and not isinstance(right, Operation):
+    if (
+        op in ("+", "-")
+        and not isinstance(left, DeferredOperation)
+        and not isinstance(right, DeferredOperation)
+    ):
         joined = _linear(op, left, right)
         if joined is not None:
             return joined
-    return Operation(op, left, right)
+    return DeferredOperation(op, left, right)
 
 
 def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:

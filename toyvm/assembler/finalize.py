@@ -1,4 +1,4 @@
-"""From everything that was read to the object file: addresses, values, relocations, symbols, sections.
+"""Makes the object file from the finished state: addresses, values, relocations, symbols, sections.
 
 The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
 were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
@@ -7,7 +7,7 @@ needs them, section by section; section symbols of sections that no directive na
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from toyvm.base.record import Record
 
 from ..elf import attributes
 from ..elf.constants import (
@@ -25,37 +25,36 @@ from ..isa.pseudo import expanded_branch, inverse_branch
 from ..isa.table import INSNS
 from ..relocations import RELOCATIONS, R, scatter
 from .directives.data import nops
-from .dwarf.cfi_directives import CfiError
+from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart
 from .dwarf.line_table import Unit
-from .fixup_resolution import Resolver
-from .object_output import Output, Reloc
+from .fixup_resolution import FixupResolver, PendingReloc
+from .object_output import ObjectOutput
 from .problems import Problem
-from .section_layout import Layout, finished_bytes
-from .sections import Chunk, Fix, Part, PartKind, Section
-from .state import State
-from .symbols import Symbol
+from .section_layout import SectionLayout, finished_bytes
+from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind
+from .state import AssemblyState
 
 _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
 
 
-class _Contents(NamedTuple):
-    """A section's bytes and relocations, while they are made."""
+class _Contents(Record):
+    """A section's bytes and relocations while they are built."""
 
     data: bytearray
-    relocs: list[Reloc]
+    relocs: list[PendingReloc]
 
 
-def finish(state: State, name: str) -> ObjectFile | None:
-    """The object of everything that `state` has read; None when there were errors (they are in the state)."""
+def finish(state: AssemblyState, name: str) -> ObjectFile | None:
+    """The object file of `state`; None when there are errors, which `state` holds."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
     if state.errors:
         return None
     _end_lines(state)
     _pad_code(state)
-    layout = Layout()
-    resolver = Resolver(state, layout)
+    layout = SectionLayout()
+    resolver = FixupResolver(state, layout)
     try:
         layout.settle(state.sections, resolver.part_value)
     except Problem as problem:
@@ -72,25 +71,25 @@ def finish(state: State, name: str) -> ObjectFile | None:
         return None
     _trim_mapping_symbols(state, layout)
     state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
-    output = Output(state, resolver)
+    output = ObjectOutput(state, resolver)
     for section in state.sections:
         output.add(section, bytes(contents[section].data), contents[section].relocs)
-    last = Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
+    last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
     output.add(last, attributes.encode(state.attributes), [])
     return output.object(name, _e_flags(state))
 
 
-def _e_flags(state: State) -> int:
+def _e_flags(state: AssemblyState) -> int:
     return (EF_RISCV_RVC if state.seen_rvc else 0) | _FLOAT_ABI.get(state.abi[-1:], 0)
 
 
-def _end_lines(state: State) -> None:
-    """A `.loc` without an instruction after it gets its row at the end."""
+def _end_lines(state: AssemblyState) -> None:
+    """Give a `.loc` without an instruction after it a row at the end of its section."""
     if state.lines is not None and state.lines.pending:
         state.lines.instruction(state.chunk.section, state.chunk.here)
 
 
-def _pad_code(state: State) -> None:
+def _pad_code(state: AssemblyState) -> None:
     """Code sections end at a multiple of their alignment (gas: SUB_SEGMENT_ALIGN): nops, or zeros with relaxation."""
     fill = b"\0" if state.modes.relax else None
     for section in state.sections:
@@ -103,7 +102,7 @@ def _pad_code(state: State) -> None:
             )
 
 
-def _section_contents(state: State, resolver: Resolver, section: Section) -> _Contents:
+def _section_contents(state: AssemblyState, resolver: FixupResolver, section: AsmSection) -> _Contents:
     """The section's finished bytes, with every fix-up either applied or turned into relocations."""
     out = _Contents(bytearray(), [])
     if section.is_nobits:
@@ -127,7 +126,7 @@ def _section_contents(state: State, resolver: Resolver, section: Section) -> _Co
     return out
 
 
-def _branches(state: State, resolver: Resolver, chunk: Chunk, out: _Contents) -> None:
+def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: _Contents) -> None:
     """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
     address = chunk.base
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
@@ -139,7 +138,7 @@ def _branches(state: State, resolver: Resolver, chunk: Chunk, out: _Contents) ->
         address += size
 
 
-def _branch(resolver: Resolver, part: Part, at: int, growth: int, out: _Contents) -> None:
+def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Contents) -> None:
     """The branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
     word = int.from_bytes(out.data[at : at + part.size], "little")
     size = part.size + growth
@@ -161,21 +160,21 @@ def _branch(resolver: Resolver, part: Part, at: int, growth: int, out: _Contents
     if symbol is not None:
         word |= scatter(RELOCATIONS[type].field, target - at)
     out.data[at : at + size] = word.to_bytes(size, "little")
-    out.relocs.append(Reloc(at, type, symbol, addend, False))
+    out.relocs.append(PendingReloc(at, type, symbol, addend, False))
 
 
-def _tables(state: State, layout: Layout) -> list[EmittedSection[Symbol]]:
-    """Call frames and lines, as sections."""
+def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[AsmSymbol]]:
+    """The sections of call frames and line tables."""
     order = {chunk: index for index, chunk in enumerate(c for s in state.sections for c in s.in_order())}
 
-    def places(label: Symbol) -> Place:
+    def places(label: AsmSymbol) -> Place:
         assert label.chunk is not None
         return Place(layout.address(label), order[label.chunk] << 40 | label.frag)
 
-    def bounds(section: Section) -> tuple[Symbol, Symbol]:
+    def bounds(section: AsmSection) -> tuple[AsmSymbol, AsmSymbol]:
         return section.symbol, section.in_order()[-1].here()
 
-    tables: list[EmittedSection[Symbol]] = []
+    tables: list[EmittedSection[AsmSymbol]] = []
     try:
         tables += state.frames.finish(places)
         if state.lines is not None:
@@ -186,15 +185,15 @@ def _tables(state: State, layout: Layout) -> list[EmittedSection[Symbol]]:
     return tables
 
 
-def _unit(state: State) -> Unit | None:
-    """The compile unit that `-g` describes; a compiler's text has its own."""
+def _unit(state: AssemblyState) -> Unit | None:
+    """The compile unit for `-g`; None for compiler output, which describes its own."""
     if not state.options.debug_lines:
         return None
     return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
 
 
-def _emitted(state: State, table: EmittedSection[Symbol]) -> tuple[Section, _Contents]:
-    """A section for a finished table; its labels become symbols only here, where relocations name them."""
+def _emitted(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> tuple[AsmSection, _Contents]:
+    """The section of a finished table. Its labels become symbols here, because relocations name them."""
     section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
     section.align = max(section.align, table.addralign)
     relocs = []
@@ -202,12 +201,12 @@ def _emitted(state: State, table: EmittedSection[Symbol]) -> tuple[Section, _Con
         symbol = fixup.symbol
         if isinstance(symbol, SectionStart):
             symbol = state.section(symbol.name, listed=False).symbol
-        relocs.append(Reloc(fixup.offset, fixup.type, symbol, fixup.addend, False))
+        relocs.append(PendingReloc(fixup.offset, fixup.type, symbol, fixup.addend, False))
     section.size = len(table.data)
     return section, _Contents(bytearray(table.data), relocs)
 
 
-def _trim_mapping_symbols(state: State, layout: Layout) -> None:
+def _trim_mapping_symbols(state: AssemblyState, layout: SectionLayout) -> None:
     """Drop mapping symbols with nothing behind them before the next one or the end (gas: riscv_check_mapping_symbols)."""
     dropped = set()
     for section in filter(lambda section: section.mapping, state.sections):
@@ -217,6 +216,3 @@ def _trim_mapping_symbols(state: State, layout: Layout) -> None:
                 dropped.add(symbol)
     if dropped:
         state.symbols.order = [symbol for symbol in state.symbols.order if symbol not in dropped]
-
-
-__all__ = ["Fix", "finish"]

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..elf.constants import SHF_TLS, STB_LOCAL, STB_WEAK, STT_FUNC, STT_TLS
-from ..relocations import RELOCATIONS, R, scatter
+from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
+from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
-from .object_output import Reloc
 from .problems import Problem
-from .section_layout import Layout
-from .sections import Fix, Part, Section
-from .state import State
-from .symbols import FAKE_LABEL, Linear, Operation, Symbol, Value
+from .section_layout import SectionLayout
+from .sections import (
+    FAKE_LABEL,
+    AsmSection,
+    AsmSymbol,
+    DeferredOperation,
+    Fix,
+    Linear,
+    Part,
+    Value,
+    joined_type,
+)
+from .state import AssemblyState
+
+
+class PendingReloc(NamedTuple):
+    """A relocation before symbols have numbers; `relax`: a R_RISCV_RELAX follows it."""
+
+    offset: int
+    type: R
+    symbol: AsmSymbol | None
+    addend: int
+    relax: bool
 
 
 class Worth(NamedTuple):
     """What a symbol is: a number (`section` and `symbol` None), a place in a section, or another symbol plus `value`."""
 
-    section: Section | None
+    section: AsmSection | None
     value: int
-    symbol: Symbol | None = None
+    symbol: AsmSymbol | None = None
 
     @property
     def is_number(self) -> bool:
@@ -29,24 +47,29 @@ class Worth(NamedTuple):
         return self.section is None and self.symbol is None
 
 
-_PAIRS = {1: (R.ADD8, R.SUB8), 2: (R.ADD16, R.SUB16), 4: (R.ADD32, R.SUB32), 8: (R.ADD64, R.SUB64)}
-_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if "tls" in row.needs)
-_ABSOLUTE = {4: R.ABS32, 8: R.ABS64}
+_THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
+# Size of data -> the types that make a difference of two addresses there.
+_PAIRS = {
+    minus.field.width: (plus, minus.type)
+    for minus in RELOCATIONS.values()
+    for plus in minus.partners
+    if minus.formula is Formula.SUBTRACT and RELOCATIONS[plus].formula is Formula.ADD
+}
 
 
-class Resolver:
+class FixupResolver:
     """Values of symbols, expressions and fix-ups. Only `part_value` may be asked before the layout is settled."""
 
-    def __init__(self, state: State, layout: Layout):
+    def __init__(self, state: AssemblyState, layout: SectionLayout):
         self.state = state
         self.layout = layout
         self.where = 0
-        self._open: set[Symbol] = set()
-        self._known: dict[Symbol, Worth] = {}
+        self._open: set[AsmSymbol] = set()
+        self._known: dict[AsmSymbol, Worth] = {}
 
     # -- symbols and expressions ------------------------------------------------------------------
 
-    def worth(self, symbol: Symbol) -> Worth:
+    def worth(self, symbol: AsmSymbol) -> Worth:
         """What `symbol` is. Raises Problem when it is defined by itself, or by something that is no single place."""
         known = self._known.get(symbol)
         if known is not None:
@@ -57,7 +80,7 @@ class Resolver:
             found = Worth(None, 0, symbol)
         else:
             if symbol in self._open or len(self._open) > 200:
-                raise Problem(f"symbol '{symbol.name}' is defined by itself", symbol.name)
+                raise Problem(f"symbol '{symbol.name}' is defined in terms of itself", symbol.name)
             self._open.add(symbol)
             try:
                 found = self._value(symbol.value)
@@ -70,7 +93,7 @@ class Resolver:
         """What an expression is."""
         if isinstance(value, int):
             return Worth(None, value)
-        if isinstance(value, Operation):
+        if isinstance(value, DeferredOperation):
             return self._operation(value)
         add = self.worth(value.add) if value.add is not None else Worth(None, 0)
         sub = self.worth(value.sub) if value.sub is not None else Worth(None, 0)
@@ -82,11 +105,11 @@ class Resolver:
         if add.section is sub.section and add.symbol is sub.symbol:
             return Worth(None, add.value - sub.value + addend)
         raise Problem(
-            "this expression is no number and no single symbol plus a number",
+            "this expression is neither a number nor one symbol plus a number",
             expected="a constant expression",
         )
 
-    def _operation(self, value: Operation) -> Worth:
+    def _operation(self, value: DeferredOperation) -> Worth:
         left, right = self._value(value.left), self._value(value.right)
         if value.op == "+" and (left.is_number or right.is_number):
             base, other = (right, left) if left.is_number else (left, right)
@@ -97,7 +120,7 @@ class Resolver:
             return left._replace(value=left.value - right.value)
         if not left.is_number or not right.is_number:
             raise Problem(
-                f"operator '{value.op}' needs numbers, and this is a symbol", expected="a constant expression"
+                f"operator '{value.op}' needs numbers, but this is a symbol", expected="a constant expression"
             )
         found = combine(value.op, left.value, right.value)
         assert isinstance(found, int)
@@ -110,7 +133,8 @@ class Resolver:
         found = self._value(value)
         if found.symbol is not None:
             raise Problem(
-                f"'{found.symbol.name}' is not defined here, and its value is needed", found.symbol.name
+                f"'{found.symbol.name}' must be defined in this file, because its value is needed",
+                found.symbol.name,
             )
         return found.value
 
@@ -125,16 +149,17 @@ class Resolver:
             except Problem as problem:
                 self.state.report(problem, symbol.where)
 
-    def _inherit(self, symbol: Symbol) -> None:
+    def _inherit(self, symbol: AsmSymbol) -> None:
         """Another name for a symbol has its type and size (gas: copy_symbol_attributes)."""
         value = symbol.value
         if isinstance(value, Linear) and value.add is not None and value.sub is None:
             target = value.add
-            symbol.type = symbol.type or target.type
+            self._inherit(target)  # `worth` has seen that this is no circle
+            symbol.type = joined_type(symbol.type, target.type)
             if symbol.size == 0:
                 symbol.size, symbol.size_where = target.size, target.size_where
 
-    def size_of(self, symbol: Symbol) -> int:
+    def size_of(self, symbol: AsmSymbol) -> int:
         """st_size. Raises Problem when `.size` gave no number."""
         try:
             found = self._value(symbol.size)
@@ -150,16 +175,18 @@ class Resolver:
 
     # -- fix-ups ----------------------------------------------------------------------------------
 
-    def target(self, symbol: Symbol | None, addend: int) -> tuple[Symbol | None, int, int]:
+    def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
         """For a relocation against `symbol + addend`: its symbol, its addend, and the address as far as it is known.
 
-        A number is no symbol; a symbol equated to an undefined one is that one.
+        A number is no symbol, unless it has a name that other files see, for which another definition may be chosen at
+        the link; a symbol equated to an undefined one is that one.
         """
         if symbol is None:
             return None, addend, addend
         worth = self.worth(symbol)
         if worth.is_number:
-            return None, worth.value + addend, worth.value + addend
+            value = worth.value + addend
+            return (None, value, value) if symbol.binding == STB_LOCAL else (self._use(symbol), addend, value)
         if worth.symbol is not None:
             size = worth.symbol.common[0] if worth.symbol.common else 0  # what GNU as takes for its address
             return self._use(worth.symbol), worth.value + addend, worth.value + addend + size
@@ -168,7 +195,7 @@ class Resolver:
             return self._use(worth.section.symbol), worth.value + addend, worth.value + addend
         return self._use(symbol), addend, worth.value + addend
 
-    def _use(self, symbol: Symbol) -> Symbol:
+    def _use(self, symbol: AsmSymbol) -> AsmSymbol:
         """A relocation refers to `symbol`: it goes to the symbol table."""
         if not symbol.used:
             symbol.used = True
@@ -178,27 +205,38 @@ class Resolver:
             self.state.symbols.list(symbol)
         return symbol
 
-    def apply(self, fix: Fix, at: int, section: Section, data: bytearray, relocs: list[Reloc]) -> None:
+    def apply(
+        self, fix: Fix, at: int, section: AsmSection, data: bytearray, relocs: list[PendingReloc]
+    ) -> None:
         """Carry out one fix-up at offset `at`: bytes in `data`, or entries in `relocs`."""
         if fix.type < 0:
             self._data(fix, at, -fix.type, data, relocs)
         elif fix.sub is not None:
-            self._constant_only(fix, at, data)
+            sub = self.worth(fix.sub)
+            if fix.add is not None and sub.is_number:
+                fix = fix._replace(sub=None, addend=fix.addend - sub.value)
+                if fix.type in ADDEND_IN_FIELD:
+                    _put_field(R(fix.type), at, fix.addend, data)
+                self.apply(fix, at, section, data, relocs)
+            else:
+                self._constant_only(fix, at, data)
         elif fix.type == R.ALIGN:
-            relocs.append(Reloc(at, R.ALIGN, None, fix.addend, False))
+            relocs.append(PendingReloc(at, R.ALIGN, None, fix.addend, False))
         else:
             symbol, addend, _ = self.target(fix.add, fix.addend)
             if symbol is not None and fix.type in _THREAD_LOCAL:
                 self._thread_local(symbol)
             if symbol is None and fix.type in ADDEND_IN_FIELD:
-                _put_field(R(fix.type), at, addend - (0 if fix.add is None else fix.addend), data)
+                _put_field(R(fix.type), at, addend, data)
             else:
-                relocs.append(Reloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
+                relocs.append(PendingReloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
 
-    def _thread_local(self, symbol: Symbol) -> None:
+    def _thread_local(self, symbol: AsmSymbol) -> None:
         """A symbol that is reached through tp is thread-local, and must not be anything else."""
-        place = self.worth(symbol).section
-        if symbol.type == STT_FUNC or (place is not None and not place.flags & SHF_TLS):
+        worth = self.worth(symbol)
+        place = worth.section
+        elsewhere = worth.is_number or (place is not None and not place.flags & SHF_TLS)
+        if symbol.type == STT_FUNC or elsewhere:
             raise Problem(f"accessing '{symbol.name}' as thread-local object", symbol.name)
         symbol.type = STT_TLS
 
@@ -209,7 +247,7 @@ class Resolver:
             raise Problem("the difference of two symbols cannot be put into this instruction")
         _put_field(R(fix.type), at, found.value + fix.addend, data)
 
-    def _data(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+    def _data(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[PendingReloc]) -> None:
         """Data of `size` bytes holding `add - sub + addend`."""
         if fix.sub is not None:
             self._data_difference(fix, at, size, data, relocs)
@@ -217,14 +255,17 @@ class Resolver:
         symbol, addend, value = self.target(fix.add, fix.addend)
         if symbol is None:
             _put(data, at, size, value)
-        elif size in _ABSOLUTE:
-            relocs.append(Reloc(at, _ABSOLUTE[size], symbol, addend, False))
-        else:
+            return
+        type = MODIFIERS.get(("", f"word{8 * size}"))
+        if type is None:
             raise Problem(
                 f"there is no relocation for an address in {size} byte{'s' * (size > 1)}", fix_name(symbol)
             )
+        relocs.append(PendingReloc(at, type, symbol, addend, False))
 
-    def _data_difference(self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[Reloc]) -> None:
+    def _data_difference(
+        self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[PendingReloc]
+    ) -> None:
         """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
 
         In code the linker may delete bytes between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
@@ -239,17 +280,15 @@ class Resolver:
             self._data(fix._replace(sub=None, addend=fix.addend - sub.value), at, size, data, relocs)
             return
         if fix.add is None or add.is_number:
-            raise Problem(
-                "a number minus a symbol is nothing that a relocation can express", fix_name(fix.sub)
-            )
+            raise Problem("no relocation can express a number minus a symbol", fix_name(fix.sub))
         plus, minus = _PAIRS[size]
         symbol, addend, _ = self.target(fix.add, fix.addend)
-        relocs.append(Reloc(at, plus, symbol, addend, False))
+        relocs.append(PendingReloc(at, plus, symbol, addend, False))
         symbol, addend, _ = self.target(fix.sub, 0)
-        relocs.append(Reloc(at, minus, symbol, addend, False))
+        relocs.append(PendingReloc(at, minus, symbol, addend, False))
 
 
-def fix_name(symbol: Symbol) -> str:
+def fix_name(symbol: AsmSymbol) -> str:
     """The name by which a message calls a symbol."""
     return "" if symbol.name in ("", FAKE_LABEL) else symbol.name
 
@@ -259,8 +298,6 @@ def _put(data: bytearray, at: int, size: int, value: int) -> None:
 
 
 def _put_field(type: R, at: int, value: int, data: bytearray) -> None:
-    word = int.from_bytes(data[at : at + 4], "little") & ~RELOCATIONS[type].field.mask
-    data[at : at + 4] = (word | scatter(RELOCATIONS[type].field, value)).to_bytes(4, "little")
-
-
-__all__ = ["STB_LOCAL", "STB_WEAK", "Resolver", "Worth"]
+    field = RELOCATIONS[type].field
+    word = int.from_bytes(data[at : at + field.width], "little") & ~field.mask
+    data[at : at + field.width] = (word | scatter(field, value)).to_bytes(field.width, "little")

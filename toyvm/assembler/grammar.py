@@ -19,8 +19,8 @@ from ..base.resources import cache_path
 from ..isa.registers import F_NUMBERS, X_NUMBERS
 from .expressions import calculate
 from .problems import MAX_EXPRESSION_DEPTH, Problem
+from .sections import AsmSymbol
 from .statements import NAME_PATTERN
-from .symbols import Symbol
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -82,7 +82,7 @@ OPERATORS = {
 }  # fmt: skip
 
 
-class Node(NamedTuple):
+class ExprNode(NamedTuple):
     """An operator of `OPERATORS` with its operands."""
 
     op: str
@@ -91,10 +91,10 @@ class Node(NamedTuple):
 
 
 # A number, a symbol's name, an operator with its operands; in expansions a label that has no name.
-Expr = int | str | Node | Symbol
+Expr = int | str | ExprNode | AsmSymbol
 
 
-class Operand(NamedTuple):
+class WrittenOperand(NamedTuple):
     """One operand. `form`: "register", "float_register", "memory" (`expr(register)`), "expression" or "string".
 
     `modifier` is "%lo" and the like, or "". `number` is the register's; `text` a string or register as written.
@@ -208,14 +208,14 @@ def parser() -> Lark:
     )
 
 
-Plan = Callable[[list[Token]], Operand]
+Plan = Callable[[list[Token]], WrittenOperand]
 _PLANS: dict[str, Plan] = {}
 
 
-class _Parsed(dict[str, Operand]):
+class _Parsed(dict[str, WrittenOperand]):
     """Operands by their text, so that `a0` is read once; kept within bounds."""
 
-    def __missing__(self, text: str) -> Operand:
+    def __missing__(self, text: str) -> WrittenOperand:
         operand = _parse(text)
         if len(text) < 64:
             if len(self) > 200_000:
@@ -229,7 +229,7 @@ parse_operand = _PARSED.__getitem__
 """The operand that a text writes (`_parse`, remembered). Raises Problem, with the word to blame."""
 
 
-def _parse(text: str) -> Operand:
+def _parse(text: str) -> WrittenOperand:
     """The operand that `text` writes. Raises Problem, with the word to blame.
 
     In `s2+4` and `%lo(zero)(a5)` the name of a register is that of a symbol, as in GNU as.
@@ -252,7 +252,7 @@ def _without_registers(tokens: list[Token]) -> list[Token]:
     return [Token("S", token.text, token.text) if token.letter in ("R", "F") else token for token in tokens]
 
 
-def _build(tokens: list[Token]) -> Operand:
+def _build(tokens: list[Token]) -> WrittenOperand:
     shape = " ".join([token.letter for token in tokens])
     plan = _PLANS.get(shape)
     if plan is None:
@@ -332,7 +332,7 @@ class _Plan:
     def __init__(self, tree: Any, shape: str):
         self.build = _operand_builder(tree, _Holes(shape.split(" ")))
 
-    def __call__(self, tokens: list[Token]) -> Operand:
+    def __call__(self, tokens: list[Token]) -> WrittenOperand:
         return self.build(tokens)
 
 
@@ -353,8 +353,8 @@ def _operand_builder(tree: Any, holes: _Holes) -> Plan:
     if kind in ("register", "float_register", "string"):
         index = holes.next()
         if kind == "string":
-            return lambda t: Operand("string", text=t[index].value)
-        return lambda t: Operand(kind, number=t[index].value, text=t[index].text)
+            return lambda t: WrittenOperand("string", text=t[index].value)
+        return lambda t: WrittenOperand(kind, number=t[index].value, text=t[index].text)
     if kind == "memory":
         inner = tree.children[0]
         offset = _operand_builder(inner, holes) if inner is not None else _zero
@@ -363,13 +363,13 @@ def _operand_builder(tree: Any, holes: _Holes) -> Plan:
     if kind == "modified":
         modifier = str(tree.children[0])
         build = _expr_builder(tree.children[1], holes)
-        return lambda t: Operand("expression", build(t), modifier)
+        return lambda t: WrittenOperand("expression", build(t), modifier)
     expr = _expr_builder(tree, holes)
-    return lambda t: Operand("expression", expr(t))
+    return lambda t: WrittenOperand("expression", expr(t))
 
 
-def _zero(tokens: list[Token]) -> Operand:
-    return Operand("expression", 0)
+def _zero(tokens: list[Token]) -> WrittenOperand:
+    return WrittenOperand("expression", 0)
 
 
 def _expr_builder(tree: Any, holes: _Holes) -> Callable[[list[Token]], Expr]:
@@ -389,4 +389,4 @@ def fold(op: str, left: Expr, right: Expr) -> Expr:
     """The operator applied, when both operands are numbers; else the node."""
     if isinstance(left, int) and isinstance(right, int):
         return calculate(op, left, right)
-    return Node(op, left, right)
+    return ExprNode(op, left, right)

@@ -1,8 +1,8 @@
-"""The listing (`-a`): every statement with its line number, its offset and its bytes, as finished as the object has them."""
+"""The listing (`-a`): every statement with its line number, its offset, and its final bytes as in the object."""
 
 from __future__ import annotations
 
-from ..elf.constants import STB_GLOBAL, STB_LOCAL, STT_SECTION
+from ..elf.constants import ST_BIND_SHIFT, ST_TYPE_MASK, STB_GLOBAL, STB_LOCAL, STT_SECTION
 from .assemble import Assembled
 from .state import Listed
 
@@ -48,12 +48,12 @@ def _symbols(made: Assembled) -> list[str]:
     defined, undefined = ["", "DEFINED SYMBOLS"], ["", "UNDEFINED SYMBOLS"]
     for name, row in zip(table.names, table.array.tolist(), strict=True):
         _, info, _, index, value, _ = row
-        if not name or info & 15 == STT_SECTION:
+        if not name or info & ST_TYPE_MASK == STT_SECTION:
             continue
         if index == 0:
             undefined.append(name)
         else:
             where = made.object.sections[index].name if index < len(made.object.sections) else "*ABS*"
-            mark = "g" if info >> 4 == STB_GLOBAL else "l" if info >> 4 == STB_LOCAL else "w"
+            mark = {STB_GLOBAL: "g", STB_LOCAL: "l"}.get(info >> ST_BIND_SHIFT, "w")
             defined.append(f"{where}:{value:016x} {mark} {name}")
     return [*defined, *(undefined if len(undefined) > 2 else ["", "NO UNDEFINED SYMBOLS"])]

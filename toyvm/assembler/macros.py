@@ -7,7 +7,8 @@ A `\\word` that is no parameter stays as it is (`"\\n"`).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from .problems import Problem
 from .statements import split_operands
@@ -16,8 +17,8 @@ _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
 _USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")
 
 
-class Parameter(NamedTuple):
-    """One parameter: its default, and whether it must be given (`:req`) or takes all that is left (`:vararg`)."""
+class Parameter(Record):
+    """One parameter: its default, and whether it is required (`:req`) or takes all remaining arguments (`:vararg`)."""
 
     name: str
     default: str = ""
@@ -25,8 +26,8 @@ class Parameter(NamedTuple):
     vararg: bool = False
 
 
-class Macro(NamedTuple):
-    """A macro's parameters and text; `file` and `first` say where its text stands."""
+class Macro(Record):
+    """A macro's parameters and text; its text begins at line `first` of `file`."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -35,7 +36,7 @@ class Macro(NamedTuple):
     first: int
 
     def expand(self, rest: str, count: int) -> list[str]:
-        """The text for a call with operands `rest`, the `count`th call of all. Raises Problem."""
+        """The expansion of a call with operands `rest`; `count` is the number of earlier calls (`\\@`). Raises Problem."""
         return substitute(self.body, bind(self, rest), count)
 
 
@@ -89,7 +90,7 @@ def _unquoted(text: str) -> str:
 
 
 def bind(macro: Macro, rest: str) -> dict[str, str]:
-    """The parameters' values for a call. Raises Problem for too many arguments and missing ones."""
+    """The parameters' values for a call. Raises Problem for too many or missing arguments."""
     values: dict[str, str] = {}
     parameters = macro.parameters
     names = {parameter.name for parameter in parameters}
@@ -118,7 +119,7 @@ def bind(macro: Macro, rest: str) -> dict[str, str]:
 
 
 def _take(rest: str, count: int) -> tuple[list[str], str]:
-    """The first `count` arguments, and the rest as it stands (for a `:vararg` parameter)."""
+    """The first `count` arguments, and the rest as written (for a `:vararg` parameter)."""
     words: list[str] = []
     text = rest.strip()
     while len(words) < count and text:

@@ -1,4 +1,4 @@
-"""What a mnemonic may stand for, made ready for encoding from the instruction table.
+"""The candidates of a mnemonic, prepared for encoding from the instruction table.
 
 A mnemonic has candidates: its row in the table, then its pseudo-instructions, tried in that order until the operands
 fit. Rows and expansion lines are compiled once to a list of steps, one for each operand.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..isa.compressed import COMPRESSED
 from ..isa.ieee754 import ROUNDING_MODES
@@ -18,19 +19,19 @@ from ..isa.pseudo import PSEUDOS, Pseudo
 from ..isa.registers import X_NAMES
 from ..isa.spec import Insn
 from ..isa.table import INSNS, ORDERINGS, lookup
-from .grammar import Expr, Operand, parse_operand
+from .grammar import Expr, WrittenOperand, parse_operand
 from .problems import Problem
-from .symbols import Symbol
+from .sections import AsmSymbol
 
 STACK = {
     "sp": "register",
     "load_sp": "memory",
     "store_sp": "memory",
-}  # operands that are sp, and how they are written
+}  # kinds of operands that are sp, and their written form
 
 
-class Step(NamedTuple):
-    """One operand of a row: where its number goes. `shift` and `bias` (8 for x8..x15) are for registers."""
+class OperandStep(Record):
+    """One operand of a row, with the function that encodes its number. `shift` and `bias` (8 for x8..x15) are for registers."""
 
     kind: str
     slot: Slot
@@ -38,23 +39,23 @@ class Step(NamedTuple):
     shift: int
     bias: int
 
-    def register(self, operand: Operand) -> int:
-        """The bits of the register that `operand` names. Raises Problem for one that has no place here."""
+    def register(self, operand: WrittenOperand) -> int:
+        """The bits of the register that `operand` names. Raises Problem for a register that does not fit."""
         number = operand.number
         if self.kind in STACK:
             return 0
         if self.bias:
             if not 8 <= number < 16:
-                raise Problem(f"{X_NAMES[number]} is none of x8 to x15 (s0, s1, a0 to a5)", operand.text)
+                raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)
         elif self.slot.nonzero and not number and operand.form != "memory":
             raise Problem("x0 is reserved here", operand.text, expected="another register")
         return (number - self.bias) << self.shift
 
 
-class Row:
+class EncodableRow:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
 
-    `whole` False leaves out the last operand, the rounding mode, which `fields` has then.
+    With `whole` False the last operand, the rounding mode, is omitted, and `fields` has its value.
     """
 
     __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
@@ -70,12 +71,14 @@ class Row:
         self.kinds = tuple(step.kind for step in self.steps)
 
 
-def _step(insn: Insn, slot: Slot) -> Step:
+def _step(insn: Insn, slot: Slot) -> OperandStep:
     fields = insn.format.fields
     register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
     field = fields.get(register)
     shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
-    return Step(slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias)
+    return OperandStep(
+        slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias
+    )
 
 
 def _nothing(value: int) -> int:
@@ -83,7 +86,7 @@ def _nothing(value: int) -> int:
 
 
 # A line of an expansion: the row, and how each of its operands comes from those of the pseudo-instruction.
-Filler = Callable[[Sequence[Operand], Symbol], Operand]
+Filler = Callable[[Sequence[WrittenOperand], AsmSymbol], WrittenOperand]
 
 
 class Expansion:
@@ -98,12 +101,12 @@ class Expansion:
         self.lines = [_expansion_line(line) for line in pseudo.lines]
 
 
-def _expansion_line(line: str) -> tuple[Row, list[Filler]]:
+def _expansion_line(line: str) -> tuple[EncodableRow, list[Filler]]:
     mnemonic, _, rest = line.partition(" ")
     found = lookup(mnemonic)
     assert found is not None, line
     pieces = [piece.strip() for piece in rest.split(",")] if rest else []
-    return Row(*found), [_filler(piece) for piece in pieces]
+    return EncodableRow(*found), [_filler(piece) for piece in pieces]
 
 
 def _filler(piece: str) -> Filler:
@@ -112,7 +115,7 @@ def _filler(piece: str) -> Filler:
         base = piece[len("%pcrel_lo({label})") :]
         form = "memory" if base else "expression"
         holder = int(base[2]) if base else -1
-        return lambda given, label: Operand(
+        return lambda given, label: WrittenOperand(
             form,
             label,
             "%pcrel_lo",
@@ -121,13 +124,13 @@ def _filler(piece: str) -> Filler:
     if piece.startswith("%"):
         modifier, _, rest = piece.partition("(")
         index = int(rest[1])
-        return lambda given, label: Operand("expression", address(given[index]), modifier)
+        return lambda given, label: WrittenOperand("expression", address(given[index]), modifier)
     if piece.startswith("{") and piece.endswith(")"):
         offset, base_index = int(piece[1]), int(piece[5])
         return lambda given, label: given[offset]._replace(form="memory", number=given[base_index].number)
     if piece.endswith("})"):
         text, base_index = piece[: piece.index("(")], int(piece[-3])
-        return lambda given, label: Operand("memory", int(text), number=given[base_index].number)
+        return lambda given, label: WrittenOperand("memory", int(text), number=given[base_index].number)
     if piece.startswith("{"):
         index = int(piece[1])
         return lambda given, label: given[index]
@@ -135,7 +138,7 @@ def _filler(piece: str) -> Filler:
     return lambda given, label: fixed
 
 
-Candidate = Row | Expansion
+Candidate = EncodableRow | Expansion
 
 
 @cache
@@ -144,9 +147,9 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
     found: list[Candidate] = []
     row = lookup(mnemonic)
     if row is not None:
-        found.append(Row(*row))
+        found.append(EncodableRow(*row))
         if row[0].syntax.endswith("rm"):
-            found.append(Row(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
+            found.append(EncodableRow(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
     found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
     return tuple(found)
 
@@ -166,6 +169,6 @@ def mnemonics() -> tuple[str, ...]:
     return (*INSNS, *PSEUDOS, *atomics)
 
 
-def address(operand: Operand) -> Expr:
-    """The expression of an operand that is an address: a register's name is a symbol there."""
+def address(operand: WrittenOperand) -> Expr:
+    """The expression of an operand that is an address: here the name of a register is a symbol."""
     return operand.text if operand.form in ("register", "float_register") else operand.expr

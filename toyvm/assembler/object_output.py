@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,40 +20,30 @@ from ..elf.constants import (
     STT_SECTION,
     STT_TLS,
 )
-from ..elf.object_file import NO_RELOCS, NULL_SECTION, Group, ObjectFile, SymbolTable
+from ..elf.object_file import NO_RELOCS, NULL_SECTION, ObjectFile, SectionGroup, SymbolTable
 from ..elf.object_file import Section as ElfSection
 from ..elf.record_arrays import RELA, SYM, Table
 from ..relocations import R
-from .symbols import Symbol
+from .fixup_resolution import FixupResolver, PendingReloc
+from .sections import AsmSymbol
 
 if TYPE_CHECKING:
-    from .fixup_resolution import Resolver
-    from .sections import Section
-    from .state import State
+    from .sections import AsmSection
+    from .state import AssemblyState
 
 
-class Reloc(NamedTuple):
-    """A relocation before symbols have numbers; `relax`: a R_RISCV_RELAX follows it."""
-
-    offset: int
-    type: R
-    symbol: Symbol | None
-    addend: int
-    relax: bool
-
-
-class Output:
+class ObjectOutput:
     """Sections in order with their bytes and relocations; `object` makes the ELF model of them."""
 
-    def __init__(self, state: State, resolver: Resolver):
+    def __init__(self, state: AssemblyState, resolver: FixupResolver):
         self.state = state
         self.resolver = resolver
-        self.sections: list[tuple[Section, bytes, list[Reloc]]] = []
+        self.sections: list[tuple[AsmSection, bytes, list[PendingReloc]]] = []
         self._group_names: dict[
-            Symbol, int
+            AsmSymbol, int
         ] = {}  # names of groups that are no symbols: number of the first member
 
-    def add(self, section: Section, data: bytes, relocs: list[Reloc]) -> None:
+    def add(self, section: AsmSection, data: bytes, relocs: list[PendingReloc]) -> None:
         """Append a section; its relocations' symbols become part of the symbol table."""
         section.index = len(self.sections) + 1
         self.sections.append((section, data, relocs))
@@ -72,13 +62,15 @@ class Output:
         elf_groups = []
         for number, (signature, sections) in enumerate(groups):
             flags = GRP_COMDAT if any(section.comdat for section in sections) else 0
-            elf_groups.append(Group(signature.index, flags, tuple(section.index for section in sections)))
+            elf_groups.append(
+                SectionGroup(signature.index, flags, tuple(section.index for section in sections))
+            )
             members.update({section.index: number for section in sections})
         made = [NULL_SECTION] + [self._section(*entry, members) for entry in self.sections]
         return ObjectFile(name, made, table, e_flags, elf_groups)
 
     def _section(
-        self, section: Section, data: bytes, relocs: list[Reloc], groups: dict[int, int]
+        self, section: AsmSection, data: bytes, relocs: list[PendingReloc], groups: dict[int, int]
     ) -> ElfSection:
         link = 0
         if section.flags & SHF_LINK_ORDER:
@@ -96,15 +88,15 @@ class Output:
             group=groups.get(section.index),
         )
 
-    def _groups(self) -> list[tuple[Symbol, list[Section]]]:
+    def _groups(self) -> list[tuple[AsmSymbol, list[AsmSection]]]:
         """Each section group: its signature and its members."""
-        found: dict[str, list[Section]] = {}
+        found: dict[str, list[AsmSection]] = {}
         for section, _, _ in self.sections:
             if section.group:
                 found.setdefault(section.group, []).append(section)
         return [(self._signature(name, sections[0].index), sections) for name, sections in found.items()]
 
-    def _signature(self, name: str, member: int) -> Symbol:
+    def _signature(self, name: str, member: int) -> AsmSymbol:
         symbol = self.state.symbols.by_name.get(name)
         if symbol is None or not symbol.is_defined:
             # GNU as makes a local symbol (in .group itself) for a group whose name is no symbol of the file.
@@ -116,7 +108,7 @@ class Output:
 
     # -- symbols ----------------------------------------------------------------------------------
 
-    def _symbols(self, signatures: list[Symbol]) -> SymbolTable:
+    def _symbols(self, signatures: list[AsmSymbol]) -> SymbolTable:
         """The symbol table, and every symbol's number in `Symbol.index`."""
         state = self.state
         kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]
@@ -134,7 +126,7 @@ class Output:
         array[:] = rows
         return SymbolTable(names, array, len(symbols) - len(others) + 1)
 
-    def _is_kept(self, symbol: Symbol) -> bool:
+    def _is_kept(self, symbol: AsmSymbol) -> bool:
         if symbol.used or symbol.section is not None or self.state.options.keep_locals:
             return True
         if symbol.value is not None and self.resolver.worth(symbol).symbol is not None:
@@ -143,13 +135,13 @@ class Output:
             return False
         return symbol.is_defined or symbol.binding != STB_WEAK
 
-    def _binding(self, symbol: Symbol) -> int:
-        """Undefined symbols are global whatever the text says, but for the names of groups."""
+    def _binding(self, symbol: AsmSymbol) -> int:
+        """The binding of a symbol. An undefined symbol is global even if it is declared local, unless it names a group."""
         if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol not in self._group_names:
             return STB_GLOBAL
         return symbol.binding
 
-    def _row(self, symbol: Symbol) -> tuple[int, int, int, int, int, int]:
+    def _row(self, symbol: AsmSymbol) -> tuple[int, int, int, int, int, int]:
         """st_name (not used), st_info, st_other, st_shndx, st_value, st_size."""
         if symbol.section is not None:
             return 0, STT_SECTION, 0, symbol.section.index, 0, 0
@@ -170,7 +162,7 @@ class Output:
         return 0, info, symbol.visibility, index, worth.value & 0xFFFFFFFFFFFFFFFF, size
 
 
-def _rela(relocs: list[Reloc]) -> Table:
+def _rela(relocs: list[PendingReloc]) -> Table:
     """Relocations by address (stable), each with its R_RISCV_RELAX behind it."""
     if not relocs:
         return NO_RELOCS
@@ -196,6 +188,3 @@ def _signed(value: int) -> int:
     """`value` modulo 2**64, as a signed number."""
     value &= 0xFFFFFFFFFFFFFFFF
     return value - (1 << 64) if value >> 63 else value
-
-
-__all__ = ["STB_GLOBAL", "Output", "Reloc"]

@@ -1,4 +1,4 @@
-"""`.insn` with a format: instructions that the table does not have, field by field (gas, "RISC-V Instruction Formats")."""
+"""`.insn` with a format: instructions that are not in the table, field by field (gas, "RISC-V Instruction Formats")."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..isa.fields import B, I, J, R, S, U
 from ..isa.spec import Insn
 from .encode import emit_row
 from .grammar import parse_operand
-from .mnemonics import Row
+from .mnemonics import EncodableRow
 from .problems import Problem
-from .state import State
+from .state import AssemblyState
 
 if TYPE_CHECKING:
     from ..isa.semantics import Machine
@@ -20,7 +20,7 @@ _SHIFTS = {"opcode": 0, "funct3": 12, "funct7": 25}
 
 
 def encode_format(
-    state: State, name: str, fields: tuple[tuple[int, int], ...], syntax: str, pieces: list[str]
+    state: AssemblyState, name: str, fields: tuple[tuple[int, int], ...], syntax: str, pieces: list[str]
 ) -> None:
     """Encode `.insn NAME pieces`: numbers for the fixed fields, then operands as the format has them. Raises Problem."""
     wanted = len(fields) + syntax.count(",") + 1
@@ -35,13 +35,13 @@ def encode_format(
         if not 0 <= value < 1 << width or _SHIFTS[field] != shift:
             raise Problem(f"{field} {value} is not in 0..{(1 << width) - 1}", piece)
         fixed[field] = value
-    row = Row(Insn(f".insn {name}", "I", format, format.syntax, fixed, _unknown), {})
+    row = EncodableRow(Insn(f".insn {name}", "I", format, format.syntax, fixed, _unknown), {})
     state.begin_instruction()
     emit_row(state, row, [parse_operand(piece) for piece in pieces[len(fields) :]], pieces[len(fields) :])
 
 
 def _unknown(m: Machine) -> None:
-    """What a raw instruction does is known to nobody here; it is only encoded."""
+    """No semantics: a raw instruction is only encoded."""
 
 
 _OPCODES = {

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..base.bits import align_up
+from toyvm.base.record import Record
+
 from ..elf.constants import STB_WEAK
 from .problems import MAX_SECTION_BYTES, Problem
-from .sections import Chunk, Part, PartKind, Section
-from .symbols import Symbol, Value
+from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
 
 MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
 MAX_MEASURED = 20_000_000
@@ -26,27 +26,27 @@ JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
 Resolve = Callable[[Value, Part], int]
 
 
-class Shifts(NamedTuple):
-    """Where each byte of a chunk went: growth in front of `offsets`, and its sums from the chunk's base on."""
+class Shifts(Record):
+    """How far each byte of a chunk has moved: `offsets` where growth is inserted, and the running `sums` from the chunk's base."""
 
     offsets: list[int]
     sums: list[int]
 
     def at(self, offset: int) -> int:
-        """What to add to an offset in the chunk to get one in the section."""
+        """The number to add to an offset in the chunk to get an offset in the section."""
         return self.sums[bisect_right(self.offsets, offset)]
 
 
-class Layout:
-    """Where everything is, once `settle` has run."""
+class SectionLayout:
+    """The offsets of all labels in their sections, once `settle` has run."""
 
     def __init__(self) -> None:
         self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
         self._plans: dict[Chunk, list[_Jump | None]] = {}
         self._resolve: Resolve = _unsettled
 
-    def settle(self, sections: list[Section], resolve: Resolve) -> None:
-        """Lay out `sections`. `resolve` gives the number of a part's expression; its Problem is passed on."""
+    def settle(self, sections: list[AsmSection], resolve: Resolve) -> None:
+        """Lay out `sections`. `resolve` evaluates the expression of a part; a Problem that it raises propagates."""
         self._resolve = resolve
         for section in sections:
             for chunk in section.in_order():
@@ -54,7 +54,7 @@ class Layout:
         for section in sections:
             self._settle(section)
 
-    def address(self, symbol: Symbol) -> int:
+    def address(self, symbol: AsmSymbol) -> int:
         """The offset of a label in its section."""
         chunk = symbol.chunk
         assert chunk is not None
@@ -65,14 +65,14 @@ class Layout:
         return chunk.base + symbol.offset + shifts[bisect_right(frags, symbol.frag)]
 
     def shifts(self, chunk: Chunk) -> Shifts:
-        """By how much the bytes of `chunk` have moved, by their offset in it."""
+        """How far the bytes of `chunk` have moved, by offset in the chunk."""
         if not any(chunk.growth):
             return Shifts([], [chunk.base])
         return Shifts(
             [part.offset for part in chunk.parts], list(accumulate(chunk.growth, initial=chunk.base))
         )
 
-    def _settle(self, section: Section) -> None:
+    def _settle(self, section: AsmSection) -> None:
         """Measure the parts of one section until nothing changes (gas/write.c, `relax_segment`)."""
         chunks = section.in_order()
         for chunk in chunks:
@@ -90,7 +90,7 @@ class Layout:
         limit = MAX_PASSES + min(parts, MAX_MEASURED // (parts + 1))
         while changed:
             passes += 1
-            # Every branch has long grown to its largest: only a directive can still move.
+            # By now every branch has its largest size: only a directive can still move.
             if passes > limit:
                 raise Problem(f"the place of an .org or .skip in {section.name} depends on itself")
             at, changed = 0, False
@@ -100,7 +100,7 @@ class Layout:
             section.size = at
 
     def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
-        """The first guess, as GNU as makes it: the address of what comes later is not known yet and taken for 0."""
+        """The first guess, as in GNU as: a later address is not known yet and counts as 0."""
         shift, sums = chunk.base, [0]
         for index, part in enumerate(chunk.parts):
             size = 0
@@ -126,14 +126,14 @@ class Layout:
         return sums
 
     def _start(self, chunk: Chunk, frag: int) -> int:
-        """Where a frag begins, as far as parts tell: the offset of the last part in front of it."""
+        """The offset of the last part in front of a frag, or 0: the best known start of the frag."""
         before = bisect_right(self._frags[chunk][0], frag)
         return chunk.parts[before - 1].offset if before else 0
 
     def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
         """The growth of every part of a chunk that begins at `base`; whether anything changed.
 
-        What stands in front has its new place and what comes behind still has its old one, as in GNU as.
+        Code in front already has its new place, and code behind still has its old one, as in GNU as.
         """
         frags, old = self._frags[chunk]
         old_base, growth = chunk.base, chunk.growth
@@ -168,7 +168,7 @@ class Layout:
         return changed
 
     def _space(self, part: Part, at: int) -> int:
-        """How many bytes `.org` or a `.skip` of late known size takes, at address `at`."""
+        """The bytes that `.org`, or a `.skip` whose size is known late, takes at address `at`."""
         value = self._resolve(part.target, part)
         size = value - at if part.kind == ORG else value
         if size < 0 and part.kind == ORG:
@@ -179,10 +179,10 @@ class Layout:
 
 
 class _Jump(NamedTuple):
-    """A branch or jump to a label of its own chunk, as far as it stays the same while the chunk is measured.
+    """The constants of a branch or jump to a label of its own chunk, while the chunk is measured.
 
-    `before`: the parts in front of the target. `ahead`: how far the target would be if nothing grew. `reach`: up to which distance
-    the instruction need not grow.
+    `before`: the number of parts in front of the target. `ahead`: the distance to the target if nothing grows. `reach`: the
+    distance up to which the instruction keeps its size.
     """
 
     before: int
@@ -191,7 +191,7 @@ class _Jump(NamedTuple):
 
 
 def _jump(part: Part, chunk: Chunk, frags: list[int]) -> _Jump | None:
-    """What `_measure` asks of a part again and again; None when it is anything else."""
+    """The `_Jump` of a part, or None when the part is not a jump within its chunk. `_measure` uses it in every pass."""
     symbol = part.symbol
     if part.kind > JUMP or symbol is None or symbol.chunk is not chunk or not _is_near(symbol, chunk.section):
         return None
@@ -224,8 +224,8 @@ def _unsettled(value: Value, part: Part) -> int:
     raise AssertionError("the layout is not settled")
 
 
-def _is_near(symbol: Symbol | None, section: Section) -> bool:
-    """Whether a branch of `section` may count on where `symbol` is."""
+def _is_near(symbol: AsmSymbol | None, section: AsmSection) -> bool:
+    """Whether a branch of `section` can use the place of `symbol`: it is a label of the same section, and not weak."""
     return (
         symbol is not None
         and symbol.chunk is not None
@@ -252,8 +252,5 @@ def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytear
 
 
 def pattern(fill: bytes, size: int) -> bytes:
-    """`size` bytes of padding with a pattern wider than a byte; what does not fit evenly is zeros in front (gas)."""
+    """`size` bytes of padding with a pattern wider than a byte; the remainder is zeros in front (gas)."""
     return bytes(size % len(fill)) + fill * (size // len(fill))
-
-
-__all__ = ["Layout", "align_up", "finished_bytes", "pattern"]

@@ -1,4 +1,4 @@
-"""Sections while they grow: bytes, the places where they may still stretch, and what must be patched.
+"""Sections while they grow, and the symbols in them: bytes, the places where they may still stretch, and what must be patched.
 
 A section is made of chunks, one for each subsection number (`.text 1`), joined at the end in the order of their
 numbers. A chunk's bytes are appended to one bytearray; where its size is not known before the end (a branch that may
@@ -6,6 +6,9 @@ become a longer pair, an alignment behind it) stands a *part*, whose growth `lay
 without such places, numbered from 0: two labels of one frag keep their distance whatever happens here.
 
 Frags also end, as in GNU as, where the *linker* may delete bytes, because call frame information depends on it.
+
+A symbol is undefined, a place in a section, a number (`x = 5`), an expression that is resolved at the end, or common.
+Chunks and symbols refer to each other, so both are here.
 """
 
 from __future__ import annotations
@@ -13,13 +16,118 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
-from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
+from ..elf.constants import (
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_WRITE,
+    SHT_NOBITS,
+    SHT_PROGBITS,
+    STB_LOCAL,
+    STT_FUNC,
+    STT_GNU_IFUNC,
+    STT_NOTYPE,
+    STT_OBJECT,
+    STT_TLS,
+    STV_DEFAULT,
+)
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
-from .symbols import FAKE_LABEL, Linear, Symbol, Value
+
+FAKE_LABEL = ".L0 "
+"""The name of labels that the assembler makes itself (gas: FAKE_LABEL_NAME); no program can write it."""
+
+
+class AsmSymbol:
+    """One symbol. `chunk, frag, offset` say where a label stands; `value` is a number or a deferred expression."""
+
+    __slots__ = (
+        "binding",
+        "chunk",
+        "common",
+        "equated",
+        "frag",
+        "index",
+        "listed",
+        "local_wanted",
+        "name",
+        "offset",
+        "section",
+        "size",
+        "size_where",
+        "type",
+        "used",
+        "value",
+        "visibility",
+        "where",
+    )
+
+    def __init__(self, name: str):
+        self.name = name
+        self.chunk: Chunk | None = None
+        self.frag = 0
+        self.offset = 0
+        self.value: Value | None = None
+        self.binding: int = STB_LOCAL
+        self.type: int = STT_NOTYPE
+        self.visibility: int = STV_DEFAULT
+        self.size: Value = 0
+        self.size_where = 0
+        self.common: tuple[int, int] | None = None  # (size, alignment)
+        self.section: AsmSection | None = None  # set for section symbols only
+        self.equated = False  # by .set: may be redefined
+        self.listed = False  # has its place in the symbol table's order
+        self.local_wanted = False  # by .local: stays local, and .comm allocates it
+        self.used = False  # a relocation refers to it
+        self.index = 0  # its number in the finished symbol table
+        self.where = 0  # line number (source map) of the definition or the first use
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether the symbol is a label, has a value, or is common."""
+        return self.chunk is not None or self.value is not None or self.common is not None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the name is one that GNU as keeps out of the symbol table unless a relocation needs it."""
+        return self.name.startswith(".L") or self.name.startswith("L0\x01")
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name!r})"
+
+
+# What a symbol with several types is, the strongest first.
+_TYPE_ORDER = (STT_TLS, STT_GNU_IFUNC, STT_FUNC, STT_OBJECT)
+
+
+def joined_type(own: int, other: int) -> int:
+    """The type of a symbol of type `own` that is set to a symbol of type `other` (gas: copy_symbol_attributes).
+
+    An alias of a function that is declared to be an IFUNC is one; being thread-local is not passed on.
+    """
+    types = (own, STT_OBJECT if other == STT_TLS else other)
+    return next((type for type in _TYPE_ORDER if type in types), own)
+
+
+class Linear(NamedTuple):
+    """`add - sub + addend`; either symbol may be missing."""
+
+    add: AsmSymbol | None
+    sub: AsmSymbol | None
+    addend: int
+
+
+class DeferredOperation(NamedTuple):
+    """An operation that cannot be evaluated before all addresses are known. `left` is 0 for unary operators."""
+
+    op: str
+    left: Value
+    right: Value
+
+
+Value = int | Linear | DeferredOperation
 
 
 class PartKind(IntEnum):
-    """What may stretch."""
+    """The kinds of places whose size is not known at once."""
 
     BRANCH = 0  # a conditional branch: grows when its target is out of reach
     JUMP = 1  # c.j grows to jal; jal never grows, but ends a frag, and becomes a relocation only when branches do
@@ -39,7 +147,7 @@ class Part(NamedTuple):
     offset: int
     frag: int
     kind: int
-    symbol: Symbol | None = None
+    symbol: AsmSymbol | None = None
     addend: int = 0
     where: int = 0
     fill: bytes | None = b"\0"
@@ -57,15 +165,15 @@ class Fix(NamedTuple):
 
     offset: int
     type: int
-    add: Symbol | None
-    sub: Symbol | None
+    add: AsmSymbol | None
+    sub: AsmSymbol | None
     addend: int
     relax: bool
     where: int
 
 
 class ZeroBytes(bytearray):
-    """The contents of a section without contents: counts, and refuses anything but zeros."""
+    """The contents of a SHT_NOBITS section: only their size. Raises Problem for a byte that is not zero."""
 
     __slots__ = ("size",)
 
@@ -84,11 +192,11 @@ class ZeroBytes(bytearray):
 
 
 class Chunk:
-    """One subsection. `base` is its offset in the section, known after layout."""
+    """One subsection. `base` is its offset in the section after layout."""
 
     __slots__ = ("base", "data", "fixes", "frag", "growth", "number", "parts", "section")
 
-    def __init__(self, section: Section, number: int):
+    def __init__(self, section: AsmSection, number: int):
         self.section = section
         self.number = number
         self.data: bytearray = ZeroBytes() if section.type == SHT_NOBITS else bytearray()
@@ -98,14 +206,14 @@ class Chunk:
         self.growth: list[int] = []  # by part; filled by layout
         self.base = 0
 
-    def place(self, symbol: Symbol) -> Symbol:
-        """Let `symbol` be a label here."""
+    def place(self, symbol: AsmSymbol) -> AsmSymbol:
+        """Make `symbol` a label at the current end of the chunk, and return it."""
         symbol.chunk, symbol.frag, symbol.offset = self, self.frag, len(self.data)
         return symbol
 
-    def here(self) -> Symbol:
+    def here(self) -> AsmSymbol:
         """A new label without a name for this place: `.`, the high part of a pair, the start of a function's CFI."""
-        return self.place(Symbol(FAKE_LABEL))
+        return self.place(AsmSymbol(FAKE_LABEL))
 
     def skip(self, count: int, fill: bytes = b"\0") -> None:
         """Append `count` times the byte or bytes `fill`."""
@@ -129,8 +237,8 @@ class Chunk:
         self.frag += 1
 
 
-class Section:
-    """One section: what it is called and what it is, and its chunks."""
+class AsmSection:
+    """One section: its name, type, flags and chunks."""
 
     def __init__(self, name: str, type: int = SHT_PROGBITS, flags: int = 0, entsize: int = 0):
         self.name = name
@@ -142,12 +250,12 @@ class Section:
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}
-        self.symbol = Symbol(name)
+        self.symbol = AsmSymbol(name)
         self.symbol.section = self
         # mapping symbols ($x, $d) of code sections: the state, and the symbols so far
         self.map_state = ""
         self.map_arch = ""
-        self.mapping: list[Symbol] = []
+        self.mapping: list[AsmSymbol] = []
         self.line_seen = False
         self.size = 0  # after layout
         self.index = 0  # in the finished object
@@ -169,7 +277,7 @@ class Section:
         return self.type == SHT_NOBITS
 
     def chunk(self, number: int) -> Chunk:
-        """The subsection of that number, made when it is new."""
+        """The subsection of that number, created if it is new."""
         if number not in self.chunks:
             self.chunks[number] = Chunk(self, number)
         return self.chunks[number]
@@ -179,14 +287,14 @@ class Section:
         return [self.chunks[number] for number in sorted(self.chunks)]
 
 
-def place(section: Section, symbol: Symbol) -> None:
-    """Let `symbol` stand at the very start of `section`."""
+def place(section: AsmSection, symbol: AsmSymbol) -> None:
+    """Make `symbol` a label at the start of `section`."""
     chunk = section.chunk(0)
     symbol.chunk, symbol.frag, symbol.offset = chunk, 0, 0
 
 
-def distance(left: Symbol, right: Symbol) -> int | None:
-    """`left - right` when nothing that may stretch stands between the two labels, else None."""
+def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
+    """`left - right` in bytes when nothing between the two labels can stretch, else None."""
     a, b = left.chunk, right.chunk
     if a is None or a is not b:
         return None
@@ -198,17 +306,3 @@ def distance(left: Symbol, right: Symbol) -> int | None:
 
 TEXT_FLAGS = SHF_ALLOC | SHF_EXECINSTR
 DATA_FLAGS = SHF_ALLOC | SHF_WRITE
-
-__all__ = [
-    "DATA_FLAGS",
-    "TEXT_FLAGS",
-    "Chunk",
-    "Fix",
-    "Linear",
-    "Part",
-    "PartKind",
-    "Section",
-    "ZeroBytes",
-    "distance",
-    "place",
-]

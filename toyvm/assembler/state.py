@@ -1,4 +1,4 @@
-"""What the assembler knows while it reads: sections, symbols, modes, the current place, and what an expression is worth.
+"""The state of one assembly: sections, symbols, modes, the current place, and the evaluation of expressions.
 
 Directives and the encoder work on this; `driver` feeds it statements and `finish` turns it into an object.
 """
@@ -14,20 +14,30 @@ from toyvm.base.record import Record
 from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
-from .dwarf.cfi_directives import FrameTable
-from .dwarf.line_table import LineTable
+from .dwarf.cfi_directives import CallFrameTable
+from .dwarf.line_table import LineTableWriter
 from .expressions import combine
-from .grammar import Expr, Node, parse_expression
+from .grammar import Expr, ExprNode, parse_expression
 from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
-from .sections import DATA_FLAGS, TEXT_FLAGS, Chunk, Section, distance
+from .sections import (
+    DATA_FLAGS,
+    TEXT_FLAGS,
+    AsmSection,
+    AsmSymbol,
+    Chunk,
+    DeferredOperation,
+    Linear,
+    Value,
+    distance,
+)
 from .statements import SourceMap
-from .symbols import Linear, Operation, Symbol, Symbols, Value
+from .symbols import AsmSymbols
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
-class Options(Record):
-    """How to assemble. `march`, `mabi` as GNU as has them; `defsyms` are symbols with numbers defined beforehand.
+class AssemblerOptions(Record):
+    """The options of an assembly. `march` and `mabi` are as in GNU as; `defsyms` are symbols with their numbers (--defsym).
 
     `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
     """
@@ -46,7 +56,7 @@ class Options(Record):
 
 
 class Modes(Record, frozen=False):
-    """What `.option` changes, and `.option push` keeps."""
+    """The settings that `.option` changes and `.option push` saves."""
 
     arch: Arch
     relax: bool
@@ -55,7 +65,7 @@ class Modes(Record, frozen=False):
 
 
 class Condition(Record, frozen=False):
-    """An open `.if`: where it stands, and whether a branch was taken and `.else` was seen."""
+    """An open `.if`: its place, whether a branch was taken, and whether `.else` was seen."""
 
     where: int
     taken: bool
@@ -63,7 +73,7 @@ class Condition(Record, frozen=False):
 
 
 class Listed(Record, frozen=False):
-    """One statement of the listing: where it came from and what it appended."""
+    """One statement of the listing: its number, and the bytes that it appended."""
 
     where: int
     chunk: Chunk
@@ -71,15 +81,15 @@ class Listed(Record, frozen=False):
     end: int
 
 
-class State:
+class AssemblyState:
     """One assembly. `where` is the number of the current statement in `source`, `line` its text."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: AssemblerOptions):
         self.options = options
         self.source = SourceMap()
-        self.symbols = Symbols()
-        self.sections: list[Section] = []
-        self._by_key: dict[tuple[str, str], Section] = {}
+        self.symbols = AsmSymbols()
+        self.sections: list[AsmSection] = []
+        self._by_key: dict[tuple[str, str], AsmSection] = {}
         self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
         self.modes.rvc = self.modes.arch.has("c")
         self.seen_rvc = self.modes.rvc
@@ -90,9 +100,9 @@ class State:
         self.abi = options.mabi
         self.where = 0
         self.line = ""
-        self.frames: FrameTable[Symbol] = FrameTable()
-        self._cfi_label: Symbol | None = None
-        self.lines: LineTable[Section, Symbol] | None = None
+        self.frames: CallFrameTable[AsmSymbol] = CallFrameTable()
+        self._cfi_label: AsmSymbol | None = None
+        self.lines: LineTableWriter[AsmSection, AsmSymbol] | None = None
         self.on_instruction: Callable[[], None] | None = None
         self.errors: list[str] = []
         self._reports = 0
@@ -119,31 +129,31 @@ class State:
 
     def section(
         self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
-    ) -> Section:
-        """The section of that name and group, made when it is new; `listed` gives its symbol a place in the order."""
+    ) -> AsmSection:
+        """The section of that name and group, created if it is new; with `listed` its symbol goes into the symbol table's order."""
         found = self._by_key.get((name, group))
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
                 raise Fatal(f"more than {MAX_SECTIONS} sections")
-            found = self._by_key[name, group] = Section(name, type, flags, entsize)
+            found = self._by_key[name, group] = AsmSection(name, type, flags, entsize)
             found.group = group
             self.sections.append(found)
             if listed:
                 self.symbols.list(found.symbol)
         return found
 
-    def find_section(self, name: str, group: str = "") -> Section | None:
+    def find_section(self, name: str, group: str = "") -> AsmSection | None:
         """The section of that name and group, or None."""
         return self._by_key.get((name, group))
 
     def enter(self, chunk: Chunk) -> None:
-        """Make `chunk` the current place; `.previous` comes back."""
+        """Make `chunk` the current place; `.previous` returns to the one before."""
         self.previous = self.chunk
         self.chunk = chunk
         self.refresh_memo()
 
     def refresh_memo(self) -> None:
-        """Choose which statements may be replayed from memory at the current place."""
+        """Choose the statements whose remembered bytes may be reused at the current place."""
         section = self.chunk.section
         if self.options.listing:
             self.memo = self._no_memo
@@ -158,7 +168,7 @@ class State:
             self.memo = self._no_memo if section.is_nobits else self.data_memo
 
     def modes_changed(self) -> None:
-        """Call after `modes` changed: what was learnt of statements no longer holds."""
+        """Call after a change of `modes`: the remembered bytes of statements no longer hold."""
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
         self.code_memo.clear()
@@ -181,12 +191,12 @@ class State:
         else:
             return
         section.map_state = kind
-        symbol = self.symbols.list(self.chunk.place(Symbol(name)))
+        symbol = self.symbols.list(self.chunk.place(AsmSymbol(name)))
         section.mapping.append(symbol)
         self.refresh_memo()
 
     def begin_instruction(self) -> None:
-        """An instruction follows: the mapping symbol and the line table want to know."""
+        """Call before an instruction is appended: adds its mapping symbol and its row of the line table."""
         section = self.chunk.section
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
@@ -205,7 +215,7 @@ class State:
 
     def watch_text(self) -> None:
         """-g: every instruction gets a row with its own place in the text, until a `.loc` says otherwise."""
-        self.lines = LineTable()
+        self.lines = LineTableWriter()
         self.on_instruction = self._text_line
         self.refresh_memo()
 
@@ -220,8 +230,8 @@ class State:
         self.on_instruction = None
         self.refresh_memo()
 
-    def cfi_here(self) -> Symbol:
-        """The label of the current place for call frame information; the same one as long as nothing was assembled."""
+    def cfi_here(self) -> AsmSymbol:
+        """The label of the current place for call frame information; the same one until something is appended."""
         label, chunk = self._cfi_label, self.chunk
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
             label = self._cfi_label = self.symbols.list(chunk.here())
@@ -230,12 +240,12 @@ class State:
     # -- expressions ------------------------------------------------------------------------------
 
     def evaluate(self, expr: Expr) -> Value:
-        """What an expression is worth as far as is known here. Unknown names become undefined symbols."""
+        """The value of an expression as far as it is known now. Unknown names become undefined symbols."""
         if isinstance(expr, int):
             return expr
         if isinstance(expr, str):
             return self._symbol_value(expr)
-        if isinstance(expr, Symbol):
+        if isinstance(expr, AsmSymbol):
             return Linear(expr, None, 0)
         return combine(expr.op, self.evaluate(expr.left), self.evaluate(expr.right))
 
@@ -246,7 +256,7 @@ class State:
         value = symbol.value
         return value if isinstance(value, int) else Linear(symbol, None, 0)
 
-    def _special(self, name: str) -> Symbol:
+    def _special(self, name: str) -> AsmSymbol:
         if name == ".":
             return self.symbols.list(self.chunk.here())
         local = _NUMERIC.fullmatch(name)
@@ -263,16 +273,16 @@ class State:
         return found
 
     def is_number(self, expr: Expr) -> bool:
-        """Whether `expr` is a number here and now; makes no symbols."""
+        """Whether `expr` is a number now. Creates no symbols."""
         if isinstance(expr, int):
             return True
         if isinstance(expr, str):
             symbol = self.symbols.by_name.get(expr)
             return symbol is not None and isinstance(symbol.value, int)
-        return isinstance(expr, Node) and self.is_number(expr.left) and self.is_number(expr.right)
+        return isinstance(expr, ExprNode) and self.is_number(expr.left) and self.is_number(expr.right)
 
     def number(self, expr: Expr, what: str = "this") -> int:
-        """The number that `expr` is here and now. Raises Problem when it depends on what is not yet known."""
+        """The value of `expr`, a number now. Raises Problem when it depends on something that is not known yet."""
         value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
         if value is None:
             at = expr if isinstance(expr, str) else ""
@@ -284,10 +294,10 @@ class State:
         return self.number(parse_expression(text), what)
 
     def fixed(self, value: Value) -> int | None:
-        """The number that `value` is if it cannot change any more, else None."""
+        """`value` as a number if it can no longer change, else None."""
         if isinstance(value, int):
             return value
-        if isinstance(value, Operation):
+        if isinstance(value, DeferredOperation):
             left, right = self.fixed(value.left), self.fixed(value.right)
             return None if left is None or right is None else int_of(combine(value.op, left, right))
         add, sub, addend = value
@@ -299,7 +309,7 @@ class State:
     # -- problems ---------------------------------------------------------------------------------
 
     def report(self, problem: Problem, where: int | None = None, severity: str = "error") -> None:
-        """Note an error or a warning at a statement; goes on, unless there are too many."""
+        """Record an error or a warning at a statement. Raises TooManyErrors at the limit."""
         if severity == "warning" and len(self.warnings) >= MAX_REPORTS:
             return
         self._reports += severity != "warning"
@@ -318,7 +328,7 @@ class State:
             raise TooManyErrors
 
     def warn(self, message: str, at: str = "") -> None:
-        """Note a warning at the current statement."""
+        """Record a warning at the current statement."""
         self.report(Problem(message, at), severity="warning")
 
 
@@ -331,6 +341,6 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
 
 
 def int_of(value: Value) -> int:
-    """`value`, which must be a number."""
+    """`value`, which the caller knows to be a number."""
     assert isinstance(value, int)
     return value

@@ -8,32 +8,34 @@ from __future__ import annotations
 
 import re
 
+from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
-from .directives.miscellaneous import MISC
+from .directives.debug_information import DEBUG_INFORMATION
+from .directives.messages import MESSAGES
 from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, redefinition
 from .encode import encode
 from .mnemonics import candidates, mnemonics
-from .problems import Abandoned, Fatal, Problem, TooManyErrors, unknown
-from .state import Listed, Options, State
-from .statement_reader import Reader, Text
+from .problems import Abandoned, Fatal, Problem, unknown
+from .sections import AsmSymbol
+from .state import AssemblerOptions, AssemblyState, Listed
+from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
-from .symbols import Symbol
 
-DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **MISC}
+DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES}
 
 _WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
-# What a compiler writes: a blank, a word, a blank, operands that begin neither a label's ":" nor an assignment.
+# The form that a compiler writes: blank, word, blank, operands that do not begin with a label's ":" or an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
 
 
 class Driver:
-    """Reads texts into a `State`."""
+    """Reads texts into an `AssemblyState`."""
 
-    def __init__(self, options: Options):
-        self.state = State(options)
+    def __init__(self, options: AssemblerOptions):
+        self.state = AssemblyState(options)
         self.reader = Reader(self.state)
 
     def run(self, text: str, file: str) -> None:
@@ -48,8 +50,8 @@ class Driver:
             else:
                 self._read(top)
 
-    def _read(self, text: Text) -> None:
-        """Statements of `text` until it ends or another one is on top."""
+    def _read(self, text: SourceText) -> None:
+        """Read statements of `text` until it ends or another text is on top of the stack."""
         state, reader = self.state, self.reader
         lines, base, texts = text.lines, text.base, reader.texts
         count = len(lines)
@@ -74,8 +76,8 @@ class Driver:
             data, known = state.chunk.data, state.memo.get
         text.pos = at
 
-    def _read_listed(self, text: Text) -> None:
-        """One statement of `text`, noting for the listing what it appends."""
+    def _read_listed(self, text: SourceText) -> None:
+        """Read one statement of `text`, and record for the listing what it appends."""
         state = self.state
         line = text.lines[text.pos]
         text.pos += 1
@@ -175,11 +177,8 @@ class Driver:
             state.memo[state.line] = bytes(chunk.data[start:])
 
 
-def define(state: State, name: str, value: int) -> None:
+def define(state: AssemblyState, name: str, value: int) -> None:
     """--defsym name=value."""
-    symbol: Symbol = state.symbols.list(state.symbols.get(name))
+    symbol: AsmSymbol = state.symbols.list(state.symbols.get(name))
     symbol.value = value
     symbol.equated = True
-
-
-__all__ = ["DIRECTIVES", "Driver", "TooManyErrors", "define"]

@@ -1,4 +1,4 @@
-"""Where statements come from: a stack of texts (files, macro calls, repetitions), and what is left out by `.if`."""
+"""The source of statements: a stack of texts (files, macro calls, repetitions), and the parts that `.if` skips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toyvm.base.record import Record
 
 from .macros import Macro, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
-from .state import Condition, State
+from .state import AssemblyState, Condition
 from .statements import statements, unclosed_comment
 
 _LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
@@ -22,10 +22,10 @@ _MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
 _END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
 
 
-class Text(Record, frozen=False):
+class SourceText(Record, frozen=False):
     """A text being read: `base` is the number of its first statement, `pos` the index of the next one.
 
-    `conditions` is how many `.if` were open when it began; `macro` tells a macro's text (for .exitm).
+    `conditions` is the number of `.if` that were open when it began. `macro` is set for a macro's text, where .exitm ends.
     """
 
     lines: list[str]
@@ -38,9 +38,9 @@ class Text(Record, frozen=False):
 class Reader:
     """The stack of texts of one assembly, its macros, and the statements that are skipped."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: AssemblyState):
         self.state = state
-        self.texts: list[Text] = []
+        self.texts: list[SourceText] = []
         self.macros: dict[str, Macro] = {}
         self.calls = 0
         self.expanded = 0
@@ -56,39 +56,39 @@ class Reader:
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
             problem = Problem("end of file in multiline comment", expected="'*/'")
             self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
-        self._push(Text(lines, base, len(self.state.conditions)))
+        self._push(SourceText(lines, base, len(self.state.conditions)))
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
-        """Read lines made by a macro or a repetition next; line breaks and `;` in inserted text are split."""
+        """Read the lines of a macro or a repetition next; line breaks and `;` in substituted text separate statements."""
         self.expanded += len(lines) + 1
         if self.expanded > MAX_EXPANDED_LINES:
-            raise Fatal(f"macros and repetitions make more than {MAX_EXPANDED_LINES} lines")
+            raise Fatal(f"macros and repetitions expand to more than {MAX_EXPANDED_LINES} lines")
         if any(";" in line or "#" in line or "//" in line for line in lines):
             split, numbers = statements("\n".join(lines))
             numbers = [first - 1 + number for number in numbers] if numbers else None
         else:
             split, numbers = lines, None
         base = self.state.source.add(file, split, numbers, first, self.state.where, note)
-        self._push(Text(split, base, len(self.state.conditions), macro))
+        self._push(SourceText(split, base, len(self.state.conditions), macro))
 
-    def _push(self, text: Text) -> None:
+    def _push(self, text: SourceText) -> None:
         if len(self.texts) >= MAX_NESTING:
             raise Fatal(f"macros, repetitions and included files are nested deeper than {MAX_NESTING}")
         self.texts.append(text)
 
     def pop(self) -> None:
-        """The current text is at its end: its conditions must be closed."""
+        """End the current text. Reports the conditions that are still open."""
         text = self.texts.pop()
         state = self.state
         while len(state.conditions) > text.conditions:
             condition = state.conditions.pop()
             if not text.macro:
-                state.report(Problem("end of text before this .if has its .endif"), condition.where)
+                state.report(Problem("the text ends before the .endif of this .if"), condition.where)
 
     # -- blocks -----------------------------------------------------------------------------------
 
     def block(self, begin: re.Pattern[str], end: re.Pattern[str], what: str) -> tuple[list[str], str, int]:
-        """The statements up to the matching end, which is read too; with file and line of the first one."""
+        """The statements up to the matching end, which is consumed; with the file and line of the first one."""
         text = self.texts[-1]
         lines, at, depth = text.lines, text.pos, 1
         while at < len(lines):
@@ -165,7 +165,7 @@ class Reader:
     # -- conditions -------------------------------------------------------------------------------
 
     def if_(self, holds: bool) -> None:
-        """An `.if` that holds or not."""
+        """Open an `.if` whose condition is true or false."""
         if len(self.state.conditions) >= 1000:
             raise Problem(".if nested deeper than 1000")
         self.state.conditions.append(Condition(self.state.where, holds))
@@ -173,7 +173,7 @@ class Reader:
             self.skip()
 
     def skip(self) -> None:
-        """Pass over statements up to the branch that is taken, or behind the `.endif`."""
+        """Skip statements up to the branch that is taken, or past the `.endif`."""
         text, state = self.texts[-1], self.state
         lines, depth = text.lines, 0
         condition = state.conditions[-1]
@@ -197,7 +197,7 @@ class Reader:
                     return
 
     def _branch(self, condition: Condition, word: str, rest: str) -> bool:
-        """`.else` or `.elseif` of a condition whose branches so far were not taken or are over: whether it is read."""
+        """`.else` or `.elseif` of a condition without a current branch; returns whether the branch that follows is read."""
         if condition.final:
             raise Problem(f".{word} after .else")
         condition.final = word in ("else", "elsec")
@@ -207,7 +207,7 @@ class Reader:
         return condition.taken
 
     def else_(self, word: str) -> None:
-        """`.else` or `.elseif` behind a branch that was read: the rest is passed over."""
+        """`.else` or `.elseif` after a branch that was read: skip the rest."""
         conditions = self.state.conditions
         if len(conditions) <= self.texts[-1].conditions:
             raise Problem(f".{word} without .if")

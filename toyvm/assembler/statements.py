@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..base.diagnostics import Span
 from .problems import Problem
@@ -17,8 +18,8 @@ _BLOCK_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'\\?[^\n]|[#][^\n]*|//[^\n]*|
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])|#.*|//.*|;', re.DOTALL)
 _OPERANDS = re.compile(r'(?:[^,"\']|"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?|\')*', re.DOTALL)
 
-# A symbol's name: a letter, `_`, `.`, `$` or anything beyond ASCII, then digits too. Said by what it may not hold, because
-# Python takes milliseconds to compile a class that reaches to the end of Unicode.
+# A symbol's name: a letter, `_`, `.`, `$` or anything beyond ASCII, then digits too. The class lists
+# what a name may not contain: Python takes milliseconds to compile one that reaches to the end of Unicode.
 NAME_PATTERN = r"[^\x00-#%-\-/-@\[-^`{-\x7f][^\x00-#%-\-/:-@\[-^`{-\x7f]*"
 
 
@@ -33,7 +34,7 @@ def strip_block_comments(text: str) -> str:
 
 
 def unclosed_comment(text: str) -> int | None:
-    """The number of the line on which a `/*` without its `*/` begins, or None."""
+    """The number of the line with an unterminated `/*`, or None."""
     if "/*" not in text:
         return None
     for match in _BLOCK_COMMENT.finditer(text):
@@ -44,7 +45,7 @@ def unclosed_comment(text: str) -> int | None:
 
 
 def statements(text: str) -> tuple[list[str], list[int] | None]:
-    """The statements of `text` and the line number of each (None: as many statements as lines)."""
+    """The statements of `text`, and the line number of each; None when every line is one statement."""
     text = strip_block_comments(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -81,7 +82,7 @@ def _split_line(line: str) -> list[str]:
 
 
 def split_operands(rest: str) -> list[str]:
-    """`rest` at its commas (those in strings do not count), stripped; no operands for blank text."""
+    """The operands in `rest`: split at commas outside strings, and stripped. Blank text has none."""
     if '"' not in rest and "'" not in rest:
         pieces = [piece.strip() for piece in rest.split(",")]
     else:
@@ -101,7 +102,7 @@ _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def unquote(text: str) -> bytes:
-    """The bytes of a string literal. Raises Problem when `text` is none."""
+    """The bytes of a string literal. Raises Problem when `text` is not one."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         raise Problem(
             f"expected a string, not '{text}'" if text else "expected a string", text, expected='"text"'
@@ -119,8 +120,8 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return _LETTERS.get(letter, letter)
 
 
-class _Stretch(NamedTuple):
-    """Statements that follow one another in the source map: a file, a macro's expansion, a repetition."""
+class _Stretch(Record):
+    """Consecutive statements of the source map that have one origin: a file, a macro expansion, or a repetition."""
 
     file: str
     lines: list[str]
@@ -131,7 +132,7 @@ class _Stretch(NamedTuple):
 
 
 class SourceMap:
-    """Where every statement comes from."""
+    """Maps the number of a statement to the file and line that it comes from."""
 
     def __init__(self) -> None:
         self._bases: list[int] = []
@@ -147,7 +148,7 @@ class SourceMap:
         parent: int = -1,
         note: str = "",
     ) -> int:
-        """Make room for `lines`, the first of which is line `first` of `file`; the number of the first statement."""
+        """Add `lines`, the first of which is line `first` of `file`, and return the number of the first statement."""
         base = self.next
         self._bases.append(base)
         self._stretches.append(_Stretch(file, lines, numbers, first, parent, note))
@@ -160,7 +161,7 @@ class SourceMap:
         return stretch.file, stretch.numbers[index] if stretch.numbers else stretch.first + index
 
     def span(self, where: int, at: str = "", column: int = 0) -> Span:
-        """The place of word `at` in a statement (its first word when it is not found)."""
+        """The place of word `at` in a statement, or of the first word when `at` is not in it."""
         stretch, index = self._find(where)
         text = stretch.lines[index] if index < len(stretch.lines) else ""
         number = (
@@ -178,7 +179,7 @@ class SourceMap:
         return Span(stretch.file, number, start + 1, max(len(at), 1), printable(text))
 
     def callers(self, where: int) -> list[tuple[Span, str]]:
-        """The macro calls and includes around a statement, the innermost first."""
+        """The macro calls and includes that enclose a statement, innermost first; at most five."""
         out: list[tuple[Span, str]] = []
         stretch, _ = self._find(where)
         while stretch.parent >= 0 and len(out) < 5:

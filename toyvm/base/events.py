@@ -116,6 +116,10 @@ class ProcessExecuted(Event):
     entry: int
 
 
+class ProcessEnding(Event):
+    """`pid` is about to end: it has its memory and its files still."""
+
+
 class ProcessExited(Event):
     """`pid` ended: `status` 0..255, or `signal` not 0."""
 

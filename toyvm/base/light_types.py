@@ -96,6 +96,9 @@ else:
             plain = not issubclass(cls, (int, str))
             for key, value in values.items():
                 member = cls.__new__(cls) if plain else cls.__new__(cls, value)
+                value = getattr(member, "_value_", value)  # a class's own __new__ may set it, as in enum
+                if value in cls._by_value:
+                    raise ValueError(f"{name}.{key} has the value of {cls._by_value[value].name}: {value!r}")
                 member.name, member.value = key, value
                 type.__setattr__(cls, key, member)
                 cls._by_value[value] = member

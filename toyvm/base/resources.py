@@ -99,7 +99,7 @@ def source_version(*names: str) -> bytes:
 def _states(path: str) -> Iterator[str]:
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.endswith((".py", ".s", ".inc")):
+            if entry.name.endswith((".py", ".s", ".inc", ".ll")):
                 yield _state(entry.path, entry.stat())
             elif entry.is_dir() and entry.name != "__pycache__":
                 yield from _states(entry.path)

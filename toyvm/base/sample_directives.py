@@ -1,7 +1,7 @@
 """What a sample says about itself: comment lines `# toyvm: KEY: VALUE` in its first source.
 
 They tell how a program that needs more than one file is built and run (a plug-in, a preloaded library, a file it reads),
-so that `toyvm run asm/plugin.s` needs no options and the tests need no table. The keys are in docs/design/interfaces.md.
+so that `toyvm run asm/plugin.s` needs no options and the tests need no table. The keys are in asm/README.md.
 """
 
 from __future__ import annotations

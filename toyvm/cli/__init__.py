@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "strip": ("strip", "drop the symbols of a program"),
     "demo": ("demo", "the conversation of parent and child, built both ways, and the comparison"),
     "cache": ("cache", "show or clear the native code kept between runs"),
+    "completion": ("completion", "print a script that completes commands and options in a shell"),
     "libdir": ("libdir", "print the folder with crt1.o, libc.a, libc.so ... for `ld -L`"),
     "bindir": ("bindir", "print a folder that holds as, ld, ar ... for `gcc -B`"),
 }

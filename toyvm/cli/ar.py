@@ -8,31 +8,34 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError, NotFoundError, UsageError
+from ..base.record import Record, replace
 
 if TYPE_CHECKING:
     from ..elf.archive import Archive, Member
 
-USAGE = """usage: toyvm ar OPERATION[MODIFIERS] ARCHIVE [FILE...]
+USAGE = """usage: toyvm ar OPERATION[MODIFIERS] [COUNT] ARCHIVE [FILE...]
 
 operations: r replace or add files   q add files at the end   d delete members   x extract members
             t list members           p print members          s make the symbol index
 modifiers:  c do not say that the archive is created          v say what is done
             u replace only by newer files (here: always)      s make the symbol index (always made)
             S do not make it         D U deterministic (always)  o keep times when extracting   P full names
+            N with d and x: the instance COUNT of several members with one name
 """
 
 _OPERATIONS = "rqdxtp"
-_MODIFIERS = "csSvuDUoPl"
+_MODIFIERS = "csSvuDUoPlN"
 
 
-class _Command(NamedTuple):
+class _Command(Record):
     operation: str
     modifiers: frozenset[str]
     archive: str
     files: list[str]
+    instance: int = 0  # of N: which of the members with one name, from 1 on; 0: the next one
 
     @property
     def verbose(self) -> bool:
@@ -52,7 +55,14 @@ def _parse(argv: list[str]) -> _Command:
         raise UsageError(f"two different operations: '{operations[0]}' and '{operations[1]}'")
     if not operations and "s" not in letters:
         raise UsageError("no operation given: one of r q d x t p s")
-    return _Command(operations[0] if operations else "s", frozenset(letters), words[1], words[2:])
+    operation = operations[0] if operations else "s"
+    if "N" not in letters:
+        return _Command(operation, frozenset(letters), words[1], words[2:])
+    if operation not in "dx":
+        raise UsageError("'N' is for 'd' and 'x' only")
+    if len(words) < 3 or not words[1].isdecimal() or len(words[1]) > 9 or not int(words[1]):
+        raise UsageError(f"'N' takes a number from 1 on in front of the archive, not '{words[1]}'")
+    return _Command(operation, frozenset(letters), words[2], words[3:], int(words[1]))
 
 
 def main(argv: list[str]) -> int:
@@ -69,7 +79,7 @@ def main(argv: list[str]) -> int:
             return _delete(command, archive)
         case "s":
             return _write(command, archive.members)
-    wanted, missing = _select(archive, command.files)
+    wanted, missing = _select(archive, command)
     for member in wanted:
         {"t": _list, "p": _print, "x": _extract}[command.operation](command, member)
     return _complain(command, missing)
@@ -99,23 +109,25 @@ def _replace(command: _Command) -> int:
         members = list(_read(command.archive).members)
     elif "c" not in command.modifiers:
         print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
+    # A file replaces a member that was there before; two files with one name become two members (GNU ar).
+    kept = [member.name for member in members] if command.operation == "r" else []
     for path in command.files:
         name = path if "P" in command.modifiers else os.path.basename(path)
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
         # Deterministic archives hold no times and no owners, but what may be executed stays so.
         member = Member(name, 0, read(path), mode=0o644 if not mode & 0o111 else 0o755)
-        at = next((i for i, old in enumerate(members) if old.name == name), None)
-        if command.operation == "q" or at is None:
+        at = kept.index(name) if name in kept else None
+        if at is None:
             members.append(member)
         else:
-            members[at] = member
+            members[at], kept[at] = member, ""
         if command.verbose:
-            print(f"{'r' if command.operation == 'r' and at is not None else 'a'} - {path}")
-    return _write(command, [member._replace(mtime=0, uid=0, gid=0) for member in members])
+            print(f"{'a' if at is None else 'r'} - {path}")
+    return _write(command, [replace(member, mtime=0, uid=0, gid=0) for member in members])
 
 
 def _delete(command: _Command, archive: Archive) -> int:
-    wanted, missing = _select(archive, command.files) if command.files else ([], [])
+    wanted, missing = _select(archive, command) if command.files else ([], [])
     if command.verbose:
         for member in wanted:
             print(f"d - {member.name}")
@@ -124,14 +136,25 @@ def _delete(command: _Command, archive: Archive) -> int:
     return _complain(command, missing)
 
 
-def _select(archive: Archive, names: list[str]) -> tuple[list[Member], list[str]]:
-    """(the members called so, in the archive's order; all without names), (names that no member has)."""
-    if not names:
+def _select(archive: Archive, command: _Command) -> tuple[list[Member], list[str]]:
+    """(the members that the command names, names without a member). Without names: all members.
+
+    Each mention of a name takes the next of the members that have it, and N the instance that it says (GNU ar).
+    """
+    if not command.files:
         return archive.members, []
-    wanted = {os.path.basename(name) for name in names} | set(names)
-    found = [member for member in archive.members if member.name in wanted]
-    have = {member.name for member in found}
-    return found, [name for name in names if name not in have and os.path.basename(name) not in have]
+    found: list[Member] = []
+    missing: list[str] = []
+    mentioned: dict[str, int] = {}
+    for name in command.files:
+        mentioned[name] = mentioned.get(name, 0) + 1
+        have = [member for member in archive.members if member.name in (name, os.path.basename(name))]
+        number = command.instance or mentioned[name]
+        if number > len(have):
+            missing.append(name)
+        else:
+            found.append(have[number - 1])
+    return found, missing
 
 
 def _complain(command: _Command, missing: list[str]) -> int:

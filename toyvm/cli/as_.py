@@ -12,7 +12,7 @@ from ..base.errors import ToyvmError, UsageError
 
 if TYPE_CHECKING:
     from ..assembler.assemble import Assembled
-    from ..assembler.state import Options
+    from ..assembler.state import AssemblerOptions
 
 
 def main(argv: list[str]) -> int:
@@ -64,10 +64,10 @@ def _extras(args: argparse.Namespace, made: Assembled, sources: list[str]) -> No
         Path(args.MD).write_text(f"{args.o}: {names}\n")
 
 
-def _options(args: argparse.Namespace) -> Options:
-    from ..assembler.state import Options
+def _options(args: argparse.Namespace) -> AssemblerOptions:
+    from ..assembler.state import AssemblerOptions
 
-    return Options(
+    return AssemblerOptions(
         march=args.march,
         mabi=args.mabi,
         relax=args.relax,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import HelpFormatter
+from .help_formatter import HelpFormatter
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,19 +22,18 @@ def main(argv: list[str]) -> int:
     """Show or clear; 0."""
     options = parser().parse_args(argv)
     from ..base.resources import cache_path
-    from ..engines.llvm import translation_cache
-    from ..engines.python import kept_blocks
+    from ..engines.python import code_cache
 
     kinds = (
-        (translation_cache.FOLDER, "translations", translation_cache.LIMIT),
-        (kept_blocks.FOLDER, "decoded programs", kept_blocks.LIMIT),
+        (code_cache.TRANSLATIONS, "translations", code_cache.TRANSLATIONS_LIMIT),
+        (code_cache.BLOCKS, "decoded programs", code_cache.BLOCKS_LIMIT),
     )
     for name, what, limit in kinds:
         folder = cache_path(name)
         if options.action == "show":
-            sizes = [size for _, size, _ in translation_cache.files(folder)]
+            sizes = [size for _, size, _ in code_cache.files(folder)]
             print(f"{folder}: {len(sizes)} {what}, {sum(sizes):,} bytes of at most {limit:,}")
         else:
-            count, size = translation_cache.shrink(folder, 0)
+            count, size = code_cache.shrink(folder, 0)
             print(f"{folder}: removed {count} {what}, {size:,} bytes")
     return 0

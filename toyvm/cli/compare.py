@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..base.errors import UsageError
-from .options import HelpFormatter
+from .help_formatter import HelpFormatter
 
 
 def parser() -> argparse.ArgumentParser:

@@ -64,12 +64,14 @@ def main(argv: list[str]) -> int:
     if state.trace:
         print("\n".join(result.inputs))
     write_atomically(state.output, result.image, mode=0o755)
-    if state.map_file:
-        Path(state.map_file).write_text(
-            result.map_text(state.cref), encoding="utf-8", errors="surrogateescape"
-        )
-    if state.print_map or (state.cref and not state.map_file):
-        sys.stdout.write(result.map_text(state.cref))
+    if state.map_file or state.print_map or state.cref:
+        from ..linker.map_file import map_text
+
+        text = map_text(result, state.cref)
+        if state.map_file:
+            Path(state.map_file).write_text(text, encoding="utf-8", errors="surrogateescape")
+        if state.print_map or not state.map_file:
+            sys.stdout.write(text)
     return 0
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UsageError
+from ..run_options import RunOptions
+from .run_parser import add_option
 
 if TYPE_CHECKING:
     from ..kernel.vfs.path_walk import Vfs
@@ -25,11 +26,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "-u", "--unused", action="store_true", help="show direct dependencies that nothing is bound to"
     )
+    add_option(p, RunOptions.rows["env"])
+    add_option(p, RunOptions.rows["sysroot"])
+    p.set_defaults(env=[], sysroot=None)
     p.add_argument(
-        "-E", dest="env", action="append", default=[], metavar="VAR=VAL", help="LD_LIBRARY_PATH and the like"
+        "--root",
+        metavar="DIR",
+        help="make this folder the guest's root directory (default: the current folder)",
     )
-    p.add_argument("-L", dest="sysroot", metavar="DIR", help="look for shared libraries in DIR/lib too")
-    p.add_argument("--root", metavar="DIR", help="what the guest sees as / (default: this folder)")
     p.add_argument("--json", action="store_true", help="as JSON")
     p.add_argument("files", nargs="+", metavar="FILE")
     return p
@@ -38,9 +42,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Show each file's libraries; 1 when one of the files is not there or is no dynamic executable."""
     options = parser().parse_args(argv)
-    for setting in options.env:
-        if "=" not in setting:
-            raise UsageError(f"-E {setting}: expected VAR=VAL")
     reports = [_examine(options, Path(name)) for name in options.files]
     if options.json:
         print(json.dumps({"schema": SCHEMA, "files": reports}, indent=2))
@@ -58,10 +59,11 @@ def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
     if not path.is_file():
         return report | {"error": "not regular file" if path.exists() else "No such file or directory"}
     vfs, guest_path = _tree(options, path)
+    env = [f"{name}={value}" for name, value in options.env]
     if options.unused:
-        unused = unused_objects(vfs, guest_path, options.env)
+        unused = unused_objects(vfs, guest_path, env)
         return report if unused is None else report | {"dynamic": True, "unused": list(unused)}
-    found = loaded_objects(vfs, guest_path, options.env)
+    found = loaded_objects(vfs, guest_path, env)
     if found is None:
         return report
     libraries = [
@@ -106,6 +108,6 @@ def _print(report: dict[str, Any], *, several: bool) -> None:
 
 
 def _line(name: str, path: str | None, address: int | None) -> str:
-    from ..loader.debug_listing import LoadedObject
+    from ..loader.ld_debug import LoadedObject
 
     return LoadedObject(name, path or "", address or 0).line()

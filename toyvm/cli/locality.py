@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
-from .options import HelpFormatter
+from .help_formatter import HelpFormatter
 from .policies import add_selection, select
 
 if TYPE_CHECKING:

@@ -34,15 +34,15 @@ def main(argv: list[str]) -> int:
     """List the symbols of each file. 1 when one cannot be read."""
     from ..elf.archive import Archive
     from ..observe.binutils.binaries import Binary, binaries, for_each, read
-    from ..observe.binutils.nm_listing import Symbol, line, symbols
+    from ..observe.binutils.nm_listing import NmSymbol, line, symbols
 
     options = parser().parse_args(argv)
     document: list[dict[str, object]] = []
 
-    def by_name(symbol: Symbol) -> str:
+    def by_name(symbol: NmSymbol) -> str:
         return symbol.name.partition("@")[0]
 
-    def chosen(binary: Binary) -> list[Symbol]:
+    def chosen(binary: Binary) -> list[NmSymbol]:
         found = [
             symbol
             for symbol in symbols(binary.elf, options.dynamic, options.debug_syms, options.special_syms)

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
-from .options import HelpFormatter
+from .help_formatter import HelpFormatter
 
 if TYPE_CHECKING:
     from ..observe.pages.miss_ratio import Curves

@@ -11,18 +11,40 @@ import sys
 
 from ..base.errors import NotFoundError, UsageError
 from ..base.light_types import TYPE_CHECKING
-from .run_options import TRACES, Options, read
+from ..run_options import CommandOptions
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..observe.pictures.frame_map import FrameWatcher
     from ..observe.pictures.layout_map import LayoutWatcher
     from ..program import Program
     from ..result import RunResult
-    from ..system import RunOptions, Start, Watcher
+    from ..system import Start, Watcher
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm run`."""
+    from .run_parser import parser
+
+    return parser(
+        CommandOptions,
+        "toyvm run",
+        "Run a program: an ELF image, or .s and .o files, which are assembled and linked first.",
+    )
+
+
+def read(argv: list[str]) -> CommandOptions:
+    """The options in `argv`. Without any, argparse is not imported: most runs are short."""
+    if argv and not argv[0].startswith("-"):
+        return CommandOptions(program=argv[0], args=tuple(argv[1:]))
+    from .run_parser import parse
+
+    return parse(CommandOptions, parser(), argv)
 
 
 def main(argv: list[str]) -> int:
-    """Run the program; its status is ours."""
+    """Run the program and return its status."""
     options = read(argv)
     result = execute(options)
     report(options, result)
@@ -30,17 +52,22 @@ def main(argv: list[str]) -> int:
 
 
 def execute(
-    options: Options, watchers: tuple[Watcher, ...] = (), *, stdin: bytes | None = None, capture: bool = False
+    options: CommandOptions,
+    watchers: tuple[Watcher, ...] = (),
+    *,
+    stdin: bytes | None = None,
+    capture: bool = False,
 ) -> RunResult:
-    """Build what is to be built and run it; `stdin` and `capture` as in `system.run`."""
-    from ..base.record import replace
+    """Build the program if it is given as sources, and run it; `stdin` and `capture` are those of `system.run`.
+
+    Raises UsageError for options that contradict each other, and what `system.run` raises.
+    """
     from ..system import run_all
 
+    options.check()
     if options.breakpoint and not options.views:
-        raise UsageError(
-            f"--break {options.breakpoint}: say what to show there: --maps, --smaps, --pagetable"
-        )
-    starts, settings = _starts(options), _settings(options)
+        raise UsageError(f"--break {options.breakpoint}: expected --maps, --smaps or --pagetable too")
+    starts = _starts(options)
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher, str, str]] = []
     if options.frames_picture is not None:
@@ -52,27 +79,21 @@ def execute(
 
         pictures.append((LayoutWatcher(), options.layout_picture, f"Address space: {name}"))
     watchers = (*watchers, *(watcher for watcher, _, _ in pictures))
-    result = run_all(starts, replace(settings, watchers=watchers), stdin=stdin, capture=capture)
+    result = run_all(starts, options, watchers=watchers, stdin=stdin, capture=capture)
     for watcher, path, title in pictures:
         watcher.write(path, title)
     return result
 
 
-def _starts(options: Options) -> list[Start]:
+def _starts(options: CommandOptions) -> list[Start]:
     """The programs to run at once: one with its arguments, or one for each word."""
     from ..system import Start
 
     if options.stack_at and not options.no_mmu:
-        raise UsageError("--stack-at is for programs in bare memory: --no-mmu")
-    if options.no_mmu and options.memory_limit:
-        raise UsageError("--no-mmu gives programs the memory that they stand in: no --memory-limit")
-    if options.no_mmu and options.swap:
-        raise UsageError("--no-mmu leaves nothing that could be swapped out: no --swap")
-    if options.no_mmu and options.thp != "never":
-        raise UsageError("--no-mmu leaves no pages, and no megapages: no --thp")
+        raise UsageError("--stack-at can be used with --no-mmu only")
     if not options.no_mmu and not options.together:
         program = _program(options, options.program)
-        args = options.args or ([] if isinstance(program, str) else program.directives.args)
+        args = options.args or (() if isinstance(program, str) else tuple(program.directives.args))
         return [Start(program, (options.program, *args))]
     starts = []
     for number, word in enumerate([options.program, *options.args]):
@@ -96,7 +117,7 @@ def _load_address(word: str, text: str) -> int:
     return address
 
 
-def _program(options: Options, path: str) -> str | Program:
+def _program(options: CommandOptions, path: str) -> str | Program:
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
     if not path.endswith((".s", ".S", ".o", ".a")):
@@ -111,35 +132,7 @@ def _program(options: Options, path: str) -> str | Program:
     return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
 
 
-def _settings(options: Options) -> RunOptions:
-    from ..system import RunOptions
-
-    env = []
-    for setting in options.env:
-        name, equals, value = setting.partition("=")
-        if not name or not equals:
-            raise UsageError(f"-E {setting}: expected VAR=VAL")
-        env.append((name, value))
-    traces = frozenset(word for words in options.trace for word in words.split(",") if word)
-    if unknown := sorted(traces - set(TRACES)):
-        raise UsageError(f"--trace={unknown[0]}: expected any of {', '.join(TRACES)}")
-    root, writable = options.root, False
-    if root is not None and root.endswith((":rw", ":ro")):
-        root, writable = root[:-3], root.endswith(":rw")
-    same = {name: getattr(options, name) for name in RunOptions.record_fields if hasattr(Options, name)}
-    return RunOptions(
-        **{
-            **same,
-            "root": root,
-            "root_writable": writable,
-            "env": tuple(env),
-            "trace": traces,
-            "views": frozenset(options.views),
-        }
-    )
-
-
-def report(options: Options, result: RunResult) -> None:
+def report(options: CommandOptions, result: RunResult) -> None:
     if options.json:
         import json
 
@@ -147,4 +140,19 @@ def report(options: Options, result: RunResult) -> None:
         return
     print(result.views_text(), file=sys.stderr, end="")
     if options.stats:
-        print(result.stats_text(), file=sys.stderr, end="")
+        print(result.stats_text() + _byte_code_text(), file=sys.stderr, end="")
+
+
+def _byte_code_text() -> str:
+    """A line of the statistics where modules have no byte code on disk, so that each start compiles them: some 0.2 s."""
+    cached = [
+        getattr(module, "__cached__", None)
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] == "toyvm"
+    ]
+    missing = [path for path in cached if path and not os.path.exists(path)]
+    if not missing:
+        return ""
+    cannot = os.path.dirname(missing[0]) + " cannot be written"
+    reason = "PYTHONDONTWRITEBYTECODE or -B is set" if sys.dont_write_bytecode else cannot
+    return f"{'byte code':<22}none, each start compiles {len(missing)} modules: {reason}\n"

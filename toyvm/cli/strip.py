@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from ..base.errors import UsageError
+from ..base.record import replace
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
         if Archive.is_archive(data):
             members = Archive.parse(data, path).members
             changed = [
-                member._replace(data=strip(member.data, f"{path}({member.name})", options.debug))
+                replace(member, data=strip(member.data, f"{path}({member.name})", options.debug))
                 if is_elf(member.data)
                 else member
                 for member in members

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
+from ..run_options import CommandOptions, option
 from . import run as run_command
-from . import run_options
+from . import run_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,41 +32,47 @@ COLOURS = {
 }
 
 
-class Options(run_options.Options):
-    """Those of `toyvm run`, and how to show it."""
+DISPLAY = "the display"
 
-    batch: bool = False
-    every: int | None = None
+
+class TopOptions(CommandOptions):
+    """The options of `toyvm run`, and those of the display."""
+
+    batch: bool = option(
+        default=False,
+        flags="--batch",
+        group=DISPLAY,
+        help="print one table after another, not a live picture",
+    )
+    every: int | None = option(
+        default=None,
+        flags="--every",
+        group=DISPLAY,
+        metavar="N",
+        unit="instructions",
+        lowest=1,
+        unset=f"{EVERY:,}",
+        help="print a table every N instructions, or with --json a line of JSON; implies --batch, "
+        "which is also in force without a terminal",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm top`."""
-    p = run_options.parser()
-    p.prog = "toyvm top"
-    p.usage = "toyvm top [--batch] [--every N] [RUN OPTION...] PROGRAM [ARG...]"
-    p.description = (
-        "Run a program as `toyvm run` does, and show on standard error its processes and where the frames are, while it runs. "
-        "On a terminal the program's own output comes at the end, and its input is empty."
+    return run_parser.parser(
+        TopOptions,
+        "toyvm top",
+        "Run a program as `toyvm run` does. Meanwhile show its processes and the use of the frames on standard error. "
+        "On a terminal the program's own output follows at the end, and its input is empty.",
+        "[--batch] [--every N]",
     )
-    top = p.add_argument_group("how to show it")
-    top.add_argument("--batch", action="store_true", help="one table after the other, not a live picture")
-    top.add_argument(
-        "--every",
-        type=int,
-        metavar="N",
-        help=f"with --batch, which is what there is without a terminal: a table each N instructions (default {EVERY:,}); "
-        "with --json a line of JSON",
-    )
-    return p
 
 
 def main(argv: list[str]) -> int:
-    """Run and show; the program's status is ours."""
-    options = parser().parse_args(argv, namespace=Options())
-    if options.every is not None and options.every < 1:
-        raise UsageError(f"--every {options.every}: expected a number above 0")
-    if "insn" in ",".join(options.trace).split(","):
-        raise UsageError("--trace=insn: top shows no single instructions; use `toyvm run`")
+    """Run the program, show the display, and return the program's status."""
+    options = run_parser.parse(TopOptions, parser(), argv)
+    if "insn" in options.trace:
+        raise UsageError("--trace=insn: `toyvm top` cannot trace instructions; use `toyvm run`")
     live = sys.stderr.isatty() and not (options.batch or options.json or options.every)
     if live:
         with _live() as show:
@@ -76,7 +83,9 @@ def main(argv: list[str]) -> int:
     return _watched(options, _printer(options.json), options.every or EVERY, capture=False).status
 
 
-def _watched(options: Options, show: Callable[[Snapshot], None], every: int, *, capture: bool) -> RunResult:
+def _watched(
+    options: TopOptions, show: Callable[[Snapshot], None], every: int, *, capture: bool
+) -> RunResult:
     from ..observe.top_display import TopWatcher
 
     watcher = TopWatcher(show, every, options.engine, options.caching)

@@ -9,35 +9,46 @@ import tempfile
 from typing import BinaryIO, cast
 
 from ..base.errors import UsageError
+from ..run_options import CommandOptions, option
 from . import run as run_command
-from . import run_options
+from . import run_parser
 
-LIMIT = 50_000_000
 SUFFIX = ".pages"
 
 
-class Options(run_options.Options):
-    """Those of `toyvm run`, and where the trace goes."""
+TRACE = "the trace"
 
-    output: str | None = None
-    limit: int = LIMIT
+
+class TraceOptions(CommandOptions):
+    """The options of `toyvm run`, and those of the trace."""
+
+    output: str | None = option(
+        default=None,
+        flags="-o",
+        group=TRACE,
+        metavar="TRACE",
+        unset=f"PROGRAM{SUFFIX}",
+        help="write the trace to this file",
+    )
+    limit: int = option(
+        default=50_000_000,
+        flags="--limit",
+        group=TRACE,
+        metavar="N",
+        unit="references",
+        lowest=1,
+        help="stop recording after about N references; the program continues",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm trace pages`."""
-    p = run_options.parser()
-    p.prog = "toyvm trace pages"
-    p.usage = "toyvm trace pages [-o TRACE] [--limit N] [RUN OPTION...] PROGRAM [ARG...]"
-    p.description = "Run a program as `toyvm run` does, and record every page that it fetches instructions from, loads from and stores to."
-    trace = p.add_argument_group("the trace")
-    trace.add_argument("-o", dest="output", metavar="TRACE", help=f"where it goes (default: PROGRAM{SUFFIX})")
-    trace.add_argument(
-        "--limit",
-        type=int,
-        metavar="N",
-        help=f"stop recording after about N references; the program goes on (default {LIMIT:,})",
+    return run_parser.parser(
+        TraceOptions,
+        "toyvm trace pages",
+        "Run a program as `toyvm run` does. Record every page that it fetches, loads from or stores to.",
+        "[-o TRACE] [--limit N]",
     )
-    return p
 
 
 def main(argv: list[str]) -> int:
@@ -47,13 +58,13 @@ def main(argv: list[str]) -> int:
         return 0 if argv else 2
     if argv[0] != "pages":
         raise UsageError(f"'{argv[0]}': expected `toyvm trace pages`")
-    options = parser().parse_args(argv[1:], namespace=Options())
-    if options.limit < 1:
-        raise UsageError(f"--limit {options.limit}: expected a number above 0")
-    if options.engine != Options.engine:
-        raise UsageError(f"--engine {options.engine}: recording has an engine of its own")
-    if "insn" in ",".join(options.trace).split(","):
-        raise UsageError("--trace=insn: recording has an engine of its own, which cannot trace instructions")
+    options = run_parser.parse(TraceOptions, parser(), argv[1:])
+    if options.engine != options.rows["engine"].default:
+        raise UsageError(f"--engine {options.engine}: the recorder uses an engine of its own")
+    if "insn" in options.trace:
+        raise UsageError(
+            "--trace=insn: the recorder uses an engine of its own, which cannot trace instructions"
+        )
     output = options.output or os.path.splitext(os.path.basename(options.program))[0] + SUFFIX
     from ..base.resources import require_other_file
 
@@ -61,7 +72,7 @@ def main(argv: list[str]) -> int:
     return _record(options, output)
 
 
-def _record(options: Options, output: str) -> int:
+def _record(options: TraceOptions, output: str) -> int:
     from ..observe.pages.page_recorder import PageRecorder
 
     folder = os.path.dirname(output) or "."

@@ -1,19 +1,19 @@
-"""Archives (`ar`): the GNU format with its symbol index, so that the linker opens only the members it needs.
+"""Archives (`ar`) in the GNU format, with its symbol index: the linker opens only the members that it needs.
 
-Written deterministically, as `ar D` does: no times, no owners. Layout: "!<arch>\\n", then members, each a 60-byte
+The output is deterministic, as with `ar D`: no times, no owners. Layout: "!<arch>\\n", then members, each a 60-byte
 header and its data, padded to an even length. Member "/" is the index (big-endian count, header offsets, names),
-"//" holds the names longer than 15 characters. BSD's "#1/N" names are read, BSD's index is ignored; a thin archive
-is refused by name. Source: ar(5), binutils bfd/archive.c.
+"//" holds the names longer than 15 characters. BSD's "#1/N" names are read and BSD's index is ignored. A thin
+archive is an error. Source: ar(5), binutils bfd/archive.c.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from toyvm.base.record import Record
 
 from ..base.errors import ElfError
+from .constants import SHN_UNDEF, ST_BIND_SHIFT, STB_LOCAL
 from .headers import Buffer, is_elf
 
 MAGIC = b"!<arch>\n"
@@ -22,8 +22,8 @@ HEADER_SIZE = 60
 _END = b"`\n"
 
 
-class Member(NamedTuple):
-    """One file of an archive. `offset` is that of its header; it is not used for writing."""
+class Member(Record):
+    """One file of an archive. `offset` is the offset of its header, and is not used for writing."""
 
     name: str
     offset: int
@@ -35,7 +35,7 @@ class Member(NamedTuple):
 
 
 class Archive(Record):
-    """An archive as read: `index` tells which member (a number in `members`) defines a symbol; None: it has no index."""
+    """An archive as read. `index` maps a symbol to the number in `members` of the one that defines it; None without an index."""
 
     name: str
     members: list[Member]
@@ -144,7 +144,7 @@ class _Parser:
         for number in range(count):
             offset = int.from_bytes(raw[(number + 1) * word : (number + 2) * word], "big")
             if offset not in at_offset:
-                raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where no member is")
+                raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where there is no member")
             index.setdefault(names[number].decode("utf-8", "surrogateescape"), at_offset[offset])
         return index
 
@@ -196,7 +196,7 @@ def _header(field: bytes, size: int, mode: bytes) -> bytes:
 
 
 def defined_symbols(member: Member) -> list[bytes]:
-    """The symbols that an archive's index lists for a member: defined or common, not local. None for other files."""
+    """The symbols that an archive's index lists for a member: defined or common, not local. An empty list for a file that is not ELF."""
     if not is_elf(member.data):
         return []
     from .elf_file import ElfFile  # numpy, needed only to make an index
@@ -205,5 +205,5 @@ def defined_symbols(member: Member) -> list[bytes]:
     if table is None:
         return []
     array = table.array
-    listed = (array["st_shndx"] != 0) & (array["st_info"] >> 4 != 0)
+    listed = (array["st_shndx"] != SHN_UNDEF) & (array["st_info"] >> ST_BIND_SHIFT != STB_LOCAL)
     return [table.names[i].encode("utf-8", "surrogateescape") for i in listed.nonzero()[0].tolist()]

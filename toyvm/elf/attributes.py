@@ -1,7 +1,7 @@
-"""`.riscv.attributes`: what an object was made for, above all its instruction set as an -march string.
+"""`.riscv.attributes`: the target that an object was built for, chiefly its instruction set as an -march string.
 
-Section: 'A', then sub-sections of (length, vendor "riscv", file attributes); an attribute is a ULEB128 tag and, for odd
-tags a string, for even ones a ULEB128. Source: RISC-V ELF psABI, "Attributes".
+The section is 'A', then sub-sections of (length, vendor "riscv", file attributes). An attribute is a ULEB128 tag and its
+value: a string for an odd tag, a ULEB128 for an even one. Source: RISC-V ELF psABI, "Attributes".
 Versions, implied extensions and their order are those of GNU as 2.40 with `-misa-spec=20191213` (Debian's gcc passes it).
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from toyvm.base.record import Record
 
 from ..base.errors import ElfError, ToyvmError
 from .leb128 import read_uleb128, uleb128
@@ -37,7 +38,7 @@ Attributes = dict[int, int | str]
 
 
 def encode(attributes: Mapping[int, int | str]) -> bytes:
-    """The section's bytes. As GNU as does it, numbers that are 0 and empty strings are left out."""
+    """The section's bytes. As in GNU as, attributes that are 0 or an empty string are left out."""
     body = b""
     for tag, value in sorted(attributes.items()):
         if value:
@@ -49,7 +50,7 @@ def encode(attributes: Mapping[int, int | str]) -> bytes:
 
 
 def decode(data: bytes, name: str) -> Attributes:
-    """The file attributes of vendor riscv; {} for an empty section. ElfError("NAME: ...") on anything malformed."""
+    """The file attributes of vendor riscv; {} for an empty section. Raises ElfError("NAME: ...") when it is malformed."""
     if not data:
         return {}
     if data[:1] != b"A":
@@ -99,7 +100,7 @@ def _pairs(data: bytes) -> Iterable[tuple[int, int | str]]:
 
 
 class ArchError(ToyvmError):
-    """An -march string that makes no sense."""
+    """An -march string is malformed or names an unknown extension."""
 
 
 _VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
@@ -117,7 +118,7 @@ _VERSIONS: dict[str, tuple[int, int]] = {
     "ztso": (0, 1),
 }
 
-# extension -> extensions that it brings along
+# extension -> extensions that it implies
 _IMPLIED: dict[str, tuple[str, ...]] = {
     "m": ("zmmul",),
     "q": ("d",),
@@ -159,7 +160,7 @@ _SHORT = re.compile(r"([a-z])(?:(\d+)(?:p(\d+))?)?")
 _LONG = re.compile(r"([a-z][a-z0-9]+?)(?:(\d+)(?:p(\d+))?)?(?=_|$)")
 
 
-class Arch(NamedTuple):
+class Arch(Record):
     """A parsed -march string: register width and extensions with their versions, implied ones included."""
 
     xlen: int
@@ -167,7 +168,7 @@ class Arch(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Arch:
-        """The architecture that `text` (such as "rv64gc", "rv64i2p1_m2p0_zicsr") names. ArchError says what is wrong."""
+        """The architecture that `text` (such as "rv64gc", "rv64i2p1_m2p0_zicsr") names. Raises ArchError."""
         match = re.match(r"rv(32|64)([eig])", text)
         if match is None:
             raise ArchError(f"'{text}': an architecture begins with rv64i, rv64e or rv64g")
@@ -202,7 +203,7 @@ class Arch(NamedTuple):
         return any(name == known for known, _ in self.extensions)
 
     def with_extension(self, text: str) -> Arch:
-        """This with one more extension ("c", "zba", "zicsr2p0") and what it implies (`.option arch, +zba`)."""
+        """This architecture with one more extension ("c", "zba", "zicsr2p0") and what it implies (`.option arch, +zba`)."""
         match = _LONG.fullmatch(text) or _SHORT.fullmatch(text)
         if match is None:
             raise ArchError(f"'{text}' is not an extension")
@@ -211,11 +212,11 @@ class Arch(NamedTuple):
         return Arch(self.xlen, _canonical(_with_implied(found)))
 
     def without_extension(self, name: str) -> Arch:
-        """This without extension `name` (`.option norvc`, `.option arch, -c`); what it implied stays."""
+        """This architecture without extension `name` (`.option norvc`, `.option arch, -c`); the extensions it implied stay."""
         return Arch(self.xlen, tuple(item for item in self.extensions if item[0] != name))
 
     def merge(self, other: Arch) -> Arch:
-        """The architecture that runs both: all extensions, the newer version of each. ArchError for different widths."""
+        """The architecture that runs both: all extensions, the newer version of each. Raises ArchError for different widths."""
         if self.xlen != other.xlen:
             raise ArchError(f"cannot link rv{self.xlen} and rv{other.xlen} together")
         found = dict(self.extensions)

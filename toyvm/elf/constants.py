@@ -1,7 +1,8 @@
 """The numbers of the ELF file format that toyvm uses: gABI, Linux extensions, RISC-V psABI.
 
-Plain integers under their standard names, so that start-up pays for nothing. Relocation types are in
-`toyvm.relocations`; words for people (`PROGBITS`, `LOCAL`) are in `toyvm.observe.binutils.elf_names`.
+They are plain integers under their standard names, because a run of a program imports this module at start. Relocation
+types are in `toyvm.relocations`; the names that readelf prints (`PROGBITS`, `LOCAL`) are in
+`toyvm.observe.binutils.elf_names`.
 """
 
 from __future__ import annotations
@@ -182,8 +183,12 @@ DT_RISCV_VARIANT_CC = 0x70000001
 DF_ORIGIN, DF_SYMBOLIC, DF_TEXTREL, DF_BIND_NOW, DF_STATIC_TLS = 1, 2, 4, 8, 16
 DF_1_NOW = 0x1
 DF_1_GLOBAL = 0x2
+DF_1_GROUP = 0x4
 DF_1_NODELETE = 0x8
 DF_1_INITFIRST = 0x20
+DF_1_NOOPEN = 0x40
+DF_1_ORIGIN = 0x80
+DF_1_NODEFLIB = 0x800
 DF_1_PIE = 0x08000000
 
 # symbol versions: bit of a .gnu.version entry that is not the default of its name, the numbers that mean no version,
@@ -192,6 +197,13 @@ VERSYM_HIDDEN = 0x8000
 VER_NDX_LOCAL, VER_NDX_GLOBAL = 0, 1
 VER_FLG_BASE = 0x1
 VER_NEED_CURRENT = 1
+
+# thread-local storage (psABI, "Thread Local Storage"): an entry of the dtv points this many bytes into the module's block
+TLS_DTV_OFFSET = 0x800
+
+# the procedure linkage table (psABI, "Program Linkage Table"): sizes in bytes
+PLT_HEADER_SIZE = 32
+PLT_ENTRY_SIZE = 16
 
 # notes
 NT_GNU_ABI_TAG = 1

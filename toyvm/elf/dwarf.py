@@ -1,4 +1,4 @@
-"""From an address back to the source line, by the DWARF line tables (`.debug_line`), read with pyelftools.
+"""Finds the source line of an address in the DWARF line tables (`.debug_line`), read with pyelftools.
 
 A relocatable object has no addresses yet: there a place is (section number, offset), and the table's addresses are
 offsets of their symbols. pyelftools refuses RISC-V relocations, so they are applied here before it reads the section:
@@ -18,15 +18,15 @@ from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
 from ..base.errors import ElfError
-from ..relocations import RELOCATIONS, R, RelocationError, apply
-from .constants import ET_REL, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
+from ..relocations import RELOCATIONS, Formula, RelocationError, Tool, apply, relocation_name
+from .constants import ET_REL, SHF_ALLOC, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
 
 _SECTION_SHIFT = 40
 
 
-class _Row(NamedTuple):
+class _CodeLine(NamedTuple):
     address: int
     file: str
     line: int  # 0: a gap begins here
@@ -35,8 +35,8 @@ class _Row(NamedTuple):
 class LineTable:
     """Address -> (file, line), for all compile units of one file."""
 
-    def __init__(self, rows: list[_Row], relocatable: bool = False):
-        # Stable: of several rows for one address the last one counts, as in a debugger; a gap only when nothing follows.
+    def __init__(self, rows: list[_CodeLine], relocatable: bool = False):
+        # The sort is stable: of several rows for one address the last one counts, as in a debugger. A gap comes first.
         rows.sort(key=lambda row: (row.address, row.line != 0))
         self._rows = rows
         self._addresses = [row.address for row in rows]
@@ -81,6 +81,10 @@ class LineTable:
         return row.file, row.line
 
 
+# What is computed of an address alone, and of nothing, may stand in debugging information.
+_KNOWN = (Formula.ABSOLUTE, Formula.ADD, Formula.SUBTRACT, Formula.DTP_RELATIVE, Formula.NONE)
+
+
 def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
     """Apply the relocations of debugging section `target`; each section of the object is at its own address."""
     where = target.header.offset
@@ -91,12 +95,15 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
         symbols = elf.symbols_of(elf.linked(section))
         values = symbols.array["st_value"].tolist()
         homes = symbols.array["st_shndx"].tolist()
-        code = [s.number << _SECTION_SHIFT if s.header.flags & 2 else 0 for s in elf.sections]
+        code = [s.number << _SECTION_SHIFT if s.header.flags & SHF_ALLOC else 0 for s in elf.sections]
         for offset, kind, symbol, addend in elf.relocations_of(section).tolist():
             home = homes[symbol]
             base = code[home] if home < min(len(code), SHN_LORESERVE) else 0
             reloc = RELOCATIONS.get(kind)
-            if reloc is None or kind in (R.NONE, R.RELAX):
+            if reloc is None or Tool.LINKER not in reloc.by or reloc.formula not in _KNOWN:
+                name = relocation_name(kind)
+                raise ElfError(f"{elf.name}: {target.name}+{offset:#x}: unsupported relocation type {name}")
+            if not reloc.operation or reloc.formula is Formula.DTP_RELATIVE:  # no line table holds the latter
                 continue
             try:
                 apply(view, offset, reloc, values[symbol] + base + addend)
@@ -104,7 +111,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
                 raise ElfError(f"{elf.name}: {target.name}: {error}") from None
 
 
-def _rows(data: bytes) -> Iterator[_Row]:
+def _rows(data: bytes) -> Iterator[_CodeLine]:
     info: Any = ELFFile(io.BytesIO(data)).get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
     seen: set[int] = set()
     for unit in info.iter_CUs():
@@ -118,7 +125,7 @@ def _rows(data: bytes) -> Iterator[_Row]:
             state = entry.state
             if state is not None:
                 line = 0 if state.end_sequence else state.line
-                yield _Row(state.address, names.get(state.file, "??"), line)
+                yield _CodeLine(state.address, names.get(state.file, "??"), line)
 
 
 def _text(value: bytes | None) -> str:
@@ -126,7 +133,7 @@ def _text(value: bytes | None) -> str:
 
 
 def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
-    """File number -> path; relative to the compilation's folder when it is in it, as the user wrote it."""
+    """File number -> path; relative to the compilation directory when the file is inside it, as the user wrote it."""
     header: Any = program.header
     version5 = header["version"] >= 5
     directories = [_text(path) for path in header["include_directory"]]
@@ -148,7 +155,7 @@ def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
 
 
 def _check_headers(elf: ElfFile) -> None:
-    """Refuse what would make pyelftools run for ever: compressed sections, and tables of entries without size."""
+    """Reject input on which pyelftools does not end: compressed sections, and tables whose entries have no size."""
     for section in elf.sections:
         if section.name.startswith(".debug_") and section.header.flags & SHF_COMPRESSED:
             raise ElfError(f"{elf.name}: compressed debugging information is not supported")
@@ -173,7 +180,7 @@ _SIZED_FORMS = {0x05, 0x06, 0x07, 0x08, 0x09, 0x0B, 0x0E, 0x0F, 0x17, 0x1E, 0x1F
 
 
 def _check_program(body: bytes) -> None:
-    """Each entry of a version 5 file table has a path, and there are not more of them than bytes."""
+    """Check that each entry of a version 5 file table has a path, and that there are no more entries than bytes."""
     version = int.from_bytes(body[:2], "little")
     if not 2 <= version <= 5:
         raise ValueError(f"version {version}")

@@ -1,14 +1,16 @@
-"""Any ELF file as something to be asked: readelf, nm, objdump, ldd, kernel and loader share it.
+"""An ELF file of any kind, read on demand: readelf, nm, objdump, ldd and the linker share this class.
 
-Nothing is read before it is asked for, and numpy is imported only for symbols and relocations, so that running a
-static program does not pay for them.
+Each part is read when it is first used. numpy is imported only for symbols and relocations, so that a command that
+needs neither does not pay for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from toyvm.base.record import Record
 
 from ..base.bits import align_up
 from ..base.errors import ElfError
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from .record_arrays import Table
 
 
-class ElfSection(NamedTuple):
+class ElfSection(Record):
     """A section header with its number and its name."""
 
     number: int
@@ -50,8 +52,8 @@ class ElfSection(NamedTuple):
     header: Shdr
 
 
-class Note(NamedTuple):
-    """One note: `where` is its section's or segment's name."""
+class Note(Record):
+    """One note. `where` is the name of its section, or "PT_NOTE"; `desc` is the descriptor's bytes."""
 
     where: str
     owner: str
@@ -60,7 +62,7 @@ class Note(NamedTuple):
 
 
 class ElfFile:
-    """One ELF file. Every accessor raises ElfError("NAME: ...") when what it reads is malformed."""
+    """One ELF file. Every accessor raises ElfError("NAME: ...") when the part that it reads is malformed."""
 
     def __init__(self, data: Buffer, name: str):
         self.data = data if isinstance(data, bytes) else bytes(data)
@@ -109,7 +111,7 @@ class ElfFile:
         """The section that `sh_link` names."""
         if section.header.link >= len(self.sections):
             raise ElfError(
-                f"{self.name}: section {section.name} links to section {section.header.link}, which is not there"
+                f"{self.name}: section {section.name} links to section {section.header.link}, which does not exist"
             )
         return self.sections[section.header.link]
 
@@ -150,7 +152,7 @@ class ElfFile:
         return [(section, self.relocations_of(section)) for section in self.sections_of_type(SHT_RELA)]
 
     def relocations_of(self, section: ElfSection) -> Table:
-        """The relocations in a SHT_RELA section; each symbol number is known to be in the linked table."""
+        """The relocations in a SHT_RELA section, as an array of RELA. Each symbol number is checked against the linked table."""
         from . import record_arrays  # numpy
 
         where = f"{self.name}: section {section.name}"

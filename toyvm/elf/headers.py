@@ -1,7 +1,7 @@
 """The fixed headers of an ELF64 file, read and written with `struct` alone.
 
 `toyvm run` comes through here before anything else, so this module imports neither numpy nor pyelftools.
-Everything read is checked against the file's size: whoever gets a header from here may slice the file by it.
+Everything read is checked against the file's size, so a caller may slice the file by the headers it gets.
 Layouts: gABI, "ELF Header", "Section Header", "Program Header", "Dynamic Section".
 """
 
@@ -229,5 +229,5 @@ def string_at(table: Buffer, offset: int, name: str, what: str = "string") -> st
     table = bytes(table) if isinstance(table, memoryview) else table
     end = table.find(b"\0", offset)
     if end < 0:
-        raise ElfError(f"{name}: {what} at {offset:#x} has no end in its string table")
+        raise ElfError(f"{name}: {what} at {offset:#x} is not terminated in its string table")
     return table[offset:end].decode("utf-8", "surrogateescape")

@@ -1,8 +1,8 @@
-"""The relocatable object as a value: what the assembler makes, what is in a `.o`, what the linker reads.
+"""A relocatable object in memory: the assembler makes it, `.o` files hold it, the linker reads it.
 
 Section 0 is the null section. Sections that only describe others (.symtab, .strtab, .shstrtab, .rela.*, .group) are
-not among `sections`: they have become `symbols`, each section's `relocs`, and `groups`. Section numbers in the model
-are therefore its own; reader and writer translate.
+not among `sections`: their contents are `symbols`, each section's `relocs`, and `groups`. Section numbers therefore
+differ from those in a file; the reader and the writer translate them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ NO_RELOCS: Table = empty(RELA)
 class Section(Record, eq=False):
     """One section with its contents and its relocations.
 
-    `size` may be left out: it is len(data), and only for SHT_NOBITS more. `link` and `info` are section numbers of
-    the model where the type or SHF_LINK_ORDER, SHF_INFO_LINK say that they are section numbers.
-    `group` is the index in `ObjectFile.groups`. `relocs` is an array of tables.RELA; r_sym indexes `symbols`.
+    `size` defaults to len(data); only a SHT_NOBITS section has more. `link` and `info` are section numbers of this model
+    where the type, SHF_LINK_ORDER or SHF_INFO_LINK makes them section numbers. `group` is an index in
+    `ObjectFile.groups`. `relocs` is an array of record_arrays.RELA, whose r_sym indexes `symbols`.
     """
 
     name: str
@@ -70,9 +70,9 @@ NULL_SECTION = Section("", type=SHT_NULL, addralign=0)
 
 
 class SymbolTable(Record, eq=False):
-    """All symbols of an object: `array` of tables.SYM beside `names`; number 0 is the null symbol.
+    """All symbols of an object: `names`, and beside it `array`, of record_arrays.SYM. Number 0 is the null symbol.
 
-    Locals come before `first_global` (gABI: sh_info). `st_name` is not used. A section symbol's name is "".
+    Locals come before `first_global` (gABI: sh_info). `st_name` is not used. The name of a section symbol is "".
     `st_shndx` is a section number of the model, or SHN_UNDEF, SHN_ABS, SHN_COMMON.
     """
 
@@ -89,8 +89,8 @@ def null_symbols() -> SymbolTable:
     return SymbolTable([""], np.zeros(1, dtype=SYM), 1)
 
 
-class Group(Record):
-    """A section group: all `members` (section numbers) are kept or dropped together, by the name of `signature`."""
+class SectionGroup(Record):
+    """A section group: the linker keeps or drops all `members` (section numbers) together. The symbol `signature` names it."""
 
     signature: int
     flags: int
@@ -104,7 +104,7 @@ class ObjectFile(Record, eq=False):
     sections: Sequence[Section]
     symbols: SymbolTable
     e_flags: int = 0
-    groups: Sequence[Group] = ()
+    groups: Sequence[SectionGroup] = ()
 
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""

@@ -1,7 +1,7 @@
-"""From the bytes of a `.o` to the model, with everything checked that the linker will rely on.
+"""Reads a `.o` into an ObjectFile, and checks everything that the linker relies on.
 
-Afterwards every section number, symbol number and string in the ObjectFile is good, alignments are powers of two,
-and relocations begin inside their section. The linker need not ask again.
+In the result every section number, symbol number and string is valid, alignments are powers of two, and relocations
+begin inside their section. The linker does not check these again.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from .constants import (
     SHT_STRTAB,
     SHT_SYMTAB,
     SHT_SYMTAB_SHNDX,
+    ST_BIND_SHIFT,
+    STB_LOCAL,
 )
 from .elf_file import ElfFile as ElfFile
 from .elf_file import ElfSection
 from .headers import Buffer, require_riscv
-from .object_file import NO_RELOCS, NULL_SECTION, Group, ObjectFile, Section, SymbolTable, null_symbols
+from .object_file import NO_RELOCS, NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable, null_symbols
 from .record_arrays import Table
 
 
 def read_object(data: Buffer, name: str) -> ObjectFile:
-    """The relocatable object in `data`; `name` is what messages call it. ElfError on anything malformed."""
+    """The relocatable object in `data`; messages call it `name`. Raises ElfError when it is malformed."""
     elf = ElfFile.parse(data, name)
     if elf.header.type != ET_REL:
         raise ElfError(f"{name}: not a relocatable object file")
@@ -54,7 +56,7 @@ def read_object(data: Buffer, name: str) -> ObjectFile:
 
 
 def _number_sections(elf: ElfFile) -> list[int]:
-    """Section number in the file -> number in the model; 0 for the sections that only describe others."""
+    """Section number in the file -> number in the model; 0 for a section that only describes others."""
     describing = {elf.header.shstrndx}
     describing.update(s.header.link for s in elf.sections_of_type(SHT_SYMTAB))
     numbers = []
@@ -79,7 +81,7 @@ def _symbols(elf: ElfFile, numbers: list[int]) -> SymbolTable:
     if not len(table):
         return null_symbols()
     array = table.array.copy()
-    local = array["st_info"] >> 4 == 0
+    local = array["st_info"] >> ST_BIND_SHIFT == STB_LOCAL
     first = table.first_global
     if not local[:first].all() or local[first:].any():
         raise ElfError(f"{elf.name}: local and global symbols are mixed (first global symbol: {first})")
@@ -87,7 +89,7 @@ def _symbols(elf: ElfFile, numbers: list[int]) -> SymbolTable:
     if ordinary.any() and int(array["st_shndx"][ordinary].max()) >= len(numbers):
         bad = int(np.flatnonzero(ordinary & (array["st_shndx"] >= len(numbers)))[0])
         raise ElfError(
-            f"{elf.name}: symbol {bad} '{table.names[bad]}' is in section {array['st_shndx'][bad]}, which is not there"
+            f"{elf.name}: symbol {bad} '{table.names[bad]}' is in section {array['st_shndx'][bad]}, which does not exist"
         )
     array["st_shndx"][ordinary] = np.array(numbers, dtype=np.uint16)[array["st_shndx"][ordinary]]
     return SymbolTable(table.names, array, first)
@@ -102,7 +104,7 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
         target = section.header.info
         where = f"{elf.name}: section {section.name}"
         if target >= len(numbers) or not numbers[target]:
-            raise ElfError(f"{where}: relocates section {target}, which is not there")
+            raise ElfError(f"{where}: relocates section {target}, which does not exist")
         if len(array) and int(array["r_sym"].max()) >= len(symbols):
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
         limit = elf.sections[target].header.file_size
@@ -116,9 +118,9 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
 
 def _groups(
     elf: ElfFile, numbers: list[int], symbols: SymbolTable
-) -> tuple[tuple[Group, ...], dict[int, int]]:
+) -> tuple[tuple[SectionGroup, ...], dict[int, int]]:
     """The section groups, and section number in the file -> index of its group."""
-    groups: list[Group] = []
+    groups: list[SectionGroup] = []
     group_of: dict[int, int] = {}
     for section in elf.sections_of_type(SHT_GROUP):
         where = f"{elf.name}: section {section.name}"
@@ -130,12 +132,12 @@ def _groups(
         flags, *members = struct.unpack(f"<{len(data) // 4}I", data)
         for member in members:
             if member == SHN_UNDEF or member >= len(numbers):
-                raise ElfError(f"{where}: member {member}, which is not there")
+                raise ElfError(f"{where}: member {member}, which does not exist")
             if member in group_of:
                 raise ElfError(f"{where}: member {member} is in another group already")
             group_of[member] = len(groups)
         kept = tuple(numbers[member] for member in members if numbers[member])
-        groups.append(Group(section.header.info, flags, kept))
+        groups.append(SectionGroup(section.header.info, flags, kept))
     return tuple(groups), group_of
 
 

@@ -1,7 +1,7 @@
-"""From the model to the bytes of a `.o`, laid out as GNU as does it.
+"""Writes an ObjectFile as a `.o`, in the layout of GNU as.
 
-Section headers: group sections, then each section with its .rela behind it, .symtab, .strtab, .shstrtab. In the file:
-the contents in that order, .symtab, .strtab, all .rela, .shstrtab, and the section headers at the end.
+The section headers are: group sections, then each section followed by its .rela, .symtab, .strtab, .shstrtab. The file
+holds the contents in that order, .symtab, .strtab, all .rela sections, .shstrtab, and the section headers at the end.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from .constants import (
     SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
     STB_GNU_UNIQUE,
     STT_GNU_IFUNC,
     SYM_SIZE,
@@ -40,7 +42,7 @@ from .record_arrays import RELA, StringTable
 
 
 class _Numbers(Record):
-    """Where everything of the model goes in the section header table."""
+    """The number of each part of the model in the section header table."""
 
     section: list[int]  # number in the model -> number in the file
     rela: dict[int, int]  # number in the model -> number of its .rela section in the file
@@ -97,11 +99,13 @@ def write_object(obj: ObjectFile) -> bytes:
 
 
 def _uses_gnu_extensions(obj: ObjectFile) -> bool:
-    """Whether the object needs what only the GNU ABI defines: retained sections, IFUNC or unique symbols."""
+    """Whether the object uses a GNU extension: retained sections, IFUNC symbols or unique symbols."""
     if any(section.flags & SHF_GNU_RETAIN for section in obj.sections):
         return True
     info = obj.symbols.array["st_info"]
-    return bool(((info & 15) == STT_GNU_IFUNC).any() or ((info >> 4) == STB_GNU_UNIQUE).any())
+    return bool(
+        ((info & ST_TYPE_MASK) == STT_GNU_IFUNC).any() or ((info >> ST_BIND_SHIFT) == STB_GNU_UNIQUE).any()
+    )
 
 
 def _number(obj: ObjectFile) -> _Numbers:

@@ -28,7 +28,7 @@ from .constants import (
 )
 from .elf_file import ElfFile, ElfSection
 from .headers import Buffer, Shdr
-from .object_file import Group, ObjectFile, Section, SymbolTable
+from .object_file import ObjectFile, Section, SectionGroup, SymbolTable
 from .object_reader import read_object
 from .object_writer import write_object
 from .record_arrays import StringTable
@@ -37,7 +37,7 @@ _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index", ".gnu.debuglto_")
 
 
 def strip(data: Buffer, name: str, debug_only: bool = False) -> bytes:
-    """The file without its symbols, or with `debug_only` only without debugging information. ElfError as the reader's."""
+    """The file without its symbols, or with `debug_only` only without debugging information. Raises ElfError as `ElfFile` does."""
     elf = ElfFile.parse(data, name)
     if elf.header.type == ET_REL:
         return write_object(strip_object(read_object(data, name), debug_only))
@@ -95,7 +95,7 @@ def _renumbered(
     first = sum(1 for symbol in keep if symbol < obj.symbols.first_global)
     symbols = SymbolTable([obj.symbols.names[symbol] for symbol in keep], array, first)
     groups = tuple(
-        Group(int(renumber[g.signature]), g.flags, tuple(numbers[m] for m in g.members if numbers[m]))
+        SectionGroup(int(renumber[g.signature]), g.flags, tuple(numbers[m] for m in g.members if numbers[m]))
         for g in obj.groups
     )
     return replace(obj, sections=tuple(sections), symbols=symbols, groups=groups)

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from toyvm.base.record import Record
+
 from ..base.errors import ElfError
 from .constants import (
     SHT_GNU_VERDEF,
@@ -70,7 +72,7 @@ class Vernaux(NamedTuple):
     next: int
 
 
-class NeededVersion(NamedTuple):
+class NeededVersion(Record):
     """A version to be written into .gnu.version_r: `name` is its name, `name_offset` where the name is in .dynstr."""
 
     name: bytes
@@ -78,7 +80,7 @@ class NeededVersion(NamedTuple):
     number: int
 
 
-class Version(NamedTuple):
+class Version(Record):
     """The version of a dynamic symbol: `text` follows its name, "@NAME", or "@@NAME" for the default definition."""
 
     text: str

@@ -10,10 +10,11 @@ from ..machine.physical_memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .effects import Effects
-    from .python.prepared_rows import Operation
 
+    Operation = Callable[[list[int], tuple[int, ...], Effects], Any]  # (x, operands, effects)
     # (x, pc, left, read, write, effects) -> (next pc, left)
     TraceFunction = Callable[[list[int], int, int, dict[int, int], dict[int, int], Effects], tuple[int, int]]
     BoundStep = tuple[Operation, tuple[int, ...]]  # a row's function and its operands

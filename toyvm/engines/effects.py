@@ -1,4 +1,5 @@
-"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them.
+"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them; and the
+arithmetic that one Python expression does not say.
 
 Engines inline what is hot (a load that hits the TLB) and come here for everything else. Each method either does the
 whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**64.
@@ -36,7 +37,7 @@ class Effects:
     floating-point registers are `f`.
 
     `pc` and `left` are where compiled code was when it last came here; `end` is what `instret` will be when the budget
-    that `left` counts is used up. `on_fault` as in `base.Engine`.
+    that `left` counts is used up. `on_fault` as in `engine.Engine`.
     """
 
     __slots__ = (
@@ -79,7 +80,12 @@ class Effects:
         return self._unit(pa, size)
 
     def store_conditional(self, va: int, size: int, value: int) -> int:
-        """Store if the reservation holds: 0 if so, 1 if not. A failing one touches no memory and cannot page-fault."""
+        """Store if the reservation holds: 0 if so, 1 if not.
+
+        Without a reservation there is no access. With one, the address is translated for a write before it is compared with the
+        reserved one: that may page-fault and sets A and D, and only then the instruction fails. A failing one changes no data.
+        Misaligned: a store-address-misaligned trap, with a reservation or without.
+        """
         va &= M64
         if va & (size - 1):
             raise Trap(Cause.STORE_MISALIGNED, va)
@@ -156,10 +162,10 @@ class Effects:
         """Exact function, whether it rounds, and the host's way to it."""
         if self._table is None:
             from ..isa.ieee754 import OPERATIONS  # most programs never get here
-            from .python import host_float
+            from .host_float import HOST
 
             self._table = {
-                name: (operation.function, operation.rounds, host_float.HOST.get(name))
+                name: (operation.function, operation.rounds, HOST.get(name))
                 for name, operation in OPERATIONS.items()
             }
         return self._table
@@ -222,3 +228,21 @@ class Effects:
         self.pc = pc
         self.left = left
         return self.amo_load(va, size)
+
+
+def quotient(a: int, b: int) -> int:
+    """Division that rounds towards zero, as the hardware does and Python's `//` does not."""
+    return abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))
+
+
+def rest(a: int, b: int) -> int:
+    """The remainder of `quotient`: it has the sign of the dividend."""
+    return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
+
+
+def trailing(value: int, width: int) -> int:
+    """The number of zero bits below the lowest that is set; `width` for 0."""
+    return (value & -value).bit_length() - 1 if value else width
+
+
+HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest, "trailing": trailing}

@@ -1,8 +1,8 @@
-"""Finding the row of an instruction: a few dictionary look-ups, derived from match and mask alone.
+"""Looks up the row of an instruction by its match and mask, with a few dictionary look-ups.
 
 Every row is filed under the bits that all rows of its kind fix: opcode and funct3, opcode, or (for compressed
-instructions) funct3 and op. A bucket is searched in the order of how much its rows fix, so that `pause` is found
-before `fence`. Nothing here knows what a row is, so that an engine can file its own prepared rows.
+instructions) funct3 and op. In a bucket the rows that fix more bits come first, so `pause` is found before `fence`.
+This module does not know what a row is: an engine files its own prepared rows here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     R = TypeVar("R")
-    # match, mask, nonzero, row: `word & mask == match`, and a bit of `nonzero` if it has any, tells the row from all others
+    # match, mask, nonzero, row. A word matches if `word & mask == match`, and if `nonzero` is 0 or `word & nonzero` is not
     Entry = tuple[int, int, int, R]
     Filed = list[tuple[int, dict[int, list[Entry[R]]]]]
 
@@ -22,7 +22,7 @@ _KEYS = (0x707F, 0x7F, 0xE003, 0x3)
 
 
 def file_rows(entries: Iterable[Entry[R]]) -> Filed[R]:
-    """Buckets as (bits that are looked up, their value -> entries). They are plain data if the rows are."""
+    """Buckets: (the bits to look up, their value -> entries). The result is plain data if the rows are."""
     filed: dict[int, dict[int, list[Entry[R]]]] = {key: {} for key in _KEYS}
     for entry in sorted(entries, key=lambda entry: -entry[1].bit_count()):
         match, mask = entry[:2]

@@ -1,8 +1,8 @@
 """Which 16-bit instruction GNU as chooses for a statement when C is enabled, as data in GNU's order (opcodes/riscv-opc.c).
 
-`COMPRESSED[mnemonic]` is tried before everything else, by what the program wrote: GNU as compresses `mv a0, a1` but not
-the addi of `la`. An entry fits when every operand has the form that its pattern says, and every operand of the short
-form is within that row's limits: registers of three bits, immediates known at once.
+`COMPRESSED[mnemonic]` is tried before everything else, on the statement as written: GNU as compresses `mv a0, a1` but not
+the addi of `la`. An entry fits when every operand has the form of its pattern, and every operand of the short form is
+within the limits of its row: registers of three bits, immediates that are known immediately.
 
 | pattern   | what is written                    |
 |-----------|------------------------------------|

@@ -1,4 +1,4 @@
-"""How `li` builds a 64-bit constant: the sequence that GNU as makes (its `load_const`), so that objects compare equal."""
+"""How `li` builds a 64-bit constant. The sequence is that of GNU as (`load_const`), so that objects compare equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From 32 or 16 bits to a row and its fields: derived from the table, and never an exception."""
+"""Decodes 32 or 16 bits to a row and its fields. A word that is no instruction gives None, not an exception."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decoded:
         return {field.name: field.extract(self.word) for field in self.insn.free}
 
     def register(self, name: str) -> int:
-        """The number that field `name` has, or that the row has bound to it; 0 when there is none."""
+        """The value of field `name`, or the number that the row binds to the name; 0 when the row has neither."""
         bound = self.insn.bound.get(name, name)
         return bound if isinstance(bound, int) else self.fields.get(bound, 0)
 
@@ -71,6 +71,6 @@ def find(word: int) -> Insn | None:
 
 
 def decode(word: int) -> Decoded | None:
-    """The instruction that `word` (32 bits, of which a short one takes the low 16) is, or None when it is illegal."""
+    """The instruction in `word` (32 bits; a compressed one is in the low 16), or None when it is illegal."""
     insn = find(word)
     return Decoded(insn, word) if insn is not None else None

@@ -4,8 +4,8 @@ A format is written as the manual draws it, the most significant bit first:
 
     Format("S", "imm[11:5] rs2 rs1 funct3 imm[4:0] opcode", "rs2, store_mem")
 
-`name[bits]` says which bits of the value lie there (`imm[12|10:5]`), `name:width` is a field of that width, and the
-names that always have the same width go without. `imm` is signed, every other field is unsigned. `rd'` is the manual's
+`name[bits]` gives the bits of the value at that place (`imm[12|10:5]`), `name:width` is a field of that width, and
+names with a fixed width need neither. `imm` is signed, every other field is unsigned. `rd'` is the manual's
 notation for three bits that name one of x8..x15: the field's value is the register's number.
 The widths add up to 32 (or 16), so positions are never written down.
 """
@@ -29,7 +29,7 @@ _SIGNED = ("imm",)
 class Field:
     """One value scattered over an instruction: `parts` are (low bit in the word, width, low bit in the value).
 
-    `bias` is added to what the bits say: 8 for a register of three bits.
+    `bias` is added to the value of the bits: 8 for a register of three bits.
     """
 
     __slots__ = ("bias", "high", "low", "name", "parts", "signed", "step", "width")
@@ -54,7 +54,7 @@ class Field:
         return value + self.bias
 
     def insert(self, value: int) -> int:
-        """The instruction bits that hold `value`. Raises ValueError naming the limit that is broken."""
+        """The instruction bits that hold `value`. Raises ValueError with the limit that `value` breaks."""
         if not self.low <= value <= self.high:
             raise ValueError(f"{self.name} {value} is not in {self.low}..{self.high}")
         if value % self.step:
@@ -127,7 +127,7 @@ CSRI = Format("I-csr-imm", "csr:12 uimm:5 funct3 rd opcode", "rd, csr, zimm5")
 FENCE = Format("I-fence", "fm:4 pred:4 succ:4 rs1 funct3 rd opcode", "fence_pred, fence_succ")
 SYSTEM = Format("I-system", "funct12:12 rs1 funct3 rd opcode", "")
 
-# Zbb: what would be an immediate says which operation.
+# Zbb: the bits of the immediate select the operation.
 UNARY = Format("I-unary", "funct12:12 rs1 funct3 rd opcode", "rd, rs1")
 
 # The formats of F and D.

@@ -1,9 +1,9 @@
-"""IEEE 754 arithmetic on bit patterns with integers alone: exact results and flags, in every rounding mode.
+"""IEEE 754 arithmetic on bit patterns, with integers only: exact results and flags, in every rounding mode.
 
 One implementation serves binary32 and binary64. A finite number is sign, significand and exponent (significand times
 2**exponent); sums and products are exact integers, quotients and roots carry one sticky bit, and everything is rounded
-once, in `_round`. What IEEE 754 leaves open is decided as in the unprivileged manual (chapter "F"): results that are NaN
-are the canonical NaN, tininess is detected after rounding, fmin and fmax are minimumNumber and maximumNumber of
+once, in `_round`. Where IEEE 754 leaves a choice, the unprivileged manual decides (chapter "F"): a NaN result is the
+canonical NaN, tininess is detected after rounding, fmin and fmax are minimumNumber and maximumNumber of
 IEEE 754-2019, and conversions to integers saturate.
 
 `OPERATIONS` is the closed set that instruction semantics name (`ops.Op.FLOAT`). Each function takes bit patterns, then
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NX, UF, OF, DZ, NV = 1, 2, 4, 8, 16  # fflags
-RNE, RTZ, RDN, RUP, RMM, DYN = 0, 1, 2, 3, 4, 7  # rounding modes: field rm, and frm but for DYN
+RNE, RTZ, RDN, RUP, RMM, DYN = 0, 1, 2, 3, 4, 7  # rounding modes: values of field rm, and of frm except DYN
 ROUNDING_MODES = {"rne": RNE, "rtz": RTZ, "rdn": RDN, "rup": RUP, "rmm": RMM, "dyn": DYN}
 
 Result = tuple[int, int]
 
 
-class Binary:
+class BinaryFormat:
     """An interchange format of `width` bits with `fraction` bits of fraction."""
 
     def __init__(self, width: int, fraction: int):
@@ -60,11 +60,11 @@ class Binary:
         return self.nan, NV if any(self.is_signalling(bits) for bits in operands) else 0
 
 
-S, D = Binary(32, 23), Binary(64, 52)
+S, D = BinaryFormat(32, 23), BinaryFormat(64, 52)
 
 
 def _rounds_up(kept: int, rest: int, half: int, negative: bool, mode: int) -> bool:
-    """Whether a magnitude grows when `rest` (not 0), worth less than one unit of `kept`, is rounded away."""
+    """Whether `kept` is incremented when `rest` (not 0, less than one unit of `kept`) is rounded away."""
     if mode == RNE:
         return rest > half or (rest == half and bool(kept & 1))
     if mode == RMM:
@@ -73,7 +73,7 @@ def _rounds_up(kept: int, rest: int, half: int, negative: bool, mode: int) -> bo
 
 
 def _shifted(significand: int, shift: int, negative: bool, mode: int) -> tuple[int, bool]:
-    """A significand without its last `shift` bits, rounded; whether it lost anything."""
+    """(A significand without its last `shift` bits, rounded; whether that was inexact)."""
     if shift <= 0:
         return significand << -shift, False
     kept, rest = significand >> shift, significand & ((1 << shift) - 1)
@@ -82,14 +82,14 @@ def _shifted(significand: int, shift: int, negative: bool, mode: int) -> tuple[i
     return kept, rest != 0
 
 
-def _round(to: Binary, negative: bool, significand: int, exponent: int, mode: int) -> Result:
+def _round(to: BinaryFormat, negative: bool, significand: int, exponent: int, mode: int) -> Result:
     """The number nearest to significand * 2**exponent in the rounding mode."""
     sign = to.sign if negative else 0
     if not significand:
         return sign, 0
     unit = (
         exponent + significand.bit_length() - 1 - to.fraction
-    )  # of the last bit, were there no lowest exponent
+    )  # exponent of the last bit if there were no lowest exponent
     place = max(unit, to.lowest)
     kept, inexact = _shifted(significand, place - exponent, negative, mode)
     flags = NX if inexact else 0
@@ -104,7 +104,7 @@ def _round(to: Binary, negative: bool, significand: int, exponent: int, mode: in
     return sign | bits, flags
 
 
-def _sum(to: Binary, terms: tuple[tuple[bool, int, int], tuple[bool, int, int]], mode: int) -> Result:
+def _sum(to: BinaryFormat, terms: tuple[tuple[bool, int, int], tuple[bool, int, int]], mode: int) -> Result:
     """The sum of two finite numbers (negative, significand, exponent)."""
     (negative, a, a_exponent), (other, b, b_exponent) = terms
     exponent = min(a_exponent, b_exponent)
@@ -117,7 +117,7 @@ def _sum(to: Binary, terms: tuple[tuple[bool, int, int], tuple[bool, int, int]],
     return _round(to, total < 0, abs(total), exponent, mode)
 
 
-def add(f: Binary, a: int, b: int, mode: int) -> Result:
+def add(f: BinaryFormat, a: int, b: int, mode: int) -> Result:
     """a + b."""
     if f.is_nan(a) or f.is_nan(b):
         return f.invalid(a, b)
@@ -129,14 +129,14 @@ def add(f: Binary, a: int, b: int, mode: int) -> Result:
     return _sum(f, ((a >= f.sign, *f.magnitude(a)), (b >= f.sign, *f.magnitude(b))), mode)
 
 
-def sub(f: Binary, a: int, b: int, mode: int) -> Result:
+def sub(f: BinaryFormat, a: int, b: int, mode: int) -> Result:
     """a - b."""
     if f.is_nan(b):
         return f.invalid(a, b)
     return add(f, a, b ^ f.sign, mode)
 
 
-def mul(f: Binary, a: int, b: int, mode: int) -> Result:
+def mul(f: BinaryFormat, a: int, b: int, mode: int) -> Result:
     """a * b."""
     if f.is_nan(a) or f.is_nan(b):
         return f.invalid(a, b)
@@ -148,7 +148,7 @@ def mul(f: Binary, a: int, b: int, mode: int) -> Result:
     return _round(f, sign != 0, x * y, x_exponent + y_exponent, mode)
 
 
-def fma(f: Binary, a: int, b: int, c: int, mode: int) -> Result:
+def fma(f: BinaryFormat, a: int, b: int, c: int, mode: int) -> Result:
     """a * b + c, rounded once. Infinity times zero is invalid even when c is a quiet NaN."""
     sign = (a ^ b) & f.sign
     x, y = a & ~f.sign, b & ~f.sign
@@ -168,7 +168,7 @@ def fma(f: Binary, a: int, b: int, c: int, mode: int) -> Result:
     return _sum(f, (product, (c >= f.sign, *f.magnitude(c))), mode)
 
 
-def div(f: Binary, a: int, b: int, mode: int) -> Result:
+def div(f: BinaryFormat, a: int, b: int, mode: int) -> Result:
     """a / b."""
     if f.is_nan(a) or f.is_nan(b):
         return f.invalid(a, b)
@@ -187,7 +187,7 @@ def div(f: Binary, a: int, b: int, mode: int) -> Result:
     return _round(f, sign != 0, quotient << 1 | (rest != 0), x_exponent - y_exponent - extra - 1, mode)
 
 
-def sqrt(f: Binary, a: int, mode: int) -> Result:
+def sqrt(f: BinaryFormat, a: int, mode: int) -> Result:
     """The square root."""
     if f.is_nan(a):
         return f.invalid(a)
@@ -203,50 +203,50 @@ def sqrt(f: Binary, a: int, mode: int) -> Result:
     return _round(f, False, root << 1 | (root * root != significand), (exponent - extra) // 2 - 1, mode)
 
 
-def _order(f: Binary, bits: int) -> int:
-    """A number that orders patterns as their values are, -0 before +0."""
+def _order(f: BinaryFormat, bits: int) -> int:
+    """A key that orders patterns by their values, -0 before +0."""
     return -1 - (bits & ~f.sign) if bits & f.sign else bits
 
 
-def minimum(f: Binary, a: int, b: int) -> Result:
-    """minimumNumber: the smaller one; a NaN only if both are."""
+def minimum(f: BinaryFormat, a: int, b: int) -> Result:
+    """minimumNumber: the smaller one; a NaN only if both operands are."""
     return _extreme(f, a, b, _order(f, a) <= _order(f, b))
 
 
-def maximum(f: Binary, a: int, b: int) -> Result:
+def maximum(f: BinaryFormat, a: int, b: int) -> Result:
     """maximumNumber."""
     return _extreme(f, a, b, _order(f, a) >= _order(f, b))
 
 
-def _extreme(f: Binary, a: int, b: int, first: bool) -> Result:
+def _extreme(f: BinaryFormat, a: int, b: int, first: bool) -> Result:
     flags = f.invalid(a, b)[1]
     if f.is_nan(a):
         return (f.nan if f.is_nan(b) else b), flags
     return (a if first or f.is_nan(b) else b), flags
 
 
-def equal(f: Binary, a: int, b: int) -> Result:
+def equal(f: BinaryFormat, a: int, b: int) -> Result:
     """1 if equal; quiet: only a signalling NaN is invalid."""
     if f.is_nan(a) or f.is_nan(b):
         return 0, f.invalid(a, b)[1]
     return int(a == b or not (a | b) & ~f.sign), 0
 
 
-def less(f: Binary, a: int, b: int) -> Result:
+def less(f: BinaryFormat, a: int, b: int) -> Result:
     """1 if a < b; any NaN is invalid."""
     if f.is_nan(a) or f.is_nan(b):
         return 0, NV
     return int(_order(f, a) < _order(f, b) and (a | b) & ~f.sign != 0), 0
 
 
-def less_equal(f: Binary, a: int, b: int) -> Result:
+def less_equal(f: BinaryFormat, a: int, b: int) -> Result:
     """1 if a <= b; any NaN is invalid."""
     if f.is_nan(a) or f.is_nan(b):
         return 0, NV
     return int(_order(f, a) <= _order(f, b) or not (a | b) & ~f.sign), 0
 
 
-def classify(f: Binary, a: int) -> Result:
+def classify(f: BinaryFormat, a: int) -> Result:
     """The mask of fclass: -inf, negative normal, subnormal, -0, +0, subnormal, normal, +inf, signalling, quiet NaN."""
     if f.is_nan(a):
         return (1 << 8 if f.is_signalling(a) else 1 << 9), 0
@@ -255,8 +255,8 @@ def classify(f: Binary, a: int) -> Result:
     return 1 << (3 - kind if a & f.sign else 4 + kind), 0
 
 
-def to_integer(f: Binary, a: int, mode: int, low: int, high: int) -> Result:
-    """The integer as 64 bits (two's complement); what is not in low..high saturates and is invalid, a NaN is `high`."""
+def to_integer(f: BinaryFormat, a: int, mode: int, low: int, high: int) -> Result:
+    """The integer as 64 bits (two's complement); a value outside low..high saturates and is invalid, a NaN gives `high`."""
     negative = bool(a & f.sign)
     if f.is_nan(a):
         return high & _M64, NV
@@ -273,12 +273,12 @@ def to_integer(f: Binary, a: int, mode: int, low: int, high: int) -> Result:
 _M64 = (1 << 64) - 1
 
 
-def from_integer(f: Binary, value: int, mode: int) -> Result:
+def from_integer(f: BinaryFormat, value: int, mode: int) -> Result:
     """An integer as a number."""
     return _round(f, value < 0, abs(value), 0, mode)
 
 
-def convert(f: Binary, to: Binary, a: int, mode: int) -> Result:
+def convert(f: BinaryFormat, to: BinaryFormat, a: int, mode: int) -> Result:
     """A number of format `f` in format `to`."""
     if f.is_nan(a):
         return to.nan, f.invalid(a)[1]
@@ -288,7 +288,7 @@ def convert(f: Binary, to: Binary, a: int, mode: int) -> Result:
     return _round(to, sign, *f.magnitude(a), mode)
 
 
-class Operation:
+class FloatOperation:
     """A function on bit patterns; `rounds`: its last argument is the rounding mode."""
 
     __slots__ = ("function", "rounds")
@@ -307,8 +307,8 @@ INTEGERS = {
 }
 
 
-def _operations() -> dict[str, Operation]:
-    found: dict[str, Operation] = {}
+def _operations() -> dict[str, FloatOperation]:
+    found: dict[str, FloatOperation] = {}
     for name, f in (("f32", S), ("f64", D)):
         for suffix, rounded in (
             ("add", add),
@@ -318,24 +318,24 @@ def _operations() -> dict[str, Operation]:
             ("sqrt", sqrt),
             ("fma", fma),
         ):
-            found[f"{name}_{suffix}"] = Operation(_bind(rounded, f), rounds=True)
+            found[f"{name}_{suffix}"] = FloatOperation(_bind(rounded, f), rounds=True)
         for suffix, plain in (
             ("min", minimum), ("max", maximum), ("eq", equal), ("lt", less), ("le", less_equal), ("class", classify),
         ):  # fmt: skip
-            found[f"{name}_{suffix}"] = Operation(_bind(plain, f), rounds=False)
+            found[f"{name}_{suffix}"] = FloatOperation(_bind(plain, f), rounds=False)
         for integer, (low, high) in INTEGERS.items():
-            found[f"{name}_to_{integer}"] = Operation(_to(f, low, high), rounds=True)
-            found[f"{name}_from_{integer}"] = Operation(_from(f, low, high), rounds=True)
-    found["f64_to_f32"] = Operation(lambda a, mode: convert(D, S, a, mode), rounds=True)
-    found["f32_to_f64"] = Operation(lambda a, mode: convert(S, D, a, mode), rounds=True)
+            found[f"{name}_to_{integer}"] = FloatOperation(_to(f, low, high), rounds=True)
+            found[f"{name}_from_{integer}"] = FloatOperation(_from(f, low, high), rounds=True)
+    found["f64_to_f32"] = FloatOperation(lambda a, mode: convert(D, S, a, mode), rounds=True)
+    found["f32_to_f64"] = FloatOperation(lambda a, mode: convert(S, D, a, mode), rounds=True)
     return found
 
 
-def _bind(function: Callable[..., Result], f: Binary) -> Callable[..., Result]:
+def _bind(function: Callable[..., Result], f: BinaryFormat) -> Callable[..., Result]:
     return lambda *arguments: function(f, *arguments)
 
 
-def _to(f: Binary, low: int, high: int) -> Callable[..., Result]:
+def _to(f: BinaryFormat, low: int, high: int) -> Callable[..., Result]:
     """A conversion to an integer: 32-bit results are sign-extended, also those of fcvt.wu."""
     if high >> 32:
         return lambda a, mode: to_integer(f, a, mode, low, high)
@@ -347,7 +347,7 @@ def _to(f: Binary, low: int, high: int) -> Callable[..., Result]:
     return convert_to_word
 
 
-def _from(f: Binary, low: int, high: int) -> Callable[..., Result]:
+def _from(f: BinaryFormat, low: int, high: int) -> Callable[..., Result]:
     """A conversion of the low bits of a register."""
     mask = high - low
     return lambda bits, mode: from_integer(
@@ -355,4 +355,4 @@ def _from(f: Binary, low: int, high: int) -> Callable[..., Result]:
     )
 
 
-OPERATIONS: dict[str, Operation] = _operations()
+OPERATIONS: dict[str, FloatOperation] = _operations()

@@ -1,7 +1,7 @@
-"""Operand kinds: what may stand where in an instruction, and which bit fields it becomes.
+"""Operand kinds: what a program may write for an operand, and the bit fields that it becomes.
 
 A row's syntax is a list of kinds ("rd, rs1, imm12"); the assembler parses by kind and knows no mnemonic.
-The closed set, with what a program writes:
+This is the closed set:
 
 | kind         | written                       | field           | the field holds                            |
 |--------------|-------------------------------|-----------------|--------------------------------------------|
@@ -29,8 +29,8 @@ The closed set, with what a program writes:
 In 16-bit formats the offset of load_mem and store_mem is `uimm`, and a register is one of x8..x15 where the field has
 three bits.
 
-Pseudo-instructions have these besides (they are filled into text, not into fields): `symbol` (any address
-expression), `constant` (any 64-bit number known at once), `temp` (an x register that is overwritten), `tprel_add`
+Pseudo-instructions also have these, which are substituted into text, not into fields: `symbol` (any address
+expression), `constant` (any 64-bit number that is known immediately), `temp` (an x register that is overwritten), `tprel_add`
 (the literal operand `%tprel_add(symbol)`).
 """
 
@@ -79,9 +79,9 @@ FLOAT_KINDS = frozenset({"frd", "frs1", "frs2", "frs3"})
 
 
 class Operand:
-    """One operand of one row. `low..high` (a multiple of `step`) is what a program may write for its number.
+    """One operand of one row. A program may write a multiple of `step` in `low..high` for its number.
 
-    `nonzero` are bits of the row of which one must be set: where they are this operand's, it must not be 0.
+    `nonzero` is the row's mask of bits of which one must be set. If it is the mask of this operand, 0 is reserved.
     """
 
     __slots__ = ("fields", "high", "kind", "low", "nonzero", "step")
@@ -101,9 +101,9 @@ class Operand:
             self.low, self.high, self.step = 0, (1 << 20) - 1, 1
 
     def to_field(self, value: int) -> int:
-        """What the first bit field holds when a program writes `value`.
+        """The value of the first bit field when a program writes `value`.
 
-        Raises ValueError naming the limit that is broken.
+        Raises ValueError with the limit that `value` breaks.
         """
         if not self.low <= value <= self.high:
             raise ValueError(f"{value} is not in {self.low}..{self.high}")

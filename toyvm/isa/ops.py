@@ -1,11 +1,11 @@
 """The operations that semantics are made of: one closed set, which every engine prints.
 
 A `Node` is a value of a fixed width in bits (its result is 0 <= v < 2**width), or an effect. A tree is a tuple of
-effects in the order in which they happen. An effect with a width also has a value: the node itself, met again as an
-operand of later nodes, stands for that value, so a printer keeps it in a temporary.
+effects in the order in which they happen. An effect with a width also has a value. Later nodes that have the effect
+as an operand use this value, so a printer keeps it in a temporary.
 
-Every operation is total: amounts of shifts are below the width, divisors are not 0 and no quotient overflows, because
-the semantics mask and select before (see `semantics.py`). So a printer needs no cases of its own.
+Every operation is total: the semantics mask and select beforehand (see `semantics.py`), so shift amounts are below
+the width, divisors are not 0, and no quotient overflows. A printer needs no special cases.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Op(IntEnum):
         auto()
     )  # (address, value) width 1: 0 if it stored, 1 if not; traps as a store and when misaligned
     CSR_READ = auto()  # (number) traps when there is no such CSR
-    # (operands, then the rounding mode if it rounds) name: a key of `ieee754.OPERATIONS`. Raises flags in fcsr.
-    # Illegal when the rounding mode, or frm where that is DYN, is reserved
+    # (operands, then the rounding mode if the operation rounds) name: a key of `ieee754.OPERATIONS`. Raises flags in fcsr.
+    # Illegal when the rounding mode is reserved, or when it is DYN and frm is reserved
     FLOAT = auto()
 
     # effects without a value (width 0)
@@ -91,24 +91,10 @@ EFFECTS_WITH_VALUE = frozenset(
     {Op.LOAD, Op.LOAD_RESERVED, Op.AMO_LOAD, Op.STORE_CONDITIONAL, Op.CSR_READ, Op.FLOAT}
 )
 COMPARISONS = frozenset({Op.EQ, Op.NE, Op.ULT, Op.UGE, Op.SLT, Op.SGE})
-# Effects that can end the instruction with a trap.
-CAN_TRAP = frozenset(
-    {
-        Op.LOAD,
-        Op.LOAD_RESERVED,
-        Op.AMO_LOAD,
-        Op.STORE_CONDITIONAL,
-        Op.STORE,
-        Op.CSR_READ,
-        Op.FLOAT,
-        Op.CSR_WRITE,
-        Op.TRAP,
-    }
-)
 
 
 class Node:
-    """An operation on nodes: immutable, compared by identity (an effect is one event, however many times it is read)."""
+    """An operation on nodes: immutable, compared by identity (an effect happens once, however often its value is read)."""
 
     __slots__ = ("args", "name", "op", "value", "width")
 

@@ -1,4 +1,4 @@
-"""What a row reads, writes and is, seen from its tree: nothing of it is annotated anywhere."""
+"""The registers that a row reads and writes, and its class: derived from its tree, not annotated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .trees import tree
 
 MULTIPLY, DIVIDE = "multiply", "divide"
 
-# An instruction's class is the first that one of its operations belongs to; a row with none of them is "alu".
+# The class of an instruction is the first one that contains one of its operations; a row without any is "alu".
 _CLASSES: tuple[tuple[str, frozenset[Op]], ...] = (
     ("system", frozenset({Op.TRAP, Op.CSR_READ, Op.CSR_WRITE})),
     ("fence", frozenset({Op.FENCE, Op.FENCE_I})),
@@ -43,10 +43,10 @@ def class_of(insn: Insn) -> str:
 
 
 def reads(insn: Insn) -> frozenset[str]:
-    """The fields that name integer registers which the row reads: a subset of rs1, rs2."""
+    """The fields that name the integer registers that the row reads: a subset of rs1, rs2."""
     return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.READ_X and node.args[0].name)
 
 
 def writes(insn: Insn) -> frozenset[str]:
-    """The fields that name integer registers which the row writes: rd or nothing."""
+    """The fields that name the integer registers that the row writes: rd, or the empty set."""
     return frozenset(node.args[0].name for node in nodes(insn) if node.op is Op.WRITE_X and node.args[0].name)

@@ -1,4 +1,4 @@
-"""Pseudo-instructions as data: the spellings that GNU as accepts besides the rows of the table.
+"""Pseudo-instructions as data: the forms that GNU as accepts in addition to the rows of the table.
 
 `PSEUDOS[mnemonic]` is tried in order when the table has no row of that name, or when the operands do not fit the row:
 `add a0, a1, 4` does not fit the row `add`, so `PSEUDOS["add"]` makes it `addi a0, a1, 4`. An entry fits when the
@@ -31,7 +31,7 @@ from .table import INSNS
 
 
 class Pseudo:
-    """One spelling: operand kinds, and the lines it stands for. `li` computes its lines from the constant."""
+    """One form: its operand kinds, and the lines that it expands to. `li` computes its lines from the constant."""
 
     __slots__ = ("ext", "lines", "name", "operands", "when")
 
@@ -222,7 +222,7 @@ PSEUDOS: dict[str, tuple[Pseudo, ...]] = _read(_TEXT)
 
 
 def inverse_branch(insn: Insn) -> Insn:
-    """The branch on the opposite condition (`beq` for `bne`): for a target that is out of a branch's reach.
+    """The branch on the opposite condition (`beq` for `bne`): for a target that is out of range of the branch.
 
     Raises KeyError when `insn` is not a conditional branch.
     """

@@ -50,7 +50,7 @@ def expression(node: Node) -> str:
 
 
 def effect(node: Node) -> str | None:
-    """An effect as the page writes it; None for one that shows where its value is used."""
+    """An effect as the page writes it; None for an effect that appears where its value is used."""
     args = node.args
     texts: dict[Op, Callable[[], str]] = {
         Op.STORE: lambda: f"M{args[1].width}[{expression(args[0])}] = {expression(args[1])}",
@@ -80,9 +80,10 @@ def page() -> Iterable[str]:
     """The lines of the page."""
     yield "# Instructions"
     yield ""
-    yield "Printed from the instruction table by `python -m toyvm.isa.reference_page`; a test keeps it up to date."
-    yield "`M64[a]` is 64 bits of memory at address a, `x[r]` a register; `>>u >>s <u <s /u /s` say how the operands are"
-    yield "read. All reads come before all writes. In the encoding the most significant bit is first and `.` is a field."
+    yield "Generated from the instruction table by `python -m toyvm.isa.reference_page`. `M64[a]` is 64 bits of"
+    yield "memory at address a, and `x[r]` is a register. `>>u >>s <u <s /u /s` mark unsigned and signed"
+    yield "operations. All reads come before all writes. In an encoding the most significant bit comes first,"
+    yield "and `.` belongs to a field."
     for ext in dict.fromkeys(insn.ext for insn in INSNS.values()):
         yield from [
             "",

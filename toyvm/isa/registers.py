@@ -1,4 +1,4 @@
-"""The names of registers and CSRs, as the psABI and the privileged manual have them."""
+"""The names and numbers of registers (psABI) and CSRs (privileged manual)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _INTEGERS = (("w", "i32"), ("wu", "u32"), ("l", "i64"), ("lu", "u64"))
 
 
 class _Precision:
-    """What differs between the two: `bits`, the suffix of mnemonics, the field fmt, and funct3 of loads and moves."""
+    """The differences between the two formats: `bits`, the suffix of mnemonics, the field fmt, and funct3 of loads and moves."""
 
     def __init__(self, rows: Rows, suffix: str, bits: int, fmt: int, width: int):
         self.rows = rows
@@ -53,7 +53,7 @@ def _store(p: _Precision) -> Callable[[Machine], None]:
 
 
 def _raw(register: Value, p: _Precision) -> Value:
-    """A register's bits whether boxed or not."""
+    """The low bits of a register, NaN-boxed or not."""
     return low(register) if p.bits == 32 else register
 
 

@@ -135,7 +135,7 @@ def zext_h(m: Machine) -> None:
 
 
 def _rotated_right(value: Value, amount: Value) -> Value:
-    """`value` rotated by an amount of its own width, of which the low bits count."""
+    """`value` rotated; only the low bits of the amount, as many as the width needs, count."""
     mask = value.node.width - 1
     return value >> (amount & mask) | value << ((~amount + 1) & mask)
 

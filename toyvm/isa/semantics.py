@@ -1,7 +1,7 @@
 """How a row's semantics become a tree (`trees.tree`): guest values with overloaded operators that record instead of computing.
 
 A row is run once, with a `Machine` whose registers and fields are `Value`s; each operator makes an `ops.Node`. Python's
-control flow is out of reach: a guest value in an `if` raises, and `select` chooses. Registers are read when they are
+control flow cannot be recorded: a guest value in an `if` raises TypeError, and `select` chooses instead. A register is read when it is
 named and written when the row is done, so reads always come before writes (`jalr x1, x1`).
 
 Values are unsigned unless `s(...)` says otherwise: signedness decides how `< >= >>` read them and how a value that is
@@ -121,7 +121,7 @@ def lift(value: Value | int, width: int) -> Node:
 
 
 def maximum(node: Node) -> int:
-    """The largest value that a node can have, as far as it can be seen cheaply."""
+    """An upper bound of a node's value that is cheap to find."""
     if node.op is Op.CONST:
         return node.value
     if node.op is Op.AND:
@@ -244,21 +244,21 @@ def select(condition: Value, if_true: Value | int, if_false: Value | int) -> Val
 
 
 def divide(a: Value, b: Value) -> Value:
-    """Quotient as the manual has it: by zero all ones; the lowest number by -1 itself."""
+    """The manual's quotient: division by zero gives all ones; the lowest number divided by -1 gives itself."""
     op = Op.SDIV if a.signed else Op.UDIV
     quotient = make(op, a.node.width, a.node, _safe_divisor(a, b).node)
     return select(b == 0, -1, Value(quotient, a.signed))
 
 
 def remainder(a: Value, b: Value) -> Value:
-    """Remainder as the manual has it: by zero the dividend; the lowest number by -1 gives 0."""
+    """The manual's remainder: division by zero gives the dividend; the lowest number divided by -1 gives 0."""
     op = Op.SREM if a.signed else Op.UREM
     rest = make(op, a.node.width, a.node, _safe_divisor(a, b).node)
     return select(b == 0, a, Value(rest, a.signed))
 
 
 def _safe_divisor(a: Value, b: Value) -> Value:
-    """1 in the place of a divisor that no engine may divide by; division by 1 then gives the manual's answer to overflow."""
+    """The divisor, or 1 instead of one that traps on the host: division by 1 gives the manual's result for overflow."""
     if not a.signed:
         return select(b == 0, 1, b)
     lowest = 1 << (a.node.width - 1)
@@ -266,7 +266,7 @@ def _safe_divisor(a: Value, b: Value) -> Value:
 
 
 class Machine:
-    """What a row's semantics see: registers, fields and effects of one instruction.
+    """The interface of a row's semantics: registers, fields and effects of one instruction.
 
     `name`, `format` and `bound` are the row's (`spec.Insn`). With `values` the fields are those constants; without, they
     stay symbolic.
@@ -285,7 +285,7 @@ class Machine:
     # --- fields and registers ---
 
     def field(self, name: str, width: int = XLEN) -> Value:
-        """A bit field of the instruction as a value, or what the row has bound to the name."""
+        """A bit field of the instruction as a value, or the number or field that the row binds to the name."""
         bound = self._bound.get(name, name)
         if isinstance(bound, int):
             return Value(constant(bound, width))
@@ -366,7 +366,7 @@ class Machine:
 
     @property
     def uimm(self) -> Value:
-        """The unsigned immediate of csrrwi and its kin."""
+        """The unsigned immediate of csrrwi, csrrsi, and csrrci."""
         return self.field("uimm")
 
     @property
@@ -403,7 +403,7 @@ class Machine:
         return self._effect(Op.STORE_CONDITIONAL, 1, address.node, value.node)
 
     def amo(self, width: int, change: Callable[[Value], Value]) -> None:
-        """Read memory at rs1, store what `change` makes of it, and put the old value into rd, as one access."""
+        """Read memory at rs1, store `change` of the old value, and put the old value into rd, as one access."""
         address = self.rs1
         old = self._effect(Op.AMO_LOAD, width, address.node)
         self.store(address, change(old))
@@ -421,7 +421,7 @@ class Machine:
         self._effect(Op.CSR_WRITE, 0, self.field("csr", 12).node, value.node, condition.node)
 
     def float(self, name: str, width: int, *operands: Value, rounds: bool = False) -> Value:
-        """An operation of `ieee754.OPERATIONS`, with its flags; `rounds` in the mode that field rm says."""
+        """An operation of `ieee754.OPERATIONS`, with its flags; with `rounds`, in the rounding mode of field rm."""
         arguments = [operand.node for operand in operands]
         if rounds:
             arguments.append(self.field("rm", 3).node)
@@ -450,11 +450,11 @@ class Machine:
         self._effect(Op.TRAP, 0, value=CAUSE_ILLEGAL)
 
     def jump(self, target: Value) -> None:
-        """Go on at `target` when this instruction is done."""
+        """Continue at `target` when this instruction is done."""
         self._effect(Op.JUMP, 0, target.node)
 
     def branch(self, condition: Value, target: Value) -> None:
-        """Go on at `target` if the condition holds."""
+        """Continue at `target` if the condition holds."""
         self._effect(Op.BRANCH, 0, condition.node, target.node)
 
     def tree(self) -> Tree:

@@ -1,4 +1,4 @@
-"""What a row of the instruction table is, and the decorator that makes one from its semantics.
+"""A row of the instruction table, and the decorator that makes one from its semantics.
 
     @insn("sltu", R, opcode=0x33, funct3=3, funct7=0)
     def sltu(m: Machine) -> None:
@@ -22,11 +22,11 @@ Semantics = Callable[[Machine], None]
 
 
 class Insn:
-    """One instruction: how it is written, how it is encoded and what it does.
+    """One instruction: its syntax, its encoding and its semantics.
 
-    `word & mask == match`, and `word & nonzero` where that is not 0, tells it from all others. `length` is in bytes.
-    `operands` are in the order of the syntax. `bound` are fields that the semantics name and the format does not have:
-    a number, or the field that they are (`rs1` is `rd` in c.addi).
+    A word is this instruction if `word & mask == match`, and if `nonzero` is 0 or `word & nonzero` is not. `length` is in
+    bytes. `operands` are in the order of the syntax. `bound` has the fields that the semantics name and the format lacks:
+    each is a number, or the name of another field (`rs1` is `rd` in c.addi).
     """
 
     __slots__ = (
@@ -82,9 +82,9 @@ class Insn:
         return self._operands
 
     def encode(self, **fields: int) -> int:
-        """The instruction with bit fields by name; those not given are 0.
+        """The instruction word with bit fields by name; a field that is not given is 0.
 
-        Raises ValueError naming the limit when a value does not fit, or the field when there is no such field.
+        Raises ValueError when a value does not fit (with the limit) or when the row has no such field.
         """
         word = self.match
         for field in self.free:
@@ -123,7 +123,7 @@ class Rows:
     ) -> Callable[[Semantics], Semantics]:
         """Register the decorated semantics as a row: its format, its syntax if it is not the format's, its fixed fields.
 
-        `nonzero` is a field in which 0 is reserved: the instruction is another one or illegal then.
+        `nonzero` is a field in which 0 is reserved: with 0 the word is another instruction or illegal.
         """
 
         def register(semantics: Semantics) -> Semantics:

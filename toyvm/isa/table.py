@@ -4,8 +4,8 @@
     INSNS["addi"].encode(rd=10, rs1=2, imm=-16)         # bit fields by name
     insn, ordering = lookup("amoadd.w.aqrl")            # INSNS["amoadd.w"], {"aq": 1, "rl": 1}
 
-Everything that is derived from it: operands and syntax for the assembler, `decode`, the engines, the reference page,
-statistics. To add an extension write a module of rows and name it here.
+The assembler's operands and syntax, `decode`, the engines, the reference page and statistics are derived from it.
+To add an extension, write a module of rows and name it here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An instruction as a person writes it: the inverse of the operand syntax, for traces and error messages."""
+"""The assembly text of a decoded instruction, for traces and error messages: the inverse of the operand syntax."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CSR_NAMES = {number: name for name, number in CSRS.items()}
 
 
 def instruction_text(decoded: Decoded, pc: int | None = None) -> str:
-    """`addi a0, sp, -16`. Targets of branches are absolute when `pc` is given, else distances."""
+    """`addi a0, sp, -16`. With `pc`, branch targets are absolute addresses; without it, signed distances."""
     operands = [_operand(operand, decoded, pc) for operand in decoded.insn.operands]
     return f"{decoded.name} {', '.join(operands)}" if operands else decoded.name
 

@@ -1,4 +1,7 @@
-"""Counters of a run, in all and for each process. They do not depend on anyone listening to events."""
+"""Counters of a run, in all and for each process, and the context that says for which process the kernel uses memory.
+
+Counters do not depend on anyone listening to events.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,25 @@ from ..base.light_types import TYPE_CHECKING
 from ..base.record import Record
 
 if TYPE_CHECKING:
-    from .mm.memory_groups import Group
+    from ..machine.mmu import Mmu
+
+
+class Group:
+    """One group of processes with a memory limit (`mm.memory_groups`).
+
+    `limit` frames at most; `used` now, `peak` at most so far; `hits` counts how often the limit was met, `kills` how often it killed.
+    """
+
+    def __init__(self, number: int, name: str, limit: int):
+        self.number = number
+        self.name = name
+        self.limit = limit
+        self.used = self.peak = 0
+        self.hits = self.kills = 0
+
+    def events(self) -> str:
+        """memory.events."""
+        return f"low 0\nhigh 0\nmax {self.hits}\noom {self.kills}\noom_kill {self.kills}\noom_group_kill 0\n"
 
 
 class Counters(Record, frozen=False):
@@ -60,8 +81,40 @@ class Stats(Counters, frozen=False):
     swapped_out: int = 0
     refaults: int = 0  # faults on pages that had been reclaimed
     written_back: int = 0  # pages of files
-    read_early: int = 0  # pages of files that were read before anybody wanted them
-    used_early: int = 0  # and those of them that somebody has used since
+    read_early: int = 0  # pages of files that were read ahead
+    used_early: int = 0  # and those of them that were used later
     oom_kills: int = 0
     processes: dict[int, Counters] = {}
     groups: list[Group] = []  # those with a limit
+
+
+class FaultContext:
+    """For whom the kernel uses memory: one object for each process and address space, passed to all that may need a frame.
+
+    `pid` is named in events. `counters` count the faults. `group` pays for the frames, where groups have limits. The instruction
+    at `pc` of `mmu` runs again afterwards, so reclaim leaves its code in memory. With `gentle`, an allocation that fails is
+    an answer (fork), and no process is killed for it.
+    """
+
+    __slots__ = ("counters", "gentle", "group", "mmu", "pc", "pid")
+
+    def __init__(
+        self,
+        pid: int,
+        counters: Counters,
+        mmu: Mmu | None = None,
+        group: Group | None = None,
+        *,
+        pc: int = 0,
+        gentle: bool = False,
+    ):
+        self.pid = pid
+        self.counters = counters
+        self.mmu = mmu
+        self.group = group
+        self.pc = pc
+        self.gentle = gentle
+
+
+KERNEL = FaultContext(0, Counters())
+"""The kernel itself: it needs memory for no process, and no group pays."""

@@ -1,4 +1,4 @@
-"""Whether the inputs fit together: e_flags, and `.riscv.attributes` merged into the output's (psABI, "Attributes")."""
+"""Compatibility of the inputs: e_flags, and `.riscv.attributes` merged into the output's (psABI, "Attributes")."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-fl
 
 
 def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:
-    """The output's e_flags. Objects of different calling conventions are refused in GNU ld's words."""
+    """The output's e_flags. Objects of different calling conventions are an error, in GNU ld's words."""
     flags: int | None = None
     first = ""
     for loaded in resolution.files:
         obj = loaded.object
-        # An object with nothing in memory says nothing about calling conventions.
+        # An object without sections in memory has no calling convention.
         if not any(s.flags & SHF_ALLOC and s.size for s in obj.sections):
             continue
         if flags is None:
@@ -62,7 +62,7 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
 
 
 def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[str, Attributes]]:
-    """Each different section of attributes once, with the first object that has it."""
+    """Each distinct section of attributes, with the first object that has it."""
     seen: set[bytes] = set()
     for loaded in resolution.files:
         for section in loaded.object.sections:
@@ -75,7 +75,7 @@ def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[s
 
 
 def wants_exec_stack(resolution: Resolution) -> bool:
-    """Whether some object says, by its `.note.GNU-stack`, that it runs code on the stack."""
+    """Whether the `.note.GNU-stack` of some object asks for an executable stack."""
     return any(
         section.name == ".note.GNU-stack" and section.flags & SHF_EXECINSTR
         for loaded in resolution.files

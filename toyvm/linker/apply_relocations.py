@@ -6,78 +6,79 @@ fit is looked at again alone, to be reported with its file, section and symbol.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from toyvm.base.record import Record
-
-from ..elf.constants import SHF_ALLOC
-from ..relocations import RELOCATIONS, R, RelocationError, RelocationOverflow, apply_many, relocation_name
-from .image_layout import Layout
-from .input_columns import ABSOLUTE, UNDEFINED, Column, Program, Relocs
+from ..base.bits import u64
+from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
+from ..relocations import (
+    RELOCATIONS,
+    U_I_TYPE,
+    U_TYPE,
+    ULEB128,
+    Formula,
+    Need,
+    R,
+    Reloc,
+    RelocationError,
+    RelocationOverflow,
+    Tool,
+    apply_many,
+    by_type,
+    uleb128_length,
+)
+from .image_layout import ImageLayout
+from .input_columns import UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
-from .scan_relocations import CALLS, GOT, TPREL, Needs
-from .source_places import Places
-from .synthetic.got_plt import Tables
+from .scan_relocations import Needs
+from .source_places import SourcePlaces
+from .synthetic.addresses import Addresses
+from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
 
-TLS_DTV_OFFSET = 0x800
-_LO12 = (R.PCREL_LO12_I, R.PCREL_LO12_S)
-_HI20 = (R.PCREL_HI20, R.GOT_HI20, R.TLS_GOT_HI20, R.TLS_GD_HI20)
-_DTPREL = (R.TLS_DTPREL32, R.TLS_DTPREL64)
-_IGNORED = (R.NONE, R.RELAX, R.ALIGN, R.TPREL_ADD)
-_LOADERS_OWN = (R.RELATIVE, R.COPY, R.JUMP_SLOT, R.TLS_DTPMOD32, R.TLS_DTPMOD64, R.TLSDESC, R.IRELATIVE)
+_PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
+_ULEB128 = by_type(lambda row: row.field is ULEB128)
+# auipc, alone or with jalr
+_FROM_PC = by_type(lambda row: row.formula is Formula.PC_RELATIVE and row.field in (U_TYPE, U_I_TYPE))
+_AUIPC, _LUI, _OPCODE = 0x17, 0x37, 0x7F
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
-
-
-class Addresses(Record, eq=False):
-    """Everything a formula can ask for, by symbol number."""
-
-    symbol: Column  # S
-    call: Column  # S for calls: the PLT entry where there is one
-    got: int
-    tables: Tables
-    tls_start: int
-
-
-def section_addresses(program: Program, layout: Layout, sid: Column, value: Column) -> Column:
-    """The address of offset `value` in section `sid`; 0 for what is not in the output."""
-    placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
-    return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
-
-
-def addresses(program: Program, layout: Layout, tables: Tables, linker_values: dict[int, int]) -> Addresses:
-    """Addresses of all symbols; `linker_values` are those of linker-defined ones."""
-    symbols = program.symbols
-    values = section_addresses(program, layout, symbols.sid, symbols.value)
-    absolute = symbols.sid == ABSOLUTE
-    values[absolute] = symbols.value[absolute]
-    numbers = list(linker_values)
-    values[numbers] = list(linker_values.values())
-    call = values.copy()
-    through_plt = tables.plt_entry >= 0
-    call[through_plt] = layout.addr[tables.plt] + tables.plt_entry[through_plt]
-    tls = layout.tls()
-    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0)
 
 
 def relocate(
     image: bytearray,
-    program: Program,
-    layout: Layout,
+    program: ProgramColumns,
+    layout: ImageLayout,
     needs: Needs,
     known: Addresses,
+    pic: bool,
     errors: Diagnostics,
 ) -> None:
-    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`."""
+    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`.
+
+    `pic`: the load base of the image is not known.
+    """
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
-    relocs = relocs.where(~np.isin(relocs.type, _IGNORED))
+    relocs = relocs.where(~MARKER[relocs.type])
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
-    foreign = alloc & (relocs.type == R.ABS64) & needs.preemptible[relocs.sym]
+    foreign = alloc & DYNAMIC[relocs.type] & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # the loader's; the word stays 0
-    _Relocator(image, program, layout, relocs, known, errors).run()
+    _Relocator(image, program, layout, relocs, known, pic, errors).run()
 
 
-def _operation(kind: int) -> str:
-    return RELOCATIONS[R(kind)].operation if kind in RELOCATIONS else ""
+def _low_parts() -> list[tuple[Column, Column]]:
+    """Low parts and the high parts that they may name: pairs of boolean arrays indexed by type."""
+    found: dict[tuple[R, ...], list[R]] = {}
+    for row in RELOCATIONS.values():
+        if row.formula is Formula.PC_LOW and Tool.LINKER in row.by:
+            found.setdefault(row.partners, []).append(row.type)
+    return [(_one_of(low), _one_of(high)) for high, low in found.items()]
+
+
+def _one_of(types: Sequence[R]) -> Column:
+    return by_type(lambda row: row.type in types)
+
+
+_LOW_PARTS = _low_parts()
 
 
 class _Relocator:
@@ -86,14 +87,15 @@ class _Relocator:
     def __init__(
         self,
         image: bytearray,
-        program: Program,
-        layout: Layout,
-        relocs: Relocs,
+        program: ProgramColumns,
+        layout: ImageLayout,
+        relocs: RelocColumns,
         known: Addresses,
+        pic: bool,
         errors: Diagnostics,
     ):
         self.image, self.program, self.relocs, self.known, self.errors = image, program, relocs, known, errors
-        self.layout, self.places = layout, Places(program)
+        self.layout, self.places, self.pic = layout, SourcePlaces(program), pic
         self.place = layout.addr[relocs.sid] + relocs.offset  # P
         self.offset = layout.offset[relocs.sid] + relocs.offset
 
@@ -101,51 +103,65 @@ class _Relocator:
         """Compute all values, then write them type by type."""
         kinds = self.relocs.type
         value = self._values()
-        self._pair_low_parts(value)
         self._call_nothing(value)
+        if not self.pic:
+            self._reach_low_addresses(value)
+        for low, high in _LOW_PARTS:
+            self._pair_low_parts(value, low[kinds], high[kinds])
+        self._check_uleb128(value)
         order = np.argsort(kinds, kind="stable")
         present, starts = np.unique(kinds[order], return_index=True)
         rows_of = dict(zip(present.tolist(), np.split(order, starts)[1:], strict=True))
         # What sets a place comes before what adds to it and subtracts from it.
-        for kind in sorted(rows_of, key=lambda k: (_operation(k) != "set", k)):
-            rows = rows_of[kind]
-            if kind in RELOCATIONS and kind not in _LOADERS_OWN:
-                self._apply(R(kind), rows, value)
-            else:
-                self.errors.error(
-                    f"{self._where(rows[0])}: unsupported relocation type {relocation_name(kind)}"
-                )
+        for kind in sorted(rows_of, key=lambda k: (RELOCATIONS[k].operation != "set", k)):
+            self._apply(RELOCATIONS[kind], rows_of[kind], value)
 
     def _values(self) -> Column:
-        """The formula of each row, but for the low parts."""
+        """The value of each row's formula, except those of the low parts."""
         relocs, known = self.relocs, self.known
         kind, sym = relocs.type, relocs.sym
         value = known.symbol[sym] + relocs.addend  # S + A
-        calls = np.isin(kind, CALLS)
+        calls = CALL[kind]
         value[calls] = known.call[sym[calls]] + relocs.addend[calls]
-        for kinds, entry in (
-            (GOT, known.tables.got_entry),
-            ((R.TLS_GOT_HI20,), known.tables.ie_entry),
-            ((R.TLS_GD_HI20,), known.tables.gd_entry),
-        ):
-            rows = np.isin(kind, kinds)
-            value[rows] = known.got + entry[sym[rows]] + relocs.addend[rows]  # GOT + G + A
-        rows = np.isin(kind, TPREL)
-        value[rows] -= known.tls_start
-        rows = np.isin(kind, _DTPREL)
-        value[rows] -= known.tls_start + TLS_DTV_OFFSET
-        relative = [row.type for row in RELOCATIONS.values() if row.formula.endswith("- P")]
-        rows = np.isin(kind, relative)
-        value[rows] -= self.place[rows]
+        formula = FORMULA[kind]
+        for number in np.flatnonzero(np.bincount(formula, minlength=len(FORMULAS))).tolist():
+            self._finish(FORMULAS[number], formula == number, value)
         return value
 
-    def _pair_low_parts(self, value: Column) -> None:
+    def _finish(self, formula: Formula, rows: Column, value: Column) -> None:
+        """Turn S + A into what `formula` computes, in the `rows` that it applies to."""
+        match formula:
+            case Formula.ABSOLUTE | Formula.ADD | Formula.SUBTRACT:
+                pass  # V is at the place: `apply_many` adds to it and subtracts from it
+            case Formula.PC_RELATIVE:
+                value[rows] -= self.place[rows]
+            case Formula.GOT_PC_RELATIVE:
+                value[rows] = self._entry_addresses(rows) + self.relocs.addend[rows] - self.place[rows]
+            case Formula.TP_RELATIVE:
+                value[rows] -= self.known.tls_start
+            case Formula.DTP_RELATIVE:
+                value[rows] -= self.known.tls_start + TLS_DTV_OFFSET
+            case Formula.PC_LOW:
+                value[rows] = 0  # until the high part is found
+            case _:
+                raise ValueError(f"the linker cannot compute {formula.value!r}")
+
+    def _entry_addresses(self, rows: Column) -> Column:
+        """G + GOT of each of `rows`."""
+        tables, kind, sym = self.known.tables, self.relocs.type[rows], self.relocs.sym[rows]
+        entries = {Need.GOT: tables.got_entry, Need.TLS_IE: tables.ie_entry, Need.TLS_GD: tables.gd_entry}
+        offset = np.full(len(sym), -1, dtype=np.int64)
+        for need, types in GOT_ENTRY.items():
+            mine = types[kind]
+            offset[mine] = entries[need][sym[mine]]
+        return self.known.got + offset
+
+    def _pair_low_parts(self, value: Column, is_low: Column, is_high: Column) -> None:
         """%pcrel_lo names the label of its %pcrel_hi: the value is the one computed there."""
         relocs, symbols = self.relocs, self.program.symbols
-        low = np.flatnonzero(np.isin(relocs.type, _LO12))
+        low, high = np.flatnonzero(is_low), np.flatnonzero(is_high)
         if not len(low):
             return
-        high = np.flatnonzero(np.isin(relocs.type, _HI20))
         # One number for (section, offset): places in the image are not repeated.
         keys = self.offset[high]
         order = np.argsort(keys, kind="stable")
@@ -157,7 +173,6 @@ class _Relocator:
         found = at < len(keys)
         found[found] = keys[at[found]] == wanted[found]
         value[low[found]] = value[high[at[found]]] + relocs.addend[low[found]]
-        value[low[~found]] = 0
         for row in low[~found].tolist():
             self.errors.limited(
                 "pcrel_lo",
@@ -171,16 +186,54 @@ class _Relocator:
         """A call of an undefined weak function may be too far from address 0: go by way of x0 (GNU ld's rewriting)."""
         relocs = self.relocs
         nothing = (self.program.symbols.sid[relocs.sym] == UNDEFINED) & (self.known.call[relocs.sym] == 0)
-        for row in np.flatnonzero(nothing & np.isin(relocs.type, (R.CALL, R.CALL_PLT))).tolist():
+        for row in np.flatnonzero(nothing & _PAIR[relocs.type]).tolist():
             at = int(self.offset[row]) + 4
             jalr = int.from_bytes(self.image[at : at + 4], "little") & _X0_BASE_MASK
             self.image[at : at + 4] = jalr.to_bytes(4, "little")
             value[row] = 0
-        value[nothing & np.isin(relocs.type, (R.BRANCH, R.JAL, R.RVC_BRANCH, R.RVC_JUMP))] = 0
 
-    def _apply(self, kind: R, rows: Column, value: Column) -> None:
+    def _reach_low_addresses(self, value: Column) -> None:
+        """An address near 0 that auipc cannot reach is one that lui can name (GNU ld: riscv_zero_pcrel_hi_reloc).
+
+        An absent weak symbol, a number and a function at a low address are such, when the code lies above 2 GiB.
+        """
+        rows = np.flatnonzero(_FROM_PC[self.relocs.type] & ((value < U_TYPE.low) | (value > U_TYPE.high)))
+        target = value[rows] + self.place[rows]
+        reached = (target >= U_TYPE.low) & (target <= U_TYPE.high)
+        for row, address in zip(rows[reached].tolist(), target[reached].tolist(), strict=True):
+            at = int(self.offset[row])
+            if 0 <= at < len(self.image) and self.image[at] & _OPCODE == _AUIPC:
+                self.image[at] ^= _AUIPC ^ _LUI
+                value[row] = address
+
+    def _check_uleb128(self, value: Column) -> None:
+        """A number in ULEB128 keeps its length. Setting and subtracting truncate, so their sum is checked, as by GNU ld."""
+        total: dict[int, int] = {}
+        rows = np.flatnonzero(_ULEB128[self.relocs.type]).tolist()
+        row_at = {
+            int(self.offset[row]): row
+            for row in rows
+            if RELOCATIONS[self.relocs.type[row]].operation == "set"
+        }
+        for row in rows:
+            at, negative = int(self.offset[row]), RELOCATIONS[self.relocs.type[row]].operation == "sub"
+            total[at] = total.get(at, 0) + (-int(value[row]) if negative else int(value[row]))
+        for at, row in row_at.items():
+            try:
+                length = uleb128_length(self.image, at, RELOCATIONS[self.relocs.type[row]])
+            except RelocationError:
+                continue  # the number has no end: `_apply` reports that
+            if u64(total[at]) >> 7 * length:
+                self.errors.limited(
+                    "overflow",
+                    OVERFLOWS_SHOWN,
+                    f"{self._where(row)}: dangerous relocation: final size of uleb128 value {total[at]:#x} exceeds available "
+                    f"space of {length} byte{'s' * (length > 1)}",
+                    "additional relocation overflows omitted from the output",
+                )
+
+    def _apply(self, reloc: Reloc, rows: Column, value: Column) -> None:
         """Apply one type; a row that does not fit is reported and left out, and the rest tried again."""
-        reloc = RELOCATIONS[kind]
         for _ in range(OVERFLOWS_SHOWN + 1):
             try:
                 apply_many(self.image, self.offset[rows], reloc, value[rows])

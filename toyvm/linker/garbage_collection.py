@@ -1,4 +1,4 @@
-"""--gc-sections: what nothing reaches is left out.
+"""--gc-sections: drops sections that nothing reaches.
 
 Roots are the entry, -u symbols, what a shared library or the loader may reach, and sections that are run or read
 without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RETAIN (GNU ld's KEEP).
@@ -12,18 +12,28 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from ..elf.constants import SHF_ALLOC, SHF_GNU_RETAIN, SHF_LINK_ORDER, SHT_NOTE
-from .input_columns import Column, Program
+from ..elf.constants import (
+    SHF_ALLOC,
+    SHF_GNU_RETAIN,
+    SHF_LINK_ORDER,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
+    SHT_NOTE,
+    SHT_PREINIT_ARRAY,
+)
+from .input_columns import Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .output_names import output_name
 from .synthetic.eh_frame import Frames, eh_frame_sections
 
 _KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr")
-_KEEP_TYPES = (14, 15, 16)
+_KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
-def collect(program: Program, options: LinkOptions, exported: Column, errors: Diagnostics) -> Program:
+def collect(
+    program: ProgramColumns, options: LinkOptions, exported: Column, errors: Diagnostics
+) -> ProgramColumns:
     """The program with unreachable sections dead. `exported`: boolean by global symbol."""
     marker = _Marker(program)
     marker.mark(_roots(program, options, exported))
@@ -38,7 +48,7 @@ def collect(program: Program, options: LinkOptions, exported: Column, errors: Di
     return replace(program, sections=replace(sections, live=live))
 
 
-def _roots(program: Program, options: LinkOptions, exported: Column) -> list[int]:
+def _roots(program: ProgramColumns, options: LinkOptions, exported: Column) -> list[int]:
     sections, table = program.sections, program.resolution.table
     roots = []
     for sid in np.flatnonzero(sections.live & sections.alloc).tolist():
@@ -56,7 +66,7 @@ def _roots(program: Program, options: LinkOptions, exported: Column) -> list[int
 
 
 class _Marker:
-    def __init__(self, program: Program):
+    def __init__(self, program: ProgramColumns):
         self.program = program
         sections = program.sections
         self.marked = np.zeros(len(sections), dtype=bool)
@@ -106,7 +116,7 @@ class _Marker:
         return edges
 
     def _groups(self) -> dict[int, list[int]]:
-        """Members of a group stay together."""
+        """Add references between the members of each section group: they stay together."""
         together: dict[int, list[int]] = {}
         for number, loaded in enumerate(self.program.resolution.files):
             base = int(self.program.file_sections[number])

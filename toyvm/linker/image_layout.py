@@ -1,4 +1,4 @@
-"""Where everything goes: output sections, segments, addresses and file offsets. Fixed from here on.
+"""Assigns output sections, segments, addresses and file offsets. They are final afterwards.
 
 Each run of sections with the same permissions becomes one PT_LOAD. A new segment begins on a new page of memory, at
 the same distance into the page as in the file, so the file needs no padding (two segments may map the same page of
@@ -29,14 +29,17 @@ from ..elf.constants import (
     SHF_STRINGS,
     SHF_TLS,
     SHF_WRITE,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
     SHT_NOBITS,
     SHT_NOTE,
+    SHT_PREINIT_ARRAY,
     SHT_PROGBITS,
 )
-from .input_columns import MAX_SIZE, Column, Program
+from .input_columns import MAX_SIZE, Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import DEFAULT_BASE, LinkOptions
-from .output_names import Region, member_rank, output_name, place
+from .output_names import OutputRegion, member_rank, output_name, place
 
 MAX_IMAGE = 1 << 31
 
@@ -54,7 +57,7 @@ class OutputSection(Record, eq=False):
     align: int
     entsize: int
     members: tuple[int, ...]
-    region: Region
+    region: OutputRegion
     size: int = 0
     addr: int = 0
     offset: int = 0
@@ -66,26 +69,26 @@ class OutputSection(Record, eq=False):
 
     @property
     def is_tbss(self) -> bool:
-        """Thread-local zeroes: they have addresses, but take no room there."""
+        """Whether this is .tbss: thread-local zeros, whose addresses overlap with the next section."""
         return self.type == SHT_NOBITS and bool(self.flags & SHF_TLS)
 
 
-class Segment(Record):
+class LoadSegment(Record):
     """A PT_LOAD: output sections that are mapped together."""
 
     flags: int
-    region: Region
+    region: OutputRegion
     addr: int
     offset: int
     filesz: int
     memsz: int
 
 
-class Layout(Record, eq=False):
+class ImageLayout(Record, eq=False):
     """Addresses. `addr` and `offset` are columns by section number: its address and its place in the file, or -1."""
 
     outputs: tuple[OutputSection, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[LoadSegment, ...]
     addr: Column
     offset: Column
     output: Column  # index in `outputs`, or -1
@@ -119,7 +122,7 @@ class Layout(Record, eq=False):
         )
 
 
-def lay_out(program: Program, options: LinkOptions, errors: Diagnostics) -> Layout:
+def lay_out(program: ProgramColumns, options: LinkOptions, errors: Diagnostics) -> ImageLayout:
     """Assign every live section its address."""
     outputs = group_sections(program)
     placed = [_place_members(program, section) for section in outputs]
@@ -128,8 +131,8 @@ def lay_out(program: Program, options: LinkOptions, errors: Diagnostics) -> Layo
     return _Addresses(program, options, phdr_count, errors).assign(placed)
 
 
-def group_sections(program: Program) -> list[OutputSection]:
-    """Live sections by the output section they join, in output order."""
+def group_sections(program: ProgramColumns) -> list[OutputSection]:
+    """Live sections by output section, in output order."""
     sections = program.sections
     groups: dict[str, list[int]] = {}
     alloc = sections.alloc
@@ -140,7 +143,7 @@ def group_sections(program: Program) -> list[OutputSection]:
     return sorted(outputs, key=lambda s: place(s.name, s.type, s.flags))
 
 
-def _output_section(program: Program, name: str, members: list[int]) -> OutputSection:
+def _output_section(program: ProgramColumns, name: str, members: list[int]) -> OutputSection:
     sections = program.sections
     kinds = [int(sections.type[sid]) for sid in members]
     stored = [kind for kind in kinds if kind != SHT_NOBITS]
@@ -160,10 +163,10 @@ def _output_section(program: Program, name: str, members: list[int]) -> OutputSe
     return OutputSection(name, kind, flags, 1, entsize, tuple(members), place(name, kind, flags)[0])
 
 
-_TYPED = {".init_array": 14, ".fini_array": 15, ".preinit_array": 16}
+_TYPED = {".init_array": SHT_INIT_ARRAY, ".fini_array": SHT_FINI_ARRAY, ".preinit_array": SHT_PREINIT_ARRAY}
 
 
-def _place_members(program: Program, section: OutputSection) -> tuple[OutputSection, list[int]]:
+def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[OutputSection, list[int]]:
     """(the section with its size and alignment, the offset of each member in it)."""
     sizes, aligns = program.sections.size, program.sections.align
     # Records of .eh_frame follow each other without a gap: four zero bytes would end the table.
@@ -171,7 +174,7 @@ def _place_members(program: Program, section: OutputSection) -> tuple[OutputSect
     at, most = 0, 1
     offsets = []
     for sid in section.members:
-        # Arrays of addresses are words, whatever their section header says (crt1.o's .preinit_array says 1).
+        # Arrays of addresses are aligned to words even if their section header is not (in crt1.o .preinit_array has 1).
         align = max(int(aligns[sid]), 8) if section.name in _TYPED else int(aligns[sid])
         if int(sizes[sid]):
             most = max(most, align)
@@ -183,7 +186,7 @@ def _place_members(program: Program, section: OutputSection) -> tuple[OutputSect
 
 
 def _align_tls(placed: list[tuple[OutputSection, list[int]]]) -> None:
-    """The template's start must be aligned as its strictest part, since offsets count from there."""
+    """Align the start of the thread-local template to its largest alignment: offsets count from there."""
     parts = [i for i, (section, _) in enumerate(placed) if section.flags & SHF_TLS and section.size]
     if parts:
         first = parts[0]
@@ -192,53 +195,53 @@ def _align_tls(placed: list[tuple[OutputSection, list[int]]]) -> None:
 
 
 _PERMISSIONS = {
-    Region.HEAD: PF_R,
-    Region.CODE: PF_R | PF_X,
-    Region.RODATA: PF_R,
-    Region.RELRO: PF_R | PF_W,
-    Region.DATA: PF_R | PF_W,
-    Region.BSS: PF_R | PF_W,
+    OutputRegion.HEAD: PF_R,
+    OutputRegion.CODE: PF_R | PF_X,
+    OutputRegion.RODATA: PF_R,
+    OutputRegion.RELRO: PF_R | PF_W,
+    OutputRegion.DATA: PF_R | PF_W,
+    OutputRegion.BSS: PF_R | PF_W,
 }
 
 
 def _count_phdrs(outputs: Sequence[OutputSection], options: LinkOptions) -> int:
-    """Program headers besides PT_LOAD that `image.phdrs` will make."""
+    """The number of program headers other than PT_LOAD that `output_file.phdrs` makes."""
     present = {s.name for s in outputs if s.size}
     count = 1  # GNU_STACK
     count += 2 * (".interp" in present)  # PHDR, INTERP
     count += ".riscv.attributes" in present
     count += ".dynamic" in present
     count += any(s.type == SHT_NOTE and s.flags & SHF_ALLOC and s.size for s in outputs)
-    count += any(s.flags & 0x400 and s.size for s in outputs)
+    count += any(s.flags & SHF_TLS and s.size for s in outputs)
     count += ".eh_frame_hdr" in present
-    count += options.relro and any(s.region is Region.RELRO and s.size for s in outputs)
+    count += options.relro and any(s.region is OutputRegion.RELRO and s.size for s in outputs)
     return count
 
 
 class _Addresses:
-    def __init__(self, program: Program, options: LinkOptions, phdr_count: int, errors: Diagnostics):
+    def __init__(self, program: ProgramColumns, options: LinkOptions, phdr_count: int, errors: Diagnostics):
         self.program, self.options, self.errors = program, options, errors
         self.phdr_count = phdr_count
         self.page = options.page
         base = options.image_base
         self.base = base if base is not None else 0 if options.pic else DEFAULT_BASE
 
-    def segment_region(self, region: Region) -> Region:
-        """Regions that share a segment answer the same."""
-        if region is Region.BSS or (region is Region.RELRO and not self.options.relro):
-            return Region.DATA
+    def segment_region(self, region: OutputRegion) -> OutputRegion:
+        """A key for the segment of a region: equal for regions that share a segment."""
+        if region is OutputRegion.BSS or (region is OutputRegion.RELRO and not self.options.relro):
+            return OutputRegion.DATA
         return region
 
-    def assign(self, placed: list[tuple[OutputSection, list[int]]]) -> Layout:
+    def assign(self, placed: list[tuple[OutputSection, list[int]]]) -> ImageLayout:
         loads = self._count_segments(section for section, _ in placed)
         headers = EHDR_SIZE + PHDR_SIZE * (self.phdr_count + loads)
         count = len(self.program.sections)
         addr, offset = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
         output = np.full(count, -1, dtype=np.int64)
         outputs: list[OutputSection] = []
-        segments: list[Segment] = []
+        segments: list[LoadSegment] = []
         here, file_end = self.base + headers, headers
-        region: Region | None = None
+        region: OutputRegion | None = None
         for index, (section, offsets) in enumerate(placed):
             if section.flags & SHF_ALLOC:
                 mine = self.segment_region(section.region)
@@ -247,7 +250,7 @@ class _Addresses:
                     here = self._begin_segment(segments, mine, here, file_end, fixed, section)
                     region = mine
                 start = align_up(here, section.align) if section.size else here
-                segment = segments[-1] if segments else Segment(0, Region.HEAD, self.base, 0, 0, 0)
+                segment = segments[-1] if segments else LoadSegment(0, OutputRegion.HEAD, self.base, 0, 0, 0)
                 at = segment.offset + start - segment.addr
                 if not section.is_tbss:
                     here = start + section.size
@@ -273,7 +276,7 @@ class _Addresses:
                 self.errors.error(
                     f"segment [{before.addr:#x}, {before.addr + before.memsz:#x}) overlaps the one at {after.addr:#x}"
                 )
-        return Layout(
+        return ImageLayout(
             tuple(outputs), finished, addr, offset, output, self.base, self.phdr_count + loads, file_end,
             {section.name: section for section in outputs},
         )  # fmt: skip
@@ -289,17 +292,19 @@ class _Addresses:
 
     def _begin_segment(
         self,
-        segments: list[Segment],
-        region: Region,
+        segments: list[LoadSegment],
+        region: OutputRegion,
         here: int,
         file_end: int,
         fixed: int | None,
         section: OutputSection,
     ) -> int:
-        """Append the segment that starts with `section`; the address where that may begin."""
+        """Append the segment that starts with `section`, and return the lowest address for it."""
         if not segments and fixed is None:
             # The first segment maps the ELF header and program headers too.
-            segments.append(Segment(_PERMISSIONS[region], region, self.base, 0, file_end, here - self.base))
+            segments.append(
+                LoadSegment(_PERMISSIONS[region], region, self.base, 0, file_end, here - self.base)
+            )
             return here
         if fixed is None:
             here = align_up(here, self.page) + file_end % self.page
@@ -307,18 +312,18 @@ class _Addresses:
         else:
             here = fixed
         offset = file_end + (here - file_end) % self.page
-        segments.append(Segment(_PERMISSIONS[region], region, here, offset, 0, 0))
+        segments.append(LoadSegment(_PERMISSIONS[region], region, here, offset, 0, 0))
         return here
 
-    def _finish(self, segments: list[Segment]) -> Iterator[Segment]:
+    def _finish(self, segments: list[LoadSegment]) -> Iterator[LoadSegment]:
         for segment in segments:
-            if segment.region is Region.RELRO:
+            if segment.region is OutputRegion.RELRO:
                 end = align_up(segment.addr + segment.memsz, self.page)
                 segment = replace(segment, memsz=end - segment.addr)
             yield segment
 
 
-def _grow(segment: Segment, section: OutputSection, start: int, here: int) -> Segment:
+def _grow(segment: LoadSegment, section: OutputSection, start: int, here: int) -> LoadSegment:
     filesz = segment.filesz
     if section.type != SHT_NOBITS:
         filesz = start + section.size - segment.addr

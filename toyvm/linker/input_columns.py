@@ -1,8 +1,8 @@
-"""All inputs laid side by side as columns: one number for every section, symbol and relocation of the link.
+"""All inputs as columns: one number for every section, symbol and relocation of the link.
 
-From here on nothing asks which object something came from, except to say so in a message. Section numbers
+From here on the object of origin matters only for messages. Section numbers
 (`sid`) run over all objects in link order, then over the sections the linker makes itself. Symbol numbers: first the
-globals (as in `Resolution.symbols`), then every object's locals. Passes take a Program and give a new one.
+globals (as in `Resolution.symbols`), then every object's locals. Passes take a ProgramColumns and return a new one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..base.bits import sext
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
+    SHF_TLS,
     SHF_WRITE,
     SHN_ABS,
     SHN_LORESERVE,
@@ -26,12 +27,13 @@ from ..elf.constants import (
     SHT_NOBITS,
     SHT_NULL,
     SHT_RISCV_ATTRIBUTES,
+    ST_TYPE_MASK,
     STT_TLS,
     STV_HIDDEN,
 )
 from ..elf.record_arrays import RELA
 from .link_errors import Diagnostics
-from .symbol_resolution import Kind, Resolution
+from .symbol_resolution import DefinitionKind, Resolution
 
 Column = npt.NDArray[Any]
 
@@ -41,12 +43,14 @@ UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
 MAX_ALIGN = 1 << 30
 MAX_SIZE = 1 << 46
 
-WARNING_PREFIX = ".gnu.warning."  # followed by a symbol: the section holds what to tell whoever uses it
+WARNING_PREFIX = (
+    ".gnu.warning."  # followed by a symbol: the section holds a warning for objects that use the symbol
+)
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 _NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
 
-class Sections(Record, eq=False):
+class SectionColumns(Record, eq=False):
     """Column per property, row per section. `file` is -1 for what the linker makes. `live` rows go to the output."""
 
     name: list[str]
@@ -70,7 +74,7 @@ class Sections(Record, eq=False):
         return result
 
 
-class Symbols(Record, eq=False):
+class SymbolColumns(Record, eq=False):
     """Column per property. `sid` is a section or one of UNDEFINED, ABSOLUTE, SHARED, LINKER; `value` an offset in it."""
 
     sid: Column
@@ -80,13 +84,13 @@ class Symbols(Record, eq=False):
     weak: Column
     visibility: Column
     file: Column
-    globals: int  # how many of them, at the front, are global
+    globals: int  # the number of globals, which come first
 
     def __len__(self) -> int:
         return len(self.sid)
 
 
-class Relocs(Record, eq=False):
+class RelocColumns(Record, eq=False):
     """Column per property, row per relocation, in the order of sections."""
 
     sid: Column
@@ -98,13 +102,15 @@ class Relocs(Record, eq=False):
     def __len__(self) -> int:
         return len(self.sid)
 
-    def where(self, mask: Column) -> Relocs:
+    def where(self, mask: Column) -> RelocColumns:
         """The rows that `mask` (booleans or indices) selects."""
-        return Relocs(self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask])
+        return RelocColumns(
+            self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask]
+        )
 
 
 class NewSection(Record, eq=False):
-    """A section that the linker makes; its bytes come later, when addresses are known, unless `data` is given."""
+    """A section that the linker makes. Without `data` its bytes are written later, when addresses are known."""
 
     name: str
     type: int
@@ -115,22 +121,22 @@ class NewSection(Record, eq=False):
     data: bytes = b""
 
 
-class Program(Record, eq=False):
-    """Everything to be linked."""
+class ProgramColumns(Record, eq=False):
+    """The program that is being linked: all sections, symbols and relocations."""
 
     resolution: Resolution
-    sections: Sections
-    symbols: Symbols
-    relocs: Relocs
+    sections: SectionColumns
+    symbols: SymbolColumns
+    relocs: RelocColumns
     file_sections: Column  # sid of section 0 of each object
     file_symbols: list[Column]  # per object: its symbol numbers -> numbers here
 
     def section_label(self, sid: int) -> str:
-        """`main.o:(.text` without the closing bracket's offset: what messages begin with."""
+        """`main.o:(.text`, the beginning of a message; the caller adds the offset and the bracket."""
         return f"{self.file_name(int(self.sections.file[sid]))}:({self.sections.name[sid]}"
 
     def file_name(self, file: int) -> str:
-        """What messages call object number `file`."""
+        """The name of object number `file` in messages."""
         return self.resolution.files[file].object.name if file >= 0 else "linker"
 
     def symbol_name(self, number: int) -> str:
@@ -143,10 +149,10 @@ class Program(Record, eq=False):
         local = number - int(self.file_symbols[file][0])
         name = self.resolution.files[file].object.symbols.names[local]
         sid = int(self.symbols.sid[number])
-        return name or (self.sections.name[sid] if sid >= 0 else "")
+        return name or (self.sections.name[sid] if sid >= 0 else "*ABS*")
 
-    def extend(self, made: Sequence[NewSection]) -> tuple[Program, list[int]]:
-        """A program with `made` added, and their numbers."""
+    def extend(self, made: Sequence[NewSection]) -> tuple[ProgramColumns, list[int]]:
+        """(This program with the sections `made` added, their section numbers)."""
         old = self.sections
         first = len(old)
         columns = {
@@ -163,28 +169,28 @@ class Program(Record, eq=False):
             name: np.concatenate((getattr(old, name), np.array(values, dtype=getattr(old, name).dtype)))
             for name, values in columns.items()
         }
-        sections = Sections(
+        sections = SectionColumns(
             name=[*old.name, *(m.name for m in made)], data=[*old.data, *(m.data for m in made)], **grown
         )
         return replace(self, sections=sections), list(range(first, first + len(made)))
 
 
-def flatten(resolution: Resolution, errors: Diagnostics) -> Program:
-    """Lay the resolved objects side by side. Common symbols become sections of their own, called COMMON.
+def flatten(resolution: Resolution, errors: Diagnostics) -> ProgramColumns:
+    """Put the resolved objects into columns. Each common symbol becomes a section called COMMON.
 
-    Sections and commons that no address space could hold are added to `errors`, and stand in the result as empty.
+    A section or common symbol that no address space could hold is added to `errors` and is empty in the result.
     """
     bases = np.cumsum([0] + [len(f.object.sections) for f in resolution.files], dtype=np.int64)
     sections = _sections(resolution, bases, errors)
     file_symbols, locals_ = _symbol_numbers(resolution)
-    program = Program(
+    program = ProgramColumns(
         resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
         bases[:-1], file_symbols,
     )  # fmt: skip
     return _place_commons(program, errors)
 
 
-def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sections:
+def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> SectionColumns:
     name: list[str] = []
     data: list[bytes] = []
     rows: list[tuple[int, ...]] = []
@@ -218,10 +224,10 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
             )
     columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
     file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
-    return Sections(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
+    return SectionColumns(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
 
 
-def without_debug(program: Program) -> Program:
+def without_debug(program: ProgramColumns) -> ProgramColumns:
     """-S and -s: debugging sections are not linked at all."""
     sections = program.sections
     debug = np.array([name.startswith(_DEBUG) for name in sections.name], dtype=bool) & ~sections.alloc
@@ -247,7 +253,7 @@ def _symbol_numbers(resolution: Resolution) -> tuple[list[Column], int]:
     return numbers, following
 
 
-def _symbols(resolution: Resolution, bases: Column, count: int) -> Symbols:
+def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns:
     sid = np.full(count, UNDEFINED, dtype=np.int64)
     value, size = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     kind, visibility = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.uint8)
@@ -255,13 +261,13 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> Symbols:
     file = np.full(count, -1, dtype=np.int64)
     for s in resolution.symbols:
         i = s.id
-        if s.kind is Kind.DEFINED or s.kind is Kind.COMMON:
+        if s.kind is DefinitionKind.DEFINED or s.kind is DefinitionKind.COMMON:
             file[i] = s.file
             sid[i] = _place(s.section, int(bases[s.file]))
-        elif s.kind is Kind.SHARED:
+        elif s.kind is DefinitionKind.SHARED:
             sid[i] = SHARED
         value[i], size[i] = sext(s.value, 64), sext(s.size, 64)
-        kind[i], visibility[i] = s.info & 15, s.visibility
+        kind[i], visibility[i] = s.info & ST_TYPE_MASK, s.visibility
         weak[i] = s.weak
     at = len(resolution.symbols)
     for number, loaded in enumerate(resolution.files):
@@ -271,13 +277,16 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> Symbols:
         shndx = local["st_shndx"].astype(np.int64)
         sid[rows] = np.where(shndx < SHN_LORESERVE, shndx + bases[number], ABSOLUTE)
         sid[rows][shndx == SHN_UNDEF] = UNDEFINED
+        sid[rows][:1] = (
+            ABSOLUTE  # symbol 0 is no symbol: its relocations mean the number in their addend (gABI)
+        )
         value[rows] = local["st_value"].view(np.int64)
         size[rows] = local["st_size"].view(np.int64)
-        kind[rows] = local["st_info"] & 15
+        kind[rows] = local["st_info"] & ST_TYPE_MASK
         visibility[rows] = STV_HIDDEN
         file[rows] = number
         at += len(local)
-    return Symbols(sid, value, size, kind, weak, visibility, file, len(resolution.symbols))
+    return SymbolColumns(sid, value, size, kind, weak, visibility, file, len(resolution.symbols))
 
 
 def _place(section: int, base: int) -> int:
@@ -286,7 +295,7 @@ def _place(section: int, base: int) -> int:
     return base + section if section < SHN_LORESERVE else UNDEFINED
 
 
-def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -> Relocs:
+def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -> RelocColumns:
     parts, sids, syms = [], [], []
     for number, loaded in enumerate(resolution.files):
         base = int(bases[number])
@@ -299,10 +308,10 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
         syms.append(file_symbols[number][rows["r_sym"]])
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return Relocs(none, none, none, none, none)
+        return RelocColumns(none, none, none, none, none)
     rows = np.concatenate(parts)
     assert rows.dtype == RELA
-    return Relocs(
+    return RelocColumns(
         np.concatenate(sids).astype(np.int64),
         rows["r_offset"].astype(np.int64),
         rows["r_type"].astype(np.int64),
@@ -311,20 +320,20 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
     )
 
 
-def _place_commons(program: Program, errors: Diagnostics) -> Program:
-    """Give every common symbol room: a NOBITS section each, so that each has its own alignment."""
+def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
+    """Give each common symbol a NOBITS section of its own, with its own alignment."""
     commons = [
         s
         for s in program.resolution.symbols
-        if s.kind is Kind.COMMON
+        if s.kind is DefinitionKind.COMMON
         and _is_possible(f"common symbol `{s.name}'", s.size, max(s.value, 1), errors)
     ]
     if not commons:
         return program
     made = [
         NewSection(
-            ".tcommon" if s.info & 15 == STT_TLS else "COMMON",
-            SHT_NOBITS, SHF_ALLOC | SHF_WRITE | (0x400 if s.info & 15 == STT_TLS else 0), max(s.value, 1), s.size,
+            ".tcommon" if s.info & ST_TYPE_MASK == STT_TLS else "COMMON",
+            SHT_NOBITS, SHF_ALLOC | SHF_WRITE | (SHF_TLS if s.info & ST_TYPE_MASK == STT_TLS else 0), max(s.value, 1), s.size,
         )
         for s in commons
     ]  # fmt: skip
@@ -332,7 +341,7 @@ def _place_commons(program: Program, errors: Diagnostics) -> Program:
     sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
     ids = [s.id for s in commons]
     sid[ids], value[ids] = numbers, 0
-    # A map file tells whose common it is.
+    # A map file names the object of each common symbol.
     file = program.sections.file.copy()
     file[numbers] = [s.file for s in commons]
     return replace(

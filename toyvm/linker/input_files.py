@@ -28,7 +28,7 @@ _MAX_NESTING = 16
 
 
 class Opened(Record, eq=False):
-    """An input that has been read: exactly one of `object`, `archive`, `library` is there."""
+    """An input that has been read. Exactly one of `object`, `archive`, `library` is not None."""
 
     source: Input
     name: str
@@ -38,7 +38,7 @@ class Opened(Record, eq=False):
 
 
 def open_inputs(inputs: Sequence[Input], options: LinkOptions, errors: Diagnostics) -> list[Opened]:
-    """Open all inputs in order. What cannot be found or read is added to `errors`."""
+    """Open all inputs in order. Files that cannot be found or read are added to `errors`."""
     opener = _Opener(options, errors)
     return [opened for source in inputs for opened in opener.open(source)]
 
@@ -51,7 +51,7 @@ class _Opener:
         self.next_group = -1  # groups of scripts count downwards, those of the command line upwards
 
     def open(self, source: Input, depth: int = 0) -> Iterator[Opened]:
-        """The inputs that `source` stands for; more than one only for a script."""
+        """The inputs of `source`; more than one only for a script."""
         if source.object is not None:
             yield Opened(source, source.display, object=source.object)
             return
@@ -83,7 +83,7 @@ class _Opener:
             return None
 
     def _search(self, source: Input) -> str | None:
-        """The file that -lNAME or -l:FILE means."""
+        """The file for -lNAME or -l:FILE."""
         name = source.library
         if name.startswith(":"):
             candidates = [name[1:]]
@@ -118,7 +118,7 @@ class _Opener:
 
     def _script(self, source: Input, name: str, data: bytes, depth: int) -> Iterator[Opened]:
         if depth >= _MAX_NESTING:
-            raise ElfError(f"{name}: linker scripts name each other more than {_MAX_NESTING} deep")
+            raise ElfError(f"{name}: linker scripts are nested deeper than {_MAX_NESTING}")
         text = data.decode("utf-8", "replace")
         if "\0" in text or (not text.isprintable() and not text.strip()):
             raise ElfError(f"{name}: file not recognized: file format not recognized")

@@ -1,4 +1,4 @@
-"""The linker, as the list of its passes. Each takes the last one's frozen value and gives a new one."""
+"""The linker as a list of passes. Each pass takes the frozen result of the previous one and returns a new value."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from ..base.bits import u64
 from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
-from .apply_relocations import Addresses, addresses, relocate
+from .apply_relocations import relocate
 from .garbage_collection import collect
-from .image_layout import Layout, lay_out
-from .input_columns import UNDEFINED, Program, flatten, without_debug
+from .image_layout import ImageLayout, lay_out
+from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
 from .input_files import open_inputs
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -19,14 +19,15 @@ from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
 from .relax.deletions import align_code
-from .scan_relocations import scan
+from .scan_relocations import refuse_unsupported, scan
 from .symbol_resolution import resolve
+from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.got_plt import make_tables
 from .synthetic.symbol_table import build
 from .synthetic.synthesis import (
-    Made,
+    LinkerSections,
     fill,
     irelative_bounds,
     make_sections,
@@ -39,20 +40,20 @@ from .version_script import local_symbols
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
-    """Link `inputs` (in command-line order). Raises LinkError with everything that was found wrong."""
+    """Link `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
 
     # Read everything that the command line names.
     opened = open_inputs(inputs, options, errors)
     errors.checkpoint()
 
-    # Say what each name means; that decides which archive members take part.
+    # Resolve each name to a definition. This selects the archive members that take part.
     resolution = resolve(opened, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
 
-    # Lay all inputs side by side. The set of objects is fixed from here on.
+    # Put all inputs into columns. The set of objects is fixed from here on.
     program = flatten(resolution, errors)
     errors.checkpoint()
     if options.strip:
@@ -61,9 +62,10 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     local = local_symbols(program, options.version_script, options.exclude_libs)
     public = exported(program, options, local)
 
-    # What is not reached or not wanted goes; code gets its final size; what is equal is kept once.
+    # Drop unreachable sections, give code its final size, and merge equal constants.
     if options.gc_sections:
         program = collect(program, options, public, errors)
+    refuse_unsupported(program, errors)
     check_references(program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
@@ -71,7 +73,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     program = merge(program)
     errors.checkpoint()
 
-    # Ask the relocations what has to be made, and make room for it. Sizes are fixed from here on.
+    # Find what the relocations need (GOT, PLT, copies), and make room for it. Sizes are fixed from here on.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
@@ -85,7 +87,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
-    relocate(image, program, layout, needs, known, errors)
+    relocate(image, program, layout, needs, known, options.pic, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)
@@ -97,9 +99,9 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
 
 def _entry(
-    program: Program, layout: Layout, known: Addresses, options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, errors: Diagnostics
 ) -> int:
-    """The entry address: a symbol's, or a number; without it the start of .text, as GNU ld does."""
+    """The entry address: that of a symbol, or a number; otherwise the start of .text, as in GNU ld."""
     symbol = program.resolution.table.get(options.entry)
     if symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED:
         return u64(int(known.symbol[symbol.id]))
@@ -115,7 +117,12 @@ def _entry(
 
 
 def _result(
-    image: bytes, program: Program, layout: Layout, known: Addresses, made: Made, errors: Diagnostics
+    image: bytes,
+    program: ProgramColumns,
+    layout: ImageLayout,
+    known: Addresses,
+    made: LinkerSections,
+    errors: Diagnostics,
 ) -> LinkResult:
     resolution = program.resolution
     defined = program.symbols.sid != UNDEFINED

@@ -1,4 +1,4 @@
-"""Errors add up and stop at a checkpoint between passes, so that a user sees all of them in one run."""
+"""Collects errors and raises them at a checkpoint between passes, so that a user sees all of them in one run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 from ..base.errors import LinkError
 
-# GNU ld stops repeating itself after five references to one symbol and ten overflows.
+# GNU ld reports at most five references to one symbol and ten overflows.
 REFERENCES_SHOWN = 5
 OVERFLOWS_SHOWN = 10
 _TOTAL_SHOWN = 200
@@ -25,7 +25,7 @@ class Diagnostics:
         self.errors.append(message)
 
     def warning(self, message: str) -> None:
-        """Add a warning; equal ones are shown once."""
+        """Add a warning; equal warnings are shown once."""
         if message not in self.warnings:
             self.warnings.append(message)
 
@@ -34,7 +34,7 @@ class Diagnostics:
         return self._seen[key] >= limit
 
     def limited(self, key: str, limit: int, message: str, last: str) -> None:
-        """Add an error of the kind `key`; of more than `limit` such ones only `last` is said, once."""
+        """Add an error of the kind `key`. After `limit` of them only `last` is added, once."""
         self._seen[key] += 1
         if self._seen[key] <= limit:
             self.error(message)
@@ -42,7 +42,7 @@ class Diagnostics:
             self.error(last)
 
     def checkpoint(self) -> None:
-        """Raise LinkError with everything found so far, if anything was."""
+        """Raise LinkError with all errors so far, if there are any."""
         if self.errors:
             shown = self.errors[:_TOTAL_SHOWN]
             hidden = len(self.errors) - len(shown)

@@ -1,4 +1,4 @@
-"""What a link is asked to do: the inputs in command-line order with the state in force at each, and the options."""
+"""The request for a link: the inputs in command-line order, each with the options in force there, and the global options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toyvm.base.record import Record
 
 if TYPE_CHECKING:
     from ..elf.object_file import (
-        ObjectFile,  # brings numpy: whoever only speaks of options need not wait for it
+        ObjectFile,  # imports numpy, which options alone do not need
     )
 
 DEFAULT_INTERPRETER = "/lib/ld-linux-riscv64-lp64d.so.1"
@@ -18,9 +18,9 @@ PAGE = 0x1000
 
 
 class Input(Record):
-    """One input, and the options that held where it stood on the command line.
+    """One input, and the options in force at its place on the command line.
 
-    Exactly one of these says what it is: `object` (an object in memory), `data` (a file's bytes, called `path` in
+    Exactly one of these identifies it: `object` (an object in memory), `data` (a file's bytes, called `path` in
     messages), `library` (the NAME of -lNAME, to be searched), or else `path` is read from the disk.
     """
 
@@ -35,14 +35,14 @@ class Input(Record):
 
     @property
     def display(self) -> str:
-        """What messages call this input."""
+        """The name of this input in messages."""
         if self.library:
             return f"-l{self.library}"
         return self.object.name if self.object is not None and not self.path else self.path
 
 
 class LinkOptions(Record):
-    """Options, named as GNU ld's. Addresses in bytes."""
+    """The options of GNU ld, by its names. Addresses and sizes are in bytes."""
 
     kind: str = "exec"  # "exec", "pie" or "shared"
     static: bool = False  # -static: no interpreter, no dynamic section, archives only

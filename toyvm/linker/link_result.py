@@ -1,4 +1,4 @@
-"""What a link gives back: the file, and everything that was decided on the way."""
+"""The result of a link: the file, and all decisions of the linker."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from toyvm.base.record import Record
 
-from .apply_relocations import Addresses
-from .image_layout import Layout
-from .input_columns import Program
-from .symbol_resolution import Decision, Kind, Resolution
+from .image_layout import ImageLayout
+from .input_columns import ProgramColumns
+from .symbol_resolution import Decision, DefinitionKind, Resolution
+from .synthetic.addresses import Addresses
 
 
 class LinkResult(Record, eq=False):
     """A finished link. Sizes in bytes.
 
     `symbols`: address of every defined global. `sizes`: output section -> size. `load_relocations`: relocation name ->
-    how many the loader does at start-up; `lazy_relocations`: those of the PLT, which may wait for the first call.
+    the number that the loader applies at start; `lazy_relocations`: those of the PLT, which may wait for the first call.
     """
 
     image: bytes
@@ -28,8 +28,8 @@ class LinkResult(Record, eq=False):
     lazy_relocations: Mapping[str, int]
     warnings: tuple[str, ...]
     inputs: tuple[str, ...]  # objects and libraries that take part, in link order
-    program: Program
-    layout: Layout
+    program: ProgramColumns
+    layout: ImageLayout
     addresses: Addresses
 
     def __repr__(self) -> str:
@@ -45,18 +45,18 @@ class LinkResult(Record, eq=False):
     def definition(self, name: str) -> str:
         """Where the global symbol `name` is defined: `main.o:(.text+0x8)`, a library, or ""."""
         symbol = self.resolution.table.get(name)
-        if symbol is None or symbol.kind is Kind.UNDEFINED:
+        if symbol is None or symbol.kind is DefinitionKind.UNDEFINED:
             return ""
-        if symbol.kind is Kind.SHARED:
+        if symbol.kind is DefinitionKind.SHARED:
             return self.resolution.libraries[symbol.file].name
         obj = self.resolution.files[symbol.file].object
-        if symbol.kind is Kind.COMMON:
+        if symbol.kind is DefinitionKind.COMMON:
             return f"{obj.name}:(COMMON)"
         section = obj.sections[symbol.section].name if symbol.section < len(obj.sections) else "*ABS*"
         return f"{obj.name}:({section}+{symbol.value:#x})"
 
     def explain_symbol(self, name: str) -> tuple[Decision, ...]:
-        """How `name` came to mean what it means: its definition, where that was placed, who mentions it."""
+        """Explain `name`: its definition, the address of the definition, and the objects that mention it."""
         symbol = self.resolution.table.get(name)
         if symbol is None:
             return ()
@@ -86,15 +86,9 @@ class LinkResult(Record, eq=False):
         """Lines of -y NAME: every file that mentions it, and whether it defines it."""
         home = self.definition(name)
         lines = []
-        if home and self.resolution.table[name].kind is Kind.SHARED:
+        if home and self.resolution.table[name].kind is DefinitionKind.SHARED:
             lines.append(f"{home}: definition of {name}")
         for user in self.mentions(name):
             what = "definition of" if home.startswith(f"{user}:") else "reference to"
             lines.append(f"{user}: {what} {name}")
         return lines
-
-    def map_text(self, cross_references: bool = False) -> str:
-        """The link map, in GNU ld's shape; with --cref's table when `cross_references`."""
-        from .map_file import map_text
-
-        return map_text(self, cross_references)

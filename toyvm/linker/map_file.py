@@ -1,4 +1,4 @@
-"""The link map (-Map) and the cross reference table (--cref), in GNU ld's shape, which people and scripts read."""
+"""The link map (-Map) and the cross reference table (--cref), in GNU ld's format, which scripts read too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..elf.constants import SHF_ALLOC
 from .image_layout import OutputSection
 from .input_columns import LINKER
 from .link_result import LinkResult
-from .symbol_resolution import Kind
+from .symbol_resolution import DefinitionKind
 
 _NAME = 16
 _FILE = 30
@@ -36,7 +36,7 @@ def _members(result: LinkResult) -> Iterator[str]:
 
 
 def _columns(left: str, right: str, width: int) -> Iterator[str]:
-    """Two columns; a long left one has a line of its own."""
+    """Two columns; a left one that is too wide gets a line of its own."""
     if len(left) >= width:
         yield left
         left = ""
@@ -44,7 +44,7 @@ def _columns(left: str, right: str, width: int) -> Iterator[str]:
 
 
 def _commons(result: LinkResult) -> Iterator[str]:
-    commons = [s for s in result.resolution.symbols if s.kind is Kind.COMMON]
+    commons = [s for s in result.resolution.symbols if s.kind is DefinitionKind.COMMON]
     if not commons:
         return
     yield from ("Allocating common symbols", f"{'Common symbol':<20}{'size':<18}file", "")
@@ -126,7 +126,10 @@ def _symbols_by_section(result: LinkResult) -> dict[int, list[int]]:
     symbols = result.program.symbols
     found: dict[int, list[int]] = {}
     for number, sid in enumerate(symbols.sid[: symbols.globals].tolist()):
-        if sid >= 0 and result.resolution.symbols[number].kind in (Kind.DEFINED, Kind.COMMON):
+        if sid >= 0 and result.resolution.symbols[number].kind in (
+            DefinitionKind.DEFINED,
+            DefinitionKind.COMMON,
+        ):
             found.setdefault(sid, []).append(number)
     for numbers in found.values():
         numbers.sort(key=lambda n: int(result.addresses.symbol[n]))
@@ -142,10 +145,10 @@ def _cross_references(result: LinkResult) -> Iterator[str]:
     yield from ("", "Cross Reference Table", "", f"{'Symbol':<{_SYMBOL}}File")
     for symbol in sorted(result.resolution.symbols, key=lambda s: s.name):
         files = list(dict.fromkeys(users.get(symbol.id, ())))
-        if symbol.kind in (Kind.DEFINED, Kind.COMMON):
+        if symbol.kind in (DefinitionKind.DEFINED, DefinitionKind.COMMON):
             home = result.program.file_name(symbol.file)
             files = [home, *(f for f in files if f != home)]
-        elif symbol.kind is Kind.SHARED:
+        elif symbol.kind is DefinitionKind.SHARED:
             files.insert(0, result.resolution.libraries[symbol.file].name)
         if files:
             yield from _columns(symbol.name, files[0], _SYMBOL)

@@ -1,4 +1,4 @@
-"""Equal strings and equal constants are kept once (SHF_MERGE; gABI, "Section Attribute Flags").
+"""Merges equal strings and equal constants (SHF_MERGE; gABI, "Section Attribute Flags").
 
 Sections of the same output section, flags, entry size and alignment are cut into pieces; each different piece gets
 one place in a new section, and everything that pointed to a piece points there.
@@ -15,7 +15,7 @@ from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import SHF_ALLOC, SHF_GROUP, SHF_MERGE, SHF_STRINGS, SHF_WRITE, STT_SECTION
-from .input_columns import Column, NewSection, Program, Relocs, Symbols
+from .input_columns import Column, NewSection, ProgramColumns, RelocColumns, SymbolColumns
 from .output_names import output_name
 
 _MAX_ENTSIZE = 64
@@ -23,14 +23,14 @@ _MAX_ALIGN = 4096  # pieces aligned more than this would waste more than they sa
 
 
 class _Pieces(Record, eq=False):
-    """Where the pieces of one section begin, and where each went in the merged section."""
+    """The offsets of the pieces of one section, and the offset of each in the merged section."""
 
     start: Column
     target: Column
 
 
-def merge(program: Program) -> Program:
-    """Merge all live mergeable sections. Sections with relocations of their own stay as they are."""
+def merge(program: ProgramColumns) -> ProgramColumns:
+    """Merge all live mergeable sections. A section that has relocations is not merged."""
     groups = _groups(program)
     if not groups:
         return program
@@ -51,7 +51,7 @@ def merge(program: Program) -> Program:
     ).apply()
 
 
-def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
+def _groups(program: ProgramColumns) -> dict[tuple[str, int, int, int], list[int]]:
     sections = program.sections
     candidates = sections.live & ((sections.flags & SHF_MERGE) != 0) & ((sections.flags & SHF_WRITE) == 0)
     candidates &= (sections.entsize > 0) & (sections.entsize <= _MAX_ENTSIZE) & (sections.size > 0)
@@ -70,7 +70,7 @@ def _groups(program: Program) -> dict[tuple[str, int, int, int], list[int]]:
 
 
 def _merge_group(
-    program: Program, sids: list[int], entsize: int, align: int, strings: bool
+    program: ProgramColumns, sids: list[int], entsize: int, align: int, strings: bool
 ) -> tuple[bytes, list[_Pieces]]:
     cut = [
         _strings(data, entsize) if strings else [data[i : i + entsize] for i in range(0, len(data), entsize)]
@@ -123,7 +123,7 @@ def _strings(data: bytes, entsize: int) -> list[bytes]:
 class _Redirection:
     """Turns (old section, offset) into (merged section, offset) over whole columns."""
 
-    def __init__(self, program: Program, placed: dict[int, tuple[int, _Pieces]], made: list[int]):
+    def __init__(self, program: ProgramColumns, placed: dict[int, tuple[int, _Pieces]], made: list[int]):
         self.program, self.made = program, made
         count = len(program.sections)
         sizes = program.sections.size
@@ -147,13 +147,13 @@ class _Redirection:
         result: Column = self.targets[at] + (offset - (self.keys[at] - self.base[sid]))
         return result
 
-    def apply(self) -> Program:
+    def apply(self) -> ProgramColumns:
         """The program with symbols and relocations pointing into the merged sections."""
         symbols, relocs = self.program.symbols, self.program.relocs
         first_new = len(symbols)
         at = np.maximum(symbols.sid, 0)
         mine = (symbols.sid >= 0) & (self.merged[at] >= 0)
-        # Section symbol + addend names a piece by the addend: such a relocation turns to the merged section's symbol.
+        # In section symbol + addend the addend selects the piece: the relocation gets the merged section's symbol.
         by_addend = np.flatnonzero(mine[relocs.sym] & (symbols.type[relocs.sym] == STT_SECTION))
         new_symbol = np.zeros(len(self.program.sections), dtype=np.int64)
         new_symbol[self.made] = first_new + np.arange(len(self.made))
@@ -168,17 +168,17 @@ class _Redirection:
         return replace(
             self.program,
             symbols=_with_section_symbols(replace(symbols, sid=sid, value=value), self.made),
-            relocs=Relocs(relocs.sid, relocs.offset, relocs.type, sym, addend),
+            relocs=RelocColumns(relocs.sid, relocs.offset, relocs.type, sym, addend),
         )
 
 
-def _with_section_symbols(symbols: Symbols, sids: list[int]) -> Symbols:
+def _with_section_symbols(symbols: SymbolColumns, sids: list[int]) -> SymbolColumns:
     count = len(sids)
 
     def grown(column: Column, values: object) -> Column:
         return np.concatenate((column, np.broadcast_to(np.asarray(values, dtype=column.dtype), count)))
 
-    return Symbols(
+    return SymbolColumns(
         sid=grown(symbols.sid, sids), value=grown(symbols.value, 0), size=grown(symbols.size, 0),
         type=grown(symbols.type, STT_SECTION), weak=grown(symbols.weak, False),
         visibility=grown(symbols.visibility, 2), file=grown(symbols.file, -1), globals=symbols.globals,

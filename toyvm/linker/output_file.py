@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base.bits import align_up
 from ..elf.constants import (
+    EHDR_SIZE,
     ELFOSABI_GNU,
     ELFOSABI_NONE,
     ET_DYN,
@@ -28,6 +29,7 @@ from ..elf.constants import (
     PT_TLS,
     SHF_ALLOC,
     SHF_INFO_LINK,
+    SHF_TLS,
     SHT_NOBITS,
     SHT_NOTE,
     SHT_STRTAB,
@@ -36,16 +38,16 @@ from ..elf.constants import (
     SYM_SIZE,
 )
 from ..elf.headers import Ehdr, Phdr, Shdr
-from .image_layout import Layout, OutputSection
-from .input_columns import Program
+from .image_layout import ImageLayout, OutputSection
+from .input_columns import ProgramColumns
 from .link_options import LinkOptions
-from .output_names import Region
+from .output_names import OutputRegion
 from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers
 
 _STACK_ALIGN = 16
 
 
-def phdrs(layout: Layout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
+def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     """All program headers, in GNU ld's order."""
     found: list[Phdr] = []
     whole = {s.name: s for s in layout.outputs if s.size}
@@ -60,8 +62,8 @@ def phdrs(layout: Layout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
             )
 
     if ".interp" in whole:
-        size = PHDR_SIZE * layout.phdr_count
-        found.append(Phdr(PT_PHDR, PF_R, 64, layout.base + 64, layout.base + 64, size, size, 8))
+        size, at = PHDR_SIZE * layout.phdr_count, layout.base + EHDR_SIZE
+        found.append(Phdr(PT_PHDR, PF_R, EHDR_SIZE, at, at, size, size, 8))
     of_section(PT_INTERP, ".interp", PF_R)
     of_section(PT_RISCV_ATTRIBUTES, ".riscv.attributes", PF_R)
     for s in layout.segments:
@@ -76,18 +78,18 @@ def phdrs(layout: Layout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     tls = layout.tls()
     if tls is not None:
         start, filled, size, align = tls
-        offset = next(s.offset for s in layout.outputs if s.flags & 0x400 and s.size)
+        offset = next(s.offset for s in layout.outputs if s.flags & SHF_TLS and s.size)
         found.append(Phdr(PT_TLS, PF_R, offset, start, start, filled, size, align))
     of_section(PT_GNU_EH_FRAME, ".eh_frame_hdr", PF_R)
     found.append(Phdr(PT_GNU_STACK, PF_R | PF_W | (PF_X if exec_stack else 0), 0, 0, 0, 0, 0, _STACK_ALIGN))
     for s in layout.segments:
-        if s.region is Region.RELRO:
+        if s.region is OutputRegion.RELRO:
             found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, s.memsz, 1))
     return found
 
 
-def section_contents(program: Program, layout: Layout, made: Mapping[int, bytes]) -> bytearray:
-    """The file up to the last section, with each live section's bytes in place; `made` are the linker's own."""
+def section_contents(program: ProgramColumns, layout: ImageLayout, made: Mapping[int, bytes]) -> bytearray:
+    """The file up to the last section, with each live section's bytes in place; `made` has the bytes of the linker's own sections."""
     image = bytearray(layout.file_end)
     sections = program.sections
     stored = (layout.output >= 0) & (sections.type != SHT_NOBITS) & (sections.size > 0)
@@ -102,8 +104,8 @@ def section_contents(program: Program, layout: Layout, made: Mapping[int, bytes]
 
 def finish(
     image: bytearray,
-    program: Program,
-    layout: Layout,
+    program: ProgramColumns,
+    layout: ImageLayout,
     options: LinkOptions,
     headers: Sequence[Phdr],
     symbols: SymbolTableBytes | None,
@@ -140,7 +142,7 @@ def finish(
     ifunc = bool((program.symbols.type[program.symbols.sid >= 0] == STT_GNU_IFUNC).any())
     ehdr = Ehdr(
         type=ET_DYN if options.pic else ET_EXEC,
-        entry=entry, phoff=64, shoff=shoff, flags=e_flags, phentsize=PHDR_SIZE, phnum=len(headers),
+        entry=entry, phoff=EHDR_SIZE, shoff=shoff, flags=e_flags, phentsize=PHDR_SIZE, phnum=len(headers),
         shnum=len(shdrs), shstrndx=len(shdrs) - 1, osabi=ELFOSABI_GNU if ifunc else ELFOSABI_NONE,
     )  # fmt: skip
     raw = ehdr.pack() + b"".join(phdr.pack() for phdr in headers)

@@ -1,4 +1,4 @@
-"""Which output section an input section joins, and where that one stands: GNU ld's default script as a table.
+"""The output section of each input section, and the order of output sections: GNU ld's default script as a table.
 
 The order is that of `ld --verbose` for elf64lriscv with pages of different permissions kept apart:
 read-only tables of the loader, code, read-only data, data that is read-only after relocation, data, zeroes.
@@ -12,8 +12,8 @@ from functools import cache
 from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE
 
 
-class Region(IntEnum):
-    """A stretch of the address space with the same permissions."""
+class OutputRegion(IntEnum):
+    """A range of the address space with the same permissions."""
 
     HEAD = 0  # R
     CODE = 1  # RX
@@ -24,9 +24,9 @@ class Region(IntEnum):
     NONE = 6  # not in memory
 
 
-# Output sections in order; "" stands where sections without a place of their own go.
-_ORDER: dict[Region, list[str]] = {
-    Region.HEAD: [
+# Output sections in order; "" is the place of all sections that are not named.
+_ORDER: dict[OutputRegion, list[str]] = {
+    OutputRegion.HEAD: [
         ".interp",
         ".note.gnu.build-id",
         ".note.ABI-tag",
@@ -41,9 +41,9 @@ _ORDER: dict[Region, list[str]] = {
         ".rela.dyn",
         ".rela.plt",
     ],
-    Region.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
-    Region.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
-    Region.RELRO: [
+    OutputRegion.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
+    OutputRegion.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
+    OutputRegion.RELRO: [
         ".tdata",
         ".tbss",
         ".preinit_array",
@@ -56,9 +56,9 @@ _ORDER: dict[Region, list[str]] = {
         ".dynamic",
         ".got",
     ],
-    Region.DATA: [*[".got.plt", ".data", ".data1"], "", ".sdata"],
-    Region.BSS: [".sbss", ".bss", ""],
-    Region.NONE: ["", ".comment"],
+    OutputRegion.DATA: [*[".got.plt", ".data", ".data1"], "", ".sdata"],
+    OutputRegion.BSS: [".sbss", ".bss", ""],
+    OutputRegion.NONE: ["", ".comment"],
 }
 
 _PLACE = {name: (region, rank) for region, names in _ORDER.items() for rank, name in enumerate(names) if name}
@@ -95,7 +95,7 @@ _JOINS = (
 )
 _EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text"}
 
-# Within .text: what runs seldom, at the end, at the start, often; then the rest (GNU's order).
+# Within .text, in GNU's order: code that runs seldom, at exit, at start, often; then the rest.
 _TEXT_RANKS = (
     (".text.unlikely", 0),
     (".text.exit", 1),
@@ -126,7 +126,7 @@ def output_name(name: str) -> str:
 
 @cache
 def member_rank(name: str) -> int:
-    """The place of input section `name` among those that join the same output section; equal ones keep link order."""
+    """The place of input section `name` among those that join the same output section; equal places keep link order."""
     if name.startswith(".text"):
         if name.endswith("_unlikely"):
             return 0
@@ -146,26 +146,28 @@ def member_rank(name: str) -> int:
     return 0 if name == ".dynbss" else 1
 
 
-def place(name: str, type: int, flags: int) -> tuple[Region, int]:
+def place(name: str, type: int, flags: int) -> tuple[OutputRegion, int]:
     """(region, rank in it) of output section `name`."""
     if not flags & SHF_ALLOC:
-        return (Region.NONE, 1) if name == ".comment" else (Region.NONE, _ORPHANS[Region.NONE])
+        return (
+            (OutputRegion.NONE, 1) if name == ".comment" else (OutputRegion.NONE, _ORPHANS[OutputRegion.NONE])
+        )
     found = _PLACE.get(name)
     if found is not None:
         region = found[0]
         # A writable section cannot stay in a read-only region, whatever its name.
-        if region >= Region.RELRO or not flags & SHF_WRITE:
-            if region is Region.BSS and type != SHT_NOBITS:
-                return Region.DATA, len(_ORDER[Region.DATA])
+        if region >= OutputRegion.RELRO or not flags & SHF_WRITE:
+            if region is OutputRegion.BSS and type != SHT_NOBITS:
+                return OutputRegion.DATA, len(_ORDER[OutputRegion.DATA])
             return found
     if flags & SHF_TLS:
         return _PLACE[".tbss" if type == SHT_NOBITS else ".tdata"]
     if flags & SHF_WRITE:
-        region = Region.BSS if type == SHT_NOBITS else Region.DATA
+        region = OutputRegion.BSS if type == SHT_NOBITS else OutputRegion.DATA
     elif flags & SHF_EXECINSTR:
-        region = Region.CODE
+        region = OutputRegion.CODE
     elif type == SHT_NOTE:
         return _PLACE[".note"]
     else:
-        region = Region.RODATA
+        region = OutputRegion.RODATA
     return region, _ORPHANS[region]

@@ -1,4 +1,4 @@
-"""Symbols that the linker defines when somebody asks for them: GNU ld's PROVIDE list for riscv.
+"""Symbols that the linker defines when an object refers to them: GNU ld's PROVIDE list for riscv.
 
 `NAMES` is known before addresses are; `values` gives them when the layout is fixed.
 """
@@ -11,54 +11,54 @@ from collections.abc import Callable
 from toyvm.base.record import replace
 
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
-from .image_layout import Layout
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Program
+from .image_layout import ImageLayout
+from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
-from .output_names import Region, output_name
+from .output_names import OutputRegion, output_name
 from .synthetic.dynamic_tables import is_dynamic
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def _code_end(layout: Layout) -> int:
-    return _end(layout, lambda s: s.region is Region.CODE)
+def _code_end(layout: ImageLayout) -> int:
+    return _end(layout, lambda s: s.region is OutputRegion.CODE)
 
 
-def _data_end(layout: Layout) -> int:
+def _data_end(layout: ImageLayout) -> int:
     return _end(layout, lambda s: bool(s.flags & SHF_WRITE) and s.type != SHT_NOBITS)
 
 
-def _image_end(layout: Layout) -> int:
+def _image_end(layout: ImageLayout) -> int:
     return _end(layout, lambda s: not s.is_tbss)
 
 
-def _end(layout: Layout, wanted: Callable[..., bool]) -> int:
-    """Where the last output section that is `wanted` ends; the end of what lies before when there is none."""
+def _end(layout: ImageLayout, wanted: Callable[..., bool]) -> int:
+    """The end of the last output section that is `wanted`, or of what lies before it when there is none."""
     ends = [s.end for s in layout.outputs if s.flags & SHF_ALLOC and s.size and wanted(s)]
     return max(ends, default=max((s.addr + s.memsz for s in layout.segments), default=layout.base))
 
 
-def _bss_start(layout: Layout) -> int:
-    starts = [s.addr for s in layout.outputs if s.region is Region.BSS and s.size]
+def _bss_start(layout: ImageLayout) -> int:
+    starts = [s.addr for s in layout.outputs if s.region is OutputRegion.BSS and s.size]
     return min(starts, default=_data_end(layout))
 
 
-def _data_start(layout: Layout) -> int:
-    starts = [s.addr for s in layout.outputs if s.region in (Region.DATA, Region.BSS) and s.size]
+def _data_start(layout: ImageLayout) -> int:
+    starts = [s.addr for s in layout.outputs if s.region in (OutputRegion.DATA, OutputRegion.BSS) and s.size]
     return min(starts, default=_image_end(layout))
 
 
-def _small_start(layout: Layout) -> int:
+def _small_start(layout: ImageLayout) -> int:
     return layout.start(".sdata") if layout.size(".sdata") else _bss_start(layout)
 
 
-def _global_pointer(layout: Layout) -> int:
-    """As near to the small data as reaches most of the data with 12-bit offsets (GNU ld's formula)."""
+def _global_pointer(layout: ImageLayout) -> int:
+    """The value of gp from which 12-bit offsets reach most of the small data (GNU ld's formula)."""
     return min(_small_start(layout) + 0x800, max(_data_start(layout) + 0x800, _image_end(layout) - 0x800))
 
 
-_VALUES: dict[str, Callable[[Layout], int]] = {
+_VALUES: dict[str, Callable[[ImageLayout], int]] = {
     "__global_pointer$": _global_pointer,
     "__executable_start": lambda layout: layout.base,
     "__ehdr_start": lambda layout: layout.base,
@@ -85,8 +85,8 @@ _VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 
 
-def provide(program: Program, options: LinkOptions) -> Program:
-    """Mark the undefined symbols that the linker will define: they are known from here on, their values are not."""
+def provide(program: ProgramColumns, options: LinkOptions) -> ProgramColumns:
+    """Mark the undefined symbols that the linker will define. Their values are set after layout."""
     wanted = {}
     table = program.resolution.table
     names: set[str] | None = None
@@ -95,7 +95,7 @@ def provide(program: Program, options: LinkOptions) -> Program:
         if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
             continue
         if name in _VALUES or name in _IRELATIVE_BOUNDS:
-            # A program without dynamic section finds 0 there, if it only asks weakly.
+            # In a program without a dynamic section a weak reference to it is 0.
             if name != "_DYNAMIC" or is_dynamic(program, options):
                 wanted[symbol.id] = name
         elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
@@ -114,18 +114,18 @@ def provide(program: Program, options: LinkOptions) -> Program:
     return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
 
 
-def _live_names(program: Program) -> set[str]:
+def _live_names(program: ProgramColumns) -> set[str]:
     pairs = zip(program.sections.name, program.sections.live.tolist(), strict=True)
     return {output_name(name) for name, live in pairs if live}
 
 
 def _section_of(name: str) -> str:
-    """The output section whose bounds `__start_NAME` or `__stop_NAME` is; "" when it is no such name."""
+    """The output section that `__start_NAME` or `__stop_NAME` bounds; "" for any other name."""
     section = name.removeprefix("__start_") if name.startswith("__start_") else name.removeprefix("__stop_")
     return section if _IDENTIFIER.match(section) else ""
 
 
-def value_of(name: str, layout: Layout, irelative: tuple[int, int]) -> int:
+def value_of(name: str, layout: ImageLayout, irelative: tuple[int, int]) -> int:
     """The address of the linker-defined symbol `name`. `irelative`: bounds of the IRELATIVE relocations."""
     if name in _VALUES:
         return _VALUES[name](layout)
@@ -136,7 +136,11 @@ def value_of(name: str, layout: Layout, irelative: tuple[int, int]) -> int:
 
 
 def linker_values(
-    program: Program, layout: Layout, irelative: tuple[int, int], options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns,
+    layout: ImageLayout,
+    irelative: tuple[int, int],
+    options: LinkOptions,
+    errors: Diagnostics,
 ) -> dict[int, int]:
     """Symbol number -> address, for every linker-defined symbol. --defsym may name any symbol."""
     table = program.resolution.table
@@ -168,7 +172,7 @@ def linker_values(
 
 
 def defsym_value(expression: str, lookup: Callable[[str], int | None]) -> int | None:
-    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None when that is not what it is."""
+    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None for anything else."""
     total, sign = 0, 1
     for part in re.split(r"\s*([+-])\s*", expression.strip()):
         if part in ("+", "-"):

@@ -10,17 +10,27 @@ import numpy as np
 
 from toyvm.base.record import Record
 
-from ..elf.constants import SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
-from ..relocations import R, relocation_name
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program, Relocs
+from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
+from ..relocations import RELOCATIONS, Need, relocation_name
+from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
+from .source_places import SourcePlaces
+from .type_arrays import (
+    ADDRESS,
+    ANY_GOT_ENTRY,
+    APPLIED,
+    CALL,
+    DIRECT,
+    DYNAMIC,
+    FIXED_ADDRESS,
+    GOT_ENTRY,
+    LOW_PART,
+    PC_RELATIVE,
+    THREAD_LOCAL,
+    TP_RELATIVE,
+)
 
-CALLS = (R.BRANCH, R.JAL, R.CALL, R.CALL_PLT, R.RVC_BRANCH, R.RVC_JUMP, R.PLT32)
-GOT = (R.GOT_HI20, R.GOT32_PCREL)
-ABSOLUTE32 = (R.ABS32, R.HI20, R.LO12_I, R.LO12_S, R.RVC_LUI)
-PCREL = (R.PCREL_HI20, R.PCREL32)
-TPREL = (R.TPREL_HI20, R.TPREL_LO12_I, R.TPREL_LO12_S)
 _DATA_SHARED = 8  # errors of one kind shown
 
 
@@ -35,11 +45,11 @@ class Needs(Record, eq=False):
     copy: Column
     canonical: Column  # functions whose address is their PLT entry (subset of plt)
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
-    symbolic: Relocs  # R_RISCV_64 with a symbol
-    relative: Relocs  # R_RISCV_64 against an address in the image
+    symbolic: RelocColumns  # words that hold the address of a symbol which the loader looks up
+    relative: RelocColumns  # words that hold an address in the image, which moves with the load base
 
 
-def preemptible(program: Program, options: LinkOptions, local: Column) -> Column:
+def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
     """Boolean by symbol number; `local` marks globals that a version script keeps in the file."""
     symbols = program.symbols
     result = np.zeros(len(symbols), dtype=bool)
@@ -59,19 +69,34 @@ def preemptible(program: Program, options: LinkOptions, local: Column) -> Column
     return result
 
 
-def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
-    """Read all relocations of sections that are in memory. What no output could satisfy is added to `errors`."""
+def refuse_unsupported(program: ProgramColumns, errors: Diagnostics) -> None:
+    """Add an error for each relocation of a live section whose type the linker does not apply, in GNU ld's words.
+
+    Asked before any byte moves, so that places are those of the objects. No later pass meets such a type.
+    """
+    relocs, places = program.relocs, SourcePlaces(program)
+    unknown = np.flatnonzero(~APPLIED.take(relocs.type, mode="clip"))
+    for row in unknown[program.sections.live[relocs.sid[unknown]]].tolist():
+        kind = int(relocs.type[row])
+        name = f"{relocation_name(kind)} ({kind})" if kind in RELOCATIONS else f"{kind:#x}"
+        errors.error(
+            f"{places.describe(int(relocs.sid[row]), int(relocs.offset[row]))}: unsupported relocation type {name}"
+        )
+
+
+def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
+    """Read all relocations of live sections. What no output could satisfy is added to `errors`."""
     sections, symbols = program.sections, program.symbols
+    entries = _entries(program)
     relocs = program.relocs.where((sections.live & sections.alloc)[program.relocs.sid])
+    _check_thread_local(program, relocs, errors)
     free = preemptible(program, options, local)
     kind, sym = relocs.type, relocs.sym
     writable = (sections.flags[relocs.sid] & SHF_WRITE) != 0
     foreign = free[sym]
 
     # A direct reference from a program to a library's symbol: copy the datum, or let the PLT entry be the function.
-    direct = np.isin(kind, PCREL + ABSOLUTE32) | ((kind == R.ABS64) & ~writable)
-    if options.pic:
-        direct = np.isin(kind, PCREL)
+    direct = DIRECT[kind] & (PC_RELATIVE[kind] if options.pic else ~(DYNAMIC[kind] & writable))
     if not options.shared:
         taken = _unique(sym[direct & foreign & (symbols.sid[sym] == SHARED)])
         is_data = np.isin(symbols.type[taken], (STT_OBJECT, STT_TLS))
@@ -81,13 +106,13 @@ def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnost
     else:
         copy = canonical = np.zeros(0, dtype=np.int64)
     ifuncs = (symbols.type == STT_GNU_IFUNC) & (symbols.sid >= 0) & ~free
-    plt = _unique(np.concatenate((canonical, sym[np.isin(kind, CALLS) & foreign])))
+    plt = _unique(np.concatenate((canonical, sym[CALL[kind] & foreign])))
     absolute = (symbols.sid[sym] == ABSOLUTE) | (symbols.sid[sym] == UNDEFINED)
-    word = kind == R.ABS64
+    word = DYNAMIC[kind]
     needs = Needs(
-        got=_unique(sym[np.isin(kind, GOT)]),
-        tls_ie=_unique(sym[kind == R.TLS_GOT_HI20]),
-        tls_gd=_unique(sym[kind == R.TLS_GD_HI20]),
+        got=entries[Need.GOT],
+        tls_ie=entries[Need.TLS_IE],
+        tls_gd=entries[Need.TLS_GD],
         plt=plt,
         ifunc=_unique(sym[ifuncs[sym]]),
         copy=copy,
@@ -103,6 +128,32 @@ def scan(program: Program, options: LinkOptions, local: Column, errors: Diagnost
     return needs
 
 
+def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
+    """Refuse a thread-local relocation against another symbol, and the other way round, in GNU ld's words."""
+    kind, symbol, sid = relocs.type, program.symbols.type[relocs.sym], program.symbols.sid[relocs.sym]
+    inside = (sid >= 0) & ((program.sections.flags[np.maximum(sid, 0)] & SHF_TLS) != 0)
+    known = (symbol == STT_TLS) | inside
+    bad = np.where(THREAD_LOCAL[kind], ~known & (sid != UNDEFINED), ADDRESS[kind] & known)
+    for row in np.flatnonzero(bad & ~LOW_PART[kind]).tolist():
+        place = f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
+        errors.limited(
+            "thread-local",
+            _DATA_SHARED,
+            f"{place}: {relocation_name(int(kind[row]))} used with {'' if known[row] else 'non-'}TLS symbol "
+            f"`{program.symbol_name(int(relocs.sym[row]))}'",
+            "additional relocations that mix thread-local and other symbols omitted from the output",
+        )
+
+
+def _entries(program: ProgramColumns) -> dict[Need, Column]:
+    """The symbols that have each kind of GOT entry. A section that is not in memory may name an entry, too."""
+    relocs = program.relocs
+    rows = np.flatnonzero(ANY_GOT_ENTRY.take(relocs.type, mode="clip"))
+    rows = rows[program.sections.live[relocs.sid[rows]]]
+    kind, sym = relocs.type[rows], relocs.sym[rows]
+    return {need: _unique(sym[types[kind]]) for need, types in GOT_ENTRY.items()}
+
+
 def _unique(numbers: Column) -> Column:
     """Without repetitions, in order of first occurrence."""
     _, first = np.unique(numbers, return_index=True)
@@ -111,19 +162,18 @@ def _unique(numbers: Column) -> Column:
 
 
 def _check(
-    program: Program, options: LinkOptions, relocs: Relocs, foreign: Column, errors: Diagnostics
+    program: ProgramColumns, options: LinkOptions, relocs: RelocColumns, foreign: Column, errors: Diagnostics
 ) -> None:
     """Refuse what position-independent code cannot hold, in GNU ld's words."""
     sid = program.symbols.sid[relocs.sym]
     here = (sid >= 0) | (sid == LINKER)
     if options.pic:
         what = "a shared object" if options.shared else "a PIE object"
-        bad = np.isin(relocs.type, ABSOLUTE32) & (foreign | here)
+        bad = FIXED_ADDRESS[relocs.type] & (foreign | here)
         if options.shared:
-            bad |= np.isin(relocs.type, PCREL) & foreign
-            bad |= np.isin(relocs.type, TPREL) & (program.symbols.type[relocs.sym] == STT_TLS)
-        # The low half says nothing new.
-        bad &= ~np.isin(relocs.type, (R.LO12_I, R.LO12_S, R.TPREL_LO12_I, R.TPREL_LO12_S))
+            bad |= (DIRECT & PC_RELATIVE)[relocs.type] & foreign
+            bad |= TP_RELATIVE[relocs.type] & (program.symbols.type[relocs.sym] == STT_TLS)
+        bad &= ~LOW_PART[relocs.type]  # which says nothing new
         for row in np.flatnonzero(bad).tolist():
             name = relocation_name(int(relocs.type[row]))
             errors.limited(
@@ -134,7 +184,7 @@ def _check(
                 "additional relocations that need -fPIC omitted from the output",
             )
     if not options.shared:
-        elsewhere = np.isin(relocs.type, TPREL) & (sid == SHARED)
+        elsewhere = TP_RELATIVE[relocs.type] & (sid == SHARED)
         for row in np.flatnonzero(elsewhere)[:_DATA_SHARED].tolist():
             errors.error(
                 f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x}): relocation "
@@ -142,7 +192,7 @@ def _check(
                 "which is in a shared library; recompile with -ftls-model=initial-exec"
             )
     readonly = (program.sections.flags[relocs.sid] & SHF_WRITE) == 0
-    dynamic = (relocs.type == R.ABS64) & readonly & (foreign | (here if options.pic else False))
+    dynamic = DYNAMIC[relocs.type] & readonly & (foreign | (here if options.pic else False))
     for row in np.flatnonzero(dynamic)[:_DATA_SHARED].tolist():
         place = f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
         name = program.symbol_name(int(relocs.sym[row]))

@@ -1,4 +1,4 @@
-"""A shared library as the linker sees it: its name, what it defines, what it leaves undefined, what it needs."""
+"""Reads a shared library for the linker: its name, exports, undefined symbols, and needed libraries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..elf.symbol_versions import defined_versions, read_versym
 
 
 class SharedSymbol(Record):
-    """A symbol that a library exports. `writable` tells whether it lies in a writable section."""
+    """A symbol that a library exports. `writable`: whether it is in a writable section."""
 
     name: str
     value: int
@@ -45,7 +45,7 @@ class SharedSymbol(Record):
 
 
 class SharedLibrary(Record, eq=False):
-    """A library named on the command line. `exports` has default versions only."""
+    """A library named on the command line. `exports` has the default version of each symbol only."""
 
     name: str
     soname: str
@@ -57,7 +57,7 @@ class SharedLibrary(Record, eq=False):
 
 
 def read_shared(data: bytes, name: str) -> SharedLibrary:
-    """Read a shared object. ElfError when it is malformed or is not one."""
+    """Read a shared object. Raises ElfError when it is malformed or not a shared object."""
     ehdr = headers.read_ehdr(data, name)
     headers.require_riscv(ehdr, name)
     if ehdr.type != ET_DYN:
@@ -107,7 +107,7 @@ def _linked(data: bytes, shdrs: list[headers.Shdr], section: headers.Shdr, name:
 
 
 def _alignment(value: int, section: headers.Shdr) -> int:
-    """The alignment an object at `value` may count on: its section's, or less if its address is less aligned."""
+    """The alignment of an object at `value`: that of its section, or less if its address is less aligned."""
     align = max(section.addralign, 1)
     return min(align, value & -value) if value else align
 
@@ -128,7 +128,7 @@ def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[s
 
 
 def _versions(data: bytes, shdrs: list[headers.Shdr], count: int, name: str) -> list[tuple[str, bool]]:
-    """(version name, hidden) of every dynamic symbol; hidden ones are not the default of their name."""
+    """(version name, hidden) of every dynamic symbol; a hidden symbol is not the default version of its name."""
     versym = next((s for s in shdrs if s.type == SHT_GNU_VERSYM), None)
     if versym is None:
         return [("", False)] * count

@@ -1,4 +1,4 @@
-"""How a message names a place: the function, and file, section and offset, or the source line where DWARF knows it."""
+"""Places in messages: the function, and file, section and offset, or the source line if DWARF has it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 
 from ..base.errors import ElfError
 from ..elf.constants import STT_FUNC
-from .input_columns import Program
+from .input_columns import ProgramColumns
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
     from ..elf.elf_file import ElfSection
 
 
-class Places:
-    """Names places of one program; remembers the last function, which GNU ld says once for all that is wrong in it."""
+class SourcePlaces:
+    """Describes places of one program. GNU ld names a function once for consecutive errors in it, so the last one is kept."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: ProgramColumns):
         self.program = program
         self._last: tuple[int, str] = (-1, "")
         self._lines = lru_cache(maxsize=None)(self._line_table)
 
     def describe(self, sid: int, offset: int) -> str:
-        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; before it, when it is a new function, a line that says so."""
+        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; preceded by a line with the function when it is a new one."""
         program = self.program
         file = int(program.sections.file[sid])
         place = self.source(sid, offset) or program.file_name(file)
@@ -65,11 +65,11 @@ class Places:
         return table.lookup(offset, same[nth]) if nth < len(same) else None
 
     def _line_table(self, file: int) -> tuple[LineTable, list[ElfSection]] | None:
-        """The line table of an input, and the sections that it speaks of; None when it has none that can be read."""
+        """The line table of an input, and the sections that it describes; None when there is none or it is malformed."""
         obj = self.program.resolution.files[file].object
         if obj.section(".debug_line") is None:
             return None
-        # Only a link that failed comes here: pyelftools may take its time.
+        # Only a failed link comes here, so the time that pyelftools takes does not matter.
         from ..elf.dwarf import LineTable
         from ..elf.elf_file import ElfFile
         from ..elf.object_writer import write_object
@@ -78,4 +78,4 @@ class Places:
             data = write_object(obj)
             return LineTable.from_elf(data, obj.name), ElfFile.parse(data, obj.name).sections
         except ElfError:
-            return None  # broken debugging information does not hide the error that is being reported
+            return None  # malformed debugging information must not hide the error that is being reported

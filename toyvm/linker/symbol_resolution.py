@@ -1,4 +1,4 @@
-"""Which definition each global symbol means, and which archive members that brings in.
+"""Resolves each global symbol to a definition, and selects the archive members that this needs.
 
 Inputs are taken in command-line order, as ld(1) says: an archive gives the members that define what is undefined
 when it is reached, again and again until nothing changes; a group of archives is searched in rounds. Rules for
@@ -21,6 +21,9 @@ from ..elf.constants import (
     SHN_COMMON,
     SHN_LORESERVE,
     SHN_UNDEF,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
+    ST_VISIBILITY_MASK,
     STB_WEAK,
     STT_TLS,
     STV_DEFAULT,
@@ -35,8 +38,8 @@ from .link_options import LinkOptions
 from .shared_library import SharedLibrary, SharedSymbol
 
 
-class Kind(IntEnum):
-    """What a global symbol has turned out to be."""
+class DefinitionKind(IntEnum):
+    """The kind of definition that a global symbol has."""
 
     UNDEFINED = 0
     SHARED = 1  # defined by a shared library
@@ -44,15 +47,15 @@ class Kind(IntEnum):
     DEFINED = 3
 
 
-class Symbol(Record, frozen=False):
-    """A global symbol. It changes while the resolver works and is a plain record afterwards.
+class GlobalSymbol(Record, frozen=False):
+    """A global symbol. The resolver changes it; afterwards it is constant.
 
     `file` and `index` say where the definition is: object and its symbol number, or (SHARED) library.
     """
 
     name: str
     id: int
-    kind: Kind = Kind.UNDEFINED
+    kind: DefinitionKind = DefinitionKind.UNDEFINED
     weak: bool = True  # of the definition; of all references while undefined
     file: int = -1
     index: int = 0
@@ -74,7 +77,7 @@ class Symbol(Record, frozen=False):
 
 
 class Decision(Record):
-    """Something the linker chose, and why; `what` is "member", "library", "symbol", "section"."""
+    """A choice of the linker, and its reason; `what` is "member", "library", "symbol", "section"."""
 
     what: str
     name: str
@@ -82,7 +85,7 @@ class Decision(Record):
 
 
 class Loaded(Record, eq=False):
-    """An object that takes part: `ids[k]` is the number of the Symbol that its global number first_global+k means."""
+    """An object that takes part. `ids[k]` is the number of the GlobalSymbol for its symbol number first_global + k."""
 
     object: ObjectFile
     ids: list[int]
@@ -92,12 +95,12 @@ class Loaded(Record, eq=False):
 
 
 class Resolution(Record, eq=False):
-    """The settled answer: objects in link order, libraries to name in DT_NEEDED, all global symbols."""
+    """The result: objects in link order, libraries for DT_NEEDED, all global symbols."""
 
     files: tuple[Loaded, ...]
     libraries: tuple[SharedLibrary, ...]
-    symbols: tuple[Symbol, ...]
-    table: dict[str, Symbol]
+    symbols: tuple[GlobalSymbol, ...]
+    table: dict[str, GlobalSymbol]
     decisions: tuple[Decision, ...]
 
 
@@ -121,8 +124,8 @@ class _Resolver:
     def __init__(self, options: LinkOptions, errors: Diagnostics):
         self.options = options
         self.errors = errors
-        self.table: dict[str, Symbol] = {}
-        self.symbols: list[Symbol] = []
+        self.table: dict[str, GlobalSymbol] = {}
+        self.symbols: list[GlobalSymbol] = []
         self.files: list[Loaded] = []
         self.libraries: list[SharedLibrary] = []
         self.exports: dict[str, tuple[int, SharedSymbol]] = {}
@@ -137,12 +140,12 @@ class _Resolver:
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def want(self, name: str) -> None:
-        """-u NAME, or the entry symbol: it pulls its archive member; that nothing defines it is no error."""
+        """-u NAME, or the entry symbol: pulls in its archive member. It is no error if nothing defines it."""
         symbol = self._lookup(name)
         symbol.object_reference, symbol.weak = True, False
 
     def add(self, opened: Opened) -> bool:
-        """Take one input; whether anything was added."""
+        """Add one input. Returns whether anything was added."""
         if opened.object is not None:
             self._add_object(opened.object)
         elif opened.library is not None:
@@ -168,7 +171,7 @@ class _Resolver:
         return True
 
     def _search_archive(self, opened: Opened) -> bool:
-        """Take members that define something undefined, until there are none left to take."""
+        """Add members that define undefined symbols until no more do. Returns whether any was added."""
         assert opened.archive is not None
         index = self._index_of(opened.archive)
         found = False
@@ -177,14 +180,14 @@ class _Resolver:
             again = False
             for name, number in index.items():
                 symbol = self.table.get(name)
-                if symbol is None or symbol.kind is not Kind.UNDEFINED or symbol.weak:
+                if symbol is None or symbol.kind is not DefinitionKind.UNDEFINED or symbol.weak:
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True
         return found
 
     def _index_of(self, archive: Archive) -> dict[str, int]:
-        """Symbol -> member; made here for an archive that was written without it."""
+        """Symbol -> member number; built here for an archive without an index."""
         if archive.index is not None:
             return archive.index
         if archive.name not in self.indices:
@@ -195,7 +198,7 @@ class _Resolver:
             self.indices[archive.name] = made
         return self.indices[archive.name]
 
-    def _wanted_by(self, symbol: Symbol) -> str:
+    def _wanted_by(self, symbol: GlobalSymbol) -> str:
         if symbol.first_file >= 0:
             return f"{self.files[symbol.first_file].object.name} ({symbol.name})"
         return f"({symbol.name})"
@@ -240,8 +243,8 @@ class _Resolver:
                 symbol.first_file = file
             ids.append(symbol.id)
             symbol.object_reference = True
-            if other & 3:
-                visibility = other & 3
+            if other & ST_VISIBILITY_MASK:
+                visibility = other & ST_VISIBILITY_MASK
                 symbol.visibility = min(symbol.visibility, visibility) if symbol.visibility else visibility
             if section == SHN_UNDEF or section in dropped:
                 self._reference(symbol, info, name in exports)
@@ -251,7 +254,7 @@ class _Resolver:
                 self._define(symbol, file, index, section, value, size, info)
 
     def _dropped_sections(self, obj: ObjectFile) -> frozenset[int]:
-        """Members of the COMDAT groups of `obj` that an earlier object has brought already."""
+        """Members of the COMDAT groups of `obj` that an earlier object already provides."""
         dropped: set[int] = set()
         for group in obj.groups:
             if not group.flags & GRP_COMDAT:
@@ -264,62 +267,62 @@ class _Resolver:
                 dropped.update(group.members)
         return frozenset(dropped)
 
-    def _lookup(self, name: str) -> Symbol:
+    def _lookup(self, name: str) -> GlobalSymbol:
         symbol = self.table.get(name)
         if symbol is None:
-            symbol = Symbol(name, len(self.symbols))
+            symbol = GlobalSymbol(name, len(self.symbols))
             self.table[name] = symbol
             self.symbols.append(symbol)
         return symbol
 
-    def _reference(self, symbol: Symbol, info: int, in_library: bool) -> None:
-        weak = info >> 4 == STB_WEAK
+    def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
         symbol.strong_reference |= not weak
-        if symbol.kind is Kind.UNDEFINED:
+        if symbol.kind is DefinitionKind.UNDEFINED:
             symbol.weak &= weak
             symbol.info = symbol.info or info
             if in_library and not symbol.is_hidden:
                 self._take_from_library(symbol)
 
-    def _take_from_library(self, symbol: Symbol) -> None:
+    def _take_from_library(self, symbol: GlobalSymbol) -> None:
         library, shared = self.exports[symbol.name]
-        symbol.kind, symbol.file, symbol.shared = Kind.SHARED, library, shared
+        symbol.kind, symbol.file, symbol.shared = DefinitionKind.SHARED, library, shared
         symbol.weak, symbol.size, symbol.value = shared.weak, shared.size, shared.value
         symbol.info = shared.type
 
-    def _common(self, symbol: Symbol, file: int, index: int, align: int, size: int, info: int) -> None:
-        if symbol.kind is Kind.COMMON:
+    def _common(self, symbol: GlobalSymbol, file: int, index: int, align: int, size: int, info: int) -> None:
+        if symbol.kind is DefinitionKind.COMMON:
             symbol.size = max(symbol.size, size)
             symbol.value = max(symbol.value, align)
-        elif symbol.kind is not Kind.DEFINED or symbol.weak:
-            symbol.kind, symbol.weak, symbol.file, symbol.index = Kind.COMMON, False, file, index
+        elif symbol.kind is not DefinitionKind.DEFINED or symbol.weak:
+            symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.COMMON, False, file, index
             symbol.section, symbol.value, symbol.size, symbol.info = SHN_COMMON, align, size, info
             symbol.shared = None
 
     def _define(
-        self, symbol: Symbol, file: int, index: int, section: int, value: int, size: int, info: int
+        self, symbol: GlobalSymbol, file: int, index: int, section: int, value: int, size: int, info: int
     ) -> None:
-        weak = info >> 4 == STB_WEAK
-        if symbol.kind is Kind.DEFINED:
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
+        if symbol.kind is DefinitionKind.DEFINED:
             if weak:
                 return
             if not symbol.weak:
                 self._duplicate(symbol, file, section, value)
                 return
-        elif symbol.kind is Kind.COMMON and weak:
+        elif symbol.kind is DefinitionKind.COMMON and weak:
             return
-        elif symbol.kind is Kind.SHARED and (symbol.info & 15 == STT_TLS) != (info & 15 == STT_TLS):
+        elif symbol.kind is DefinitionKind.SHARED and _is_tls(symbol.info) != _is_tls(info):
             self.errors.error(
                 f"{self.files[file].object.name}: TLS definition of `{symbol.name}' mismatches "
                 f"non-TLS definition in {self.libraries[symbol.file].name}"
             )
-        if symbol.kind is Kind.COMMON:
+        if symbol.kind is DefinitionKind.COMMON:
             size = max(size, 0)
-        symbol.kind, symbol.weak, symbol.file, symbol.index = Kind.DEFINED, weak, file, index
+        symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.DEFINED, weak, file, index
         symbol.section, symbol.value, symbol.size, symbol.info = section, value, size, info
         symbol.shared = None
 
-    def _duplicate(self, symbol: Symbol, file: int, section: int, value: int) -> None:
+    def _duplicate(self, symbol: GlobalSymbol, file: int, section: int, value: int) -> None:
         if self.options.allow_multiple_definition:
             return
         here = self._place(file, section, value)
@@ -350,37 +353,41 @@ class _Resolver:
             if self.exports.setdefault(name, (number, shared))[0] != number:
                 continue
             symbol = self.table.get(name)
-            if symbol is not None and symbol.kind is Kind.UNDEFINED and not symbol.is_hidden:
+            if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and not symbol.is_hidden:
                 self._take_from_library(symbol)
         for name, weak in library.undefined:
             symbol = self._lookup(name)
             symbol.library_reference = True
-            if symbol.kind is Kind.UNDEFINED:
-                # A weak one pulls no archive member; nor is an unresolved one the objects' mistake.
+            if symbol.kind is DefinitionKind.UNDEFINED:
+                # A weak reference pulls in no archive member, and an unresolved one is not an error of the objects.
                 symbol.weak &= weak
                 if name in self.exports and not symbol.is_hidden:
                     self._take_from_library(symbol)
         return True
 
-    def _wanted_from(self, library: SharedLibrary) -> Symbol | None:
+    def _wanted_from(self, library: SharedLibrary) -> GlobalSymbol | None:
         """A symbol that objects need and `library` would define."""
         for name in library.exports:
             symbol = self.table.get(name)
-            if symbol is not None and symbol.kind is Kind.UNDEFINED and symbol.strong_reference:
+            if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
                 return symbol
         return None
 
     def finish(self) -> Resolution:
-        """What holds from here on. Symbols that libraries mention or define as well must stay visible to them."""
+        """The final resolution. Symbols that libraries also mention or define stay visible to them."""
         for library in self.libraries:
             for name in library.exports:
                 symbol = self.table.get(name)
                 if symbol is not None:
                     symbol.library_reference = True
         for symbol in self.symbols:
-            if symbol.kind is Kind.SHARED and symbol.is_hidden:
-                symbol.kind, symbol.shared, symbol.file = Kind.UNDEFINED, None, -1
+            if symbol.kind is DefinitionKind.SHARED and symbol.is_hidden:
+                symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
                 symbol.weak = not symbol.strong_reference
         return Resolution(
             tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
         )
+
+
+def _is_tls(info: int) -> bool:
+    return info & ST_TYPE_MASK == STT_TLS

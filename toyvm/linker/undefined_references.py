@@ -1,4 +1,4 @@
-"""References that lead nowhere: to symbols that nothing defines, and into sections that were left out.
+"""Reports invalid references: to undefined symbols, and into discarded sections.
 
 Asked before any byte moves, so that places are those of the objects, as the user and the line tables know them.
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..elf.constants import SHF_ALLOC
-from .input_columns import UNDEFINED, WARNING_PREFIX, Program, Relocs
+from .input_columns import UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
-from .source_places import Places
+from .source_places import SourcePlaces
 
 
-def check_references(program: Program, options: LinkOptions, errors: Diagnostics) -> None:
+def check_references(program: ProgramColumns, options: LinkOptions, errors: Diagnostics) -> None:
     """Add every bad reference of a live section to `errors`."""
     relocs = program.relocs.where(program.sections.live[program.relocs.sid])
-    places = Places(program)
+    places = SourcePlaces(program)
     if not options.allow_undefined:
         _undefined(program, relocs, places, options, errors)
     if not options.shared and not options.allow_undefined:
@@ -27,9 +27,13 @@ def check_references(program: Program, options: LinkOptions, errors: Diagnostics
 
 
 def _undefined(
-    program: Program, relocs: Relocs, places: Places, options: LinkOptions, errors: Diagnostics
+    program: ProgramColumns,
+    relocs: RelocColumns,
+    places: SourcePlaces,
+    options: LinkOptions,
+    errors: Diagnostics,
 ) -> None:
-    """A symbol that nothing defines, unless it is weak or the loader may find it."""
+    """Report references to symbols that nothing defines, unless they are weak or the loader may find them."""
     n, symbols = program.symbols.globals, program.symbols
     missing = np.zeros(len(symbols), dtype=bool)
     missing[:n] = (symbols.sid[:n] == UNDEFINED) & ~symbols.weak[:n]
@@ -47,8 +51,8 @@ def _undefined(
         errors.limited(key, REFERENCES_SHOWN, text, f"{file}: more undefined references to `{name}' follow")
 
 
-def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
-    """What a library leaves undefined and nobody has; not asked when there are libraries that we have not seen."""
+def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> None:
+    """Report undefined symbols of libraries that nothing defines, unless a needed library has not been read."""
     libraries = program.resolution.libraries
     present = {library.soname for library in libraries}
     offered = {name for library in libraries for name in library.exports}
@@ -67,8 +71,8 @@ def _undefined_in_libraries(program: Program, errors: Diagnostics) -> None:
                 )
 
 
-def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
-    """A section in memory that refers into one that was left out. Debugging sections may (they get 0).
+def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
+    """Report a section in memory that refers to a discarded one. Debugging sections may do so (they get 0).
 
     Unwind records of functions that were left out go with them.
     """
@@ -89,8 +93,10 @@ def _discarded(program: Program, relocs: Relocs, errors: Diagnostics) -> None:
         )
 
 
-def _warnings(program: Program, relocs: Relocs, places: Places, errors: Diagnostics) -> None:
-    """What an object wants said to those who use one of its symbols (GNU ld, .gnu.warning.SYMBOL)."""
+def _warnings(
+    program: ProgramColumns, relocs: RelocColumns, places: SourcePlaces, errors: Diagnostics
+) -> None:
+    """Issue the warnings that objects attach to their symbols (GNU ld, .gnu.warning.SYMBOL)."""
     for sid, name in enumerate(program.sections.name):
         if not name.startswith(WARNING_PREFIX):
             continue

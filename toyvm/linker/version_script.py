@@ -1,4 +1,4 @@
-"""Version scripts, as far as they say which symbols a shared object shows: `{ global: a; b*; local: *; };`.
+"""Version scripts, for the visibility of symbols of a shared object only: `{ global: a; b*; local: *; };`.
 
 ld(1), "VERSION Command". The version names themselves are read and not recorded in the output.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..base.errors import LinkError
-from .input_columns import Column, Program
-from .symbol_resolution import Kind
+from .input_columns import Column, ProgramColumns
+from .symbol_resolution import DefinitionKind
 
 _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 
 
 class VersionScript(Record):
-    """Patterns of names to show and to keep local; an exact name outweighs a pattern, and `*` is the weakest."""
+    """Patterns of global and of local names. An exact name takes precedence over a pattern, and any pattern over `*`."""
 
     shown: tuple[str, ...]
     kept: tuple[str, ...]
@@ -40,7 +40,7 @@ class VersionScript(Record):
 
 
 def parse_version_script(text: str) -> VersionScript:
-    """Parse the nodes of a version script. LinkError when it is not one."""
+    """Parse the nodes of a version script. Raises LinkError when it is malformed."""
     tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
     shown: list[str] = []
     kept: list[str] = []
@@ -66,8 +66,8 @@ def parse_version_script(text: str) -> VersionScript:
     return VersionScript(tuple(shown), tuple(kept))
 
 
-def local_symbols(program: Program, script: str, exclude_libs: tuple[str, ...]) -> Column:
-    """Boolean by global symbol: what the version script, or --exclude-libs, keeps in the file."""
+def local_symbols(program: ProgramColumns, script: str, exclude_libs: tuple[str, ...]) -> Column:
+    """Boolean by global symbol: whether the version script or --exclude-libs makes it local."""
     result = np.zeros(program.symbols.globals, dtype=bool)
     if script:
         parsed = parse_version_script(script)
@@ -76,6 +76,8 @@ def local_symbols(program: Program, script: str, exclude_libs: tuple[str, ...]) 
     excluded = {name for text in exclude_libs for name in re.split("[,:]", text)}
     if excluded:
         for symbol in program.resolution.symbols:
-            archive = program.resolution.files[symbol.file].archive if symbol.kind is Kind.DEFINED else ""
+            archive = (
+                program.resolution.files[symbol.file].archive if symbol.kind is DefinitionKind.DEFINED else ""
+            )
             result[symbol.id] |= bool(archive) and bool({"ALL", os.path.basename(archive)} & excluded)
     return result

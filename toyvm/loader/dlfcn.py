@@ -1,25 +1,26 @@
 """dlopen(3), dlsym(3), dlclose(3): libraries while the program runs.
 
 What is opened here is looked up in the global scope first and then among what was opened together (its root's search
-list); RTLD_GLOBAL adds it to the global scope. An object goes when nobody that stays needs it: opened, or there from
-the start, or marked never to be deleted, or needed by or bound to by such a one.
+list); RTLD_GLOBAL adds it to the global scope. `unloading` says when an object goes.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
+from ..base.bits import M64
 from ..elf import constants as c
-from . import debug_listing, guest_calls, init_order, object_loading, r_debug, thread_storage
+from ..kernel.mm.frame_allocator import OutOfFrames
+from . import guest_calls, init_order, object_loading, r_debug, unloading
 from .dlerror import DlError, undefined_symbol
 from .link_map import LinkMap, Namespace
 from .session import Session
-from .symbol_scope import Definition, scopes_of
+from .symbol_scope import Definition
 
 RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_DEEPBIND, RTLD_GLOBAL, RTLD_NODELETE = 1, 2, 4, 8, 0x100, 0x1000
-RTLD_DEFAULT, RTLD_NEXT = 0, (1 << 64) - 1
-_EINVAL = 22
-_DF_1_NOOPEN = 0x40
+_FLAGS = RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_DEEPBIND | RTLD_GLOBAL | RTLD_NODELETE
+RTLD_DEFAULT, RTLD_NEXT = 0, M64
 
 
 def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -> int:
@@ -27,126 +28,106 @@ def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -
 
     The object that `caller_va` lies in gives $ORIGIN and DT_RUNPATH to the search. On failure nothing that was mapped for it stays.
     """
+    if flags & ~_FLAGS:
+        raise DlError("", "invalid mode parameter")
     if not flags & (RTLD_LAZY | RTLD_NOW):
-        raise DlError(name or "", "invalid mode for dlopen()", _EINVAL)
+        raise DlError(name or "", "invalid mode for dlopen()", errno.EINVAL)
     namespace = session.state.own()
     main = namespace.main
-    if not name:
-        main.opencount += 1
-        return main.handle
-    if flags & RTLD_NOLOAD:
-        found = object_loading.loaded(session, name)
-        if found is None:
-            return 0
-        _promote(namespace, found, flags)
-        found.opencount += 1
-        return found.handle
     before = len(namespace.objects)
+    namespace.opening = set()
     try:
-        root = object_loading.open_object(session, name, namespace.at(caller_va) or main, dlopened=True)
-        _take_in(session, root, flags, namespace.objects[before:])
-    except (DlError, OSError):
+        root = main if not name else _open(session, name, namespace.at(caller_va) or main, flags)
+        if root is None:
+            return 0
+        if flags & RTLD_NODELETE:
+            namespace.make_permanent(root)
+        if not root.searchlist:
+            _take_in(session, root, flags)
+        for obj in namespace.opening:
+            obj.nodelete = True
+    except (DlError, OSError, OutOfFrames):
         _give_back(session, namespace.objects[before:])
         raise
+    finally:
+        namespace.opening = None
+    if flags & RTLD_GLOBAL:
+        _make_global(main, root)
     root.opencount += 1
     session.debug.say("files", f"\nopening file={root.name} [0]; direct_opencount={root.opencount}\n")
     return root.handle
 
 
-def _take_in(session: Session, root: LinkMap, flags: int, fresh: Sequence[LinkMap]) -> None:
-    """Load what `root` needs, and relocate and queue what is new. Everything that can fail comes first."""
+def _open(session: Session, name: str, caller: LinkMap, flags: int) -> LinkMap | None:
+    """The object for `name`; None where it is not loaded and is not to be (RTLD_NOLOAD)."""
+    if flags & RTLD_NOLOAD:
+        return object_loading.find_loaded(session, name, caller)
+    return object_loading.open_object(session, name, caller, dlopened=True)
+
+
+def _take_in(session: Session, root: LinkMap, flags: int) -> None:
+    """Load what `root` needs; relocate what is new, and queue its initialisers."""
     namespace = session.state.namespace
+    searchlist = object_loading.load_needed(session, [root])
+    fresh = [obj for obj in searchlist if not obj.relocated]
     for obj in fresh:
-        if obj.dynamic.flag(0, _DF_1_NOOPEN):
-            raise DlError(obj.name, "shared object cannot be dlopen()ed")
-        if obj.dynamic.flag(0, c.DF_1_PIE):
-            raise DlError(obj.name, "cannot dynamically load position-independent executable")
-    scope = object_loading.load_needed(session, [root])
-    root.searchlist = root.searchlist or scope
-    in_order = [obj for obj in init_order.dependencies_first(scope, namespace.main) if not obj.relocated]
-    for obj in in_order:
-        obj.searchlist = init_order.breadth_first([obj])
-        obj.roots.append(root)
-        obj.deepbind = bool(flags & RTLD_DEEPBIND)
-        thread_storage.place(namespace.tls, obj)
-    if namespace.tls.modules and not namespace.tls.tp:
-        session.guest.set_register("tp", thread_storage.allocate(namespace, session.memory))
-    if session.debug.on("scopes"):
-        debug_listing.scopes(session.debug, session.state, in_order)
-    for obj in in_order:
-        session.prepare(obj, lazy=not flags & RTLD_NOW)
-    for obj in in_order:
-        session.protect_relro(obj)
-    for obj in scope:
-        if not obj.startup and root not in obj.roots:
-            obj.roots.append(root)
-    _promote(namespace, root, flags)
+        obj.scope = [root, namespace.main] if flags & RTLD_DEEPBIND else [namespace.main, root]
+    root.searchlist = searchlist
+    try:
+        root.init_list = init_order.users_first(searchlist, namespace.main)
+        root.reldeps = [obj for obj in root.reldeps if obj not in root.init_list]
+        in_order = [obj for obj in reversed(root.init_list) if not obj.relocated]
+        session.lay_out_tls(in_order)
+        session.debug.list_scopes(in_order)
+        for obj in in_order:
+            session.prepare(obj, lazy=not flags & RTLD_NOW)
+        for obj in in_order:
+            session.protect_relro(obj)
+    except (DlError, OSError, OutOfFrames):
+        root.searchlist = root.init_list = ()
+        raise
+    for obj in searchlist:
+        if not obj.startup and root not in obj.scope:
+            obj.scope.append(root)
     r_debug.publish(namespace, session.memory, session.state.stub, session.stub_address("_dl_debug_state"))
     guest_calls.queue_init(session.state, in_order)
 
 
-def _promote(namespace: Namespace, root: LinkMap, flags: int) -> None:
-    """RTLD_GLOBAL and RTLD_NODELETE, which a later dlopen of the same library may add."""
-    if flags & RTLD_NODELETE:
-        root.nodelete = True
-    if flags & RTLD_GLOBAL:
-        for obj in root.searchlist:
-            if not obj.is_global:
-                obj.is_global = True
-                namespace.global_scope.append(obj)
+def _make_global(main: LinkMap, root: LinkMap) -> None:
+    """RTLD_GLOBAL, which a later dlopen of the same library may add."""
+    if not root.is_global:
+        added = [obj for obj in root.searchlist if not obj.is_global]
+        for obj in added:
+            obj.is_global = True
+        main.searchlist += tuple(added)
 
 
 def _give_back(session: Session, fresh: Sequence[LinkMap]) -> None:
     """Undo a dlopen that failed."""
     state = session.state
     namespace = state.namespace
-    for obj in list(fresh):
-        namespace.objects.remove(obj)
-        del namespace.by_handle[obj.handle]
+    unloading.forget(namespace, set(fresh))
+    for obj in fresh:
         state.libraries -= 1
-        guest_calls.unmap(session, obj)
-        r_debug.drop_link_map(namespace, obj)
+        unloading.unload(session, obj)
     state.forget_initialisers(set(fresh))
 
 
 def dlclose(session: Session, handle: int) -> None:
-    """One use less of `handle`; what nobody needs any more is finalised by the guest and then unmapped. Raises DlError."""
-    namespace = session.state.own()
+    """One use less of `handle`; what nothing needs any more is finalised by the guest and then unmapped. Raises DlError."""
+    state = session.state
+    namespace = state.own()
     obj = namespace.by_handle.get(handle)
-    if obj is None or obj.opencount == 0:
+    if obj is None:
         raise DlError("", "shared object not open")
+    if obj.nodelete:
+        return
+    if obj.opencount == 0:
+        raise DlError(obj.name, "shared object not open")
     obj.opencount -= 1
     session.debug.say("files", f"\nclosing file={obj.name}; direct_opencount={obj.opencount}")
-    if obj.opencount or obj.startup:
-        return
-    staying = _staying(namespace)
-    leaving = [gone for gone in namespace.objects if gone not in staying]
-    if not leaving:
-        return
-    state = session.state
-    in_order = init_order.dependencies_first(namespace.objects, namespace.main, root_last=False)
-    guest_calls.queue_fini(state, [gone for gone in reversed(in_order) if gone not in staying])
-    namespace.objects = [kept for kept in namespace.objects if kept in staying]
-    namespace.global_scope = [kept for kept in namespace.global_scope if kept in staying]
-    for gone in leaving:
-        del namespace.by_handle[gone.handle]
-    for kept in namespace.objects:
-        kept.roots = [root for root in kept.roots if root in staying]
-    state.unload.extend(leaving)
-    state.forget_initialisers(set(leaving))
-    r_debug.publish(namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
-
-
-def _staying(namespace: Namespace) -> set[LinkMap]:
-    """All objects that are opened, permanent, or held by one that is."""
-    queue = [obj for obj in namespace.objects if obj.opencount or obj.startup or obj.nodelete]
-    staying = set(queue)
-    for obj in queue:
-        for held in (*obj.needed, *obj.reldeps):
-            if held not in staying:
-                staying.add(held)
-                queue.append(held)
-    return staying
+    if not obj.opencount and not obj.startup:
+        unloading.collect(session)
 
 
 def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
@@ -171,21 +152,30 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
 def _dlsym_scopes(
     namespace: Namespace, handle: int, caller: LinkMap | None
 ) -> tuple[LinkMap, list[Sequence[LinkMap]]]:
-    """Who is said to refer to the symbol, and where it is looked up."""
+    """The object that messages name as the one that refers to the symbol, and the lists of objects to look in."""
     if handle == RTLD_DEFAULT:
         reference = caller or namespace.main
-        return reference, scopes_of(namespace, reference)
+        return reference, reference.search_scopes()
     if handle == RTLD_NEXT:
         if caller is None:
             raise DlError("", "RTLD_NEXT used in code not dynamically loaded")
-        within = (
-            namespace.main.searchlist if caller.startup or not caller.roots else caller.roots[0].searchlist
-        )
-        return caller, [within[within.index(caller) + 1 :]]
+        return caller, [_behind(caller)]
     obj = namespace.by_handle.get(handle)
     if obj is None:
         raise DlError("", "invalid handle")
     return obj, [obj.searchlist]
+
+
+def _behind(caller: LinkMap) -> Sequence[LinkMap]:
+    """What follows `caller` where RTLD_NEXT looks: in the search list of the object for which it was loaded first.
+
+    When that one is gone and `caller` is kept by another reason, in `caller`'s own.
+    """
+    root = caller
+    while root.loader is not None:
+        root = root.loader
+    within = root.searchlist if caller in root.searchlist else caller.searchlist or (caller, *caller.needed)
+    return within[within.index(caller) + 1 :]
 
 
 def _value(session: Session, found: Definition) -> int:
@@ -196,5 +186,5 @@ def _value(session: Session, found: Definition) -> int:
         return found.address
     if not found.obj.tls_module:
         raise DlError(found.obj.name, "cannot handle TLS data")
-    entry = session.state.namespace.tls.dtv + 8 * found.obj.tls_module
-    return int.from_bytes(session.memory.read(entry, 8), "little") + found.symbol.value
+    block = session.state.namespace.tls.block(found.obj.tls_module, session.memory)
+    return block + found.symbol.value

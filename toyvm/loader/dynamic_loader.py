@@ -1,8 +1,8 @@
-"""The dynamic loader as the kernel knows it: `kernel.proc.interpreter.Interpreter`, by start-up and by private system calls.
+"""The dynamic loader as the kernel knows it: `kernel.proc.kernel_state.Interpreter`, by start-up and by private system calls.
 
     kernel = Kernel(..., interpreter=DynamicLoader())
 
-The numbers and registers of the calls are in `docs/design/interfaces.md`. What fails at start or in lazy binding ends the
+The numbers and registers of the calls are in `docs/design/loader.md`. What fails at start or in lazy binding ends the
 process with 127; what fails in dlopen, dlsym and dlclose is kept for dlerror.
 """
 
@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 
 from ..base.bits import M64
 from ..base.errors import LoadError
-from ..kernel.kernel import Kernel
-from ..kernel.proc.interpreter import LoadedImage, Registers
+from ..kernel.mm.image_mapping import LoadedImage
+from ..kernel.proc.kernel_state import KernelState, Registers
 from ..kernel.proc.process import Process
 from ..kernel.vfs.memory_files import MemFile, MemFs
-from . import dlfcn, guest_calls, stub
+from . import dlfcn, guest_calls, stub, unloading
 from .dlerror import SYMBOL_LOOKUP, DlError
 from .kernel_guest import KernelGuest
-from .link_map import LoaderCounts, LoaderState
+from .loader_state import LoaderCounts, LoaderState
 from .session import Session
 from .startup import start
 
@@ -32,7 +32,7 @@ _SYMBOL_MAX = 1 << 16
 
 
 class DynamicLoader:
-    """The built-in ld.so. One serves all processes of a kernel; what it knows of each is in `process.loader_state`."""
+    """The built-in ld.so. One serves all processes of a kernel; its session with each is `process.loader_state`."""
 
     def __init__(self) -> None:
         code = stub.build().code
@@ -51,7 +51,7 @@ class DynamicLoader:
 
     def start(
         self,
-        kernel: Kernel,
+        kernel: KernelState,
         process: Process,
         image: LoadedImage,
         argv: Sequence[bytes],
@@ -66,24 +66,25 @@ class DynamicLoader:
             raise LoadError(error.fatal(arguments[0] if arguments else image.path)) from error
         return pc
 
-    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+    def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
         """One private system call. Raises LoadError to end the process, OSError(ENOSYS) for a process or number without."""
-        state = process.loader_state
+        session = process.loader_state
         handler = self._calls.get(number)
-        if handler is None or not isinstance(state, LoaderState):
+        if handler is None or not isinstance(session, Session):
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-        handler(Session(KernelGuest(kernel, process, self._stub_file), state), args)
+        handler(session, args)
 
     def forked(self, parent: Process, child: Process) -> None:
         """The child has the parent's libraries; its own counts begin at zero."""
-        state = parent.loader_state
-        if isinstance(state, LoaderState):
-            child.loader_state = state.fork()
+        session = parent.loader_state
+        if isinstance(session, Session):
+            assert isinstance(session.guest, KernelGuest)
+            child.loader_state = session.fork(KernelGuest(session.guest.kernel, child, self._stub_file))
 
     def released(self, process: Process) -> None:
         """The process has left its image: nothing is kept of it but what it was counted for."""
-        if isinstance(process.loader_state, LoaderState):
-            process.loader_state.forget()
+        if isinstance(process.loader_state, Session):
+            process.loader_state.state.forget()
 
     # The private system calls
 
@@ -105,7 +106,7 @@ class DynamicLoader:
         x[_A0] = self._fatal(session, lambda: guest_calls.next_init(session, x[_A0]))
 
     def _next_fini(self, session: Session, x: Registers) -> None:
-        x[_A0] = self._fatal(session, lambda: guest_calls.next_fini(session))
+        x[_A0] = self._fatal(session, lambda: unloading.next_fini(session))
 
     def _begin_exit(self, session: Session, x: Registers) -> None:
         guest_calls.begin_exit(session)
@@ -114,6 +115,7 @@ class DynamicLoader:
     def _open(self, session: Session, x: Registers) -> None:
         """DL_OPEN: a0 = path or 0, a1 = flags, ra = dlopen's return address; a0 = handle or 0."""
         path, flags, caller = x[_A0], x[_A1], x[_RA]
+        guest_calls.entering_open(session.state)
 
         def opened() -> int:
             name = _text(session.memory.read_cstring(path, _NAME_MAX)) if path else None
@@ -133,6 +135,7 @@ class DynamicLoader:
     def _close(self, session: Session, x: Registers) -> None:
         """DL_CLOSE: a0 = handle; a0 = 0 or -1."""
         handle = x[_A0]
+        guest_calls.entering_close(session.state)
 
         def closed() -> int:
             dlfcn.dlclose(session, handle)
@@ -174,23 +177,23 @@ class DynamicLoader:
 
 def state_of(process: Process) -> LoaderState:
     """The loader's state of a process that it started."""
-    state = process.loader_state
-    assert isinstance(state, LoaderState)
-    return state
+    session = process.loader_state
+    assert isinstance(session, Session)
+    return session.state
 
 
 def counts(process: Process) -> LoaderCounts | None:
     """What the loader has done for `process` since it began its image; None for a static one."""
-    state = process.loader_state
-    return state.counts() if isinstance(state, LoaderState) else None
+    session = process.loader_state
+    return session.state.counts() if isinstance(session, Session) else None
 
 
 def libraries(process: Process) -> tuple[str, ...]:
     """The file names of the shared objects that `process` has loaded now, in load order."""
-    state = process.loader_state
-    if not isinstance(state, LoaderState):
+    session = process.loader_state
+    if not isinstance(session, Session):
         return ()
-    return tuple(obj.name.rsplit("/", 1)[-1] for obj in state.namespace.objects if obj.name)
+    return tuple(obj.name.rsplit("/", 1)[-1] for obj in session.state.namespace.objects if obj.name)
 
 
 def _text(data: bytes) -> str:

@@ -13,12 +13,11 @@ from ..base.bits import u64
 from ..kernel.mm.address_space import AddressSpace
 from ..kernel.mm.vma import PROT_READ, PROT_WRITE
 from ..machine.physical_memory import PAGE_SIZE
-from . import init_order, object_loading, r_debug
-from .debug_listing import final_statistics
+from . import init_order
 from .dlerror import DlError
-from .ld_environment import CALLS
-from .link_map import LinkMap, LoaderState, Pending
-from .loader_events import LibraryUnmapped
+from .ld_debug import CALLS
+from .link_map import LinkMap
+from .loader_state import InitBatch, LoaderState, Pending
 from .session import Session
 
 _WORD = struct.Struct("<Q")
@@ -30,7 +29,7 @@ def queue_init(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
     The program's own DT_INIT and DT_INIT_ARRAY are its C start-up code's to call, as with glibc; its
     DT_PREINIT_ARRAY is called before all.
     """
-    queue = state.pending_init
+    queue = state.init_batches[-1].queue
     for obj in in_order:
         if obj.handle in state.initialised or obj.missing:
             continue
@@ -45,8 +44,9 @@ def queue_preinit(state: LoaderState) -> None:
     """Queue the program's DT_PREINIT_ARRAY."""
     main = state.namespace.main
     if main.dynamic.preinit_functions:
-        state.pending_init.append(Pending(main, 0, "preinit"))
-    state.pending_init.extend(Pending(main, function, "call") for function in main.dynamic.preinit_functions)
+        state.queue_call(Pending(main, 0, "preinit"))
+    for function in main.dynamic.preinit_functions:
+        state.queue_call(Pending(main, function, "call"))
 
 
 def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
@@ -60,26 +60,40 @@ def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
             queue.extend(Pending(obj, function, "call") for function in reversed(obj.dynamic.fini_functions))
 
 
+def entering_open(state: LoaderState) -> None:
+    """A dlopen begins. Called by an initialiser or a resolver, it gets a batch of functions of its own."""
+    if state.init_batches[-1].calling is not None:
+        state.init_batches.append(InitBatch())
+
+
+def entering_close(state: LoaderState) -> None:
+    """A dlclose begins. Called by a finaliser, it has none to run: those under way come first."""
+    if state.finalising:
+        state.nested_closes += 1
+
+
 def next_init(session: Session, answer: int) -> int:
-    """The next function to call before going on, 0 when there is none; `answer` is what the last one returned."""
+    """The next function to call before going on, 0 when there is none; `answer` is what the last one returned. Raises DlError."""
     state = session.state
-    if state.calling is not None:
-        _store_answer(session.memory, state.calling, answer)
-        state.calling = None
-    while state.pending_init:
-        item = state.pending_init.popleft()
+    batch = state.init_batches[-1]
+    called, batch.calling = batch.calling, None
+    if called is not None and called.kind == "ifunc":
+        _store_answer(session.memory, called, answer)
+    while batch.queue:
+        item = batch.queue.popleft()
         if item.kind in ("init", "quiet", "preinit"):
             if item.kind != "preinit":
                 state.initialised.add(item.obj.handle)
             if item.kind != "quiet":
                 session.debug.say(CALLS, f"\ncalling {item.kind}: {state.filename(item.obj)}\n")
             continue
-        if item.kind == "ifunc":
-            state.calling = item
         function = _function(session.memory, item)
         if function:
+            batch.calling = item
             return function
-    if not state.started:
+    if len(state.init_batches) > 1:
+        state.init_batches.pop()
+    elif not state.started:
         state.started = True
         session.debug.say(CALLS, f"\ntransferring control: {state.program}\n")
     return 0
@@ -89,13 +103,15 @@ def begin_exit(session: Session) -> None:
     """The program has come to its end: queue all finalisers, users before what they use."""
     state = session.state
     namespace = state.namespace
-    queue_fini(state, reversed(init_order.dependencies_first(namespace.objects, namespace.main)))
-    if session.debug.on("statistics"):
-        final_statistics(session.debug, state)
+    state.exiting = True
+    state.finalising = False
+    state.nested_closes = 0
+    queue_fini(state, init_order.users_first(namespace.objects, namespace.main, bindings=True))
+    session.debug.tell_final_statistics()
 
 
-def next_fini(session: Session) -> int:
-    """The next finaliser, 0 when there is none; then closed libraries are unmapped."""
+def next_finaliser(session: Session) -> int:
+    """The next finaliser in the queue, 0 when there is none. Raises DlError."""
     state = session.state
     while state.pending_fini:
         item = state.pending_fini.popleft()
@@ -105,24 +121,7 @@ def next_fini(session: Session) -> int:
         function = _function(session.memory, item)
         if function:
             return function
-    if state.unload:
-        namespace = state.own()
-        unload, state.unload = state.unload, []
-        for obj in unload:
-            unmap(session, obj)
-            r_debug.drop_link_map(namespace, obj)
     return 0
-
-
-def unmap(session: Session, obj: LinkMap) -> None:
-    """Give an object's memory back."""
-    session.debug.say("files", f"\nfile={obj.name} [0];  destroying link map")
-    if obj.image is None:
-        return
-    object_loading.unmap(session, obj.image)
-    guest = session.guest
-    if guest.wants(LibraryUnmapped):
-        guest.emit(LibraryUnmapped(guest.now, guest.pid, obj.name, obj.image.start, obj.image.end))
 
 
 def _function(memory: AddressSpace, item: Pending) -> int:

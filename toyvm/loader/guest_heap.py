@@ -9,6 +9,8 @@ from ..kernel.mm.vma import PROT_READ, PROT_WRITE
 from ..machine.physical_memory import PAGE_SIZE
 
 _ALIGNMENT = 16
+_LARGE = 16 * PAGE_SIZE
+"""From this size on a piece is a mapping of its own, which is unmapped when it is given back."""
 
 
 class GuestHeap(Record, frozen=False):
@@ -18,11 +20,20 @@ class GuestHeap(Record, frozen=False):
     end: int = 0
     free: dict[int, list[int]] = {}
 
+    def copy(self) -> GuestHeap:
+        """The same for a forked process."""
+        return GuestHeap(self.position, self.end, {size: pieces.copy() for size, pieces in self.free.items()})
+
     def alloc(self, memory: AddressSpace, size: int, alignment: int = _ALIGNMENT) -> int:
-        """The guest address of `size` bytes, zero when never used before. Raises OSError when there is no memory."""
+        """The guest address of `size` bytes, all zero. Raises OSError when there is no memory."""
         size = align_up(max(size, 1), _ALIGNMENT)
-        if alignment <= _ALIGNMENT and self.free.get(size):
-            return self.free[size].pop()
+        if size >= _LARGE:
+            return self._map(memory, size, alignment)
+        for index, piece in enumerate(self.free.get(size, ())):
+            if piece % alignment == 0:
+                memory.write(piece, bytes(size))
+                del self.free[size][index]
+                return piece
         start = align_up(self.position, alignment)
         if not self.position or start + size > self.end:
             length = align_up(size + max(alignment, PAGE_SIZE) - PAGE_SIZE, PAGE_SIZE)
@@ -31,6 +42,22 @@ class GuestHeap(Record, frozen=False):
         self.position = start + size
         return start
 
-    def release(self, va: int, size: int) -> None:
+    def _map(self, memory: AddressSpace, size: int, alignment: int) -> int:
+        """A mapping of its own; what was mapped for the alignment's sake alone goes at once."""
+        length = align_up(size, PAGE_SIZE)
+        slack = max(alignment, PAGE_SIZE) - PAGE_SIZE
+        area = memory.mmap(0, length + slack, PROT_READ | PROT_WRITE)
+        start = align_up(area, max(alignment, PAGE_SIZE))
+        if start > area:
+            memory.munmap(area, start - area)
+        if start + length < area + length + slack:
+            memory.munmap(start + length, area + slack - start)
+        return start
+
+    def release(self, memory: AddressSpace, va: int, size: int) -> None:
         """Give `size` bytes at `va` back."""
-        self.free.setdefault(align_up(max(size, 1), _ALIGNMENT), []).append(va)
+        size = align_up(max(size, 1), _ALIGNMENT)
+        if size >= _LARGE:
+            memory.munmap(va, align_up(size, PAGE_SIZE))
+        else:
+            self.free.setdefault(size, []).append(va)

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from ..base.events import Event
 from ..base.light_types import Protocol
 from ..kernel.mm.address_space import AddressSpace
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage
 
 
 class LibraryFile(Protocol):

@@ -8,10 +8,10 @@ from toyvm.base.errors import error
 
 from ..base.events import Event
 from ..isa.registers import X_NAMES
-from ..kernel.kernel import Kernel
 from ..kernel.mm.address_space import AddressSpace
+from ..kernel.mm.image_mapping import LoadedImage
 from ..kernel.mm.vma import PROT_EXEC, PROT_READ
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.proc.kernel_state import KernelState
 from ..kernel.proc.process import Process
 from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.open_file import O_APPEND, O_CREAT, O_WRONLY, WouldBlock
@@ -25,7 +25,7 @@ _STDOUT, _STDERR = 1, 2
 class KernelGuest:
     """One process, as the loader sees it."""
 
-    def __init__(self, kernel: Kernel, process: Process, stub_file: FileNode) -> None:
+    def __init__(self, kernel: KernelState, process: Process, stub_file: FileNode) -> None:
         self.kernel = kernel
         self.process = process
         self._stub_file = stub_file

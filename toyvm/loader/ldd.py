@@ -8,31 +8,28 @@ from ..base.errors import NotExecutableError
 from ..elf import constants as c
 from ..kernel.kernel import Kernel
 from ..kernel.mm.address_space import AddressSpace
-from ..kernel.mm.image_mapping import map_image
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage, map_image
 from ..kernel.proc.process import FdTable, Process
 from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.path_walk import Vfs
 from ..machine.hart import Hart
-from . import debug_listing
+from . import ld_debug
 from .dynamic_loader import DynamicLoader, state_of
 
 
-def loaded_objects(
-    vfs: Vfs, path: str, env: Sequence[str] = ()
-) -> tuple[debug_listing.LoadedObject, ...] | None:
+def loaded_objects(vfs: Vfs, path: str, env: Sequence[str] = ()) -> tuple[ld_debug.LoadedObject, ...] | None:
     """The libraries of the program or library at guest path `path`, in load order, those not found among them.
 
     None when the file is no dynamic executable. `env` may have LD_LIBRARY_PATH and LD_PRELOAD. Raises OSError, LoadError.
     """
     process = _load(vfs, path, [*env, "LD_TRACE_LOADED_OBJECTS=1"])
-    return debug_listing.loaded_objects(state_of(process).namespace.objects) if process else None
+    return ld_debug.objects_of(state_of(process)) if process else None
 
 
 def unused_objects(vfs: Vfs, path: str, env: Sequence[str] = ()) -> tuple[str, ...] | None:
     """The direct dependencies that nothing of the program would be bound to; None as for `loaded_objects`."""
     process = _load(vfs, path, [*env, "LD_TRACE_LOADED_OBJECTS=1", "LD_DEBUG=unused"])
-    return debug_listing.unused_objects(state_of(process)) if process else None
+    return ld_debug.unused_dependencies(state_of(process)) if process else None
 
 
 def _load(vfs: Vfs, path: str, env: Sequence[str]) -> Process | None:

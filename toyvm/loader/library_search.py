@@ -10,9 +10,9 @@ import errno
 import posixpath
 from collections.abc import Iterator
 
-from .debug_log import DebugLog
 from .dlerror import DlError, cannot_open
 from .guest_process import Guest, LibraryFile
+from .ld_debug import DebugLog
 from .ld_environment import LdEnvironment
 from .library_check import WrongKind, verify
 from .link_map import LinkMap

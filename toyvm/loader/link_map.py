@@ -1,41 +1,42 @@
 """One loaded object, and all loaded objects of one process.
 
 `LinkMap` is what glibc calls link_map: the record that GOT[1] and a dlopen handle stand for. `Namespace` is the list of
-them with the global scope. Processes that forked share a Namespace until one of them opens or closes a library
-(`LoaderState.own`): most never do.
+them. Processes that forked share a Namespace until one of them opens or closes a library (`LoaderState.own`): most never do.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from ..base.light_types import NamedTuple, Self
-from ..base.record import Record
-from ..kernel.proc.interpreter import LoadedImage
+from ..elf.symbol import Sym
+from ..kernel.mm.image_mapping import LoadedImage
 from .dynamic_section import Dynamic
 from .dynamic_symbols import SymbolTable
 from .guest_heap import GuestHeap
-from .ld_environment import LdEnvironment
-from .thread_storage import TlsLayout
+from .thread_storage import ThreadStorage
 
 
 class LinkMap:
     """A loaded object.
 
-    `name` is its path as found ("" for the program), `names` all names it was asked for by. `handle` is the guest
-    address of its `struct link_map`. `needed` are its direct dependencies, `searchlist` the object and all it needs,
-    breadth first. `roots` are the dlopened objects whose search lists are in its scope. `reldeps` are objects it was
-    bound to without needing them: they must not go before it does.
+    name        its path as found ("" for the program); `names` are all names it was asked for by
+    handle      the guest address of its `struct link_map`
+    loader      the object that needed it first; None for what dlopen was asked for, or when that object is gone
+    needed      its direct dependencies, as DT_NEEDED lists them
+    searchlist  the object and all it needs, breadth first, from the first time that a dlopen asks for it; empty before. The
+                program's is the global scope: RTLD_GLOBAL adds to it
+    init_list   `searchlist` as it was sorted for initialisation, users first
+    scope       the objects whose search lists its references are looked up in, in order
+    reldeps     the objects it was bound to without needing them: they must not go before it does
     """
 
     __slots__ = (
-        "deepbind",
         "dynamic",
         "executable",
         "handle",
         "identity",
         "image",
+        "init_list",
         "is_global",
         "loader",
         "name",
@@ -46,7 +47,7 @@ class LinkMap:
         "origin",
         "reldeps",
         "relocated",
-        "roots",
+        "scope",
         "searchlist",
         "startup",
         "symbols",
@@ -75,11 +76,11 @@ class LinkMap:
         self.handle = 0
         self.needed: list[LinkMap] = []
         self.searchlist: tuple[LinkMap, ...] = ()
-        self.roots: list[LinkMap] = []
+        self.init_list: tuple[LinkMap, ...] = ()
+        self.scope: list[LinkMap] = []
         self.reldeps: list[LinkMap] = []
         self.executable = self.startup = self.is_global = self.relocated = False
         self.nodelete = dynamic.nodelete
-        self.deepbind = False
         self.opencount = 0
         self.tls_module = 0
         self.tls_offset: int | None = None
@@ -94,34 +95,34 @@ class LinkMap:
         """A library that was not found, kept in the list only to be reported by LD_TRACE_LOADED_OBJECTS."""
         return self.image is None
 
+    @property
+    def dependencies(self) -> Sequence[LinkMap]:
+        """What must stay as long as the object does because of DT_NEEDED: glibc's l_initfini without the object itself."""
+        return self.init_list[1:] or self.needed
+
     def contains(self, va: int) -> bool:
         """Whether `va` lies in the object."""
         return self.image is not None and self.image.start <= va < self.image.end
 
-
-class Pending(NamedTuple):
-    """A function that the guest is to call, or a mark in the queue of them.
-
-    `kind`: "call" an initialiser or finaliser, at `va` or (negative) in the slot at -va; "ifunc" the resolver of an IFUNC
-    symbol; "init", "quiet" the object's initialisers begin; "preinit", "fini" only to be told.
-    `slot` is where a resolver's answer is to be stored (with what to add to it).
-    """
-
-    obj: LinkMap
-    va: int
-    kind: str
-    slot: int = 0
-    addend: int = 0
+    def search_scopes(self) -> list[Sequence[LinkMap]]:
+        """The lists of objects that references of this one are looked up in, in order."""
+        lists: list[Sequence[LinkMap]] = [member.searchlist for member in self.scope]
+        return [(self,), *lists] if self.dynamic.symbolic else lists
 
 
 class Namespace:
-    """All loaded objects of a process, in load order, the program first; and the global scope."""
+    """All loaded objects of a process, in load order, the program first.
+
+    unique    the definition that each STB_GNU_UNIQUE symbol was bound to first: all later references get it
+    opening   while a dlopen is under way: the objects that are never to be deleted if it succeeds; else None
+    """
 
     def __init__(self) -> None:
         self.objects: list[LinkMap] = []
-        self.global_scope: list[LinkMap] = []
         self.by_handle: dict[int, LinkMap] = {}
-        self.tls = TlsLayout()
+        self.unique: dict[bytes, tuple[LinkMap, Sym]] = {}
+        self.opening: set[LinkMap] | None = None
+        self.tls = ThreadStorage()
         self.heap = GuestHeap()
         self.r_debug = 0
         self.shared = False
@@ -135,128 +136,39 @@ class Namespace:
         """The object that `va` lies in."""
         return next((obj for obj in self.objects if obj.contains(va)), None)
 
+    def is_permanent(self, obj: LinkMap) -> bool:
+        """Whether `obj` is never unloaded."""
+        return obj.startup or obj.nodelete or (self.opening is not None and obj in self.opening)
+
+    def make_permanent(self, obj: LinkMap) -> None:
+        """Never unload `obj`; during a dlopen, if that succeeds."""
+        if self.opening is not None:
+            self.opening.add(obj)
+        else:
+            obj.nodelete = True
+
     def copy(self, twins: Mapping[LinkMap, LinkMap]) -> Namespace:
         """A namespace of its own for a forked process, of the `twins` of this one's objects."""
-        from copy import deepcopy  # here and below: most programs never fork
-
         other = Namespace()
         other.objects = [twins[obj] for obj in self.objects]
-        other.global_scope = [twins[obj] for obj in self.global_scope]
         other.by_handle = {handle: twins[obj] for handle, obj in self.by_handle.items()}
-        other.tls, other.heap = deepcopy(self.tls), deepcopy(self.heap)
+        other.unique = {name: (twins[obj], symbol) for name, (obj, symbol) in self.unique.items()}
+        other.tls, other.heap = self.tls.copy(), self.heap.copy()
         other.r_debug = self.r_debug
         return other
 
 
-def _twins(objects: Iterable[LinkMap]) -> dict[LinkMap, LinkMap]:
+def twins_of(objects: Iterable[LinkMap]) -> dict[LinkMap, LinkMap]:
     """A copy of each object, which holds copies where the original holds one of `objects`; the tables are shared."""
-    from copy import copy
+    from copy import copy  # most programs never fork
 
     twins = {obj: copy(obj) for obj in objects}
     for twin in twins.values():
         twin.names = set(twin.names)
         twin.needed = [twins.get(obj, obj) for obj in twin.needed]
         twin.searchlist = tuple(twins.get(obj, obj) for obj in twin.searchlist)
-        twin.roots = [twins.get(obj, obj) for obj in twin.roots]
+        twin.init_list = tuple(twins.get(obj, obj) for obj in twin.init_list)
+        twin.scope = [twins.get(obj, obj) for obj in twin.scope]
         twin.reldeps = [twins.get(obj, obj) for obj in twin.reldeps]
         twin.loader = twins.get(twin.loader, twin.loader) if twin.loader else None
     return twins
-
-
-class LoaderCounts(Record):
-    """What the loader has done for one process.
-
-    `libraries`: objects besides the program. `relocations`: done at load, `lazy`: bound at the first call, both by type
-    name. `lookups`: symbols looked up, `probes`: objects searched for them, `cached`: answers reused for the next relocation.
-    """
-
-    libraries: int
-    relocations: dict[str, int]
-    lazy: dict[str, int]
-    lookups: int
-    probes: int
-    cached: int
-
-
-class LoaderState:
-    """The loader's memory of one process (`process.loader_state`).
-
-    `program` is argv[0], `own_names` are names under which a library may need the dynamic linker itself.
-    """
-
-    def __init__(self, environment: LdEnvironment, program: str, own_names: frozenset[str]) -> None:
-        self.environment = environment
-        self.program = program
-        self.own_names = own_names
-        self.namespace = Namespace()
-        self.stub = 0
-        self.pending_init: deque[Pending] = deque()
-        self.pending_fini: deque[Pending] = deque()
-        self.calling: Pending | None = None
-        self.initialised: set[int] = set()
-        self.unload: list[LinkMap] = []
-        self.used: set[int] = set()
-        self.error: str | None = None
-        self.started = False
-        self.libraries = 0
-        self._count_from_zero()
-
-    def _count_from_zero(self) -> None:
-        self.relocations: Counter[str] = Counter()
-        self.lazy: Counter[str] = Counter()
-        self.lookups = self.probes = self.cached = 0
-
-    def own(self) -> Namespace:
-        """The namespace, to be changed: a private copy when a forked relative has it too."""
-        if self.namespace.shared:
-            twins = _twins([*self.namespace.objects, *self.unload])
-            self.namespace = self.namespace.copy(twins)
-            self._follow(twins)
-        return self.namespace
-
-    def _follow(self, twins: Mapping[LinkMap, LinkMap]) -> None:
-        """Point what this state holds at the copies of its objects."""
-
-        def moved(item: Pending) -> Pending:
-            return item._replace(obj=twins.get(item.obj, item.obj))
-
-        self.pending_init = deque(map(moved, self.pending_init))
-        self.pending_fini = deque(map(moved, self.pending_fini))
-        self.calling = moved(self.calling) if self.calling else None
-        self.unload = [twins[obj] for obj in self.unload]
-
-    def forget_initialisers(self, objects: Collection[LinkMap]) -> None:
-        """These objects leave before their initialisers were run."""
-        self.pending_init = deque(item for item in self.pending_init if item.obj not in objects)
-
-    def fork(self) -> Self:
-        """The state of a forked child, whose counts begin at zero."""
-        from copy import copy
-
-        self.namespace.shared = True
-        child = copy(self)
-        child.pending_init = self.pending_init.copy()
-        child.pending_fini = self.pending_fini.copy()
-        child.initialised = self.initialised.copy()
-        child.unload = self.unload.copy()
-        child.used = self.used.copy()
-        child._count_from_zero()
-        return child
-
-    def forget(self) -> None:
-        """The process is gone from its image: keep the counts, let the objects go."""
-        self.namespace = Namespace()
-        self.pending_init.clear()
-        self.pending_fini.clear()
-        self.calling = None
-        self.unload.clear()
-
-    def filename(self, obj: LinkMap) -> str:
-        """How messages call an object: its path, or for the program its argv[0]."""
-        return obj.name or self.program
-
-    def counts(self) -> LoaderCounts:
-        """A snapshot of the counters."""
-        return LoaderCounts(
-            self.libraries, dict(self.relocations), dict(self.lazy), self.lookups, self.probes, self.cached
-        )

@@ -9,30 +9,35 @@ write is one to the guest's memory, where it makes a private copy of the page.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..base.bits import M64, u64
-from ..base.light_types import NamedTuple
+from ..base.record import Record
 from ..elf import constants as c
 from ..elf.symbol import relocation_fields
 from ..kernel.mm.address_space import AddressSpace
 from ..machine.physical_memory import PAGE_MASK, PAGE_SIZE
-from ..relocations import R
+from ..relocations import RELOCATIONS, Formula, Need, R, Reloc, Tool
 from . import thread_storage
 from .dlerror import DlError, corrupt
 from .dynamic_section import ADDRESS_SIZE, Table
-from .link_map import LinkMap, Pending
+from .guest_process import Guest
+from .link_map import LinkMap
+from .loader_state import Pending
 from .symbol_scope import COPY, PLT, Definition, Resolver
 
 _WORD = struct.Struct("<Q")
+# The types that can be applied at load, and how their symbols are looked up (glibc: elf_machine_type_class).
+_APPLIED = {int(row.type): row for row in RELOCATIONS.values() if Tool.LOADER in row.by}
 _CLASSES = {
-    R.JUMP_SLOT: PLT,
-    R.COPY: COPY,
-    R.TLS_DTPMOD64: PLT,
-    R.TLS_DTPREL64: PLT,
-    R.TLS_TPREL64: PLT,
+    Formula.ABSOLUTE: 0,
+    Formula.LOAD_BASE: 0,
+    Formula.SYMBOL: PLT,
+    Formula.COPY: COPY,
+    Formula.TLS_MODULE: PLT,
+    Formula.DTP_RELATIVE: PLT,
+    Formula.TP_RELATIVE: PLT,
 }
-_TYPE_NAMES = {int(kind): f"R_RISCV_{'64' if kind is R.ABS64 else kind.name}" for kind in R}
 
 
 class Writes:
@@ -96,20 +101,13 @@ class Writes:
 
 
 class Relocator:
-    """Relocates objects of one process. Deferred IFUNC resolvers are handed to `defer`, gp to `set_register`."""
+    """Relocates objects of one process. IFUNC resolvers are left to the guest, among the initialisers."""
 
-    def __init__(
-        self,
-        memory: AddressSpace,
-        resolver: Resolver,
-        defer: Callable[[Pending], None],
-        set_register: Callable[[str, int], None],
-    ) -> None:
-        self._memory = memory
+    def __init__(self, guest: Guest, resolver: Resolver) -> None:
+        self._guest = guest
+        self._memory = guest.memory
         self._resolver = resolver
         self._state = resolver.state
-        self._defer = defer
-        self._set_register = set_register
 
     def relocate(self, obj: LinkMap, lazy: bool, runtime_resolve: int) -> None:
         """Apply all relocations of `obj`; with `lazy` the PLT's wait for the first call. Raises DlError."""
@@ -133,7 +131,7 @@ class Relocator:
         """gp is the program's (psABI, "Global pointer"): set before anything of it runs, where it has one."""
         found = self._resolver.bind_name(obj, b"__global_pointer$")
         if found is not None:
-            self._set_register("gp", found.address)
+            self._guest.set_register("gp", found.address)
 
     def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
         """The relocations of one table, in its order."""
@@ -169,22 +167,26 @@ class Relocator:
 
     def _apply_one(self, obj: LinkMap, place: int, info: int, addend: int, writes: Writes) -> None:
         kind, index = info & c.R_TYPE_MASK, info >> c.R_SYM_SHIFT
-        if kind == R.NONE:
-            return
-        if kind not in _APPLIED:
+        row = _APPLIED.get(kind)
+        if row is None:
             raise DlError(obj.name, f"unexpected reloc type 0x{kind:02x}")
-        self._state.relocations[_TYPE_NAMES[kind]] += 1
-        if kind == R.IRELATIVE:
-            self._defer(Pending(obj, u64(obj.bias + addend), "ifunc", place))
+        formula = row.formula
+        if formula is Formula.NONE:
             return
-        found = self._resolver.bind(obj, index, _CLASSES.get(R(kind), 0)) if index else None
-        if kind == R.COPY:
+        self._state.relocations[row.name] += 1
+        if formula is Formula.RESOLVER:
+            self._state.queue_call(Pending(obj, u64(obj.bias + addend), "ifunc", place))
+            return
+        found = self._resolver.bind(obj, index, _CLASSES[formula]) if index else None
+        if formula is Formula.COPY:
             self._copy(obj, place, index, found, writes)
-        elif kind in _TLS:
-            writes.set(place, _tls_value(obj, kind, found, addend))
+        elif formula is Formula.LOAD_BASE:
+            writes.set(place, obj.bias + addend)
+        elif Need.THREAD_LOCAL in row.needs:
+            writes.set(place, _tls_value(obj, row, found, addend))
         elif found is not None and found.symbol.type == c.STT_GNU_IFUNC and found.symbol.shndx != c.SHN_UNDEF:
-            self._defer(Pending(obj, found.address, "ifunc", place, addend))
-        else:
+            self._state.queue_call(Pending(obj, found.address, "ifunc", place, addend))
+        else:  # ABSOLUTE and SYMBOL, to which glibc adds the addend, too
             writes.set(place, (found.address if found else 0) + addend)
 
     def _copy(self, obj: LinkMap, place: int, index: int, found: Definition | None, writes: Writes) -> None:
@@ -197,7 +199,7 @@ class Relocator:
             name = obj.symbols.name(reference).decode("utf-8", "surrogateescape")
             program = self._state.program
             text = f"{program}: Symbol `{name}' has different size in shared object, consider re-linking\n"
-            self._resolver.debug.sink(text.encode("utf-8", "surrogateescape"))
+            self._guest.write_stderr(text.encode("utf-8", "surrogateescape"))
         writes.flush()
         image = obj.image
         assert image is not None
@@ -243,7 +245,7 @@ class Relocator:
         return BoundSlot(target, slot, is_resolver=False)
 
 
-class BoundSlot(NamedTuple):
+class BoundSlot(Record):
     """A PLT slot bound at its first call: where to go, or (`is_resolver`) the function that tells and the slot for its answer."""
 
     target: int
@@ -251,20 +253,18 @@ class BoundSlot(NamedTuple):
     is_resolver: bool
 
 
-_TLS = frozenset((R.TLS_DTPMOD64, R.TLS_DTPREL64, R.TLS_TPREL64))
-_APPLIED = _TLS | {R.ABS64, R.COPY, R.JUMP_SLOT, R.IRELATIVE, R.RELATIVE}
-
-
-def _tls_value(obj: LinkMap, kind: int, found: Definition | None, addend: int) -> int:
+def _tls_value(obj: LinkMap, row: Reloc, found: Definition | None, addend: int) -> int:
     """What a thread-local relocation stores: module number, offset in the module's block, or offset from tp."""
     definer = found.obj if found else obj
     value = (found.symbol.value if found else 0) + addend
     if found is not None and not definer.tls_module:
         raise corrupt(obj.name, "thread-local relocation against an object without thread-local storage")
-    if kind == R.TLS_DTPMOD64:
+    if row.formula is Formula.TLS_MODULE:
         return definer.tls_module
-    if kind == R.TLS_DTPREL64:
+    if row.formula is Formula.DTP_RELATIVE:
         return value - thread_storage.DTP_OFFSET
+    if row.formula is not Formula.TP_RELATIVE:
+        raise ValueError(f"the loader cannot compute {row.formula.value!r}")
     if found is None and obj.tls_offset is None:
         return 0
     if definer.tls_offset is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..base.bits import align_down
 from ..base.errors import NotExecutableError
 from ..elf import constants as c
-from ..kernel.proc.interpreter import LoadedImage
+from ..kernel.mm.image_mapping import LoadedImage
 from ..machine.physical_memory import PAGE_SIZE
 from . import dynamic_section, dynamic_symbols, r_debug
 from .dlerror import DlError
@@ -42,7 +42,7 @@ def add(session: Session, obj: LinkMap) -> None:
         session.state.libraries += 1
 
 
-def loaded(session: Session, name: str) -> LinkMap | None:
+def _by_name(session: Session, name: str) -> LinkMap | None:
     """The object already there that is called `name`: by a name it was asked for, or by its DT_SONAME."""
     for obj in session.state.namespace.objects:
         if name in obj.names:
@@ -53,22 +53,44 @@ def loaded(session: Session, name: str) -> LinkMap | None:
     return None
 
 
+def _by_file(session: Session, name: str, file: LibraryFile) -> LinkMap | None:
+    """The object already there that was mapped from `file`, which `name` is another name for."""
+    for obj in session.state.namespace.objects:
+        if obj.identity == file.identity and not obj.missing:
+            obj.names.add(name)
+            return obj
+    return None
+
+
+def find_loaded(session: Session, name: str, loader: LinkMap) -> LinkMap | None:
+    """The object already there that `name` leads to when `loader` asks for it. Raises DlError when it leads to no library."""
+    found = _by_name(session, name)
+    if found is not None:
+        return found
+    return _by_file(session, name, session.search.find(name, loader, session.state.namespace.main)[1])
+
+
 def open_object(session: Session, name: str, loader: LinkMap, *, dlopened: bool = False) -> LinkMap:
-    """The object for `name`, needed by `loader`: one already there, or newly found and mapped. Raises DlError."""
-    found = loaded(session, name)
+    """The object for `name`, needed by `loader`: one already there, or newly found and mapped. Raises DlError.
+
+    For what dlopen is asked for (`dlopened`) `loader`, the caller, only directs the search.
+    """
+    found = _by_name(session, name)
     if found is not None:
         return found
     how = "dynamically loaded by" if dlopened else "needed by"
     session.debug.say("files", f"\nfile={name} [0];  {how} {session.state.filename(loader)} [0]")
     path, file = session.search.find(name, loader, session.state.namespace.main)
-    for obj in session.state.namespace.objects:
-        if obj.identity == file.identity and not obj.missing:
-            obj.names.update((name, path))
-            return obj
-    return _map(session, name, path, file, loader)
+    found = _by_file(session, name, file)
+    if found is not None:
+        return found
+    obj = _map(session, name, path, file)
+    if not dlopened:
+        obj.loader = loader
+    return obj
 
 
-def _map(session: Session, name: str, path: str, file: LibraryFile, loader: LinkMap) -> LinkMap:
+def _map(session: Session, name: str, path: str, file: LibraryFile) -> LinkMap:
     session.debug.say("files", f"file={name} [0];  generating link map")
     try:
         image = session.guest.map_image(path, file)
@@ -78,8 +100,8 @@ def _map(session: Session, name: str, path: str, file: LibraryFile, loader: Link
         raise DlError(path, "failed to map segment from shared object", error.errno or 0) from error
     try:
         obj = describe(session, image, path)
+        _require_kind(session, obj)
         obj.names.update((name, path))
-        obj.loader = loader
         add(session, obj)
     except (DlError, OSError):
         unmap(session, image)
@@ -90,6 +112,14 @@ def _map(session: Session, name: str, path: str, file: LibraryFile, loader: Link
     if guest.wants(LibraryMapped):
         guest.emit(LibraryMapped(guest.now, guest.pid, name, path, image.start, image.end, image.bias))
     return obj
+
+
+def _require_kind(session: Session, obj: LinkMap) -> None:
+    """Raise DlError for an object that may not be loaded beside a program, or not by dlopen."""
+    if session.state.namespace.opening is not None and obj.dynamic.flag(0, c.DF_1_NOOPEN):
+        raise DlError(obj.name, "shared object cannot be dlopen()ed")
+    if obj.dynamic.flag(0, c.DF_1_PIE):
+        raise DlError(obj.name, "cannot dynamically load position-independent executable")
 
 
 def _without_frame(message: str, path: str) -> str:

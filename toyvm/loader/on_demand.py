@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from ..base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..kernel.kernel import Kernel
-    from ..kernel.proc.interpreter import Interpreter, LoadedImage, Registers
+    from ..kernel.mm.image_mapping import LoadedImage
+    from ..kernel.proc.kernel_state import Interpreter, KernelState, Registers
     from ..kernel.proc.process import Process
 
 
 class OnDemandLoader:
-    """`kernel.proc.interpreter.Interpreter`, by a DynamicLoader made at the first call."""
+    """`kernel.proc.kernel_state.Interpreter`, by a DynamicLoader made at the first call."""
 
     def __init__(self) -> None:
         self._loader: Interpreter | None = None
@@ -30,7 +30,7 @@ class OnDemandLoader:
 
     def start(
         self,
-        kernel: Kernel,
+        kernel: KernelState,
         process: Process,
         image: LoadedImage,
         argv: Sequence[bytes],
@@ -38,7 +38,7 @@ class OnDemandLoader:
     ) -> int:
         return self._get().start(kernel, process, image, argv, envp)
 
-    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+    def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
         self._get().call(kernel, process, number, args)
 
     def forked(self, parent: Process, child: Process) -> None:

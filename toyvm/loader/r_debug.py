@@ -13,6 +13,8 @@ from ..kernel.mm.vma import PROT_WRITE
 from .link_map import LinkMap, Namespace
 
 _LINK_MAP = struct.Struct("<5Q")  # l_addr, l_name, l_ld, l_next, l_prev
+_LINKS = struct.Struct("<2Q")  # l_next, l_prev
+_LINKS_OFFSET = _LINK_MAP.size - _LINKS.size
 _R_DEBUG = struct.Struct("<iiQQiiQ")  # r_version, padding, r_map, r_brk, r_state, padding, r_ldbase
 _VERSION = 1
 RT_CONSISTENT = 0
@@ -30,9 +32,9 @@ def new_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> in
     return va
 
 
-def drop_link_map(namespace: Namespace, obj: LinkMap) -> None:
+def drop_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> None:
     """Give the object's `struct link_map` back."""
-    namespace.heap.release(obj.handle, _LINK_MAP.size + len(_name_bytes(obj)))
+    namespace.heap.release(memory, obj.handle, _LINK_MAP.size + len(_name_bytes(obj)))
 
 
 def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -> None:
@@ -40,7 +42,7 @@ def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -
     handles = [obj.handle for obj in namespace.objects if not obj.missing]
     for index, handle in enumerate(handles):
         following = handles[index + 1] if index + 1 < len(handles) else 0
-        memory.write(handle + 24, struct.pack("<QQ", following, handles[index - 1] if index else 0))
+        memory.write(handle + _LINKS_OFFSET, _LINKS.pack(following, handles[index - 1] if index else 0))
     if not namespace.r_debug:
         namespace.r_debug = namespace.heap.alloc(memory, _R_DEBUG.size)
         memory.write(namespace.r_debug, _R_DEBUG.pack(_VERSION, 0, handles[0], r_brk, RT_CONSISTENT, 0, stub))

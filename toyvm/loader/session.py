@@ -1,61 +1,87 @@
-"""One process, its loader state and the workers that act on them, put together for the length of one request."""
+"""One process, its loader state and the workers that act on them: made when its program starts, and kept as long as it runs."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from ..base.bits import align_down
 from ..elf import constants as c
 from ..kernel.mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..machine.physical_memory import PAGE_SIZE
 from . import stub, thread_storage
-from .debug_output import debug_log
 from .dlerror import DlError, corrupt
 from .guest_process import Guest
+from .ld_debug import DebugLog
+from .ld_environment import LdEnvironment
 from .library_search import Search
-from .link_map import LinkMap, LoaderState
+from .link_map import LinkMap
 from .load_relocation import BoundSlot, Relocator
 from .loader_events import RelocationDone, SymbolBound
+from .loader_state import LoaderState
 from .symbol_scope import Definition, Resolver
 
 
 class Session:
     """What the passes of start-up and the dl functions share."""
 
-    def __init__(self, guest: Guest, state: LoaderState) -> None:
+    def __init__(self, guest: Guest, state: LoaderState, environment: LdEnvironment) -> None:
         self.guest = guest
         self.memory = guest.memory
         self.state = state
-        self.debug = debug_log(guest, state.environment)
-        self.search = Search(guest, state.environment, self.debug)
-        on_bound = self._tell_bound if guest.wants(SymbolBound) else None
-        self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, on_bound)
+        self.environment = environment
+        self.debug = DebugLog(guest, state, environment.debug, environment.debug_output)
+        self.search = Search(guest, environment, self.debug)
+        self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, self._tell_bound)
         self._lazy_slot = 0
-        self.relocator = Relocator(self.memory, self.resolver, state.pending_init.append, guest.set_register)
+        self.relocator = Relocator(guest, self.resolver)
+
+    def fork(self, guest: Guest) -> Session:
+        """The session of a forked child, which has the same libraries; its counts begin at zero."""
+        return Session(guest, self.state.fork(), self.environment)
 
     def stub_address(self, label: str) -> int:
         """The guest address of one of the stub's entry points."""
         return self.state.stub + stub.build().labels[label]
 
+    def lay_out_tls(self, objects: Iterable[LinkMap]) -> None:
+        """Give the thread-local variables of new objects their places, and the process its `tp` when it has none. Raises DlError."""
+        namespace = self.state.namespace
+        for obj in objects:
+            phdr = thread_storage.segment(obj.name, obj.image.phdrs if obj.image else ())
+            if phdr is not None:
+                obj.tls_module, obj.tls_offset = namespace.tls.place(phdr)
+        if namespace.tls and not namespace.tls.tp:
+            self.guest.set_register("tp", namespace.tls.allocate(namespace.heap, self.memory))
+
     def prepare(self, obj: LinkMap, lazy: bool) -> None:
         """Relocate an object and make it ready: text relocations allowed meanwhile, RELRO afterwards, TLS image in place."""
-        lazy = lazy and not obj.dynamic.bind_now and not self.state.environment.bind_now
+        lazy = lazy and not obj.dynamic.bind_now and not self.environment.bind_now
         before = self.state.relocations.copy()
+        self.resolver.begin()
+        self._lazy_slot = 0
         if obj.dynamic.textrel:
             self._protect_text(obj, PROT_WRITE)
         self.relocator.relocate(obj, lazy, self.stub_address("_dl_runtime_resolve"))
         if obj.dynamic.textrel:
             self._protect_text(obj, 0)
         if obj.tls_module:
-            thread_storage.initialise(self.state.namespace, obj, self.memory)
+            self._initialise_tls(obj)
         if self.guest.wants(RelocationDone):
             self._tell_relocated(obj, before, lazy)
+
+    def _initialise_tls(self, obj: LinkMap) -> None:
+        namespace = self.state.namespace
+        phdr = thread_storage.segment(obj.name, obj.image.phdrs if obj.image else ())
+        assert phdr is not None
+        namespace.tls.initialise(obj.tls_module, phdr, obj.bias, namespace.heap, self.memory)
 
     def bind_lazily(self, handle: int, plt_offset: int) -> BoundSlot:
         """Bind a PLT slot at its first call. Raises DlError."""
         obj = self.state.namespace.by_handle.get(handle) or self._leaving(handle)
         if obj is None:
             raise DlError("", f"no object has link map {handle:#x}")
+        self.resolver.begin()
         self._lazy_slot = self.relocator.slot(obj, plt_offset)
         return self.relocator.bind_slot(obj, plt_offset)
 
@@ -64,19 +90,16 @@ class Session:
         return next((obj for obj in self.state.unload if obj.handle == handle), None)
 
     def _tell_bound(self, obj: LinkMap, name: bytes, found: Definition) -> None:
+        guest = self.guest
+        if not guest.wants(SymbolBound):
+            return
         filename = self.state.filename
         text = name.decode("utf-8", "surrogateescape")
         slot = self._lazy_slot
-        self.guest.emit(
+        definer = filename(found.obj)
+        guest.emit(
             SymbolBound(
-                self.guest.now,
-                self.guest.pid,
-                filename(obj),
-                text,
-                filename(found.obj),
-                found.address,
-                slot,
-                lazy=slot != 0,
+                guest.now, guest.pid, filename(obj), text, definer, found.address, slot, lazy=slot != 0
             )
         )
 

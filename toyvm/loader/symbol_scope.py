@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from ..base.light_types import NamedTuple
 from ..elf import constants as c
 from ..elf.symbol import Sym
-from .debug_log import DebugLog
 from .dlerror import undefined_symbol
-from .link_map import LinkMap, LoaderState, Namespace
+from .ld_debug import DebugLog
+from .link_map import LinkMap
+from .loader_state import LoaderState
 
 PLT = 1
 """Class of references from the PLT: the program's own PLT entry is no definition for them."""
@@ -37,15 +38,6 @@ class Definition(NamedTuple):
         return self.symbol.value + (0 if self.symbol.shndx == c.SHN_ABS else self.obj.bias)
 
 
-def scopes_of(namespace: Namespace, obj: LinkMap) -> list[Sequence[LinkMap]]:
-    """The lists of objects that references of `obj` are looked up in, in order."""
-    own = [root.searchlist for root in obj.roots]
-    scopes: list[Sequence[LinkMap]] = (
-        [*own, namespace.global_scope] if obj.deepbind else [namespace.global_scope, *own]
-    )
-    return [(obj,), *scopes] if obj.dynamic.symbolic else scopes
-
-
 def _defines(symbol: Sym, reference_class: int) -> bool:
     """Whether `symbol` is a definition that other objects may be bound to."""
     if symbol.value == 0 and symbol.shndx != c.SHN_ABS and symbol.type != c.STT_TLS:
@@ -65,7 +57,7 @@ class Resolver:
         state: LoaderState,
         builtin: LinkMap,
         debug: DebugLog,
-        on_bound: Callable[[LinkMap, bytes, Definition], None] | None = None,
+        on_bound: Callable[[LinkMap, bytes, Definition], None],
     ) -> None:
         self.state = state
         self.debug = debug
@@ -73,6 +65,10 @@ class Resolver:
         self._builtin = builtin
         self._last: tuple[LinkMap, int, int] | None = None
         self._last_answer: Definition | None = None
+
+    def begin(self) -> None:
+        """A new request begins: what the last one has found may have changed."""
+        self._last = None
 
     def look_up(
         self, name: bytes, scopes: Iterable[Sequence[LinkMap]], reference_class: int = 0
@@ -94,8 +90,17 @@ class Resolver:
             self._tell_probe(name, obj)
         for symbol in obj.symbols.find(name):
             if _defines(symbol, reference_class):
-                return Definition(obj, symbol)
+                found = Definition(obj, symbol)
+                return self._unique(name, found) if symbol.binding == c.STB_GNU_UNIQUE else found
         return None
+
+    def _unique(self, name: bytes, found: Definition) -> Definition:
+        """The one definition of a STB_GNU_UNIQUE symbol in the process: the first that was found. Its object stays for good."""
+        namespace = self.state.namespace
+        obj, symbol = namespace.unique.setdefault(name, (found.obj, found.symbol))
+        if not namespace.is_permanent(obj):
+            namespace.make_permanent(obj)
+        return Definition(obj, symbol)
 
     def _in_builtin(self, name: bytes) -> Definition | None:
         """What ld.so itself defines comes last."""
@@ -130,24 +135,28 @@ class Resolver:
         self, obj: LinkMap, name: bytes, reference_class: int = 0, own: Definition | None = None
     ) -> Definition | None:
         """The definition of `name` for a reference of `obj`, or None; a protected one is `obj`'s `own` in any case."""
-        found = self.look_up(name, scopes_of(self.state.namespace, obj), reference_class)
+        found = self.look_up(name, obj.search_scopes(), reference_class)
         if found is None:
             return None
         found = own or found
         if self.debug.on("bindings"):
             self._tell_binding(obj, found.obj, name, "protected" if own else "normal")
-        if self.on_bound is not None:
-            self.on_bound(obj, name, found)
+        self.on_bound(obj, name, found)
         if obj is not found.obj:
             self.state.used.add(found.obj.handle)
             self.keep(obj, found.obj)
         return found
 
     def keep(self, obj: LinkMap, definer: LinkMap) -> None:
-        """Remember a dependency that no DT_NEEDED tells: `definer` must stay as long as `obj` does."""
-        if definer.startup or definer is self._builtin or definer in obj.searchlist:
+        """Remember a dependency that DT_NEEDED does not list: `definer` must stay as long as `obj` does."""
+        namespace = self.state.namespace
+        if obj is definer or definer is self._builtin or namespace.is_permanent(definer):
             return
-        if definer not in obj.reldeps:
+        if definer in obj.dependencies or definer in obj.reldeps:
+            return
+        if namespace.is_permanent(obj):
+            namespace.make_permanent(definer)
+        if not obj.startup:
             # Where forked relatives share the record, theirs keep the library too: late, never too early.
             obj.reldeps.append(definer)
 

@@ -2,94 +2,154 @@
 
 `tp` points at the program's own block; the word at tp - 16 is the address of the dtv, whose entry m is module m's block
 (entry 0 its length). Objects there at the start, and small ones opened later, lie in the static block at a fixed distance
-from tp, so TPREL works for them; bigger ones get a block of their own, reached through `__tls_get_addr` alone.
-There is one thread per process: what a second thread would need is made by nobody here.
+from tp, so TPREL works for them; bigger ones get a block of their own, reached through `__tls_get_addr` alone. Module numbers,
+blocks and room in the static block are given back when an object is unloaded.
+There is one thread per process: what a second thread would need is not made here.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 from ..base.bits import align_up
-from ..base.light_types import TYPE_CHECKING
 from ..base.record import Record
 from ..elf import constants as c
 from ..elf.headers import Phdr
 from ..kernel.mm.address_space import AddressSpace
 from .dlerror import DlError
+from .guest_heap import GuestHeap
 
-if TYPE_CHECKING:
-    from .link_map import LinkMap, Namespace
-
-TCB_SIZE = 16
-DTV_ENTRIES = 128
-DTP_OFFSET = 0x800
-SURPLUS = 1664
+TCB_SIZE = 16  # the dtv's address and a word for the C library, before tp
+DTV_ENTRIES = 128  # at first: the dtv grows
+DTP_OFFSET = c.TLS_DTV_OFFSET
+SURPLUS = 1664  # what glibc leaves in its static block for libraries opened later
+_WORD = struct.Struct("<Q")
 _MAX_ALIGN = 1 << 16
+_MAX_SIZE = 1 << 30
 
 
-class TlsLayout(Record, frozen=False):
-    """The static block: `tp` (0 = there is none yet), bytes used of it from tp upwards, its size, and the dtv."""
+class TlsModule(Record):
+    """The variables of one object: `offset` from tp in the static block, or `block`, a piece of the loader's heap, when None.
 
-    tp: int = 0
-    used: int = 0
-    size: int = 0
-    alignment: int = 16
-    dtv: int = 0
-    modules: list[int] = []
+    `block` is 0 until the variables have been initialised.
+    """
+
+    size: int
+    alignment: int
+    offset: int | None
+    block: int = 0
 
 
-def segment(obj: LinkMap) -> Phdr | None:
-    """The object's PT_TLS, checked; None when it has no thread-local variables."""
-    phdrs = obj.image.phdrs if obj.image else ()
+def segment(name: str, phdrs: Iterable[Phdr]) -> Phdr | None:
+    """PT_TLS of the object `name`, checked; None when it has no thread-local variables. Raises DlError."""
     phdr = next((phdr for phdr in phdrs if phdr.type == c.PT_TLS and phdr.memsz), None)
     if phdr is None:
         return None
     align = max(phdr.align, 1)
-    if align & (align - 1) or align > _MAX_ALIGN or phdr.filesz > phdr.memsz or phdr.memsz > 1 << 30:
-        raise DlError(obj.name, "cannot handle TLS data")
+    if align & (align - 1) or align > _MAX_ALIGN or phdr.filesz > phdr.memsz or phdr.memsz > _MAX_SIZE:
+        raise DlError(name, "cannot handle TLS data")
     return phdr
 
 
-def place(layout: TlsLayout, obj: LinkMap) -> None:
-    """Give `obj` a module number and, while the block is being laid out or has room, an offset from tp."""
-    phdr = segment(obj)
-    if phdr is None:
-        return
-    if len(layout.modules) + 1 >= DTV_ENTRIES:
-        raise DlError(obj.name, "cannot handle TLS data")
-    layout.modules.append(obj.handle)
-    obj.tls_module = len(layout.modules)
-    align = max(phdr.align, 1)
-    offset = align_up(layout.used, align) + (phdr.vaddr & (align - 1))
-    if not layout.tp or (offset + phdr.memsz <= layout.size and align <= layout.alignment):
-        obj.tls_offset = offset
-        layout.used = offset + phdr.memsz
-        layout.alignment = max(layout.alignment, align)
+class ThreadStorage:
+    """The static block and the modules of one process. `tp` is 0 until the block is made; `dtv` is the vector's address."""
 
+    __slots__ = ("_alignment", "_entries", "_modules", "_size", "_written", "dtv", "tp")
 
-def allocate(namespace: Namespace, memory: AddressSpace) -> int:
-    """Make the static block and the dtv in guest memory; the value for `tp`."""
-    layout = namespace.tls
-    layout.size = align_up(layout.used + SURPLUS, 16)
-    before = align_up(TCB_SIZE, layout.alignment)
-    layout.tp = namespace.heap.alloc(memory, before + layout.size, layout.alignment) + before
-    layout.dtv = namespace.heap.alloc(memory, 8 * DTV_ENTRIES)
-    memory.write(layout.dtv, struct.pack("<Q", DTV_ENTRIES - 1))
-    memory.write(layout.tp - TCB_SIZE, struct.pack("<QQ", layout.dtv, 0))
-    return layout.tp
+    def __init__(self) -> None:
+        self.tp = self.dtv = 0
+        self._entries = DTV_ENTRIES
+        self._modules: dict[int, TlsModule] = {}
+        self._size = 0
+        self._alignment = TCB_SIZE
+        self._written = 0  # how far from tp the static block has been used: beyond it is zero
 
+    def __bool__(self) -> bool:
+        """Whether any object has thread-local variables."""
+        return bool(self._modules)
 
-def initialise(namespace: Namespace, obj: LinkMap, memory: AddressSpace) -> None:
-    """Copy the object's initial image into its block, which is zero otherwise, and enter that into the dtv."""
-    phdr = segment(obj)
-    if phdr is None:
-        return
-    layout, heap = namespace.tls, namespace.heap
-    static = obj.tls_offset is not None
-    block = (
-        layout.tp + (obj.tls_offset or 0) if static else heap.alloc(memory, phdr.memsz, max(phdr.align, 16))
-    )
-    data = memory.read(obj.bias + phdr.vaddr, phdr.filesz) if phdr.filesz else b""
-    memory.write(block, data)
-    memory.write(layout.dtv + 8 * obj.tls_module, struct.pack("<Q", block))
+    def copy(self) -> ThreadStorage:
+        """The same for a forked process."""
+        other = ThreadStorage()
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._modules = self._modules.copy()
+        return other
+
+    def place(self, phdr: Phdr) -> tuple[int, int | None]:
+        """A module number for the variables that `phdr` describes, and while the static block is being laid out or has room,
+        their offset from tp."""
+        number = next(n for n in range(1, len(self._modules) + 2) if n not in self._modules)
+        align = max(phdr.align, 1)
+        offset: int | None = self._gap(phdr, align)
+        if self.tp and (offset is None or offset + phdr.memsz > self._size or align > self._alignment):
+            offset = None
+        if not self.tp:
+            self._alignment = max(self._alignment, align)
+        self._modules[number] = TlsModule(phdr.memsz, max(align, TCB_SIZE), offset)
+        return number, offset
+
+    def _gap(self, phdr: Phdr, align: int) -> int:
+        """The lowest offset at which the variables collide with no other module's."""
+        taken = sorted((m.offset, m.offset + m.size) for m in self._modules.values() if m.offset is not None)
+        end = 0
+        for start, following in taken:
+            offset = align_up(end, align) + (phdr.vaddr & (align - 1))
+            if offset + phdr.memsz <= start:
+                return offset
+            end = max(end, following)
+        return align_up(end, align) + (phdr.vaddr & (align - 1))
+
+    def allocate(self, heap: GuestHeap, memory: AddressSpace) -> int:
+        """Make the static block and the dtv in guest memory; the value for `tp`. Raises OSError when there is no memory."""
+        used = max((m.offset + m.size for m in self._modules.values() if m.offset is not None), default=0)
+        self._size = align_up(used + SURPLUS, TCB_SIZE)
+        before = align_up(TCB_SIZE, self._alignment)
+        block = heap.alloc(memory, before + self._size, self._alignment)
+        self.dtv = heap.alloc(memory, _WORD.size * self._entries)
+        self.tp = block + before
+        memory.write(self.dtv, _WORD.pack(self._entries - 1))
+        memory.write(self.tp - TCB_SIZE, _WORD.pack(self.dtv) + _WORD.pack(0))
+        return self.tp
+
+    def initialise(self, number: int, phdr: Phdr, bias: int, heap: GuestHeap, memory: AddressSpace) -> None:
+        """Copy an object's initial image into its block, which is zero otherwise, and enter that into the dtv. Raises OSError."""
+        module = self._modules[number]
+        data = memory.read(bias + phdr.vaddr, phdr.filesz) if phdr.filesz else b""
+        if module.offset is None:
+            block = heap.alloc(memory, module.size, module.alignment)
+            self._modules[number] = TlsModule(module.size, module.alignment, None, block)
+        else:
+            block = self.tp + module.offset
+            end = module.offset + module.size
+            used_before = min(end, self._written) - module.offset
+            data += bytes(max(used_before - len(data), 0))
+            self._written = max(self._written, end)
+        memory.write(block, data)
+        if number >= self._entries:
+            self._grow(number, heap, memory)
+        memory.write(self.dtv + _WORD.size * number, _WORD.pack(block))
+
+    def _grow(self, number: int, heap: GuestHeap, memory: AddressSpace) -> None:
+        """Move the dtv to where there is room for entry `number`."""
+        old, old_size = self.dtv, _WORD.size * self._entries
+        entries = self._entries
+        while entries <= number:
+            entries *= 2
+        dtv = heap.alloc(memory, _WORD.size * entries)
+        content = memory.read(old + _WORD.size, old_size - _WORD.size)
+        memory.write(dtv, _WORD.pack(entries - 1) + content)
+        memory.write(self.tp - TCB_SIZE, _WORD.pack(dtv))
+        self.dtv, self._entries = dtv, entries
+        heap.release(memory, old, old_size)
+
+    def block(self, number: int, memory: AddressSpace) -> int:
+        """The guest address of a module's variables."""
+        return int(_WORD.unpack(memory.read(self.dtv + _WORD.size * number, _WORD.size))[0])
+
+    def release(self, number: int, heap: GuestHeap, memory: AddressSpace) -> None:
+        """Give a module's number and its memory back."""
+        module = self._modules.pop(number)
+        if module.block:
+            heap.release(memory, module.block, module.size)

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from array import array
 
+from ..base.light_types import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Words. The allocator's: how many frames are on the stack of freed ones, the lowest frame never used, frames in use, the most
 # there have been, and how many pages have been born.
 FREED, NEXT, USED, PEAK, BIRTHS = 0, 1, 2, 3, 4
@@ -35,12 +40,14 @@ class FrameTable:
     """The table of `count` frames.
 
     `refs[frame]` are its references, `born[frame]` the serial number of its page, `given[frame]` whether it was ever in use;
-    `freed` is a stack of frames that nobody holds. The sizes never change, so that addresses stay true.
+    `freed` is a stack of free frames. The sizes never change, so that addresses stay true. `policy` gives LLVM IR
+    that resolves page faults in native code as the kernel would, for engines that make native code (`engines.llvm.runtime`).
     """
 
-    __slots__ = ("born", "freed", "given", "refs", "words")
+    __slots__ = ("born", "freed", "given", "policy", "refs", "words")
 
     def __init__(self, count: int):
+        self.policy: Callable[[], str] | None = None
         self.refs = array("I", bytes(4 * count))
         self.born = array("Q", bytes(8 * count))
         self.given = bytearray(count)

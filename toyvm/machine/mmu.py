@@ -1,4 +1,4 @@
-"""The memory management unit: translation of user-mode accesses, on the path taken when the TLB misses.
+"""The memory management unit: the TLB, and translation of user-mode accesses on the path taken when the TLB misses.
 
 An engine looks into the TLB's dictionaries itself and comes here on a miss, for an access that crosses a page, and for
 one that is misaligned (which the machine carries out, as Linux user programs expect).
@@ -15,16 +15,13 @@ from .sv39 import (
     PTE_A,
     PTE_D,
     PTE_R,
-    PTE_RESERVED_SHIFT,
     PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
-    TABLE_ENTRIES,
     translated,
     walk,
 )
-from .tlb import Tlb
 from .traps import Cause, Trap
 
 
@@ -48,8 +45,49 @@ _ACCESS_FAULT = {
 }
 
 
-_KIND = PTE_V | PTE_R | PTE_W | PTE_X  # V alone: points at a table
 _NEEDED = PTE_V | PTE_U
+
+
+class Tlb:
+    """The translation look-aside buffer: what the last walks of one address space found (as if tagged with its ASID).
+
+    There is one dictionary for each kind of access, instead of one with permission bits, because then a hit is one look-up and no
+    test, in every engine. The value is `pa - va` (page-aligned both), so that `pa = va + delta`. An address is in `write` only once its
+    page-table entry has D set, so the dirty bit is never missed. The capacity is not limited: a finite TLB would add misses, and
+    a miss here is a first touch since the last invalidation.
+
+    A megapage has one entry, in `megapages`, which `Mmu.translate` looks into: what it puts into the three dictionaries from there
+    is no miss. To forget any page of a megapage is to forget the entry.
+    """
+
+    __slots__ = ("execute", "megapages", "misses", "read", "write")
+
+    def __init__(self) -> None:
+        self.read: dict[int, int] = {}
+        self.write: dict[int, int] = {}
+        self.execute: dict[int, int] = {}
+        self.megapages: dict[int, dict[int, int]] = {}  # by access: va >> 21 -> pa - va
+        self.misses = 0
+
+    def flush(self) -> None:
+        """Forget everything (sfence.vma without an address). The dictionaries stay the same objects."""
+        self.read.clear()
+        self.write.clear()
+        self.execute.clear()
+        self.megapages.clear()
+
+    def flush_writes(self) -> None:
+        """Forget where may be written."""
+        self.write.clear()
+        self.megapages.pop(PTE_W, None)
+
+    def drop(self, vpn: int) -> None:
+        """Forget one page (sfence.vma with an address); `vpn` is va >> 12."""
+        self.read.pop(vpn, None)
+        self.write.pop(vpn, None)
+        self.execute.pop(vpn, None)
+        for found in self.megapages.values():
+            found.pop(vpn >> 9, None)
 
 
 class Mmu:
@@ -78,46 +116,31 @@ class Mmu:
         """
         tlb = self.tlb
         cached = tlb.read if access == PTE_R else tlb.write if access == PTE_W else tlb.execute
-        delta = cached.get(va >> PAGE_SHIFT)
+        page = va >> PAGE_SHIFT
+        delta = cached.get(page)
         if delta is not None:
             return va + delta
-        megapages = tlb.megapages.get(access)
-        if megapages is not None:
-            delta = megapages.get(va >> MEGAPAGE_SHIFT)
+        if tlb.megapages:
+            delta = tlb.megapages.get(access, {}).get(va >> MEGAPAGE_SHIFT)
             if delta is not None:
-                cached[va >> PAGE_SHIFT] = delta
+                cached[page] = delta
                 return va + delta
         tlb.misses += 1
         memory = self.memory
-        u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
-        slot, level = va >> 30, 2
-        if (
-            slot < TABLE_ENTRIES >> 1
-        ):  # `walk`, for three levels of tables that are in memory: all but odd entries
-            pte = u64[(self.root_ppn << 9) + slot]
-            if pte & _KIND == PTE_V and pte < beyond:
-                pte = u64[(pte >> PPN_SHIFT << 9) + (va >> 21 & 0x1FF)]
-                if pte & _KIND == PTE_V and pte < beyond:
-                    slot, level = (pte >> PPN_SHIFT << 9) + (va >> 12 & 0x1FF), 0
-                    pte = u64[slot]
-        if level:
-            found = walk(memory, self.root_ppn, va)
-            if found is None:
-                raise Trap(_PAGE_FAULT[access], va)
-            slot, pte, level = found[0] >> 3, found[1], found[2]
-        if (
-            pte & (_NEEDED | access) != _NEEDED | access
-            or pte & (PTE_R | PTE_W) == PTE_W
-            or pte >> PTE_RESERVED_SHIFT
-        ):
+        found = walk(memory, self.root_ppn, va)
+        if found is None:
+            raise Trap(_PAGE_FAULT[access], va)
+        slot, pte, level = found
+        needed = _NEEDED | access
+        if pte & needed != needed:
             raise Trap(_PAGE_FAULT[access], va)
         pa = translated(pte, level, va) if level else pte >> PPN_SHIFT << PAGE_SHIFT | va & PAGE_MASK
         if pa >= memory.size:
             raise Trap(_ACCESS_FAULT[access], va)
         touched = pte | PTE_A | (PTE_D if access == PTE_W else 0)
         if touched != pte:
-            u64[slot] = touched
-        cached[va >> PAGE_SHIFT] = pa - va
+            memory.u64[slot] = touched
+        cached[page] = pa - va
         if level == 1 and pa | MEGAPAGE_SIZE - 1 < memory.size:
             tlb.megapages.setdefault(access, {})[va >> MEGAPAGE_SHIFT] = pa - va
         return pa

@@ -1,4 +1,4 @@
-"""Physical memory: one anonymous mapping of the host, so that a frame nobody touched costs nothing.
+"""Physical memory: one anonymous mapping of the host, so that a frame that was never touched costs nothing.
 
 The views of 1, 2, 4 and 8 bytes let an engine load and store naturally aligned units by one index operation.
 The guest is little-endian; so must the host be, because the wide views are native.

@@ -9,6 +9,8 @@ VPN[0] = bits[20:12] and an offset = bits[11:0]; each VPN indexes the table of i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .physical_memory import PAGE_SHIFT, PhysicalMemory
 
 PTE_V = 1 << 0  # valid
@@ -24,6 +26,8 @@ PTE_SHARED = 1 << 9  # RSW[1], for software: belongs to a MAP_SHARED mapping; fo
 PTE_RSW = PTE_COW | PTE_SHARED  # the two bits that the machine ignores
 PTE_LEAF = PTE_R | PTE_W | PTE_X  # an entry with none of these points at the next table
 
+_KIND = PTE_V | PTE_LEAF  # of these V alone: points at a table
+
 PTE_RESERVED_SHIFT = 54  # an entry with a bit from here on faults
 
 # In an entry without V, every other bit is for software. Bit 5 (G where V is set) says that the page is in the swap
@@ -33,10 +37,13 @@ PTE_SWAP = 1 << 5
 PPN_SHIFT = 10
 PPN_MASK = (1 << 44) - 1
 LEVELS = 3
+LEVEL_BITS = 9  # of the VPN, for each level
 VA_BITS = 39
 USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
-TABLE_ENTRIES = 512
-MEGAPAGE_SHIFT = PAGE_SHIFT + 9  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
+TABLE_ENTRIES = 1 << LEVEL_BITS
+MEGAPAGE_SHIFT = (
+    PAGE_SHIFT + LEVEL_BITS
+)  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
 MEGAPAGE_SIZE = 1 << MEGAPAGE_SHIFT
 
 
@@ -72,26 +79,56 @@ def vpn(va: int, level: int) -> int:
 
 
 def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int] | None:
-    """Steps 1 to 5 of the manual's address translation: (physical address of the leaf entry, the entry, its level).
+    """Steps 1 to 5 of the manual's address translation: (index of the leaf entry in `memory.u64`, the entry, its level).
 
     None where the address is not canonical, an entry is invalid, a superpage is misaligned, or a table lies
     outside physical memory. Permissions are the caller's business.
     """
-    if not is_canonical(va):
+    # Each TLB miss comes here, so the three steps are written out; an entry at or above `beyond` points outside memory.
+    u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
+    if root_ppn << PPN_SHIFT >= beyond or (va >= USER_TOP and not is_canonical(va)):
         return None
-    table = root_ppn
-    for level in (2, 1, 0):
-        if table >= memory.frame_count:
-            return None
-        slot = (table << PAGE_SHIFT) + 8 * vpn(va, level)
-        pte = memory.u64[slot >> 3]
-        if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W or pte >> PTE_RESERVED_SHIFT:
-            return None
-        if pte & PTE_LEAF:
-            misaligned = pte_frame(pte) & ((1 << 9 * level) - 1)
-            return None if misaligned else (slot, pte, level)
-        table = pte_frame(pte)
-    return None
+    slot = (root_ppn << 9) + (va >> 30 & 0x1FF)
+    pte = u64[slot]
+    if pte & _KIND != PTE_V:
+        return _leaf(slot, pte, 2)
+    if pte >= beyond:
+        return None
+    slot = (pte >> PPN_SHIFT << 9) + (va >> 21 & 0x1FF)
+    pte = u64[slot]
+    if pte & _KIND != PTE_V:
+        return _leaf(slot, pte, 1)
+    if pte >= beyond:
+        return None
+    slot = (pte >> PPN_SHIFT << 9) + (va >> 12 & 0x1FF)
+    pte = u64[slot]
+    if pte & (PTE_V | PTE_R) == PTE_V | PTE_R and not pte >> PTE_RESERVED_SHIFT:  # nearly every leaf
+        return slot, pte, 0
+    return _leaf(slot, pte, 0)
+
+
+def _leaf(slot: int, pte: int, level: int) -> tuple[int, int, int] | None:
+    """What the walk returns for an entry of `level`, if that is a leaf that the machine takes."""
+    kind = pte & _KIND
+    if not kind & PTE_V or kind == PTE_V or kind & (PTE_R | PTE_W) == PTE_W or pte >> PTE_RESERVED_SHIFT:
+        return None
+    misaligned = pte_frame(pte) & (1 << 9 * level) - 1
+    return None if misaligned else (slot, pte, level)
+
+
+def entries(memory: PhysicalMemory, root_ppn: int) -> Iterator[tuple[int, int, int, int]]:
+    """(level, index in its table, address, entry) of all entries that are not 0, each table before what lies below it."""
+    to_do = [(2, 0, root_ppn, 0)]
+    while to_do:
+        level, first, table, base = to_do.pop()
+        start = table << LEVEL_BITS
+        for number, pte in enumerate(memory.u64[start + first : start + TABLE_ENTRIES].tolist(), first):
+            if pte:
+                va = base | number << PAGE_SHIFT + LEVEL_BITS * level
+                yield level, number, va, pte
+                if pte & _KIND == PTE_V:
+                    to_do += [(level, number + 1, table, base), (level - 1, 0, pte_frame(pte), va)]
+                    break
 
 
 def translated(pte: int, level: int, va: int) -> int:

@@ -90,7 +90,7 @@ class Tracer:
             step("new frame", f"{event.frame_after:#x}, {what}")
             left = f"; frame {event.frame_before:#x} keeps {event.refcount_after}"
         else:
-            step("no copy", f"nobody else holds frame {event.frame_before:#x}: it is taken over")
+            step("no copy", f"no other process holds frame {event.frame_before:#x}: it is taken over")
             left = ""
         step("PTE after", f"{pte_text(event.pte_after)}{left}")
         step("TLB", f"the entry of page {page:#x} is dropped")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..elf.constants import SHN_UNDEF
@@ -23,7 +23,7 @@ from ..machine.sv39 import (
     PTE_V,
     PTE_W,
     PTE_X,
-    TABLE_ENTRIES,
+    entries,
     entry_slot,
     pte_frame,
 )
@@ -42,28 +42,20 @@ def page_table(mm: AddressSpace) -> str:
     is a `megapage` (of level 1).
     """
     root = mm.table.root_ppn
-    return f"page table {root << PAGE_SHIFT:#018x}\n" + "".join(_entries(mm, root, 2, 0))
+    lines = (_line(*entry) for entry in entries(mm.memory, root))
+    return f"page table {root << PAGE_SHIFT:#018x}\n" + "".join(lines)
 
 
-def _entries(mm: AddressSpace, table: int, level: int, base: int) -> Iterator[str]:
-    indent = " .." * (3 - level)
-    first = table * TABLE_ENTRIES
-    for number, pte in enumerate(mm.memory.u64[first : first + TABLE_ENTRIES].tolist()):
-        if not pte:
-            continue
-        va = base | number << PAGE_SHIFT + 9 * level
-        line = f"{indent}{number}: pte {pte:#018x}"
-        if pte & PTE_SWAP:
-            yield f"{line} swap slot {entry_slot(pte)} va {va:#x}\n"
-            continue
-        line += f" pa {pte_frame(pte) << PAGE_SHIFT:#018x}"
-        if pte & PTE_V and not pte & PTE_LEAF:
-            yield line + "\n"
-            yield from _entries(mm, pte_frame(pte), level - 1, va)
-            continue
-        flags = "".join(letter if pte & bit else "-" for letter, bit in _LETTERS)
-        kept = " cow" * bool(pte & PTE_COW) + " shared" * bool(pte & PTE_SHARED)
-        yield f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
+def _line(level: int, number: int, va: int, pte: int) -> str:
+    line = f"{' ..' * (3 - level)}{number}: pte {pte:#018x}"
+    if pte & PTE_SWAP:
+        return f"{line} swap slot {entry_slot(pte)} va {va:#x}\n"
+    line += f" pa {pte_frame(pte) << PAGE_SHIFT:#018x}"
+    if pte & PTE_V and not pte & PTE_LEAF:
+        return line + "\n"
+    flags = "".join(letter if pte & bit else "-" for letter, bit in _LETTERS)
+    kept = " cow" * bool(pte & PTE_COW) + " shared" * bool(pte & PTE_SHARED)
+    return f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
 
 
 # Each view by the word that asks for it, in the order in which they are shown.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from toyvm.base.record import Record
 
 from ..base.errors import ElfError
-from ..elf.constants import PT_LOAD, SHN_UNDEF, STT_FILE, STT_SECTION, STT_TLS
+from ..elf.constants import PT_LOAD, SHN_UNDEF, ST_TYPE_MASK, STT_FILE, STT_SECTION, STT_TLS
 from ..elf.elf_file import ElfFile
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ImageSymbols:
             if (
                 not name
                 or shndx == SHN_UNDEF
-                or info & 15 in (STT_SECTION, STT_FILE, STT_TLS)
+                or info & ST_TYPE_MASK in (STT_SECTION, STT_FILE, STT_TLS)
                 or name[0] == "$"
             ):
                 continue

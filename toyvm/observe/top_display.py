@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..base.events import ProcessEnding
 from ..base.record import Record
 from ..engines.engine_choice import make_engine
 from ..engines.watching.sliced_engine import SlicedEngine
@@ -15,7 +16,6 @@ from ..machine.physical_memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
     from ..kernel.kernel import Kernel
-    from ..kernel.proc.process import Process
     from ..machine.physical_memory import PhysicalMemory
 
 SCHEMA = "toyvm.top/1"
@@ -133,7 +133,7 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
     late = engine.total - kernel.system.stats.instructions  # run, and not yet accounted for
     for process in kernel.processes.values():
         if process.hart is engine.hart:
-            kernel.system.windows.collect(process.mm)
+            kernel.system.windows.collect(process.mm.map, process.mm.context)
     lines = []
     for pid, process in sorted(kernel.processes.items()):
         if process.state is State.DEAD:
@@ -235,15 +235,12 @@ class TopWatcher:
     def start(self, kernel: Kernel) -> None:
         """Remember whom to look at, and look once more when the first process ends."""
         self._kernel = kernel
-        before = kernel.on_exit
 
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
-            if process is kernel.first:
+        def ending(event: ProcessEnding) -> None:
+            if kernel.processes[event.pid] is kernel.first:
                 self.look()
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
     def look(self) -> None:
         """Show the present moment."""

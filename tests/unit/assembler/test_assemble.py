@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from toyvm.assembler.assemble import assemble_text, assemble_texts
-from toyvm.assembler.state import Options
+from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
 from toyvm.elf.object_file import ObjectFile, Section
 from toyvm.relocations import R
 
 
 def section(text: str, name: str = ".data", **options: Any) -> Section:
-    found = assemble_text(text, "t.s", Options(**options)).section(name)
+    found = assemble_text(text, "t.s", AssemblerOptions(**options)).section(name)
     assert found is not None
     return found
 
@@ -87,7 +87,7 @@ def test_growing_one_branch_pushes_another_out_of_reach() -> None:
 
 @pytest.mark.parametrize(("relax", "types"), [(True, ["CALL_PLT", "RELAX", "ALIGN"]), (False, ["CALL_PLT"])])
 def test_relaxation(relax: bool, types: list[str]) -> None:
-    made = assemble_text("call f\n.align 4\n", "t.s", Options(relax=relax))
+    made = assemble_text("call f\n.align 4\n", "t.s", AssemblerOptions(relax=relax))
     assert [entry[1] for entry in relocs(made)] == types
 
 
@@ -122,7 +122,7 @@ def test_architecture_is_recorded() -> None:
 
 def test_defsym_include_and_several_texts(tmp_path: Path) -> None:
     (tmp_path / "x.inc").write_text(".byte N\n")
-    options = Options(include_dirs=(str(tmp_path),), defsyms=(("N", 7),))
+    options = AssemblerOptions(include_dirs=(str(tmp_path),), defsyms=(("N", 7),))
     made = assemble_texts([('.data\n.include "x.inc"', "a.s"), (".byte 8", "b.s")], "o", options)
     data = made.object.section(".data")
     assert data is not None and data.data == b"\x07\x08"
@@ -130,7 +130,7 @@ def test_defsym_include_and_several_texts(tmp_path: Path) -> None:
 
 
 def test_debug_lines() -> None:
-    made = assemble_text("nop\nnop\n", "t.s", Options(debug_lines=True))
+    made = assemble_text("nop\nnop\n", "t.s", AssemblerOptions(debug_lines=True))
     assert {".debug_line", ".debug_info"} <= {part.name for part in made.sections}
 
 
@@ -149,13 +149,13 @@ def test_debug_lines() -> None:
         ("f: nop\nf: nop", ["t.s:2:1: error: symbol 'f' is already defined", "first defined at t.s:1"]),
         ("j 1f", ["there is no label '1:' after this"]),
         ("nop\n1: .word 2b", ["t.s:2:", "there is no label '2:' before this"]),
-        (".if 1", ["end of text before this .if has its .endif"]),
+        (".if 1", ["the text ends before the .endif of this .if"]),
         (".macro m\nnop", [".macro without its end"]),
         (
             ".macro m\nbad\n.endm\nm",
             ["t.s:2:1: error: unknown instruction 'bad'", "t.s:4:1: note: in macro 'm' called here"],
         ),
-        (".set a, b\n.set b, a", ["is defined by itself"]),
+        (".set a, b\n.set b, a", ["is defined in terms of itself"]),
         (".byte foo", ["no relocation for an address in 1 byte"]),
         (".option pop", [".option pop without .option push"]),
         ('.error "no"', ["t.s:1:1: error: no"]),
@@ -168,7 +168,7 @@ def test_debug_lines() -> None:
         (".option arch, rv64imaf\nfneg.d fa0, fa1", ["'fneg.d' needs extension 'd'"]),
         ("clz a0, a0", ["'clz' needs extension 'zbb'"]),
         (".option arch, -d\nc.fld fa0, 8(a0)", ["'c.fld' needs extension 'zcd'"]),
-        ("c.lw t0, 0(a0)", ["t0 is none of x8 to x15"]),
+        ("c.lw t0, 0(a0)", ["t0 is not one of x8 to x15"]),
         ("c.addi4spn a0, sp, 0", ["0 is reserved here"]),
         ("c.lw a0, 3(a0)", ["3 is not a multiple of 4"]),
         ("c.lw a0, %lo(x)(a0)", ["there is no relocation for %lo in 16 bits"]),
@@ -196,7 +196,7 @@ def test_many_errors_in_one_run_but_not_without_end() -> None:
 def test_warnings_can_be_errors() -> None:
     assert assemble_texts([(".byte 300", "t.s")], "t.o").warnings
     with pytest.raises(AssemblyError, match="--fatal-warnings"):
-        assemble_text(".byte 300", "t.s", Options(fatal_warnings=True))
+        assemble_text(".byte 300", "t.s", AssemblerOptions(fatal_warnings=True))
 
 
 def test_a_comment_that_never_ends_is_told_with_its_place() -> None:
@@ -211,7 +211,7 @@ def test_what_an_architecture_lacks_is_made_of_what_it_has() -> None:
         ("rv64g", ["03851513", "43855513"]),
         ("rv64gc", ["1562", "9561"]),
     ):
-        code = assemble_text("sext.b a0, a0", "t.s", Options(march=march)).sections[1].data
+        code = assemble_text("sext.b a0, a0", "t.s", AssemblerOptions(march=march)).sections[1].data
         lengths = [len(word) // 2 for word in words]
         at = [sum(lengths[:index]) for index in range(len(words))]
         pieces = [code[a : a + n][::-1].hex() for a, n in zip(at, lengths, strict=True)]
@@ -220,4 +220,4 @@ def test_what_an_architecture_lacks_is_made_of_what_it_has() -> None:
 
 def test_bad_march() -> None:
     with pytest.raises(UsageError):
-        assemble_text("nop", "t.s", Options(march="rv17"))
+        assemble_text("nop", "t.s", AssemblerOptions(march="rv17"))

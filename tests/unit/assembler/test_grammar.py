@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from toyvm.assembler.grammar import Node, Operand, parse_expression, parse_operand
+from toyvm.assembler.grammar import ExprNode, WrittenOperand, parse_expression, parse_operand
 from toyvm.assembler.problems import Problem
 
 
 @pytest.mark.parametrize(
     ("text", "operand"),
     [
-        ("a0", Operand("register", number=10, text="a0")),
-        ("fa0", Operand("float_register", number=10, text="fa0")),
-        ("-24(s0)", Operand("memory", -24, number=8)),
-        ("(a1)", Operand("memory", 0, number=11)),
-        ("%lo(x+8)(a5)", Operand("memory", Node("+", "x", 8), "%lo", 15)),
-        ("%hi(x)", Operand("expression", "x", "%hi")),
-        ("%lo(zero)(a5)", Operand("memory", "zero", "%lo", 15)),
-        ("printf@plt", Operand("expression", "printf")),
-        ("s2+4", Operand("expression", Node("+", "s2", 4))),
+        ("a0", WrittenOperand("register", number=10, text="a0")),
+        ("fa0", WrittenOperand("float_register", number=10, text="fa0")),
+        ("-24(s0)", WrittenOperand("memory", -24, number=8)),
+        ("(a1)", WrittenOperand("memory", 0, number=11)),
+        ("%lo(x+8)(a5)", WrittenOperand("memory", ExprNode("+", "x", 8), "%lo", 15)),
+        ("%hi(x)", WrittenOperand("expression", "x", "%hi")),
+        ("%lo(zero)(a5)", WrittenOperand("memory", "zero", "%lo", 15)),
+        ("printf@plt", WrittenOperand("expression", "printf")),
+        ("s2+4", WrittenOperand("expression", ExprNode("+", "s2", 4))),
     ],
 )
-def test_operands(text: str, operand: Operand) -> None:
+def test_operands(text: str, operand: WrittenOperand) -> None:
     assert parse_operand(text) == operand
 
 

@@ -113,3 +113,36 @@ def test_enumerations_have_named_members_that_are_numbers_texts_or_neither() -> 
         with pytest.raises(ValueError, match=r"3 is not a valid .*Level"):
             level(3)
     assert told[0] == told[1]
+
+
+def rows(module: typing.Any) -> typing.Any:
+    class Row(module.IntEnum):
+        FIRST = (3, "three")
+        SECOND = (5, "five")
+
+        def __new__(cls, *cells: typing.Any) -> typing.Any:
+            (cells,) = cells if len(cells) == 1 else (cells,)  # enum unpacks the tuple
+            member = int.__new__(cls, cells[0])
+            member._value_, member.text = cells
+            return member
+
+    return Row
+
+
+def test_a_member_may_be_made_of_a_row() -> None:
+    for row in map(rows, (light_types, enum)):
+        assert (row.SECOND.value, row.SECOND.name, row.SECOND.text, row.SECOND + 1) == (
+            5,
+            "SECOND",
+            "five",
+            6,
+        )
+        assert row(3) is row.FIRST and copy.deepcopy(row.FIRST) is row.FIRST
+
+
+def test_two_members_cannot_have_one_value() -> None:
+    with pytest.raises(ValueError, match=r"Kind.OLDER has the value of OLD: 'old'"):
+
+        class Kind(light_types.StrEnum):
+            OLD = "old"
+            OLDER = "old"

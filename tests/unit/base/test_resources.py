@@ -66,6 +66,17 @@ def test_the_version_of_sources_changes_with_any_of_them(
     assert source_version("isa") not in (before, changed)
 
 
+@pytest.mark.parametrize("name", ["a.py", "a.s", "a.inc", "a.ll"])
+def test_the_version_counts_each_kind_of_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("toyvm.base.resources.PACKAGE", str(tmp_path))
+    (tmp_path / "isa").mkdir()
+    before = source_version("isa")
+    (tmp_path / "isa" / name).write_text("1")
+    assert source_version("isa") != before
+
+
 def test_libraries_of_other_sources_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     before = libraries_path()
     assert libraries_path() == before

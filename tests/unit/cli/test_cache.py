@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from toyvm.cli.cache import main
-from toyvm.engines.llvm import translation_cache
-from toyvm.engines.python import kept_blocks
+from toyvm.engines.python import code_cache
 
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Both folders, a file of ten bytes and something that is none of ours in each."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = [tmp_path / "toyvm" / name for name in (translation_cache.FOLDER, kept_blocks.FOLDER)]
+    made = [tmp_path / "toyvm" / name for name in (code_cache.TRANSLATIONS, code_cache.BLOCKS)]
     for folder in made:
         (folder / "other").mkdir(parents=True)
         (folder / "kept").write_bytes(bytes(10))
@@ -50,13 +49,13 @@ def test_an_empty_cache_is_cleared(
 def test_a_file_that_another_run_removes_meanwhile_is_no_error(
     folders: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = translation_cache.files
+    listed = code_cache.files
 
     def then_gone(folder: str) -> list[tuple[str, int, float]]:
         found = list(listed(folder))
         (Path(folder) / "kept").unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(translation_cache, "files", then_gone)
+    monkeypatch.setattr(code_cache, "files", then_gone)
     assert main(["clear"]) == 0
     assert "removed 0 translations" in capsys.readouterr().out

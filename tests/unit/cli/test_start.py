@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +50,50 @@ def test_a_warm_run_imports_nothing_heavy(tmp_path: Path, linkage: str) -> None:
     image = tmp_path / "hello"
     write_atomically(image, build_program([ROOT / "asm" / "hello.s"], linkage=linkage).image, 0o755)
     command = [sys.executable, "-c", SCRIPT, "run", str(image)]
-    subprocess.run(command, check=True, capture_output=True)  # fills the caches
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    own = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}  # that no other process clears
+    subprocess.run(command, check=True, capture_output=True, env=own)  # fills the caches
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=own).stdout.split()
     assert told[:2] == ["hello,", "world"]
     assert not HEAVY & set(told)
+
+
+def _byte_code_lines(folder: Path, *options: str, **environment: str) -> list[str]:
+    """What `run --stats` of a copy of the package in `folder` says about byte code."""
+    done = subprocess.run(
+        [sys.executable, *options, "-m", "toyvm", "run", "--stats", "hello"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(folder / "cache"), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "hello, world\n" and "instructions" in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("byte code")]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package without byte code, and a program."""
+    shutil.copytree(ROOT / "toyvm", tmp_path / "toyvm", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "libs", tmp_path / "libs")
+    image = build_program([ROOT / "asm" / "hello.s"], linkage="static").image
+    write_atomically(tmp_path / "hello", image, 0o755)
+    return tmp_path
+
+
+def test_the_statistics_say_that_no_byte_code_is_kept(copy: Path) -> None:
+    for options, environment in (((), {"PYTHONDONTWRITEBYTECODE": "1"}), (("-B",), {})):
+        (line,) = _byte_code_lines(copy, *options, **environment)
+        found = re.fullmatch(r"byte code +none, each start compiles (\d+) modules: PYTHONDONT.* is set", line)
+        assert found and int(found[1]) > 50, line
+    assert _byte_code_lines(copy) == []  # it is written by this start
+    assert _byte_code_lines(copy, PYTHONDONTWRITEBYTECODE="1") == []  # and read by this one
+
+
+def test_the_statistics_name_the_folder_that_takes_no_byte_code(copy: Path) -> None:
+    (copy / "none").write_text("a file, so that no folder can be made in it")
+    prefix = str(copy / "none" / "cache")
+    (line,) = _byte_code_lines(copy, PYTHONPYCACHEPREFIX=prefix)
+    assert re.fullmatch(
+        rf"byte code +none, each start compiles \d+ modules: {prefix}\S* cannot be written", line
+    )

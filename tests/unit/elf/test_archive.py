@@ -68,7 +68,7 @@ MALFORMED = {
     "long name 50": b"!<arch>\n" + header(b"/50", 0),
     "symbol index of 1000 symbols": b"!<arch>\n" + header(b"/", 4) + (1000).to_bytes(4, "big"),
     "symbol index names": b"!<arch>\n" + header(b"/", 8) + (1).to_bytes(4, "big") + bytes(4),
-    "where no member is": b"!<arch>\n" + header(b"/", 10) + (1).to_bytes(4, "big") + b"\0\0\0\1a\0",
+    "where there is no member": b"!<arch>\n" + header(b"/", 10) + (1).to_bytes(4, "big") + b"\0\0\0\1a\0",
     "name of 9 bytes": b"!<arch>\n" + header(b"#1/9", 2) + b"ab",
 }
 

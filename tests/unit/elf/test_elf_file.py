@@ -15,7 +15,7 @@ from toyvm.elf.dwarf import LineTable
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.headers import Ehdr, Phdr, pack_dynamic, read_dynamic, read_ehdr, read_phdrs
 from toyvm.elf.strip import strip
-from toyvm.relocations import R
+from toyvm.relocations import R, relocation_name
 
 PROGRAM = program()
 LINES = objects()["lines"]
@@ -113,6 +113,15 @@ def test_broken_line_tables(offset: int, value: int, words: str) -> None:
     with pytest.raises(ElfError, match=r"^t\.o: ") as caught:
         LineTable.from_elf(LINES[:at] + bytes((value,)) + LINES[at + 1 :], "t.o")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [R.RVC_LUI, R.GOT_HI20, R.PCREL_HI20, R.TLSDESC_HI20, 200])
+def test_a_relocation_that_no_line_table_has_is_refused(kind: int) -> None:
+    section = ElfFile.parse(LINES, "t.o").section(".rela.debug_line")
+    assert section is not None
+    at = section.header.offset + 8
+    with pytest.raises(ElfError, match=rf"unsupported relocation type {relocation_name(kind)}$"):
+        LineTable.from_elf(LINES[:at] + kind.to_bytes(4, "little") + LINES[at + 4 :], "t.o")
 
 
 def test_a_file_table_of_entries_without_size_is_refused() -> None:

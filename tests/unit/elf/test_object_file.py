@@ -114,7 +114,7 @@ MALFORMED = {
     "symbol name offset": _with_shdr(".strtab", size=3),
     "relocation size 0": _with_shdr(".rela.text", entsize=0),
     "relocates section 99": _with_shdr(".rela.text", info=99),
-    "relocates section 10, which is not there": _with_shdr(".rela.text", info=10),
+    "relocates section 10, which does not exist": _with_shdr(".rela.text", info=10),
     "offset 0xc outside": _with_shdr(".text", size=2),
     "is not a symbol table": _with_shdr(".rela.text", link=2),
     "symbol 99 of 8": _with_bytes(_section_at(".rela.text").offset + 12, b"\x63"),

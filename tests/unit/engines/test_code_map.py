@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from toyvm.engines.code_map import Block
-from toyvm.engines.llvm.native_space import NativeCode
+from toyvm.engines.llvm.tiers import NativeCode
 
 PAGES = frozenset({1, 2})
 

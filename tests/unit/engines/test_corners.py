@@ -9,6 +9,7 @@ from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.machine.hart import Hart
+from toyvm.machine.sv39 import PTE_A, PTE_D, walk
 from toyvm.machine.traps import Cause
 
 M = (1 << 64) - 1
@@ -378,6 +379,35 @@ def test_store_conditional_elsewhere(way: str) -> None:
     machine.hart.x[1:3] = [DATA, DATA + 8]
     assert engine_for(way, machine).run(machine.hart, 9) is None
     assert machine.hart.x[4] == 1 and machine.data()[8:16] == bytes(8)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_store_conditional_without_a_reservation_accesses_nothing(way: str) -> None:
+    text = code(("sc.d", {"rd": 4, "rs1": 2, "rs2": 2}), ("jal", {"imm": -4}))
+    for address in (NO_ACCESS, READ_ONLY, DATA):
+        machine = Machine(text)
+        machine.hart.x[2] = address
+        before = walk(machine.memory, machine.hart.mmu.root_ppn, address)
+        assert engine_for(way, machine).run(machine.hart, 9) is None
+        assert machine.hart.x[4] == 1
+        assert walk(machine.memory, machine.hart.mmu.root_ppn, address) == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_store_conditional_with_another_reservation_is_a_write_to_the_tables(way: str) -> None:
+    text = code(("lr.d", {"rd": 3, "rs1": 1}), ("sc.d", {"rd": 4, "rs1": 2, "rs2": 2}), ("jal", {"imm": -8}))
+    for address in (NO_ACCESS, READ_ONLY):
+        machine = Machine(text)
+        machine.hart.x[1:3] = [DATA, address]
+        trap = engine_for(way, machine).run(machine.hart, 9)
+        assert trap is not None and (trap.cause, trap.tval) == (Cause.STORE_PAGE_FAULT, address)
+        assert machine.hart.pc == CODE + 4
+    machine = Machine(text)
+    machine.hart.x[1:3] = [DATA, DATA + 4096]
+    assert engine_for(way, machine).run(machine.hart, 9) is None
+    found = walk(machine.memory, machine.hart.mmu.root_ppn, DATA + 4096)
+    assert found is not None and found[1] & (PTE_A | PTE_D) == PTE_A | PTE_D
+    assert machine.hart.x[4] == 1 and machine.data()[4096:4104] == bytes(8)
 
 
 AMO_CASES = [

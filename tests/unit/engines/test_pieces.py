@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.bare_machine import CODE, Machine, code
 from tests.unit.engines.test_agreement import MEMORY
-from toyvm.engines.llvm.effort import Thresholds
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 

@@ -12,27 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toyvm.isa.ieee754 import NV, NX, OPERATIONS, RDN, RMM, RNE, RTZ, RUP, Binary, D, S
+from toyvm.isa.ieee754 import NV, NX, OPERATIONS, RDN, RMM, RNE, RTZ, RUP, BinaryFormat, D, S
 
 CORNERS = {
     S: [0, 1, 2, 0x7FFFFF, 0x800000, 0x800001, 0x3F800000, 0x3F800001, 0x3F7FFFFF, 0x4B800000, 0x7F7FFFFF, 0x7F800000],
     D: [0, 1, 2, (1 << 52) - 1, 1 << 52, (1 << 52) + 1, 0x3FF << 52, (0x3FF << 52) + 1, (0x3FF << 52) - 1,
         0x434 << 52, (0x7FF << 52) - 1, 0x7FF << 52],
 }  # fmt: skip
-TYPES: dict[Binary, Any] = {S: (np.float32, np.uint32), D: (np.float64, np.uint64)}
+TYPES: dict[BinaryFormat, Any] = {S: (np.float32, np.uint32), D: (np.float64, np.uint64)}
 
 
-def patterns(f: Binary) -> st.SearchStrategy[int]:
+def patterns(f: BinaryFormat) -> st.SearchStrategy[int]:
     corners = [bits | sign for bits in CORNERS[f] for sign in (0, f.sign)] + [f.nan, f.infinity + 1]
     return st.one_of(st.sampled_from(corners), st.integers(0, (1 << f.width) - 1))
 
 
-def host(f: Binary, bits: int) -> Any:
+def host(f: BinaryFormat, bits: int) -> Any:
     number, integer = TYPES[f]
     return integer(bits).view(number)
 
 
-def same(f: Binary, ours: int, theirs: Any) -> bool:
+def same(f: BinaryFormat, ours: int, theirs: Any) -> bool:
     if math.isnan(theirs):
         return ours == f.nan
     return bool(ours == int(theirs.view(TYPES[f][1])))
@@ -46,7 +46,7 @@ FORMATS = pytest.mark.parametrize(("name", "f"), [("f32", S), ("f64", D)])
 @pytest.mark.parametrize("operation", BINARY)
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
-def test_arithmetic_is_the_hosts(name: str, f: Binary, operation: str, data: st.DataObject) -> None:
+def test_arithmetic_is_the_hosts(name: str, f: BinaryFormat, operation: str, data: st.DataObject) -> None:
     a, b = data.draw(patterns(f)), data.draw(patterns(f))
     with np.errstate(all="ignore"):
         expected = BINARY[operation](host(f, a), host(f, b))
@@ -57,7 +57,7 @@ def test_arithmetic_is_the_hosts(name: str, f: Binary, operation: str, data: st.
 @FORMATS
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
-def test_square_root_is_the_hosts(name: str, f: Binary, data: st.DataObject) -> None:
+def test_square_root_is_the_hosts(name: str, f: BinaryFormat, data: st.DataObject) -> None:
     a = data.draw(patterns(f))
     with np.errstate(all="ignore"):
         expected = np.sqrt(host(f, a))
@@ -82,7 +82,7 @@ def test_conversions_of_integers_are_pythons(number: int) -> None:
     assert flags == (NX if int(expected) != number else 0)
 
 
-def value(f: Binary, bits: int) -> Fraction:
+def value(f: BinaryFormat, bits: int) -> Fraction:
     significand, exponent = f.magnitude(bits & ~f.sign)
     return (-1 if bits & f.sign else 1) * significand * Fraction(2) ** exponent
 
@@ -90,7 +90,7 @@ def value(f: Binary, bits: int) -> Fraction:
 @FORMATS
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_fused_results_bracket_the_exact_value(name: str, f: Binary, data: st.DataObject) -> None:
+def test_fused_results_bracket_the_exact_value(name: str, f: BinaryFormat, data: st.DataObject) -> None:
     """Rounding down and up enclose a * b + c, are neighbours, and are equal exactly when nothing was lost."""
     a, b, c = (data.draw(patterns(f)) for _ in range(3))
     if any(bits & f.infinity == f.infinity for bits in (a, b, c)):

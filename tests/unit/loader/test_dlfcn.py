@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import copy
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
-from tests.support.loader_guest import Loaded
+from tests.support.loader_guest import Loaded, PaperGuest
 from toyvm.elf import constants as c
-from toyvm.loader import dlfcn, guest_calls
+from toyvm.loader import dlfcn, guest_calls, unloading
 from toyvm.loader.dlerror import DlError
 from toyvm.loader.session import Session
 from toyvm.relocations import R
@@ -26,7 +31,7 @@ def close(loaded: Loaded, handle: int) -> list[int]:
     """dlclose as libc does it: the finalisers that the guest was given."""
     dlfcn.dlclose(loaded.session, handle)
     functions = []
-    while function := guest_calls.next_fini(loaded.session):
+    while function := unloading.next_fini(loaded.session):
         functions.append(function)
     return functions
 
@@ -34,14 +39,13 @@ def close(loaded: Loaded, handle: int) -> list[int]:
 def test_open_look_up_close() -> None:
     loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]
     guest_calls.next_init(loaded.session, 0)
-    before = loaded.guest.memory.describe_vma
-    areas = [before(area) for area in loaded.guest.memory.vmas]
+    areas = [area.describe() for area in loaded.guest.memory.vmas]
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
     bias = loaded.object("p").bias
     assert guest_calls.next_init(loaded.session, 0) == bias + TEXT
     assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
     assert close(loaded, handle) == [bias + TEXT + 1]
-    assert [before(area) for area in loaded.guest.memory.vmas] == areas
+    assert [area.describe() for area in loaded.guest.memory.vmas] == areas
     assert loaded.names() == []
 
 
@@ -175,7 +179,7 @@ def test_finalisers_may_still_bind_lazily() -> None:
         continue
     target = loaded.address("/h", "s")
     dlfcn.dlclose(loaded.session, handle)
-    assert guest_calls.next_fini(loaded.session)
+    assert unloading.next_fini(loaded.session)
     assert loaded.session.bind_lazily(handle, 0).target == target
 
 
@@ -221,21 +225,217 @@ def test_a_fork_between_dlclose_and_its_finalisers() -> None:
     while guest_calls.next_init(loaded.session, 0):
         continue
     dlfcn.dlclose(loaded.session, handle)
-    child = Session(loaded.guest, loaded.state.fork())
+    child = loaded.session.fork(loaded.guest)
     dlfcn.dlopen(child, None, LAZY)
     wanted = [loaded.state.unload[0].bias + TEXT + 1, loaded.state.unload[1].bias + TEXT + 1]
-    assert [guest_calls.next_fini(child), guest_calls.next_fini(child)] == wanted
+    assert [unloading.next_fini(child), unloading.next_fini(child)] == wanted
     assert all(obj not in loaded.state.unload for obj in child.state.unload)
 
 
 def test_forked_processes_go_their_own_ways() -> None:
     loaded = load(p=Maker(), q=Maker())
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
-    child = loaded.state.fork()
+    session = loaded.session.fork(loaded.guest)
+    child = session.state
     assert child.namespace is loaded.state.namespace, "shared until one of them changes it"
-    dlfcn.dlopen(Session(loaded.guest, child), "q", NOW)
+    dlfcn.dlopen(session, "q", NOW)
     assert [obj.name for obj in child.namespace.objects] == ["", "/lib/p", "/lib/q"]
     assert loaded.names() == ["/lib/p"]
     close(loaded, handle)
     assert [obj.name for obj in child.namespace.objects] == ["", "/lib/p", "/lib/q"]
     assert child.counts().lookups == 0
+
+
+def test_rtld_next_in_a_library_that_only_a_binding_keeps() -> None:
+    """Its root is gone, and with that the search list it stood in: it looks behind itself in its own."""
+    root = Maker(needed=["w", "d"])
+    w = Maker(needed=["d"], symbols=[Sym("s", TEXT)])
+    loaded = load(root=root, w=w, d=Maker(symbols=[Sym("t", TEXT)]), u=USES_S)
+    handle = dlfcn.dlopen(loaded.session, "root", NOW | GLOBAL)
+    user = dlfcn.dlopen(loaded.session, "u", NOW)
+    close(loaded, handle)
+    assert loaded.names() == ["/lib/w", "/lib/d", "/lib/u"], "u is bound to w, which needs d"
+    caller = loaded.address("/w", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"t", caller) == loaded.address("/d", "t")
+    with pytest.raises(DlError, match=r"^/lib/w: undefined symbol: s$"):
+        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller)
+    close(loaded, user)
+    assert loaded.names() == []
+
+
+TLS = {"tls": (DATA + 16, b"abcdefgh", 64, 8), "data": b"abcdefgh".ljust(64)}
+LARGE_TLS = {"tls": (DATA + 16, b"abcdefgh", 1 << 17, 1 << 13), "data": b"abcdefgh".ljust(64)}
+
+
+@pytest.mark.parametrize("tls", [TLS, LARGE_TLS], ids=["static block", "block of its own"])
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_module_numbers_and_memory_of_thread_local_data_are_given_back(
+    tls: dict[str, object], succeeds: bool
+) -> None:
+    library = Maker(
+        symbols=[Sym("t", 8, type=c.STT_TLS)] if succeeds else [Sym("s")],
+        relocs=[] if succeeds else [Rel(DATA + 32, R.ABS64, "s")],
+        **tls,  # type: ignore[arg-type]
+    )
+    loaded = load(p=library, other=Maker(symbols=[Sym("t", 8, type=c.STT_TLS)], **TLS))  # type: ignore[arg-type]
+    memory = loaded.guest.memory
+    sizes = []
+    for _ in range(300):
+        if succeeds:
+            handle = dlfcn.dlopen(loaded.session, "p", NOW)
+            va = dlfcn.dlsym(loaded.session, handle, b"t", 0)
+            assert memory.read(va - 8, 40) == b"abcdefgh" + bytes(32), "clean, whatever was there before"
+            memory.write(va, b"used")
+            close(loaded, handle)
+        else:
+            with pytest.raises(DlError, match="undefined symbol: s"):
+                dlfcn.dlopen(loaded.session, "p", NOW)
+        sizes.append(sum(area.end - area.start for area in memory.vmas))
+    assert sizes[-1] == sizes[1]
+    other = dlfcn.dlopen(loaded.session, "other", NOW)
+    assert loaded.object("other").tls_module == 1
+    assert memory.read(dlfcn.dlsym(loaded.session, other, b"t", 0), 4) == bytes(4)
+
+
+def test_more_libraries_with_thread_local_data_than_the_dtv_had_entries() -> None:
+    library = Maker(symbols=[Sym("t", 0, type=c.STT_TLS)], **TLS)  # type: ignore[arg-type]
+    loaded = load(**{f"p{i}": library for i in range(200)})
+    handles = [dlfcn.dlopen(loaded.session, f"p{i}", NOW) for i in range(200)]
+    places = {dlfcn.dlsym(loaded.session, handle, b"t", 0) for handle in handles}
+    assert len(places) == 200
+    assert {loaded.guest.memory.read(va, 8) for va in places} == {b"abcdefgh"}
+    assert loaded.word(loaded.guest.registers["tp"] - 16) == loaded.state.namespace.tls.dtv
+
+
+def test_the_programs_handle_sees_what_is_opened_globally() -> None:
+    loaded = load(d=Maker(symbols=[Sym("s", TEXT)]))
+    program = dlfcn.dlopen(loaded.session, None, LAZY)
+    dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    assert dlfcn.dlsym(loaded.session, program, b"s", 0) == loaded.address("/d", "s")
+
+
+def test_noload_of_a_library_that_does_not_exist_is_an_error() -> None:
+    loaded = load()
+    with pytest.raises(DlError, match=r"^gone: cannot open shared object file"):
+        dlfcn.dlopen(loaded.session, "gone", NOW | dlfcn.RTLD_NOLOAD)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"), [(0x200 | NOW, "invalid mode parameter"), (0, "invalid mode for dlopen()")]
+)
+def test_flags_that_do_not_exist(flags: int, message: str) -> None:
+    with pytest.raises(DlError) as caught:
+        dlfcn.dlopen(load(p=Maker()).session, "p", flags)
+    assert caught.value.what == message
+
+
+def test_deepbind_puts_the_global_scope_before_later_roots() -> None:
+    p = Maker(symbols=[Sym("s")], plt=["s"])
+    loaded = load(Maker(symbols=[Sym("s", TEXT)]), p=p, later=Maker(needed=["p"], symbols=[Sym("s", TEXT)]))
+    handle = dlfcn.dlopen(loaded.session, "p", LAZY | dlfcn.RTLD_DEEPBIND)
+    dlfcn.dlopen(loaded.session, "later", NOW)
+    assert loaded.session.bind_lazily(handle, 0).target == loaded.address("", "s")
+
+
+def test_a_unique_symbol_is_the_first_one_for_all_and_keeps_its_library() -> None:
+    unique = Maker(symbols=[Sym("s", TEXT, binding=c.STB_GNU_UNIQUE)], relocs=[Rel(DATA + 16, R.ABS64, "s")])
+    loaded = load(a=unique, b=unique)
+    a, b = (dlfcn.dlopen(loaded.session, name, NOW) for name in "ab")
+    assert loaded.word(loaded.object("/b").bias + DATA + 16) == loaded.address("/a", "s")
+    close(loaded, b)
+    close(loaded, a)
+    assert loaded.names() == ["/lib/a"]
+
+
+def test_a_failed_open_leaves_nothing_permanent() -> None:
+    bad = Maker(
+        symbols=[Sym("s"), Sym("gone")],
+        relocs=[Rel(DATA + 16, R.ABS64, "s"), Rel(DATA + 24, R.ABS64, "gone")],
+    )
+    loaded = load(d=Maker(symbols=[Sym("s", TEXT)]), bad=bad)
+    d = dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
+    with pytest.raises(DlError, match="undefined symbol: gone"):
+        dlfcn.dlopen(loaded.session, "bad", NOW | dlfcn.RTLD_NODELETE)
+    close(loaded, d)
+    assert loaded.names() == []
+
+
+def test_the_rpath_of_who_calls_dlopen_is_not_inherited_by_what_the_library_needs() -> None:
+    files = {
+        "/bin/prog": Maker(needed=["a"]).build(),
+        "/lib/a": Maker(rpath="/r").build(),
+        "/r/p": Maker(needed=["q"]).build(),
+        "/r/q": Maker().build(),
+    }
+    loaded = Loaded(files)
+    with pytest.raises(DlError, match=r"^q: cannot open shared object file"):
+        dlfcn.dlopen(loaded.session, "p", NOW, loaded.object("/a").bias + TEXT)
+    assert loaded.names() == ["/lib/a"]
+
+
+@pytest.mark.parametrize("kind", [62, 63, 64, 47, 255])
+def test_a_relocation_type_that_only_the_link_editor_applies_is_named(kind: int) -> None:
+    loaded = load(p=Maker(symbols=[Sym("s", TEXT)], relocs=[Rel(DATA + 16, kind, "s")]))
+    with pytest.raises(DlError) as caught:
+        dlfcn.dlopen(loaded.session, "p", NOW)
+    assert caught.value.text() == f"/lib/p: unexpected reloc type 0x{kind:02x}"
+
+
+WORLD = {
+    "a": Maker(symbols=[Sym("s", TEXT), Sym("t", 8, type=c.STT_TLS)], **TLS, **WITH_CALLS),  # type: ignore[arg-type]
+    "b": Maker(needed=["a"], symbols=[Sym("s", TEXT), Sym("u", TEXT)], plt=["u"], **WITH_CALLS),  # type: ignore[arg-type]
+    "r": Maker(needed=["b", "a"], symbols=[Sym("v", TEXT)]),
+    "u": Maker(symbols=[Sym("s"), Sym("w", TEXT)], relocs=[Rel(DATA + 16, R.ABS64, "s")]),
+    "l": Maker(symbols=[Sym("u"), Sym("s", TEXT)], plt=["u"], **TLS),  # type: ignore[arg-type]
+    "i": Maker(symbols=[Sym("t", type=c.STT_TLS)], relocs=[Rel(DATA + 16, R.TLS_TPREL64, "t")]),
+    "n": Maker(needed=["a", "gone"], **TLS),  # type: ignore[arg-type]
+    "q": Maker(symbols=[Sym("s", TEXT, binding=c.STB_GNU_UNIQUE)], extra=[(c.DT_FLAGS_1, c.DF_1_NODELETE)]),
+}
+FLAGS = st.sampled_from(
+    [LAZY, NOW, NOW, LAZY | GLOBAL, NOW | GLOBAL, NOW | dlfcn.RTLD_NOLOAD, LAZY | dlfcn.RTLD_DEEPBIND]
+)
+SYMBOLS = st.sampled_from([b"s", b"t", b"u", b"v", b"w", b"none"])
+
+
+def forked(session: Session) -> Session:
+    """The session of a forked child."""
+    guest = copy(session.guest)
+    assert isinstance(guest, PaperGuest)
+    guest.memory = guest.memory.fork()
+    return session.fork(guest)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_history_raises_anything_but_dl_error(data: st.DataObject) -> None:
+    """With what glibc has no answer for: stale handles, RTLD_NEXT without a root, a fork at any time."""
+    sessions = [load(**WORLD).session]
+    main = sessions[0].state.namespace.main
+    handles = [dlfcn.RTLD_DEFAULT, dlfcn.RTLD_NEXT, main.handle, 0x1234]
+    for _ in range(data.draw(st.integers(1, 25))):
+        session = data.draw(st.sampled_from(sessions))
+        caller = data.draw(st.sampled_from(session.state.namespace.objects)).bias + TEXT
+        handle = data.draw(st.sampled_from(handles))
+        with suppress(DlError):
+            match data.draw(
+                st.sampled_from(["open", "open", "close", "symbol", "next", "bind", "calls", "fork"])
+            ):
+                case "open":
+                    name = data.draw(st.sampled_from([*WORLD, "gone", ""]))
+                    handles.append(dlfcn.dlopen(session, name, data.draw(FLAGS), caller))
+                case "close":
+                    dlfcn.dlclose(session, handle)
+                case "symbol":
+                    dlfcn.dlsym(session, handle, data.draw(SYMBOLS), caller)
+                case "next":
+                    dlfcn.dlsym(session, dlfcn.RTLD_NEXT, data.draw(SYMBOLS), caller)
+                case "bind":
+                    session.bind_lazily(handle, 0)
+                case "calls":
+                    guest_calls.next_init(session, 0)
+                    unloading.next_fini(session)
+                case "fork" if len(sessions) < 3:
+                    sessions.append(forked(session))
+        objects = session.state.namespace.objects
+        held = {other for obj in objects for other in (*obj.dependencies, *obj.reldeps, *obj.scope)}
+        assert held <= set(objects), "nothing refers to what is gone"

@@ -23,6 +23,8 @@ FILES = {
     "/bin/prog": Maker(needed=["a"], symbols=[Sym("s")], plt=["s"], interpreter="/lib/ld.so").build(),
     "/bin/static": Maker().build(),
     "/lib/a": Maker(symbols=[Sym("s", TEXT)], extra=[(c.DT_INIT, TEXT), (c.DT_FINI, TEXT)]).build(),
+    "/lib/q": Maker(extra=[(c.DT_INIT, TEXT), (c.DT_FINI, TEXT)]).build(),
+    "/lib/r": Maker(needed=["q"], extra=[(c.DT_INIT, TEXT), (c.DT_FINI, TEXT)]).build(),
     "/lib/p": Maker(symbols=[Sym("q", TEXT)], extra=[(c.DT_INIT, TEXT), (c.DT_FINI, TEXT)]).build(),
 }
 
@@ -61,6 +63,17 @@ def test_the_stub_is_one_frame_for_all() -> None:
         process.mm.read(va, 4)
         frames.append(process.mm.mmu.translate(va, Access.READ) >> 12)
     assert frames[0] == frames[1]
+
+
+def test_the_stub_is_assembled_as_its_text_says() -> None:
+    code, labels = stub.assembled()
+    assert (code, labels) == (stub.build().code, stub.build().labels)
+    assert len(code) <= 4096
+    assert labels["_dl_runtime_resolve"] == 0
+    words = [int.from_bytes(code[i : i + 4], "little") for i in range(0, len(code), 4)]
+    assert words[-1] == 0x73, "_dl_exit ends with an ecall, whose number is exit_group's"
+    assert words[-2] == 94 << 20 | 17 << 7 | 0x13
+    assert words[labels["_dl_debug_state"] // 4] == 0x8067, "a debugger's breakpoint is a ret"
 
 
 def test_lazy_binding_by_registers() -> None:
@@ -161,3 +174,54 @@ def test_whatever_is_in_the_registers(data: st.DataObject) -> None:
             )
         except (LoadError, OSError):
             continue  # what the kernel expects: the process ends with 127, or the call fails with errno
+
+
+def test_dlopen_in_an_initialiser_runs_only_what_it_brought() -> None:
+    """The initialisers of the outer dlopen go on after the one that called."""
+    running = Running()
+    objects = state_of(running.process).namespace.by_handle
+    while running.call(stub.DL_NEXT_INIT):
+        pass
+    outer = running.call(stub.DL_OPEN, running.text(b"r"), 2)
+    first = running.call(stub.DL_NEXT_INIT)
+    inner = running.call(stub.DL_OPEN, running.text(b"p"), 2)
+    assert running.call(stub.DL_NEXT_INIT) == objects[inner].bias + TEXT
+    assert running.call(stub.DL_NEXT_INIT) == 0
+    assert running.call(stub.DL_OPEN, running.text(b"gone"), 2) == 0, "a failed one brings nothing"
+    assert running.call(stub.DL_NEXT_INIT) == 0
+    assert first == objects[outer].needed[0].bias + TEXT
+    assert running.call(stub.DL_NEXT_INIT) == objects[outer].bias + TEXT
+    assert running.call(stub.DL_NEXT_INIT) == 0
+
+
+def test_dlclose_in_a_finaliser_waits_for_those_under_way() -> None:
+    running = Running()
+    objects = state_of(running.process).namespace.by_handle
+    handles = [running.call(stub.DL_OPEN, running.text(name), 2) for name in (b"r", b"p")]
+    while running.call(stub.DL_NEXT_INIT):
+        pass
+    r, p = (objects[handle] for handle in handles)
+    q = r.needed[0]
+    assert running.call(stub.DL_CLOSE, r.handle) == 0
+    assert running.call(stub.DL_NEXT_FINI) == r.bias + TEXT
+    assert running.call(stub.DL_CLOSE, p.handle) == 0
+    assert running.call(stub.DL_NEXT_FINI) == 0, "the inner dlclose has none to run"
+    assert running.process.mm.read(r.bias, 4) == b"\x7fELF", "the finaliser that runs is still there"
+    assert running.call(stub.DL_NEXT_FINI) == q.bias + TEXT
+    assert running.call(stub.DL_NEXT_FINI) == p.bias + TEXT
+    assert running.call(stub.DL_NEXT_FINI) == 0
+    assert libraries(running.process) == ("a",)
+
+
+def test_dlclose_in_a_finaliser_at_the_end_of_the_program() -> None:
+    running = Running()
+    handle = running.call(stub.DL_OPEN, running.text(b"p"), 2)
+    while running.call(stub.DL_NEXT_INIT):
+        pass
+    running.call(stub.DL_FINI)
+    assert running.call(stub.DL_NEXT_FINI)
+    assert running.call(stub.DL_CLOSE, handle) == 0
+    assert running.call(stub.DL_NEXT_FINI) == 0
+    assert running.call(stub.DL_NEXT_FINI), "the library of the program itself"
+    assert running.call(stub.DL_NEXT_FINI) == 0
+    assert libraries(running.process) == ("a", "p")

@@ -13,7 +13,7 @@ from tests.support.loader_guest import Loaded
 from toyvm.base.errors import ToyvmError
 from toyvm.elf import constants as c
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
-from toyvm.loader import dlfcn, guest_calls
+from toyvm.loader import dlfcn, guest_calls, unloading
 from toyvm.loader.dlerror import DlError
 from toyvm.relocations import R
 
@@ -103,7 +103,7 @@ def exercise(files: dict[str, bytes]) -> None:
     dlfcn.dlclose(session, handle)
     guest_calls.begin_exit(session)
     for _ in range(100):
-        if not guest_calls.next_fini(session):
+        if not unloading.next_fini(session):
             break
 
 

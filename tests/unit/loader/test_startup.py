@@ -7,7 +7,7 @@ import pytest
 from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
 from tests.support.loader_guest import Loaded
 from toyvm.elf import constants as c
-from toyvm.loader import guest_calls
+from toyvm.loader import guest_calls, unloading
 from toyvm.loader.ld_environment import LdEnvironment
 from toyvm.loader.loader_events import LibraryMapped, RelocationDone, SymbolBound
 from toyvm.relocations import R
@@ -23,7 +23,7 @@ def initialisers(loaded: Loaded) -> list[int]:
 def finalisers(loaded: Loaded) -> list[int]:
     functions = []
     guest_calls.begin_exit(loaded.session)
-    while function := guest_calls.next_fini(loaded.session):
+    while function := unloading.next_fini(loaded.session):
         functions.append(function)
     return functions
 

@@ -15,7 +15,8 @@ from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.machine.sv39 import pte_frame, walk
 from toyvm.observe.memory_views import page_table
 from toyvm.result import RunResult
-from toyvm.system import RunOptions, run
+from toyvm.run_options import RunOptions
+from toyvm.system import run
 
 ENGINES = ("reference", "llvm")
 

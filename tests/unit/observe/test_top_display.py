@@ -27,7 +27,7 @@ def test_looking_changes_nothing(name: str, every: int, engine: str) -> None:
     case = Case(ASM / f"{name}.s", "static")
     seen: list[Snapshot] = []
     plain = run_case(case, replace(OPTIONS, engine=engine))
-    watched = run_case(case, replace(OPTIONS, watchers=(TopWatcher(seen.append, every, engine),)))
+    watched = run_case(case, watchers=[TopWatcher(seen.append, every, engine)])
     check_case(case, watched)
     assert watched.to_json() == plain.to_json()
     assert [found.instructions for found in seen[:-1]] == [every * n for n in range(1, len(seen))]
@@ -130,8 +130,8 @@ def test_terminal() -> None:
     ("args", "status", "words"),
     [
         ([], 2, "usage: toyvm top"),
-        (["--every", "0", "x"], 2, "--every 0"),
-        (["--trace=insn", "x"], 2, "no single instructions"),
+        (["--every", "0", "x"], 2, "argument --every: expected a number of instructions, 1 or more, not '0'"),
+        (["--trace=insn", "x"], 2, "`toyvm top` cannot trace instructions"),
         (["nothing"], 127, "nothing: No such file"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Directives that decide what is read: conditions, macros, repetitions, included files."""
+"""Directives that select the text to read: conditions, macros, repetitions, included files."""
 
 from __future__ import annotations
 

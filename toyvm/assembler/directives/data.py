@@ -12,19 +12,18 @@ from toyvm.relocations import R
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_ALIGNMENT_LOG2, MAX_SECTION_BYTES, Problem
-from ..sections import Fix, Part, PartKind, ZeroBytes
-from ..state import State
+from ..sections import Fix, Linear, Part, PartKind, ZeroBytes
+from ..state import AssemblyState
 from ..statements import split_operands, unquote
-from ..symbols import Linear
 
-Directive = Callable[[State, str], None]
+Directive = Callable[[AssemblyState, str], None]
 NOP = (0x13).to_bytes(4, "little")
 SHORT_NOP = b"\x01\0"
 _EXPRESSIONS: dict[str, Expr] = {}
 
 
 def expression(text: str) -> Expr:
-    """`parse_expression`, remembered for short texts."""
+    """`parse_expression` with a cache for short texts."""
     found = _EXPRESSIONS.get(text)
     if found is None:
         found = parse_expression(text)
@@ -37,14 +36,14 @@ def data(size: int) -> Directive:
     """`.byte`, `.half`, `.word`, `.dword` and their other names: numbers of `size` bytes."""
     mask = (1 << 8 * size) - 1
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         chunk = state.chunk
         out = bytearray()
         for piece in split_operands(rest):
             expr = expression(piece)
             if not isinstance(expr, int):
-                chunk.data += bytes(out)  # `.` means the place of this very number
+                chunk.data += bytes(out)  # `.` is the place of this number
                 out.clear()
             value = expr if isinstance(expr, int) else state.evaluate(expr)
             if isinstance(value, int):
@@ -61,7 +60,7 @@ def data(size: int) -> Directive:
     return directive
 
 
-def octa(state: State, rest: str) -> None:
+def octa(state: AssemblyState, rest: str) -> None:
     """`.octa`: numbers of 16 bytes, constants only."""
     state.mark("d")
     for piece in split_operands(rest):
@@ -72,7 +71,7 @@ def octa(state: State, rest: str) -> None:
 def dtprel(size: int, type: R) -> Directive:
     """`.dtprelword`, `.dtpreldword`: the offset of a thread-local symbol in its module's block."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         for piece in split_operands(rest):
             linear = split(state, parse_expression(piece))
             chunk = state.chunk
@@ -83,9 +82,9 @@ def dtprel(size: int, type: R) -> Directive:
 
 
 def leb128(encode: Callable[[int], bytes], name: str) -> Directive:
-    """`.uleb128`, `.sleb128`: numbers known here (GNU as 2.40 takes no others for RISC-V)."""
+    """`.uleb128`, `.sleb128`: numbers that are known now (GNU as 2.40 takes no others for RISC-V)."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         for piece in split_operands(rest):
             value = state.number_of(piece, f"the value of {name}")
@@ -99,7 +98,7 @@ def leb128(encode: Callable[[int], bytes], name: str) -> Directive:
 def floats(code: str) -> Directive:
     """`.float`, `.double`: IEEE 754 numbers, little-endian."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         for piece in split_operands(rest):
             state.chunk.data += struct.pack(f"<{code}", _float(piece, code))
@@ -126,7 +125,7 @@ def _float(text: str, code: str) -> float:
 def strings(ending: bytes) -> Directive:
     """`.ascii`, `.asciz`, `.string`: strings, each followed by `ending`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         text = b"".join([unquote(piece) + ending for piece in split_operands(rest)])
         state.chunk.check_room(len(text))
@@ -138,7 +137,7 @@ def strings(ending: bytes) -> Directive:
 def wide_strings(size: int) -> Directive:
     """`.string16`, `.string32`, `.string64`: each byte of a string as a number of `size` bytes, and a zero."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         for piece in split_operands(rest):
             for byte in unquote(piece) + b"\0":
@@ -147,11 +146,11 @@ def wide_strings(size: int) -> Directive:
     return directive
 
 
-def skip(state: State, rest: str) -> None:
+def skip(state: AssemblyState, rest: str) -> None:
     """`.skip size, fill` (`.space`, `.zero`)."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem("this takes a size and perhaps a fill byte", expected="size, fill")
+        raise Problem("this takes a size and an optional fill byte", expected="size, fill")
     fill = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     expr = parse_expression(pieces[0])
     value = state.evaluate(expr)
@@ -171,7 +170,7 @@ def skip(state: State, rest: str) -> None:
     chunk.frag += 1
 
 
-def fill(state: State, rest: str) -> None:
+def fill(state: AssemblyState, rest: str) -> None:
     """`.fill repeat, size, value`: the value has at most 4 bytes, the size at most 8."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
@@ -197,11 +196,11 @@ def fill(state: State, rest: str) -> None:
 def align(power: bool, width: int = 1) -> Directive:
     """`.align .p2align` (`power`: a power of two) and `.balign` (bytes), with a fill of `width` bytes."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
         if len(pieces) > 3:
             raise Problem(
-                "an alignment takes at most fill and limit besides",
+                "an alignment takes at most a fill and a limit after it",
                 pieces[3],
                 expected="alignment, fill, limit",
             )
@@ -227,7 +226,7 @@ def _log2(number: int) -> int:
     return max(number.bit_length() - 1, 0)
 
 
-def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) -> None:
+def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limit: int) -> None:
     """Pad the current place to `alignment`: nops in code unless a fill is given.
 
     With relaxation on, code gets as many nops as may be needed and a R_RISCV_ALIGN, for the linker to delete some
@@ -267,8 +266,8 @@ def align_here(state: State, alignment: int, pattern: bytes | None, limit: int) 
     chunk.stretch(part)
 
 
-def _pad(state: State, alignment: int, filling: bytes | None, limit: int) -> None:
-    """Padding at a place that cannot move any more."""
+def _pad(state: AssemblyState, alignment: int, filling: bytes | None, limit: int) -> None:
+    """Append padding at a place that can no longer move."""
     from ..section_layout import pattern
 
     chunk = state.chunk
@@ -286,11 +285,11 @@ def nops(size: int) -> bytes:
     return bytes(size % 2) + (SHORT_NOP if size & 2 else b"") + NOP * (size // 4)
 
 
-def org(state: State, rest: str) -> None:
+def org(state: AssemblyState, rest: str) -> None:
     """`.org place, fill`: pad up to an offset of the section."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise Problem(".org takes a place and perhaps a fill byte", expected="place, fill")
+        raise Problem(".org takes an offset and an optional fill byte", expected="place, fill")
     byte = bytes((state.number_of(pieces[1], "the fill") & 0xFF,)) if len(pieces) == 2 else b"\0"
     value = state.evaluate(parse_expression(pieces[0]))
     if isinstance(value, int) and not 0 <= value <= MAX_SECTION_BYTES:
@@ -304,7 +303,7 @@ def org(state: State, rest: str) -> None:
     )
 
 
-def incbin(state: State, rest: str) -> None:
+def incbin(state: AssemblyState, rest: str) -> None:
     """`.incbin "file", skip, count`: the bytes of a file."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
@@ -324,7 +323,7 @@ def incbin(state: State, rest: str) -> None:
     state.chunk.data += contents[start : None if count is None else start + count]
 
 
-def find_file(state: State, name: str, at: str) -> Path:
+def find_file(state: AssemblyState, name: str, at: str) -> Path:
     """The file `name` here, beside the including file, or in a folder of -I. Raises Problem."""
     if not state.options.read_files or "\0" in name:
         raise Problem(f"file '{name}' may not be read here", at)

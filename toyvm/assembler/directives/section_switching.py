@@ -1,10 +1,10 @@
-"""Directives that choose the section: `.text`, `.section`, `.pushsection`, `.previous` and their kin."""
+"""Directives that choose the section: `.text`, `.section`, `.pushsection`, `.previous` and others."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from toyvm.base.record import Record
 from toyvm.elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
@@ -25,8 +25,8 @@ from toyvm.elf.constants import (
 )
 
 from ..problems import Problem, unknown
-from ..sections import DATA_FLAGS, TEXT_FLAGS, Section
-from ..state import State
+from ..sections import DATA_FLAGS, TEXT_FLAGS, AsmSection
+from ..state import AssemblyState
 from ..statements import split_operands, unquote
 from .data import Directive
 
@@ -43,7 +43,7 @@ _TYPES = {
     "preinit_array": SHT_PREINIT_ARRAY,
 }
 _ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
-# What a section is by its name, when the text does not say (BFD: special sections). The name, or a "." behind it.
+# Type and flags by section name, for a .section without them (BFD: special sections). NAME itself and NAME.anything.
 _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".text", SHT_PROGBITS, TEXT_FLAGS),
     (".init_array", SHT_INIT_ARRAY, DATA_FLAGS),
@@ -72,7 +72,7 @@ def special(name: str) -> tuple[int, int]:
     return SHT_PROGBITS, 0
 
 
-class _Request(NamedTuple):
+class _Request(Record):
     name: str
     type: int
     flags: int
@@ -97,7 +97,7 @@ def _parse(rest: str) -> _Request:
         return _Request(name, type, flags, 0, "", False, "", False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
     wanted = _flags(letters)
-    # GNU as adds what is written to what the name implies only for the type.
+    # In GNU as, what the name implies counts for the type only; the flags are those that are written.
     if more and more[0][:1] in "@%" and more[0]:
         type = _type(more.pop(0)[1:])
     elif more and more[0].startswith('"'):
@@ -149,8 +149,8 @@ def _entsize(text: str) -> int:
     return int(text, 0)
 
 
-def _open(state: State, request: _Request) -> Section:
-    """The section that is asked for; a warning when it exists with other flags."""
+def _open(state: AssemblyState, request: _Request) -> AsmSection:
+    """The section of a request; warns when it exists with other flags."""
     found = state.find_section(request.name, request.group)
     if found is None:
         entsize = request.entsize or (8 if request.type in _ARRAYS else 0)
@@ -164,12 +164,12 @@ def _open(state: State, request: _Request) -> Section:
     return found
 
 
-def section(state: State, rest: str) -> None:
+def section(state: AssemblyState, rest: str) -> None:
     """`.section`."""
     state.enter(_open(state, _parse(rest)).chunk(0))
 
 
-def pushsection(state: State, rest: str) -> None:
+def pushsection(state: AssemblyState, rest: str) -> None:
     """`.pushsection name, subsection, "flags", ...`: like .section, until .popsection."""
     pieces = split_operands(rest)
     number = 0
@@ -182,7 +182,7 @@ def pushsection(state: State, rest: str) -> None:
     state.section_stack.append(saved)
 
 
-def popsection(state: State, rest: str) -> None:
+def popsection(state: AssemblyState, rest: str) -> None:
     """`.popsection`."""
     if not state.section_stack:
         raise Problem(".popsection without corresponding .pushsection")
@@ -190,19 +190,19 @@ def popsection(state: State, rest: str) -> None:
     state.refresh_memo()
 
 
-def previous(state: State, rest: str) -> None:
+def previous(state: AssemblyState, rest: str) -> None:
     """`.previous`: swap with the section before this one."""
     state.enter(state.previous)
 
 
-def _subsection_number(state: State, text: str) -> int:
+def _subsection_number(state: AssemblyState, text: str) -> int:
     number = state.number_of(text, "the subsection") if text else 0
     if not 0 <= number <= 8192:
         raise Problem(f"subsection {number} is not in 0..8192", text)
     return number
 
 
-def subsection(state: State, rest: str) -> None:
+def subsection(state: AssemblyState, rest: str) -> None:
     """`.subsection number` of the current section."""
     state.enter(state.chunk.section.chunk(_subsection_number(state, rest.strip())))
 
@@ -210,7 +210,7 @@ def subsection(state: State, rest: str) -> None:
 def well_known(name: str) -> Directive:
     """`.text 1`, `.data`, `.bss`: one of the three sections that always exist."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         number = _subsection_number(state, rest.strip())
         found = state.find_section(name)
         assert found is not None

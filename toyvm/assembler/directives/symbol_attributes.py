@@ -23,16 +23,16 @@ from toyvm.elf.constants import (
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
-from ..state import State
+from ..sections import AsmSymbol, Linear, joined_type
+from ..state import AssemblyState
 from ..statements import NAME_PATTERN, split_operands, unquote
-from ..symbols import Linear, Symbol
 from .data import Directive
 
 NAME = re.compile(NAME_PATTERN)
 
 
-def symbol_named(state: State, text: str) -> Symbol:
-    """The symbol that a directive names, with its place in the symbol table. Raises Problem."""
+def symbol_named(state: AssemblyState, text: str) -> AsmSymbol:
+    """The symbol that a directive names, listed in the symbol table. Raises Problem."""
     name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
     if (name == text and not NAME.fullmatch(text)) or name == ".":
         raise Problem(
@@ -51,7 +51,7 @@ def _each(rest: str) -> list[str]:
 def binding(value: int) -> Directive:
     """`.globl`, `.weak`, `.local`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol = symbol_named(state, text)
             if not (value == STB_GLOBAL and symbol.binding == STB_WEAK):
@@ -65,7 +65,7 @@ def binding(value: int) -> Directive:
 def visibility(value: int) -> Directive:
     """`.hidden`, `.protected`, `.internal`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol_named(state, text).visibility = value
 
@@ -79,7 +79,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def type_(state: State, rest: str) -> None:
+def type_(state: AssemblyState, rest: str) -> None:
     """`.type name, @function` (also %function, "function", STT_FUNC, or after a blank)."""
     match = re.fullmatch(r'\s*("[^"]*"|[^\s,]+)\s*(?:,|\s)\s*(\S.*?)\s*', rest)
     if match is None:
@@ -89,12 +89,23 @@ def type_(state: State, rest: str) -> None:
     known = word[4:].lower() if word.startswith("STT_") else word.lstrip("@%#")
     if known not in _TYPES:
         raise unknown("symbol type", known or match[2], [name for name in _TYPES if "_ifunc" not in name])
-    symbol.type = _TYPES[known]
     if known == "gnu_unique_object":
-        symbol.binding = STB_GNU_UNIQUE
+        symbol.type, symbol.binding = STT_OBJECT, STB_GNU_UNIQUE
+        return
+    symbol.type = _retyped(symbol.type, _TYPES[known])
+    if symbol.binding == STB_GNU_UNIQUE and symbol.type != STT_OBJECT:
+        symbol.binding = STB_GLOBAL
 
 
-def size(state: State, rest: str) -> None:
+def _retyped(old: int, new: int) -> int:
+    """The type after `.type` when there was one: an IFUNC that is a function, too, stays one (gas: obj_elf_type)."""
+    for special, plain in ((STT_GNU_IFUNC, STT_FUNC), (STT_TLS, STT_OBJECT)):
+        if (old, new) == (special, plain):
+            return special
+    return new
+
+
+def size(state: AssemblyState, rest: str) -> None:
     """`.size name, expression`: resolved at the end."""
     name, comma, text = rest.partition(",")
     if not comma:
@@ -104,7 +115,7 @@ def size(state: State, rest: str) -> None:
     symbol.size_where = state.where
 
 
-def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
+def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) -> None:
     """`name = expression` (`.set`, `.equ`); `once`: `.equiv`, `==`, an error when it is defined already."""
     if name == ".":
         from .data import org
@@ -129,8 +140,8 @@ def assign(state: State, name: str, text: str, *, once: bool = False) -> None:
     state.data_memo.clear()
 
 
-def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None:
-    """Set the symbol's value: a number; a place when the expression is a defined label; else kept for the end."""
+def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Expr) -> None:
+    """Set the symbol's value: a number, the place of a defined label, or an expression that is evaluated at the end."""
     symbol.chunk = None
     symbol.value = value
     if isinstance(value, int) or value.add is None or value.sub is not None:
@@ -139,13 +150,12 @@ def _give(state: State, symbol: Symbol, value: int | Linear, expr: Expr) -> None
     if target.chunk is not None:
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
         symbol.value = None
-    if target.type != STT_NOTYPE:
-        symbol.type = target.type
+    symbol.type = joined_type(symbol.type, target.type)
     symbol.size = target.size or symbol.size
     symbol.size_where = target.size_where
 
 
-def redefinition(state: State, name: str, known: Symbol) -> Problem:
+def redefinition(state: AssemblyState, name: str, known: AsmSymbol) -> Problem:
     """The problem of a name that is defined already."""
     file, line = state.source.place(known.where)
     return Problem(f"symbol '{name}' is already defined", name, hint=f"first defined at {file}:{line}")
@@ -154,7 +164,7 @@ def redefinition(state: State, name: str, known: Symbol) -> Problem:
 def set_(once: bool) -> Directive:
     """`.set`, `.equ`, `.equiv`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         name, comma, text = rest.partition(",")
         if not comma or not text.strip():
             raise Problem("this takes a symbol and an expression", expected="name, expression")
@@ -168,7 +178,7 @@ def set_(once: bool) -> Directive:
 def common(local: bool) -> Directive:
     """`.comm name, size, alignment` and `.lcomm name, size, alignment`."""
 
-    def directive(state: State, rest: str) -> None:
+    def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
         if not 2 <= len(pieces) <= 3:
             raise Problem("this takes a symbol, a size and an alignment", expected="name, size, alignment")
@@ -197,7 +207,7 @@ def common(local: bool) -> Directive:
 
 
 def _natural(size: int, local: bool) -> int:
-    """The alignment of a common symbol when the text gives none: the size's, up to 16 (8 for .lcomm)."""
+    """The default alignment of a common symbol: that of its size, up to 16 (8 for .lcomm)."""
     limit = 8 if local else 16
     alignment = 1
     while alignment * 2 <= min(size, limit):
@@ -205,7 +215,7 @@ def _natural(size: int, local: bool) -> int:
     return alignment
 
 
-def _allocate(state: State, symbol: Symbol, size: int, alignment: int) -> None:
+def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int) -> None:
     bss = state.find_section(".bss")
     assert bss is not None
     chunk = bss.chunk(0)
@@ -216,8 +226,8 @@ def _allocate(state: State, symbol: Symbol, size: int, alignment: int) -> None:
     symbol.size = size
 
 
-def accepted(state: State, rest: str) -> None:
-    """A directive that means nothing for an object of ours; its operands are not looked at."""
+def accepted(state: AssemblyState, rest: str) -> None:
+    """A directive without effect on our objects; its operands are ignored."""
 
 
 SYMBOLS: dict[str, Directive] = {

@@ -38,7 +38,7 @@ PE_PCREL, PE_INDIRECT, PE_OMIT = 0x10, 0x80, 0xFF
 
 
 class CfiError(ValueError):
-    """A directive that makes no sense here: the message, without a place."""
+    """A CFI directive is out of place or malformed; the message has no source position."""
 
 
 POINTER_SIZE = {PE_ABSPTR: 8, PE_UDATA4: 4, PE_UDATA8: 8, PE_SDATA4: 4, PE_SDATA8: 8}
@@ -53,7 +53,7 @@ class Advance(NamedTuple, Generic[L]):
 Plain = tuple[int, tuple[int, ...]]
 Insn = Plain | bytes | Advance[L]
 
-# Those may be moved into a CIE and shared by all functions that begin with them (gas, initial_cie_insn).
+# Instructions that may move into a CIE, shared by all functions that begin with them (gas, initial_cie_insn).
 _INITIAL = {
     OFFSET,
     DEF_CFA,
@@ -126,7 +126,7 @@ class FrameWriter(Generic[L]):
         self._end(start, 8 if last else self.align)
 
     def _cie_for(self, frame: Frame[L]) -> _Cie[L]:
-        """The newest CIE that agrees and whose instructions the frame begins with; else a new one (as gas does)."""
+        """The newest CIE that matches the frame and whose instructions the frame begins with, else a new one, as in gas."""
         encodings = (frame.personality, frame.lsda and frame.lsda[0]) if self.eh else ()
         key = (frame.return_column, frame.signal, *encodings)
         for cie in reversed(self.cies):

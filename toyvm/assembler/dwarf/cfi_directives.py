@@ -6,7 +6,7 @@ How the assembler uses it:
 2. For every directive: `table.directive(name, arguments, here)` with `name` such as ".cfi_offset", the arguments as
    integers (registers by `dwarf_register`), and `here` a function that makes (or finds) the handle of the current
    place. Personality and LSDA go to `table.personality(encoding, symbol)` and `table.lsda(...)`.
-   A `CfiError` is a message without a place: the assembler knows the place.
+   A `CfiError` is a message without a source position, which the caller adds.
 3. When all addresses are settled: `for section in table.finish(places): ...`, each with its bytes and fixups;
    `places(handle)` gives the handle's `Place` (which explains fragments).
 
@@ -45,19 +45,9 @@ from .call_frames import (
 )
 from .code_places import EmittedSection, L, Place
 
-__all__ = [
-    "DIRECTIVES",
-    "REGISTER_ARGUMENTS",
-    "CfiError",
-    "EmittedSection",
-    "FrameTable",
-    "Place",
-    "dwarf_register",
-]
-
 
 def dwarf_register(name: str) -> int | None:
-    """The DWARF number of a register's name (psABI): x 0..31, f 32..63, CSRs from 4096; None for another word."""
+    """The DWARF number of a register's name (psABI): x 0..31, f 32..63, CSRs from 4096; None for any other word."""
     number = registers.x_register(name)
     if number is not None:
         return number
@@ -108,10 +98,10 @@ REGISTER_ARGUMENTS: dict[str, tuple[int, ...]] = {
 """Which arguments of a directive may be register names; of `.cfi_restore/undefined/same_value` all may."""
 
 DIRECTIVES = frozenset({*_ARITY, *_REGISTER_LISTS, ".cfi_escape"})
-"""What `FrameTable.directive` takes. The others (startproc, endproc, sections, personality, lsda) are methods."""
+"""The directives that `CallFrameTable.directive` takes. The others (startproc, endproc, sections, personality, lsda) are methods."""
 
 
-class FrameTable(Generic[L]):
+class CallFrameTable(Generic[L]):
     """All frame descriptions of one object."""
 
     def __init__(self) -> None:
@@ -121,7 +111,7 @@ class FrameTable(Generic[L]):
 
     @property
     def is_open(self) -> bool:
-        """Whether a `.cfi_startproc` waits for its `.cfi_endproc` (an error at the end of the file)."""
+        """Whether a `.cfi_startproc` has no `.cfi_endproc` yet (an error at the end of the file)."""
         return self._open is not None
 
     def __bool__(self) -> bool:
@@ -161,7 +151,7 @@ class FrameTable(Generic[L]):
         frame.lsda = self._pointer(encoding, symbol, ".cfi_lsda")
 
     def directive(self, name: str, arguments: Sequence[int], here: Callable[[], L]) -> None:
-        """One of `DIRECTIVES` with its arguments as integers. CfiError when it is out of place or malformed."""
+        """One of `DIRECTIVES` with its arguments as integers. Raises CfiError when it is out of place or malformed."""
         frame = self._current(name)
         expected = _ARITY.get(name)
         if expected is not None and len(arguments) != expected:
@@ -190,7 +180,7 @@ class FrameTable(Generic[L]):
 
     @staticmethod
     def _track_cfa(frame: Frame[L], name: str, arguments: Sequence[int]) -> None:
-        """Follow the CFA's offset, which the relative directives need."""
+        """Keep track of the CFA's offset for the relative directives."""
         if name in (".cfi_def_cfa", ".cfi_def_cfa_offset"):
             frame.cfa_offset = arguments[-1]
         elif name == ".cfi_adjust_cfa_offset":
@@ -203,7 +193,7 @@ class FrameTable(Generic[L]):
             frame.cfa_offset = frame.states.pop()
 
     def finish(self, places: Callable[[L], Place]) -> list[EmittedSection[L]]:
-        """The sections, when every handle has its place. Empty when there was no `.cfi_startproc`."""
+        """The finished sections; `places` gives the place of every handle. Empty when there was no `.cfi_startproc`."""
         if not self._frames:
             return []
         return [FrameWriter(name == ".eh_frame", places).write(self._frames) for name in self._sections]

@@ -1,4 +1,4 @@
-"""How tables that describe code (call frames, lines) speak of places in it before and after layout.
+"""Places in code, before and after layout, for the tables that describe it (call frames, lines).
 
 `L` is the assembler's handle of a place, made while the text is read. After layout a handle has a `Place`. What
 refers to places becomes an `EmittedSection` whose fixups name handles, so that the assembler makes symbols only for
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from toyvm.base.record import Record
 from toyvm.relocations import R
 
 L = TypeVar("L", bound=Hashable)
 
 
 class Place(NamedTuple):
-    """Where a handle ended up: offset in its section, and the stretch of bytes that keep their distances.
+    """The place of a handle after layout: its offset in the section, and the stretch within which distances are fixed.
 
     Two places in one fragment have a distance that no linker can change, and it is written as a constant. GNU as begins
     a new fragment after each branch, jal/j, call/tail/la and the like, `lui %hi`, `auipc %pcrel_hi`, `%tprel_hi`,
@@ -27,7 +28,7 @@ class Place(NamedTuple):
     fragment: int
 
 
-class SectionStart(NamedTuple):
+class SectionStart(Record):
     """The beginning of the section called `name`, as the symbol of a fixup."""
 
     name: str
@@ -43,7 +44,7 @@ class Fixup(NamedTuple, Generic[L]):
 
 
 class EmittedSection(NamedTuple, Generic[L]):
-    """A finished SHT_PROGBITS section; `alloc` tells whether it has SHF_ALLOC."""
+    """A finished SHT_PROGBITS section; `alloc`: whether it has SHF_ALLOC."""
 
     name: str
     alloc: bool

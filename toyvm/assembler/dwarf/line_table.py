@@ -45,11 +45,11 @@ _FAR = 50000
 
 
 class LineError(ValueError):
-    """A `.file` or `.loc` that makes no sense: the message, without a place."""
+    """A `.file` or `.loc` is malformed or inconsistent; the message has no source position."""
 
 
 class Loc(NamedTuple):
-    """What `.loc` says: the registers of the line machine for one row."""
+    """The operands of `.loc`: the registers of the line machine for one row."""
 
     file: int
     line: int
@@ -65,7 +65,7 @@ class Loc(NamedTuple):
 _NO_LOC = Loc(0, 0)
 
 
-class Unit(NamedTuple):
+class Unit(Record):
     """The compile unit of hand-written assembly."""
 
     name: str
@@ -73,27 +73,27 @@ class Unit(NamedTuple):
     producer: str = "toyvm as"
 
 
-class _File(NamedTuple):
+class _File(Record):
     name: str
     directory: int
     md5: bytes | None
 
 
-class _Row(NamedTuple, Generic[L]):
+class _LineRow(NamedTuple, Generic[L]):
     place: L
     loc: Loc
 
 
-class LineTable(Record, Generic[S, L], frozen=False):
+class LineTableWriter(Record, Generic[S, L], frozen=False):
     """The rows of all sections of one object, in the order in which the instructions were written."""
 
     comp_dir: str = ""
     pending: bool = False
-    """Whether a `.loc` waits for its instruction."""
+    """Whether a `.loc` has no instruction yet."""
     _files: dict[int, _File] = {}
     _directories: list[str] = []
     _numbers: dict[str, int] = {}
-    _rows: dict[S, list[_Row[L]]] = {}
+    _rows: dict[S, list[_LineRow[L]]] = {}
     _loc: Loc = _NO_LOC
 
     def __bool__(self) -> bool:
@@ -110,18 +110,18 @@ class LineTable(Record, Generic[S, L], frozen=False):
             self.comp_dir = directory
         entry = _File(name, self._directory(directory), md5)
         known = self._files.setdefault(number, entry)
-        if known[:2] != entry[:2]:
+        if (known.name, known.directory) != (entry.name, entry.directory):
             raise LineError(f"file number {number} already allocated")
 
     def file_number(self, path: str) -> int:
-        """The number of the file `path` for `row`; a new one the first time."""
+        """The number of file `path` for `row`; assigned on first use."""
         if path not in self._numbers:
             self._numbers[path] = max(self._files, default=0) + 1
             self.file(self._numbers[path], path)
         return self._numbers[path]
 
     def loc(self, loc: Loc, section: S, here: Callable[[], L]) -> None:
-        """`.loc`: the row for the next instruction. A `.loc` that had none gets its row here."""
+        """`.loc`: the row for the next instruction. An earlier `.loc` that had no instruction gets its row here."""
         if loc.file not in self._files:
             raise LineError(f"unassigned file number {loc.file}")
         self.instruction(section, here)
@@ -129,18 +129,18 @@ class LineTable(Record, Generic[S, L], frozen=False):
         self.pending = True
 
     def instruction(self, section: S, here: Callable[[], L]) -> None:
-        """An instruction begins at `here`: it gets the row of the pending `.loc`."""
+        """Give the instruction at `here` the row of the pending `.loc`."""
         if self.pending:
-            self._rows.setdefault(section, []).append(_Row(here(), self._loc))
+            self._rows.setdefault(section, []).append(_LineRow(here(), self._loc))
             self.pending = False
 
     def row(self, section: S, here: Callable[[], L], file: int, line: int) -> None:
-        """The instruction at `here` comes from `line` of `file` (`as -g`)."""
-        self._rows.setdefault(section, []).append(_Row(here(), Loc(file, line)))
+        """Add a row: the instruction at `here` is from `line` of `file` (`as -g`)."""
+        self._rows.setdefault(section, []).append(_LineRow(here(), Loc(file, line)))
 
     @property
     def last(self) -> Loc:
-        """The last `.loc`, whose is_stmt and isa hold for the next one too."""
+        """The last `.loc`; the next one inherits its is_stmt and isa."""
         return self._loc
 
     def finish(
@@ -179,7 +179,7 @@ class LineTable(Record, Generic[S, L], frozen=False):
         form = (_PATH, _STRING, _DIRECTORY_INDEX, _UDATA, *((_MD5, _DATA16) if md5 else ()))
         count = 1 + max(self._files, default=0)
         out.data += bytes((len(form) // 2, *form)) + uleb128(count)
-        # Numbers that `.file` skipped, and file 0 when the text has none, repeat the first file there is.
+        # File numbers that `.file` skipped, and file 0 without a `.file 0`, repeat the first file.
         first = self._files[min(self._files)] if self._files else _File("", 0, None)
         for number in range(count):
             file = self._files.get(number, first)
@@ -220,11 +220,11 @@ class _Sequence(Generic[L]):
     def __init__(self, out: _Emitter[L], places: Callable[[L], Place]):
         self.out = out
         self.places = places
-        # The table begins at file 1, but binutils 2.40 takes file 0 there: say it always.
+        # The table begins at file 1, but binutils 2.40 assumes file 0: always write it.
         self.loc = Loc(file=-1, line=1)
         self.at: L | None = None
 
-    def write(self, rows: list[_Row[L]], end: L) -> None:
+    def write(self, rows: list[_LineRow[L]], end: L) -> None:
         for row in rows:
             self._registers(row.loc)
             self._row(row.place, row.loc.line - self.loc.line)
@@ -233,7 +233,7 @@ class _Sequence(Generic[L]):
         self._extended(END_SEQUENCE)
 
     def _registers(self, loc: Loc) -> None:
-        """Everything but address and line, which the row's own opcode moves."""
+        """Set all registers except address and line, which the row's own opcode advances."""
         data, old = self.out.data, self.loc
         if loc.file != old.file:
             data += bytes((SET_FILE,)) + uleb128(loc.file)
@@ -269,14 +269,14 @@ class _Sequence(Generic[L]):
         self.out.data.append(special)
 
     def _constant_distance(self, place: L) -> int | None:
-        """The distance from the last row, when no linker can change it."""
+        """The distance from the last row, if no linker can change it, else None."""
         if self.at is None:
             return None
         old, new = self.places(self.at), self.places(place)
         return new.offset - old.offset if old.fragment == new.fragment and new.offset >= old.offset else None
 
     def _advance(self, place: L) -> None:
-        """Move the address to `place` by something that the linker can correct."""
+        """Advance the address to `place` with an operand that the linker can correct."""
         if self.at is not None and 0 <= self.places(place).offset - self.places(self.at).offset < _FAR:
             distance = self.places(place).offset - self.places(self.at).offset
             self.out.data.append(FIXED_ADVANCE_PC)

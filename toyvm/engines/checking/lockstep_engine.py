@@ -17,8 +17,8 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
 from ..engine import FaultHook
-from ..llvm.effort import EAGER
 from ..llvm.llvm_engine import LlvmEngine
+from ..llvm.tiers import EAGER
 from ..llvm.translator import Translator
 from ..python.reference_engine import ReferenceEngine
 from .memory_pair import MemoryPair
@@ -38,7 +38,7 @@ class LockstepError(ToyvmError):
 
 
 class LockstepEngine:
-    """`base.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
+    """`engine.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
 
     `seed` decides the lengths of the pieces and how hot code must be on the reference engine before it becomes a trace.
     `translator` as in `LlvmEngine`: one that answers at once. Every page fault ends the run, so that both machines see what
@@ -61,7 +61,7 @@ class LockstepEngine:
         return self._llvm.native_entries
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions on both (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions on both (see `engine.Engine.run`)."""
         self._memories.copy()  # what the kernel has written
         while budget > 0:
             piece = min(budget, self._random.choice(_PIECES))

@@ -1,4 +1,4 @@
-"""Two physical memories that are kept equal, quickly: only frames that one of them has ever touched are looked at.
+"""Two physical memories that are kept equal, quickly: frames that neither of them has ever touched are skipped.
 
 The host knows which those are (mincore(2): a frame that nobody wrote or read has no page of the host yet), and memcmp compares
 the few megabytes that a small program uses in less time than a thousand instructions take on the reference engine. So memory

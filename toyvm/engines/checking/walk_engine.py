@@ -50,7 +50,7 @@ _BINARY: dict[Op, Callable[[int, int, int], int]] = {
 
 
 class WalkEngine:
-    """An engine that walks trees (`base.Engine`). It keeps nothing about code, so there is nothing to invalidate.
+    """An engine that walks trees (`engine.Engine`). It keeps nothing about code, so there is nothing to invalidate.
 
     Every page fault ends its run.
     """
@@ -60,7 +60,7 @@ class WalkEngine:
         self.on_fault: FaultHook | None = None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self._effects.bind(hart)
         for _ in range(budget):
             try:

@@ -1,4 +1,4 @@
-"""From the text of a module to machine code: the only module that needs llvmlite."""
+"""From the text of a module to machine code: the only module that imports llvmlite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Compiler:
         features = binding.get_host_cpu_features()
         for name in (
             features
-        ):  # 16 vector registers and no masks are what `llvm_runtime` keeps where native code waits
+        ):  # 16 vector registers and no masks are what `runtime/outside.ll` keeps where native code waits
             if name.startswith(("avx512", "avx10", "amx")):
                 features[name] = False
         target = binding.Target.from_default_triple()
@@ -40,25 +40,28 @@ class Compiler:
         options = binding.create_pipeline_tuning_options(speed_level=level)
         self._builder = binding.create_pass_builder(self._machine, options)
 
-    def compile(self, text: str, *, optimise: bool = True) -> bytes:
-        """The object file (ELF) of a module."""
-        module = binding.parse_assembly(self._triple + text)
-        if optimise:
-            self._optimise(module)
+    def compile(self, text: str, *, inline: bool = False) -> bytes:
+        """The object file (ELF) of a module. `inline`: functions that are `alwaysinline` become part of their callers."""
+        module = self._optimised(text, inline)
         code: bytes = self._machine.emit_object(module)
         return code
 
-    def _optimise(self, module: binding.ModuleRef) -> None:
+    def _optimised(self, text: str, inline: bool) -> binding.ModuleRef:
+        module = binding.parse_assembly(self._triple + text)
+        if inline:
+            inliner = binding.create_new_module_pass_manager()
+            inliner.add_always_inliner_pass()
+            inliner.add_global_dead_code_eliminate_pass()
+            inliner.run(module, self._builder)
         passes = binding.create_new_function_pass_manager()
         for name in _PASSES:
             getattr(passes, f"add_{name}_pass")()
         for function in module.functions:
             if not function.is_declaration:
                 passes.run(function, self._builder)
+        return module
 
-    def assembly(self, text: str) -> str:
+    def assembly(self, text: str, *, inline: bool = False) -> str:
         """The host's assembly of a module, for people."""
-        module = binding.parse_assembly(self._triple + text)
-        self._optimise(module)
-        shown: str = self._machine.emit_assembly(module)
+        shown: str = self._machine.emit_assembly(self._optimised(text, inline))
         return shown

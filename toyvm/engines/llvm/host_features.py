@@ -1,4 +1,4 @@
-"""What the host's processor can do, asked of the kernel and not of LLVM, which is imported only where there is work for it."""
+"""Features of the host's processor, as its kernel reports them: asking LLVM would mean importing it."""
 
 from __future__ import annotations
 

@@ -21,17 +21,16 @@ from ..effects import Effects
 from ..python.prepared_rows import bound
 from ..python.reference_engine import ReferenceEngine
 from . import state_layout as layout
-from .effort import MISS_WORK, PATIENT, NativePaths, Purse, Thresholds
-from .native_space import NativeCode
+from .tiers import MISS_WORK, PATIENT, NativeCode, NativePaths, Purse, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..python.code_cache import Translation
     from ..python.reference_engine import OnTrace
     from .analysis.regions import Key, Region
     from .native_code import CodeArena
-    from .native_tables import Tables
-    from .translation_cache import Translation
+    from .native_tables import NativeTables
     from .translator import Translator
 
 
@@ -44,7 +43,7 @@ _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
 class LlvmEngine(ReferenceEngine):
-    """Executes harts on one physical memory (`base.Engine`).
+    """Executes harts on one physical memory (`engine.Engine`).
 
     `translator` makes translations and finds those of earlier runs. `on_trace` as in `ReferenceEngine`;
     traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
@@ -62,7 +61,9 @@ class LlvmEngine(ReferenceEngine):
         self._caching = caching
         self._without = False  # there is no LLVM here
         self._thresholds = thresholds
-        self._native_paths = NativePaths(memory, self._rows, self._op, self, thresholds)
+        self._native_paths = NativePaths(
+            memory, self._rows, self._op, thresholds, adopt=self.adopt, find=self.find, want=self.want
+        )
         self._paths = self._native_paths
         self._translator = translator
         self._arena: CodeArena | None = None
@@ -78,7 +79,7 @@ class LlvmEngine(ReferenceEngine):
         self._broken: BaseException | None = None  # what native code was left for
         self.native_entries = 0  # how often native code was entered from Python
         self.slow_steps = 0  # instructions that native code left to their rows
-        self._spare: list[Tables] = []  # of address spaces that are gone, wiped
+        self._spare: list[NativeTables] = []  # of address spaces that are gone, wiped
         self._running = False
         self._hart: Hart
         self._space: NativeCode
@@ -86,7 +87,7 @@ class LlvmEngine(ReferenceEngine):
     # --- the Engine protocol ---
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`).
+        """Execute at most `budget` instructions (see `engine.Engine.run`).
 
         The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
         may take the rest at once.
@@ -135,12 +136,12 @@ class LlvmEngine(ReferenceEngine):
         words[layout.TABLE] = self._table if self._effects.on_fault is not None else 0
         self._forget_ranges()
 
-    def _empty_tables(self) -> Tables:
+    def _empty_tables(self) -> NativeTables:
         if self._spare:
             return self._spare.pop()
-        from .native_tables import Tables  # only a program with hot code pays for it
+        from .native_tables import NativeTables  # only a program with hot code pays for it
 
-        return Tables()
+        return NativeTables()
 
     def _forget_ranges(self) -> None:
         """What native code remembers of where it went is true for one address space, until something of it is dropped."""
@@ -418,10 +419,10 @@ class LlvmEngine(ReferenceEngine):
 
     def _open(self) -> None:
         """Make everything that only native code needs."""
-        from .native_code import CODE_BYTES, CodeArena, State, address_of
+        from .native_code import CODE_BYTES, CodeArena, NativeState, address_of
 
         self._arena = CodeArena(CODE_BYTES)
-        self._state = State()
+        self._state = NativeState()
         self._load_runtime()
         words = self._state.words
         words[layout.MEMORY] = address_of(self._memory.u8)
@@ -434,7 +435,8 @@ class LlvmEngine(ReferenceEngine):
 
     def _load_runtime(self) -> None:
         assert self._arena is not None and self._translator is not None
-        symbols = self._arena.load(self._translator.runtime())
+        table = self._memory.table
+        symbols = self._arena.load(self._translator.runtime(table.policy if table is not None else None))
         assert symbols is not None
         self._state.words[layout.REFILL] = symbols["outside"]
         self._state.words[layout.LEAVE] = symbols["leave"]

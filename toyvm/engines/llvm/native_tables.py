@@ -1,8 +1,8 @@
 """The tables of one address space that native code reads without asking: a shadow of its page tables, and entry points.
 
-The shadow is address space of the host without memory until an entry is made. Native code notes the groups of pages that it makes
-entries for: a few groups are wiped one by one, so that their memory can be used again, many by one call of the host,
-which takes it back. Tables are used again by other address spaces: after a fork, to have them made costs more than to fill them.
+The shadow is reserved address space of the host; a page of it gets memory when an entry is made. Native code logs the groups of
+pages that have entries. To empty the shadow, a few groups are zeroed one by one, which keeps their memory; many are given back to
+the host by one madvise(2). Tables of a dead address space serve another one: making them costs more than filling them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ZEROS = bytes(_GROUP)
 _MOST_LINKS = 256
 
 
-class Tables:
+class NativeTables:
     """Empty tables. `shadow_address` and `jump_address` are true as long as this lives."""
 
     __slots__ = (

@@ -27,9 +27,10 @@ NO_RESERVATION = (1 << 64) - 1
 FAULT = 80  # address of the function that `refill` asks to resolve a page fault
 
 WANTED, AT, REST = 81, 82, 83  # for that call: which access it is, its pc, the budget left there
-TABLE = (
-    84  # address of the words of the frame table (`machine.frame_table`), or 0: every fault is the kernel's
-)
+# Of WANTED: the size in bytes, whether the access asks for natural alignment, whether it writes, and its range's first word.
+WANTED_SIZE, WANTED_ALIGNED, WANTED_WRITE, WANTED_WORD_SHIFT = 15, 16, 32, 6
+# Address of the words of the frame table (`machine.frame_table`), or 0: the kernel resolves every fault.
+TABLE = 84
 REFS, BORN, GIVEN, FREED = 85, 86, 87, 88  # addresses of what is in that table by frame, and of its stack
 GONE = 89  # how many pages of GONE_LIST are no longer what they were, by a fault that native code resolved
 BUMPS = 90  # how much GENERATION has grown by that
@@ -40,9 +41,7 @@ RANGES = 128
 RANGE_WORDS = 4
 FIRST, INSIDE, DELTA, PATIENCE = 0, 1, 2, 3
 SLOTS = 512
-KEPT_SLOTS = (
-    16  # are for registers that point to one place as long as a thread runs; the rest is shared by a hash
-)
+KEPT_SLOTS = 16  # for registers that point to one place as long as a thread runs; a hash shares the rest
 RANGES_END = RANGES + SLOTS * RANGE_WORDS
 GONE_LIST, GONE_MOST = RANGES_END, 128  # virtual page numbers
 WORDS = GONE_LIST + GONE_MOST
@@ -76,7 +75,8 @@ MARK_BITS = 8
 LOG = SHADOW_BYTES + (PAGES >> MARK_BITS)
 LOG_MOST = 255
 TABLES_BYTES = LOG + 8 * (1 + LOG_MOST)
-GENERATIONS = 1 << 64 - 2 * PAGE_BITS  # none of them is 0
+GENERATION_SHIFT = 2 * PAGE_BITS
+GENERATIONS = 1 << 64 - GENERATION_SHIFT  # none of them is 0
 LAST_GENERATION = GENERATIONS - 2  # from which the next one is 1, and no run is left
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.

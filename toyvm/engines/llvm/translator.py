@@ -1,7 +1,7 @@
 """Translations: from the cache on disk, or made by LLVM while the guest waits.
 
-It waits because that is sooner done: hot code in Python is some fifty times slower than what it waits for, and a thread
-beside it gets Python's lock only at the next switch interval (5 ms), again after each call into LLVM.
+Waiting is quicker than a thread beside the guest. Hot code in Python is some fifty times slower than native code, and after each
+call into LLVM a thread would wait for Python's lock until the next switch interval (5 ms).
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from importlib.machinery import PathFinder
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_host_room
 
-from .translation_cache import Translation, TranslationCache, default_folder
+from ..python.code_cache import TRANSLATIONS, CodeCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..python.code_cache import Translation
     from .analysis.regions import Region
     from .compiler import Compiler
 
-# What LLVM may need of the host's memory for one translation, and with its library for the first: it has no other way to
-# say that there is none than to end the process.
+# Memory of the host that LLVM may need for one translation, and for the first one, which loads its library. It is checked before,
+# because LLVM ends the process when memory runs out.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
 RUNTIME = 0  # the address under which the shared functions are kept
+POLICY = ("kernel/mm/faults",)  # the folders of what kernels hand over (`FrameTable.policy`)
 
 
 def unavailable() -> str:
-    """Why native code cannot be made here, or nothing."""
+    """Why native code cannot be made on this host; an empty string if it can."""
     if PathFinder.find_spec("llvmlite") is None:
         return "llvmlite is not installed"
     if os.uname().machine != "x86_64" or sys.platform != "linux":
@@ -38,10 +40,12 @@ def unavailable() -> str:
 
 def version() -> bytes:
     """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
+    from toyvm.base.resources import source_version
+
     from ..python.prepared_rows import code_version
 
     spec = PathFinder.find_spec("llvmlite")
-    parts = [code_version()]
+    parts = [code_version(), source_version(*POLICY)]
     if spec is not None and spec.origin is not None:
         status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
         parts.append(f"{status.st_size} {status.st_mtime_ns}".encode())
@@ -56,9 +60,11 @@ class Translator:
     """Makes translations, each once. `folder` None: no cache."""
 
     def __init__(self, folder: str | None = ""):
-        self._cache: TranslationCache | None = None
+        self._cache: CodeCache | None = None
         if folder is not None:
-            self._cache = TranslationCache(folder or default_folder(), version())
+            from toyvm.base.resources import cache_path
+
+            self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
 
@@ -70,16 +76,17 @@ class Translator:
         """Let everything be requested again (by another engine)."""
         self._asked.clear()
 
-    def runtime(self) -> bytes:
-        """The object file of the functions that all regions share."""
-        found = self.cached(RUNTIME, b"")
+    def runtime(self, policy: Callable[[], str] | None) -> bytes:
+        """The object file of the functions that all regions share, with a kernel's policy of page faults or without."""
+        text = b"policy" if policy is not None else b""
+        found = self.cached(RUNTIME, text)
         if found is not None:
             return found[2]
-        from .emit.runtime_text import runtime
+        from .runtime.runtime_module import runtime
 
-        code = self._make(runtime())
+        code = self._make(runtime(policy() if policy is not None else None), inline=True)
         if self._cache is not None:
-            self._cache.put(RUNTIME, b"", ([], 0, code))
+            self._cache.put(RUNTIME, text, ([], 0, code))
         return code
 
     def translate(
@@ -88,7 +95,7 @@ class Translator:
         text: bytes,
         find: Callable[[], Region | None],
     ) -> Translation | None:
-        """A translation of the region at `head`, which `find` gives; None where there is none, or where it was asked for before."""
+        """A translation of the region at `head`, which `find` gives. None if there is no region, or if it was asked for before."""
         if (head, text) in self._asked:
             return None
         self._asked.add((head, text))
@@ -103,10 +110,10 @@ class Translator:
             self._cache.put(head, text, translation)
         return translation
 
-    def _make(self, module: str) -> bytes:
+    def _make(self, module: str, *, inline: bool = False) -> bytes:
         require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
             from .compiler import Compiler  # imports llvmlite: a tenth of a second
 
             self._compiler = Compiler()
-        return self._compiler.compile(module)
+        return self._compiler.compile(module, inline=inline)

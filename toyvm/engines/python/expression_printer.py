@@ -16,7 +16,7 @@ from collections.abc import Callable
 from toyvm.isa.ops import Node, Op
 from toyvm.isa.semantics import maximum
 
-from .expression_helpers import quotient, rest, trailing
+from ..effects import quotient, rest, trailing
 
 _INFIX = {
     Op.ADD: "+",

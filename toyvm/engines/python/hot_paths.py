@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toyvm.isa.decode import Decoded
 
     from ..code_map import Block, TraceFunction
-    from .prepared_rows import Instruction
+    from .prepared_rows import PreparedInstruction
     from .traces import Path
 
 MAX_TRACES = 1 << 12
@@ -53,7 +53,7 @@ class HotPaths:
     shortest = 32
 
     def __init__(
-        self, memory: PhysicalMemory, rows: PreparedRows, prepare: Callable[[int], Instruction | None]
+        self, memory: PhysicalMemory, rows: PreparedRows, prepare: Callable[[int], PreparedInstruction | None]
     ):
         self._memory = memory
         self._rows = rows

@@ -15,7 +15,7 @@ from toyvm.isa.buckets import find_row
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause, Trap
 
-from .expression_helpers import HELPERS
+from ..effects import HELPERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
 
     from toyvm.isa.buckets import Filed
 
-    from ..effects import Effects
+    from ..code_map import Operation
     from .row_functions import FormData, RowData
 
-    Operation = Callable[[list[int], tuple[int, ...], Effects], Any]
     Extraction = Callable[[int], tuple[int, ...]]
 
 CACHE_FILE = "rows.marshal"
 
 
-class Form:
+class RowForm:
     """A row's function, linked to an engine's memory when it is first needed. `plain` is one that only needs its operands."""
 
     __slots__ = ("code", "control", "function", "needs_pc", "plain", "system", "take")
@@ -52,23 +51,23 @@ class PreparedRow:
 
     def __init__(self, data: RowData):
         _, self.length, self.destination, plain, discarding = data
-        self.plain = Form(plain)
-        self.discarding = Form(discarding)
+        self.plain = RowForm(plain)
+        self.discarding = RowForm(discarding)
 
 
-class Instruction:
+class PreparedInstruction:
     """An instruction word made ready: the function of its row and its operands (`step`), and its length in bytes."""
 
     __slots__ = ("form", "length", "plain", "step")
 
-    def __init__(self, length: int, form: Form, step: tuple[Operation, tuple[int, ...]]):
+    def __init__(self, length: int, form: RowForm, step: tuple[Operation, tuple[int, ...]]):
         self.length = length
         self.form = form
         self.plain = form.plain
         self.step = step
 
 
-def bound(instruction: Instruction, pc: int) -> tuple[Operation, tuple[int, ...]]:
+def bound(instruction: PreparedInstruction, pc: int) -> tuple[Operation, tuple[int, ...]]:
     """The function of an instruction at `pc`, and its operands with the address among them where it wants that."""
     function, fields = instruction.step
     return (function, (*fields, pc)) if instruction.form.needs_pc else instruction.step
@@ -92,7 +91,7 @@ class PreparedRows:
             **HELPERS,
         }
 
-    def prepare(self, word: int) -> Instruction | None:
+    def prepare(self, word: int) -> PreparedInstruction | None:
         """An instruction word made ready, or None when it is illegal."""
         data = find_row(self._data, word)
         if data is None:
@@ -102,7 +101,7 @@ class PreparedRows:
             row = self._rows[data[0]] = PreparedRow(data)
         form = row.discarding if row.destination and not word & row.destination else row.plain
         take = form.take or self._link_form(data[0], form)
-        return Instruction(row.length, form, (form.function, take(word)))
+        return PreparedInstruction(row.length, form, (form.function, take(word)))
 
     def function(self, name: str, discarding: bool) -> Operation:
         """The function of one of the forms of a row."""
@@ -118,7 +117,7 @@ class PreparedRows:
         """What `function` gave or could give this function for."""
         return self._names[function]
 
-    def _link_form(self, name: str, form: Form) -> Extraction:
+    def _link_form(self, name: str, form: RowForm) -> Extraction:
         take: Extraction
         take, form.function = self.link(marshal.loads(form.code), "take", "op")
         form.take = take

@@ -18,9 +18,9 @@ from toyvm.machine.traps import Cause, Trap
 
 from ..code_map import Block, CodeMap
 from ..effects import Effects, illegal
+from .code_cache import KeptBlocks
 from .hot_paths import HotPaths
-from .kept_blocks import KeptBlocks
-from .prepared_rows import Instruction, PreparedRows, bound
+from .prepared_rows import PreparedInstruction, PreparedRows, bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class ReferenceEngine:
         self._on_trace = on_trace
         self._effects = Effects(memory, self.invalidate)
         self._rows = PreparedRows(memory)
-        self._ops: dict[int, Instruction] = {}
+        self._ops: dict[int, PreparedInstruction] = {}
         self._blocks: dict[tuple[int, int], Block] = {}  # by address and physical address
         self._paths = HotPaths(memory, self._rows, self._op)
         self._kept = KeptBlocks(self._rows) if keeping else None
@@ -68,7 +68,7 @@ class ReferenceEngine:
 
     @property
     def on_fault(self) -> FaultHook | None:
-        """See `base.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
+        """See `engine.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
         return self._effects.on_fault
 
     @on_fault.setter
@@ -76,7 +76,7 @@ class ReferenceEngine:
         self._effects.on_fault = hook if self._on_trace is None else None
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         if self._on_trace is None:
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)
@@ -209,7 +209,7 @@ class ReferenceEngine:
             code = mmu.code = CodeMap(self)
         return code
 
-    def _op(self, word: int) -> Instruction | None:
+    def _op(self, word: int) -> PreparedInstruction | None:
         """An instruction word made ready, or None when it is illegal."""
         if word & 0b11 != 0b11:
             word &= 0xFFFF

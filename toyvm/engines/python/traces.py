@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import CodeType
 
 from toyvm.base.bits import sext
+from toyvm.base.record import Record
 from toyvm.isa.decode import Decoded
 from toyvm.isa.ops import Node, Op, Tree
 from toyvm.isa.trees import tree
@@ -29,16 +30,13 @@ Path = tuple[
 ]  # (distance from the head in bytes, instruction bits), in the order of execution
 
 
-class Step:
+class TraceStep(Record, eq=False):
     """One instruction of a trace, its tree, and the distance from the head to what the trace has after it."""
 
-    __slots__ = ("decoded", "effects", "following", "offset")
-
-    def __init__(self, offset: int, decoded: Decoded, effects: Tree, following: int | None):
-        self.offset = offset
-        self.decoded = decoded
-        self.effects = effects
-        self.following = following
+    offset: int
+    decoded: Decoded
+    effects: Tree
+    following: int | None
 
 
 def select(
@@ -46,10 +44,10 @@ def select(
     heat: Callable[[int], int],
     ends: Callable[[int, int], bool],
     head: int,
-) -> list[Step]:
+) -> list[TraceStep]:
     """The hot path from `head`. `fetch` gives None where a trace cannot go; `ends` says of an address and the instructions
     before it whether to go no further. A step without a following one ends it."""
-    steps: list[Step] = []
+    steps: list[TraceStep] = []
     seen: set[int] = set()
     returns: list[int] = []
     pc: int | None = head
@@ -62,7 +60,7 @@ def select(
         seen.add(pc)
         effects = tree(decoded)
         here, pc = pc, _following(decoded, effects, pc, heat, returns, head)
-        steps.append(Step(here - head, decoded, effects, None if pc is None else pc - head))
+        steps.append(TraceStep(here - head, decoded, effects, None if pc is None else pc - head))
     return steps
 
 
@@ -104,7 +102,7 @@ class _TracePrinter(StatementPrinter):
         self.written: set[int] = set()
         self.floats: set[int] = set()
         self.floats_written: set[int] = set()
-        self._step: Step
+        self._step: TraceStep
         self._done = 0  # instructions of the trace before this one
         self._deferred: list[str] = []
 
@@ -177,7 +175,7 @@ class _TracePrinter(StatementPrinter):
         lines += [INDENT * deeper + f"pc = {target}", INDENT * deeper + f"left -= {self._done + 1}"]
         lines.append(INDENT * deeper + "break")
 
-    def step(self, step: Step) -> None:
+    def step(self, step: TraceStep) -> None:
         """One instruction. What leaves the trace comes after the register writes."""
         self._step = step
         self._deferred = []
@@ -188,7 +186,7 @@ class _TracePrinter(StatementPrinter):
         self.lines += [self.indent + line for line in self._deferred]
         self._done += 1
 
-    def finish(self, last: Step) -> None:
+    def finish(self, last: TraceStep) -> None:
         """After the last instruction: go round, or leave where the path goes on."""
         if last.following is None:
             return  # an indirect jump has left already
@@ -201,7 +199,7 @@ class _TracePrinter(StatementPrinter):
             self.line("break")
 
 
-def source(steps: list[Step]) -> str:
+def source(steps: list[TraceStep]) -> str:
     """The text of the function: `trace(x, pc, left, read, write, c)` -> (next pc, budget left)."""
     printer = _TracePrinter()
     for step in steps:
@@ -225,16 +223,16 @@ def source(steps: list[Step]) -> str:
     )
 
 
-def compile_trace(steps: list[Step]) -> CodeType:
+def compile_trace(steps: list[TraceStep]) -> CodeType:
     """The code of the function."""
     return compile(source(steps), "<trace>", "exec")
 
 
-def path_of(steps: list[Step]) -> Path:
+def path_of(steps: list[TraceStep]) -> Path:
     """What the function depends on: instructions and distances."""
     return tuple((step.offset, step.decoded.word & ((1 << 8 * step.decoded.length) - 1)) for step in steps)
 
 
-def work_of(steps: list[Step]) -> int:
+def work_of(steps: list[TraceStep]) -> int:
     """How long the function takes once through, in plain instructions."""
     return len(steps) + FLOAT_WORK * sum(effect.op is Op.FLOAT for step in steps for effect in step.effects)

@@ -127,7 +127,7 @@ class NotingEffects(Effects):
 
 
 class RecordingEngine(ReferenceEngine):
-    """Executes harts and notes the pages they refer to (`base.Engine`).
+    """Executes harts and notes the pages they refer to (`engine.Engine`).
 
     `on_events(times, values)` takes the events from time to time and whether it wants more: the arrays are emptied
     afterwards. Once it does not, the engine is an ordinary reference engine. `on_space(number, hart)` is told of each
@@ -168,7 +168,7 @@ class RecordingEngine(ReferenceEngine):
     # --- the Engine protocol ---
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         while self._recording:
             self._enter(hart)
             before = hart.instret

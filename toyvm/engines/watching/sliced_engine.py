@@ -13,7 +13,7 @@ from ..engine import Engine, FaultHook
 
 
 class SlicedEngine:
-    """Runs `engine` in slices (`base.Engine`). The program does the same, because a budget may be given in any pieces.
+    """Runs `engine` in slices (`engine.Engine`). The program does the same, because a budget may be given in any pieces.
 
     `look(engine)` is called after each slice; it may set `slice`, the instructions until it is called again.
     `total` counts the instructions of the whole machine.
@@ -37,7 +37,7 @@ class SlicedEngine:
         self._engine.on_fault = hook
 
     def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `base.Engine.run`)."""
+        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self.hart = hart
         while True:
             before = hart.instret
@@ -51,19 +51,19 @@ class SlicedEngine:
                 return trap
 
     def invalidate(self, mmu: Mmu) -> None:
-        """See `base.Engine`."""
+        """See `engine.Engine`."""
         self._engine.invalidate(mmu)
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
-        """See `base.Engine`."""
+        """See `engine.Engine`."""
         self._engine.invalidate_page(mmu, va)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """See `base.Engine`."""
+        """See `engine.Engine`."""
         self._engine.invalidate_writes(mmu)
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
-        """See `base.Engine`."""
+        """See `engine.Engine`."""
         self._engine.inherit_code(mmu, child)
 
     def __getattr__(self, name: str) -> Any:

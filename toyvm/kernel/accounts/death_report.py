@@ -6,10 +6,9 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Cause, Trap
 
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
-from .proc_text import maps_line
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 _VERB = {
@@ -25,7 +24,7 @@ _NEAR_NULL = 0x1000
 _STACK_REACH = 1 << 20
 
 
-def explain_death(kernel: Kernel, process: Process, signal: int, trap: Trap) -> str:
+def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
     """The lines after "Segmentation fault" (or another death by a trap), without a final newline."""
     pc, va = process.hart.pc, trap.tval
     who = f"process {process.pid} ({process.comm})"
@@ -39,7 +38,7 @@ def explain_death(kernel: Kernel, process: Process, signal: int, trap: Trap) -> 
         lines.append(f"  the address is {symbol}")
     area = process.mm.vmas.find(va)
     if area is not None:
-        lines.append(f"  in {maps_line(area)}")
+        lines.append(f"  in {area.describe()}")
     else:
         lines += _neighbours(process, va)
     hint = _hint(process, va, pc, verb, area)
@@ -48,7 +47,7 @@ def explain_death(kernel: Kernel, process: Process, signal: int, trap: Trap) -> 
     return "\n".join(lines)
 
 
-def _place(kernel: Kernel, process: Process, pc: int) -> str:
+def _place(kernel: KernelState, process: Process, pc: int) -> str:
     symbol = kernel.describe(process, pc)
     return f"{pc:#x} {symbol}" if symbol else f"{pc:#x}"
 
@@ -63,7 +62,7 @@ def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str
     lines = [f"toyvm: {who}: {what}", f"  at pc {at}"]
     area = process.mm.vmas.find(process.hart.pc)
     if area is not None:
-        lines.append(f"  in {maps_line(area)}")
+        lines.append(f"  in {area.describe()}")
     return "\n".join(lines)
 
 
@@ -73,9 +72,9 @@ def _neighbours(process: Process, va: int) -> list[str]:
     below, above = process.mm.vmas.below(va), process.mm.vmas.above(va)
     lines = ["  nothing is mapped there"]
     if below is not None:
-        lines.append(f"  {va - below.end:#x} bytes above the end of {maps_line(below)}")
+        lines.append(f"  {va - below.end:#x} bytes above the end of {below.describe()}")
     if above is not None:
-        lines.append(f"  {above.start - va:#x} bytes below the start of {maps_line(above)}")
+        lines.append(f"  {above.start - va:#x} bytes below the start of {above.describe()}")
     return lines
 
 

@@ -16,10 +16,10 @@ from ..mm.address_space import AddressSpace
 from ..mm.cache.page_cache import BACKED
 from ..mm.frame_allocator import BLOCK
 from ..mm.vma import Vma
-from .proc_text import maps_line
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 
 class Usage(Record):
@@ -123,11 +123,11 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
     """Count the present pages of one area."""
     mappings, kinds = mm.system.mappings, mm.system.cache.kind
     dirty_pages = mm.system.cache.dirty
-    stable = mm.system.ksm.stable if mm.system.ksm is not None else {}
+    stable = mm.system.merged.stable if mm.system.merged is not None else {}
     lazy, born = mm.system.lazily_freed, mm.system.frames.born
     by_sharers: dict[tuple[int, bool], int] = {}
     referenced = anonymous = merged = lazily_freed = 0
-    for _, pte in mm.resident(area):
+    for _, pte in mm.map.resident(area):
         frame = pte_frame(pte)
         kind = kinds[frame]
         dirty = (
@@ -184,24 +184,22 @@ def usage(mm: AddressSpace) -> Usage:
 def _process_report(pid: int, comm: str, mm: AddressSpace) -> ProcessReport:
     areas = []
     for area in mm.vmas:
-        line = maps_line(area)
+        line = area.describe()
         areas.append(AreaReport(line, line[73:], area_usage(mm, area)))
     total = sum((a.usage for a in areas), Usage())
     return ProcessReport(pid, comm, tuple(areas), total, mm.table.table_count)
 
 
-def memory_report(kernel: Kernel) -> MemoryReport:
+def memory_report(kernel: KernelState) -> MemoryReport:
     """All address spaces alive or held at their exit, each once."""
-    from ..proc.process import State
-
     seen: dict[int, ProcessReport] = {}
     spaces: list[AddressSpace] = []
     for process in [*kernel.held, *kernel.processes.values()]:
         gone = process.state in (State.ZOMBIE, State.DEAD)
-        if not gone and id(process.mm) not in seen:
-            seen[id(process.mm)] = _process_report(process.pid, process.comm, process.mm)
+        if not gone and id(process.mm.map) not in seen:
+            seen[id(process.mm.map)] = _process_report(process.pid, process.comm, process.mm)
             spaces.append(process.mm)
-    mapped = {pte_frame(pte) for mm in spaces for area in mm.vmas for _, pte in mm.resident(area)}
+    mapped = {pte_frame(pte) for mm in spaces for area in mm.vmas for _, pte in mm.map.resident(area)}
     reports = tuple(sorted(seen.values(), key=lambda report: report.pid))
     cache_only = sum(1 for frame in kernel.system.cache.owner if frame not in mapped)
     swap = kernel.system.swap

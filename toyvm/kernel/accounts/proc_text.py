@@ -11,34 +11,19 @@ from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 from ..mm.cache.page_cache import BACKED, UNBACKED
 from ..mm.frame_allocator import BLOCK, ZERO_FRAME
 from ..mm.vma import PROT_EXEC, PROT_WRITE, Vma
+from ..proc.kernel_state import KernelState
+from ..proc.process import State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
     from .memory_report import Usage
 
 
-def maps_line(area: Vma) -> str:
-    """One line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
-    dev = ino = 0
-    name = area.name
-    if area.file is not None and not name.startswith("["):
-        dev, ino = area.file.identity
-        name = name or "/dev/zero"
-        if not area.file.linked and not name.endswith(" (deleted)"):
-            name += " (deleted)"
-    offset = area.offset if area.file is not None else 0
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
-    where = (
-        f"{area.start:08x}-{area.end:08x} {area.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
-    )
-    return f"{where:<72} {name}" if name else where
-
-
 def maps(mm: AddressSpace) -> bytes:
     """/proc/PID/maps."""
-    return b"".join(os.fsencode(maps_line(area)) + b"\n" for area in mm.vmas)
+    return b"".join(os.fsencode(area.describe()) + b"\n" for area in mm.vmas)
 
 
 def _usage_lines(use: Usage) -> list[tuple[str, int]]:
@@ -103,15 +88,15 @@ def _vm_flags(area: Vma) -> str:
 
 def smaps(mm: AddressSpace) -> bytes:
     """/proc/PID/smaps."""
-    from .memory_report import area_usage
+    from .memory_report import area_usage  # few programs look, and exact fractions take long to import
 
     out = []
     for area in mm.vmas:
         use = area_usage(mm, area)
         fields = [("Size", area.length >> 10), ("KernelPageSize", 4), ("MMUPageSize", 4)]
         fields += [*_usage_lines(use), *_detail_lines(use)]
-        out.append(maps_line(area) + "\n" + "".join(_field(*field) for field in fields))
-        eligible = mm.system.frames.megapages.fits(mm, area)
+        out.append(area.describe() + "\n" + "".join(_field(*field) for field in fields))
+        eligible = mm.system.frames.megapages.fits(area, refused=mm.map.no_megapages)
         out.append(f"THPeligible:    {eligible:d}\nVmFlags: {_vm_flags(area)} \n")
     return os.fsencode("".join(out))
 
@@ -173,10 +158,7 @@ def _sizes(process: Process) -> dict[str, int]:
 
 def status(process: Process) -> bytes:
     """/proc/PID/status: the lines that tools read, in Linux's order."""
-    from ..kernel import Kernel
-    from ..proc.process import State
-
-    uid = Kernel.UID
+    uid = KernelState.UID
     lines = [
         f"Name:\t{process.comm}",
         f"Umask:\t{process.umask:04o}",
@@ -197,7 +179,7 @@ def status(process: Process) -> bytes:
             ("VmSize", size["size"]),
             ("VmLck", mm.vmas.locked_bytes >> 12),
             ("VmPin", 0),
-            ("VmHWM", max(mm.high_water.mark, size["rss"])),
+            ("VmHWM", max(mm.map.high_water.mark, size["rss"])),
             ("VmRSS", size["rss"]),
             ("RssAnon", size["anonymous"]),
             ("RssFile", size["file"]),
@@ -215,7 +197,7 @@ def status(process: Process) -> bytes:
     caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
     pending = sum(1 << (s - 1) for s in signals.pending)
     lines += [
-        f"THP_enabled:\t{not process.mm.no_megapages:d}",
+        f"THP_enabled:\t{not process.mm.map.no_megapages:d}",
         "Threads:\t1",
         "SigPnd:\t0000000000000000",
         f"ShdPnd:\t{pending:016x}",
@@ -232,8 +214,6 @@ def status(process: Process) -> bytes:
 
 def stat(process: Process) -> bytes:
     """/proc/PID/stat: 52 fields."""
-    from ..proc.process import State
-
     dead = process.state in (State.ZOMBIE, State.DEAD)
     size = {"size": 0, "rss": 0} if dead else _sizes(process)
     counters, mm = process.counters, process.mm
@@ -265,14 +245,12 @@ def stat(process: Process) -> bytes:
         0,
         0,
     ]
-    fields += [0, 0, mm.brk_start, *mm.arg_range, *mm.env_range, process.status]
+    fields += [0, 0, mm.map.brk_start, *mm.map.arg_range, *mm.map.env_range, process.status]
     return os.fsencode(" ".join(map(str, fields)) + "\n")
 
 
 def statm(process: Process) -> bytes:
     """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 of a zombie."""
-    from ..proc.process import State
-
     if process.state in (State.ZOMBIE, State.DEAD):
         return b"0 0 0 0 0 0 0\n"
     size = _sizes(process)
@@ -281,7 +259,7 @@ def statm(process: Process) -> bytes:
     return f"{size['size']} {size['rss']} {shared} {size['text']} 0 {data} 0\n".encode()
 
 
-def meminfo(kernel: Kernel) -> bytes:
+def meminfo(kernel: KernelState) -> bytes:
     """/proc/meminfo: what there is, in KiB."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     fields = [
@@ -301,7 +279,7 @@ def meminfo(kernel: Kernel) -> bytes:
     return "".join(f"{name + ':':<16}{value:8d} kB\n" for name, value in fields).encode()
 
 
-def swaps(kernel: Kernel) -> bytes:
+def swaps(kernel: KernelState) -> bytes:
     """/proc/swaps: the swap area, in KiB."""
     lines = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
     swap = kernel.system.swap
@@ -311,7 +289,7 @@ def swaps(kernel: Kernel) -> bytes:
     return lines.encode()
 
 
-def vmstat(kernel: Kernel) -> bytes:
+def vmstat(kernel: KernelState) -> bytes:
     """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
     stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
     ksm = kernel.system.ksm
@@ -338,6 +316,6 @@ def vmstat(kernel: Kernel) -> bytes:
         ("thp_fault_fallback", stats.megapage_fallbacks),
         ("thp_split_page", stats.megapages_split),
         ("thp_split_pmd", stats.megapage_entries_split),
-        ("cow_ksm", ksm.copies if ksm is not None else 0),
+        ("cow_ksm", ksm.frames.copies if ksm is not None else 0),
     ]
     return "".join(f"{name} {value}\n" for name, value in fields).encode()

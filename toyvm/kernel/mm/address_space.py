@@ -1,4 +1,4 @@
-"""An address space ("mm"): the VMAs that say what is meant, the Sv39 tables that say what is present.
+"""An address space ("mm") as one process uses it: the VMAs that say what is meant, the Sv39 tables that say what is present.
 
 Layout as Linux riscv64 Sv39 has it, without randomisation, low to high: program, heap (brk) growing up, gap, mmap area
 growing down from 128 MiB below the top, stack at the top growing down to its limit with a guard gap below.
@@ -8,76 +8,67 @@ System calls raise OSError; the kernel's own access to user memory raises Fault.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, MappingChanged
-from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.light_types import TYPE_CHECKING, Self
 from toyvm.machine.mmu import Access, Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, USER_TOP, pte_frame
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_U, USER_TOP, make_pte, pte_frame
 from toyvm.machine.traps import Trap
 
-from ..counters import Counters
+from ..counters import Counters, FaultContext
 from ..limits import RLIM_INFINITY, Rlimits
 from ..vfs.nodes import FileNode
-from .faults.page_fault import RESOLVED_BADLY, handle_fault, own_page
+from .faults.page_fault import GUARD_GAP, RESOLVED_BADLY, handle_fault, own_page
 from .frame_allocator import ZERO_FRAME, OutOfFrames
-from .growth import GUARD_GAP, extend_stack, move_break
-from .high_water import HighWater
-from .memory_system import MemorySystem
-from .overcommit import Commit, admit
+from .machine_memory import MachineMemory
+from .memory_map import MemoryMap
+from .overcommit import Commit, admit, becomes_accounted
 from .page_table import PageTable
-from .protection import protect
 from .user_memory import Fault, UserMemory
-from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
+from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet, flags_for
 
 if TYPE_CHECKING:
-    from ..proc.interpreter import LoadedImage
+    from ..counters import Group
 
 MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
 STACK_TOP = USER_TOP
-EXACT_SPAN = (
-    2 << 20
-)  # bytes up to which it costs less to forget single pages than all that is known of a space
 
 
 class AddressSpace(UserMemory):
-    """One process's memory, or that of several after vfork and CLONE_VM (`users` counts them)."""
+    """The memory of one process, as that process uses it: `map` is what it consists of, `context` for whom the kernel works on it.
+
+    Processes that share memory (vfork, CLONE_VM) have an AddressSpace each, with the same `map`. `table`, `mmu`, `vmas` and
+    `rlimits` are the map's. Without `map`, the space is new and empty, and `group` pays for it. Raises OutOfFrames.
+    """
 
     has_mmu = True
 
     def __init__(
         self,
-        system: MemorySystem,
+        system: MachineMemory,
         rlimits: Rlimits | None = None,
         *,
-        table: PageTable | None = None,
-        mmu: Mmu | None = None,
+        pid: int = 0,
+        counters: Counters | None = None,
+        group: Group | None = None,
+        map: MemoryMap | None = None,
     ):
         self.system = system
         self.memory = system.memory
-        self.table = table if table is not None else PageTable(system.memory, system.frames)
-        self.mmu = mmu if mmu is not None else Mmu(system.memory, self.table.root_ppn)
-        self.vmas = VmaSet()
-        self.rlimits = rlimits if rlimits is not None else Rlimits()
-        self.counters = Counters()
-        self.high_water = HighWater(self.table, self.counters)
-        self.spans: dict[int, int] = {}  # as `FrameAllocator.alloc_in_span` has it
-        self.users = 1
-        system.spaces[self] = None
-        self._file_bytes: dict[FileNode, int] = {}  # how much of each file is mapped
-        self.pid = 0  # for events
-        self.pc = 0  # for events: where the user stood when the kernel came to use this memory
-        self.brk_start = self.brk_end = 0
-        self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
-        self.no_megapages = False  # prctl(PR_SET_THP_DISABLE): a child and another program inherit it
-        self.lock_future = False  # mlockall(MCL_FUTURE): new areas are locked
-        self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
-        self.arg_range = self.env_range = (0, 0)
+        self.context = FaultContext(pid, counters if counters is not None else Counters(), None, group)
+        if map is None:
+            table = PageTable(system.memory, system.frames, self.context, system.swap)
+            mmu = Mmu(system.memory, table.root_ppn)
+            map = MemoryMap(table, mmu, VmaSet(), rlimits if rlimits is not None else Rlimits(), group)
+        self.map = map
+        self.context.mmu = map.mmu
+        self.table, self.mmu, self.vmas, self.rlimits = map.table, map.mmu, map.vmas, map.rlimits
+        system.spaces[map] = None
 
     # Mapping
 
@@ -110,7 +101,7 @@ class AddressSpace(UserMemory):
             raise error(errno.ENOMEM)
         if offset + length >= 1 << 63:
             raise error(errno.EOVERFLOW)
-        locked |= self.lock_future
+        locked |= self.map.lock_future
         if locked and self.vmas.locked_bytes + length > self.rlimits.locked:
             raise error(errno.EAGAIN)
         self.require_room(3 if fixed else 1)
@@ -129,7 +120,9 @@ class AddressSpace(UserMemory):
             no_reserve=no_reserve,
             accounted=Commit.accounts(prot, shared=shared, no_reserve=no_reserve),
         )
-        admit(self, area, length >> PAGE_SHIFT, (addr, addr + length) if fixed else None)
+        admit(
+            self.system.commit, self.map, area, length >> PAGE_SHIFT, (addr, addr + length) if fixed else None
+        )
         if fixed:
             self.unmap_range(addr, addr + length)
         self.insert("mmap", area)
@@ -139,7 +132,7 @@ class AddressSpace(UserMemory):
         """Put in a new area whose range is free, as the result of the system call `what`."""
         start, end = area.start, area.end
         self.vmas.any_locked |= area.locked
-        self.system.write_back.mapped(area)
+        self.system.mapped(area)
         if area.file is not None:
             self._file_mapped(area.file, area.length)
         if area.accounted:
@@ -147,10 +140,11 @@ class AddressSpace(UserMemory):
         self.changed(what, start, end, self.vmas.add(area))
 
     def _file_mapped(self, file: FileNode, length: int) -> None:
-        if file not in self._file_bytes:
-            self._file_bytes[file] = 0
+        mapped = self.map.file_bytes
+        if file not in mapped:
+            mapped[file] = 0
             file.mappings += 1
-        self._file_bytes[file] += length
+        mapped[file] += length
 
     def place(self, addr: int, length: int, *, fixed: bool = False, no_replace: bool = False) -> int:
         """Where a new mapping goes: at `addr` if that must be or is free, else into the highest gap. Raises OSError as `mmap`."""
@@ -216,49 +210,74 @@ class AddressSpace(UserMemory):
             return
         if area.shared and area.prot & PROT_WRITE:
             self.system.cache.write_back_quietly(file, area.offset, area.offset + area.length)
-        file.detached(self.pid)
-        self._file_bytes[file] -= area.length
-        if not self._file_bytes[file]:
-            self._drop_mapping(file)
-
-    def _drop_mapping(self, file: FileNode) -> None:
-        del self._file_bytes[file]
-        file.mappings -= 1
-        self.system.cache.released(file)
+        file.detached(self.context.pid)
+        mapped = self.map.file_bytes
+        mapped[file] -= area.length
+        if not mapped[file]:
+            del mapped[file]
+            file.mappings -= 1
+            self.system.cache.released(file)
 
     def release_pages(self, start: int, end: int) -> None:
-        """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
-        touched = []
-        if (
-            end - start <= EXACT_SPAN
-        ):  # what is dropped must be learned again, and most of a mapping is seldom touched
-            touched = [va >> PAGE_SHIFT for va, _, _ in self.table.entries(start, end)]
-        taken = self.table.clear(start, end)
-        if not len(taken):
-            return
-        if self.users:  # nobody can ask any more when the last one goes
-            self.high_water.left(self.system.frames.resident(taken))
-        if touched:
-            self.system.invalidate_pages(self.mmu, touched)
-        else:
-            self.system.invalidate(self.mmu, start, end)
-        frames, cache = self.system.frames, self.system.cache
-        cache.dirty.update(frames.frames_with(taken, PTE_D | PTE_SHARED))
-        frames.put_entries(taken)
-        if self.system.ksm is not None:
-            self.system.ksm.let_go(frames.frames_with(taken, PTE_U))
-
-    def forget_beyond(self, file: FileNode, size: int) -> None:
-        """Take out the pages of `file`'s mappings that lie beyond its new size, private copies too (truncate(2))."""
-        if file in self._file_bytes:
-            keep = align_up(size, PAGE_SIZE)
-            for area in self.vmas:
-                if area.file is file and area.offset + area.length > keep:
-                    self.release_pages(area.start + max(0, keep - area.offset), area.end)
+        """Take out the pages from `start` to `end`, of which the areas stay."""
+        self.system.release_pages(self.map, start, end)
 
     def mprotect(self, addr: int, length: int, prot: int) -> None:
-        """Change the protection: `protection.protect`. Raises OSError."""
-        protect(self, addr, length, prot)
+        """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
+        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
+        end = addr + align_up(length, PAGE_SIZE)
+        if end == addr:
+            return
+        end, refused = self._protectable(addr, end, prot)
+        self.require_room(2)
+        for area in self.vmas.overlapping(addr, end):
+            if area.prot != prot:
+                part = self.vmas.part(area, addr, end)
+                self.table.split_borders(part.start, part.end)
+                try:
+                    accounted = becomes_accounted(self.system.commit, self.map, part, prot)
+                except OSError as failure:
+                    refused = failure.errno or errno.ENOMEM
+                    self.vmas.remove(part)
+                    self.vmas.add(part)  # joined with the rest again
+                    break
+                self.vmas.remove(part)
+                part.prot, part.accounted = prot, accounted
+                self._reprotect(part)
+                self.vmas.add(part)
+        self.changed("mprotect", addr, end, self.vmas.find(addr))
+        if refused:
+            raise error(refused)
+
+    def _protectable(self, start: int, end: int, prot: int) -> tuple[int, int]:
+        """How far from `start` the areas are without a hole and may have `prot`, and the errno for what is beyond.
+
+        Raises OSError when that is nowhere. (Linux too changes what comes before the first area that stops it.)
+        """
+        at, refused = start, errno.ENOMEM
+        for area in self.vmas.overlapping(start, end):
+            if area.start > at:
+                break
+            if prot & PROT_WRITE and not area.may_write:
+                refused = errno.EACCES
+                break
+            at = area.end
+        if at == start:
+            raise error(refused)
+        return min(at, end), 0 if at >= end else refused
+
+    def _reprotect(self, area: Vma) -> None:
+        refs, u64 = self.system.frames.refs, self.table.u64
+        changed = False
+        for _, slot, pte in self.table.present(area.start, area.end):
+            frame = pte_frame(pte)
+            writable = area.shared or (refs[frame] == 1 and frame != ZERO_FRAME)
+            u64[slot] = make_pte(frame, flags_for(area, writable=writable) | pte & (PTE_A | PTE_D))
+            changed = True
+        if changed:
+            self.table.changed(area.start, area.end)
+            self.system.invalidate(self.mmu, area.start, area.end)
 
     def require_mapped(self, start: int, end: int) -> None:
         """Raises OSError(ENOMEM) unless every page of the range belongs to an area."""
@@ -293,24 +312,46 @@ class AddressSpace(UserMemory):
             private_write = area.prot & PROT_WRITE and not area.shared
             access = Access.WRITE if private_write else Access.READ
             for va in range(max(addr, area.start), min(end, area.end), PAGE_SIZE):
-                if not self.table.entry(va) & PTE_U and not self.fault(va, access, self.pc):
+                if not self.table.entry(va) & PTE_U and not self.fault(va, access, self.context.pc):
                     return
 
     # Program, heap and stack
 
-    def load(self, file: FileNode, path: str) -> LoadedImage:
-        """Map a program: `image.map_image`. Raises NotExecutableError, OSError(ENOMEM)."""
-        from .image_mapping import map_image  # which knows address spaces
-
-        return map_image(self, file, path)
-
     def set_brk_start(self, va: int) -> None:
         """Where the heap begins: exec calls this once, after the image."""
-        self.brk_start = self.brk_end = align_up(va, PAGE_SIZE)
+        self.map.brk_start = self.map.brk_end = align_up(va, PAGE_SIZE)
 
     def brk(self, wanted: int) -> int:
-        """brk(2) as the kernel has it: `heap.move_break`."""
-        return move_break(self, wanted)
+        """brk(2) as the kernel has it: the new program break, or the old one when it cannot move there."""
+        space = self.map
+        if wanted < space.brk_start or wanted > USER_TOP:
+            return space.brk_end
+        old, new = align_up(space.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
+        if new > old:
+            if not self._extend_heap(old, new, wanted):
+                return space.brk_end
+        elif new < old:
+            self.unmap_range(new, old)
+        space.brk_end = wanted
+        self.changed("brk", space.brk_start, wanted, None)
+        return wanted
+
+    def _extend_heap(self, old: int, new: int, wanted: int) -> bool:
+        """Whether the pages from `old` to `new` are the heap's now; the break is to be `wanted`."""
+        space, commit = self.map, self.system.commit
+        ceiling = self.vmas.above(old - 1 if old else 0)
+        room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
+        if new > room or wanted - space.brk_start + space.data_size > self.rlimits.data:
+            return False
+        area = Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True, locked=space.lock_future)
+        try:
+            self.require_room(1)
+            admit(commit, space, area, area.length >> PAGE_SHIFT)
+        except OSError:
+            return False
+        commit.add(area.length >> PAGE_SHIFT)
+        self.vmas.add(area)
+        return True
 
     def map_stack(self, *, executable: bool = False) -> int:
         """Map the first page of the stack; the address of its top. `executable` as PT_GNU_STACK asks."""
@@ -318,26 +359,22 @@ class AddressSpace(UserMemory):
         self.mmap(STACK_TOP - PAGE_SIZE, PAGE_SIZE, prot, fixed=True, name="[stack]", grows_down=True)
         return STACK_TOP
 
-    def grow_stack(self, va: int) -> Vma | None:
-        """Extend the area above `va` down to it: `heap.extend_stack`."""
-        return extend_stack(self, va)
-
     # Faults
 
     def fault(self, va: int, access: Access, pc: int) -> bool:
         """Resolve a page fault; whether the access may be tried again."""
-        return handle_fault(self, va, access, pc, self.pid) not in RESOLVED_BADLY
+        return handle_fault(self.system, self.map, self.context, va, access, pc) not in RESOLVED_BADLY
 
     def resolve(self, va: int, access: Access) -> FaultKind:
         """Resolve a page fault before it happens: what came of it."""
-        return handle_fault(self, va, access, self.pc, self.pid)
+        return handle_fault(self.system, self.map, self.context, va, access, self.context.pc)
 
     def poke(self, va: int, data: bytes) -> None:
         """Write to pages of code whatever their protection, as a debugger does (ptrace(2), PTRACE_POKETEXT): a private page
         is copied first. Raises Fault where nothing can be executed, OutOfFrames."""
         for page in range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE):
             self.translate(page, Access.EXECUTE)
-            own_page(self, page)
+            own_page(self.system, self.map, self.context, page)
         for at, byte in enumerate(data, va):
             self.memory.u8[self.translate(at, Access.EXECUTE)] = byte
         self.system.invalidate(self.mmu, va & ~PAGE_MASK, va + len(data))
@@ -348,7 +385,8 @@ class AddressSpace(UserMemory):
             try:
                 return self.mmu.translate(va, access)
             except Trap:
-                kind = handle_fault(self, va, access, self.pc, self.pid)
+                context = self.context
+                kind = handle_fault(self.system, self.map, context, va, access, context.pc)
                 if kind is FaultKind.OOM:
                     raise OutOfFrames from None
                 if kind in RESOLVED_BADLY:
@@ -357,83 +395,74 @@ class AddressSpace(UserMemory):
 
     # Life
 
+    def share(self) -> Self:
+        """The same memory for one process more (vfork, CLONE_VM), which has a context of its own."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.context = FaultContext(0, Counters(), self.mmu, self.map.group, pc=self.context.pc)
+        self.map.users += 1
+        return twin
+
     def fork(self) -> AddressSpace:
         """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
-        self.system.gentle = True
-        try:
-            return self._fork()
-        finally:
-            self.system.gentle = False
-
-    def _fork(self) -> AddressSpace:
-        if sum(len(space.vmas) for space in self.system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
+        system, space = self.system, self.map
+        if sum(len(other.vmas) for other in system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
             raise error(errno.ENOMEM)
-        self.system.commit.require_copy(self)
+        system.commit.require_copy(space)
+        asking = FaultContext(self.context.pid, self.context.counters, self.mmu, space.group, gentle=True)
+        asking.pc = self.context.pc
         try:
-            child = AddressSpace(self.system, self.rlimits.copy())
+            table = PageTable(system.memory, system.frames, asking, system.swap)
         except OutOfFrames:
             raise error(errno.ENOMEM) from None
-        child.vmas = self.vmas.copy()
-        self.system.commit.add(child.vmas.accounted)
-        child.data_size = self.data_size
-        child.vmas.unlock()
-        child.brk_start, child.brk_end = self.brk_start, self.brk_end
-        child.sigreturn_page = self.sigreturn_page
-        child.no_megapages = self.no_megapages
-        child.arg_range, child.env_range = self.arg_range, self.env_range
-        for file, length in self._file_bytes.items():
+        twin = MemoryMap(
+            table, Mmu(system.memory, table.root_ppn), self.vmas.copy(), self.rlimits.copy(), space.group
+        )
+        child = AddressSpace(system, group=space.group, map=twin)
+        system.commit.add(twin.vmas.accounted)
+        twin.vmas.unlock()
+        twin.data_size = space.data_size
+        twin.brk_start, twin.brk_end = space.brk_start, space.brk_end
+        twin.sigreturn_page = space.sigreturn_page
+        twin.no_megapages = space.no_megapages
+        twin.arg_range, twin.env_range = space.arg_range, space.env_range
+        for file, length in space.file_bytes.items():
             child._file_mapped(file, length)
-            file.attached(self.pid)
+            file.attached(self.context.pid)
         try:
-            self.table.copy_for_fork(child.table)
+            self.table.copy_for_fork(child.table, asking)
         except (OutOfFrames, MemoryError):
             child.release()
             raise error(errno.ENOMEM) from None
-        self.system.lazily_freed.clear()  # a child's D bits begin clear, so that nobody could tell what has been written again
-        self.system.invalidate_writes(self.mmu)
-        self.system.inherit_code(self.mmu, child.mmu)
+        system.lazily_freed.clear()  # a child's D bits begin clear, so a page that was written again would not show it
+        system.invalidate_writes(self.mmu)
+        system.inherit_code(self.mmu, child.mmu)
         for area in list(child.vmas):
             if area.dont_fork:
                 child.munmap(area.start, area.length)
             elif area.wipe_on_fork:
                 child.release_pages(area.start, area.end)
-        child.high_water.begin_as(self.high_water)
+        twin.high_water.begin_as(space.high_water)
         return child
 
     def release(self) -> None:
         """One user less; the last one gives everything back."""
-        self.users -= 1
-        if self.users:
+        self.map.users -= 1
+        if self.map.users:
             return
         areas = list(self.vmas)
         self.system.commit.add(-self.vmas.accounted)
         self.release_pages(0, USER_TOP)
-        self.vmas = VmaSet()
+        self.vmas.clear()
         for area in areas:
             self._file_unmapped(area)
-        del self.system.spaces[self]
+        del self.system.spaces[self.map]
         self.table.free()
 
-    def count_in(self, counters: Counters) -> None:
-        """From now on these are the counters of whoever uses this memory."""
-        if counters is not self.counters:
-            self.counters = counters
-            self.high_water.count_in(counters)
-
-    def resident(self, area: Vma) -> Iterator[tuple[int, int]]:
-        """(va, entry) of each present page of an area, the zero page left out (as Linux counts RSS)."""
-        for va, _, pte in self.table.present(area.start, area.end):
-            if pte_frame(pte) != ZERO_FRAME:
-                yield va, pte
-
-    def describe_vma(self, area: Vma) -> str:
-        """The area's line of /proc/PID/maps, without the newline."""
-        from ..accounts.proc_text import maps_line
-
-        return maps_line(area)
-
     def changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
-        """Tell whoever wants to know what the system call `what` has done; `area` is what lies there now."""
+        """Emit the event that the system call `what` has changed `start` to `end`; `area` is what lies there now."""
         if self.system.bus.wants(MappingChanged):
-            detail = self.describe_vma(area) if area is not None else ""
-            self.system.bus.emit(MappingChanged(self.system.now(), self.pid, what, start, end, detail))
+            detail = area.describe() if area is not None else ""
+            self.system.bus.emit(
+                MappingChanged(self.system.now(), self.context.pid, what, start, end, detail)
+            )

@@ -1,4 +1,4 @@
-"""madvise(2): what a program says of its pages in advance, as Linux 6.1 takes it. KSM's two are in `ksm`."""
+"""madvise(2): what a program says of its pages in advance, as Linux 6.1 takes it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_SWAP, PTE_U, USER_TOP, entry_slot, pte_frame
 
+from .address_space import AddressSpace
 from .cache.read_ahead import MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL
 from .faults.page_fault import RESOLVED_BADLY
 from .frame_allocator import ZERO_FRAME
@@ -19,8 +20,6 @@ from .vma import PROT_READ, PROT_WRITE, Vma
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .address_space import AddressSpace
 
 MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 3, 4, 8
 MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE = 10, 11, 12, 13
@@ -57,9 +56,7 @@ def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
     if end == addr:
         return
     if advice in _MERGING:
-        from .ksm import advise  # few programs offer pages
-
-        advise(mm, addr, end, mergeable=advice == MADV_MERGEABLE)
+        _merge(mm, addr, end, mergeable=advice == MADV_MERGEABLE)
     elif advice in _POPULATING:
         _populate(mm, addr, end, _POPULATING[advice])
     elif advice in _FIELDS:
@@ -73,6 +70,16 @@ def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
         for area in mm.vmas.overlapping(addr, end):
             _ACTIONS[advice](mm, area, max(addr, area.start), min(end, area.end))
     mm.require_mapped(addr, end)
+
+
+def _merge(mm: AddressSpace, start: int, end: int, *, mergeable: bool) -> None:
+    """MADV_MERGEABLE or MADV_UNMERGEABLE; shared areas are left as they are. Raises OSError(ENOMEM)."""
+    merged = mm.system.merged
+    if not mergeable and merged is not None:
+        merged.unmerge(mm.map, start, end, mm.context)
+    for area in mm.vmas.overlapping(start, end):
+        if not area.shared:
+            mm.mark(max(start, area.start), min(end, area.end), "mergeable", mergeable)
 
 
 def _populate(mm: AddressSpace, start: int, end: int, access: Access) -> None:
@@ -96,12 +103,13 @@ def _will_need(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
     """Read the pages of files, and of the swap area, in advance."""
     system = mm.system
     if area.file is not None and area.file.backed:
-        system.cache.read_ahead(area.file, area.offset_of(start) >> PAGE_SHIFT, end - start >> PAGE_SHIFT)
+        first, count = area.offset_of(start) >> PAGE_SHIFT, end - start >> PAGE_SHIFT
+        system.cache.read_ahead(area.file, first, count, mm.context)
         return
     if system.swap is not None:
         for _, _, pte in mm.table.entries(start, end):
             if pte & PTE_SWAP and system.frames.free > system.swap.reserve:
-                system.swap.bring(entry_slot(pte))
+                system.swap.bring(entry_slot(pte), mm.context)
 
 
 def _dont_need(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
@@ -144,12 +152,12 @@ def _cold(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
 
 
 def _page_out(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
-    """Reclaim the pages that nobody else maps, now."""
+    """Reclaim the pages that no other process maps, now."""
     _require_unlocked(area)
     frames = {pte_frame(pte) for _, _, pte in mm.table.present(start, end)}
     own = [frame for frame in frames if frame != ZERO_FRAME and mm.system.mappings(frame) == 1]
     if own:
-        mm.system.reclaimer.page_out(own)
+        mm.system.page_out(own, mm.context)
 
 
 _ACTIONS: dict[int, Callable[[AddressSpace, Vma, int, int], None]] = {

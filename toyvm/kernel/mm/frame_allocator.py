@@ -1,4 +1,4 @@
-"""Who holds which frame of physical memory: a reference count for each, and the frames nobody holds.
+"""The frames of physical memory: a reference count for each, and the free ones.
 
 Every user mapping, every page-cache entry and every page table counts as one reference. Frame 0 is the shared zero
 page: it is never handed out, never freed, and not counted as used.
@@ -9,17 +9,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
+from toyvm.base.bits import align_up
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.machine.sv39 import PPN_SHIFT, PTE_U, TABLE_ENTRIES
+from toyvm.machine.sv39 import MEGAPAGE_SIZE, PPN_SHIFT, PTE_U, TABLE_ENTRIES
 
-from .megapages import Megapages
+from ..counters import FaultContext
 
 if TYPE_CHECKING:
     from .memory_groups import Groups
     from .page_arrays import Entries, PageArrays
-    from .reclaim.swap_area import SwapArea
+    from .vma import Vma
 
 ZERO_FRAME = 0
 _ABOVE_ZERO_FRAME = ZERO_FRAME + 1 << PPN_SHIFT  # the least entry that holds another frame
@@ -27,8 +28,8 @@ BLOCK = TABLE_ENTRIES  # frames of a megapage
 _NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
 _FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
 
-# Importing numpy costs as much as going through this many entries in Python, one by one; below so many tables it is no
-# quicker than that.
+# Importing numpy costs as much as a Python loop over IMPORT_COST entries. For fewer than FEWEST_TABLES tables, numpy is no faster
+# than the loop.
 IMPORT_COST = 400_000
 FEWEST_TABLES = 4
 
@@ -41,19 +42,79 @@ class OutOfFrames(Exception):
     """No frame is free and none could be reclaimed."""
 
 
+class Megapages:
+    """Transparent megapages, as Linux has transparent huge pages (Documentation/admin-guide/mm/transhuge.rst): which areas of
+    one machine may have them, which there are, and what has become of others.
+
+    The first write to an aligned 2 MiB of private anonymous memory gets 512 neighbouring frames and one entry of level 1 for all of
+    them, if the policy (`enabled`: always, madvise or never) and the area (madvise) want it, nothing of the 2 MiB is mapped yet but
+    the zero page, and there are such frames. If there are not, nothing is waited for: pages of 4 KiB do (a fallback).
+
+    A megapage is split into its pages, which stay where they are, when a page of it is to become different from the others:
+    unmapped, protected, reclaimed, merged, or copied on a write. Frames are counted one by one throughout.
+    """
+
+    def __init__(self) -> None:
+        self.enabled = "never"
+        self.tables: dict[int, int] = {}  # first frame of each megapage -> page tables that map it as one
+        self.allocated = 0  # Linux's thp_fault_alloc, thp_fault_fallback, thp_split_page and thp_split_pmd:
+        self.fallbacks = 0
+        self.pages_split = 0
+        self.entries_split = 0
+
+    def mapped(self, first: int) -> None:
+        """One more page table maps the 512 frames from `first` by one entry."""
+        self.tables[first] = self.tables.get(first, 0) + 1
+
+    def unmapped(self, first: int) -> bool:
+        """One page table less; whether it was the last."""
+        left = self.tables[first] - 1
+        if left:
+            self.tables[first] = left
+        else:
+            del self.tables[first]
+        return not left
+
+    def split(self, first: int) -> None:
+        """The entry of one page table has become 512."""
+        self.entries_split += 1
+        self.pages_split += self.unmapped(first)
+
+    def has(self, frame: int) -> bool:
+        """Whether `frame` is a part of a megapage."""
+        return frame & -512 in self.tables
+
+    def wants(self, area: Vma, *, refused: bool) -> bool:
+        """Whether 2 MiB of `area` should be a megapage, where they are aligned. `refused`: its process wants none (prctl)."""
+        if area.file is not None or area.shared or refused or area.megapages is False:
+            return False
+        return self.enabled == "always" or (self.enabled == "madvise" and area.megapages is True)
+
+    def fits(self, area: Vma, *, refused: bool) -> bool:
+        """Whether `area` has 2 MiB that should be a megapage (THPeligible of /proc/PID/smaps)."""
+        fits = align_up(area.start, MEGAPAGE_SIZE) + MEGAPAGE_SIZE <= area.end
+        return fits and self.wants(area, refused=refused)
+
+
 class FrameAllocator:
     """Frames 1 .. count-1 of `memory`; the most recently freed one is given first, else the lowest never used.
 
     Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
-    engines keep one range for all of them. A span is a wish: where frames are short, anybody gets them.
+    engines keep one range for all of them. A span is not a reservation: when frames run short, any page can get them.
 
     All that an allocation changes is in `table`, where native code can do the same.
 
-    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now.
+    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now. `groups` says which
+    group pays for which frame, where groups have limits.
     `born[frame]` is the serial number of filling it: `births` counts them.
     """
 
-    def __init__(self, memory: PhysicalMemory):
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        reclaim: Callable[[FaultContext], bool] = lambda context: False,
+        groups: Groups | None = None,
+    ):
         self.memory = memory
         self.count = memory.frame_count
         self.table = memory.table = FrameTable(self.count)
@@ -66,14 +127,13 @@ class FrameAllocator:
         self._blocks: list[int] = []  # the first frames of free blocks, which are not in `_freed`
         self._walked = 0
         self._arrays: PageArrays | None = None
-        self.swap: SwapArea | None = None
         self.megapages = Megapages()
-        self.groups: Groups | None = None  # who pays for which frame, where groups have limits
-        self.reclaim: Callable[[], bool] = lambda: False
+        self.groups = groups
+        self._reclaim = reclaim
 
     @property
     def used(self) -> int:
-        """Frames that somebody holds."""
+        """Frames with at least one reference."""
         return self._words[USED]
 
     @property
@@ -91,21 +151,26 @@ class FrameAllocator:
         """Frames that `alloc` can still give without reclaim."""
         return self.count - 1 - self._words[USED]
 
-    def spare(self, reserve: int) -> int:
-        """Frames beyond `reserve` that can be had without reclaim, also by the group that pays for them."""
-        group = self.groups.current if self.groups is not None else None
+    def spare(self, reserve: int, context: FaultContext) -> int:
+        """How many frames beyond `reserve` can be allocated without reclaim, within the limit of the group that pays for them."""
+        group = context.group
         left = self.free - reserve
         return left if group is None else min(left, group.limit - group.used)
 
-    def alloc(self, *, zeroed: bool = True) -> int:
+    def alloc(self, context: FaultContext, *, zeroed: bool = True) -> int:
         """A frame with reference count 1, filled with zero bytes unless the caller will overwrite it all.
 
         Raises OutOfFrames.
         """
-        if self.groups is not None:
-            self.groups.admit()
+        if self.groups is not None and not self.groups.admit(context):
+            raise OutOfFrames
         words = self._words
-        if not words[FREED] and words[NEXT] >= self.count and not self._break_block() and not self.reclaim():
+        if (
+            not words[FREED]
+            and words[NEXT] >= self.count
+            and not self._break_block()
+            and not self._reclaim(context)
+        ):
             raise OutOfFrames
         if words[FREED]:
             words[FREED] -= 1
@@ -116,23 +181,23 @@ class FrameAllocator:
             frame = words[NEXT]  # never used since the memory was made: already zero
             self._given[frame] = 1
             words[NEXT] = self._after(frame)
-        return self._use(frame)
+        return self._use(frame, context)
 
-    def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int) -> int:
+    def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int, context: FaultContext) -> int:
         """A zero frame for a page of an area of `pages`; beside the frames of its neighbours if that one was never used.
 
-        `spans` is the address space's: the first frame of each span, 0 where none could be had. Raises OutOfFrames.
+        `spans` is the address space's: the first frame of each span, 0 where there was no room for one. Raises OutOfFrames.
         """
         span, first, _ = self.span(spans, vpn, pages)
         frame = span + vpn - first
         if not span or self._given[frame]:
-            return self.alloc()
-        if self.groups is not None:
-            self.groups.admit()
+            return self.alloc(context)
+        if self.groups is not None and not self.groups.admit(context):
+            raise OutOfFrames
         self._given[frame] = 1
         if frame == self._words[NEXT]:
             self._words[NEXT] = self._after(frame)
-        return self._use(frame)
+        return self._use(frame, context)
 
     def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
         """The span of a page as `alloc_in_span` has it: its first frame or 0, its first page, and the one behind its last."""
@@ -144,12 +209,12 @@ class FrameAllocator:
         first = vpn >> bits << bits
         return span, first, first + (1 << bits)
 
-    def alloc_block(self, reserve: int) -> int | None:
+    def alloc_block(self, reserve: int, context: FaultContext) -> int | None:
         """The first of 512 neighbouring frames, aligned to as many, all zero and with reference count 1 each.
 
         None where there are no such, or not `reserve` more than these: nothing is reclaimed or moved to make room.
         """
-        if self.spare(reserve) < BLOCK:
+        if self.spare(reserve, context) < BLOCK:
             return None
         if not self._blocks and self._words[FREED] >= BLOCK:  # the host has memory for these
             self._join_blocks(_USED)
@@ -161,7 +226,7 @@ class FrameAllocator:
                 return None
             first = self._blocks.pop()
             self.memory.zero_frames(first, BLOCK)
-        self._use_block(first)
+        self._use_block(first, context)
         return first
 
     def _unused_block(self) -> int | None:
@@ -190,7 +255,7 @@ class FrameAllocator:
             words[FREED] = len(kept)
             words[NEXT] = self._after(words[NEXT] - 1)
 
-    def _use_block(self, first: int) -> None:
+    def _use_block(self, first: int, context: FaultContext) -> None:
         """`_use` of 512 frames."""
         self.refs[first : first + BLOCK] = _HELD
         words = self._words
@@ -201,7 +266,7 @@ class FrameAllocator:
         words[BIRTHS] += BLOCK
         if self.groups is not None:
             for frame in range(first, first + BLOCK):
-                self.groups.charge(frame)
+                self.groups.charge(frame, context.group)
 
     def sole_block(self, first: int) -> bool:
         """Whether each of the 512 frames from `first` has one holder."""
@@ -217,7 +282,7 @@ class FrameAllocator:
         return True
 
     def _span(self, size: int) -> int:
-        """The first of `size` frames that nobody else has a wish for, or 0."""
+        """The first of `size` frames that belong to no other span, or 0."""
         span = max(self._next_span, self._words[NEXT])
         if span + size > self.count:
             return 0
@@ -229,7 +294,7 @@ class FrameAllocator:
         found = self._given.find(0, frame + 1)
         return found if found >= 0 else self.count
 
-    def _use(self, frame: int) -> int:
+    def _use(self, frame: int, context: FaultContext) -> int:
         self.refs[frame] = 1
         words = self._words
         used = words[USED] + 1
@@ -238,7 +303,7 @@ class FrameAllocator:
             words[PEAK] = used
         self.touch(frame)
         if self.groups is not None:
-            self.groups.charge(frame)
+            self.groups.charge(frame, context.group)
         return frame
 
     def touch(self, frame: int) -> None:
@@ -252,7 +317,7 @@ class FrameAllocator:
         self._words[NEXT] = self._next_span = end
 
     def claim(self, first: int, end: int) -> None:
-        """Frames that were set aside have an owner, who has the only reference to each."""
+        """Give frames that were set aside to an owner, which has the only reference to each."""
         self.refs[first:end] = array("I", [1] * (end - first))
         self._words[USED] += end - first
         self._words[PEAK] = max(self._words[PEAK], self._words[USED])
@@ -279,11 +344,8 @@ class FrameAllocator:
                 self.groups.uncharge((frame,))
 
     def put_entries(self, entries: list[int] | Entries) -> None:
-        """One reference less for the frame, or slot of the swap area, of each of these page-table entries, in order
-        (`PageTable.clear` gives them)."""
-        swap = self.swap
-        if swap is not None:
-            entries = swap.release_entries(entries)
+        """One reference less for the frame of each of these page-table entries, in order (`PageTable.clear` gives them). None of
+        them stands for a page in the swap area: `SwapArea.put_entries` is for those."""
         if isinstance(entries, list):
             freed = []
             refs = self.refs
@@ -304,9 +366,6 @@ class FrameAllocator:
         words[FREED] = top + count
         if self.groups is not None:
             self.groups.uncharge(freed)
-        if swap is not None and swap.cached:
-            for pte in entries if isinstance(entries, list) else entries.tolist():
-                swap.unmapped(pte >> PPN_SHIFT)
 
     def frames_with(self, entries: list[int] | Entries, bits: int) -> list[int]:
         """The frames of those entries that have all of `bits`."""
@@ -323,7 +382,7 @@ class FrameAllocator:
         return self._arrays.resident(entries)
 
     def walked(self, count: int) -> None:
-        """So many entries were gone through in Python."""
+        """Count entries that a Python loop has visited."""
         self._walked += count
 
     def arrays(self, tables: int) -> PageArrays | None:

@@ -9,18 +9,40 @@ from __future__ import annotations
 
 from toyvm.base.bits import align_down, align_up, u64
 from toyvm.base.errors import ElfError, NotExecutableError
+from toyvm.base.record import Record
 from toyvm.elf import constants as elf
 from toyvm.elf.headers import Ehdr, Phdr, read_ehdr, read_phdrs, require_riscv
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
-from ..proc.interpreter import LoadedImage
 from ..vfs.nodes import FileNode
 from .address_space import MMAP_MIN, PIE_BASE, AddressSpace
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE
 
 _MAX_FILE = 256 << 20
 _PATH_MAX = 4096
+
+
+class LoadedImage(Record):
+    """An ELF file as `map_image` has mapped it into an address space. All addresses are guest addresses (va).
+
+    `bias` is what to add to the file's own addresses (0 for ET_EXEC). `start` and `end` bound its pages.
+    `phdr` is where the program headers stand in guest memory, or 0 when no segment holds them.
+    `file` gives the file's bytes (`file.pread(offset, n)`, `file.size`).
+    """
+
+    path: str
+    file: FileNode
+    e_type: int
+    e_flags: int
+    bias: int
+    entry: int
+    start: int
+    end: int
+    phdr: int
+    phdrs: tuple[Phdr, ...]
+    interpreter: str | None
+    executable_stack: bool
 
 
 def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = False) -> LoadedImage:

@@ -10,31 +10,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable
 
-from .frame_allocator import OutOfFrames
-
-
-class Group:
-    """One group: `limit` frames at most; `used` now, `peak` at most so far; how often the limit was met, and how often it killed."""
-
-    def __init__(self, number: int, name: str, limit: int):
-        self.number = number
-        self.name = name
-        self.limit = limit
-        self.used = self.peak = 0
-        self.hits = self.kills = 0
-
-    def events(self) -> str:
-        """memory.events."""
-        return f"low 0\nhigh 0\nmax {self.hits}\noom {self.kills}\noom_kill {self.kills}\noom_group_kill 0\n"
+from ..counters import FaultContext, Group
 
 
 class Groups:
-    """Who has been charged for which frame. `current` is the group that pays for what is allocated now."""
+    """Which group has been charged for which frame. `reclaim` frees frames of a group and returns how many."""
 
-    def __init__(self, frames: int, reclaim: Callable[[Group], int]):
+    def __init__(self, frames: int, reclaim: Callable[[Group, FaultContext], int]):
         self.all: list[Group] = []
-        self.charged = array("H", bytes(2 * frames))  # by frame: the number of its group, 0 for nobody
-        self.current: Group | None = None
+        self.charged = array("H", bytes(2 * frames))  # by frame: the number of its group, 0 for none
         self._reclaim = reclaim
 
     def add(self, name: str, limit: int) -> Group:
@@ -43,19 +27,19 @@ class Groups:
         self.all.append(group)
         return group
 
-    def admit(self) -> None:
-        """The current group is about to get a frame. Raises OutOfFrames when it may have no more and gives none up."""
-        group = self.current
+    def admit(self, context: FaultContext) -> bool:
+        """Whether the group that pays for `context` may have one frame more, once it has given up some of its own if it must."""
+        group = context.group
         if group is None or group.used < group.limit:
-            return
+            return True
         group.hits += 1
         while group.used >= group.limit:
-            if not self._reclaim(group):
-                raise OutOfFrames
+            if not self._reclaim(group, context):
+                return False
+        return True
 
-    def charge(self, frame: int) -> None:
-        """The current group has got a frame."""
-        group = self.current
+    def charge(self, frame: int, group: Group | None) -> None:
+        """`group` has got a frame."""
         if group is not None:
             self.charged[frame] = group.number
             group.used += 1

@@ -6,16 +6,13 @@ import errno
 
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
-from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import replace
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, USER_TOP
 
+from .address_space import AddressSpace
 from .overcommit import admit, require_limits
 from .vma import Vma
-
-if TYPE_CHECKING:
-    from .address_space import AddressSpace
 
 _MOST_NEW_AREAS = 3  # the moved one, and what is left on both sides of where it was
 
@@ -54,7 +51,7 @@ def mremap(
     end = addr + new_length
     if target is None and not keep:
         if addr + old_length == area.end and end <= USER_TOP and not mm.vmas.overlapping(area.end, end):
-            admit(mm, area, new_length - old_length >> PAGE_SHIFT)
+            admit(mm.system.commit, mm.map, area, new_length - old_length >> PAGE_SHIFT)
             _add(mm, area, area.end, new_length - old_length, area.end)
             return addr
         if not may_move:
@@ -104,7 +101,7 @@ def _move(
 
 def _admit_moved(mm: AddressSpace, area: Vma, old_length: int, new_length: int, *, keep: bool) -> None:
     """For a moment both places are promised, as in Linux; the limits look at what is left. Raises OSError(ENOMEM)."""
-    require_limits(mm, area, (new_length if keep else new_length - old_length) >> PAGE_SHIFT)
+    require_limits(mm.map, area, (new_length if keep else new_length - old_length) >> PAGE_SHIFT)
     if area.accounted:
         mm.system.commit.require(new_length >> PAGE_SHIFT, mm.vmas.pages)
 
@@ -124,10 +121,10 @@ def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
         table.split_borders(addr, addr + length)
     # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
     for va in [va for va, _, _ in table.entries(addr, addr + length)]:
-        table.slot(va - addr + to)
+        table.slot(va - addr + to, mm.context)
     pages = list(table.entries(addr, addr + length))
     for va, _, pte in pages:
-        table.u64[table.slot(va - addr + to)] = pte
+        table.u64[table.slot(va - addr + to, mm.context)] = pte
     for va in table.megapages_in(addr, addr + length):
         table.join(va - addr + to)
     if pages:

@@ -1,6 +1,6 @@
 """Programs in bare physical memory: one row of bytes for all of them, and nothing between them (`toyvm run --no-mmu`).
 
-Addresses are physical. A program is loaded where its ELF file says, or fails because somebody is there; stacks, heaps and what mmap
+Addresses are physical. A program is loaded where its ELF file says, or fails because another one is there; stacks, heaps and what mmap
 gives are stretches of the same memory. The kernel remembers whose stretch is whose only so that it does not give one away twice:
 no access is ever checked against that, only against the end of memory.
 
@@ -23,10 +23,11 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_R, PTE_U, PTE_V, PTE_W, PTE_X, TABLE_ENTRIES, make_pte
 from toyvm.machine.traps import Trap
 
-from ..proc.interpreter import LoadedImage
+from ..counters import KERNEL, Counters
 from ..vfs.nodes import FileNode
 from .address_space import AddressSpace
-from .image_mapping import headers_address, read_headers
+from .image_mapping import LoadedImage, headers_address, read_headers
+from .memory_map import MemoryMap
 from .page_table import LEAF_SHIFT, LEAF_SPAN, PageTable
 from .user_memory import Fault
 from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
@@ -34,8 +35,9 @@ from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet
 if TYPE_CHECKING:
     from toyvm.elf.headers import Phdr
 
+    from ..counters import Group
     from ..limits import Rlimits
-    from .memory_system import MemorySystem
+    from .machine_memory import MachineMemory
 
 STACK_SIZE = 64 << 10
 _ALL = PROT_READ | PROT_WRITE | PROT_EXEC
@@ -55,20 +57,20 @@ def table_bytes(size: int) -> int:
 
 
 class Ground:
-    """`size` bytes of physical memory that all programs stand on, and who has which stretch of it.
+    """`size` bytes of physical memory that all programs stand on, and the owner of each stretch of it.
 
     The tables map each address to itself, for engines that walk tables in native code; they stand above `size`, where no
     program can reach. One MMU for all: what one program stores into another's code is what the other executes after its fence.i.
     """
 
-    def __init__(self, system: MemorySystem, size: int):
+    def __init__(self, system: MachineMemory, size: int):
         self.system = system
         self.size = size
         frames = size >> PAGE_SHIFT
         system.frames.set_aside(frames)
-        self.table = PageTable(system.memory, system.frames)
+        self.table = PageTable(system.memory, system.frames, KERNEL)
         for va in range(0, size, LEAF_SPAN):
-            slot, first = self.table.slot(va), va >> PAGE_SHIFT
+            slot, first = self.table.slot(va, KERNEL), va >> PAGE_SHIFT
             entries = [make_pte(frame, _FLAGS) for frame in range(first, min(first + TABLE_ENTRIES, frames))]
             system.memory.u64[slot : slot + len(entries)] = array("Q", entries)
         self.mmu = BareMmu(system.memory, self.table.root_ppn)
@@ -83,7 +85,7 @@ class Ground:
 
     def owned_by(self, space: PhysicalSpace) -> list[int]:
         """Where the stretches of `space` begin."""
-        return [start for start, owner in self._owners.items() if owner is space]
+        return [start for start, owner in self._owners.items() if owner.map is space.map]
 
     def find(self, length: int) -> int:
         """The highest free stretch of `length` bytes. Raises OSError(ENOMEM)."""
@@ -104,7 +106,7 @@ class Ground:
         self.system.invalidate(self.mmu, start, end)
 
     def give_back(self, start: int) -> None:
-        """The stretch that begins at `start` is free again; its bytes stay until somebody gets it."""
+        """The stretch that begins at `start` is free again; its bytes stay until it is given away again."""
         stretch = self.stretches.find(start)
         assert stretch is not None and stretch.start == start
         self.stretches.remove(stretch)
@@ -121,8 +123,18 @@ class PhysicalSpace(AddressSpace):
 
     has_mmu = False
 
-    def __init__(self, ground: Ground, rlimits: Rlimits, placement: Placement | None = None):
-        super().__init__(ground.system, rlimits, table=ground.table, mmu=ground.mmu)
+    def __init__(
+        self,
+        ground: Ground,
+        rlimits: Rlimits,
+        placement: Placement | None = None,
+        *,
+        pid: int = 0,
+        counters: Counters | None = None,
+        group: Group | None = None,
+    ):
+        space = MemoryMap(ground.table, ground.mmu, VmaSet(), rlimits, group)
+        super().__init__(ground.system, pid=pid, counters=counters, group=group, map=space)
         self.ground = ground
         self.placement = placement or Placement()
 
@@ -180,10 +192,10 @@ class PhysicalSpace(AddressSpace):
         self.changed("munmap", addr, area.end, None)
 
     def brk(self, wanted: int) -> int:
-        """The heap grows behind the program, page by page, until somebody else's memory begins."""
-        if wanted < self.brk_start or wanted > self.ground.size:
-            return self.brk_end
-        old, new = align_up(self.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
+        """The heap grows behind the program, page by page, until another program's memory begins."""
+        if wanted < self.map.brk_start or wanted > self.ground.size:
+            return self.map.brk_end
+        old, new = align_up(self.map.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
         try:
             for page in range(old, new, PAGE_SIZE):
                 self._take(
@@ -191,10 +203,10 @@ class PhysicalSpace(AddressSpace):
                 )
                 old = page + PAGE_SIZE
         except OSError:
-            self._shrink_heap(old, align_up(self.brk_end, PAGE_SIZE))
-            return self.brk_end
+            self._shrink_heap(old, align_up(self.map.brk_end, PAGE_SIZE))
+            return self.map.brk_end
         self._shrink_heap(old, new)
-        self.brk_end = wanted
+        self.map.brk_end = wanted
         return wanted
 
     def _shrink_heap(self, end: int, to: int) -> None:
@@ -216,7 +228,7 @@ class PhysicalSpace(AddressSpace):
     def load(self, file: FileNode, path: str) -> LoadedImage:
         """Copy the segments of an executable to where they ask to be, or as far from there as `Placement.load_at` says.
 
-        Nothing is relocated. Raises NotExecutableError, which says who is in the way.
+        Nothing is relocated. Raises NotExecutableError, which names the process in the way.
         """
         ehdr, phdrs = read_headers(file, path)
         loads = [p for p in phdrs if p.type == elf.PT_LOAD and p.memsz]
@@ -272,7 +284,7 @@ class PhysicalSpace(AddressSpace):
         return areas
 
     def _require_free(self, start: int, end: int, what: str) -> None:
-        """Raises NotExecutableError: nobody else may be at `start`..`end`, which must be memory."""
+        """Raises NotExecutableError unless `start`..`end` is free memory."""
         where = f"{what}: cannot be at {start:#x}-{end:#x}"
         if start < PAGE_SIZE:
             raise NotExecutableError(f"{where}: the first page is not given away")
@@ -284,7 +296,7 @@ class PhysicalSpace(AddressSpace):
             area = owner.vmas.find(max(stretch.start, start))
             name = area.name if area is not None and area.name else "memory"
             raise NotExecutableError(
-                f"{where}: {name} of process {owner.pid} is at {stretch.start:#x}-{stretch.end:#x} "
+                f"{where}: {name} of process {owner.context.pid} is at {stretch.start:#x}-{stretch.end:#x} "
                 "(ld -Ttext-segment=ADDRESS links a program for another place)"
             )
 
@@ -301,15 +313,8 @@ class PhysicalSpace(AddressSpace):
         except Trap:
             raise Fault(va) from None
 
-    def forget_beyond(self, file: FileNode, size: int) -> None:
-        """Files are copied here, not mapped."""
-
     def populate(self, addr: int, length: int) -> None:
         """It is all there already."""
-
-    def grow_stack(self, va: int) -> Vma | None:
-        """A stack has the size that it has."""
-        return None
 
     # Life
 
@@ -319,10 +324,10 @@ class PhysicalSpace(AddressSpace):
 
     def release(self) -> None:
         """One user less; the last one's memory is free, with all that stands in it."""
-        self.users -= 1
-        if self.users:
+        self.map.users -= 1
+        if self.map.users:
             return
-        self.vmas = VmaSet()
+        self.vmas.clear()
         for start in self.ground.owned_by(self):
             self.ground.give_back(start)
-        del self.system.spaces[self]
+        del self.system.spaces[self.map]

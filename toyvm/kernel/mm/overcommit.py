@@ -16,7 +16,7 @@ from toyvm.machine.physical_memory import PAGE_SHIFT
 from .vma import PROT_WRITE, Vma
 
 if TYPE_CHECKING:
-    from .address_space import AddressSpace
+    from .memory_map import MemoryMap
 
 GUESS, ALWAYS, NEVER = 0, 1, 2  # OVERCOMMIT_* of vm.overcommit_memory
 DEFAULT_RATIO = 50
@@ -58,7 +58,7 @@ class Commit:
         """Promise `pages` more; fewer when negative."""
         self.committed += pages
 
-    def require_copy(self, space: AddressSpace) -> None:
+    def require_copy(self, space: MemoryMap) -> None:
         """Whether all that `space` has been promised may be promised once more (fork). Raises OSError(ENOMEM).
 
         Linux asks for one area after the other, which makes a difference only where each is measured by itself.
@@ -77,7 +77,7 @@ class Commit:
         return bool(prot & PROT_WRITE) and not shared and not no_reserve
 
 
-def may_expand(space: AddressSpace, area: Vma, pages: int) -> bool:
+def may_expand(space: MemoryMap, area: Vma, pages: int) -> bool:
     """Whether RLIMIT_AS and RLIMIT_DATA allow `pages` more of the kind of `area` (may_expand_vm)."""
     limits, vmas = space.rlimits, space.vmas
     if vmas.pages + pages > limits.address_space >> PAGE_SHIFT:
@@ -86,13 +86,15 @@ def may_expand(space: AddressSpace, area: Vma, pages: int) -> bool:
     return not area.data or not limits.data or vmas.data_pages + pages <= limits.data >> PAGE_SHIFT
 
 
-def require_limits(space: AddressSpace, area: Vma, pages: int) -> None:
+def require_limits(space: MemoryMap, area: Vma, pages: int) -> None:
     """Raises OSError(ENOMEM) unless `may_expand`."""
     if not may_expand(space, area, pages):
         raise error(errno.ENOMEM)
 
 
-def admit(space: AddressSpace, area: Vma, pages: int, over: tuple[int, int] | None = None) -> None:
+def admit(
+    commit: Commit, space: MemoryMap, area: Vma, pages: int, over: tuple[int, int] | None = None
+) -> None:
     """Whether `space` may have `pages` more of the kind of `area`, which would take the place of what is in the range `over`.
 
     Raises OSError(ENOMEM).
@@ -105,10 +107,10 @@ def admit(space: AddressSpace, area: Vma, pages: int, over: tuple[int, int] | No
             freed += size if old.accounted else 0
     require_limits(space, area, pages - covered)
     if area.accounted:
-        space.system.commit.require(pages - freed, space.vmas.pages)
+        commit.require(pages - freed, space.vmas.pages)
 
 
-def becomes_accounted(space: AddressSpace, area: Vma, prot: int) -> bool:
+def becomes_accounted(commit: Commit, space: MemoryMap, area: Vma, prot: int) -> bool:
     """Whether `area` counts as promised once mprotect has given it `prot`; what was writable once goes on counting.
 
     The pages are added to the account here. Raises OSError(ENOMEM).
@@ -122,6 +124,6 @@ def becomes_accounted(space: AddressSpace, area: Vma, prot: int) -> bool:
         return area.accounted
     if not Commit.accounts(prot, shared=area.shared, no_reserve=area.no_reserve):
         return False
-    space.system.commit.require(pages, space.vmas.pages)
-    space.system.commit.add(pages)
+    commit.require(pages, space.vmas.pages)
+    commit.add(pages)
     return True

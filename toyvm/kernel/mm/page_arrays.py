@@ -1,6 +1,6 @@
 """Page tables and reference counts as numpy arrays: what fork and the end of a process do to thousands of entries at once.
 
-The only module of the kernel that imports numpy; `FrameAllocator.arrays` decides when that pays. Both functions do exactly
+It imports numpy; `FrameAllocator.arrays` decides when that pays. Both functions do exactly
 what the loops over single entries in `pagetable` and `frames` do, in the same order, so that a run takes the same frames
 whichever way it went.
 """
@@ -71,7 +71,7 @@ class PageArrays:
         return found
 
     def put(self, entries: Entries) -> list[int]:
-        """One reference less for the frame of each entry; the frames that nobody holds any more, in the order in
+        """One reference less for the frame of each entry; the frames that are free now, in the order in
         which their last references went."""
         frames = _frames(entries)
         before = self.refs[frames]

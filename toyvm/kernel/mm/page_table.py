@@ -1,13 +1,13 @@
 """The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
 
 The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
-kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: with numpy (`pagearrays`) once
-there has been so much of that in a run that importing it has paid, else in Python. Both do the same in the same order.
+kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: in Python at first,
+and with numpy (`page_arrays`) once a run has done so much of this that importing numpy pays. Both do the same in the same order.
 
 2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that could map them instead is set aside with it
 (Linux's pgtable_trans_huge_deposit), so that splitting it never fails for want of a frame, and holds the entries that the split will
 leave. All that reads entries reads them there; A and D are brought over first, because the machine sets them in the megapage alone.
-Whoever is to change an entry asks for its `slot`, or splits (`split`), first.
+To change an entry, ask for its `slot` first, or split the megapage (`split`).
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ from toyvm.machine.sv39 import (
     pte_frame,
 )
 
+from ..counters import FaultContext
 from .frame_allocator import FrameAllocator
 
 if TYPE_CHECKING:
     from .page_arrays import Entries
+    from .reclaim.swap_area import SwapArea
 
 LEAF_SHIFT, LEAF_SPAN = MEGAPAGE_SHIFT, MEGAPAGE_SIZE  # what one leaf table covers
 _ZERO_TABLE = array("Q", bytes(PAGE_SIZE))
@@ -53,12 +55,22 @@ def _pages_of(pte: int) -> array[int]:
 
 
 class PageTable:
-    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when a table cannot be had."""
+    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when there is no frame for a table.
 
-    def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
+    `swap` is the area that entries of pages without a frame refer to, where the machine has one.
+    """
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        frames: FrameAllocator,
+        context: FaultContext,
+        swap: SwapArea | None = None,
+    ):
         self._frames = frames
+        self._swap = swap
         self.u64 = memory.u64
-        self.root_ppn = frames.alloc()
+        self.root_ppn = frames.alloc(context)
         self._middles: dict[int, int] = {}  # va >> 30 -> frame of the level-1 table
         self.leaves: dict[int, int] = {}  # va >> 21 -> index in u64 of the leaf table's first entry
         self.megapages: dict[int, int] = {}  # va >> 21 -> index in u64 of the entry that is a megapage
@@ -75,14 +87,20 @@ class PageTable:
         for base in self.leaves.values():
             yield base >> 9
 
-    def slot(self, va: int) -> int:
+    def slot(self, va: int, context: FaultContext) -> int:
         """The index in `u64` of the leaf entry for `va`, making tables that are missing and splitting a megapage."""
         base = self.leaves.get(va >> LEAF_SHIFT)
         if base is None:
-            base = self._make_leaf(va)
+            base = self._make_leaf(va, context)
         elif self.megapages and va >> LEAF_SHIFT in self.megapages:
             self._split(va >> LEAF_SHIFT)
         return base + (va >> PAGE_SHIFT & 0x1FF)
+
+    def present_slot(self, va: int) -> int:
+        """`slot` where there is a table already."""
+        if va >> LEAF_SHIFT in self.megapages:
+            self._split(va >> LEAF_SHIFT)
+        return self.leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 0x1FF)
 
     def entry(self, va: int) -> int:
         """The leaf entry for `va`; 0 where there is no table. Of a megapage, the entry that its page will have."""
@@ -91,13 +109,13 @@ class PageTable:
         base = self.leaves.get(va >> LEAF_SHIFT)
         return 0 if base is None else self.u64[base + (va >> PAGE_SHIFT & 0x1FF)]
 
-    def _make_leaf(self, va: int) -> int:
+    def _make_leaf(self, va: int, context: FaultContext) -> int:
         middle = self._middles.get(va >> 30)
         if middle is None:
-            middle = self._frames.alloc()
+            middle = self._frames.alloc(context)
             self._middles[va >> 30] = middle
             self.u64[(self.root_ppn << 9) + (va >> 30 & 0x1FF)] = make_pte(middle, PTE_V)
-        frame = self._frames.alloc()
+        frame = self._frames.alloc(context)
         self.u64[(middle << 9) + (va >> LEAF_SHIFT & 0x1FF)] = make_pte(frame, PTE_V)
         base = frame << 9
         self.leaves[va >> LEAF_SHIFT] = base
@@ -268,13 +286,13 @@ class PageTable:
             last = min(end - origin, LEAF_SPAN) + PAGE_SIZE - 1 >> PAGE_SHIFT
             yield key, base, first, last
 
-    def copy_for_fork(self, child: PageTable) -> None:
+    def copy_for_fork(self, child: PageTable, context: FaultContext) -> None:
         """Give `child` (empty) the same mappings, each frame with one reference more.
 
         Writable private entries lose W and gain COW on both sides. The child's A and D begin clear, but A stays in pages of
         code, because the child begins with the parent's translations of it. Raises OutOfFrames, no entry changed.
         """
-        pairs = [(base, child.slot(key << LEAF_SHIFT)) for key, base in self.leaves.items()]
+        pairs = [(base, child.slot(key << LEAF_SHIFT, context)) for key, base in self.leaves.items()]
         self.settle()
         self._copy(pairs)
         for key, slot in self.megapages.items():
@@ -307,9 +325,8 @@ class PageTable:
         self._frames.walked(copied)
 
     def _hold_slot(self, pte: int) -> None:
-        swap = self._frames.swap
-        assert swap is not None, "an entry stands for a page in a swap area that there is not"
-        swap.hold(entry_slot(pte))
+        assert self._swap is not None, "an entry stands for a page in a swap area that there is not"
+        self._swap.hold(entry_slot(pte))
 
     def free(self) -> None:
         """Give all table frames back; the caller has cleared the entries."""

@@ -15,7 +15,7 @@ from .overcommit import Commit
 class ShmNode(FileNode):
     """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)").
 
-    All its pages are promised in `account`, if there is one, until nobody can reach it. Raises OSError(ENOMEM).
+    All its pages are promised in `account`, if there is one, until no process can reach it. Raises OSError(ENOMEM).
     """
 
     backed = False

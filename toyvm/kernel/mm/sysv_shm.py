@@ -1,7 +1,7 @@
-"""System V shared memory: segments that have a number and a key instead of a name, and outlive who made them (sysvipc(7)).
+"""System V shared memory: segments that have a number and a key instead of a name, and outlive the process that made them (sysvipc(7)).
 
 A segment is a file without a name whose bytes live in the page cache, so that mapping, fork, faults and accounting are those of any
-shared file. `linked` says that somebody can still find it by number: a segment ends when it has been removed and nobody maps it.
+shared file. `linked` says that its number is still valid: a segment ends when it has been removed and no process maps it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 
 from ..vfs.nodes import Stat
+from .shared_anonymous import ShmNode
 
 if TYPE_CHECKING:
-    from .memory_system import MemorySystem
+    from .machine_memory import MachineMemory
     from .overcommit import Commit
 
 SHMMNI = 4096  # segments of a machine (kernel.shmmni)
@@ -99,9 +99,9 @@ class Segment(ShmNode):
 
 
 class Segments:
-    """All segments of a machine, by number and by key. `seconds` tells the wall clock."""
+    """All segments of a machine, by number and by key. `seconds` returns the wall clock's seconds."""
 
-    def __init__(self, system: MemorySystem, seconds: Callable[[], int]):
+    def __init__(self, system: MachineMemory, seconds: Callable[[], int]):
         self.system = system
         self.seconds = seconds
         self._places: dict[int, Segment] = {}

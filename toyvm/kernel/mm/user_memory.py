@@ -20,7 +20,7 @@ class Fault(OSError):
 class UserMemory:
     """Reading and writing by virtual address, for a class that can `translate`.
 
-    Every method raises Fault, and OutOfFrames when a page cannot be had.
+    Every method raises Fault, and OutOfFrames when there is no frame for a page.
     """
 
     memory: PhysicalMemory

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record, duplicate
 from toyvm.machine.physical_memory import PAGE_SHIFT
+from toyvm.machine.sv39 import PTE_COW, PTE_R, PTE_SHARED, PTE_U, PTE_V, PTE_W, PTE_X
 
 if TYPE_CHECKING:
     from ..vfs.nodes import FileNode
@@ -60,6 +61,11 @@ class Vma(Record, frozen=False):
     def anonymous(self) -> bool:
         return self.file is None
 
+    @property
+    def writes_file(self) -> bool:
+        """Whether its pages can become dirty pages of a file that must be written back."""
+        return self.shared and self.may_write and self.file is not None and self.file.backed
+
     def offset_of(self, va: int) -> int:
         """The file offset that `va` shows."""
         return self.offset + va - self.start
@@ -68,6 +74,20 @@ class Vma(Record, frozen=False):
         """`rwxp` as /proc/PID/maps has it."""
         letters = "".join(c if self.prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
         return letters + ("s" if self.shared else "p")
+
+    def describe(self) -> str:
+        """The line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
+        dev = ino = 0
+        name = self.name
+        if self.file is not None and not name.startswith("["):
+            dev, ino = self.file.identity
+            name = name or "/dev/zero"
+            if not self.file.linked and not name.endswith(" (deleted)"):
+                name += " (deleted)"
+        offset = self.offset if self.file is not None else 0
+        major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+        where = f"{self.start:08x}-{self.end:08x} {self.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
+        return f"{where:<72} {name}" if name else where
 
     def continues(self, other: Vma) -> bool:
         """Whether `other` begins where this ends and the two can be one area."""
@@ -90,6 +110,21 @@ class Vma(Record, frozen=False):
             and self.may_write == other.may_write
             and self.locked == other.locked
         )
+
+
+def flags_for(area: Vma, *, writable: bool) -> int:
+    """The PTE flags that `area` grants. W implies R, because Sv39 reserves W alone. With PROT_NONE the
+    entry keeps its frame but is not valid."""
+    flags = PTE_U | (PTE_V if area.prot else 0)
+    if area.prot & (PROT_READ | PROT_WRITE):
+        flags |= PTE_R
+    if area.prot & PROT_EXEC:
+        flags |= PTE_X
+    if area.shared:
+        flags |= PTE_SHARED
+    if area.prot & PROT_WRITE:
+        flags |= PTE_W if writable else 0 if area.shared else PTE_COW
+    return flags
 
 
 class VmaSet:
@@ -215,7 +250,7 @@ class VmaSet:
         self._areas[va] = upper
 
     def part(self, area: Vma, start: int, end: int) -> Vma:
-        """What of `area` lies between `start` and `end`, as an area of its own that can be changed."""
+        """The part of `area` between `start` and `end`, as an area of its own that can be changed."""
         start, end = max(start, area.start), min(end, area.end)
         self.split(start)
         self.split(end)
@@ -239,6 +274,15 @@ class VmaSet:
                 continue
             return end - length
         return None
+
+    def clear(self) -> None:
+        """Take out all areas."""
+        self.version += 1
+        self._starts.clear()
+        self._areas.clear()
+        self._packed_from = self._top
+        self.pages = self.data_pages = self.accounted = 0
+        self.any_locked = False
 
     def copy(self) -> VmaSet:
         """The same areas for another address space."""

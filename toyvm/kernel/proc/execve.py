@@ -23,14 +23,13 @@ from toyvm.machine.physical_memory import PAGE_SIZE
 from ..limits import ARG_MAX
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
-from ..mm.image_mapping import map_image
+from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
-from .interpreter import LoadedImage
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.no_mmu import Placement
+    from .kernel_state import KernelState
     from .process import Process
 
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
@@ -52,7 +51,7 @@ class ExecFailedError(Exception):
 
 
 def execute(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     path: str,
     argv: Sequence[bytes],
@@ -67,16 +66,16 @@ def execute(
     file, place, argv = _program(kernel, process, place, path, list(argv))
     _check_size(process, argv, envp)
     try:
-        mm = kernel.new_space(process.rlimits, placement)
-        mm.pid = process.pid
-        mm.count_in(process.counters)
-        mm.no_megapages = process.mm.no_megapages
+        mm = kernel.new_space(
+            process.rlimits, placement, pid=process.pid, counters=process.counters, group=process.group
+        )
+        mm.map.no_megapages = process.mm.map.no_megapages
     except OutOfFrames:
         raise error(errno.ENOMEM) from None
     try:
-        image = mm.load(file, place.path)
+        image = _map_program(mm, file, place.path)
         mm.set_brk_start(image.end)
-        mm.data_size = _data_size(image)
+        mm.map.data_size = _data_size(image)
         loader = _map_interpreter(kernel, process, mm, image)
         sp = build_stack(kernel, mm, image, path, argv, envp, loader)
     except OutOfFrames:
@@ -93,7 +92,7 @@ def execute(
 
 
 def _program(
-    kernel: Kernel, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
+    kernel: KernelState, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
 ) -> tuple[FileNode, Location, list[bytes]]:
     """The ELF file to run: `place` itself, or the interpreter that its #! line names, with argv as execve(2) makes it."""
     node = place.node
@@ -117,27 +116,36 @@ def _program(
 
 
 def _map_interpreter(
-    kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedImage
+    kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage
 ) -> LoadedImage | None:
-    """Map the program that PT_INTERP names, as binfmt_elf does; None where toyvm's own loader stands in for it.
+    """Map the program that PT_INTERP names, as Linux's binfmt_elf does; None if toyvm's own loader serves the image.
 
-    Raises OSError: ENOENT when the kernel is told to run the program's interpreter and there is none.
+    The option `interp` decides; "auto" runs the interpreter if the tree has it. Raises OSError: ENOENT, EACCES.
     """
-    if image.interpreter is None or kernel.interp == "toyvm":
+    wanted = kernel.limits.interp
+    if image.interpreter is None or wanted == "toyvm" or not mm.has_mmu:
         return None
     try:
         place = kernel.vfs.resolve(image.interpreter, process.cwd)
-    except OSError:
-        if kernel.interp == "program":
-            raise
-        return None
-    if place.node is None:
-        if kernel.interp == "program":
+        if place.node is None:
             raise error(errno.ENOENT)
+    except OSError:
+        if wanted == "program":
+            raise
         return None
     if not isinstance(place.node, FileNode) or not place.node.stat().mode & 0o111:
         raise error(errno.EACCES)
     return map_image(mm, place.node, place.path, library=True)
+
+
+def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
+    """Map a program, or copy it to where it is to stand without an MMU. Raises NotExecutableError, OSError(ENOMEM)."""
+    if mm.has_mmu:
+        return map_image(mm, file, path)
+    from ..mm.no_mmu import PhysicalSpace
+
+    assert isinstance(mm, PhysicalSpace)
+    return mm.load(file, path)
 
 
 def _data_size(image: LoadedImage) -> int:
@@ -154,7 +162,7 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
         raise error(errno.E2BIG)
 
 
-def _commit(kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
+def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
     """The point of no return: the old image goes, descriptors, signals and registers become the new program's."""
     kernel.leave_image(process)
     process.mm = mm
@@ -171,7 +179,7 @@ def _commit(kernel: Kernel, process: Process, mm: AddressSpace, image: LoadedIma
 
 
 def _entry(
-    kernel: Kernel, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
+    kernel: KernelState, process: Process, image: LoadedImage, argv: Sequence[bytes], envp: Sequence[bytes]
 ) -> int:
     if image.interpreter is None:
         return image.entry
@@ -190,7 +198,7 @@ def _entry(
 
 
 def build_stack(
-    kernel: Kernel,
+    kernel: KernelState,
     mm: AddressSpace,
     image: LoadedImage,
     path: str,
@@ -206,8 +214,8 @@ def build_stack(
     block = b"".join([*arguments, *environment, name])
     strings = top - len(block)
     arg_end = strings + sum(map(len, arguments))
-    mm.arg_range = (strings, arg_end)
-    mm.env_range = (arg_end, arg_end + sum(map(len, environment)))
+    mm.map.arg_range = (strings, arg_end)
+    mm.map.env_range = (arg_end, arg_end + sum(map(len, environment)))
     random = (strings - 16) & ~15
     pointers: list[int] = []
     at = strings
@@ -219,14 +227,14 @@ def build_stack(
     auxv = _auxv(kernel, image, random, at, loader.bias if loader is not None else 0)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
-    mm.pc = image.entry
+    mm.context.pc = image.entry
     mm.write(strings, block)
     mm.write(random, kernel.random_bytes(16))
     mm.write(sp, struct.pack(f"<{len(words)}Q", *words))
     return sp
 
 
-def _auxv(kernel: Kernel, image: LoadedImage, random: int, execfn: int, base: int) -> list[int]:
+def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int, base: int) -> list[int]:
     pairs = [
         (AT_PHDR, image.phdr),
         (AT_PHENT, _PHENT),

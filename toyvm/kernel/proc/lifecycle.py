@@ -1,4 +1,4 @@
-"""The life of processes: fork, the ends of them, zombies and orphans, waiting, and the end of a whole run."""
+"""The life of processes: fork, signals sent, ends, zombies and orphans, waiting, and the end of a whole run."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import errno
 from collections.abc import Callable
 
 from toyvm.base.errors import error
-from toyvm.base.events import ProcessExited, ProcessForked
+from toyvm.base.events import ProcessEnding, ProcessExited, ProcessForked, SignalSent
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import require_reserve
 
 from ..mm.frame_allocator import OutOfFrames
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
-from .signals import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
+from .signals import CLD_EXITED, CLD_KILLED, DEATH_WORDS, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from .kernel_state import KernelState
 
 STATUS_DEADLOCK = 124
 _LISTED = 10
 
 
 def fork(
-    kernel: Kernel, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
+    kernel: KernelState, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
 ) -> Process:
     """A child that is a copy of `parent` just after its system call, with 0 in a0.
 
@@ -32,18 +32,13 @@ def fork(
     if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
         raise error(errno.EAGAIN)
     require_reserve()
-    if share_memory:
-        mm = parent.mm
-        mm.users += 1
-    else:
-        mm = parent.mm.fork()
+    mm = parent.mm.share() if share_memory else parent.mm.fork()
     hart = parent.hart.copy(mm.mmu)
     rlimits = parent.rlimits if share_memory else mm.rlimits
     child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
     child.inherit(parent)
+    child.end_call(0)
     child.started_at = kernel.now
-    hart.x[10] = 0
-    hart.pc += 4
     kernel.adopt(child)
     kernel.system.stats.forks += 1
     if wait_for_exec:
@@ -56,16 +51,14 @@ def fork(
     return child
 
 
-def exit_process(kernel: Kernel, process: Process, status: int) -> None:
+def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     """End a process with a wait status; with `hold_at_exit` its memory stays until `release_held`."""
-    from .signal_delivery import send
-
     if not process.alive:
         return
-    if kernel.on_exit is not None:
-        kernel.on_exit(process)
+    if kernel.bus.wants(ProcessEnding):
+        kernel.bus.emit(ProcessEnding(kernel.now, process.pid))
     process.status = status
-    if process.clear_child_tid and process.mm.users > 1:
+    if process.clear_child_tid and process.mm.map.users > 1:
         _clear_tid(process)
     process.fds.close_all()
     signal = status & 0x7F
@@ -78,7 +71,7 @@ def exit_process(kernel: Kernel, process: Process, status: int) -> None:
         if child.state is State.ZOMBIE:
             _reap(kernel, child)
     process.children.clear()
-    if kernel.hold_at_exit:
+    if process.hold_at_exit:
         process.state = State.HELD
         if process.vfork_done is not None:
             process.vfork_done.wake()
@@ -101,6 +94,35 @@ def exit_process(kernel: Kernel, process: Process, status: int) -> None:
         _reap(kernel, process)
 
 
+def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
+    """Make a signal pending; wake its target when it will notice."""
+    signal = info.signal
+    if not signal or not process.alive:
+        return
+    if kernel.bus.wants(SignalSent):
+        kernel.bus.emit(SignalSent(kernel.now, process.pid, signal, info.pid))
+    if signal == Signal.SIGKILL:
+        die(kernel, process, signal)
+        return
+    if signal == Signal.SIGCONT and process.state is State.STOPPED:
+        process.state = State.RUNNABLE
+        kernel.scheduler.add(process)
+    blocked = process.signals.mask >> (signal - 1) & 1
+    if process.signals.ignores(signal) and not blocked:
+        return
+    process.signals.pending.setdefault(signal, info)
+    if not blocked:
+        kernel.scheduler.wake(process)
+
+
+def die(kernel: KernelState, process: Process, signal: int, explanation: str = "") -> None:
+    """End a process by a signal. What it did itself is explained; a shell's word for its end only the first one gets."""
+    words = DEATH_WORDS.get(signal)
+    if words is not None and (explanation or process is kernel.first):
+        kernel.message(words + (f"\n{explanation}" if explanation else ""))
+    exit_process(kernel, process, signal)
+
+
 def _clear_tid(process: Process) -> None:
     try:
         process.mm.write_int(process.clear_child_tid, 0, 4)
@@ -108,7 +130,7 @@ def _clear_tid(process: Process) -> None:
         process.clear_child_tid = 0  # Linux ignores a bad address here too
 
 
-def _reap(kernel: Kernel, process: Process) -> None:
+def _reap(kernel: KernelState, process: Process) -> None:
     kernel.processes.pop(process.pid, None)
     if process.state is not State.HELD:
         process.state = State.DEAD
@@ -116,7 +138,7 @@ def _reap(kernel: Kernel, process: Process) -> None:
         kernel.held.append(process)
 
 
-def release_held(kernel: Kernel) -> None:
+def release_held(kernel: KernelState) -> None:
     """Let go of the memory of processes that `hold_at_exit` kept."""
     for process in [*kernel.held, *kernel.processes.values()]:
         if process.state is State.HELD:
@@ -127,7 +149,7 @@ def release_held(kernel: Kernel) -> None:
 
 
 def wait(
-    kernel: Kernel, process: Process, matches: Callable[[Process], bool], *, reap: bool = True
+    kernel: KernelState, process: Process, matches: Callable[[Process], bool], *, reap: bool = True
 ) -> tuple[int, int, Process] | None:
     """(pid, status, child) of an ended child, which `reap` takes away; None when all matching ones live. Raises OSError(ECHILD)."""
     candidates = [child for child in process.children if matches(child)]
@@ -151,7 +173,7 @@ def exit_code(process: Process | None) -> int:
     return 128 + signal if signal else process.status >> 8 & 0xFF
 
 
-def kill_all(kernel: Kernel) -> None:
+def kill_all(kernel: KernelState) -> None:
     """End every process at once, without a word."""
     for process in list(kernel.processes.values()):
         process.parent = None
@@ -161,7 +183,7 @@ def kill_all(kernel: Kernel) -> None:
             _reap(kernel, process)
 
 
-def end_deadlock(kernel: Kernel) -> bool:
+def end_deadlock(kernel: KernelState) -> bool:
     """Nobody can ever run again: say so unless only orphans of the first process are left. Whether the run goes on."""
     waiting = [p for p in kernel.processes.values() if p.alive]
     if not waiting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.machine.physical_memory import PAGE_SIZE
+from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
 
 from ..mm.frame_allocator import ZERO_FRAME
@@ -18,8 +18,9 @@ from .process import Process
 from .signals import Signal
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..counters import FaultContext
     from ..mm.address_space import AddressSpace
+    from .kernel_state import KernelState
 
 NEVER = -1000  # the oom_score_adj of a process that is not to be killed
 _LISTED = 20
@@ -43,7 +44,7 @@ class Footprint:
         self.tables = mm.table.table_count
 
 
-def points(kernel: Kernel, process: Process) -> int | None:
+def points(kernel: KernelState, process: Process) -> int | None:
     """The badness of a process; None when it must not be killed."""
     if process.oom_score_adj == NEVER or not process.alive:
         return None
@@ -51,19 +52,19 @@ def points(kernel: Kernel, process: Process) -> int | None:
     return has.rss + has.swap + has.tables + process.oom_score_adj * _everything(kernel) // 1000
 
 
-def score(kernel: Kernel, process: Process) -> int:
+def score(kernel: KernelState, process: Process) -> int:
     """/proc/PID/oom_score: 0 to 2000."""
     bad = points(kernel, process)
     everything = _everything(kernel)
     return 0 if bad is None else max(0, (1000 + bad * 1000 // everything) * 2 // 3)
 
 
-def _everything(kernel: Kernel) -> int:
+def _everything(kernel: KernelState) -> int:
     swap = kernel.system.swap
     return kernel.frames.count - 1 + (swap.slots if swap is not None else 0)
 
 
-def choose(kernel: Kernel) -> Process | None:
+def choose(kernel: KernelState) -> Process | None:
     """The worst of all processes, among equals the youngest; None when none may be killed."""
     bad = [(points(kernel, process), process.pid, process) for process in kernel.processes.values()]
     candidates = [(badness, pid, process) for badness, pid, process in bad if badness is not None]
@@ -73,39 +74,51 @@ def choose(kernel: Kernel) -> Process | None:
 class OomKiller:
     """Kills for one kernel. `freed` is what an allocation asks that found nothing."""
 
-    def __init__(self, kernel: Kernel):
+    def __init__(self, kernel: KernelState):
         self._kernel = kernel
         self._killing = False
 
-    def freed(self) -> bool:
-        """Kill the worst process unless that is the one that is asking; whether that has made frames free.
+    def freed(self, context: FaultContext) -> bool:
+        """Kill the worst process unless that is the one that `context` asks for; whether that has made frames free.
 
         The asker cannot be ended in the middle of what the kernel does for it: its allocation fails, and whoever made it decides.
         """
-        kernel, asker = self._kernel, self._kernel.running
-        if self._killing or asker is None:
+        kernel, asker = self._kernel, self._kernel.processes.get(context.pid)
+        if self._killing or asker is None or not asker.alive:
             return False
-        while (victim := choose(kernel)) is not None and victim.mm is not asker.mm:
+        while (victim := choose(kernel)) is not None and victim.mm.map is not asker.mm.map:
             self._killing = True
             try:
-                self.kill(victim, asker)
+                kill(kernel, victim, asker)
             finally:
                 self._killing = False
             if kernel.frames.free:
                 return True
         return False
 
-    def kill(self, victim: Process, asker: Process) -> None:
-        """End `victim` and all who share its memory, with a report."""
-        kernel = self._kernel
-        kernel.message("\n".join(report(kernel, victim, asker)))
-        if victim is kernel.first:
-            kernel.message("Killed")
-        kernel.system.stats.oom_kills += 1
-        _end(kernel, victim)
+
+def kill(kernel: KernelState, victim: Process, asker: Process) -> None:
+    """End `victim` and all who share its memory, with a report."""
+    kernel.message("\n".join(report(kernel, victim, asker)))
+    if victim is kernel.first:
+        kernel.message("Killed")
+    kernel.system.stats.oom_kills += 1
+    _end(kernel, victim)
 
 
-def host_is_full(kernel: Kernel, process: Process | None) -> None:
+def out_of_memory(kernel: KernelState, process: Process) -> None:
+    """No frame is left for a page that `process` touched, and no other process is to go before it: it is killed."""
+    group = process.group
+    if group is not None and group.used >= group.limit:
+        group.kills += 1
+        kernel.message(
+            f"toyvm: memory limit: the group of {group.name} has all {group.limit} frames "
+            f"({group.limit << PAGE_SHIFT >> 10} KiB) that it may have"
+        )
+    kill(kernel, process, process)
+
+
+def host_is_full(kernel: KernelState, process: Process | None) -> None:
     """The host itself has no memory left for what `process` makes the machine do: it ends, and the others go on.
 
     Where it was not a process, or one that has ended, the worst one goes. Raises MemoryError when there is none.
@@ -124,19 +137,19 @@ def host_is_full(kernel: Kernel, process: Process | None) -> None:
         kernel.message("Killed")
 
 
-def _end(kernel: Kernel, victim: Process) -> None:
+def _end(kernel: KernelState, victim: Process) -> None:
     """End a process and all who share its memory."""
-    mm = victim.mm
+    space = victim.mm.map
     for process in list(kernel.processes.values()):
-        if process.mm is mm:
+        if process.mm.map is space:
             lifecycle.exit_process(kernel, process, Signal.SIGKILL)
 
 
-def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:
+def report(kernel: KernelState, victim: Process, asker: Process) -> list[str]:
     """The lines that Linux logs, in its order."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     alive = [process for process in kernel.processes.values() if process.alive]
-    spaces = {id(process.mm): Footprint(process.mm) for process in alive}
+    spaces = {id(process.mm.map): Footprint(process.mm) for process in alive}
     lines = [
         f"toyvm: out of memory: {asker.comm} invoked oom-killer: order=0, oom_score_adj={asker.oom_score_adj}",
         "Mem-Info:",
@@ -150,14 +163,14 @@ def report(kernel: Kernel, victim: Process, asker: Process) -> list[str]:
         "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
     ]
     for process in alive[:_LISTED]:
-        has = spaces[id(process.mm)]
+        has = spaces[id(process.mm.map)]
         lines.append(
             f"[{process.pid:7d}] {kernel.UID:5d} {process.pid:5d} {has.total:8d} {has.rss:8d} {has.tables * PAGE_SIZE:8d} "
             f"{has.swap:8d}         {process.oom_score_adj:5d} {process.comm}"
         )
     if len(alive) > _LISTED:
         lines.append(f"and {len(alive) - _LISTED} more")
-    has = spaces[id(victim.mm)]
+    has = spaces[id(victim.mm.map)]
     lines.append(
         f"Out of memory: Killed process {victim.pid} ({victim.comm}) total-vm:{has.total * 4}kB, anon-rss:{has.anonymous * 4}kB, "
         f"file-rss:{has.file * 4}kB, shmem-rss:{has.shmem * 4}kB, UID:{kernel.UID} pgtables:{has.tables * 4}kB "

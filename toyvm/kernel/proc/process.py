@@ -5,20 +5,20 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.bits import M64
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING, Enum
 from toyvm.base.record import Record
 from toyvm.machine.hart import Hart
 
-from ..counters import Counters
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
+from ..mm.image_mapping import LoadedImage
 from ..vfs.open_file import OpenFile, WaitQueue
-from .interpreter import LoadedImage
 from .signals import SignalState
 
 if TYPE_CHECKING:
-    from ..mm.memory_groups import Group
+    from ..counters import Group
 
 
 class State(Enum):
@@ -143,12 +143,11 @@ class Process:
     """
 
     def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
-        self.pid = pid
+        self.pid = mm.context.pid = pid
         self.mm = mm
         self.hart = hart
         self.fds = fds
         self.rlimits = rlimits
-        self.group: Group | None = None  # who pays for its memory, where groups have limits
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -162,7 +161,7 @@ class Process:
         self.state = State.RUNNABLE
         self.status = 0
         self.signals = SignalState()
-        self.counters = Counters()
+        self.counters = mm.context.counters
         self.children_instructions = 0
         self.started_at = 0
         self.clear_child_tid = 0
@@ -177,6 +176,7 @@ class Process:
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
         self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
         # Observing
+        self.hold_at_exit = False  # the memory stays after the end, until `lifecycle.release_held`
         self.watch_pc: int | None = None
         self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
 
@@ -184,7 +184,6 @@ class Process:
         """Take over what a child has from its parent besides memory, registers and descriptors."""
         self.parent = parent
         self.cwd, self.umask = parent.cwd, parent.umask
-        self.group = parent.group
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
@@ -194,6 +193,14 @@ class Process:
     def timer(self, which: int) -> IntervalTimer:
         """The timer of an ITIMER_ number."""
         return self.timers.setdefault(which, IntervalTimer())
+
+    def end_call(self, result: int) -> None:
+        """The system call that the process stands at is over: its result goes to a0, the pc past the ecall."""
+        self.in_call = False
+        self.call = CallState()
+        hart = self.hart
+        hart.x[10] = result & M64
+        hart.pc = hart.pc + 4 & M64
 
     @property
     def alarm_at(self) -> int | None:
@@ -205,6 +212,11 @@ class Process:
         """Bring `cpu_timer_at` up to date with the timers of CPU time."""
         cpu = (self.timers.get(which) for which in (ITIMER_VIRTUAL, ITIMER_PROF))
         self.cpu_timer_at = min((t.expires_at for t in cpu if t and t.expires_at is not None), default=None)
+
+    @property
+    def group(self) -> Group | None:
+        """The group that pays for its memory, where groups have limits."""
+        return self.mm.map.group
 
     @property
     def ppid(self) -> int:

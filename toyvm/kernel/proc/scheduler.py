@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
 
+# The wall clock when the machine is switched on: every run has the same date.
+EPOCH_NS = 1_700_000_000 * 10**9
 COMPACT_ABOVE = 1024  # entries of a queue of timers, below which stale ones are left where they are
 MAX_STRETCH = 100_000_000  # instructions that a lone process runs before the host may interrupt
 

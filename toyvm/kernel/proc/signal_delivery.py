@@ -1,61 +1,57 @@
-"""From a signal sent to what it does: ignore, end, stop, or run a handler on the user's stack."""
+"""From a pending signal to what it does: ignore, end, stop, or run a handler on the user's stack.
+
+Most programs get no signal, so this is imported when the first one does. Sending is in `lifecycle`.
+"""
 
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Callable
 
-from toyvm.base.bits import u64
-from toyvm.base.events import SignalSent
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..mm.frame_allocator import OutOfFrames
+from ..mm.user_memory import Fault
 from ..vfs.memory_files import MemFile
 from ..vfs.nodes import FileNode
-from . import lifecycle
+from .lifecycle import die
 from .process import CallState, Process, State
 from .signals import (
-    DEATH_WORDS,
+    SA_NODEFER,
+    SA_ONSTACK,
+    SA_RESETHAND,
     SA_RESTART,
     SIG_DFL,
     SIG_IGN,
-    SIGRETURN_CODE,
+    SS_DISABLE,
+    UNBLOCKABLE,
     Action,
     SigInfo,
     Signal,
-    push_frame,
 )
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from .kernel_state import KernelState
 
 _STOPPING = {Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU}
 # Calls that end with EINTR even when the handler was installed with SA_RESTART (signal(7)).
 _NEVER_RESTARTED = {73, 101, 115, 133, 22}  # ppoll, nanosleep, clock_nanosleep, rt_sigsuspend, epoll_pwait
 
-
-def send(kernel: Kernel, process: Process, info: SigInfo) -> None:
-    """Make a signal pending; wake its target when it will notice."""
-    signal = info.signal
-    if not signal or not process.alive:
-        return
-    if kernel.bus.wants(SignalSent):
-        kernel.bus.emit(SignalSent(kernel.now, process.pid, signal, info.pid))
-    if signal == Signal.SIGKILL:
-        die(kernel, process, signal)
-        return
-    if signal == Signal.SIGCONT and process.state is State.STOPPED:
-        process.state = State.RUNNABLE
-        kernel.scheduler.add(process)
-    blocked = process.signals.mask >> (signal - 1) & 1
-    if process.signals.ignores(signal) and not blocked:
-        return
-    process.signals.pending.setdefault(signal, info)
-    if not blocked:
-        kernel.scheduler.wake(process)
+# struct rt_sigframe { siginfo_t info; struct ucontext uc; }: siginfo 128 bytes; ucontext: flags 8, link 8, stack 24,
+# sigmask 8, padding 120, then, aligned to 16, mcontext: pc and x1..x31 (256), floating-point state (528).
+_UC = 128
+_UC_STACK = _UC + 16
+_UC_MASK = _UC + 40
+_MCONTEXT = _UC + 176
+_FP = _MCONTEXT + 256
+FRAME_SIZE = _MCONTEXT + 256 + 528
+_GPRS = struct.Struct("<32Q")
+_FPRS = struct.Struct("<32QI")
+SIGRETURN_CODE = bytes.fromhex("9308b00873000000")  # li a7, 139; ecall
 
 
-def force(kernel: Kernel, process: Process, info: SigInfo, explain: Callable[[], str]) -> None:
+def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callable[[], str]) -> None:
     """A signal for what an instruction did: its handler runs, or, when it is blocked or ignored, the process ends."""
     signals = process.signals
     action = signals.action(info.signal)
@@ -66,15 +62,7 @@ def force(kernel: Kernel, process: Process, info: SigInfo, explain: Callable[[],
         die(kernel, process, Signal.SIGSEGV, explain())
 
 
-def die(kernel: Kernel, process: Process, signal: int, explanation: str = "") -> None:
-    """End a process by a signal. What it did itself is explained; a shell's word for its end only the first one gets."""
-    words = DEATH_WORDS.get(signal)
-    if words is not None and (explanation or process is kernel.first):
-        kernel.message(words + (f"\n{explanation}" if explanation else ""))
-    lifecycle.exit_process(kernel, process, signal)
-
-
-def deliver(kernel: Kernel, process: Process) -> bool:
+def deliver(kernel: KernelState, process: Process) -> bool:
     """Act on the pending signals before the process runs on; whether it still can.
 
     Each handler's frame goes on top of the one before, so the last signal's handler runs first, as on Linux.
@@ -104,12 +92,14 @@ def _interrupt_call(process: Process, action: Action) -> None:
     """The process slept in a system call: let that be made again after the handler, or end with EINTR."""
     if not process.in_call:
         return
-    x = process.hart.x
     # A wait with a deadline is not begun anew, which would move the deadline: futex(2) with a timeout ends too.
-    if not action.flags & SA_RESTART or x[17] in _NEVER_RESTARTED or process.call.deadline is not None:
+    if (
+        not action.flags & SA_RESTART
+        or process.hart.x[17] in _NEVER_RESTARTED
+        or process.call.deadline is not None
+    ):
         _report_time_left(process)
-        x[10] = u64(process.call.done or -errno.EINTR)
-        process.hart.pc += 4
+        process.end_call(process.call.done or -errno.EINTR)
     process.in_call = False
     process.call = CallState()
 
@@ -126,20 +116,65 @@ def _report_time_left(process: Process) -> None:
             call.remaining_at = 0  # Linux would report EFAULT; the sleep is over either way
 
 
-def _handle(kernel: Kernel, process: Process, info: SigInfo, action: Action) -> bool:
+def _handle(kernel: KernelState, process: Process, info: SigInfo, action: Action) -> bool:
     """Let the process continue in its handler; False when the frame has no room."""
     mm = process.mm
     try:
-        if not mm.sigreturn_page:
+        if not mm.map.sigreturn_page:
             # Above the mmap area: no later mapping, and no hole that the program has made, is where it goes.
-            mm.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
-        push_frame(process, info, action, mm.sigreturn_page)
+            mm.map.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
+        push_frame(process, info, action, mm.map.sigreturn_page)
     except (OSError, OutOfFrames):
         return False
     return True
 
 
-def _trampoline(kernel: Kernel) -> FileNode:
+def _trampoline(kernel: KernelState) -> FileNode:
     if kernel.trampoline is None:
         kernel.trampoline = MemFile(kernel.vfs.memfs, 0o555, SIGRETURN_CODE, read_only=True)
     return kernel.trampoline
+
+
+def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
+    """Put the frame of a handler on the user's stack and let the process continue in the handler. Raises Fault."""
+    hart, signals = process.hart, process.signals
+    sp = hart.x[2]
+    base, size, flags = signals.stack
+    if action.flags & SA_ONSTACK and not flags & SS_DISABLE and not base <= sp - 1 < base + size:
+        sp = base + size
+    frame = (sp - FRAME_SIZE) & ~15
+    if frame < 0 or frame >> 38:
+        raise Fault(frame & (1 << 64) - 1)
+    mask = signals.mask if signals.restore_mask is None else signals.restore_mask
+    signals.restore_mask = None
+    image = bytearray(FRAME_SIZE)
+    image[0:128] = info.pack()
+    struct.pack_into("<QiiQ", image, _UC_STACK, base, flags, 0, size)
+    struct.pack_into("<Q", image, _UC_MASK, mask)
+    _GPRS.pack_into(image, _MCONTEXT, hart.pc, *hart.x[1:])
+    _FPRS.pack_into(image, _FP, *hart.f, hart.fcsr)
+    process.mm.write(frame, bytes(image))
+    signals.mask |= action.mask
+    if not action.flags & SA_NODEFER:
+        signals.mask |= 1 << (info.signal - 1)
+    signals.mask &= ~UNBLOCKABLE
+    if action.flags & SA_RESETHAND:
+        signals.actions.pop(info.signal, None)
+    x = hart.x
+    x[1], x[2] = trampoline, frame
+    x[10], x[11], x[12] = info.signal, frame, frame + _UC
+    hart.pc = action.handler & ~1
+
+
+def pop_frame(process: Process) -> None:
+    """rt_sigreturn(2): take registers and mask back from the frame at sp. Raises Fault."""
+    frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
+    pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
+    *floats, fcsr = _FPRS.unpack_from(frame, _FP)
+    hart = process.hart
+    hart.x[:] = [0, *registers]
+    hart.f[:] = floats
+    hart.fcsr = fcsr & 0xFF
+    hart.pc = pc & ~1
+    (mask,) = struct.unpack_from("<Q", frame, _UC_MASK)
+    process.signals.mask = mask & ~UNBLOCKABLE

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from toyvm.base.light_types import TYPE_CHECKING, IntEnum
+from toyvm.base.light_types import IntEnum
 from toyvm.base.record import Record
-
-from ..mm.user_memory import Fault
-
-if TYPE_CHECKING:
-    from .process import Process
 
 
 class Signal(IntEnum):
@@ -127,61 +122,3 @@ class SignalState(Record, frozen=False):
         """Handlers are gone; ignored signals stay ignored."""
         self.actions = {s: a for s, a in self.actions.items() if a.handler == SIG_IGN}
         self.stack = (0, 0, SS_DISABLE)
-
-
-# struct rt_sigframe { siginfo_t info; struct ucontext uc; }: siginfo 128 bytes; ucontext: flags 8, link 8, stack 24,
-# sigmask 8, padding 120, then, aligned to 16, mcontext: pc and x1..x31 (256), floating-point state (528).
-_UC = 128
-_UC_STACK = _UC + 16
-_UC_MASK = _UC + 40
-_MCONTEXT = _UC + 176
-_FP = _MCONTEXT + 256
-FRAME_SIZE = _MCONTEXT + 256 + 528
-_GPRS = struct.Struct("<32Q")
-_FPRS = struct.Struct("<32QI")
-SIGRETURN_CODE = bytes.fromhex("9308b00873000000")  # li a7, 139; ecall
-
-
-def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
-    """Put the frame of a handler on the user's stack and let the process continue in the handler. Raises Fault."""
-    hart, signals = process.hart, process.signals
-    sp = hart.x[2]
-    base, size, flags = signals.stack
-    if action.flags & SA_ONSTACK and not flags & SS_DISABLE and not base <= sp - 1 < base + size:
-        sp = base + size
-    frame = (sp - FRAME_SIZE) & ~15
-    if frame < 0 or frame >> 38:
-        raise Fault(frame & (1 << 64) - 1)
-    mask = signals.mask if signals.restore_mask is None else signals.restore_mask
-    signals.restore_mask = None
-    image = bytearray(FRAME_SIZE)
-    image[0:128] = info.pack()
-    struct.pack_into("<QiiQ", image, _UC_STACK, base, flags, 0, size)
-    struct.pack_into("<Q", image, _UC_MASK, mask)
-    _GPRS.pack_into(image, _MCONTEXT, hart.pc, *hart.x[1:])
-    _FPRS.pack_into(image, _FP, *hart.f, hart.fcsr)
-    process.mm.write(frame, bytes(image))
-    signals.mask |= action.mask
-    if not action.flags & SA_NODEFER:
-        signals.mask |= 1 << (info.signal - 1)
-    signals.mask &= ~UNBLOCKABLE
-    if action.flags & SA_RESETHAND:
-        signals.actions.pop(info.signal, None)
-    x = hart.x
-    x[1], x[2] = trampoline, frame
-    x[10], x[11], x[12] = info.signal, frame, frame + _UC
-    hart.pc = action.handler & ~1
-
-
-def pop_frame(process: Process) -> None:
-    """rt_sigreturn(2): take registers and mask back from the frame at sp. Raises Fault."""
-    frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
-    pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
-    *floats, fcsr = _FPRS.unpack_from(frame, _FP)
-    hart = process.hart
-    hart.x[:] = [0, *registers]
-    hart.f[:] = floats
-    hart.fcsr = fcsr & 0xFF
-    hart.pc = pc & ~1
-    (mask,) = struct.unpack_from("<Q", frame, _UC_MASK)
-    process.signals.mask = mask & ~UNBLOCKABLE

@@ -5,33 +5,28 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from ..limits import PIPE_CAPACITY
 from ..mm.user_memory import Fault
+from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, POLLNVAL, STATUS_FLAGS, OpenFile, WouldBlock
-from ..vfs.pipe import PipeReader, PipeWriter, make_pipe
-from .table import nanoseconds, signed, syscall
+from .arguments import open_file, timespec, vectors
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MAX_RW_COUNT = 0x7FFFF000  # Linux cuts longer transfers here
 _CHUNK = 1 << 20
-IOV_MAX = 1024
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 FIONREAD = 0x541B
 POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
-
-
-def open_file(process: Process, fd: int) -> OpenFile:
-    """The open file of an argument register. Raises OSError(EBADF)."""
-    return process.fds.get(signed(fd, 32))
 
 
 def _or_again(file: OpenFile, wait: WouldBlock) -> OSError | WouldBlock:
@@ -82,7 +77,7 @@ def _probe(process: Process, va: int) -> None:
 
 
 def _write_from(
-    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+    kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     """Write `count` bytes from `va` in bounded pieces. A blocked write remembers how far it came."""
     if not file.writable:
@@ -106,8 +101,6 @@ def _write_from(
             if done:
                 break
             if failure.errno == errno.EPIPE:
-                from ..proc.signal_delivery import send
-
                 send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
             raise
         done += written
@@ -126,49 +119,58 @@ def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
         return process.mm.read(va, fault.va - va)
 
 
-def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
-    """An array of `count` struct iovec: (address, length). Raises Fault, OSError(EINVAL)."""
-    number = signed(count, 32)
-    if not 0 <= number <= IOV_MAX:
-        raise error(errno.EINVAL)
-    pairs = list(struct.iter_unpack("<QQ", process.mm.read(va, 16 * number)))
-    if any(length >> 63 for _, length in pairs):
-        raise error(errno.EINVAL)
-    return pairs
+def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
+    """read(2): read up to `count` bytes at the file's position to `va`; the number of bytes, 0 at the end of
+    the file.
 
-
-@syscall(63, "read", "fd filled uint")
-def read(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+    Errors: EBADF, EFAULT, EISDIR, EINVAL, EIO, EAGAIN (O_NONBLOCK and nothing there).
+    """
     return _read_into(process, open_file(process, fd), va, count)
 
 
-@syscall(64, "write", "fd bytes uint")
-def write(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
+    """write(2): write `count` bytes from `va` at the file's position; the number of bytes written.
+
+    Errors: EBADF, EFAULT, EINVAL, EIO, ENOSPC, EROFS, EAGAIN (O_NONBLOCK and no room), EPIPE with
+    SIGPIPE.
+    """
     return _write_from(kernel, process, open_file(process, fd), va, count)
 
 
-@syscall(67, "pread64", "fd filled uint int")
-def pread64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    if signed(offset) < 0:
+def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    """pread(2): read up to `count` bytes at `offset`; the file's position stays.
+
+    Errors: those of read(2), EINVAL (a negative offset), ESPIPE.
+    """
+    if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     return _read_into(process, open_file(process, fd), va, count, offset)
 
 
-@syscall(68, "pwrite64", "fd bytes uint int")
-def pwrite64(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    if signed(offset) < 0:
+def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    """pwrite(2): write `count` bytes at `offset`; the file's position stays.
+
+    Errors: those of write(2), EINVAL (a negative offset), ESPIPE.
+    """
+    if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     return _write_from(kernel, process, open_file(process, fd), va, count, offset)
 
 
-@syscall(65, "readv", "fd ptr int")
-def readv(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
+    """readv(2): read into `count` buffers in order, described by struct iovec at `va`; the bytes read in all.
+
+    Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
+    """
     return _read_vectors(process, open_file(process, fd), va, count)
 
 
-@syscall(69, "preadv", "fd ptr int int")
-def preadv(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    if signed(offset) < 0:
+def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    """preadv(2): readv(2) at `offset`; the file's position stays.
+
+    Errors: those of readv(2), EINVAL (a negative offset), ESPIPE.
+    """
+    if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     return _read_vectors(process, open_file(process, fd), va, count, offset)
 
@@ -190,20 +192,26 @@ def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset:
     return total
 
 
-@syscall(66, "writev", "fd ptr int")
-def writev(kernel: Kernel, process: Process, fd: int, va: int, count: int) -> int:
+def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
+    """writev(2): write `count` buffers in order, described by struct iovec at `va`; the bytes written in all.
+
+    Errors: those of write(2), and EINVAL for more than IOV_MAX buffers or a negative length.
+    """
     return _write_vectors(kernel, process, open_file(process, fd), va, count)
 
 
-@syscall(70, "pwritev", "fd ptr int int")
-def pwritev(kernel: Kernel, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    if signed(offset) < 0:
+def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
+    """pwritev(2): writev(2) at `offset`; the file's position stays.
+
+    Errors: those of writev(2), EINVAL (a negative offset), ESPIPE.
+    """
+    if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     return _write_vectors(kernel, process, open_file(process, fd), va, count, offset)
 
 
 def _write_vectors(
-    kernel: Kernel, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
+    kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     resumed, process.call.done = process.call.done, 0
     total = 0
@@ -231,37 +239,53 @@ def _write_vectors(
     return total
 
 
-@syscall(62, "lseek", "fd int int")
-def lseek(kernel: Kernel, process: Process, fd: int, offset: int, whence: int) -> int:
-    return open_file(process, fd).seek(signed(offset), signed(whence, 32))
+def lseek(kernel: KernelState, process: Process, fd: int, offset: int, whence: int) -> int:
+    """lseek(2): move the file's position by SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA or SEEK_HOLE; the new
+    position.
+
+    Errors: EBADF, EINVAL, ENXIO, ESPIPE.
+    """
+    return open_file(process, fd).seek(sext(offset, 64), sext(whence, 32))
 
 
-@syscall(57, "close", "fd")
-def close(kernel: Kernel, process: Process, fd: int) -> int:
-    process.fds.close(signed(fd, 32))
+def close(kernel: KernelState, process: Process, fd: int) -> int:
+    """close(2): give up a descriptor; the last one of an open file closes it.
+
+    Errors: EBADF.
+    """
+    process.fds.close(sext(fd, 32))
     return 0
 
 
-@syscall(23, "dup", "fd")
-def dup(kernel: Kernel, process: Process, fd: int) -> int:
+def dup(kernel: KernelState, process: Process, fd: int) -> int:
+    """dup(2): the lowest free descriptor, for the same open file.
+
+    Errors: EBADF, EMFILE.
+    """
     return process.fds.install(open_file(process, fd))
 
 
-@syscall(24, "dup3", "fd fd fdflags")
-def dup3(kernel: Kernel, process: Process, old: int, new: int, flags: int) -> int:
-    old, new = signed(old, 32), signed(new, 32)
+def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) -> int:
+    """dup3(2): let `new` be a descriptor of the open file `old`; what `new` was is closed. Flag: O_CLOEXEC.
+
+    Errors: EBADF, EINVAL (the same descriptor twice, an unknown flag).
+    """
+    old, new = sext(old, 32), sext(new, 32)
     if old == new or flags & ~O_CLOEXEC:
         raise error(errno.EINVAL)
     process.fds.replace(new, process.fds.get(old), cloexec=bool(flags & O_CLOEXEC))
     return new
 
 
-@syscall(25, "fcntl", "fd int hex")
-def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int) -> int:
+def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
+    """fcntl(2): F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL; there are no locks.
+
+    Errors: EBADF, EINVAL, EMFILE.
+    """
     file = open_file(process, fd)
-    number = signed(fd, 32)
+    number = sext(fd, 32)
     if command in (F_DUPFD, F_DUPFD_CLOEXEC):
-        lowest = signed(argument, 32)
+        lowest = sext(argument, 32)
         if not 0 <= lowest < process.fds.limit:
             raise error(errno.EINVAL)
         return process.fds.install(file, cloexec=command == F_DUPFD_CLOEXEC, lowest=lowest)
@@ -278,10 +302,16 @@ def fcntl(kernel: Kernel, process: Process, fd: int, command: int, argument: int
     raise error(errno.EINVAL)
 
 
-@syscall(59, "pipe2", "fdpair fdflags")
-def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
+def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
+    """pipe2(2): a pipe; its reading and its writing descriptor go to the two ints at `va`. Flags: O_CLOEXEC,
+    O_NONBLOCK.
+
+    Errors: EFAULT, EINVAL, EMFILE, ENFILE.
+    """
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
+    from ..vfs.pipe import make_pipe
+
     reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & O_NONBLOCK)
     cloexec = bool(flags & O_CLOEXEC)
     try:
@@ -303,23 +333,33 @@ def pipe2(kernel: Kernel, process: Process, va: int, flags: int) -> int:
     return 0
 
 
-@syscall(29, "ioctl", "fd hex ptr")
-def ioctl(kernel: Kernel, process: Process, fd: int, request: int, argument: int) -> int:
+def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
+    """ioctl(2): no device here has controls, and no descriptor is a terminal, whatever the host's streams
+    are.
+
+    Errors: EBADF, ENOTTY.
+    """
     open_file(process, fd)
     raise error(errno.ENOTTY)  # nothing here is a terminal, whatever the host's streams are
 
 
-@syscall(46, "ftruncate", "fd int")
-def ftruncate(kernel: Kernel, process: Process, fd: int, length: int) -> int:
+def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
+    """ftruncate(2): set the size of an open file.
+
+    Errors: EBADF, EINVAL (a negative length, not open for writing), ENOSPC, EROFS.
+    """
     file = open_file(process, fd)
-    if signed(length) < 0 or not file.writable:
+    if sext(length, 64) < 0 or not file.writable:
         raise error(errno.EINVAL)
     file.truncate(length)
     return 0
 
 
-@syscall(82, "fsync", "fd")
-def fsync(kernel: Kernel, process: Process, fd: int) -> int:
+def fsync(kernel: KernelState, process: Process, fd: int) -> int:
+    """fsync(2), fdatasync(2): write the file's dirty pages back.
+
+    Errors: EBADF, EIO.
+    """
     from ..vfs.nodes import FileNode
 
     node = open_file(process, fd).node
@@ -328,14 +368,17 @@ def fsync(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-syscall(83, "fdatasync", "fd")(fsync)
+def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them; other advice is taken
+    and forgotten.
 
+    What is read through descriptors is not cached here, so WILLNEED serves later mappings.
 
-@syscall(223, "fadvise64", "fd uint uint int")
-def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
-    """posix_fadvise(2). What is read through descriptors is not cached here, so that WILLNEED serves later mappings; a file's
-    order of reading is a matter of its mappings (madvise)."""
+    Errors: EBADF, EINVAL, ESPIPE.
+    """
     opened = open_file(process, fd)
+    from ..vfs.pipe import PipeReader, PipeWriter
+
     if isinstance(opened, (PipeReader, PipeWriter)):
         raise error(errno.ESPIPE)
     if not 0 <= advice <= POSIX_FADV_NOREUSE or offset >> 63 or length >> 63:
@@ -343,32 +386,43 @@ def fadvise64(kernel: Kernel, process: Process, fd: int, offset: int, length: in
     file = opened.node
     if isinstance(file, FileNode):
         if advice == POSIX_FADV_WILLNEED:
-            _read_ahead(kernel, file, offset, length)
+            _read_ahead(kernel, process, file, offset, length)
         elif advice == POSIX_FADV_DONTNEED:
             kernel.system.cache.drop_range(file, offset, offset + length if length else None)
     return 0
 
 
-@syscall(213, "readahead", "fd uint uint")
-def readahead(kernel: Kernel, process: Process, fd: int, offset: int, length: int) -> int:
+def readahead(kernel: KernelState, process: Process, fd: int, offset: int, length: int) -> int:
+    """readahead(2): bring pages of a file into the page cache.
+
+    Errors: EBADF (not open for reading too), EINVAL (not a file).
+    """
     opened = open_file(process, fd)
     if not opened.readable:
         raise error(errno.EBADF)
     if not isinstance(opened.node, FileNode):
         raise error(errno.EINVAL)
-    _read_ahead(kernel, opened.node, offset, length)
+    _read_ahead(kernel, process, opened.node, offset, length)
     return 0
 
 
-def _read_ahead(kernel: Kernel, file: FileNode, offset: int, length: int) -> None:
+def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
     """Bring whole pages into the page cache; length 0 is all that follows."""
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
-    kernel.system.cache.read_ahead(file, first, last - first)
+    kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
 
 
-@syscall(73, "ppoll", "ptr uint ptr ptr uint")
-def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, mask: int, size: int) -> int:
+def ppoll(
+    kernel: KernelState, process: Process, fds: int, count: int, timeout: int, mask: int, size: int
+) -> int:
+    """ppoll(2): wait until one of `count` struct pollfd at `fds` is ready or `timeout` is over; how many are
+    ready.
+
+    The signal mask is not changed meanwhile.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
     if count > process.fds.limit:
         raise error(errno.EINVAL)
     entries = list(struct.iter_unpack("<ihh", process.mm.read(fds, 8 * count)))
@@ -387,7 +441,7 @@ def ppoll(kernel: Kernel, process: Process, fds: int, count: int, timeout: int, 
         result += struct.pack("<ihh", fd, events, found)
     call = process.call
     if timeout and call.deadline is None:
-        wait = nanoseconds(*struct.unpack("<qq", process.mm.read(timeout, 16)))
+        wait = timespec(process, timeout)
         call.deadline = kernel.now + wait
     if not ready and (call.deadline is None or call.deadline > kernel.now):
         raise WouldBlock(*queues, deadline=call.deadline)

@@ -10,12 +10,11 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
-from ..mm import locked_memory, moved_mappings
+from ..mm import mapped_ranges, moved_mappings
 from ..mm.advice import madvise as advise
-from .table import syscall
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
@@ -23,8 +22,13 @@ MLOCK_ONFAULT = 1
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
-@syscall(216, "mremap", "ptr uint uint hex ptr", needs_mmu=True)
-def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flags: int, target: int) -> int:
+def mremap(
+    kernel: KernelState, process: Process, addr: int, old: int, new: int, flags: int, target: int
+) -> int:
+    """mremap(2): grow, shrink or move a mapping; its address.
+
+    Errors: EAGAIN (RLIMIT_MEMLOCK), EFAULT (no mapping), EINVAL, ENOMEM.
+    """
     fixed, keep = flags & MREMAP_FIXED, flags & MREMAP_DONTUNMAP
     if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP):
         raise error(errno.EINVAL)
@@ -41,52 +45,79 @@ def mremap(kernel: Kernel, process: Process, addr: int, old: int, new: int, flag
     )
 
 
-@syscall(233, "madvise", "ptr uint int", needs_mmu=True)
-def madvise(kernel: Kernel, process: Process, addr: int, length: int, advice: int) -> int:
+def madvise(kernel: KernelState, process: Process, addr: int, length: int, advice: int) -> int:
+    """madvise(2): advice about pages; see `mm.advice`.
+
+    Errors: EFAULT, EINVAL, ENOMEM (a hole).
+    """
     advise(process.mm, addr, length, advice)
     return 0
 
 
-@syscall(228, "mlock", "ptr uint", needs_mmu=True)
-def mlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+def msync(kernel: KernelState, process: Process, addr: int, length: int, flags: int) -> int:
+    """msync(2): write the dirty pages of shared file mappings back.
+
+    Errors: EINVAL, ENOMEM (a hole).
+    """
+    if flags & ~7 or flags & 5 == 5:
+        raise error(errno.EINVAL)
+    mapped_ranges.sync(process.mm, addr, length)
+    return 0
+
+
+def mlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
+    """mlock(2): keep pages in memory, all of them from now on.
+
+    Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
+    """
     return mlock2(kernel, process, addr, length, 0)
 
 
-@syscall(284, "mlock2", "ptr uint hex")
-def mlock2(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
+def mlock2(kernel: KernelState, process: Process, addr: int, length: int, flags: int) -> int:
+    """mlock2(2): mlock(2); with MLOCK_ONFAULT a page is kept from its first use on.
+
+    Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
+    """
     if flags & ~MLOCK_ONFAULT:
         raise error(errno.EINVAL)
     start, end = _whole_pages(addr, length)
-    locked_memory.lock(process.mm, start, end)
+    mapped_ranges.lock(process.mm, start, end)
     if not flags & MLOCK_ONFAULT:
         _populate_locked(process, start, end)
     return 0
 
 
-@syscall(229, "munlock", "ptr uint", needs_mmu=True)
-def munlock(kernel: Kernel, process: Process, addr: int, length: int) -> int:
-    locked_memory.unlock(process.mm, *_whole_pages(addr, length))
+def munlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
+    """munlock(2): let pages be reclaimed again.
+
+    Errors: ENOMEM (a hole).
+    """
+    mapped_ranges.unlock(process.mm, *_whole_pages(addr, length))
     return 0
 
 
-@syscall(230, "mlockall", "hex")
-def mlockall(kernel: Kernel, process: Process, flags: int) -> int:
+def mlockall(kernel: KernelState, process: Process, flags: int) -> int:
+    """mlockall(2): lock all that is mapped (MCL_CURRENT), or will be (MCL_FUTURE). A page that cannot be
+    brought in is no error.
+
+    Errors: EINVAL, ENOMEM (RLIMIT_MEMLOCK).
+    """
     if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
         raise error(errno.EINVAL)
     mm = process.mm
     if flags & MCL_CURRENT:
-        locked_memory.lock_all(mm)
+        mapped_ranges.lock_all(mm)
         if not flags & MCL_ONFAULT:
             for area in list(mm.vmas):
                 mm.populate(area.start, area.length)  # what cannot be had is no error of mlockall
-    mm.lock_future = bool(flags & MCL_FUTURE)
+    mm.map.lock_future = bool(flags & MCL_FUTURE)
     return 0
 
 
-@syscall(231, "munlockall", "")
-def munlockall(kernel: Kernel, process: Process) -> int:
-    process.mm.lock_future = False
-    locked_memory.unlock_all(process.mm)
+def munlockall(kernel: KernelState, process: Process) -> int:
+    """munlockall(2): unlock all that is mapped, and lock nothing in future. It cannot fail."""
+    process.mm.map.lock_future = False
+    mapped_ranges.unlock_all(process.mm)
     return 0
 
 

@@ -7,19 +7,17 @@ import errno
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from ..mm.cache import writeback
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
+from ..vfs.devices import ZeroFile
 from ..vfs.nodes import FileNode
-from ..vfs.open_file import O_ACCMODE, O_RDWR, ZeroFile
-from .file_calls import open_file
-from .table import syscall
+from ..vfs.open_file import O_ACCMODE, O_RDWR
+from .arguments import open_file
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE = 1, 2, 3
@@ -28,15 +26,22 @@ MAP_LOCKED, MAP_POPULATE, MAP_FIXED_NOREPLACE = 0x2000, 0x8000, 0x100000
 _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 
 
-@syscall(214, "brk", "hex")
-def brk(kernel: Kernel, process: Process, wanted: int) -> int:
+def brk(kernel: KernelState, process: Process, wanted: int) -> int:
+    """brk(2): move the end of the heap to `wanted`; the end as it is then. A move that is refused leaves it
+    where it was. It cannot fail.
+    """
     return process.mm.brk(wanted)
 
 
-@syscall(222, "mmap", "ptr uint prot mmap fd hex")
 def mmap(
-    kernel: Kernel, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
+    kernel: KernelState, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
 ) -> int:
+    """mmap(2): map a file or anonymous memory; the address. MAP_POPULATE and MAP_LOCKED touch every page at
+    once.
+
+    Errors: EACCES, EAGAIN (RLIMIT_MEMLOCK), EBADF, EEXIST (MAP_FIXED_NOREPLACE), EINVAL, ENODEV,
+    ENOMEM, EOVERFLOW, EPERM.
+    """
     if not length or offset & PAGE_MASK:
         raise error(errno.EINVAL)
     sharing = flags & 0xF
@@ -53,6 +58,8 @@ def mmap(
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)
     elif shared:
+        from ..mm.shared_anonymous import ShmNode  # most mappings are private
+
         account = kernel.system.commit if not no_reserve else None
         file, offset = ShmNode(kernel.new_inode(), align_up(length, PAGE_SIZE), account), 0
     try:
@@ -75,7 +82,7 @@ def mmap(
         if file is not None:  # shared anonymous memory that nobody maps is gone again
             kernel.system.cache.released(file)
         raise
-    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.lock_future:
+    if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.map.lock_future:
         process.mm.populate(va, align_up(length, PAGE_SIZE))
     return va
 
@@ -98,30 +105,31 @@ def _name(process: Process, fd: int) -> str:
     return open_file(process, fd).path
 
 
-@syscall(215, "munmap", "ptr uint")
-def munmap(kernel: Kernel, process: Process, addr: int, length: int) -> int:
+def munmap(kernel: KernelState, process: Process, addr: int, length: int) -> int:
+    """munmap(2): unmap whole pages; holes in the range are no error.
+
+    Errors: EINVAL, ENOMEM (too many areas).
+    """
     process.mm.munmap(addr, length)
     return 0
 
 
-@syscall(226, "mprotect", "ptr uint prot", needs_mmu=True)
-def mprotect(kernel: Kernel, process: Process, addr: int, length: int, prot: int) -> int:
+def mprotect(kernel: KernelState, process: Process, addr: int, length: int, prot: int) -> int:
+    """mprotect(2): change the protection of whole pages.
+
+    Errors: EACCES, EINVAL, ENOMEM (a hole, too many areas).
+    """
     if prot & ~_PROT_ALL:
         raise error(errno.EINVAL)
     process.mm.mprotect(addr, length, prot)
     return 0
 
 
-@syscall(227, "msync", "ptr uint hex", needs_mmu=True)
-def msync(kernel: Kernel, process: Process, addr: int, length: int, flags: int) -> int:
-    if flags & ~7 or flags & 5 == 5:
-        raise error(errno.EINVAL)
-    writeback.sync(process.mm, addr, length)
-    return 0
+def mincore(kernel: KernelState, process: Process, addr: int, length: int, vector: int) -> int:
+    """mincore(2): one byte at `vector` for each page: 1 if the process has it in memory.
 
-
-@syscall(232, "mincore", "ptr uint ptr", needs_mmu=True)
-def mincore(kernel: Kernel, process: Process, addr: int, length: int, vector: int) -> int:
+    Errors: EFAULT, EINVAL, ENOMEM (a hole).
+    """
     if addr & PAGE_MASK:
         raise error(errno.EINVAL)
     if length > process.mm.memory.size * 64 or addr + length > 1 << 38:

@@ -7,18 +7,17 @@ import os
 import stat as st
 import struct
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.memory_files import MemFile
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularFile
-from ..vfs.path_walk import PATH_MAX
-from .file_calls import open_file
-from .table import signed, syscall
+from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 AT_FDCWD = -100
@@ -34,14 +33,9 @@ _DT = {
 }
 
 
-def read_path(process: Process, va: int) -> str:
-    """A path argument. Raises Fault, OSError(ENAMETOOLONG)."""
-    return os.fsdecode(process.mm.read_cstring(va, PATH_MAX))
-
-
 def base(process: Process, dirfd: int, path: str) -> str:
     """The guest directory that `path` is relative to. Raises OSError: EBADF, ENOTDIR."""
-    number = signed(dirfd, 32)
+    number = sext(dirfd, 32)
     if path.startswith("/") or number == AT_FDCWD:
         return process.cwd
     file = process.fds.get(number)
@@ -61,8 +55,12 @@ def pack_stat(s: Stat) -> bytes:
     )  # fmt: skip
 
 
-@syscall(56, "openat", "at path oflags mode")
-def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
+def openat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
+    """openat(2): open a file by its path, relative to `dirfd`; the descriptor.
+
+    Errors: EACCES, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP,
+    ENOENT, ENOTDIR.
+    """
     path = read_path(process, va)
     flags &= 0xFFFFFFFF
     cwd = base(process, dirfd, path)
@@ -70,30 +68,41 @@ def openat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int, mo
     return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
 
 
-def _status(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> Stat:
+def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> Stat:
     path = read_path(process, va)
     if not path and flags & AT_EMPTY_PATH:
-        if signed(dirfd, 32) == AT_FDCWD:
+        if sext(dirfd, 32) == AT_FDCWD:
             return kernel.vfs.node(process.cwd).stat()
         return open_file(process, dirfd).stat()
     cwd = base(process, dirfd, path)
     return kernel.vfs.node(path, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW).stat()
 
 
-@syscall(79, "newfstatat", "at path ptr hex")
-def newfstatat(kernel: Kernel, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
+def newfstatat(kernel: KernelState, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
+    """fstatat(2): struct stat of a path. Flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
+
+    Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     process.mm.write(buffer, pack_stat(_status(kernel, process, dirfd, path, flags)))
     return 0
 
 
-@syscall(80, "fstat", "fd ptr")
-def fstat(kernel: Kernel, process: Process, fd: int, buffer: int) -> int:
+def fstat(kernel: KernelState, process: Process, fd: int, buffer: int) -> int:
+    """fstat(2): struct stat of an open file.
+
+    Errors: EBADF, EFAULT.
+    """
     process.mm.write(buffer, pack_stat(open_file(process, fd).stat()))
     return 0
 
 
-@syscall(291, "statx", "at path hex hex ptr")
-def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int) -> int:
+def statx(
+    kernel: KernelState, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int
+) -> int:
+    """statx(2): struct statx of a path; the fields of stat(2) are filled, whatever `mask` asks for.
+
+    Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     s = _status(kernel, process, dirfd, path, flags)
     seconds, nanos = divmod(s.mtime, 10**9)
     head = struct.pack(
@@ -106,20 +115,24 @@ def statx(kernel: Kernel, process: Process, dirfd: int, path: int, flags: int, m
     return 0
 
 
-@syscall(78, "readlinkat", "at path filled uint")
-def readlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
+def readlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
+    """readlinkat(2): the target of a symbolic link, without a NUL; its length.
+
+    Errors: EINVAL (not a link, `size` not positive), EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT,
+    ENOTDIR.
+    """
     path = read_path(process, va)
-    if signed(size, 32) <= 0:
+    if sext(size, 32) <= 0:
         raise error(errno.EINVAL)
     node = kernel.vfs.node(path, base(process, dirfd, path), follow=False)
     if not isinstance(node, SymlinkNode):
         raise error(errno.EINVAL)
-    target = os.fsencode(node.readlink())[: signed(size, 32)]
+    target = os.fsencode(node.readlink())[: sext(size, 32)]
     process.mm.write(buffer, target)
     return len(target)
 
 
-def _access(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
+def _access(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
     path = read_path(process, va)
     if mode & ~7:
         raise error(errno.EINVAL)
@@ -132,18 +145,27 @@ def _access(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int, fl
     return 0
 
 
-@syscall(48, "faccessat", "at path hex")
-def faccessat(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int) -> int:
+def faccessat(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int) -> int:
+    """faccessat(2): whether the process may read, write or execute the file.
+
+    Errors: EACCES, EINVAL, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     return _access(kernel, process, dirfd, path, mode, 0)
 
 
-@syscall(439, "faccessat2", "at path hex hex")
-def faccessat2(kernel: Kernel, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
+def faccessat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
+    """faccessat2(2): faccessat(2) with flags.
+
+    Errors: EACCES, EINVAL, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     return _access(kernel, process, dirfd, path, mode, flags)
 
 
-@syscall(61, "getdents64", "fd ptr uint")
-def getdents64(kernel: Kernel, process: Process, fd: int, buffer: int, size: int) -> int:
+def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size: int) -> int:
+    """getdents64(2): struct linux_dirent64 for the next entries of a directory; the bytes, 0 at the end.
+
+    Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOTDIR.
+    """
     file = open_file(process, fd)
     if not isinstance(file, DirectoryFile):
         raise error(errno.ENOTDIR)
@@ -166,7 +188,7 @@ def getdents64(kernel: Kernel, process: Process, fd: int, buffer: int, size: int
     return len(out)
 
 
-def _entry(kernel: Kernel, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
+def _entry(kernel: KernelState, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
     """(inode number, DT_ type) of a directory entry; an entry that went away has type unknown."""
     try:
         node: Node = kernel.vfs.node(name, file.path, follow=False)
@@ -176,8 +198,12 @@ def _entry(kernel: Kernel, process: Process, file: DirectoryFile, name: str) -> 
     return status.ino or 1, _DT.get(st.S_IFMT(status.mode), 0)
 
 
-@syscall(35, "unlinkat", "at path hex")
-def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) -> int:
+def unlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> int:
+    """unlinkat(2): remove a name, or with AT_REMOVEDIR an empty directory.
+
+    Errors: EBUSY, EINVAL, EISDIR, ENOTEMPTY, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT,
+    ENOTDIR.
+    """
     path = read_path(process, va)
     if flags & ~AT_REMOVEDIR:
         raise error(errno.EINVAL)
@@ -191,16 +217,22 @@ def unlinkat(kernel: Kernel, process: Process, dirfd: int, va: int, flags: int) 
     return 0
 
 
-@syscall(34, "mkdirat", "at path mode")
-def mkdirat(kernel: Kernel, process: Process, dirfd: int, va: int, mode: int) -> int:
+def mkdirat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int) -> int:
+    """mkdirat(2): make a directory.
+
+    Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     path = read_path(process, va)
     place = kernel.vfs.vacancy(path, base(process, dirfd, path))
     place.parent.mkdir(place.name, mode & ~process.umask & 0o7777)
     return 0
 
 
-@syscall(36, "symlinkat", "path at path")
-def symlinkat(kernel: Kernel, process: Process, target: int, dirfd: int, va: int) -> int:
+def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va: int) -> int:
+    """symlinkat(2): make a symbolic link.
+
+    Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     text, path = read_path(process, target), read_path(process, va)
     if not text:
         raise error(errno.ENOENT)
@@ -209,10 +241,14 @@ def symlinkat(kernel: Kernel, process: Process, target: int, dirfd: int, va: int
     return 0
 
 
-@syscall(276, "renameat2", "at path at path hex")
 def renameat2(
-    kernel: Kernel, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
+    kernel: KernelState, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
 ) -> int:
+    """renameat2(2): give a file another name, in place of what had it. Flag: RENAME_NOREPLACE.
+
+    Errors: EBUSY, EEXIST, EINVAL, EISDIR, ENOTEMPTY, EROFS, EXDEV, EBADF, EFAULT, ENAMETOOLONG, ELOOP,
+    ENOENT, ENOTDIR.
+    """
     source, target = read_path(process, old), read_path(process, new)
     if flags & ~1:
         raise error(errno.EINVAL)
@@ -228,9 +264,12 @@ def renameat2(
     return 0
 
 
-@syscall(45, "truncate", "path int")
-def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
-    if signed(length) < 0:
+def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
+    """truncate(2): set the size of a file.
+
+    Errors: EACCES, EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
+    if sext(length, 64) < 0:
         raise error(errno.EINVAL)
     file = kernel.vfs.open(read_path(process, va), O_WRONLY, 0, kernel.system.cache, process.cwd)
     try:
@@ -240,8 +279,11 @@ def truncate(kernel: Kernel, process: Process, va: int, length: int) -> int:
     return 0
 
 
-@syscall(17, "getcwd", "filled uint")
-def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
+def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int:
+    """getcwd(2): the working directory with its NUL; the length.
+
+    Errors: EFAULT, ERANGE.
+    """
     text = os.fsencode(process.cwd) + b"\0"
     if size < len(text):
         raise error(errno.ERANGE)
@@ -249,8 +291,11 @@ def getcwd(kernel: Kernel, process: Process, buffer: int, size: int) -> int:
     return len(text)
 
 
-@syscall(49, "chdir", "path")
-def chdir(kernel: Kernel, process: Process, va: int) -> int:
+def chdir(kernel: KernelState, process: Process, va: int) -> int:
+    """chdir(2): change the working directory.
+
+    Errors: EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     place = kernel.vfs.resolve(read_path(process, va), process.cwd)
     if place.node is None:
         raise error(errno.ENOENT)
@@ -260,8 +305,11 @@ def chdir(kernel: Kernel, process: Process, va: int) -> int:
     return 0
 
 
-@syscall(50, "fchdir", "fd")
-def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
+def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
+    """fchdir(2): change the working directory to an open one.
+
+    Errors: EBADF, ENOTDIR.
+    """
     file = open_file(process, fd)
     if not isinstance(file.node, DirNode):
         raise error(errno.ENOTDIR)
@@ -269,14 +317,18 @@ def fchdir(kernel: Kernel, process: Process, fd: int) -> int:
     return 0
 
 
-@syscall(166, "umask", "mode")
-def umask(kernel: Kernel, process: Process, mask: int) -> int:
+def umask(kernel: KernelState, process: Process, mask: int) -> int:
+    """umask(2): set the mask of the modes of new files; the old one. It cannot fail."""
     old, process.umask = process.umask, mask & 0o777
     return old
 
 
-@syscall(279, "memfd_create", "path hex")
-def memfd_create(kernel: Kernel, process: Process, name: int, flags: int) -> int:
+def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
+    """memfd_create(2): a file without a name, open for reading and writing; the descriptor. `name` is for
+    /proc.
+
+    Errors: EFAULT, EINVAL, EMFILE, ENAMETOOLONG.
+    """
     label = os.fsdecode(process.mm.read_cstring(name, 250))
     if flags & ~0xF:
         raise error(errno.EINVAL)

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Callable
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import NotExecutableError, error
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -16,11 +17,10 @@ from ..proc.lifecycle import exit_process, fork
 from ..proc.lifecycle import wait as wait_for_child
 from ..proc.process import Process
 from ..vfs.open_file import WouldBlock
-from .path_calls import read_path
-from .table import signed, syscall
+from .arguments import read_path
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_VFORK = 0x100, 0x200, 0x400, 0x800, 0x4000
 CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x10000, 0x80000, 0x100000
@@ -39,11 +39,15 @@ P_ALL, P_PID, P_PGID = 0, 1, 2
 _MAX_STRINGS = 1 << 16
 
 
-@syscall(220, "clone", "hex ptr ptr ptr ptr")
 def clone(
-    kernel: Kernel, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
+    kernel: KernelState, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
 ) -> int:
-    """fork, vfork and posix_spawn's use; threads (CLONE_THREAD, shared files) are not offered: EINVAL."""
+    """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the child.
+
+    Threads (CLONE_THREAD, shared files or signal handlers) are not offered.
+
+    Errors: EAGAIN (too many processes), EINVAL (a flag that is not offered), ENOMEM.
+    """
     if process.vfork_waiting is not None:  # the second try, after the child has run exec or ended
         child_pid, ended = process.vfork_waiting
         if ended.vfork_done is not None:
@@ -80,8 +84,11 @@ def _try_write(process: Process, va: int, pid: int) -> None:
         return
 
 
-@syscall(221, "execve", "path strings strings")
-def execve(kernel: Kernel, process: Process, path: int, argv: int, envp: int) -> None:
+def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
+    """execve(2): run the program at `path` in this process; only a failure returns.
+
+    Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    """
     name = read_path(process, path)
     arguments = _strings(process, argv)
     environment = _strings(process, envp)
@@ -108,12 +115,11 @@ def _strings(process: Process, va: int) -> list[bytes]:
     return found
 
 
-@syscall(93, "exit", "int")
-def exit_(kernel: Kernel, process: Process, status: int) -> None:
+def exit_(kernel: KernelState, process: Process, status: int) -> None:
+    """_exit(2), exit_group(2): end the process with the low 8 bits of `status`. A process has one thread, so
+    both do the same. It cannot fail.
+    """
     exit_process(kernel, process, (status & 0xFF) << 8)
-
-
-syscall(94, "exit_group", "int")(exit_)
 
 
 def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
@@ -125,11 +131,15 @@ def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
     return lambda child: child.pgid == group
 
 
-@syscall(260, "wait4", "int ptr hex ptr")
-def wait4(kernel: Kernel, process: Process, pid: int, status: int, options: int, usage: int) -> int:
+def wait4(kernel: KernelState, process: Process, pid: int, status: int, options: int, usage: int) -> int:
+    """wait4(2): wait for a child to end and reap it; its pid, or 0 with WNOHANG while all live. Stopped
+    children are not reported.
+
+    Errors: ECHILD, EFAULT, EINTR, EINVAL.
+    """
     if options & ~(WNOHANG | WUNTRACED | 8 | 0xE0000000):
         raise error(errno.EINVAL)
-    matches = _selector(process, signed(pid, 32))
+    matches = _selector(process, sext(pid, 32))
     found = wait_for_child(kernel, process, matches, reap=False)
     if found is None:
         if options & WNOHANG:
@@ -144,13 +154,17 @@ def wait4(kernel: Kernel, process: Process, pid: int, status: int, options: int,
     return number
 
 
-@syscall(95, "waitid", "int int ptr hex ptr")
 def waitid(
-    kernel: Kernel, process: Process, kind: int, number: int, info: int, options: int, usage: int
+    kernel: KernelState, process: Process, kind: int, number: int, info: int, options: int, usage: int
 ) -> int:
+    """waitid(2): wait for a child to end; struct siginfo_t at `info`. WNOWAIT leaves the child to be waited
+    for again.
+
+    Errors: ECHILD, EFAULT, EINTR, EINVAL.
+    """
     if kind not in (P_ALL, P_PID, P_PGID) or not options & (WEXITED | 2 | 8):
         raise error(errno.EINVAL)
-    number = signed(number, 32)
+    number = sext(number, 32)
     matches = _selector(process, -1 if kind == P_ALL else number if kind == P_PID else -number or 0)
     found = wait_for_child(kernel, process, matches, reap=False)
     if found is None:
@@ -190,82 +204,92 @@ def rusage(instructions: int, process: Process) -> bytes:
     return struct.pack("<18q", *words, *[0] * 8)
 
 
-@syscall(172, "getpid")
-def getpid(kernel: Kernel, process: Process) -> int:
+def getpid(kernel: KernelState, process: Process) -> int:
+    """getpid(2), gettid(2): the process's number, which is its only thread's too. It cannot fail."""
     return process.pid
 
 
-syscall(178, "gettid")(getpid)
-
-
-@syscall(173, "getppid")
-def getppid(kernel: Kernel, process: Process) -> int:
+def getppid(kernel: KernelState, process: Process) -> int:
+    """getppid(2): the parent's number; 1 for an orphan. It cannot fail."""
     return process.ppid
 
 
-@syscall(174, "getuid")
-def getuid(kernel: Kernel, process: Process) -> int:
+def getuid(kernel: KernelState, process: Process) -> int:
+    """getuid(2), geteuid(2), getgid(2), getegid(2): the one user and group of the machine. It cannot fail."""
     return kernel.UID
 
 
-syscall(175, "geteuid")(getuid)
-syscall(176, "getgid")(getuid)
-syscall(177, "getegid")(getuid)
-
-
-@syscall(96, "set_tid_address", "ptr")
-def set_tid_address(kernel: Kernel, process: Process, va: int) -> int:
+def set_tid_address(kernel: KernelState, process: Process, va: int) -> int:
+    """set_tid_address(2): remember where to write 0 when the process ends; its number. It cannot fail."""
     process.clear_child_tid = va
     return process.pid
 
 
-@syscall(99, "set_robust_list", "ptr uint")
-def set_robust_list(kernel: Kernel, process: Process, head: int, size: int) -> int:
+def set_robust_list(kernel: KernelState, process: Process, head: int, size: int) -> int:
+    """set_robust_list(2): accepted without effect: no futex is released by the end of a process.
+
+    Errors: EINVAL (`size` is not 24).
+    """
     if size != 24:
         raise error(errno.EINVAL)
     return 0  # robust futexes matter only between threads and processes that share them
 
 
-def _target(kernel: Kernel, process: Process, pid: int) -> Process:
-    if not signed(pid, 32):
+def _target(kernel: KernelState, process: Process, pid: int) -> Process:
+    if not sext(pid, 32):
         return process
-    found = kernel.processes.get(signed(pid, 32))
+    found = kernel.processes.get(sext(pid, 32))
     if found is None:
         raise error(errno.ESRCH)
     return found
 
 
-@syscall(154, "setpgid", "int int")
-def setpgid(kernel: Kernel, process: Process, pid: int, pgid: int) -> int:
+def setpgid(kernel: KernelState, process: Process, pid: int, pgid: int) -> int:
+    """setpgid(2): move the process or a child of it into a process group.
+
+    Errors: EINVAL, ESRCH.
+    """
     target = _target(kernel, process, pid)
-    if signed(pgid, 32) < 0:
+    if sext(pgid, 32) < 0:
         raise error(errno.EINVAL)
     if target is not process and target not in process.children:
         raise error(errno.ESRCH)
-    target.pgid = signed(pgid, 32) or target.pid
+    target.pgid = sext(pgid, 32) or target.pid
     return 0
 
 
-@syscall(155, "getpgid", "int")
-def getpgid(kernel: Kernel, process: Process, pid: int) -> int:
+def getpgid(kernel: KernelState, process: Process, pid: int) -> int:
+    """getpgid(2): the process group of `pid`, 0 for the caller.
+
+    Errors: ESRCH.
+    """
     return _target(kernel, process, pid).pgid
 
 
-@syscall(156, "getsid", "int")
-def getsid(kernel: Kernel, process: Process, pid: int) -> int:
+def getsid(kernel: KernelState, process: Process, pid: int) -> int:
+    """getsid(2): the session of `pid`, 0 for the caller.
+
+    Errors: ESRCH.
+    """
     return _target(kernel, process, pid).sid
 
 
-@syscall(157, "setsid")
-def setsid(kernel: Kernel, process: Process) -> int:
+def setsid(kernel: KernelState, process: Process) -> int:
+    """setsid(2): begin a session and a process group; the new session's number.
+
+    Errors: EPERM (the caller leads a group).
+    """
     if process.pgid == process.pid:
         raise error(errno.EPERM)
     process.pgid = process.sid = process.pid
     return process.pid
 
 
-@syscall(167, "prctl", "int hex hex hex hex")
-def prctl(kernel: Kernel, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
+def prctl(kernel: KernelState, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
+    """prctl(2): PR_SET_NAME, PR_GET_NAME, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE.
+
+    Errors: EFAULT, EINVAL.
+    """
     if option == 15:  # PR_SET_NAME
         process.comm = os.fsdecode(process.mm.read(a, 16).split(b"\0")[0][:15])
         return 0
@@ -273,8 +297,8 @@ def prctl(kernel: Kernel, process: Process, option: int, a: int, b: int, c: int,
         process.mm.write(a, os.fsencode(process.comm)[:15].ljust(16, b"\0"))
         return 0
     if option == 41 and not b | c | d:  # PR_SET_THP_DISABLE
-        process.mm.no_megapages = a != 0
+        process.mm.map.no_megapages = a != 0
         return 0
     if option == 42 and not a | b | c | d:  # PR_GET_THP_DISABLE
-        return process.mm.no_megapages
+        return process.mm.map.no_megapages
     raise error(errno.EINVAL)

@@ -5,24 +5,24 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from .file_calls import MAX_RW_COUNT, vectors
-from .table import signed, syscall
+from .arguments import vectors
+from .file_calls import MAX_RW_COUNT
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from ..mm.address_space import AddressSpace
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 Pieces = Iterator[tuple[int, int]]
 
 
-@syscall(270, "process_vm_readv", "int ptr uint ptr uint hex")
 def process_vm_readv(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     pid: int,
     local: int,
@@ -31,13 +31,16 @@ def process_vm_readv(
     remotes: int,
     flags: int,
 ) -> int:
+    """process_vm_readv(2): copy from another process's memory into one's own; the bytes copied.
+
+    Errors: EFAULT, EINVAL, ESRCH.
+    """
     mine, theirs, other = _ends(kernel, process, pid, (local, locals_), (remote, remotes), flags)
     return _transfer(other, theirs, process.mm, mine)
 
 
-@syscall(271, "process_vm_writev", "int ptr uint ptr uint hex")
 def process_vm_writev(
-    kernel: Kernel,
+    kernel: KernelState,
     process: Process,
     pid: int,
     local: int,
@@ -46,12 +49,21 @@ def process_vm_writev(
     remotes: int,
     flags: int,
 ) -> int:
+    """process_vm_writev(2): copy from one's own memory into another process's; the bytes copied.
+
+    Errors: EFAULT, EINVAL, ESRCH.
+    """
     mine, theirs, other = _ends(kernel, process, pid, (local, locals_), (remote, remotes), flags)
     return _transfer(process.mm, mine, other, theirs)
 
 
 def _ends(
-    kernel: Kernel, process: Process, pid: int, local: tuple[int, int], remote: tuple[int, int], flags: int
+    kernel: KernelState,
+    process: Process,
+    pid: int,
+    local: tuple[int, int],
+    remote: tuple[int, int],
+    flags: int,
 ) -> tuple[Pieces, Pieces, AddressSpace]:
     """The pieces on both sides and the other address space. Raises OSError: EINVAL, EFAULT, ESRCH."""
     if flags:
@@ -60,7 +72,7 @@ def _ends(
     if not any(length for _, length in mine):
         return iter(()), iter(()), process.mm
     theirs = vectors(process, *remote)
-    other = kernel.processes.get(signed(pid, 32))
+    other = kernel.processes.get(sext(pid, 32))
     if other is None or not other.alive:
         raise error(errno.ESRCH)
     return _pieces(mine), _pieces(theirs), other.mm

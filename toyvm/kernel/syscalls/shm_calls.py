@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
-from toyvm.base.bits import align_down
+from toyvm.base.bits import align_down, sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
@@ -13,10 +13,9 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from ..mm.overcommit import NEVER
 from ..mm.sysv_shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-from .table import signed, syscall
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
@@ -28,9 +27,12 @@ SHMID_DS = struct.Struct("<i5IHxx4xQQ Qqqq ii QQQ")
 _READ, _WRITE, _EXECUTE = 0o444, 0o222, 0o111
 
 
-@syscall(194, "shmget", "int uint hex", needs_mmu=True)
-def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) -> int:
-    key = signed(key, 32)
+def shmget(kernel: KernelState, process: Process, key: int, size: int, flags: int) -> int:
+    """shmget(2): the segment of a key, or a new one; its number.
+
+    Errors: EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM (SHM_HUGETLB).
+    """
+    key = sext(key, 32)
     found = kernel.segments.by_key(key) if key != IPC_PRIVATE else None
     if found is None:
         if key != IPC_PRIVATE and not flags & IPC_CREAT:
@@ -48,8 +50,11 @@ def shmget(kernel: Kernel, process: Process, key: int, size: int, flags: int) ->
     return found.number
 
 
-@syscall(196, "shmat", "int ptr hex", needs_mmu=True)
-def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) -> int:
+def shmat(kernel: KernelState, process: Process, number: int, addr: int, flags: int) -> int:
+    """shmat(2): map a segment; the address. Flags: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC.
+
+    Errors: EACCES, EINVAL, ENOMEM.
+    """
     if addr & PAGE_MASK:
         if not flags & SHM_RND:
             raise error(errno.EINVAL)
@@ -58,7 +63,7 @@ def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) 
             raise error(errno.EINVAL)
     elif not addr and flags & SHM_REMAP:
         raise error(errno.EINVAL)
-    segment = kernel.segments.by_number(signed(number, 32))
+    segment = kernel.segments.by_number(sext(number, 32))
     prot, wanted = PROT_READ, _READ
     if not flags & SHM_RDONLY:
         prot, wanted = prot | PROT_WRITE, wanted | _WRITE
@@ -83,9 +88,11 @@ def shmat(kernel: Kernel, process: Process, number: int, addr: int, flags: int) 
     return va
 
 
-@syscall(197, "shmdt", "ptr", needs_mmu=True)
-def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
-    """Unmap all that is left of the attachment that began at `addr`; its first pages may be gone."""
+def shmdt(kernel: KernelState, process: Process, addr: int) -> int:
+    """shmdt(2): unmap all that is left of the attachment that began at `addr`; its first pages may be gone.
+
+    Errors: EINVAL.
+    """
     if addr & PAGE_MASK:
         raise error(errno.EINVAL)
     mm = process.mm
@@ -104,9 +111,13 @@ def shmdt(kernel: Kernel, process: Process, addr: int) -> int:
     return 0
 
 
-@syscall(195, "shmctl", "int int ptr", needs_mmu=True)
-def shmctl(kernel: Kernel, process: Process, number: int, command: int, va: int) -> int:
-    number, segments = signed(number, 32), kernel.segments
+def shmctl(kernel: KernelState, process: Process, number: int, command: int, va: int) -> int:
+    """shmctl(2): IPC_STAT, IPC_SET, IPC_RMID, IPC_INFO, SHM_INFO, SHM_STAT, SHM_STAT_ANY, SHM_LOCK,
+    SHM_UNLOCK.
+
+    Errors: EACCES, EFAULT, EINVAL, EPERM.
+    """
+    number, segments = sext(number, 32), kernel.segments
     if number < 0 and command not in (IPC_INFO, SHM_INFO):
         raise error(errno.EINVAL)
     if command == IPC_INFO:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
+from ..proc.lifecycle import die, send
 from ..proc.process import State
-from ..proc.signal_delivery import send
+from ..proc.signal_delivery import pop_frame
 from ..proc.signals import (
     MAX_SIGNAL,
     SI_TKILL,
@@ -19,13 +21,11 @@ from ..proc.signals import (
     Action,
     SigInfo,
     Signal,
-    pop_frame,
 )
 from ..vfs.open_file import WouldBlock
-from .table import signed, syscall
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 SIGSET_SIZE = 8
@@ -34,14 +34,17 @@ MINSIGSTKSZ = 2048
 
 
 def _check_number(signal: int) -> int:
-    number = signed(signal, 32)
+    number = sext(signal, 32)
     if not 0 <= number <= MAX_SIGNAL:
         raise error(errno.EINVAL)
     return number
 
 
-@syscall(134, "rt_sigaction", "signal ptr ptr uint")
-def rt_sigaction(kernel: Kernel, process: Process, signal: int, new: int, old: int, size: int) -> int:
+def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, old: int, size: int) -> int:
+    """rt_sigaction(2): read and set what a signal does.
+
+    Errors: EFAULT, EINVAL.
+    """
     number = _check_number(signal)
     if size != SIGSET_SIZE or not number or (new and number in (Signal.SIGKILL, Signal.SIGSTOP)):
         raise error(errno.EINVAL)
@@ -56,8 +59,11 @@ def rt_sigaction(kernel: Kernel, process: Process, signal: int, new: int, old: i
     return 0
 
 
-@syscall(135, "rt_sigprocmask", "int ptr ptr uint")
-def rt_sigprocmask(kernel: Kernel, process: Process, how: int, new: int, old: int, size: int) -> int:
+def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, old: int, size: int) -> int:
+    """rt_sigprocmask(2): read and change the mask of blocked signals.
+
+    Errors: EFAULT, EINVAL.
+    """
     if size != SIGSET_SIZE:
         raise error(errno.EINVAL)
     state = process.signals
@@ -73,8 +79,11 @@ def rt_sigprocmask(kernel: Kernel, process: Process, how: int, new: int, old: in
     return 0
 
 
-@syscall(136, "rt_sigpending", "ptr uint")
-def rt_sigpending(kernel: Kernel, process: Process, va: int, size: int) -> int:
+def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> int:
+    """rt_sigpending(2): the signals that are pending and blocked.
+
+    Errors: EFAULT, EINVAL.
+    """
     if size > SIGSET_SIZE:
         raise error(errno.EINVAL)
     bits = sum(1 << (s - 1) for s in process.signals.pending) & process.signals.mask
@@ -82,8 +91,11 @@ def rt_sigpending(kernel: Kernel, process: Process, va: int, size: int) -> int:
     return 0
 
 
-@syscall(133, "rt_sigsuspend", "ptr uint")
-def rt_sigsuspend(kernel: Kernel, process: Process, va: int, size: int) -> int:
+def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> int:
+    """rt_sigsuspend(2): wait with another mask until a handler has run.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
     if size != SIGSET_SIZE:
         raise error(errno.EINVAL)
     state = process.signals
@@ -93,18 +105,21 @@ def rt_sigsuspend(kernel: Kernel, process: Process, va: int, size: int) -> int:
     raise WouldBlock
 
 
-@syscall(139, "rt_sigreturn")
-def rt_sigreturn(kernel: Kernel, process: Process) -> None:
+def rt_sigreturn(kernel: KernelState, process: Process) -> None:
+    """rt_sigreturn(2): go on where a signal handler interrupted. Without a frame at sp, the process dies by
+    SIGSEGV. It cannot fail.
+    """
     try:
         pop_frame(process)
     except OSError:
-        from ..proc.signal_delivery import die
-
         die(kernel, process, Signal.SIGSEGV, "toyvm: rt_sigreturn without a signal frame at sp")
 
 
-@syscall(132, "sigaltstack", "ptr ptr")
-def sigaltstack(kernel: Kernel, process: Process, new: int, old: int) -> int:
+def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> int:
+    """sigaltstack(2): read and set the stack for handlers with SA_ONSTACK.
+
+    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ).
+    """
     base, size, flags = process.signals.stack
     before = struct.pack("<QiiQ", base, flags, 0, size)
     if new:
@@ -121,7 +136,7 @@ def sigaltstack(kernel: Kernel, process: Process, new: int, old: int) -> int:
     return 0
 
 
-def _targets(kernel: Kernel, process: Process, pid: int) -> list[Process]:
+def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
     if pid > 0:
         found = kernel.processes.get(pid)
         return [found] if found is not None else []
@@ -132,26 +147,37 @@ def _targets(kernel: Kernel, process: Process, pid: int) -> list[Process]:
     return [p for p in others if p.pgid == group]
 
 
-@syscall(129, "kill", "int signal")
-def kill(kernel: Kernel, process: Process, pid: int, signal: int) -> int | None:
-    return _send_all(kernel, process, _targets(kernel, process, signed(pid, 32)), signal, SI_USER)
+def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | None:
+    """kill(2): send a signal to a process, a process group or all others; signal 0 only looks.
+
+    Errors: EINVAL, ESRCH.
+    """
+    return _send_all(kernel, process, _targets(kernel, process, sext(pid, 32)), signal, SI_USER)
 
 
-@syscall(130, "tkill", "int signal")
-def tkill(kernel: Kernel, process: Process, tid: int, signal: int) -> int | None:
-    if signed(tid, 32) <= 0:
+def tkill(kernel: KernelState, process: Process, tid: int, signal: int) -> int | None:
+    """tkill(2): send a signal to a thread, which is a process here.
+
+    Errors: EINVAL, ESRCH.
+    """
+    if sext(tid, 32) <= 0:
         raise error(errno.EINVAL)
-    return _send_all(kernel, process, _targets(kernel, process, signed(tid, 32)), signal, SI_TKILL)
+    return _send_all(kernel, process, _targets(kernel, process, sext(tid, 32)), signal, SI_TKILL)
 
 
-@syscall(131, "tgkill", "int int signal")
-def tgkill(kernel: Kernel, process: Process, group: int, tid: int, signal: int) -> int | None:
-    if signed(group, 32) <= 0:
+def tgkill(kernel: KernelState, process: Process, group: int, tid: int, signal: int) -> int | None:
+    """tgkill(2): tkill(2), the thread's process being named too.
+
+    Errors: EINVAL, ESRCH.
+    """
+    if sext(group, 32) <= 0:
         raise error(errno.EINVAL)
     return tkill(kernel, process, tid, signal)
 
 
-def _send_all(kernel: Kernel, process: Process, targets: list[Process], signal: int, code: int) -> int | None:
+def _send_all(
+    kernel: KernelState, process: Process, targets: list[Process], signal: int, code: int
+) -> int | None:
     number = _check_number(signal)
     if not targets:
         raise error(errno.ESRCH)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 
+from toyvm.base.bits import sext
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.signals import Signal
-from .table import Syscall, signed
+from .table import Syscall
 
 if TYPE_CHECKING:
     from ..proc.process import Process
@@ -53,7 +54,7 @@ def call_text(
         return f"syscall_{number:#x}({', '.join(map(hex, args))})"
     shown = [
         _output(process, kind, args[at], result) if kind in OUTPUTS else _argument(process, kind, args, at)
-        for at, kind in enumerate(entry.kinds)
+        for at, kind in enumerate(entry.shapes)
     ]
     return f"{entry.name}({', '.join(shown)})"
 
@@ -95,7 +96,7 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
     if kind == "uint":
         return str(value)
     if kind == "at":
-        return "AT_FDCWD" if signed(value, 32) == -100 else str(signed(value, 32))
+        return "AT_FDCWD" if sext(value, 32) == -100 else str(sext(value, 32))
     if kind == "oflags":
         access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
         return _flags(value & ~3, _OPEN_FLAGS, access)
@@ -108,7 +109,7 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
         return _flags(value & ~0xF, _MMAP, sharing)
     if kind == "signal":
         return _signal(value)
-    return str(signed(value, 32))
+    return str(sext(value, 32))
 
 
 def _signal(value: int) -> str:

@@ -5,30 +5,37 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import RLIM_INFINITY, RLIMIT_COUNT
 from ..proc.process import Process
 from ..vfs.open_file import WouldBlock
-from .table import nanoseconds, signed, syscall
+from .arguments import timespec
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
 
 _UTS = ("Linux", "toyvm", "6.1.0", "#1 SMP toyvm", "riscv64", "(none)")
 FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
 _FUTEX_FLAGS = 128 | 256
 
 
-@syscall(160, "uname", "ptr")
-def uname(kernel: Kernel, process: Process, va: int) -> int:
+def uname(kernel: KernelState, process: Process, va: int) -> int:
+    """uname(2): struct utsname of a Linux 6.1 on riscv64.
+
+    Errors: EFAULT.
+    """
     process.mm.write(va, b"".join(text.encode().ljust(65, b"\0") for text in _UTS))
     return 0
 
 
-@syscall(179, "sysinfo", "ptr")
-def sysinfo(kernel: Kernel, process: Process, va: int) -> int:
+def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
+    """sysinfo(2): uptime, memory, swap area and number of processes.
+
+    Errors: EFAULT.
+    """
     frames, swap = kernel.frames, kernel.system.swap
     words = [kernel.now // 10**9, 0, 0, 0, kernel.memory.size, frames.free << 12, 0, 0, 0, 0]
     if swap is not None:
@@ -52,32 +59,47 @@ def _set_limit(process: Process, resource: int, va: int) -> None:
     process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
 
 
-@syscall(224, "swapon", "path hex")
-def swapon(kernel: Kernel, process: Process, path: int, flags: int) -> int:
+def swapon(kernel: KernelState, process: Process, path: int, flags: int) -> int:
+    """swapon(2): refused: the swap area belongs to the machine, and no process has CAP_SYS_ADMIN.
+
+    Errors: EPERM.
+    """
     raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
 
 
-@syscall(225, "swapoff", "path")
-def swapoff(kernel: Kernel, process: Process, path: int) -> int:
+def swapoff(kernel: KernelState, process: Process, path: int) -> int:
+    """swapoff(2): refused, as swapon(2).
+
+    Errors: EPERM.
+    """
     raise error(errno.EPERM)
 
 
-@syscall(163, "getrlimit", "int ptr")
-def getrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+def getrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
+    """getrlimit(2): the soft limit of a resource; the hard limit shown is infinite.
+
+    Errors: EFAULT, EINVAL.
+    """
     process.mm.write(va, struct.pack("<QQ", process.rlimits.get(_resource(resource)), RLIM_INFINITY))
     return 0
 
 
-@syscall(164, "setrlimit", "int ptr")
-def setrlimit(kernel: Kernel, process: Process, resource: int, va: int) -> int:
+def setrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
+    """setrlimit(2): set the soft limit of a resource.
+
+    Errors: EFAULT, EINVAL.
+    """
     _set_limit(process, _resource(resource), va)
     return 0
 
 
-@syscall(261, "prlimit64", "int int ptr ptr")
-def prlimit64(kernel: Kernel, process: Process, pid: int, resource: int, new: int, old: int) -> int:
-    if signed(pid, 32) not in (0, process.pid):
-        raise error(errno.ESRCH if signed(pid, 32) not in kernel.processes else errno.EPERM)
+def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, new: int, old: int) -> int:
+    """prlimit(2): read and set a soft limit of the calling process.
+
+    Errors: EFAULT, EINVAL, EPERM (another process), ESRCH.
+    """
+    if sext(pid, 32) not in (0, process.pid):
+        raise error(errno.ESRCH if sext(pid, 32) not in kernel.processes else errno.EPERM)
     before = struct.pack("<QQ", process.rlimits.get(_resource(resource)), RLIM_INFINITY)
     if new:
         _set_limit(process, resource, new)
@@ -86,8 +108,11 @@ def prlimit64(kernel: Kernel, process: Process, pid: int, resource: int, new: in
     return 0
 
 
-@syscall(278, "getrandom", "ptr uint hex")
-def getrandom(kernel: Kernel, process: Process, va: int, count: int, flags: int) -> int:
+def getrandom(kernel: KernelState, process: Process, va: int, count: int, flags: int) -> int:
+    """getrandom(2): bytes of the run's seeded generator, the same in every run; at most 1 MiB at once.
+
+    Errors: EFAULT, EINVAL.
+    """
     if flags & ~7:
         raise error(errno.EINVAL)
     count = min(count, 1 << 20)
@@ -95,33 +120,49 @@ def getrandom(kernel: Kernel, process: Process, va: int, count: int, flags: int)
     return count
 
 
-@syscall(124, "sched_yield")
-def sched_yield(kernel: Kernel, process: Process) -> int:
+def sched_yield(kernel: KernelState, process: Process) -> int:
+    """sched_yield(2): give up the rest of the time slice. It cannot fail."""
     kernel.yield_now()
     return 0
 
 
-@syscall(123, "sched_getaffinity", "int uint ptr")
-def sched_getaffinity(kernel: Kernel, process: Process, pid: int, size: int, va: int) -> int:
+def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int, va: int) -> int:
+    """sched_getaffinity(2): the mask of the one processor.
+
+    Errors: EFAULT, EINVAL.
+    """
     if size < 8 or size & 7:
         raise error(errno.EINVAL)
     process.mm.write_int(va, 1)
     return 8
 
 
-@syscall(168, "getcpu", "ptr ptr ptr")
-def getcpu(kernel: Kernel, process: Process, cpu: int, node: int, unused: int) -> int:
+def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: int) -> int:
+    """getcpu(2): processor 0 of node 0.
+
+    Errors: EFAULT.
+    """
     for va in (cpu, node):
         if va:
             process.mm.write_int(va, 0, 4)
     return 0
 
 
-@syscall(98, "futex", "ptr hex uint ptr ptr uint")
 def futex(
-    kernel: Kernel, process: Process, va: int, operation: int, value: int, timeout: int, va2: int, value3: int
+    kernel: KernelState,
+    process: Process,
+    va: int,
+    operation: int,
+    value: int,
+    timeout: int,
+    va2: int,
+    value3: int,
 ) -> int:
-    """FUTEX_WAIT and FUTEX_WAKE, between processes that share the frame (keyed by physical address)."""
+    """futex(2): FUTEX_WAIT, FUTEX_WAKE and their BITSET forms, between processes that share the frame.
+
+    Errors: EAGAIN (the word has another value), EFAULT, EINTR, EINVAL, ENOSYS (another operation),
+    ETIMEDOUT.
+    """
     from toyvm.machine.mmu import Access
 
     if va & 3:
@@ -129,7 +170,7 @@ def futex(
     command = operation & ~_FUTEX_FLAGS
     pa = process.mm.translate(va, Access.READ)
     if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):
-        return _futex_wake(kernel, pa, signed(value, 32))
+        return _futex_wake(kernel, pa, sext(value, 32))
     if command not in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
         raise error(errno.ENOSYS)
     call = process.call
@@ -140,14 +181,14 @@ def futex(
     if kernel.memory.u32[pa >> 2] != value & 0xFFFFFFFF:
         raise error(errno.EAGAIN)
     if timeout and call.deadline is None:
-        wait = nanoseconds(*struct.unpack("<qq", process.mm.read(timeout, 16)))
+        wait = timespec(process, timeout)
         call.deadline = wait + (kernel.now if command == FUTEX_WAIT else 0)
     call.futex = pa
     kernel.futex_waiters.setdefault(pa, {})[process.pid] = process
     raise WouldBlock(deadline=call.deadline)
 
 
-def _futex_wake(kernel: Kernel, pa: int, count: int) -> int:
+def _futex_wake(kernel: KernelState, pa: int, count: int) -> int:
     """Wake up to `count` processes that still wait at `pa`, in the order they came."""
     waiters = kernel.futex_waiters.get(pa, {})
     woken = 0

@@ -1,60 +1,180 @@
-"""The table of system calls and the decorator that fills it.
+"""The system calls: one literal table (Linux riscv64, asm-generic numbers), and the loader's private calls.
 
-A function takes the kernel, the process and as many argument words as it has kinds, and returns the result (an int) or
-None when it has set the registers and pc itself (execve, rt_sigreturn). It raises OSError for -errno, and
-WouldBlock to be called again later. The kinds say how strace would print each argument.
+    number: (name, "module.function", arguments as strace shows them, NEEDS_MMU or PRIVATE)
+
+The modules stand beside this one. A module is imported when a program first makes one of its calls, because a short program
+needs three calls and should not wait for the other hundred.
+
+A function takes the kernel, the process and its argument words, as many as it has parameters. It returns the result (an int),
+or None when it has set the registers and pc itself (execve, rt_sigreturn). It raises OSError for -errno, and WouldBlock to be
+called again later.
+
+How strace shows an argument, one word each: int, uint, hex, ptr, path, bytes (the length is the next argument), fd, at (a
+directory's descriptor), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv), filled (a buffer
+that gets as many bytes as the result says), fdpair.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable
+from importlib import import_module
 
-from toyvm.base.errors import error
-from toyvm.base.light_types import TypeVar
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
 
-Function = Callable[..., "int | None"]
-F = TypeVar("F", bound=Function)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[..., int | None]
+
+NEEDS_MMU = "needs MMU"  # ENOSYS without one, as Linux has it
+PRIVATE = "private"  # toyvm's own, which no trace shows
+
+SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
+    17: ("getcwd", "path_calls.getcwd", "filled uint"),
+    23: ("dup", "file_calls.dup", "fd"),
+    24: ("dup3", "file_calls.dup3", "fd fd fdflags"),
+    25: ("fcntl", "file_calls.fcntl", "fd int hex"),
+    29: ("ioctl", "file_calls.ioctl", "fd hex ptr"),
+    34: ("mkdirat", "path_calls.mkdirat", "at path mode"),
+    35: ("unlinkat", "path_calls.unlinkat", "at path hex"),
+    36: ("symlinkat", "path_calls.symlinkat", "path at path"),
+    45: ("truncate", "path_calls.truncate", "path int"),
+    46: ("ftruncate", "file_calls.ftruncate", "fd int"),
+    48: ("faccessat", "path_calls.faccessat", "at path hex"),
+    49: ("chdir", "path_calls.chdir", "path"),
+    50: ("fchdir", "path_calls.fchdir", "fd"),
+    56: ("openat", "path_calls.openat", "at path oflags mode"),
+    57: ("close", "file_calls.close", "fd"),
+    59: ("pipe2", "file_calls.pipe2", "fdpair fdflags"),
+    61: ("getdents64", "path_calls.getdents64", "fd ptr uint"),
+    62: ("lseek", "file_calls.lseek", "fd int int"),
+    63: ("read", "file_calls.read", "fd filled uint"),
+    64: ("write", "file_calls.write", "fd bytes uint"),
+    65: ("readv", "file_calls.readv", "fd ptr int"),
+    66: ("writev", "file_calls.writev", "fd ptr int"),
+    67: ("pread64", "file_calls.pread64", "fd filled uint int"),
+    68: ("pwrite64", "file_calls.pwrite64", "fd bytes uint int"),
+    69: ("preadv", "file_calls.preadv", "fd ptr int int"),
+    70: ("pwritev", "file_calls.pwritev", "fd ptr int int"),
+    73: ("ppoll", "file_calls.ppoll", "ptr uint ptr ptr uint"),
+    78: ("readlinkat", "path_calls.readlinkat", "at path filled uint"),
+    79: ("newfstatat", "path_calls.newfstatat", "at path ptr hex"),
+    80: ("fstat", "path_calls.fstat", "fd ptr"),
+    82: ("fsync", "file_calls.fsync", "fd"),
+    83: ("fdatasync", "file_calls.fsync", "fd"),
+    93: ("exit", "process_calls.exit_", "int"),
+    94: ("exit_group", "process_calls.exit_", "int"),
+    95: ("waitid", "process_calls.waitid", "int int ptr hex ptr"),
+    96: ("set_tid_address", "process_calls.set_tid_address", "ptr"),
+    98: ("futex", "system_calls.futex", "ptr hex uint ptr ptr uint"),
+    99: ("set_robust_list", "process_calls.set_robust_list", "ptr uint"),
+    101: ("nanosleep", "time_calls.nanosleep", "ptr ptr"),
+    102: ("getitimer", "time_calls.getitimer", "int ptr"),
+    103: ("setitimer", "time_calls.setitimer", "int ptr ptr"),
+    113: ("clock_gettime", "time_calls.clock_gettime", "int ptr"),
+    114: ("clock_getres", "time_calls.clock_getres", "int ptr"),
+    115: ("clock_nanosleep", "time_calls.clock_nanosleep", "int int ptr ptr"),
+    123: ("sched_getaffinity", "system_calls.sched_getaffinity", "int uint ptr"),
+    124: ("sched_yield", "system_calls.sched_yield", ""),
+    129: ("kill", "signal_calls.kill", "int signal"),
+    130: ("tkill", "signal_calls.tkill", "int signal"),
+    131: ("tgkill", "signal_calls.tgkill", "int int signal"),
+    132: ("sigaltstack", "signal_calls.sigaltstack", "ptr ptr"),
+    133: ("rt_sigsuspend", "signal_calls.rt_sigsuspend", "ptr uint"),
+    134: ("rt_sigaction", "signal_calls.rt_sigaction", "signal ptr ptr uint"),
+    135: ("rt_sigprocmask", "signal_calls.rt_sigprocmask", "int ptr ptr uint"),
+    136: ("rt_sigpending", "signal_calls.rt_sigpending", "ptr uint"),
+    139: ("rt_sigreturn", "signal_calls.rt_sigreturn", ""),
+    153: ("times", "time_calls.times", "ptr"),
+    154: ("setpgid", "process_calls.setpgid", "int int"),
+    155: ("getpgid", "process_calls.getpgid", "int"),
+    156: ("getsid", "process_calls.getsid", "int"),
+    157: ("setsid", "process_calls.setsid", ""),
+    160: ("uname", "system_calls.uname", "ptr"),
+    163: ("getrlimit", "system_calls.getrlimit", "int ptr"),
+    164: ("setrlimit", "system_calls.setrlimit", "int ptr"),
+    165: ("getrusage", "time_calls.getrusage", "int ptr"),
+    166: ("umask", "path_calls.umask", "mode"),
+    167: ("prctl", "process_calls.prctl", "int hex hex hex hex"),
+    168: ("getcpu", "system_calls.getcpu", "ptr ptr ptr"),
+    169: ("gettimeofday", "time_calls.gettimeofday", "ptr ptr"),
+    172: ("getpid", "process_calls.getpid", ""),
+    173: ("getppid", "process_calls.getppid", ""),
+    174: ("getuid", "process_calls.getuid", ""),
+    175: ("geteuid", "process_calls.getuid", ""),
+    176: ("getgid", "process_calls.getuid", ""),
+    177: ("getegid", "process_calls.getuid", ""),
+    178: ("gettid", "process_calls.getpid", ""),
+    179: ("sysinfo", "system_calls.sysinfo", "ptr"),
+    194: ("shmget", "shm_calls.shmget", "int uint hex", NEEDS_MMU),
+    195: ("shmctl", "shm_calls.shmctl", "int int ptr", NEEDS_MMU),
+    196: ("shmat", "shm_calls.shmat", "int ptr hex", NEEDS_MMU),
+    197: ("shmdt", "shm_calls.shmdt", "ptr", NEEDS_MMU),
+    213: ("readahead", "file_calls.readahead", "fd uint uint"),
+    214: ("brk", "mmap_calls.brk", "hex"),
+    215: ("munmap", "mmap_calls.munmap", "ptr uint"),
+    216: ("mremap", "mapping_calls.mremap", "ptr uint uint hex ptr", NEEDS_MMU),
+    220: ("clone", "process_calls.clone", "hex ptr ptr ptr ptr"),
+    221: ("execve", "process_calls.execve", "path strings strings"),
+    222: ("mmap", "mmap_calls.mmap", "ptr uint prot mmap fd hex"),
+    223: ("fadvise64", "file_calls.fadvise64", "fd uint uint int"),
+    224: ("swapon", "system_calls.swapon", "path hex"),
+    225: ("swapoff", "system_calls.swapoff", "path"),
+    226: ("mprotect", "mmap_calls.mprotect", "ptr uint prot", NEEDS_MMU),
+    227: ("msync", "mapping_calls.msync", "ptr uint hex", NEEDS_MMU),
+    228: ("mlock", "mapping_calls.mlock", "ptr uint", NEEDS_MMU),
+    229: ("munlock", "mapping_calls.munlock", "ptr uint", NEEDS_MMU),
+    230: ("mlockall", "mapping_calls.mlockall", "hex"),
+    231: ("munlockall", "mapping_calls.munlockall", ""),
+    232: ("mincore", "mmap_calls.mincore", "ptr uint ptr", NEEDS_MMU),
+    233: ("madvise", "mapping_calls.madvise", "ptr uint int", NEEDS_MMU),
+    260: ("wait4", "process_calls.wait4", "int ptr hex ptr"),
+    261: ("prlimit64", "system_calls.prlimit64", "int int ptr ptr"),
+    270: ("process_vm_readv", "process_vm_calls.process_vm_readv", "int ptr uint ptr uint hex"),
+    271: ("process_vm_writev", "process_vm_calls.process_vm_writev", "int ptr uint ptr uint hex"),
+    276: ("renameat2", "path_calls.renameat2", "at path at path hex"),
+    278: ("getrandom", "system_calls.getrandom", "ptr uint hex"),
+    279: ("memfd_create", "path_calls.memfd_create", "path hex"),
+    284: ("mlock2", "mapping_calls.mlock2", "ptr uint hex"),
+    291: ("statx", "path_calls.statx", "at path hex hex ptr"),
+    439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
+    # Those of toyvm's dynamic loader (docs/design/loader.md)
+    7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
+    7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),
+    7002: ("dl_next_fini", "loader_calls.private_call", "", PRIVATE),
+    7003: ("dl_open", "loader_calls.private_call", "", PRIVATE),
+    7004: ("dl_sym", "loader_calls.private_call", "", PRIVATE),
+    7005: ("dl_close", "loader_calls.private_call", "", PRIVATE),
+    7006: ("dl_error", "loader_calls.private_call", "", PRIVATE),
+    7007: ("dl_fini", "loader_calls.private_call", "", PRIVATE),
+}
 
 
 class Syscall(Record):
-    """One system call. `kinds`, one word per argument: int, uint, hex, ptr, path, bytes (length in the next argument),
-    fd, at (a directory fd), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv); filled (a buffer that
-    gets as many bytes as the result says), fdpair."""
+    """A row of the table whose function has been imported. `shapes` says how strace shows each argument."""
 
     number: int
     name: str
-    kinds: tuple[str, ...]
+    shapes: tuple[str, ...]
     function: Function
-    needs_mmu: bool = False  # ENOSYS without one, as Linux has it
+    arity: int
+    needs_mmu: bool
+    private: bool
 
 
-TABLE: dict[int, Syscall] = {}
+_found: dict[int, Syscall] = {}
 
 
-def syscall(number: int, name: str, kinds: str = "", *, needs_mmu: bool = False) -> Callable[[F], F]:
-    """Enter the decorated function into the table."""
-
-    def enter(function: F) -> F:
-        assert number not in TABLE, name
-        TABLE[number] = Syscall(number, name, tuple(kinds.split()), function, needs_mmu)
-        return function
-
-    return enter
-
-
-KTIME_MAX = (1 << 63) - 1  # nanoseconds: a longer wait is as good as this one (ktime_set)
-
-
-def nanoseconds(seconds: int, nanos: int) -> int:
-    """A duration of the guest's. Raises OSError(EINVAL) when it is negative or `nanos` is no part of a second."""
-    if seconds < 0 or not 0 <= nanos < 10**9:
-        raise error(errno.EINVAL)
-    return min(seconds * 10**9 + nanos, KTIME_MAX)
-
-
-def signed(value: int, width: int = 64) -> int:
-    """An argument register read as a C integer of `width` bits."""
-    sign = 1 << (width - 1)
-    return ((value & ((1 << width) - 1)) ^ sign) - sign
+def find(number: int) -> Syscall | None:
+    """The system call of a number; None: there is none such."""
+    entry = _found.get(number)
+    if entry is None and number in SYSTEM_CALLS:
+        name, function_name, shapes, *options = SYSTEM_CALLS[number]
+        module, _, attribute = function_name.partition(".")
+        function: Function = getattr(import_module(f"{__package__}.{module}"), attribute)
+        arity = function.__code__.co_argcount - 2  # without the kernel and the process
+        entry = Syscall(
+            number, name, tuple(shapes.split()), function, arity, NEEDS_MMU in options, PRIVATE in options
+        )
+        _found[number] = entry
+    return entry

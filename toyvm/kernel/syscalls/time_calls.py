@@ -5,29 +5,28 @@ from __future__ import annotations
 import errno
 import struct
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
+from ..proc.scheduler import EPOCH_NS
 from ..vfs.open_file import WouldBlock
+from .arguments import nanoseconds, timespec
 from .process_calls import rusage
-from .table import nanoseconds, signed, syscall
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-EPOCH_NS = (
-    1_700_000_000 * 10**9
-)  # the wall clock when the machine is switched on: every run has the same date
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
 _MONOTONIC = {1, 4, 6, 7}
 TIMER_ABSTIME = 1
 NS = 10**9
 
 
-def _clock(kernel: Kernel, process: Process, clock: int) -> int:
+def _clock(kernel: KernelState, process: Process, clock: int) -> int:
     """The nanoseconds a clock shows. Raises OSError(EINVAL)."""
     if clock in _MONOTONIC:
         return kernel.now
@@ -38,27 +37,31 @@ def _clock(kernel: Kernel, process: Process, clock: int) -> int:
     raise error(errno.EINVAL)
 
 
-def _timespec(process: Process, va: int) -> int:
-    """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
-    return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))
+def clock_gettime(kernel: KernelState, process: Process, clock: int, va: int) -> int:
+    """clock_gettime(2): the time of a clock. CPU time is the number of instructions, as nanoseconds.
 
-
-@syscall(113, "clock_gettime", "int ptr")
-def clock_gettime(kernel: Kernel, process: Process, clock: int, va: int) -> int:
-    process.mm.write(va, struct.pack("<qq", *divmod(_clock(kernel, process, signed(clock, 32)), NS)))
+    Errors: EFAULT, EINVAL.
+    """
+    process.mm.write(va, struct.pack("<qq", *divmod(_clock(kernel, process, sext(clock, 32)), NS)))
     return 0
 
 
-@syscall(114, "clock_getres", "int ptr")
-def clock_getres(kernel: Kernel, process: Process, clock: int, va: int) -> int:
-    _clock(kernel, process, signed(clock, 32))
+def clock_getres(kernel: KernelState, process: Process, clock: int, va: int) -> int:
+    """clock_getres(2): one nanosecond, for every clock.
+
+    Errors: EFAULT, EINVAL.
+    """
+    _clock(kernel, process, sext(clock, 32))
     if va:
         process.mm.write(va, struct.pack("<qq", 0, 1))
     return 0
 
 
-@syscall(169, "gettimeofday", "ptr ptr")
-def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
+def gettimeofday(kernel: KernelState, process: Process, tv: int, tz: int) -> int:
+    """gettimeofday(2): the wall clock in microseconds; the time zone is zeros.
+
+    Errors: EFAULT.
+    """
     if tv:
         seconds, nanos = divmod(EPOCH_NS + kernel.now, NS)
         process.mm.write(tv, struct.pack("<qq", seconds, nanos // 1000))
@@ -67,7 +70,7 @@ def gettimeofday(kernel: Kernel, process: Process, tv: int, tz: int) -> int:
     return 0
 
 
-def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: int) -> int:
+def _sleep_until(kernel: KernelState, process: Process, deadline: int, remaining_at: int) -> int:
     call = process.call
     if call.deadline is None:
         call.deadline = deadline
@@ -77,24 +80,33 @@ def _sleep_until(kernel: Kernel, process: Process, deadline: int, remaining_at: 
     return 0
 
 
-@syscall(101, "nanosleep", "ptr ptr")
-def nanosleep(kernel: Kernel, process: Process, request: int, remaining: int) -> int:
-    return _sleep_until(kernel, process, kernel.now + _timespec(process, request), remaining)
+def nanosleep(kernel: KernelState, process: Process, request: int, remaining: int) -> int:
+    """nanosleep(2): sleep; a handler ends the sleep, and the time left goes to `remaining`.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
+    return _sleep_until(kernel, process, kernel.now + timespec(process, request), remaining)
 
 
-@syscall(115, "clock_nanosleep", "int int ptr ptr")
 def clock_nanosleep(
-    kernel: Kernel, process: Process, clock: int, flags: int, request: int, remaining: int
+    kernel: KernelState, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
-    now = _clock(kernel, process, signed(clock, 32))
-    wanted = _timespec(process, request)
+    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until the clock shows a time.
+
+    Errors: EFAULT, EINTR, EINVAL.
+    """
+    now = _clock(kernel, process, sext(clock, 32))
+    wanted = timespec(process, request)
     if flags & TIMER_ABSTIME:
         return _sleep_until(kernel, process, kernel.now + wanted - now, 0)
     return _sleep_until(kernel, process, kernel.now + wanted, remaining)
 
 
-@syscall(153, "times", "ptr")
-def times(kernel: Kernel, process: Process, va: int) -> int:
+def times(kernel: KernelState, process: Process, va: int) -> int:
+    """times(2): CPU times of the process and of its children that were waited for; the ticks since start.
+
+    Errors: EFAULT.
+    """
     tick = NS // CLOCK_TICKS
     if va:
         own, children = process.counters.instructions // tick, process.children_instructions // tick
@@ -102,9 +114,12 @@ def times(kernel: Kernel, process: Process, va: int) -> int:
     return kernel.now // tick
 
 
-@syscall(165, "getrusage", "int ptr")
-def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
-    who = signed(who, 32)
+def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
+    """getrusage(2): CPU time and page faults of the process; of its children (RUSAGE_CHILDREN) the CPU time.
+
+    Errors: EFAULT, EINVAL.
+    """
+    who = sext(who, 32)
     if who not in (0, 1, -1):
         raise error(errno.EINVAL)
     spent = process.children_instructions if who == -1 else process.counters.instructions
@@ -112,7 +127,7 @@ def getrusage(kernel: Kernel, process: Process, who: int, va: int) -> int:
     return 0
 
 
-def _timer_clock(kernel: Kernel, process: Process, which: int) -> int:
+def _timer_clock(kernel: KernelState, process: Process, which: int) -> int:
     """The nanoseconds of the clock that a timer counts. Raises OSError(EINVAL)."""
     if which == ITIMER_REAL:
         return kernel.now
@@ -128,11 +143,17 @@ def _timer_value(process: Process, which: int, now: int) -> bytes:
     return struct.pack("<qqqq", *divmod(timer.every // 1000, 10**6), *divmod(left // 1000, 10**6))
 
 
-@syscall(103, "setitimer", "int ptr ptr")
-def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) -> int:
+def setitimer(kernel: KernelState, process: Process, which: int, new: int, old: int) -> int:
+    """setitimer(2): arm or disarm ITIMER_REAL (SIGALRM), ITIMER_VIRTUAL (SIGVTALRM) or ITIMER_PROF (SIGPROF).
+
+    A NULL `new` is zeros, as Linux takes it: the timer is disarmed. System calls take no CPU time, so
+    the last two count the same.
+
+    Errors: EFAULT, EINVAL.
+    """
     words = struct.unpack("<qqqq", process.mm.read(new, 32)) if new else (0, 0, 0, 0)  # NULL is zeros
     every, first = (nanoseconds(words[at], words[at + 1] * 1000) for at in (0, 2))
-    which = signed(which, 32)
+    which = sext(which, 32)
     now = _timer_clock(kernel, process, which)
     before = _timer_value(process, which, now)
     timer = process.timer(which)
@@ -147,9 +168,12 @@ def setitimer(kernel: Kernel, process: Process, which: int, new: int, old: int) 
     return 0
 
 
-@syscall(102, "getitimer", "int ptr")
-def getitimer(kernel: Kernel, process: Process, which: int, va: int) -> int:
-    which = signed(which, 32)
+def getitimer(kernel: KernelState, process: Process, which: int, va: int) -> int:
+    """getitimer(2): the time left of a timer, and its interval.
+
+    Errors: EFAULT, EINVAL.
+    """
+    which = sext(which, 32)
     now = _timer_clock(kernel, process, which)
     process.mm.write(va, _timer_value(process, which, now))
     return 0

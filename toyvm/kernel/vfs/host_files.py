@@ -54,7 +54,7 @@ class HostFs:
     def hold(self, fd: int) -> Held:
         """Keep a host descriptor open as long as the result lives, or until it is closed.
 
-        Raises OSError(ENFILE), `fd` closed, when none is left, not even by closing those of files that nobody uses.
+        Raises OSError(ENFILE), `fd` closed, when none is left, even after closing those of files that are not in use.
         """
         if self._held >= self._most:
             for file in self.files.values():
@@ -123,7 +123,7 @@ class HostFile(FileNode):
         return self._fd
 
     def let_go(self) -> None:
-        """Close the host's file if nobody has it open or mapped; it is opened again when it is needed."""
+        """Close the host's file if no process has it open or mapped; it is opened again when it is needed."""
         if self._fd is not None and not self.opens and not self.mappings:
             self._fd = None
             self._held.close()

@@ -93,7 +93,7 @@ class MemFile(FileNode):
             raise
 
     def dropped(self) -> None:
-        """Nobody can reach the file any more: give its bytes back."""
+        """No process can reach the file any more: give its bytes back."""
         if isinstance(self._data, bytearray):
             self._fs.charge(-INODE - len(self._data))
             self._data = b""

@@ -16,7 +16,7 @@ Identity = tuple[int, int]  # (st_dev, st_ino)
 
 
 class Stat(Record):
-    """What stat(2) tells. Times are nanoseconds."""
+    """The result of stat(2). Times are nanoseconds."""
 
     dev: int
     ino: int
@@ -31,7 +31,7 @@ class Stat(Record):
 
 
 class Node:
-    """Base of all inodes. `identity` tells two files apart for the page cache and for hard links."""
+    """Base of all inodes. `identity` distinguishes files, for the page cache and for hard links."""
 
     identity: Identity = (0, 0)
 
@@ -45,7 +45,7 @@ class Node:
 
 
 class FileNode(Node):
-    """A regular file: bytes by offset. `opens` and `mappings` count who still needs it.
+    """A regular file: bytes by offset. `opens` and `mappings` count its uses.
 
     `backed` is False when the page cache is the only place its bytes live (shared anonymous memory).
     """
@@ -121,7 +121,7 @@ SYS_IDENTITY: Identity = (0x17, 1)
 
 
 class LazyDir(DirNode):
-    """A read-only directory that is made when somebody first looks into it."""
+    """A read-only directory that is made when it is first looked into."""
 
     def __init__(self, identity: Identity, make: Callable[[], DirNode]):
         self.identity = identity

@@ -27,7 +27,7 @@ POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
 
 
 class WaitQueue:
-    """Those who wait for one thing. `wake` is given to each; the scheduler fills it in."""
+    """The processes that wait for one thing. `wake` calls each one's function, which the scheduler provides."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, Callable[[], None]] = {}  # by pid, so that waking is in a settled order
@@ -253,65 +253,6 @@ class HostStream(OpenFile):
         except ValueError:  # the host closed it
             raise error(errno.EIO) from None
         return len(data)
-
-
-class NullFile(OpenFile):
-    """/dev/null."""
-
-    RDEV = 0x103
-    _INO = 5
-
-    def stat(self) -> Stat:
-        return Stat(dev=6, ino=self._INO, mode=st.S_IFCHR | 0o666, rdev=self.RDEV)
-
-    def read(self, count: int) -> bytes:
-        return b""
-
-    def write(self, data: bytes) -> int:
-        return len(data)
-
-    def pread(self, offset: int, count: int) -> bytes:
-        return self.read(count)
-
-    def pwrite(self, offset: int, data: bytes) -> int:
-        return self.write(data)
-
-    def seek(self, offset: int, whence: int) -> int:
-        return 0
-
-
-class ZeroFile(NullFile):
-    """/dev/zero; writing to /dev/full, its subclass, finds no space."""
-
-    RDEV = 0x105
-    _INO = 7
-
-    def read(self, count: int) -> bytes:
-        return bytes(count)
-
-
-class FullFile(ZeroFile):
-    """/dev/full."""
-
-    RDEV = 0x107
-    _INO = 9
-
-    def write(self, data: bytes) -> int:
-        raise error(errno.ENOSPC)
-
-
-class RandomFile(NullFile):
-    """/dev/random and /dev/urandom, from the run's seeded generator."""
-
-    RDEV = 0x109
-    _INO = 11
-
-    def __init__(self, flags: int, path: str, generator: Callable[[int], bytes]):
-        super().__init__(flags, path)
-        self._generator = generator
-
-    def read(self, count: int) -> bytes:
-        return self._generator(count)
 
 
 class TextFile(OpenFile):

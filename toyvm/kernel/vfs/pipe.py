@@ -52,7 +52,7 @@ class _Channel:
         return Stat(_DEVICE, self.ino, st.S_IFIFO | 0o600)
 
     def end_closed(self) -> None:
-        """One end is gone; whoever waits at the other is told."""
+        """One end is gone: wake what waits at the other."""
         self.changed.wake()
         if not self.readers and not self.writers:
             self.pool.give_back()

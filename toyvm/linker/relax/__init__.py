@@ -1,1 +1,1 @@
-"""Taking bytes out of sections after the inputs were read."""
+"""Deletion of bytes from input sections."""

@@ -1,4 +1,4 @@
-"""Taking bytes out of sections, with everything that points into them following; R_RISCV_ALIGN is met this way.
+"""Deletes bytes from sections and adjusts everything that refers to them. R_RISCV_ALIGN is applied this way.
 
 Under linker relaxation the assembler cannot know how far a label will be, so for `.align` it emits as many nops as
 could ever be needed, marked by R_RISCV_ALIGN, and the linker deletes the surplus (psABI, "Linker Relaxation").
@@ -12,7 +12,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import STT_SECTION
 from toyvm.relocations import R
 
-from ..input_columns import Column, Program, Relocs, Symbols
+from ..input_columns import Column, ProgramColumns, RelocColumns, SymbolColumns
 from ..link_errors import Diagnostics
 
 _NOP = (0x00000013).to_bytes(4, "little")
@@ -20,14 +20,14 @@ _C_NOP = (0x0001).to_bytes(2, "little")
 
 
 class Deletions(Record, eq=False):
-    """Byte ranges to take out: columns sorted by section and offset, not overlapping, within their sections."""
+    """Byte ranges to delete: columns sorted by section and offset, not overlapping, within their sections."""
 
     sid: Column
     offset: Column
     count: Column
 
     def before(self, sid: Column, position: Column) -> Column:
-        """How many bytes go before `position` of section `sid`; inside a range, those of it that lie before."""
+        """The number of deleted bytes before `position` of section `sid`."""
         span = int((self.offset + self.count).max()) + 2
         keys = self.sid * span + self.offset
         total = np.concatenate(([0], np.cumsum(self.count)))
@@ -42,7 +42,9 @@ class Deletions(Record, eq=False):
         return result
 
 
-def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | None = None) -> Program:
+def delete(
+    program: ProgramColumns, gone: Deletions, patches: dict[int, bytearray] | None = None
+) -> ProgramColumns:
     """A program without the bytes `gone`; `patches` are sections' bytes to start from where they differ."""
     if not len(gone.sid) and not patches:
         return program
@@ -69,7 +71,7 @@ def delete(program: Program, gone: Deletions, patches: dict[int, bytearray] | No
     )
 
 
-def _move_symbols(program: Program, gone: Deletions, hit: Column) -> Symbols:
+def _move_symbols(program: ProgramColumns, gone: Deletions, hit: Column) -> SymbolColumns:
     symbols = program.symbols
     rows = np.flatnonzero((symbols.sid >= 0) & hit[np.maximum(symbols.sid, 0)])
     value, size = symbols.value.copy(), symbols.size.copy()
@@ -80,7 +82,7 @@ def _move_symbols(program: Program, gone: Deletions, hit: Column) -> Symbols:
     return replace(symbols, value=value, size=size)
 
 
-def _move_relocs(program: Program, gone: Deletions, hit: Column) -> Relocs:
+def _move_relocs(program: ProgramColumns, gone: Deletions, hit: Column) -> RelocColumns:
     relocs = program.relocs
     offset, addend = relocs.offset.copy(), relocs.addend.copy()
     rows = np.flatnonzero(hit[relocs.sid])
@@ -91,16 +93,16 @@ def _move_relocs(program: Program, gone: Deletions, hit: Column) -> Relocs:
     inside = (target >= 0) & hit[np.maximum(target, 0)] & (program.symbols.type[relocs.sym] == STT_SECTION)
     rows_in = np.flatnonzero(inside)
     addend[rows_in] -= gone.before(target[rows_in], addend[rows_in])
-    # What lay in a deleted range is gone: its first byte's place is taken by the byte after the range.
+    # An offset inside a deleted range moves to the byte after the range.
     dropped = np.zeros(len(relocs), dtype=bool)
     here = relocs.offset[rows]
     dropped[rows] = gone.before(sid, here + 1) != gone.before(sid, here)
     dropped &= relocs.type != R.ALIGN
-    return Relocs(relocs.sid, offset, relocs.type, relocs.sym, addend).where(~dropped)
+    return RelocColumns(relocs.sid, offset, relocs.type, relocs.sym, addend).where(~dropped)
 
 
-def align_code(program: Program, errors: Diagnostics) -> Program:
-    """Meet every R_RISCV_ALIGN: keep as many nops as the alignment takes, delete the others.
+def align_code(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
+    """Apply every R_RISCV_ALIGN: keep as many nops as the alignment needs, and delete the others.
 
     A section is aligned at least as strictly as any place in it, so that offsets decide and addresses need not be known.
     """

@@ -7,15 +7,16 @@ from collections import Counter
 import numpy as np
 
 from toyvm.base.record import Record
+from toyvm.elf.constants import TLS_DTV_OFFSET
 from toyvm.elf.record_arrays import RELA
 from toyvm.relocations import R, relocation_name
 
-from ..apply_relocations import TLS_DTV_OFFSET, Addresses
-from ..image_layout import Layout
-from ..input_columns import LINKER, Column, Program
+from ..image_layout import ImageLayout
+from ..input_columns import LINKER, Column, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
-from .got_plt import GOT_PLT_HEADER, WORD, Tables
+from .addresses import Addresses
+from .got_plt import GOT_PLT_HEADER, WORD, GotPltTables
 
 _NONE = -1
 
@@ -73,7 +74,7 @@ class _Builder:
 
 
 def plan(
-    program: Program, needs: Needs, tables: Tables, options: LinkOptions
+    program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
 ) -> tuple[DynamicRelocs, DynamicRelocs]:
     """(those of .rela.dyn, those of .rela.plt). Their number is settled here; addresses come later."""
     rows = _Builder()
@@ -102,7 +103,9 @@ def plan(
     return _sorted(rows.finish()), jumps.finish()
 
 
-def _plan_got(rows: _Builder, program: Program, needs: Needs, tables: Tables, options: LinkOptions) -> None:
+def _plan_got(
+    rows: _Builder, program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
+) -> None:
     foreign = needs.got[needs.preemptible[needs.got]]
     rows.add(tables.got, tables.got_entry[foreign], R.ABS64, foreign, _NONE)
     if options.pic:
@@ -111,7 +114,9 @@ def _plan_got(rows: _Builder, program: Program, needs: Needs, tables: Tables, op
         rows.add(tables.got, tables.got_entry[mine], R.RELATIVE, _NONE, mine)
 
 
-def _plan_tls(rows: _Builder, program: Program, needs: Needs, tables: Tables, options: LinkOptions) -> None:
+def _plan_tls(
+    rows: _Builder, program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
+) -> None:
     for numbers, entry, pair in (
         (needs.tls_ie, tables.ie_entry, False),
         (needs.tls_gd, tables.gd_entry, True),
@@ -133,7 +138,9 @@ def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
     return rows.where(np.lexsort((rows.offset, rows.sid, rows.symbol, rank)))
 
 
-def encode(rows: DynamicRelocs, layout: Layout, known: Addresses, tables: Tables, dynsym: Column) -> bytes:
+def encode(
+    rows: DynamicRelocs, layout: ImageLayout, known: Addresses, tables: GotPltTables, dynsym: Column
+) -> bytes:
     """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym."""
     table = np.zeros(len(rows), dtype=RELA)
     table["r_offset"] = layout.addr[rows.sid] + rows.offset
@@ -153,7 +160,12 @@ def encode(rows: DynamicRelocs, layout: Layout, known: Addresses, tables: Tables
 
 
 def got_bytes(
-    program: Program, layout: Layout, needs: Needs, tables: Tables, known: Addresses, shared: bool
+    program: ProgramColumns,
+    layout: ImageLayout,
+    needs: Needs,
+    tables: GotPltTables,
+    known: Addresses,
+    shared: bool,
 ) -> bytes:
     """.got: what is known now; words that the loader fills are 0."""
     size = int(program.sections.size[tables.got])

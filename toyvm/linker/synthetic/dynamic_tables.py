@@ -18,23 +18,25 @@ from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
+from toyvm.relocations import Need
 
-from ..apply_relocations import Addresses
-from ..image_layout import Layout
-from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, Program
+from ..image_layout import ImageLayout
+from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
-from ..symbol_resolution import Symbol
+from ..symbol_resolution import GlobalSymbol
+from ..type_arrays import GOT_ENTRY
+from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
 
 
-class Dynamic(Record, eq=False):
+class DynamicPlan(Record, eq=False):
     """The plan. `order`: symbol numbers of .dynsym from 1 on; `number`: the inverse, by symbol number."""
 
     order: tuple[int, ...]
     number: Column
-    first_hashed: int
+    canonical: frozenset[int]  # of them, imported functions whose address is their PLT entry here
     strings: bytes
     string_at: dict[str, int]
     sections: dict[str, bytes]  # contents that need no addresses, by section name
@@ -47,14 +49,14 @@ class Dynamic(Record, eq=False):
         return len(self.order) + 1
 
 
-def is_dynamic(program: Program, options: LinkOptions) -> bool:
+def is_dynamic(program: ProgramColumns, options: LinkOptions) -> bool:
     """Whether the output has a dynamic section at all."""
     if options.static and options.kind != "pie":
         return False
     return options.kind != "exec" or bool(program.resolution.libraries)
 
 
-def exported(program: Program, options: LinkOptions, local: Column) -> Column:
+def exported(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
     """Boolean by global symbol: defined here and visible to other components."""
     n = program.symbols.globals
     sid, seen = program.symbols.sid[:n], program.symbols.visibility[:n]
@@ -68,8 +70,12 @@ def exported(program: Program, options: LinkOptions, local: Column) -> Column:
 
 
 def plan_dynamic(
-    program: Program, needs: Needs, relocs: Sequence[DynamicRelocs], public: Column, options: LinkOptions
-) -> Dynamic:
+    program: ProgramColumns,
+    needs: Needs,
+    relocs: Sequence[DynamicRelocs],
+    public: Column,
+    options: LinkOptions,
+) -> DynamicPlan:
     """Choose and order the dynamic symbols, and make every table that needs no address."""
     symbols = program.resolution.symbols
     used = np.zeros(len(program.symbols), dtype=bool)
@@ -80,11 +86,10 @@ def plan_dynamic(
     for number in needs.copy.tolist():  # all names of a copied datum must lead to the copy
         used[_aliases(program, number)] = True
     numbers = np.flatnonzero(used).tolist()
-    imported = [n for n in numbers if program.symbols.sid[n] in (SHARED, UNDEFINED)]
-    # st_value is the PLT entry, but the definition is elsewhere.
-    imported += needs.canonical.tolist()
-    hidden = set(imported)
-    hashed = [n for n in numbers if n not in hidden]
+    # The others are hashed: a library must find here what it shares, a canonical PLT entry (a function's address) as well.
+    is_imported = np.isin(program.symbols.sid[numbers], (SHARED, UNDEFINED)).tolist()
+    imported = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if elsewhere]
+    hashed = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if not elsewhere]
     buckets = max(1, len(hashed) // 4)
     hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].name)) % buckets)
     order = tuple(imported + hashed)
@@ -103,12 +108,19 @@ def plan_dynamic(
         sections[".hash"] = sysv_hash_table(names)
     number = np.zeros(len(program.symbols), dtype=np.int64)
     number[list(order)] = np.arange(1, len(order) + 1)
-    return Dynamic(
-        order, number, len(imported) + 1, bytes(strings.data), string_at, sections, verneed_count, needed
+    return DynamicPlan(
+        order,
+        number,
+        frozenset(needs.canonical.tolist()),
+        bytes(strings.data),
+        string_at,
+        sections,
+        verneed_count,
+        needed,
     )
 
 
-def _aliases(program: Program, number: int) -> list[int]:
+def _aliases(program: ProgramColumns, number: int) -> list[int]:
     symbol = program.resolution.symbols[number]
     if symbol.shared is None:
         return []
@@ -122,7 +134,7 @@ def _aliases(program: Program, number: int) -> list[int]:
 
 
 def _versions(
-    program: Program,
+    program: ProgramColumns,
     order: tuple[int, ...],
     strings: Strings,
     string_at: dict[str, int],
@@ -155,7 +167,7 @@ def _raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _is_unresolved(program: Program, symbol: Symbol) -> bool:
+def _is_unresolved(program: ProgramColumns, symbol: GlobalSymbol) -> bool:
     return int(program.symbols.sid[symbol.id]) == UNDEFINED
 
 
@@ -186,7 +198,7 @@ def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewS
     ]
 
 
-def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynamic) -> bytes:
+def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses, plan: DynamicPlan) -> bytes:
     """.dynsym with addresses."""
     table = np.zeros(plan.count, dtype=SYM)
     numbers = section_numbers(layout)
@@ -195,7 +207,8 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
         symbol = program.resolution.symbols[n]
         sid, value, kind = int(symbols.sid[n]), int(known.symbol[n]), int(symbols.type[n])
         if sid >= 0:
-            shndx = section_of(layout, numbers, sid, value) if at >= plan.first_hashed else c.SHN_UNDEF
+            # A canonical PLT entry is no definition: SHN_UNDEF with a value (psABI, gABI "Function Addresses").
+            shndx = c.SHN_UNDEF if n in plan.canonical else section_of(layout, numbers, sid, value)
         elif sid == LINKER:
             shndx, kind = home(layout, numbers, value), c.STT_NOTYPE
         else:
@@ -203,7 +216,7 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
         if kind == c.STT_TLS and shndx:
             value -= known.tls_start
         if kind == c.STT_GNU_IFUNC and sid >= 0:
-            kind = c.STT_FUNC  # callers are given the .iplt entry, an ordinary function
+            kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         seen = int(symbols.visibility[n]) if sid != LINKER else 0
@@ -219,10 +232,10 @@ def dynsym_bytes(program: Program, layout: Layout, known: Addresses, plan: Dynam
 
 
 def dynamic_entries(
-    program: Program,
-    layout: Layout | None,
+    program: ProgramColumns,
+    layout: ImageLayout | None,
     known: Addresses | None,
-    plan: Dynamic,
+    plan: DynamicPlan,
     relative_count: int,
     textrel: bool,
     options: LinkOptions,
@@ -273,12 +286,13 @@ def dynamic_entries(
     return pack_dynamic([*entries, (c.DT_NULL, 0)])
 
 
-def _flags(options: LinkOptions, textrel: bool, program: Program) -> list[tuple[int, int]]:
+def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list[tuple[int, int]]:
     flags = c.DF_TEXTREL if textrel else 0
     flags |= c.DF_SYMBOLIC if options.symbolic == "all" and options.shared else 0
     flags |= c.DF_BIND_NOW if options.now else 0
     flags |= c.DF_ORIGIN if options.origin else 0
-    static_tls = options.shared and bool(np.isin(program.relocs.type, (21,)).any())
+    initial_exec = GOT_ENTRY[Need.TLS_IE].take(program.relocs.type, mode="clip")
+    static_tls = options.shared and bool(program.sections.live[program.relocs.sid[initial_exec]].any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)

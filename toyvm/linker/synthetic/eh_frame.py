@@ -1,4 +1,4 @@
-"""`.eh_frame`: dropping the records of functions that are not in the output, and the binary search table.
+"""`.eh_frame`: drops the records of functions that are not in the output, and makes the binary search table.
 
 A section of it is a list of records, each a CIE or an FDE that points back to its CIE by a distance; an FDE begins
 with its function's address, which in an object is a relocation. LSB Core, "Exception Frames".
@@ -14,7 +14,7 @@ import numpy as np
 
 from toyvm.base.errors import LinkError
 
-from ..input_columns import Column, Program
+from ..input_columns import Column, ProgramColumns
 from ..relax.deletions import Deletions, delete
 
 _PC_BEGIN = 8  # offset of the function's address in an FDE
@@ -24,7 +24,7 @@ _ENTRY = struct.Struct("<ii")
 _SDATA4_PCREL, _UDATA4, _SDATA4_DATAREL = 0x1B, 0x03, 0x3B
 
 
-class Record(NamedTuple):
+class FrameRecord(NamedTuple):
     """A record at `offset` of `size` bytes, the length word included; `cie` is its CIE's offset, -1 for a CIE."""
 
     offset: int
@@ -32,7 +32,7 @@ class Record(NamedTuple):
     cie: int
 
 
-def records(data: bytes, name: str) -> Iterator[Record]:
+def records(data: bytes, name: str) -> Iterator[FrameRecord]:
     """The records of an .eh_frame section, up to its end or a terminator. LinkError on a malformed one."""
     at = 0
     while at + 4 <= len(data):
@@ -42,11 +42,11 @@ def records(data: bytes, name: str) -> Iterator[Record]:
         if length < 4 or length >= 0xFFFFFFF0 or at + 4 + length > len(data):
             raise LinkError([f"{name}+{at:#x}): error in .eh_frame: record of {length:#x} bytes"])
         pointer = int.from_bytes(data[at + 4 : at + 8], "little")
-        yield Record(at, length + 4, at + 4 - pointer if pointer else -1)
+        yield FrameRecord(at, length + 4, at + 4 - pointer if pointer else -1)
         at += 4 + length
 
 
-def eh_frame_sections(program: Program) -> list[int]:
+def eh_frame_sections(program: ProgramColumns) -> list[int]:
     """All live .eh_frame sections, in link order."""
     live = program.sections.live
     return [sid for sid, name in enumerate(program.sections.name) if name == ".eh_frame" and live[sid]]
@@ -55,7 +55,7 @@ def eh_frame_sections(program: Program) -> list[int]:
 class Frames:
     """Function address relocations of FDEs, found by (section, offset)."""
 
-    def __init__(self, program: Program, sids: list[int]):
+    def __init__(self, program: ProgramColumns, sids: list[int]):
         self.program = program
         relocs = program.relocs
         mask = np.zeros(len(program.sections), dtype=bool)
@@ -68,26 +68,26 @@ class Frames:
         low, high = np.searchsorted(self._sorted_sid, [sid, sid + 1])
         return self.rows[low:high]
 
-    def targets(self, sid: int) -> list[tuple[Record, list[int]]]:
+    def targets(self, sid: int) -> list[tuple[FrameRecord, list[int]]]:
         """Every record with the sections that it refers to, an FDE's function first (-1 or less: in no section)."""
         rows = self.rows_of(sid)
         relocs = self.program.relocs
         sections = self.program.symbols.sid[relocs.sym[rows]].tolist()
         pairs = sorted(zip(relocs.offset[rows].tolist(), sections, strict=True))
-        found: list[tuple[Record, list[int]]] = []
+        found: list[tuple[FrameRecord, list[int]]] = []
         at = 0
         for record in records(self.program.sections.data[sid], self.program.section_label(sid)):
             mine: list[int] = []
             while at < len(pairs) and pairs[at][0] < record.offset + record.size:
                 place, target = pairs[at]
-                # Beyond the address there are differences inside the function, and what the augmentation names.
+                # After the address come differences inside the function, and the symbols of the augmentation.
                 mine.insert(0 if place == record.offset + _PC_BEGIN else len(mine), target)
                 at += 1
             found.append((record, mine))
         return found
 
 
-def drop_dead_frames(program: Program) -> Program:
+def drop_dead_frames(program: ProgramColumns) -> ProgramColumns:
     """Delete the FDEs of functions that are not linked, and terminators that are not at the end."""
     sids = eh_frame_sections(program)
     if not sids:
@@ -109,7 +109,7 @@ def drop_dead_frames(program: Program) -> Program:
 
 
 def _dead_records(
-    program: Program, frames: Frames, sid: int, patches: dict[int, bytearray]
+    program: ProgramColumns, frames: Frames, sid: int, patches: dict[int, bytearray]
 ) -> list[tuple[int, int, int]]:
     """Ranges of `sid` to delete: FDEs of dead functions, and CIEs that no FDE needs any more.
 
@@ -153,16 +153,17 @@ def search_table(frame: bytes, frame_addr: int, header_addr: int) -> bytes:
     return head + b"".join(_ENTRY.pack(*entry) for entry in entries)
 
 
-def count_frames(program: Program) -> int:
-    """How many FDEs are in the output."""
-    return sum(
+def search_table_size(program: ProgramColumns) -> int:
+    """The size of `.eh_frame_hdr` in bytes: a header, and an entry for each FDE in the output."""
+    count = sum(
         record.cie >= 0
         for sid in eh_frame_sections(program)
         for record in records(program.sections.data[sid], program.section_label(sid))
     )
+    return _HEADER.size + _ENTRY.size * count
 
 
-def _fde_encoding(frame: bytes, cie: Record) -> int:
+def _fde_encoding(frame: bytes, cie: FrameRecord) -> int:
     """The `R` byte of a CIE's augmentation: how its FDEs encode addresses."""
     at = cie.offset + 9
     end = frame.index(b"\0", at)

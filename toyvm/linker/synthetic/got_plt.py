@@ -1,4 +1,4 @@
-"""GOT and PLT: which entries there are, where they lie, and their bytes.
+"""GOT and PLT: their entries, the offset of each, and their bytes.
 
 `.got` begins with the address of the dynamic section, `.got.plt` with two words that the loader fills (its resolver
 and the link map). Code of the PLT: psABI, "Program Linkage Table".
@@ -14,7 +14,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
 from toyvm.relocations import RELOCATIONS, R, scatter
 
-from ..input_columns import Column, NewSection, Program
+from ..input_columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 
@@ -45,7 +45,7 @@ _ENTRY = (
 )
 
 
-class Tables(Record, eq=False):
+class GotPltTables(Record, eq=False):
     """Section numbers (-1: there is none), and by symbol number the offset of its entry (-1: it has none)."""
 
     got: int
@@ -60,8 +60,10 @@ class Tables(Record, eq=False):
     ifunc_slot: dict[int, int]  # symbol -> offset in .got of the word that its .iplt entry loads
 
 
-def make_tables(program: Program, needs: Needs, options: LinkOptions) -> tuple[Program, Tables]:
-    """Add .got, .got.plt, .plt, .iplt and the copies; symbols that now live there move there."""
+def make_tables(
+    program: ProgramColumns, needs: Needs, options: LinkOptions
+) -> tuple[ProgramColumns, GotPltTables]:
+    """Add .got, .got.plt, .plt, .iplt and the copies, and move the symbols that are now defined there."""
     count = len(program.symbols)
     none = np.full(count, -1, dtype=np.int64)
     entry = {name: none.copy() for name in ("got", "ie", "gd", "plt")}
@@ -93,12 +95,12 @@ def make_tables(program: Program, needs: Needs, options: LinkOptions) -> tuple[P
     sid[needs.canonical], value[needs.canonical] = plt, entry["plt"][needs.canonical]
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
     program = _place_copies(program, needs)
-    return program, Tables(
+    return program, GotPltTables(
         got, got_plt, plt, iplt, entry["got"], entry["ie"], entry["gd"], entry["plt"], targets, slots
     )
 
 
-def _place_copies(program: Program, needs: Needs) -> Program:
+def _place_copies(program: ProgramColumns, needs: Needs) -> ProgramColumns:
     """Room in .bss for each copied datum; all of a library's names for it move together."""
     libraries, table = program.resolution.libraries, program.resolution.table
     sid, value = program.symbols.sid.copy(), program.symbols.value.copy()

@@ -23,10 +23,10 @@ from toyvm.elf.constants import (
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 
-from ..apply_relocations import Addresses
-from ..image_layout import Layout
-from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, Program
+from ..image_layout import ImageLayout
+from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
 from ..link_options import LinkOptions
+from .addresses import Addresses
 
 
 class SymbolTableBytes(Record, eq=False):
@@ -56,20 +56,20 @@ class Strings:
         return at
 
 
-def section_numbers(layout: Layout) -> Column:
-    """Index in `layout.outputs` -> section header number; empty sections that nobody needs have none (0)."""
+def section_numbers(layout: ImageLayout) -> Column:
+    """Index in `layout.outputs` -> section header number; empty sections have none (0)."""
     present = np.array([bool(s.size) for s in layout.outputs], dtype=bool)
     numbers: Column = np.where(present, np.cumsum(present), 0)
     return numbers
 
 
-def section_of(layout: Layout, numbers: Column, sid: int, address: int) -> int:
-    """The header number for a symbol in section `sid`; one in an empty section goes to its neighbour."""
+def section_of(layout: ImageLayout, numbers: Column, sid: int, address: int) -> int:
+    """The header number for a symbol in section `sid`; a symbol in an empty section goes to a neighbour."""
     output = int(layout.output[sid])
     return (int(numbers[output]) if output >= 0 else 0) or home(layout, numbers, address)
 
 
-def home(layout: Layout, numbers: Column, address: int) -> int:
+def home(layout: ImageLayout, numbers: Column, address: int) -> int:
     """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
     found = SHN_ABS
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
@@ -83,7 +83,9 @@ def home(layout: Layout, numbers: Column, address: int) -> int:
     return found
 
 
-def build(program: Program, layout: Layout, known: Addresses, options: LinkOptions) -> SymbolTableBytes:
+def build(
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions
+) -> SymbolTableBytes:
     """The whole table."""
     strings = Strings()
     numbers = section_numbers(layout)
@@ -98,8 +100,8 @@ def build(program: Program, layout: Layout, known: Addresses, options: LinkOptio
 
 
 def _locals(
-    program: Program,
-    layout: Layout,
+    program: ProgramColumns,
+    layout: ImageLayout,
     known: Addresses,
     options: LinkOptions,
     numbers: Column,
@@ -133,7 +135,7 @@ def _locals(
 
 
 def _globals(
-    program: Program, layout: Layout, known: Addresses, numbers: Column, strings: Strings
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, numbers: Column, strings: Strings
 ) -> tuple[list[Row], list[Row]]:
     """(hidden ones, which become local, and those that stay global)."""
     hidden: list[Row] = []
@@ -145,7 +147,7 @@ def _globals(
         if not symbol.object_reference:
             continue
         kind = int(symbols.type[symbol.id])
-        # An undefined one is as weak as its references are, not as the library's definition is.
+        # The binding of an undefined symbol is that of its references, not that of the library's definition.
         weak = symbol.weak and (sid >= 0 or sid == ABSOLUTE or not symbol.strong_reference)
         binding = STB_WEAK if weak else STB_GLOBAL
         if sid >= 0:

@@ -19,35 +19,41 @@ from toyvm.elf.constants import (
     SYM_SIZE,
 )
 from toyvm.elf.symbol import NHDR_SIZE, pack_note
+from toyvm.relocations import R
 
-from ..apply_relocations import Addresses
-from ..image_layout import Layout
-from ..input_columns import Column, NewSection, Program
+from ..image_layout import ImageLayout
+from ..input_columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
+from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
-from .dynamic_tables import Dynamic, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
-from .eh_frame import count_frames, eh_frame_sections, search_table
-from .got_plt import PLT_ENTRY, Tables, entry_bytes, plt_bytes
+from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
+from .eh_frame import eh_frame_sections, search_table, search_table_size
+from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 
 _SHA1_SIZE = 20
 _NOTE_OWNER = b"GNU"
 
 
-class Made(Record, eq=False):
-    """Linker-made sections by name (section number), and what will be written into them."""
+class LinkerSections(Record, eq=False):
+    """The numbers of linker-made sections by name, and the data to write into them."""
 
     sids: dict[str, int]
-    tables: Tables
+    tables: GotPltTables
     start_up: DynamicRelocs
     jumps: DynamicRelocs
-    dynamic: Dynamic | None
+    dynamic: DynamicPlan | None
     text_relocations: bool
 
 
 def make_sections(
-    program: Program, needs: Needs, tables: Tables, public: Column, attributes: bytes, options: LinkOptions
-) -> tuple[Program, Made]:
+    program: ProgramColumns,
+    needs: Needs,
+    tables: GotPltTables,
+    public: Column,
+    attributes: bytes,
+    options: LinkOptions,
+) -> tuple[ProgramColumns, LinkerSections]:
     """Add all the sections that the loader and tools read. Their sizes are settled here."""
     start_up, jumps = plan(program, needs, tables, options)
     dynamic = None
@@ -64,15 +70,15 @@ def make_sections(
         note = _build_id_note(options.build_id)
         made.append(NewSection(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
     if options.eh_frame_hdr and eh_frame_sections(program):
-        made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, 12 + 8 * count_frames(program)))
+        made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, search_table_size(program)))
     program, numbers = program.extend(made)
     sids = {section.name: number for section, number in zip(made, numbers, strict=True)}
-    return program, Made(sids, tables, start_up, jumps, dynamic, textrel)
+    return program, LinkerSections(sids, tables, start_up, jumps, dynamic, textrel)
 
 
 def _loader_sections(
-    program: Program,
-    dynamic: Dynamic | None,
+    program: ProgramColumns,
+    dynamic: DynamicPlan | None,
     start_up: DynamicRelocs,
     jumps: DynamicRelocs,
     textrel: bool,
@@ -106,11 +112,11 @@ def _loader_sections(
 
 
 def _relative_count(rows: DynamicRelocs) -> int:
-    return int((rows.type == 3).sum())
+    return int((rows.type == R.RELATIVE).sum())
 
 
-def _present(program: Program, sizes: dict[str, int]) -> set[str]:
-    """Names of the output sections that .dynamic may speak of."""
+def _present(program: ProgramColumns, sizes: dict[str, int]) -> set[str]:
+    """Names of the output sections that .dynamic may refer to."""
     from ..output_names import output_name
 
     sections = program.sections
@@ -122,7 +128,12 @@ def _present(program: Program, sizes: dict[str, int]) -> set[str]:
 
 
 def fill(
-    program: Program, layout: Layout, needs: Needs, made: Made, known: Addresses, options: LinkOptions
+    program: ProgramColumns,
+    layout: ImageLayout,
+    needs: Needs,
+    made: LinkerSections,
+    known: Addresses,
+    options: LinkOptions,
 ) -> dict[int, bytes]:
     """The bytes of every linker-made section that needed addresses, by section number."""
     tables, sids = made.tables, made.sids
@@ -152,21 +163,21 @@ def fill(
     return out
 
 
-def irelative_bounds(layout: Layout, made: Made, options: LinkOptions) -> tuple[int, int]:
-    """What start-up code of a static program walks: `__rela_iplt_start` and `__rela_iplt_end`."""
+def irelative_bounds(layout: ImageLayout, made: LinkerSections, options: LinkOptions) -> tuple[int, int]:
+    """The relocations that the start-up code of a static program applies: (`__rela_iplt_start`, `__rela_iplt_end`)."""
     if not options.static or options.pic or ".rela.plt" not in made.sids:
         return 0, 0
     return layout.start(".rela.plt"), layout.start(".rela.plt") + layout.size(".rela.plt")
 
 
-def section_infos(made: Made) -> dict[str, int]:
+def section_infos(made: LinkerSections) -> dict[str, int]:
     """sh_info of the loader's sections: local symbols of .dynsym, libraries in .gnu.version_r."""
     if made.dynamic is None:
         return {}
     return {".dynsym": 1, ".gnu.version_r": made.dynamic.verneed_count}
 
 
-def write_search_table(image: bytearray, layout: Layout, made: Made) -> None:
+def write_search_table(image: bytearray, layout: ImageLayout, made: LinkerSections) -> None:
     """Fill .eh_frame_hdr from the relocated .eh_frame in `image`."""
     if ".eh_frame_hdr" not in made.sids:
         return
@@ -181,7 +192,7 @@ def _build_id_note(kind: str) -> bytes:
     return pack_note(_NOTE_OWNER, NT_GNU_BUILD_ID, identifier)
 
 
-def write_build_id(image: bytes, layout: Layout, options: LinkOptions) -> bytes:
+def write_build_id(image: bytes, layout: ImageLayout, options: LinkOptions) -> bytes:
     """Put the SHA-1 of the finished file (with zeros in its place) into the note."""
     if options.build_id == "none" or options.build_id.startswith("0x"):
         return image

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from toyvm.base.errors import ElfError, NotFoundError
+from toyvm.base.record import Record
 from toyvm.base.resources import read_input
 from toyvm.elf.archive import Archive
 from toyvm.elf.constants import (
@@ -28,7 +28,7 @@ from toyvm.elf.constants import (
 from toyvm.elf.elf_file import ElfFile, ElfSection
 
 
-class Binary(NamedTuple):
+class Binary(Record):
     """An ELF file of the command line; `archive` is the archive that it is a member of."""
 
     name: str

@@ -152,7 +152,7 @@ class Names:
             if name[:2] in ("$x", "$d"):
                 self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
             if _is_name(name, info, shndx):
-                kind, binding = info & 15, info >> 4
+                kind, binding = info & c.ST_TYPE_MASK, info >> c.ST_BIND_SHIFT
                 rank = (
                     kind != c.STT_FUNC,
                     (c.STB_GLOBAL, c.STB_WEAK, c.STB_LOCAL).index(min(binding, 2)),
@@ -203,14 +203,15 @@ class Names:
 
 
 def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
-    """(section number, address, "printf@plt") of the PLT: a header of 32 bytes, then 16 for each JUMP_SLOT (psABI)."""
+    """(section number, address, "printf@plt") of the PLT: a header, then an entry for each JUMP_SLOT (psABI)."""
     plt, rela = elf.section(".plt"), elf.section(".rela.plt")
     if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
         return
     table = elf.symbols_of(elf.linked(rela))
     slots = [row for row in elf.relocations_of(rela).tolist() if row[1] == R.JUMP_SLOT]
+    start = plt.header.addr + c.PLT_HEADER_SIZE
     for index, (_, _, symbol, _) in enumerate(slots):
-        yield plt.number, plt.header.addr + 32 + 16 * index, f"{table.names[symbol]}@plt"
+        yield plt.number, start + c.PLT_ENTRY_SIZE * index, f"{table.names[symbol]}@plt"
 
 
 def _is_name(name: str, info: int, shndx: int) -> bool:
@@ -218,7 +219,7 @@ def _is_name(name: str, info: int, shndx: int) -> bool:
         not name
         or name == ".L0 "
         or name[:2] in ("$x", "$d")
-        or info & 15 in (c.STT_SECTION, c.STT_FILE, c.STT_TLS)
+        or info & c.ST_TYPE_MASK in (c.STT_SECTION, c.STT_FILE, c.STT_TLS)
     ):
         return False
     return shndx != c.SHN_UNDEF and shndx < c.SHN_LORESERVE

@@ -103,17 +103,34 @@ def section_index(index: int) -> str:
     return f"RSV[{index:#x}]" if index >= c.SHN_LORESERVE else str(index)
 
 
+_FLAGS = (
+    (c.DF_ORIGIN, "ORIGIN"),
+    (c.DF_SYMBOLIC, "SYMBOLIC"),
+    (c.DF_TEXTREL, "TEXTREL"),
+    (c.DF_BIND_NOW, "BIND_NOW"),
+    (c.DF_STATIC_TLS, "STATIC_TLS"),
+)
+_FLAGS_1 = (
+    (c.DF_1_NOW, "NOW"),
+    (c.DF_1_GLOBAL, "GLOBAL"),
+    (c.DF_1_GROUP, "GROUP"),
+    (c.DF_1_NODELETE, "NODELETE"),
+    (c.DF_1_INITFIRST, "INITFIRST"),
+    (c.DF_1_NOOPEN, "NOOPEN"),
+    (c.DF_1_ORIGIN, "ORIGIN"),
+    (c.DF_1_NODEFLIB, "NODEFLIB"),
+    (c.DF_1_PIE, "PIE"),
+)
+
+
 def dynamic_flags(value: int) -> str:
     """DT_FLAGS in words."""
-    return _words(
-        value, ((1, "ORIGIN"), (2, "SYMBOLIC"), (4, "TEXTREL"), (8, "BIND_NOW"), (16, "STATIC_TLS"))
-    )
+    return _words(value, _FLAGS)
 
 
 def dynamic_flags_1(value: int) -> str:
     """DT_FLAGS_1 in words."""
-    known = ((1, "NOW"), (2, "GLOBAL"), (4, "GROUP"), (8, "NODELETE"), (0x20, "INITFIRST"), (0x40, "NOOPEN"))
-    return "Flags: " + _words(value, (*known, (0x80, "ORIGIN"), (0x800, "NODEFLIB"), (0x08000000, "PIE")))
+    return "Flags: " + _words(value, _FLAGS_1)
 
 
 def _words(value: int, known: tuple[tuple[int, str], ...]) -> str:

@@ -14,6 +14,8 @@ from toyvm.elf.constants import (
     SHN_ABS,
     SHN_COMMON,
     SHN_UNDEF,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
     STB_GLOBAL,
     STB_GNU_UNIQUE,
     STB_LOCAL,
@@ -29,7 +31,7 @@ from toyvm.elf.symbol_versions import symbol_versions
 from .binaries import has_contents, is_alloc, is_code, is_debugging, is_readonly
 
 
-class Symbol(NamedTuple):
+class NmSymbol(NamedTuple):
     """A row of `nm`. `value` of a common symbol is its size."""
 
     name: str
@@ -89,7 +91,7 @@ def is_special(name: str) -> bool:
 
 def symbols(
     elf: ElfFile, dynamic: bool = False, debugging: bool = False, special: bool = False
-) -> Iterator[Symbol]:
+) -> Iterator[NmSymbol]:
     """The symbols of .symtab (or .dynsym), without number 0; section and file symbols only with `debugging`."""
     table = elf.symbols(".dynsym" if dynamic else ".symtab")
     if table is None:
@@ -99,7 +101,7 @@ def symbols(
     fields = ("st_info", "st_shndx", "st_value", "st_size")
     rows = zip(table.names, *(table.array[field].tolist() for field in fields), strict=True)
     for number, (name, info, shndx, value, size) in enumerate(rows):
-        kind, binding = info & 15, info >> 4
+        kind, binding = info & ST_TYPE_MASK, info >> ST_BIND_SHIFT
         if number == 0 or (kind in (STT_SECTION, STT_FILE) and not debugging):
             continue
         if kind == STT_SECTION and not name:
@@ -111,7 +113,7 @@ def symbols(
         name += (
             "" if version.endswith(f"@{name}") else version
         )  # the symbol of a version's own definition is bare
-        yield Symbol(
+        yield NmSymbol(
             name,
             value if shndx != SHN_COMMON else size,
             size,
@@ -136,7 +138,7 @@ def _letter(binding: int, kind: int, shndx: int, letters: dict[int, str]) -> str
     return letter.upper() if binding == STB_GLOBAL and letter not in "?" else letter
 
 
-def line(symbol: Symbol, with_size: bool = False) -> str:
+def line(symbol: NmSymbol, with_size: bool = False) -> str:
     """One line of `nm` in BSD's format."""
     value = f"{symbol.value:016x}" if symbol.is_defined else " " * 16
     size = f" {symbol.size:016x}" if with_size and symbol.is_defined and symbol.size else ""

@@ -73,7 +73,7 @@ def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
     rows = zip(table.names, table.array.tolist(), strict=True) if table else ()
     shown = 0
     for number, (name, (_, info, other, shndx, value, size)) in enumerate(rows):
-        kind = info & 15
+        kind = info & c.ST_TYPE_MASK
         if number == 0 or (kind not in (c.STT_SECTION, c.STT_FILE) and is_special(name)):
             continue
         shown += 1
@@ -85,7 +85,7 @@ def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
         if shndx == c.SHN_COMMON:
             value, size = size, value
         hidden = {c.STV_INTERNAL: ".internal ", c.STV_HIDDEN: ".hidden ", c.STV_PROTECTED: ".protected "}.get(
-            other & 3, ""
+            other & c.ST_VISIBILITY_MASK, ""
         )
         yield f"{value:016x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:016x} {hidden}{name}"
     if not shown:
@@ -93,7 +93,7 @@ def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
 
 
 def _symbol_flags(info: int, shndx: int, dynamic: bool) -> str:
-    binding, kind = info >> 4, info & 15
+    binding, kind = info >> c.ST_BIND_SHIFT, info & c.ST_TYPE_MASK
     visible = shndx not in (c.SHN_UNDEF, c.SHN_COMMON)
     scope = {c.STB_LOCAL: "l", c.STB_GLOBAL: "g" if visible else " ", c.STB_GNU_UNIQUE: "u"}.get(binding, " ")
     weak = "w" if binding == c.STB_WEAK else " "

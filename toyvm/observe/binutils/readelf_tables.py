@@ -27,11 +27,13 @@ def symbols(elf: ElfFile) -> Iterator[str]:
         fields = ("st_value", "st_size", "st_info", "st_other", "st_shndx")
         rows = zip(table.names, *(table.array[field].tolist() for field in fields), strict=True)
         for number, (name, value, size, info, other, shndx) in enumerate(rows):
-            if info & 15 == c.STT_SECTION and not name:
+            if info & c.ST_TYPE_MASK == c.STT_SECTION and not name:
                 name = elf.section_name(shndx)
-            kind = names.SYMBOL_TYPES.get(info & 15, f"<unknown>: {info & 15}")
-            binding = names.SYMBOL_BINDINGS.get(info >> 4, f"<unknown>: {info >> 4}")
-            visibility = names.SYMBOL_VISIBILITIES[other & 3]
+            kind = names.SYMBOL_TYPES.get(info & c.ST_TYPE_MASK, f"<unknown>: {info & c.ST_TYPE_MASK}")
+            binding = names.SYMBOL_BINDINGS.get(
+                info >> c.ST_BIND_SHIFT, f"<unknown>: {info >> c.ST_BIND_SHIFT}"
+            )
+            visibility = names.SYMBOL_VISIBILITIES[other & c.ST_VISIBILITY_MASK]
             variant = " [VARIANT_CC]" if other & c.STO_RISCV_VARIANT_CC else ""
             size_text = f"{size:5}" if size <= 99999 else f"{size:#x}"
             where = names.section_index(shndx)
@@ -73,7 +75,7 @@ def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, 
         return f"{' ' * 19}{'-' if addend < 0 else ''}{abs(addend):x}"
     row = table.array[symbol]
     name = table.names[symbol]
-    if not name and int(row["st_info"]) & 15 == c.STT_SECTION:
+    if not name and int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_SECTION:
         name = elf.section_name(int(row["st_shndx"]))
     return f"{int(row['st_value']):016x} {name or '<null>'}{version} {distance}"
 

@@ -208,7 +208,7 @@ def text_report(found: Locality, spaces: Sequence[Space]) -> str:
         out.append(
             f"  {who}{use.start:>12x}  {use.name:<24} {use.pages:>7,} pages  {share:8.4f} % of references"
         )
-    out += ["", "Working set: pages referred to in the last so many instructions"]
+    out += ["", "Working set: different pages in a window of N instructions"]
     for w in found.working_sets:
         out.append(f"  {w.window:>14,}  mean {w.mean:10,.1f}  largest {w.largest:8,}")
     out += ["", "Reuse distance: different pages since the last reference to the same one, itself included"]
@@ -217,7 +217,7 @@ def text_report(found: Locality, spaces: Sequence[Space]) -> str:
         share = count / max(found.references, 1)
         out.append(f"  {span:>14}  {count:>14,}  {100 * share:8.4f} %  {'#' * round(40 * share)}".rstrip())
     out.append(f"  {'first':>14}  {found.first:>14,}")
-    out += ["", "TLB reach: misses of a TLB of so many entries (fully associative, LRU)"]
+    out += ["", "TLB reach: misses by number of entries (fully associative, LRU)"]
     out.append(f"  {'entries':>14}  {'4 KiB reach':>12} {'misses':>12}  {'2 MiB reach':>12} {'misses':>12}")
     for r in found.reach:
         reach = (f"{r.entries * 4:,} KiB", f"{r.entries * 2:,} MiB")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from toyvm.base.events import PageFault
+from toyvm.base.events import PageFault, ProcessEnding
 from toyvm.engines.watching.recording_engine import PIECE, RecordedCode, RecordingEngine
-from toyvm.kernel.accounts.proc_text import maps_line
 
 from .page_trace import MAX_EVENTS, Area, PageTrace, Space, TraceWriter
 
@@ -45,14 +44,7 @@ class PageRecorder:
         """Watch what areas there are."""
         self._kernel = kernel
         kernel.bus.subscribe(PageFault, self._fault)
-        before = kernel.on_exit
-
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
-            self._learn(process)
-
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, lambda event: self._learn(kernel.processes[event.pid]))
 
     def finish(self, program: str) -> PageTrace:
         """Write the rest; the trace without its events."""
@@ -87,7 +79,7 @@ class PageRecorder:
         number = self._number(process)
         if number is not None:
             for area in process.mm.vmas:
-                self._add(number, maps_line(area))
+                self._add(number, area.describe())
 
     def _fault(self, event: PageFault) -> None:
         process = self._kernel.processes.get(event.pid)

@@ -8,6 +8,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from toyvm.base.events import ProcessEnding
 from toyvm.base.record import Record
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME
 from toyvm.kernel.proc.process import State
@@ -19,7 +20,7 @@ from .charts import document
 if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
     from toyvm.kernel.kernel import Kernel
-    from toyvm.kernel.mm.address_space import AddressSpace
+    from toyvm.kernel.mm.memory_map import MemoryMap
     from toyvm.kernel.proc.process import Process
     from toyvm.machine.physical_memory import PhysicalMemory
 
@@ -92,11 +93,11 @@ def _living(kernel: Kernel) -> list[Process]:
     return [p for _, p in sorted(everyone.items()) if p.state not in gone or p in kernel.held]
 
 
-def _spaces(kernel: Kernel) -> dict[int, AddressSpace]:
+def _spaces(kernel: Kernel) -> dict[int, MemoryMap]:
     """Each address space once, under the lowest of its processes."""
-    spaces: dict[AddressSpace, int] = {}
+    spaces: dict[MemoryMap, int] = {}
     for process in _living(kernel):
-        spaces.setdefault(process.mm, process.pid)
+        spaces.setdefault(process.mm.map, process.pid)
     return {pid: space for space, pid in spaces.items()}
 
 
@@ -113,16 +114,13 @@ class FrameWatcher:
 
     def start(self, kernel: Kernel) -> None:
         """Wait for processes to end."""
-        before = kernel.on_exit
 
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
+        def ending(event: ProcessEnding) -> None:
             if kernel.frames.used > self._most:
                 self._most = kernel.frames.used
                 self.seen = frame_map(kernel)
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
     def write(self, path: str, title: str) -> None:
         """Write the picture. Raises OSError."""

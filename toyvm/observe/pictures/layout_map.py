@@ -7,6 +7,7 @@ from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING
 
+from toyvm.base.events import ProcessEnding
 from toyvm.base.record import Record
 from toyvm.kernel.accounts.memory_report import area_usage
 from toyvm.kernel.mm.vma import PROT_EXEC, PROT_WRITE
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from toyvm.kernel.kernel import Kernel
     from toyvm.kernel.mm.address_space import AddressSpace
     from toyvm.kernel.mm.vma import Vma
-    from toyvm.kernel.proc.process import Process
     from toyvm.machine.physical_memory import PhysicalMemory
 
 
@@ -85,16 +85,13 @@ class LayoutWatcher:
 
     def start(self, kernel: Kernel) -> None:
         """Wait for the process with the lowest number to end."""
-        before = kernel.on_exit
 
-        def exiting(process: Process) -> None:
-            if before is not None:
-                before(process)
-            if self._first is None or process.pid < self._first:
-                self._first = process.pid
-                self.seen = layout(process.mm)
+        def ending(event: ProcessEnding) -> None:
+            if self._first is None or event.pid < self._first:
+                self._first = event.pid
+                self.seen = layout(kernel.processes[event.pid].mm)
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
     def write(self, path: str, title: str) -> None:
         """Write the picture. Raises OSError."""

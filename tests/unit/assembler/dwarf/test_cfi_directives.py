@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cfi_script import run
 from toyvm.assembler.dwarf.call_frames import DEF_CFA, DEF_CFA_OFFSET, OFFSET, RESTORE, encode_instruction
-from toyvm.assembler.dwarf.cfi_directives import CfiError, FrameTable, dwarf_register
+from toyvm.assembler.dwarf.cfi_directives import CallFrameTable, CfiError, dwarf_register
 from toyvm.elf.leb128 import read_uleb128, sleb128, uleb128
 from toyvm.relocations import R
 
@@ -105,7 +105,7 @@ def test_directives_out_of_place(text: str, words: str) -> None:
 
 
 def test_an_open_frame_is_known() -> None:
-    table: FrameTable[int] = FrameTable()
+    table: CallFrameTable[int] = CallFrameTable()
     table.startproc(lambda: 1)
     assert table.is_open
     table.endproc(lambda: 2)

@@ -22,11 +22,11 @@ from tests.unit.engines.test_agreement import (
     outcome,
     values,
 )
-from toyvm.engines.llvm.effort import EAGER, Thresholds
 from toyvm.engines.llvm.emit.region_printer import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
-from toyvm.engines.llvm.translation_cache import TranslationCache, files, shrink
+from toyvm.engines.llvm.tiers import EAGER, Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
+from toyvm.engines.python.code_cache import CodeCache, files, shrink
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.isa.properties import reads, writes
 from toyvm.isa.table import INSNS
@@ -355,16 +355,16 @@ def test_an_arena_that_is_full_begins_again(translator: Translator, monkeypatch:
 
 
 def test_the_cache_gives_back_what_fits(tmp_path: Path) -> None:
-    cache = TranslationCache(str(tmp_path), b"version")
+    cache = CodeCache(str(tmp_path), b"version")
     cache.put(0x1000, b"text", ([(0x1000, b"text")], 7, b"object"))
     assert cache.get(0x1000, b"text") == ([(0x1000, b"text")], 7, b"object")
     assert cache.get(0x1000, b"other") is None
     assert cache.get(0x2000, b"text") is None
-    assert TranslationCache(str(tmp_path), b"newer").get(0x1000, b"text") is None
+    assert CodeCache(str(tmp_path), b"newer").get(0x1000, b"text") is None
 
 
 def test_a_damaged_file_is_no_translation(tmp_path: Path) -> None:
-    cache = TranslationCache(str(tmp_path), b"version")
+    cache = CodeCache(str(tmp_path), b"version")
     cache.put(0x1000, b"text", ([(0x1000, b"text")], 7, b"object" * 50))
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
@@ -380,7 +380,7 @@ def test_a_damaged_file_is_no_translation(tmp_path: Path) -> None:
 
 
 def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
-    cache = TranslationCache(str(tmp_path), b"version", limit=4000)
+    cache = CodeCache(str(tmp_path), b"version", limit=4000)
     for number in range(200):
         cache.put(number, b"text", ([], 0, bytes(100)))
         (path,) = [p for p, _, _ in files(str(tmp_path)) if p == cache.path(number, b"text")]

@@ -14,13 +14,14 @@ from tests.support.guest_kernel import PAGE, PROT_EXEC, PROT_READ, RW, Guest
 from toyvm.base.events import CowFault, FaultKind, PageFault
 from toyvm.kernel.accounts.memory_report import memory_report
 from toyvm.kernel.accounts.proc_text import maps
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.mm import frame_allocator as frames_module
+from toyvm.kernel.mm import mapped_ranges
 from toyvm.kernel.mm.address_space import MMAP_TOP, STACK_TOP, AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
-from toyvm.kernel.mm.cache import writeback
+from toyvm.kernel.mm.faults.page_fault import GUARD_GAP
 from toyvm.kernel.mm.frame_allocator import ZERO_FRAME, OutOfFrames
-from toyvm.kernel.mm.growth import GUARD_GAP
 from toyvm.kernel.mm.moved_mappings import _move_pages, mremap
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
@@ -39,7 +40,7 @@ def frame_at(mm: AddressSpace, va: int) -> int:
 
 
 def kinds(mm: AddressSpace) -> dict[FaultKind, int]:
-    return {kind: count for kind, count in mm.counters.faults.items() if count}
+    return {kind: count for kind, count in mm.context.counters.faults.items() if count}
 
 
 def test_a_read_shares_the_zero_page_and_a_write_gets_a_frame(guest: Guest) -> None:
@@ -68,7 +69,10 @@ def test_fork_shares_until_somebody_writes(guest: Guest) -> None:
     assert (mm.read(guest.scratch, 3), child.read(guest.scratch, 3)) == (b"old", b"new")
     mm.write(guest.scratch, b"mine")  # the last sharer takes the frame without a copy
     assert frame_at(mm, guest.scratch) == frame
-    assert (child.counters.faults[FaultKind.COW], mm.counters.faults[FaultKind.COW_REUSE]) == (1, 1)
+    assert (
+        child.context.counters.faults[FaultKind.COW],
+        mm.context.counters.faults[FaultKind.COW_REUSE],
+    ) == (1, 1)
     child.release()
 
 
@@ -105,7 +109,7 @@ def test_a_cow_fault_tells_its_steps(guest: Guest) -> None:
     mm.write(guest.scratch, b"old")
     before = frame_at(mm, guest.scratch)
     child = mm.fork()
-    child.pid = 7
+    child.context.pid = 7
     child.fault(guest.scratch + 5, Access.WRITE, 0x1234)
     mm.fault(guest.scratch + 5, Access.WRITE, 0x5678)
     copy, reuse = seen
@@ -195,7 +199,7 @@ def test_shared_file_pages_are_written_back_by_msync_and_munmap(guest: Guest) ->
     mm.write(va, b"ab")
     assert file.pread(0, 10) == b"0123456789"
     assert guest.kernel.system.cache.pread(file, 0, 10) == b"ab23456789"
-    writeback.sync(mm, va, PAGE)
+    mapped_ranges.sync(mm, va, PAGE)
     assert file.pread(0, 10) == b"ab23456789"
     mm.write(va + 2, b"c")
     mm.munmap(va, PAGE)
@@ -319,7 +323,7 @@ def test_the_stack_grows_down_to_its_limit() -> None:
     mm = Guest(16 << 20).mm  # a stack does not grow by more at once than memory has
     mm.map_stack()
     mm.write(STACK_TOP - (1 << 20), b"deep")
-    assert mm.counters.stack_growths == 1
+    assert mm.context.counters.stack_growths == 1
     assert not mm.fault(STACK_TOP - (8 << 20) - 1, Access.WRITE, 0)
     assert mm.fault(STACK_TOP - (8 << 20), Access.WRITE, 0)
 
@@ -338,7 +342,7 @@ def test_mremap_that_finds_no_frame_for_its_tables_moves_nothing() -> None:
     mm, va, frames = guest.mm, guest.scratch, guest.kernel.frames
     mm.write(va, b"here")
     while frames.free:
-        frames.alloc()
+        frames.alloc(KERNEL)
     with pytest.raises(OutOfFrames):
         _move_pages(mm, va, PAGE, va - (1 << 30))
     assert mm.read(va, 4) == b"here"
@@ -366,7 +370,7 @@ def test_fork_without_memory_changes_nothing() -> None:
     for page in range(16):
         guest.mm.write(guest.scratch + page * PAGE, b"x")
     while guest.kernel.frames.free > 2:
-        guest.kernel.frames.alloc()
+        guest.kernel.frames.alloc(KERNEL)
     used = guest.kernel.frames.used
     with pytest.raises(OSError) as caught:
         guest.mm.fork()

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.support.guest_kernel import PAGE, PROT_READ, RW, Guest
 from toyvm.base.events import FaultKind
 from toyvm.kernel.accounts.proc_text import smaps_rollup
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -25,6 +24,7 @@ from toyvm.kernel.mm.advice import (
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_A, PTE_SWAP
+from toyvm.run_options import Limits
 
 PAGES = 100
 
@@ -152,13 +152,13 @@ def test_a_frame_that_was_given_to_somebody_else_is_theirs() -> None:
     view = guest.mm.mmap(0, 90 * PAGE, PROT_READ, file=file)
     for number in range(90):
         guest.mm.read(view + number * PAGE, 1)
-        guest.kernel.system.balance()
+        guest.kernel.system.balance(guest.mm.context)
     assert guest.kernel.stats.reclaimed > 0
     assert all(guest.mm.read(other + n * PAGE, 1) == bytes([n + 1]) for n in range(30))
 
 
 def test_pages_go_out_when_they_are_told_to() -> None:
-    guest = Guest(limits=Limits(swap_bytes=1 << 20))
+    guest = Guest(limits=Limits(swap=1 << 20))
     at = fill(guest, 6)
     child = guest.fork()
     child.mm.write(at, b"own")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.guest_kernel import PAGE, PROT_EXEC, PROT_READ, RW, Guest
-from toyvm.kernel.counters import Counters
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTFORK, MADV_DONTNEED, MADV_FREE, madvise
 from toyvm.kernel.mm.page_table import PageTable
@@ -34,7 +34,7 @@ def come_and_go(mm: AddressSpace, pages: int) -> None:
     at = mm.mmap(0, pages * PAGE, RW)
     touch(mm, at, pages)
     mm.munmap(at, pages * PAGE)
-    assert mm.high_water.mark == pages
+    assert mm.map.high_water.mark == pages
 
 
 def test_the_mark_stays_when_pages_go(guest: Guest) -> None:
@@ -57,7 +57,7 @@ def test_zero_pages_are_not_resident(guest: Guest) -> None:
         mm.read(va, 1)
     mm.write(at, b"x")
     mm.munmap(at, _PAGES * PAGE)
-    assert mm.high_water.mark == 1
+    assert mm.map.high_water.mark == 1
 
 
 def test_what_reclaim_takes_was_there(guest: Guest) -> None:
@@ -65,8 +65,8 @@ def test_what_reclaim_takes_was_there(guest: Guest) -> None:
     touch(mm, at, _PAGES)
     madvise(mm, at, _PAGES * PAGE, MADV_FREE)
     guest.kernel.system.recent.clear()
-    assert guest.kernel.system.reclaimer.shrink(_PAGES) == _PAGES
-    assert mm.table.resident() == 0 and mm.high_water.mark == _PAGES
+    assert guest.kernel.system.reclaimer.shrink(KERNEL, _PAGES) == _PAGES
+    assert mm.table.resident() == 0 and mm.map.high_water.mark == _PAGES
 
 
 def test_a_child_begins_at_what_it_has(guest: Guest) -> None:
@@ -78,9 +78,9 @@ def test_a_child_begins_at_what_it_has(guest: Guest) -> None:
     madvise(mm, kept_back, _PAGES * PAGE, MADV_DONTFORK)
     child = mm.fork()
     child.munmap(at, _PAGES * PAGE)
-    assert child.high_water.mark == _PAGES // 2
+    assert child.map.high_water.mark == _PAGES // 2
     mm.munmap(at, _PAGES * PAGE)
-    assert mm.high_water.mark == _PAGES
+    assert mm.map.high_water.mark == _PAGES
 
 
 def test_pages_mapped_around_a_fault_count(guest: Guest) -> None:
@@ -93,7 +93,7 @@ def test_pages_mapped_around_a_fault_count(guest: Guest) -> None:
     mm.read(other, 1)
     touch(mm, guest.scratch, 2)
     mm.munmap(other, 8 * PAGE)
-    assert mm.high_water.mark == 10
+    assert mm.map.high_water.mark == 10
 
 
 def test_a_copy_of_a_file_page_counts(guest: Guest) -> None:
@@ -106,7 +106,7 @@ def test_a_copy_of_a_file_page_counts(guest: Guest) -> None:
     touch(mm, at, 8)
     touch(mm, guest.scratch, 2)
     mm.munmap(at, 8 * PAGE)
-    assert mm.high_water.mark == 10
+    assert mm.map.high_water.mark == 10
 
 
 def test_a_megapage_is_512_pages() -> None:
@@ -118,21 +118,22 @@ def test_a_megapage_is_512_pages() -> None:
     mm.write(at + (2 << 20), b"x")
     assert mm.table.megapages
     mm.munmap(at, 4 << 20)
-    assert mm.high_water.mark == 512
+    assert mm.map.high_water.mark == 512
 
 
 def test_whoever_uses_the_memory_counts(guest: Guest) -> None:
     """The faults of a vfork child are counted with the child's, and the pages are the parent's."""
-    mm, own = guest.mm, guest.mm.counters
+    mm = guest.mm
     come_and_go(mm, 10)
     at = mm.mmap(0, _PAGES * PAGE, RW)
     touch(mm, at, 3)
-    mm.count_in(Counters())
-    touch(mm, at + 3 * PAGE, 4)
-    mm.count_in(own)
+    child = mm.share()
+    touch(child, at + 3 * PAGE, 4)
+    child.release()
     touch(mm, at + 7 * PAGE, 5)
     mm.munmap(at, _PAGES * PAGE)
-    assert mm.high_water.mark == 12
+    assert mm.map.high_water.mark == 12
+    assert (mm.context.counters.page_faults, child.context.counters.page_faults) == (18, 4)
 
 
 def test_a_breakpoint_in_a_zero_page_makes_it_resident(guest: Guest) -> None:
@@ -141,7 +142,7 @@ def test_a_breakpoint_in_a_zero_page_makes_it_resident(guest: Guest) -> None:
     mm.read(at, 1)
     mm.poke(at, b"\0\0")
     mm.munmap(at, PAGE)
-    assert mm.high_water.mark == 1
+    assert mm.map.high_water.mark == 1
 
 
 def test_tables_are_counted_only_for_a_new_mark(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,7 @@ from toyvm.elf import constants as elf
 from toyvm.elf.headers import Phdr
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.mm.address_space import PIE_BASE
-from toyvm.kernel.mm.image_mapping import map_image
-from toyvm.kernel.proc.interpreter import LoadedImage
+from toyvm.kernel.mm.image_mapping import LoadedImage, map_image
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.path_walk import Vfs
 

@@ -14,11 +14,11 @@ from tests.support.guest_kernel import MAP_ANONYMOUS, MAP_SHARED, PAGE, PROT_REA
 from tests.support.harness import GUEST, OPTIONS, Case, run_case
 from toyvm.base.record import replace
 from toyvm.kernel.accounts.memory_report import usage
-from toyvm.kernel.limits import RECLAIM_POLICIES, Limits
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.machine.sv39 import PTE_W, pte_frame
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
 MILLISECOND = 1_000_000
@@ -148,7 +148,7 @@ def test_no_more_sharers_than_allowed(guest: Guest) -> None:
     guest.kernel.ksm.max_page_sharing = 3
     vas = pages(guest, *[b"same"] * 8)
     settle(guest)
-    sharers = sorted([frame(guest.mm, va) for va in vas].count(f) for f in guest.kernel.ksm.stable)
+    sharers = sorted([frame(guest.mm, va) for va in vas].count(f) for f in guest.kernel.ksm.frames.stable)
     assert max(sharers) == 3 and sum(sharers) == 8
 
 
@@ -202,7 +202,7 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         elif what == "s":
             guest.kernel.ksm.scan(1 + page * 4)
         elif what == "u":
-            guest.kernel.ksm.unmerge(space, at, va + 8 * PAGE)
+            guest.kernel.ksm.frames.unmerge(space.map, at, va + 8 * PAGE, space.context)
         elif what == "o":
             space.mprotect(at, PAGE, PROT_READ if value & 1 else RW)
             space.mprotect(at, PAGE, RW)
@@ -214,14 +214,14 @@ def test_bytes_and_frames_survive_any_history(steps: list[tuple[str, int, int, i
         for s, m in zip(spaces, models, strict=True):
             assert bytes(s.read(va + n * PAGE, 1)[0] for n in range(8)) == bytes(m)
         shares = [
-            s.system.mappings(pte_frame(pte)) for s in spaces for a in s.vmas for _, pte in s.resident(a)
+            s.system.mappings(pte_frame(pte)) for s in spaces for a in s.vmas for _, pte in s.map.resident(a)
         ]
-        frames = {pte_frame(pte) for s in spaces for a in s.vmas for _, pte in s.resident(a)}
+        frames = {pte_frame(pte) for s in spaces for a in s.vmas for _, pte in s.map.resident(a)}
         assert sum(Fraction(1, n) for n in shares) == len(frames)
     for space in spaces[1:]:
         space.release()
     guest.mm.munmap(va, 8 * PAGE)
-    assert not guest.kernel.ksm.stable and guest.kernel.frames.used <= begin + 3
+    assert not guest.kernel.ksm.frames.stable and guest.kernel.frames.used <= begin + 3
 
 
 def test_the_option_starts_it_and_the_count_is_told() -> None:
@@ -239,7 +239,7 @@ def test_the_option_starts_it_and_the_count_is_told() -> None:
 def test_merging_while_everything_swaps(policy: str) -> None:
     """Twice as many pages as frames, three address spaces: contents are those of a list, and nothing stays behind."""
     random = Random(policy)
-    guest = Guest(64 * PAGE, limits=Limits(ksm=100, swap_bytes=1 << 20, reclaim=policy, overcommit=1))
+    guest = Guest(64 * PAGE, limits=Limits(ksm=100, swap=1 << 20, reclaim=policy, overcommit=1))
     kernel, count = guest.kernel, 120
     va = guest.mm.mmap(0, count * PAGE, RW)
     assert guest.call("madvise", va, count * PAGE, MADV_MERGEABLE) == 0
@@ -261,7 +261,7 @@ def test_merging_while_everything_swaps(policy: str) -> None:
             elif what < 0.95 and len(spaces) > 1:
                 spaces.pop()[0].release()
             elif what < 0.97:
-                kernel.ksm.unmerge(mm, at, va + min(page + 3, count) * PAGE)
+                kernel.ksm.frames.unmerge(mm.map, at, va + min(page + 3, count) * PAGE, mm.context)
             else:
                 madvise(mm, at, PAGE, MADV_DONTNEED)
                 model[page] = 0
@@ -269,10 +269,10 @@ def test_merging_while_everything_swaps(policy: str) -> None:
             assert failure.errno == errno.ENOMEM
         except OutOfFrames:
             pass  # all that is left is merged or in use: the access has not happened
-        kernel.system.balance()
+        kernel.system.balance(guest.mm.context)
     swap = kernel.system.swap
-    assert kernel.ksm.merged > 50 and swap is not None and swap.swapped_out > 50
+    assert kernel.ksm.frames.merged > 50 and swap is not None and swap.swapped_out > 50
     for mm, _ in spaces[1:]:
         mm.release()
     guest.mm.munmap(va, count * PAGE)
-    assert not kernel.ksm.stable and kernel.frames.used <= 3 and swap.used == 0
+    assert not kernel.ksm.frames.stable and kernel.frames.used <= 3 and swap.used == 0

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
-from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -34,12 +34,11 @@ from toyvm.kernel.mm.advice import (
 from toyvm.kernel.mm.frame_allocator import BLOCK
 from toyvm.kernel.mm.memory_system import MemorySystem
 from toyvm.kernel.mm.moved_mappings import mremap
-from toyvm.kernel.mm.protection import protect
-from toyvm.kernel.mm.reclaim.swap_area import SwapArea
 from toyvm.kernel.mm.user_memory import Fault
 from toyvm.machine.mmu import Access
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_D, PTE_V, pte_frame
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 FRAMES = 5 * BLOCK  # the first block is never whole
 ARENA = 0x1000_0000
@@ -62,10 +61,8 @@ class Megapages(RuleBasedStateMachine):
     def machine(self, policy: str) -> None:
         memory = PhysicalMemory(FRAMES * PAGE)
         self.time = self.writes = 0
-        self.system = MemorySystem(memory, None, Bus(), lambda: self.time)
-        self.system.policy = policy
-        self.system.add_swap(SwapArea(5000 * PAGE, memory, self.system.frames, 8))
-        self.system.frames.megapages.enabled = "always"
+        limits = Limits(reclaim=policy, swap=5000 * PAGE, thp="always")
+        self.system = MemorySystem(memory, None, Bus(), lambda: self.time, limits)
         self.spaces: list[Space] = [(AddressSpace(self.system), {})]
         self.peaks = Peaks(self.system)
         self.peaks.watch(self.spaces[0][0])
@@ -78,7 +75,7 @@ class Megapages(RuleBasedStateMachine):
     def step(self) -> None:
         self.time += 300_000
         if self.system.frames.free < self.system.low:
-            self.system.balance()
+            self.system.balance(KERNEL)
 
     @rule(seed=seeds, one=borders, other=borders)
     def mmap(self, seed: int, one: int, other: int) -> None:
@@ -105,7 +102,7 @@ class Megapages(RuleBasedStateMachine):
         first, end = sorted((one, other))
         mapped = list(takewhile(model.__contains__, range(first, end)))
         try:
-            protect(mm, ARENA + first * PAGE, (end - first) * PAGE, prot)
+            mm.mprotect(ARENA + first * PAGE, (end - first) * PAGE, prot)
         except OSError:
             assert len(mapped) < end - first
         for page in mapped:
@@ -185,7 +182,7 @@ class Megapages(RuleBasedStateMachine):
     @rule(count=st.integers(1, BLOCK))
     def pressure(self, count: int) -> None:
         self.system.recent.clear()
-        self.system.reclaimer.shrink(count)
+        self.system.reclaimer.shrink(KERNEL, count)
 
     @rule(policy=st.sampled_from(("always", "madvise", "never")))
     def enable(self, policy: str) -> None:

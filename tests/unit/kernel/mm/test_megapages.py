@@ -11,8 +11,7 @@ import pytest
 from tests.support.guest_kernel import PAGE, PROT_READ, RW, Guest
 from toyvm.base.events import CowFault, Event, FaultKind, PageFault
 from toyvm.kernel.accounts.memory_report import usage
-from toyvm.kernel.limits import Limits
-from toyvm.kernel.mm import growth
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import (
     MADV_COLD,
@@ -27,12 +26,12 @@ from toyvm.kernel.mm.advice import (
 )
 from toyvm.kernel.mm.frame_allocator import BLOCK
 from toyvm.kernel.mm.moved_mappings import mremap
-from toyvm.kernel.mm.protection import protect
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.machine.mmu import Access
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PTE_A, PTE_COW, PTE_D, PTE_W, USER_TOP, pte_frame, walk
 from toyvm.machine.traps import Trap
 from toyvm.observe.memory_views import page_table
+from toyvm.run_options import Limits
 
 START = 0x1000_0000
 SWAP = 16 << 20
@@ -40,7 +39,7 @@ HALF = MEGAPAGE_SIZE // 2
 
 
 def machine(thp: str = "always", memory: int = 16 << 20, **more: int) -> Guest:
-    return Guest(memory=memory, limits=Limits(thp=thp, swap_bytes=SWAP, **more))
+    return Guest(memory=memory, limits=Limits(thp=thp, swap=SWAP, **more))
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def balanced(guest: Guest) -> None:
             for _, pte in space.resident(area):
                 mapped[pte_frame(pte)] = mapped.get(pte_frame(pte), 0) + 1
     assert all(system.mappings(frame) == count for frame, count in mapped.items())
-    assert sum(usage(space).pss for space in system.spaces) == len(mapped)
+    assert sum(usage(AddressSpace(system, map=space)).pss for space in system.spaces) == len(mapped)
     cached = {frame for frame in system.cache.owner if frame not in mapped}
     swap = system.swap
     swapped = {frame for frame in swap.cached_frames() if frame not in mapped} if swap is not None else set()
@@ -199,11 +198,11 @@ def test_zero_pages_give_way_to_a_megapage() -> None:
 def test_heap_gets_them() -> None:
     guest = machine()
     mm = guest.mm
-    growth.move_break(mm, mm.brk_start + 3 * MEGAPAGE_SIZE)
-    aligned = mm.brk_start + MEGAPAGE_SIZE & -MEGAPAGE_SIZE
+    mm.brk(mm.map.brk_start + 3 * MEGAPAGE_SIZE)
+    aligned = mm.map.brk_start + MEGAPAGE_SIZE & -MEGAPAGE_SIZE
     mm.write(aligned + 12345, b"x")
     assert leaf(mm, aligned)[1] == 1
-    growth.move_break(mm, aligned + 5 * PAGE)  # a part goes
+    mm.brk(aligned + 5 * PAGE)  # a part goes
     assert leaf(mm, aligned)[1] == 0 and split(guest) == (1, 1)
     assert mm.read(aligned + 12345, 1) == b"x"
     balanced(guest)
@@ -216,7 +215,7 @@ def test_prctl_turns_them_off_for_children_too(guest: Guest) -> None:
     assert guest.call("prctl", 41, 1, 1) == -errno.EINVAL
     guest.mm.write(START + MEGAPAGE_SIZE, b"x")
     assert leaf(guest.mm, START + MEGAPAGE_SIZE)[1] == 0
-    assert guest.mm.fork().no_megapages
+    assert guest.mm.fork().map.no_megapages
     assert b"THP_enabled:\t0\n" in contents(guest, "/proc/self/status")
 
 
@@ -229,7 +228,7 @@ def _advise(advice: int) -> Callable[[AddressSpace, int, int], None]:
 
 
 def _read_only(mm: AddressSpace, start: int, size: int) -> None:
-    protect(mm, start, size, PROT_READ)
+    mm.mprotect(start, size, PROT_READ)
 
 
 def _move(mm: AddressSpace, start: int, size: int) -> None:
@@ -277,12 +276,12 @@ def test_what_takes_the_whole_splits_nothing(guest: Guest, name: str) -> None:
 
 def test_protecting_the_whole_keeps_the_megapage(guest: Guest) -> None:
     mm = guest.mm
-    protect(mm, START, MEGAPAGE_SIZE, PROT_READ)
+    mm.mprotect(START, MEGAPAGE_SIZE, PROT_READ)
     pte, level = leaf(mm, START)
     assert level == 1 and not pte & PTE_W
-    protect(mm, START, MEGAPAGE_SIZE, 0)
+    mm.mprotect(START, MEGAPAGE_SIZE, 0)
     assert walk(mm.memory, mm.table.root_ppn, START) is None
-    protect(mm, START, MEGAPAGE_SIZE, RW)
+    mm.mprotect(START, MEGAPAGE_SIZE, RW)
     fill(mm)
     check(mm)
     assert leaf(mm, START)[1] == 1 and split(guest) == (0, 0)
@@ -308,8 +307,8 @@ def test_pages_shared_in_part_cannot_be_protected_as_one(guest: Guest) -> None:
     mm = guest.mm
     child = mm.fork()
     child.munmap(START, HALF)
-    protect(mm, START, MEGAPAGE_SIZE, PROT_READ)
-    protect(mm, START, MEGAPAGE_SIZE, RW)  # the first half is its own and can be written at once
+    mm.mprotect(START, MEGAPAGE_SIZE, PROT_READ)
+    mm.mprotect(START, MEGAPAGE_SIZE, RW)  # the first half is its own and can be written at once
     assert leaf(mm, START)[0] & PTE_W and not leaf(mm, START + HALF)[0] & PTE_W
     fill(mm)
     check(child, START + HALF, 0)
@@ -413,7 +412,7 @@ def test_freed_frames_make_blocks_again_and_blocks_break_into_frames() -> None:
         assert len(mm.table.megapages) == 3
         mm.munmap(START, 3 * MEGAPAGE_SIZE)
         assert frames.used - mm.table.table_count == used
-    mm.no_megapages = True
+    mm.map.no_megapages = True
     pages = frames.free - 50
     mm.mmap(START, pages * PAGE, RW, fixed=True)
     for number in range(pages):
@@ -428,10 +427,9 @@ def test_group_at_its_limit_falls_back() -> None:
     guest = machine(memory=16 << 20)
     from toyvm.kernel.mm.memory_groups import Groups
 
-    frames = guest.kernel.frames
-    frames.groups = Groups(frames.count, lambda group: 0)
-    frames.groups.current = group = frames.groups.add("small", 600)
-    mm = guest.mm
+    frames, mm = guest.kernel.frames, guest.mm
+    frames.groups = Groups(frames.count, lambda group, context: 0)
+    mm.context.group = group = frames.groups.add("small", 600)
     mm.mmap(START, 2 * MEGAPAGE_SIZE, RW, fixed=True)
     mm.write(START, b"x")
     assert group.used >= BLOCK
@@ -444,9 +442,8 @@ def test_group_at_its_limit_falls_back() -> None:
 def test_reclaim_splits_what_it_takes_pages_of(guest: Guest) -> None:
     mm, system = guest.mm, guest.kernel.system
     system.recent.clear()
-    system.executing = None
     for _ in range(6):
-        system.reclaimer.shrink(64)
+        system.reclaimer.shrink(KERNEL, 64)
     assert guest.kernel.stats.swapped_out
     assert split(guest) == (1, 1)
     balanced(guest)
@@ -459,9 +456,8 @@ def test_clearing_the_accessed_bit_clears_the_megapages(guest: Guest) -> None:
     mm, system = guest.mm, guest.kernel.system
     other = mm.fork()
     system.recent.clear()
-    system.executing = None
     while mm.table.megapages and leaf(mm, START)[0] & PTE_A:
-        assert system.reclaimer.shrink(1) or system.stats.scanned < 10 * BLOCK
+        assert system.reclaimer.shrink(KERNEL, 1) or system.stats.scanned < 10 * BLOCK
     assert not mm.table.entry(START + 77 * PAGE) & PTE_A or not mm.table.megapages
     for number in range(BLOCK):
         va = START + number * PAGE
@@ -494,7 +490,7 @@ def test_merging_splits_and_saves_pages() -> None:
 
 def test_numbers_of_the_whole_machine(guest: Guest) -> None:
     assert b"AnonHugePages:      2048 kB\n" in contents(guest, "/proc/meminfo")
-    protect(guest.mm, START, PAGE, PROT_READ)
+    guest.mm.mprotect(START, PAGE, PROT_READ)
     guest.mm.write(START + MEGAPAGE_SIZE, b"x")
     text = contents(guest, "/proc/vmstat")
     for name, value in (("fault_alloc", 2), ("fault_fallback", 0), ("split_page", 1), ("split_pmd", 1)):

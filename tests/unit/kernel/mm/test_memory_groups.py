@@ -10,8 +10,8 @@ import pytest
 from tests.support.guest_kernel import PAGE, Guest, build
 from toyvm.engines.engine_choice import make_engine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.run_options import Limits
 
 LIMIT = 64  # frames
 EXIT = "sys 93\n"
@@ -50,7 +50,7 @@ again:  mv      t0, s0
 def machine(*sources: str, swap: int = 0, engine: str = "reference") -> Kernel:
     """A kernel in which these programs, each a group with LIMIT frames, are ready to run."""
     vfs = Vfs.sandbox(None)
-    limits = Limits(memory_limit=LIMIT * PAGE, swap_bytes=swap, instructions=20_000_000)
+    limits = Limits(memory_limit=LIMIT * PAGE, swap=swap, max_instructions=20_000_000)
     kernel = Kernel(
         8 << 20,
         lambda memory: make_engine(engine, memory, None, caching=False, seed=0),
@@ -122,7 +122,7 @@ def test_the_guest_sees_its_group() -> None:
     guest = Guest(limits=Limits(memory_limit=LIMIT * PAGE))
     groups = guest.kernel.frames.groups
     assert groups is not None
-    guest.process.group = groups.current = groups.add("test", LIMIT)
+    guest.mm.context.group = guest.mm.map.group = groups.add("test", LIMIT)
 
     def text(path: str) -> str:
         fd = guest.open(path, 0)

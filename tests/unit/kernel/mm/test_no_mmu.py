@@ -8,18 +8,18 @@ import io
 import pytest
 
 from tests.support.harness import ASM
-from toyvm.assembler import Options, assemble_text
+from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.base.errors import NotExecutableError
 from toyvm.build import build_program
 from toyvm.engines.engine_choice import make_engine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.no_mmu import STACK_SIZE, Placement
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions
 from toyvm.machine.mmu import Access, BareMmu
 from toyvm.machine.traps import Cause, Trap
+from toyvm.run_options import Limits
 
 SIZE = 4 << 20
 ENGINES = ("reference", "llvm", "lockstep")
@@ -35,7 +35,7 @@ class Machine:
             size,
             lambda memory: make_engine(engine, memory, None, caching=False, seed=0),
             Vfs.sandbox(None),
-            limits=Limits(no_mmu=True, instructions=1_000_000),
+            limits=Limits(no_mmu=True, max_instructions=1_000_000),
             stdout=self.out,
             stderr=self.err,
         )
@@ -55,7 +55,7 @@ class Machine:
 def program(source: str, base: int = 0x10000) -> bytes:
     """A program linked for `base`."""
     text = f".option norvc\n.globl _start\n_start:\n{source}"
-    assembled = assemble_text(text, "test.s", Options())
+    assembled = assemble_text(text, "test.s", AssemblerOptions())
     return link([Input(object=assembled)], LinkOptions(static=True, image_base=base)).image
 
 
@@ -135,9 +135,9 @@ def test_heap_and_mappings_are_what_is_free() -> None:
     machine.start("low", program(EXIT, 0x10000))
     machine.start("high", program(EXIT, 0x40000))
     low, high = (process.mm for process in machine.kernel.processes.values())
-    assert low.brk(0x40001) == low.brk_start
+    assert low.brk(0x40001) == low.map.brk_start
     assert low.brk(0x40000) == 0x40000
-    assert low.brk(low.brk_start + 1) == low.brk_start + 1
+    assert low.brk(low.map.brk_start + 1) == low.map.brk_start + 1
     assert high.mmap(0, 5, 3) == SIZE - 2 * STACK_SIZE - 4096
     low.write(SIZE - 2 * STACK_SIZE - 4096, b"anybody may")
     high.munmap(SIZE - 2 * STACK_SIZE - 4096, 5)

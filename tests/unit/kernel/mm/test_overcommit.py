@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_READ, RW, Guest
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.mm.moved_mappings import mremap
 from toyvm.kernel.mm.sysv_shm import SHM_DEST
 from toyvm.kernel.proc.lifecycle import fork
+from toyvm.run_options import Limits
 
 MAP_NORESERVE = 0x4000
 NO_FILE = (1 << 64) - 1
@@ -174,7 +174,7 @@ def test_the_account_is_the_sum_of_the_areas(steps: list[tuple[str, int, int]], 
                 case "u":
                     mm.munmap(at, length)
                 case "b":
-                    mm.brk(mm.brk_start + page * length)
+                    mm.brk(mm.map.brk_start + page * length)
                 case "g":
                     mremap(mm, at, PAGE, length, may_move=True)
                 case "j":
@@ -193,6 +193,6 @@ def test_the_account_is_the_sum_of_the_areas(steps: list[tuple[str, int, int]], 
         shared = {a.file for s in spaces for a in s.vmas if a.file is not None}
         promised = sum(s.vmas.accounted for s in spaces) + sum(f.size // PAGE for f in shared)
         assert kernel.system.commit.committed == promised
-    for space in [*children, mm]:
-        space.release()
+    for owner in [*children, mm]:
+        owner.release()
     assert kernel.system.commit.committed == 0

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import PAGE
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.frame_allocator import FrameAllocator
 from toyvm.kernel.mm.page_table import PageTable
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
@@ -17,9 +18,9 @@ from toyvm.machine.sv39 import PTE_D, PTE_SWAP, entry_slot, swap_entry, walk
 def test_tables_are_real_and_given_back() -> None:
     memory = PhysicalMemory(64 * PAGE)
     frames = FrameAllocator(memory)
-    table = PageTable(memory, frames)
+    table = PageTable(memory, frames, KERNEL)
     va = 0x3FFFFFF000
-    table.u64[table.slot(va)] = 5 << 10 | 0xD3
+    table.u64[table.slot(va, KERNEL)] = 5 << 10 | 0xD3
     found = walk(memory, table.root_ppn, va)
     assert found is not None and found[1] == 5 << 10 | 0xD3 and table.entry(va) == found[1]
     assert (table.table_count, frames.used) == (3, 3)
@@ -52,13 +53,13 @@ def test_arrays_and_loops_leave_the_same_machine(
         memory = PhysicalMemory(96 * PAGE)
         frames = FrameAllocator(memory)
         for _ in range(31):
-            frames.alloc()
-        swap = frames.swap = SwapArea(9 * PAGE, memory, frames)
+            frames.alloc(KERNEL)
+        swap = SwapArea(9 * PAGE, memory, frames)
         for _ in range(9):
             swap.write_out(1)
-        parent = PageTable(memory, frames)
+        parent = PageTable(memory, frames, KERNEL, swap)
         for page, pte in mapped.items():
-            parent.u64[parent.slot(page * PAGE)] = pte
+            parent.u64[parent.slot(page * PAGE, KERNEL)] = pte
             if pte & PTE_SWAP:
                 swap.hold(entry_slot(pte))
             else:
@@ -69,8 +70,8 @@ def test_arrays_and_loops_leave_the_same_machine(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("toyvm.kernel.mm.frame_allocator.IMPORT_COST", cost)
             patch.setattr("toyvm.kernel.mm.frame_allocator.FEWEST_TABLES", 1)
-            child = PageTable(memory, frames)
-            parent.copy_for_fork(child)
+            child = PageTable(memory, frames, KERNEL, swap)
+            parent.copy_for_fork(child, KERNEL)
             seen: list[object] = []
             for table, start, end in (
                 (child, min(cut), max(cut)),
@@ -79,10 +80,10 @@ def test_arrays_and_loops_leave_the_same_machine(
             ):
                 taken = table.clear(start * PAGE, end * PAGE) if start < end else []
                 seen += [[int(pte) for pte in taken], frames.frames_with(taken, PTE_D)]
-                frames.put_entries(taken)
+                swap.put_entries(taken)
                 seen += [list(frames.refs), bytes(memory.u8), frames.used, list(swap.refs), swap.used]
             while frames.free:
-                seen.append(frames.alloc())
+                seen.append(frames.alloc(KERNEL))
         return seen
 
     assert history(0) == history(1 << 62)

@@ -13,9 +13,10 @@ from toyvm.elf import constants as elf
 from toyvm.elf.headers import Phdr
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.mm.address_space import PIE_BASE
-from toyvm.kernel.proc.interpreter import LoadedImage, Registers
+from toyvm.kernel.mm.image_mapping import LoadedImage
+from toyvm.kernel.proc.kernel_state import KernelState, Registers
 from toyvm.kernel.proc.process import Process
-from toyvm.kernel.proc.trap_handling import serve
+from toyvm.kernel.trap_handling import serve
 from toyvm.kernel.vfs.path_walk import Vfs
 
 
@@ -28,7 +29,7 @@ class Interpreter:
 
     def start(
         self,
-        kernel: Kernel,
+        kernel: KernelState,
         process: Process,
         image: LoadedImage,
         argv: Sequence[bytes],
@@ -40,7 +41,7 @@ class Interpreter:
         self.calls.append(f"start {image.interpreter} argc={process.mm.read_int(process.hart.x[2])}")
         return image.entry + 4
 
-    def call(self, kernel: Kernel, process: Process, number: int, args: Registers) -> None:
+    def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
         self.calls.append(f"call {number} at {process.hart.pc:#x}")
         if self.failure is not None:
             raise self.failure
@@ -74,7 +75,7 @@ def test_the_loader_is_asked_at_exec_call_fork_and_exit() -> None:
     serve(kernel, process)
     assert interpreter.calls == [
         "start /lib/ld.so argc=2",
-        f"call 7003 at {PIE_BASE + PAGE + 0x1008:#x}",
+        f"call 7003 at {PIE_BASE + PAGE + 0x1004:#x}",
         "forked",
         "released",
     ]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.guest_kernel import Run, build
 from toyvm.base.errors import NotExecutableError, NotFoundError
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.vfs.path_walk import Vfs
+from toyvm.run_options import Limits
 
 EXIT = "sys 93\n"
 
@@ -258,7 +258,7 @@ def test_orphans_that_wait_for_ever_do_not_hold_the_run() -> None:
 
 
 def test_an_endless_loop_meets_the_limit() -> None:
-    run = Run("_start: j _start\n", limits=Limits(instructions=12_345))
+    run = Run("_start: j _start\n", limits=Limits(max_instructions=12_345))
     assert run.status == 124 and "12345 instructions" in run.stderr
     assert run.kernel.stats.instructions == 12_345
     assert run.frames_left() == 0
@@ -282,7 +282,7 @@ def test_too_little_memory_at_any_point_is_an_orderly_end(source: str) -> None:
 
 def test_a_fork_bomb_meets_the_limit() -> None:
     source = "_start: li a0, 17\n li a1, 0\n sys 220\n bgez a0, _start\n li t0, -11\n bne a0, t0, 1f\n j _start\n1: sys 93\n"
-    run = Run(source, memory=32 << 20, limits=Limits(instructions=30_000, processes=50))
+    run = Run(source, memory=32 << 20, limits=Limits(max_instructions=30_000, processes=50))
     assert run.status == 124
     assert run.kernel.stats.forks == 49
     assert run.frames_left() == 0

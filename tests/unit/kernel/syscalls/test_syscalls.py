@@ -19,8 +19,8 @@ from tests.support.guest_kernel import (
 )
 from toyvm.base.bits import M64
 from toyvm.base.events import SyscallExit
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.process import State
+from toyvm.run_options import Limits
 
 WILD = 0x123456789000
 
@@ -170,9 +170,9 @@ def test_an_orphan_gets_init_as_parent_and_leaves_no_zombie(guest: Guest) -> Non
 def test_vfork_waits_for_the_child(guest: Guest) -> None:
     assert guest.call("clone", 0x4111, 0) is None
     child = max(guest.kernel.processes.values(), key=lambda p: p.pid)
-    assert child.mm is guest.mm
+    assert child.mm.map is guest.mm.map
     guest.call("exit", 3, process=child)
-    assert guest.again() == child.pid and guest.mm.users == 1
+    assert guest.again() == child.pid and guest.mm.map.users == 1
 
 
 def test_fork_sets_the_tid_where_glibc_asks(guest: Guest) -> None:

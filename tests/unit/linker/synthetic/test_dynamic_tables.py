@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.small_links import START, elf_of, errors_of, link_all, obj, shared
 from toyvm.elf import constants as c
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.hashes import GnuHash, bloom_words, gnu_hash_header, hash_words
 from toyvm.linker.link_options import Input
 
 LIBRARY = """
@@ -119,3 +121,50 @@ def test_code_that_is_not_position_independent(code: str, message: str) -> None:
 def test_undefined_in_shared_object() -> None:
     assert link_all(pic("call nothing\n"), kind="shared").lazy_relocations
     assert "undefined reference to `nothing'" in errors_of(pic("call nothing\n"), kind="shared", defs=True)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_static_tls_is_said_when_code_that_stays_is_of_the_initial_exec_model(used: bool) -> None:
+    text = (
+        '.globl f\nf: ret\n.section .text.g,"ax"\ng: la.tls.ie a0, t\nret\n'
+        '.section .tbss,"awT",@nobits\nt: .zero 4\n'
+    )
+    text += ".text\n.dword g\n" if used else ""
+    result = link_all(obj(text, pic=True), kind="shared", gc_sections=True, text_relocations=True)
+    flags = elf_of(result).dynamic_value(c.DT_FLAGS) or 0
+    assert bool(flags & c.DF_STATIC_TLS) == used
+
+
+def gnu_hashed(elf: ElfFile) -> set[str]:
+    """The names that a look-up by .gnu.hash finds."""
+    symbols, section = elf.symbols(".dynsym"), elf.section(".gnu.hash")
+    assert symbols is not None and section is not None
+    table = elf.contents(section)
+    header = gnu_hash_header(table)
+    end = 16 + 8 * header.bloom_words
+    words = hash_words(table[end:])
+    found = GnuHash(
+        header.first,
+        header.shift,
+        bloom_words(table[16:end]),
+        words[: header.buckets],
+        words[header.buckets :],
+    )
+    return {name for at, name in enumerate(symbols.names) if name and at in found.candidates(name.encode())}
+
+
+def test_what_libraries_share_with_a_program_is_found_by_hash() -> None:
+    """The copy of a datum, the canonical address of a function, and what the program defines; not what it imports."""
+    text = ".data\n.dword function, called\n.globl word\nword: .word datum\n.text\ncall own\ncall called\n"
+    library = shared(
+        "lib.so", LIBRARY + ".text\n.globl called\n.type called,@function\ncalled: ret\ncall word\n"
+    )
+    program = START + ".option norelax\nlui a0, %hi(function)\nlui a0, %hi(called)\n" + text
+    elf = elf_of(link_all(program, library))
+    symbols = elf.symbols(".dynsym")
+    assert symbols is not None
+    assert gnu_hashed(elf) == {"function", "called", "datum", "word"}
+    rows = dict(zip(symbols.names, symbols.array, strict=True))
+    for name in ("function", "called"):
+        assert rows[name]["st_shndx"] == c.SHN_UNDEF and rows[name]["st_value"]
+    assert rows["own"]["st_shndx"] == rows["own"]["st_value"] == 0

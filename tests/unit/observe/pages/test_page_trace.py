@@ -34,7 +34,8 @@ from toyvm.observe.pages.reference_string import reference_string
 from toyvm.observe.pictures import heat_map, locality_charts
 from toyvm.program import Program
 from toyvm.result import RunResult
-from toyvm.system import RunOptions, run
+from toyvm.run_options import RunOptions
+from toyvm.system import Watcher, run
 
 Event = tuple[int, int, int]  # time, kind, page
 
@@ -100,9 +101,9 @@ def program_of(path: Path, linkage: str = "static") -> Program:
     return build_program([path], linkage=linkage)
 
 
-def watched(program: Program, watcher: object, options: RunOptions = OPTIONS) -> RunResult:
-    options = replace(options, watchers=(watcher,))
-    return run(program, [program.name, *program.directives.args], options, capture=True)
+def watched(program: Program, watcher: Watcher, options: RunOptions = OPTIONS) -> RunResult:
+    argv = [program.name, *program.directives.args]
+    return run(program, argv, options, watchers=[watcher], capture=True)
 
 
 def record(
@@ -441,7 +442,11 @@ def test_command(tmp_path: Path) -> None:
     [
         ([], 2, "usage: toyvm trace pages"),
         (["frames"], 2, "expected `toyvm trace pages`"),
-        (["pages", "--limit", "0", "x"], 2, "--limit 0"),
+        (
+            ["pages", "--limit", "0", "x"],
+            2,
+            "argument --limit: expected a number of references, 1 or more, not '0'",
+        ),
         (["pages", "--engine", "llvm", "x"], 2, "an engine of its own"),
         (["pages", "--trace=faults,insn", "x"], 2, "an engine of its own"),
         (["pages", "-o", "/nowhere/t", str(ASM / "hello.s")], 1, "/nowhere/t: No such file"),

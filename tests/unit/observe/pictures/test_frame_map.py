@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.harness import ASM, OPTIONS, Case, run_case, toyvm
+from toyvm.base.events import ProcessEnding
 from toyvm.base.record import replace
 from toyvm.kernel.accounts.memory_report import memory_report
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.proc.process import Process
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.observe.pictures import frame_map as frame_map_module
 from toyvm.observe.pictures.frame_map import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
@@ -30,11 +30,7 @@ class Checker:
         return None
 
     def start(self, kernel: Kernel) -> None:
-        before = kernel.on_exit
-        assert before is not None
-
-        def exiting(process: Process) -> None:
-            before(process)
+        def ending(event: ProcessEnding) -> None:
             found = frame_map(kernel)
             self.maps.append(found)
             report = memory_report(kernel)
@@ -53,7 +49,7 @@ class Checker:
                     entry.usage.private <= own <= entry.usage.rss
                 )  # which counts a page at two addresses twice
 
-        kernel.on_exit = exiting
+        kernel.bus.subscribe(ProcessEnding, ending)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +58,7 @@ class Checker:
 )
 def test_every_frame_has_one_use(name: str, linkage: str) -> None:
     checker = Checker()
-    result = run_case(Case(ASM / f"{name}.s", linkage), replace(OPTIONS, watchers=(checker,)))
+    result = run_case(Case(ASM / f"{name}.s", linkage), watchers=[checker])
     assert result.status == 0
     assert len(checker.maps) == len(result.stats.processes)
     owners = {owner for found in checker.maps for _, owner in found.uses}
@@ -99,8 +95,8 @@ def test_swap_cache(tmp_path: Path) -> None:
     source = tmp_path / "swapper.s"
     source.write_text(SWAPPER)
     checker = Checker()
-    options = replace(OPTIONS, watchers=(checker,), memory=512 << 10, swap=8 << 20)
-    result = run_case(Case(source, "static"), options)
+    options = replace(OPTIONS, memory=512 << 10, swap=8 << 20)
+    result = run_case(Case(source, "static"), options, [checker])
     assert result.status == 0, result.stderr
     assert any(use is Use.SWAP_CACHE for found in checker.maps for use, _ in found.uses)
 

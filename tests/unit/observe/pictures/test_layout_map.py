@@ -20,8 +20,8 @@ def texts(svg: str) -> list[str]:
 @pytest.mark.parametrize("linkage", ["static", "dynamic"])
 def test_areas_are_those_of_the_map(linkage: str) -> None:
     watcher = LayoutWatcher()
-    options = replace(OPTIONS, watchers=(watcher,), views=frozenset({"maps"}))
-    result = run_case(Case(ASM / "layout.s", linkage), options)
+    options = replace(OPTIONS, views=frozenset({"maps"}))
+    result = run_case(Case(ASM / "layout.s", linkage), options, [watcher])
     (_, _, lines) = result.maps[0]
     shown = [f"{area.start:08x}-{area.end:08x} {area.permissions}" for area in watcher.seen]
     assert shown == [line[: len(text)] for line, text in zip(lines, shown, strict=True)]
@@ -36,7 +36,7 @@ def test_areas_are_those_of_the_map(linkage: str) -> None:
 def test_it_is_the_first_process_that_is_seen() -> None:
     """And its shared page, when children ended before it."""
     watcher = LayoutWatcher()
-    run_case(Case(ASM / "shm_talk.s", "static"), replace(OPTIONS, watchers=(watcher,)))
+    run_case(Case(ASM / "shm_talk.s", "static"), watchers=[watcher])
     (shared,) = [area for area in watcher.seen if area.kind is Kind.SHARED]
     assert (shared.permissions, shared.resident) == ("rw-s", 1)
 

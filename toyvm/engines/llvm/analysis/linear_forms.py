@@ -10,35 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from toyvm.base.bits import sext
+from toyvm.base.record import Record
 from toyvm.isa.ops import Node, Op
 
-from .regions import Block, Key, Step
+from .regions import Key, RegionBlock, RegionStep
 
 Terms = tuple[tuple[int, int], ...]  # (register, factor), by register; no factor is 0
-Form = tuple[int, Terms]  # a constant and what is added to it, modulo 2^64
-Values = dict[int, Form]
+LinearForm = tuple[int, Terms]  # a constant and what is added to it, modulo 2^64
+Values = dict[int, LinearForm]
 
 _MOST_TERMS, _LARGEST = 3, 1 << 16
 
 
-class Motion:
+class Motion(Record, frozen=False, eq=False):
     """How a loop moves a register: `up` or `down` all together if each instruction that does it is executed once, or what
     register `step` holds, `times` times. None of them is executed twice in fewer than `shortest` instructions."""
 
-    __slots__ = ("down", "shortest", "step", "times", "up")
+    up: int = 0
+    down: int = 0
+    times: int = 0
+    step: int | None = None
+    shortest: int = 1
 
-    def __init__(self) -> None:
-        self.up = self.down = self.times = 0
-        self.step: int | None = None
-        self.shortest = 1
 
-
-def itself(number: int) -> Form:
+def itself(number: int) -> LinearForm:
     """The form of a register that stands for itself."""
     return 0, ((number, 1),)
 
 
-def form_of(node: Node, value_of: Callable[[int], Form | None]) -> Form | None:
+def form_of(node: Node, value_of: Callable[[int], LinearForm | None]) -> LinearForm | None:
     """The form of an expression, if it has one; `value_of` gives those of registers."""
     if node.width != 64:
         return None
@@ -57,7 +57,7 @@ def form_of(node: Node, value_of: Callable[[int], Form | None]) -> Form | None:
     return None
 
 
-def _sum(one: Form, other: Form, factor: int) -> Form | None:
+def _sum(one: LinearForm, other: LinearForm, factor: int) -> LinearForm | None:
     terms = dict(one[1])
     for number, times in other[1]:
         terms[number] = terms.get(number, 0) + factor * times
@@ -67,7 +67,7 @@ def _sum(one: Form, other: Form, factor: int) -> Form | None:
     return sext(one[0] + factor * other[0], 64), found
 
 
-def added(number: int, value: Node, written: Iterable[int]) -> Form | None:
+def added(number: int, value: Node, written: Iterable[int]) -> LinearForm | None:
     """What an assignment adds to a register: a constant, or one register that is not `written`, perhaps negated."""
     form = form_of(value, itself)
     rest = _sum(form, itself(number), -1) if form is not None else None
@@ -86,7 +86,7 @@ class Flow:
     """
 
     def __init__(
-        self, head: Key, blocks: dict[Key, Block], inside: set[Key], written: set[int], moved: set[int]
+        self, head: Key, blocks: dict[Key, RegionBlock], inside: set[Key], written: set[int], moved: set[int]
     ):
         self._written = written
         self._moved = moved
@@ -110,16 +110,16 @@ class Flow:
                     self.at[to] = dict(both)
                     waiting.append(to)
 
-    def form(self, node: Node, values: Values) -> Form | None:
+    def form(self, node: Node, values: Values) -> LinearForm | None:
         """The form of an expression where registers hold `values`."""
 
-        def value_of(number: int) -> Form | None:
+        def value_of(number: int) -> LinearForm | None:
             alone = number not in self._written or number in self._moved
             return itself(number) if alone else values.get(number)
 
         return form_of(node, value_of)
 
-    def execute(self, step: Step, values: Values) -> None:
+    def execute(self, step: RegionStep, values: Values) -> None:
         """Change what registers hold as an instruction does."""
         writes = [(node.args[0].value, node.args[1]) for node in step.effects if node.op is Op.WRITE_X]
         if not writes:

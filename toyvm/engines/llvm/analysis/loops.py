@@ -1,8 +1,8 @@
 """Loops of a region, and the pointers that walk through memory in them.
 
 How far a pointer gets in a number of instructions is known before they are executed: whatever moves it is an instruction of the
-loop, which is executed at most once in the shortest way round (`llvm_linear`). So one look at a range serves for the next few
-hundred instructions (`llvm_memory`), and the budget, which counts instructions, says when they are over.
+loop, which is executed at most once in the shortest way round (`linear_forms`). So one look at a range serves for the next few
+hundred instructions (`emit.memory_text`), and the budget, which counts instructions, says when they are over.
 
 Such a loop is printed twice. The checked form is code like any other. The ahead form is for the time in which the pointers are known
 to be inside their ranges: their accesses are bare, it calls nothing, and a short one goes round several times from check to check. What

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from toyvm.isa.ops import Node, Op, Tree
 
-from .regions import Block, Key, Region, Step, nodes
+from .regions import Key, Region, RegionBlock, RegionStep, nodes
 
 _BOX = -1 << 32 & (1 << 64) - 1
 
@@ -36,7 +36,7 @@ def _singles(effects: Tree) -> set[int]:
     return {register for node in nodes(effects) if (register := unboxed(node)) is not None}
 
 
-def _after(step: Step, known: set[int]) -> None:
+def _after(step: RegionStep, known: set[int]) -> None:
     """Change the registers that are known to hold singles to what is known after an instruction that did not leave."""
     known |= _singles(step.effects)
     for node in step.effects:
@@ -50,7 +50,7 @@ def boxed_at_entry(region: Region) -> dict[Key, set[int]]:
     before[region.entry] = set()
     waiting = list(region.blocks)
     while waiting:
-        block: Block = region.blocks[waiting.pop()]
+        block: RegionBlock = region.blocks[waiting.pop()]
         known = set(before[block.key])
         for step in block.steps:
             _after(step, known)

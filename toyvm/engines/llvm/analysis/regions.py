@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Node, Op, Tree
 from toyvm.isa.trees import tree
@@ -24,33 +25,27 @@ RA = 1
 Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
 
 
-class Step:
+class RegionStep(Record, eq=False):
     """An instruction at an address, with its tree."""
 
-    __slots__ = ("effects", "length", "pc", "word")
-
-    def __init__(self, pc: int, word: int, length: int, effects: Tree):
-        self.pc = pc
-        self.word = word
-        self.length = length
-        self.effects = effects
+    pc: int
+    word: int
+    length: int
+    effects: Tree
 
 
-class Block:
+class RegionBlock(Record, frozen=False, eq=False):
     """Instructions without a jump into or out of the middle, and where they lead.
 
     `taken` is where the last instruction's branch or jump leads, `after` where it goes on otherwise; either is a key of
     the region, or one outside it, or None. `stops` says that the instruction at `after` cannot be in a region.
     """
 
-    __slots__ = ("after", "key", "steps", "stops", "taken")
-
-    def __init__(self, key: Key):
-        self.key = key
-        self.steps: list[Step] = []
-        self.taken: Key | None = None
-        self.after: Key | None = None
-        self.stops = False
+    key: Key
+    steps: list[RegionStep] = []
+    taken: Key | None = None
+    after: Key | None = None
+    stops: bool = False
 
     @property
     def successors(self) -> Iterator[Key]:
@@ -67,7 +62,7 @@ class Region:
 
     __slots__ = ("blocks", "entry", "heads", "longest", "runs")
 
-    def __init__(self, blocks: dict[Key, Block], entry: Key):
+    def __init__(self, blocks: dict[Key, RegionBlock], entry: Key):
         self.blocks = blocks
         self.entry = entry
         self.heads, self.longest = _heads(blocks, entry)
@@ -148,7 +143,7 @@ class _Explorer:
         self._fetch = fetch
         self._worth = worth
         self._supported = supported
-        self.steps: dict[Key, Step] = {}
+        self.steps: dict[Key, RegionStep] = {}
         self.after: dict[Key, Key | None] = {}
         self.taken: dict[Key, Key | None] = {}
         self.stops: set[Key] = set()
@@ -214,12 +209,12 @@ class _Explorer:
                 waiting.append(target)
         return len(seen) <= MAX_CALLEE
 
-    def _read(self, pc: int) -> Step | None:
+    def _read(self, pc: int) -> RegionStep | None:
         word = self._fetch(pc)
         found = None if word is None else effects_of(word)
         if word is None or found is None or not self._supported(found[1]):
             return None
-        return Step(pc, word, *found)
+        return RegionStep(pc, word, *found)
 
 
 def explore(
@@ -237,11 +232,11 @@ def explore(
     first: Key = (entry, ())
     explorer.explore(first)
     steps = explorer.steps
-    blocks: dict[Key, Block] = {}
+    blocks: dict[Key, RegionBlock] = {}
     for key in explorer.found:
         if key not in steps:
             continue
-        block = blocks[key] = Block(key)
+        block = blocks[key] = RegionBlock(key)
         at: Key | None = key
         while at is not None and at in steps:
             block.steps.append(steps[at])
@@ -253,7 +248,7 @@ def explore(
     return Region(blocks, first) if first in blocks else None
 
 
-def _heads(blocks: dict[Key, Block], entry: Key) -> tuple[set[Key], dict[Key, int]]:
+def _heads(blocks: dict[Key, RegionBlock], entry: Key) -> tuple[set[Key], dict[Key, int]]:
     """The entry and where loops close; for each block the longest way to the next such place, in instructions."""
     heads, order = {entry}, _post_order(blocks, entry)
     rank = {key: number for number, key in enumerate(order)}
@@ -280,7 +275,7 @@ def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:
     return before
 
 
-def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:
+def _post_order(blocks: dict[Key, RegionBlock], entry: Key) -> list[Key]:
     order: list[Key] = []
     seen = {entry}
     waiting = [(entry, iter(list(blocks[entry].successors)))]
@@ -297,7 +292,7 @@ def _post_order(blocks: dict[Key, Block], entry: Key) -> list[Key]:
     return order
 
 
-def _runs(blocks: dict[Key, Block]) -> list[tuple[int, bytes]]:
+def _runs(blocks: dict[Key, RegionBlock]) -> list[tuple[int, bytes]]:
     texts = {
         step.pc: (step.word & ((1 << 8 * step.length) - 1)).to_bytes(step.length, "little")
         for block in blocks.values()

@@ -18,14 +18,15 @@ from .value_text import ValueText
 MXCSR = 0x1F80  # every exception masked, no flag, to nearest; denormal numbers are neither flushed nor taken for 0
 _FLAGS, _ROUNDING = 0x3F, 0x6000
 # The host's rounding control for RNE, RTZ, RDN and RUP, two bits each from the lowest.
-_CONTROLS = 0b10_01_11_00
+CONTROLS = 0b10_01_11_00
+CONTROLS_SHIFT = 13  # where MXCSR has them
 NATIVE_MODES = 4  # the modes below this are the host's
 DECLARATIONS = {"declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"}
 
 
 def _control(mode: int) -> int:
     """The bits of MXCSR for a rounding mode below `NATIVE_MODES`."""
-    return (_CONTROLS >> 2 * mode & 3) << 13
+    return (CONTROLS >> 2 * mode & 3) << CONTROLS_SHIFT
 
 
 class ModeText(FunctionText):
@@ -60,8 +61,8 @@ class ModeText(FunctionText):
     def _mxcsr_for(self, fcsr: str) -> str:
         """MXCSR without flags in the rounding mode of a value of fcsr, which is one of the host's."""
         shift = self._set(f"and i64 {self._set(f'lshr i64 {fcsr}, 4')}, 6")  # twice the mode
-        mode = self._set(f"and i64 {self._set(f'lshr i64 {_CONTROLS}, {shift}')}, 3")
-        placed = self._set(f"shl i64 {mode}, 13")
+        mode = self._set(f"and i64 {self._set(f'lshr i64 {CONTROLS}, {shift}')}, 3")
+        placed = self._set(f"shl i64 {mode}, {CONTROLS_SHIFT}")
         return self._set(f"trunc i64 {self._set(f'or i64 {placed}, {MXCSR}')} to i32")
 
     def _fcsr(self) -> str:

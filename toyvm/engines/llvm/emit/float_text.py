@@ -1,7 +1,7 @@
 """Floating-point instructions as LLVM's text, for hosts with SSE2: results and flags are exactly those of `isa.ieee754`.
 
 Arithmetic is LLVM's constrained intrinsics (`round.dynamic`, `fpexcept.strict`), which become the host's instructions one
-for one, in their places: MXCSR collects the flags (`llvm_fcsr`). What the host does otherwise is done around them:
+for one, in their places: MXCSR collects the flags (`fcsr_text`). What the host does otherwise is done around them:
 
 - a result that is NaN is replaced by the canonical NaN, in a block that is marked unlikely;
 - infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: the flag is raised in that block;
@@ -22,7 +22,7 @@ from toyvm.isa.ops import Node, Op
 
 from .. import state_layout as layout
 from ..analysis.nan_boxes import boxed, unboxed
-from ..analysis.regions import Step
+from ..analysis.regions import RegionStep
 from ..host_features import features
 from .fcsr_text import NATIVE_MODES, CsrText
 from .function_text import LIKELY, UNLIKELY
@@ -90,7 +90,7 @@ class FloatText(CsrText):
         self._boxed: set[int] = set()
         self._attributes = ""  # of the function
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: RegionStep) -> None:
         super()._begin(step)
         self._numbers_of = {}
 

@@ -1,7 +1,7 @@
 """Loads and stores as LLVM's text: where in the host's memory the guest's data is.
 
 For each pointer the state remembers the range of virtual addresses that it last went into and how far that is from the host's
-memory (`llvm_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
+memory (`state_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
 subtraction, a comparison and the access itself. Any other calls `refill`, which finds the address, and now and then its
 range, or else the region is left with `MISS`.
 
@@ -19,11 +19,10 @@ from toyvm.machine.sv39 import PTE_W
 
 from .. import state_layout as layout
 from ..analysis.loops import Loop, Pointer
-from ..analysis.regions import Block, Key
+from ..analysis.regions import Key, RegionBlock
 from .function_text import GUEST, LIKELY, RANGE, REFILLS, UNLIKELY
 from .value_text import ValueText
 
-WRITE, ALIGNED, WORD_SHIFT = 32, 16, 6  # what `refill` is told besides the size of an access
 ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
@@ -38,7 +37,7 @@ _IMMEDIATE = range(-1 << 31, 1 << 31)  # what an instruction of the host's can h
 _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 
 
-class _Group:
+class _AccessGroup:
     """Accesses through the same value of a register: one look at a range is enough for them.
 
     A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the
@@ -81,7 +80,7 @@ class MemoryText(ValueText):
         super().__init__()
         self._key: Key = (0, ())  # of the block
         self._groups: dict[
-            tuple[int, int], _Group
+            tuple[int, int], _AccessGroup
         ] = {}  # by register and how often it has been written in the block
         self._variables: list[str] = []
         self._near: dict[tuple[Key, int, int], str] = {}  # variables of groups
@@ -201,7 +200,9 @@ class MemoryText(ValueText):
         near = self._here
         self._line(f"br i1 {inside}, label %{join}, label %{outside}{LIKELY}")
         self._start(outside)
-        wanted = size | (ALIGNED if aligned else 0) | (WRITE if write else 0) | word << WORD_SHIFT
+        wanted = size | word << layout.WANTED_WORD_SHIFT
+        wanted |= layout.WANTED_ALIGNED if aligned else 0
+        wanted |= layout.WANTED_WRITE if write else 0
         far_delta = self._refill(address, wanted)
         missing = self._set(f"icmp eq i64 {far_delta}, 0")
         self._line(f"br i1 {missing}, label %{self._miss()}, label %{far}{UNLIKELY}")
@@ -351,10 +352,10 @@ class MemoryText(ValueText):
             self._line(f"store i1 {self._set(f'icmp eq i64 {odd}, 0')}, ptr {_paged(loop, pointer)}")
         yield self._set(f"udiv i64 {room}, {self._larger(bytes_, '1')}")
 
-    def _plan(self, block: Block) -> None:
+    def _plan(self, block: RegionBlock) -> None:
         """Find what accesses a block makes through the same value of a register, at distances from it."""
         self._versions = {}
-        groups: dict[tuple[int, int], _Group] = {}
+        groups: dict[tuple[int, int], _AccessGroup] = {}
         versions: dict[int, int] = {}
         for step in block.steps:
             for node in step.effects:
@@ -362,7 +363,7 @@ class MemoryText(ValueText):
                     number, distance = found
                     if self._loop is not None and (block.key, step.pc) in self._loop.through:
                         continue
-                    group = groups.setdefault((number, versions.get(number, 0)), _Group(distance))
+                    group = groups.setdefault((number, versions.get(number, 0)), _AccessGroup(distance))
                     group.add(distance, node.op is not Op.LOAD)
             for node in step.effects:
                 if node.op is Op.WRITE_X:
@@ -374,18 +375,18 @@ class MemoryText(ValueText):
                 self._near[at] = self._variable(f"%near{len(self._near)}")
             group.variable = self._near[at]
 
-    def _group(self, address: Node) -> _Group | None:
+    def _group(self, address: Node) -> _AccessGroup | None:
         found = _distance(address)
         return self._groups.get((found[0], self._versions.get(found[0], 0))) if found is not None else None
 
-    def _group_inside(self, group: _Group, address: Node) -> tuple[int, str]:
+    def _group_inside(self, group: _AccessGroup, address: Node) -> tuple[int, str]:
         """The first word of the range for all accesses of a group, and whether all are inside."""
         base = self._value(address.args[0] if address.op is Op.ADD else address)
         word = layout.range_word(self._range(address, group.writes))
         top = self._set(f"add i64 {base}, {group.last}")
         return word, self._inside(top, word, group.last - group.first)
 
-    def _group_delta(self, group: _Group, address: Node) -> str:
+    def _group_delta(self, group: _AccessGroup, address: Node) -> str:
         """The distance for all accesses of a group, or 0 where not all of them are inside the range."""
         if not group.begun:
             group.begun = True

@@ -2,10 +2,10 @@
 
     define preserve_nonecc void @region(ptr %s, i64 %left, i64 %x1, i64 %x2, i64 %x10, ...)
 
-Registers are stack slots in the text, which LLVM's first pass makes SSA values of. Whoever leaves writes what has changed
-since the region began: the slots that some way to this place has written. Aliasing is told by scopes: the state, the
-shadow and the guest's memory never overlap, and an entry of the shadow that was there once stays while native code runs,
-so nothing forgets it. Expressions are in `llvm_values`, loads and stores in `llvm_memory`.
+Registers are stack slots in the text, and LLVM's first pass turns them into SSA values. An exit stores the registers that some
+way to it has written. Alias scopes (`function_text`) say that the state, its ranges, the table of entry points and the guest's memory
+do not overlap; a call of `refill` may change the guest's memory and the ranges. Expressions are in `value_text`, loads and stores in
+`memory_text`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from toyvm.machine.sv39 import PTE_R, PTE_W
 from .. import state_layout as layout
 from ..analysis.loops import Loop, find_loops
 from ..analysis.nan_boxes import boxed_at_entry
-from ..analysis.regions import Block, Key, Region, Step, control, direct, forward, is_return, nodes
+from ..analysis.regions import (
+    Key,
+    Region,
+    RegionBlock,
+    RegionStep,
+    control,
+    direct,
+    forward,
+    is_return,
+    nodes,
+)
 from ..state_layout import PASSED
 from .atomic_text import AtomicText
 from .float_text import F0, FloatText, slot_type, supported
@@ -111,7 +121,7 @@ class RegionPrinter(AtomicText, FloatText):
 
     # --- blocks and where they lead ---
 
-    def _block(self, block: Block) -> None:
+    def _block(self, block: RegionBlock) -> None:
         """A block, in the form that `_ahead` and `_copy` say."""
         key = block.key
         self._done = 0
@@ -183,14 +193,14 @@ class RegionPrinter(AtomicText, FloatText):
             left = self._set("load i64, ptr %left")
             self._line(f"store i64 {self._set(f'add i64 {left}, {instructions}')}, ptr %left")
 
-    def _arrive(self, step: Step) -> None:
+    def _arrive(self, step: RegionStep) -> None:
         """Where the ahead form of a loop goes on when an access misses that is through no pointer."""
         if self._loop is not None and not self._ahead and self._may_miss(step):
             label = self._label_checked(step)
             self._line(f"br label %{label}")
             self._start(label)
 
-    def _may_miss(self, step: Step) -> bool:
+    def _may_miss(self, step: RegionStep) -> bool:
         """Whether a step of a loop has an access that is through none of its pointers."""
         assert self._loop is not None
         through = (self._key, step.pc) in self._loop.through
@@ -200,17 +210,17 @@ class RegionPrinter(AtomicText, FloatText):
         self._give_back(self._taken - self._region.longest[self._key])
         self._line(f"br label %{self._label_checked(self._step)}")
 
-    def _label_checked(self, step: Step) -> str:
+    def _label_checked(self, step: RegionStep) -> str:
         return f"c{self._numbers[self._key]}_{step.pc:x}"
 
-    def _plain(self, step: Step) -> None:
+    def _plain(self, step: RegionStep) -> None:
         self._arrive(step)
         self._begin(step)
         for write in self._effects(step):
             self._write(*write)
         self._done += 1
 
-    def _control(self, block: Block, step: Step, jump: Node) -> None:
+    def _control(self, block: RegionBlock, step: RegionStep, jump: Node) -> None:
         self._arrive(step)
         self._begin(step)
         writes = self._effects(step)
@@ -233,7 +243,7 @@ class RegionPrinter(AtomicText, FloatText):
         else:
             self._transfer(operands[0])
 
-    def _branch(self, block: Block, condition: str, target: str) -> None:
+    def _branch(self, block: RegionBlock, condition: str, target: str) -> None:
         blocks = self._region.blocks
         taken, after = block.taken, block.after
         if condition in ("0", "1"):
@@ -347,7 +357,7 @@ class RegionPrinter(AtomicText, FloatText):
 
     # --- effects ---
 
-    def _effects(self, step: Step) -> list[tuple[int, str]]:
+    def _effects(self, step: RegionStep) -> list[tuple[int, str]]:
         """Carry out an instruction's effects; the register writes that are to follow."""
         writes = []
         for node in step.effects:
@@ -393,7 +403,7 @@ def _written(node: Node) -> int | None:
     return F0 + node.args[0].value if node.op is Op.WRITE_F else None
 
 
-def _registers(step: Step) -> set[int]:
+def _registers(step: RegionStep) -> set[int]:
     """The slots that a step reads or writes."""
     found = set()
     for node in nodes(step.effects):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from toyvm.base.bits import sext
 from toyvm.isa.ops import Node, Op
 
-from ..analysis.regions import Step, direct
+from ..analysis.regions import RegionStep, direct
 from .function_text import FunctionText
 
 _BINARY = {
@@ -51,10 +51,10 @@ class ValueText(FunctionText):
 
     def __init__(self) -> None:
         super().__init__()
-        self._step: Step
+        self._step: RegionStep
         self._values: dict[Node, str] = {}
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: RegionStep) -> None:
         self._step = step
         self._values = {}
 

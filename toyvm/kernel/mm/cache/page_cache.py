@@ -11,10 +11,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.nodes import FileNode, Identity
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 
 from ..frame_allocator import FrameAllocator
+
+if TYPE_CHECKING:
+    from toyvm.kernel.counters import FaultContext
+
+    from ..reclaim.swap_area import SwapArea
 
 BACKED, UNBACKED = 1, 2  # values of `PageCache.kind`
 MAX_REMEMBERED = 1 << 14
@@ -22,10 +28,21 @@ IN_FILE = -1  # where a page is that its file has: no slot of the swap area
 
 
 class PageCache:
-    """The cached pages of files. `owner` tells which page a frame holds; `dirty` which frames differ from their file; `kind[frame]`
-    is 0 for a frame that is not here, BACKED for one whose file has the page too, UNBACKED for shared anonymous memory."""
+    """The cached pages of files. `owner` is the page that a frame holds; `dirty` are the frames that differ from their file; `kind[frame]`
+    is 0 for a frame that is not here, BACKED for one whose file has the page too, UNBACKED for shared anonymous memory.
 
-    def __init__(self, memory: PhysicalMemory, frames: FrameAllocator):
+    `swap` takes pages of shared anonymous memory, where the machine has a swap area. Reading ahead leaves `reserve` frames
+    free. `shrunk` is called with a file that has been cut off and its new size, to take its pages out of address spaces."""
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        frames: FrameAllocator,
+        swap: SwapArea | None = None,
+        *,
+        reserve: int = 0,
+        shrunk: Callable[[FileNode, int], None] = lambda file, size: None,
+    ):
         self._memory = memory
         self._frames = frames
         self._pages: dict[Identity, dict[int, int]] = {}
@@ -37,10 +54,11 @@ class PageCache:
             Identity, dict[int, int]
         ] = {}  # pages of shared anonymous memory that are in the swap area
         self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
-        self._early: set[int] = set()  # frames that were read ahead and that nobody has used yet
-        self.reserve = 0  # free frames that read-ahead leaves alone
+        self._early: set[int] = set()  # frames that were read ahead and not used yet
+        self._swap = swap
+        self._reserve = reserve
+        self._shrunk = shrunk
         self.written_back = self.refaults = self.read_early = self.used_early = 0  # pages
-        self.shrunk: Callable[[FileNode, int], None] = lambda file, size: None  # tells who maps the file
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -55,12 +73,12 @@ class PageCache:
         return None if pages is None else pages.get(index)
 
     def found(self, frame: int) -> None:
-        """Somebody has come to use a cached page: whether it was read ahead for that is counted."""
+        """A cached page is used: count it if it was read ahead."""
         if frame in self._early:
             self._early.discard(frame)
             self.used_early += 1
 
-    def page(self, file: FileNode, index: int) -> tuple[int, bool]:
+    def page(self, file: FileNode, index: int, context: FaultContext) -> tuple[int, bool]:
         """The frame of page `index` of `file`, and whether it had to be read. Raises OutOfFrames, OSError from the file."""
         frame = self.peek(file, index)
         if frame is not None:
@@ -69,14 +87,14 @@ class PageCache:
             return frame, False
         slot = self._swapped.get(file.identity, {}).get(index)
         if slot is not None:
-            swap = self._frames.swap
+            swap = self._swap
             assert swap is not None
-            frame, read = swap.bring(slot)
+            frame, read = swap.bring(slot, context)
             swap.adopt(slot, frame)
             del self._swapped[file.identity][index]
             self._enter(file, index, frame)
             return frame, read
-        frame = self._frames.alloc()
+        frame = self._frames.alloc(context)
         if index in self._evicted.get(file.identity, ()):
             self._evicted[file.identity].discard(index)
             self.refaults += 1
@@ -94,12 +112,12 @@ class PageCache:
         pa = frame << PAGE_SHIFT
         self._memory.u8[pa : pa + len(data)] = data
 
-    def read_ahead(self, file: FileNode, first: int, count: int) -> int:
+    def read_ahead(self, file: FileNode, first: int, count: int, context: FaultContext) -> int:
         """Read the pages among `count` from `first` on that are not here, as far as the file goes and frames are plenty; how many.
 
         What the file's host cannot give is left to the fault that wants it.
         """
-        count = min(count, (file.size + PAGE_MASK >> PAGE_SHIFT) - first, self._frames.free - self.reserve)
+        count = min(count, (file.size + PAGE_MASK >> PAGE_SHIFT) - first, self._frames.free - self._reserve)
         if count <= 0:
             return 0
         try:
@@ -109,7 +127,7 @@ class PageCache:
         before = self.read_early
         for number in range(count):
             if self.peek(file, first + number) is None:
-                frame = self._frames.alloc()
+                frame = self._frames.alloc(context)
                 self._fill(frame, data[number << PAGE_SHIFT : (number + 1) << PAGE_SHIFT])
                 self._enter(file, first + number, frame)
                 self._early.add(frame)
@@ -162,7 +180,7 @@ class PageCache:
         before = file.size
         file.truncate(size)
         if size < before:
-            self.shrunk(file, size)
+            self._shrunk(file, size)
         pages = self._pages.get(file.identity)
         if not pages:
             return
@@ -202,15 +220,15 @@ class PageCache:
         """Write one page to its file if it is dirty; whether the file has it now."""
         if frame in self.dirty:
             identity, index = self.owner[frame]
-            with suppress(OSError):  # nobody waits for the result: the page stays dirty
+            with suppress(OSError):  # no process waits for the result: the page stays dirty
                 self._write_page(self._files[identity], index, frame)
         return frame not in self.dirty
 
     def evict(self, frame: int, place: int) -> None:
-        """Drop a page that nobody maps any more; `place` is IN_FILE, or the slot where a page without a file is now."""
+        """Drop a page that no process maps; `place` is IN_FILE, or the slot where a page without a file is now."""
         identity, index = self.owner[frame]
         if place != IN_FILE:
-            swap = self._frames.swap
+            swap = self._swap
             assert swap is not None
             swap.hold(place)
             self._swapped.setdefault(identity, {})[index] = place
@@ -245,7 +263,7 @@ class PageCache:
         for index in list(self._pages.get(file.identity, ())):
             self._evict(file.identity, index)
         for slot in self._swapped.pop(file.identity, {}).values():
-            swap = self._frames.swap
+            swap = self._swap
             assert swap is not None
             swap.release(slot)
         self._files.pop(file.identity, None)
@@ -274,7 +292,7 @@ class PageCache:
         return freed
 
     def write_back_quietly(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
-        """`write_back` where nobody waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
+        """`write_back` where no process waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
         with suppress(OSError):
             self.write_back(file, start, end)
 

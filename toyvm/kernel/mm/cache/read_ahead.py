@@ -14,6 +14,8 @@ from toyvm.kernel.vfs.nodes import FileNode, Identity
 from .page_cache import PageCache
 
 if TYPE_CHECKING:
+    from toyvm.kernel.counters import FaultContext
+
     from ..vma import Vma
 
 FIRST_WINDOW = 4
@@ -39,7 +41,7 @@ class ReadAhead:
         self._most = most
         self._windows: dict[Identity, _Window] = {}
 
-    def touched(self, area: Vma, index: int, read: bool) -> None:
+    def touched(self, area: Vma, index: int, read: bool, context: FaultContext) -> None:
         """A fault of `area` has got page `index` of its file, which had to be read or was there."""
         file = area.file
         assert file is not None
@@ -52,16 +54,16 @@ class ReadAhead:
             window = self._windows[file.identity] = _Window()
         if not read:
             if index == window.mark:
-                self._go_on(file, window, window.end)
+                self._go_on(file, window, window.end, context)
         elif area.advice == MADV_SEQUENTIAL or index == window.end:
             if area.advice == MADV_SEQUENTIAL:
                 window.size = self._most
-            self._go_on(file, window, index + 1)
+            self._go_on(file, window, index + 1, context)
         else:
             window.end, window.size, window.mark = index + 1, 0, -1
 
-    def _go_on(self, file: FileNode, window: _Window, start: int) -> None:
+    def _go_on(self, file: FileNode, window: _Window, start: int, context: FaultContext) -> None:
         """Read the next window, from page `start` on."""
         window.size = min(2 * window.size or FIRST_WINDOW, self._most)
         window.mark, window.end = start, start + window.size
-        self._cache.read_ahead(file, start, window.size)
+        self._cache.read_ahead(file, start, window.size, context)

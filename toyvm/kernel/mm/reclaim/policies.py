@@ -9,21 +9,22 @@ Tanenbaum and Bos, Modern Operating Systems, 4th edition, 3.4, describes all of 
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toyvm.base.bits import M64
+from toyvm.base.record import Record
 
 Frames: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 AGE_BITS = 32
-TAU = 1_000_000  # WSClock: a page not used for so many nanoseconds of virtual time has left the working set
+TAU = 1_000_000  # nanoseconds of virtual time. WSClock: a page that was not used for longer has left the working set
 
 
-class Candidates(NamedTuple):
+class Candidates(Record):
     """The frames that may go, ascending, and of each: was it accessed since its A bits were cleared, must it be written, when
     it was filled (a serial number of the allocator, one sequence for all). `now` is virtual time in nanoseconds."""
 
@@ -34,7 +35,7 @@ class Candidates(NamedTuple):
     now: int
 
 
-class Choice(NamedTuple):
+class Selection(Record):
     """The frames to free, and those whose A bits begin again at 0."""
 
     victims: Frames
@@ -48,7 +49,7 @@ class Policy:
         self.count = count
         self.seed = seed
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         """Up to `want` frames to free (at least one if there is a candidate)."""
         raise NotImplementedError
 
@@ -58,7 +59,7 @@ _NOBODY: Frames = np.zeros(0, np.int64)
 
 def _sweep(order: Frames, accessed: Flags, want: int) -> tuple[Frames, Frames]:
     """Go through candidates in `order` (indices) as the hand of a clock does: one that was accessed is spared and its mark
-    wiped, another goes, until `want` have gone. (victims, spared), as indices. A second round finds everybody unmarked."""
+    wiped, another goes, until `want` have gone. (victims, spared), as indices. A second round finds no marks."""
     marked = accessed[order]
     gone = np.cumsum(~marked)
     stop = int(np.searchsorted(gone, want)) + 1
@@ -73,9 +74,9 @@ def _sweep(order: Frames, accessed: Flags, want: int) -> tuple[Frames, Frames]:
 class Fifo(Policy):
     """The page that came first goes first, used or not."""
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         order = np.argsort(among.born, kind="stable")[:want]
-        return Choice(among.frames[order], _NOBODY)
+        return Selection(among.frames[order], _NOBODY)
 
 
 class SecondChance(Policy):
@@ -86,9 +87,9 @@ class SecondChance(Policy):
         self._queued = np.zeros(
             count, np.int64
         )  # place in the queue: the serial number of coming, or of coming back
-        self._turn = np.zeros(count, np.int64)  # orders those who came back at the same serial number
+        self._turn = np.zeros(count, np.int64)  # orders pages that came back at the same serial number
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
         fresh = among.born > self._queued[frames]
         self._queued[frames[fresh]] = among.born[fresh]
@@ -99,7 +100,7 @@ class SecondChance(Policy):
         back = frames[spared]
         self._turn[back] = np.arange(1, len(back) + 1) + int(self._turn.max())
         self._queued[back] = latest
-        return Choice(frames[victims], back)
+        return Selection(frames[victims], back)
 
 
 class Clock(Policy):
@@ -114,12 +115,12 @@ class Clock(Policy):
         first = int(np.searchsorted(frames, self._hand))
         return np.concatenate((np.arange(first, len(frames)), np.arange(first)))
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         order = self.order(among.frames)
         victims, spared = _sweep(order, among.accessed, want)
         if len(victims):
             self._hand = (int(among.frames[victims[-1]]) + 1) % self.count
-        return Choice(among.frames[victims], among.frames[spared])
+        return Selection(among.frames[victims], among.frames[spared])
 
 
 class Lru(Policy):
@@ -132,7 +133,7 @@ class Lru(Policy):
             count, np.int64
         )  # what was in the frame when its age was taken: the serial number
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
         age = self._age[frames] >> np.uint32(1)
         age[self._seen[frames] != among.born] = 0  # another page is in the frame now
@@ -140,7 +141,7 @@ class Lru(Policy):
         age[among.accessed] |= np.uint32(1 << AGE_BITS - 1)
         self._age[frames] = age
         order = np.lexsort((among.born, age))[:want]
-        return Choice(frames[order], frames[among.accessed])
+        return Selection(frames[order], frames[among.accessed])
 
 
 class Random(Policy):
@@ -150,7 +151,7 @@ class Random(Policy):
         super().__init__(count, seed)
         self._drawn = 0
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
         self._drawn += 1
         start = (self.seed * 0x9E3779B97F4A7C15 + self._drawn * 0xD1342543DE82EF95) & M64
@@ -159,7 +160,7 @@ class Random(Policy):
             0xBF58476D1CE4E5B9
         )  # splitmix64, so that no library's version matters
         z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-        return Choice(frames[np.argsort(z ^ z >> np.uint64(31), kind="stable")[:want]], _NOBODY)
+        return Selection(frames[np.argsort(z ^ z >> np.uint64(31), kind="stable")[:want]], _NOBODY)
 
 
 class WsClock(Clock):
@@ -171,7 +172,7 @@ class WsClock(Clock):
         self._used = np.zeros(count, np.int64)  # virtual time when the page was last seen to be used
         self._seen = np.zeros(count, np.int64)
 
-    def choose(self, among: Candidates, want: int) -> Choice:
+    def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
         self._used[frames[self._seen[frames] != among.born]] = among.now
         self._seen[frames] = among.born
@@ -186,7 +187,7 @@ class WsClock(Clock):
         marked = frames[passed[among.accessed[passed]]]
         self._used[marked] = among.now
         self._hand = (int(frames[passed[-1]]) + 1) % self.count
-        return Choice(frames[order[picked]], marked)
+        return Selection(frames[order[picked]], marked)
 
 
 POLICIES: dict[str, type[Policy]] = {

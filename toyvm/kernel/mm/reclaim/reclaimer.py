@@ -3,23 +3,23 @@
     background    the kernel finds fewer free frames than the low watermark after a trap: up to the high one
     direct        an allocation finds none at all
 
-Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Who maps
-them is found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
+Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Their
+mappings are found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
 grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, pages a
 process sleeps on (futex), the pages that the last faults brought (an instruction may need several at once, and they must not drive
-each other out for ever), and any frame with a reference that the tables and caches do not explain, because somebody in the kernel is
+each other out for ever), and any frame with a reference that the tables and caches do not explain, because the kernel is
 using it at this moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 
 from toyvm.base.events import PageReclaimed
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import (
     MEGAPAGE_SIZE,
@@ -28,8 +28,9 @@ from toyvm.machine.sv39 import (
     PTE_D,
     PTE_U,
     TABLE_ENTRIES,
-    pte_frame,
     swap_entry,
+    translated,
+    walk,
 )
 
 from ..cache.page_cache import BACKED, IN_FILE
@@ -39,17 +40,18 @@ from .policies import POLICIES, Candidates, Flags, Frames
 from .swap_area import NONE
 
 if TYPE_CHECKING:
-    from ..address_space import AddressSpace
-    from ..memory_groups import Group
-    from ..memory_system import MemorySystem
+    from toyvm.kernel.counters import FaultContext, Group
+
+    from ..machine_memory import MachineMemory
+    from ..memory_map import MemoryMap
 
 BATCH_LEAST = 32
 BATCH_PART = 256  # one batch is this part of memory
 BATCH_MOST_PART = 16  # and never more than this one: where frames are few, each that goes must be well chosen
-FORGOTTEN = -2  # where a page is that nobody wants any more (MADV_FREE); IN_FILE is -1
+FORGOTTEN = -2  # the place of a page that its program does not need any more (MADV_FREE); IN_FILE is -1
 
 
-class _Mappings(NamedTuple):
+class _Mappings(Record):
     """All entries of all spaces that hold a frame: where the entry is (index in u64), its value, its frame, and its table's
     number in `tables`, a list of (space, va of the table's first page)."""
 
@@ -57,7 +59,7 @@ class _Mappings(NamedTuple):
     entries: np.ndarray[tuple[int], np.dtype[np.uint64]]
     frames: Frames
     numbers: Frames
-    tables: list[tuple[AddressSpace, int]]
+    tables: list[tuple[MemoryMap, int]]
 
     def of(self, chosen: Flags) -> _Mappings:
         """Only those of the frames that are marked in `chosen`, by frame number."""
@@ -68,9 +70,9 @@ class _Mappings(NamedTuple):
 
 
 class Reclaimer:
-    """Frees frames of `system`. `pinned` tells frames that must stay; `policy` is a name of `replacement.POLICIES`."""
+    """Frees frames of `system`. `pinned` returns frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
 
-    def __init__(self, system: MemorySystem, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
+    def __init__(self, system: MachineMemory, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
         self._system = system
         self._frames = system.frames
         self._pinned = pinned
@@ -84,10 +86,18 @@ class Reclaimer:
         count = system.frames.count
         self.batch = max(min(BATCH_LEAST, count // BATCH_MOST_PART), count // BATCH_PART, 1)
 
-    def shrink(self, want: int | None = None, *, direct: bool = False, group: Group | None = None) -> int:
+    def shrink(
+        self,
+        context: FaultContext,
+        want: int | None = None,
+        *,
+        direct: bool = False,
+        group: Group | None = None,
+    ) -> int:
         """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed.
 
-        `group`: only frames that are charged to it. `direct`: an allocation waits for it (for the statistics).
+        The code that `context` executes stays. `group`: only frames that are charged to it. `direct`: an allocation waits for the
+        frames (for the statistics).
         """
         system, stats = self._system, self._system.stats
         scanned = stats.scanned
@@ -97,7 +107,7 @@ class Reclaimer:
             system.cache.drop_unmapped(want)
         freed = self._frames.free - before
         if freed < want:
-            may = self._allowed(group)
+            may = self._allowed(context, group)
             if may.any():  # without a swap area there is often nothing to look for
                 mappings = self._gather()
                 victims = self._pick(mappings, may, want - freed)
@@ -111,7 +121,7 @@ class Reclaimer:
             stats.scanned_direct += stats.scanned - scanned
         return freed
 
-    # Who maps what
+    # The mappings of each frame
 
     def _gather(self) -> _Mappings:
         for space in self._system.spaces:
@@ -149,13 +159,13 @@ class Reclaimer:
         found[list(lazy)] = True
         return found
 
-    def page_out(self, frames: list[int]) -> int:
+    def page_out(self, frames: list[int], context: FaultContext) -> int:
         """Reclaim these frames, as far as they may go; how many did (madvise(MADV_PAGEOUT))."""
         before = self._frames.free
         self._system.recent.clear()  # no instruction waits for them: this is a system call
         may = np.zeros(self._frames.count, np.bool_)
         may[frames] = True
-        may &= self._allowed(None)
+        may &= self._allowed(context, None)
         mappings = self._gather()
         victims = np.flatnonzero(may & self._explained(mappings))
         if len(victims):
@@ -163,11 +173,11 @@ class Reclaimer:
         return self._frames.free - before
 
     def _explained(self, mappings: _Mappings) -> Flags:
-        """The frames of which every reference is an entry's or a cache's: nobody in the kernel is using them just now."""
+        """The frames of which every reference is an entry's or a cache's: the kernel is not using them just now."""
         held = np.bincount(mappings.frames, minlength=self._frames.count)
         return np.asarray(held + (self._cached != 0) + self._copies() == self._refs)
 
-    def _allowed(self, group: Group | None) -> Flags:
+    def _allowed(self, context: FaultContext, group: Group | None) -> Flags:
         """The frames that may go as far as can be said without looking at the tables."""
         swap, system = self._system.swap, self._system
         may: Flags = self._refs > 0
@@ -176,12 +186,12 @@ class Reclaimer:
         if group is not None and self._frames.groups is not None:
             may &= np.frombuffer(self._frames.groups.charged, np.uint16) == group.number
         may[[ZERO_FRAME, *self._pinned(), *system.recent]] = False
-        if system.executing is not None:
-            space, pc = system.executing
-            for va in (pc, pc + 2):  # an engine may go on in the middle of a block
-                pte = space.table.entry(va)
-                if pte & PTE_U:
-                    may[pte_frame(pte)] = False
+        if context.mmu is not None:
+            for va in (context.pc, context.pc + 2):  # an engine may go on in the middle of a block
+                found = walk(system.memory, context.mmu.root_ppn, va)
+                if found is not None:
+                    _, pte, level = found
+                    may[translated(pte, level, va) >> PAGE_SHIFT] = False
         self._spare_locked(may)
         return may
 
@@ -242,7 +252,7 @@ class Reclaimer:
             self._system.invalidate_pages(space.mmu, range(first, first + TABLE_ENTRIES))
 
     @staticmethod
-    def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[AddressSpace, int]]:
+    def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[MemoryMap, int]]:
         """The megapages that these entries are pages of, by space and address."""
         tables = (mappings.tables[number] for number in sorted(set(mappings.numbers[which].tolist())))
         return [(space, va) for space, va in tables if va >> LEAF_SHIFT in space.table.megapages]
@@ -285,7 +295,7 @@ class Reclaimer:
     @staticmethod
     def _tell_of_loss(these: _Mappings) -> None:
         """Each address space is told how many of its pages have just gone."""
-        lost: dict[AddressSpace, int] = {}
+        lost: dict[MemoryMap, int] = {}
         for number, pages in enumerate(np.bincount(these.numbers).tolist()):
             space = these.tables[number][0]
             lost[space] = lost.get(space, 0) + pages
@@ -328,7 +338,7 @@ class Reclaimer:
 
     def _invalidate(self, mappings: _Mappings, which: Flags) -> None:
         """The machine forgets these entries, space by space."""
-        pages: dict[AddressSpace, list[int]] = {}
+        pages: dict[MemoryMap, list[int]] = {}
         places = (mappings.slots[which] % TABLE_ENTRIES).tolist()
         for number, place in zip(mappings.numbers[which].tolist(), places, strict=True):
             space, va = mappings.tables[number]

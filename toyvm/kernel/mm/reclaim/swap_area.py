@@ -1,11 +1,11 @@
 """The swap area: where pages that have no file go when their frames are wanted, and the way back.
 
 A slot holds one page. It is referenced by each page-table entry that stands for it (`PTE_SWAP`) and by the page cache
-for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that everybody else who
-holds the slot finds the same frame; the cache's reference to a frame is one like any other.
+for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that every other holder of
+the slot finds the same frame; the cache's reference to a frame is one like any other.
 
-One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. Whoever is to
-write takes the frame out of the cache (`take`) or copies it. So a frame in the cache can always be dropped without a write.
+One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. A writer
+takes the frame out of the cache first (`take`), or copies it. So a frame in the cache can always be dropped without a write.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import IO
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.counters import FaultContext
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from toyvm.machine.sv39 import PTE_SWAP, entry_slot
+from toyvm.machine.sv39 import PPN_SHIFT, PTE_SWAP, entry_slot
 
 from ..frame_allocator import FrameAllocator
 
@@ -56,8 +57,9 @@ class SwapFile:
 class SwapArea:
     """`size` bytes of slots, and the swap cache.
 
-    `refs[slot]` counts who stands for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap cache, 0 and NONE for
-    nothing. `readahead` is the window of slots read by one fault. Pages in and out are counted in `swapped_in`, `swapped_out`.
+    `refs[slot]` counts the entries and cached pages that stand for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap
+    cache, 0 and NONE for nothing. `readahead` is the window of slots read by one fault; it leaves `reserve` frames free. Pages in
+    and out are counted in `swapped_in`, `swapped_out`. `on_write_error` is called when the host first refuses a write.
     """
 
     def __init__(
@@ -67,22 +69,25 @@ class SwapArea:
         frames: FrameAllocator,
         readahead: int = DEFAULT_READAHEAD,
         file: SwapFile | None = None,
+        *,
+        reserve: int = 0,
+        on_write_error: Callable[[OSError], None] = lambda failure: None,
     ):
         self.slots = size >> PAGE_SHIFT
         self.readahead = max(1, readahead)
-        self.reserve = 0  # free frames that read-ahead leaves alone
+        self.reserve = reserve
         self._memory = memory
         self._frames = frames
         self._file = file if file is not None else SwapFile()
         self.refs = array("I")
         self.frame_of = array("I")
-        self._taken = bytearray()  # 1 for each slot that somebody refers to or that is in the cache
+        self._taken = bytearray()  # 1 for each slot that has references or is in the cache
         self.slot_of = array("I", b"\xff" * (4 * frames.count))
         self._next = 0  # where the search for a free slot begins
         self.used = 0
         self.cached = 0  # frames in the swap cache
         self.swapped_in = self.swapped_out = self.cache_hits = self.write_errors = 0
-        self.on_write_error: Callable[[OSError], None] = lambda failure: None
+        self._on_write_error = on_write_error
 
     @property
     def free(self) -> int:
@@ -102,7 +107,7 @@ class SwapArea:
         except OSError as failure:
             self.write_errors += 1
             if self.write_errors == 1:
-                self.on_write_error(failure)
+                self._on_write_error(failure)
             return None
         self._next = slot + 1
         self._taken[slot] = 1
@@ -135,17 +140,17 @@ class SwapArea:
         if self.cached:
             for slot, frame in enumerate(self.frame_of):
                 if frame and not self.refs[slot]:
-                    self.drop(frame)  # whoever maps the frame keeps it
+                    self.drop(frame)  # the mappings of the frame keep it
         return self.used < before
 
     # References
 
     def hold(self, slot: int, count: int = 1) -> None:
-        """So many references more."""
+        """Take `count` references."""
         self.refs[slot] += count
 
     def release(self, slot: int) -> None:
-        """One reference less. The last one frees the slot, unless somebody maps the page: then its copy here stays useful."""
+        """One reference less. The last one frees the slot, unless the page is mapped: then its copy here stays useful."""
         left = self.refs[slot] - 1
         self.refs[slot] = left
         if left == 0:
@@ -170,8 +175,17 @@ class SwapArea:
                 self.release(entry_slot(pte))
         return [pte for pte in entries if not pte & PTE_SWAP]
 
+    def put_entries(self, entries: list[int] | Entries) -> list[int] | Entries:
+        """One reference less for the frame or the slot of each of these page-table entries; those that hold a frame."""
+        held = self.release_entries(entries)
+        self._frames.put_entries(held)
+        if self.cached:
+            for pte in held if isinstance(held, list) else held.tolist():
+                self.unmapped(pte >> PPN_SHIFT)
+        return held
+
     def unmapped(self, frame: int) -> None:
-        """A mapping of `frame` has gone: a page in the cache that nobody can reach any more is freed."""
+        """A mapping of `frame` has gone: a page in the cache that no process can reach any more is freed."""
         slot = self.slot_of[frame]
         if slot != NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
             self.drop(frame)
@@ -182,7 +196,7 @@ class SwapArea:
 
     # In
 
-    def bring(self, slot: int) -> tuple[int, bool]:
+    def bring(self, slot: int, context: FaultContext) -> tuple[int, bool]:
         """The frame of a slot's page, which is in the swap cache then, and whether it had to be read.
 
         Neighbouring slots come along as far as frames are free. Raises OutOfFrames, and OSError from the host.
@@ -192,7 +206,7 @@ class SwapArea:
             self.cache_hits += 1
             self._frames.touch(frame)
             return frame, False
-        frame = self._frames.alloc(zeroed=False)
+        frame = self._frames.alloc(context, zeroed=False)
         first = slot - slot % self.readahead
         try:
             data = self._file.read(first, self.readahead)
@@ -202,10 +216,10 @@ class SwapArea:
             self._frames.put(frame)
             raise
         self._fill(slot, frame, data, slot - first)
-        spare = self._frames.spare(self.reserve)
+        spare = self._frames.spare(self.reserve, context)
         for number, near in enumerate(range(first, first + (len(data) >> PAGE_SHIFT))):
             if spare > 0 and self._taken[near] and not self.frame_of[near]:
-                self._fill(near, self._frames.alloc(zeroed=False), data, number)
+                self._fill(near, self._frames.alloc(context, zeroed=False), data, number)
                 spare -= 1
         return frame, True
 
@@ -228,7 +242,7 @@ class SwapArea:
         return self.slot_of[frame] != NONE
 
     def is_sole(self, frame: int, references: int) -> bool:
-        """Whether `frame`, in the cache, is nobody's but the asker's, who has so many references to the frame or its slot."""
+        """Whether `frame`, in the cache, has no holder but the caller, which has `references` to the frame or its slot."""
         return self._frames.refs[frame] - 1 + self.refs[self.slot_of[frame]] == references
 
     def adopt(self, slot: int, frame: int) -> None:
@@ -242,7 +256,7 @@ class SwapArea:
         self._frames.get(frame)
 
     def take(self, frame: int) -> None:
-        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot nobody refers to is free."""
+        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot without references is free."""
         slot = self.slot_of[frame]
         self.slot_of[frame] = NONE
         self.frame_of[slot] = 0

@@ -138,7 +138,7 @@ def _flags(system: MemorySystem, frame: int, tables: set[int]) -> int:
         flags |= KPF_DIRTY
     if system.swap is not None and system.swap.is_cached(frame):
         flags = flags & ~KPF_DIRTY | KPF_SWAPCACHE
-    if system.ksm is not None and frame in system.ksm.stable:
+    if system.merged is not None and frame in system.merged.stable:
         flags |= KPF_KSM
     if system.frames.megapages.has(frame):
         flags |= KPF_THP | (KPF_COMPOUND_TAIL if frame % BLOCK else KPF_COMPOUND_HEAD)

@@ -23,7 +23,7 @@ from .settings import Setting
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from toyvm.kernel.kernel import Kernel
+    from toyvm.kernel.proc.kernel_state import KernelState
     from toyvm.kernel.proc.process import Process
 
 _DEVICE = PROC_IDENTITY[0]
@@ -89,7 +89,7 @@ def _pagemap(process: Process, ino: int) -> Node:
     return PageWords((_DEVICE, ino), lambda first, number: pagemap(process.mm, first, number), USER_PAGES)
 
 
-def _frame_words(kernel: Kernel, name: str, ino: int) -> Node:
+def _frame_words(kernel: KernelState, name: str, ino: int) -> Node:
     """/proc/kpagecount or /proc/kpageflags."""
     from .page_words import PageWords, kpagecount, kpageflags
 
@@ -97,13 +97,13 @@ def _frame_words(kernel: Kernel, name: str, ino: int) -> Node:
     return PageWords((_DEVICE, ino), partial(words, kernel.system), kernel.frames.count)
 
 
-def _oom_score(kernel: Kernel, process: Process) -> bytes:
+def _oom_score(kernel: KernelState, process: Process) -> bytes:
     from toyvm.kernel.proc.oom_killer import score
 
     return f"{score(kernel, process)}\n".encode()
 
 
-def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[], Node]]:
+def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callable[[], Node]]:
     base = process.pid << 8
 
     def text(number: int, make: Callable[[], bytes]) -> Callable[[], Node]:
@@ -127,8 +127,8 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
         "status": text(4, lambda: _texts().status(process)),
         "stat": text(5, lambda: _texts().stat(process)),
         "statm": text(6, lambda: _texts().statm(process)),
-        "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.arg_range)),
-        "environ": text(8, lambda: _texts().strings(process.mm, process.mm.env_range)),
+        "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.map.arg_range)),
+        "environ": text(8, lambda: _texts().strings(process.mm, process.mm.map.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
         "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
         "pagemap": lambda: _pagemap(process, base + 10),
@@ -143,7 +143,7 @@ def _process_entries(kernel: Kernel, process: Process) -> dict[str, Callable[[],
     }
 
 
-def proc_directory(kernel: Kernel) -> DirNode:
+def proc_directory(kernel: KernelState) -> DirNode:
     """/proc for the processes of `kernel`."""
 
     def itself() -> str:
@@ -170,7 +170,7 @@ def proc_directory(kernel: Kernel) -> DirNode:
     return Directory(1, top)
 
 
-def _vm(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+def _vm(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """/proc/sys/vm."""
     system, commit = kernel.system, kernel.system.commit
 

@@ -8,23 +8,24 @@ from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.frame_allocator import Megapages
 from toyvm.kernel.mm.ksm import Ksm
-from toyvm.kernel.mm.megapages import POLICIES, Megapages
 from toyvm.machine.physical_memory import PAGE_SHIFT
 from toyvm.machine.sv39 import MEGAPAGE_SIZE
+from toyvm.run_options import THP_POLICIES
 
 from ..nodes import SYS_IDENTITY, DirNode, Node
 from .procfs import Directory, Text
 from .settings import Choice, Setting
 
 if TYPE_CHECKING:
-    from toyvm.kernel.kernel import Kernel
-    from toyvm.kernel.mm.memory_groups import Group
+    from toyvm.kernel.counters import Group
+    from toyvm.kernel.proc.kernel_state import KernelState
 
 _DEVICE = SYS_IDENTITY[0]
 
 
-def sys_directory(kernel: Kernel) -> DirNode:
+def sys_directory(kernel: KernelState) -> DirNode:
     """/sys for a kernel."""
 
     def folder(ino: int, make: Callable[[], dict[str, Callable[[], Node]]]) -> Callable[[], Node]:
@@ -49,7 +50,7 @@ def sys_directory(kernel: Kernel) -> DirNode:
     )
 
 
-def _groups(kernel: Kernel) -> dict[str, Callable[[], Node]]:
+def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """A folder for each group of processes that has a memory limit, by number."""
     groups = kernel.frames.groups
 
@@ -84,7 +85,7 @@ def _megapages(megapages: Megapages) -> dict[str, Callable[[], Node]]:
         megapages.enabled = word
 
     return {
-        "enabled": lambda: Choice((_DEVICE, 32), POLICIES, lambda: megapages.enabled, enable),
+        "enabled": lambda: Choice((_DEVICE, 32), THP_POLICIES, lambda: megapages.enabled, enable),
         "hpage_pmd_size": lambda: Text(33, lambda: f"{MEGAPAGE_SIZE}\n".encode(), _DEVICE),
     }
 
@@ -97,7 +98,7 @@ def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
         return lambda: Setting((_DEVICE, 8 + number), lambda: int(getattr(ksm, name)), store)
 
     def store_sharing(value: int) -> None:
-        if value < 2 or ksm.stable:  # Linux: only while nothing is merged
+        if value < 2 or ksm.frames.stable:  # Linux: only while nothing is merged
             raise error(errno.EINVAL if value < 2 else errno.EBUSY)
         ksm.max_page_sharing = value
 

@@ -9,18 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import build
-from toyvm.base.events import Bus, Event, FaultKind, PageFault
-from toyvm.engines.llvm.effort import EAGER
+from toyvm.base.events import Bus, Event, FaultKind, PageFault, ProcessEnding
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.limits import Limits
 from toyvm.kernel.proc.process import Process
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
+from toyvm.run_options import Limits
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
 
@@ -149,7 +149,7 @@ class History:
         self.events: list[Event] = []
         if watched:
             bus.subscribe(PageFault, self.events.append)
-        limits = Limits(instructions=1_000_000, quantum=quantum)
+        limits = Limits(max_instructions=1_000_000, quantum=quantum)
         self.kernel = Kernel(memory, make, vfs, bus, limits=limits)  # type: ignore[arg-type]
         engine = self.kernel.engine
         assert engine is not None
@@ -162,7 +162,18 @@ class History:
 
         engine.on_fault = asked
         self.seen: list[object] = []
-        self.kernel.on_exit = lambda process: self.seen.append(self.state(process))
+        self.last_pc = 0  # of the last fault or system call, as reclaim sees it
+        faults = self.kernel._slices._faults
+        settle = faults.settle
+
+        def settled(instret: int) -> None:
+            settle(instret)
+            self.last_pc = faults._process.mm.context.pc
+
+        faults.settle = settled  # type: ignore[method-assign]  # of this one object
+        self.kernel.bus.subscribe(
+            ProcessEnding, lambda event: self.seen.append(self.state(self.kernel.processes[event.pid]))
+        )
         self.kernel.spawn("/bin/test", ["test"])
         status = self.kernel.run()
         self.seen.append((status, self.kernel.stats.virtual_ns, self.kernel.stats.instructions))
@@ -173,8 +184,6 @@ class History:
         """All that a fault changes."""
         system = self.kernel.system
         table, words = system.frames.table, system.frames.table.words
-        executing = system.executing
-        assert executing is not None
         return (
             process.pid,
             list(process.hart.x),
@@ -188,7 +197,7 @@ class History:
             table.freed[: words[FREED]].tolist(),
             [words[word] for word in (NEXT, USED, PEAK, BIRTHS)],
             list(system.recent),
-            (executing[0].pid, executing[1]),
+            (process.mm.context.pid, self.last_pc),
         )
 
 

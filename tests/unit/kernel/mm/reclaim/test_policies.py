@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyvm.kernel.limits import RECLAIM_POLICIES
-from toyvm.kernel.mm.reclaim.policies import POLICIES, TAU, Candidates, Choice, Policy
+from toyvm.kernel.mm.reclaim.policies import POLICIES, TAU, Candidates, Policy, Selection
+from toyvm.run_options import RECLAIM_POLICIES
 
 COUNT = 16
 
@@ -30,7 +30,7 @@ def candidates(
     )
 
 
-def plain(choice: Choice) -> tuple[list[int], set[int]]:
+def plain(choice: Selection) -> tuple[list[int], set[int]]:
     return choice.victims.tolist(), set(choice.cleared.tolist())
 
 

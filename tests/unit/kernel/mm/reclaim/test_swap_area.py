@@ -10,15 +10,17 @@ import pytest
 from tests.support.guest_kernel import PAGE, RW, Guest
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind, PageReclaimed
-from toyvm.kernel.limits import Limits
+from toyvm.kernel.counters import KERNEL
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.proc.oom_killer import out_of_memory
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_SWAP, PTE_V, entry_slot
+from toyvm.run_options import Limits
 
 MIB = 1 << 20
 FRAMES = 128
@@ -41,7 +43,7 @@ class FailingFile(SwapFile):
 
 
 def machine(swap: int = MIB, **limits: object) -> Guest:
-    return Guest(FRAMES * PAGE, limits=Limits(swap_bytes=swap, **limits))  # type: ignore[arg-type]
+    return Guest(FRAMES * PAGE, limits=Limits(swap=swap, **limits))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -67,11 +69,11 @@ def fill(mm: AddressSpace, count: int, **mapping: object) -> int:
 
 def swap_out(guest: Guest, count: int = FRAMES) -> None:
     guest.kernel.system.recent.clear()
-    guest.kernel.system.reclaimer.shrink(count)
+    guest.kernel.system.reclaimer.shrink(KERNEL, count)
 
 
 def kinds(mm: AddressSpace) -> dict[FaultKind, int]:
-    return {kind: count for kind, count in mm.counters.faults.items() if count}
+    return {kind: count for kind, count in mm.context.counters.faults.items() if count}
 
 
 def check(mm: AddressSpace, va: int, count: int) -> None:
@@ -189,22 +191,23 @@ def test_too_many_dirty_pages_are_written_back() -> None:
     guest = machine(dirty_ratio=10)
     file = MemFile(guest.kernel.vfs.memfs, 0o600, bytes(40 * PAGE))
     va = guest.mm.mmap(0, 40 * PAGE, RW, shared=True, file=file)
-    daemon, scheduler = guest.kernel.system.write_back, guest.kernel.scheduler
+    system, scheduler = guest.kernel.system, guest.kernel.scheduler
+    daemon = system.write_back
     for number in range(FRAMES // 10):
         guest.mm.write_int(va + number * PAGE, 7)
     for more, written in ((0, 0), (1, FRAMES // 10 + 1), (1, FRAMES // 10 + 1)):
         for number in range(more):
             guest.mm.write_int(va + (20 + number) * PAGE, 7)
-        assert daemon.wake_at is not None
-        scheduler.now = daemon.wake_at
+        assert system.write_back_at is not None
+        scheduler.now = system.write_back_at
         daemon.wake()
         assert guest.kernel.stats.written_back == written
     guest.mm.write_int(va, 8)  # D is set again
     guest.mm.munmap(va, 40 * PAGE)
     assert file.pread(0, 1) == b"\x08"
-    scheduler.now = daemon.wake_at
+    scheduler.now = system.write_back_at
     daemon.wake()
-    assert daemon.wake_at is None
+    assert system.write_back_at is None
 
 
 def test_merged_pages_stay_and_swapped_copies_are_not_merged(guest: Guest) -> None:
@@ -305,7 +308,7 @@ def test_a_full_swap_area_is_the_end_of_memory() -> None:
         fill(guest.mm, FRAMES + 32, no_reserve=True)
     swap = guest.kernel.system.swap
     assert swap is not None and swap.free == 0
-    guest.kernel.out_of_memory(guest.process)
+    out_of_memory(guest.kernel, guest.process)
     assert swap.used == 0 and guest.process.state in (State.ZOMBIE, State.DEAD)
 
 
@@ -375,7 +378,7 @@ def hog(guest: Guest, pages: int) -> Process:
 def test_the_biggest_process_is_killed_and_the_allocation_goes_on() -> None:
     guest = machine(swap=0)
     big, small = hog(guest, 70), hog(guest, 5)
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     va = fill(guest.mm, 50)
     assert not big.alive and small.alive and guest.process.alive
     check(guest.mm, va, 50)
@@ -395,7 +398,7 @@ def test_oom_score_adj_moves_the_choice(adjust: tuple[int, int], killed: int) ->
     for child, value in zip(children, adjust, strict=True):
         fd = guest.open(f"/proc/{child.pid}/oom_score_adj", 1)
         guest.write(fd, str(value).encode())
-    guest.kernel.turns.last_pid = guest.process.pid
+    guest.kernel.last_pid = guest.process.pid
     fill(guest.mm, 55)
     assert [child.alive for child in children] == [index != killed for index in range(2)]
 
@@ -472,7 +475,7 @@ def test_the_guest_cannot_change_the_swap_area(guest: Guest, call: str) -> None:
 @pytest.mark.parametrize("frames", [1 << 10, 1 << 14])
 def test_a_batch_grows_with_memory(frames: int) -> None:
     """So that what going through all tables costs stays the same for each frame that is freed."""
-    guest = Guest(frames * PAGE, limits=Limits(swap_bytes=frames * PAGE))
+    guest = Guest(frames * PAGE, limits=Limits(swap=frames * PAGE))
     assert guest.kernel.system.reclaimer.batch == max(32, frames // 256)
 
 

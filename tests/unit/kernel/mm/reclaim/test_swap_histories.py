@@ -20,18 +20,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.guest_kernel import PAGE, PROT_READ, RW
 from tests.support.recount import Peaks, check_references, check_shares, check_translations
 from toyvm.base.events import Bus
-from toyvm.kernel.limits import RECLAIM_POLICIES
+from toyvm.kernel.counters import KERNEL
+from toyvm.kernel.mm import mapped_ranges
 from toyvm.kernel.mm.address_space import AddressSpace
 from toyvm.kernel.mm.advice import MADV_DONTNEED, madvise
-from toyvm.kernel.mm.cache import writeback
 from toyvm.kernel.mm.memory_system import MemorySystem
 from toyvm.kernel.mm.moved_mappings import mremap
-from toyvm.kernel.mm.reclaim.swap_area import SwapArea
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
 from toyvm.kernel.vfs.memory_files import MemFile, MemFs
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.run_options import RECLAIM_POLICIES, Limits
 
 FRAMES = 36
 ARENA = 0x1000_0000
@@ -99,9 +99,8 @@ class Histories(RuleBasedStateMachine):
     def machine(self, policy: str, readahead: int) -> None:
         memory = PhysicalMemory(FRAMES * PAGE)
         self.time = 0
-        self.system = MemorySystem(memory, None, Bus(), lambda: self.time)
-        self.system.policy = policy
-        self.system.add_swap(SwapArea(1000 * PAGE, memory, self.system.frames, readahead))
+        limits = Limits(reclaim=policy, swap=1000 * PAGE, swap_readahead=readahead)
+        self.system = MemorySystem(memory, None, Bus(), lambda: self.time, limits)
         fs = MemFs(dev=9, limit=1 << 20)
         self.contents = [bytearray(bytes([n + 1]) * PAGE) for n in range(FILE_PAGES)]
         self.file = MemFile(fs, 0o644, b"".join(self.contents))
@@ -121,7 +120,7 @@ class Histories(RuleBasedStateMachine):
         """Time passes, and few free frames wake reclaim, as after every trap."""
         self.time += 300_000
         if self.system.frames.free < self.system.low:
-            self.system.balance()
+            self.system.balance(KERNEL)
 
     # What a program does
 
@@ -270,13 +269,13 @@ class Histories(RuleBasedStateMachine):
     def msync(self, seed: int, first: int, count: int) -> None:
         mm, model = self.space(seed)
         if all(page in model for page in range(first, first + count)):
-            writeback.sync(mm, ARENA + first * PAGE, count * PAGE)
+            mapped_ranges.sync(mm, ARENA + first * PAGE, count * PAGE)
 
     @rule(count=st.integers(1, FRAMES))
     def pressure(self, count: int) -> None:
         """Somebody else wants memory."""
         self.system.recent.clear()
-        self.system.reclaimer.shrink(count)
+        self.system.reclaimer.shrink(KERNEL, count)
 
     # What must hold
 

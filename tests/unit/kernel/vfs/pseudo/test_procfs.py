@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.support.guest_kernel import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
-from toyvm.kernel.accounts.proc_text import maps_line, smaps
+from toyvm.kernel.accounts.proc_text import smaps
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.vma import Vma
 from toyvm.kernel.proc.lifecycle import exit_process
@@ -29,11 +29,11 @@ def test_maps_lines() -> None:
     file = MemFile(Guest().kernel.vfs.memfs, 0o755)
     file.identity = (0x801, 1234)
     area = Vma(0x10000, 0x12000, PROT_READ | PROT_EXEC, False, file, 0x1000, "/bin/x")
-    assert maps_line(area) == "00010000-00012000 r-xp 00001000 08:01 1234" + " " * 31 + "/bin/x"
-    assert maps_line(area).index("/bin/x") == 73
+    assert area.describe() == "00010000-00012000 r-xp 00001000 08:01 1234" + " " * 31 + "/bin/x"
+    assert area.describe().index("/bin/x") == 73
     stack = Vma(0x3FFFFFF000, 0x4000000000, RW, name="[stack]")
-    assert maps_line(stack) == "3ffffff000-4000000000 rw-p 00000000 00:00 0" + " " * 30 + "[stack]"
-    assert maps_line(Vma(0x3FFFFFF000, 0x4000000000, 0)) == "3ffffff000-4000000000 ---p 00000000 00:00 0 "
+    assert stack.describe() == "3ffffff000-4000000000 rw-p 00000000 00:00 0" + " " * 30 + "[stack]"
+    assert Vma(0x3FFFFFF000, 0x4000000000, 0).describe() == "3ffffff000-4000000000 ---p 00000000 00:00 0 "
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the host's own /proc is the model")

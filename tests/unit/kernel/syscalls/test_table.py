@@ -1,0 +1,116 @@
+"""The table of system calls: every row names a function that is there, with Linux's number, and says how strace shows it."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracles import do_without
+from toyvm.kernel.syscalls import table
+from toyvm.kernel.syscalls.table import NEEDS_MMU, PRIVATE, SYSTEM_CALLS, find
+
+UNISTD = Path("/usr/riscv64-linux-gnu/include/asm-generic/unistd.h")
+ROOM = Path(table.__file__).parent
+PUBLIC = [number for number, row in SYSTEM_CALLS.items() if PRIVATE not in row]
+# Man pages that have the name of the C function, where the call's own name differs.
+PAGES = {
+    "pread64": "pread", "pwrite64": "pwrite", "fadvise64": "posix_fadvise", "newfstatat": "fstatat",
+    "exit": "_exit", "prlimit64": "prlimit",
+}  # fmt: skip
+CAUGHT = {"clone": {"EFAULT"}}  # what a function raises inside and does not return
+SHAPES = {
+    "int", "uint", "hex", "ptr", "path", "bytes", "fd", "at", "oflags", "fdflags", "mode", "prot", "mmap", "signal",
+    "strings", "filled", "fdpair",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", SYSTEM_CALLS)
+def test_a_row_names_a_function_with_as_many_parameters_as_strace_shows(number: int) -> None:
+    name, _, shapes, *options = SYSTEM_CALLS[number]
+    entry = find(number)
+    assert entry is not None
+    parameters = list(inspect.signature(entry.function).parameters)
+    assert parameters[:2] == ["kernel", "process"]
+    assert entry.arity == len(parameters) - 2 == len(entry.shapes) == len(shapes.split())
+    assert set(entry.shapes) <= SHAPES
+    assert entry.shapes[-1:] not in (("bytes",), ("filled",))  # the length comes next
+    assert set(options) <= {NEEDS_MMU, PRIVATE}
+    assert (entry.number, entry.name) == (number, name)
+    assert find(number) is entry
+
+
+def test_the_numbers_rise_and_the_names_are_told_apart() -> None:
+    assert list(SYSTEM_CALLS) == sorted(SYSTEM_CALLS)
+    assert len({row[0] for row in SYSTEM_CALLS.values()}) == len(SYSTEM_CALLS)
+    assert find(-1) is None
+
+
+@pytest.mark.oracle
+def test_the_numbers_are_those_of_linux() -> None:
+    if not UNISTD.exists():
+        do_without("no headers of Linux for riscv64")
+    text = UNISTD.read_text()
+    defined = {m[1]: int(m[2]) for m in re.finditer(r"#define __NR3264_(\w+) (\d+)", text)}
+    defined |= {m[1]: int(m[2]) for m in re.finditer(r"#define __NR_(\w+) (\d+)", text)}
+    defined["newfstatat"] = defined["fstatat"]  # its name on 64-bit machines
+    assert {SYSTEM_CALLS[number][0]: number for number in PUBLIC} == {
+        SYSTEM_CALLS[number][0]: defined[SYSTEM_CALLS[number][0]] for number in PUBLIC
+    }
+
+
+@pytest.mark.parametrize("number", PUBLIC)
+def test_a_call_says_its_man_page_and_its_errors(number: int) -> None:
+    entry = find(number)
+    assert entry is not None
+    text = inspect.getdoc(entry.function)
+    assert text is not None
+    assert f"{PAGES.get(entry.name, entry.name)}(2)" in text.partition(": ")[0]
+    errors = re.search(r"^Errors: (.+?)\.$", text, re.DOTALL | re.MULTILINE)
+    assert (errors is not None) != ("It cannot fail." in text)
+    if errors is not None:
+        assert set(re.findall(r"\bE[A-Z0-9]{2,}\b", errors[1])) <= {*errno.errorcode.values()}
+
+
+@cache
+def _functions() -> dict[str, ast.FunctionDef]:
+    trees = [ast.parse(path.read_text()) for path in sorted(ROOM.glob("*.py"))]
+    return {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def _raised(name: str, functions: dict[str, ast.FunctionDef], seen: set[str]) -> set[str]:
+    """The errors that a function of this room raises by name, and those that it calls."""
+    if name in seen or name not in functions:
+        return set()
+    seen.add(name)
+    found: set[str] = set()
+    for node in ast.walk(functions[name]):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id == "error":
+                found |= set(re.findall(r"errno\.(E\w+)", ast.unparse(node)))
+            found |= _raised(node.func.id, functions, seen)
+        elif isinstance(node, ast.Attribute) and node.attr in ("read_int", "write_int", "write", "read"):
+            owner = node.value
+            if isinstance(owner, ast.Attribute) and owner.attr == "mm":
+                found.add("EFAULT")
+    return found
+
+
+@pytest.mark.parametrize("number", PUBLIC)
+def test_every_error_that_a_call_raises_is_told(number: int) -> None:
+    entry = find(number)
+    assert entry is not None
+    functions = _functions()
+    name = entry.function.__name__
+    text = inspect.getdoc(entry.function) or ""
+    told = set(re.findall(r"\bE[A-Z0-9]{2,}\b", text))
+    for other in re.findall(r"those of (\w+)\(2\)", text):
+        told |= set(re.findall(r"\bE[A-Z0-9]{2,}\b", ast.get_docstring(functions[other]) or ""))
+        for further in re.findall(r"those of (\w+)\(2\)", ast.get_docstring(functions[other]) or ""):
+            told |= set(re.findall(r"\bE[A-Z0-9]{2,}\b", ast.get_docstring(functions[further]) or ""))
+    assert _raised(name, functions, set()) - CAUGHT.get(name, set()) <= told

@@ -1,0 +1,176 @@
+"""argparse's options for the commands that run a program, made from the declarations in `toyvm.run_options`.
+
+`toyvm run PROGRAM` without options does not import this module, nor argparse: most runs are short.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from ..run_options import GROUPS, CommandOptions, Option, size_text
+from .help_formatter import HelpFormatter
+
+Kind = TypeVar("Kind", bound=CommandOptions)
+
+_SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def parser(
+    kind: type[CommandOptions], prog: str, description: str, usage: str = ""
+) -> argparse.ArgumentParser:
+    """The parser of a command that takes the options of `kind`, each in its group.
+
+    `usage` stands before the run options in the usage line. What is not given leaves no attribute behind.
+    """
+    words = f"{prog} {usage} [RUN OPTION...]" if usage else f"{prog} [OPTION...]"
+    p = argparse.ArgumentParser(
+        prog=prog,
+        formatter_class=HelpFormatter,
+        usage=f"{words} PROGRAM [ARG...]",
+        description=description,
+        argument_default=argparse.SUPPRESS,
+    )
+    groups = dict.fromkeys([row.group for row in kind.rows.values() if row.group not in ("", *GROUPS)])
+    for title in (*groups, *GROUPS):
+        group = p.add_argument_group(title)
+        for row in kind.rows.values():
+            if row.group == title and row.flags:
+                add_option(group, row)
+    p.add_argument("program", metavar=kind.rows["program"].metavar, help=kind.rows["program"].help)
+    args = kind.rows["args"]
+    p.add_argument("args", nargs=argparse.REMAINDER, metavar=args.metavar, help=args.help)
+    return p
+
+
+def parse(kind: type[Kind], p: argparse.ArgumentParser, argv: list[str]) -> Kind:
+    """Read a command line with a parser of `parser`. A wrong one ends in argparse's message and SystemExit(2)."""
+    given = vars(p.parse_args(argv))
+    for name, value in given.items():
+        if kind.rows[name].type.startswith("frozenset"):
+            given[name] = frozenset(_flat(value))
+        elif kind.rows[name].many:
+            given[name] = tuple(value)
+    if given.get("root", "").endswith((":rw", ":ro")):
+        given["root_writable"] = given["root"].endswith(":rw")
+        given["root"] = given["root"][:-3]
+    return kind(**given)
+
+
+def _flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
+    return [word for value in values for word in ((value,) if isinstance(value, str) else value)]
+
+
+def add_option(group: argparse._ActionsContainer, row: Option) -> None:
+    """Add one declared option to a parser or to a group of one. Its default is the declaration's."""
+    if row.constants:
+        where = group if row.many else group.add_mutually_exclusive_group()
+        action = "append_const" if row.many else "store_const"
+        for flag, (value, help_text) in row.constants.items():
+            where.add_argument(
+                flag, dest=row.name, action=action, const=value, default=argparse.SUPPRESS, help=help_text
+            )
+    elif row.type == "bool":
+        group.add_argument(
+            *row.flags,
+            dest=row.name,
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help=row.help,
+        )
+    else:
+        group.add_argument(
+            *row.flags,
+            dest=row.name,
+            action="append" if row.many else "store",
+            type=reader(row),
+            default=argparse.SUPPRESS,
+            metavar=row.metavar,
+            help=help_text_of(row),
+        )
+
+
+def help_text_of(row: Option) -> str:
+    """The help of an option with its range and its default, from the declaration."""
+    notes = []
+    unnamed = any(str(choice) not in row.help for choice in row.choices)
+    if unnamed or (row.lowest is not None and row.highest is not None):
+        notes.append(row.expected())
+    default = default_text(row)
+    if default:
+        notes.append(f"default: {default}")
+    return f"{row.help} ({'; '.join(notes)})".replace("%", "%%") if notes else row.help.replace("%", "%%")
+
+
+def default_text(row: Option) -> str:
+    """What holds when the option is not given; "" where there is nothing to say."""
+    if row.unset:
+        return row.unset
+    if row.default is None or row.default == "" or row.many or row.type == "bool":
+        return ""
+    return (
+        size_text(row.default) if row.unit == "bytes" and isinstance(row.default, int) else f"{row.default}"
+    )
+
+
+def reader(row: Option) -> Callable[[str], Any]:
+    """The function that turns an option's word into the field's value; its ArgumentTypeError says what was expected."""
+
+    def read(text: str) -> Any:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = None
+        if value is None or not row.accepts(frozenset(value) if row.many and row.choices else value):
+            raise argparse.ArgumentTypeError(f"expected {_expected(row)}, not '{text}'")
+        return value
+
+    convert = _converter(row)
+    return read
+
+
+def _converter(row: Option) -> Callable[[str], Any]:
+    if row.unit == "bytes":
+        return _size
+    if row.unit == "address":
+        return lambda text: int(text, 0)
+    if row.type.startswith("tuple[tuple"):
+        return _variable
+    if row.choices and row.many:
+        return lambda text: tuple(word for word in text.split(",") if word)
+    if row.choices:
+        return {str(choice): choice for choice in row.choices}.get
+    if row.number:
+        return _digits if row.lowest is not None else int
+    return str
+
+
+def _expected(row: Option) -> str:
+    if row.unit == "bytes":
+        least = f" of at least {size_text(row.lowest)}" if row.lowest else ""
+        return f"a size in bytes{least}, such as 4096, 64M or 1G"
+    if row.unit == "address":
+        return "an address, such as 0x200000"
+    return row.metavar if row.type.startswith("tuple[tuple") else row.expected()
+
+
+def _digits(text: str) -> int:
+    """A plain decimal number: no sign, no underscores."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return int(text)
+
+
+def _size(text: str) -> int:
+    number, suffix = text.rstrip("bB"), ""
+    if number[-1:].isalpha():
+        number, suffix = number[:-1], number[-1].lower()
+    if suffix not in _SUFFIXES:
+        raise ValueError(text)
+    return _digits(number) * _SUFFIXES[suffix]
+
+
+def _variable(text: str) -> tuple[str, str] | None:
+    name, equals, value = text.partition("=")
+    return (name, value) if name and equals else None

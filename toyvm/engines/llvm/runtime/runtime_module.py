@@ -1,0 +1,137 @@
+"""The module of what all regions share, from the `.ll` files beside this one.
+
+The kernel's policy is a part of it: LLVM IR that defines
+
+    define internal preserve_mostcc i64 @resolve(ptr %s, i64 %va, i64 %writes)
+
+which resolves a page fault, or returns 0 and has done nothing. It may call `@walk` and `@forget`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from toyvm.machine import sv39
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+
+from .. import state_layout as layout
+from ..emit.fcsr_text import CONTROLS, CONTROLS_SHIFT, MXCSR
+from ..emit.function_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, UNLIKELY
+from ..host_features import features
+from .ir_files import render
+
+FOLDER = os.path.dirname(__file__)
+FILES = (
+    "enter.ll",
+    "leave.ll",
+    "outside.ll",
+    "refill.ll",
+    "page.ll",
+    "note.ll",
+    "walk.ll",
+    "forget.ll",
+)
+WITHOUT_POLICY = ("no_policy.ll",)
+_VECTORS = 16  # registers that `compiler` lets regions use
+
+
+def constants() -> dict[str, int | str]:
+    """Each name in the files, and its value."""
+    save, restore = _vector_moves()
+    return {
+        # How functions are called, how often a branch goes the first way, and where MXCSR has what (`emit`).
+        "CONVENTION": CONVENTION,
+        "ARGUMENTS": ARGUMENTS,
+        "LIKELY": LIKELY,
+        "UNLIKELY": UNLIKELY,
+        "MXCSR_PLAIN": MXCSR,
+        "ROUNDING_CONTROLS": CONTROLS,
+        "ROUNDING_SHIFT": CONTROLS_SHIFT,
+        # Lines for each register that is passed in a register of the host, and for the host's vector registers.
+        "LOAD_PASSED": "\n".join(
+            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}"
+            for n in layout.PASSED
+        ),
+        "STORE_PASSED": "\n".join(
+            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}"
+            for n in layout.PASSED
+        ),
+        "SAVE_VECTORS": save,
+        "RESTORE_VECTORS": restore,
+        # Words of the state.
+        "STATE_AT": layout.AT,
+        "STATE_BUMPS": layout.BUMPS,
+        "STATE_FAULT": layout.FAULT,
+        "STATE_FCSR": layout.FCSR,
+        "STATE_FRAMES": layout.FRAMES,
+        "STATE_GENERATION": layout.GENERATION,
+        "STATE_GONE": layout.GONE,
+        "STATE_GONE_LIST": layout.GONE_LIST,
+        "STATE_LEFT": layout.LEFT,
+        "STATE_MEMORY": layout.MEMORY,
+        "STATE_MISSES": layout.MISSES,
+        "STATE_MXCSR": layout.MXCSR,
+        "STATE_REST": layout.REST,
+        "STATE_ROOT": layout.ROOT,
+        "STATE_SHADOW": layout.SHADOW,
+        # What `refill` learns about an access, and where the state has it, in bytes.
+        "WANTED_BYTES": 8 * layout.WANTED,
+        "WANTED_SIZE": layout.WANTED_SIZE,
+        "WANTED_ALIGNED_SHIFT": layout.WANTED_ALIGNED.bit_length() - 1,
+        "WANTED_WRITE": layout.WANTED_WRITE,
+        "WANTED_WORD_SHIFT": layout.WANTED_WORD_SHIFT,
+        # Ranges, and words of one range.
+        "RANGES": layout.RANGES,
+        "RANGES_END": layout.RANGES_END,
+        "RANGE_WORDS": layout.RANGE_WORDS,
+        "RANGE_DELTA": layout.DELTA,
+        "RANGE_INSIDE": layout.INSIDE,
+        "RANGE_PATIENCE": layout.PATIENCE,
+        # The shadow page table, its runs and its log.
+        "SHADOW_BYTES": layout.SHADOW_BYTES,
+        "SHADOW_LOG": layout.LOG,
+        "SHADOW_PAGES": layout.PAGES,
+        "SHADOW_PAGE_MASK": layout.PAGES - 1,
+        "WRITE_SHIFT": (layout.WRITES // layout.WANTED_WRITE).bit_length() - 1,
+        "MARK_BITS": layout.MARK_BITS,
+        "LOG_MOST": layout.LOG_MOST,
+        "LOG_FULL": layout.LOG_MOST + 1,
+        "GENERATION_SHIFT": layout.GENERATION_SHIFT,
+        "RUN_LENGTH_SHIFT": layout.PAGE_BITS,
+        "RUN_OF_MEGAPAGE": sv39.TABLE_ENTRIES << layout.PAGE_BITS,
+        # Pages and page tables (`machine.physical_memory`, `machine.sv39`).
+        "PAGE_MASK": PAGE_MASK,
+        "PAGE_SHIFT": PAGE_SHIFT,
+        "PAGE_SIZE": PAGE_SIZE,
+        "USER_TOP": sv39.USER_TOP,
+        "TABLE_ENTRIES": sv39.TABLE_ENTRIES,
+        "TABLE_MASK": sv39.TABLE_ENTRIES - 1,
+        "LEVEL_BITS": sv39.LEVEL_BITS,
+        "TOP_LEVEL_SHIFT": sv39.LEVEL_BITS * (sv39.LEVELS - 1),
+        "PPN_SHIFT": sv39.PPN_SHIFT,
+        "PTE_RESERVED_SHIFT": sv39.PTE_RESERVED_SHIFT,
+        "PTE_V": sv39.PTE_V,
+        "PTE_W": sv39.PTE_W,
+        "PTE_RW": sv39.PTE_R | sv39.PTE_W,
+        "PTE_UR": sv39.PTE_U | sv39.PTE_R,
+        "PTE_UW": sv39.PTE_U | sv39.PTE_W,
+        "PTE_KIND": sv39.PTE_V | sv39.PTE_LEAF,
+        "PTE_A": sv39.PTE_A,
+        "PTE_AD": sv39.PTE_A | sv39.PTE_D,
+    }
+
+
+def runtime(policy: str | None = None) -> str:
+    """The module, with a kernel's `policy` or without one."""
+    assert sv39.TABLE_ENTRIES >> layout.MARK_BITS == 2, "page.ll marks two groups for a megapage"
+    files = FILES if policy is not None else FILES + WITHOUT_POLICY
+    return "\n".join([render(FOLDER, files, constants()), policy or "", METADATA])
+
+
+def _vector_moves() -> tuple[str, str]:
+    """How the host's vector registers go to the stack and come back. The stack is aligned for them."""
+    move, name, size = ("vmovups", "ymm", 32) if "avx" in features() else ("movups", "xmm", 16)
+    save = [f"subq $${_VECTORS * size}, %rsp", f"andq $$-{size}, %rsp"]
+    save += [f"{move} %{name}{n}, {size * n}(%rsp)" for n in range(_VECTORS)]
+    restore = [f"{move} {size * n}(%rsp), %{name}{n}" for n in range(_VECTORS)]
+    return "; ".join(save), "; ".join(restore)

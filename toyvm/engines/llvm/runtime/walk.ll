@@ -1,0 +1,48 @@
+; The walk of the guest's page tables, of which there is one in native code: steps 1 to 4 of the privileged manual's address
+; translation, as `machine.sv39.walk` in Python. It goes down from the root as long as entries point at tables.
+;
+; Result: the address of the entry where the walk ends, the entry, and how far the VPN is shifted for its level (18, 9, 0). The entry
+; may be anything that is not a pointer, and at level 0 anything at all. The address is null where a table is not in memory, which
+; is also where a pointer with a reserved bit leads.
+
+define internal {ptr, i64, i64} @walk(ptr %s, i64 %vpn) alwaysinline nounwind {
+begin:
+  %pmemory = getelementptr i64, ptr %s, i64 {STATE_MEMORY}
+  %memory = load i64, ptr %pmemory
+  %pframes = getelementptr i64, ptr %s, i64 {STATE_FRAMES}
+  %frames = load i64, ptr %pframes
+  %proot = getelementptr i64, ptr %s, i64 {STATE_ROOT}
+  %root = load i64, ptr %proot
+  br label %level
+level:
+  %table = phi i64 [ %root, %begin ], [ %next, %deeper ]
+  %shift = phi i64 [ {TOP_LEVEL_SHIFT}, %begin ], [ %shift1, %deeper ]
+  %inmemory = icmp ult i64 %table, %frames
+  br i1 %inmemory, label %fetch, label %end
+fetch:
+  %top = lshr i64 %vpn, %shift
+  %number = and i64 %top, {TABLE_MASK}
+  %tablepa = shl i64 %table, {PAGE_SHIFT}
+  %offset = shl i64 %number, 3
+  %pa = add i64 %tablepa, %offset
+  %address = add i64 %memory, %pa
+  %slot = inttoptr i64 %address to ptr
+  %pte = load i64, ptr %slot
+  %last = icmp eq i64 %shift, 0
+  br i1 %last, label %end, label %upper
+upper:
+  %kind = and i64 %pte, {PTE_KIND}
+  %pointer = icmp eq i64 %kind, {PTE_V}
+  br i1 %pointer, label %deeper, label %end
+deeper:
+  %next = lshr i64 %pte, {PPN_SHIFT}
+  %shift1 = sub i64 %shift, {LEVEL_BITS}
+  br label %level
+end:
+  %place = phi ptr [ null, %level ], [ %slot, %fetch ], [ %slot, %upper ]
+  %entry = phi i64 [ 0, %level ], [ %pte, %fetch ], [ %pte, %upper ]
+  %result0 = insertvalue {ptr, i64, i64} undef, ptr %place, 0
+  %result1 = insertvalue {ptr, i64, i64} %result0, i64 %entry, 1
+  %result = insertvalue {ptr, i64, i64} %result1, i64 %shift, 2
+  ret {ptr, i64, i64} %result
+}

@@ -1,0 +1,223 @@
+"""Between the tiers: when code is worth more effort than it has had, and what the native tier knows of an address space's code."""
+
+from __future__ import annotations
+
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.machine.traps import Trap
+
+from ..code_map import Block, CodeMap
+from ..effects import Effects
+from ..python.hot_paths import HotPaths
+from . import state_layout as layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..code_map import TraceFunction
+    from ..python.hot_paths import Trace
+    from ..python.prepared_rows import PreparedInstruction, PreparedRows
+    from .native_tables import NativeTables
+
+
+class Thresholds(Record):
+    """When code is worth more effort. A unit of work is one plain instruction in Python."""
+
+    ask: int  # executions of a block before the cache is asked for a translation of it
+    trace: int  # executions of a block before its path is compiled to Python, if there is no translation
+    hot: int  # executions of each instruction of a trace before LLVM translates it: a longer trace takes LLVM longer
+    missed: int  # failed look-ups of an address by native code before LLVM translates the code there
+    first: int  # work in hot traces before the first translation, which imports LLVM
+    price: int  # work that takes as long as the translation of one instruction
+    cold: int  # executions below which a block is left out of a region
+    piece: int  # instructions that the Python tiers execute before native code may take over
+
+
+PATIENT = Thresholds(
+    ask=128, trace=250, hot=2000, missed=500, first=500_000, price=5000, cold=4, piece=20_000
+)
+EAGER = Thresholds(
+    ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100
+)  # for tests and lockstep
+MISS_WORK = 200  # work of a fault, or of leaving native code and coming back
+ALLOWANCE = 4_000_000  # work that translation may cost before anything is earned
+NATIVE_WORK = 250  # instructions of native code that make one unit of work
+
+
+class Purse:
+    """Work that a run has done, and work that translation has cost: translation may cost no more than what was done, and ALLOWANCE.
+
+    So the run of a program whose parts become hot one after the other takes at most twice as long.
+    """
+
+    def __init__(self, thresholds: Thresholds):
+        self._thresholds = thresholds
+        self.work = 0  # in traces that are worth a translation
+        self.native = 0  # instructions of native code
+        self._spent = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether something may be translated now."""
+        earned = ALLOWANCE + self.work + self.native // NATIVE_WORK
+        return self.work >= self._thresholds.first and self._spent <= earned
+
+    def spend(self, length: int) -> None:
+        """Account for a translation of `length` instructions."""
+        self._spent += self._thresholds.price * length
+
+
+class NativeCode(CodeMap):
+    """What is known of one address space's code, native entry points and tables included."""
+
+    __slots__ = ("generation", "native", "runs", "tables")
+
+    def __init__(self, owner: object):
+        super().__init__(owner)
+        self.native: dict[int, int] = {}
+        self.generation = 0
+        self.runs = 1  # generation of the runs in the shadow; another one whenever something is dropped
+        self.tables: NativeTables | None = None  # only address spaces that run native code have them
+
+    def _unlink(self) -> None:
+        self.native.clear()
+        if self.tables is not None:
+            self.tables.unlink()
+
+    def forget_native(self) -> None:
+        """Drop every native entry point, and what stands for it in `hot`."""
+        for pc in self.native:
+            self.hot.pop(pc, None)
+        self._unlink()
+
+    def add_native(
+        self, pc: int, address: int, function: TraceFunction, length: int, pages: set[int]
+    ) -> None:
+        """File native code at a host's `address`, and `function` that enters it."""
+        self.add_trace(pc, function, length, True, pages)
+        for code in self.sharers(pages):
+            assert isinstance(code, NativeCode)
+            code.native[pc] = address
+
+    def copy(self, pages: frozenset[int]) -> NativeCode:
+        """The same code with the same entry points, which native code links again as it comes to them."""
+        twin = super().copy(pages)
+        assert isinstance(twin, NativeCode)
+        twin.native.update(self.native)
+        twin.generation = self.generation
+        return twin
+
+    def drop_writes(self) -> None:
+        """Forget where may be written."""
+        if self.tables is not None:
+            self.tables.wipe_writes()
+            self.drop_runs()
+
+    def drop_runs(self) -> None:
+        """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
+        self.runs += 1
+        if self.runs >= layout.LAST_GENERATION:
+            if self.tables is not None:
+                self.tables.wipe()
+            self.runs = 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._unlink()
+        if self.tables is not None:
+            self.tables.wipe()
+            self.drop_runs()
+
+    def drop_page(self, vpn: int) -> None:
+        """Forget translations of, and code in, one page."""
+        if self.tables is not None and self.tables.drop(vpn):
+            self.drop_runs()
+        gone = self._by_page.get(vpn)
+        super().drop_page(vpn)
+        if gone is not None and not gone.isdisjoint(self.native):
+            left = {pc: function for pc, function in self.native.items() if pc not in gone}
+            self._unlink()
+            self.native.update(left)
+
+
+class NativePaths(HotPaths):
+    """Traces that count the instructions they execute, so that the engine learns which are worth a translation.
+
+    They are used for a short while only, so making them quickly matters more than their speed.
+
+    `adopt(mmu, code, head)` and `find(mmu, code, head)` file native code that is known in another address space, or from an earlier
+    run, and say whether there is some. `want(head, work)` asks for a translation, after that much work in Python.
+    """
+
+    shortest = 8
+
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        rows: PreparedRows,
+        prepare: Callable[[int], PreparedInstruction | None],
+        thresholds: Thresholds,
+        *,
+        adopt: Callable[[Mmu, NativeCode, int], bool],
+        find: Callable[[Mmu, NativeCode, int], bool],
+        want: Callable[[int, int], None],
+    ):
+        super().__init__(memory, rows, prepare)
+        self._thresholds = thresholds
+        self._adopt, self._find, self._want = adopt, find, want
+
+    def __len__(self) -> int:
+        return 1  # `reuse` is to be asked about every new block
+
+    def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
+        """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
+        assert isinstance(code, NativeCode)
+        if block.heat >= self._thresholds.trace:
+            super().promote(mmu, code, block)
+            return
+        head, block.ask = block.pcs[0], self._thresholds.trace
+        if head not in code.hot and not self._adopt(mmu, code, head):
+            self._find(mmu, code, head)
+
+    def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
+        """A block that is new to this address space may have been translated for another."""
+        assert isinstance(code, NativeCode)
+        return self._adopt(mmu, code, head) or super().reuse(mmu, code, head)
+
+    def _entered(self, head: int, trace: Trace) -> TraceFunction:
+        """A Python trace with a counter around it."""
+        ran, function = 0, trace.function
+        want, hot = self._want, self._thresholds.hot * trace.length * trace.length // trace.work
+
+        def counting(
+            x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
+        ) -> tuple[int, int]:
+            nonlocal ran
+            try:
+                after, rest = function(x, pc, left, read, write, c)
+            except Trap:  # a loop may fault on each page and never return
+                ran += left - c.left
+                if ran >= hot:
+                    want(head, ran * trace.work // trace.length)
+                    ran = 0
+                raise
+            ran += left - rest
+            if ran >= hot:
+                want(head, ran * trace.work // trace.length)
+                ran = 0
+            return after, rest
+
+        return counting
+
+    def holds(self, mmu: Mmu, runs: list[tuple[int, bytes]]) -> bool:
+        """Whether pages that have been executed hold these bytes."""
+        execute = mmu.tlb.execute
+        return all(
+            at >> PAGE_SHIFT in execute
+            and at + len(text) - 1 >> PAGE_SHIFT in execute
+            and self._holds(mmu, at, text)
+            for at, text in runs
+        )

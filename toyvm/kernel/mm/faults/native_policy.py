@@ -1,0 +1,82 @@
+"""The policy of page faults as LLVM IR, from the `.ll` files beside this one; `page_fault` is the same policy in Python.
+
+The engine makes native code of it together with its own functions (`toyvm.engines.llvm.runtime`). It does what the kernel does with
+the commonest faults, on the same frame table: copy-on-write, and first touches of anonymous memory in a window. Every other fault is
+left to the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+
+from toyvm.engines.llvm import state_layout as layout
+from toyvm.engines.llvm.runtime.ir_files import render
+from toyvm.machine import frame_table, sv39
+from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
+
+FOLDER = os.path.dirname(__file__)
+FILES = ("resolve.ll", "copy_on_write.ll", "demand_zero.ll", "frames.ll")
+
+_RESERVED = -1 << sv39.PTE_RESERVED_SHIFT
+_PRIVATE = sv39.PTE_V | sv39.PTE_R | sv39.PTE_U  # flags of a page that is not executed, but for W
+
+
+def constants() -> dict[str, int | str]:
+    """Each name in the files, and its value."""
+    return {
+        # Words of the engine's state, and its limits.
+        "STATE_AT": layout.AT,
+        "STATE_BORN": layout.BORN,
+        "STATE_FRAMES": layout.FRAMES,
+        "STATE_FREED": layout.FREED,
+        "STATE_GENERATION": layout.GENERATION,
+        "STATE_GIVEN": layout.GIVEN,
+        "STATE_GONE": layout.GONE,
+        "STATE_MEMORY": layout.MEMORY,
+        "STATE_MISSES": layout.MISSES,
+        "STATE_REFS": layout.REFS,
+        "STATE_RESERVATION": layout.RESERVATION,
+        "STATE_TABLE": layout.TABLE,
+        "NO_RESERVATION": layout.NO_RESERVATION,
+        "GONE_MOST": layout.GONE_MOST,
+        "LAST_GENERATION": layout.LAST_GENERATION,
+        "INNER_PAGES": layout.PAGES - 2,  # all but the first and the last: `forget` looks at both neighbours
+        # Words of the frame table.
+        "FRAMES_BIRTHS": frame_table.BIRTHS,
+        "FRAMES_COPIES": frame_table.COPIES,
+        "FRAMES_FREED": frame_table.FREED,
+        "FRAMES_LAST_PC": frame_table.LAST_PC,
+        "FRAMES_LIMIT": frame_table.LIMIT,
+        "FRAMES_NEXT": frame_table.NEXT,
+        "FRAMES_PEAK": frame_table.PEAK,
+        "FRAMES_RECENT": frame_table.RECENT,
+        "RECENT_MASK": frame_table.RECENT_FRAMES - 1,
+        "FRAMES_RESOLVED": frame_table.RESOLVED,
+        "FRAMES_REUSES": frame_table.REUSES,
+        "FRAMES_USED": frame_table.USED,
+        "FRAMES_WINDOWS": frame_table.WINDOWS,
+        "FRAMES_WINDOWS_END": frame_table.WINDOWS_END,
+        "FRAMES_ZEROES": frame_table.ZEROES,
+        "FRAMES_ZERO_READS": frame_table.ZERO_READS,
+        # Words of a window.
+        "WINDOW_WORDS": frame_table.WINDOW_WORDS,
+        "WINDOW_FIRST": frame_table.FIRST,
+        "WINDOW_FLAGS": frame_table.FLAGS,
+        "WINDOW_PAGES": frame_table.PAGES,
+        "WINDOW_SPAN": frame_table.SPAN,
+        # Pages and page-table entries (`machine.physical_memory`, `machine.sv39`).
+        "PAGE_SHIFT": PAGE_SHIFT,
+        "FRAME_WORDS": PAGE_SIZE // 8,
+        "PPN_SHIFT": sv39.PPN_SHIFT,
+        "PTE_W": sv39.PTE_W,
+        "PTE_A_D": sv39.PTE_A | sv39.PTE_D,
+        "PTE_KEPT": _PRIVATE,
+        "PTE_TO_COPY": _PRIVATE | sv39.PTE_COW,
+        "PTE_LOOKED_AT": _RESERVED | sv39.PTE_V | sv39.PTE_LEAF | sv39.PTE_U | sv39.PTE_RSW,
+        "PTE_W_COW": sv39.PTE_W | sv39.PTE_COW,
+    }
+
+
+def native_policy() -> str:
+    """The definition of `resolve` and of what it calls."""
+    return render(FOLDER, FILES, constants())

@@ -1,0 +1,112 @@
+"""What one address space consists of: its areas, its page tables, its limits, and how much of it is resident.
+
+These are the facts alone. Several processes share one of them after vfork and CLONE_VM; each has an `AddressSpace` of its own to
+use it. Reclaim, same-page merging and write-back go through all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toyvm.base.events import FaultKind
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.sv39 import pte_frame
+
+from ..limits import Rlimits
+from .frame_allocator import ZERO_FRAME
+from .page_table import PageTable
+from .vma import Vma, VmaSet
+
+if TYPE_CHECKING:
+    from ..counters import Group
+    from ..vfs.nodes import FileNode
+
+# The kinds of fault that can make one page resident. The others show the zero page, or find or replace a page that is there;
+# the copy of a file's page that nothing showed yet is told by `came`.
+_BRINGING = (
+    FaultKind.DEMAND_ZERO,
+    FaultKind.DEMAND_MEGAPAGE,
+    FaultKind.FILE_MINOR,
+    FaultKind.FILE_MAJOR,
+    FaultKind.SHARED_ZERO,
+    FaultKind.SWAP_IN,
+    FaultKind.SWAP_CACHED,
+)
+
+
+class HighWater:
+    """The most pages that an address space has had resident at once: VmHWM of /proc/PID/status, exact.
+
+    What is resident grows with every page fault and shrinks in few places, so the most there ever was stood just before one of the
+    times when it shrank, or stands now. Nothing is done at a fault: the faults are counted anyway (`faults`, those of this address
+    space by kind), also those that native code resolves. The size at the last count and the pages that have come since, less those
+    that have gone, are no less than what is resident; only where that is above the mark are the tables counted. Linux notes its mark
+    at the same places (update_hiwater_rss in include/linux/mm.h), from counters that lag.
+
+    `mark` is in pages. Where pages are resident now, the most there have been is `max(mark, those)`.
+    """
+
+    def __init__(self, table: PageTable, faults: dict[FaultKind, int]):
+        self.mark = 0  # pages: the most that were resident when some went
+        self._table = table
+        self._at_most = 0  # pages that are resident, but for those that `_faults` counts since `_seen`
+        self._faults = faults
+        self._seen = 0
+
+    def _brought(self) -> int:
+        return sum(map(self._faults.__getitem__, _BRINGING))
+
+    def _settle(self) -> None:
+        brought = self._brought()
+        self._at_most += brought - self._seen
+        self._seen = brought
+
+    def came(self, pages: int) -> None:
+        """`pages` have become resident without a fault of their own."""
+        self._at_most += pages
+
+    def left(self, pages: int) -> None:
+        """`pages` that were resident have just lost their entries."""
+        if not pages:
+            return
+        self._settle()
+        if self._at_most > self.mark:
+            self._at_most = self._table.resident() + pages
+            self.mark = max(self.mark, self._at_most)
+        self._at_most -= pages
+
+    def begin_as(self, parent: HighWater) -> None:
+        """The address space is a new copy of `parent`'s, less what has already left it: its mark begins at what it has."""
+        parent._settle()
+        self._at_most += parent._at_most
+
+
+class MemoryMap:
+    """The memory of one process, or of the `users` that share it. `group` pays for its frames, where groups have limits."""
+
+    def __init__(
+        self, table: PageTable, mmu: Mmu, vmas: VmaSet, rlimits: Rlimits, group: Group | None = None
+    ):
+        self.table = table
+        self.mmu = mmu
+        self.vmas = vmas
+        self.rlimits = rlimits
+        self.group = group
+        self.users = 1
+        self.faults = dict.fromkeys(FaultKind, 0)
+        self.high_water = HighWater(table, self.faults)
+        self.spans: dict[int, int] = {}  # as `FrameAllocator.alloc_in_span` uses it
+        self.file_bytes: dict[FileNode, int] = {}  # how much of each file is mapped
+        self.brk_start = self.brk_end = 0
+        self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
+        self.no_megapages = False  # prctl(PR_SET_THP_DISABLE): a child and another program inherit it
+        self.lock_future = False  # mlockall(MCL_FUTURE): new areas are locked
+        self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
+        self.arg_range = self.env_range = (0, 0)
+
+    def resident(self, area: Vma) -> Iterator[tuple[int, int]]:
+        """(va, entry) of each present page of an area, the zero page left out (as Linux counts RSS)."""
+        for va, _, pte in self.table.present(area.start, area.end):
+            if pte_frame(pte) != ZERO_FRAME:
+                yield va, pte

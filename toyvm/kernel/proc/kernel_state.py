@@ -1,0 +1,298 @@
+"""The kernel's state and its low services: what functions on processes and system calls take as `kernel`.
+
+Below it are memory and files; above it are the life of processes, the system calls, and the run loop (`toyvm.kernel.kernel`).
+
+The dynamic loader stands above the kernel: `Interpreter` says what the kernel asks of it. A real system maps ld.so beside the
+program and jumps into it. Here the loader is Python code of a higher layer: exec maps the program, builds the stack, and asks
+the interpreter for the first pc. Running programs reach it by the private calls of `syscalls.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+from toyvm.base.bits import M64
+from toyvm.base.errors import NotExecutableError
+from toyvm.base.events import Bus, FaultKind
+from toyvm.base.light_types import TYPE_CHECKING, Protocol
+from toyvm.machine.mmu import Mmu
+from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.run_options import Limits
+
+from ..counters import Counters, FaultContext, Stats
+from ..limits import Rlimits
+from ..mm.address_space import AddressSpace
+from ..mm.frame_allocator import FrameAllocator
+from ..mm.image_mapping import LoadedImage, map_image
+from ..mm.memory_system import MemorySystem
+from ..vfs.nodes import FileNode
+from ..vfs.open_file import O_WRONLY, HostStream, Sink
+from ..vfs.path_walk import Vfs
+from .process import Process
+from .scheduler import EPOCH_NS, Scheduler
+
+if TYPE_CHECKING:
+    from toyvm.engines.engine import Engine
+
+    from ..counters import Group
+    from ..mm.ksm import Ksm
+    from ..mm.no_mmu import Ground, Placement
+    from ..mm.sysv_shm import Segments
+    from ..vfs.pipe import PipePool
+    from .breakpoints import Breakpoints
+
+FIRST_PID = 100
+
+Registers = list[int]
+"""The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
+
+
+class Interpreter(Protocol):
+    """What the kernel asks of a dynamic loader."""
+
+    def start(
+        self,
+        kernel: KernelState,
+        process: Process,
+        image: LoadedImage,
+        argv: Sequence[bytes],
+        envp: Sequence[bytes],
+    ) -> int:
+        """Load what `image` needs; the pc to begin at.
+
+        Called by exec for an image with PT_INTERP, when the process already has its new address space
+        (`process.mm`), its stack (argc at `process.hart.x[2]`) and its auxiliary vector. Map libraries with
+        `kernel.map_image(process, path)`; touch guest memory by `process.mm.read/write`.
+        Raises LoadError: exec prints it and the process exits with 127.
+        """
+
+    def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
+        """One private system call. `args` is `process.hart.x` itself; the pc stands at the ecall.
+
+        Raises LoadError to end the process with 127, OSError to return -errno in a0.
+        """
+
+    def forked(self, parent: Process, child: Process) -> None:
+        """`child` is a copy of `parent`: give it a copy of `loader_state`."""
+
+    def released(self, process: Process) -> None:
+        """The process has left its image (exit, or exec of another one)."""
+
+
+class KernelState:
+    """One machine with its processes, files and limits. `kill_process` ends a process to make frames free; whether that has
+    made any. The other arguments are those of `kernel.Kernel`."""
+
+    UID = 1000
+
+    def __init__(
+        self,
+        memory_bytes: int,
+        engine_factory: Callable[[PhysicalMemory], Engine] | None,
+        vfs: Vfs | None,
+        bus: Bus | None,
+        interpreter: Interpreter | None,
+        limits: Limits | None,
+        stderr: Sink | None,
+        describe: Callable[[Process, int], str | None] | None,
+        breakpoints: Breakpoints | None,
+        kill_process: Callable[[FaultContext], bool],
+    ):
+        bare = limits is not None and limits.no_mmu
+        self.memory = PhysicalMemory(memory_bytes + (_table_bytes(memory_bytes) if bare else 0))
+        self.engine = engine_factory(self.memory) if engine_factory is not None else None
+        self.bus = bus if bus is not None else Bus()
+        self.limits = limits if limits is not None else Limits()
+        self.vfs = vfs if vfs is not None else Vfs(memfs_bytes=self.limits.memfs_bytes)
+        self.interpreter = interpreter
+        self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
+        self.scheduler = Scheduler()
+        self.system = MemorySystem(
+            self.memory,
+            self.engine,
+            self.bus,
+            lambda: self.scheduler.now,
+            self.limits,
+            pinned=self._slept_on,
+            kill_process=kill_process,
+            on_swap_error=self._swap_failed,
+        )
+        self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
+        self.processes: dict[int, Process] = {}
+        self.first: Process | None = None
+        self.last_pid = 0  # who had the processor last; 0: nobody yet
+        self.yielded = False  # the running process gives up the rest of its time slice (sched_yield)
+        self.current: Process | None = None  # whose system call is being served: /proc/self
+        self.futex_waiters: dict[int, dict[int, Process]] = {}
+        self.held: list[Process] = []  # ended, memory still there (`Process.hold_at_exit`)
+        self.breakpoints = breakpoints
+        self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
+        self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
+        self._random = self.limits.seed & M64
+        self._next_pid = FIRST_PID
+        self._next_ino = 1
+        self._stop: int | None = None
+
+    def _swap_failed(self, failure: OSError) -> None:
+        self.message(f"toyvm: write error on the swap area: {failure}")
+
+    def _slept_on(self) -> Iterator[int]:
+        """The frames that processes wait at with a futex, which is known by its physical address."""
+        for pa, waiters in self.futex_waiters.items():
+            if any(process.alive and process.call.futex == pa for process in waiters.values()):
+                yield pa >> PAGE_SHIFT
+
+    @property
+    def now(self) -> int:
+        """Virtual time in nanoseconds."""
+        return self.scheduler.now
+
+    @property
+    def frames(self) -> FrameAllocator:
+        return self.system.frames
+
+    @cached_property
+    def segments(self) -> Segments:
+        """System V shared memory, from its first use on."""
+        from ..mm.sysv_shm import Segments
+
+        return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
+
+    @cached_property
+    def pipes(self) -> PipePool:
+        """The pipes of this machine, from the first one on."""
+        from ..vfs.pipe import PipePool
+
+        return PipePool()
+
+    @property
+    def ksm(self) -> Ksm:
+        """The scanner for equal pages, from the first look at it on."""
+        return self.system.start_ksm()
+
+    @property
+    def stats(self) -> Stats:
+        """The counters of the run so far."""
+        stats = self.system.stats
+        stats.frames_total = self.frames.count - 1
+        stats.frames_used, stats.frames_peak = self.frames.used, self.frames.peak
+        stats.page_cache_frames = len(self.system.cache)
+        stats.virtual_ns = self.now
+        cache, swap = self.system.cache, self.system.swap
+        stats.written_back, stats.refaults = cache.written_back, cache.refaults
+        stats.read_early, stats.used_early = cache.read_early, cache.used_early
+        if swap is not None:
+            stats.swapped_in, stats.swapped_out = swap.swapped_in, swap.swapped_out
+            stats.refaults += stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]
+        if self.system.merged is not None:
+            stats.pages_merged = self.system.merged.merged
+        megapages = self.frames.megapages
+        stats.megapages, stats.megapage_fallbacks = megapages.allocated, megapages.fallbacks
+        stats.megapages_split = megapages.pages_split
+        stats.megapage_entries_split = megapages.entries_split
+        if self.frames.groups is not None:
+            stats.groups = self.frames.groups.all
+        return stats
+
+    def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
+        """Drop TLB entries and translations of a changed range: `MemorySystem.invalidate`."""
+        self.system.invalidate(mmu, start, end)
+
+    def random_bytes(self, count: int) -> bytes:
+        """The next bytes of the run's seeded generator."""
+        out = bytearray()
+        while len(out) < count:  # splitmix64: this is for repeatable runs, not for secrets
+            self._random = self._random + 0x9E3779B97F4A7C15 & M64
+            z = self._random
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & M64
+            z = (z ^ z >> 27) * 0x94D049BB133111EB & M64
+            out += (z ^ z >> 31).to_bytes(8, "little")
+        return bytes(out[:count])
+
+    def new_inode(self) -> int:
+        """A number for an inode without a name (pipes, shared anonymous memory)."""
+        self._next_ino += 1
+        return self._next_ino
+
+    def message(self, text: str) -> None:
+        """A line from the kernel to the host's stderr."""
+        try:
+            self._stderr.write(text.encode("utf-8", "surrogateescape") + b"\n")
+        except OSError:
+            self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
+
+    def new_space(
+        self,
+        rlimits: Rlimits,
+        placement: Placement | None = None,
+        *,
+        pid: int,
+        counters: Counters,
+        group: Group | None,
+    ) -> AddressSpace:
+        """An empty address space for process `pid`, or nothing yet of the memory that all share; `group` pays for it.
+
+        Raises OutOfFrames.
+        """
+        if self.ground is None:
+            return AddressSpace(self.system, rlimits, pid=pid, counters=counters, group=group)
+        from ..mm.no_mmu import PhysicalSpace
+
+        return PhysicalSpace(self.ground, rlimits, placement, pid=pid, counters=counters, group=group)
+
+    def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
+        """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
+        if file is None:
+            node = self.vfs.node(path, process.cwd)
+            if not isinstance(node, FileNode):
+                raise NotExecutableError(f"{path}: not a regular file")
+            file = node
+        return map_image(process.mm, file, path, library=True)
+
+    def take_pid(self) -> int:
+        """The next process number."""
+        pid = self._next_pid
+        self._next_pid += 1
+        return pid
+
+    def adopt(self, process: Process) -> None:
+        """Enter a process into the table."""
+        self.processes[process.pid] = process
+        self.system.stats.processes[process.pid] = process.counters
+
+    def leave_image(self, process: Process) -> None:
+        """The process gives up its address space (exec or exit) and frees a vfork parent."""
+        if self.interpreter is not None and process.loader_state is not None:
+            self.interpreter.released(process)
+        process.mm.release()
+        if process.vfork_done is not None:
+            process.vfork_done.wake()
+            process.vfork_done = None
+
+    def stop(self, status: int, message: str) -> None:
+        """End the whole run: say why, kill everything, let `run` return `status`."""
+        if self._stop is None:
+            self.message(f"toyvm: {message}")
+            self._stop = status
+
+    def yield_now(self) -> None:
+        """The running process gives up the rest of its time slice (sched_yield)."""
+        self.yielded = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the whole run is to end."""
+        return self._stop is not None
+
+
+def _table_bytes(size: int) -> int:
+    from ..mm.no_mmu import table_bytes
+
+    return table_bytes(size)
+
+
+def _ground(system: MemorySystem, size: int) -> Ground:
+    from ..mm.no_mmu import Ground
+
+    return Ground(system, size)

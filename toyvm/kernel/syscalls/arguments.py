@@ -1,0 +1,53 @@
+"""What system calls read from their argument registers, and from the memory that these point at."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+
+from toyvm.base.bits import sext
+from toyvm.base.errors import error
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..vfs.path_walk import PATH_MAX
+
+if TYPE_CHECKING:
+    from ..proc.process import Process
+    from ..vfs.open_file import OpenFile
+
+IOV_MAX = 1024
+KTIME_MAX = (1 << 63) - 1  # nanoseconds: a longer wait is as good as this one (ktime_set)
+
+
+def open_file(process: Process, fd: int) -> OpenFile:
+    """The open file of an argument register. Raises OSError(EBADF)."""
+    return process.fds.get(sext(fd, 32))
+
+
+def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
+    """An array of `count` struct iovec: (address, length). Raises Fault, OSError(EINVAL)."""
+    number = sext(count, 32)
+    if not 0 <= number <= IOV_MAX:
+        raise error(errno.EINVAL)
+    pairs = list(struct.iter_unpack("<QQ", process.mm.read(va, 16 * number)))
+    if any(length >> 63 for _, length in pairs):
+        raise error(errno.EINVAL)
+    return pairs
+
+
+def read_path(process: Process, va: int) -> str:
+    """A path argument. Raises Fault, OSError(ENAMETOOLONG)."""
+    return os.fsdecode(process.mm.read_cstring(va, PATH_MAX))
+
+
+def nanoseconds(seconds: int, nanos: int) -> int:
+    """A duration in nanoseconds. Raises OSError(EINVAL) when it is negative or `nanos` is no part of a second."""
+    if seconds < 0 or not 0 <= nanos < 10**9:
+        raise error(errno.EINVAL)
+    return min(seconds * 10**9 + nanos, KTIME_MAX)
+
+
+def timespec(process: Process, va: int) -> int:
+    """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
+    return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))

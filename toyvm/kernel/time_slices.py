@@ -1,0 +1,146 @@
+"""The processor's turns: how many instructions a process may execute before something else is to happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toyvm.base.events import ContextSwitch
+from toyvm.machine.traps import Trap
+
+from .proc.kernel_state import KernelState
+from .proc.lifecycle import send
+from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
+from .proc.scheduler import random_quanta
+from .proc.signals import SigInfo, Signal
+from .trap_handling import ACCESS, InPlaceFaults, answer, serve
+
+STATUS_LIMIT = 124  # as timeout(1) exits
+
+
+class TimeSlices:
+    """The one hart's time, given to processes a quantum at a time. `last_pid` is who had it last (0: nobody yet);
+    `yielded`: the running process gives up the rest of its quantum (sched_yield)."""
+
+    def __init__(self, kernel: KernelState):
+        self._kernel = kernel
+        self._quantum = kernel.limits.quantum  # of this turn
+        self._quanta: Iterator[int] | None = None
+        if kernel.limits.schedule_seed is not None:
+            self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
+        self._faults = InPlaceFaults(kernel, self._account)
+        if kernel.engine is not None:
+            kernel.engine.on_fault = self._faults.resolve
+
+    def give(self, process: Process) -> None:
+        """One quantum of one process: instructions, and the traps among them."""
+        kernel = self._kernel
+        self._switch_to(process)
+        if self._quanta is not None:
+            self._quantum = next(self._quanta)
+        left = self._quantum
+        kernel.yielded = False
+        engine = kernel.engine
+        assert engine is not None, "a kernel without an engine cannot run"
+        while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not kernel.yielded:
+            if process.signals.pending and not _deliver(kernel, process):
+                continue
+            if process.in_call:
+                serve(kernel, process)
+                left -= 1
+                continue
+            hart = process.hart
+            before = hart.instret
+            hart.time_offset = kernel.scheduler.now - before
+            budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
+            self._faults.begin(process, alone=budget > left)
+            trap = engine.run(hart, self._within_limit(budget))
+            self._faults.settle(hart.instret)
+            left = self._left_after(left, hart.instret - before, trap)
+            if process.cpu_timer_at is not None and process.counters.instructions >= process.cpu_timer_at:
+                _expire_cpu_timers(kernel, process)
+            if trap is not None:
+                hart.reservation = None
+                answer(kernel, process, trap, self._faults)
+                kernel.system.balance(process.mm.context)
+        if process.state is State.RUNNABLE:
+            kernel.scheduler.add(process)
+
+    def _stretched(self, process: Process, left: int) -> int:
+        """The budget of `process` with `left` instructions to the end of its quantum: so many quanta more as it will have
+        the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
+        kernel = self._kernel
+        until = kernel.scheduler.undisturbed_until()
+        if until is None:
+            return left
+        if kernel.limits.virtual_seconds is not None:
+            until = min(until, int(kernel.limits.virtual_seconds * 1e9) + 1)
+        if process.cpu_timer_at is not None:
+            until = min(until, kernel.now + process.cpu_timer_at - process.counters.instructions)
+        quantum = self._quantum
+        return left + max(0, -(-(until - kernel.now - left) // quantum)) * quantum
+
+    def _left_after(self, left: int, ran: int, trap: Trap | None) -> int:
+        """What is left of the quantum after `ran` instructions, which may have reached into later ones.
+
+        A trap that nothing came before counts as one, but not a page fault, which may have been resolved in the middle of a run.
+        """
+        least = 0 if trap is not None and trap.cause in ACCESS else 1
+        if ran < left:
+            return left - max(ran, least)
+        into = (ran - left) % self._quantum
+        if trap is None and not into:
+            return 0
+        return self._quantum - max(into, least)
+
+    def _switch_to(self, process: Process) -> None:
+        kernel = self._kernel
+        if kernel.last_pid != process.pid:
+            process.hart.reservation = None
+            process.counters.context_switches += 1
+            kernel.system.stats.context_switches += 1
+            if kernel.bus.wants(ContextSwitch):
+                kernel.bus.emit(ContextSwitch(kernel.now, process.pid, kernel.last_pid))
+            kernel.last_pid = process.pid
+
+    def _watched(self, process: Process) -> int:
+        """The budget while a pc is watched for: one instruction, until it is reached."""
+        if process.hart.pc != process.watch_pc:
+            return 1
+        process.watch_pc = None
+        process.watched_at = process.counters.instructions
+        return self._quantum
+
+    def _within_limit(self, budget: int) -> int:
+        kernel = self._kernel
+        limit = kernel.limits.max_instructions
+        if limit is None:
+            return budget
+        return max(1, min(budget, limit - kernel.system.stats.instructions))
+
+    def _account(self, process: Process, ran: int, misses: int) -> None:
+        kernel = self._kernel
+        stats = kernel.system.stats
+        kernel.scheduler.now += ran
+        stats.instructions += ran
+        stats.tlb_misses += misses
+        process.counters.instructions += ran
+        process.counters.tlb_misses += misses
+        limit = kernel.limits.max_instructions
+        if limit is not None and stats.instructions >= limit:
+            kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
+
+
+def _expire_cpu_timers(kernel: KernelState, process: Process) -> None:
+    spent = process.counters.instructions
+    for which, signal in ((ITIMER_VIRTUAL, Signal.SIGVTALRM), (ITIMER_PROF, Signal.SIGPROF)):
+        timer = process.timer(which)
+        if timer.expires_at is not None and timer.expires_at <= spent:
+            timer.expire(spent)
+            send(kernel, process, SigInfo(signal))
+    process.note_cpu_timers()
+
+
+def _deliver(kernel: KernelState, process: Process) -> bool:
+    from .proc.signal_delivery import deliver  # most programs get no signal
+
+    return deliver(kernel, process)

@@ -1,0 +1,98 @@
+"""The character devices a program expects: /dev/null, zero, full, random, urandom. None touches the host."""
+
+from __future__ import annotations
+
+import errno
+import stat as st
+from collections.abc import Callable
+
+from toyvm.base.errors import error
+
+from .nodes import Stat
+from .open_file import DeviceNode, OpenFile
+from .path_walk import Vfs
+
+
+class NullFile(OpenFile):
+    """/dev/null."""
+
+    RDEV = 0x103
+    _INO = 5
+
+    def stat(self) -> Stat:
+        return Stat(dev=6, ino=self._INO, mode=st.S_IFCHR | 0o666, rdev=self.RDEV)
+
+    def read(self, count: int) -> bytes:
+        return b""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self.read(count)
+
+    def pwrite(self, offset: int, data: bytes) -> int:
+        return self.write(data)
+
+    def seek(self, offset: int, whence: int) -> int:
+        return 0
+
+
+class ZeroFile(NullFile):
+    """/dev/zero; writing to /dev/full, its subclass, finds no space."""
+
+    RDEV = 0x105
+    _INO = 7
+
+    def read(self, count: int) -> bytes:
+        return bytes(count)
+
+
+class FullFile(ZeroFile):
+    """/dev/full."""
+
+    RDEV = 0x107
+    _INO = 9
+
+    def write(self, data: bytes) -> int:
+        raise error(errno.ENOSPC)
+
+
+class RandomFile(NullFile):
+    """/dev/random and /dev/urandom, from the run's seeded generator."""
+
+    RDEV = 0x109
+    _INO = 11
+
+    def __init__(self, flags: int, path: str, generator: Callable[[int], bytes]):
+        super().__init__(flags, path)
+        self._generator = generator
+
+    def read(self, count: int) -> bytes:
+        return self._generator(count)
+
+
+class _Device(DeviceNode):
+    def __init__(self, kind: type[NullFile], number: int, make: Callable[[int, str], OpenFile]):
+        self.identity = (6, number)
+        self._rdev = kind.RDEV
+        self._make = make
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFCHR | 0o666, rdev=self._rdev)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return self._make(flags, path)
+
+
+def mount_devices(vfs: Vfs, generator: Callable[[int], bytes]) -> None:
+    """Mount the devices; `generator` gives random bytes."""
+
+    def random(flags: int, path: str) -> OpenFile:
+        return RandomFile(flags, path, generator)
+
+    vfs.mount("/dev/null", _Device(NullFile, 5, NullFile))
+    vfs.mount("/dev/zero", _Device(ZeroFile, 7, ZeroFile))
+    vfs.mount("/dev/full", _Device(FullFile, 9, FullFile))
+    vfs.mount("/dev/random", _Device(RandomFile, 11, random))
+    vfs.mount("/dev/urandom", _Device(RandomFile, 12, random))

@@ -1,0 +1,44 @@
+"""The addresses that relocations, tables and symbol tables need, by symbol number: computed once the layout is fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toyvm.base.record import Record
+
+from ..image_layout import ImageLayout
+from ..input_columns import ABSOLUTE, Column, ProgramColumns
+from .got_plt import GotPltTables
+
+
+class Addresses(Record, eq=False):
+    """Everything a formula can ask for, by symbol number."""
+
+    symbol: Column  # S
+    call: Column  # S for calls: the PLT entry where there is one
+    got: int
+    tables: GotPltTables
+    tls_start: int
+
+
+def _section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
+    """The address of offset `value` in section `sid`; 0 for what is not in the output."""
+    placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
+    return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
+
+
+def addresses(
+    program: ProgramColumns, layout: ImageLayout, tables: GotPltTables, linker_values: dict[int, int]
+) -> Addresses:
+    """Addresses of all symbols; `linker_values` are those of linker-defined ones."""
+    symbols = program.symbols
+    values = _section_addresses(program, layout, symbols.sid, symbols.value)
+    absolute = symbols.sid == ABSOLUTE
+    values[absolute] = symbols.value[absolute]
+    numbers = list(linker_values)
+    values[numbers] = list(linker_values.values())
+    call = values.copy()
+    through_plt = tables.plt_entry >= 0
+    call[through_plt] = layout.addr[tables.plt] + tables.plt_entry[through_plt]
+    tls = layout.tls()
+    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0)

@@ -1,0 +1,160 @@
+# The page [ld.so]: the only code of the dynamic loader that the guest executes.
+#
+# The loader itself is Python and works on the guest's memory from outside. This page does what must happen inside:
+# it takes the guest's registers to the loader by private system calls (docs/design/loader.md) and calls the functions
+# that the loader names. stub.py assembles this file and defines the numbers: DL_RESOLVE and its like, SYS_exit_group,
+# AT_ENTRY and TLS_DTV_OFFSET.
+#
+# One page frame serves all processes at different addresses, so the code refers to itself relative to the pc only.
+
+        .option norelax                 # no linker follows
+        .option norvc                   # every instruction has four bytes, in listings and traces too
+        .text
+
+# _dl_runtime_resolve: a PLT slot is used for the first time.
+#
+# GOT[0] points here. By the psABI ("Program Linkage Table") the PLT header arrives with t0 = GOT[1], the link map of
+# the object that calls, and t1 = the offset of the slot in the GOT's PLT part. The function that is called expects its
+# arguments: a0-a7 and fa0-fa7 must survive. The system call changes none of them, except a7, which holds its number.
+        .globl  _dl_runtime_resolve
+_dl_runtime_resolve:
+        addi    sp, sp, -16             # the ABI keeps sp a multiple of 16
+        sd      a7, 0(sp)
+        li      a7, DL_RESOLVE
+        ecall                           # t3 = the function; or _dl_resolve_ifunc, with t0 and t1 as that expects them
+        ld      a7, 0(sp)
+        addi    sp, sp, 16
+        jr      t3
+
+# _dl_resolve_ifunc: the symbol of that slot is an IFUNC.
+#
+# t0 = its resolver, which returns the function to use; t1 = the address of the slot, where the answer goes. The resolver is
+# an ordinary function and may change every register that a call may change, so all argument registers are saved around it.
+        .equ    FRAME, 18 * 8
+        .globl  _dl_resolve_ifunc
+_dl_resolve_ifunc:
+        addi    sp, sp, -FRAME
+        sd      ra, 0(sp)
+        sd      t1, 8(sp)
+        sd      a0, 16(sp)
+        sd      a1, 24(sp)
+        sd      a2, 32(sp)
+        sd      a3, 40(sp)
+        sd      a4, 48(sp)
+        sd      a5, 56(sp)
+        sd      a6, 64(sp)
+        sd      a7, 72(sp)
+        fsd     fa0, 80(sp)
+        fsd     fa1, 88(sp)
+        fsd     fa2, 96(sp)
+        fsd     fa3, 104(sp)
+        fsd     fa4, 112(sp)
+        fsd     fa5, 120(sp)
+        fsd     fa6, 128(sp)
+        fsd     fa7, 136(sp)
+        jalr    t0
+        mv      t3, a0                  # t3: the function that the resolver chose
+        ld      ra, 0(sp)
+        ld      t1, 8(sp)
+        ld      a0, 16(sp)
+        ld      a1, 24(sp)
+        ld      a2, 32(sp)
+        ld      a3, 40(sp)
+        ld      a4, 48(sp)
+        ld      a5, 56(sp)
+        ld      a6, 64(sp)
+        ld      a7, 72(sp)
+        fld     fa0, 80(sp)
+        fld     fa1, 88(sp)
+        fld     fa2, 96(sp)
+        fld     fa3, 104(sp)
+        fld     fa4, 112(sp)
+        fld     fa5, 120(sp)
+        fld     fa6, 128(sp)
+        fld     fa7, 136(sp)
+        sd      t3, 0(t1)               # the next call goes there without a detour
+        addi    sp, sp, FRAME
+        jr      t3
+
+# _dl_start_user: where a dynamic program begins.
+#
+# The initialisers of all libraries run first, each with argc, argv and envp as in glibc. Then the program's own entry point
+# follows (AT_ENTRY of the auxiliary vector). It finds sp as exec left it, and in a0 a function to be registered with
+# atexit (psABI, "Process Initialization"): _dl_fini.
+        .globl  _dl_start_user
+_dl_start_user:
+        ld      s0, 0(sp)               # s0: argc
+        addi    s1, sp, 8               # s1: argv
+        slli    s2, s0, 3
+        add     s2, s2, s1
+        addi    s2, s2, 8               # s2: envp, behind the NULL that ends argv
+next_init:
+        li      a7, DL_NEXT_INIT        # a0: what the last function returned, which matters for an IFUNC resolver
+        ecall
+        beqz    a0, initialised
+        mv      t1, a0
+        mv      a0, s0
+        mv      a1, s1
+        mv      a2, s2
+        jalr    t1
+        j       next_init
+
+initialised:                            # s2: on to the auxiliary vector, behind the NULL that ends envp
+        ld      t0, 0(s2)
+        addi    s2, s2, 8
+        bnez    t0, initialised
+        li      t1, AT_ENTRY
+next_auxv:                              # pairs of type and value; AT_ENTRY is always among them
+        ld      t0, 0(s2)
+        ld      t3, 8(s2)
+        addi    s2, s2, 16
+        bne     t0, t1, next_auxv
+        lla     a0, _dl_fini
+        jr      t3
+
+# _dl_fini: the program has come to its end. The finalisers of all objects run, users before what they use.
+        .globl  _dl_fini
+_dl_fini:
+        addi    sp, sp, -16
+        sd      ra, 8(sp)
+        li      a7, DL_FINI             # queue them
+        ecall
+next_fini:
+        li      a7, DL_NEXT_FINI
+        ecall
+        beqz    a0, finalised
+        jalr    a0
+        j       next_fini
+finalised:
+        ld      ra, 8(sp)
+        addi    sp, sp, 16
+        ret
+
+# void *__tls_get_addr(struct { unsigned long module, offset; } *): the address of a thread-local variable.
+#
+# tp - 16 holds the address of the dtv, whose entry m is the address of module m's block. Offsets in the structure are biased
+# by -0x800, so that 12-bit immediates reach both ways (psABI, "Thread Local Storage"). Only a0 and temporaries change.
+        .globl  __tls_get_addr
+__tls_get_addr:
+        ld      t0, 0(a0)               # the module
+        ld      a0, 8(a0)               # the biased offset
+        ld      t1, -16(tp)
+        slli    t0, t0, 3
+        add     t0, t0, t1
+        ld      t0, 0(t0)               # the module's block
+        li      t1, TLS_DTV_OFFSET
+        add     a0, a0, t1
+        add     a0, a0, t0
+        ret
+
+# _dl_debug_state: a debugger sets a breakpoint here, at r_brk of struct r_debug, and is told so of each change of the list.
+        .globl  _dl_debug_state
+_dl_debug_state:
+        ret
+
+# _dl_exit: where a program "begins" that is only listed (LD_TRACE_LOADED_OBJECTS) or only asked for help (LD_DEBUG=help).
+        .globl  _dl_exit
+_dl_exit:
+        li      a0, 0
+        li      a7, SYS_exit_group
+        ecall

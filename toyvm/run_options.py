@@ -1,0 +1,548 @@
+"""The options of a run. Each is declared once, here: type, default, unit, range, help, and how the command line spells it.
+
+Every other form of an option is derived from its declaration:
+
+    Limits            what the kernel obeys
+    RunOptions        what `system.run` and the Python API take: the kernel's limits, the guest's world, what to record
+    CommandOptions    what `toyvm run` takes: all of that, and what only the command line needs
+    rows              the declarations by field name: argparse's options (`cli/run_parser.py`), shell completion and
+                      docs/reference/options.md (`cli/options_page.py`) are made from them
+
+An option without flags can be set from Python only; an option that only CommandOptions has, on the command line only.
+This module stands below the kernel and knows none of the modules that an option concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+
+from .base.errors import UsageError
+from .base.light_types import Any, ClassVar, dataclass_transform
+from .base.record import Record, RecordMeta
+
+PAGE = 4096
+MAX_WINDOW = 512  # pages read or mapped at once, at most
+
+RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
+THP_POLICIES = ("always", "madvise", "never")
+ENGINES = ("auto", "llvm", "reference", "lockstep")
+TRACES = ("faults", "cow", "swap", "syscalls", "process", "loader", "insn")
+VIEWS = ("maps", "smaps", "pagetable")
+
+BUILDING = "building (.s and .o files)"
+WORLD = "files and environment"
+MACHINE = "the machine"
+MEMORY = "memory management"
+PROGRAMS = "several programs at once"
+SHOWING = "what to show (on standard error)"
+GROUPS = (BUILDING, WORLD, MACHINE, MEMORY, PROGRAMS, SHOWING)
+
+
+class Option:
+    """One declaration: the row of one field.
+
+    default, unit: the field's value where none is given, and what its number counts ("bytes", "pages", "percent", ...)
+    lowest, highest: the range of a number, both ends included; None: no end      choices: the words allowed
+    flags: the spellings on the command line; a field with `constants` has one flag for each of its values
+    constants: flag -> (value that the flag sets or adds, help)
+    metavar: the value's name in a usage line      group: one of GROUPS      help: one sentence
+    unset: what the default means, where the value itself does not say it
+    excluded_by: a switch that this option cannot be used with      reason: why
+    name, type: the field and its annotation, which the record fills in
+    """
+
+    __slots__ = (
+        "choices",
+        "constants",
+        "default",
+        "excluded_by",
+        "flags",
+        "group",
+        "help",
+        "highest",
+        "lowest",
+        "metavar",
+        "name",
+        "reason",
+        "type",
+        "unit",
+        "unset",
+    )
+
+    default: object
+    help: str
+    flags: tuple[str, ...]
+    group: str
+    metavar: str
+    unit: str
+    lowest: int | None
+    highest: int | None
+    choices: tuple[str | int, ...]
+    constants: Mapping[str, tuple[object, str]]
+    unset: str
+    excluded_by: str
+    reason: str
+    name: str
+    type: str
+
+    def __init__(self, declared: Mapping[str, Any]):
+        for name, value in declared.items():
+            setattr(self, name, value)
+        self.flags = tuple(self.constants) or tuple(declared["flags"].split())
+
+    @property
+    def many(self) -> bool:
+        """Whether the field holds several values: the option may be repeated."""
+        return self.type.startswith(("tuple", "frozenset"))
+
+    @property
+    def number(self) -> bool:
+        return self.type.startswith(("int", "float"))
+
+    def accepts(self, value: object) -> bool:
+        """Whether the field may have this value."""
+        if value is None:
+            return self.type.endswith("None")
+        if self.choices and self.many:
+            return isinstance(value, frozenset) and value <= {*self.choices}
+        if self.choices:
+            return value in self.choices
+        if self.type == "bool":
+            return isinstance(value, bool)
+        if self.number:
+            return (
+                isinstance(value, (int, float))
+                and (self.lowest is None or value >= self.lowest)
+                and (self.highest is None or value <= self.highest)
+            )
+        return True
+
+    def expected(self) -> str:
+        """The range and the unit, for an error message: "1 to 512 pages"."""
+        if self.choices:
+            return f"{'any' if self.many else 'one'} of {', '.join(map(str, self.choices))}"
+        if self.type == "bool":
+            return "True or False"
+        if self.highest is not None:
+            return f"{self.lowest} to {self.highest} {self.unit}".rstrip()
+        number = f"a number of {self.unit}" if self.unit else "a number"
+        return number if self.lowest is None else f"{number}, {self.lowest} or more"
+
+
+def option(
+    *,
+    default: object,
+    help: str,
+    flags: str = "",
+    group: str = "",
+    metavar: str = "",
+    unit: str = "",
+    lowest: int | None = None,
+    highest: int | None = None,
+    choices: tuple[str | int, ...] = (),
+    constants: Mapping[str, tuple[object, str]] = {},
+    unset: str = "",
+    excluded_by: str = "",
+    reason: str = "",
+) -> Any:
+    """Declare a field of an OptionRecord; see Option. `flags` are words apart."""
+    return Option(locals())
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+class OptionMeta(RecordMeta):
+    """Takes the declarations out of a class body: the defaults stay, the rows are collected."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordMeta:
+        rows: dict[str, Option] = {}
+        for base in bases:
+            rows.update(getattr(base, "rows", {}))
+        for field, annotation in namespace.get("__annotations__", {}).items():
+            row = namespace.get(field)
+            if isinstance(row, Option):
+                row.name, row.type = field, str(annotation)
+                rows[field] = row
+                namespace[field] = row.default
+        namespace["rows"] = rows
+        return super().__new__(mcls, name, bases, namespace)
+
+
+class OptionRecord(Record, metaclass=OptionMeta):
+    """A record whose fields are declared by `option`."""
+
+    rows: ClassVar[dict[str, Option]]
+
+    def check(self) -> None:
+        """Raise UsageError for the first field whose value is out of its range, or that excludes another's."""
+        for name, row in self.rows.items():
+            value = getattr(self, name)
+            if value == row.default:
+                continue
+            if not row.accepts(value):
+                raise UsageError(f"{self.spelling(row)}: expected {row.expected()}, not {value!r}")
+            if row.excluded_by and getattr(self, row.excluded_by):
+                other = self.spelling(self.rows[row.excluded_by])
+                raise UsageError(f"{self.spelling(row)} cannot be used with {other}: {row.reason}")
+
+    @staticmethod
+    def spelling(row: Option) -> str:
+        """What a message calls the option."""
+        return row.name
+
+
+class Limits(OptionRecord):
+    """What the kernel obeys. When a run reaches `max_instructions` or `virtual_seconds`, it ends with status 124."""
+
+    interp: str = option(
+        default="auto",
+        flags="--interp",
+        group=WORLD,
+        metavar="WHOSE",
+        choices=("auto", "program", "toyvm"),
+        help="choose the dynamic loader: the program's own (PT_INTERP), toyvm's, or "
+        "the program's own where the guest's files include it (auto)",
+    )
+    memory_limit: int = option(
+        default=0,
+        flags="--memory-limit",
+        group=MEMORY,
+        metavar="SIZE",
+        unit="bytes",
+        lowest=0,
+        unset="no limit",
+        excluded_by="no_mmu",
+        reason="without an MMU a program's memory is fixed when it is loaded",
+        help="limit the physical memory of each program, counted together with its descendants",
+    )
+    overcommit: int = option(
+        default=0,
+        flags="--overcommit",
+        group=MEMORY,
+        metavar="MODE",
+        choices=(0, 1, 2),
+        help="set vm.overcommit_memory: 0 refuses only requests that cannot fit, 1 accepts every request, "
+        "2 accepts only what memory and swap can back",
+    )
+    overcommit_ratio: int = option(
+        default=50,
+        flags="--overcommit-ratio",
+        group=MEMORY,
+        metavar="PERCENT",
+        unit="percent",
+        lowest=1,
+        help="set vm.overcommit_ratio: the part of physical memory that counts for --overcommit 2",
+    )
+    swap: int = option(
+        default=0,
+        flags="--swap",
+        group=MEMORY,
+        metavar="SIZE",
+        unit="bytes",
+        lowest=0,
+        unset="no swap area",
+        excluded_by="no_mmu",
+        reason="without an MMU no page can be swapped out",
+        help="provide a swap area of this size, in a temporary file",
+    )
+    swap_readahead: int = option(
+        default=8,
+        flags="--swap-readahead",
+        group=MEMORY,
+        metavar="PAGES",
+        unit="pages",
+        lowest=1,
+        highest=MAX_WINDOW,
+        help="read this many neighbouring slots of the swap area in one fault",
+    )
+    reclaim: str = option(
+        default="clock",
+        flags="--reclaim",
+        group=MEMORY,
+        metavar="POLICY",
+        choices=RECLAIM_POLICIES,
+        help="choose the policy that selects pages for reclaim when memory runs low",
+    )
+    dirty_ratio: int = option(
+        default=20,
+        flags="--dirty-ratio",
+        group=MEMORY,
+        metavar="PERCENT",
+        unit="percent",
+        lowest=0,
+        highest=100,
+        help="write dirty pages of mapped files back when they reach this part of memory",
+    )
+    readahead: int = option(
+        default=0,
+        flags="--readahead",
+        group=MEMORY,
+        metavar="PAGES",
+        unit="pages",
+        lowest=0,
+        highest=MAX_WINDOW,
+        unset="no read-ahead",
+        help="read up to this many pages ahead of a program that reads a mapped file in order",
+    )
+    fault_around: int = option(
+        default=1,
+        flags="--fault-around",
+        group=MEMORY,
+        metavar="PAGES",
+        unit="pages",
+        lowest=1,
+        highest=MAX_WINDOW,
+        help="map up to this many cached pages of a file in one fault",
+    )
+    thp: str = option(
+        default="never",
+        flags="--thp",
+        group=MEMORY,
+        metavar="POLICY",
+        choices=THP_POLICIES,
+        excluded_by="no_mmu",
+        reason="without an MMU there are no pages",
+        help="back aligned 2 MiB of anonymous memory by a megapage: always, in areas with MADV_HUGEPAGE, or never",
+    )
+    ksm: int = option(
+        default=0,
+        flags="--ksm",
+        group=MEMORY,
+        metavar="PAGES",
+        unit="pages",
+        lowest=0,
+        unset="off until the guest starts it",
+        help="merge equal pages in areas with MADV_MERGEABLE: scan this many pages every 20 ms of virtual time",
+    )
+    no_mmu: bool = option(
+        default=False,
+        flags="--no-mmu",
+        group=PROGRAMS,
+        help="run the programs together in bare physical memory; a program is loaded where it is linked, "
+        "or at ADDR: PROGRAM[@ADDR]",
+    )
+    max_instructions: int | None = option(
+        default=None,
+        flags="--max-instructions",
+        group=MACHINE,
+        metavar="N",
+        unit="instructions",
+        lowest=0,
+        unset="no limit",
+        help="stop the run with status 124 after this many instructions",
+    )
+    virtual_seconds: float | None = option(
+        default=None,
+        group=MACHINE,
+        unit="seconds",
+        lowest=0,
+        unset="no limit",
+        help="stop the run with status 124 after this much virtual time",
+    )
+    quantum: int = option(
+        default=10_000,
+        group=MACHINE,
+        unit="instructions",
+        lowest=1,
+        help="let a process run for at most this many instructions before the next one is dispatched",
+    )
+    schedule_seed: int | None = option(
+        default=None,
+        flags="--schedule-seed",
+        group=MACHINE,
+        metavar="N",
+        unset="all quanta have the same length",
+        help="draw the length of each quantum from this seed, so that processes interleave differently",
+    )
+    seed: int = option(
+        default=0, group=MACHINE, help="seed the numbers of getrandom(2), AT_RANDOM and the random policy"
+    )
+    processes: int = option(
+        default=1000,
+        group=MACHINE,
+        unit="processes",
+        lowest=1,
+        help="allow at most this many processes at the same time",
+    )
+    open_files: int = option(
+        default=1024,
+        group=WORLD,
+        unit="descriptors",
+        lowest=3,
+        help="allow each process at most this many open descriptors",
+    )
+    memfs_bytes: int = option(
+        default=256 << 20,
+        group=WORLD,
+        unit="bytes",
+        lowest=0,
+        help="allow at most this much data in files that are kept in memory (/tmp, /dev/shm, memfd)",
+    )
+
+
+class RunOptions(Limits):
+    """The options of one run. docs/reference/options.md lists them."""
+
+    root: str | PathLike[str] | None = option(
+        default=None,
+        flags="--root",
+        group=WORLD,
+        metavar="DIR[:rw]",
+        unset="the current folder, read-only",
+        help="make this folder the guest's root directory, writable with :rw",
+    )
+    root_writable: bool = option(
+        default=False, group=WORLD, help="let the guest write to `root` (the :rw of --root)"
+    )
+    sysroot: str | PathLike[str] | None = option(
+        default=None,
+        flags="--sysroot -L",
+        group=WORLD,
+        metavar="DIR",
+        help="take DIR as the guest's /, read-only: the files of another system, or a folder with lib/; "
+        "programs start in the current folder, which keeps its path",
+    )
+    libraries: bool = option(default=True, group=WORLD, help="put the guest libraries into /lib")
+    env: tuple[tuple[str, str], ...] = option(
+        default=(),
+        flags="-E",
+        group=WORLD,
+        metavar="VAR=VAL",
+        help="set a variable in the guest's environment, which is empty otherwise; may be repeated",
+    )
+    memory: int = option(
+        default=64 << 20,
+        flags="--memory",
+        group=MACHINE,
+        metavar="SIZE",
+        unit="bytes",
+        lowest=PAGE,
+        help="set the size of physical memory",
+    )
+    engine: str = option(
+        default="auto",
+        flags="--engine",
+        group=MACHINE,
+        metavar="ENGINE",
+        choices=ENGINES,
+        help="choose the engine: auto and llvm translate hot code to native code (auto works without LLVM too), "
+        "reference interprets in Python, lockstep runs both and compares them",
+    )
+    caching: bool = option(
+        default=True,
+        group=MACHINE,
+        constants={
+            "--no-cache": (False, "do not load native code from the cache folder, and do not store any")
+        },
+        help="load native code of earlier runs from the cache folder, and store new code there",
+    )
+    trace: frozenset[str] = option(
+        default=frozenset(),
+        flags="--trace",
+        group=SHOWING,
+        metavar="WHAT,...",
+        choices=TRACES,
+        help="write a line for each of these events; may be repeated",
+    )
+    views: frozenset[str] = option(
+        default=frozenset(),
+        group=SHOWING,
+        choices=VIEWS,
+        constants={
+            "--maps": ("maps", "show the memory map of each process when it ends"),
+            "--smaps": ("smaps", "show the memory map with the memory use of each area"),
+            "--pagetable": ("pagetable", "show the page table, entry by entry"),
+        },
+        help="show these views of each process's memory when it ends",
+    )
+    breakpoint: str = option(
+        default="",
+        flags="--break",
+        group=SHOWING,
+        metavar="SYMBOL|0xADDRESS",
+        help="show the views when the program first reaches this place, instead of at the end",
+    )
+    watch: str = option(
+        default="",
+        group=SHOWING,
+        help="count the instructions before this symbol of the program is first reached, for `RunResult.watched`",
+    )
+
+
+class CommandOptions(RunOptions):
+    """What the command line of `toyvm run` says: the options of the run, what to build, what to start, what to print."""
+
+    linkage: str | None = option(
+        default=None,
+        group=BUILDING,
+        constants={
+            "--static": ("static", "link statically (default)"),
+            "--dynamic": ("dynamic", "link against the shared libraries"),
+        },
+        help="how sources are linked",
+    )
+    with_: tuple[str, ...] = option(
+        default=(),
+        flags="--with",
+        group=BUILDING,
+        metavar="FILE",
+        help="add a .s, .o or .a file to the link; may be repeated",
+    )
+    libs: tuple[str, ...] = option(
+        default=(),
+        flags="-l",
+        group=BUILDING,
+        metavar="LIB",
+        help="add a library to the link; may be repeated",
+    )
+    together: bool = option(
+        default=False,
+        flags="--together",
+        group=PROGRAMS,
+        help="take PROGRAM and each ARG as programs, and run them all at once",
+    )
+    stack_at: tuple[int, ...] = option(
+        default=(),
+        flags="--stack-at",
+        group=PROGRAMS,
+        metavar="ADDR",
+        unit="address",
+        help="with --no-mmu, set the top of a program's stack; the first one is for the first program",
+    )
+    stats: bool = option(
+        default=False,
+        flags="--stats",
+        group=SHOWING,
+        help="show the counts of instructions, faults, frames, TLB misses and copies",
+    )
+    frames_picture: str | None = option(
+        default=None,
+        flags="--frames-picture",
+        group=SHOWING,
+        metavar="FILE",
+        help="draw the owner and the use of every frame (SVG), at the process end with the most frames in use",
+    )
+    layout_picture: str | None = option(
+        default=None,
+        flags="--layout-picture",
+        group=SHOWING,
+        metavar="FILE",
+        help="draw the areas of the program's memory when it ends, and which pages are resident (SVG)",
+    )
+    json: bool = option(
+        default=False, flags="--json", group=SHOWING, help="write statistics and views as JSON"
+    )
+    program: str = option(default="", metavar="PROGRAM", help="an ELF image, or a .s or .o file to be built")
+    args: tuple[str, ...] = option(default=(), metavar="ARG", help="the arguments of the program")
+
+    @staticmethod
+    def spelling(row: Option) -> str:
+        return row.flags[0] if row.flags else row.name
+
+
+def size_text(count: int) -> str:
+    """A number of bytes as it is written on the command line: 64M, 1G, 4096."""
+    for suffix, unit in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
+        if count and count % unit == 0:
+            return f"{count // unit}{suffix}"
+    return str(count)
