@@ -14,20 +14,17 @@ FaultHook = Callable[[Trap, int, int], bool]
 
 
 class Engine(Protocol):
-    """Executes instructions of a hart until they trap or a budget is used up; the same to the instruction on every engine.
+    """Executes instructions of a hart until they trap or a budget is used up; the same to the instruction on every engine."""
 
-    `on_fault` is the kernel's offer to resolve a page fault while the run goes on. An engine that asks it may, when the answer
-    is yes, execute the instruction again as if it had not trapped; when it is no, or if the engine does not ask, the trap
-    ends the run. Either way the program does the same, and the kernel counts the same.
-    """
-
-    on_fault: FaultHook | None
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions.
 
         None: the budget is used up and `hart.pc` is the next instruction. Trap: `hart.pc` is the trapping instruction,
         registers are as before it, and it is not in `hart.instret` (ecall and ebreak neither).
+
+        `on_fault` is the kernel's offer to resolve a page fault while the run goes on. An engine that asks it may, when the
+        answer is yes, execute the instruction again as if it had not trapped; when it is no, or if the engine does not ask,
+        the trap ends the run. Either way the program does the same, and the kernel counts the same.
         """
         ...
 

@@ -66,18 +66,13 @@ class ReferenceEngine:
 
     # --- the Engine protocol ---
 
-    @property
-    def on_fault(self) -> FaultHook | None:
-        """See `engine.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
-        return self._effects.on_fault
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
+        """Execute at most `budget` instructions (see `engine.Engine.run`).
 
-    @on_fault.setter
-    def on_fault(self, hook: FaultHook | None) -> None:
-        self._effects.on_fault = hook if self._on_trace is None else None
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
+        With `on_trace` the kernel is not asked about faults, because each try of an instruction is to be announced.
+        """
         if self._on_trace is None:
+            self._effects.on_fault = on_fault
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)
 
