@@ -10,14 +10,19 @@ import stat as st
 from functools import cached_property
 from os import PathLike, fspath
 
-from .base.errors import NotExecutableError, NotFoundError, ToyvmError
+from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
+from .elf.constants import PT_INTERP
+from .elf.headers import needed_libraries, read_phdrs
 from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 from .program import Program
 
 _LIBRARY_DEVICE = 0x16
+_LARGEST_PROGRAM = 256 << 20
+# Where distributions install the riscv64 libraries of a cross compiler.
+CROSS_SYSROOTS = ("/usr/riscv64-linux-gnu",)
 
 
 class GuestLibraryFile(FileNode):
@@ -52,6 +57,33 @@ class GuestLibraryFile(FileNode):
 
     def pread(self, offset: int, count: int) -> bytes:
         return self._data[offset : offset + count]
+
+
+def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
+    """The folder of a distribution's riscv64 cross libraries, if the program is for them and they are installed.
+
+    A program is for them if its PT_INTERP is among them and it needs a library that toyvm's own do not include.
+    """
+    if isinstance(program, Program):
+        return None
+    try:
+        with open(program, "rb") as stream:
+            data = stream.read(_LARGEST_PROGRAM)
+        phdrs = read_phdrs(data, fspath(program))
+        interpreter = next((p for p in phdrs if p.type == PT_INTERP), None)
+        if interpreter is None:
+            return None
+        path = data[interpreter.offset : interpreter.offset + interpreter.filesz].rstrip(b"\0")
+        needed = needed_libraries(data, fspath(program), phdrs)
+    except (OSError, ElfError):
+        return None  # whatever is wrong with the program is reported when it is started
+    own = library_files()
+    for folder in CROSS_SYSROOTS:
+        if os.path.isfile(folder + os.fsdecode(path)) and any(
+            name not in own and os.path.exists(f"{folder}/lib/{name}") for name in needed
+        ):
+            return folder
+    return None
 
 
 def sandbox(

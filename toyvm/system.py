@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 
-from .base.errors import NotExecutableError, UsageError
+from .base.errors import NotExecutableError, NotFoundError, UsageError
 from .base.events import Bus, ProcessEnding
 from .base.light_types import TYPE_CHECKING, Any, Protocol
-from .base.record import Record
-from .guestfs import add_program, sandbox
+from .base.record import Record, replace
+from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
 from .kernel.mm.vma import PROT_EXEC
 from .kernel.proc.lifecycle import release_held
@@ -86,10 +86,21 @@ def run_all(
     capture: bool = False,
 ) -> RunResult:
     """Run programs at the same time, to the end of all; the first one's status is the result's. Else as `run`."""
-    session = _Session(options, watchers, stdin=stdin, capture=capture)
+    session = _Session(_with_sysroot(starts, options), watchers, stdin=stdin, capture=capture)
     for start in starts:
         session.start(start)
     return session.finish()
+
+
+def _with_sysroot(starts: Sequence[Start], options: RunOptions) -> RunOptions:
+    """The options with the distribution's own sysroot, if a program needs one and none is given; a line says so."""
+    if options.sysroot is not None or options.interp == "toyvm" or options.no_mmu:
+        return options
+    folder = next((found for start in starts if (found := find_sysroot(start.program))), None)
+    if folder is None:
+        return options
+    print(f"toyvm: the guest's / is {folder}; --sysroot DIR chooses another", file=sys.stderr)
+    return replace(options, sysroot=folder)
 
 
 class _Session:
@@ -193,9 +204,11 @@ class _Session:
 
             placement = Placement(start.load_at, start.stack_at)
         try:
-            process = self.kernel.spawn(path, list(argv), self._environment(program), self.kernel.vfs.home, placement)
-        except NotExecutableError as error:  # the user knows the file by the name on the command line
-            raise NotExecutableError(str(error).replace(path, argv[0], 1)) from None
+            process = self.kernel.spawn(
+                path, list(argv), self._environment(program), self.kernel.vfs.home, placement
+            )
+        except (NotExecutableError, NotFoundError) as error:  # the user knows the name on the command line
+            raise type(error)(str(error).replace(path, argv[0], 1)) from None
         if self.options.breakpoint:
             self._break(process, argv[0])
         if self.options.watch and isinstance(program, Program):  # linked where it is loaded: ET_EXEC

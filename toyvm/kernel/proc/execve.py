@@ -129,9 +129,10 @@ def _map_interpreter(
         place = kernel.vfs.resolve(image.interpreter, process.cwd)
         if place.node is None:
             raise error(errno.ENOENT)
-    except OSError:
+    except OSError as failure:
         if wanted == "program":
-            raise
+            text = f"needs the interpreter {image.interpreter}, which is not in the guest's files"
+            raise OSError(failure.errno, text) from None
         return None
     if not isinstance(place.node, FileNode) or not place.node.stat().mode & 0o111:
         raise error(errno.EACCES)

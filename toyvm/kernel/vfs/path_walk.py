@@ -77,7 +77,9 @@ class Vfs:
         self.root: DirNode = root if root is not None else MemDir(self.memfs)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
         self._mount_depth = 0  # components of the longest mount point
-        self.host_folders: list[tuple[str, str]] = []  # guest path and host path of each directory of the host
+        self.host_folders: list[
+            tuple[str, str]
+        ] = []  # guest path and host path of each directory of the host
         self.home = "/"  # where programs start: their first current directory
 
     @classmethod
