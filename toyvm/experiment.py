@@ -8,6 +8,7 @@ measurements. All figures except the link time are reproducible.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,11 +19,18 @@ from .base.sample_directives import LINKAGES
 from .build import LibraryDir, build_libraries, build_program, guest_libraries
 from .elf.constants import SHF_ALLOC
 from .elf.elf_file import ElfFile
+from .guestfs import add_program
+from .kernel.accounts.memory_report import memory_report
+from .kernel.mm.vma import PROT_EXEC
+from .kernel.proc.lifecycle import release_held
+from .kernel.proc.process import Process
+from .machine.physical_memory import PAGE_SIZE
+from .machine.sv39 import pte_frame
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 from .program import Program
 from .result import RunResult
 from .run_options import RunOptions
-from .system import run, run_together
+from .system import Session, Start, run
 
 DEFAULT_INSTANCES = (1, 2, 4, 8)
 _MARK = "[lib{name}.so: new version]"
@@ -103,10 +111,44 @@ def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
 def _together(built: Program, numbers: Sequence[int], options: RunOptions) -> tuple[InstanceFacts, ...]:
     """The memory use of each of `numbers` processes, of one file and of separate files."""
     return tuple(
-        run_together(built, number, separate=separate, options=options)
-        for separate in (False, True)
-        for number in numbers
+        run_together(built, number, separate, options) for separate in (False, True) for number in numbers
     )
+
+
+def run_together(program: Program, number: int, separate: bool, options: RunOptions) -> InstanceFacts:
+    """Run `number` processes of a program, hold each at its exit, and count their frames.
+
+    With `separate`, each process runs its own copy of the file, as separate programs would. Child
+    processes of the program are not held. The output is discarded.
+    """
+    session = Session(options, capture=True)
+    kernel = session.kernel
+    path = add_program(kernel.vfs, program)
+    start = Start(program, [program.name, *program.directives.args])
+    held = []
+    for index in range(number):
+        if separate and index:
+            path = f"/bin/{program.name}.{index}"
+            kernel.vfs.add_file(path, program.image)
+        process = session.spawn(start, path)
+        process.hold_at_exit = True
+        held.append(process)
+    kernel.run()
+    report = memory_report(kernel)
+    owners = Counter(frame for process in held for frame in _frames(process))
+    text = {frame for process in held for frame in _frames(process, PROT_EXEC)}
+    release_held(kernel)
+    private = sum(count == 1 for count in owners.values())
+    pss = tuple(round(process.usage.pss * PAGE_SIZE) for process in report.processes)
+    return InstanceFacts(number, separate, private, len(owners) - private, len(owners), len(text), pss)
+
+
+def _frames(process: Process, prot: int = 0) -> set[int]:
+    """The frames mapped by the areas of a process that allow all of `prot`."""
+    mm = process.mm
+    return {
+        pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.map.resident(area)
+    }
 
 
 def _with_update(
