@@ -27,7 +27,7 @@ from .link_options import LinkOptions
 from .output_names import output_name
 from .synthetic.eh_frame import Frames, eh_frame_sections
 
-_KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr")
+_KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".jcr")
 _KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
