@@ -32,6 +32,7 @@ from ..elf.constants import (
 )
 from ..elf.object_file import ObjectFile
 from ..elf.object_reader import read_object
+from .defsyms import defsym_symbols
 from .input_files import Opened
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
@@ -109,6 +110,9 @@ def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics)
     resolver = _Resolver(options, errors)
     for name in options.undefined:
         resolver.want(name)
+    for _, expression in options.defsyms:
+        for name in defsym_symbols(expression):
+            resolver.want(name)
     if not options.shared:
         resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
@@ -133,6 +137,7 @@ class _Resolver:
         self.taken: set[tuple[str, int]] = set()
         self.decisions: list[Decision] = []
         self.indices: dict[str, dict[str, int]] = {}
+        self.given = frozenset(name for name, _ in options.defsyms)  # no member is needed for these
         self.wrapped = {f"__real_{name}": name for name in options.wrap} | {
             name: f"__wrap_{name}" for name in options.wrap
         }
@@ -181,6 +186,8 @@ class _Resolver:
             for name, number in index.items():
                 symbol = self.table.get(name)
                 if symbol is None or symbol.kind is not DefinitionKind.UNDEFINED or symbol.weak:
+                    continue
+                if name in self.given:
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True

@@ -136,6 +136,20 @@ def test_defsym() -> None:
     assert "undefined symbol referenced in expression" in errors_of(ASKS, defsyms=(("answer", "nothing"),))
 
 
+def test_defsyms_may_come_in_any_order_but_not_in_a_circle() -> None:
+    result = link_all(ASKS + ".globl value\n", defsyms=(("answer", "second+1"), ("second", "0x10")))
+    assert at(result, "value") == 0x11
+    circle = (("answer", "second"), ("second", "answer"))
+    assert "--defsym answer=second: undefined symbol" in errors_of(ASKS, defsyms=circle)
+
+
+def test_defsym_takes_the_member_that_it_names_and_not_one_for_its_own_name() -> None:
+    archive = lib("lib.a", other=".globl answer\nanswer: ret\n", used=".globl target\ntarget: ret\n")
+    result = link_all(ASKS + ".globl value\n", archive, defsyms=(("answer", "target"),))
+    assert result.inputs == ("a.o", "lib.a(used.o)")
+    assert at(result, "value") == result.symbols["target"]
+
+
 def test_undefined_option_takes_a_member() -> None:
     archive = lib("lib.a", used=".globl answer\nanswer: ret\n")
     assert link_all(START, archive, undefined=("answer",)).inputs == ("a.o", "lib.a(used.o)")
