@@ -91,17 +91,17 @@ def plan_dynamic(
     imported = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if elsewhere]
     hashed = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if not elsewhere]
     buckets = max(1, len(hashed) // 4)
-    hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].name)) % buckets)
+    hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].dynamic_name)) % buckets)
     order = tuple(imported + hashed)
     strings = Strings()
     for name in (options.soname, ":".join(options.rpath)):
         strings.add(name)
     needed = tuple(library.soname for library in program.resolution.libraries)
     string_at = {name: strings.add(name) for name in (*needed, options.soname, ":".join(options.rpath))}
-    string_at |= {symbols[n].name: strings.add(symbols[n].name) for n in order}
+    string_at |= {name: strings.add(name) for name in (symbols[n].dynamic_name for n in order)}
     sections: dict[str, bytes] = {}
     verneed_count = _versions(program, order, strings, string_at, sections)
-    names = [_raw(symbols[n].name) for n in order]
+    names = [_raw(symbols[n].dynamic_name) for n in order]
     if options.hash_style in ("gnu", "both"):
         sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
     if options.hash_style in ("sysv", "both"):
@@ -221,7 +221,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         seen = int(symbols.visibility[n]) if sid != LINKER else 0
         table[at] = (
-            plan.string_at[symbol.name],
+            plan.string_at[symbol.dynamic_name],
             st_info(binding, kind),
             seen,
             shndx,
