@@ -104,7 +104,7 @@ stub.build()
     [
         (ROWS, ()),
         (LIBRARIES, ()),
-        (STUB, ("kernel", "machine")),
+        (STUB, ("kernel", "machine", "run_options.py")),
     ],  # the loader stands on these; its code does not
     ids=["rows", "libraries", "stub"],
 )

@@ -1,7 +1,7 @@
-"""toyvm: from assembly text to running pages, for real.
+"""toyvm: from assembly text to running pages.
 
-The Python interface is four verbs, `assemble`, `link`, `run` and `compare`, and the values they return
-(`toyvm.api`). Everything is imported on first use: `import toyvm` costs nothing.
+The Python interface is the four verbs `assemble`, `link`, `run` and `compare` and the values that
+they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is cheap.
 """
 
 from __future__ import annotations

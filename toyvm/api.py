@@ -1,12 +1,12 @@
-"""The Python interface: four verbs and the values they return. The command line is a thin layer over the same functions.
+"""The Python interface: four verbs and the values they return.
 
 import toyvm
 
-hello = toyvm.assemble("asm/hello.s")                     # ObjectFile: sections, symbols, relocations
-program = toyvm.link([hello], linkage="dynamic")          # Program: the ELF image and how it came about
-result = toyvm.run(program, capture=True)                 # RunResult: status, output, statistics
+hello = toyvm.assemble("asm/hello.s")             # ObjectFile: sections, symbols, relocations
+program = toyvm.link([hello], linkage="dynamic")  # Program: the ELF image and how it was linked
+result = toyvm.run(program, capture=True)         # RunResult: status, output, statistics
 print(result.stdout.decode(), result.stats.instructions)
-print(toyvm.compare(["asm/hello.s"]).claims)              # Comparison: static against dynamic, the four claims
+print(toyvm.compare(["asm/hello.s"]).claims)      # Comparison: measurements and four claims
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ Source = str | PathLike[str]
 
 
 def assemble(path: Source, *, pic: bool = False) -> ObjectFile:
-    """Assemble one file. Raises AssemblyError, whose `messages` hold every diagnostic, or NotFoundError."""
+    """Assemble one file.
+
+    Raises AssemblyError, whose `messages` hold all diagnostics, or NotFoundError.
+    """
     return assemble_file(Path(path), pic=pic)
 
 
 def assemble_text(text: str, name: str = "<text>", *, pic: bool = False) -> ObjectFile:
-    """Assemble a string; `name` is what diagnostics call it. Raises AssemblyError."""
+    """Assemble a string; diagnostics use `name` as its file name. Raises AssemblyError."""
     from .assembler import AssemblerOptions
     from .assembler import assemble_text as assemble_string
 
@@ -59,9 +62,10 @@ def assemble_text(text: str, name: str = "<text>", *, pic: bool = False) -> Obje
 def link(
     objects: Sequence[ObjectFile | Source], *, linkage: str = "static", libs: Sequence[str] = ()
 ) -> Program:
-    """Link objects (or files: .s, .o, .a) with the start file and the guest libraries into a program.
+    """Link objects or files (.s, .o, .a) with the start file and the guest libraries.
 
-    `linkage` is "static" or "dynamic"; `libs` are names as after -l. Raises LinkError with every problem found.
+    `linkage` is "static" or "dynamic"; `libs` are names as after -l. Raises LinkError, whose
+    `messages` hold all problems.
     """
     inputs = [item if isinstance(item, ObjectFile) else Path(item) for item in objects]
     return build_program(inputs, linkage=linkage, libs=libs)
@@ -75,14 +79,16 @@ def run(
     capture: bool = False,
     **settings: Any,
 ) -> RunResult:
-    """Run a program, or the ELF image in a file. With `capture`, its output goes into the result, else to our own streams.
+    """Run a program, or the ELF image in a file, to its end.
 
-    `stdin` is its standard input (default: ours). The fields of RunOptions can be given by name: `run(hello, memory=1 << 20)`;
-    they change `options`. docs/reference/options.md lists them.
+    With `capture`, the result holds the program's output; otherwise the output goes to this
+    process's streams. `stdin` is the program's standard input (default: this process's, or empty
+    with `capture`). `settings` override fields of `options`: `run(hello, memory=1 << 20)`.
+    docs/reference/options.md lists the fields.
 
-    Raises NotExecutableError if the file is not a RISC-V program, UsageError if an option's value is out of its range,
-    TypeError if there is no such option. Errors of the program itself are in `RunResult.status` (128 + signal) and in its
-    standard error.
+    Raises NotFoundError or NotExecutableError if the file cannot be run, UsageError if a value is
+    out of its range, TypeError if an option does not exist. A failure of the program itself is not
+    an exception: see `RunResult.status` (128 + signal) and its standard error.
     """
     chosen = replace(options or RunOptions(), **settings)
     target = program if isinstance(program, Program) else Path(program)
@@ -96,5 +102,8 @@ def compare(
     libs: Sequence[str] = (),
     instances: Sequence[int] = experiment.DEFAULT_INSTANCES,
 ) -> Comparison:
-    """Build the same sources statically and dynamically, run both, and compare. Raises ToyvmError if they do not build."""
+    """Build the same sources statically and dynamically, run both, and compare.
+
+    Raises ToyvmError if the sources cannot be built.
+    """
     return experiment.compare([Path(source) for source in sources], libs=libs, instances=instances)

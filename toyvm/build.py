@@ -1,8 +1,9 @@
-"""From sources to something that runs, on the fly: the guest libraries, and programs linked against them.
+"""Builds programs from sources, and the guest libraries that they are linked against.
 
-This is what a Makefile would do with `toyvm as`, `toyvm ar` and `toyvm ld`; `toyvm run prog.s`, `toyvm compare` and the
-tests share it. The guest libraries are built from `libs/` on first use and kept in the cache under a name that stands for the
-version of their sources and of the tools that made them, so that a change of either builds them anew.
+This module does what a Makefile would do with `toyvm as`, `toyvm ar` and `toyvm ld`. `toyvm run
+prog.s`, `toyvm compare` and the tests use it. The guest libraries are built from `libs/` on first
+use and cached. The name of the cached folder depends on the versions of the library sources and of
+the tools, so that a change of either triggers a rebuild.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from toyvm.base.record import Record
-
 from .base.errors import NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
+from .base.record import Record
 from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 from .program import Program
@@ -30,7 +30,7 @@ C_LIBRARY = "c"
 
 
 class LibraryDir(Record):
-    """A folder with crt1.o, libX.a and libX.so for every library in libs/."""
+    """A folder with crt1.o and, for each library in libs/, libX.a and libX.so."""
 
     path: Path
 
@@ -43,11 +43,14 @@ class LibraryDir(Record):
         return sorted(path.name for path in self.path.glob("*.so"))
 
 
-# --- sources and objects -------------------------------------------------------------------------------------
+# --- sources and objects ---
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file a user named. Raises NotFoundError or ToyvmError with the system's words."""
+    """Read a file that the user named.
+
+    Raises NotFoundError or ToyvmError with the system's message.
+    """
     try:
         return read_input(path)
     except FileNotFoundError:
@@ -57,7 +60,10 @@ def read_file(path: Path) -> bytes:
 
 
 def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) -> ObjectFile:
-    """Assemble one source; its lines are recorded so that explanations can name them."""
+    """Assemble one source.
+
+    `debug_lines` records source lines (DWARF), so that reports can name them.
+    """
     from .assembler import AssemblerOptions, assemble_text
 
     text = read_file(path).decode("utf-8", "surrogateescape")
@@ -67,18 +73,18 @@ def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) ->
 
 
 def directives_of(path: Path) -> Directives:
-    """The directives in a source (none for an object)."""
+    """The directives in a source; the defaults for any other file."""
     if path.suffix not in (".s", ".S"):
         return Directives()
     return parse_directives(read_file(path).decode("utf-8", "replace"), str(path))
 
 
-# --- the guest libraries -------------------------------------------------------------------------------------
+# --- the guest libraries ---
 
 
 @cache
 def guest_libraries() -> LibraryDir:
-    """The guest libraries, built if the cache does not hold them."""
+    """The guest libraries; builds them if the cache does not have them."""
     folder = Path(libraries_path())
     if not folder.is_dir():
         if sys.stderr.isatty():
@@ -88,7 +94,7 @@ def guest_libraries() -> LibraryDir:
 
 
 def _build_into(folder: Path) -> None:
-    """Build every library in a temporary folder and move it into place at once: two builders cannot meet."""
+    """Build in a temporary folder and rename it, so that concurrent builds do not conflict."""
     import shutil
     import tempfile
 
@@ -98,7 +104,7 @@ def _build_into(folder: Path) -> None:
         try:
             temporary.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else somebody else was faster, with the same result
+            if not folder.is_dir():  # otherwise another process has built the same libraries
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -107,7 +113,8 @@ def _build_into(folder: Path) -> None:
 def build_libraries(sources: Path, out: Path, extra: Mapping[str, Sequence[Path]] | None = None) -> None:
     """Build each folder X of `sources` into `out`/libX.a and libX.so; crt1.s becomes crt1.o.
 
-    `extra` adds sources to a library, by its name: a changed library for the lesson on updates.
+    `extra` maps a library's name to additional sources: `toyvm compare` makes a new version in this
+    way.
     """
     for name, folder in _in_order(sources):
         objects = []
@@ -121,7 +128,7 @@ def build_libraries(sources: Path, out: Path, extra: Mapping[str, Sequence[Path]
 
 
 def _in_order(sources: Path) -> list[tuple[str, Path]]:
-    """(name, folder) of each library, a library after those it needs."""
+    """(name, folder) of each library; a library follows the libraries that it needs."""
     folders = {library_name(path.name): path for path in sorted(sources.iterdir()) if any(path.glob("*.s"))}
     ordered: list[tuple[str, Path]] = []
 
@@ -138,7 +145,7 @@ def _in_order(sources: Path) -> list[tuple[str, Path]]:
 
 
 def needs(folder: Path) -> tuple[str, ...]:
-    """The libraries that a library's sources ask for by `# toyvm: libs:`."""
+    """The libraries that the sources in `folder` name with `# toyvm: libs:`."""
     return tuple(
         dict.fromkeys(lib for path in sorted(folder.glob("*.s")) for lib in directives_of(path).libs)
     )
@@ -165,7 +172,7 @@ def _write_library(
     (out / f"lib{name}.so").write_bytes(result.image)
 
 
-# --- programs ------------------------------------------------------------------------------------------------
+# --- programs ---
 
 
 def build_program(
@@ -175,10 +182,11 @@ def build_program(
     libs: Sequence[str] = (),
     libraries: LibraryDir | None = None,
 ) -> Program:
-    """Assemble and link `sources` (.s, .o, .a, or objects in memory) against the guest libraries, as their directives ask.
+    """Assemble and link `sources` (.s, .o, .a, or objects in memory) against the guest libraries.
 
-    `linkage` is "static" or "dynamic"; None takes the first that the program allows. A program that defines `_start`
-    itself gets no start file. Raises ToyvmError and its children for whatever is wrong with the sources.
+    The directives of the first source apply. `linkage` is "static" or "dynamic"; None selects the
+    first linkage that the directives allow. A program that defines `_start` gets no start file.
+    Raises ToyvmError if the sources cannot be built.
     """
     first = sources[0]
     directives = directives_of(first) if isinstance(first, Path) else Directives()
@@ -216,7 +224,7 @@ def _link_program(
 
 
 def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:
-    """A source becomes an object in memory; anything else is the linker's to read."""
+    """Assemble a source into an object in memory; the linker reads other files itself."""
     from .linker.link_options import Input
 
     if not isinstance(path, Path):
@@ -227,14 +235,14 @@ def _input(path: Path | ObjectFile, *, pic: bool = False) -> Input:
 
 
 def _library_inputs(names: Iterable[str]) -> list[Input]:
-    """`-lNAME` for each, as one group, so that their order does not matter; a library nobody uses is not needed."""
+    """The inputs for `--as-needed --start-group -lNAME ... --end-group`: any order works."""
     from .linker.link_options import Input
 
     return [Input(library=name, as_needed=True, group=1) for name in dict.fromkeys(names)]
 
 
 def _defines_start(entry: Input) -> bool:
-    """Whether an object brings its own `_start`, as a program without libc does."""
+    """Whether an object defines `_start`, as a program without libc does."""
     from .elf.constants import ET_REL, SHN_UNDEF
     from .elf.headers import is_elf, read_ehdr
     from .elf.object_reader import read_object
@@ -253,7 +261,7 @@ def _defines_start(entry: Input) -> bool:
 
 
 def build_shared(path: Path, shared: Shared, libraries: LibraryDir) -> bytes:
-    """A shared library made of one source, linked against the guest libraries it uses."""
+    """Build a shared library from one source, linked against the guest libraries it uses."""
     from .linker.link import link
     from .linker.link_options import LinkOptions
 

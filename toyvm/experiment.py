@@ -1,29 +1,36 @@
-"""The experiment behind `toyvm compare`: build the same sources statically and dynamically, and measure both.
+"""The experiment of `toyvm compare`: build the same sources both ways, and measure both programs.
 
-Each build is run alone, without any library in reach, many at once, and with its library replaced; what is found goes
-into `observe.comparison`, which draws the conclusions. All figures but the link time are the same on every run.
+Each build runs by itself, without any library file in its file system, as several processes at
+once, and with one library replaced. `observe.comparison` draws the conclusions from the
+measurements. All figures except the link time are reproducible.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from toyvm.base.record import replace
-
 from .base.errors import UsageError
-from .base.record import replace as changed
+from .base.record import replace
 from .base.resources import data_dir
 from .base.sample_directives import LINKAGES
 from .build import LibraryDir, build_libraries, build_program, guest_libraries
 from .elf.constants import SHF_ALLOC
 from .elf.elf_file import ElfFile
+from .guestfs import add_program
+from .kernel.accounts.memory_report import memory_report
+from .kernel.mm.vma import PROT_EXEC
+from .kernel.proc.lifecycle import release_held
+from .kernel.proc.process import Process
+from .machine.physical_memory import PAGE_SIZE
+from .machine.sv39 import pte_frame
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
 from .program import Program
 from .result import RunResult
 from .run_options import RunOptions
-from .system import run, run_together
+from .system import Session, Start, run
 
 DEFAULT_INSTANCES = (1, 2, 4, 8)
 _MARK = "[lib{name}.so: new version]"
@@ -41,8 +48,8 @@ def compare(
 ) -> Comparison:
     """Build `sources` both ways against the guest libraries, run both, and compare.
 
-    `instances` are the numbers of processes to have alive at once. Raises ToyvmError when the program cannot be built,
-    UsageError when a number makes no sense.
+    `instances` are the numbers of processes to keep alive at once, each from 1 to 64. Raises
+    ToyvmError if the program cannot be built, UsageError if a number is out of range.
     """
     if not instances or min(instances) < 1 or max(instances) > 64:
         raise UsageError("--instances: expected numbers from 1 to 64")
@@ -61,9 +68,9 @@ def compare(
 
 
 def _measure(built: Program, libraries: LibraryDir, options: RunOptions) -> BuildFacts:
-    """One build on disk, at load and while it runs."""
+    """Measure one build: on disk, at load, and at run time."""
     elf = ElfFile.parse(built.image, built.name)
-    result = _run(built, changed(options, watch="main"))
+    result = _run(built, replace(options, watch="main"))
     loaded = {name: _library_size(name, libraries, built) for name in result.libraries}
     return BuildFacts(
         linkage=built.linkage,
@@ -93,27 +100,61 @@ def _library_size(name: str, libraries: LibraryDir, built: Program) -> int:
 
 
 def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
-    """Whether the program does the same with no library file in the guest's file system."""
-    alone = changed(
+    """Whether the program behaves the same with no library file in the guest's file system."""
+    alone = replace(
         built, files={path: data for path, data in built.files.items() if not path.startswith("/lib/")}
     )
-    result = _run(alone, changed(options, libraries=False))
+    result = _run(alone, replace(options, libraries=False))
     return (result.status, result.stdout) == (before.status, before.stdout)
 
 
 def _together(built: Program, numbers: Sequence[int], options: RunOptions) -> tuple[InstanceFacts, ...]:
-    """Memory with each of `numbers` processes alive at once: of one file, and each of a file of its own."""
+    """The memory use of each of `numbers` processes, of one file and of separate files."""
     return tuple(
-        run_together(built, number, separate=separate, options=options)
-        for separate in (False, True)
-        for number in numbers
+        run_together(built, number, separate, options) for separate in (False, True) for number in numbers
     )
+
+
+def run_together(program: Program, number: int, separate: bool, options: RunOptions) -> InstanceFacts:
+    """Run `number` processes of a program, hold each at its exit, and count their frames.
+
+    With `separate`, each process runs its own copy of the file, as separate programs would. Child
+    processes of the program are not held. The output is discarded.
+    """
+    session = Session(options, capture=True)
+    kernel = session.kernel
+    path = add_program(kernel.vfs, program)
+    start = Start(program, [program.name, *program.directives.args])
+    held = []
+    for index in range(number):
+        if separate and index:
+            path = f"/bin/{program.name}.{index}"
+            kernel.vfs.add_file(path, program.image)
+        process = session.spawn(start, path)
+        process.hold_at_exit = True
+        held.append(process)
+    kernel.run()
+    report = memory_report(kernel)
+    owners = Counter(frame for process in held for frame in _frames(process))
+    text = {frame for process in held for frame in _frames(process, PROT_EXEC)}
+    release_held(kernel)
+    private = sum(count == 1 for count in owners.values())
+    pss = tuple(round(process.usage.pss * PAGE_SIZE) for process in report.processes)
+    return InstanceFacts(number, separate, private, len(owners) - private, len(owners), len(text), pss)
+
+
+def _frames(process: Process, prot: int = 0) -> set[int]:
+    """The frames mapped by the areas of a process that allow all of `prot`."""
+    mm = process.mm
+    return {
+        pte_frame(pte) for area in mm.vmas if area.prot & prot == prot for _, pte in mm.map.resident(area)
+    }
 
 
 def _with_update(
     facts: Sequence[tuple[Program, BuildFacts]], options: RunOptions
 ) -> tuple[BuildFacts, BuildFacts]:
-    """Both builds run once more after the dynamic one's library was replaced, with nothing linked again."""
+    """Replace a library of the dynamic build, and run both builds again without relinking."""
     (static, static_facts), (dynamic, dynamic_facts) = facts
     names = [name.removeprefix("lib").removesuffix(".so") for name in dynamic_facts.libraries]
     ours = [
@@ -123,7 +164,7 @@ def _with_update(
     ]
     if not ours:
         return static_facts, dynamic_facts
-    # The library nearest to the program tells most: libc only when there is no other.
+    # Prefer a library of the program's own subject to libc, which every program uses.
     name = next((name for name in ours if name != "c"), "c")
     with tempfile.TemporaryDirectory(prefix="toyvm-compare-") as folder:
         newer = _newer_library(name, Path(folder))
@@ -134,7 +175,10 @@ def _with_update(
 
 
 def _newer_library(name: str, folder: Path) -> Mapping[str, bytes]:
-    """All guest libraries built anew, `name` with one source more, whose initialiser says that it is there."""
+    """A new version of library `name`: its initialiser prints a line.
+
+    Returns its guest path and its bytes.
+    """
     source = folder / "newer.s"
     source.write_text(_NEWER.format(mark=_MARK.format(name=name)))
     out = folder / "out"
@@ -144,7 +188,7 @@ def _newer_library(name: str, folder: Path) -> Mapping[str, bytes]:
 
 
 _NEWER = """\
-# What a new version of the library does before anything else: it says so, on standard error.
+# An initialiser of the new version of the library, which announces it on standard error.
         .section .rodata
 message:
         .ascii  "{mark}\\n"
@@ -164,7 +208,7 @@ announce:
 
 
 def _update(built: Program, name: str, newer: Mapping[str, bytes], options: RunOptions) -> UpdateFacts:
-    result = _run(changed(built, files={**built.files, **newer}), options)
+    result = _run(replace(built, files={**built.files, **newer}), options)
     mark = _MARK.format(name=name)
     shown = mark if mark in result.stderr.decode("utf-8", "replace") else ""
     return UpdateFacts(f"lib{name}.so", result.status, bool(shown), shown)

@@ -1,6 +1,7 @@
-"""The file system a run sees: the sandbox, the guest libraries under /lib, the program under /bin.
+"""The guest's file system: the sandbox, the guest libraries in /lib, the program in /bin.
 
-The guest libraries are mounted without being built: a static program that never looks at /lib does not pay for them.
+Mounting the guest libraries does not build them: a program that does not use /lib does not pay for
+them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _LIBRARY_DEVICE = 0x16
 
 
 class GuestLibraryFile(FileNode):
-    """A file of the guest libraries, which are built when somebody first asks for its bytes or its size."""
+    """A file of the guest libraries.
+
+    The first access to its bytes or its size builds them if necessary.
+    """
 
     writable = False
 
@@ -33,7 +37,7 @@ class GuestLibraryFile(FileNode):
     def _data(self) -> bytes:
         folder = libraries_path()
         if not os.path.isdir(folder):
-            from .build import guest_libraries  # the assembler and the linker with it
+            from .build import guest_libraries  # imports the assembler and the linker
 
             folder = str(guest_libraries().path)
         with open(os.path.join(folder, self._name), "rb") as stream:
@@ -61,7 +65,10 @@ def sandbox(
     libraries: bool,
     memfs_bytes: int,
 ) -> Vfs:
-    """The tree of a run without its program. `root` None is the current folder. Raises ToyvmError for a bad folder."""
+    """The file system of a run, without the program. `root` None is the current folder.
+
+    Raises ToyvmError if `root` or `sysroot` cannot be opened.
+    """
     folder = fspath(root) if root is not None else "."
     try:
         vfs = Vfs.sandbox(folder, writable=writable, memfs_bytes=memfs_bytes)
@@ -79,9 +86,12 @@ def sandbox(
 
 
 def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0) -> str:
-    """Put a program and what stands beside it into the tree; its guest path. `copy` tells copies of one program apart.
+    """Add a program and the files that it needs to the guest's file system.
 
-    Raises NotFoundError, NotExecutableError or ToyvmError for a path that cannot be run.
+    Returns the program's guest path.
+
+    A `copy` other than 0 gives the path a suffix, so that a program can be added several times.
+    Raises NotFoundError or NotExecutableError if the host file cannot be run.
     """
     suffix = f".{copy}" if copy else ""
     if isinstance(program, Program):
@@ -103,7 +113,7 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
 
 
 def _add(vfs: Vfs, path: str, data: bytes) -> None:
-    """A file the program finds: in /tmp, which is memory, it may change it; elsewhere it is read-only."""
+    """Add a file for the program: writable in /tmp, which is in memory; read-only elsewhere."""
     if not path.startswith("/tmp/"):
         vfs.add_file(path, data)
         return

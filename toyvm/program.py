@@ -1,4 +1,7 @@
-"""A program made from sources, as a value. Apart from `build`, which makes it, so that running one imports no tools."""
+"""A program made from sources.
+
+Separate from `build`, so that running a program does not import the tools.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Program(Record):
-    """A linked program: its image, what must stand beside it in the guest, and how it came about.
+    """A linked program: its ELF image, the guest files that it needs, and how it was linked.
 
-    `linkage` is "static" or "dynamic". `files` are guest paths and their contents. `link_seconds` is host CPU time.
+    `linkage` is "static" or "dynamic". `files` maps guest paths to contents. `link_seconds` is the
+    host CPU time of linking.
     """
 
     name: str

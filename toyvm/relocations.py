@@ -1,8 +1,10 @@
-"""The ONE table of RISC-V relocations: a row says everything that a type is.
+"""The table of RISC-V relocation types.
 
-The assembler, the linker, the loader, readelf and the reference page read the rows; none of them keeps a list of types of its own.
-A row says what the type computes (`Formula`), where the result goes and when it does not fit (`Field`), what must exist for it (`Need`),
-which tools apply it (`Tool`), and how assembly text asks for it. To add a type, add its row to `R`.
+The assembler, linker, loader, readelf and the reference page read this table. A row holds all
+properties of a type: the value to compute (`Formula`), the field to write and its range (`Field`),
+the GOT, PLT or other entries that it requires (`Need`), the tools that apply it (`Tool`), and the
+assembler modifier that requests it. To add a type, add its row to `R`.
+
 Source: RISC-V ELF psABI, "Relocations".
 """
 
@@ -19,19 +21,20 @@ if TYPE_CHECKING:
 
 
 class Formula(Enum):
-    """What a type computes, in the psABI's words.
+    """The value that a type computes, in the psABI's notation.
 
-    S is the symbol's address (that of its PLT entry, where the type may use one), A the addend, P the place, V the value already there,
-    B the load base, GOT the address of the GOT, G the offset of the symbol's entry in it, GP the global pointer, TLSMODULE and TLSOFFSET
-    the module and the offset of a thread-local symbol.
+    S is the symbol's address (or that of its PLT entry, if the type may use one), A the addend, P
+    the place, V the value at the place, B the load base, GOT the address of the GOT, G the offset
+    of the symbol's GOT entry, GP the global pointer, TLSMODULE and TLSOFFSET the module and the
+    offset of a thread-local symbol.
     """
 
-    NONE = ""  # no bytes change: a marker
+    NONE = ""  # a marker: no bytes change
     ABSOLUTE = "S + A"
     ADD = "V + S + A"
     SUBTRACT = "V - S - A"
     PC_RELATIVE = "S + A - P"
-    PC_LOW = "S - P"  # S labels the relocation of the high part, whose value this one shares
+    PC_LOW = "S - P"  # S labels the relocation of the high part, which determines the value
     GOT_PC_RELATIVE = "G + GOT + A - P"
     GP_RELATIVE = "S + A - GP"
     TP_RELATIVE = "S + A + TLSOFFSET"
@@ -45,28 +48,28 @@ class Formula(Enum):
 
 
 class Need(Enum):
-    """What must exist, or may have to be made, before a relocation of the type can be applied."""
+    """What a relocation of the type requires. The linker creates it if necessary."""
 
     GOT = "GOT entry"
     TLS_IE = "GOT entry of the TP offset"
     TLS_GD = "GOT pair of module and offset"
     TLS_DESC = "GOT pair of a descriptor"
     PLT = "PLT entry"  # if another component defines the function
-    COPY = "copy"  # of a library's datum in the program; or a PLT entry as the function's address
+    COPY = "copy"  # a copy of a library's datum, or a PLT entry as a function's address
     DYNAMIC = "dynamic relocation"  # if the address is known only at load
     THREAD_LOCAL = "thread-local symbol"
 
 
 class Tool(Enum):
-    """Who applies relocations."""
+    """A tool that applies relocations."""
 
-    ASSEMBLER = "assembler"  # where the value is a number
+    ASSEMBLER = "assembler"  # if the value is a constant
     LINKER = "linker"
     LOADER = "loader"
 
 
 class Piece(NamedTuple):
-    """value[high:low], after `bias` was added to the value, goes to the unit's bits from `at` upwards."""
+    """Bits `high`..`low` of the value plus `bias` go to the unit's bits from `at` upwards."""
 
     high: int
     low: int
@@ -75,10 +78,10 @@ class Piece(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Where a value goes: `width` bytes at the relocation's offset, of them the bits that `pieces` name.
+    """The bits that a relocation writes: `pieces` of the `width` bytes at its offset.
 
-    `low <= value <= high` (signed) and `value % alignment == 0` must hold; `low` > `high` means that every value is
-    good and is cut off. `name` is the psABI's name of the field.
+    The signed value must satisfy `low <= value <= high` and `value % alignment == 0`. If `low >
+    high`, there is no range and the value is truncated. `name` is the psABI's name of the field.
     """
 
     name: str
@@ -98,7 +101,7 @@ def _signed(bits: int, bias: int = 0) -> tuple[int, int]:
     return -(1 << (bits - 1)) - bias, (1 << (bits - 1)) - 1 - bias
 
 
-_ROUND = 0x800  # the high part is rounded, because the low part is added as a signed number
+_ROUND = 0x800  # rounds the high part, because the low part is sign-extended
 _U32 = _signed(32, _ROUND)
 
 NOWHERE = Field("", 0, ())
@@ -150,7 +153,7 @@ CI_TYPE = Field("CI-type", 2, (Piece(17, 17, 12, _ROUND), Piece(16, 12, 2, _ROUN
 
 _LINKER, _LOADER = frozenset((Tool.LINKER,)), frozenset((Tool.LOADER,))
 _CONSTANT, _EITHER = _LINKER | {Tool.ASSEMBLER}, _LINKER | _LOADER
-_NOBODY: frozenset[Tool] = frozenset()  # the linker and the loader refuse it by name
+_UNSUPPORTED: frozenset[Tool] = frozenset()  # the linker and the loader report it as an error
 _NO: frozenset[Need] = frozenset()
 _COPY, _PLT, _GOT, _TLS = (frozenset((need,)) for need in (Need.COPY, Need.PLT, Need.GOT, Need.THREAD_LOCAL))
 _WORD = _COPY | {Need.DYNAMIC}
@@ -174,27 +177,34 @@ def _row(
     partners: tuple[str, ...] = (),
     relax: bool = False,
 ) -> _Cells:
-    """The cells of a row. `operator`: None when assembly text cannot ask for the type, "" when a bare symbol does."""
+    """The cells of a row.
+
+    `operator` is the assembler modifier: "" for a bare symbol, None if there is none.
+    """
     return number, formula, field, needs, by, meaning, operator, partners, relax
 
 
 class R(IntEnum):
-    """Relocation types by number, a row each, without `R_RISCV_`; R_RISCV_32, _64 and _32_PCREL are ABS32, ABS64 and PCREL32."""
+    """The relocation types by number, without the prefix R_RISCV_.
+
+    R_RISCV_32, R_RISCV_64 and R_RISCV_32_PCREL are ABS32, ABS64 and PCREL32, because a name cannot
+    begin with a digit.
+    """
 
     # fmt: off
-    NONE = _row(0, Formula.NONE, NOWHERE, _NO, _EITHER, "nothing; also keeps a section alive")
+    NONE = _row(0, Formula.NONE, NOWHERE, _NO, _EITHER, "no effect, except that it keeps a section alive")
     ABS32 = _row(1, Formula.ABSOLUTE, ADDRESS32, _COPY, _LINKER, "32-bit address", "")
     ABS64 = _row(2, Formula.ABSOLUTE, WORD64, _WORD, _EITHER, "64-bit address", "")
     RELATIVE = _row(3, Formula.LOAD_BASE, WORD64, _NO, _LOADER, "adjust an address by the load base")
     COPY = _row(4, Formula.COPY, NOWHERE, _NO, _LOADER, "copy a library's datum into the program")
-    JUMP_SLOT = _row(5, Formula.SYMBOL, WORD64, _NO, _LOADER, "a function's entry in the GOT of the PLT, may be bound lazily")
-    TLS_DTPMOD32 = _row(6, Formula.TLS_MODULE, WORD32, _TLS, _NOBODY, "of RV32")
+    JUMP_SLOT = _row(5, Formula.SYMBOL, WORD64, _NO, _LOADER, "address of a function in the GOT of the PLT; may be bound lazily")
+    TLS_DTPMOD32 = _row(6, Formula.TLS_MODULE, WORD32, _TLS, _UNSUPPORTED, "RV32 only")
     TLS_DTPMOD64 = _row(7, Formula.TLS_MODULE, WORD64, _TLS, _LOADER, "module number of a thread-local symbol")
-    TLS_DTPREL32 = _row(8, Formula.DTP_RELATIVE, WORD32, _TLS, _LINKER, "offset in its module's block, in debugging information")
-    TLS_DTPREL64 = _row(9, Formula.DTP_RELATIVE, WORD64, _TLS, _EITHER, "offset in its module's block")
-    TLS_TPREL32 = _row(10, Formula.TP_RELATIVE, WORD32, _TLS, _NOBODY, "of RV32")
+    TLS_DTPREL32 = _row(8, Formula.DTP_RELATIVE, WORD32, _TLS, _LINKER, "offset in the module's TLS block, in debugging information")
+    TLS_DTPREL64 = _row(9, Formula.DTP_RELATIVE, WORD64, _TLS, _EITHER, "offset in the module's TLS block")
+    TLS_TPREL32 = _row(10, Formula.TP_RELATIVE, WORD32, _TLS, _UNSUPPORTED, "RV32 only")
     TLS_TPREL64 = _row(11, Formula.TP_RELATIVE, WORD64, _TLS, _LOADER, "offset from the thread pointer")
-    TLSDESC = _row(12, Formula.TLS_DESCRIPTOR, WORD64, _TLS, _NOBODY, "thread-local descriptor")
+    TLSDESC = _row(12, Formula.TLS_DESCRIPTOR, WORD64, _TLS, _UNSUPPORTED, "thread-local descriptor")
     BRANCH = _row(16, Formula.PC_RELATIVE, B_TYPE, _PLT, _LINKER, "12-bit conditional branch", "")
     JAL = _row(17, Formula.PC_RELATIVE, J_TYPE, _PLT, _LINKER, "20-bit jump", "")
     CALL = _row(18, Formula.PC_RELATIVE, U_I_TYPE, _PLT, _LINKER, "auipc and jalr pair (older name)")
@@ -221,35 +231,35 @@ class R(IntEnum):
     SUB32 = _row(39, Formula.SUBTRACT, WORD32, _NO, _LINKER, "label subtraction", partners=("ADD32",))
     SUB64 = _row(40, Formula.SUBTRACT, WORD64, _NO, _LINKER, "label subtraction", partners=("ADD64",))
     GOT32_PCREL = _row(41, Formula.GOT_PC_RELATIVE, OFFSET32, _GOT, _LINKER, "32-bit distance to a GOT entry")
-    ALIGN = _row(43, Formula.NONE, NOWHERE, _NO, _LINKER, "A bytes of nops stand here: keep as many as the alignment takes")
+    ALIGN = _row(43, Formula.NONE, NOWHERE, _NO, _LINKER, "A bytes of nops, of which the linker keeps as many as the alignment needs")
     RVC_BRANCH = _row(44, Formula.PC_RELATIVE, CB_TYPE, _PLT, _LINKER, "8-bit conditional branch")
     RVC_JUMP = _row(45, Formula.PC_RELATIVE, CJ_TYPE, _PLT, _LINKER, "11-bit jump")
-    RVC_LUI = _row(46, Formula.ABSOLUTE, CI_TYPE, _COPY, _NOBODY, "inside a linker that relaxes: high part in c.lui")
-    GPREL_I = _row(47, Formula.GP_RELATIVE, I_TYPE_12, _NO, _NOBODY, "inside a linker that relaxes: offset from gp")
-    GPREL_S = _row(48, Formula.GP_RELATIVE, S_TYPE_12, _NO, _NOBODY, "inside a linker that relaxes: offset from gp in a store")
-    TPREL_I = _row(49, Formula.TP_RELATIVE, I_TYPE_12, _TLS, _NOBODY, "inside a linker that relaxes: offset from tp")
-    TPREL_S = _row(50, Formula.TP_RELATIVE, S_TYPE_12, _TLS, _NOBODY, "inside a linker that relaxes: offset from tp in a store")
-    RELAX = _row(51, Formula.NONE, NOWHERE, _NO, _LINKER, "the relocation at the same place may be relaxed")
+    RVC_LUI = _row(46, Formula.ABSOLUTE, CI_TYPE, _COPY, _UNSUPPORTED, "internal to relaxing linkers: high part in c.lui")
+    GPREL_I = _row(47, Formula.GP_RELATIVE, I_TYPE_12, _NO, _UNSUPPORTED, "internal to relaxing linkers: offset from gp")
+    GPREL_S = _row(48, Formula.GP_RELATIVE, S_TYPE_12, _NO, _UNSUPPORTED, "internal to relaxing linkers: offset from gp, in a store")
+    TPREL_I = _row(49, Formula.TP_RELATIVE, I_TYPE_12, _TLS, _UNSUPPORTED, "internal to relaxing linkers: offset from tp")
+    TPREL_S = _row(50, Formula.TP_RELATIVE, S_TYPE_12, _TLS, _UNSUPPORTED, "internal to relaxing linkers: offset from tp, in a store")
+    RELAX = _row(51, Formula.NONE, NOWHERE, _NO, _LINKER, "the linker may relax the relocation at the same place")
     SUB6 = _row(52, Formula.SUBTRACT, WORD6, _NO, _LINKER, "label subtraction in call frame information", partners=("SET6",))
     SET6 = _row(53, Formula.ABSOLUTE, WORD6, _NO, _LINKER, "label in call frame information")
     SET8 = _row(54, Formula.ABSOLUTE, WORD8, _NO, _LINKER, "label")
     SET16 = _row(55, Formula.ABSOLUTE, WORD16, _NO, _LINKER, "label")
     SET32 = _row(56, Formula.ABSOLUTE, WORD32, _NO, _LINKER, "label")
     PCREL32 = _row(57, Formula.PC_RELATIVE, OFFSET32, _COPY, _LINKER, "32-bit distance")
-    IRELATIVE = _row(58, Formula.RESOLVER, WORD64, _NO, _LOADER, "what a resolver function returns")
+    IRELATIVE = _row(58, Formula.RESOLVER, WORD64, _NO, _LOADER, "address that a resolver function returns")
     PLT32 = _row(59, Formula.PC_RELATIVE, OFFSET32, _PLT, _LINKER, "32-bit distance to a function or its PLT entry")
     SET_ULEB128 = _row(60, Formula.ABSOLUTE, ULEB128, _NO, _LINKER, "label in a ULEB128 number")
     SUB_ULEB128 = _row(61, Formula.SUBTRACT, ULEB128, _NO, _LINKER, "label subtraction in a ULEB128 number", partners=("SET_ULEB128",))
-    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _NOBODY, "%tlsdesc_hi: high part of the descriptor's offset")
-    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _TLS, _NOBODY, "%tlsdesc_load_lo", partners=_DESC_HIGH)
-    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _TLS, _NOBODY, "%tlsdesc_add_lo", partners=_DESC_HIGH)
-    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _TLS, _NOBODY, "%tlsdesc_call: marks the call for relaxation", partners=_DESC_HIGH)
+    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _UNSUPPORTED, "%tlsdesc_hi: high part of the descriptor's offset")
+    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _TLS, _UNSUPPORTED, "%tlsdesc_load_lo", partners=_DESC_HIGH)
+    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _TLS, _UNSUPPORTED, "%tlsdesc_add_lo", partners=_DESC_HIGH)
+    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _TLS, _UNSUPPORTED, "%tlsdesc_call: marks the call for relaxation", partners=_DESC_HIGH)
     # fmt: on
 
     cells: _Cells
 
     def __new__(cls, cells: Any) -> R:
-        """The member is the number; its row goes with it."""
+        """The member is the type's number; `cells` is its row."""
         member = int.__new__(cls, cells[0])
         member._value_ = cells[0]
         member.cells = cells
@@ -257,11 +267,12 @@ class R(IntEnum):
 
 
 class Reloc(NamedTuple):
-    """One row of the table, complete.
+    """One row of the table.
 
-    `name` is the psABI's. `operation` is "set", "add" or "sub", or "" when no bytes change at the place. `partners` are, for a low part,
-    the types of the high parts that its symbol may label; for a subtraction, the type that comes before it at the same place. `relax`:
-    where relaxation is allowed, the assembler emits R_RISCV_RELAX behind it.
+    `name` is the psABI's name. `operation` is "set", "add" or "sub", or "" if no bytes change.
+    `partners` are, for a low part, the types of the high parts that its symbol may label; for a
+    subtraction, the type that precedes it at the same place. If `relax` is set and relaxation is
+    allowed, the assembler emits R_RISCV_RELAX after the relocation.
     """
 
     type: R
@@ -278,7 +289,7 @@ class Reloc(NamedTuple):
 
     @property
     def is_low_part(self) -> bool:
-        """Whether the field holds 12 bits of a value whose other bits are in another instruction."""
+        """Whether the field holds the low 12 bits of a value; another instruction has the rest."""
         return self.field in (I_TYPE, S_TYPE)
 
 
@@ -295,19 +306,20 @@ def _complete(type: R) -> Reloc:
 
 
 RELOCATIONS: dict[R, Reloc] = {type: _complete(type) for type in R}
-NUMBERS = 256  # types are below; 192 and above are for vendors
+NUMBERS = 256  # types are below this; 192 to 255 are reserved for vendors
 
 
 def relocation_name(number: int) -> str:
-    """`R_RISCV_CALL_PLT` for 19; `unrecognized: 63` style text for numbers outside the table."""
+    """`R_RISCV_CALL_PLT` for 19; `unrecognized: ff` for a number that is not in the table."""
     row = RELOCATIONS.get(number)  # type: ignore[call-overload]  # an R is an int, and hashes as one
     return row.name if row else f"unrecognized: {number:x}"
 
 
 def by_type(test: Callable[[Reloc], bool]) -> npt.NDArray[Any]:
-    """Which rows pass `test`, for whole columns of types: a boolean array indexed by number, False where there is no row.
+    """A boolean array indexed by type: whether its row passes `test`.
 
-    Its last item stands for all numbers that are no types: `array.take(column, mode="clip")` takes any number.
+    Numbers without a row are False. The array has NUMBERS + 1 items and the last one is False, so
+    that `array.take(column, mode="clip")` accepts any number.
     """
     import numpy as np
 
@@ -316,8 +328,9 @@ def by_type(test: Callable[[Reloc], bool]) -> npt.NDArray[Any]:
     return result
 
 
-# What an operand must be for a field to be in it: kinds of `toyvm.isa`, "call" for the auipc and jalr pair of `call` and `tail`,
-# "tprel_add" for the fourth operand of add, which marks the instruction, and the size of data.
+# Field -> the kinds of operands that contain it. The kinds are those of `toyvm.isa`, "call" for the
+# auipc and jalr pair of `call` and `tail`, "tprel_add" for the marker operand of add, and the sizes
+# of data.
 _OPERANDS: dict[str, tuple[str, ...]] = {
     U_TYPE.name: ("imm20",),
     I_TYPE.name: ("imm12", "load_mem"),
@@ -340,7 +353,10 @@ MODIFIERS: dict[tuple[str, str], R] = {
 
 
 class RelocationError(ToyvmError):
-    """A relocation that cannot be applied. `index` is its number in the arrays given to `apply_many`, else 0."""
+    """A relocation that cannot be applied.
+
+    `index` is its index in the arrays given to `apply_many`, or 0.
+    """
 
     def __init__(self, message: str, index: int = 0):
         super().__init__(message)
@@ -368,10 +384,10 @@ def check(reloc: Reloc, value: int) -> None:
 
 
 def apply(buf: bytearray | memoryview, offset: int, reloc: Reloc, value: int) -> None:
-    """Write `value` (S + A - P or whatever the formula gives; modulo 2**64) into the field of `reloc` at `offset`.
+    """Write `value` (the formula's result, modulo 2**64) into the field of `reloc` at `offset`.
 
-    "add" and "sub" change the number already there. Raises RelocationOverflow naming the broken limit, and
-    RelocationError when the field is not inside `buf`.
+    "add" and "sub" change the number at the place. Raises RelocationOverflow if the value does not
+    fit, and RelocationError if the field is outside `buf`.
     """
     field = reloc.field
     if field is ULEB128:
@@ -393,7 +409,7 @@ def apply(buf: bytearray | memoryview, offset: int, reloc: Reloc, value: int) ->
 
 
 def scatter(field: Field, value: int) -> int:
-    """The bits of `value` at their places in the unit, all other bits 0."""
+    """The bits of `value` in the positions of the field; all other bits are 0."""
     unit = 0
     for high, low, at, bias in field.pieces:
         unit |= ((value + bias) >> low & ((1 << (high - low + 1)) - 1)) << at
@@ -401,7 +417,7 @@ def scatter(field: Field, value: int) -> int:
 
 
 def gather(field: Field, unit: int) -> int:
-    """The number in a unit's field, as unsigned bits in place; the inverse of `scatter` but for bias and sign."""
+    """The unsigned number in a unit's field: the inverse of `scatter`, except for bias and sign."""
     value = 0
     for high, low, at, _ in field.pieces:
         value |= (unit >> at & ((1 << (high - low + 1)) - 1)) << low
@@ -412,7 +428,10 @@ _ULEB128_LIMIT = 16  # bytes; 10 hold 64 bits
 
 
 def uleb128_length(buf: bytearray | memoryview, offset: int, reloc: Reloc) -> int:
-    """How many bytes the ULEB128 number at `offset` has. Raises RelocationError when it does not end."""
+    """The length in bytes of the ULEB128 number at `offset`.
+
+    Raises RelocationError if it does not end.
+    """
     for end in range(offset, offset + _ULEB128_LIMIT):
         if not 0 <= end < len(buf):
             break
@@ -422,7 +441,7 @@ def uleb128_length(buf: bytearray | memoryview, offset: int, reloc: Reloc) -> in
 
 
 def _apply_uleb128(buf: bytearray | memoryview, offset: int, reloc: Reloc, value: int) -> None:
-    """The number keeps its length in bytes: the assembler made room for it."""
+    """Write a ULEB128 number of the same length: the assembler has reserved the bytes."""
     length = uleb128_length(buf, offset, reloc)
     old = sum((buf[offset + i] & 0x7F) << 7 * i for i in range(length))
     new = (value if reloc.operation == "set" else old - value) & min(M64, (1 << 7 * length) - 1)
@@ -433,10 +452,11 @@ def _apply_uleb128(buf: bytearray | memoryview, offset: int, reloc: Reloc, value
 def apply_many(
     buf: bytearray | memoryview, offsets: npt.NDArray[Any], reloc: Reloc, values: npt.NDArray[Any]
 ) -> None:
-    """`apply` for a whole column: relocations of one type at `offsets` (integers) with `values` (int64).
+    """Apply many relocations of one type, at `offsets` (integers) with `values` (int64).
 
-    All or nothing: when one does not fit, nothing is written and the error's `index` tells the first bad one.
-    The same place may occur several times for "add" and "sub". Fields must not overlap otherwise.
+    If a value does not fit, nothing is written, and `index` of the error is the first such
+    relocation. (ULEB128 numbers are written one by one.) "add" and "sub" may name the same place
+    several times; other fields must not overlap.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a run tells when it is over: status, output, statistics as text and as JSON, views of its processes."""
+"""The result of a run: status, output, statistics, and views of the processes' memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = "toyvm.run/1"
 
 
 class View(Record):
-    """One of VIEWS of one process: `text` is lines. `when` completes "process 2 (cow), "."""
+    """One view (see `observe.memory_views`) of a process. `when` completes "process 2 (cow), "."""
 
     pid: int
     command: str
@@ -25,13 +25,14 @@ class View(Record):
 
 
 class RunResult(Record):
-    """How a run ended and what it took.
+    """How a run ended, and what resources it used.
 
-    `status` is the exit code a shell would show (128 + signal). `stdout` and `stderr` hold the output of a captured run.
-    `frames_leaked` counts frames still in use after every process ended, the page cache's aside: always 0. So does
-    `slots_leaked` with slots of the swap area.
-    The relocations, look-ups and `libraries` (file names in load order) are the first process's. `views` has what was to be
-    shown of each process as it ended. `watched` is the number of instructions before `watch`.
+    `status` is the exit code that a shell would show (128 + signal). `stdout` and `stderr` hold the
+    output of a captured run. `frames_leaked` and `slots_leaked` count frames and swap slots still
+    in use after all processes ended and the page cache was dropped; anything but 0 is a bug in the
+    kernel. The relocations, symbol look-ups and `libraries` (file names in load order) are those of
+    the first process. `views` holds the requested views of each process at its end. `watched` is
+    the number of instructions before the symbol `RunOptions.watch` was first reached.
     """
 
     status: int
@@ -49,15 +50,15 @@ class RunResult(Record):
 
     @property
     def maps(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
-        """The memory map of each process as it ended: (pid, command, lines)."""
+        """The memory map of each process at its end: (pid, command, lines)."""
         return tuple((v.pid, v.command, tuple(v.text.splitlines())) for v in self.views if v.what == "maps")
 
     def views_text(self) -> str:
-        """What was to be shown of each process as it ended, under the process it belongs to."""
+        """The requested views, each under a line that names its process."""
         return "".join(f"{view}\n" for view in self.views)
 
     def stats_text(self) -> str:
-        """The statistics as text, a fact a line."""
+        """The statistics as text, one per line."""
         stats = self.stats
         rows = [
             ("instructions", f"{stats.instructions:,}"),
@@ -97,7 +98,7 @@ class RunResult(Record):
         return "".join(f"{name:<22}{value}\n" for name, value in rows)
 
     def _megapage_rows(self) -> list[tuple[str, str]]:
-        """What became of megapages, if there were to be any."""
+        """Megapage counts; nothing if the run did not try to map one."""
         stats = self.stats
         if not stats.megapages and not stats.megapage_fallbacks:
             return []
@@ -109,7 +110,7 @@ class RunResult(Record):
         ]
 
     def _reclaim_rows(self) -> list[tuple[str, str]]:
-        """What it took to live with too little memory, if it was too little."""
+        """Reclaim counts; nothing if the run reclaimed no memory."""
         stats = self.stats
         if not stats.reclaimed and not stats.direct_reclaims:
             return []
@@ -125,7 +126,7 @@ class RunResult(Record):
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict with a `schema` field."""
+        """The result as JSON values; `schema` names the version of the format."""
         stats = self.stats
         return {
             "schema": SCHEMA,

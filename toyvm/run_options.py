@@ -1,15 +1,18 @@
-"""The options of a run. Each is declared once, here: type, default, unit, range, help, and how the command line spells it.
+"""The options of a run, each declared once: type, default, unit, range, help, and flags.
 
 Every other form of an option is derived from its declaration:
 
-    Limits            what the kernel obeys
-    RunOptions        what `system.run` and the Python API take: the kernel's limits, the guest's world, what to record
-    CommandOptions    what `toyvm run` takes: all of that, and what only the command line needs
-    rows              the declarations by field name: argparse's options (`cli/run_parser.py`), shell completion and
-                      docs/reference/options.md (`cli/options_page.py`) are made from them
+    Limits            the options that the kernel reads
+    RunOptions        the options of `system.run` and the Python API: Limits, the guest's files
+                      and environment, and what to record
+    CommandOptions    the options of `toyvm run`: RunOptions, and those of the command line alone
+    rows              the declarations by field name, from which argparse's options
+                      (`cli/run_parser.py`), shell completion and docs/reference/options.md
+                      (`cli/options_page.py`) are made
 
-An option without flags can be set from Python only; an option that only CommandOptions has, on the command line only.
-This module stands below the kernel and knows none of the modules that an option concerns.
+An option without flags can be set only from Python; an option of CommandOptions only on the command
+line. This module is a layer below the kernel and imports none of the modules that implement the
+options.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from .base.light_types import Any, ClassVar, dataclass_transform
 from .base.record import Record, RecordMeta
 
 PAGE = 4096
-MAX_WINDOW = 512  # pages read or mapped at once, at most
+MAX_WINDOW = 512  # the most pages that one fault reads or maps
 
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
 THP_POLICIES = ("always", "madvise", "never")
@@ -40,16 +43,20 @@ GROUPS = (BUILDING, WORLD, MACHINE, MEMORY, PROGRAMS, SHOWING)
 
 
 class Option:
-    """One declaration: the row of one field.
+    """The declaration of one field of an OptionRecord.
 
-    default, unit: the field's value where none is given, and what its number counts ("bytes", "pages", "percent", ...)
-    lowest, highest: the range of a number, both ends included; None: no end      choices: the words allowed
-    flags: the spellings on the command line; a field with `constants` has one flag for each of its values
-    constants: flag -> (value that the flag sets or adds, help)
-    metavar: the value's name in a usage line      group: one of GROUPS      help: one sentence
-    unset: what the default means, where the value itself does not say it
-    excluded_by: a switch that this option cannot be used with      reason: why
-    name, type: the field and its annotation, which the record fills in
+    default       the value if the option is not given
+    unit          what a number counts: "bytes", "pages", "percent", ...
+    lowest, highest   the range of a number, inclusive; None: unbounded
+    choices       the values allowed
+    flags         the spellings on the command line
+    constants     flag -> (value that the flag sets or adds, help), for options without an argument
+    metavar       the argument's name in a usage line
+    group         one of GROUPS
+    help          one sentence
+    unset         the meaning of the default, if the value itself does not show it
+    excluded_by   the name of a switch that this option cannot be combined with; `reason` says why
+    name, type    the field and its annotation, set by OptionMeta
     """
 
     __slots__ = (
@@ -101,7 +108,7 @@ class Option:
         return self.type.startswith(("int", "float"))
 
     def accepts(self, value: object) -> bool:
-        """Whether the field may have this value."""
+        """Whether `value` is valid for the field."""
         if value is None:
             return self.type.endswith("None")
         if self.choices and self.many:
@@ -146,13 +153,13 @@ def option(
     excluded_by: str = "",
     reason: str = "",
 ) -> Any:
-    """Declare a field of an OptionRecord; see Option. `flags` are words apart."""
+    """Declare a field of an OptionRecord; see Option. Spaces separate the words of `flags`."""
     return Option(locals())
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(option,))
 class OptionMeta(RecordMeta):
-    """Takes the declarations out of a class body: the defaults stay, the rows are collected."""
+    """Moves the declarations of a class body to `rows` and leaves the defaults in their place."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordMeta:
         rows: dict[str, Option] = {}
@@ -174,7 +181,7 @@ class OptionRecord(Record, metaclass=OptionMeta):
     rows: ClassVar[dict[str, Option]]
 
     def check(self) -> None:
-        """Raise UsageError for the first field whose value is out of its range, or that excludes another's."""
+        """Raise UsageError for a field that is out of range or conflicts with another option."""
         for name, row in self.rows.items():
             value = getattr(self, name)
             if value == row.default:
@@ -187,12 +194,12 @@ class OptionRecord(Record, metaclass=OptionMeta):
 
     @staticmethod
     def spelling(row: Option) -> str:
-        """What a message calls the option."""
+        """The option's name in a message."""
         return row.name
 
 
 class Limits(OptionRecord):
-    """What the kernel obeys. When a run reaches `max_instructions` or `virtual_seconds`, it ends with status 124."""
+    """The options that the kernel reads."""
 
     memory_limit: int = option(
         default=0,
@@ -415,7 +422,7 @@ class RunOptions(Limits):
         group=MACHINE,
         metavar="ENGINE",
         choices=ENGINES,
-        help="choose the engine: auto and llvm translate hot code to native code (auto works without LLVM too), "
+        help="choose the engine: auto and llvm translate hot code to native code (auto also works without LLVM), "
         "reference interprets in Python, lockstep runs both and compares them",
     )
     caching: bool = option(
@@ -460,7 +467,7 @@ class RunOptions(Limits):
 
 
 class CommandOptions(RunOptions):
-    """What the command line of `toyvm run` says: the options of the run, what to build, what to start, what to print."""
+    """The options of `toyvm run`: those of the run, and what to build, to start and to print."""
 
     linkage: str | None = option(
         default=None,
@@ -531,7 +538,7 @@ class CommandOptions(RunOptions):
 
 
 def size_text(count: int) -> str:
-    """A number of bytes as it is written on the command line: 64M, 1G, 4096."""
+    """A number of bytes as the command line spells it: 64M, 1G, 4096."""
     for suffix, unit in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
         if count and count % unit == 0:
             return f"{count // unit}{suffix}"

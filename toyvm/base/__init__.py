@@ -1,1 +1,1 @@
-"""What everything stands on: integers of fixed width, errors, diagnostics, events, records, the package's files."""
+"""The lowest layer: integers, errors, diagnostics, events, records, and the package's files."""

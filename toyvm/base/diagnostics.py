@@ -1,7 +1,7 @@
-"""Places in a user's text, and how a diagnostic shows them.
+"""Positions in source text, and diagnostics that show them.
 
-The first line of a diagnostic is `file:line:col: error: message`, which editors parse; the source line with a
-caret, what was expected, a suggestion and the related place follow.
+The first line of a diagnostic is `file:line:col: error: message`, which editors parse. The source
+line with a caret, what was expected, a suggestion and related positions follow.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from toyvm.base.record import Record
 
 
 class Span(Record):
-    """A stretch of one source line. `line` and `column` count from 1; `text` is the whole line (may be "")."""
+    """A part of a source line. `line` and `column` count from 1; `text` is the whole line or ""."""
 
     file: str
     line: int
@@ -26,7 +26,7 @@ class Span(Record):
 
 
 class Diagnostic(Record):
-    """One problem, with everything a reader needs to mend it."""
+    """One problem in a source."""
 
     span: Span
     message: str
@@ -52,7 +52,7 @@ class Diagnostic(Record):
 def _excerpt(span: Span) -> list[str]:
     if not span.text.strip():
         return []
-    # A tab before the caret stays a tab, so that the caret stands below its character.
+    # Tabs are kept, so that the caret is below its character at any tab width.
     lead = "".join("\t" if c == "\t" else " " for c in span.text[: span.column - 1])
     width = max(1, min(span.length, len(span.text) - span.column + 1))
     return [f"  {span.text.rstrip()}", f"  {lead}{'^' * width}"]

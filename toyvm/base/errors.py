@@ -1,7 +1,7 @@
-"""The one exception tree. Whatever a user can cause ends as one of these: a message and an exit code.
+"""The exceptions for errors that a user can cause: each has a message and an exit code.
 
-The command line prints the message and exits with `exit_code`; nothing else may escape to it. What a guest can cause is an
-OSError with a Linux errno instead (`error`), which a system call returns to it.
+The command line prints the message and exits with `exit_code`. For an error that a guest causes, a
+system call raises an OSError with a Linux errno (`error`) instead, which it returns to the guest.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Sequence
 
 
 def error(number: int) -> OSError:
-    """An OSError of `number` (errno.ENOENT ...), to raise."""
+    """An OSError to raise, with `number` (errno.ENOENT ...) and its message."""
     return OSError(number, os.strerror(number))
 
 
 class ToyvmError(Exception):
-    """Base of all errors that a user can cause. `exit_code` is what the command line exits with."""
+    """Base of the errors that a user can cause. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
 
 class UsageError(ToyvmError):
-    """A command line that does not make sense (exit 2)."""
+    """Options or arguments that are wrong or contradict each other (exit 2)."""
 
     exit_code = 2
 
 
 class ElfError(ToyvmError):
-    """A file that is not the ELF file or archive it should be. The message begins with the file's name."""
+    """A file that is not a valid ELF file or archive. The message begins with the file's name."""
 
 
 class DiagnosticsError(ToyvmError):
-    """One or more problems in a user's input, each already rendered as `file:line:col: error: ...`."""
+    """One or more problems in a user's input, each rendered as `file:line:col: error: ...`."""
 
     def __init__(self, messages: Sequence[str]):
         super().__init__("\n".join(messages))
@@ -60,6 +60,6 @@ class NotFoundError(ToyvmError):
 
 
 class LoadError(ToyvmError):
-    """The dynamic loader cannot find a library or a symbol; glibc's words, exit 127 (ld.so(8))."""
+    """The dynamic loader cannot find a library or a symbol (exit 127); the message is glibc's."""
 
     exit_code = 127

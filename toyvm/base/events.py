@@ -1,7 +1,8 @@
-"""What happens in a run, as values: page faults, copy-on-write in its steps, system calls, processes, mappings.
+"""Events of a run: page faults, copy-on-write faults, system calls, processes, mappings, signals.
 
-The kernel emits them, observers subscribe by type. Nobody listening must cost next to nothing, so an emitter asks
-`bus.wants(Type)` before it builds an event. Counters (`kernel.counters`) do not depend on events.
+The kernel emits events, and observers subscribe to them by type. An emitter asks `bus.wants(Type)`
+before it builds an event, so that a run without observers is not slowed down. Counters
+(`kernel.counters`) do not depend on events.
 """
 
 from __future__ import annotations
@@ -16,33 +17,35 @@ class FaultKind(StrEnum):
     """How a page fault was resolved."""
 
     DEMAND_ZERO = "demand_zero"  # first write to an anonymous page: a zeroed frame
-    DEMAND_MEGAPAGE = (
-        "demand_megapage"  # first write to 2 MiB of anonymous memory: zeroed frames for all of it
-    )
+    DEMAND_MEGAPAGE = "demand_megapage"  # first access to 2 MiB of anonymous memory: 512 zeroed frames
     ZERO_READ = "zero_read"  # first read of an anonymous page: the shared zero page
-    FILE_MINOR = "file_minor"  # a file's page that was in the page cache
-    FILE_MAJOR = "file_major"  # a file's page that had to be read
+    FILE_MINOR = "file_minor"  # a file page that was in the page cache
+    FILE_MAJOR = "file_major"  # a file page that was read from the file
     SHARED_ZERO = "shared_zero"  # first touch of a page of shared anonymous memory
     COW = "cow"  # write to a shared frame of a private mapping: a copy
-    COW_REUSE = "cow_reuse"  # the same, by the last sharer: the frame is taken over
-    SWAP_IN = "swap_in"  # a page that had to be read from the swap area
-    SWAP_CACHED = "swap_cached"  # a swapped page that was in memory still, or again
+    COW_REUSE = "cow_reuse"  # the same by the last owner: the frame becomes writable without a copy
+    SWAP_IN = "swap_in"  # a page that was read from the swap area
+    SWAP_CACHED = "swap_cached"  # a swapped page that was in the swap cache
     WRITE_ENABLE = "write_enable"  # first write to a present page of a shared mapping
-    SPURIOUS = "spurious"  # the tables already allowed it
+    SPURIOUS = "spurious"  # the page table already allows the access
     SEGV = "segv"
     SIGBUS = "sigbus"
-    OOM = "oom"  # no frame left
+    OOM = "oom"  # no free frame
 
 
 class Event(Record):
-    """Base of all events. `time` is virtual time in nanoseconds since the machine was switched on."""
+    """Base of all events. `time` is virtual time in nanoseconds since the machine started."""
 
     time: int
     pid: int
 
 
 class PageFault(Event):
-    """A page fault and what came of it. `access` is "read", "write" or "execute"; `vma` its /proc/PID/maps line or ""."""
+    """A page fault and its resolution.
+
+    `access` is "read", "write" or "execute". `pc` is 0 for an access by the kernel. `vma` is the
+    mapping's line of /proc/PID/maps, or "".
+    """
 
     kind: FaultKind
     va: int
@@ -54,10 +57,10 @@ class PageFault(Event):
 
 
 class CowFault(Event):
-    """A copy-on-write fault in its steps. `frame_after == frame_before` means that the last sharer took the page.
+    """A copy-on-write fault. If `frame_after == frame_before`, the last owner reused the frame.
 
-    `refcount_before` counts all holders of the old frame, the page cache included (`in_page_cache`);
-    `refcount_after` is what is left on the old frame. `source` is "anonymous", "file" or "zero".
+    `refcount_before` and `refcount_after` are the reference counts of the old frame; the page cache
+    holds one of the references if `in_page_cache`. `source` is "anonymous", "file" or "zero".
     """
 
     va: int
@@ -75,7 +78,10 @@ class CowFault(Event):
 
 
 class PageReclaimed(Event):
-    """`frame` was freed: `mappings` entries of all processes held it. `slot` of the swap area has the page; None: its file has."""
+    """Reclaim freed `frame`, which `mappings` page table entries mapped.
+
+    `slot` is the swap slot that holds the page; None if the page can be read from its file.
+    """
 
     frame: int
     mappings: int
@@ -83,7 +89,10 @@ class PageReclaimed(Event):
 
 
 class SyscallEnter(Event):
-    """A system call begins. `args` are the six argument registers; `text` is `name(decoded arguments)` as strace has it."""
+    """A system call begins.
+
+    `args` are the six argument registers, `text` is `name(arguments)` as in strace.
+    """
 
     number: int
     name: str
@@ -92,7 +101,10 @@ class SyscallEnter(Event):
 
 
 class SyscallExit(Event):
-    """A system call ended. `result` is a0 as signed; `text` the whole strace line. `known` is False for ENOSYS by number."""
+    """A system call returned. `result` is a0, signed; `text` is the strace line.
+
+    `known` is False for a number that is not in the table of system calls.
+    """
 
     number: int
     name: str
@@ -102,14 +114,14 @@ class SyscallExit(Event):
 
 
 class ProcessForked(Event):
-    """`pid` forked `child`; `shares_memory` for vfork and CLONE_VM."""
+    """`pid` created `child`; `shares_memory` is set for vfork and CLONE_VM."""
 
     child: int
     shares_memory: bool
 
 
 class ProcessExecuted(Event):
-    """`pid` now runs `path`."""
+    """`pid` executed `path` (execve(2))."""
 
     path: str
     argv: tuple[bytes, ...]
@@ -117,11 +129,11 @@ class ProcessExecuted(Event):
 
 
 class ProcessEnding(Event):
-    """`pid` is about to end: it has its memory and its files still."""
+    """`pid` is about to exit; its memory and its files still exist."""
 
 
 class ProcessExited(Event):
-    """`pid` ended: `status` 0..255, or `signal` not 0."""
+    """`pid` exited with `status` (0..255), or `signal` (not 0) killed it."""
 
     status: int
     signal: int
@@ -129,7 +141,10 @@ class ProcessExited(Event):
 
 
 class MappingChanged(Event):
-    """mmap, munmap, mprotect, brk or mremap changed `start`..`end`; `what` is the call's name, `detail` the new state."""
+    """A system call changed the mappings of `start`..`end`.
+
+    `what` is the call's name (mmap, munmap, mprotect, ...), `detail` the new state.
+    """
 
     what: str
     start: int
@@ -145,7 +160,7 @@ class SignalSent(Event):
 
 
 class ContextSwitch(Event):
-    """The hart now runs `pid`; before it ran `previous`."""
+    """The hart switched from `previous` to `pid`."""
 
     previous: int
 
@@ -154,20 +169,20 @@ E = TypeVar("E", bound=Event)
 
 
 class Bus:
-    """Hands each event to those who subscribed to its type, in the order of subscription."""
+    """Passes each event to the subscribers of its type, in the order of subscription."""
 
     def __init__(self) -> None:
         self._subscribers: dict[type[Any], list[Callable[[Any], None]]] = {}
 
     def subscribe(self, event_type: type[E], callback: Callable[[E], None]) -> None:
-        """Call `callback` with every later event of exactly this type."""
+        """Call `callback` for each later event of exactly this type."""
         self._subscribers.setdefault(event_type, []).append(callback)
 
     def wants(self, event_type: type[Event]) -> bool:
-        """Whether anyone listens: ask before building an event."""
+        """Whether the type has a subscriber."""
         return event_type in self._subscribers
 
     def emit(self, event: Event) -> None:
-        """Hand `event` to its subscribers."""
+        """Pass `event` to the subscribers of its type."""
         for callback in self._subscribers.get(type(event), ()):
             callback(event)

@@ -1,14 +1,14 @@
-"""The names of `typing` and `enum` that modules need to be read by a type checker, without these modules when a program runs.
+"""Lightweight stand-ins for names of `typing` and `enum`, for the modules that every run imports.
 
-Importing `typing` brings `re` and `enum` with it and costs as much as half of Python's own start; a run of a short program
-feels that. So the modules that `toyvm run` always imports take these names from here. To a type checker they are those of
-`typing` and `enum`. At run time annotations are text, a Protocol is an ordinary base class, a NamedTuple is a tuple, and the
-members of an enumeration are what is in capitals in its class.
+Importing `typing` also imports `re` and takes about half as long as starting Python, which is
+noticeable in the run of a short program. A type checker sees the real names. At run time
+annotations are not evaluated, a Protocol is an ordinary base class, a NamedTuple is a tuple, and
+the members of an enumeration are the upper-case names of its class body.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING: bool = False  # type checkers take the name alone for true
+TYPE_CHECKING: bool = False  # type checkers treat this name as true
 if TYPE_CHECKING:
     from enum import Enum as Enum
     from enum import IntEnum as IntEnum
@@ -22,26 +22,28 @@ if TYPE_CHECKING:
     from typing import TypeVar as TypeVar
     from typing import dataclass_transform as dataclass_transform
 else:
-    from _collections import _tuplegetter  # what namedtuple's fields are: read in C
+    from _collections import _tuplegetter  # the field descriptors of namedtuple, in C
 
-    Any = ClassVar = NoReturn = Self = None  # for annotations alone, which nobody evaluates
+    Any = ClassVar = NoReturn = Self = None  # used in annotations only
 
     def TypeVar(name, bound=None):
-        """Stands for a type in annotations, which nobody evaluates."""
+        """A type variable, used in annotations only."""
 
     def dataclass_transform(**options):
-        """A promise to type checkers about a metaclass; returns the decorator, which changes nothing."""
+        """A hint for type checkers; the decorator returns its argument."""
         return lambda decorated: decorated
 
     class Protocol:
-        """A base that says nothing: what a class must have is checked before the program runs."""
+        """An empty base class; only type checkers check the protocol."""
 
     class _NamedTupleMeta(type):
-        """Makes a class with annotated fields a named tuple of those fields, as typing.NamedTuple's metaclass does; without compiling
-        anything, which takes `collections.namedtuple` a tenth of a millisecond."""
+        """Turns the annotations of a class body into fields of a tuple, as typing.NamedTuple does.
+
+        It does not compile code, which takes `collections.namedtuple` about 0.1 ms for each class.
+        """
 
         def __new__(mcls, name, bases, namespace):
-            if bases and bases[0]._fields:  # derived from a finished one
+            if bases and bases[0]._fields:  # a subclass of a named tuple adds no fields
                 return type.__new__(mcls, name, bases, namespace)
             fields = tuple(namespace.get("__annotations__", ())) if bases else ()
             defaults = {field: namespace.pop(field) for field in fields if field in namespace}
@@ -50,7 +52,7 @@ else:
             return type.__new__(mcls, name, bases or (tuple,), {**made, **getters, **namespace})
 
     class NamedTuple(metaclass=_NamedTupleMeta):
-        """A tuple whose items have names: `class Point(NamedTuple): x: int; y: int = 0`."""
+        """A tuple with named items: `class Point(NamedTuple): x: int; y: int = 0`."""
 
         def __new__(cls, *values, **named):
             if named or len(values) != len(cls._fields):
@@ -59,7 +61,7 @@ else:
 
         @classmethod
         def _complete(cls, values, named):
-            """All values, from those given in order, those given by name, and the defaults. Raises TypeError."""
+            """Combine positional values, named values and defaults. Raises TypeError."""
             rest = cls._fields[len(values) :]
             given = {**cls._field_defaults, **named}
             missing = [field for field in rest if field not in given]
@@ -87,7 +89,7 @@ else:
             return f"{type(self).__name__}({shown})"
 
     class _EnumMeta(type):
-        """Makes members of what is in capitals in a class body: instances of the class, each with its name and value."""
+        """Turns the upper-case names of a class body into members with a name and a value."""
 
         def __new__(mcls, name, bases, namespace):
             values = {key: namespace.pop(key) for key in list(namespace) if key.isupper()}
@@ -96,7 +98,7 @@ else:
             plain = not issubclass(cls, (int, str))
             for key, value in values.items():
                 member = cls.__new__(cls) if plain else cls.__new__(cls, value)
-                value = getattr(member, "_value_", value)  # a class's own __new__ may set it, as in enum
+                value = getattr(member, "_value_", value)  # the class's __new__ may set it, as in enum
                 if value in cls._by_value:
                     raise ValueError(f"{name}.{key} has the value of {cls._by_value[value].name}: {value!r}")
                 member.name, member.value = key, value
@@ -120,17 +122,17 @@ else:
             return value in cls._by_value
 
     class Enum(metaclass=_EnumMeta):
-        """Named values: `class Light(Enum): RED = "r"; GREEN = "g"`."""
+        """An enumeration: `class Light(Enum): RED = "r"; GREEN = "g"`."""
 
         def __repr__(self):
             return f"<{type(self).__name__}.{self.name}: {self.value!r}>"
 
         def __reduce_ex__(self, protocol):
-            """A copy, pickled or not, is the member itself."""
+            """Copying and unpickling return the member itself."""
             return type(self), (self.value,)
 
     class IntEnum(int, metaclass=_EnumMeta):
-        """Named integers."""
+        """An enumeration of integers."""
 
         __repr__ = Enum.__repr__
         __reduce_ex__ = Enum.__reduce_ex__
@@ -138,7 +140,7 @@ else:
         __hash__ = int.__hash__
 
     class StrEnum(str, metaclass=_EnumMeta):
-        """Named strings."""
+        """An enumeration of strings."""
 
         __repr__ = Enum.__repr__
         __reduce_ex__ = Enum.__reduce_ex__

@@ -1,15 +1,16 @@
-"""Classes that are only their fields, at no cost when the program starts.
+"""Value classes like dataclasses that are cheap to define, for a fast start.
 
-`dataclasses` imports `inspect` and compiles an `__init__` for each class: some milliseconds before a guest has run its
-first instruction. A Record declares its fields in the same way, is understood by type checkers in the same way, and has
-slots, equality, a hash and a repr. One `__init__` serves all classes; a class of which many records are made gets an
-`__init__` of its own. A record is frozen unless its class says `frozen=False`, and equal to another whose fields are equal
-unless its class says `eq=False`. A default that is a list, dict or set is copied for each record. `__post_init__` may check
-the fields or complete them.
+`dataclasses` imports `inspect` and compiles an `__init__` for each class, which takes some
+milliseconds. A Record declares its fields in the same way, and type checkers understand it in the
+same way. It has slots, equality, a hash and a repr. All classes share one `__init__`; a class gets
+its own compiled `__init__` once it has made _COMPILED_AFTER records. Records are frozen unless the
+class has `frozen=False`, and compare by value unless it has `eq=False`. A default that is a list,
+dict or set is copied for each record. `__post_init__` may check or complete the fields.
 
-A NamedTuple is the better choice for a value that is a tuple: the fields of a C structure as `struct` unpacks them, a row that
-is unpacked, sorted, or used as a key. It is also the choice where hundreds of thousands are made (fix-ups, operands, line
-rows): a tuple is made in half the time, and compared and hashed in C, some twenty times as fast.
+Use a NamedTuple instead for a value that is a tuple: the fields of a C structure as `struct`
+unpacks them, or a row that is unpacked, sorted or used as a key. Use it also for values that are
+made by the hundred thousand (fix-ups, operands, line rows): a tuple takes half the time to make,
+and C code compares and hashes it about twenty times as fast.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .light_types import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transf
 
 R = TypeVar("R", bound="Record")
 _CONTAINERS = (list, dict, set)
-_COMPILED_AFTER = 50  # records of a class that are made before an __init__ of its own is worth compiling
+_COMPILED_AFTER = 50  # records after which compiling an __init__ for the class pays off
 _made: dict[type, int] = {}
 
 
@@ -48,7 +49,7 @@ class RecordMeta(type):
         if not frozen:
             namespace["__setattr__"] = object.__setattr__
             namespace["__hash__"] = None
-        if bases:  # not a base's own `__init__`, which knows the base's fields alone
+        if bases:  # a base's compiled `__init__` does not know the new fields
             namespace.setdefault("__init__", Record.__init__)
         if not eq:
             namespace["__eq__"], namespace["__hash__"] = object.__eq__, object.__hash__
@@ -61,7 +62,10 @@ class RecordMeta(type):
 
 
 class Record(metaclass=RecordMeta):
-    """Base of records: `class Point(Record): x: int; y: int = 0`. `record_fields` names the fields in order."""
+    """Base of records: `class Point(Record): x: int; y: int = 0`.
+
+    `record_fields` names the fields in order.
+    """
 
     record_fields: ClassVar[tuple[str, ...]]
 
@@ -94,7 +98,7 @@ class Record(metaclass=RecordMeta):
             return None
 
         def __post_init__(self):
-            """What a class checks once its fields are set."""
+            """Called when the fields are set; a class overrides it to check or complete them."""
 
         def __setattr__(self, name, value):
             raise AttributeError(f"{type(self).__name__} is frozen: cannot assign {name!r}")
@@ -115,12 +119,15 @@ def _values(record: Any) -> tuple[Any, ...]:
 
 
 def _compiled_init(kind: type[Record]) -> Any:
-    """An `__init__` with the fields of `kind` as its parameters. Setting a slot by its descriptor passes by `__setattr__`."""
+    """Compile an `__init__` whose parameters are the fields of `kind`.
+
+    The `__init__` of a frozen record sets slots by their descriptors, because `__setattr__` raises.
+    """
     defaults: dict[str, Any] = getattr(kind, "_defaults")  # noqa: B009  (type checkers do not see it)
     namespace: dict[str, Any] = {"missing": object()}
     parameters: list[str] = []
     lines: list[str] = []
-    mutable = kind.__setattr__ is object.__setattr__  # an assignment is twice as quick as a descriptor's call
+    mutable = kind.__setattr__ is object.__setattr__  # an assignment is twice as fast as a descriptor's call
     for name in kind.record_fields:
         namespace[f"put_{name}"] = getattr(kind, name).__set__
         if name not in defaults:
@@ -143,12 +150,12 @@ def _compiled_init(kind: type[Record]) -> Any:
 
 
 def as_dict(record: Record) -> dict[str, Any]:
-    """The fields by name, not descending into them."""
+    """The fields of a record by name; records inside it are not converted."""
     return {name: getattr(record, name) for name in record.record_fields}
 
 
 def as_tree(value: Any) -> Any:
-    """A record as a dict of its fields, and so for every record inside it: in fields, in tuples and lists, in dicts."""
+    """Convert a record and, recursively, the records inside it to dicts."""
     if isinstance(value, Record):
         return {name: as_tree(field) for name, field in as_dict(value).items()}
     if isinstance(value, (tuple, list)):
@@ -159,7 +166,10 @@ def as_tree(value: Any) -> Any:
 
 
 def replace(record: R, **changes: Any) -> R:
-    """A copy with some fields changed. Raises TypeError for a field that does not exist."""
+    """A copy of `record` with some fields changed.
+
+    Raises TypeError for a field that does not exist.
+    """
     return type(record)(**{**as_dict(record), **changes})
 
 
@@ -167,7 +177,7 @@ _copiers: dict[type, Any] = {}
 
 
 def duplicate(record: R) -> R:
-    """A copy of a record that is not frozen, field by field; some ten times quicker than `replace` without changes."""
+    """A shallow copy of a record that is not frozen, about ten times as fast as `replace`."""
     kind = type(record)
     copier = _copiers.get(kind)
     if copier is None:
@@ -177,7 +187,7 @@ def duplicate(record: R) -> R:
 
 
 def _copier(kind: type[Record]) -> Any:
-    """A function that is one assignment for each field: a fork copies every area of its parent."""
+    """Compile a function that copies each field: fork(2) copies every VMA of the parent."""
     lines = ["def copy(record):", " twin = new(kind)"]
     lines += [f" twin.{name} = record.{name}" for name in kind.record_fields]
     namespace: dict[str, Any] = {"new": object.__new__, "kind": kind}

@@ -1,4 +1,4 @@
-"""Where the package's data and its cache live: samples and guest library sources in, built libraries out."""
+"""The package's data folders, its cache, and safe reading and writing of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .light_types import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path  # half the cost of a short run: functions that return one import it themselves
+    from pathlib import Path  # slow to import: functions that return a Path import it themselves
     from typing import BinaryIO
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ START_FILE = "crt1"
 
 
 def data_dir(name: str) -> Path:
-    """The folder `asm` or `libs`: beside the package in a checkout, inside it in an installed wheel."""
+    """The folder `asm` or `libs`: next to the package in a checkout, inside it in a wheel."""
     from pathlib import Path
 
     return Path(_data_path(name))
@@ -38,12 +38,12 @@ def _data_path(name: str) -> str:
 
 
 def library_name(folder: str) -> str:
-    """The name after `-l` of a folder of sources: `libc` is c, `imath` is imath."""
+    """The name for `-l` of a folder of sources: "c" for libc, "imath" for imath."""
     return folder.removeprefix("lib")
 
 
 def library_files() -> list[str]:
-    """The names of the files that the built guest libraries consist of, known without building them."""
+    """The names of the files of the built guest libraries, without building them."""
     base = _data_path("libs")
     folders = [name for name in sorted(os.listdir(base)) if os.path.isdir(os.path.join(base, name))]
     names = [
@@ -55,9 +55,11 @@ def library_files() -> list[str]:
 
 
 def cache_path(*parts: str) -> str:
-    """The path of `parts` below `$XDG_CACHE_HOME/toyvm` (or `~/.cache/toyvm`), which is made if need be.
+    """The path of `parts` in the cache folder `$XDG_CACHE_HOME/toyvm` or `~/.cache/toyvm`.
 
-    Where that cannot be written, a temporary folder of this user stands in for it.
+    The cache folder is made if necessary. If that folder is not writable, the path is in a
+    temporary folder of this user. Raises ToyvmError if the temporary folder belongs to another
+    user.
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     folder = os.path.join(base, "toyvm")
@@ -66,7 +68,7 @@ def cache_path(*parts: str) -> str:
         if os.access(folder, os.W_OK):
             return os.path.join(folder, *parts)
     except OSError:
-        pass  # a home that cannot be written: fall through to the temporary folder
+        pass  # the home directory is not writable: use the temporary folder
     import tempfile
 
     folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
@@ -84,10 +86,10 @@ def cache_dir() -> Path:
 
 
 def source_version(*names: str) -> bytes:
-    """The version of data that the package's own code makes: Python's, and the path, time and size of every source.
+    """A version for cached data: Python's version, and the path, time and size of each source.
 
-    `names` are folders of the package (`isa`), single modules (`build.py`), or `libs`. They cover every module that takes part
-    in making the data; `tests/test_house.py` holds that.
+    `names` are folders of the package (`isa`), modules (`build.py`), or `libs`. They must include
+    every module that takes part in making the data; `tests/test_house.py` checks this.
     """
     parts = [sys.version]
     for name in names:
@@ -110,9 +112,10 @@ def _state(path: str, status: os.stat_result) -> str:
 
 
 def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
-    """Plain data (whatever `marshal` writes) from the cache file `name`, or made now, and then kept where that is possible.
+    """Return data from the cache file `name`, or call `make` and try to store its result there.
 
-    What was kept for another version, or is damaged, is made anew.
+    The data is anything that `marshal` can write. A file of another version or a damaged file is
+    replaced.
     """
     path = cache_path(name)
     data: T | None = _read_kept(path, version)
@@ -123,7 +126,7 @@ def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
 
 
 def _read_kept(path: str, version: bytes) -> Any:
-    """What `kept` wrote, or None when there is nothing, or it is not of this version, or it is damaged."""
+    """The data in a cache file, or None if the file is missing, damaged or of another version."""
     try:
         with open(path, "rb") as stream:
             content = stream.read()
@@ -142,33 +145,39 @@ def _keep(path: str, version: bytes, data: Any) -> None:
     try:
         write_atomically(path, content)
     except OSError:
-        return  # a full or read-only disk costs the next start some time, nothing else
+        return  # on a full or read-only disk, the next start makes the data again
 
 
 def libraries_version() -> bytes:
-    """The version of everything that makes the guest libraries."""
+    """The version of the guest libraries' sources and of the tools that build them."""
     return source_version(
         "libs", "base", "isa", "elf", "assembler", "linker", "relocations.py", "build.py", "program.py"
     )
 
 
 def libraries_path() -> str:
-    """The folder of the built guest libraries, which need not exist: its name holds their version."""
+    """The folder of the built guest libraries, which may not exist yet.
+
+    Its name contains their version.
+    """
     version = libraries_version()
     return cache_path(f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}")
 
 
-MAX_STREAM = 256 << 20  # the bytes that are read from what has no size
+MAX_STREAM = 256 << 20  # the most bytes read from a pipe or a device
 
 
 def read_input(path: str | Path) -> bytes:
-    """The bytes of a file a user named. Raises OSError: EFBIG for a device or pipe that gives more than MAX_STREAM."""
+    """Read a file that the user named.
+
+    Raises OSError: EFBIG for a device or pipe of more than MAX_STREAM.
+    """
     with open(path, "rb") as stream:
         return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else read_stream(stream)
 
 
 def read_stream(stream: BinaryIO) -> bytes:
-    """What standard input, a pipe or a device gives. Raises OSError(EFBIG) rather than fill memory with /dev/zero."""
+    """Read a pipe or a device to its end. Raises OSError(EFBIG) after MAX_STREAM bytes."""
     data = stream.read(MAX_STREAM + 1)
     if len(data) > MAX_STREAM:
         raise OSError(errno.EFBIG, f"gives more than {MAX_STREAM >> 20} MiB", stream.name)
@@ -176,7 +185,7 @@ def read_stream(stream: BinaryIO) -> bytes:
 
 
 def require_other_file(output: str | Path, inputs: Iterable[str]) -> None:
-    """Raises UsageError when a command would write over what it reads."""
+    """Raise UsageError if a command would overwrite one of its inputs."""
     if os.path.isfile(output):
         for name in inputs:
             if os.path.exists(name) and os.path.samefile(name, output):
@@ -184,22 +193,22 @@ def require_other_file(output: str | Path, inputs: Iterable[str]) -> None:
 
 
 def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
-    """Write `data` to `path` so that no reader ever sees half of it, and a failure leaves what was there.
+    """Replace the file at `path` atomically; on failure, the old file remains.
 
-    A device or a pipe is written to, never replaced. Raises OSError.
+    A device or a pipe is written to, not replaced. Raises OSError.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as stream:
             stream.write(data)
         return
-    # What `tempfile.mkstemp` does, which brings half the standard library with it.
+    # As `tempfile.mkstemp` does, which imports many modules.
     temporary = os.path.join(
         os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid():x}{os.urandom(4).hex()}"
     )
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as failure:
-        failure.filename = path  # not the name that was to be temporary
+        failure.filename = path  # the message names the output, not the temporary file
         raise
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -1,7 +1,8 @@
-"""What a sample says about itself: comment lines `# toyvm: KEY: VALUE` in its first source.
+"""The directives of a sample: comment lines `# toyvm: KEY: VALUE` in its first source.
 
-They tell how a program that needs more than one file is built and run (a plug-in, a preloaded library, a file it reads),
-so that `toyvm run asm/plugin.s` needs no options and the tests need no table. The keys are in asm/README.md.
+They describe how to build and run a program that needs more than one file (a plug-in, a preloaded
+library, an input file). So `toyvm run asm/plugin.s` needs no options, and the tests need no table.
+asm/README.md lists the keys.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ LINKAGES = ("static", "dynamic")
 
 
 class Shared(Record):
-    """A shared library to build beside the program: its source, and the guest file name it gets in /lib."""
+    """A shared library to build with the program: its source, and its file name in /lib."""
 
     source: str
     name: str
 
 
 class Directives(Record):
-    """All that a source says about how it is built and run. Paths are relative to the source."""
+    """The directives of a source. Paths are relative to the source."""
 
     libs: tuple[str, ...] = ()
     linkages: tuple[str, ...] = LINKAGES
@@ -38,11 +39,11 @@ class Directives(Record):
     exit: int = 0
     stdin: str = ""
     base: int | None = None  # the address of the first segment (ld -Ttext-segment)
-    qemu: str = ""  # not "" : why qemu cannot be compared
+    qemu: str = ""  # why the sample cannot be compared with qemu; "" if it can
 
 
 def parse_directives(text: str, name: str) -> Directives:
-    """Read the directives in `text`. Raises ToyvmError for an unknown key or a value that makes no sense."""
+    """Parse the directives in `text`. Raises ToyvmError for an unknown key or an invalid value."""
     found: dict[str, list[str]] = {}
     for key, value in _LINE.findall(text):
         if key not in _PARSERS:
@@ -55,7 +56,7 @@ def parse_directives(text: str, name: str) -> Directives:
             fields[field] = parse(values)
         except ValueError as error:
             raise ToyvmError(f"{name}: directive 'toyvm: {key}: {values[-1]}': {error}") from None
-    return Directives(**fields)  # type: ignore[arg-type]  # the table below pairs each field with its type
+    return Directives(**fields)  # type: ignore[arg-type]  # _PARSERS pairs each field with a parser of its type
 
 
 def _words(values: list[str]) -> tuple[str, ...]:

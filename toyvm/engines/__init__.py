@@ -1,1 +1,1 @@
-"""Ways to execute instructions, each printed from the one table."""
+"""Engines that execute instructions. Each takes their semantics from the instruction table."""

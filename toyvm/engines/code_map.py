@@ -1,6 +1,6 @@
-"""What an engine knows of the code of one address space: basic blocks decoded once, and hot traces, by address.
+"""The decoded code of one address space: basic blocks and hot traces by address.
 
-It hangs on the address space's Mmu and dies with it. Everything is filed by page, so that one page can be forgotten.
+It belongs to the address space's Mmu (`Mmu.code`). An index by page serves to drop a page's code.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class Block:
-    """Instructions without a jump into or out of the middle, as functions with their operands.
+    """A basic block: functions of table rows with their operands.
 
-    `body` are those that go on behind themselves; `last` transfers control and is None where the block ends without.
-    It holds addresses, but nothing of an address space: those that have the same page at the same place share it.
-    `system` means one instruction alone that needs the hart's counters exact (a CSR access, fence.i, ecall...).
-    `heat` counts its executions; when it reaches `ask`, something better is looked for. `copies` is how many native functions
-    have it inside.
+    `body` are the instructions that fall through. `last` transfers control; it is None if the block
+    ends without a jump. A block depends on addresses but on no address space, so address spaces
+    that map the same page at the same address share it. `system` marks a single instruction that
+    needs the hart's exact counters (a CSR access, fence.i, ecall ...). `heat` counts executions;
+    when it reaches `ask`, the engine looks for a faster form. `copies` counts the native functions
+    that contain the block.
     """
 
     __slots__ = ("ask", "body", "copies", "end", "heat", "last", "length", "pcs", "system", "text")
@@ -40,15 +41,15 @@ class Block:
         self.length = 0
         self.heat = self.ask = self.copies = 0
         self.system = False
-        self.text = b""  # its bytes, by which another address space recognises it; none when it crosses pages
+        self.text = b""  # its bytes, to compare with memory before reuse; empty if it crosses pages
 
 
 class CodeMap:
     """Blocks and traces by the address of their first instruction.
 
-    After a fork two address spaces have the same code. The child begins with a copy, and what it learns of pages that are still
-    the same in both, the parent learns too, so that its next child need not: the parent is the child's `_lender`. A page that
-    changes on either side ends that.
+    After a fork, the child begins with a copy of the parent's map. The parent is the child's
+    `_lender`: the code that the child adds for pages that both still share is added to the parent
+    too, for its next child. A change of the page on either side ends the sharing.
     """
 
     __slots__ = (
@@ -66,17 +67,16 @@ class CodeMap:
     def __init__(self, owner: object):
         self.owner = owner
         self.blocks: dict[int, Block] = {}
-        self.hot: dict[
-            int, tuple[TraceFunction, int, bool]
-        ] = {}  # function, instructions once through, is a loop
+        # Function, instructions of one pass, whether it is a loop.
+        self.hot: dict[int, tuple[TraceFunction, int, bool]] = {}
         self._by_page: dict[int, set[int]] = {}
         self._lender: CodeMap | None = None
         self._lender_epoch = self._epoch = 0
-        self._borrowed: frozenset[int] = frozenset()  # pages that were the same at the fork, and are here
-        self._lent: set[int] = set()  # pages that children have borrowed since `_epoch` last changed
+        self._borrowed: frozenset[int] = frozenset()  # pages that the fork shared with the lender
+        self._lent: set[int] = set()  # pages that children borrowed since `_epoch` last changed
 
     def add_block(self, pc: int, block: Block) -> None:
-        """File a block."""
+        """Add a block that begins at `pc`."""
         first, last = pc >> PAGE_SHIFT, block.end - 1 >> PAGE_SHIFT
         for code in (self,) if self._lender is None else self.sharers({first, last}):
             code.blocks[pc] = block
@@ -85,14 +85,17 @@ class CodeMap:
                 code._by_page.setdefault(last, set()).add(pc)
 
     def add_trace(self, pc: int, function: TraceFunction, length: int, loop: bool, pages: set[int]) -> None:
-        """File a trace whose instructions are in `pages` (virtual page numbers)."""
+        """Add a trace that begins at `pc`; `pages` are the virtual page numbers of its code.
+
+        `length` is the number of instructions of one pass. `loop`: it returns to its beginning.
+        """
         for code in self.sharers(pages):
             code.hot[pc] = (function, length, loop)
             for page in pages:
                 code._by_page.setdefault(page, set()).add(pc)
 
     def sharers(self, pages: set[int]) -> list[CodeMap]:
-        """This and the maps of all forebears in which `pages` are still the same."""
+        """This map and those of all ancestors that still share `pages`."""
         found = [self]
         code = self
         while code._lender is not None and code._borrowed >= pages:
@@ -104,7 +107,7 @@ class CodeMap:
         return found
 
     def copy(self, pages: frozenset[int]) -> CodeMap:
-        """The same blocks and traces, for an address space with the same code, in which all of `pages` are the same."""
+        """A copy for a new address space that shares `pages` with this one."""
         twin = type(self)(self.owner)
         twin.blocks.update(self.blocks)
         twin.hot.update(self.hot)
@@ -114,7 +117,7 @@ class CodeMap:
         return twin
 
     def clear(self) -> None:
-        """Forget everything; the dictionaries stay the same objects, because a running engine holds them."""
+        """Drop everything. The dictionaries stay the same objects: a running engine holds them."""
         self.blocks.clear()
         self.hot.clear()
         self._by_page.clear()
@@ -122,7 +125,7 @@ class CodeMap:
         self._recall()
 
     def drop_page(self, vpn: int) -> None:
-        """Forget what executes instructions in one page."""
+        """Drop the blocks and traces with instructions in one page."""
         for pc in self._by_page.pop(vpn, ()):
             self.blocks.pop(pc, None)
             self.hot.pop(pc, None)
@@ -132,6 +135,6 @@ class CodeMap:
             self._lender = None
 
     def _recall(self) -> None:
-        """No child shares anything with this any more."""
+        """End the sharing with all children."""
         self._epoch += 1
         self._lent.clear()

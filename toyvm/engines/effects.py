@@ -1,8 +1,8 @@
-"""The effects of the instruction table, defined once: memory, reservations and CSRs as every engine must have them; and the
-arithmetic that one Python expression does not say.
+"""The effects of the instruction table, defined once for all engines: memory, reservations, CSRs.
 
-Engines inline what is hot (a load that hits the TLB) and come here for everything else. Each method either does the
-whole effect or raises Trap and has done nothing. Addresses are taken modulo 2**64.
+Engines inline the hot cases (a load that hits the TLB) and call this module for all others. A
+method either completes its effect or raises Trap without any effect. Addresses are modulo 2**64.
+Helper functions cover arithmetic that is no single Python expression.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     FloatOperation = tuple[Callable[..., tuple[int, int]], bool, HostFunction | None]
 
 NX = 1  # the inexact flag
-RNE, RMM, DYN = 0, 4, 7  # rounding modes: to nearest, the last one, and the one that means frm
+RNE, RMM, DYN = 0, 4, 7  # rounding modes: the first (ties to even) and last static ones, and frm's
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
 def illegal(word: int) -> Trap:
-    """The trap of an illegal instruction, with its bits: 16 when their length says so."""
+    """The trap of an illegal instruction; its tval is the 16 or 32 bits of the instruction."""
     return Trap(Cause.ILLEGAL_INSTRUCTION, word if word & 0b11 == 0b11 else word & 0xFFFF)
 
 
 class Effects:
-    """The effects on one hart at a time (`bind`), whose TLB's dictionaries are `read` and `write` and whose
-    floating-point registers are `f`.
+    """The effects on the hart that `bind` selects.
 
-    `pc` and `left` are where compiled code was when it last came here; `end` is what `instret` will be when the budget
-    that `left` counts is used up. `on_fault` as in `engine.Engine`.
+    `read` and `write` are the dictionaries of its TLB, `f` its floating-point registers. `pc` and
+    `left` are the address and the remaining budget at the last call from compiled code. `end` is
+    the value of `instret` when that budget is used up. `on_fault` as in `Engine.run`.
     """
 
     __slots__ = (
@@ -50,7 +50,7 @@ class Effects:
         self.pc = 0
         self.left = 0
         self.end = 0
-        self.faults = 0  # that were resolved in the middle of a run
+        self.faults = 0  # faults that the kernel resolved during a run
         self.on_fault: FaultHook | None = None
         self._table: dict[str, FloatOperation] | None = None
 
@@ -71,7 +71,7 @@ class Effects:
         self._mmu.store(va & M64, size, value)
 
     def load_reserved(self, va: int, size: int) -> int:
-        """Load and reserve the physical address. Misaligned: a load-address-misaligned trap."""
+        """lr: load, and reserve the physical address. Raises load-address-misaligned."""
         va &= M64
         if va & (size - 1):
             raise Trap(Cause.LOAD_MISALIGNED, va)
@@ -80,11 +80,11 @@ class Effects:
         return self._unit(pa, size)
 
     def store_conditional(self, va: int, size: int, value: int) -> int:
-        """Store if the reservation holds: 0 if so, 1 if not.
+        """sc: store if the reservation matches; 0 on success, 1 on failure.
 
-        Without a reservation there is no access. With one, the address is translated for a write before it is compared with the
-        reserved one: that may page-fault and sets A and D, and only then the instruction fails. A failing one changes no data.
-        Misaligned: a store-address-misaligned trap, with a reservation or without.
+        Without a reservation there is no access. With one, the address is translated for a write
+        before the comparison, which may fault and sets A and D even if the store then fails.
+        Raises store-address-misaligned, with or without a reservation.
         """
         va &= M64
         if va & (size - 1):
@@ -100,7 +100,7 @@ class Effects:
         return 0
 
     def amo_load(self, va: int, size: int) -> int:
-        """The load of an atomic operation, whose store follows: traps are those of the store."""
+        """The load of an AMO. It raises the traps of the store that follows."""
         va &= M64
         if va & (size - 1):
             raise Trap(Cause.STORE_MISALIGNED, va)
@@ -111,7 +111,10 @@ class Effects:
         return self._memory.u64[pa >> 3] if size == 8 else self._memory.u32[pa >> 2]
 
     def csr_read(self, number: int) -> int:
-        """A CSR that user mode may read; illegal instruction for all others. `hart.instret` must be exact."""
+        """Read a CSR. `hart.instret` must be exact.
+
+        Raises illegal-instruction for a CSR that user mode cannot read.
+        """
         hart = self._hart
         if number in (CYCLE, INSTRET):
             return hart.instret & M64
@@ -126,7 +129,7 @@ class Effects:
         raise Trap(Cause.ILLEGAL_INSTRUCTION)
 
     def csr_write(self, number: int, value: int) -> None:
-        """Write a CSR that user mode may write: the floating-point ones. Illegal instruction for all others."""
+        """Write fflags, frm or fcsr. Raises illegal-instruction for all other CSRs."""
         hart = self._hart
         if number == FFLAGS:
             hart.fcsr = (hart.fcsr & 0xE0) | (value & 0x1F)
@@ -138,7 +141,10 @@ class Effects:
             raise Trap(Cause.ILLEGAL_INSTRUCTION)
 
     def float(self, name: str, *operands: int) -> int:
-        """An operation of `ieee754.OPERATIONS`: its result, and its flags into fcsr. Illegal for a reserved rounding mode."""
+        """The result of an operation of `ieee754.OPERATIONS`; adds its flags to fcsr.
+
+        Raises illegal-instruction for a reserved rounding mode.
+        """
         hart = self._hart
         function, rounds, host = self._operations[name]
         if rounds:
@@ -159,9 +165,9 @@ class Effects:
 
     @property
     def _operations(self) -> dict[str, FloatOperation]:
-        """Exact function, whether it rounds, and the host's way to it."""
+        """By name: the exact function, whether it rounds, and the fast function of `host_float`."""
         if self._table is None:
-            from ..isa.ieee754 import OPERATIONS  # most programs never get here
+            from ..isa.ieee754 import OPERATIONS  # most programs need no floating point
             from .host_float import HOST
 
             self._table = {
@@ -171,11 +177,11 @@ class Effects:
         return self._table
 
     def fence_i(self) -> None:
-        """Instruction fetches see earlier stores: the engine forgets the code of this address space."""
+        """Make stores visible to fetches: the engine drops the code of this address space."""
         self._on_fence_i(self._mmu)
 
     def again(self, trap: Trap, pc: int, left: int) -> bool:
-        """Whether the instruction at `pc`, which has trapped with `left` of the budget to go, may be tried again at once."""
+        """Ask `on_fault` about a trap at `pc`, with a budget of `left`; whether to retry it."""
         if self.on_fault is None or trap.final:
             return False
         if not self.on_fault(trap, pc, self.end - left):
@@ -185,7 +191,7 @@ class Effects:
         return True
 
     def load_at(self, va: int, size: int, pc: int, left: int) -> int:
-        """`load` for compiled code, which says where it is: the address of the instruction and the budget at it."""
+        """`load` for compiled code, which passes the instruction's address and remaining budget."""
         self.pc = pc
         self.left = left
         while True:
@@ -231,17 +237,17 @@ class Effects:
 
 
 def quotient(a: int, b: int) -> int:
-    """Division that rounds towards zero, as the hardware does and Python's `//` does not."""
+    """Division that rounds towards zero, like RISC-V's div and unlike Python's `//`."""
     return abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))
 
 
 def rest(a: int, b: int) -> int:
-    """The remainder of `quotient`: it has the sign of the dividend."""
+    """The remainder of `quotient`, with the sign of the dividend."""
     return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
 
 
 def trailing(value: int, width: int) -> int:
-    """The number of zero bits below the lowest that is set; `width` for 0."""
+    """The number of trailing zero bits; `width` for 0."""
     return (value & -value).bit_length() - 1 if value else width
 
 

@@ -1,4 +1,4 @@
-"""What the kernel asks of an engine, whichever way it executes."""
+"""The interface between the kernel and an engine."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from ..machine.hart import Hart
 from ..machine.mmu import Mmu
 from ..machine.traps import Trap
 
-# (trap, pc, instret at it) -> whether the instruction at pc may be tried again
+# (trap, pc, instret at the trap) -> whether the engine may retry the instruction at pc
 FaultHook = Callable[[Trap, int, int], bool]
 
 
 class Engine(Protocol):
-    """Executes instructions of a hart until they trap or a budget is used up; the same to the instruction on every engine.
+    """Executes instructions of a hart until one traps or the budget is used up.
 
-    `on_fault` is the kernel's offer to resolve a page fault while the run goes on. An engine that asks it may, when the answer
-    is yes, execute the instruction again as if it had not trapped; when it is no, or if the engine does not ask, the trap
-    ends the run. Either way the program does the same, and the kernel counts the same.
+    All engines agree to the instruction.
     """
 
-    on_fault: FaultHook | None
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions.
 
-        None: the budget is used up and `hart.pc` is the next instruction. Trap: `hart.pc` is the trapping instruction,
-        registers are as before it, and it is not in `hart.instret` (ecall and ebreak neither).
+        Returns None when the budget is used up; `hart.pc` is then the next instruction. Returns the
+        trap if an instruction traps (ecall and ebreak included); `hart.pc` is then this
+        instruction, the registers are unchanged by it, and `hart.instret` does not count it.
+
+        `on_fault` is the kernel's hook that resolves page faults during a run. If it returns True,
+        the engine may retry the instruction as if it had not trapped. If it returns False, or the
+        engine does not call it, the trap ends the run. The program's behaviour and the kernel's
+        counts are the same either way.
         """
         ...
 
     def invalidate(self, mmu: Mmu) -> None:
-        """Forget everything known about the code of an address space: it changed, or it is gone."""
+        """Drop all code of an address space: the code has changed, or the space is gone."""
         ...
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
-        """Forget what is known about the code in one page."""
+        """Drop the code in the page of `va`."""
         ...
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Forget where an address space may write without a look at its tables (a fork took W away); code stays."""
+        """Drop cached translations for writes (a fork has cleared W in the tables). Code stays."""
         ...
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
-        """The new address space `child` has the same pages of code as `mmu`: what is known of one may be taken over."""
+        """Let the new address space `child`, a fork of `mmu`, begin with its code."""
         ...

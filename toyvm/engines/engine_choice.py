@@ -1,4 +1,4 @@
-"""Which engine a run has."""
+"""The choice of a run's engine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def make_engine(
     caching: bool = True,
     seed: int = 0,
 ) -> Engine:
-    """The engine called `name`: auto, llvm, reference or lockstep. `caching`: use translations of earlier runs. `seed` of
-    lockstep's pieces.
+    """The engine called `name`: auto, llvm, reference or lockstep.
 
-    Raises UsageError for another name, and for llvm and lockstep where there is no LLVM; auto then says so and goes on without.
+    `caching`: use the code that earlier runs left in the cache. `seed` decides the lengths of
+    lockstep's pieces. With `on_trace` the engine is always the reference engine. Raises UsageError
+    for another name, and for llvm and lockstep without LLVM. Without LLVM, auto prints a message
+    when code becomes hot, and runs it in Python.
     """
     if name == "reference" or on_trace is not None:
         from .python.reference_engine import ReferenceEngine

@@ -1,8 +1,9 @@
-"""Arithmetic of doubles by the host, where result and flags are known to be those of `isa.ieee754`.
+"""Double-precision arithmetic by the host, where result and flags equal those of `isa.ieee754`.
 
-The host rounds to nearest and its flags cannot be read. But when the inexact flag is set already and the result is a
-normal number above the least one, no other flag can arise: an invalid operation gives NaN, a division by zero and an overflow
-infinity, an underflow at most the least normal number. Comparisons raise nothing unless an operand is NaN.
+Python rounds to nearest and cannot read the host's flags. But if the inexact flag is already set
+and the result is a normal number whose exponent is not the smallest, no other flag can arise: an
+invalid operation gives NaN, division by zero and overflow give infinity, and underflow gives at
+most the least normal number. Comparisons raise no flag unless an operand is NaN.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ _numbers = _bytes.cast("d")
 
 
 def arithmetic(name: str, operands: tuple[int, ...]) -> int | None:
-    """The result of an operation that rounds to nearest, while the inexact flag is set; None where that is not enough."""
+    """The result of an operation that rounds to nearest, given that the inexact flag is set.
+
+    None if the operation could raise another flag, or for another operation.
+    """
     function = _ARITHMETIC.get(name)
     try:
         _bits[0] = operands[0]
@@ -52,7 +56,7 @@ def arithmetic(name: str, operands: tuple[int, ...]) -> int | None:
 
 
 def comparison(name: str, operands: tuple[int, ...]) -> int | None:
-    """The result of a comparison of two numbers; None where one is NaN, or for another operation."""
+    """The result of a comparison; None if an operand is NaN, or for another operation."""
     function = _COMPARISONS.get(name)
     if function is None:
         return None

@@ -28,8 +28,6 @@ class TimeSlices:
         if kernel.limits.schedule_seed is not None:
             self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
         self._faults = InPlaceFaults(kernel, self._account)
-        if kernel.engine is not None:
-            kernel.engine.on_fault = self._faults.resolve
 
     def give(self, process: Process) -> None:
         """One quantum of one process: instructions, and the traps among them."""
@@ -53,7 +51,7 @@ class TimeSlices:
             hart.time_offset = kernel.scheduler.now - before
             budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
             self._faults.begin(process, alone=budget > left)
-            trap = engine.run(hart, self._within_limit(budget))
+            trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
             self._faults.settle(hart.instret)
             left = self._left_after(left, hart.instret - before, trap)
             if process.cpu_timer_at is not None and process.counters.instructions >= process.cpu_timer_at:

@@ -41,7 +41,7 @@ class InPlaceFaults:
     """Page faults that an engine lets the kernel resolve without ending its run, one run at a time.
 
     Ending a run, answering the trap and beginning again costs several times what the fault itself does. So the engine asks in
-    the middle (`Engine.on_fault`). The accounts are brought up to date first: time, counters and events are those of a trap.
+    the middle (`on_fault` of `Engine.run`). The accounts are brought up to date first: time, counters and events are those of a trap.
     Where the run must not simply go on (the fault is fatal, or has made something else happen), the answer is no: the trap
     ends the run, and `answer` holds what has become of the fault already.
 
@@ -75,7 +75,7 @@ class InPlaceFaults:
         self._instret, self._misses = instret, misses
 
     def resolve(self, trap: Trap, pc: int, instret: int) -> bool:
-        """`Engine.on_fault`."""
+        """`on_fault` of `Engine.run`: whether the instruction may be tried again at once."""
         access = ACCESS.get(trap.cause)
         if access is None:
             return False

@@ -1,1 +1,1 @@
-"""The hardware: physical memory, Sv39 page tables, TLB, hart state, traps. It knows nothing of processes."""
+"""The hardware: physical memory, Sv39 page tables, TLB, hart, traps. It knows no processes."""

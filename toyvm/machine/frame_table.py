@@ -1,7 +1,8 @@
-"""What is known of each frame of physical memory, in memory that native code reaches as well as the kernel does.
+"""The state of each frame of physical memory, in arrays that the kernel and native code share.
 
-The kernel's allocator of frames works on it, and so does native code where it resolves a page fault itself. It is what a real
-kernel has as its array of `struct page`, and the words beside it are the accounts of a processor that the kernel collects.
+The kernel's frame allocator works on it, and so does native code when it resolves a page fault
+itself. It corresponds to Linux's array of `struct page`. `words` holds the allocator's totals and
+the counts of native code, which the kernel collects.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from ..base.light_types import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Words. The allocator's: how many frames are on the stack of freed ones, the lowest frame never used, frames in use, the most
-# there have been, and how many pages have been born.
+# Indices into `words`. The allocator's: the height of the stack of freed frames, the lowest frame that was
+# never used, the frames in use, their peak, and the number of pages allocated so far.
 FREED, NEXT, USED, PEAK, BIRTHS = 0, 1, 2, 3, 4
 
-# Native code resolves page faults itself while fewer frames than this are in use; 0: the kernel wants to see every fault.
+# Native code resolves page faults while fewer frames than this are in use. 0: the kernel resolves every fault.
 LIMIT = 5
 
-# What native code has resolved since the kernel last looked: all, of these by kind, and the pc of the last one.
+# Faults that native code has resolved since the kernel last collected them: in all, by kind, and the last one's pc.
 RESOLVED, COPIES, REUSES, ZEROES, ZERO_READS, LAST_PC = 6, 7, 8, 9, 10, 11
 
-# The frames of the last of them, the n-th one at n modulo the number.
+# A ring of the frames of the latest of these faults: the n-th is at n modulo RECENT_FRAMES.
 RECENT = 16
 RECENT_FRAMES = 8
 
-# Where the kernel has said what an entry that is 0 stands for: pages of private, writable, anonymous memory.
+# Windows: runs of pages whose zero entries the kernel has declared to be private, writable, anonymous memory.
 WINDOWS = 32
 WINDOW_WORDS = 4
 WINDOW_COUNT = 4
-FIRST, PAGES, FLAGS, SPAN = 0, 1, 2, 3  # first page, how many, an entry's flags, frame wished for the first
+FIRST, PAGES, FLAGS, SPAN = 0, 1, 2, 3  # first page, page count, PTE flags, preferred frame of the first page
 WINDOWS_END = WINDOWS + WINDOW_COUNT * WINDOW_WORDS
 WORDS = WINDOWS_END
 
@@ -39,9 +40,10 @@ WORDS = WINDOWS_END
 class FrameTable:
     """The table of `count` frames.
 
-    `refs[frame]` are its references, `born[frame]` the serial number of its page, `given[frame]` whether it was ever in use;
-    `freed` is a stack of free frames. The sizes never change, so that addresses stay true. `policy` gives LLVM IR
-    that resolves page faults in native code as the kernel would, for engines that make native code (`engines.llvm.runtime`).
+    `refs[frame]` is its reference count, `born[frame]` the serial number of its page, and
+    `given[frame]` whether it was ever in use. `freed` is a stack of free frames. The arrays never
+    change size, so their addresses stay valid. `policy` returns LLVM IR that resolves page faults
+    as the kernel does, for engines with native code (`engines.llvm.runtime`).
     """
 
     __slots__ = ("born", "freed", "given", "policy", "refs", "words")

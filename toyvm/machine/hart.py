@@ -8,10 +8,11 @@ from .mmu import Mmu
 class Hart:
     """Registers and program counter of one hardware thread in user mode.
 
-    `x` holds 32 unsigned 64-bit ints, x[0] is 0 whenever an instruction begins; `f` holds 32 raw 64-bit patterns.
-    `reservation` is the physical address held by lr, or None; the kernel clears it on every trap and context switch.
-    `instret` counts retired instructions. The `time` CSR reads `instret + time_offset`, in nanoseconds of virtual time:
-    the kernel sets the offset at each dispatch, so that time spent asleep or in other processes is in it.
+    `x` holds 32 unsigned 64-bit ints; x[0] is 0 whenever an instruction begins. `f` holds 32 raw
+    64-bit patterns. `reservation` is the physical address that lr reserved, or None; the kernel
+    clears it at every trap and context switch. `instret` counts retired instructions. The `time`
+    CSR reads `instret + time_offset`, in nanoseconds of virtual time. The kernel sets the offset at
+    each dispatch, so it includes time spent asleep or in other processes.
     """
 
     __slots__ = ("f", "fcsr", "instret", "mmu", "pc", "reservation", "time_offset", "x")
@@ -27,7 +28,7 @@ class Hart:
         self.reservation: int | None = None
 
     def copy(self, mmu: Mmu | None = None) -> Hart:
-        """The same registers and pc for another hart (a fork), on `mmu` when given; its own `instret` begins at 0."""
+        """A hart with the same registers and pc (a fork), on `mmu` if given. Its `instret` is 0."""
         twin = Hart(mmu if mmu is not None else self.mmu, self.pc)
         twin.x[:] = self.x
         twin.f[:] = self.f

@@ -1,7 +1,8 @@
-"""The memory management unit: the TLB, and translation of user-mode accesses on the path taken when the TLB misses.
+"""The memory management unit: the TLB, and the slow path of user-mode accesses.
 
-An engine looks into the TLB's dictionaries itself and comes here on a miss, for an access that crosses a page, and for
-one that is misaligned (which the machine carries out, as Linux user programs expect).
+Engines look up the TLB's dictionaries themselves. They call this module on a TLB miss, for an
+access that crosses a page, and for a misaligned access, which works because Linux programs expect
+it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .traps import Cause, Trap
 
 
 class Access(IntEnum):
-    """What an instruction does with an address; the value is the PTE bit that must be set."""
+    """The kind of an access; the value is the PTE bit that permits it."""
 
     READ = PTE_R
     WRITE = PTE_W
@@ -49,15 +50,15 @@ _NEEDED = PTE_V | PTE_U
 
 
 class Tlb:
-    """The translation look-aside buffer: what the last walks of one address space found (as if tagged with its ASID).
+    """The translation lookaside buffer of one address space, as if tagged with its ASID.
 
-    There is one dictionary for each kind of access, instead of one with permission bits, because then a hit is one look-up and no
-    test, in every engine. The value is `pa - va` (page-aligned both), so that `pa = va + delta`. An address is in `write` only once its
-    page-table entry has D set, so the dirty bit is never missed. The capacity is not limited: a finite TLB would add misses, and
-    a miss here is a first touch since the last invalidation.
+    Each kind of access has its own dictionary, virtual page number -> `pa - va` (both
+    page-aligned), so a hit is one look-up without a permission test. `write` holds a page only
+    after its PTE has D set. The capacity is unlimited, so a miss is a first use since the last
+    invalidation.
 
-    A megapage has one entry, in `megapages`, which `Mmu.translate` looks into: what it puts into the three dictionaries from there
-    is no miss. To forget any page of a megapage is to forget the entry.
+    A megapage has one entry, in `megapages`. `Mmu.translate` fills the three dictionaries from it
+    without counting a miss. Dropping any page of a megapage drops this entry.
     """
 
     __slots__ = ("execute", "megapages", "misses", "read", "write")
@@ -70,19 +71,19 @@ class Tlb:
         self.misses = 0
 
     def flush(self) -> None:
-        """Forget everything (sfence.vma without an address). The dictionaries stay the same objects."""
+        """Drop all entries (sfence.vma without an address). The dictionaries stay the same."""
         self.read.clear()
         self.write.clear()
         self.execute.clear()
         self.megapages.clear()
 
     def flush_writes(self) -> None:
-        """Forget where may be written."""
+        """Drop all entries for writes."""
         self.write.clear()
         self.megapages.pop(PTE_W, None)
 
     def drop(self, vpn: int) -> None:
-        """Forget one page (sfence.vma with an address); `vpn` is va >> 12."""
+        """Drop one page (sfence.vma with an address); `vpn` is va >> 12."""
         self.read.pop(vpn, None)
         self.write.pop(vpn, None)
         self.execute.pop(vpn, None)
@@ -91,9 +92,10 @@ class Tlb:
 
 
 class Mmu:
-    """Translation for one address space: `root_ppn` as in satp, and the TLB in front of it.
+    """Translation for one address space: `root_ppn` as in satp, and a TLB.
 
-    `code` is what the engine derived from the address space's code (decoded blocks, translations); it dies with it.
+    `code` holds what the engine derived from the address space's code: decoded blocks and
+    translations. It lives as long as the address space.
     """
 
     __slots__ = ("code", "memory", "root_ppn", "tlb")
@@ -105,14 +107,14 @@ class Mmu:
         self.code: object = None
 
     def over(self, memory: PhysicalMemory) -> Mmu:
-        """The same translation for a copy of the memory, with a TLB of its own."""
+        """An Mmu for the same page tables in `memory`, a copy of this memory, with an empty TLB."""
         return type(self)(memory, self.root_ppn)
 
     def translate(self, va: int, access: Access) -> int:
-        """The physical address for one user-mode access; fills the TLB; sets A, and D for a write.
+        """The physical address for one user-mode access. Fills the TLB; sets A, and D for a write.
 
-        Raises Trap: a page fault (12, 13, 15) when the tables do not allow it, an access fault (1, 5, 7) when they
-        lead outside physical memory.
+        Raises Trap: a page fault (12, 13, 15) if the tables do not allow the access, an access
+        fault (1, 5, 7) if the entry points outside physical memory.
         """
         tlb = self.tlb
         cached = tlb.read if access == PTE_R else tlb.write if access == PTE_W else tlb.execute
@@ -146,7 +148,10 @@ class Mmu:
         return pa
 
     def load(self, va: int, width: int) -> int:
-        """`width` (1, 2, 4 or 8) bytes at any address, unsigned. The slow path; raises Trap with the first bad byte's address."""
+        """`width` (1, 2, 4 or 8) bytes at any address, as an unsigned number.
+
+        Raises Trap with the address of the first byte that cannot be read.
+        """
         pa = self.translate(va, Access.READ)
         if (va & PAGE_MASK) + width <= PAGE_MASK + 1:
             return int.from_bytes(self.memory.u8[pa : pa + width], "little")
@@ -156,7 +161,10 @@ class Mmu:
         return int.from_bytes(bytes(u8[pa : pa + first]) + bytes(u8[rest : rest + width - first]), "little")
 
     def store(self, va: int, width: int, value: int) -> None:
-        """Store the low `width` bytes of `value` at any address. Both pages are checked before a byte is written."""
+        """Store the low `width` bytes of `value` at any address.
+
+        Raises Trap before it writes a byte: both pages are translated first.
+        """
         data = (value & ((1 << 8 * width) - 1)).to_bytes(width, "little")
         pa = self.translate(va, Access.WRITE)
         if (va & PAGE_MASK) + width <= PAGE_MASK + 1:
@@ -168,7 +176,10 @@ class Mmu:
         self.memory.u8[rest : rest + width - first] = data[first:]
 
     def fetch(self, pc: int) -> int:
-        """The instruction bits at `pc`: 32, or the low 16 when a 2-byte parcel at a page's end is a whole instruction."""
+        """The 32 bits at `pc`; only 16 for a compressed instruction in the last 2 bytes of a page.
+
+        Raises Trap with the address of the parcel that cannot be fetched.
+        """
         pa = self.translate(pc, Access.EXECUTE)
         if pc & PAGE_MASK != PAGE_MASK - 1:
             return int.from_bytes(self.memory.u8[pa : pa + 4], "little")
@@ -180,9 +191,9 @@ class Mmu:
 
 
 class BareMmu(Mmu):
-    """satp.MODE = Bare: an address is physical, and the only one that traps lies outside memory, with an access fault.
+    """satp.MODE = Bare: addresses are physical, and one outside memory is an access fault.
 
-    Engines that walk tables in native code do so here too: those of `root_ppn` map each address to itself.
+    Engines still walk tables in native code: the tables at `root_ppn` map each address to itself.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
-"""Physical memory: one anonymous mapping of the host, so that a frame that was never touched costs nothing.
+"""Physical memory: one anonymous mapping of the host, so an untouched frame costs nothing.
 
-The views of 1, 2, 4 and 8 bytes let an engine load and store naturally aligned units by one index operation.
-The guest is little-endian; so must the host be, because the wide views are native.
+Views of 1, 2, 4 and 8 bytes let an engine load and store a naturally aligned unit with one index
+operation. The wide views have the host's byte order, so the host must be little-endian.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ PAGE_SIZE = 1 << PAGE_SHIFT
 PAGE_MASK = PAGE_SIZE - 1
 DEFAULT_SIZE = 64 << 20
 
-_RESERVE = 4 << 20  # bytes of the host's memory: Python takes it in pieces of a MiB
-_SMALL = 400  # bytes of an object that Python allocates in its own pieces
+_RESERVE = 4 << 20  # bytes of the host's memory; Python allocates arenas of 1 MiB
+_SMALL = 400  # bytes of an object that Python allocates in its arenas
 _ZEROS = bytes(PAGE_SIZE)
 ZERO_STRIP = 16
 
 
 def require_host_room(size: int) -> None:
-    """Raises MemoryError unless the host would give `size` bytes now: for work that must not find out in its middle."""
+    """Check that the host has `size` bytes, before work that must not run out of memory halfway.
+
+    Raises MemoryError if it does not.
+    """
     try:
         mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError:
@@ -36,27 +39,27 @@ def require_host_room(size: int) -> None:
 
 
 def require_reserve() -> None:
-    """Raises MemoryError when Python will soon have no memory for its small objects.
+    """Check that Python has memory for its small objects. Raises MemoryError if it soon has none.
 
-    It must be found out before: with none at all, CPython 3.11 never comes to the handler of the exception.
+    The check must come early: without any memory, CPython 3.11 never reaches an exception handler.
     """
     try:
         require_host_room(_RESERVE)
     except MemoryError:
-        _fill(_RESERVE // 4)  # what was freed is Python's still: perhaps it has enough
+        _fill(_RESERVE // 4)  # Python's arenas may have enough free memory
 
 
 def _fill(size: int) -> None:
-    """Have `size` bytes in small objects for a moment. Raises MemoryError."""
+    """Allocate `size` bytes of small objects and free them. Raises MemoryError."""
     list(map(bytes, repeat(_SMALL, size // _SMALL)))
 
 
 class PhysicalMemory:
-    """`size` bytes at physical addresses 0 to size - 1, all zero at first.
+    """`size` bytes at physical addresses 0 to size - 1, initially zero.
 
-    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. `table` says who holds which frame,
-    once a kernel has taken the memory over.
-    Raises UsageError for a size that is not a positive multiple of 4096 or that the host cannot give.
+    `u8 u16 u32 u64` are views of the same bytes, indexed by address, address / 2, / 4, / 8. A
+    kernel sets `table` to the state of the frames that it manages. Raises UsageError if the size is
+    not a positive multiple of 4096 or the host cannot allocate it.
     """
 
     def __init__(self, size: int = DEFAULT_SIZE):
@@ -82,7 +85,7 @@ class PhysicalMemory:
         self.u8[pa : pa + PAGE_SIZE] = _ZEROS
 
     def zero_frames(self, first: int, count: int) -> None:
-        """Fill `count` frames from `first` with zero bytes, `ZERO_STRIP` at once, of which `count` is a multiple."""
+        """Fill `count` frames from `first` with zero bytes; `count` is a multiple of ZERO_STRIP."""
         size, zeros = ZERO_STRIP << PAGE_SHIFT, _ZEROS * ZERO_STRIP
         for pa in range(first << PAGE_SHIFT, (first + count) << PAGE_SHIFT, size):
             self.u8[pa : pa + size] = zeros

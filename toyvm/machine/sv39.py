@@ -1,7 +1,8 @@
-"""Sv39: how a 39-bit virtual address finds its frame (privileged manual, "Sv39: Page-Based 39-bit Virtual-Memory System").
+"""Sv39 translation (privileged manual, "Sv39: Page-Based 39-bit Virtual-Memory System").
 
-A table is one frame of 512 entries of 8 bytes. An address is cut into VPN[2] = bits[38:30], VPN[1] = bits[29:21],
-VPN[0] = bits[20:12] and an offset = bits[11:0]; each VPN indexes the table of its level.
+A table is one frame of 512 entries of 8 bytes. An address consists of VPN[2] = bits[38:30],
+VPN[1] = bits[29:21], VPN[0] = bits[20:12] and an offset = bits[11:0]. Each VPN indexes the table of
+its level.
 
     63     54 53                         10 9  8 7 6 5 4 3 2 1 0
     reserved  PPN                           RSW  D A G U X W R V
@@ -17,38 +18,36 @@ PTE_V = 1 << 0  # valid
 PTE_R = 1 << 1
 PTE_W = 1 << 2
 PTE_X = 1 << 3
-PTE_U = 1 << 4  # user mode may use it
-PTE_G = 1 << 5  # in every address space
+PTE_U = 1 << 4  # accessible to user mode
+PTE_G = 1 << 5  # global: mapped in every address space
 PTE_A = 1 << 6  # accessed
 PTE_D = 1 << 7  # dirty
 PTE_COW = 1 << 8  # RSW[0], for software: private, and W is withheld because the frame is shared
-PTE_SHARED = 1 << 9  # RSW[1], for software: belongs to a MAP_SHARED mapping; fork leaves it writable
+PTE_SHARED = 1 << 9  # RSW[1], for software: part of a MAP_SHARED mapping; fork leaves it writable
 PTE_RSW = PTE_COW | PTE_SHARED  # the two bits that the machine ignores
-PTE_LEAF = PTE_R | PTE_W | PTE_X  # an entry with none of these points at the next table
+PTE_LEAF = PTE_R | PTE_W | PTE_X  # a valid entry with none of these points to the next table
 
-_KIND = PTE_V | PTE_LEAF  # of these V alone: points at a table
+_KIND = PTE_V | PTE_LEAF  # an entry with only V of these points to a table
 
-PTE_RESERVED_SHIFT = 54  # an entry with a bit from here on faults
+PTE_RESERVED_SHIFT = 54  # an entry with this bit or a higher one set faults
 
-# In an entry without V, every other bit is for software. Bit 5 (G where V is set) says that the page is in the swap
-# area: the PPN is its slot there, and U is clear.
+# In an entry without V, all other bits are for software. Bit 5 (G if V is set) marks a page in the swap
+# area: the PPN is its slot, and U is clear.
 PTE_SWAP = 1 << 5
 
 PPN_SHIFT = 10
 PPN_MASK = (1 << 44) - 1
 LEVELS = 3
-LEVEL_BITS = 9  # of the VPN, for each level
+LEVEL_BITS = 9  # bits of the VPN per level
 VA_BITS = 39
 USER_TOP = 1 << (VA_BITS - 1)  # the user half: addresses below the hole
 TABLE_ENTRIES = 1 << LEVEL_BITS
-MEGAPAGE_SHIFT = (
-    PAGE_SHIFT + LEVEL_BITS
-)  # a leaf of level 1 maps 2 MiB, which is what a table of level 0 can map
+MEGAPAGE_SHIFT = PAGE_SHIFT + LEVEL_BITS  # a leaf of level 1 maps 2 MiB
 MEGAPAGE_SIZE = 1 << MEGAPAGE_SHIFT
 
 
 def make_pte(frame: int, flags: int) -> int:
-    """The entry that maps or points at `frame`."""
+    """The entry that maps `frame`, or points to the table in it."""
     return frame << PPN_SHIFT | flags
 
 
@@ -58,17 +57,17 @@ def pte_frame(pte: int) -> int:
 
 
 def swap_entry(slot: int) -> int:
-    """The entry that stands for a page in `slot` of the swap area."""
+    """The entry for a page that is in `slot` of the swap area."""
     return slot << PPN_SHIFT | PTE_SWAP
 
 
 def entry_slot(pte: int) -> int:
-    """The slot that a swap entry stands for."""
+    """The swap slot of a swap entry."""
     return pte >> PPN_SHIFT
 
 
 def is_canonical(va: int) -> bool:
-    """Whether bits[63:39] all equal bit 38, as Sv39 demands."""
+    """Whether bits[63:39] all equal bit 38, as Sv39 requires."""
     top = va >> (VA_BITS - 1)
     return top in (0, (1 << 26) - 1)
 
@@ -79,12 +78,13 @@ def vpn(va: int, level: int) -> int:
 
 
 def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int] | None:
-    """Steps 1 to 5 of the manual's address translation: (index of the leaf entry in `memory.u64`, the entry, its level).
+    """The leaf entry for `va`: (its index in `memory.u64`, the entry, its level).
 
-    None where the address is not canonical, an entry is invalid, a superpage is misaligned, or a table lies
-    outside physical memory. Permissions are the caller's business.
+    Follows the manual's "Virtual Address Translation Process" without its permission checks.
+    Returns None if the address is not canonical, an entry is invalid, a superpage is misaligned, or
+    a table lies outside physical memory.
     """
-    # Each TLB miss comes here, so the three steps are written out; an entry at or above `beyond` points outside memory.
+    # Every TLB miss walks, so the loop is unrolled. An entry at or above `beyond` points outside memory.
     u64, beyond = memory.u64, memory.frame_count << PPN_SHIFT
     if root_ppn << PPN_SHIFT >= beyond or (va >= USER_TOP and not is_canonical(va)):
         return None
@@ -108,7 +108,7 @@ def walk(memory: PhysicalMemory, root_ppn: int, va: int) -> tuple[int, int, int]
 
 
 def _leaf(slot: int, pte: int, level: int) -> tuple[int, int, int] | None:
-    """What the walk returns for an entry of `level`, if that is a leaf that the machine takes."""
+    """The walk's result for an entry of `level`; None if it is not a valid leaf."""
     kind = pte & _KIND
     if not kind & PTE_V or kind == PTE_V or kind & (PTE_R | PTE_W) == PTE_W or pte >> PTE_RESERVED_SHIFT:
         return None
@@ -117,7 +117,10 @@ def _leaf(slot: int, pte: int, level: int) -> tuple[int, int, int] | None:
 
 
 def entries(memory: PhysicalMemory, root_ppn: int) -> Iterator[tuple[int, int, int, int]]:
-    """(level, index in its table, address, entry) of all entries that are not 0, each table before what lies below it."""
+    """(level, index in its table, virtual address, entry) of each nonzero entry, in address order.
+
+    An entry that points to a table comes before the entries of that table.
+    """
     to_do = [(2, 0, root_ppn, 0)]
     while to_do:
         level, first, table, base = to_do.pop()
@@ -132,6 +135,6 @@ def entries(memory: PhysicalMemory, root_ppn: int) -> Iterator[tuple[int, int, i
 
 
 def translated(pte: int, level: int, va: int) -> int:
-    """Step 8: the physical address that a leaf of `level` gives for `va`."""
+    """The physical address of `va` under a leaf entry of `level`."""
     offset_mask = (1 << (PAGE_SHIFT + 9 * level)) - 1
     return (pte_frame(pte) << PAGE_SHIFT & ~offset_mask) | (va & offset_mask)

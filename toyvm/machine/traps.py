@@ -1,4 +1,4 @@
-"""Why an instruction could not finish: causes as the privileged manual numbers them, and the exception that carries one."""
+"""Synchronous exceptions: the privileged manual's cause codes, and the exception `Trap`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..base.light_types import IntEnum
 
 
 class Cause(IntEnum):
-    """Synchronous exception codes of scause (privileged manual, table "Supervisor cause register values")."""
+    """Exception codes of scause (privileged manual, "Supervisor cause register values")."""
 
     INSTRUCTION_MISALIGNED = 0
     INSTRUCTION_ACCESS = 1
@@ -25,7 +25,7 @@ class Cause(IntEnum):
 class Trap(Exception):
     """An instruction trapped. `tval` is the faulting address, the illegal instruction's bits, or 0.
 
-    `final`: the kernel has been asked already whether to go on all the same, and it has said no.
+    `final`: the kernel has already declined to resolve the fault during the run (`Engine.run`).
     """
 
     def __init__(self, cause: Cause, tval: int = 0):

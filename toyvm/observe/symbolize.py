@@ -1,8 +1,8 @@
-"""Names for addresses: `main+0x34 (cow.s:41)`, and the instruction that stands there.
+"""Names for addresses, such as `main+0x34 (cow.s:41)`, and the instructions at addresses.
 
-An address of a process belongs to a mapping; the mapping to a place in a file; the place, through the file's program
-headers, to an address as the linker saw it; that address to a symbol and, where there is DWARF, to a source line.
-Everything is read on the first question: a run that asks nothing pays nothing.
+An address of a process is looked up in four steps: its mapping gives an offset in a file; the
+file's program headers convert the offset to the address at link time; the symbol table gives the
+symbol; and DWARF, if present, gives the source line. Files are read on first use.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-from toyvm.base.record import Record
-
 from ..base.errors import ElfError
+from ..base.record import Record
 from ..elf.constants import PT_LOAD, SHN_UNDEF, ST_TYPE_MASK, STT_FILE, STT_SECTION, STT_TLS
 from ..elf.elf_file import ElfFile
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
+    from ..kernel.kernel import Kernel
 
 
 class FilePlace(Record):
-    """Where an address of a process stands in a file. `identity` is the same for the same contents."""
+    """The position of an address in a mapped file.
+
+    Files with the same `identity` have the same contents.
+    """
 
     identity: Hashable
     name: str
@@ -31,7 +34,7 @@ class FilePlace(Record):
 
 
 class ImageSymbols:
-    """The symbols and lines of one ELF file, by address as linked. A file that is not ELF has none."""
+    """The symbols and lines of one ELF file by link-time address. Any other file has none."""
 
     def __init__(self, data: bytes, name: str):
         self.elf: ElfFile | None = None
@@ -43,7 +46,7 @@ class ImageSymbols:
             self._read_symbols(elf)
             self.lines = self._read_lines(data)
         except ElfError:
-            return  # a damaged file has no names to offer; its addresses are shown bare
+            return  # not an ELF file, or a damaged one: its addresses are shown without names
         self.elf = elf
 
     def _read_symbols(self, elf: ElfFile) -> None:
@@ -60,7 +63,7 @@ class ImageSymbols:
                 or name[0] == "$"
             ):
                 continue
-            # Of several names for one address the first sized one is the best.
+            # Of several symbols at one address, take the first that has a size.
             if value not in found or (size and not found[value][1]):
                 found[value] = (name, size)
         self.values = sorted(found)
@@ -68,12 +71,12 @@ class ImageSymbols:
 
     @staticmethod
     def _read_lines(data: bytes) -> LineTable | None:
-        from ..elf.dwarf import LineTable  # pyelftools: only when something is explained
+        from ..elf.dwarf import LineTable  # imports pyelftools
 
         return LineTable.from_elf(data)
 
     def linked_address(self, offset: int) -> int | None:
-        """The address at which the linker placed the byte at `offset` of the file."""
+        """The link-time address of the byte at `offset` of the file, or None if it is not loaded."""
         if self.elf is None:
             return None
         for segment in self.elf.segments:
@@ -82,7 +85,7 @@ class ImageSymbols:
         return None
 
     def symbol(self, address: int) -> str:
-        """`name+0xoffset` of the symbol that holds or precedes `address`, or ""."""
+        """`name+0xoffset` for the symbol that contains `address`, or ""."""
         index = bisect_right(self.values, address) - 1
         if index < 0:
             return ""
@@ -99,7 +102,10 @@ class ImageSymbols:
 
 
 class Symbolizer:
-    """Answers for any address of any process. `locate(pid, va)` and `read(pid, va, n)` ask the kernel."""
+    """Names addresses of processes.
+
+    `locate(pid, va)` finds the file, `read(pid, va, n)` reads memory.
+    """
 
     def __init__(
         self, locate: Callable[[int, int], FilePlace | None], read: Callable[[int, int, int], bytes | None]
@@ -109,7 +115,7 @@ class Symbolizer:
         self._images: dict[Hashable, ImageSymbols] = {}
 
     def describe(self, pid: int, va: int) -> str:
-        """`main+0x34 (cow.s:41)`, `main+0x34`, or "" when nothing is known."""
+        """`main+0x34 (cow.s:41)`, `main+0x34`, or "" if the address has no name."""
         place = self._locate(pid, va)
         if place is None:
             return ""
@@ -123,14 +129,37 @@ class Symbolizer:
         return " ".join(part for part in (image.symbol(address), f"({line})" if line else "") if part)
 
     def instruction(self, pid: int, va: int) -> str:
-        """The instruction at `va`, disassembled by capstone; "" where memory holds none."""
+        """The disassembled instruction at `va`, or "" if the memory cannot be read."""
         code = self._read(pid, va, 4) or self._read(pid, va, 2)
         return disassemble_one(code, va) if code else ""
 
 
+def kernel_symbolizer(kernel: Kernel) -> Symbolizer:
+    """A Symbolizer for the processes of a kernel."""
+
+    def locate(pid: int, va: int) -> FilePlace | None:
+        process = kernel.processes.get(pid)
+        area = process.mm.vmas.find(va) if process is not None else None
+        if area is None or area.file is None:
+            return None
+        file = area.file
+        return FilePlace(file.identity, area.name, area.offset_of(va), lambda: file.pread(0, file.size))
+
+    def read(pid: int, va: int, count: int) -> bytes | None:
+        process = kernel.processes.get(pid)
+        if process is None:
+            return None
+        try:
+            return process.mm.read(va, count)
+        except OSError:
+            return None
+
+    return Symbolizer(locate, read)
+
+
 def disassemble_one(code: bytes, va: int) -> str:
-    """The first instruction in `code`."""
-    import capstone  # heavy, as the table is, and only wanted when a trace is asked for
+    """The first instruction in `code`, disassembled by capstone or else by the instruction table."""
+    import capstone  # slow to import, and only traces need it
 
     from ..isa.decode import decode
     from ..isa.text import instruction_text
@@ -139,5 +168,5 @@ def disassemble_one(code: bytes, va: int) -> str:
     for _, _, mnemonic, operands in machine.disasm_lite(code, va, 1):
         return f"{mnemonic} {operands}".rstrip()
     if decoded := decode(int.from_bytes(code[:4], "little")):
-        return instruction_text(decoded, va)  # Zba, Zbb, Zbs and Zicond, which capstone does not know
+        return instruction_text(decoded, va)  # capstone does not decode Zba, Zbb, Zbs and Zicond
     return f".word {int.from_bytes(code[:4], 'little'):#x}"

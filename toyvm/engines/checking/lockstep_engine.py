@@ -46,7 +46,6 @@ class LockstepEngine:
     """
 
     def __init__(self, memory: PhysicalMemory, seed: int = 0, translator: Translator | None = None):
-        self.on_fault: FaultHook | None = None
         self._random = random.Random(seed)
         self._twin = PhysicalMemory(memory.size)
         self._memories = MemoryPair(memory, self._twin)
@@ -60,7 +59,7 @@ class LockstepEngine:
         """How often native code was entered."""
         return self._llvm.native_entries
 
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions on both (see `engine.Engine.run`)."""
         self._memories.copy()  # what the kernel has written
         while budget > 0:

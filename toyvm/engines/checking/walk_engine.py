@@ -57,9 +57,8 @@ class WalkEngine:
 
     def __init__(self, memory: PhysicalMemory):
         self._effects = Effects(memory, self.invalidate)
-        self.on_fault: FaultHook | None = None
 
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self._effects.bind(hart)
         for _ in range(budget):

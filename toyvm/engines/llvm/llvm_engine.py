@@ -26,6 +26,7 @@ from .tiers import MISS_WORK, PATIENT, NativeCode, NativePaths, Purse, Threshold
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..engine import FaultHook
     from ..python.code_cache import Translation
     from ..python.reference_engine import OnTrace
     from .analysis.regions import Key, Region
@@ -86,7 +87,7 @@ class LlvmEngine(ReferenceEngine):
 
     # --- the Engine protocol ---
 
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`).
 
         The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
@@ -94,6 +95,7 @@ class LlvmEngine(ReferenceEngine):
         """
         if self._on_trace is not None:
             return super().run(hart, budget)
+        self._effects.on_fault = on_fault
         self._running = True
         try:
             self._bind(hart)

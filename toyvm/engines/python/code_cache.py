@@ -1,12 +1,13 @@
-"""Code that earlier runs have left on disk: translations to native code, and basic blocks that are decoded already.
+"""Code from earlier runs, cached on disk: native translations and decoded basic blocks.
 
-A file holds what was made of the code at one address:
+A file belongs to the code at one address:
 
-    magic, CRC-32 of what follows, marshalled (version, key, runs, need, object code)
+    magic, CRC-32 of the rest, marshalled (version, address, runs, budget, payload)
 
-Its name is made of checksums of the version (sources of the table and the printers, LLVM's, the host's CPU) and of the code's
-first bytes, and of the address. A file that is damaged, of another version, or does not fit the code in memory counts as
-absent. Files are written whole and renamed, so that runs at the same time never see half of one.
+Its name consists of a checksum of the version (the sources of the table and the printers, LLVM's
+version, the host's CPU), the address, and a checksum of the code's first bytes. A file that is
+damaged, has another version, or does not match the code in memory counts as absent. Files are
+written atomically, so a concurrent run never reads half a file.
 """
 
 from __future__ import annotations
@@ -27,24 +28,23 @@ if TYPE_CHECKING:
 
     from ..code_map import BoundStep
 
-    # The guest's code as (address, bytes), the budget that it needs, the object file.
+    # The guest's code as (address, bytes), the least budget to enter it with, the object file.
     Translation = tuple[list[tuple[int, bytes]], int, bytes]
 
     KeptStep = tuple[int, tuple[int, ...]]  # number of a form, operands
-    # of a block: its bytes, the addresses of its instructions, the address behind it, the numbers of the steps that go on and of the one
-    # that transfers control, `system`
+    # A block's fields `text`, `pcs`, `end`, `body`, `last`, `system`, with steps by their numbers in the file.
     Data = tuple[bytes, list[int], int, list[int], int | None, bool]
 
 TRANSLATIONS, BLOCKS = "native", "blocks"  # folders of the user's cache
 TRANSLATIONS_LIMIT, BLOCKS_LIMIT = 256 << 20, 32 << 20  # bytes of all files
 _MAGIC = b"toyvm native 1\n"
-_SWEEP_EVERY = 64  # files written between two looks at the limit
-_MOST = 4096  # blocks of a program that are kept
-_WORTH = 8  # the file is written when more than one of so many blocks were not in it
+_SWEEP_EVERY = 64  # files written between two checks of the limit
+_MOST = 4096  # blocks kept per program
+_WORTH = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
 
 
 class CodeCache:
-    """The files in `folder` that are of one version. Above `limit` bytes the oldest files go."""
+    """The files of one version in `folder`. Above `limit` bytes, the oldest files are removed."""
 
     def __init__(self, folder: str, version: bytes, limit: int = TRANSLATIONS_LIMIT):
         self._folder = folder
@@ -58,11 +58,10 @@ class CodeCache:
         return f"{self._prefix}-{pc:x}-{zlib.crc32(text):08x}"
 
     def get(self, pc: int, text: bytes) -> Translation | None:
-        """The translation for the entry point `pc`, where the code begins with `text`."""
+        """The translation for the entry point `pc` of code that begins with `text`, or None."""
         path = self.path(pc, text)
-        if not os.access(
-            path, os.R_OK
-        ):  # most are not there, and to fail to open one takes several times as long
+        # Most files do not exist, and a failing open() takes several times as long as access().
+        if not os.access(path, os.R_OK):
             return None
         try:
             with open(path, "rb") as stream:
@@ -80,7 +79,7 @@ class CodeCache:
         return (runs, need, code) if (version, at) == (self._version, pc) else None
 
     def put(self, pc: int, text: bytes, translation: Translation) -> None:
-        """Keep a translation; a disk that does not take it costs the next run some time, nothing else."""
+        """Store a translation. A write error is ignored: the next run translates again."""
         from toyvm.base.resources import write_atomically
 
         payload = marshal.dumps((self._version, pc, *translation))
@@ -96,7 +95,7 @@ class CodeCache:
 
 
 def files(folder: str) -> Iterator[tuple[str, int, float]]:
-    """(path, bytes, time of last change) of each file of the cache."""
+    """(path, size in bytes, modification time) of each file of the cache."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -104,7 +103,7 @@ def files(folder: str) -> Iterator[tuple[str, int, float]]:
     for entry in entries:
         try:
             if not entry.is_file(follow_symlinks=False):
-                continue  # none of ours
+                continue  # not part of the cache
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue  # another run has removed it
@@ -112,7 +111,7 @@ def files(folder: str) -> Iterator[tuple[str, int, float]]:
 
 
 def shrink(folder: str, limit: int) -> tuple[int, int]:
-    """Remove the oldest files until the rest fits into `limit` bytes; how many went, and their bytes."""
+    """Remove the oldest files until the rest fit in `limit` bytes; (files removed, their bytes)."""
     found = sorted(files(folder), key=lambda file: file[2])
     total = sum(size for _, size, _ in found)
     count = removed = 0
@@ -130,11 +129,12 @@ def shrink(folder: str, limit: int) -> tuple[int, int]:
 
 
 class KeptBlocks:
-    """The basic blocks of the program that an engine runs, in the cache folder `folder` (None: the user's).
+    """The decoded basic blocks of the program that an engine runs, in `folder` (None: the user's).
 
-    One file a program, found by its first page of code: a short program executes most of its code once, and decoding that takes
-    longer. A block from there is used where memory holds the same bytes. It is plain data until then: the operands, and for each
-    instruction the number of its form among the names in the file.
+    A short program executes most of its code once, and decoding takes longer than execution. Each
+    program has one file, keyed by its first page of code. A block from the file is used only if
+    memory holds the same bytes. Until then it is plain data: operands, and the numbers of the
+    instructions' forms.
     """
 
     def __init__(self, rows: PreparedRows, folder: str | None = None):
@@ -143,15 +143,15 @@ class KeptBlocks:
         self._cache: CodeCache | None = None
         self._pc = 0
         self._page = b""
-        self._blocks: dict[int, Data] = {}  # not asked for yet, by the address of the first instruction
+        self._blocks: dict[int, Data] = {}  # not yet taken, by the address of the first instruction
         self._taken = 0
-        self._steps: list[BoundStep] = []  # those of the kept blocks
+        self._steps: list[BoundStep] = []  # by the numbers in `_blocks`
 
     def take(self, head: int, memory: memoryview, pa: int) -> Block | None:
-        """The block whose first instruction is at `head`, which is at `pa`, if memory holds the bytes of what is kept.
+        """The kept block at `head` (physical address `pa`), or None if memory holds other bytes.
 
-        It is asked for when the block is first executed, and no sooner: a program that writes code before it executes it must find
-        what it wrote, whatever an earlier run has left. The first block asked for tells which program this is.
+        Call this at the block's first execution, not earlier: a program may write code before it
+        executes it. The first call identifies the program.
         """
         if self._cache is None:
             self._open(head, memory, pa)
@@ -169,7 +169,7 @@ class KeptBlocks:
         return block
 
     def _open(self, pc: int, memory: memoryview, pa: int) -> None:
-        """Read what is kept of the program whose first instruction is at `pc`, which is at `pa`."""
+        """Read the file of the program that begins at `pc` (physical address `pa`)."""
         page = bytes(memory[pa & ~PAGE_MASK : (pa | PAGE_MASK) + 1])
         folder = self._folder
         if folder is None:
@@ -185,7 +185,7 @@ class KeptBlocks:
             self._steps = [(functions[form], fields) for form, fields in steps]
 
     def keep(self, blocks: Collection[Block]) -> None:
-        """Write the file, if many of a run's blocks were not in it."""
+        """Write `blocks` to the file, if many of them were not in it."""
         many = min(len(blocks), _MOST)
         if self._cache is None or (many - self._taken) * _WORTH < many:
             return

@@ -1,12 +1,12 @@
 """Prints the values of a tree as Python expressions.
 
-Guest values are Python ints. Three forms of the same value save most of the masking:
+Guest values are Python ints. Three forms of a value avoid most masking:
 
-- `exact`: 0 <= v < 2**width, as registers hold it;
-- `raw`: right modulo 2**width only, which is enough under an addition that is masked afterwards;
-- `signed`: exact, read as two's complement.
+- `exact`: 0 <= v < 2**width, as in registers;
+- `raw`: correct modulo 2**width, enough for an operand of an addition that is masked afterwards;
+- `signed`: exact, as a two's complement number.
 
-Who prints says how registers, fields and pc are written (`Printer` is subclassed for that).
+Subclasses of `Printer` define the text of registers, fields and pc.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def _mask(width: int) -> str:
 
 
 class Printer:
-    """Python text of a node's value. `effect_names` says where the value of an effect is kept."""
+    """Python text of a node's value. `effect_names` maps an effect to its result's variable."""
 
     def __init__(self) -> None:
         self.effect_names: dict[Node, str] = {}
 
     def register(self, number: Node) -> str:
-        """The integer register whose number is the node."""
+        """The integer register with this number."""
         raise NotImplementedError
 
     def float_register(self, number: Node) -> str:
-        """The floating-point register whose number is the node."""
+        """The floating-point register with this number."""
         raise NotImplementedError
 
     def field(self, name: str) -> str:
@@ -62,7 +62,7 @@ class Printer:
         return _EXACT[node.op](self, node)
 
     def raw(self, node: Node) -> str:
-        """Right modulo 2**width."""
+        """Correct modulo 2**width."""
         op = node.op
         if op is Op.CONST:
             sign = 1 << (node.width - 1)
@@ -113,7 +113,7 @@ class Printer:
         return self.exact(node)
 
     def _biased(self, node: Node) -> str:
-        """The value with its sign bit inverted: unsigned order of these is signed order of the values."""
+        """The value with its sign bit inverted: an unsigned comparison orders these as signed."""
         sign = 1 << (node.width - 1)
         return str(node.value ^ sign) if node.op is Op.CONST else f"({self.exact(node)} ^ {hex(sign)})"
 

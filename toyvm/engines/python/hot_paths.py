@@ -1,8 +1,9 @@
-"""Which paths are hot, and the functions compiled for them, shared by every address space with the same bytes."""
+"""Hot paths and their compiled functions, shared by all address spaces with the same bytes."""
 
 from __future__ import annotations
 
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 
@@ -21,33 +22,38 @@ if TYPE_CHECKING:
 MAX_TRACES = 1 << 12
 
 
-class Trace:
-    """A compiled path: its function, instructions once through, whether it is a loop, and its bytes as (distance, run).
+class Trace(Record, eq=False):
+    """A compiled path.
 
-    `work` is how long once through takes: as long as so many plain instructions.
+    `length` is the number of instructions of one pass, and `work` its duration in units of one
+    plain instruction. `loop`: it returns to its beginning. `runs` are its bytes as (distance from
+    the head, bytes).
     """
 
-    __slots__ = ("function", "length", "loop", "runs", "work")
+    function: TraceFunction
+    length: int
+    loop: bool
+    work: int
+    runs: list[tuple[int, bytes]]
 
-    def __init__(self, function: TraceFunction, path: Path, loop: bool, work: int):
-        self.function = function
-        self.length = len(path)
-        self.loop = loop
-        self.work = work
-        self.runs: list[tuple[int, bytes]] = []
-        for offset, word in sorted(path):
-            text = word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")
-            if self.runs and self.runs[-1][0] + len(self.runs[-1][1]) == offset:
-                self.runs[-1] = (self.runs[-1][0], self.runs[-1][1] + text)
-            else:
-                self.runs.append((offset, text))
+
+def runs_of(path: Path) -> list[tuple[int, bytes]]:
+    """The bytes of a path as (distance from the head, bytes), by distance; adjacent ones joined."""
+    runs: list[tuple[int, bytes]] = []
+    for offset, word in sorted(path):
+        text = word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")
+        if runs and runs[-1][0] + len(runs[-1][1]) == offset:
+            runs[-1] = (runs[-1][0], runs[-1][1] + text)
+        else:
+            runs.append((offset, text))
+    return runs
 
 
 class HotPaths:
     """The traces of one engine, by their path (distances and instruction bits).
 
-    A trace of `shortest` instructions or more ends where another begins. Much code is on many paths: without that each of its
-    instructions would be compiled a dozen times.
+    A trace of at least `shortest` instructions ends where another one begins. Code that is on many
+    paths would otherwise be compiled many times.
     """
 
     shortest = 32
@@ -65,12 +71,14 @@ class HotPaths:
         return len(self._traces)
 
     def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
-        """Compile the hot path from a block, or take it from another address space, and file it. Where that cannot be, or when
-        it has been forgotten, it is tried again at twice the block's heat."""
+        """Add the hot path from a block to `code`: a trace of another address space, or a new one.
+
+        If there is no path, or the trace is dropped later, the engine retries at twice the heat.
+        """
         head, block.ask = block.pcs[0], 2 * block.heat
-        if head in code.hot or self.reuse(mmu, code, head):  # a sibling compiled it after it was forked
+        if head in code.hot or self.reuse(mmu, code, head):  # another process compiled it after the fork
             return
-        from .traces import (  # with the table: a short program never gets here
+        from .traces import (  # imports the table, which a short program does not need
             compile_trace,
             path_of,
             select,
@@ -95,14 +103,13 @@ class HotPaths:
                 self._traces.clear()
                 self._by_first_word.clear()
             (function,) = self._rows.link(compile_trace(steps), "trace")
-            trace = self._traces[path] = Trace(
-                function, path, loop=steps[-1].following == 0, work=work_of(steps)
-            )
+            loop = steps[-1].following == 0
+            trace = self._traces[path] = Trace(function, len(path), loop, work_of(steps), runs_of(path))
             self._by_first_word.setdefault(path[0][1], []).append(trace)
         self._install(code, head, trace)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
-        """File a trace made for another address space that begins at `head`; whether there is one."""
+        """Add another address space's trace that fits the code at `head`; whether there is one."""
         if not self._by_first_word:
             return False
         word = mmu.fetch(head)
@@ -120,11 +127,11 @@ class HotPaths:
         code.add_trace(head, self._entered(head, trace), trace.length, trace.loop, pages)
 
     def _entered(self, head: int, trace: Trace) -> TraceFunction:
-        """What is filed for a trace at `head`: the trace itself."""
+        """The function to enter a trace at `head` with."""
         return trace.function
 
     def _holds(self, mmu: Mmu, va: int, text: bytes) -> bool:
-        """Whether pages that have been executed hold these bytes at `va`: looking must not set A in others."""
+        """Whether executed pages hold these bytes at `va`. Reading other pages would set A."""
         while text:
             delta = mmu.tlb.execute.get(va >> PAGE_SHIFT)
             if delta is None:
@@ -137,7 +144,7 @@ class HotPaths:
         return True
 
     def _decoded(self, mmu: Mmu, pc: int) -> Decoded | None:
-        """The instruction at `pc`, if it is in pages that have been executed; None when there is none or a trace cannot hold it."""
+        """The instruction at `pc`; None if its page is unexecuted or a trace cannot contain it."""
         from toyvm.isa.decode import decode
 
         execute = mmu.tlb.execute

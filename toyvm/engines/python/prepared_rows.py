@@ -1,8 +1,8 @@
-"""The rows of the table ready to execute: generated once, kept in the cache folder, loaded in a millisecond.
+"""The rows of the table as code objects: compiled once, cached on disk, loaded in a millisecond.
 
-A short program meets a few dozen mnemonics once. Printing and compiling their functions would take longer than
-running it, and so would importing the table; so the code objects of all rows are kept with `marshal`, beside a
-version made of everything they come from. What cannot be read or does not fit is made anew.
+A short program executes a few dozen mnemonics. Importing the table, and printing and compiling
+their functions, would take longer than the run. So `marshal` stores the code objects of all rows in
+the cache folder, with a version of all their sources. An unreadable or outdated file is replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import marshal
 from functools import cache, cached_property
 
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
 from toyvm.isa.buckets import find_row
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause, Trap
@@ -25,62 +26,63 @@ if TYPE_CHECKING:
     from toyvm.isa.buckets import Filed
 
     from ..code_map import Operation
-    from .row_functions import FormData, RowData
+    from .row_functions import RowData
 
     Extraction = Callable[[int], tuple[int, ...]]
 
 CACHE_FILE = "rows.marshal"
 
 
-class RowForm:
-    """A row's function, linked to an engine's memory when it is first needed. `plain` is one that only needs its operands."""
+class RowForm(Record, frozen=False, eq=False):
+    """One of a row's two functions (`row_functions`).
 
-    __slots__ = ("code", "control", "function", "needs_pc", "plain", "system", "take")
+    `code` is its marshalled code object. `linked` holds the operands' extraction and the function,
+    once they are linked to the engine's memory.
+    """
 
-    def __init__(self, data: FormData):
-        self.code, self.control, self.system, self.needs_pc = data
-        self.plain = not (self.control or self.system or self.needs_pc)
-        self.function: Operation
-        self.take: Extraction | None = None
-
-
-class PreparedRow:
-    """A row as an engine needs it: its length and its two forms."""
-
-    __slots__ = ("destination", "discarding", "length", "plain")
-
-    def __init__(self, data: RowData):
-        _, self.length, self.destination, plain, discarding = data
-        self.plain = RowForm(plain)
-        self.discarding = RowForm(discarding)
+    code: bytes
+    control: bool  # transfers control
+    system: bool  # needs the hart's exact counters
+    needs_pc: bool  # has the pc as its last operand
+    linked: tuple[Extraction, Operation] | None = None
 
 
-class PreparedInstruction:
-    """An instruction word made ready: the function of its row and its operands (`step`), and its length in bytes."""
+class PreparedRow(Record, eq=False):
+    """A row: its length in bytes, the mask of rd, and its two forms (`discarding` for rd = x0)."""
 
-    __slots__ = ("form", "length", "plain", "step")
+    length: int
+    destination: int
+    plain: RowForm
+    discarding: RowForm
 
-    def __init__(self, length: int, form: RowForm, step: tuple[Operation, tuple[int, ...]]):
-        self.length = length
-        self.form = form
-        self.plain = form.plain
-        self.step = step
+
+class PreparedInstruction(Record, frozen=False, eq=False):
+    """A decoded instruction: its length in bytes, its form, and its function with the operands.
+
+    `plain`: it neither transfers control nor needs more than its operands. (Not frozen, because
+    tens of thousands are made, and assignments to slots are quicker.)
+    """
+
+    length: int
+    form: RowForm
+    plain: bool
+    step: tuple[Operation, tuple[int, ...]]
 
 
 def bound(instruction: PreparedInstruction, pc: int) -> tuple[Operation, tuple[int, ...]]:
-    """The function of an instruction at `pc`, and its operands with the address among them where it wants that."""
+    """The function of an instruction at `pc` and its operands, pc included if the form needs it."""
     function, fields = instruction.step
     return (function, (*fields, pc)) if instruction.form.needs_pc else instruction.step
 
 
 class PreparedRows:
-    """The rows for one engine: their functions work on its physical memory."""
+    """The rows of one engine. Their functions access its physical memory."""
 
     def __init__(self, memory: PhysicalMemory):
         self.version = code_version()
         self._data = load(self.version)
-        self._rows: dict[str, PreparedRow] = {}  # those that were met, by name
-        self._names: dict[Operation, tuple[str, bool]] = {}  # of the functions that are linked
+        self._rows: dict[str, PreparedRow] = {}  # rows in use, by name
+        self._names: dict[Operation, tuple[str, bool]] = {}  # of the linked functions
         self._namespace: dict[str, object] = {
             "u8": memory.u8,
             "u16": memory.u16,
@@ -92,37 +94,36 @@ class PreparedRows:
         }
 
     def prepare(self, word: int) -> PreparedInstruction | None:
-        """An instruction word made ready, or None when it is illegal."""
+        """Decode an instruction word; None if it is illegal."""
         data = find_row(self._data, word)
         if data is None:
             return None
-        row = self._rows.get(data[0])
-        if row is None:
-            row = self._rows[data[0]] = PreparedRow(data)
+        row = self._rows.get(data[0]) or self._add_row(data)
         form = row.discarding if row.destination and not word & row.destination else row.plain
-        take = form.take or self._link_form(data[0], form)
-        return PreparedInstruction(row.length, form, (form.function, take(word)))
+        take, function = form.linked or self._link_form(data[0], form)
+        plain = not (form.control or form.system or form.needs_pc)
+        return PreparedInstruction(row.length, form, plain, (function, take(word)))
 
     def function(self, name: str, discarding: bool) -> Operation:
-        """The function of one of the forms of a row."""
-        row = self._rows.get(name)
-        if row is None:
-            row = self._rows[name] = PreparedRow(self._by_name[name])
+        """The function of a row; `discarding` selects the form for rd = x0."""
+        row = self._rows.get(name) or self._add_row(self._by_name[name])
         form = row.discarding if discarding else row.plain
-        if form.take is None:
-            self._link_form(name, form)
-        return form.function
+        return (form.linked or self._link_form(name, form))[1]
 
     def name_of(self, function: Operation) -> tuple[str, bool]:
-        """What `function` gave or could give this function for."""
+        """The arguments of `function` that return this function."""
         return self._names[function]
 
-    def _link_form(self, name: str, form: RowForm) -> Extraction:
-        take: Extraction
-        take, form.function = self.link(marshal.loads(form.code), "take", "op")
-        form.take = take
-        self._names[form.function] = name, form is self._rows[name].discarding
-        return take
+    def _add_row(self, data: RowData) -> PreparedRow:
+        name, length, destination, plain, discarding = data
+        row = self._rows[name] = PreparedRow(length, destination, RowForm(*plain), RowForm(*discarding))
+        return row
+
+    def _link_form(self, name: str, form: RowForm) -> tuple[Extraction, Operation]:
+        take, function = self.link(marshal.loads(form.code), "take", "op")
+        form.linked = take, function
+        self._names[function] = name, form is self._rows[name].discarding
+        return form.linked
 
     @cached_property
     def _by_name(self) -> dict[str, RowData]:
@@ -134,17 +135,17 @@ class PreparedRows:
         }
 
     def link(self, code: CodeType, *names: str) -> Any:
-        """The functions that `code` defines, with the engine's memory among their globals."""
+        """The functions `names` that `code` defines. Their globals include the engine's memory."""
         exec(code, self._namespace)
         return [self._namespace.pop(name) for name in names]
 
 
 def load(version: bytes) -> Filed[RowData]:
-    """The data of all rows, from the cache or made now (and then cached where that is possible)."""
-    from toyvm.base.resources import kept  # here: it may not be wanted by whoever imports the package
+    """The data of all rows, from the cache, or made now and cached."""
+    from toyvm.base.resources import kept
 
     def make() -> Filed[RowData]:
-        from .row_functions import table_data  # the table and the printers: only when the cache is cold
+        from .row_functions import table_data  # imports the table and the printers
 
         return table_data()
 
@@ -153,7 +154,7 @@ def load(version: bytes) -> Filed[RowData]:
 
 @cache
 def code_version() -> bytes:
-    """What generated code depends on: the sources of the table and of the printers, and the Python that compiled it."""
+    """What generated code depends on: Python, and the sources of the table and the printers."""
     from toyvm.base.resources import source_version
 
     return source_version("base", "engines", "isa", "machine")

@@ -1,8 +1,8 @@
-"""The reference engine: generated Python, printed from the instruction table.
+"""The reference engine: Python generated from the instruction table.
 
-Code that runs a few times goes through one function per mnemonic (`single`), whose basic blocks are decoded once.
-Where a block begins often, the path from it is compiled as a whole (`trace`). Both are the same trees, so results,
-traps and counts are the same to the instruction.
+Cold code is decoded to basic blocks, which call one function per instruction (`row_functions`). The
+path from a hot block is compiled to one function (`traces`). Both are printed from the same trees,
+so results, traps and counts agree to the instruction.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ if TYPE_CHECKING:
 
     OnTrace = Callable[[Hart, Decoded], None]
 
-HOT = 250  # a block's executions before its trace is compiled: what they cost is about what compiling costs
+HOT = 250  # a block's executions before its trace is compiled; they take about as long as compilation
 MAX_BLOCK = 64
 MAX_CACHED_WORDS = 1 << 16
 MAX_CACHED_BLOCKS = 1 << 15
-_RESERVE_EVERY = 64  # blocks: about a MiB of the host's memory
+_RESERVE_EVERY = 64  # new blocks between checks of the host's memory; they take about a MiB
 
 
 class ReferenceEngine:
     """Executes harts on one physical memory.
 
-    `on_trace(hart, decoded)` is called before each instruction, with `hart.pc` on it; without it tracing costs nothing.
-    `hot` is how often a block runs before its trace is compiled. `keeping`: use what earlier runs have decoded, and leave it to later ones.
+    `on_trace(hart, decoded)`, if given, is called before each instruction, with its address in
+    `hart.pc`. `hot` is the number of executions after which a block's trace is compiled. `keeping`:
+    use the blocks that earlier runs decoded, and keep this run's for later ones.
     """
 
     def __init__(
@@ -66,33 +67,28 @@ class ReferenceEngine:
 
     # --- the Engine protocol ---
 
-    @property
-    def on_fault(self) -> FaultHook | None:
-        """See `engine.Engine`; with `on_trace` it is not asked, because each try of an instruction is to be announced."""
-        return self._effects.on_fault
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
+        """Execute at most `budget` instructions (see `engine.Engine.run`).
 
-    @on_fault.setter
-    def on_fault(self, hook: FaultHook | None) -> None:
-        self._effects.on_fault = hook if self._on_trace is None else None
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
-        """Execute at most `budget` instructions (see `engine.Engine.run`)."""
+        With `on_trace`, `on_fault` is not called, because `on_trace` precedes every attempt.
+        """
         if self._on_trace is None:
+            self._effects.on_fault = on_fault
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)
 
     def invalidate(self, mmu: Mmu) -> None:
-        """Forget the code of an address space."""
+        """Drop the code of an address space."""
         if isinstance(mmu.code, CodeMap):
             mmu.code.clear()
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
-        """Forget the code in the page that `va` is in."""
+        """Drop the code in the page of `va`."""
         if isinstance(mmu.code, CodeMap):
             mmu.code.drop_page(va >> PAGE_SHIFT)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Forget where an address space may write: that is in its TLB alone, which the kernel has cleared."""
+        """Nothing to do: only the TLB caches translations, and the kernel has cleared it."""
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
         """Let `child` begin with the blocks and traces of `mmu`."""
@@ -102,8 +98,8 @@ class ReferenceEngine:
     # --- execution ---
 
     def _run_traced(self, hart: Hart, budget: int, on_trace: OnTrace) -> Trap | None:
-        """One instruction at a time, each announced."""
-        from toyvm.isa.decode import decode  # with the table: nothing else here needs it
+        """Execute one instruction at a time; call `on_trace` before each."""
+        from toyvm.isa.decode import decode  # imports the table, which only tracing needs
 
         for _ in range(budget):
             try:
@@ -126,7 +122,7 @@ class ReferenceEngine:
         hot, blocks, read, write = code.hot, code.blocks, effects.read, effects.write
         block: Block | None = None
         steps: Iterator[BoundStep] = iter(())
-        inside = False  # a block whose fault was resolved goes on with `steps`
+        inside = False  # a fault in `block` was resolved: continue with `steps`
         while True:
             try:
                 while left > 0:
@@ -184,17 +180,17 @@ class ReferenceEngine:
         return None
 
     def _extend(self, wanted: int) -> int:
-        """How many instructions `_run` may add to its budget in order to end with a whole block: as many as `wanted`, or none."""
+        """Extend the budget of `_run` so that it ends with a whole block. Returns `wanted` or 0."""
         return 0
 
     def _part(self, block: Block, steps: Iterator[BoundStep], left: int, x: list[int]) -> int:
-        """As much of a block as the budget allows, without its last instruction; the next pc."""
+        """Execute `left` instructions of a block, at most its body. Returns the next pc."""
         for function, fields in islice(steps, left):
             function(x, fields, self._effects)
         return block.pcs[left] if left < block.length else block.end
 
     def _trapped(self, hart: Hart, trap: Trap, pc: int, done: int) -> Trap:
-        """Leave the hart at the trapping instruction."""
+        """Set the hart to the trapping instruction. Returns the trap with its final tval."""
         hart.pc = pc
         hart.instret += done
         if trap.cause is Cause.ILLEGAL_INSTRUCTION:
@@ -210,7 +206,7 @@ class ReferenceEngine:
         return code
 
     def _op(self, word: int) -> PreparedInstruction | None:
-        """An instruction word made ready, or None when it is illegal."""
+        """The decoded instruction word, from the cache if possible; None if it is illegal."""
         if word & 0b11 != 0b11:
             word &= 0xFFFF
         op = self._ops.get(word)
@@ -224,8 +220,10 @@ class ReferenceEngine:
         return op
 
     def _block(self, mmu: Mmu, code: CodeMap, head: int) -> Block:
-        """File the basic block at `head`: one known from another address space (or from before it was forgotten), or a
-        new one. Raises Trap when there is no instruction there."""
+        """Add the basic block at `head` to `code`: a known one with the same bytes, or a new one.
+
+        Raises Trap if there is no instruction at `head`.
+        """
         pa = mmu.translate(head, Access.EXECUTE)
         block, kept = self._blocks.get((head, pa)), None
         if block is None or bytes(self._memory.u8[pa : pa + len(block.text)]) != block.text:
@@ -242,16 +240,16 @@ class ReferenceEngine:
         return block
 
     def close(self) -> None:
-        """The run is over: what was decoded is kept for the next."""
+        """End the run: keep the decoded blocks for the next one."""
         if self._kept is not None:
             try:
                 require_reserve()
                 self._kept.keep(self._blocks.values())
             except MemoryError:
-                return  # the host is short of memory: the next run decodes again
+                return  # the next run decodes again
 
     def _require_reserve(self) -> None:
-        """Raises MemoryError when the host has hardly any memory left."""
+        """Raises MemoryError if the host has hardly any memory left."""
         if len(self._blocks) >= MAX_CACHED_BLOCKS:
             self._blocks.clear()
         try:
@@ -261,20 +259,21 @@ class ReferenceEngine:
             raise
 
     def forget(self) -> None:
-        """Forget what can be found out again: the host is short of memory."""
+        """Empty the caches, because the host is short of memory."""
         self._blocks.clear()
         self._ops.clear()
 
     def _decode(self, mmu: Mmu, head: int, pa: int) -> Block:
-        """Decode the basic block at `head`, which is at `pa`.
+        """Decode the basic block at `head` (physical address `pa`).
 
-        A block ends with a jump or branch, before a system instruction, at the end of the page, and before what
-        cannot be decoded.
+        A block ends after a jump or branch, before a system instruction or one that cannot be
+        decoded, at the end of the page, and after MAX_BLOCK instructions. Raises Trap if the first
+        instruction is illegal or cannot be fetched.
         """
         block = Block()
         pcs, body, ops, u16 = block.pcs, block.body, self._ops, self._memory.u16
         pc, delta = head, pa - head
-        whole = (head | PAGE_MASK) - 3  # beyond this address an instruction may reach into the next page
+        whole = (head | PAGE_MASK) - 3  # above this address an instruction may cross into the next page
         while len(pcs) < MAX_BLOCK and (pc <= whole or pc == head):
             if pc <= whole:
                 word = u16[pc + delta >> 1]

@@ -1,7 +1,7 @@
-"""One Python function for each row of the table: how code runs the first few times.
+"""One Python function for each row of the table, for code that runs a few times.
 
-A function takes the registers, the values of the row's fields and the shared effects; `take` gets the values out of
-an instruction:
+A function takes the registers, the values of the row's fields, and the shared effects. `take`
+extracts the values from an instruction:
 
     def take(w):                          # addi
         return ((w >> 15) & 31, (w >> 7) & 31, (w >> 20 ^ 2048) - 2048)
@@ -9,10 +9,11 @@ an instruction:
         rs1, rd, imm = f
         x[rd] = ((x[rs1] + imm) & 0xffffffffffffffff)
 
-A row that transfers control returns the next address; a row that reads pc finds it as the last of its fields. A
-second form of a row, for x0 as the destination, does everything but write the register.
+A row that transfers control returns the next address. A row that reads pc gets it as its last
+field. A second form of a row, for x0 as the destination, does everything except the register write.
 
-Only `prepared` imports this module, when its cache is cold: a warm start needs neither the table nor the compiler.
+Only `prepared_rows` imports this module, when its cache is cold. A warm start needs neither the
+table nor the compiler.
 """
 
 from __future__ import annotations
@@ -33,22 +34,22 @@ from .statement_printer import StatementPrinter
 if TYPE_CHECKING:
     from toyvm.isa.buckets import Filed
 
-FormData = tuple[
-    bytes, bool, bool, bool
-]  # code (marshalled, so that only what is used is built), transfers control, is a system instruction, needs pc
-RowData = tuple[str, int, int, FormData, FormData]  # name, length, rd's mask, form, form with rd = x0
+# The fields of `RowForm`: code (marshalled, so that unused rows are not unmarshalled), transfers control, is a
+# system instruction, needs pc.
+FormData = tuple[bytes, bool, bool, bool]
+RowData = tuple[str, int, int, FormData, FormData]  # name, length, rd's mask, form, form for rd = x0
 
 _CONTROL = frozenset({Op.JUMP, Op.BRANCH})
 _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
 
 
 def table_data() -> Filed[RowData]:
-    """Every row of the table, made ready and filed; plain data that `marshal` can write."""
+    """The data of all rows, filed by opcode; plain data that `marshal` can write."""
     return file_rows((insn.match, insn.mask, insn.nonzero, row_data(insn)) for insn in INSNS.values())
 
 
 def row_data(insn: Insn) -> RowData:
-    """One row made ready."""
+    """The data of one row."""
     whole = tree(insn)
     writes = any(node.op is Op.WRITE_X and node.args[0].name == "rd" for node in whole)
     destination = next(
@@ -73,7 +74,7 @@ def _without_writes(effects: Tree) -> Tree:
 
 
 def _collect(node: Node, names: set[str]) -> bool:
-    """Add the fields that a node uses to `names`; whether it uses pc."""
+    """Add the fields that a node uses to `names`. Returns whether it uses pc."""
     if node.op is Op.FIELD:
         names.add(node.name)
     used = [_collect(argument, names) for argument in node.args]
@@ -123,7 +124,7 @@ class _RowPrinter(StatementPrinter):
         self.line(f"raise Trap(Cause({node.value}))" if node.op is Op.TRAP else "c.fence_i()")
 
     def finish(self) -> None:
-        """Return the next address, or nothing."""
+        """Print the return of the next address, if the row transfers control."""
         if self._next is not None:
             self.line(f"return {self._next}")
         elif not self.lines:
@@ -146,7 +147,7 @@ def _compile(insn: Insn, effects: Tree, fields: list[Field], uses_pc: bool) -> C
 
 
 def _extraction(field: Field) -> str:
-    """The Python text that gets a field's value out of the instruction `w`: `Field.extract` as an expression."""
+    """`Field.extract` as a Python expression over the instruction `w`."""
     parts = [
         f"(w >> {at} & {(1 << width) - 1})" + (f" << {to}" if to else "")
         for at, width, to in reversed(field.parts)

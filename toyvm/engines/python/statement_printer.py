@@ -1,8 +1,8 @@
-"""Prints the effects of a tree as Python statements: what both forms of generated Python have in common.
+"""Prints the effects of a tree as Python statements, for both forms of generated Python.
 
-A load or store that hits the TLB is done in place (`u64[(va + delta) >> 3]`), and a miss comes as the KeyError of a
-dictionary look-up, which costs nothing when it does not happen. A misaligned address looks up -1, which is never there.
-So everything rare is in one `except`, which calls the shared definition in `effects.Effects`.
+A load or store that hits the TLB is inlined: `u64[(va + delta) >> 3]`. A miss is a KeyError of the
+dictionary look-up, so a hit needs no test. A misaligned address looks up -1, which is never a key.
+The `except` clause calls the shared definition in `effects.Effects`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INDENT = "    "
 
 
 class StatementPrinter(Printer):
-    """Collects lines. The subclass says how the shared effects are called and what control flow becomes."""
+    """Collects lines. Subclasses define the calls of shared effects, writes and control flow."""
 
     read_tlb = "read"
     write_tlb = "write"
@@ -31,23 +31,23 @@ class StatementPrinter(Printer):
         raise NotImplementedError
 
     def jump(self, target: Node) -> None:
-        """The instruction goes on at `target`."""
+        """Print a jump to `target`."""
         raise NotImplementedError
 
     def branch(self, condition: Node, target: Node) -> None:
-        """The instruction goes on at `target` if the condition holds."""
+        """Print a branch to `target`, taken if the condition holds."""
         raise NotImplementedError
 
     def write(self, number: Node, value: str) -> None:
-        """An integer register gets a value."""
+        """Print a write of an integer register."""
         raise NotImplementedError
 
     def write_float(self, number: Node, value: str) -> None:
-        """A floating-point register gets a value."""
+        """Print a write of a floating-point register."""
         raise NotImplementedError
 
     def system(self, node: Node) -> None:
-        """TRAP and FENCE_I, which end whatever the engine is doing."""
+        """Print TRAP or FENCE_I."""
         raise NotImplementedError
 
     def line(self, text: str, deeper: int = 0) -> None:
@@ -55,12 +55,12 @@ class StatementPrinter(Printer):
         self.lines.append(self.indent + INDENT * deeper + text)
 
     def tree(self, tree: Tree) -> None:
-        """All effects in order."""
+        """Print all effects in order."""
         for node in tree:
             self.statement(node)
 
     def statement(self, node: Node) -> None:
-        """One effect."""
+        """Print one effect."""
         op, args = node.op, node.args
         if op is Op.LOAD:
             self._load(node)
@@ -97,18 +97,21 @@ class StatementPrinter(Printer):
             self.line(self.call("csr_write", self.exact(args[0]), self.exact(args[1])), deeper=1)
         elif op in (Op.TRAP, Op.FENCE_I):
             self.system(node)
-        elif op is not Op.FENCE:  # one hart sees its own accesses in order: nothing to do
+        elif op is not Op.FENCE:  # nothing to do: a single hart sees its own accesses in order
             raise NotImplementedError(op.name)
 
     def _name(self, node: Node) -> str:
-        """Where the value of an effect is kept: a new variable, or what has been chosen for it."""
+        """The variable for the value of an effect: the one already chosen, or a new one."""
         if node not in self.effect_names:
             self._names += 1
             self.effect_names[node] = f"v{self._names}"
         return self.effect_names[node]
 
     def _place(self, tlb: str, address: Node, size: int) -> str:
-        """The unit of physical memory at an address; sets `a`. KeyError on a TLB miss and on misalignment."""
+        """The element of physical memory at an address; sets `a`.
+
+        The text raises KeyError on a TLB miss and for a misaligned address.
+        """
         a = self.raw(address)
         if size == 1:
             return f"u8[(a := {a}) + {tlb}[a >> 12]]"

@@ -1,13 +1,13 @@
 """Hot paths compiled to one Python function each.
 
-A trace begins where execution has often begun, and follows the hotter side of every branch, direct jumps, calls, and
-returns to calls that it saw itself, until it comes back to its beginning (then it is a loop), meets another loop, or
-grows too long. Where execution may leave the path, the function returns. Registers are local variables; they go back
-to the hart in one `finally`, which also serves a trap in the middle, because a local is written only when its
-instruction is done.
+A trace begins at a hot block. It follows the hotter side of each branch, direct jumps, calls, and
+returns to calls inside it. It ends where it returns to its beginning (then it is a loop), where
+another trace begins, or at its maximal length. Where execution leaves the path, the function
+returns. Registers are local variables. One `finally` writes them back to the hart, also on a trap:
+a local changes only when its instruction is complete.
 
-The text depends on the instructions and their distances alone, never on addresses, so that a function serves every
-process that has the same bytes.
+The text depends only on the instructions and their distances, not on addresses, so one function
+serves all processes with the same bytes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from toyvm.isa.trees import tree
 from .statement_printer import INDENT, StatementPrinter
 
 MAX_LENGTH = 96
-FLOAT_WORK = 30  # a floating-point operation takes as long in Python as so many plain instructions of a trace
-Path = tuple[
-    tuple[int, int], ...
-]  # (distance from the head in bytes, instruction bits), in the order of execution
+FLOAT_WORK = 30  # the time of a floating-point operation in Python, in plain instructions of a trace
+# (distance from the head in bytes, instruction bits), in the order of execution
+Path = tuple[tuple[int, int], ...]
 
 
 class TraceStep(Record, eq=False):
-    """One instruction of a trace, its tree, and the distance from the head to what the trace has after it."""
+    """One instruction of a trace and its tree.
+
+    `offset` is its distance from the head in bytes, `following` that of the next instruction on the
+    path; None if the path ends with an indirect jump.
+    """
 
     offset: int
     decoded: Decoded
@@ -45,8 +48,12 @@ def select(
     ends: Callable[[int, int], bool],
     head: int,
 ) -> list[TraceStep]:
-    """The hot path from `head`. `fetch` gives None where a trace cannot go; `ends` says of an address and the instructions
-    before it whether to go no further. A step without a following one ends it."""
+    """The hot path from `head`.
+
+    `fetch` returns the instruction at an address, or None if a trace cannot contain it. `heat`
+    returns the executions of the block at an address. `ends` takes an address and the length of the
+    path so far, and returns whether the path ends before that address.
+    """
     steps: list[TraceStep] = []
     seen: set[int] = set()
     returns: list[int] = []
@@ -67,7 +74,7 @@ def select(
 def _following(
     decoded: Decoded, effects: Tree, pc: int, heat: Callable[[int], int], returns: list[int], head: int
 ) -> int | None:
-    """Where the hot path goes after an instruction; None after a jump to who knows where."""
+    """Where the hot path continues after an instruction; None after an indirect jump."""
     after = pc + decoded.length
     for node in effects:
         if node.op is Op.BRANCH:
@@ -86,14 +93,14 @@ def _following(
 
 
 def _direct(target: Node, pc: int) -> int | None:
-    """The address of a target that is pc plus a constant, else None."""
+    """The address of a target that is pc plus a constant; None for others."""
     if target.op is Op.ADD and target.args[0].op is Op.PC and target.args[1].op is Op.CONST:
         return pc + sext(target.args[1].value, 64)
     return pc if target.op is Op.PC else None
 
 
 class _TracePrinter(StatementPrinter):
-    """Registers are local variables; pc is the head's, which each instruction is at a distance from."""
+    """Registers are local variables. The variable `pc` is the address of the head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,7 +159,7 @@ class _TracePrinter(StatementPrinter):
         if direct is not None and direct == following:
             return
         self.line(f"n = {self.exact(target)}")
-        if following is not None:  # a return that is expected to go back to the trace's own call
+        if following is not None:  # a return that the path expects to go to its own call
             self._deferred.append(f"if n != {self._exact_offset(following)}:")
             self._leave("n", self._deferred)
         else:
@@ -171,15 +178,15 @@ class _TracePrinter(StatementPrinter):
         return f"({self._at(offset)} & {(1 << 64) - 1:#x})"
 
     def _leave(self, target: str, lines: list[str], deeper: int = 1) -> None:
-        """The statements that end the function after this instruction, at `target`."""
+        """Append the statements that end the function after this instruction, at `target`."""
         lines += [INDENT * deeper + f"pc = {target}", INDENT * deeper + f"left -= {self._done + 1}"]
         lines.append(INDENT * deeper + "break")
 
     def step(self, step: TraceStep) -> None:
-        """One instruction. What leaves the trace comes after the register writes."""
+        """Print one instruction. An exit from the trace follows the register writes."""
         self._step = step
         self._deferred = []
-        for node in step.effects:  # a load straight into its register
+        for node in step.effects:  # load directly into the register
             if node.op is Op.WRITE_X and node.args[1].op is Op.LOAD:
                 self.effect_names[node.args[1]] = self.register(node.args[0])
         self.tree(step.effects)
@@ -187,9 +194,9 @@ class _TracePrinter(StatementPrinter):
         self._done += 1
 
     def finish(self, last: TraceStep) -> None:
-        """After the last instruction: go round, or leave where the path goes on."""
+        """Print the end: the next iteration, or the exit where the path continues."""
         if last.following is None:
-            return  # an indirect jump has left already
+            return  # the indirect jump has printed an exit
         self.line(f"left -= {self._done}")
         if last.following == 0:
             self.line(f"if left < {self._done}:")
@@ -200,7 +207,7 @@ class _TracePrinter(StatementPrinter):
 
 
 def source(steps: list[TraceStep]) -> str:
-    """The text of the function: `trace(x, pc, left, read, write, c)` -> (next pc, budget left)."""
+    """The text of the function `trace(x, pc, left, read, write, c)` -> (next pc, budget left)."""
     printer = _TracePrinter()
     for step in steps:
         printer.step(step)
@@ -224,15 +231,15 @@ def source(steps: list[TraceStep]) -> str:
 
 
 def compile_trace(steps: list[TraceStep]) -> CodeType:
-    """The code of the function."""
+    """The code object that defines `trace`."""
     return compile(source(steps), "<trace>", "exec")
 
 
 def path_of(steps: list[TraceStep]) -> Path:
-    """What the function depends on: instructions and distances."""
+    """The path of a trace, which determines its function."""
     return tuple((step.offset, step.decoded.word & ((1 << 8 * step.decoded.length) - 1)) for step in steps)
 
 
 def work_of(steps: list[TraceStep]) -> int:
-    """How long the function takes once through, in plain instructions."""
+    """The duration of one pass, in units of one plain instruction of a trace."""
     return len(steps) + FLOAT_WORK * sum(effect.op is Op.FLOAT for step in steps for effect in step.effects)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..code_map import Block
+    from ..engine import FaultHook
 
 SPACE, READ, WRITE, EXECUTE = range(4)
 PIECE = 1 << 16  # instructions after which the events are handed over
@@ -167,10 +168,11 @@ class RecordingEngine(ReferenceEngine):
 
     # --- the Engine protocol ---
 
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         while self._recording:
             self._enter(hart)
+            self._effects.on_fault = on_fault
             before = hart.instret
             trap = self._run_noting(hart, min(budget, self._piece - self.time % self._piece))
             ran = hart.instret - before
@@ -180,7 +182,7 @@ class RecordingEngine(ReferenceEngine):
             if trap is not None or not budget:
                 return trap
         self._leave(hart.mmu)
-        return super().run(hart, budget)
+        return super().run(hart, budget, on_fault)
 
     def flush(self) -> None:
         """Hand over the events so far."""

@@ -27,21 +27,12 @@ class SlicedEngine:
         self.total = 0
         self.hart: Hart | None = None  # the one that runs
 
-    @property
-    def on_fault(self) -> FaultHook | None:
-        """As the engine has it."""
-        return self._engine.on_fault
-
-    @on_fault.setter
-    def on_fault(self, hook: FaultHook | None) -> None:
-        self._engine.on_fault = hook
-
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self.hart = hart
         while True:
             before = hart.instret
-            trap = self._engine.run(hart, min(budget, self._next - self.total))
+            trap = self._engine.run(hart, min(budget, self._next - self.total), on_fault)
             self.total += hart.instret - before
             budget -= hart.instret - before
             if self.total >= self._next:

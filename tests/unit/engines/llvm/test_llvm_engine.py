@@ -177,9 +177,8 @@ def test_a_fault_is_resolved_while_native_code_waits(translator: Translator) -> 
         machine.map(trap.tval & -0x1000, 31 if trap.tval < FRESH + 0x1000 else 29, PTE_R | PTE_W)
         return True
 
-    llvm.on_fault = resolve
     start, before, steps = machine.hart.instret, llvm.native_entries, llvm.slow_steps
-    assert llvm.run(machine.hart, 3 * 600) is None
+    assert llvm.run(machine.hart, 3 * 600, resolve) is None
     assert asked == [(FRESH, CODE, start + 3), (FRESH + 0x1000, CODE, start + 3 * 513)]
     assert machine.hart.instret == start + 3 * 600 and machine.hart.fcsr == 0
     assert llvm.native_entries == before + 1 and llvm.slow_steps == steps
@@ -206,9 +205,8 @@ def test_a_fault_may_move_a_page_between_two_accesses_to_it(translator: Translat
         machine.map(trap.tval, 30, PTE_R | PTE_W)
         return True
 
-    llvm.on_fault = resolve
     steps = 7 * 700
-    assert llvm.run(machine.hart, steps) is None and llvm.native_entries
+    assert llvm.run(machine.hart, steps, resolve) is None and llvm.native_entries
     assert seen == [513]  # the store through x4 that faults is in round 513
     assert machine.memory.u64[16 << 9 : (16 << 9) + 3].tolist() == [513, 512, 512]
     assert machine.memory.u64[28 << 9 : (28 << 9) + 3].tolist() == [700, 700, 700]
@@ -228,15 +226,14 @@ def test_a_fault_that_is_not_resolved_ends_the_run_where_it_is(
             raise answer
         return False
 
-    llvm.on_fault = refuse
     start = machine.hart.instret
     if answer is False:
-        trap = llvm.run(machine.hart, 3000)
+        trap = llvm.run(machine.hart, 3000, refuse)
         assert trap is not None and outcome(trap) == (Cause.STORE_PAGE_FAULT, FRESH)
         assert machine.hart.instret == start + 3 and machine.hart.pc == CODE
     else:
         with pytest.raises(KeyboardInterrupt):
-            llvm.run(machine.hart, 3000)
+            llvm.run(machine.hart, 3000, refuse)
     assert asked == 1 and machine.hart.x[3] == FRESH
 
 
@@ -259,8 +256,7 @@ def test_a_fault_ends_a_reservation(translator: Translator) -> None:
             machine.map(trap.tval & -0x1000, 20 + (trap.tval - END >> 12), PTE_R | PTE_W)
             return True
 
-        runs.on_fault = resolve
-        assert runs.run(machine.hart, 6 * (0x4000 // 8)) is None
+        assert runs.run(machine.hart, 6 * (0x4000 // 8), resolve) is None
         failed.append(machine.hart.x[7])
         assert not isinstance(runs, LlvmEngine) or runs.native_entries
     assert failed == [1, 1]

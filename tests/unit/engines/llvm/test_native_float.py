@@ -180,9 +180,8 @@ def test_floating_point_registers_outlive_a_fault() -> None:
             machine.map(trap.tval & ~0xFFF, 28, PTE_R | PTE_W)
             return sum(math.sqrt(number / 3) for number in range(50)) > 0
 
-        engine.on_fault = resolve
         for piece in (100, 1000, 1000, 1000):
-            assert engine.run(machine.hart, piece) is None
+            assert engine.run(machine.hart, piece, resolve) is None
             machine.map(NO_ACCESS, 0, 0)
             machine.hart.mmu.tlb.drop(NO_ACCESS >> 12)
             engine.invalidate_page(machine.hart.mmu, NO_ACCESS)

@@ -19,6 +19,7 @@ from toyvm.base.record import replace
 from toyvm.build import build_program
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.effects import Effects
+from toyvm.engines.engine import FaultHook
 from toyvm.engines.watching.recording_engine import EXECUTE, READ, SPACE, WRITE, RecordingEngine
 from toyvm.isa.decode import decode
 from toyvm.machine.hart import Hart
@@ -62,7 +63,7 @@ class _NotingWalk(WalkEngine):
         self._mmus: list[Mmu] = []  # alive, so that ids stay theirs
         self._number = self._page = -1
 
-    def run(self, hart: Hart, budget: int) -> Trap | None:
+    def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         if id(hart.mmu) not in self._numbers:
             self._numbers[id(hart.mmu)] = len(self._mmus)
             self._mmus.append(hart.mmu)

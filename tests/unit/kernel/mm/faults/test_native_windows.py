@@ -151,19 +151,16 @@ class History:
             bus.subscribe(PageFault, self.events.append)
         limits = Limits(max_instructions=1_000_000, quantum=quantum)
         self.kernel = Kernel(memory, make, vfs, bus, limits=limits)  # type: ignore[arg-type]
-        engine = self.kernel.engine
-        assert engine is not None
-        ask = engine.on_fault
-        assert ask is not None
+        faults = self.kernel._slices._faults
+        ask = faults.resolve
 
         def asked(trap: Trap, pc: int, instret: int) -> bool:
             self.asked += 1
             return ask(trap, pc, instret)
 
-        engine.on_fault = asked
+        faults.resolve = asked  # type: ignore[method-assign]  # of this one object
         self.seen: list[object] = []
         self.last_pc = 0  # of the last fault or system call, as reclaim sees it
-        faults = self.kernel._slices._faults
         settle = faults.settle
 
         def settled(instret: int) -> None:
