@@ -248,7 +248,8 @@ def dynamic_entries(
     if options.soname and options.shared:
         entries.append((c.DT_SONAME, plan.string_at[options.soname]))
     if options.rpath:
-        entries.append((c.DT_RUNPATH, plan.string_at[":".join(options.rpath)]))
+        tag = c.DT_RUNPATH if options.new_dtags else c.DT_RPATH
+        entries.append((tag, plan.string_at[":".join(options.rpath)]))
     for tag, name in ((c.DT_INIT, options.init), (c.DT_FINI, options.fini)):
         symbol = program.resolution.table.get(name)
         if symbol is not None and program.symbols.sid[symbol.id] >= 0:
@@ -296,8 +297,12 @@ def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)
+    more |= c.DF_1_ORIGIN if options.origin else 0
     entries = [(c.DT_TEXTREL, 0)] if textrel else []
     entries += [(c.DT_SYMBOLIC, 0)] if flags & c.DF_SYMBOLIC else []
-    entries += [(c.DT_FLAGS, flags)] if flags else []
+    if options.new_dtags:
+        entries += [(c.DT_FLAGS, flags)] if flags else []
+    else:
+        entries += [(c.DT_BIND_NOW, 0)] if options.now else []
     entries += [(c.DT_FLAGS_1, more)] if more else []
     return entries
