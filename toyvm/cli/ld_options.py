@@ -316,6 +316,8 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "no-dynamic-linker": _set(dynamic_linker=""),
     "soname": _text("soname"),
     "rpath": _each("rpath"),
+    "enable-new-dtags": _set(new_dtags=True),
+    "disable-new-dtags": _set(new_dtags=False),
     "dynamic-linker": _text("dynamic_linker"),
     "undefined": _each("undefined"),
     "require-defined": _each("undefined"),
@@ -388,8 +390,8 @@ for _alias, _name in {
 # Accepted without effect. True: the option takes a value.
 _IGNORED: dict[str, bool] = {
     "relax": False, "no-relax": False, "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "sort-section": True, "no-undefined-version": False, "undefined-version": False, "enable-new-dtags": False,
-    "disable-new-dtags": False, "nostdlib": False, "no-add-needed": False, "add-needed": False, "no-ctors-in-init-array": False,
+    "sort-section": True, "no-undefined-version": False, "undefined-version": False,
+    "nostdlib": False, "no-add-needed": False, "add-needed": False, "no-ctors-in-init-array": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
     "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
     "no-omagic": False, "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Translation = tuple[list[tuple[int, bytes]], int, bytes]
 
     KeptStep = tuple[int, tuple[int, ...]]  # number of a form, operands
-    # A block's fields `text`, `pcs`, `end`, `body`, `last`, `system`, with steps by their numbers in the file.
+    # A block's fields `text`, `pcs`, `end`, `body`, `last`, `system`, with steps by their numbers in
+    # the file.
     Data = tuple[bytes, list[int], int, list[int], int | None, bool]
 
 TRANSLATIONS, BLOCKS = "native", "blocks"  # folders of the user's cache

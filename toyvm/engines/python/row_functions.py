@@ -34,8 +34,8 @@ from .statement_printer import StatementPrinter
 if TYPE_CHECKING:
     from toyvm.isa.buckets import Filed
 
-# The fields of `RowForm`: code (marshalled, so that unused rows are not unmarshalled), transfers control, is a
-# system instruction, needs pc.
+# The fields of `RowForm`: code (marshalled, so that unused rows are not unmarshalled), transfers
+# control, is a system instruction, needs pc.
 FormData = tuple[bytes, bool, bool, bool]
 RowData = tuple[str, int, int, FormData, FormData]  # name, length, rd's mask, form, form for rd = x0
 
