@@ -383,7 +383,7 @@ class FloatText(CsrText):
         return self._set(f"sext i32 {self._set(f'trunc i64 {value} to i32')} to i64")
 
     def _in_range(self, x: str, low: int, high: int, truncates: bool) -> str:
-        """Whether a double, if `truncates` truncated, is from `low` to `high`; false for NaN."""
+        """Whether a double (truncated, if `truncates`) is from `low` to `high`; false for NaN."""
         least = ("ogt", low - 1) if truncates and low > -(1 << 63) else ("oge", low)
         bounds = []
         for condition, limit in (least, ("olt", high + 1)):
