@@ -201,6 +201,15 @@ class OptionRecord(Record, metaclass=OptionMeta):
 class Limits(OptionRecord):
     """The options that the kernel reads."""
 
+    interp: str = option(
+        default="auto",
+        flags="--interp",
+        group=WORLD,
+        metavar="WHOSE",
+        choices=("auto", "program", "toyvm"),
+        help="choose the dynamic loader: the program's own (PT_INTERP), toyvm's, or "
+        "the program's own where the guest's files include it (auto)",
+    )
     memory_limit: int = option(
         default=0,
         flags="--memory-limit",
@@ -394,10 +403,11 @@ class RunOptions(Limits):
     )
     sysroot: str | PathLike[str] | None = option(
         default=None,
-        flags="-L",
+        flags="--sysroot -L",
         group=WORLD,
         metavar="DIR",
-        help="search DIR/lib and DIR/usr/lib for shared libraries too",
+        help="take DIR as the guest's /, read-only: the files of another system, or a folder with lib/; "
+        "programs start in the current folder, which keeps its path",
     )
     libraries: bool = option(default=True, group=WORLD, help="put the guest libraries into /lib")
     env: tuple[tuple[str, str], ...] = option(

@@ -32,6 +32,7 @@ from .sections import (
 )
 from .statements import SourceMap
 from .symbols import AsmSymbols
+from .versioned_symbols import VersionedName
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
@@ -96,6 +97,7 @@ class AssemblyState:
         self.mode_stack: list[Modes] = []
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
+        self.versions: list[VersionedName] = []
         self.attributes: dict[int, int | str] = {}
         self.abi = options.mabi
         self.where = 0

@@ -76,7 +76,8 @@ def execute(
         image = _map_program(mm, file, place.path)
         mm.set_brk_start(image.end)
         mm.map.data_size = _data_size(image)
-        sp = build_stack(kernel, mm, image, path, argv, envp)
+        loader = _map_interpreter(kernel, process, mm, image)
+        sp = build_stack(kernel, mm, image, path, argv, envp, loader)
     except OutOfFrames:
         mm.release()
         raise error(errno.ENOMEM) from None
@@ -85,7 +86,7 @@ def execute(
         raise
     _commit(kernel, process, mm, image, place.path)
     process.hart.x[2] = sp
-    process.hart.pc = _entry(kernel, process, image, argv, envp)
+    process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
     if kernel.bus.wants(ProcessExecuted):
         kernel.bus.emit(ProcessExecuted(kernel.now, process.pid, place.path, tuple(argv), process.hart.pc))
 
@@ -112,6 +113,30 @@ def _program(
     argv = [*words, script, *argv[1:]]
     found = kernel.vfs.resolve(interpreter, process.cwd)
     return _program(kernel, process, found, interpreter, argv, depth + 1)
+
+
+def _map_interpreter(
+    kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage
+) -> LoadedImage | None:
+    """Map the program that PT_INTERP names, as Linux's binfmt_elf does; None if toyvm's own loader serves the image.
+
+    The option `interp` decides; "auto" runs the interpreter if the tree has it. Raises OSError: ENOENT, EACCES.
+    """
+    wanted = kernel.limits.interp
+    if image.interpreter is None or wanted == "toyvm" or not mm.has_mmu:
+        return None
+    try:
+        place = kernel.vfs.resolve(image.interpreter, process.cwd)
+        if place.node is None:
+            raise error(errno.ENOENT)
+    except OSError as failure:
+        if wanted == "program":
+            text = f"needs the interpreter {image.interpreter}, which is not in the guest's files"
+            raise OSError(failure.errno, text) from None
+        return None
+    if not isinstance(place.node, FileNode) or not place.node.stat().mode & 0o111:
+        raise error(errno.EACCES)
+    return map_image(mm, place.node, place.path, library=True)
 
 
 def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
@@ -180,6 +205,7 @@ def build_stack(
     path: str,
     argv: Sequence[bytes],
     envp: Sequence[bytes],
+    loader: LoadedImage | None = None,
 ) -> int:
     """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
     top = mm.map_stack(executable=image.executable_stack) - 8
@@ -199,7 +225,7 @@ def build_stack(
             pointers.append(at)
             at += len(string)
         pointers.append(0)
-    auxv = _auxv(kernel, image, random, at)
+    auxv = _auxv(kernel, image, random, at, loader.bias if loader is not None else 0)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
     mm.context.pc = image.entry
@@ -209,13 +235,13 @@ def build_stack(
     return sp
 
 
-def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int) -> list[int]:
+def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int, base: int) -> list[int]:
     pairs = [
         (AT_PHDR, image.phdr),
         (AT_PHENT, _PHENT),
         (AT_PHNUM, len(image.phdrs)),
         (AT_PAGESZ, PAGE_SIZE),
-        (AT_BASE, 0),
+        (AT_BASE, base),
         (AT_FLAGS, 0),
         (AT_ENTRY, image.entry),
         (AT_UID, kernel.UID),
