@@ -1,4 +1,4 @@
-"""The life of processes: fork, signals sent, ends, zombies and orphans, waiting, and the end of a whole run."""
+"""The life cycle of processes: fork, signals, exit, zombies and orphans, wait, end of a run."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _LISTED = 10
 def fork(
     kernel: KernelState, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
 ) -> Process:
-    """A child that is a copy of `parent` just after its system call, with 0 in a0.
+    """Create a child that is a copy of `parent` just after its system call, with 0 in a0.
 
-    Raises OSError: EAGAIN, ENOMEM; MemoryError where the host has no memory for one process more.
+    Raises OSError(EAGAIN), OSError(ENOMEM), or MemoryError if the host is out of memory.
     """
     if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
         raise error(errno.EAGAIN)
@@ -64,7 +64,10 @@ def fork(
 
 
 def exit_process(kernel: KernelState, process: Process, status: int) -> None:
-    """End a process with a wait status; with `hold_at_exit` its memory stays until `release_held`."""
+    """End a process with a wait status.
+
+    With `hold_at_exit`, its memory stays until `release_held`.
+    """
     if not process.alive:
         return
     if kernel.bus.wants(ProcessEnding):
@@ -122,7 +125,10 @@ def _leave_orphans(kernel: KernelState, process: Process) -> None:
 
 
 def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
-    """Make a signal pending; wake its target when it will notice."""
+    """Make a signal pending, and wake its target unless it blocks or ignores the signal.
+
+    SIGKILL acts at once.
+    """
     signal = info.signal
     if not signal or not process.alive:
         return
@@ -183,7 +189,11 @@ def orphaned(kernel: KernelState, group: int, *, without: Process | None = None)
 
 
 def die(kernel: KernelState, process: Process, signal: int, explanation: str = "") -> None:
-    """End a process by a signal. What it did itself is explained; a shell's word for its end only the first one gets."""
+    """End a process by a signal.
+
+    A shell's message ("Segmentation fault") is printed for the first process, and for any process
+    with an `explanation`, which follows it.
+    """
     words = DEATH_WORDS.get(signal)
     if words is not None and (explanation or process is kernel.first):
         kernel.message(words + (f"\n{explanation}" if explanation else ""))
@@ -206,7 +216,7 @@ def _reap(kernel: KernelState, process: Process) -> None:
 
 
 def release_held(kernel: KernelState) -> None:
-    """Let go of the memory of processes that `hold_at_exit` kept."""
+    """Release the memory of the processes that `hold_at_exit` kept."""
     for process in [*kernel.held, *kernel.processes.values()]:
         if process.state is State.HELD:
             kernel.leave_image(process)
@@ -252,7 +262,7 @@ def take_report(kernel: KernelState, process: Process, child: Process) -> None:
 
 
 def exit_code(process: Process | None) -> int:
-    """A shell's reading of a wait status."""
+    """The exit status that a shell reports: the process's own, or 128 + signal."""
     if process is None:
         return 0
     signal = process.status & 0x7F
@@ -260,7 +270,7 @@ def exit_code(process: Process | None) -> int:
 
 
 def kill_all(kernel: KernelState) -> None:
-    """End every process at once, without a word."""
+    """End every process at once, without messages."""
     for process in list(kernel.processes.values()):
         process.parent = None
         exit_process(kernel, process, Signal.SIGKILL)
@@ -270,7 +280,11 @@ def kill_all(kernel: KernelState) -> None:
 
 
 def end_deadlock(kernel: KernelState) -> bool:
-    """Nobody can ever run again: say so unless only orphans of the first process are left. Whether the run goes on."""
+    """Handle the state in which no process can ever run again. Return False if no process is left.
+
+    If the first process is alive, stop the run with a message. Otherwise kill the remaining
+    processes.
+    """
     waiting = [p for p in kernel.processes.values() if p.alive]
     if not waiting:
         return False

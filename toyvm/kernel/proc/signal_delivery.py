@@ -1,6 +1,7 @@
-"""From a pending signal to what it does: ignore, end, stop, or run a handler on the user's stack.
+"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler.
 
-Most programs get no signal, so this is imported when the first one does. Sending is in `lifecycle`.
+Most programs get no signal, so this module is imported when the first one is delivered. Signals
+are sent in `lifecycle`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ SIGRETURN_CODE = bytes.fromhex("9308b00873000000")  # li a7, 139; ecall
 
 
 def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callable[[], str]) -> None:
-    """A signal for what an instruction did: its handler runs, or, when it is blocked or ignored, the process ends."""
+    """Deliver a signal that an instruction caused.
+
+    If the signal has no handler or is blocked, the process ends, as with Linux's force_sig_fault.
+    """
     signals = process.signals
     action = signals.action(info.signal)
     blocked = signals.mask >> (info.signal - 1) & 1
@@ -65,9 +69,10 @@ def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callabl
 
 
 def deliver(kernel: KernelState, process: Process) -> bool:
-    """Act on the pending signals before the process runs on; whether it still can.
+    """Act on all pending signals. Return whether the process can continue.
 
-    Each handler's frame goes on top of the one before, so the last signal's handler runs first, as on Linux.
+    Each handler's frame is pushed on top of the previous one, so the last signal's handler runs
+    first, as on Linux.
     """
     signals = process.signals
     while (signal := signals.next()) is not None:
@@ -93,10 +98,10 @@ def deliver(kernel: KernelState, process: Process) -> bool:
 
 
 def _interrupt_call(process: Process, action: Action) -> None:
-    """The process slept in a system call: let that be made again after the handler, or end with EINTR."""
+    """Restart a blocked system call after the handler (SA_RESTART), or end it with EINTR."""
     if not process.in_call:
         return
-    # A wait with a deadline is not begun anew, which would move the deadline: futex(2) with a timeout ends too.
+    # A restarted call would compute a new deadline. So a call with a deadline ends, as in futex(2).
     if (
         not action.flags & SA_RESTART
         or process.hart.x[17] in _NEVER_RESTARTED
@@ -121,11 +126,11 @@ def _report_time_left(process: Process) -> None:
 
 
 def _handle(kernel: KernelState, process: Process, info: SigInfo, action: Action) -> bool:
-    """Let the process continue in its handler; False when the frame has no room."""
+    """Make the process continue in its handler. Return False if the frame cannot be written."""
     mm = process.mm
     try:
         if not mm.map.sigreturn_page:
-            # Above the mmap area: no later mapping, and no hole that the program has made, is where it goes.
+            # It lies above the mmap area, where it does not change the addresses of other mappings.
             mm.map.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
         push_frame(process, info, action, mm.map.sigreturn_page)
     except (OSError, OutOfFrames):
@@ -140,7 +145,7 @@ def _trampoline(kernel: KernelState) -> FileNode:
 
 
 def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
-    """Put the frame of a handler on the user's stack and let the process continue in the handler. Raises Fault."""
+    """Push a signal frame on the user's stack and continue in the handler. Raises Fault."""
     hart, signals = process.hart, process.signals
     sp = hart.x[2]
     base, size, flags = signals.stack
@@ -176,7 +181,7 @@ def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int)
 
 
 def pop_frame(process: Process) -> None:
-    """rt_sigreturn(2): take registers and mask back from the frame at sp. Raises Fault."""
+    """rt_sigreturn(2): restore registers and mask from the frame at sp. Raises Fault."""
     frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
     pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
     *floats, fcsr = _FPRS.unpack_from(frame, _FP)

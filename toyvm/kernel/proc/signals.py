@@ -1,4 +1,4 @@
-"""Signals: numbers, dispositions, what is pending, and the frame a handler runs on (signal(7), Linux riscv64)."""
+"""Signals: numbers, dispositions, pending signals, siginfo_t (signal(7), Linux riscv64)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Signal(IntEnum):
     SIGSYS = 31
 
 
-# The words a shell prints for the death of a process (strsignal(3)).
+# The messages that a shell prints when a process is killed (strsignal(3)).
 DEATH_WORDS: dict[int, str] = {
     Signal.SIGSEGV: "Segmentation fault",
     Signal.SIGBUS: "Bus error",
@@ -72,7 +72,7 @@ STOP_SIGNALS = (Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU)
 
 
 class SigInfo(Record):
-    """The part of siginfo_t that a handler is shown: `a` and `b` are the union's first words (pid and uid, or an address)."""
+    """The fields of siginfo_t that are set: `address` for faults, else `pid` and `status`."""
 
     signal: int
     code: int = SI_KERNEL
@@ -81,7 +81,7 @@ class SigInfo(Record):
     status: int = 0
 
     def pack(self) -> bytes:
-        """128 bytes."""
+        """The 128 bytes of a siginfo_t."""
         if self.address or self.signal in (4, 5, 7, 8, 11):
             union = struct.pack("<Q", self.address)
         else:
@@ -90,7 +90,7 @@ class SigInfo(Record):
 
 
 class Action(Record):
-    """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
+    """struct sigaction of rt_sigaction(2): three 64-bit words on riscv64 (no restorer)."""
 
     handler: int = SIG_DFL
     flags: int = 0
@@ -103,7 +103,7 @@ class SignalState(Record, frozen=False):
     actions: dict[int, Action] = {}
     mask: int = 0
     pending: dict[int, SigInfo] = {}
-    restore_mask: int | None = None  # by sigsuspend and ppoll, once a handler has its frame
+    restore_mask: int | None = None  # the mask before rt_sigsuspend or ppoll, restored after the signal
     stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags as they were given
 
     def on_stack(self, sp: int) -> bool:
@@ -128,7 +128,7 @@ class SignalState(Record, frozen=False):
         return self.actions.get(signal, Action())
 
     def ignores(self, signal: int) -> bool:
-        """Whether the signal would have no effect at all."""
+        """Whether the signal has no effect: SIG_IGN, or ignored by default."""
         action = self.action(signal)
         return action.handler == SIG_IGN or (action.handler == SIG_DFL and signal in IGNORED_BY_DEFAULT)
 
@@ -138,10 +138,10 @@ class SignalState(Record, frozen=False):
         return min(open_ones) if open_ones else None
 
     def fork(self) -> SignalState:
-        """A child's: same dispositions and mask, nothing pending."""
+        """The state of a forked child: same dispositions and mask, no pending signals."""
         return SignalState(dict(self.actions), self.mask, {}, None, self.stack)
 
     def exec(self) -> None:
-        """Handlers are gone; ignored signals stay ignored."""
+        """Reset handlers to SIG_DFL, as execve(2) does. Ignored signals stay ignored."""
         self.actions = {s: a for s, a in self.actions.items() if a.handler == SIG_IGN}
         self.stack = (0, 0, SS_DISABLE)

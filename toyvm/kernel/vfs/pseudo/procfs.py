@@ -1,6 +1,6 @@
-"""/proc: processes as files. Every text is made when it is opened.
+"""/proc: processes as files. The text of a file is generated when the file is opened.
 
-What makes the texts is imported by then, too: C libraries look at /proc/self/exe in every program, and at no more.
+The generators are imported at that time too, because many programs only read /proc/self/exe.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DEVICE = PROC_IDENTITY[0]
 
 
 class Text(DeviceNode):
-    """A read-only file whose bytes are `make()`."""
+    """A read-only file whose contents are the result of `make()`."""
 
     def __init__(self, ino: int, make: Callable[[], bytes], device: int = _DEVICE):
         self.identity = (device, ino)
@@ -58,7 +58,7 @@ class _Link(SymlinkNode):
 
 
 class Directory(DirNode):
-    """A read-only directory whose entries are made when they are looked up."""
+    """A read-only directory whose entries are created on lookup."""
 
     def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]], device: int = _DEVICE):
         self.identity = (device, ino)
@@ -150,7 +150,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
 
 
 def proc_directory(kernel: KernelState) -> DirNode:
-    """/proc for the processes of `kernel`."""
+    """The root directory of /proc for `kernel`."""
 
     def itself() -> str:
         return str(kernel.current.pid) if kernel.current is not None else "1"
