@@ -1,4 +1,4 @@
-"""The kernel's state and its basic services: the `kernel` argument of process functions and system calls.
+"""The kernel's state and basic services: the `kernel` argument of system calls and others.
 
 It uses memory and files. Process life cycle, system calls and the run loop (`toyvm.kernel.kernel`)
 use it.
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 FIRST_PID = 100
 
 Registers = list[int]
-"""The 32 integer registers of the calling hart, unsigned 64-bit. Arguments are read from it, results are written to it."""
+"""The 32 integer registers of the calling hart, unsigned 64-bit, for arguments and results."""
 
 
 class Interpreter(Protocol):
@@ -72,7 +72,9 @@ class Interpreter(Protocol):
         """
 
     def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
-        """Serve one private system call. `args` is `process.hart.x` itself; pc is the address of the ecall.
+        """Serve one private system call.
+
+        `args` is `process.hart.x` itself; pc is the address of the ecall.
 
         Raises LoadError to end the process with 127, OSError to return -errno in a0.
         """
@@ -145,7 +147,10 @@ class KernelState:
         self.message(f"toyvm: write error on the swap area: {failure}")
 
     def _slept_on(self) -> Iterator[int]:
-        """The frames that contain a futex with waiters. Futexes are identified by physical address."""
+        """The frames that contain a futex with waiters.
+
+        Futexes are identified by physical address.
+        """
         for pa, waiters in self.futex_waiters.items():
             if any(process.alive and process.call.futex == pa for process in waiters.values()):
                 yield pa >> PAGE_SHIFT
@@ -203,7 +208,7 @@ class KernelState:
         return stats
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
-        """Invalidate the TLB entries and translated code of a changed range: `MemorySystem.invalidate`."""
+        """Invalidate TLB entries and translated code of a range (`MemorySystem.invalidate`)."""
         self.system.invalidate(mmu, start, end)
 
     def random_bytes(self, count: int) -> bytes:
@@ -271,7 +276,7 @@ class KernelState:
         self.system.stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:
-        """Release the address space of a process (exec or exit), and wake the parent that waits in vfork."""
+        """Release the address space of a process (exec or exit), and wake a vfork parent."""
         if self.interpreter is not None and process.loader_state is not None:
             self.interpreter.released(process)
         process.mm.release()

@@ -1,4 +1,4 @@
-"""The life cycle of processes: fork, signals, exit, zombies and orphans, wait, and the end of a run."""
+"""The life cycle of processes: fork, signals, exit, zombies and orphans, wait, end of a run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def fork(
 
 
 def exit_process(kernel: KernelState, process: Process, status: int) -> None:
-    """End a process with a wait status. With `hold_at_exit`, its memory stays until `release_held`."""
+    """End a process with a wait status.
+
+    With `hold_at_exit`, its memory stays until `release_held`.
+    """
     if not process.alive:
         return
     if kernel.bus.wants(ProcessEnding):
@@ -95,7 +98,10 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
 
 
 def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
-    """Make a signal pending, and wake its target unless it blocks or ignores the signal. SIGKILL acts at once."""
+    """Make a signal pending, and wake its target unless it blocks or ignores the signal.
+
+    SIGKILL acts at once.
+    """
     signal = info.signal
     if not signal or not process.alive:
         return
@@ -193,7 +199,8 @@ def kill_all(kernel: KernelState) -> None:
 def end_deadlock(kernel: KernelState) -> bool:
     """Handle the state in which no process can ever run again. Return False if no process is left.
 
-    If the first process is alive, stop the run with a message. Otherwise kill the remaining processes.
+    If the first process is alive, stop the run with a message. Otherwise kill the remaining
+    processes.
     """
     waiting = [p for p in kernel.processes.values() if p.alive]
     if not waiting:

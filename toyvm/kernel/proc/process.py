@@ -112,7 +112,7 @@ ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
 
 
 class IntervalTimer(Record, frozen=False):
-    """A timer of setitimer(2), in nanoseconds of virtual time (ITIMER_REAL) or of the process's CPU time."""
+    """A timer of setitimer(2), in nanoseconds of virtual time (ITIMER_REAL) or CPU time."""
 
     expires_at: int | None = None  # None: disarmed
     every: int = 0  # the interval; 0: the timer expires once

@@ -1,4 +1,4 @@
-"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler on the user's stack.
+"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler.
 
 Most programs get no signal, so this module is imported when the first one is delivered. Signals
 are sent in `lifecycle`.
@@ -97,7 +97,7 @@ def _interrupt_call(process: Process, action: Action) -> None:
     """Restart a blocked system call after the handler (SA_RESTART), or end it with EINTR."""
     if not process.in_call:
         return
-    # A restarted wait would compute a new deadline, so a call with a deadline ends, as futex(2) with a timeout does.
+    # A restarted call would compute a new deadline. So a call with a deadline ends, as in futex(2).
     if (
         not action.flags & SA_RESTART
         or process.hart.x[17] in _NEVER_RESTARTED
@@ -141,7 +141,7 @@ def _trampoline(kernel: KernelState) -> FileNode:
 
 
 def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
-    """Push the frame of a handler on the user's stack and make the process continue in the handler. Raises Fault."""
+    """Push a signal frame on the user's stack and continue in the handler. Raises Fault."""
     hart, signals = process.hart, process.signals
     sp = hart.x[2]
     base, size, flags = signals.stack

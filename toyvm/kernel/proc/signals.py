@@ -85,7 +85,7 @@ class SigInfo(Record):
 
 
 class Action(Record):
-    """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
+    """struct sigaction of rt_sigaction(2): three 64-bit words on riscv64 (no restorer)."""
 
     handler: int = SIG_DFL
     flags: int = 0

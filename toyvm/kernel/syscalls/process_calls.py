@@ -1,4 +1,4 @@
-"""Processes: clone, execve, exit, wait, and who one is."""
+"""Processes: clone, execve, exit, wait, process IDs, credentials, process groups and sessions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ _MAX_STRINGS = 1 << 16
 def clone(
     kernel: KernelState, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
 ) -> int:
-    """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the child.
+    """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the
+    child.
 
     Threads (CLONE_THREAD, shared files or signal handlers) are not offered.
 
@@ -77,7 +78,7 @@ def clone(
 
 
 def _try_write(process: Process, va: int, pid: int) -> None:
-    """Linux does not undo a clone because of a bad address here."""
+    """Store a pid, and ignore a bad address: Linux does not undo a clone because of it."""
     try:
         process.mm.write_int(va, pid, 4)
     except OSError:
@@ -85,7 +86,7 @@ def _try_write(process: Process, va: int, pid: int) -> None:
 
 
 def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
-    """execve(2): run the program at `path` in this process; only a failure returns.
+    """execve(2): run the program at `path` in this process. It returns only on failure.
 
     Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -99,7 +100,7 @@ def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: in
 
 
 def _strings(process: Process, va: int) -> list[bytes]:
-    """An array of string pointers up to NULL. Raises Fault, OSError(E2BIG)."""
+    """The strings of a NULL-terminated array of pointers. Raises Fault, OSError(E2BIG)."""
     found: list[bytes] = []
     if not va:
         return found
@@ -116,8 +117,9 @@ def _strings(process: Process, va: int) -> list[bytes]:
 
 
 def exit_(kernel: KernelState, process: Process, status: int) -> None:
-    """_exit(2), exit_group(2): end the process with the low 8 bits of `status`. A process has one thread, so
-    both do the same. It cannot fail.
+    """_exit(2), exit_group(2): end the process with the low 8 bits of `status`.
+
+    A process has one thread, so both do the same. It cannot fail.
     """
     exit_process(kernel, process, (status & 0xFF) << 8)
 
@@ -132,8 +134,9 @@ def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
 
 
 def wait4(kernel: KernelState, process: Process, pid: int, status: int, options: int, usage: int) -> int:
-    """wait4(2): wait for a child to end and reap it; its pid, or 0 with WNOHANG while all live. Stopped
-    children are not reported.
+    """wait4(2): wait for a child to end, and reap it. Return its pid.
+
+    With WNOHANG, return 0 if no child has ended. Stopped children are not reported.
 
     Errors: ECHILD, EFAULT, EINTR, EINVAL.
     """
@@ -157,8 +160,9 @@ def wait4(kernel: KernelState, process: Process, pid: int, status: int, options:
 def waitid(
     kernel: KernelState, process: Process, kind: int, number: int, info: int, options: int, usage: int
 ) -> int:
-    """waitid(2): wait for a child to end; struct siginfo_t at `info`. WNOWAIT leaves the child to be waited
-    for again.
+    """waitid(2): wait for a child to end, and store struct siginfo_t at `info`.
+
+    WNOWAIT does not reap the child.
 
     Errors: ECHILD, EFAULT, EINTR, EINVAL.
     """
@@ -205,7 +209,10 @@ def rusage(instructions: int, process: Process) -> bytes:
 
 
 def getpid(kernel: KernelState, process: Process) -> int:
-    """getpid(2), gettid(2): the process's number, which is its only thread's too. It cannot fail."""
+    """getpid(2), gettid(2): the process's number, which is its only thread's too.
+
+    It cannot fail.
+    """
     return process.pid
 
 
@@ -215,18 +222,24 @@ def getppid(kernel: KernelState, process: Process) -> int:
 
 
 def getuid(kernel: KernelState, process: Process) -> int:
-    """getuid(2), geteuid(2), getgid(2), getegid(2): the one user and group of the machine. It cannot fail."""
+    """getuid(2), geteuid(2), getgid(2), getegid(2): 1000, the only user and group.
+
+    It cannot fail.
+    """
     return kernel.UID
 
 
 def set_tid_address(kernel: KernelState, process: Process, va: int) -> int:
-    """set_tid_address(2): remember where to write 0 when the process ends; its number. It cannot fail."""
+    """set_tid_address(2): remember where to write 0 when the process ends; its number.
+
+    It cannot fail.
+    """
     process.clear_child_tid = va
     return process.pid
 
 
 def set_robust_list(kernel: KernelState, process: Process, head: int, size: int) -> int:
-    """set_robust_list(2): accepted without effect: no futex is released by the end of a process.
+    """set_robust_list(2): no effect: the exit of a process does not release futexes.
 
     Errors: EINVAL (`size` is not 24).
     """
@@ -275,9 +288,9 @@ def getsid(kernel: KernelState, process: Process, pid: int) -> int:
 
 
 def setsid(kernel: KernelState, process: Process) -> int:
-    """setsid(2): begin a session and a process group; the new session's number.
+    """setsid(2): create a session and a process group. Return the session number.
 
-    Errors: EPERM (the caller leads a group).
+    Errors: EPERM (the caller is a group leader).
     """
     if process.pgid == process.pid:
         raise error(errno.EPERM)

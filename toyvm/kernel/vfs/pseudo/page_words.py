@@ -1,4 +1,4 @@
-"""Files with a 64-bit word for each page or frame: /proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount.
+"""/proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount: a 64-bit word for each page or frame.
 
 The format is Linux's (Documentation/admin-guide/mm/pagemap.rst).
 """

@@ -30,7 +30,10 @@ class SettingFile(TextFile):
 
 
 class Setting(DeviceNode):
-    """A file that holds one number, `least` or more. `load` returns it, `store` sets it or raises OSError."""
+    """A file that holds one number, `least` or more.
+
+    `load` returns it, `store` sets it or raises OSError.
+    """
 
     def __init__(
         self, identity: Identity, load: Callable[[], int], store: Callable[[int], None], least: int = 0
@@ -52,7 +55,10 @@ class Setting(DeviceNode):
 
 
 class Choice(DeviceNode):
-    """A file that holds one of several keywords. It shows all of them, the current one in brackets."""
+    """A file that holds one of several keywords.
+
+    It shows all of them, the current one in brackets.
+    """
 
     def __init__(
         self, identity: Identity, words: Sequence[str], load: Callable[[], str], store: Callable[[str], None]
