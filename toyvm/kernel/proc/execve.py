@@ -184,6 +184,7 @@ def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: Load
     process.comm = path.rsplit("/", 1)[-1][:15]
     process.fds.exec()
     process.signals.exec()
+    process.executed = True
     process.clear_child_tid = 0
     process.loader_state = None
     instret = process.hart.instret

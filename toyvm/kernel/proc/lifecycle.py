@@ -13,7 +13,19 @@ from toyvm.machine.physical_memory import require_reserve
 from ..mm.frame_allocator import OutOfFrames
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
-from .signals import CLD_EXITED, CLD_KILLED, DEATH_WORDS, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
+from .signals import (
+    CLD_CONTINUED,
+    CLD_EXITED,
+    CLD_KILLED,
+    CLD_STOPPED,
+    DEATH_WORDS,
+    SA_NOCLDSTOP,
+    SA_NOCLDWAIT,
+    SIG_IGN,
+    STOP_SIGNALS,
+    SigInfo,
+    Signal,
+)
 
 if TYPE_CHECKING:
     from .kernel_state import KernelState
@@ -64,6 +76,7 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     if process.clear_child_tid and process.mm.map.users > 1:
         _clear_tid(process)
     process.fds.close_all()
+    _leave_orphans(kernel, process)
     signal = status & 0x7F
     if kernel.bus.wants(ProcessExited):
         kernel.bus.emit(
@@ -97,6 +110,20 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         _reap(kernel, process)
 
 
+def _leave_orphans(kernel: KernelState, process: Process) -> None:
+    """Stopped groups that nothing will continue once `process` has ended get SIGHUP and SIGCONT (kill_orphaned_pgrp)."""
+    groups = {child.pgid for child in process.children if child.pgid != process.pgid}
+    if process.parent is not None and process.parent.pgid != process.pgid:
+        groups.add(process.pgid)
+    stopped = [p for p in kernel.processes.values() if p.state is State.STOPPED and p.pgid in groups]
+    if not stopped:
+        return
+    left = [p for p in stopped if p is not process and orphaned(kernel, p.pgid, without=process)]
+    for member in left:
+        send(kernel, member, SigInfo(Signal.SIGHUP))
+        send(kernel, member, SigInfo(Signal.SIGCONT))
+
+
 def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
     """Make a signal pending, and wake its target unless it blocks or ignores the signal.
 
@@ -110,15 +137,55 @@ def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
     if signal == Signal.SIGKILL:
         die(kernel, process, signal)
         return
-    if signal == Signal.SIGCONT and process.state is State.STOPPED:
-        process.state = State.RUNNABLE
-        kernel.scheduler.add(process)
+    if signal == Signal.SIGCONT:
+        for other in STOP_SIGNALS:
+            process.signals.pending.pop(other, None)
+        if process.state is State.STOPPED:
+            process.state = State.RUNNABLE
+            kernel.scheduler.add(process)
+            _report_to_parent(kernel, process, CLD_CONTINUED, Signal.SIGCONT)
+    elif signal in STOP_SIGNALS:
+        process.signals.pending.pop(Signal.SIGCONT, None)
     blocked = process.signals.mask >> (signal - 1) & 1
     if process.signals.ignores(signal) and not blocked:
         return
     process.signals.pending.setdefault(signal, info)
     if not blocked:
         kernel.scheduler.wake(process)
+
+
+def stop(kernel: KernelState, process: Process, signal: int) -> None:
+    """Stop a process until SIGCONT."""
+    process.state = State.STOPPED
+    _report_to_parent(kernel, process, CLD_STOPPED, signal)
+
+
+def _report_to_parent(kernel: KernelState, process: Process, code: int, signal: int) -> None:
+    """A process has stopped or goes on: its parent can wait for that, and gets SIGCHLD unless SA_NOCLDSTOP."""
+    process.job_report = (code, signal)
+    parent = process.parent
+    if parent is None:
+        return
+    parent.child_ended.wake()
+    if not parent.signals.action(Signal.SIGCHLD).flags & SA_NOCLDSTOP:
+        send(kernel, parent, SigInfo(Signal.SIGCHLD, code, pid=process.pid, status=signal))
+
+
+def orphaned(kernel: KernelState, group: int, *, without: Process | None = None) -> bool:
+    """Whether no process outside of the group, in the same session, is the parent of one in it (is_orphaned_pgrp).
+
+    `without` is a process that is about to end.
+    """
+    return not any(
+        member.pgid == group
+        and member.alive
+        and member is not without
+        and member.parent is not None
+        and member.parent is not without
+        and member.parent.pgid != group
+        and member.parent.sid == member.sid
+        for member in kernel.processes.values()
+    )
 
 
 def die(kernel: KernelState, process: Process, signal: int, explanation: str = "") -> None:
@@ -158,24 +225,40 @@ def release_held(kernel: KernelState) -> None:
     kernel.held.clear()
 
 
-def wait(
-    kernel: KernelState, process: Process, matches: Callable[[Process], bool], *, reap: bool = True
-) -> tuple[int, int, Process] | None:
-    """(pid, status, child) of an ended child that matches; None if all that match still run.
+def find_child(
+    process: Process, matches: Callable[[Process], bool], *, ended: bool, stopped: bool, continued: bool
+) -> tuple[Process, int, int] | None:
+    """The first child that has something to report, with a CLD_ code and its exit status or signal; None if there is none yet.
 
-    `reap` removes the child. Raises OSError(ECHILD) if no child matches.
+    Raises OSError(ECHILD) if no child can ever report.
     """
-    candidates = [child for child in process.children if matches(child)]
-    if not candidates:
-        raise error(errno.ECHILD)
-    for child in candidates:
+    possible = False
+    for child in process.children:
+        if not matches(child):
+            continue
         if not child.alive:
-            if reap:
-                process.children.remove(child)
-                process.children_instructions += child.counters.instructions + child.children_instructions
-                _reap(kernel, child)
-            return child.pid, child.status, child
+            if ended:
+                signal = child.status & 0x7F
+                return child, CLD_KILLED if signal else CLD_EXITED, signal or child.status >> 8
+            continue
+        possible = True
+        if child.job_report is not None:
+            code, signal = child.job_report
+            if stopped if code == CLD_STOPPED else continued:
+                return child, code, signal
+    if not possible:
+        raise error(errno.ECHILD)
     return None
+
+
+def take_report(kernel: KernelState, process: Process, child: Process) -> None:
+    """What `child` had to report has been told: it is not reported again, and a child that has ended is gone."""
+    if child.alive:
+        child.job_report = None
+        return
+    process.children.remove(child)
+    process.children_instructions += child.counters.instructions + child.children_instructions
+    _reap(kernel, child)
 
 
 def exit_code(process: Process | None) -> int:

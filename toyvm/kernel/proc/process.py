@@ -155,6 +155,7 @@ class Process:
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
         self.exit_signal = 17
+        self.executed = False  # whether it has run execve since its fork
         self.pgid = self.sid = pid
         self.cwd = "/"
         self.umask = 0o022
@@ -163,6 +164,9 @@ class Process:
         self.loader_state: object = None
         self.state = State.RUNNABLE
         self.status = 0
+        self.job_report: tuple[int, int] | None = (
+            None  # CLD_STOPPED or CLD_CONTINUED, and the signal, until waited for
+        )
         self.signals = SignalState()
         self.counters = mm.context.counters
         self.children_instructions = 0

@@ -16,7 +16,9 @@ from ..proc.signals import (
     MAX_SIGNAL,
     SI_TKILL,
     SI_USER,
+    SS_AUTODISARM,
     SS_DISABLE,
+    SS_ONSTACK,
     UNBLOCKABLE,
     Action,
     SigInfo,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 SIGSET_SIZE = 8
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 0, 1, 2
-MINSIGSTKSZ = 2048
 
 
 def _check_number(signal: int) -> int:
@@ -119,19 +120,15 @@ def rt_sigreturn(kernel: KernelState, process: Process) -> None:
 def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> int:
     """sigaltstack(2): get and set the stack for handlers with SA_ONSTACK.
 
-    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ).
+    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ), EPERM (the caller runs on it).
     """
-    base, size, flags = process.signals.stack
-    before = struct.pack("<QiiQ", base, flags, 0, size)
+    signals, sp = process.signals, process.hart.x[2]
+    base, size, flags = signals.stack
+    state = SS_DISABLE if not size else SS_ONSTACK if signals.on_stack(sp) else 0
+    before = struct.pack("<QIiQ", base, state | flags & SS_AUTODISARM, 0, size)
     if new:
-        base, flags, _, size = struct.unpack("<QiiQ", process.mm.read(new, 24))
-        if flags & ~SS_DISABLE & ~1:
-            raise error(errno.EINVAL)
-        if flags & SS_DISABLE:
-            base, size = 0, 0
-        elif size < MINSIGSTKSZ:
-            raise error(errno.ENOMEM)
-        process.signals.stack = (base, size, flags & SS_DISABLE)
+        base, flags, _, size = struct.unpack("<QIiQ", process.mm.read(new, 24))
+        signals.set_stack(sp, base, size, flags)
     if old:
         process.mm.write(old, before)
     return 0

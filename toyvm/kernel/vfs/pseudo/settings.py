@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from toyvm.base.errors import error
 
 from ..nodes import Identity, Stat
-from ..open_file import DeviceNode, OpenFile, TextFile
+from ..open_file import O_ACCMODE, O_WRONLY, DeviceNode, OpenFile, TextFile
 
 _MOST = 0xFFFF_FFFF  # settings are unsigned ints
 
@@ -52,6 +52,27 @@ class Setting(DeviceNode):
         if not text.removeprefix(b"-").isdigit() or len(text) > 11 or not self._least <= int(text) <= _MOST:
             raise error(errno.EINVAL)
         self._store(int(text))
+
+
+class Command(DeviceNode):
+    """A file that can only be written: `run` gets the number, and raises OSError for one that it does not know."""
+
+    def __init__(self, identity: Identity, run: Callable[[int], None]):
+        self.identity = identity
+        self._run = run
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o200)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & O_ACCMODE != O_WRONLY:
+            raise error(errno.EACCES)
+        return SettingFile(flags, path, b"", self.stat(), self._parse)
+
+    def _parse(self, text: bytes) -> None:
+        if not text.isdigit() or len(text) > 10:
+            raise error(errno.EINVAL)
+        self._run(int(text))
 
 
 class Choice(DeviceNode):
