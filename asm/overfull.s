@@ -119,6 +119,6 @@ present:
 checked:
         .string "round %d: %d pages written and read back, %d wrong\n"
 refused:
-        .string "the kernel does not promise so much\n"
+        .string "the kernel refuses to promise so much memory\n"
 in_memory:
         .string "of %d pages, %d are in memory\n"

@@ -11,13 +11,19 @@ import stat as st
 from functools import cached_property
 from os import PathLike, fspath
 
-from .base.errors import NotExecutableError, NotFoundError, ToyvmError
+from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
+from .elf.constants import PT_INTERP
+from .elf.headers import needed_libraries, read_phdrs
+from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 from .program import Program
 
 _LIBRARY_DEVICE = 0x16
+_LARGEST_PROGRAM = 256 << 20
+# Where distributions install the riscv64 libraries of a cross compiler.
+CROSS_SYSROOTS = ("/usr/riscv64-linux-gnu",)
 
 
 class GuestLibraryFile(FileNode):
@@ -57,6 +63,34 @@ class GuestLibraryFile(FileNode):
         return self._data[offset : offset + count]
 
 
+def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
+    """The folder of the host's riscv64 cross libraries, if the program is linked against them.
+
+    This is the case if the folder contains the program's PT_INTERP and a library that the program
+    needs and that the guest libraries do not include.
+    """
+    if isinstance(program, Program):
+        return None
+    try:
+        with open(program, "rb") as stream:
+            data = stream.read(_LARGEST_PROGRAM)
+        phdrs = read_phdrs(data, fspath(program))
+        interpreter = next((p for p in phdrs if p.type == PT_INTERP), None)
+        if interpreter is None:
+            return None
+        path = data[interpreter.offset : interpreter.offset + interpreter.filesz].rstrip(b"\0")
+        needed = needed_libraries(data, fspath(program), phdrs)
+    except (OSError, ElfError):
+        return None  # the error is reported when the program is started
+    own = library_files()
+    for folder in CROSS_SYSROOTS:
+        if os.path.isfile(folder + os.fsdecode(path)) and any(
+            name not in own and os.path.exists(f"{folder}/lib/{name}") for name in needed
+        ):
+            return folder
+    return None
+
+
 def sandbox(
     root: str | PathLike[str] | None,
     *,
@@ -71,12 +105,8 @@ def sandbox(
     """
     folder = fspath(root) if root is not None else "."
     try:
-        vfs = Vfs.sandbox(folder, writable=writable, memfs_bytes=memfs_bytes)
-        if sysroot is not None:
-            for place in ("lib", "usr/lib"):
-                host = os.path.join(sysroot, place)
-                if os.path.isdir(host):
-                    vfs.overlay(f"/{place}", host)
+        system = fspath(sysroot) if sysroot is not None else None
+        vfs = Vfs.sandbox(folder, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
     if libraries:
@@ -107,9 +137,26 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
         raise NotExecutableError(f"{name}: Is a directory")
     if not os.access(name, os.R_OK):
         raise NotExecutableError(f"{name}: Permission denied")
+    if not suffix and (place := _place_in_tree(vfs, name)):
+        return place
     path = f"/bin/{os.path.basename(name)}{suffix}"
     vfs.add_host_file(path, name)
     return path
+
+
+def _place_in_tree(vfs: Vfs, name: str) -> str | None:
+    """The guest path of a host file that is in the guest's tree already, so that $ORIGIN works."""
+    for path in (os.path.abspath(name), os.path.realpath(name)):
+        for place, folder in vfs.host_folders:
+            if path.startswith(folder.rstrip("/") + "/"):
+                inside = f"{place.rstrip('/')}/{os.path.relpath(path, folder)}"
+                try:
+                    node = vfs.node(inside)
+                except OSError:
+                    continue
+                if isinstance(node, HostFile) and node.is_host_file(os.stat(name)):
+                    return inside
+    return None
 
 
 def _add(vfs: Vfs, path: str, data: bytes) -> None:

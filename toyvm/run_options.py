@@ -201,6 +201,15 @@ class OptionRecord(Record, metaclass=OptionMeta):
 class Limits(OptionRecord):
     """The options that the kernel reads."""
 
+    interp: str = option(
+        default="auto",
+        flags="--interp",
+        group=WORLD,
+        metavar="LOADER",
+        choices=("auto", "program", "toyvm"),
+        help="choose the dynamic loader: program is the one in PT_INTERP, toyvm is the built-in one, "
+        "auto is the one in PT_INTERP if the guest's files include it",
+    )
     memory_limit: int = option(
         default=0,
         flags="--memory-limit",
@@ -394,10 +403,11 @@ class RunOptions(Limits):
     )
     sysroot: str | PathLike[str] | None = option(
         default=None,
-        flags="-L",
+        flags="--sysroot -L",
         group=WORLD,
         metavar="DIR",
-        help="search DIR/lib and DIR/usr/lib for shared libraries too",
+        help="make DIR the guest's root directory, read-only: the files of another system, or a folder with "
+        "lib/; programs start in the current folder, which keeps its path",
     )
     libraries: bool = option(default=True, group=WORLD, help="put the guest libraries into /lib")
     env: tuple[tuple[str, str], ...] = option(

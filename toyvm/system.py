@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 
-from .base.errors import NotExecutableError, UsageError
+from .base.errors import NotExecutableError, NotFoundError, UsageError
 from .base.events import Bus, ProcessEnding
 from .base.light_types import TYPE_CHECKING, Any, Protocol
-from .base.record import Record
-from .guestfs import add_program, sandbox
+from .base.record import Record, replace
+from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
 from .program import Program
@@ -90,10 +90,21 @@ def run_all(
 
     The status is that of the first program.
     """
-    session = Session(options, watchers, stdin=stdin, capture=capture)
+    session = Session(_with_sysroot(starts, options), watchers, stdin=stdin, capture=capture)
     for start in starts:
         session.start(start)
     return session.finish()
+
+
+def _with_sysroot(starts: Sequence[Start], options: RunOptions) -> RunOptions:
+    """Set `sysroot` to the host's cross libraries if a program needs them, and print a line."""
+    if options.sysroot is not None or options.interp == "toyvm" or options.no_mmu:
+        return options
+    folder = next((found for start in starts if (found := find_sysroot(start.program))), None)
+    if folder is None:
+        return options
+    print(f"toyvm: the guest's / is {folder}; --sysroot DIR chooses another", file=sys.stderr)
+    return replace(options, sysroot=folder)
 
 
 class Session:
@@ -171,9 +182,10 @@ class Session:
             placement = Placement(start.load_at, start.stack_at)
         environment = _environment(program, options)
         try:
-            process = self.kernel.spawn(path, list(start.argv), environment, placement=placement)
-        except NotExecutableError as error:  # use the name on the command line, not the guest path
-            raise NotExecutableError(str(error).replace(path, start.argv[0], 1)) from None
+            process = self.kernel.spawn(path, list(start.argv), environment, self.kernel.vfs.home, placement)
+        except (NotExecutableError, NotFoundError) as error:
+            # Name the program as on the command line, not by its guest path.
+            raise type(error)(str(error).replace(path, start.argv[0], 1)) from None
         self.views.set_breakpoint(process, start.argv[0])
         if options.watch and isinstance(program, Program):  # ET_EXEC: linked at its run-time address
             process.watch_pc = program.link.symbols.get(options.watch)

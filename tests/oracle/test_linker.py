@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import GCC, GNU_AS, GNU_LD, QEMU, READELF, require_oracle
+from toyvm.base.errors import LinkError
+from toyvm.cli.as_ import main as assemble
 from toyvm.cli.ld import main as ld
 
 pytestmark = pytest.mark.oracle
@@ -257,3 +259,69 @@ def test_same_bytes_again(work: Path) -> None:
     command = crt("static")("again", "static.o")
     first = link(work, *command).read_bytes()
     assert link(work, *command).read_bytes() == first
+
+
+VERSIONED = r"""
+__asm__(".symver foo_old, foo@V1"); __asm__(".symver foo_new, foo@@V2"); __asm__(".symver data_old, data@V1");
+__asm__(".symver data_new, data@@V2");
+int foo_old(void) { return 1; } int foo_new(void) { return 2; }
+int data_old = 3; int data_new = 4;
+void *where(int i) { return i ? (void *)&data_new : (void *)foo_new; }
+"""
+ASKS = {
+    "default": "extern int foo(void), data; int main(void) { return foo() * 10 + data; }",
+    "old": '__asm__(".symver foo, foo@V1"); __asm__(".symver data, data@V1");'
+    "extern int foo(void), data; int main(void) { return foo() * 10 + data; }",
+    "both": '__asm__(".symver f1, foo@V1"); __asm__(".symver f2, foo@V2"); __asm__(".symver d1, data@V1");'
+    "extern int f1(void), f2(void), d1, data; int main(void) { return f1() * 100 + f2() * 10 + d1 + data; }",
+    "one address": '__asm__(".symver f2, foo@V2"); __asm__(".symver d2, data@V2"); void *where(int);'
+    "extern int f2(void), foo(void), d2, data; void *volatile f[] = {f2, foo}; void *volatile d[] = {&d2, &data};"
+    "int main(void) { return (f[0] == f[1] && f[0] == where(0)) + 2 * (d[0] == d[1] && d[0] == where(1)); }",
+    "missing": '__asm__(".symver foo, foo@V9"); extern int foo(void); int main(void) { return foo(); }',
+}
+
+EXPECTED = {"default": 24, "old": 13, "both": 127, "one address": 3}
+
+
+@pytest.mark.parametrize("assembler", ["GNU as", "toyvm as"])
+@pytest.mark.parametrize("kind", ["exec", "pie"])
+@pytest.mark.parametrize("name", ASKS)
+def test_references_with_versions(tmp_path: Path, name: str, kind: str, assembler: str) -> None:
+    """A reference takes the version that it names, and plain `foo` the default one."""
+    require_oracle(GCC, GNU_AS, GNU_LD, QEMU, READELF)
+    for file, text in {
+        "lib.c": VERSIONED,
+        "plain.c": "int foo(void) { return 7; }",
+        "v.map": "V1 { global: foo; data; local: *; }; V2 { global: foo; data; where; } V1;",
+        "main.c": ASKS[name],
+    }.items():
+        (tmp_path / file).write_text(text)
+
+    def gcc(*args: str) -> None:
+        subprocess.run([GCC, "-O1", "-w", *args], cwd=tmp_path, check=True)
+
+    gcc(
+        "-fPIC",
+        "-shared",
+        "-nostdlib",
+        "-Wl,--version-script,v.map",
+        "-Wl,-soname,libv.so",
+        "-o",
+        "libv.so",
+        "lib.c",
+    )
+    gcc("-fPIC", "-shared", "-nostdlib", "-Wl,-soname,libplain.so", "-o", "libplain.so", "plain.c")
+    pie = "-fPIE" if kind == "pie" else "-fno-pie"
+    if assembler == "GNU as":
+        gcc(pie, "-c", "main.c")
+    else:
+        gcc(pie, "-S", "main.c")
+        assert assemble([str(tmp_path / "main.s"), "-o", str(tmp_path / "main.o")]) == 0
+    for libraries in (["-lv"], ["-lv", "-lplain"]) if name != "old" else (["-lv"], ["-lplain", "-lv"]):
+        command = crt(kind)("program", "main.o", "--as-needed", *libraries)  # as gcc says to GNU ld
+        if name == "missing":
+            with pytest.raises(LinkError, match="undefined reference to `foo@V9'"):
+                link(tmp_path, *command)
+            continue
+        link(tmp_path, *command)
+        assert run(tmp_path, "program") == ("", EXPECTED[name])

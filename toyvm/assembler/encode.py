@@ -56,6 +56,7 @@ _SAID = {
     "symbol": "a symbol",
     "constant": "a number",
     "tprel_add": "%tprel_add(symbol)",
+    "tlsdesc_call": "%tlsdesc_call(label)",
     "sp": "sp",
     "load_sp": "offset(sp)",
     "store_sp": "offset(sp)",
@@ -68,7 +69,9 @@ _FORMS = {
     **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
-_SP = 2
+_SP, _T0 = 2, 5
+_WHOLE = {"Zaamo": "a", "Zalrsc": "a", "Zmmul": "m"}  # part of an extension -> the extension
+_MARKERS = ("tprel_add", "tlsdesc_call")  # operands that are a relocation of the whole instruction
 
 
 def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
@@ -76,7 +79,9 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
     form = operand.form
     wanted = _FORMS.get(kind)
     if wanted is not None:
-        return form == wanted
+        if form != wanted:
+            return False
+        return not operand.modifier or kind == "amo_mem" or (operand.modifier, kind) in MODIFIERS
     if kind in STACK:
         return form == STACK[kind] and operand.number == _SP
     if kind in ("branch", "jump", "symbol"):
@@ -91,7 +96,7 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
         return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
     if kind in ("fence_pred", "fence_succ"):
         return parse_fence_set(str(operand.expr)) is not None
-    return kind != "tprel_add" and (isinstance(operand.expr, int) or state.is_number(operand.expr))
+    return kind not in _MARKERS and (isinstance(operand.expr, int) or state.is_number(operand.expr))
 
 
 def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
@@ -124,8 +129,11 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
                 _expand(state, candidate, operands)
                 return
     if missing:
+        wanted = (
+            f"'{_WHOLE[missing]}' or '{missing.lower()}'" if missing in _WHOLE else f"'{missing.lower()}'"
+        )
         raise Problem(
-            f"'{mnemonic}' needs extension '{missing.lower()}', which {state.arch_text} does not have",
+            f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
             mnemonic,
         )
     raise _misfit(state, mnemonic, options, pieces, operands)
@@ -199,7 +207,11 @@ def emit_row(
     """Encode a row that is not in the table (`.insn`). Raises Problem when the operands do not fit it."""
     for kind, operand, piece in zip(row.kinds, operands, pieces, strict=True):
         if not fits(kind, operand, state):
-            raise Problem(f"operand '{piece}' does not fit", piece, expected=_SAID.get(kind, "a number"))
+            raise Problem(
+                f"operand '{piece}' does not fit",
+                operand.modifier or piece,
+                expected=_SAID.get(kind, "a number"),
+            )
     _emit(state, row, operands)
 
 
@@ -219,13 +231,12 @@ def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOp
     label = state.chunk.here() if expansion.pseudo.needs_label else _NO_LABEL
     for row, fillers in expansion.lines:
         _emit(state, row, [fill(operands, label) for fill in fillers])
-    if "tprel_add" in kinds:
-        _fix(
-            state,
-            MODIFIERS["%tprel_add", "tprel_add"],
-            split(state, operands[-1].expr),
-            len(state.chunk.data) - 4,
-        )
+    if kinds[-1:] and kinds[-1] in _MARKERS:
+        marker = operands[-1]
+        if kinds[-1] == "tlsdesc_call" and operands[0].number != _T0:
+            raise Problem("a call through a TLS descriptor returns to t0", operands[0].text, expected="t0")
+        type = MODIFIERS[marker.modifier, kinds[-1]]
+        _fix(state, type, split(state, marker.expr), len(state.chunk.data) - 4)
 
 
 _NO_LABEL = AsmSymbol("")
@@ -386,6 +397,11 @@ def _misfit(
 
         hint = did_you_mean(text, CSRS)
     said = _SAID.get(blame, "a number")
+    modifier = operands[best].modifier
+    if modifier and (modifier, blame) not in MODIFIERS:
+        fitting = [name for name, kind in MODIFIERS if kind == blame and name]
+        said += f"; of modifiers, {', '.join(fitting)}" if fitting else "; no modifier"
+        text = modifier
     return Problem(
         f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint
     )

@@ -34,6 +34,7 @@ from .problems import Problem
 from .section_layout import SectionLayout, finished_bytes
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind
 from .state import AssemblyState
+from .versioned_symbols import apply_versions
 
 _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
 
@@ -70,6 +71,10 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
     if state.errors:
         return None
     _trim_mapping_symbols(state, layout)
+    if state.versions:
+        apply_versions(state.versions, state.symbols, state.report)
+        if state.errors:
+            return None
     state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
     output = ObjectOutput(state, resolver)
     for section in state.sections:
@@ -130,11 +135,13 @@ def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: 
     """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
     address = chunk.base
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
-        if part.kind <= PartKind.JUMP:
-            try:
+        try:
+            if part.kind <= PartKind.JUMP:
                 _branch(resolver, part, part.offset - part.size + address, size, out)
-            except Problem as problem:
-                state.report(problem, part.where)
+            elif part.kind == PartKind.LEB128:
+                resolver.number(part, part.offset + address, size, out.data, out.relocs)
+        except Problem as problem:
+            state.report(problem, part.where)
         address += size
 
 

@@ -133,7 +133,8 @@ class ObjectOutput:
             return False  # another name for an undefined symbol: relocations name that one
         if symbol.is_temporary and self._binding(symbol) == STB_LOCAL:
             return False
-        return symbol.is_defined or symbol.binding != STB_WEAK
+        # An undefined symbol that got a version is kept for relocations only.
+        return symbol.is_defined or (symbol.binding != STB_WEAK and "@" not in symbol.name)
 
     def _binding(self, symbol: AsmSymbol) -> int:
         """The binding of a symbol. An undefined symbol is global even if it is declared local, unless it names a group."""

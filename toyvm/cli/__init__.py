@@ -1,7 +1,7 @@
-"""The command line: one small module a command, imported only when its command is called.
+"""The command line: one module for each command, imported when the command is called.
 
-This module finds the command, and turns what a user can cause into a message and an exit code: `ToyvmError` (its own
-code), an interrupted run (130), a reader of our output that has gone away (141, as a shell shows SIGPIPE).
+This module dispatches to the command. It converts exceptions to messages and exit codes: the code
+of a `ToyvmError`, 130 for an interrupt, 141 for a closed output pipe (as a shell reports SIGPIPE).
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from importlib import import_module
 
 from ..base.light_types import NoReturn
 
-# command -> (module, one line for the overview), in the order a program travels
+# command -> (module, summary), in the order in which a program passes through them
 COMMANDS: dict[str, tuple[str, str]] = {
     "as": ("as_", "assemble RISC-V assembly text into a relocatable object"),
     "ar": ("ar", "make, list and extract archives"),
     "ld": ("ld", "link objects and archives into a program or a shared library"),
-    "run": ("run", "run a program: an ELF image, or .s and .o files built on the fly"),
-    "compare": ("compare", "build the same sources statically and dynamically, and compare"),
-    "top": ("top", "run a program, and watch its processes and its memory meanwhile"),
+    "run": ("run", "run a program: an ELF image, or .s and .o files, which are built first"),
+    "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),
+    "top": ("top", "run a program and show its processes and its memory while it runs"),
     "trace": ("trace", "record the page references of a run"),
-    "locality": ("locality", "working sets, reuse distances, TLB reach and heat map of recorded references"),
-    "policies": ("policies", "replay recorded references with page replacement policies"),
+    "locality": ("locality", "show working sets, reuse distances, TLB reach and a heat map of a trace"),
+    "policies": ("policies", "replay a trace with page replacement policies"),
     "ldd": ("ldd", "show which shared libraries a program would load"),
-    "objdump": ("objdump", "disassemble, and show what is in an object"),
+    "objdump": ("objdump", "disassemble an object, and show its sections, symbols and relocations"),
     "readelf": ("readelf", "show headers, sections, symbols and relocations of an ELF file"),
     "nm": ("nm", "list the symbols of objects"),
     "size": ("size", "list the sizes of sections"),
-    "strip": ("strip", "drop the symbols of a program"),
-    "demo": ("demo", "the conversation of parent and child, built both ways, and the comparison"),
-    "cache": ("cache", "show or clear the native code kept between runs"),
-    "completion": ("completion", "print a script that completes commands and options in a shell"),
-    "libdir": ("libdir", "print the folder with crt1.o, libc.a, libc.so ... for `ld -L`"),
-    "bindir": ("bindir", "print a folder that holds as, ld, ar ... for `gcc -B`"),
+    "strip": ("strip", "remove symbols or debugging information from objects and programs"),
+    "demo": ("demo", "run the sample shm_talk, built statically and dynamically, and compare the two"),
+    "cache": ("cache", "show or clear the code cached between runs"),
+    "completion": ("completion", "print a shell script that completes commands and options"),
+    "libdir": ("libdir", "print the folder of the guest libraries, for `ld -L`"),
+    "bindir": ("bindir", "print a folder with as, ld, ar and the other tools, for `gcc -B`"),
 }
 
 
@@ -43,34 +43,37 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     lines = ["usage: toyvm COMMAND [ARG...]", "", "From assembly text to running pages.", "", "commands:"]
     lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
-    lines += ["", "`toyvm COMMAND --help` tells a command's options."]
+    lines += ["", "`toyvm COMMAND --help` shows the options of a command."]
     return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code. Nothing a user can cause leaves this function as an exception."""
+    """Run one command and return its exit code.
+
+    Errors that a user can cause do not raise an exception.
+    """
     args = sys.argv[1:] if argv is None else argv
     _open_missing_streams()
-    # numpy is wanted for tables only; the threads that its linear algebra starts at import cost more than most commands.
+    # numpy is used without linear algebra; starting its threads takes longer than most commands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     known = bool(args) and args[0] in COMMANDS
     try:
         try:
             return guarded(args[0], args[1:]) if known else _overview(args)
         finally:
-            sys.stdout.flush()  # argparse ends by SystemExit
+            sys.stdout.flush()  # also after SystemExit, which argparse raises
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         _discard_output()
         return 141
-    except (MemoryError, ImportError) as error:  # where memory is short, a library cannot be loaded either
+    except (MemoryError, ImportError) as error:  # without memory, a library cannot be loaded either
         return _cannot(args[0] if known else "", error)
     except OSError as error:
         try:
             sys.stdout.flush()
         except OSError:
-            _discard_output()  # it is the output itself that failed
+            _discard_output()  # writing to stdout itself has failed
         where = f"{error.filename}: " if error.filename else ""
         print(f"toyvm{f' {args[0]}' if known else ''}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
@@ -83,11 +86,12 @@ def _cannot(command: str, error: Exception) -> int:
 
 
 def run_process() -> NoReturn:
-    """`main` as all that a process is for. Raises SystemExit only where somebody watches (a profiler, a debugger).
+    """Run `main` and end the process with its status.
 
-    The process is ended at once. Python would first take down every module and object, a tenth of the time of a short run.
+    The process ends without Python's finalization, which takes a tenth of the time of a short run.
+    Under a profiler or a debugger it ends by SystemExit.
     """
-    # Python looks for garbage after each 700 new objects, some dozen times while modules are imported, and finds none.
+    # By default the garbage collector runs after 700 allocations, a dozen times during the imports.
     gc.set_threshold(50_000)
     status = main()
     if sys.getprofile() or sys.gettrace():
@@ -99,8 +103,10 @@ def run_process() -> NoReturn:
 
 
 def _open_missing_streams() -> None:
-    """A caller that closed a standard stream gets /dev/null there: Python has None for it, and the next file that is
-    opened would take its place."""
+    """Open /dev/null in place of a standard stream that the caller has closed.
+
+    Python sets such a stream to None, and the next file to be opened would get its descriptor.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)
@@ -111,15 +117,15 @@ def _open_missing_streams() -> None:
 
 
 def _discard_output() -> None:
-    """Python would complain once more when it flushes stdout at exit."""
+    """Redirect stdout to /dev/null, so that flushing it at exit does not fail again."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ValueError:
-        return  # stdout is no file of the system's: somebody calls `main` and catches what it prints
+        return  # stdout has no descriptor: the caller of `main` has replaced it
 
 
 def _overview(args: list[str]) -> int:
-    """What there is to say when no command is named."""
+    """Handle a command line without a known command: the overview, the version, or an error."""
     if not args or args[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if args else 2
@@ -136,7 +142,7 @@ def _overview(args: list[str]) -> int:
 
 
 def guarded(name: str, argv: list[str]) -> int:
-    """Call command `name`; our errors become a message on stderr and an exit code. OSError is `main`'s."""
+    """Run command `name`. A ToyvmError becomes a message on stderr and an exit code."""
     from ..base.errors import DiagnosticsError, ToyvmError
 
     command = import_module(f".{COMMANDS[name][0]}", __name__)

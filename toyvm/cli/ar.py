@@ -1,4 +1,4 @@
-"""`toyvm ar`: make, list and extract archives, in GNU's format, always deterministic."""
+"""`toyvm ar`: make, list and extract archives in GNU's format. Archives are deterministic."""
 
 from __future__ import annotations
 
@@ -18,12 +18,25 @@ if TYPE_CHECKING:
 
 USAGE = """usage: toyvm ar OPERATION[MODIFIERS] [COUNT] ARCHIVE [FILE...]
 
-operations: r replace or add files   q add files at the end   d delete members   x extract members
-            t list members           p print members          s make the symbol index
-modifiers:  c do not say that the archive is created          v say what is done
-            u replace only by newer files (here: always)      s make the symbol index (always made)
-            S do not make it         D U deterministic (always)  o keep times when extracting   P full names
-            N with d and x: the instance COUNT of several members with one name
+Make, list and extract archives.
+
+operations:
+  d  delete members
+  p  print the contents of members
+  q  append files
+  r  replace members, or add files
+  s  write a symbol index
+  t  list members
+  x  extract members
+
+modifiers:
+  c  create the archive without a message
+  N  with d and x: select instance COUNT of members with the same name
+  o  preserve the time of extracted members
+  P  use full path names
+  S  do not write a symbol index
+  v  verbose
+  D, U, l, s, u  accepted: archives are deterministic and have an index, and r replaces every member
 """
 
 _OPERATIONS = "rqdxtp"
@@ -35,7 +48,7 @@ class _Command(Record):
     modifiers: frozenset[str]
     archive: str
     files: list[str]
-    instance: int = 0  # of N: which of the members with one name, from 1 on; 0: the next one
+    instance: int = 0  # with N: which of the members with the same name, from 1; 0: the next one
 
     @property
     def verbose(self) -> bool:
@@ -59,14 +72,14 @@ def _parse(argv: list[str]) -> _Command:
     if "N" not in letters:
         return _Command(operation, frozenset(letters), words[1], words[2:])
     if operation not in "dx":
-        raise UsageError("'N' is for 'd' and 'x' only")
+        raise UsageError("'N' can be used with 'd' and 'x' only")
     if len(words) < 3 or not words[1].isdecimal() or len(words[1]) > 9 or not int(words[1]):
-        raise UsageError(f"'N' takes a number from 1 on in front of the archive, not '{words[1]}'")
+        raise UsageError(f"'N': expected a positive number before the archive, not '{words[1]}'")
     return _Command(operation, frozenset(letters), words[2], words[3:], int(words[1]))
 
 
 def main(argv: list[str]) -> int:
-    """Do what the first word says. Exit code 1 when a file or a member is not there."""
+    """Perform the operation. Returns 1 if a member does not exist."""
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if argv else 2
@@ -109,12 +122,12 @@ def _replace(command: _Command) -> int:
         members = list(_read(command.archive).members)
     elif "c" not in command.modifiers:
         print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
-    # A file replaces a member that was there before; two files with one name become two members (GNU ar).
+    # A file replaces an old member, but two new files with one name become two members (GNU ar).
     kept = [member.name for member in members] if command.operation == "r" else []
     for path in command.files:
         name = path if "P" in command.modifiers else os.path.basename(path)
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
-        # Deterministic archives hold no times and no owners, but what may be executed stays so.
+        # Archives are deterministic: no times, no owners, and of the mode only the executable bit.
         member = Member(name, 0, read(path), mode=0o644 if not mode & 0o111 else 0o755)
         at = kept.index(name) if name in kept else None
         if at is None:
@@ -137,9 +150,10 @@ def _delete(command: _Command, archive: Archive) -> int:
 
 
 def _select(archive: Archive, command: _Command) -> tuple[list[Member], list[str]]:
-    """(the members that the command names, names without a member). Without names: all members.
+    """(the members that the command names, or all without names; the names not found).
 
-    Each mention of a name takes the next of the members that have it, and N the instance that it says (GNU ar).
+    If a name occurs several times, each occurrence selects the next member with that name; N
+    selects an instance instead (as in GNU ar).
     """
     if not command.files:
         return archive.members, []
@@ -182,7 +196,7 @@ def _print(command: _Command, member: Member) -> None:
 
 
 def _extract(command: _Command, member: Member) -> None:
-    """A member may not be written outside the current folder, whatever its name says."""
+    """Write a member to the current folder, whatever path its name contains."""
     from ..base.resources import write_atomically
 
     name = os.path.basename(member.name)

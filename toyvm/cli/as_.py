@@ -1,4 +1,4 @@
-"""`toyvm as`: assembly text to a relocatable object, with GNU as's options."""
+"""`toyvm as`: assemble text into a relocatable object, with the options of GNU as."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Assemble the files of the command line into one object. Returns the exit code; no output is left on an error."""
+    """Assemble the files into one object. On an error, no output file remains."""
     args = _parser().parse_args(_split_joined(argv))
-    # numpy and Lark are imported only when there is something to assemble
+    # imports numpy and Lark, which --help does not need
     from ..assembler.assemble import assemble_texts
     from ..base.resources import require_other_file, write_atomically
     from ..elf.object_writer import write_object
 
     require_other_file(args.o, args.files)
-    gc.disable()  # one run, then the process ends: looking for garbage would only cost time
+    gc.disable()  # the process ends soon: garbage collection would only take time
     texts = [_read(name) for name in args.files or ["-"]]
     output = Path(args.o)
     try:
@@ -43,13 +43,13 @@ def main(argv: list[str]) -> int:
 
 
 def _forget(output: Path) -> None:
-    """Remove what an earlier run left: an object that does not fit its text must not be linked."""
+    """Remove the object of an earlier run, so that a stale object is not linked."""
     if output.is_file() and not output.is_symlink():
         output.unlink()
 
 
 def _extras(args: argparse.Namespace, made: Assembled, sources: list[str]) -> None:
-    """The listing and the dependency file."""
+    """Write the listing and the dependency file, if requested."""
     if args.a is not None:
         from ..assembler.listing import listing
 
@@ -87,12 +87,15 @@ def _defsym(text: str) -> tuple[str, int]:
         if equals and name:
             return name, int(value, 8 if value.isdigit() and value.startswith("0") else 0)
     except ValueError:
-        pass  # told below
+        pass  # reported below
     raise UsageError(f"--defsym takes SYMBOL=NUMBER, not '{text}'")
 
 
 def _read(name: str) -> tuple[str, str]:
-    """A file's text, or standard input for "-". Bytes that are no UTF-8 are kept as they are."""
+    """The text and the name of a file, or of standard input for "-".
+
+    Bytes that are not UTF-8 are kept.
+    """
     from ..base.resources import read_input, read_stream
 
     if name == "-":
@@ -101,7 +104,7 @@ def _read(name: str) -> tuple[str, str]:
 
 
 def _split_joined(argv: list[str]) -> list[str]:
-    """GNU's spellings for argparse: `-gdwarf-5` is -g; `-aln=FILE` is one option with a value."""
+    """Convert GNU's spellings for argparse: `-gdwarf-5` to -g, `-aln=FILE` to -a=ln=FILE."""
     out: list[str] = []
     for word in argv:
         if word.startswith(("-gdwarf", "--gdwarf", "-gstabs", "--gen-debug")):
@@ -117,30 +120,44 @@ def _split_joined(argv: list[str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="toyvm as", description="Assemble RISC-V text (GNU syntax) into an object.", allow_abbrev=False
+        prog="toyvm as",
+        description="Assemble RISC-V assembly text (GNU syntax) into an object.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add(
         "files",
         nargs="*",
         metavar="FILE",
-        help="texts, read one after the other; standard input when there is none, or for -",
+        help="sources, assembled as one text; - or no file: standard input",
     )
-    add("-o", default="a.out", metavar="OBJECT", help="name of the object (a.out)")
-    add("-I", action="append", default=[], metavar="DIR", help="folder for .include and .incbin")
-    add("-g", dest="debug", action="store_true", help="line numbers of the text, for debuggers")
-    add("--defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol beforehand")
-    add("-march", default="rv64gc", metavar="ISA", help="instruction set (rv64gc)")
+    add("-o", default="a.out", metavar="OBJECT", help="write the object to this file (default: a.out)")
+    add(
+        "-I",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="search this folder for the files of .include and .incbin",
+    )
+    add("-g", dest="debug", action="store_true", help="record line numbers for debuggers")
+    add("--defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol")
+    add("-march", default="rv64gc", metavar="ISA", help="set the instruction set (default: rv64gc)")
     add(
         "-mabi",
         default="lp64d",
         choices=("lp64", "lp64f", "lp64d", "lp64q"),
-        help="calling convention (lp64d)",
+        help="set the calling convention (default: lp64d)",
     )
     add("-misa-spec", default="20191213", help=argparse.SUPPRESS)
     add("-mpriv-spec", help=argparse.SUPPRESS)
-    add("-mrelax", dest="relax", action="store_true", default=True, help="let the linker relax (the default)")
-    add("-mno-relax", dest="relax", action="store_false", help="do not")
+    add(
+        "-mrelax",
+        dest="relax",
+        action="store_true",
+        default=True,
+        help="allow the linker to relax the code (default)",
+    )
+    add("-mno-relax", dest="relax", action="store_false", help="do not allow the linker to relax the code")
     add("-mlittle-endian", action="store_true", help=argparse.SUPPRESS)
     add(
         "--traditional-format",
@@ -157,13 +174,13 @@ def _parser() -> argparse.ArgumentParser:
         "-fPIC",
         dest="pic",
         action="store_true",
-        help="`la` goes through the GOT, as after .option pic",
+        help="make `la` load addresses from the GOT, as .option pic does",
     )
-    add("-fno-pic", dest="pic", action="store_false", help="it does not (the default)")
-    add("-L", "--keep-locals", dest="L", action="store_true", help="keep symbols that begin with .L")
-    add("-a", metavar="ln", help="print a listing (-al text, -an without forms; -aln=FILE into a file)")
-    add("--fatal-warnings", action="store_true", help="warnings are errors")
-    add("-W", "--no-warn", dest="no_warn", action="store_true", help="no warnings")
+    add("-fno-pic", dest="pic", action="store_false", help="make `la` compute addresses (default)")
+    add("-L", "--keep-locals", dest="L", action="store_true", help="keep local symbols (.L...)")
+    add("-a", metavar="ln", help="print a listing; -aln=FILE writes it to a file")
+    add("--fatal-warnings", action="store_true", help="treat warnings as errors")
+    add("-W", "--no-warn", dest="no_warn", action="store_true", help="do not print warnings")
     add("--warn", action="store_false", dest="no_warn", help=argparse.SUPPRESS)
-    add("--MD", metavar="FILE", help="write the files that were read, for make")
+    add("--MD", metavar="FILE", help="write a list of the input files, for make")
     return parser

@@ -1,6 +1,6 @@
-"""`toyvm bindir`: a folder that holds `as`, `ld`, `ar` ..., for `riscv64-linux-gnu-gcc -B "$(toyvm bindir)"`.
+"""`toyvm bindir`: a folder with `as`, `ld`, `ar` and other tools, for `gcc -B "$(toyvm bindir)"`.
 
-The folder lives in the cache, never on PATH: nothing is ever installed under a bare name such as `ld`.
+The folder is in the cache, not on PATH, so that the tools do not hide those of the system.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip")
 
 
 def main(argv: list[str]) -> int:
-    """Make the folder if need be, and print its path."""
+    """Create the folder if necessary, and print its path."""
     parser = argparse.ArgumentParser(
-        prog="toyvm bindir", description="Print a folder that holds as, ld, ar ..."
+        prog="toyvm bindir", description="Print a folder with as, ld, ar and the other tools, for `gcc -B`."
     )
     parser.parse_args(argv)
     from ..base.resources import cache_dir, write_atomically
 
     folder = cache_dir() / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    # The package may be run from a checkout that is not installed: name it.
+    # PYTHONPATH makes the tools work from a checkout that is not installed.
     package_parent = Path(__file__).resolve().parent.parent.parent
     for tool in TOOLS:
         script = (

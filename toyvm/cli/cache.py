@@ -1,4 +1,4 @@
-"""`toyvm cache`: what toyvm keeps in the user's cache folder between runs, and how to get rid of it."""
+"""`toyvm cache`: show or clear the code that runs cache for later runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm cache",
         formatter_class=HelpFormatter,
-        description="Show or clear the native code and the decoded programs that earlier runs have left for later ones.",
+        description="Show or clear the native code and the decoded programs that are cached between runs.",
     )
-    p.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="default: show")
+    p.add_argument(
+        "action", nargs="?", default="show", choices=("show", "clear"), help="what to do (default: show)"
+    )
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show or clear; 0."""
+    """Show or clear the cache. Returns 0."""
     options = parser().parse_args(argv)
     from ..base.resources import cache_path
     from ..engines.python import code_cache

@@ -1,4 +1,4 @@
-"""`toyvm compare`: the same sources, linked statically and dynamically, side by side."""
+"""`toyvm compare`: link the same sources statically and dynamically, and compare the programs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,31 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm compare",
         formatter_class=HelpFormatter,
-        description="Build the same sources statically and dynamically, run both, and show what differs.",
+        description="Build the same sources statically and dynamically, run both programs, and compare them.",
     )
-    p.add_argument("program", metavar="PROGRAM.s", help="the first source; its directives count")
-    p.add_argument("with_", nargs="*", metavar="FILE", help="more .s, .o or .a")
-    p.add_argument("-l", dest="libs", action="append", default=[], metavar="LIB", help="one more library")
+    p.add_argument("program", metavar="PROGRAM.s", help="the first source, whose directives apply")
+    p.add_argument("with_", nargs="*", metavar="FILE", help="more .s, .o or .a files")
     p.add_argument(
-        "--instances", default="1,2,4,8", metavar="N,...", help="how many to have alive at once (1,2,4,8)"
+        "-l",
+        dest="libs",
+        action="append",
+        default=[],
+        metavar="LIB",
+        help="add a library to the link; may be repeated",
     )
-    p.add_argument("--json", action="store_true", help="everything as JSON on standard output")
-    p.add_argument("--html", metavar="FILE", help="write a page with plots")
+    p.add_argument(
+        "--instances",
+        default="1,2,4,8",
+        metavar="N,...",
+        help="measure memory with these numbers of processes alive (default: 1,2,4,8)",
+    )
+    p.add_argument("--json", action="store_true", help="print everything as JSON")
+    p.add_argument("--html", metavar="FILE", help="write an HTML page with plots")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Compare; 1 when the two builds do not even print the same."""
+    """Compare the builds. Returns 1 if their outputs differ."""
     options = parser().parse_args(argv)
     try:
         instances = [int(word) for word in options.instances.split(",")]
@@ -54,7 +64,7 @@ def main(argv: list[str]) -> int:
     else:
         print(compare_report.text_table(result), end="")
     if result.static.stdout != result.dynamic.stdout:
-        print("toyvm compare: the two builds print different things", file=sys.stderr)
+        print("toyvm compare: the outputs of the two builds differ", file=sys.stderr)
         return 1
     return 0
 

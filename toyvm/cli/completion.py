@@ -1,7 +1,8 @@
-"""`toyvm completion`: print a script that completes toyvm's commands and options in a shell.
+"""`toyvm completion`: print a shell script that completes commands and options.
 
-The script is derived from the commands' own argparse parsers by shtab, an optional dependency: `pip install toyvm[completion]`.
-Commands with a syntax of their own (`ar`, `ld`) complete file names only.
+shtab, an optional dependency, makes the script from the argparse parsers of the commands: `pip
+install toyvm[completion]`. For commands without an argparse parser, such as `ar` and `ld`, only
+file names are completed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .help_formatter import HelpFormatter
 
 SHELLS = ("bash", "zsh", "fish")
 _FOLDERS = ("DIR", "DIR[:rw]")
-_RUNNERS = ("run", "top", "trace")  # whose parsers check the choices themselves
+_RUNNERS = ("run", "top", "trace")  # their parsers check choices without argparse
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str]) -> int:
-    """Print the script; 0. Raises UsageError if shtab is not installed."""
+    """Print the script. Raises UsageError if shtab is not installed."""
     options = parser().parse_args(argv)
     try:
         import shtab
@@ -43,7 +44,10 @@ def main(argv: list[str]) -> int:
 
 
 def all_commands(file: Any, folder: Any) -> argparse.ArgumentParser:
-    """One parser with a subcommand for each command; values without choices complete as `file` or `folder`."""
+    """A parser with all commands as subcommands.
+
+    Arguments without choices complete as `file` or `folder`.
+    """
     root = argparse.ArgumentParser(prog="toyvm")
     commands = root.add_subparsers(dest="command")
     for name, (module, summary) in COMMANDS.items():

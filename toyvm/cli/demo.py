@@ -1,4 +1,4 @@
-"""`toyvm demo`: what `make demo` shows. The conversation of parent and child, both ways, and the comparison."""
+"""`toyvm demo`: run the sample `shm_talk` statically and dynamically, and compare the builds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from . import guarded
 
 
 def main(argv: list[str]) -> int:
-    """Run the sample `shm_talk` statically and dynamically, then compare the two builds; the first failure's code."""
-    argparse.ArgumentParser(prog="toyvm demo", description=__doc__).parse_args(argv)
+    """Run the three steps. Returns the status of the first step that fails, or 0."""
+    argparse.ArgumentParser(
+        prog="toyvm demo",
+        description="Run the sample shm_talk, built statically and dynamically, and compare the two builds.",
+    ).parse_args(argv)
     sample = str(data_dir("asm") / "shm_talk.s")
     steps = [("run", [f"--{linkage}", sample]) for linkage in LINKAGES]
     steps.append(("compare", [sample]))

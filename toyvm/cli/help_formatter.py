@@ -1,4 +1,4 @@
-"""What the commands' parsers share."""
+"""The help formatter of the commands' argparse parsers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """argparse's own, told the width: left to itself it imports shutil, and with it all compressors, for every command."""
+    """argparse's formatter with a given width.
+
+    To find the width, argparse would import shutil, which is slow.
+    """
 
     def __init__(self, prog: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`toyvm ld`: GNU ld's command line for the linker of `toyvm.linker`."""
+"""`toyvm ld`: the linker of `toyvm.linker` with GNU ld's command line."""
 
 from __future__ import annotations
 
@@ -15,24 +15,40 @@ _HELP = """usage: toyvm ld [options] FILE...
 
 Link objects, archives and shared libraries into a program or a shared object.
 
-  -o FILE                        output (a.out)
-  -l NAME, -l:FILE, -L DIR       search libraries; -Bstatic, -Bdynamic say of which kind
-  -static, -shared, -pie         kind of output; an executable is the default
-  -e SYMBOL, -u SYMBOL           entry; pull in a symbol
-  --defsym SYM=VALUE, --wrap SYM, --version-script FILE
-  --gc-sections, --print-gc-sections
-  --whole-archive, --as-needed, --start-group ... --end-group (and --no-...)
-  -soname NAME, -rpath DIR, -dynamic-linker FILE, -export-dynamic, -Bsymbolic[-functions]
-  -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N
-  --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
+output:
+  -o FILE                        write the output to FILE (default: a.out)
+  -static, -shared, -pie         make a static program, a shared library, or a position-independent
+                                 program (default: a program at a fixed address)
+  -e SYMBOL                      set the entry point
+  -s, -S                         omit all symbols; omit debugging information
+  -x, -X                         omit local symbols; omit temporary local symbols (.L...)
   -Ttext=ADDR, -Tdata=ADDR, -Tbss=ADDR, --section-start=NAME=ADDR, --image-base=ADDR
-  -s, -S, -x, -X                 strip all, strip debug, discard locals
-  -Map=FILE, --print-map, --cref, -y SYMBOL, -t, -v, @FILE
+  --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
+
+inputs:
+  -l NAME, -l:FILE, -L DIR       add a library; add a folder to the library search path
+  -Bstatic, -Bdynamic            search for archives only; also for shared libraries
+  --whole-archive, --as-needed, --start-group ... --end-group (and --no-...)
+  --gc-sections, --print-gc-sections
+  @FILE                          read options from FILE
+
+symbols:
+  -u SYMBOL                      add an undefined reference to SYMBOL
+  --defsym SYM=VALUE, --wrap SYM, --version-script FILE
+  -export-dynamic, -Bsymbolic[-functions]
+
+dynamic linking:
+  -soname NAME, -rpath DIR, -dynamic-linker FILE
+  -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N
+
+reports:
+  -Map=FILE, --print-map, --cref    write a link map; print it; add a cross reference table
+  -y SYMBOL, -t, -v                 trace a symbol; list the input files; print the version
 """
 
 
 def main(argv: list[str]) -> int:
-    """Link, write the output (mode 755) and the map. Nothing is written when there are errors."""
+    """Link, and write the output (mode 755) and the map. After an error, nothing is written."""
     if any(word in ("--help", "-help") for word in argv):
         print(_HELP, end="")
         return 0
@@ -77,7 +93,7 @@ def main(argv: list[str]) -> int:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """A link makes millions of small objects and hardly any rubbish: looking for it costs a fifth of the time."""
+    """Disable the garbage collector, which takes a fifth of the time and finds almost nothing."""
     enabled = gc.isenabled()
     gc.disable()
     try:

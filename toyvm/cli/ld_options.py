@@ -1,7 +1,7 @@
-"""GNU ld's options, read into `Input`s and `LinkOptions`.
+"""Parses GNU ld's command line into `Input`s and `LinkOptions`.
 
-They are read by hand: where an input stands among them matters, long ones take one dash or two, and values are glued
-or apart, none of which argparse can say.
+argparse cannot parse this command line: the order of inputs and options matters, long options take
+one or two dashes, and values can follow an option directly or as a separate word.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from toyvm.base.record import Record, replace
-
 from ..base.errors import UsageError
+from ..base.record import Record, replace
 from ..linker.link_options import Input, LinkOptions
 
 
 class CommandLine(Record, frozen=False):
-    """The command line as far as it has been read."""
+    """The state of the parser: options, inputs, and the modes for the inputs that follow."""
 
     options: dict[str, object] = {}
     lists: dict[str, list[str]] = {}
     inputs: list[Input] = []
-    modes: Input = Input()  # the modes in force, as a template of the next input
+    modes: Input = Input()  # the template of the next input
     stack: list[Input] = []
     starts: dict[str, int] = {}
     groups: int = 0
@@ -35,16 +34,16 @@ class CommandLine(Record, frozen=False):
     fatal_warnings: bool = False
 
     def mode(self, **changes: object) -> None:
-        """Change the modes for the inputs that follow."""
+        """Change modes of the inputs that follow."""
         self.modes = replace(self.modes, **changes)
 
     def add(self, name: str, value: str) -> None:
-        """Append to an option that may be repeated."""
+        """Append a value of an option that may be repeated."""
         self.lists.setdefault(name, []).append(value)
 
 
 def parse(argv: list[str]) -> CommandLine:
-    """Read the whole command line."""
+    """Parse the whole command line. Raises UsageError."""
     state = CommandLine()
     words = list(_expand(argv, 0))
     words.reverse()
@@ -65,14 +64,14 @@ def _expand(argv: list[str], depth: int) -> Iterator[str]:
             import shlex
 
             if depth > 16:
-                raise UsageError(f"{word}: response files name each other too deep")
+                raise UsageError(f"{word}: response files are nested too deeply")
             yield from _expand(shlex.split(path.read_text(errors="surrogateescape")), depth + 1)
         else:
             yield word
 
 
 def _value(word: str, rest: str, words: list[str]) -> str:
-    """An option's value: glued to it, or the next word."""
+    """The value of an option: the rest of its word, or the next word."""
     if rest:
         return rest
     if not words:
@@ -81,7 +80,10 @@ def _value(word: str, rest: str, words: list[str]) -> str:
 
 
 def _short(state: CommandLine, word: str, words: list[str]) -> bool:
-    """Options of one letter, whose value may be glued. Long ones of GNU's with one dash come first."""
+    """Parse a one-letter option.
+
+    Returns False for another option, such as a long option with one dash.
+    """
     if word.startswith("--") or _split(word)[0] in _LONG or word[1:] in _LONG:
         return False
     letter, rest = word[1], word[2:]
@@ -137,7 +139,7 @@ def _number(text: str) -> int:
 
 
 def _build_id(state: CommandLine, style: str) -> None:
-    """--build-id[=STYLE]. All computed styles are SHA-1 here."""
+    """--build-id[=STYLE]. All computed styles use SHA-1."""
     if style.startswith("0x"):
         try:
             bytes.fromhex(style[2:])
@@ -314,6 +316,8 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "no-dynamic-linker": _set(dynamic_linker=""),
     "soname": _text("soname"),
     "rpath": _each("rpath"),
+    "enable-new-dtags": _set(new_dtags=True),
+    "disable-new-dtags": _set(new_dtags=False),
     "dynamic-linker": _text("dynamic_linker"),
     "undefined": _each("undefined"),
     "require-defined": _each("undefined"),
@@ -383,11 +387,11 @@ for _alias, _name in {
 }.items():
     _LONG[_alias] = _LONG[_name]
 
-# Accepted and without effect here; True when a value follows.
+# Accepted without effect. True: the option takes a value.
 _IGNORED: dict[str, bool] = {
     "relax": False, "no-relax": False, "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "sort-section": True, "no-undefined-version": False, "undefined-version": False, "enable-new-dtags": False,
-    "disable-new-dtags": False, "nostdlib": False, "no-add-needed": False, "add-needed": False, "no-ctors-in-init-array": False,
+    "sort-section": True, "no-undefined-version": False, "undefined-version": False,
+    "nostdlib": False, "no-add-needed": False, "add-needed": False, "no-ctors-in-init-array": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
     "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
     "no-omagic": False, "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
@@ -427,7 +431,7 @@ _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
 
 
 def link_options(state: CommandLine) -> LinkOptions:
-    """The options of the link. UsageError when they contradict each other."""
+    """The options for the linker. Raises UsageError if they contradict each other."""
     lists: dict[str, object] = {name: tuple(values) for name, values in state.lists.items()}
     lists["defsyms"] = tuple(
         (text.partition("=")[0], text.partition("=")[2]) for text in state.lists.get("defsyms", [])

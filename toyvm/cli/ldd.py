@@ -1,4 +1,4 @@
-"""`toyvm ldd`: which shared libraries a program would load, and where they would lie. Nothing of the program runs."""
+"""`toyvm ldd`: show which shared libraries a program would load, and where, without running it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm ldd", description="Show which shared libraries a program or library would load."
     )
-    p.add_argument(
-        "-u", "--unused", action="store_true", help="show direct dependencies that nothing is bound to"
-    )
+    p.add_argument("-u", "--unused", action="store_true", help="show direct dependencies that are not used")
     add_option(p, RunOptions.rows["env"])
     add_option(p, RunOptions.rows["sysroot"])
     p.set_defaults(env=[], sysroot=None)
@@ -34,13 +32,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="make this folder the guest's root directory (default: the current folder)",
     )
-    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="+", metavar="FILE")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show each file's libraries; 1 when one of the files is not there or is no dynamic executable."""
+    """Show the libraries of each file. Returns 1 if a file is missing or not dynamically linked."""
     options = parser().parse_args(argv)
     reports = [_examine(options, Path(name)) for name in options.files]
     if options.json:
@@ -52,7 +50,7 @@ def main(argv: list[str]) -> int:
 
 
 def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
-    """What is known of one file, JSON-ready."""
+    """The report on one file as JSON values."""
     from ..loader.ldd import loaded_objects, unused_objects
 
     report: dict[str, Any] = {"file": str(path), "dynamic": False}
@@ -74,7 +72,7 @@ def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
 
 
 def _tree(options: argparse.Namespace, path: Path) -> tuple[Vfs, str]:
-    """The file system that a run of `path` would see, and the guest's path of it."""
+    """The file system of a run of `path`, and its guest path."""
     from ..guestfs import add_program, sandbox
 
     vfs = sandbox(

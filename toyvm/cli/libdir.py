@@ -1,6 +1,6 @@
-"""`toyvm libdir`: the folder with the guest libraries, for linking by hand with `-L "$(toyvm libdir)"`.
+"""`toyvm libdir`: the folder of the guest libraries, for `ld -L "$(toyvm libdir)"`.
 
-It holds crt1.o and, for every library in libs/, libX.a and libX.so; they are built when it is asked for the first time.
+It contains crt1.o and, for each library in libs/, libX.a and libX.so. The first use builds them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import argparse
 
 
 def main(argv: list[str]) -> int:
-    """Build the libraries if need be, and print the folder's path."""
+    """Build the libraries if necessary, and print the folder's path."""
     argparse.ArgumentParser(
-        prog="toyvm libdir", description="Print the folder with crt1.o, libc.a, libc.so ..."
+        prog="toyvm libdir",
+        description="Print the folder of the guest libraries (crt1.o, libc.a, libc.so, ...), for `ld -L`.",
     ).parse_args(argv)
-    # The assembler and linker are imported only when the libraries have to be built.
     from ..build import guest_libraries
 
     print(guest_libraries().path)

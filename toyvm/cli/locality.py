@@ -1,4 +1,4 @@
-"""`toyvm locality`: what locality a recorded run had."""
+"""`toyvm locality`: analyse the locality of a recorded run."""
 
 from __future__ import annotations
 
@@ -25,26 +25,30 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm locality",
         formatter_class=HelpFormatter,
-        description="Show the working sets, the reuse distances and the TLB reach of a recorded run, and where it was when.",
+        description="Show the working sets, the reuse distances and the TLB reach of a recorded run, and draw a heat map.",
     )
-    p.add_argument("trace", metavar="TRACE", help="made by `toyvm trace pages`")
+    p.add_argument("trace", metavar="TRACE", help="a file made by `toyvm trace pages`")
     add_selection(p)
     p.add_argument(
         "--window",
         metavar="N,...",
-        help="windows of the working sets, in instructions (default: a thousandth, a hundredth, a tenth of the run)",
+        help="set the windows of the working sets, in instructions (default: a thousandth, a hundredth and a tenth of the run)",
     )
     pictures = p.add_argument_group("pictures (SVG)")
-    pictures.add_argument("--heatmap", metavar="FILE", help="references by time and page")
-    pictures.add_argument("--working-set", metavar="FILE", help="size of the working sets over time")
-    pictures.add_argument("--reuse", metavar="FILE", help="histogram of reuse distances")
-    pictures.add_argument("--tlb", metavar="FILE", help="TLB misses by entries, with small and large pages")
-    p.add_argument("--json", action="store_true", help="everything as JSON on standard output")
+    pictures.add_argument("--heatmap", metavar="FILE", help="draw the references by time and page")
+    pictures.add_argument(
+        "--working-set", metavar="FILE", help="draw the sizes of the working sets over time"
+    )
+    pictures.add_argument("--reuse", metavar="FILE", help="draw a histogram of the reuse distances")
+    pictures.add_argument(
+        "--tlb", metavar="FILE", help="draw the TLB misses by number of entries, with 4 KiB and 2 MiB pages"
+    )
+    p.add_argument("--json", action="store_true", help="print everything as JSON")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Analyse and report."""
+    """Analyse the trace, and print a report."""
     options = parser().parse_args(argv)
     windows = _windows(options.window) if options.window is not None else None
     from ..observe.pages.locality_report import analyse, default_windows, text_report

@@ -1,4 +1,4 @@
-"""`toyvm nm`: list the symbols of objects, archives, programs and libraries as GNU nm does."""
+"""`toyvm nm`: list the symbols of objects, archives, programs and libraries, in GNU nm's format."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ import sys
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm nm`."""
     p = argparse.ArgumentParser(prog="toyvm nm", description="List the symbols of object files.")
-    p.add_argument("-a", "--debug-syms", action="store_true", help="section and file symbols too")
+    p.add_argument("-a", "--debug-syms", action="store_true", help="show section and file symbols too")
     p.add_argument(
-        "-A", "-o", "--print-file-name", dest="file_name", action="store_true", help="file name on each line"
+        "-A",
+        "-o",
+        "--print-file-name",
+        dest="file_name",
+        action="store_true",
+        help="print the file name on each line",
     )
-    p.add_argument("-D", "--dynamic", action="store_true", help="the dynamic symbols")
-    p.add_argument("-g", "--extern-only", action="store_true", help="only symbols that other files see")
+    p.add_argument("-D", "--dynamic", action="store_true", help="show the dynamic symbols instead")
+    p.add_argument("-g", "--extern-only", action="store_true", help="show only external symbols")
     p.add_argument("-n", "-v", "--numeric-sort", dest="numeric", action="store_true", help="sort by address")
-    p.add_argument("-p", "--no-sort", action="store_true", help="in the order of the symbol table")
-    p.add_argument("-r", "--reverse-sort", action="store_true", help="the other way round")
-    p.add_argument("-S", "--print-size", action="store_true", help="sizes too")
-    p.add_argument("-u", "--undefined-only", action="store_true", help="only undefined symbols")
-    p.add_argument("-U", "--defined-only", action="store_true", help="only defined symbols")
-    p.add_argument("-s", "--print-armap", action="store_true", help="the symbol index of archives too")
-    p.add_argument("--special-syms", action="store_true", help="local labels and mapping symbols too")
-    p.add_argument("-C", "--demangle", action="store_true", help="accepted; names are printed as they are")
-    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("-p", "--no-sort", action="store_true", help="do not sort")
+    p.add_argument("-r", "--reverse-sort", action="store_true", help="reverse the order")
+    p.add_argument("-S", "--print-size", action="store_true", help="print sizes too")
+    p.add_argument("-u", "--undefined-only", action="store_true", help="show only undefined symbols")
+    p.add_argument("-U", "--defined-only", action="store_true", help="show only defined symbols")
+    p.add_argument("-s", "--print-armap", action="store_true", help="show the symbol index of archives too")
+    p.add_argument("--special-syms", action="store_true", help="show local labels and mapping symbols too")
+    p.add_argument("-C", "--demangle", action="store_true", help="accepted; names are not demangled")
+    p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """List the symbols of each file. 1 when one cannot be read."""
+    """List the symbols of each file. Returns 1 if a file cannot be read."""
     from ..elf.archive import Archive
     from ..observe.binutils.binaries import Binary, binaries, for_each, read
     from ..observe.binutils.nm_listing import NmSymbol, line, symbols

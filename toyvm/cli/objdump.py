@@ -1,4 +1,4 @@
-"""`toyvm objdump`: disassembly, symbols, relocations, contents and section headers of objects."""
+"""`toyvm objdump`: disassemble objects, and show sections, symbols, relocations and contents."""
 
 from __future__ import annotations
 
@@ -16,34 +16,60 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm objdump`. `-h` is --section-headers, as in GNU objdump."""
     p = argparse.ArgumentParser(
-        prog="toyvm objdump", description="Show what is in object files.", add_help=False
+        prog="toyvm objdump",
+        description="Disassemble object files, and show their sections, symbols and relocations.",
+        add_help=False,
     )
-    p.add_argument("--help", action="help", help="show this help")
-    p.add_argument("-d", "--disassemble", action="store_true", help="disassemble the sections that hold code")
+    p.add_argument("--help", action="help", help="show this help message and exit")
+    p.add_argument("-d", "--disassemble", action="store_true", help="disassemble sections with code")
     p.add_argument(
         "-D", "--disassemble-all", dest="all", action="store_true", help="disassemble every section"
     )
-    p.add_argument("-S", "--source", action="store_true", help="with the source lines (implies -d)")
+    p.add_argument("-S", "--source", action="store_true", help="disassemble, with source lines")
     p.add_argument(
-        "-l", "--line-numbers", dest="lines", action="store_true", help="with file names and line numbers"
+        "-l",
+        "--line-numbers",
+        dest="lines",
+        action="store_true",
+        help="show file names and line numbers in the disassembly",
     )
     p.add_argument(
-        "-r", "--reloc", action="store_true", help="the relocations; with -d between the instructions"
+        "-r", "--reloc", action="store_true", help="show the relocations; with -d, between the instructions"
     )
-    p.add_argument("-t", "--syms", action="store_true", help="the symbols")
-    p.add_argument("-T", "--dynamic-syms", dest="dynamic", action="store_true", help="the dynamic symbols")
-    p.add_argument("-s", "--full-contents", dest="contents", action="store_true", help="the bytes")
+    p.add_argument("-t", "--syms", action="store_true", help="show the symbols")
     p.add_argument(
-        "-h", "--section-headers", "--headers", dest="headers", action="store_true", help="the sections"
+        "-T", "--dynamic-syms", dest="dynamic", action="store_true", help="show the dynamic symbols"
     )
-    p.add_argument("-j", "--section", action="append", default=[], metavar="NAME", help="only this section")
-    p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted")
+    p.add_argument(
+        "-s",
+        "--full-contents",
+        dest="contents",
+        action="store_true",
+        help="show the contents of the sections",
+    )
+    p.add_argument(
+        "-h",
+        "--section-headers",
+        "--headers",
+        dest="headers",
+        action="store_true",
+        help="show the section headers",
+    )
+    p.add_argument(
+        "-j",
+        "--section",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show only this section; may be repeated",
+    )
+    p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted; has no effect")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show each file. 1 when one cannot be read or is malformed."""
+    """Show each file. Returns 1 if a file cannot be read or is malformed."""
     from ..observe.binutils.binaries import binaries, for_each
 
     options = parser().parse_args(argv)

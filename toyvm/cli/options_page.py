@@ -1,4 +1,7 @@
-"""Prints docs/reference/options.md from the declarations: `python -m toyvm.cli.options_page > docs/reference/options.md`."""
+"""Prints the reference page of the options from their declarations.
+
+`python -m toyvm.cli.options_page > docs/reference/options.md`
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def _spelled(row: Option) -> str:
 
 
 def _values(row: Option) -> str:
-    """The range with its unit, or the words."""
+    """The range with its unit, or the choices."""
     if row.choices:
         return ", ".join(f"`{choice}`" for choice in row.choices)
     if row.lowest is None:

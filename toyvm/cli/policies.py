@@ -1,4 +1,4 @@
-"""`toyvm policies`: what each page replacement policy would have made of a run, with any number of frames."""
+"""`toyvm policies`: replay a recorded run with page replacement policies, and count the misses."""
 
 from __future__ import annotations
 
@@ -25,50 +25,57 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm policies",
         formatter_class=HelpFormatter,
-        description="Replay a recorded run with page replacement policies, and show how often a page is missing.",
+        description="Replay a recorded run with page replacement policies, and show the misses by number of frames.",
     )
-    p.add_argument("trace", nargs="?", metavar="TRACE", help="made by `toyvm trace pages`")
+    p.add_argument("trace", nargs="?", metavar="TRACE", help="a file made by `toyvm trace pages`")
     source = p.add_argument_group("instead of a trace")
-    source.add_argument("--string", metavar="N,N,...", help="a reference string")
-    source.add_argument("--sample", choices=SAMPLES, help="a reference string from the literature")
+    source.add_argument("--string", metavar="N,N,...", help="replay a reference string of page numbers")
+    source.add_argument("--sample", choices=SAMPLES, help="replay a reference string from the literature")
     p.add_argument(
         "--frames",
         metavar="WHICH",
-        help=f"4..4096 doubles, 1..16:1 goes in steps, commas join (default {FRAMES}; for a string {FRAMES_OF_A_STRING})",
+        help="set the numbers of frames: 4..4096 doubles, 1..16:1 counts in steps of 1, commas join "
+        f"(default: {FRAMES}, or {FRAMES_OF_A_STRING} for a string)",
     )
     p.add_argument(
-        "--policy", action="append", default=[], metavar="WHICH,...", help=f"any of {', '.join(POLICIES)}"
+        "--policy",
+        action="append",
+        default=[],
+        metavar="WHICH,...",
+        help=f"replay only these policies (any of {', '.join(POLICIES)})",
     )
     add_selection(p)
-    p.add_argument("--seed", type=int, default=1, metavar="N", help="of the random policy (default 1)")
-    p.add_argument("--ratio", action="store_true", help="misses in percent of all references")
-    p.add_argument("--svg", metavar="FILE", help="write a plot")
-    p.add_argument("--json", action="store_true", help="everything as JSON on standard output")
+    p.add_argument("--seed", type=int, default=1, metavar="N", help="seed the random policy (default: 1)")
+    p.add_argument("--ratio", action="store_true", help="show misses in percent of all references")
+    p.add_argument("--svg", metavar="FILE", help="write a plot of the miss ratios")
+    p.add_argument("--json", action="store_true", help="print everything as JSON")
     return p
 
 
 def add_selection(p: argparse.ArgumentParser) -> None:
-    """Options that say which references count."""
+    """Add the options that select references."""
     p.add_argument(
         "--references",
         choices=("all", "data", "code"),
         default="all",
-        help="loads and stores, fetches, or both",
+        help="use only data references (loads and stores), only fetches of code, or all (default: all)",
     )
-    p.add_argument("--space", type=int, metavar="N", help="only one address space (0 is the first)")
+    p.add_argument("--space", type=int, metavar="N", help="use only one address space (0 is the first)")
 
 
 def select(trace: PageTrace, options: argparse.Namespace) -> ReferenceString:
-    """The references of a trace that the options want."""
+    """The references of a trace that the options select. Raises UsageError for an unknown space."""
     from ..observe.pages.reference_string import reference_string
 
     if options.space is not None and not 0 <= options.space < len(trace.spaces):
-        raise UsageError(f"--space {options.space}: {options.trace} has {len(trace.spaces)}, from 0")
+        raise UsageError(
+            f"--space {options.space}: {options.trace} has {len(trace.spaces)} address spaces, numbered from 0"
+        )
     return reference_string(trace, options.references, options.space)
 
 
 def main(argv: list[str]) -> int:
-    """Replay and report."""
+    """Replay the references, and print the misses."""
     options = parser().parse_args(argv)
     if sum(source is not None for source in (options.trace, options.string, options.sample)) != 1:
         raise UsageError("expected one of TRACE, --string and --sample")
@@ -112,11 +119,11 @@ def _string(options: argparse.Namespace) -> ReferenceString:
 
 def _draw(result: Curves, path: str, name: str) -> None:
     from ..base.resources import write_atomically
-    from ..observe.pages.miss_ratio import picture
+    from ..observe.pictures.locality_charts import miss_ratios
 
     if not result.references:
         raise UsageError(f"--svg: {name} has no references to draw")
-    write_atomically(path, picture(result, f"Miss ratio by policy: {name}").encode())
+    write_atomically(path, miss_ratios(result, f"Miss ratio by policy: {name}").encode())
 
 
 def _progress(what: str) -> None:

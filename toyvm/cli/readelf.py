@@ -1,4 +1,4 @@
-"""`toyvm readelf`: what is in an ELF file, laid out as GNU readelf -W does it."""
+"""`toyvm readelf`: show the headers and tables of ELF files, in the format of GNU readelf -W."""
 
 from __future__ import annotations
 
@@ -10,42 +10,70 @@ from collections.abc import Iterator
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm readelf`. `-h` is --file-header, as in GNU readelf."""
     p = argparse.ArgumentParser(
-        prog="toyvm readelf", description="Show what is in an ELF file.", add_help=False
+        prog="toyvm readelf",
+        description="Show the headers, sections, symbols and relocations of ELF files.",
+        add_help=False,
     )
-    p.add_argument("--help", action="help", help="show this help")
-    p.add_argument("-a", "--all", action="store_true", help="-h -l -S -s -r -d -n -A and the groups")
-    p.add_argument("-h", "--file-header", dest="header", action="store_true", help="the file header")
+    p.add_argument("--help", action="help", help="show this help message and exit")
+    p.add_argument("-a", "--all", action="store_true", help="the same as -h -l -S -g -s -r -d -n -A")
+    p.add_argument("-h", "--file-header", dest="header", action="store_true", help="show the file header")
     p.add_argument(
-        "-l", "--program-headers", "--segments", dest="segments", action="store_true", help="the segments"
-    )
-    p.add_argument(
-        "-S", "--section-headers", "--sections", dest="sections", action="store_true", help="the sections"
-    )
-    p.add_argument("-g", "--section-groups", dest="groups", action="store_true", help="the section groups")
-    p.add_argument("-e", "--headers", action="store_true", help="-h -l -S")
-    p.add_argument("-s", "--syms", "--symbols", dest="symbols", action="store_true", help="the symbols")
-    p.add_argument("-r", "--relocs", dest="relocs", action="store_true", help="the relocations")
-    p.add_argument("-d", "--dynamic", dest="dynamic", action="store_true", help="the dynamic section")
-    p.add_argument("-n", "--notes", dest="notes", action="store_true", help="the notes")
-    p.add_argument(
-        "-A", "--arch-specific", dest="attributes", action="store_true", help="the RISC-V attributes"
-    )
-    p.add_argument("-W", "--wide", action="store_true", help="accepted: lines are always wide")
-    p.add_argument(
-        "-x", "--hex-dump", dest="hex", action="append", default=[], metavar="SECTION", help="bytes"
+        "-l",
+        "--program-headers",
+        "--segments",
+        dest="segments",
+        action="store_true",
+        help="show the program headers",
     )
     p.add_argument(
-        "-p", "--string-dump", dest="strings", action="append", default=[], metavar="SECTION", help="strings"
+        "-S",
+        "--section-headers",
+        "--sections",
+        dest="sections",
+        action="store_true",
+        help="show the section headers",
     )
     p.add_argument(
-        "--json", action="store_true", help="headers, sections, segments and dynamic section as JSON"
+        "-g", "--section-groups", dest="groups", action="store_true", help="show the section groups"
+    )
+    p.add_argument("-e", "--headers", action="store_true", help="the same as -h -l -S")
+    p.add_argument("-s", "--syms", "--symbols", dest="symbols", action="store_true", help="show the symbols")
+    p.add_argument("-r", "--relocs", dest="relocs", action="store_true", help="show the relocations")
+    p.add_argument("-d", "--dynamic", dest="dynamic", action="store_true", help="show the dynamic section")
+    p.add_argument("-n", "--notes", dest="notes", action="store_true", help="show the notes")
+    p.add_argument(
+        "-A", "--arch-specific", dest="attributes", action="store_true", help="show the RISC-V attributes"
+    )
+    p.add_argument("-W", "--wide", action="store_true", help="accepted; lines are always wide")
+    p.add_argument(
+        "-x",
+        "--hex-dump",
+        dest="hex",
+        action="append",
+        default=[],
+        metavar="SECTION",
+        help="show the bytes of a section",
+    )
+    p.add_argument(
+        "-p",
+        "--string-dump",
+        dest="strings",
+        action="append",
+        default=[],
+        metavar="SECTION",
+        help="show the strings in a section",
+    )
+    p.add_argument(
+        "--json",
+        action="store_true",
+        help="print headers, sections, segments and the dynamic section as JSON",
     )
     p.add_argument("files", nargs="+", metavar="FILE")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show each file. 1 when one cannot be read or is malformed."""
+    """Show each file. Returns 1 if a file cannot be read or is malformed."""
     from ..observe.binutils.binaries import Binary, binaries, for_each
 
     options = parser().parse_args(argv)
@@ -72,7 +100,7 @@ def main(argv: list[str]) -> int:
             return
         if len(options.files) > 1 or binary.archive:
             print(f"\nFile: {binary.title}")
-        # Line by line: what comes before a malformed part is shown.
+        # Print line by line, so that the parts before a malformed one are shown.
         for line in _lines(binary, options):
             print(line)
 
@@ -117,7 +145,7 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _facts(binary: object) -> dict[str, object]:
-    """The headers as JSON values."""
+    """The headers and the dynamic section as JSON values."""
     from ..observe.binutils import elf_names
     from ..observe.binutils.binaries import Binary
     from ..observe.binutils.readelf_headers import dynamic_value

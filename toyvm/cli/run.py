@@ -1,7 +1,7 @@
-"""`toyvm run`: run a program and be its terminal. What follows PROGRAM belongs to the program.
+"""`toyvm run`: build a program if necessary, and run it. The words after PROGRAM are its arguments.
 
-Options end at the first word that is not one, so that the program's own options stay its own. Several sources are
-given with `--with`; a sample's directives name theirs.
+toyvm's options end at the first word that is not an option. `--with` adds more sources; the
+directives of a sample may also name some.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def read(argv: list[str]) -> CommandOptions:
-    """The options in `argv`. Without any, argparse is not imported: most runs are short."""
+    """Parse `argv`. Without options, argparse is not imported: it would slow down a short run."""
     if argv and not argv[0].startswith("-"):
         return CommandOptions(program=argv[0], args=tuple(argv[1:]))
     from .run_parser import parse
@@ -44,7 +44,7 @@ def read(argv: list[str]) -> CommandOptions:
 
 
 def main(argv: list[str]) -> int:
-    """Run the program and return its status."""
+    """Run the program. Returns its status."""
     options = read(argv)
     result = execute(options)
     report(options, result)
@@ -58,9 +58,11 @@ def execute(
     stdin: bytes | None = None,
     capture: bool = False,
 ) -> RunResult:
-    """Build the program if it is given as sources, and run it; `stdin` and `capture` are those of `system.run`.
+    """Build the program if it is a source, and run it.
 
-    Raises UsageError for options that contradict each other, and what `system.run` raises.
+    `stdin` and `capture` are as for `system.run`.
+
+    Raises UsageError if options contradict each other, and the exceptions of `system.run`.
     """
     from ..system import run_all
 
@@ -86,7 +88,7 @@ def execute(
 
 
 def _starts(options: CommandOptions) -> list[Start]:
-    """The programs to run at once: one with its arguments, or one for each word."""
+    """The programs: one with its arguments, or with --together or --no-mmu one for each word."""
     from ..system import Start
 
     if options.stack_at and not options.no_mmu:
@@ -124,7 +126,7 @@ def _program(options: CommandOptions, path: str) -> str | Program:
         if options.linkage or options.with_ or options.libs:
             raise UsageError(f"{path}: --static, --dynamic, --with and -l are for .s and .o files")
         return path
-    # The assembler and linker are imported only when something is to be built.
+    # These import the assembler and the linker.
     from pathlib import Path
 
     from ..build import build_program
@@ -133,6 +135,7 @@ def _program(options: CommandOptions, path: str) -> str | Program:
 
 
 def report(options: CommandOptions, result: RunResult) -> None:
+    """Write the views and the statistics that the options request to standard error."""
     if options.json:
         import json
 
@@ -144,7 +147,7 @@ def report(options: CommandOptions, result: RunResult) -> None:
 
 
 def _byte_code_text() -> str:
-    """A line of the statistics where modules have no byte code on disk, so that each start compiles them: some 0.2 s."""
+    """A statistics line if modules have no byte code cached: the start takes 0.2 s longer."""
     cached = [
         getattr(module, "__cached__", None)
         for name, module in sys.modules.items()

@@ -1,6 +1,6 @@
-"""argparse's options for the commands that run a program, made from the declarations in `toyvm.run_options`.
+"""argparse parsers for the commands that run a program, from the declarations in `run_options`.
 
-`toyvm run PROGRAM` without options does not import this module, nor argparse: most runs are short.
+`toyvm run PROGRAM` without options imports neither this module nor argparse, for a fast start.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 def parser(
     kind: type[CommandOptions], prog: str, description: str, usage: str = ""
 ) -> argparse.ArgumentParser:
-    """The parser of a command that takes the options of `kind`, each in its group.
+    """The parser of a command with the options of `kind`, in their groups.
 
-    `usage` stands before the run options in the usage line. What is not given leaves no attribute behind.
+    `usage` precedes the run options in the usage line. An option that is not given sets no
+    attribute.
     """
     words = f"{prog} {usage} [RUN OPTION...]" if usage else f"{prog} [OPTION...]"
     p = argparse.ArgumentParser(
@@ -45,7 +46,10 @@ def parser(
 
 
 def parse(kind: type[Kind], p: argparse.ArgumentParser, argv: list[str]) -> Kind:
-    """Read a command line with a parser of `parser`. A wrong one ends in argparse's message and SystemExit(2)."""
+    """Parse a command line with a parser made by `parser`.
+
+    argparse prints a message and raises SystemExit(2) on an error.
+    """
     given = vars(p.parse_args(argv))
     for name, value in given.items():
         if kind.rows[name].type.startswith("frozenset"):
@@ -63,7 +67,7 @@ def _flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
 
 
 def add_option(group: argparse._ActionsContainer, row: Option) -> None:
-    """Add one declared option to a parser or to a group of one. Its default is the declaration's."""
+    """Add a declared option to a parser or to one of its groups, without a default."""
     if row.constants:
         where = group if row.many else group.add_mutually_exclusive_group()
         action = "append_const" if row.many else "store_const"
@@ -92,7 +96,7 @@ def add_option(group: argparse._ActionsContainer, row: Option) -> None:
 
 
 def help_text_of(row: Option) -> str:
-    """The help of an option with its range and its default, from the declaration."""
+    """The help text of an option, with its range and its default."""
     notes = []
     unnamed = any(str(choice) not in row.help for choice in row.choices)
     if unnamed or (row.lowest is not None and row.highest is not None):
@@ -104,7 +108,7 @@ def help_text_of(row: Option) -> str:
 
 
 def default_text(row: Option) -> str:
-    """What holds when the option is not given; "" where there is nothing to say."""
+    """The default of an option as text, or ""."""
     if row.unset:
         return row.unset
     if row.default is None or row.default == "" or row.many or row.type == "bool":
@@ -115,7 +119,7 @@ def default_text(row: Option) -> str:
 
 
 def reader(row: Option) -> Callable[[str], Any]:
-    """The function that turns an option's word into the field's value; its ArgumentTypeError says what was expected."""
+    """A function that converts an argument to the field's value or raises ArgumentTypeError."""
 
     def read(text: str) -> Any:
         try:
@@ -156,7 +160,7 @@ def _expected(row: Option) -> str:
 
 
 def _digits(text: str) -> int:
-    """A plain decimal number: no sign, no underscores."""
+    """A decimal number without a sign and underscores. Raises ValueError."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError(text)
     return int(text)

@@ -1,4 +1,4 @@
-"""`toyvm size`: how much code, data and bss an object has, in Berkeley's format or (`-A`) System V's."""
+"""`toyvm size`: list the sizes of code, data and bss, in Berkeley or System V format."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ def parser() -> argparse.ArgumentParser:
     """The options of `toyvm size`."""
     p = argparse.ArgumentParser(prog="toyvm size", description="List the sizes of sections of object files.")
     p.add_argument(
-        "-A", dest="format", action="store_const", const="sysv", help="System V format: every section"
+        "-A",
+        dest="format",
+        action="store_const",
+        const="sysv",
+        help="use System V format, which lists every section",
     )
     p.add_argument(
-        "-B", dest="format", action="store_const", const="berkeley", help="Berkeley format (default)"
+        "-B", dest="format", action="store_const", const="berkeley", help="use Berkeley format (default)"
     )
-    p.add_argument("--format", choices=("sysv", "berkeley"), help="the same as words")
-    p.add_argument("-t", "--totals", action="store_true", help="the sum of all files (Berkeley format)")
-    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("--format", choices=("sysv", "berkeley"), help="the same as -A or -B")
+    p.add_argument("-t", "--totals", action="store_true", help="print the sum of all files (Berkeley format)")
+    p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show the sizes of each file. 1 when one cannot be read."""
+    """Show the sizes of each file. Returns 1 if a file cannot be read."""
     from ..observe.binutils.binaries import binaries, for_each
     from ..observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
 

@@ -1,4 +1,4 @@
-"""`toyvm strip`: drop the symbols, or only the debugging information, of objects, programs and libraries."""
+"""`toyvm strip`: remove the symbols, or only the debugging information, of objects and programs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from ..base.record import replace
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm strip`."""
-    p = argparse.ArgumentParser(prog="toyvm strip", description="Drop the symbols of object files.")
-    p.add_argument("-s", "--strip-all", dest="debug", action="store_false", help="all symbols (default)")
+    p = argparse.ArgumentParser(
+        prog="toyvm strip",
+        description="Remove symbols or debugging information from object files and programs.",
+    )
+    p.add_argument(
+        "-s", "--strip-all", dest="debug", action="store_false", help="remove all symbols (default)"
+    )
     p.add_argument(
         "-g",
         "-S",
@@ -21,16 +26,16 @@ def parser() -> argparse.ArgumentParser:
         "--strip-debug",
         dest="debug",
         action="store_true",
-        help="only debugging information",
+        help="remove only debugging information",
     )
-    p.add_argument("-o", dest="output", metavar="FILE", help="write to FILE and leave the input as it is")
+    p.add_argument("-o", dest="output", metavar="FILE", help="write to FILE, and do not change the input")
     p.add_argument("files", nargs="+", metavar="FILE")
     p.set_defaults(debug=False)
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Strip each file in place, or one to another file. 1 when one cannot be read."""
+    """Strip each file in place, or one file to another. Returns 1 if a file cannot be read."""
     from ..base.resources import write_atomically
     from ..elf.archive import Archive, write
     from ..elf.headers import is_elf

@@ -1,4 +1,4 @@
-"""`toyvm top`: run a program and watch its processes and its memory meanwhile."""
+"""`toyvm top`: run a program, and show its processes and its memory while it runs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ DISPLAY = "the display"
 
 
 class TopOptions(CommandOptions):
-    """The options of `toyvm run`, and those of the display."""
+    """The options of `toyvm run` and of the display."""
 
     batch: bool = option(
         default=False,
         flags="--batch",
         group=DISPLAY,
-        help="print one table after another, not a live picture",
+        help="print successive tables instead of a live display",
     )
     every: int | None = option(
         default=None,
@@ -53,7 +53,7 @@ class TopOptions(CommandOptions):
         lowest=1,
         unset=f"{EVERY:,}",
         help="print a table every N instructions, or with --json a line of JSON; implies --batch, "
-        "which is also in force without a terminal",
+        "as does a standard error that is not a terminal",
     )
 
 
@@ -62,14 +62,14 @@ def parser() -> argparse.ArgumentParser:
     return run_parser.parser(
         TopOptions,
         "toyvm top",
-        "Run a program as `toyvm run` does. Meanwhile show its processes and the use of the frames on standard error. "
-        "On a terminal the program's own output follows at the end, and its input is empty.",
+        "Run a program as `toyvm run` does, and show its processes and the use of the frames on standard error. "
+        "On a terminal, the program's output is printed at the end, and its input is empty.",
         "[--batch] [--every N]",
     )
 
 
 def main(argv: list[str]) -> int:
-    """Run the program, show the display, and return the program's status."""
+    """Run the program and show the display. Returns the program's status."""
     options = run_parser.parse(TopOptions, parser(), argv)
     if "insn" in options.trace:
         raise UsageError("--trace=insn: `toyvm top` cannot trace instructions; use `toyvm run`")
@@ -93,7 +93,7 @@ def _watched(
 
 
 def _printer(as_json: bool) -> Callable[[Snapshot], None]:
-    """Shows moments as text, or each as a line of JSON."""
+    """A function that prints a snapshot as text or as a line of JSON."""
     from ..observe.top_display import text
 
     def show(found: Snapshot) -> None:
@@ -109,7 +109,7 @@ def _printer(as_json: bool) -> Callable[[Snapshot], None]:
 
 @contextmanager
 def _live() -> Iterator[Callable[[Snapshot], None]]:
-    """Shows moments at one place of the terminal, the last one remains."""
+    """A function that shows snapshots in place on the terminal; the last one remains."""
     from rich.console import Console
     from rich.live import Live
 
@@ -119,7 +119,7 @@ def _live() -> Iterator[Callable[[Snapshot], None]]:
 
 
 def _picture(found: Snapshot, width: int) -> RenderableType:
-    """Heading, memory bar and table."""
+    """A snapshot for the terminal: heading, memory bar and table."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

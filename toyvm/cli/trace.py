@@ -1,4 +1,4 @@
-"""`toyvm trace pages`: run a program and record which pages it refers to, for `toyvm policies` and `toyvm locality`."""
+"""`toyvm trace pages`: record page references, for `toyvm policies` and `toyvm locality`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRACE = "the trace"
 
 
 class TraceOptions(CommandOptions):
-    """The options of `toyvm run`, and those of the trace."""
+    """The options of `toyvm run` and of the trace."""
 
     output: str | None = option(
         default=None,
@@ -46,13 +46,13 @@ def parser() -> argparse.ArgumentParser:
     return run_parser.parser(
         TraceOptions,
         "toyvm trace pages",
-        "Run a program as `toyvm run` does. Record every page that it fetches, loads from or stores to.",
+        "Run a program as `toyvm run` does, and record the pages that it fetches from, loads from and stores to.",
         "[-o TRACE] [--limit N]",
     )
 
 
 def main(argv: list[str]) -> int:
-    """Record; the program's status is ours."""
+    """Run the program and record its references. Returns the program's status."""
     if not argv or argv[0] in ("-h", "--help"):
         print(parser().format_help(), end="")
         return 0 if argv else 2
@@ -60,11 +60,9 @@ def main(argv: list[str]) -> int:
         raise UsageError(f"'{argv[0]}': expected `toyvm trace pages`")
     options = run_parser.parse(TraceOptions, parser(), argv[1:])
     if options.engine != options.rows["engine"].default:
-        raise UsageError(f"--engine {options.engine}: the recorder uses an engine of its own")
+        raise UsageError(f"--engine {options.engine}: the recorder uses its own engine")
     if "insn" in options.trace:
-        raise UsageError(
-            "--trace=insn: the recorder uses an engine of its own, which cannot trace instructions"
-        )
+        raise UsageError("--trace=insn: the recorder uses its own engine, which cannot trace instructions")
     output = options.output or os.path.splitext(os.path.basename(options.program))[0] + SUFFIX
     from ..base.resources import require_other_file
 
@@ -79,7 +77,7 @@ def _record(options: TraceOptions, output: str) -> int:
     try:
         stream = tempfile.NamedTemporaryFile(dir=folder, prefix=f".{os.path.basename(output)}.", delete=False)  # noqa: SIM115
     except OSError as error:
-        error.filename = output  # not the name that was to be temporary
+        error.filename = output  # the message names the output, not the temporary file
         raise
     try:
         with stream:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import struct
 
 from ..base.errors import ElfError
-from ..base.light_types import NamedTuple
+from ..base.light_types import TYPE_CHECKING, NamedTuple
 from .constants import (
+    DT_NEEDED,
     DT_NULL,
+    DT_STRTAB,
     DYN_SIZE,
     EHDR_SIZE,
     EI_ABIVERSION,
@@ -28,11 +30,16 @@ from .constants import (
     EV_CURRENT,
     PHDR_SIZE,
     PN_XNUM,
+    PT_DYNAMIC,
+    PT_LOAD,
     SHDR_SIZE,
     SHN_XINDEX,
     SHT_NOBITS,
     SHT_NULL,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Buffer = bytes | bytearray | memoryview
 
@@ -213,6 +220,18 @@ def read_dynamic(data: Buffer) -> list[tuple[int, int]]:
             break
         entries.append((tag, value))
     return entries
+
+
+def needed_libraries(data: Buffer, name: str, phdrs: Sequence[Phdr]) -> list[str]:
+    """The DT_NEEDED names of an image, in order; empty without a dynamic section. Raises ElfError."""
+    section = next((p for p in phdrs if p.type == PT_DYNAMIC), None)
+    if section is None:
+        return []
+    entries = read_dynamic(data[section.offset : section.offset + section.filesz])
+    at = dict(entries).get(DT_STRTAB, 0)
+    strings = next((p for p in phdrs if p.type == PT_LOAD and p.vaddr <= at < p.vaddr + p.filesz), None)
+    table = data[strings.offset + at - strings.vaddr :] if strings is not None else b""
+    return [string_at(table, value, name, "DT_NEEDED") for tag, value in entries if tag == DT_NEEDED]
 
 
 def pack_dynamic(entries: list[tuple[int, int]]) -> bytes:

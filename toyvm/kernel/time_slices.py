@@ -1,4 +1,4 @@
-"""The processor's turns: how many instructions a process may execute before something else is to happen."""
+"""Time slices: how many instructions a process executes before the kernel schedules again."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ STATUS_LIMIT = 124  # as timeout(1) exits
 
 
 class TimeSlices:
-    """The one hart's time, given to processes a quantum at a time. `last_pid` is who had it last (0: nobody yet);
-    `yielded`: the running process gives up the rest of its quantum (sched_yield)."""
+    """Runs processes on the one hart, a quantum at a time."""
 
     def __init__(self, kernel: KernelState):
         self._kernel = kernel
-        self._quantum = kernel.limits.quantum  # of this turn
+        self._quantum = kernel.limits.quantum  # length of the current quantum
         self._quanta: Iterator[int] | None = None
         if kernel.limits.schedule_seed is not None:
             self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
         self._faults = InPlaceFaults(kernel, self._account)
 
     def give(self, process: Process) -> None:
-        """One quantum of one process: instructions, and the traps among them."""
+        """Run `process` for one quantum, and handle its traps."""
         kernel = self._kernel
         self._switch_to(process)
         if self._quanta is not None:
@@ -64,8 +63,11 @@ class TimeSlices:
             kernel.scheduler.add(process)
 
     def _stretched(self, process: Process, left: int) -> int:
-        """The budget of `process` with `left` instructions to the end of its quantum: so many quanta more as it will have
-        the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
+        """The budget of `process` in instructions; `left` are left in its quantum.
+
+        While no other process needs the hart, the budget includes further quanta, because a return
+        from the engine costs as much as thousands of native instructions.
+        """
         kernel = self._kernel
         until = kernel.scheduler.undisturbed_until()
         if until is None:
@@ -78,9 +80,10 @@ class TimeSlices:
         return left + max(0, -(-(until - kernel.now - left) // quantum)) * quantum
 
     def _left_after(self, left: int, ran: int, trap: Trap | None) -> int:
-        """What is left of the quantum after `ran` instructions, which may have reached into later ones.
+        """The rest of the quantum after `ran` instructions, which may extend into later quanta.
 
-        A trap that nothing came before counts as one, but not a page fault, which may have been resolved in the middle of a run.
+        A trap at the first instruction counts as one instruction, except a page fault, whose
+        instruction is retried.
         """
         least = 0 if trap is not None and trap.cause in ACCESS else 1
         if ran < left:
@@ -101,7 +104,7 @@ class TimeSlices:
             kernel.last_pid = process.pid
 
     def _watched(self, process: Process) -> int:
-        """The budget while a pc is watched for: one instruction, until it is reached."""
+        """The budget in instructions while a watched pc is set: one until it is reached."""
         if process.hart.pc != process.watch_pc:
             return 1
         process.watch_pc = None

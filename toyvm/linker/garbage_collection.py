@@ -6,7 +6,7 @@ without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RE
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,13 +21,14 @@ from ..elf.constants import (
     SHT_NOTE,
     SHT_PREINIT_ARRAY,
 )
+from .defsyms import defsym_symbols
 from .input_columns import Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .output_names import output_name
 from .synthetic.eh_frame import Frames, eh_frame_sections
 
-_KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr")
+_KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".jcr")
 _KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
@@ -35,8 +36,8 @@ def collect(
     program: ProgramColumns, options: LinkOptions, exported: Column, errors: Diagnostics
 ) -> ProgramColumns:
     """The program with unreachable sections dead. `exported`: boolean by global symbol."""
-    marker = _Marker(program)
-    marker.mark(_roots(program, options, exported))
+    marker = _Marker(program, options)
+    marker.mark(_roots(program, options, exported, marker.behind))
     sections = program.sections
     live = sections.live & (marker.marked | ~sections.alloc)
     frames = eh_frame_sections(program)
@@ -48,7 +49,9 @@ def collect(
     return replace(program, sections=replace(sections, live=live))
 
 
-def _roots(program: ProgramColumns, options: LinkOptions, exported: Column) -> list[int]:
+def _roots(
+    program: ProgramColumns, options: LinkOptions, exported: Column, behind: Mapping[int, Sequence[int]]
+) -> list[int]:
     sections, table = program.sections, program.resolution.table
     roots = []
     for sid in np.flatnonzero(sections.live & sections.alloc).tolist():
@@ -62,11 +65,12 @@ def _roots(program: ProgramColumns, options: LinkOptions, exported: Column) -> l
     names = [options.entry, options.init, options.fini, *options.undefined]
     numbers = [table[name].id for name in names if name in table] + np.flatnonzero(exported).tolist()
     roots += [int(s) for s in program.symbols.sid[numbers] if s >= 0]
+    roots += [sid for number in numbers for sid in behind.get(number, ())]
     return roots
 
 
 class _Marker:
-    def __init__(self, program: ProgramColumns):
+    def __init__(self, program: ProgramColumns, options: LinkOptions):
         self.program = program
         sections = program.sections
         self.marked = np.zeros(len(sections), dtype=bool)
@@ -77,7 +81,9 @@ class _Marker:
         self.symbol = relocs.sym[order]
         self.extra = self._frame_edges()
         self.groups = self._groups()
-        self.bounds = self._start_stop()
+        self.behind = self._start_stop()  # symbol that the linker defines -> the sections that it stands for
+        for name, _ in options.defsyms:
+            self._alias(name, dict(options.defsyms))
 
     def mark(self, roots: Iterable[int]) -> None:
         """Mark `roots` and everything reachable from them."""
@@ -92,8 +98,8 @@ class _Marker:
             more = [
                 s for sid in front.tolist() for s in (*self.extra.get(sid, ()), *self.groups.get(sid, ()))
             ]
-            if self.bounds:
-                more += [s for n in np.unique(self.symbol[rows]).tolist() for s in self.bounds.get(n, ())]
+            if self.behind:
+                more += [s for n in np.unique(self.symbol[rows]).tolist() for s in self.behind.get(n, ())]
             front = np.unique(np.concatenate((reached[reached >= 0], np.array(more, dtype=np.int64))))
 
     def _frame_edges(self) -> dict[int, list[int]]:
@@ -135,4 +141,18 @@ class _Marker:
                 found[symbol.id] = [
                     sid for sid, other in enumerate(self.program.sections.name) if other == name
                 ]
+        return found
+
+    def _alias(self, name: str, defsyms: Mapping[str, str]) -> list[int]:
+        """Note for a symbol of --defsym what it stands for: the sections of the symbols in its expression."""
+        table = self.program.resolution.table
+        if name not in table:
+            return []
+        number = table[name].id
+        if name not in defsyms or number in self.behind:
+            sid = int(self.program.symbols.sid[number])
+            return [sid] if sid >= 0 else self.behind.get(number, [])
+        found = self.behind[number] = []
+        for other in defsym_symbols(defsyms[name]):
+            found += self._alias(other, defsyms)
         return found

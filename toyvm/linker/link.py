@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..base.bits import u64
 from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
 from .apply_relocations import relocate
+from .constructors import reverse_constructors
 from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
 from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
@@ -69,6 +70,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     check_references(program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
+    program = reverse_constructors(program)
     program = align_code(program, errors)
     program = merge(program)
     errors.checkpoint()

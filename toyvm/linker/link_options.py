@@ -51,6 +51,7 @@ class LinkOptions(Record):
     sysroot: str = ""
     soname: str = ""
     rpath: tuple[str, ...] = ()
+    new_dtags: bool = True  # else DT_RPATH in the place of DT_RUNPATH, and no DT_FLAGS
     dynamic_linker: str = DEFAULT_INTERPRETER
     undefined: tuple[str, ...] = ()  # -u
     defsyms: tuple[tuple[str, str], ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from toyvm.base.record import replace
 
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
+from .defsyms import defsym_value
 from .image_layout import ImageLayout
 from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, ProgramColumns
 from .link_errors import Diagnostics
@@ -151,41 +152,35 @@ def linker_values(
         if program.symbols.sid[s.id] == LINKER and s.name not in defsyms
     }
 
+    resolving: set[str] = set()
+
     def lookup(name: str) -> int | None:
         symbol = table.get(name)
         if symbol is None:
             return value_of(name, layout, irelative) if name in _VALUES else None
         if symbol.id in values:
             return values[symbol.id]
+        if name in defsyms:
+            return define(name, defsyms[name])
         sid, value = int(program.symbols.sid[symbol.id]), int(program.symbols.value[symbol.id])
         if sid == ABSOLUTE:
             return value
-        return int(layout.addr[sid]) + value if sid >= 0 and layout.addr[sid] >= 0 else None
+        if sid >= 0:  # 0 for a section that was left out, which no other one needs
+            return int(layout.addr[sid]) + value if layout.addr[sid] >= 0 else 0
+        return None
+
+    def define(name: str, expression: str) -> int | None:
+        """The value of NAME, which may come before the --defsym of a symbol that it names. None for a circle."""
+        if name in resolving:
+            return None
+        resolving.add(name)
+        result = defsym_value(expression, lookup)
+        resolving.discard(name)
+        if result is not None and name in table:
+            values[table[name].id] = result
+        return result
 
     for name, expression in options.defsyms:
-        result = defsym_value(expression, lookup)
-        if result is None:
+        if define(name, expression) is None:
             errors.error(f"--defsym {name}={expression}: undefined symbol referenced in expression")
-        elif name in table:
-            values[table[name].id] = result
     return values
-
-
-def defsym_value(expression: str, lookup: Callable[[str], int | None]) -> int | None:
-    """NUMBER, SYMBOL, or SYMBOL+NUMBER, SYMBOL-NUMBER (ld(1), --defsym); None for anything else."""
-    total, sign = 0, 1
-    for part in re.split(r"\s*([+-])\s*", expression.strip()):
-        if part in ("+", "-"):
-            sign = 1 if part == "+" else -1
-            continue
-        if not part:
-            continue
-        try:
-            total += sign * int(part, 0)
-        except ValueError:
-            value = lookup(part)
-            if value is None:
-                return None
-            total += sign * value
-        sign = 1
-    return total

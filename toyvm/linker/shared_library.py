@@ -45,11 +45,15 @@ class SharedSymbol(Record):
 
 
 class SharedLibrary(Record, eq=False):
-    """A library named on the command line. `exports` has the default version of each symbol only."""
+    """A library named on the command line.
+
+    `exports` has the default version of each symbol only, by name; `versioned` all versions, by `name@VERSION`.
+    """
 
     name: str
     soname: str
     exports: dict[str, SharedSymbol]
+    versioned: dict[str, SharedSymbol]
     undefined: tuple[tuple[str, bool], ...]  # (name, weak)
     needed: tuple[str, ...]
     aliases: dict[tuple[int, int], tuple[str, ...]]  # (section, value) -> all names there
@@ -72,6 +76,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
     names = record_arrays.names(array, dynstr, name)
     versions = _versions(data, shdrs, len(names), name)
     exports: dict[str, SharedSymbol] = {}
+    versioned: dict[str, SharedSymbol] = {}
     aliases: dict[tuple[int, int], list[str]] = {}
     undefined = []
     for i, (_, info, other, shndx, value, size) in enumerate(array.tolist()):
@@ -82,16 +87,20 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
             undefined.append((names[i], weak))
             continue
         version, hidden = versions[i]
-        if hidden:
+        if hidden and not version:
             continue
         section = shdrs[shndx] if shndx < len(shdrs) else headers.Shdr()
-        exports[names[i]] = SharedSymbol(
+        symbol = SharedSymbol(
             names[i], value, size, info & ST_TYPE_MASK, weak, other & ST_VISIBILITY_MASK, version, shndx,
             _alignment(value, section), bool(section.flags & SHF_WRITE),
         )  # fmt: skip
-        aliases.setdefault((shndx, value), []).append(names[i])
+        if version:
+            versioned[f"{names[i]}@{version}"] = symbol
+        if not hidden:
+            exports[names[i]] = symbol
+        aliases.setdefault((shndx, value), []).append(f"{names[i]}@{version}" if hidden else names[i])
     return SharedLibrary(
-        name, soname or name.rsplit("/", 1)[-1], exports, tuple(undefined), needed,
+        name, soname or name.rsplit("/", 1)[-1], exports, versioned, tuple(undefined), needed,
         {place: tuple(group) for place, group in aliases.items()}, ehdr.flags,
     )  # fmt: skip
 

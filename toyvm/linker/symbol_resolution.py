@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import groupby
+from itertools import chain, groupby
 
 from toyvm.base.record import Record
 
@@ -32,6 +32,7 @@ from ..elf.constants import (
 )
 from ..elf.object_file import ObjectFile
 from ..elf.object_reader import read_object
+from .defsyms import defsym_symbols
 from .input_files import Opened
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
@@ -69,6 +70,11 @@ class GlobalSymbol(Record, frozen=False):
     library_reference: bool = False  # mentioned by a shared library
     first_file: int = -1  # the first object that mentions it
     shared: SharedSymbol | None = None
+
+    @property
+    def dynamic_name(self) -> str:
+        """The name in .dynsym, where the version stands elsewhere: `foo` of the reference `foo@V1`."""
+        return self.name if self.shared is None else self.shared.name
 
     @property
     def is_hidden(self) -> bool:
@@ -109,6 +115,9 @@ def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics)
     resolver = _Resolver(options, errors)
     for name in options.undefined:
         resolver.want(name)
+    for _, expression in options.defsyms:
+        for name in defsym_symbols(expression):
+            resolver.want(name)
     if not options.shared:
         resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
@@ -133,6 +142,8 @@ class _Resolver:
         self.taken: set[tuple[str, int]] = set()
         self.decisions: list[Decision] = []
         self.indices: dict[str, dict[str, int]] = {}
+        self.defaults: dict[str, GlobalSymbol] = {}  # `foo@V` of a definition `foo@@V` -> its symbol
+        self.given = frozenset(name for name, _ in options.defsyms)  # no member is needed for these
         self.wrapped = {f"__real_{name}": name for name in options.wrap} | {
             name: f"__wrap_{name}" for name in options.wrap
         }
@@ -181,6 +192,8 @@ class _Resolver:
             for name, number in index.items():
                 symbol = self.table.get(name)
                 if symbol is None or symbol.kind is not DefinitionKind.UNDEFINED or symbol.weak:
+                    continue
+                if name in self.given:
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True
@@ -237,7 +250,7 @@ class _Resolver:
                 name = self.wrapped.get(name, name) if self.wrapped else name
             symbol = table.get(name)
             if symbol is None:
-                symbol = self._lookup(name)
+                symbol = self._versioned(name, section, obj) if "@" in name else self._lookup(name)
                 symbol.first_file = file
             elif symbol.first_file < 0:
                 symbol.first_file = file
@@ -273,6 +286,18 @@ class _Resolver:
             symbol = GlobalSymbol(name, len(self.symbols))
             self.table[name] = symbol
             self.symbols.append(symbol)
+        return symbol
+
+    def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
+        """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
+        base, _, version = name.partition("@@")
+        if section == SHN_UNDEF or not base:
+            return self._lookup(name)
+        if self.options.shared:
+            self.errors.error(f"{obj.name}: `{name}': a library's own symbol versions are not supported")
+        if not version:
+            return self._lookup(name)
+        symbol = self.table[name] = self.defaults[f"{base}@{version}"] = self._lookup(base)
         return symbol
 
     def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
@@ -349,7 +374,7 @@ class _Resolver:
             )
         number = len(self.libraries)
         self.libraries.append(library)
-        for name, shared in library.exports.items():
+        for name, shared in chain(library.exports.items(), library.versioned.items()):
             if self.exports.setdefault(name, (number, shared))[0] != number:
                 continue
             symbol = self.table.get(name)
@@ -367,7 +392,7 @@ class _Resolver:
 
     def _wanted_from(self, library: SharedLibrary) -> GlobalSymbol | None:
         """A symbol that objects need and `library` would define."""
-        for name in library.exports:
+        for name in chain(library.exports, library.versioned):
             symbol = self.table.get(name)
             if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
                 return symbol
@@ -380,6 +405,7 @@ class _Resolver:
                 symbol = self.table.get(name)
                 if symbol is not None:
                     symbol.library_reference = True
+        self._join_versions()
         for symbol in self.symbols:
             if symbol.kind is DefinitionKind.SHARED and symbol.is_hidden:
                 symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
@@ -387,6 +413,25 @@ class _Resolver:
         return Resolution(
             tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
         )
+
+    def _join_versions(self) -> None:
+        """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy."""
+        joined: dict[int, int] = {}
+        for symbol in [symbol for name, symbol in self.table.items() if "@" in name]:
+            other: GlobalSymbol | None = None
+            if symbol.kind is DefinitionKind.UNDEFINED:
+                other = self.defaults.get(symbol.name)
+            elif symbol.shared is not None:
+                other = self.table.get(symbol.shared.name)
+                other = other if other is not None and other.shared is symbol.shared else None
+            if other is None or other is symbol:
+                continue
+            joined[symbol.id] = other.id
+            other.object_reference |= symbol.object_reference
+            other.strong_reference |= symbol.strong_reference
+            self.symbols[symbol.id] = self.table[symbol.name] = GlobalSymbol(symbol.name, symbol.id)
+        for loaded in self.files if joined else ():
+            loaded.ids[:] = [joined.get(number, number) for number in loaded.ids]
 
 
 def _is_tls(info: int) -> bool:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 # never used, the frames in use, their peak, and the number of pages allocated so far.
 FREED, NEXT, USED, PEAK, BIRTHS = 0, 1, 2, 3, 4
 
-# Native code resolves page faults while fewer frames than this are in use. 0: the kernel resolves every fault.
+# Native code resolves page faults while fewer frames than this are in use. 0: the kernel resolves every
+# fault.
 LIMIT = 5
 
-# Faults that native code has resolved since the kernel last collected them: in all, by kind, and the last one's pc.
+# Faults that native code has resolved since the kernel last collected them: in all, by kind, and the
+# last one's pc.
 RESOLVED, COPIES, REUSES, ZEROES, ZERO_READS, LAST_PC = 6, 7, 8, 9, 10, 11
 
 # A ring of the frames of the latest of these faults: the n-th is at n modulo RECENT_FRAMES.

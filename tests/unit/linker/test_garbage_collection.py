@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.small_links import link_all
@@ -64,3 +66,43 @@ def test_kept_sections(section: str, kept: bool) -> None:
 def test_removed_sections_are_named() -> None:
     result = link_all(TEXT, gc_sections=True, print_gc_sections=True)
     assert "removing unused section '.text.helper' in file 'a.o'" in result.warnings
+
+
+ALIASES = """
+        .section .text.start,"ax"
+        .globl _start
+_start: call alias
+        .section .text.target,"ax"
+        .globl target
+target: lla a0, pointed
+        .section .data.pointed,"aw"
+pointed: .dword 1
+        .section .text.other,"ax"
+        .globl other
+other:  ret
+"""
+
+
+@pytest.mark.parametrize(
+    ("defsyms", "options", "kept"),
+    [
+        ((("alias", "target"),), {}, {"target"}),
+        ((("alias", "target+4"), ("unused", "other")), {}, {"target"}),
+        ((("alias", "second"), ("second", "target")), {}, {"target"}),
+        ((("alias", "second"), ("second", "other - 4"), ("go", "target")), {"entry": "go"}, {"target"}),
+        ((("alias", "0x1000"), ("more", "other")), {"undefined": ("more",)}, {"other"}),
+        ((("alias", "target"), ("more", "other")), {"kind": "shared"}, {"target", "other"}),
+    ],
+)
+def test_what_a_symbol_of_defsym_stands_for_is_reached(
+    defsyms: tuple[tuple[str, str], ...], options: dict[str, Any], kept: set[str]
+) -> None:
+    hidden = ".hidden target, other\n.globl more\n" if "kind" in options else ""
+    result = link_all(ALIASES + hidden, gc_sections=True, defsyms=defsyms, **options)
+    symbols = result.program.symbols
+    found = {
+        name
+        for name in ("target", "other")
+        if result.layout.output[symbols.sid[result.resolution.table[name].id]] >= 0
+    }
+    assert found == kept

@@ -59,6 +59,8 @@ def test_groups() -> None:
         ("-Bsymbolic-functions -E -s -X", LinkOptions(symbolic="functions", export_dynamic=True, strip="all")),
         ("-m elf64lriscv -melf64lriscv --no-relax -plugin x -plugin-opt=y -O1 -o b", LinkOptions(output="b")),
         ("--build-id --hash-style=both --eh-frame-hdr", LinkOptions(build_id="sha1", hash_style="both", eh_frame_hdr=True)),
+        ("--disable-new-dtags", LinkOptions(new_dtags=False)),
+        ("--disable-new-dtags --enable-new-dtags", LinkOptions()),
         ("-u x -u y", LinkOptions(undefined=("x", "y"))),
     ],
 )  # fmt: skip

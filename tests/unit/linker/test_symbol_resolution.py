@@ -136,6 +136,20 @@ def test_defsym() -> None:
     assert "undefined symbol referenced in expression" in errors_of(ASKS, defsyms=(("answer", "nothing"),))
 
 
+def test_defsyms_may_come_in_any_order_but_not_in_a_circle() -> None:
+    result = link_all(ASKS + ".globl value\n", defsyms=(("answer", "second+1"), ("second", "0x10")))
+    assert at(result, "value") == 0x11
+    circle = (("answer", "second"), ("second", "answer"))
+    assert "--defsym answer=second: undefined symbol" in errors_of(ASKS, defsyms=circle)
+
+
+def test_defsym_takes_the_member_that_it_names_and_not_one_for_its_own_name() -> None:
+    archive = lib("lib.a", other=".globl answer\nanswer: ret\n", used=".globl target\ntarget: ret\n")
+    result = link_all(ASKS + ".globl value\n", archive, defsyms=(("answer", "target"),))
+    assert result.inputs == ("a.o", "lib.a(used.o)")
+    assert at(result, "value") == result.symbols["target"]
+
+
 def test_undefined_option_takes_a_member() -> None:
     archive = lib("lib.a", used=".globl answer\nanswer: ret\n")
     assert link_all(START, archive, undefined=("answer",)).inputs == ("a.o", "lib.a(used.o)")
@@ -146,3 +160,18 @@ def test_float_abis_do_not_mix() -> None:
 
     soft = obj(".text\nnop\n", "soft.o", mabi="lp64", march="rv64imac")
     assert "soft.o: can't link soft-float modules with double-float modules" in errors_of(START, soft)
+
+
+def test_the_default_version_of_an_object_is_plain_and_versioned() -> None:
+    """`foo@@V2` defines `foo` and `foo@V2`; `foo@V1` is another symbol."""
+    asks = (
+        START + ".symver two, foo@V2\n.symver one, foo@V1\n.data\n.globl value\nvalue: .dword foo, two, one\n"
+    )
+    gives = ".globl new, old\n.symver new, foo@@V2, remove\n.symver old, foo@V1\n.set new, 2\n.set old, 1\n"
+    for inputs in ((asks, gives), (gives, asks)):
+        result = link_all(*inputs)
+        values = [at(result, result.symbols["value"] + 8 * i) for i in range(3)]
+        assert values == [2, 2, 1]
+    assert "a.o: `foo@@V2': a library's own symbol versions are not supported" in errors_of(
+        gives, kind="shared"
+    )

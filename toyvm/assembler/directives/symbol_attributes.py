@@ -26,6 +26,7 @@ from ..problems import MAX_NOBITS_BYTES, Problem, unknown
 from ..sections import AsmSymbol, Linear, joined_type
 from ..state import AssemblyState
 from ..statements import NAME_PATTERN, split_operands, unquote
+from ..versioned_symbols import read_versioned
 from .data import Directive
 
 NAME = re.compile(NAME_PATTERN)
@@ -226,6 +227,16 @@ def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int
     symbol.size = size
 
 
+def symver(state: AssemblyState, rest: str) -> None:
+    """`.symver name, name2@VERSION` and a visibility for `name` (gas, "Symver")."""
+    pieces = split_operands(rest)
+    if not 2 <= len(pieces) <= 3:
+        raise Problem(".symver takes a symbol and a name with a version", expected="name, name2@VERSION")
+    symbol = symbol_named(state, pieces[0])
+    visibility = pieces[2] if len(pieces) == 3 else ""
+    state.versions.append(read_versioned(symbol, pieces[1], visibility, state.where))
+
+
 def accepted(state: AssemblyState, rest: str) -> None:
     """A directive without effect on our objects; its operands are ignored."""
 
@@ -244,5 +255,6 @@ SYMBOLS: dict[str, Directive] = {
     ".comm": common(False),
     ".common": common(False),
     ".lcomm": common(True),
-    **dict.fromkeys((".extern", ".symver", ".version", ".lflags", ".ln", ".line"), accepted),
+    ".symver": symver,
+    **dict.fromkeys((".extern", ".version", ".addrsig", ".addrsig_sym", ".lflags", ".ln", ".line"), accepted),
 }

@@ -1,8 +1,11 @@
-"""Two engines side by side: each piece of a run is executed by the LLVM engine and, on a copy of the machine, by the reference
-engine; the run stops at the first piece after which registers, traps, counts or memory differ.
+"""The lockstep engine: the LLVM engine, checked against the reference engine.
 
-The pieces have random lengths (from a seed), so that native code is left and entered everywhere, and the LLVM engine translates
-eagerly and at once, so that short programs are native too. Memory is compared whole, page tables with their A and D bits included.
+The LLVM engine executes each piece of a run, and the reference engine executes it on a copy of the
+machine. The run stops after the first piece in which registers, traps, counts or memory differ. All
+memory is compared, page tables with their A and D bits included.
+
+Pieces have random lengths (from a seed), so that native code is entered and left everywhere. The
+LLVM engine translates eagerly, so that short programs become native too.
 """
 
 from __future__ import annotations
@@ -23,12 +26,8 @@ from ..llvm.translator import Translator
 from ..python.reference_engine import ReferenceEngine
 from .memory_pair import MemoryPair
 
-_PIECES = (1, 7, 50, 400, 2000, 10_000)  # instructions; half of all pieces are shorter than a function's loop
-_HOT = (
-    8,
-    250,
-    1 << 30,
-)  # so that Python traces, both tiers, or blocks alone are what native code is compared with
+_PIECES = (1, 7, 50, 400, 2000, 10_000)  # instructions; half of the pieces are short
+_HOT = (8, 250, 1 << 30)  # compare native code with traces, with traces and blocks, or with blocks only
 _SHOWN = 8  # doublewords of memory in a message
 MAX_SPACES = 256
 
@@ -38,11 +37,11 @@ class LockstepError(ToyvmError):
 
 
 class LockstepEngine:
-    """`engine.Engine`: the LLVM engine's answers, each checked. Raises LockstepError from `run` at the first difference.
+    """`engine.Engine` whose `run` raises LockstepError at the first difference.
 
-    `seed` decides the lengths of the pieces and how hot code must be on the reference engine before it becomes a trace.
-    `translator` as in `LlvmEngine`: one that answers at once. Every page fault ends the run, so that both machines see what
-    the kernel makes of it.
+    `seed` decides the lengths of the pieces and the heat at which the reference engine compiles
+    traces. `translator` as in `LlvmEngine`. Every page fault ends the run, so that both machines
+    see the kernel's changes.
     """
 
     def __init__(self, memory: PhysicalMemory, seed: int = 0, translator: Translator | None = None):
@@ -61,7 +60,7 @@ class LockstepEngine:
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions on both (see `engine.Engine.run`)."""
-        self._memories.copy()  # what the kernel has written
+        self._memories.copy()  # the kernel may have written to memory
         while budget > 0:
             piece = min(budget, self._random.choice(_PIECES))
             twin = hart.copy(self._twin_of(hart.mmu))
@@ -84,12 +83,12 @@ class LockstepEngine:
         return None
 
     def invalidate(self, mmu: Mmu) -> None:
-        """Forget the code of an address space."""
+        """Drop the code of an address space."""
         self._llvm.invalidate(mmu)
         self._spaces.pop(id(mmu), None)
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
-        """Forget the code in one page."""
+        """Drop the code in one page."""
         self._llvm.invalidate_page(mmu, va)
         if id(mmu) in self._spaces:
             twin = self._spaces[id(mmu)][1]
@@ -97,13 +96,13 @@ class LockstepEngine:
             self._reference.invalidate_page(twin, va)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Forget where an address space may write."""
+        """Drop cached translations for writes."""
         self._llvm.invalidate_writes(mmu)
         if id(mmu) in self._spaces:
             self._spaces[id(mmu)][1].tlb.flush_writes()
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
-        """Let `child` begin with the code of `mmu`; the reference engine looks for itself."""
+        """Let `child` begin with the code of `mmu`, on the LLVM engine only."""
         self._llvm.inherit_code(mmu, child)
 
     def _twin_of(self, mmu: Mmu) -> Mmu:
@@ -114,7 +113,7 @@ class LockstepEngine:
         return self._spaces[id(mmu)][1]
 
     def _difference(self, hart: Hart, trap: Trap | None, twin: Hart, expected: Trap | None) -> str:
-        """Both states, with a star where they differ."""
+        """Both states as text, with a star where they differ."""
         rows = [("trap", str(trap), str(expected)), ("pc", f"{hart.pc:#x}", f"{twin.pc:#x}")]
         rows += [("instret", str(hart.instret), str(twin.instret)), ("fcsr", str(hart.fcsr), str(twin.fcsr))]
         rows.append(("reservation", str(hart.reservation), str(twin.reservation)))
@@ -130,6 +129,6 @@ class LockstepEngine:
 
 
 def _state(hart: Hart, trap: Trap | None) -> tuple[object, ...]:
-    """All that must be the same but memory."""
-    told = None if trap is None else (trap.cause, trap.tval)
-    return told, hart.pc, hart.instret, hart.fcsr, hart.reservation, hart.x, hart.f
+    """The state that must be equal, without memory."""
+    cause = None if trap is None else (trap.cause, trap.tval)
+    return cause, hart.pc, hart.instret, hart.fcsr, hart.reservation, hart.x, hart.f

@@ -1,8 +1,9 @@
-"""Two physical memories that are kept equal, quickly: frames that neither of them has ever touched are skipped.
+"""Fast copying and comparison of two physical memories, without the frames that neither has
+touched.
 
-The host knows which those are (mincore(2): a frame that nobody wrote or read has no page of the host yet), and memcmp compares
-the few megabytes that a small program uses in less time than a thousand instructions take on the reference engine. So memory
-is compared whole, wild writes of native code included, whatever the size of the machine.
+mincore(2) reports which frames the host has backed with pages; an untouched frame has none. memcmp
+compares the few megabytes of a small program in less time than the reference engine needs for a
+thousand instructions. So all of memory is compared, and a stray write of native code is found.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class MemoryPair:
         self._bases = [ctypes.addressof(ctypes.c_char.from_buffer(memory.u8)) for memory in (ours, theirs)]
         self._resident = [ctypes.create_string_buffer(ours.frame_count) for _ in range(2)]
         self._last = [b"", b""]
-        self._touched = 0  # a byte a frame that was ever resident: what the host has swapped out stays in
+        self._touched = 0  # one byte per frame that was ever resident, even if the host has swapped it out
         self._ranges: list[tuple[int, int]] = []
 
     def copy(self) -> None:
-        """Make the second what the first is."""
+        """Copy the first memory to the second."""
         ours, theirs = self._bases
         for at, size in self._unequal():
             self._memmove(theirs + at, ours + at, size)
@@ -70,11 +71,11 @@ class MemoryPair:
                     yield at, size
 
     def _find_ranges(self) -> list[tuple[int, int]]:
-        """Where memory has ever been touched, as (address, end), in order."""
+        """The touched parts of memory as (address, end), in order."""
         touched = self._touched
         for number, base in enumerate(self._bases):
             if self._mincore(base, self._size, self._resident[number]):
-                return [(0, self._size)]  # a host that does not tell
+                return [(0, self._size)]  # mincore failed: compare everything
             if (frames := self._resident[number].raw) != self._last[number]:
                 self._last[number] = frames
                 touched |= int.from_bytes(frames, "little")

@@ -1,7 +1,7 @@
-"""The living definition: executes one instruction by walking its tree, an operation at a time.
+"""The executable definition: executes an instruction by walking its tree, one operation at a time.
 
-Slow and plain on purpose. It shares nothing with the printers but the tree and the effects, so that tests can hold
-every engine against it.
+It is slow and simple. It shares only the trees and the effects with the printers, so tests compare
+every engine with it.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _BINARY: dict[Op, Callable[[int, int, int], int]] = {
 
 
 class WalkEngine:
-    """An engine that walks trees (`engine.Engine`). It keeps nothing about code, so there is nothing to invalidate.
+    """An engine that walks trees (`engine.Engine`).
 
-    Every page fault ends its run.
+    It caches no code, so invalidation does nothing. Every page fault ends its run.
     """
 
     def __init__(self, memory: PhysicalMemory):
@@ -69,19 +69,19 @@ class WalkEngine:
         return None
 
     def invalidate(self, mmu: Mmu) -> None:
-        """Nothing to forget."""
+        """Nothing to drop."""
 
     def invalidate_page(self, mmu: Mmu, va: int) -> None:
-        """Nothing to forget."""
+        """Nothing to drop."""
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Nothing to forget."""
+        """Nothing to drop."""
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
-        """Nothing to take over."""
+        """Nothing to inherit."""
 
     def step(self, hart: Hart) -> None:
-        """Execute the instruction at pc. Raises Trap and leaves the hart as it was before the instruction."""
+        """Execute the instruction at pc. If it raises Trap, registers and pc are unchanged."""
         word = hart.mmu.fetch(hart.pc)
         decoded = decode(word)
         if decoded is None:
@@ -103,7 +103,7 @@ class WalkEngine:
 
 
 class _Walk:
-    """One instruction being executed."""
+    """The execution of one instruction."""
 
     def __init__(self, hart: Hart, effects: Effects):
         self._hart = hart
@@ -114,7 +114,7 @@ class _Walk:
         self.target: int | None = None
 
     def value(self, node: Node) -> int:
-        """0 <= v < 2**width."""
+        """The value of a node: 0 <= v < 2**width."""
         op, args = node.op, node.args
         if node in self._values:
             return self._values[node]
@@ -143,7 +143,7 @@ class _Walk:
         return result & ((1 << node.width) - 1)
 
     def effect(self, node: Node) -> None:
-        """Carry out one effect."""
+        """Execute one effect."""
         op, effects = node.op, self._effects
         if op is Op.TRAP:
             raise Trap(Cause(node.value))

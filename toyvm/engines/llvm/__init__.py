@@ -1,1 +1,1 @@
-"""The tiered engine: hot code becomes native functions made by LLVM."""
+"""The tiered engine: LLVM compiles hot code to native functions."""

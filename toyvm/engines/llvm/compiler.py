@@ -1,12 +1,12 @@
-"""From the text of a module to machine code: the only module that imports llvmlite."""
+"""Compiles the text of an LLVM module to machine code. Only this module imports llvmlite."""
 
 from __future__ import annotations
 
 import llvmlite.binding as binding
 
-# What LLVM runs over a region, in this order. The text is simple (one function, registers in stack slots), so a short
-# list does most of what its standard levels do, in half their time. NewGVN stays out: on some regions an assertion of its
-# own fails, which ends the process, and the code is no faster with it.
+# The passes over a region. The text is simple (one function, registers in stack slots), so a short list
+# has most of the effect of LLVM's standard pipelines in half the time. NewGVN is not among them: it
+# fails an assertion on some regions, which aborts the process, and gives no faster code.
 _PASSES = (
     "simplify_cfg",
     "sroa",
@@ -23,9 +23,7 @@ class Compiler:
         binding.initialize_native_asmprinter()
         binding.initialize_native_asmparser()
         features = binding.get_host_cpu_features()
-        for name in (
-            features
-        ):  # 16 vector registers and no masks are what `runtime/outside.ll` keeps where native code waits
+        for name in features:  # `runtime/outside.ll` saves 16 vector registers and no mask registers
             if name.startswith(("avx512", "avx10", "amx")):
                 features[name] = False
         target = binding.Target.from_default_triple()
@@ -41,7 +39,7 @@ class Compiler:
         self._builder = binding.create_pass_builder(self._machine, options)
 
     def compile(self, text: str, *, inline: bool = False) -> bytes:
-        """The object file (ELF) of a module. `inline`: functions that are `alwaysinline` become part of their callers."""
+        """The object file (ELF) of a module. `inline`: inline functions marked `alwaysinline`."""
         module = self._optimised(text, inline)
         code: bytes = self._machine.emit_object(module)
         return code
@@ -62,6 +60,6 @@ class Compiler:
         return module
 
     def assembly(self, text: str, *, inline: bool = False) -> str:
-        """The host's assembly of a module, for people."""
+        """The host's assembly text of a module."""
         shown: str = self._machine.emit_assembly(self._optimised(text, inline))
         return shown

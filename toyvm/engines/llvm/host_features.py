@@ -1,4 +1,4 @@
-"""Features of the host's processor, as its kernel reports them: asking LLVM would mean importing it."""
+"""Features of the host's processor from /proc/cpuinfo, without an import of LLVM."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import cache
 
 @cache
 def features() -> frozenset[str]:
-    """The flags of the first processor as /proc/cpuinfo names them (`fma`, `sse4_1`); none where there is no such file."""
+    """The first processor's flags as in /proc/cpuinfo (`fma`, `sse4_1`); none without that file."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
             line = next((line for line in stream if line.startswith("flags")), ":")
-    except OSError:  # not Linux, where no native code is made either
+    except OSError:  # not Linux: there is no native code either
         return frozenset()
     return frozenset(line.partition(":")[2].split())

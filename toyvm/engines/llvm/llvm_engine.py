@@ -1,8 +1,9 @@
-"""The tiered engine: cold code runs on the reference engine, hot code becomes native functions made by LLVM.
+"""The tiered engine: the reference engine runs cold code, and LLVM compiles hot code.
 
-A native function stands among the reference engine's traces under the address of its first instruction, and is called like one. What
-it does not do (an access that may trap, a system instruction, the last few instructions of a budget) it leaves to the
-reference engine, exactly at the instruction. So traps, counts and everything else that is rare exist once.
+A native function is one of the reference engine's traces: it is found by the address of its first
+instruction, and called the same way. At an instruction that it cannot execute (an access that may
+trap, a system instruction, the last instructions of a budget), it returns to the reference engine
+with exact state. So traps, counts and other rare cases are implemented once.
 """
 
 from __future__ import annotations
@@ -35,19 +36,21 @@ if TYPE_CHECKING:
     from .translator import Translator
 
 
-KEY_BYTES = 32  # how much of a place's code the cache finds its translation by
-MAX_COPIES = 2  # functions that the same code is part of, but for short callees
+KEY_BYTES = 32  # length of the code that is part of the cache key
+MAX_COPIES = 2  # regions that may contain the same block, other than as part of a short callee
 SPARE_TABLES = 4
-NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host has not
-_NO_ROOM = MemoryError, OSError  # what the host says when it cannot give memory, or load LLVM into it
+NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host lacks
+_NO_ROOM = MemoryError, OSError  # the host cannot allocate memory, or cannot load LLVM for lack of it
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
 class LlvmEngine(ReferenceEngine):
     """Executes harts on one physical memory (`engine.Engine`).
 
-    `translator` makes translations and finds those of earlier runs. `on_trace` as in `ReferenceEngine`;
-    traced instructions run one by one, on the reference tier. Raises UsageError on hosts that it cannot make code for.
+    `translator` makes translations, and finds those of earlier runs; by default the engine makes
+    one when code becomes hot, with the disk cache if `caching`. `on_trace` as in `ReferenceEngine`,
+    whose tiers then execute every instruction. On a host without native code, hot code stays in
+    Python.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class LlvmEngine(ReferenceEngine):
     ):
         super().__init__(memory, on_trace, thresholds.ask, keeping=caching and translator is None)
         self._caching = caching
-        self._without = False  # there is no LLVM here
+        self._without = False  # this run has no native code
         self._thresholds = thresholds
         self._native_paths = NativePaths(
             memory, self._rows, self._op, thresholds, adopt=self.adopt, find=self.find, want=self.want
@@ -68,19 +71,19 @@ class LlvmEngine(ReferenceEngine):
         self._paths = self._native_paths
         self._translator = translator
         self._arena: CodeArena | None = None
-        self._generation = 0  # of native code: it is all given up when its memory is full
+        self._generation = 0  # of native code, all of which is dropped when its memory is full
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
         self._purse = Purse(thresholds)
-        self._faults_counted = 0  # in its work
-        self._reserve = 0
+        self._faults_counted = 0  # faults that are part of the purse's work
+        self._reserve = 0  # budget beyond the current piece
         self._floats = [0] * 32  # the floating-point registers in the state
         self._table = 0  # address of the words of the frame table
-        self._end = 0  # what `instret` will be at the end of the budget that native code has
-        self._broken: BaseException | None = None  # what native code was left for
-        self.native_entries = 0  # how often native code was entered from Python
+        self._end = 0  # `instret` at the end of the budget of native code
+        self._broken: BaseException | None = None  # to raise after native code has returned
+        self.native_entries = 0  # calls of native code from Python
         self.slow_steps = 0  # instructions that native code left to their rows
-        self._spare: list[NativeTables] = []  # of address spaces that are gone, wiped
+        self._spare: list[NativeTables] = []  # emptied tables of dead address spaces
         self._running = False
         self._hart: Hart
         self._space: NativeCode
@@ -90,8 +93,8 @@ class LlvmEngine(ReferenceEngine):
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`).
 
-        The Python tiers get the budget in pieces, so that what becomes native meanwhile is found; native code
-        may take the rest at once.
+        The Python tiers get the budget in pieces, so that the loop finds code that has become
+        native. Native code may use the whole rest at once.
         """
         if self._on_trace is not None:
             return super().run(hart, budget)
@@ -110,7 +113,7 @@ class LlvmEngine(ReferenceEngine):
             self._running = False
 
     def _extend(self, wanted: int) -> int:
-        """A piece ends with a whole block: ending inside would make a new block, soon a new trace, of each of its parts."""
+        """Let a piece end with a whole block, so that the rest makes no new block and trace."""
         if wanted > self._reserve:
             return 0
         self._reserve -= wanted
@@ -141,12 +144,12 @@ class LlvmEngine(ReferenceEngine):
     def _empty_tables(self) -> NativeTables:
         if self._spare:
             return self._spare.pop()
-        from .native_tables import NativeTables  # only a program with hot code pays for it
+        from .native_tables import NativeTables  # only programs with hot code need it
 
         return NativeTables()
 
     def _forget_ranges(self) -> None:
-        """What native code remembers of where it went is true for one address space, until something of it is dropped."""
+        """Drop the ranges. They are valid for one address space until an entry is dropped."""
         words = self._state.words
         words[layout.RANGES : layout.RANGES_END] = _NO_RANGES
         words[layout.GENERATION] = self._space.runs
@@ -161,7 +164,7 @@ class LlvmEngine(ReferenceEngine):
         return code
 
     def invalidate(self, mmu: Mmu) -> None:
-        """Forget the code of an address space. If none runs, others may have its tables."""
+        """Drop the code of an address space. If no hart runs, its tables become spare ones."""
         super().invalidate(mmu)
         code = mmu.code
         if isinstance(code, NativeCode) and not self._running and code.tables is not None:
@@ -170,7 +173,7 @@ class LlvmEngine(ReferenceEngine):
             code.tables = None
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Forget where an address space may write."""
+        """Drop cached translations for writes."""
         if isinstance(mmu.code, NativeCode):
             mmu.code.drop_writes()
 
@@ -179,7 +182,7 @@ class LlvmEngine(ReferenceEngine):
     def _native(
         self, x: list[int], pc: int, left: int, read: dict[int, int], write: dict[int, int], c: Effects
     ) -> tuple[int, int]:
-        """Run native code from `pc` on; it may use up the reserve too. In the shape of a trace."""
+        """Run native code at `pc`, with the signature of a trace. It may use the reserve too."""
         hart, words, native = self._hart, self._state.words, self._space.native
         if hart.fcsr >= NATIVE_FCSR:
             return self._step(x, pc, left, c)
@@ -205,7 +208,7 @@ class LlvmEngine(ReferenceEngine):
                 self._miss(pc)
                 break
             tables = self._space.tables
-            assert tables is not None  # since the space was bound
+            assert tables is not None  # set by `_bind_space`
             tables.link(pc, function)
         self._forget_gone()
         x[:] = words[0:32].tolist()
@@ -217,7 +220,7 @@ class LlvmEngine(ReferenceEngine):
         reservation = words[layout.RESERVATION]
         hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
         rest = min(total, left)
-        taken = self._reserve - (total - rest)  # what came out of the reserve
+        taken = self._reserve - (total - rest)  # instructions taken from the reserve
         hart.instret += taken
         c.end += taken
         self._reserve = total - rest
@@ -234,8 +237,11 @@ class LlvmEngine(ReferenceEngine):
         return pc, rest
 
     def _fault(self, va: int, writes: int, pc: int, left: int) -> int:
-        """Native code has found no entry for `va`: whether the kernel has made one. No exception may pass through native
-        code, so it is left with `MISS` and `_broken` raised behind it."""
+        """Called by native code on a page fault at `va`; whether the kernel has resolved it.
+
+        An exception must not pass through native code. It is stored in `_broken`, native code
+        returns with `MISS`, and `_native` raises it.
+        """
         mmu, hook = self._hart.mmu, self._effects.on_fault
         self._forget_gone()
         try:
@@ -253,10 +259,10 @@ class LlvmEngine(ReferenceEngine):
                 self._broken = trap
             except BaseException as error:
                 self._broken = error
-        return 0  # the row will do what native code could not
+        return 0  # the row executes the instruction
 
     def _forget_gone(self) -> None:
-        """Native code has resolved faults: what the TLB and the space knew of those pages is no longer true."""
+        """Drop the stale entries of pages whose faults native code has resolved."""
         words = self._state.words
         gone = words[layout.GONE]
         if gone:
@@ -264,7 +270,7 @@ class LlvmEngine(ReferenceEngine):
             for vpn in words[layout.GONE_LIST : layout.GONE_LIST + gone]:
                 if tlb.megapages:
                     tlb.drop(vpn)
-                else:  # a page without W or X is in no other of its dictionaries
+                else:  # a page without W and X is in no other dictionary
                     tlb.read.pop(vpn, None)
             words[layout.GONE] = 0
             for _ in range(words[layout.BUMPS]):
@@ -274,7 +280,7 @@ class LlvmEngine(ReferenceEngine):
                 self._forget_ranges()
 
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
-        """The one instruction at `pc`, by its row; what it traps with goes to the reference engine's loop."""
+        """Execute the instruction at `pc` by its row's function. Raises Trap."""
         c.pc, c.left = pc, left
         op = self._op(self._hart.mmu.fetch(pc))
         assert op is not None
@@ -303,7 +309,7 @@ class LlvmEngine(ReferenceEngine):
     # --- where native code comes from ---
 
     def _ready(self) -> Translator | None:
-        """The translator, made when something is hot for the first time; None, with a word to the user, where there is none."""
+        """The translator, made at the first call. Without LLVM: None, and a message once."""
         if self._translator is None and not self._without:
             from .translator import Translator, unavailable
 
@@ -320,7 +326,7 @@ class LlvmEngine(ReferenceEngine):
         print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
 
     def find(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
-        """Take the code at `head` from an earlier run, if the cache on disk has it."""
+        """Load the code at `head` from the disk cache; whether it was there."""
         translator = self._ready()
         if translator is None:
             return False
@@ -334,7 +340,7 @@ class LlvmEngine(ReferenceEngine):
             return False
 
     def adopt(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
-        """File native code that is known and fits the bytes in this address space."""
+        """Add loaded native code that fits the bytes at `head`; whether there is any."""
         for translation, function in self._known.get(head, ()):
             if self._native_paths.holds(mmu, translation[0]):
                 self._file(mmu, code, head, translation, function)
@@ -342,9 +348,11 @@ class LlvmEngine(ReferenceEngine):
         return False
 
     def want(self, head: int, work: int = 0) -> None:
-        """Have the code at `head` translated, where Python has done `work` in hot traces since this was last asked; it is entered in
-        a later piece of a run. Nothing where it cannot be executed as things are: native code that jumps there has not been
-        left in order yet, so nothing here may trap."""
+        """Request a translation of the code at `head`; a later piece of the run enters it.
+
+        `work` is the work of Python at `head` since the last request. This may run while native
+        code waits, so it must not trap: it ignores code in unexecuted pages.
+        """
         mmu = self._hart.mmu
         if head >> PAGE_SHIFT not in mmu.tlb.execute:
             return
@@ -367,25 +375,27 @@ class LlvmEngine(ReferenceEngine):
             self._give_up(failure)
 
     def _give_up(self, failure: Exception) -> None:
-        """The host has no room for native code: all of it is forgotten, and the run goes on in Python, a good deal slower."""
+        """Drop all native code and continue in Python, because the host is short of memory."""
         self._say(getattr(failure, "strerror", None) or str(failure) or "the host has no memory left")
         self._without, self._translator, self._arena = True, None, None
         self._spare.clear()
         self._forget()
 
     def _region(self, mmu: Mmu, head: int) -> Region | None:
-        """What is to become one function: code that has run some times, and is not in several functions already, which are jumped
-        to. A short callee may be in all of its callers."""
+        """The region at `head`, of blocks that have run `cold` times.
+
+        A block is part of at most MAX_COPIES regions, not counting those that follow a call to it.
+        """
         from .analysis.regions import explore
         from .emit.region_printer import native
 
         blocks, cold = self._space.blocks, self._thresholds.cold
 
-        def worth(key: Key) -> bool:
+        def includes(key: Key) -> bool:
             block = blocks.get(key[0])
             return block is not None and block.heat >= cold and (key[1] != () or block.copies < MAX_COPIES)
 
-        region = explore(head, self._fetcher(mmu), worth, native)
+        region = explore(head, self._fetcher(mmu), includes, native)
         self._purse.spend(region.length if region is not None else 0)
         for pc, awaited in region.blocks if region is not None else ():
             if not awaited and pc in blocks:
@@ -393,13 +403,13 @@ class LlvmEngine(ReferenceEngine):
         return region
 
     def _learn(self, mmu: Mmu, head: int, translation: Translation) -> bool:
-        """Load a translation, and file it for the current address space."""
+        """Load a translation and add it to the address space; whether there was room."""
         if self._arena is None:
             self._open()
             self._bind_space(mmu)
         assert self._arena is not None
         symbols = self._arena.load(translation[2])
-        if symbols is None:  # full: begin again
+        if symbols is None:  # the arena is full: drop everything
             self._reset()
             symbols = self._arena.load(translation[2])
             if symbols is None:
@@ -420,7 +430,7 @@ class LlvmEngine(ReferenceEngine):
         code.add_native(head, function, self._native, translation[1], pages)
 
     def _open(self) -> None:
-        """Make everything that only native code needs."""
+        """Allocate the arena and the state, and load the shared functions."""
         from .native_code import CODE_BYTES, CodeArena, NativeState, address_of
 
         self._arena = CodeArena(CODE_BYTES)
@@ -446,13 +456,12 @@ class LlvmEngine(ReferenceEngine):
 
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
         word = ctypes.c_uint64
-        self._callback = ctypes.CFUNCTYPE(word, word, word, word, word)(
-            self._fault
-        )  # kept as long as its address
+        # The object must live as long as its address is in use.
+        self._callback = ctypes.CFUNCTYPE(word, word, word, word, word)(self._fault)
         self._state.words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
 
     def _reset(self) -> None:
-        """Forget all native code, because its memory is used up."""
+        """Drop all native code, because the arena is full."""
         assert self._arena is not None
         self._forget()
         self._arena.clear()
@@ -467,7 +476,10 @@ class LlvmEngine(ReferenceEngine):
     # --- the guest's code ---
 
     def _fetcher(self, mmu: Mmu) -> Callable[[int], int | None]:
-        """The instruction at an address, if it is in pages that have been executed: looking must not set A in others."""
+        """A function that returns the instruction at an address in executed pages; None elsewhere.
+
+        A fetch from other pages would set A.
+        """
         execute = mmu.tlb.execute
 
         def fetch(pc: int) -> int | None:
@@ -478,6 +490,6 @@ class LlvmEngine(ReferenceEngine):
         return fetch
 
     def _text(self, mmu: Mmu, head: int) -> bytes:
-        """The first bytes of the code at `head`, within its page: what the cache is keyed by."""
+        """The first bytes of the code at `head`, within its page: part of the cache key."""
         pa = mmu.translate(head, Access.EXECUTE)
         return bytes(self._memory.u8[pa : min(pa + KEY_BYTES, (pa | 0xFFF) + 1)])

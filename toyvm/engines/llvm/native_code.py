@@ -1,7 +1,7 @@
-"""Native code and the state around it: functions from object files in executable memory, the words that they share.
+"""Native functions in executable memory, and the state that they share with Python.
 
-An object file from LLVM is loaded here and not by LLVM: a region needs nothing but its own sections, with three types of
-relocations, and a warm start does not import llvmlite.
+This module loads LLVM's object files, so that a warm start does not import llvmlite. A region needs
+only its own sections and three types of relocations.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 CODE_BYTES = 64 << 20
 
-_NAME = "native code"  # in the message of an error
+_NAME = "native code"  # the file's name in error messages
 _R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
-NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named by Python from 3.12 on
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name since 3.12
 ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 def address_of(memory: mmap.mmap | memoryview | bytearray | array[int]) -> int:
-    """Where these bytes are in the host's memory. They must stay there as long as the address is used."""
-    import ctypes  # only a program with hot code pays for it
+    """The host address of these bytes. The caller keeps them alive while the address is in use."""
+    import ctypes  # only programs with hot code need it
 
     view = ctypes.c_char.from_buffer(memory)
     return ctypes.addressof(view)
 
 
 class CodeArena:
-    """Executable memory, given out from its beginning and taken back whole."""
+    """Executable memory: a bump allocator that frees everything at once."""
 
     def __init__(self, size: int = CODE_BYTES):
         self._map = mmap.mmap(
@@ -49,32 +49,32 @@ class CodeArena:
         self.used = 0
 
     def load(self, data: bytes) -> dict[str, int] | None:
-        """The addresses of an object's functions once it is in the arena; None when it does not fit any more.
+        """Load an object file; the addresses of its named symbols, or None if it does not fit.
 
-        Raises ElfError for a relocation of a type that no region has.
+        Raises ElfError for a relocation type other than R_X86_64_64, PC32 and PLT32.
         """
         sections = read_shdrs(data, _NAME)
-        places: dict[int, int] = {}  # where each section goes, from the arena's beginning
+        offsets: dict[int, int] = {}  # of each section in the arena
         at = self.used
         for number, section in enumerate(sections):
             if section.flags & SHF_ALLOC:
                 alignment = max(section.addralign, 16)
                 at = -(-at // alignment) * alignment
-                places[number] = at
+                offsets[number] = at
                 if at + section.size > self.size:
                     return None
                 contents = data[section.offset : section.offset + section.file_size]
                 self._map[at : at + section.size] = contents or bytes(section.size)
                 at += section.size
-        symbols = self._symbols(data, sections, places)
+        symbols = self._symbols(data, sections, offsets)
         for section in sections:
-            if section.type == SHT_RELA and section.info in places:
+            if section.type == SHT_RELA and section.info in offsets:
                 table = data[section.offset : section.offset + section.size]
-                self._relocate(table, places[section.info], symbols)
+                self._relocate(table, offsets[section.info], symbols)
         self.used = at
         return {name: address for name, address in symbols if name}
 
-    def _symbols(self, data: bytes, sections: list[Shdr], places: dict[int, int]) -> list[tuple[str, int]]:
+    def _symbols(self, data: bytes, sections: list[Shdr], offsets: dict[int, int]) -> list[tuple[str, int]]:
         """(name, address) of each symbol, in the order of the table."""
         table = next(section for section in sections if section.type == SHT_SYMTAB)
         linked = sections[table.link]
@@ -83,12 +83,12 @@ class CodeArena:
         found = []
         for number in range(table.size // SYM_SIZE):
             symbol = symbol_at(records, number)
-            address = self.base + places.get(symbol.shndx, 0) + symbol.value
+            address = self.base + offsets.get(symbol.shndx, 0) + symbol.value
             found.append((string_at(strings, symbol.name, _NAME), address))
         return found
 
     def _relocate(self, table: bytes, at: int, symbols: list[tuple[str, int]]) -> None:
-        """Carry out the relocations of a section that is `at` bytes from the arena's beginning."""
+        """Apply the relocations of the section at offset `at` of the arena."""
         for where, info, addend in relocation_fields(table):
             value = symbols[info >> R_SYM_SHIFT][1] + addend
             kind = info & R_TYPE_MASK
@@ -100,12 +100,12 @@ class CodeArena:
                 raise ElfError(f"{_NAME}: relocation of type {kind}")
 
     def clear(self) -> None:
-        """Take everything back."""
+        """Free everything."""
         self.used = 0
 
 
 class NativeState:
-    """The words of `state_layout`, as a view and at an address."""
+    """The words of `state_layout`: a view, and its host address."""
 
     def __init__(self) -> None:
         self._map = mmap.mmap(-1, 8 * layout.WORDS, flags=ANONYMOUS)

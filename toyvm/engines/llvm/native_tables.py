@@ -1,8 +1,9 @@
-"""The tables of one address space that native code reads without asking: a shadow of its page tables, and entry points.
+"""The tables of one address space that native code reads: a shadow page table, and entry points.
 
-The shadow is reserved address space of the host; a page of it gets memory when an entry is made. Native code logs the groups of
-pages that have entries. To empty the shadow, a few groups are zeroed one by one, which keeps their memory; many are given back to
-the host by one madvise(2). Tables of a dead address space serve another one: making them costs more than filling them.
+The shadow reserves host address space, and the host allocates memory for the parts in use. Native
+code logs the groups of pages that have entries. To empty the shadow, a few groups are zeroed one by
+one, which keeps their memory; many are returned to the host by one madvise(2). The engine reuses
+the tables of a dead address space, because creating them costs more than filling them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import mmap
 from . import state_layout as layout
 from .native_code import ANONYMOUS, NO_RESERVE, address_of
 
-_GROUP = layout.ENTRY_BYTES << layout.MARK_BITS  # bytes of a group's entries for one kind of access
+_GROUP = layout.ENTRY_BYTES << layout.MARK_BITS  # bytes of a group's entries, for reads or for writes
 _ZEROS = bytes(_GROUP)
 _MOST_LINKS = 256
 
 
 class NativeTables:
-    """Empty tables. `shadow_address` and `jump_address` are true as long as this lives."""
+    """Tables that are empty at first. The two addresses are valid as long as this object lives."""
 
     __slots__ = (
         "_bytes",
@@ -44,17 +45,17 @@ class NativeTables:
         self._jump = memoryview(self._jump_map).cast("Q")
         self._linked: set[int] = set()
         self.jump_address = address_of(self._jump_map)
-        self._jump[0] = 1  # no instruction is at 1, so address 0 is unknown as well
+        self._jump[0] = 1  # slot 0 would otherwise match pc 0; no instruction is at 1
 
     def link(self, pc: int, function: int) -> None:
-        """Let native code find the function at `pc`."""
+        """Enter the native `function` (a host address) at `pc` in the jump table."""
         slot = (pc >> 1 & (1 << layout.JUMP_BITS) - 1) * 2
         self._jump[slot] = pc
         self._jump[slot + 1] = function
         self._linked.add(slot)
 
     def unlink(self) -> None:
-        """No function is to be found."""
+        """Empty the jump table."""
         if len(self._linked) > _MOST_LINKS:
             self._jump_map.madvise(mmap.MADV_DONTNEED)
         else:
@@ -64,7 +65,7 @@ class NativeTables:
         self._jump[0] = 1
 
     def wipe(self) -> None:
-        """The shadow has no entry."""
+        """Empty the shadow."""
         noted = self._log[0]
         if noted > layout.LOG_MOST:
             self._shadow_map.madvise(mmap.MADV_DONTNEED)
@@ -78,7 +79,7 @@ class NativeTables:
         self._log[0] = 0
 
     def wipe_writes(self) -> None:
-        """The shadow has no entry for writes."""
+        """Empty the shadow's entries for writes."""
         noted = self._log[0]
         if noted > layout.LOG_MOST:
             self._shadow_map.madvise(mmap.MADV_DONTNEED, layout.WRITES, layout.WRITES)
@@ -89,7 +90,7 @@ class NativeTables:
             data[at : at + _GROUP] = _ZEROS
 
     def drop(self, vpn: int) -> bool:
-        """Take out the entries of a page; whether there may have been one."""
+        """Drop the entries of a page; whether there may have been one."""
         if vpn >= layout.PAGES or not self._bytes[layout.SHADOW_BYTES + (vpn >> layout.MARK_BITS)]:
             return False
         self._shadow[2 * vpn] = 0

@@ -1,4 +1,4 @@
-"""Between the tiers: when code is worth more effort than it has had, and what the native tier knows of an address space's code."""
+"""The policy of the tiers: when to compile code, and the native code of one address space."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class Thresholds(Record):
-    """When code is worth more effort. A unit of work is one plain instruction in Python."""
+    """When code is compiled. The unit of work is one plain instruction in Python."""
 
-    ask: int  # executions of a block before the cache is asked for a translation of it
+    ask: int  # executions of a block before the engine looks for a translation in the cache
     trace: int  # executions of a block before its path is compiled to Python, if there is no translation
-    hot: int  # executions of each instruction of a trace before LLVM translates it: a longer trace takes LLVM longer
+    hot: int  # executions of each instruction of a trace before LLVM translates it
     missed: int  # failed look-ups of an address by native code before LLVM translates the code there
     first: int  # work in hot traces before the first translation, which imports LLVM
     price: int  # work that takes as long as the translation of one instruction
-    cold: int  # executions below which a block is left out of a region
+    cold: int  # executions that a block needs to be part of a region
     piece: int  # instructions that the Python tiers execute before native code may take over
 
 
@@ -41,26 +41,26 @@ PATIENT = Thresholds(
 EAGER = Thresholds(
     ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100
 )  # for tests and lockstep
-MISS_WORK = 200  # work of a fault, or of leaving native code and coming back
-ALLOWANCE = 4_000_000  # work that translation may cost before anything is earned
-NATIVE_WORK = 250  # instructions of native code that make one unit of work
+MISS_WORK = 200  # work of a fault, or of an exit from native code and the next entry
+ALLOWANCE = 4_000_000  # work that translation may cost before the run has done any
+NATIVE_WORK = 250  # instructions of native code that count as one unit of work
 
 
 class Purse:
-    """Work that a run has done, and work that translation has cost: translation may cost no more than what was done, and ALLOWANCE.
+    """The work of a run and the cost of its translations, which may exceed the work by ALLOWANCE.
 
-    So the run of a program whose parts become hot one after the other takes at most twice as long.
+    So if the parts of a program become hot one after the other, its run at most doubles in time.
     """
 
     def __init__(self, thresholds: Thresholds):
         self._thresholds = thresholds
-        self.work = 0  # in traces that are worth a translation
+        self.work = 0  # in traces hot enough to be translated
         self.native = 0  # instructions of native code
         self._spent = 0
 
     @property
     def open(self) -> bool:
-        """Whether something may be translated now."""
+        """Whether a translation is affordable now."""
         earned = ALLOWANCE + self.work + self.native // NATIVE_WORK
         return self.work >= self._thresholds.first and self._spent <= earned
 
@@ -70,7 +70,7 @@ class Purse:
 
 
 class NativeCode(CodeMap):
-    """What is known of one address space's code, native entry points and tables included."""
+    """The code of one address space, with its native entry points and tables."""
 
     __slots__ = ("generation", "native", "runs", "tables")
 
@@ -78,8 +78,8 @@ class NativeCode(CodeMap):
         super().__init__(owner)
         self.native: dict[int, int] = {}
         self.generation = 0
-        self.runs = 1  # generation of the runs in the shadow; another one whenever something is dropped
-        self.tables: NativeTables | None = None  # only address spaces that run native code have them
+        self.runs = 1  # generation of the runs in the shadow; each dropped entry starts a new one
+        self.tables: NativeTables | None = None  # None if the address space has run no native code
 
     def _unlink(self) -> None:
         self.native.clear()
@@ -87,7 +87,7 @@ class NativeCode(CodeMap):
             self.tables.unlink()
 
     def forget_native(self) -> None:
-        """Drop every native entry point, and what stands for it in `hot`."""
+        """Drop every native entry point and its entry in `hot`."""
         for pc in self.native:
             self.hot.pop(pc, None)
         self._unlink()
@@ -95,14 +95,14 @@ class NativeCode(CodeMap):
     def add_native(
         self, pc: int, address: int, function: TraceFunction, length: int, pages: set[int]
     ) -> None:
-        """File native code at a host's `address`, and `function` that enters it."""
+        """Add native code at the host's `address`, and `function`, which enters it."""
         self.add_trace(pc, function, length, True, pages)
         for code in self.sharers(pages):
             assert isinstance(code, NativeCode)
             code.native[pc] = address
 
     def copy(self, pages: frozenset[int]) -> NativeCode:
-        """The same code with the same entry points, which native code links again as it comes to them."""
+        """A copy with the same entry points, which native code links at their first use."""
         twin = super().copy(pages)
         assert isinstance(twin, NativeCode)
         twin.native.update(self.native)
@@ -110,13 +110,13 @@ class NativeCode(CodeMap):
         return twin
 
     def drop_writes(self) -> None:
-        """Forget where may be written."""
+        """Drop the shadow's entries for writes."""
         if self.tables is not None:
             self.tables.wipe_writes()
             self.drop_runs()
 
     def drop_runs(self) -> None:
-        """No run of pages in the shadow is true any more, and neither are the ranges made of them."""
+        """Invalidate the runs of pages in the shadow and the ranges made from them."""
         self.runs += 1
         if self.runs >= layout.LAST_GENERATION:
             if self.tables is not None:
@@ -124,7 +124,7 @@ class NativeCode(CodeMap):
             self.runs = 1
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         super().clear()
         self._unlink()
         if self.tables is not None:
@@ -132,7 +132,7 @@ class NativeCode(CodeMap):
             self.drop_runs()
 
     def drop_page(self, vpn: int) -> None:
-        """Forget translations of, and code in, one page."""
+        """Drop one page: its entries in the shadow, and the code in it."""
         if self.tables is not None and self.tables.drop(vpn):
             self.drop_runs()
         gone = self._by_page.get(vpn)
@@ -144,12 +144,13 @@ class NativeCode(CodeMap):
 
 
 class NativePaths(HotPaths):
-    """Traces that count the instructions they execute, so that the engine learns which are worth a translation.
+    """Traces that count their instructions, so that the engine knows which ones to translate.
 
-    They are used for a short while only, so making them quickly matters more than their speed.
+    They are short-lived, so compile time matters more than speed.
 
-    `adopt(mmu, code, head)` and `find(mmu, code, head)` file native code that is known in another address space, or from an earlier
-    run, and say whether there is some. `want(head, work)` asks for a translation, after that much work in Python.
+    `adopt(mmu, code, head)` adds native code of another address space, and `find(mmu, code, head)`
+    that of an earlier run; both return whether there is any. `want(head, work)` requests a
+    translation, after that much work in Python.
     """
 
     shortest = 8
@@ -170,10 +171,10 @@ class NativePaths(HotPaths):
         self._adopt, self._find, self._want = adopt, find, want
 
     def __len__(self) -> int:
-        return 1  # `reuse` is to be asked about every new block
+        return 1  # nonzero, so that the engine calls `reuse` for every new block
 
     def promote(self, mmu: Mmu, code: CodeMap, block: Block) -> None:
-        """Native code, if it is known from elsewhere or from an earlier run; later a Python trace."""
+        """Add native code of another address space or run, if any; later compile a Python trace."""
         assert isinstance(code, NativeCode)
         if block.heat >= self._thresholds.trace:
             super().promote(mmu, code, block)
@@ -183,12 +184,12 @@ class NativePaths(HotPaths):
             self._find(mmu, code, head)
 
     def reuse(self, mmu: Mmu, code: CodeMap, head: int) -> bool:
-        """A block that is new to this address space may have been translated for another."""
+        """Add native code or a trace of another address space that fits the code at `head`."""
         assert isinstance(code, NativeCode)
         return self._adopt(mmu, code, head) or super().reuse(mmu, code, head)
 
     def _entered(self, head: int, trace: Trace) -> TraceFunction:
-        """A Python trace with a counter around it."""
+        """The trace's function with an instruction counter around it."""
         ran, function = 0, trace.function
         want, hot = self._want, self._thresholds.hot * trace.length * trace.length // trace.work
 
@@ -198,7 +199,7 @@ class NativePaths(HotPaths):
             nonlocal ran
             try:
                 after, rest = function(x, pc, left, read, write, c)
-            except Trap:  # a loop may fault on each page and never return
+            except Trap:  # count here too: a loop may fault on each page and never return
                 ran += left - c.left
                 if ran >= hot:
                     want(head, ran * trace.work // trace.length)
@@ -213,7 +214,7 @@ class NativePaths(HotPaths):
         return counting
 
     def holds(self, mmu: Mmu, runs: list[tuple[int, bytes]]) -> bool:
-        """Whether pages that have been executed hold these bytes."""
+        """Whether executed pages hold these bytes, given as (address, bytes)."""
         execute = mmu.tlb.execute
         return all(
             at >> PAGE_SHIFT in execute

@@ -1,7 +1,8 @@
-"""Translations: from the cache on disk, or made by LLVM while the guest waits.
+"""Translations: from the disk cache, or made by LLVM while the guest waits.
 
-Waiting is quicker than a thread beside the guest. Hot code in Python is some fifty times slower than native code, and after each
-call into LLVM a thread would wait for Python's lock until the next switch interval (5 ms).
+A translating thread beside the guest would be slower: hot code in Python is some fifty times slower
+than native code, and after each call into LLVM the thread would wait up to a switch interval (5 ms)
+for Python's lock.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from .analysis.regions import Region
     from .compiler import Compiler
 
-# Memory of the host that LLVM may need for one translation, and for the first one, which loads its library. It is checked before,
-# because LLVM ends the process when memory runs out.
+# The host's memory that LLVM may need for one translation, and for the first one, which loads its
+# library. It is checked first, because LLVM aborts the process if memory runs out.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
-RUNTIME = 0  # the address under which the shared functions are kept
-POLICY = ("kernel/mm/faults",)  # the folders of what kernels hand over (`FrameTable.policy`)
+RUNTIME = 0  # the address in the cache key of the shared functions
+POLICY = ("kernel/mm/faults",)  # the folders with the sources of `FrameTable.policy`
 
 
 def unavailable() -> str:
-    """Why native code cannot be made on this host; an empty string if it can."""
+    """Why this host has no native code; an empty string if it has."""
     if PathFinder.find_spec("llvmlite") is None:
         return "llvmlite is not installed"
     if os.uname().machine != "x86_64" or sys.platform != "linux":
@@ -39,7 +40,7 @@ def unavailable() -> str:
 
 
 def version() -> bytes:
-    """What translations depend on besides the guest's code: our sources, LLVM's version, the host's CPU."""
+    """What translations depend on besides the guest's code: sources, llvmlite, the host's CPU."""
     from toyvm.base.resources import source_version
 
     from ..python.prepared_rows import code_version
@@ -57,7 +58,7 @@ def version() -> bytes:
 
 
 class Translator:
-    """Makes translations, each once. `folder` None: no cache."""
+    """Makes each translation once. `folder` is the cache's; "": the user's, None: no cache."""
 
     def __init__(self, folder: str | None = ""):
         self._cache: CodeCache | None = None
@@ -69,15 +70,15 @@ class Translator:
         self._compiler: Compiler | None = None
 
     def cached(self, head: int, text: bytes) -> Translation | None:
-        """A translation from the cache on disk."""
+        """The translation from the disk cache, or None."""
         return self._cache.get(head, text) if self._cache is not None else None
 
     def forget(self) -> None:
-        """Let everything be requested again (by another engine)."""
+        """Permit new requests for everything (by another engine)."""
         self._asked.clear()
 
     def runtime(self, policy: Callable[[], str] | None) -> bytes:
-        """The object file of the functions that all regions share, with a kernel's policy of page faults or without."""
+        """The object file of the functions that all regions share, with the kernel's policy."""
         text = b"policy" if policy is not None else b""
         found = self.cached(RUNTIME, text)
         if found is not None:
@@ -95,7 +96,11 @@ class Translator:
         text: bytes,
         find: Callable[[], Region | None],
     ) -> Translation | None:
-        """A translation of the region at `head`, which `find` gives. None if there is no region, or if it was asked for before."""
+        """Translate the region at `head`, which `find` returns, and cache the translation.
+
+        None if there is no region, or if this was requested before. Raises MemoryError if the host
+        is short of memory.
+        """
         if (head, text) in self._asked:
             return None
         self._asked.add((head, text))
@@ -113,7 +118,7 @@ class Translator:
     def _make(self, module: str, *, inline: bool = False) -> bytes:
         require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
-            from .compiler import Compiler  # imports llvmlite: a tenth of a second
+            from .compiler import Compiler  # imports llvmlite, which takes a tenth of a second
 
             self._compiler = Compiler()
         return self._compiler.compile(module, inline=inline)

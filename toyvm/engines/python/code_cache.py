@@ -32,15 +32,16 @@ if TYPE_CHECKING:
     Translation = tuple[list[tuple[int, bytes]], int, bytes]
 
     KeptStep = tuple[int, tuple[int, ...]]  # number of a form, operands
-    # A block's fields `text`, `pcs`, `end`, `body`, `last`, `system`, with steps by their numbers in the file.
+    # A block's fields `text`, `pcs`, `end`, `body`, `last`, `system`, with steps by their numbers in
+    # the file.
     Data = tuple[bytes, list[int], int, list[int], int | None, bool]
 
 TRANSLATIONS, BLOCKS = "native", "blocks"  # folders of the user's cache
 TRANSLATIONS_LIMIT, BLOCKS_LIMIT = 256 << 20, 32 << 20  # bytes of all files
 _MAGIC = b"toyvm native 1\n"
 _SWEEP_EVERY = 64  # files written between two checks of the limit
-_MOST = 4096  # blocks kept per program
-_WORTH = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
+_MAX_BLOCKS = 4096  # blocks kept per program
+_REWRITE_SHARE = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
 
 
 class CodeCache:
@@ -186,8 +187,8 @@ class KeptBlocks:
 
     def keep(self, blocks: Collection[Block]) -> None:
         """Write `blocks` to the file, if many of them were not in it."""
-        many = min(len(blocks), _MOST)
-        if self._cache is None or (many - self._taken) * _WORTH < many:
+        count = min(len(blocks), _MAX_BLOCKS)
+        if self._cache is None or (count - self._taken) * _REWRITE_SHARE < count:
             return
         forms: dict[tuple[str, bool], int] = {}
         steps: dict[KeptStep, int] = {}
@@ -203,7 +204,7 @@ class KeptBlocks:
             return number_of(step) if number is None else number
 
         kept: dict[int, Data] = {}
-        for block in islice(blocks, _MOST):
+        for block in islice(blocks, _MAX_BLOCKS):
             if block.text:
                 last = None if block.last is None else plain(block.last)
                 kept[block.pcs[0]] = (

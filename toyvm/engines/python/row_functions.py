@@ -34,8 +34,8 @@ from .statement_printer import StatementPrinter
 if TYPE_CHECKING:
     from toyvm.isa.buckets import Filed
 
-# The fields of `RowForm`: code (marshalled, so that unused rows are not unmarshalled), transfers control, is a
-# system instruction, needs pc.
+# The fields of `RowForm`: code (marshalled, so that unused rows are not unmarshalled), transfers
+# control, is a system instruction, needs pc.
 FormData = tuple[bytes, bool, bool, bool]
 RowData = tuple[str, int, int, FormData, FormData]  # name, length, rd's mask, form, form for rd = x0
 
@@ -44,7 +44,7 @@ _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
 
 
 def table_data() -> Filed[RowData]:
-    """The data of all rows, filed by opcode; plain data that `marshal` can write."""
+    """The data of all rows in the buckets of `find_row`; plain data that `marshal` can write."""
     return file_rows((insn.match, insn.mask, insn.nonzero, row_data(insn)) for insn in INSNS.values())
 
 

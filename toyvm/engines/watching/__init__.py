@@ -1,1 +1,1 @@
-"""Engines that record or pause a run so that somebody can look."""
+"""Engines that record or pause a run for an observer."""

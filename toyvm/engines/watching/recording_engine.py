@@ -1,17 +1,19 @@
-"""An engine that notes which pages a program refers to, and when: the reference engine, a basic block at a time.
+"""An engine that records a program's page references: the reference engine without traces.
 
-An event is a time (instructions executed before, on the whole machine) and a value, `page << 2 | kind`:
+An event is a time (instructions that the whole machine executed before) and `page << 2 | kind`:
 
-- EXECUTE when an instruction is fetched from another page than the one before it, and both halves of an instruction that
-  crosses pages. In between, every instruction fetches from the page of the last such event.
-- READ and WRITE for each page that an instruction loads from or stores to; once for an instruction, page and kind, so that
-  an atomic operation is one WRITE. An access that faults is noted when the instruction runs again and succeeds.
-- SPACE when another address space runs; the "page" is its number, from 0 in the order in which they first ran.
+- EXECUTE: an instruction is fetched from another page than the previous one. An instruction that
+  crosses pages has two events. Later instructions fetch from the page of the last such event.
+- READ, WRITE: an instruction accesses a page. There is one event for each instruction, page and
+  kind; an AMO is one WRITE. A faulting access is recorded when the instruction is repeated and
+  succeeds.
+- SPACE: another address space runs. The "page" is its number: 0 for the first one that ran.
 
-What the kernel itself reads and writes for a program is not among them.
+The kernel's own accesses are not recorded.
 
-A load or store that hits the TLB goes through a dictionary's `[]`, and the dictionaries here note it; the rest goes through
-`Effects`. Hot traces are left out: in a block it is known which instruction is being executed.
+A load or store that hits the TLB uses a dictionary's `[]`, and the dictionaries here record it. All
+other accesses go through `Effects`. There are no traces, because only a block gives the position of
+the current instruction.
 """
 
 from __future__ import annotations
@@ -38,12 +40,12 @@ if TYPE_CHECKING:
     from ..engine import FaultHook
 
 SPACE, READ, WRITE, EXECUTE = range(4)
-PIECE = 1 << 16  # instructions after which the events are handed over
+PIECE = 1 << 16  # instructions between two deliveries of events
 NOWHERE = -1
 
 
 class RecordedCode(CodeMap):
-    """The code of one address space, and the number that events call it by, once it has one (a copy has none)."""
+    """The code of one address space, and its number in events (NOWHERE in a new copy)."""
 
     __slots__ = ("number",)
 
@@ -53,7 +55,7 @@ class RecordedCode(CodeMap):
 
 
 class Position:
-    """Where execution is: the steps of a block that are still to come, and the time at which none is."""
+    """The position of execution: the remaining steps of a block, and the time when none remain."""
 
     __slots__ = ("end", "steps")
 
@@ -63,12 +65,12 @@ class Position:
 
     @property
     def now(self) -> int:
-        """The time of the instruction that is being executed."""
+        """The time of the current instruction."""
         return self.end - length_hint(self.steps)
 
 
 def noting(kind: int, position: Position, times: array[int], values: array[int]) -> type[dict[int, int]]:
-    """A dictionary type for a TLB, whose `[]` notes each page that it finds."""
+    """A dictionary type for a TLB whose `[]` records each page that it finds."""
     look, when, what, hint = dict.__getitem__, times.append, values.append, length_hint
 
     class Noting(dict[int, int]):
@@ -84,7 +86,7 @@ def noting(kind: int, position: Position, times: array[int], values: array[int])
 
 
 class NotingEffects(Effects):
-    """The accesses that miss the TLB's dictionaries, noted once they have succeeded."""
+    """Records the accesses that miss the TLB's dictionaries, once they have succeeded."""
 
     __slots__ = ("_note",)
 
@@ -117,7 +119,7 @@ class NotingEffects(Effects):
     def store_conditional(self, va: int, size: int, value: int) -> int:
         reserved = self._hart.reservation is not None
         failed = super().store_conditional(va, size, value)
-        if reserved:  # else it has not even asked for the page
+        if reserved:  # without a reservation, sc accesses no page
             self._pages(va, size, WRITE)
         return failed
 
@@ -128,11 +130,11 @@ class NotingEffects(Effects):
 
 
 class RecordingEngine(ReferenceEngine):
-    """Executes harts and notes the pages they refer to (`engine.Engine`).
+    """Executes harts and records the pages that they reference (`engine.Engine`).
 
-    `on_events(times, values)` takes the events from time to time and whether it wants more: the arrays are emptied
-    afterwards. Once it does not, the engine is an ordinary reference engine. `on_space(number, hart)` is told of each
-    address space before its first event. `piece` instructions pass between two calls, whatever faults.
+    `on_events(times, values)` receives the events every `piece` instructions and returns whether it
+    wants more. The arrays are emptied after the call. If it returns False, recording ends for good.
+    `on_space(number, hart)` is called for each address space before its first event.
     """
 
     def __init__(
@@ -162,7 +164,7 @@ class RecordingEngine(ReferenceEngine):
         self._values.append(page << 2 | kind)
 
     def _event(self, page: int, kind: int) -> None:
-        """An event between two instructions."""
+        """Record an event between two instructions."""
         self._times.append(self.time)
         self._values.append(page << 2 | kind)
 
@@ -185,7 +187,7 @@ class RecordingEngine(ReferenceEngine):
         return super().run(hart, budget, on_fault)
 
     def flush(self) -> None:
-        """Hand over the events so far."""
+        """Deliver the events so far."""
         if self._recording and not self._on_events(self._times, self._values):
             self._recording = False
             self._effects = self._plain_effects
@@ -206,7 +208,7 @@ class RecordingEngine(ReferenceEngine):
             self._event(code.number, SPACE)
 
     def _leave(self, mmu: Mmu) -> None:
-        """Nothing is noted any more: the dictionaries can be plain ones."""
+        """Replace the recording dictionaries by plain ones."""
         tlb = mmu.tlb
         if type(tlb.read) is not dict:
             tlb.read, tlb.write = dict(tlb.read), dict(tlb.write)
@@ -220,7 +222,7 @@ class RecordingEngine(ReferenceEngine):
     # --- execution ---
 
     def _run_noting(self, hart: Hart, budget: int) -> Trap | None:
-        """`_run` of the reference engine without hot traces, with the position kept."""
+        """`_run` of the reference engine without traces; it maintains the position."""
         effects, position = self._effects, self._position
         effects.bind(hart)
         code = self._code(hart.mmu)
@@ -262,7 +264,7 @@ class RecordingEngine(ReferenceEngine):
         return None
 
     def _fetch(self, pc: int, block: Block) -> None:
-        """The block begins on another page, or its one instruction crosses into another."""
+        """Record fetches of a block on another page, or of one instruction that crosses pages."""
         self._page = (block.end - 1) >> PAGE_SHIFT
         self._event(pc >> PAGE_SHIFT, EXECUTE)
         if self._page != pc >> PAGE_SHIFT:

@@ -1,4 +1,4 @@
-"""An engine that stops now and then to let somebody look, and goes on."""
+"""An engine that pauses at intervals for an observer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..engine import Engine, FaultHook
 
 
 class SlicedEngine:
-    """Runs `engine` in slices (`engine.Engine`). The program does the same, because a budget may be given in any pieces.
+    """Runs `engine` in slices (`engine.Engine`). This does not change the program's behaviour.
 
-    `look(engine)` is called after each slice; it may set `slice`, the instructions until it is called again.
-    `total` counts the instructions of the whole machine.
+    `look(engine)` is called after each slice. It may set `slice`, the number of instructions until
+    the next call. `total` counts the instructions of the whole machine.
     """
 
     def __init__(self, engine: Engine, look: Callable[[SlicedEngine], None], length: int):
@@ -25,7 +25,7 @@ class SlicedEngine:
         self._next = length
         self.slice = length
         self.total = 0
-        self.hart: Hart | None = None  # the one that runs
+        self.hart: Hart | None = None  # the running hart
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
@@ -58,5 +58,5 @@ class SlicedEngine:
         self._engine.inherit_code(mmu, child)
 
     def __getattr__(self, name: str) -> Any:
-        """What an engine may have besides (`close`)."""
+        """Other attributes of the engine, such as `close`."""
         return getattr(self._engine, name)

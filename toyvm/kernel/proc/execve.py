@@ -1,4 +1,4 @@
-"""execve(2): a file becomes what a process runs, with the stack that the System V ABI lays out for its first instruction.
+"""execve(2): replace the image of a process, and build the initial stack of the System V ABI.
 
 top     NULL word, AT_EXECFN string, environment strings, argument strings, 16 random bytes, padding
         auxiliary vector (pairs, ended by AT_NULL)
@@ -43,7 +43,7 @@ _MAX_SCRIPT_DEPTH = 4
 
 
 class ExecFailedError(Exception):
-    """The old image is gone and the new one could not be set up: the process ends with `status` after `message`."""
+    """The new image cannot start, and the old one is gone: print `message`, exit with `status`."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)
@@ -60,7 +60,8 @@ def execute(
 ) -> None:
     """Replace the image of `process`.
 
-    Raises OSError or NotExecutableError with the process unchanged, ExecFailedError when there is no way back.
+    Raises OSError or NotExecutableError and leaves the process unchanged, or ExecFailedError after
+    the point of no return.
     """
     place = kernel.vfs.resolve(path, process.cwd)
     file, place, argv = _program(kernel, process, place, path, list(argv))
@@ -76,7 +77,8 @@ def execute(
         image = _map_program(mm, file, place.path)
         mm.set_brk_start(image.end)
         mm.map.data_size = _data_size(image)
-        sp = build_stack(kernel, mm, image, path, argv, envp)
+        loader = _map_interpreter(kernel, process, mm, image)
+        sp = build_stack(kernel, mm, image, path, argv, envp, loader)
     except OutOfFrames:
         mm.release()
         raise error(errno.ENOMEM) from None
@@ -85,7 +87,7 @@ def execute(
         raise
     _commit(kernel, process, mm, image, place.path)
     process.hart.x[2] = sp
-    process.hart.pc = _entry(kernel, process, image, argv, envp)
+    process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
     if kernel.bus.wants(ProcessExecuted):
         kernel.bus.emit(ProcessExecuted(kernel.now, process.pid, place.path, tuple(argv), process.hart.pc))
 
@@ -93,7 +95,11 @@ def execute(
 def _program(
     kernel: KernelState, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
 ) -> tuple[FileNode, Location, list[bytes]]:
-    """The ELF file to run: `place` itself, or the interpreter that its #! line names, with argv as execve(2) makes it."""
+    """Return the ELF file to run, its location, and argv.
+
+    The file is `place` itself, or the interpreter that its #! line names. In the second case argv
+    starts with the interpreter, its optional argument and the script, as execve(2) describes.
+    """
     node = place.node
     if node is None:
         raise error(errno.ENOENT)
@@ -114,8 +120,36 @@ def _program(
     return _program(kernel, process, found, interpreter, argv, depth + 1)
 
 
+def _map_interpreter(
+    kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage
+) -> LoadedImage | None:
+    """Map the program that PT_INTERP names, as Linux's binfmt_elf does.
+
+    Returns None if toyvm's own loader serves the image. The option `interp` decides; "auto" runs
+    the interpreter if the guest has the file. Raises OSError: ENOENT, EACCES.
+    """
+    wanted = kernel.limits.interp
+    if image.interpreter is None or wanted == "toyvm" or not mm.has_mmu:
+        return None
+    try:
+        place = kernel.vfs.resolve(image.interpreter, process.cwd)
+        if place.node is None:
+            raise error(errno.ENOENT)
+    except OSError as failure:
+        if wanted == "program":
+            text = f"needs the interpreter {image.interpreter}, which is not in the guest's files"
+            raise OSError(failure.errno, text) from None
+        return None
+    if not isinstance(place.node, FileNode) or not place.node.stat().mode & 0o111:
+        raise error(errno.EACCES)
+    return map_image(mm, place.node, place.path, library=True)
+
+
 def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
-    """Map a program, or copy it to where it is to stand without an MMU. Raises NotExecutableError, OSError(ENOMEM)."""
+    """Map a program, or copy it to its place in physical memory on a machine without MMU.
+
+    Raises NotExecutableError, OSError(ENOMEM).
+    """
     if mm.has_mmu:
         return map_image(mm, file, path)
     from ..mm.no_mmu import PhysicalSpace
@@ -125,13 +159,16 @@ def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
 
 
 def _data_size(image: LoadedImage) -> int:
-    """Bytes of initialised data as binfmt_elf counts them: from the highest segment's start to the highest end in the file."""
+    """Bytes of initialised data as binfmt_elf counts them.
+
+    That is the distance from the highest segment start to the highest end of file-backed contents.
+    """
     loads = [p for p in image.phdrs if p.type == PT_LOAD]
     return max(0, max(p.vaddr + p.filesz for p in loads) - max(p.vaddr for p in loads))
 
 
 def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
-    """Linux's rule: one string at most 128 KiB, all together a quarter of the stack's limit."""
+    """Enforce Linux's limits: 128 KiB a string, 6 MiB and a quarter of the stack limit in all."""
     strings = [*argv, *envp]
     total = sum(len(s) + 9 for s in strings)
     if any(len(s) >= ARG_MAX for s in strings) or total > min(process.rlimits.stack // 4, 6 << 20):
@@ -139,7 +176,7 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
 
 
 def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
-    """The point of no return: the old image goes, descriptors, signals and registers become the new program's."""
+    """The point of no return: release the old image; reset descriptors, signals and registers."""
     kernel.leave_image(process)
     process.mm = mm
     process.image = image
@@ -147,6 +184,7 @@ def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: Load
     process.comm = path.rsplit("/", 1)[-1][:15]
     process.fds.exec()
     process.signals.exec()
+    process.executed = True
     process.clear_child_tid = 0
     process.loader_state = None
     instret = process.hart.instret
@@ -180,8 +218,9 @@ def build_stack(
     path: str,
     argv: Sequence[bytes],
     envp: Sequence[bytes],
+    loader: LoadedImage | None = None,
 ) -> int:
-    """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
+    """Map the stack and write argc, argv, envp and the auxiliary vector. Return the initial sp."""
     top = mm.map_stack(executable=image.executable_stack) - 8
     name = path.encode("utf-8", "surrogateescape") + b"\0"
     arguments = [s + b"\0" for s in argv]
@@ -199,7 +238,7 @@ def build_stack(
             pointers.append(at)
             at += len(string)
         pointers.append(0)
-    auxv = _auxv(kernel, image, random, at)
+    auxv = _auxv(kernel, image, random, at, loader.bias if loader is not None else 0)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
     mm.context.pc = image.entry
@@ -209,13 +248,13 @@ def build_stack(
     return sp
 
 
-def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int) -> list[int]:
+def _auxv(kernel: KernelState, image: LoadedImage, random: int, execfn: int, base: int) -> list[int]:
     pairs = [
         (AT_PHDR, image.phdr),
         (AT_PHENT, _PHENT),
         (AT_PHNUM, len(image.phdrs)),
         (AT_PAGESZ, PAGE_SIZE),
-        (AT_BASE, 0),
+        (AT_BASE, base),
         (AT_FLAGS, 0),
         (AT_ENTRY, image.entry),
         (AT_UID, kernel.UID),

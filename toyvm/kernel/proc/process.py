@@ -1,4 +1,4 @@
-"""A process: an address space, a hart's state, open files, signals, parents and children."""
+"""A process: address space, hart state, file descriptors, signals, timers, parent and children."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """The letters of /proc/PID/status."""
+    """The state of a process; the values are those of /proc/PID/status."""
 
     RUNNABLE = "R (running)"
     BLOCKED = "S (sleeping)"
@@ -57,7 +57,10 @@ class FdTable:
         self._files[fd] = (self.get(fd), value)
 
     def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
-        """Give `file` the lowest free number. Raises OSError(EMFILE), the file closed if nobody else has it."""
+        """Give `file` the lowest free number from `lowest` up, and return it.
+
+        Raises OSError(EMFILE), and closes the file if it has no other user.
+        """
         fd = lowest
         while fd in self._files:
             fd += 1
@@ -70,7 +73,7 @@ class FdTable:
         return fd
 
     def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
-        """Let `fd` be `file`, closing what it was (dup3). Raises OSError(EBADF)."""
+        """Make `fd` refer to `file`, closing the old file (dup3(2)). Raises OSError(EBADF)."""
         if not 0 <= fd < self.limit:
             raise error(errno.EBADF)
         file.users += 1
@@ -91,7 +94,7 @@ class FdTable:
             self.close(fd)
 
     def exec(self) -> None:
-        """Close what is marked close-on-exec."""
+        """Close the descriptors that are marked close-on-exec."""
         for fd in list(self):
             if self._files[fd][1]:
                 self.close(fd)
@@ -109,15 +112,15 @@ ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
 
 
 class IntervalTimer(Record, frozen=False):
-    """A timer of setitimer(2), in nanoseconds of its clock: the machine's for ITIMER_REAL, else the process's CPU time."""
+    """A timer of setitimer(2), in nanoseconds of virtual time (ITIMER_REAL) or CPU time."""
 
     expires_at: int | None = None  # None: disarmed
     every: int = 0  # the interval; 0: the timer expires once
 
     def expire(self, now: int) -> None:
-        """Set the next expiry after `now`: a whole number of intervals after the last one, whenever that was noticed.
+        """Set the next expiry: the first multiple of the interval that is later than `now`.
 
-        Expiries that have passed meanwhile are lost, as hrtimer_forward of Linux drops them.
+        Missed expiries are dropped, as in Linux's hrtimer_forward.
         """
         assert self.expires_at is not None
         if self.every:
@@ -127,19 +130,19 @@ class IntervalTimer(Record, frozen=False):
 
 
 class CallState(Record, frozen=False):
-    """What a system call that is being tried again remembers from its first try."""
+    """The state that a blocked system call keeps between its attempts."""
 
     deadline: int | None = None
     remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
     done: int = 0  # bytes already transferred
-    futex: int = -1  # the physical address waited at
+    futex: int = -1  # the physical address of the futex that it waits on
     futex_woken: bool = False
 
 
 class Process:
-    """One process. `status` is a wait status (wait(2)); `loader_state` belongs to the interpreter.
+    """One process. `status` is a wait status (wait(2)). `loader_state` belongs to the interpreter.
 
-    `parent` None means that nobody waits for it: its parent is init.
+    A process without `parent` is a child of init: it is reaped as soon as it ends.
     """
 
     def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
@@ -152,6 +155,7 @@ class Process:
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
         self.exit_signal = 17
+        self.executed = False  # whether it has run execve since its fork
         self.pgid = self.sid = pid
         self.cwd = "/"
         self.umask = 0o022
@@ -160,28 +164,31 @@ class Process:
         self.loader_state: object = None
         self.state = State.RUNNABLE
         self.status = 0
+        self.job_report: tuple[int, int] | None = (
+            None  # CLD_STOPPED or CLD_CONTINUED, and the signal, until waited for
+        )
         self.signals = SignalState()
         self.counters = mm.context.counters
         self.children_instructions = 0
         self.started_at = 0
         self.clear_child_tid = 0
-        self.oom_score_adj = 0  # -1000 to 1000: how much rather it is killed when memory ends
-        self.timers: dict[int, IntervalTimer] = {}  # those that setitimer has set, by ITIMER_ number
-        self.cpu_timer_at: int | None = None  # the CPU time at which the first of them expires
+        self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
+        self.timers: dict[int, IntervalTimer] = {}  # by ITIMER_ number, once setitimer has set them
+        self.cpu_timer_at: int | None = None  # the CPU time at which the first CPU timer expires
         # Waiting
-        self.in_call = False  # a system call of this process is blocked and will be tried again
+        self.in_call = False  # a system call of this process is blocked and will be retried
         self.call = CallState()
         self.wake_serial = 0  # makes old timers and queue entries stale
         self.waits_for = ""  # for the message about a deadlock
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
-        self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child has left our memory
+        self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child calls exec or exits
         # Observing
-        self.hold_at_exit = False  # the memory stays after the end, until `lifecycle.release_held`
+        self.hold_at_exit = False  # keep the memory after the exit, until `lifecycle.release_held`
         self.watch_pc: int | None = None
         self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
 
     def inherit(self, parent: Process) -> None:
-        """Take over what a child has from its parent besides memory, registers and descriptors."""
+        """Copy the attributes that a child inherits besides memory, registers and descriptors."""
         self.parent = parent
         self.cwd, self.umask = parent.cwd, parent.umask
         self.pgid, self.sid = parent.pgid, parent.sid
@@ -195,7 +202,7 @@ class Process:
         return self.timers.setdefault(which, IntervalTimer())
 
     def end_call(self, result: int) -> None:
-        """The system call that the process stands at is over: its result goes to a0, the pc past the ecall."""
+        """Finish the current system call: set a0 to `result` and advance pc past the ecall."""
         self.in_call = False
         self.call = CallState()
         hart = self.hart
@@ -209,13 +216,13 @@ class Process:
         return timer.expires_at if timer is not None else None
 
     def note_cpu_timers(self) -> None:
-        """Bring `cpu_timer_at` up to date with the timers of CPU time."""
+        """Update `cpu_timer_at` from the CPU timers."""
         cpu = (self.timers.get(which) for which in (ITIMER_VIRTUAL, ITIMER_PROF))
         self.cpu_timer_at = min((t.expires_at for t in cpu if t and t.expires_at is not None), default=None)
 
     @property
     def group(self) -> Group | None:
-        """The group that pays for its memory, where groups have limits."""
+        """The memory group that its frames are charged to, if groups have limits."""
         return self.mm.map.group
 
     @property

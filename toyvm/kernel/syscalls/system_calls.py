@@ -1,4 +1,4 @@
-"""What is left: limits, names, random bytes, futex, yielding."""
+"""Other calls: uname, sysinfo, resource limits, random bytes, scheduling, futex."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FUTEX_FLAGS = 128 | 256
 
 
 def uname(kernel: KernelState, process: Process, va: int) -> int:
-    """uname(2): struct utsname of a Linux 6.1 on riscv64.
+    """uname(2): store struct utsname of a Linux 6.1 on riscv64.
 
     Errors: EFAULT.
     """
@@ -32,7 +32,7 @@ def uname(kernel: KernelState, process: Process, va: int) -> int:
 
 
 def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
-    """sysinfo(2): uptime, memory, swap area and number of processes.
+    """sysinfo(2): store uptime, memory, swap area and number of processes.
 
     Errors: EFAULT.
     """
@@ -64,7 +64,7 @@ def swapon(kernel: KernelState, process: Process, path: int, flags: int) -> int:
 
     Errors: EPERM.
     """
-    raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
+    raise error(errno.EPERM)
 
 
 def swapoff(kernel: KernelState, process: Process, path: int) -> int:
@@ -76,7 +76,7 @@ def swapoff(kernel: KernelState, process: Process, path: int) -> int:
 
 
 def getrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
-    """getrlimit(2): the soft limit of a resource; the hard limit shown is infinite.
+    """getrlimit(2): get the soft limit of a resource. The hard limit is infinite.
 
     Errors: EFAULT, EINVAL.
     """
@@ -94,7 +94,7 @@ def setrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> 
 
 
 def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, new: int, old: int) -> int:
-    """prlimit(2): read and set a soft limit of the calling process.
+    """prlimit(2): get and set a soft limit of the calling process.
 
     Errors: EFAULT, EINVAL, EPERM (another process), ESRCH.
     """
@@ -109,7 +109,9 @@ def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, ne
 
 
 def getrandom(kernel: KernelState, process: Process, va: int, count: int, flags: int) -> int:
-    """getrandom(2): bytes of the run's seeded generator, the same in every run; at most 1 MiB at once.
+    """getrandom(2): store bytes of the run's seeded generator, at most 1 MiB.
+
+    Every run gets the same.
 
     Errors: EFAULT, EINVAL.
     """
@@ -127,7 +129,7 @@ def sched_yield(kernel: KernelState, process: Process) -> int:
 
 
 def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int, va: int) -> int:
-    """sched_getaffinity(2): the mask of the one processor.
+    """sched_getaffinity(2): store the mask of the one processor.
 
     Errors: EFAULT, EINVAL.
     """
@@ -138,7 +140,7 @@ def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int
 
 
 def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: int) -> int:
-    """getcpu(2): processor 0 of node 0.
+    """getcpu(2): store processor 0 and node 0.
 
     Errors: EFAULT.
     """
@@ -158,7 +160,8 @@ def futex(
     va2: int,
     value3: int,
 ) -> int:
-    """futex(2): FUTEX_WAIT, FUTEX_WAKE and their BITSET forms, between processes that share the frame.
+    """futex(2): FUTEX_WAIT, FUTEX_WAKE and their BITSET forms, between processes that share the
+    frame.
 
     Errors: EAGAIN (the word has another value), EFAULT, EINTR, EINVAL, ENOSYS (another operation),
     ETIMEDOUT.
@@ -189,7 +192,7 @@ def futex(
 
 
 def _futex_wake(kernel: KernelState, pa: int, count: int) -> int:
-    """Wake up to `count` processes that still wait at `pa`, in the order they came."""
+    """Wake up to `count` processes that wait on the futex at `pa`, first come first served."""
     waiters = kernel.futex_waiters.get(pa, {})
     woken = 0
     for pid, process in list(waiters.items()):

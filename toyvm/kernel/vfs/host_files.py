@@ -128,6 +128,10 @@ class HostFile(FileNode):
             self._fd = None
             self._held.close()
 
+    def is_host_file(self, status: os.stat_result) -> bool:
+        """Whether this is the host's file of that status."""
+        return self._host == (status.st_dev, status.st_ino)
+
     def open_host(self) -> None:
         """Open the host's file now, so that open(2) reports what is wrong with it. Raises OSError."""
         self._descriptor()

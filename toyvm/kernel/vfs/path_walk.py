@@ -77,13 +77,37 @@ class Vfs:
         self.root: DirNode = root if root is not None else MemDir(self.memfs)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
         self._mount_depth = 0  # components of the longest mount point
+        self.host_folders: list[
+            tuple[str, str]
+        ] = []  # guest path and host path of each directory of the host
+        self.home = "/"  # where programs start: their first current directory
 
     @classmethod
-    def sandbox(cls, root: str | None = ".", *, writable: bool = False, memfs_bytes: int = 256 << 20) -> Vfs:
-        """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`."""
+    def sandbox(
+        cls,
+        root: str | None = ".",
+        *,
+        writable: bool = False,
+        sysroot: str | None = None,
+        memfs_bytes: int = 256 << 20,
+    ) -> Vfs:
+        """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`.
+
+        With `sysroot`, that host directory is `/`, read-only, and `root` has the path that it has on the host, where
+        programs start.
+        """
         vfs = cls(memfs_bytes=memfs_bytes)
-        if root is not None:
+        if sysroot is not None and (root is None or not os.path.samefile(root, sysroot)):
+            vfs.root = HostDir.open_root(sysroot, vfs.hostfs)
+            vfs.host_folders.append(("/", os.path.abspath(sysroot)))
+            place = os.path.realpath(root) if root is not None else "/"
+            if root is not None and place != "/":
+                vfs.mount(place, HostDir.open_root(root, vfs.hostfs, writable=writable))
+                vfs.home = place
+                vfs.host_folders.append((place, os.path.abspath(root)))
+        elif root is not None:
             vfs.root = HostDir.open_root(root, vfs.hostfs, writable=writable)
+            vfs.host_folders.append(("/", os.path.abspath(root)))
         vfs.mount("/tmp", MemDir(vfs.memfs, 0o1777))
         vfs.mount("/dev", MemDir(vfs.memfs))
         vfs.mount("/dev/shm", MemDir(vfs.memfs, 0o1777))
@@ -94,11 +118,20 @@ class Vfs:
     def mount(self, path: str, node: Node, *, first: bool = True) -> None:
         """Let `path` be `node`. `first=False`: only where the tree has nothing of that name (a lower layer of an overlay)."""
         *parents, name = [part for part in path.split("/") if part]
+        parents = self._real_parts(parents)
         for depth in range(len(parents)):
             above = self._mounts.setdefault(tuple(parents[:depth]), {})
             above.setdefault(parents[depth], _Mount(MemDir(self.memfs, read_only=True), first=False))
         self._mounts.setdefault(tuple(parents), {})[name] = _Mount(node, first)
         self._mount_depth = max(self._mount_depth, len(parents) + 1)
+
+    def _real_parts(self, parts: list[str]) -> list[str]:
+        """The components of a directory that exists, without links: /bin is usr/bin in most distributions. Else `parts`."""
+        try:
+            place = self.resolve("/" + "/".join(parts))
+        except OSError:
+            return parts
+        return [part for part in place.path.split("/") if part] if place.node is not None else parts
 
     def add_file(self, path: str, data: bytes, *, mode: int = 0o755, first: bool = True) -> MemFile:
         """A read-only file of these bytes at `path`; missing directories appear."""
@@ -110,12 +143,6 @@ class Vfs:
         """One read-only file of the host at `path`. Raises OSError when there is none."""
         directory, name = os.path.split(os.path.realpath(host_path))
         self.mount(path, HostDir.open_root(directory, self.hostfs).lookup(name), first=first)
-
-    def overlay(self, path: str, host_directory: str) -> None:
-        """The files of a host directory below `path`, wherever the tree itself has none of that name."""
-        directory = HostDir.open_root(host_directory, self.hostfs)
-        for name in directory.names():
-            self.mount(f"{path}/{name}", directory.lookup(name), first=False)
 
     # Walking
 

@@ -91,17 +91,17 @@ def plan_dynamic(
     imported = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if elsewhere]
     hashed = [n for n, elsewhere in zip(numbers, is_imported, strict=True) if not elsewhere]
     buckets = max(1, len(hashed) // 4)
-    hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].name)) % buckets)
+    hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].dynamic_name)) % buckets)
     order = tuple(imported + hashed)
     strings = Strings()
     for name in (options.soname, ":".join(options.rpath)):
         strings.add(name)
     needed = tuple(library.soname for library in program.resolution.libraries)
     string_at = {name: strings.add(name) for name in (*needed, options.soname, ":".join(options.rpath))}
-    string_at |= {symbols[n].name: strings.add(symbols[n].name) for n in order}
+    string_at |= {name: strings.add(name) for name in (symbols[n].dynamic_name for n in order)}
     sections: dict[str, bytes] = {}
     verneed_count = _versions(program, order, strings, string_at, sections)
-    names = [_raw(symbols[n].name) for n in order]
+    names = [_raw(symbols[n].dynamic_name) for n in order]
     if options.hash_style in ("gnu", "both"):
         sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
     if options.hash_style in ("sysv", "both"):
@@ -221,7 +221,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         seen = int(symbols.visibility[n]) if sid != LINKER else 0
         table[at] = (
-            plan.string_at[symbol.name],
+            plan.string_at[symbol.dynamic_name],
             st_info(binding, kind),
             seen,
             shndx,
@@ -248,7 +248,8 @@ def dynamic_entries(
     if options.soname and options.shared:
         entries.append((c.DT_SONAME, plan.string_at[options.soname]))
     if options.rpath:
-        entries.append((c.DT_RUNPATH, plan.string_at[":".join(options.rpath)]))
+        tag = c.DT_RUNPATH if options.new_dtags else c.DT_RPATH
+        entries.append((tag, plan.string_at[":".join(options.rpath)]))
     for tag, name in ((c.DT_INIT, options.init), (c.DT_FINI, options.fini)):
         symbol = program.resolution.table.get(name)
         if symbol is not None and program.symbols.sid[symbol.id] >= 0:
@@ -296,8 +297,12 @@ def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
     more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)
+    more |= c.DF_1_ORIGIN if options.origin else 0
     entries = [(c.DT_TEXTREL, 0)] if textrel else []
     entries += [(c.DT_SYMBOLIC, 0)] if flags & c.DF_SYMBOLIC else []
-    entries += [(c.DT_FLAGS, flags)] if flags else []
+    if options.new_dtags:
+        entries += [(c.DT_FLAGS, flags)] if flags else []
+    else:
+        entries += [(c.DT_BIND_NOW, 0)] if options.now else []
     entries += [(c.DT_FLAGS_1, more)] if more else []
     return entries

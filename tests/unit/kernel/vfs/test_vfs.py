@@ -160,17 +160,14 @@ def test_directories_list_what_is_mounted_too(root: Path) -> None:
     assert guest.call("getdents64", fd, guest.scratch + 0x8000, 4096) == 0
 
 
-def test_mounts_hide_and_overlays_fill(root: Path, tmp_path: Path) -> None:
+def test_mounts_hide_and_fill(root: Path) -> None:
     (root / "tmp").mkdir()
     (root / "tmp" / "hidden").write_text("x")
     (root / "lib").mkdir()
     (root / "lib" / "own.so").write_text("own")
-    library = tmp_path / "libs"
-    library.mkdir()
-    (library / "own.so").write_text("theirs")
-    (library / "libc.so").write_text("libc")
     guest = sandbox(root)
-    guest.kernel.vfs.overlay("/lib", str(library))
+    guest.kernel.vfs.add_file("/lib/own.so", b"theirs", first=False)
+    guest.kernel.vfs.add_file("/lib/libc.so", b"libc", first=False)
     guest.kernel.vfs.add_file("/bin/prog", b"bytes")
     assert guest.open("/tmp/hidden") == -errno.ENOENT
     assert guest.read(guest.open("/lib/own.so")) == b"own"
@@ -178,6 +175,29 @@ def test_mounts_hide_and_overlays_fill(root: Path, tmp_path: Path) -> None:
     assert guest.read(guest.open("/bin/prog")) == b"bytes"
     assert guest.open("/bin/prog", O_WRONLY) == -errno.EROFS
     assert guest.call("unlinkat", AT_FDCWD, guest.text("/bin/prog"), 0) == -errno.EBUSY
+
+
+def test_mounts_below_links_are_found_through_the_link_and_its_target(root: Path) -> None:
+    (root / "usr").mkdir()
+    (root / "usr" / "bin").mkdir()
+    (root / "bin").symlink_to("usr/bin")
+    guest = sandbox(root)
+    guest.kernel.vfs.add_file("/bin/prog", b"bytes")
+    assert guest.read(guest.open("/bin/prog")) == guest.read(guest.open("/usr/bin/prog")) == b"bytes"
+
+
+def test_a_sysroot_is_the_root_and_the_sandbox_keeps_its_path(root: Path, tmp_path: Path) -> None:
+    system = tmp_path / "system"
+    (system / "etc").mkdir(parents=True)
+    (system / "etc" / "name").write_text("system")
+    vfs = Vfs.sandbox(str(root), writable=True, sysroot=str(system))
+    guest = Guest(vfs=vfs)
+    assert vfs.home == str(root.resolve())
+    assert guest.read(guest.open("/etc/name")) == b"system"
+    assert guest.read(guest.open(f"{vfs.home}/file")) == (root / "file").read_bytes()
+    assert guest.open("/etc/name", O_WRONLY) == -errno.EROFS
+    assert guest.open(f"{vfs.home}/file", O_WRONLY) >= 0
+    assert guest.open("/file") == guest.open(f"{vfs.home}/../secret") == -errno.ENOENT
 
 
 def test_inode_numbers_do_not_depend_on_the_host(root: Path) -> None:

@@ -168,3 +168,17 @@ def test_what_libraries_share_with_a_program_is_found_by_hash() -> None:
     for name in ("function", "called"):
         assert rows[name]["st_shndx"] == c.SHN_UNDEF and rows[name]["st_value"]
     assert rows["own"]["st_shndx"] == rows["own"]["st_value"] == 0
+
+
+def test_old_and_new_tags() -> None:
+    """--disable-new-dtags: DT_RPATH, DT_BIND_NOW and no DT_FLAGS, as by GNU ld."""
+    for new in (True, False):
+        options = {"rpath": ("/x", "/y"), "now": True, "origin": True, "symbolic": "all", "new_dtags": new}
+        elf = elf_of(link_all(pic(LIBRARY), kind="shared", **options))
+        old_path, new_path = elf.dynamic_value(c.DT_RPATH), elf.dynamic_value(c.DT_RUNPATH)
+        assert [tag is None for tag in (old_path, new_path)] == [new, not new]
+        assert elf.dynamic_string((new_path if new else old_path) or 0) == "/x:/y"
+        assert elf.dynamic_value(c.DT_BIND_NOW) == (None if new else 0)
+        flags = c.DF_ORIGIN | c.DF_SYMBOLIC | c.DF_BIND_NOW if new else None
+        assert elf.dynamic_value(c.DT_FLAGS) == flags
+        assert elf.dynamic_value(c.DT_FLAGS_1) == c.DF_1_NOW | c.DF_1_ORIGIN

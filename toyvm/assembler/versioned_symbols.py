@@ -1,0 +1,95 @@
+"""`.symver`: symbols that go to the object under a name with a version, `name@VERSION` or `name@@VERSION` (the default)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from toyvm.base.record import Record
+
+from ..elf.constants import STB_LOCAL, STB_WEAK, STV_HIDDEN
+from .problems import Problem
+from .sections import AsmSymbol
+from .statements import NAME_PATTERN
+from .symbols import AsmSymbols
+
+_VERSIONED = re.compile(rf"({NAME_PATTERN})(@{{1,3}})([^@\s,]*)")
+VISIBILITIES = ("local", "hidden", "remove")
+
+
+class VersionedName(Record):
+    """One `.symver`. `at` is "@", "@@" or "@@@"; `visibility` is one of VISIBILITIES or "", for the name without version."""
+
+    symbol: AsmSymbol
+    name: str
+    at: str
+    version: str
+    visibility: str
+    where: int
+
+
+def read_versioned(symbol: AsmSymbol, text: str, visibility: str, where: int) -> VersionedName:
+    """The version that `.symver` gives to `symbol`. Raises Problem."""
+    match = _VERSIONED.fullmatch(text)
+    if match is None:
+        raise Problem(
+            f"'{text}' is no name with a version",
+            text,
+            expected="name@VERSION, name@@VERSION or name@@@VERSION",
+        )
+    if visibility and visibility not in VISIBILITIES:
+        raise Problem(f"unknown visibility '{visibility}'", visibility, expected="local, hidden or remove")
+    return VersionedName(symbol, match[1], match[2], match[3], visibility, where)
+
+
+def apply_versions(
+    versions: Sequence[VersionedName], symbols: AsmSymbols, report: Callable[[Problem, int], None]
+) -> None:
+    """Rename undefined symbols, and give defined ones a second name (gas: elf_frob_symbol). Problems go to `report`.
+
+    Call after the values of symbols have been settled, and before they are put out.
+    """
+    by_symbol: dict[AsmSymbol, list[VersionedName]] = {}
+    for versioned in versions:
+        by_symbol.setdefault(versioned.symbol, []).append(versioned)
+    for symbol, mine in by_symbol.items():
+        for versioned in reversed(mine):
+            try:
+                _apply(symbols, symbol, versioned, len(mine))
+            except Problem as problem:
+                report(problem, versioned.where)
+
+
+def _apply(symbols: AsmSymbols, symbol: AsmSymbol, versioned: VersionedName, count: int) -> None:
+    at, name = versioned.at, f"{versioned.name}{versioned.at}{versioned.version}"
+    if symbol.common is not None:
+        raise Problem(f"common symbol '{symbol.name}' cannot have a version", name)
+    if not symbol.is_defined:
+        if at == "@@":
+            raise Problem(f"'{name}' names the default version of a symbol that is not defined here", name)
+        if count > 1:
+            raise Problem(f"undefined symbol '{symbol.name}' cannot have several versions", name)
+        symbol.name = f"{versioned.name}@{versioned.version}"
+        return
+    if at == "@@@":
+        symbol.name = f"{versioned.name}@@{versioned.version}"
+        return
+    if versioned.visibility == "remove":
+        symbol.name = name
+        symbols.order.remove(symbol)
+        symbols.order.append(symbol)
+        return
+    alias = AsmSymbol(name)
+    alias.chunk, alias.frag, alias.offset, alias.value = (
+        symbol.chunk,
+        symbol.frag,
+        symbol.offset,
+        symbol.value,
+    )
+    alias.binding, alias.type, alias.visibility = symbol.binding, symbol.type, symbol.visibility
+    alias.size, alias.size_where, alias.where = symbol.size, symbol.size_where, versioned.where
+    symbols.list(alias)
+    if versioned.visibility == "local" and symbol.binding != STB_WEAK:
+        symbol.binding = STB_LOCAL
+    elif versioned.visibility == "hidden":
+        symbol.visibility = STV_HIDDEN
