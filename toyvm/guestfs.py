@@ -64,9 +64,10 @@ class GuestLibraryFile(FileNode):
 
 
 def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
-    """The folder of a distribution's riscv64 cross libraries, if the program is for them and they are installed.
+    """The folder of the host's riscv64 cross libraries, if the program is linked against them.
 
-    A program is for them if its PT_INTERP is among them and it needs a library that toyvm's own do not include.
+    This is the case if the folder contains the program's PT_INTERP and a library that the program
+    needs and that the guest libraries do not include.
     """
     if isinstance(program, Program):
         return None
@@ -80,7 +81,7 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
         path = data[interpreter.offset : interpreter.offset + interpreter.filesz].rstrip(b"\0")
         needed = needed_libraries(data, fspath(program), phdrs)
     except (OSError, ElfError):
-        return None  # whatever is wrong with the program is reported when it is started
+        return None  # the error is reported when the program is started
     own = library_files()
     for folder in CROSS_SYSROOTS:
         if os.path.isfile(folder + os.fsdecode(path)) and any(
@@ -144,7 +145,7 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
 
 
 def _place_in_tree(vfs: Vfs, name: str) -> str | None:
-    """The guest path of a host file that the tree holds already, so that $ORIGIN is the folder it stands in."""
+    """The guest path of a host file that is in the guest's tree already, so that $ORIGIN works."""
     for path in (os.path.abspath(name), os.path.realpath(name)):
         for place, folder in vfs.host_folders:
             if path.startswith(folder.rstrip("/") + "/"):

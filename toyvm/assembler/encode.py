@@ -70,6 +70,7 @@ _FORMS = {
     **dict.fromkeys(_MEMORY, "memory"),
 }
 _SP, _T0 = 2, 5
+_WHOLE = {"Zaamo": "a", "Zalrsc": "a", "Zmmul": "m"}  # part of an extension -> the extension
 _MARKERS = ("tprel_add", "tlsdesc_call")  # operands that are a relocation of the whole instruction
 
 
@@ -128,8 +129,11 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
                 _expand(state, candidate, operands)
                 return
     if missing:
+        wanted = (
+            f"'{_WHOLE[missing]}' or '{missing.lower()}'" if missing in _WHOLE else f"'{missing.lower()}'"
+        )
         raise Problem(
-            f"'{mnemonic}' needs extension '{missing.lower()}', which {state.arch_text} does not have",
+            f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
             mnemonic,
         )
     raise _misfit(state, mnemonic, options, pieces, operands)

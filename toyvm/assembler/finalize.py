@@ -135,11 +135,13 @@ def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: 
     """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
     address = chunk.base
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
-        if part.kind <= PartKind.JUMP:
-            try:
+        try:
+            if part.kind <= PartKind.JUMP:
                 _branch(resolver, part, part.offset - part.size + address, size, out)
-            except Problem as problem:
-                state.report(problem, part.where)
+            elif part.kind == PartKind.LEB128:
+                resolver.number(part, part.offset + address, size, out.data, out.relocs)
+        except Problem as problem:
+            state.report(problem, part.where)
         address += size
 
 

@@ -9,7 +9,7 @@ from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
 from .problems import Problem
-from .section_layout import SectionLayout
+from .section_layout import SectionLayout, leb128_bytes
 from .sections import (
     FAKE_LABEL,
     AsmSection,
@@ -18,8 +18,10 @@ from .sections import (
     Fix,
     Linear,
     Part,
+    PartKind,
     Value,
     joined_type,
+    may_relax,
 )
 from .state import AssemblyState
 
@@ -48,6 +50,7 @@ class Worth(NamedTuple):
 
 
 _THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
+_ULEB128_PAIR = (R.SET_ULEB128, R.SUB_ULEB128)
 # Size of data -> the types that make a difference of two addresses there.
 _PAIRS = {
     minus.field.width: (plus, minus.type)
@@ -136,7 +139,31 @@ class FixupResolver:
                 f"'{found.symbol.name}' must be defined in this file, because its value is needed",
                 found.symbol.name,
             )
+        if part.kind == PartKind.LEB128 and found.section is not None:
+            raise Problem("a LEB128 number cannot be an address, only a distance")
         return found.value
+
+    def number(self, part: Part, at: int, size: int, data: bytearray, relocs: list[PendingReloc]) -> None:
+        """Write the LEB128 number of `part`, which has `size` bytes at `at`; one that may shrink gets relocations."""
+        value = part.target
+        while isinstance(value, Linear) and value.add is not None and value.sub is None:
+            inner = value.add.value
+            if not isinstance(inner, Linear):
+                value = value if inner is None else inner
+                break
+            value = inner._replace(addend=inner.addend + value.addend)
+        data[at : at + size] = leb128_bytes(part, self._value(part.target).value, size)
+        if not may_relax(value):
+            return
+        if part.addend or not isinstance(value, Linear):
+            raise Problem(
+                "this distance may shrink when the program is linked", expected=".uleb128 label - label"
+            )
+        plus, minus = _ULEB128_PAIR
+        symbol, addend, _ = self.target(value.add, value.addend)
+        relocs.append(PendingReloc(at, plus, symbol, addend, False))
+        symbol, addend, _ = self.target(value.sub, 0)
+        relocs.append(PendingReloc(at, minus, symbol, addend, False))
 
     def settle_symbols(self) -> None:
         """Report symbols that cannot be resolved: undefined local labels, and circles."""

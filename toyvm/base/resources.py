@@ -74,7 +74,7 @@ def cache_path(*parts: str) -> str:
     folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if os.stat(folder).st_uid != os.getuid():
-        raise ToyvmError(f"{folder}: belongs to somebody else; set XDG_CACHE_HOME to a folder of yours")
+        raise ToyvmError(f"{folder}: belongs to another user; set XDG_CACHE_HOME to your own folder")
     return os.path.join(folder, *parts)
 
 

@@ -91,7 +91,9 @@ class Stats(Counters, frozen=False):
 
 
 class FaultContext:
-    """The process that memory use is charged to. Every function that may allocate a frame takes one.
+    """The process that memory use is charged to.
+
+    Every function that may allocate a frame takes one.
 
     pid       named in events
     counters  count the faults

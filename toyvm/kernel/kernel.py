@@ -37,11 +37,12 @@ class Kernel(KernelState):
 
     memory_bytes     size of physical memory, a multiple of 4096
     engine_factory   creates the engine for that memory
-    vfs              the guest's files; /dev, /proc and /sys are mounted into it. None: an empty tree
+    vfs              the guest's files, into which /dev, /proc and /sys are mounted; None: empty
     bus              receives the events; None: a new bus
     interpreter      toyvm's dynamic loader; None: images that need it exit with 127
     limits           see Limits
-    stdin, stdout, stderr   host files in binary mode, or objects with `read` or `write`; None: empty input, discarded output
+    stdin            a host file in binary mode, or an object with `read`; None: empty
+    stdout, stderr   host files in binary mode, or objects with `write`; None: output is discarded
     describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for reports
     breakpoints      the breakpoints of a debugger
     """

@@ -15,7 +15,10 @@ PIPE_CAPACITY = 64 << 10
 
 
 class Rlimits(Record, frozen=False):
-    """The soft limits that the kernel enforces, in bytes or counts. The other limits are always infinite."""
+    """The soft limits that the kernel enforces, in bytes or counts.
+
+    The other limits are always infinite.
+    """
 
     stack: int = 8 << 20
     data: int = RLIM_INFINITY

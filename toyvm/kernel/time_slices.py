@@ -64,7 +64,7 @@ class TimeSlices:
             kernel.scheduler.add(process)
 
     def _stretched(self, process: Process, left: int) -> int:
-        """The budget in instructions of `process`, which has `left` instructions to the end of its quantum.
+        """The budget of `process` in instructions; `left` are left in its quantum.
 
         While no other process needs the hart, the budget includes further quanta, because a return
         from the engine costs as much as thousands of native instructions.

@@ -59,7 +59,10 @@ class InPlaceFaults:
         self._answer: FaultKind | None = None
 
     def begin(self, process: Process, *, alone: bool) -> None:
-        """Start a run. `alone`: its budget exceeds the quantum, because no other process can run."""
+        """Start a run.
+
+        `alone`: its budget exceeds the quantum, because no other process can run.
+        """
         self._process = process
         system = self._kernel.system
         system.windows.begin(process.mm.map, allowed=system.native_faults)
@@ -68,7 +71,7 @@ class InPlaceFaults:
         self._answer = None
 
     def settle(self, instret: int) -> None:
-        """Charge the instructions executed so far, and count the faults that native code has resolved."""
+        """Charge the executed instructions, and count the faults that native code has resolved."""
         mm = self._process.mm
         self._kernel.system.windows.collect(mm.map, mm.context)
         misses = mm.mmu.tlb.misses
@@ -167,7 +170,10 @@ def _out_of_memory(kernel: KernelState, process: Process) -> None:
 
 
 def _make_call(kernel: KernelState, process: Process, number: int) -> None:
-    """Dispatch the system call at pc: block the process, or set a0 and advance pc. Raises OutOfFrames."""
+    """Dispatch the system call at pc: block the process, or set a0 and advance pc.
+
+    Raises OutOfFrames.
+    """
     entry = find(number)
     x = process.hart.x
     args = (x[10], x[11], x[12], x[13], x[14], x[15])

@@ -1,4 +1,4 @@
-"""The report on a fatal trap: the address, the access, the mapping there or nearby, and a likely cause."""
+"""The report on a fatal trap: address, access, the mapping there or nearby, and a likely cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STACK_REACH = 1 << 20
 
 
 def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
-    """The lines after "Segmentation fault", or another message about a fatal trap, without a final newline."""
+    """The lines that follow "Segmentation fault" or a similar message, without a final newline."""
     pc, va = process.hart.pc, trap.tval
     who = f"process {process.pid} ({process.comm})"
     at = _place(kernel, process, pc)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Usage(Record):
-    """Page counts of an area, a process, or all processes. Pages with other mappings of their frame are `shared`."""
+    """Page counts of an area, a process, or all processes.
+
+    A page is `shared` if another page table entry maps its frame, else `private`.
+    """
 
     size: int = 0
     rss: int = 0
@@ -74,7 +77,10 @@ class ProcessReport(Record):
 
 
 class MemoryReport(Record):
-    """All address spaces, and the use of every frame. `user_frames` is exactly the sum of all PSS."""
+    """All address spaces, and the use of every frame.
+
+    `user_frames` is exactly the sum of all PSS.
+    """
 
     processes: tuple[ProcessReport, ...]
     total: Usage
@@ -166,9 +172,10 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
 
 
 def swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
-    """The swapped-out pages of one area, and their proportional share: each page counts 1/n if n entries refer to its slot.
+    """The swapped-out pages of one area, and their proportional share.
 
-    Shared anonymous memory is not included: its file counts it.
+    A page counts 1/n if n page table entries refer to its slot. Shared anonymous memory is not
+    included: its file counts it.
     """
     swap = mm.system.swap
     if swap is None or not swap.used:

@@ -129,7 +129,10 @@ def strings(mm: AddressSpace, where: tuple[int, int]) -> bytes:
 
 
 def _sizes(process: Process) -> dict[str, int]:
-    """Sizes in pages as /proc/PID/status counts them. `text` is the program's own code, `lib` other code."""
+    """Sizes in pages as /proc/PID/status counts them.
+
+    `text` is the program's own code, `lib` other code.
+    """
     mm = process.mm
     kinds = mm.system.cache.kind
     resident = {0: 0, BACKED: 0, UNBACKED: 0}

@@ -41,7 +41,10 @@ class Breakpoints:
         process.mm.poke(va, C_EBREAK)
 
     def answer(self, process: Process) -> bool:
-        """Handle an ebreak at the pc of `process`. Return False if it is not one of these breakpoints."""
+        """Handle an ebreak at the pc of `process`.
+
+        Return False if it is not one of these breakpoints.
+        """
         pc = process.hart.pc
         saved = self._saved.get((process.exe, pc))
         if saved is None or process.mm.read(pc, len(C_EBREAK)) != C_EBREAK:

@@ -44,7 +44,7 @@ _MAX_SCRIPT_DEPTH = 4
 
 
 class ExecFailedError(Exception):
-    """The new image cannot start, and the old one is gone. The process prints `message` and exits with `status`."""
+    """The new image cannot start, and the old one is gone: print `message`, exit with `status`."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)
@@ -125,9 +125,10 @@ def _program(
 def _map_interpreter(
     kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage
 ) -> LoadedImage | None:
-    """Map the program that PT_INTERP names, as Linux's binfmt_elf does; None if toyvm's own loader serves the image.
+    """Map the program that PT_INTERP names, as Linux's binfmt_elf does.
 
-    The option `interp` decides; "auto" runs the interpreter if the tree has it. Raises OSError: ENOENT, EACCES.
+    Returns None if toyvm's own loader serves the image. The option `interp` decides; "auto" runs
+    the interpreter if the guest has the file. Raises OSError: ENOENT, EACCES.
     """
     wanted = kernel.limits.interp
     if image.interpreter is None or wanted == "toyvm" or not mm.has_mmu:
@@ -169,7 +170,7 @@ def _data_size(image: LoadedImage) -> int:
 
 
 def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
-    """Enforce Linux's limits: 128 KiB a string, a quarter of the stack limit (6 MiB at most) in all."""
+    """Enforce Linux's limits: 128 KiB a string, 6 MiB and a quarter of the stack limit in all."""
     strings = [*argv, *envp]
     total = sum(len(s) + 9 for s in strings)
     if any(len(s) >= ARG_MAX for s in strings) or total > min(process.rlimits.stack // 4, 6 << 20):
@@ -177,7 +178,7 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
 
 
 def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
-    """The point of no return: release the old image, and reset descriptors, signals and registers for the new one."""
+    """The point of no return: release the old image; reset descriptors, signals and registers."""
     kernel.leave_image(process)
     process.mm = mm
     process.image = image
@@ -186,6 +187,7 @@ def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: Load
     process.fds = process.fds.alone()
     process.fds.exec()
     process.signals.exec()
+    process.executed = True
     process.clear_child_tid = process.robust_list = 0
     process.loader_state = None
     instret = process.hart.instret

@@ -1,4 +1,4 @@
-"""The kernel's state and its basic services: the `kernel` argument of process functions and system calls.
+"""The kernel's state and basic services: the `kernel` argument of system calls and others.
 
 It uses memory and files. Process life cycle, system calls and the run loop (`toyvm.kernel.kernel`)
 use it.
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 FIRST_PID = 100
 
 Registers = list[int]
-"""The 32 integer registers of the calling hart, unsigned 64-bit. Arguments are read from it, results are written to it."""
+"""The 32 integer registers of the calling hart, unsigned 64-bit, for arguments and results."""
 
 
 class Interpreter(Protocol):
@@ -73,7 +73,9 @@ class Interpreter(Protocol):
         """
 
     def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
-        """Serve one private system call. `args` is `process.hart.x` itself; pc is the address of the ecall.
+        """Serve one private system call.
+
+        `args` is `process.hart.x` itself; pc is the address of the ecall.
 
         Raises LoadError to end the process with 127, OSError to return -errno in a0.
         """
@@ -204,7 +206,7 @@ class KernelState:
         return stats
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
-        """Invalidate the TLB entries and translated code of a changed range: `MemorySystem.invalidate`."""
+        """Invalidate TLB entries and translated code of a range (`MemorySystem.invalidate`)."""
         self.system.invalidate(mmu, start, end)
 
     def random_bytes(self, count: int) -> bytes:
@@ -272,7 +274,7 @@ class KernelState:
         self.system.stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:
-        """Release the address space of a process (exec or exit), and wake the parent that waits in vfork."""
+        """Release the address space of a process (exec or exit), and wake a vfork parent."""
         if self.interpreter is not None and process.loader_state is not None:
             self.interpreter.released(process)
         process.mm.release()

@@ -1,4 +1,4 @@
-"""The life cycle of processes: fork, signals, exit, zombies and orphans, wait, and the end of a run."""
+"""The life cycle of processes: fork, signals, exit, zombies and orphans, wait, end of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,19 @@ from toyvm.machine.physical_memory import require_reserve
 from ..mm.frame_allocator import OutOfFrames
 from ..vfs.open_file import WaitQueue
 from .process import Process, State
-from .signals import CLD_EXITED, CLD_KILLED, DEATH_WORDS, SA_NOCLDWAIT, SIG_IGN, SigInfo, Signal
+from .signals import (
+    CLD_CONTINUED,
+    CLD_EXITED,
+    CLD_KILLED,
+    CLD_STOPPED,
+    DEATH_WORDS,
+    SA_NOCLDSTOP,
+    SA_NOCLDWAIT,
+    SIG_IGN,
+    STOP_SIGNALS,
+    SigInfo,
+    Signal,
+)
 
 if TYPE_CHECKING:
     from .kernel_state import KernelState
@@ -170,7 +182,10 @@ def become_leader(kernel: KernelState, caller: Process) -> Process:
 
 
 def exit_process(kernel: KernelState, process: Process, status: int) -> None:
-    """End all threads of a process, with a wait status. With `hold_at_exit`, its memory stays until `release_held`."""
+    """End all threads of a process, with a wait status.
+
+    With `hold_at_exit`, its memory stays until `release_held`.
+    """
     process = process.leader
     if not process.alive:
         return
@@ -181,6 +196,7 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         if process.mm.map.users == 1:
             thread.clear_child_tid = 0  # nothing is left that could see the word
         _end_thread(kernel, thread)
+    _leave_orphans(kernel, process)
     signal = status & 0x7F
     if kernel.bus.wants(ProcessExited):
         kernel.bus.emit(
@@ -212,6 +228,20 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         _reap(kernel, process)
 
 
+def _leave_orphans(kernel: KernelState, process: Process) -> None:
+    """Stopped groups that nothing will continue once `process` has ended get SIGHUP and SIGCONT (kill_orphaned_pgrp)."""
+    groups = {child.pgid for child in process.children if child.pgid != process.pgid}
+    if process.parent is not None and process.parent.pgid != process.pgid:
+        groups.add(process.pgid)
+    stopped = [p for p in kernel.processes.values() if p.state is State.STOPPED and p.pgid in groups]
+    if not stopped:
+        return
+    left = [p for p in stopped if p is not process and orphaned(kernel, p.pgid, without=process)]
+    for member in left:
+        send(kernel, member, SigInfo(Signal.SIGHUP))
+        send(kernel, member, SigInfo(Signal.SIGCONT))
+
+
 def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: bool = False) -> None:
     """Make a signal pending for a process, or for the one thread `process`. Wake a thread that takes it.
 
@@ -227,10 +257,11 @@ def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: boo
         die(kernel, process, signal)
         return
     if signal == Signal.SIGCONT:
-        for thread in process.thread_group.members.values():
-            if thread.state is State.STOPPED:
-                thread.state = State.RUNNABLE
-                kernel.scheduler.add(thread)
+        for other in STOP_SIGNALS:
+            _forget(process, other)
+        _continue(kernel, process)
+    elif signal in STOP_SIGNALS:
+        _forget(process, Signal.SIGCONT)
     signals = process.signals
     if signals.ignores(signal) and not signals.blocks(signal):
         return
@@ -271,6 +302,53 @@ def stop(kernel: KernelState, process: Process, signal: int) -> None:
     """Stop all threads of a process until SIGCONT."""
     for thread in process.thread_group.members.values():
         thread.state = State.STOPPED
+    _report_to_parent(kernel, process.leader, CLD_STOPPED, signal)
+
+
+def _continue(kernel: KernelState, process: Process) -> None:
+    """Let the threads of a stopped process run again."""
+    stopped = [thread for thread in process.thread_group.members.values() if thread.state is State.STOPPED]
+    for thread in stopped:
+        thread.state = State.RUNNABLE
+        kernel.scheduler.add(thread)
+    if stopped:
+        _report_to_parent(kernel, process.leader, CLD_CONTINUED, Signal.SIGCONT)
+
+
+def _forget(process: Process, signal: int) -> None:
+    """Drop a signal that is pending for a process or one of its threads."""
+    process.signals.shared.pop(signal, None)
+    process.signals.targets.pop(signal, None)
+    for thread in process.thread_group.members.values():
+        thread.signals.pending.pop(signal, None)
+
+
+def _report_to_parent(kernel: KernelState, process: Process, code: int, signal: int) -> None:
+    """A process has stopped or goes on: its parent can wait for that, and gets SIGCHLD unless SA_NOCLDSTOP."""
+    process.job_report = (code, signal)
+    parent = process.parent
+    if parent is None:
+        return
+    parent.child_ended.wake()
+    if not parent.signals.action(Signal.SIGCHLD).flags & SA_NOCLDSTOP:
+        send(kernel, parent, SigInfo(Signal.SIGCHLD, code, pid=process.pid, status=signal))
+
+
+def orphaned(kernel: KernelState, group: int, *, without: Process | None = None) -> bool:
+    """Whether no process outside of the group, in the same session, is the parent of one in it (is_orphaned_pgrp).
+
+    `without` is a process that is about to end.
+    """
+    return not any(
+        member.pgid == group
+        and member.alive
+        and member is not without
+        and member.parent is not None
+        and member.parent is not without
+        and member.parent.pgid != group
+        and member.parent.sid == member.sid
+        for member in kernel.processes.values()
+    )
 
 
 def die(kernel: KernelState, process: Process, signal: int, explanation: str = "") -> None:
@@ -314,24 +392,40 @@ def release_held(kernel: KernelState) -> None:
     kernel.held.clear()
 
 
-def wait(
-    kernel: KernelState, process: Process, matches: Callable[[Process], bool], *, reap: bool = True
-) -> tuple[int, int, Process] | None:
-    """(pid, status, child) of an ended child that matches; None if all that match still run.
+def find_child(
+    process: Process, matches: Callable[[Process], bool], *, ended: bool, stopped: bool, continued: bool
+) -> tuple[Process, int, int] | None:
+    """The first child that has something to report, with a CLD_ code and its exit status or signal; None if there is none yet.
 
-    `reap` removes the child. Raises OSError(ECHILD) if no child matches.
+    Raises OSError(ECHILD) if no child can ever report.
     """
-    candidates = [child for child in process.children if matches(child)]
-    if not candidates:
-        raise error(errno.ECHILD)
-    for child in candidates:
+    possible = False
+    for child in process.children:
+        if not matches(child):
+            continue
         if not child.alive:
-            if reap:
-                process.children.remove(child)
-                process.children_instructions += child.counters.instructions + child.children_instructions
-                _reap(kernel, child)
-            return child.pid, child.status, child
+            if ended:
+                signal = child.status & 0x7F
+                return child, CLD_KILLED if signal else CLD_EXITED, signal or child.status >> 8
+            continue
+        possible = True
+        if child.job_report is not None:
+            code, signal = child.job_report
+            if stopped if code == CLD_STOPPED else continued:
+                return child, code, signal
+    if not possible:
+        raise error(errno.ECHILD)
     return None
+
+
+def take_report(kernel: KernelState, process: Process, child: Process) -> None:
+    """What `child` had to report has been told: it is not reported again, and a child that has ended is gone."""
+    if child.alive:
+        child.job_report = None
+        return
+    process.children.remove(child)
+    process.children_instructions += child.counters.instructions + child.children_instructions
+    _reap(kernel, child)
 
 
 def exit_code(process: Process | None) -> int:
@@ -355,7 +449,8 @@ def kill_all(kernel: KernelState) -> None:
 def end_deadlock(kernel: KernelState) -> bool:
     """Handle the state in which no process can ever run again. Return False if no process is left.
 
-    If the first process is alive, stop the run with a message. Otherwise kill the remaining processes.
+    If the first process is alive, stop the run with a message. Otherwise kill the remaining
+    processes.
     """
     waiting = [t for p in kernel.processes.values() for t in p.thread_group.members.values()]
     if not waiting:

@@ -80,10 +80,10 @@ class OomKiller:
         self._killing = False
 
     def freed(self, context: FaultContext) -> bool:
-        """Kill the worst process, unless it shares memory with the requesting one. Return whether frames are free.
+        """Kill the process with the highest badness. Return whether frames are free.
 
-        The requesting process cannot be killed while the kernel works for it. Its allocation fails,
-        and the caller handles that.
+        A process that shares memory with the requesting one is not killed, because the kernel is
+        working for it. The allocation fails instead, and the caller handles that.
         """
         kernel, asker = self._kernel, self._kernel.processes.get(context.pid)
         if self._killing or asker is None or not asker.alive:

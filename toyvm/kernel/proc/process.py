@@ -129,7 +129,7 @@ ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
 
 
 class IntervalTimer(Record, frozen=False):
-    """A timer of setitimer(2), in nanoseconds of virtual time (ITIMER_REAL) or of the process's CPU time."""
+    """A timer of setitimer(2), in nanoseconds of virtual time (ITIMER_REAL) or CPU time."""
 
     expires_at: int | None = None  # None: disarmed
     every: int = 0  # the interval; 0: the timer expires once
@@ -205,11 +205,15 @@ class ThreadGroup:
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
         self.exit_signal = 17
+        self.executed = False  # whether it has run execve since its fork
         self.pgid = self.sid = pid
         self.exe = ""
         self.image: LoadedImage | None = None
         self.loader_state: object = None
         self.status = 0
+        self.job_report: tuple[int, int] | None = (
+            None  # CLD_STOPPED or CLD_CONTINUED, and the signal, until waited for
+        )
         self.children_instructions = 0
         self.started_at = 0
         self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
@@ -239,6 +243,8 @@ class Process:
     children: list[Process] = _of_group("children")
     child_ended: WaitQueue = _of_group("child_ended")
     exit_signal: int = _of_group("exit_signal")
+    executed: bool = _of_group("executed")
+    job_report: tuple[int, int] | None = _of_group("job_report")
     pgid: int = _of_group("pgid")
     sid: int = _of_group("sid")
     exe: str = _of_group("exe")

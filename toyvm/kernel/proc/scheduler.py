@@ -52,19 +52,27 @@ class Scheduler:
             self._compact()
 
     def wake(self, process: Process, serial: int | None = None) -> None:
-        """Make a blocked process runnable. `serial` identifies the sleep, so that a stale call has no effect."""
+        """Make a blocked process runnable.
+
+        `serial` identifies the sleep, so that a stale call has no effect.
+        """
         if process.state is State.BLOCKED and serial in (None, process.wake_serial):
             process.state = State.RUNNABLE
             self.add(process)
 
     def set_alarm(self, process: Process, at: int) -> None:
-        """Make `due_alarms` return `process` when time reaches `at`, if its `alarm_at` is still `at`."""
+        """Make `due_alarms` return `process` when time reaches `at`, if its `alarm_at` is still
+        `at`.
+        """
         self._sequence += 1
         heapq.heappush(self._alarms, (at, self._sequence, process))
         self._compact()
 
     def _compact(self) -> None:
-        """Remove stale timers and alarms when there are many. A guest can create any number of them."""
+        """Remove stale timers and alarms when there are many.
+
+        A guest can create any number of them.
+        """
         if len(self._timers) + len(self._alarms) < self._compact_at:
             return
         self._timers = [timer for timer in self._timers if self._sleeps(timer)]
@@ -94,9 +102,10 @@ class Scheduler:
         return bool(self._ready)
 
     def undisturbed_until(self) -> int | None:
-        """The time until which no other process or daemon needs the processor; None if one is runnable now.
+        """The time until which no other process or daemon needs the processor.
 
-        It is at most MAX_STRETCH from now, so that the host's interrupts are served.
+        None if another process is runnable now. The time is at most MAX_STRETCH from now, so that
+        the host's interrupts are served.
         """
         if any(process.state is State.RUNNABLE for process in self._ready):
             return None

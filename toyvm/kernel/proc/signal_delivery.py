@@ -1,4 +1,4 @@
-"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler on the user's stack.
+"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler.
 
 Most programs get no signal, so this module is imported when the first one is delivered. Signals
 are sent in `lifecycle`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ..mm.frame_allocator import OutOfFrames
 from ..mm.user_memory import Fault
 from ..vfs.memory_files import MemFile
 from ..vfs.nodes import FileNode
-from .lifecycle import die, pass_on_signals, stop
+from .lifecycle import die, orphaned, pass_on_signals, stop
 from .process import Process
 from .signals import (
     SA_NODEFER,
@@ -25,7 +26,9 @@ from .signals import (
     SA_RESTART,
     SIG_DFL,
     SIG_IGN,
+    SS_AUTODISARM,
     SS_DISABLE,
+    STOP_SIGNALS,
     UNBLOCKABLE,
     Action,
     SigInfo,
@@ -35,7 +38,6 @@ from .signals import (
 if TYPE_CHECKING:
     from .kernel_state import KernelState
 
-_STOPPING = {Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU}
 # Calls that end with EINTR even when the handler was installed with SA_RESTART (signal(7)).
 _NEVER_RESTARTED = {73, 101, 115, 133, 22}  # ppoll, nanosleep, clock_nanosleep, rt_sigsuspend, epoll_pwait
 
@@ -79,10 +81,12 @@ def deliver(kernel: KernelState, process: Process) -> bool:
         if action.handler == SIG_IGN or signals.ignores(signal):
             continue
         if action.handler == SIG_DFL:
-            if signal in _STOPPING:
-                stop(kernel, process, signal)
-            else:
+            if signal not in STOP_SIGNALS:
                 die(kernel, process, signal)
+                return False
+            if signal != Signal.SIGSTOP and orphaned(kernel, process.pgid):
+                continue
+            stop(kernel, process, signal)
             return False
         _interrupt_call(process, action)
         if not _handle(kernel, process, info, action):
@@ -103,7 +107,7 @@ def _interrupt_call(process: Process, action: Action) -> None:
     if futex is not None and futex.woken:  # the wake-up is not lost: the handler runs after the call
         process.end_call(0)
         return
-    # A restarted wait would compute a new deadline, so a call with a deadline ends, as futex(2) with a timeout does.
+    # A restarted call would compute a new deadline. So a call with a deadline ends, as in futex(2).
     if (
         not action.flags & SA_RESTART
         or process.hart.x[17] in _NEVER_RESTARTED
@@ -146,24 +150,29 @@ def _trampoline(kernel: KernelState) -> FileNode:
 
 
 def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
-    """Push the frame of a handler on the user's stack and make the process continue in the handler. Raises Fault."""
+    """Push a signal frame on the user's stack and continue in the handler. Raises Fault."""
     hart, signals = process.hart, process.signals
     sp = hart.x[2]
     base, size, flags = signals.stack
-    if action.flags & SA_ONSTACK and not flags & SS_DISABLE and not base <= sp - 1 < base + size:
+    nested = size and signals.on_stack(sp)
+    if action.flags & SA_ONSTACK and size and not nested:
         sp = base + size
     frame = (sp - FRAME_SIZE) & ~15
+    if nested and not signals.on_stack(frame):  # the stack would overflow
+        raise Fault(frame & (1 << 64) - 1)
     if frame < 0 or frame >> 38:
         raise Fault(frame & (1 << 64) - 1)
     mask = signals.mask if signals.restore_mask is None else signals.restore_mask
     signals.restore_mask = None
     image = bytearray(FRAME_SIZE)
     image[0:128] = info.pack()
-    struct.pack_into("<QiiQ", image, _UC_STACK, base, flags, 0, size)
+    struct.pack_into("<QIiQ", image, _UC_STACK, base, flags, 0, size)
     struct.pack_into("<Q", image, _UC_MASK, mask)
     _GPRS.pack_into(image, _MCONTEXT, hart.pc, *hart.x[1:])
     _FPRS.pack_into(image, _FP, *hart.f, hart.fcsr)
     process.mm.write(frame, bytes(image))
+    if flags & SS_AUTODISARM:
+        signals.stack = (0, 0, SS_DISABLE)
     signals.mask |= action.mask
     if not action.flags & SA_NODEFER:
         signals.mask |= 1 << (info.signal - 1)
@@ -188,3 +197,6 @@ def pop_frame(process: Process) -> None:
     hart.pc = pc & ~1
     (mask,) = struct.unpack_from("<Q", frame, _UC_MASK)
     process.signals.mask = mask & ~UNBLOCKABLE
+    base, flags, _, size = struct.unpack_from("<QIiQ", frame, _UC_STACK)
+    with suppress(OSError):  # restore_altstack: a bad stack is no error of rt_sigreturn
+        process.signals.set_stack(hart.x[2], base, size, flags)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import IntEnum
 from toyvm.base.record import Record
 
@@ -61,9 +63,12 @@ SIG_DFL, SIG_IGN = 0, 1
 SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_ONSTACK = 1, 2, 4, 0x08000000
 SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x10000000, 0x40000000, 0x80000000
 UNBLOCKABLE = 1 << (Signal.SIGKILL - 1) | 1 << (Signal.SIGSTOP - 1)
-SS_DISABLE = 2
+SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
+MINSIGSTKSZ = 2048
 SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
-SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT, CLD_EXITED, CLD_KILLED = 1, 2, 2, 1, 1, 1, 2
+SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT = 1, 2, 2, 1, 1
+CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
+STOP_SIGNALS = (Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU)
 
 
 class SigInfo(Record):
@@ -85,7 +90,7 @@ class SigInfo(Record):
 
 
 class Action(Record):
-    """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
+    """struct sigaction of rt_sigaction(2): three 64-bit words on riscv64 (no restorer)."""
 
     handler: int = SIG_DFL
     flags: int = 0
@@ -103,10 +108,28 @@ class SignalState(Record, frozen=False):
     actions: dict[int, Action] = {}
     mask: int = 0
     pending: dict[int, SigInfo] = {}
-    restore_mask: int | None = None  # by sigsuspend and ppoll, once a handler has its frame
-    stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags
+    restore_mask: int | None = None  # the mask before rt_sigsuspend or ppoll, restored after the signal
+    stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags as they were given
     shared: dict[int, SigInfo] = {}
     targets: dict[int, SignalState] = {}
+
+    def on_stack(self, sp: int) -> bool:
+        """Whether `sp` is in the alternate stack; never in one that a handler's start takes away (SS_AUTODISARM)."""
+        base, size, flags = self.stack
+        return not flags & SS_AUTODISARM and base < sp <= base + size
+
+    def set_stack(self, sp: int, base: int, size: int, flags: int) -> None:
+        """sigaltstack(2) of a thread whose stack pointer is `sp`. Raises OSError: EPERM, EINVAL, ENOMEM."""
+        if self.on_stack(sp):
+            raise error(errno.EPERM)
+        mode = flags & ~SS_AUTODISARM
+        if mode not in (0, SS_ONSTACK, SS_DISABLE):
+            raise error(errno.EINVAL)
+        if mode == SS_DISABLE:
+            base = size = 0
+        elif size < MINSIGSTKSZ and self.stack != (base, size, flags):
+            raise error(errno.ENOMEM)
+        self.stack = (base, size, flags)
 
     def action(self, signal: int) -> Action:
         return self.actions.get(signal, Action())

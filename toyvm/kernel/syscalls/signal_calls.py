@@ -1,4 +1,4 @@
-"""Signals sent, blocked, waited for and handled."""
+"""Signals: send, block, wait for and handle them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from ..proc.signals import (
     MAX_SIGNAL,
     SI_TKILL,
     SI_USER,
+    SS_AUTODISARM,
     SS_DISABLE,
+    SS_ONSTACK,
     UNBLOCKABLE,
     Action,
     SigInfo,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 SIGSET_SIZE = 8
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 0, 1, 2
-MINSIGSTKSZ = 2048
 
 
 def _check_number(signal: int) -> int:
@@ -40,7 +41,7 @@ def _check_number(signal: int) -> int:
 
 
 def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, old: int, size: int) -> int:
-    """rt_sigaction(2): read and set what a signal does.
+    """rt_sigaction(2): get and set the action of a signal.
 
     Errors: EFAULT, EINVAL.
     """
@@ -61,7 +62,7 @@ def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, o
 
 
 def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, old: int, size: int) -> int:
-    """rt_sigprocmask(2): read and change the mask of blocked signals.
+    """rt_sigprocmask(2): get and change the mask of blocked signals.
 
     Errors: EFAULT, EINVAL.
     """
@@ -81,7 +82,7 @@ def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, ol
 
 
 def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> int:
-    """rt_sigpending(2): the signals that are pending and blocked.
+    """rt_sigpending(2): get the set of pending, blocked signals.
 
     Errors: EFAULT, EINVAL.
     """
@@ -93,7 +94,7 @@ def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> 
 
 
 def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> int:
-    """rt_sigsuspend(2): wait with another mask until a handler has run.
+    """rt_sigsuspend(2): replace the mask and wait until a handler has run.
 
     Errors: EFAULT, EINTR, EINVAL.
     """
@@ -107,8 +108,9 @@ def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> 
 
 
 def rt_sigreturn(kernel: KernelState, process: Process) -> None:
-    """rt_sigreturn(2): go on where a signal handler interrupted. Without a frame at sp, the process dies by
-    SIGSEGV. It cannot fail.
+    """rt_sigreturn(2): return from a signal handler. A bad frame kills the process with SIGSEGV.
+
+    It cannot fail.
     """
     try:
         pop_frame(process)
@@ -117,21 +119,17 @@ def rt_sigreturn(kernel: KernelState, process: Process) -> None:
 
 
 def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> int:
-    """sigaltstack(2): read and set the stack for handlers with SA_ONSTACK.
+    """sigaltstack(2): get and set the stack for handlers with SA_ONSTACK.
 
-    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ).
+    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ), EPERM (the caller runs on it).
     """
-    base, size, flags = process.signals.stack
-    before = struct.pack("<QiiQ", base, flags, 0, size)
+    signals, sp = process.signals, process.hart.x[2]
+    base, size, flags = signals.stack
+    state = SS_DISABLE if not size else SS_ONSTACK if signals.on_stack(sp) else 0
+    before = struct.pack("<QIiQ", base, state | flags & SS_AUTODISARM, 0, size)
     if new:
-        base, flags, _, size = struct.unpack("<QiiQ", process.mm.read(new, 24))
-        if flags & ~SS_DISABLE & ~1:
-            raise error(errno.EINVAL)
-        if flags & SS_DISABLE:
-            base, size = 0, 0
-        elif size < MINSIGSTKSZ:
-            raise error(errno.ENOMEM)
-        process.signals.stack = (base, size, flags & SS_DISABLE)
+        base, flags, _, size = struct.unpack("<QIiQ", process.mm.read(new, 24))
+        signals.set_stack(sp, base, size, flags)
     if old:
         process.mm.write(old, before)
     return 0
@@ -149,8 +147,9 @@ def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
 
 
 def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | None:
-    """kill(2): send a signal to a process, a process group or all others; signal 0 only looks. A thread's
-    number stands for its process.
+    """kill(2): send a signal to a process, a process group or all others. Signal 0 only checks.
+
+    A thread's number stands for its process.
 
     Errors: EINVAL, ESRCH.
     """

@@ -1,4 +1,4 @@
-"""What is left: limits, names, random bytes, futex, yielding."""
+"""Other calls: uname, sysinfo, resource limits, random bytes, scheduling, futex."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UTS = ("Linux", "toyvm", "6.1.0", "#1 SMP toyvm", "riscv64", "(none)")
 
 
 def uname(kernel: KernelState, process: Process, va: int) -> int:
-    """uname(2): struct utsname of a Linux 6.1 on riscv64.
+    """uname(2): store struct utsname of a Linux 6.1 on riscv64.
 
     Errors: EFAULT.
     """
@@ -28,7 +28,7 @@ def uname(kernel: KernelState, process: Process, va: int) -> int:
 
 
 def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
-    """sysinfo(2): uptime, memory, swap area and number of processes.
+    """sysinfo(2): store uptime, memory, swap area and number of processes.
 
     Errors: EFAULT.
     """
@@ -60,7 +60,7 @@ def swapon(kernel: KernelState, process: Process, path: int, flags: int) -> int:
 
     Errors: EPERM.
     """
-    raise error(errno.EPERM)  # the swap area belongs to the machine, and nobody here has CAP_SYS_ADMIN
+    raise error(errno.EPERM)
 
 
 def swapoff(kernel: KernelState, process: Process, path: int) -> int:
@@ -72,7 +72,7 @@ def swapoff(kernel: KernelState, process: Process, path: int) -> int:
 
 
 def getrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:
-    """getrlimit(2): the soft limit of a resource; the hard limit shown is infinite.
+    """getrlimit(2): get the soft limit of a resource. The hard limit is infinite.
 
     Errors: EFAULT, EINVAL.
     """
@@ -90,7 +90,7 @@ def setrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> 
 
 
 def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, new: int, old: int) -> int:
-    """prlimit(2): read and set a soft limit of the calling process.
+    """prlimit(2): get and set a soft limit of the calling process.
 
     Errors: EFAULT, EINVAL, EPERM (another process), ESRCH.
     """
@@ -105,7 +105,9 @@ def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, ne
 
 
 def getrandom(kernel: KernelState, process: Process, va: int, count: int, flags: int) -> int:
-    """getrandom(2): bytes of the run's seeded generator, the same in every run; at most 1 MiB at once.
+    """getrandom(2): store bytes of the run's seeded generator, at most 1 MiB.
+
+    Every run gets the same.
 
     Errors: EFAULT, EINVAL.
     """
@@ -123,7 +125,7 @@ def sched_yield(kernel: KernelState, process: Process) -> int:
 
 
 def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int, va: int) -> int:
-    """sched_getaffinity(2): the mask of the one processor.
+    """sched_getaffinity(2): store the mask of the one processor.
 
     Errors: EFAULT, EINVAL.
     """
@@ -134,7 +136,7 @@ def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int
 
 
 def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: int) -> int:
-    """getcpu(2): processor 0 of node 0.
+    """getcpu(2): store processor 0 and node 0.
 
     Errors: EFAULT.
     """

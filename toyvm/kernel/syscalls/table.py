@@ -1,17 +1,19 @@
-"""The system calls: one literal table (Linux riscv64, asm-generic numbers), and the loader's private calls.
+"""The system calls: one literal table (Linux riscv64, asm-generic numbers), and the loader's
+private calls.
 
     number: (name, "module.function", arguments as strace shows them, NEEDS_MMU or PRIVATE)
 
-The modules stand beside this one. A module is imported when a program first makes one of its calls, because a short program
-needs three calls and should not wait for the other hundred.
+The modules are in this package. A module is imported at the first use of one of its calls, so that
+short programs start fast.
 
-A function takes the kernel, the process and its argument words, as many as it has parameters. It returns the result (an int),
-or None when it has set the registers and pc itself (execve, rt_sigreturn). It raises OSError for -errno, and WouldBlock to be
-called again later.
+A function takes the kernel, the process, and as many argument registers as it has parameters. It
+returns the result (an int), or None if it has set the registers and pc itself (execve,
+rt_sigreturn). It raises OSError for -errno, and WouldBlock to be called again later.
 
-How strace shows an argument, one word each: int, uint, hex, ptr, path, bytes (the length is the next argument), fd, at (a
-directory's descriptor), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv), filled (a buffer
-that gets as many bytes as the result says), fdpair.
+The format of each argument for strace is one word: int, uint, hex, ptr, path, bytes (the length is
+the next argument), fd, at (a directory's descriptor), oflags, fdflags (without the access mode),
+mode, prot, mmap, signal, strings (an argv), filled (a buffer; the result is the number of bytes
+stored), fdpair.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
     Function = Callable[..., int | None]
 
-NEEDS_MMU = "needs MMU"  # ENOSYS without one, as Linux has it
-PRIVATE = "private"  # toyvm's own, which no trace shows
+NEEDS_MMU = "needs MMU"  # ENOSYS on a machine without MMU, as on Linux
+PRIVATE = "private"  # toyvm's own call, not shown in traces
 
 SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     17: ("getcwd", "path_calls.getcwd", "filled uint"),
@@ -142,7 +144,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     291: ("statx", "path_calls.statx", "at path hex hex ptr"),
     435: ("clone3", "thread_calls.clone3", "ptr uint"),
     439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
-    # Those of toyvm's dynamic loader (docs/design/loader.md)
+    # The calls of toyvm's dynamic loader (docs/design/loader.md)
     7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
     7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),
     7002: ("dl_next_fini", "loader_calls.private_call", "", PRIVATE),
@@ -155,7 +157,10 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
 
 
 class Syscall(Record):
-    """A row of the table whose function has been imported. `shapes` says how strace shows each argument."""
+    """A row of the table with its function.
+
+    `shapes` are the formats of the arguments for strace.
+    """
 
     number: int
     name: str
@@ -170,7 +175,7 @@ _found: dict[int, Syscall] = {}
 
 
 def find(number: int) -> Syscall | None:
-    """The system call of a number; None: there is none such."""
+    """The system call of a number, or None."""
     entry = _found.get(number)
     if entry is None and number in SYSTEM_CALLS:
         name, function_name, shapes, *options = SYSTEM_CALLS[number]

@@ -1,4 +1,4 @@
-"""Files with a 64-bit word for each page or frame: /proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount.
+"""/proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount: a 64-bit word for each page or frame.
 
 The format is Linux's (Documentation/admin-guide/mm/pagemap.rst).
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MOST = 1 << 16  # words returned by one read at most
 
 PM_PRESENT, PM_SWAPPED, PM_FILE = 1 << 63, 1 << 62, 1 << 61
-PM_EXCLUSIVE, PM_SOFT_DIRTY = 1 << 56, 1 << 55
+PM_EXCLUSIVE = 1 << 56  # no soft-dirty bit, as riscv64 has none (CONFIG_MEM_SOFT_DIRTY)
 USER_PAGES = 1 << 26
 
 KPF_UPTODATE, KPF_DIRTY, KPF_LRU = 1 << 3, 1 << 4, 1 << 5
@@ -91,11 +91,11 @@ def pagemap(mm: AddressSpace, first: int, number: int) -> Iterable[int]:
     system = mm.system
     words = [0] * number
     for va, _, pte in mm.table.entries(first << 12, (first + number) << 12):
-        if pte & PTE_SWAP:  # swap type 0: there is only one swap area
-            word = PM_SWAPPED | PM_SOFT_DIRTY | entry_slot(pte) << 5
+        if pte & PTE_SWAP:  # type 0: there is one swap area
+            word = PM_SWAPPED | entry_slot(pte) << 5
         else:
             frame = pte >> 10 & (1 << 44) - 1
-            word = PM_PRESENT | PM_SOFT_DIRTY | frame
+            word = PM_PRESENT | frame
             if frame in system.cache.owner:
                 word |= PM_FILE
             if frame != ZERO_FRAME and system.mappings(frame) == 1:

@@ -18,7 +18,7 @@ from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
 from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
 from ..open_file import DeviceNode, OpenFile, TextFile
-from .settings import Setting
+from .settings import Command, Setting
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -117,6 +117,11 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
             raise error(errno.EINVAL)
         process.oom_score_adj = value
 
+    def clear_refs(value: int) -> None:
+        from toyvm.kernel.mm.advice import clear_references
+
+        clear_references(process.mm, value)
+
     def descriptors() -> dict[str, Callable[[], Node]]:
         return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
 
@@ -131,6 +136,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "environ": text(8, lambda: _texts().strings(process.mm, process.mm.map.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
         "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
+        "clear_refs": lambda: Command((_DEVICE, base + 19), clear_refs),
         "pagemap": lambda: _pagemap(process, base + 10),
         "exe": link(11, lambda: process.exe),
         "cwd": link(12, lambda: process.cwd),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from toyvm.base.errors import error
 
 from ..nodes import Identity, Stat
-from ..open_file import DeviceNode, OpenFile, TextFile
+from ..open_file import O_ACCMODE, O_WRONLY, DeviceNode, OpenFile, TextFile
 
 _MOST = 0xFFFF_FFFF  # settings are unsigned ints
 
@@ -30,7 +30,10 @@ class SettingFile(TextFile):
 
 
 class Setting(DeviceNode):
-    """A file that holds one number, `least` or more. `load` returns it, `store` sets it or raises OSError."""
+    """A file that holds one number, `least` or more.
+
+    `load` returns it, `store` sets it or raises OSError.
+    """
 
     def __init__(
         self, identity: Identity, load: Callable[[], int], store: Callable[[int], None], least: int = 0
@@ -51,8 +54,32 @@ class Setting(DeviceNode):
         self._store(int(text))
 
 
+class Command(DeviceNode):
+    """A file that can only be written: `run` gets the number, and raises OSError for one that it does not know."""
+
+    def __init__(self, identity: Identity, run: Callable[[int], None]):
+        self.identity = identity
+        self._run = run
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o200)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & O_ACCMODE != O_WRONLY:
+            raise error(errno.EACCES)
+        return SettingFile(flags, path, b"", self.stat(), self._parse)
+
+    def _parse(self, text: bytes) -> None:
+        if not text.isdigit() or len(text) > 10:
+            raise error(errno.EINVAL)
+        self._run(int(text))
+
+
 class Choice(DeviceNode):
-    """A file that holds one of several keywords. It shows all of them, the current one in brackets."""
+    """A file that holds one of several keywords.
+
+    It shows all of them, the current one in brackets.
+    """
 
     def __init__(
         self, identity: Identity, words: Sequence[str], load: Callable[[], str], store: Callable[[str], None]

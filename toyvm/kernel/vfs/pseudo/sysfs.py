@@ -1,4 +1,4 @@
-"""/sys: ksm and transparent_hugepage in /sys/kernel/mm, and the groups with a memory limit in /sys/fs/cgroup."""
+"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup."""
 
 from __future__ import annotations
 
