@@ -14,13 +14,14 @@ from os import PathLike, fspath
 from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
 from .elf.constants import PT_INTERP
-from .elf.headers import needed_libraries, read_phdrs
+from .elf.headers import names_interpreter, needed_libraries, read_phdrs
 from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 from .program import Program
 
 _LIBRARY_DEVICE = 0x16
+_PAGE = 4096
 _LARGEST_PROGRAM = 256 << 20
 # Where distributions install the riscv64 libraries of a cross compiler.
 CROSS_SYSROOTS = ("/usr/riscv64-linux-gnu",)
@@ -73,7 +74,10 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
         return None
     try:
         with open(program, "rb") as stream:
-            data = stream.read(_LARGEST_PROGRAM)
+            head = stream.read(_PAGE)
+            if not names_interpreter(head):
+                return None
+            data = head + stream.read(_LARGEST_PROGRAM)
         phdrs = read_phdrs(data, fspath(program))
         interpreter = next((p for p in phdrs if p.type == PT_INTERP), None)
         if interpreter is None:
