@@ -219,6 +219,11 @@ def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOp
     kinds = expansion.kinds
     if "constant" in kinds or ("symbol" in kinds and _is_constant_address(state, expansion, operands)):
         value = state.number(address(operands[1]))
+        if (
+            "constant" not in kinds and -2048 <= value < 2048
+        ):  # `la` writes addiw where `li` writes addi (gas: load_const)
+            encode(state, "addiw", [_register_name(operands[0]), "zero", str(value)])
+            return
         for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value):
             name, _, rest = line.partition(" ")
             encode(state, name, rest.split(","))
