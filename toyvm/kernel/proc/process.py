@@ -189,6 +189,23 @@ class Place(Record, frozen=False):
     umask: int = 0o022
 
 
+class Schedule(Record):
+    """What sched_setscheduler(2), setpriority(2) and sched_setaffinity(2) have set. All of it is only reported back."""
+
+    policy: int = 0
+    nice: int = 0
+    processors: int = -1  # bits; -1: all
+    reset_on_fork: bool = False
+
+    def inherited(self) -> Schedule:
+        """That of a child."""
+        return (
+            replace(self, policy=0, nice=max(0, self.nice), reset_on_fork=False)
+            if self.reset_on_fork
+            else self
+        )
+
+
 class ThreadGroup:
     """What the threads of a process share besides memory: its names, its parent and children, its end, its timers.
 
@@ -281,6 +298,7 @@ class Process:
         self.place = Place()
         self.comm = ""
         self.state = State.RUNNABLE
+        self.schedule: Schedule | None = None  # None: as every thread begins
         self.signals = SignalState()
         self.counters = mm.context.counters  # the process's
         self.clear_child_tid = 0
@@ -302,6 +320,7 @@ class Process:
         """Copy the attributes that a child inherits besides memory, registers and descriptors (see `lifecycle.fork`)."""
         self.parent = parent.parent if sibling else parent.leader
         self.place = replace(parent.place)
+        self.schedule = parent.schedule and parent.schedule.inherited()
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
@@ -326,6 +345,7 @@ class Process:
             self.call.futex.leave()
         self.in_call = False
         self.call = CallState()
+        self.signals.awaited = 0
 
     @property
     def cwd(self) -> str:
@@ -360,6 +380,13 @@ class Process:
     def group(self) -> Group | None:
         """The memory group that its frames are charged to, if groups have limits."""
         return self.mm.map.group
+
+    @property
+    def title(self) -> str:
+        """How messages name it: "process 100 (sh)", or "thread 101 of process 100 (sh)"."""
+        if self.leader is self and len(self.thread_group.members) <= 1:
+            return f"process {self.pid} ({self.comm})"
+        return f"thread {self.tid} of process {self.pid} ({self.comm})"
 
     @property
     def ppid(self) -> int:

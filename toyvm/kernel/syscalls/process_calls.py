@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x1000000
 WSTOPPED = WUNTRACED
-_WAIT_LINUX = 0xE0000000  # __WNOTHREAD, __WALL, __WCLONE
+WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
+_WAIT_LINUX = WNOTHREAD | WALL | WCLONE
 P_ALL, P_PID, P_PGID = 0, 1, 2
 _MAX_STRINGS = 1 << 16
 
@@ -81,6 +82,7 @@ def wait4(kernel: KernelState, process: Process, pid: int, status: int, options:
 
     Errors: ECHILD, EFAULT, EINTR, EINVAL, ESRCH.
     """
+    options &= 0xFFFFFFFF
     if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WAIT_LINUX):
         raise error(errno.EINVAL)
     if pid & 0xFFFFFFFF == 1 << 31:
@@ -105,11 +107,16 @@ def _find_child(
 ) -> tuple[Process, int, int] | None:
     return find_child(
         process,
-        matches,
+        lambda child: matches(child) and _eligible(child, options),
         ended=bool(options & WEXITED),
         stopped=bool(options & WSTOPPED),
         continued=bool(options & WCONTINUED),
     )
+
+
+def _eligible(child: Process, options: int) -> bool:
+    """Whether a wait sees a child: __WCLONE asks for those that do not send SIGCHLD, __WALL for all."""
+    return bool(options & WALL) or (child.exit_signal != Signal.SIGCHLD) == bool(options & WCLONE)
 
 
 def waitid(
@@ -123,6 +130,7 @@ def waitid(
     Errors: ECHILD, EFAULT, EINTR, EINVAL.
     """
     events = WEXITED | WSTOPPED | WCONTINUED
+    options &= 0xFFFFFFFF
     if options & ~(events | WNOHANG | WNOWAIT | _WAIT_LINUX) or not options & events:
         raise error(errno.EINVAL)
     number = sext(number, 32)
