@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
+    from ..net.network import Network
     from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
 
@@ -165,6 +166,13 @@ class KernelState:
         from ..vfs.pipe import PipePool
 
         return PipePool()
+
+    @cached_property
+    def network(self) -> Network:
+        """The sockets of this machine, from the first one on."""
+        from ..net.network import Network
+
+        return Network()
 
     @property
     def ksm(self) -> Ksm:

@@ -69,6 +69,10 @@ class FdTable:
         self._files[fd] = (file, cloexec)
         return fd
 
+    def room(self) -> bool:
+        """Whether a descriptor is free."""
+        return len(self._files) < self.limit
+
     def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
         """Let `fd` be `file`, closing what it was (dup3). Raises OSError(EBADF)."""
         if not 0 <= fd < self.limit:
@@ -82,9 +86,7 @@ class FdTable:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
         del self._files[fd]
-        file.users -= 1
-        if not file.users:
-            file.released()
+        file.put()
 
     def close_all(self) -> None:
         for fd in list(self):

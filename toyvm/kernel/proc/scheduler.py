@@ -9,7 +9,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 
-from ..vfs.open_file import WaitQueue
+from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
 # The wall clock when the machine is switched on: every run has the same date.
@@ -26,7 +26,7 @@ class Scheduler:
         self.daemon_at: int | None = None  # when the kernel itself wants the processor, between two quanta
         self._ready: deque[Process] = deque()
         self._timers: list[tuple[int, int, Process, int]] = []
-        self._alarms: list[tuple[int, int, Process]] = []
+        self._alarms: list[tuple[int, int, Process | Alarm]] = []
         self._sequence = 0
         self._compact_at = COMPACT_ABOVE
 
@@ -56,10 +56,10 @@ class Scheduler:
             process.state = State.RUNNABLE
             self._ready.append(process)
 
-    def set_alarm(self, process: Process, at: int) -> None:
-        """Report `process` from `due_alarms` when time reaches `at` (if its `alarm_at` still says so)."""
+    def set_alarm(self, target: Process | Alarm, at: int) -> None:
+        """Report `target` from `due_alarms` when time reaches `at` (if its `alarm_at` still says so)."""
         self._sequence += 1
-        heapq.heappush(self._alarms, (at, self._sequence, process))
+        heapq.heappush(self._alarms, (at, self._sequence, target))
         self._compact()
 
     def _compact(self) -> None:
@@ -72,13 +72,13 @@ class Scheduler:
         heapq.heapify(self._alarms)
         self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
-    def due_alarms(self) -> list[Process]:
-        """The processes whose alarm time has come."""
+    def due_alarms(self) -> list[Process | Alarm]:
+        """The processes and other alarms whose time has come."""
         due = []
         while self._alarms and self._alarms[0][0] <= self.now:
-            at, _, process = heapq.heappop(self._alarms)
-            if process.alarm_at == at and process.alive:
-                due.append(process)
+            at, _, target = heapq.heappop(self._alarms)
+            if target.alarm_at == at and target.alive:
+                due.append(target)
         return due
 
     def expire(self) -> None:
@@ -127,7 +127,7 @@ class Scheduler:
     def _sleeps(self, timer: tuple[int, int, Process, int]) -> bool:
         return timer[2].state is State.BLOCKED and timer[2].wake_serial == timer[3]
 
-    def _alarm_stands(self, alarm: tuple[int, int, Process]) -> bool:
+    def _alarm_stands(self, alarm: tuple[int, int, Process | Alarm]) -> bool:
         return alarm[2].alive and alarm[2].alarm_at == alarm[0]
 
 

@@ -11,7 +11,8 @@ called again later.
 
 How strace shows an argument, one word each: int, uint, hex, ptr, path, bytes (the length is the next argument), fd, at (a
 directory's descriptor), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv), filled (a buffer
-that gets as many bytes as the result says), fdpair.
+that gets as many bytes as the result says), fdpair; and of `strace_events`: family, socktype, sockaddr (the length is the
+next argument), msgflags, sockoptlevel, shut, epollop, epollevent, clock.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ PRIVATE = "private"  # toyvm's own, which no trace shows
 
 SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     17: ("getcwd", "path_calls.getcwd", "filled uint"),
+    19: ("eventfd2", "event_calls.eventfd2", "uint hex"),
+    20: ("epoll_create1", "poll_calls.epoll_create1", "fdflags"),
+    21: ("epoll_ctl", "poll_calls.epoll_ctl", "fd epollop fd epollevent"),
+    22: ("epoll_pwait", "poll_calls.epoll_pwait", "fd ptr int int ptr uint"),
     23: ("dup", "file_calls.dup", "fd"),
     24: ("dup3", "file_calls.dup3", "fd fd fdflags"),
     25: ("fcntl", "file_calls.fcntl", "fd int hex"),
@@ -56,12 +61,16 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     68: ("pwrite64", "file_calls.pwrite64", "fd bytes uint int"),
     69: ("preadv", "file_calls.preadv", "fd ptr int int"),
     70: ("pwritev", "file_calls.pwritev", "fd ptr int int"),
-    73: ("ppoll", "file_calls.ppoll", "ptr uint ptr ptr uint"),
+    72: ("pselect6", "poll_calls.pselect6", "int ptr ptr ptr ptr ptr"),
+    73: ("ppoll", "poll_calls.ppoll", "ptr uint ptr ptr uint"),
     78: ("readlinkat", "path_calls.readlinkat", "at path filled uint"),
     79: ("newfstatat", "path_calls.newfstatat", "at path ptr hex"),
     80: ("fstat", "path_calls.fstat", "fd ptr"),
     82: ("fsync", "file_calls.fsync", "fd"),
     83: ("fdatasync", "file_calls.fsync", "fd"),
+    85: ("timerfd_create", "event_calls.timerfd_create", "clock fdflags"),
+    86: ("timerfd_settime", "event_calls.timerfd_settime", "fd hex ptr ptr"),
+    87: ("timerfd_gettime", "event_calls.timerfd_gettime", "fd ptr"),
     93: ("exit", "process_calls.exit_", "int"),
     94: ("exit_group", "process_calls.exit_", "int"),
     95: ("waitid", "process_calls.waitid", "int int ptr hex ptr"),
@@ -71,9 +80,9 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     101: ("nanosleep", "time_calls.nanosleep", "ptr ptr"),
     102: ("getitimer", "time_calls.getitimer", "int ptr"),
     103: ("setitimer", "time_calls.setitimer", "int ptr ptr"),
-    113: ("clock_gettime", "time_calls.clock_gettime", "int ptr"),
-    114: ("clock_getres", "time_calls.clock_getres", "int ptr"),
-    115: ("clock_nanosleep", "time_calls.clock_nanosleep", "int int ptr ptr"),
+    113: ("clock_gettime", "time_calls.clock_gettime", "clock ptr"),
+    114: ("clock_getres", "time_calls.clock_getres", "clock ptr"),
+    115: ("clock_nanosleep", "time_calls.clock_nanosleep", "clock int ptr ptr"),
     123: ("sched_getaffinity", "system_calls.sched_getaffinity", "int uint ptr"),
     124: ("sched_yield", "system_calls.sched_yield", ""),
     129: ("kill", "signal_calls.kill", "int signal"),
@@ -110,6 +119,21 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     195: ("shmctl", "shm_calls.shmctl", "int int ptr", NEEDS_MMU),
     196: ("shmat", "shm_calls.shmat", "int ptr hex", NEEDS_MMU),
     197: ("shmdt", "shm_calls.shmdt", "ptr", NEEDS_MMU),
+    198: ("socket", "socket_calls.socket", "family socktype int"),
+    199: ("socketpair", "socket_calls.socketpair", "family socktype int fdpair"),
+    200: ("bind", "socket_calls.bind", "fd sockaddr uint"),
+    201: ("listen", "socket_calls.listen", "fd int"),
+    202: ("accept", "socket_calls.accept", "fd ptr ptr"),
+    203: ("connect", "socket_calls.connect", "fd sockaddr uint"),
+    204: ("getsockname", "socket_calls.getsockname", "fd ptr ptr"),
+    205: ("getpeername", "socket_calls.getpeername", "fd ptr ptr"),
+    206: ("sendto", "message_calls.sendto", "fd bytes uint msgflags sockaddr uint"),
+    207: ("recvfrom", "message_calls.recvfrom", "fd filled uint msgflags ptr ptr"),
+    208: ("setsockopt", "socket_calls.setsockopt", "fd sockoptlevel int ptr uint"),
+    209: ("getsockopt", "socket_calls.getsockopt", "fd sockoptlevel int ptr ptr"),
+    210: ("shutdown", "socket_calls.shutdown", "fd shut"),
+    211: ("sendmsg", "message_calls.sendmsg", "fd ptr msgflags"),
+    212: ("recvmsg", "message_calls.recvmsg", "fd ptr msgflags"),
     213: ("readahead", "file_calls.readahead", "fd uint uint"),
     214: ("brk", "mmap_calls.brk", "hex"),
     215: ("munmap", "mmap_calls.munmap", "ptr uint"),
@@ -128,8 +152,11 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     231: ("munlockall", "mapping_calls.munlockall", ""),
     232: ("mincore", "mmap_calls.mincore", "ptr uint ptr", NEEDS_MMU),
     233: ("madvise", "mapping_calls.madvise", "ptr uint int", NEEDS_MMU),
+    242: ("accept4", "socket_calls.accept4", "fd ptr ptr fdflags"),
+    243: ("recvmmsg", "message_calls.recvmmsg", "fd ptr uint msgflags ptr"),
     260: ("wait4", "process_calls.wait4", "int ptr hex ptr"),
     261: ("prlimit64", "system_calls.prlimit64", "int int ptr ptr"),
+    269: ("sendmmsg", "message_calls.sendmmsg", "fd ptr uint msgflags"),
     270: ("process_vm_readv", "process_vm_calls.process_vm_readv", "int ptr uint ptr uint hex"),
     271: ("process_vm_writev", "process_vm_calls.process_vm_writev", "int ptr uint ptr uint hex"),
     276: ("renameat2", "path_calls.renameat2", "at path at path hex"),
@@ -138,6 +165,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     284: ("mlock2", "mapping_calls.mlock2", "ptr uint hex"),
     291: ("statx", "path_calls.statx", "at path hex hex ptr"),
     439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
+    441: ("epoll_pwait2", "poll_calls.epoll_pwait2", "fd ptr int ptr ptr uint"),
     # Those of toyvm's dynamic loader (docs/design/loader.md)
     7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
     7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),

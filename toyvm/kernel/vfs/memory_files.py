@@ -162,6 +162,12 @@ class MemDir(DirNode):
         self._check(name)
         self.entries[name] = MemSymlink(self._fs, target)
 
+    def attach(self, name: str, node: Node) -> None:
+        self._check(name)
+        self._fs.charge(INODE)
+        node.identity = (self._fs.dev, self._fs.next_ino())
+        self.entries[name] = node
+
     def unlink(self, name: str) -> None:
         node = self.lookup(name)
         if self.read_only:
@@ -176,6 +182,8 @@ class MemDir(DirNode):
             node.links -= 1
         elif isinstance(node, (MemDir, MemSymlink)):
             node.dropped()
+        else:
+            self._fs.charge(-INODE)
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)

@@ -112,6 +112,10 @@ class DirNode(Node):
     def symlink(self, name: str, target: str) -> None:
         raise error(errno.EROFS)
 
+    def attach(self, name: str, node: Node) -> None:
+        """Give a node that is made elsewhere a name here (sockets)."""
+        raise error(errno.EROFS)
+
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
         raise error(errno.EROFS)
 

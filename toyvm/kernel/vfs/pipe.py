@@ -61,6 +61,8 @@ class _Channel:
 class PipeReader(OpenFile):
     """The read end."""
 
+    pollable = True
+
     def __init__(self, channel: _Channel, flags: int):
         super().__init__(O_RDONLY | flags, f"pipe:[{channel.ino}]")
         self._channel = channel
@@ -76,10 +78,14 @@ class PipeReader(OpenFile):
             if channel.writers:
                 raise WouldBlock(channel.changed)
             return b""
+        was_full = channel.capacity - len(channel.data) < PIPE_BUF
         data = bytes(channel.data[:count])
         del channel.data[:count]
-        channel.changed.wake()
+        channel.changed.wake(POLLOUT if was_full else 0)
         return data
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         return (POLLIN if self._channel.data else 0) | (0 if self._channel.writers else POLLHUP)
@@ -94,6 +100,8 @@ class PipeReader(OpenFile):
 
 class PipeWriter(OpenFile):
     """The write end. Up to PIPE_BUF bytes go in one piece or not at all."""
+
+    pollable = True
 
     def __init__(self, channel: _Channel, flags: int):
         super().__init__(O_WRONLY | flags, f"pipe:[{channel.ino}]")
@@ -111,8 +119,11 @@ class PipeWriter(OpenFile):
             raise WouldBlock(channel.changed)
         piece = data[:room]
         channel.data += piece
-        channel.changed.wake()
+        channel.changed.wake(POLLIN)
         return len(piece)
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         channel = self._channel
