@@ -43,7 +43,7 @@ main:   addi    sp, sp, -16
         call    report                  # the child's write did not reach this page
         la      t0, number
         li      t1, 3
-        sd      t1, 0(t0)               # nobody shares the frame any more: no copy
+        sd      t1, 0(t0)               # the frame is no longer shared: no copy
         la      a0, parent_wrote
         call    report
         li      a0, 0

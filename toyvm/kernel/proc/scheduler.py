@@ -45,7 +45,7 @@ class Scheduler:
         process.wake_serial += 1
         serial = process.wake_serial
         for queue in queues:
-            queue.waiters[process.pid] = lambda: self.wake(process, serial)
+            queue.waiters[process.tid] = lambda: self.wake(process, serial)
         if deadline is not None:
             self._sequence += 1
             heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
@@ -58,7 +58,7 @@ class Scheduler:
         """
         if process.state is State.BLOCKED and serial in (None, process.wake_serial):
             process.state = State.RUNNABLE
-            self._ready.append(process)
+            self.add(process)
 
     def set_alarm(self, process: Process, at: int) -> None:
         """Make `due_alarms` return `process` when time reaches `at`, if its `alarm_at` is still
@@ -118,6 +118,7 @@ class Scheduler:
         """The next runnable process, or None."""
         while self._ready:
             process = self._ready.popleft()
+            process.queued = False
             if process.state is State.RUNNABLE:
                 return process
         return None
