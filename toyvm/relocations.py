@@ -250,10 +250,10 @@ class R(IntEnum):
     PLT32 = _row(59, Formula.PC_RELATIVE, OFFSET32, _PLT, _LINKER, "32-bit distance to a function or its PLT entry")
     SET_ULEB128 = _row(60, Formula.ABSOLUTE, ULEB128, _NO, _LINKER, "label in a ULEB128 number")
     SUB_ULEB128 = _row(61, Formula.SUBTRACT, ULEB128, _NO, _LINKER, "label subtraction in a ULEB128 number", partners=("SET_ULEB128",))
-    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _UNSUPPORTED, "%tlsdesc_hi: high part of the descriptor's offset")
-    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _TLS, _UNSUPPORTED, "%tlsdesc_load_lo", partners=_DESC_HIGH)
-    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _TLS, _UNSUPPORTED, "%tlsdesc_add_lo", partners=_DESC_HIGH)
-    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _TLS, _UNSUPPORTED, "%tlsdesc_call: marks the call for relaxation", partners=_DESC_HIGH)
+    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _UNSUPPORTED, "high part of the descriptor's offset", "%tlsdesc_hi")
+    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _NO, _UNSUPPORTED, "low part at S, in the load", "%tlsdesc_load_lo", _DESC_HIGH)
+    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _NO, _UNSUPPORTED, "low part at S, in the add", "%tlsdesc_add_lo", _DESC_HIGH)
+    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _NO, _UNSUPPORTED, "marks the call for relaxation", "%tlsdesc_call", _DESC_HIGH)
     # fmt: on
 
     cells: _Cells
@@ -329,8 +329,8 @@ def by_type(test: Callable[[Reloc], bool]) -> npt.NDArray[Any]:
 
 
 # Field -> the kinds of operands that contain it. The kinds are those of `toyvm.isa`, "call" for the
-# auipc and jalr pair of `call` and `tail`, "tprel_add" for the marker operand of add, and the sizes
-# of data.
+# auipc and jalr pair of `call` and `tail`, and the sizes of data. An operator that marks a whole
+# instruction has a kind of its own name: "tprel_add", "tlsdesc_call".
 _OPERANDS: dict[str, tuple[str, ...]] = {
     U_TYPE.name: ("imm20",),
     I_TYPE.name: ("imm12", "load_mem"),
@@ -340,7 +340,6 @@ _OPERANDS: dict[str, tuple[str, ...]] = {
     U_I_TYPE.name: ("call",),
     WORD32.name: ("word32",),
     WORD64.name: ("word64",),
-    NOWHERE.name: ("tprel_add",),
 }
 
 # (operator, operand kind) -> relocation. Operator "" is a bare symbol.
@@ -348,7 +347,7 @@ MODIFIERS: dict[tuple[str, str], R] = {
     (row.operator, kind): row.type
     for row in RELOCATIONS.values()
     if row.operator is not None
-    for kind in _OPERANDS[row.field.name]
+    for kind in (_OPERANDS[row.field.name] if row.field is not NOWHERE else (row.operator.lstrip("%"),))
 }
 
 

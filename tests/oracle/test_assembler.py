@@ -141,7 +141,8 @@ def every_instruction(march: str = ARCH) -> str:
         lines += [f"\t{each}\t{operands}" for each in names for operands in written(kinds)]
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:
-            if name == "lga" or pseudo.ext not in enabled:  # lga is newer than binutils 2.40
+            newer = name == "lga" or "tlsdesc_call" in pseudo.operands  # than binutils 2.40
+            if newer or pseudo.ext not in enabled:
                 continue
             lines.append(".option pic" if pseudo.when == "pic" else ".option nopic")
             thread_local = name.startswith("la.tls")

@@ -15,14 +15,16 @@ from typing import NamedTuple
 
 from toyvm.base.record import Record
 
+from ..base.bits import M64, sext
 from ..elf.constants import STB_WEAK
+from ..elf.leb128 import sleb128, uleb128
 from .problems import MAX_SECTION_BYTES, Problem
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
 
 MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
 MAX_MEASURED = 20_000_000
 MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
-JUMP, ALIGN, ORG = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG
+JUMP, ALIGN, ORG, LEB128 = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG, PartKind.LEB128
 Resolve = Callable[[Value, Part], int]
 
 
@@ -159,6 +161,8 @@ class SectionLayout:
                     size = 0
             else:
                 size = self._space(part, part.offset + shift)
+                if only_grow and part.kind == LEB128:
+                    size = max(size, growth[index])
             changed |= growth[index] != size
             growth[index] = size
             shift += size
@@ -168,8 +172,10 @@ class SectionLayout:
         return changed
 
     def _space(self, part: Part, at: int) -> int:
-        """The bytes that `.org`, or a `.skip` whose size is known late, takes at address `at`."""
+        """The bytes that `.org`, or a `.skip` or LEB128 number that is known late, takes at address `at`."""
         value = self._resolve(part.target, part)
+        if part.kind == LEB128:
+            return len(leb128_bytes(part, value))
         size = value - at if part.kind == ORG else value
         if size < 0 and part.kind == ORG:
             raise Problem(f"attempt to move .org backwards, from {at} to {value}")
@@ -207,6 +213,13 @@ _SIZES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
     (PartKind.JUMP, 2): ((2048, 2), (_ANY, 4)),
     (PartKind.JUMP, 4): ((_ANY, 4),),
 }
+
+
+def leb128_bytes(part: Part, value: int, size: int = 1) -> bytes:
+    """The bytes of a LEB128 part's number, at least `size` of them."""
+    if part.addend:
+        return sleb128(sext(value, 64), size)
+    return uleb128(value & M64, size)
 
 
 def grown_size(part: Part, distance: int | None) -> int:

@@ -134,6 +134,7 @@ class PartKind(IntEnum):
     ALIGN = 2  # padding up to an alignment
     ORG = 3  # padding up to a place
     SPACE = 4  # `.skip` with a size known at the end
+    LEB128 = 5  # a number of late known length
 
 
 class Part(NamedTuple):
@@ -142,6 +143,7 @@ class Part(NamedTuple):
     BRANCH, JUMP: `symbol + addend` is the target and the instruction stands at `offset - size`.
     ALIGN: `addend` is the alignment, `fill` the byte (None: nops), `limit` the most bytes to skip (0: any number).
     ORG, SPACE: `target` is the place or the size, `fill` the byte.
+    LEB128: `target` is the number; `addend` is 1 for `.sleb128`.
     """
 
     offset: int
@@ -302,6 +304,18 @@ def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
     if low != high and any(low < part.frag <= high for part in a.parts):
         return None
     return left.offset - right.offset
+
+
+def may_relax(value: Value) -> bool:
+    """Whether `value` is made of a distance in code that the linker may shorten."""
+    if isinstance(value, DeferredOperation):
+        return may_relax(value.left) or may_relax(value.right)
+    if not isinstance(value, Linear) or value.add is None or value.sub is None:
+        return False
+    a, b = value.add, value.sub
+    if a.chunk is None or b.chunk is None or not a.chunk.section.is_code:
+        return False
+    return (a.chunk, a.frag) != (b.chunk, b.frag)
 
 
 TEXT_FLAGS = SHF_ALLOC | SHF_EXECINSTR

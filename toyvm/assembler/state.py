@@ -92,7 +92,7 @@ class AssemblyState:
         self.sections: list[AsmSection] = []
         self._by_key: dict[tuple[str, str], AsmSection] = {}
         self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
-        self.modes.rvc = self.modes.arch.has("c")
+        self.modes.rvc = self.modes.arch.has_compressed
         self.seen_rvc = self.modes.rvc
         self.mode_stack: list[Modes] = []
         self.arch_text = str(self.modes.arch)
@@ -337,8 +337,12 @@ class AssemblyState:
 def enabled_rows(arch: Arch) -> frozenset[str]:
     """The extensions of the instruction table (`Insn.ext`) that an architecture has."""
     names = {name.capitalize() for name, _ in arch.extensions} | {"I", "Privileged"}
+    if arch.has("a"):
+        names |= {"Zaamo", "Zalrsc"}
     if arch.has("c") and arch.has("d"):
         names.add("Zcd")
+    if arch.has("zca"):
+        names.add("C")
     return frozenset(names)
 
 

@@ -119,11 +119,11 @@ def _string(options: argparse.Namespace) -> ReferenceString:
 
 def _draw(result: Curves, path: str, name: str) -> None:
     from ..base.resources import write_atomically
-    from ..observe.pages.miss_ratio import picture
+    from ..observe.pictures.locality_charts import miss_ratios
 
     if not result.references:
         raise UsageError(f"--svg: {name} has no references to draw")
-    write_atomically(path, picture(result, f"Miss ratio by policy: {name}").encode())
+    write_atomically(path, miss_ratios(result, f"Miss ratio by policy: {name}").encode())
 
 
 def _progress(what: str) -> None:

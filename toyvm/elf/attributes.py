@@ -23,6 +23,8 @@ TAG_UNALIGNED_ACCESS = 6
 TAG_PRIV_SPEC = 8
 TAG_PRIV_SPEC_MINOR = 10
 TAG_PRIV_SPEC_REVISION = 12
+TAG_ATOMIC_ABI = 14
+TAG_X3_REG_USAGE = 16
 
 # `.attribute NAME` -> tag
 TAGS = {
@@ -32,6 +34,8 @@ TAGS = {
     "priv_spec": TAG_PRIV_SPEC,
     "priv_spec_minor": TAG_PRIV_SPEC_MINOR,
     "priv_spec_revision": TAG_PRIV_SPEC_REVISION,
+    "atomic_abi": TAG_ATOMIC_ABI,
+    "x3_reg_usage": TAG_X3_REG_USAGE,
 }
 
 Attributes = dict[int, int | str]
@@ -105,14 +109,16 @@ class ArchError(ToyvmError):
 
 _VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
 zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
-zvl512b zvl1024b smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
+zvl512b zvl1024b zaamo zalrsc zabha zacas zama16b zca zcb zcd zcf zcmp zcmt zcmop zimop zihintntl zfa zfbfmin zic64b
+ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
+smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
 
 # extension -> default version
 _VERSIONS: dict[str, tuple[int, int]] = {
     "i": (2, 1),
     "e": (1, 9),
     "a": (2, 1),
-    **dict.fromkeys(("m", "c", "zicsr", "zifencei", "zihintpause"), (2, 0)),
+    **dict.fromkeys(("m", "c", "zicsr", "zifencei", "zihintpause", "zicntr", "zihpm"), (2, 0)),
     **dict.fromkeys(("f", "d", "q"), (2, 2)),
     **dict.fromkeys(_VERSION_1_0.split(), (1, 0)),
     "ztso": (0, 1),
@@ -136,6 +142,22 @@ _IMPLIED: dict[str, tuple[str, ...]] = {
     "zvl256b": ("zvl128b",),
     "zvl128b": ("zvl64b",),
     "zvl64b": ("zvl32b",),
+    "zabha": ("zaamo",),
+    "zacas": ("zaamo",),
+    **dict.fromkeys(("zcb", "zcmp", "zcmop"), ("zca",)),
+    "zcd": ("d", "zca"),
+    "zcf": ("f", "zca"),
+    "zcmt": ("zca", "zicsr"),
+    "zfa": ("f",),
+    "zfbfmin": ("f",),
+    **dict.fromkeys(("zicntr", "zihpm"), ("zicsr",)),
+    "zvbb": ("zvkb",),
+    "zvkb": ("zve32x",),
+    "zvbc": ("zve64x",),
+    "zvfbfmin": ("zve32f",),
+    "zvfbfwma": ("zvfbfmin", "zfbfmin"),
+    "zvfh": ("zvfhmin", "zfhmin"),
+    "zvfhmin": ("zve32f",),
     "zfh": ("zfhmin",),
     "zfhmin": ("f",),
     "zqinx": ("zdinx",),
@@ -201,6 +223,17 @@ class Arch(Record):
     def has(self, name: str) -> bool:
         """Whether extension `name` ("c", "zicsr") is included."""
         return any(name == known for known, _ in self.extensions)
+
+    @property
+    def has_compressed(self) -> bool:
+        """Whether there are 16-bit instructions."""
+        return self.has("c") or self.has("zca")
+
+    def without_compressed(self) -> Arch:
+        """This architecture without any 16-bit instruction (`.option norvc`)."""
+        return Arch(
+            self.xlen, tuple(item for item in self.extensions if item[0] != "c" and item[0][:2] != "zc")
+        )
 
     def with_extension(self, text: str) -> Arch:
         """This architecture with one more extension ("c", "zba", "zicsr2p0") and what it implies (`.option arch, +zba`)."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 
-def uleb128(value: int) -> bytes:
-    """`value` (not negative) as ULEB128, in as few bytes as it takes."""
+def uleb128(value: int, size: int = 1) -> bytes:
+    """`value` (not negative) as ULEB128, in as few bytes as it takes, but at least `size`."""
     out = bytearray()
     while True:
         value, low = value >> 7, value & 0x7F
-        out.append(low | (0x80 if value else 0))
-        if not value:
+        more = value or len(out) + 1 < size
+        out.append(low | (0x80 if more else 0))
+        if not more:
             return bytes(out)
 
 
-def sleb128(value: int) -> bytes:
-    """`value` as SLEB128, in as few bytes as it takes."""
+def sleb128(value: int, size: int = 1) -> bytes:
+    """`value` as SLEB128, in as few bytes as it takes, but at least `size`."""
     out = bytearray()
     while True:
         value, low = value >> 7, value & 0x7F
-        done = value == -(low >> 6)
+        done = value == -(low >> 6) and len(out) + 1 >= size
         out.append(low | (0 if done else 0x80))
         if done:
             return bytes(out)

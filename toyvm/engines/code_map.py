@@ -9,7 +9,7 @@ from ..base.light_types import TYPE_CHECKING
 from ..machine.physical_memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .effects import Effects
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     # (x, pc, left, read, write, effects) -> (next pc, left)
     TraceFunction = Callable[[list[int], int, int, dict[int, int], dict[int, int], Effects], tuple[int, int]]
     BoundStep = tuple[Operation, tuple[int, ...]]  # a row's function and its operands
+
+
+def joined(pieces: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Pieces of code as (address, bytes), in order, with adjacent ones joined."""
+    runs: list[tuple[int, bytes]] = []
+    for at, text in pieces:
+        if runs and runs[-1][0] + len(runs[-1][1]) == at:
+            runs[-1] = (runs[-1][0], runs[-1][1] + text)
+        else:
+            runs.append((at, text))
+    return runs
 
 
 class Block:

@@ -31,7 +31,7 @@ three bits.
 
 Pseudo-instructions also have these, which are substituted into text, not into fields: `symbol` (any address
 expression), `constant` (any 64-bit number that is known immediately), `temp` (an x register that is overwritten), `tprel_add`
-(the literal operand `%tprel_add(symbol)`).
+(the literal operand `%tprel_add(symbol)`), `tlsdesc_call` (`%tlsdesc_call(label)`).
 """
 
 from __future__ import annotations

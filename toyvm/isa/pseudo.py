@@ -15,9 +15,10 @@ statement has as many operands as `operands` and each fits its kind (`operands.K
 
 `{0}`, `{1}` stand for the operands as written, `{label}` for a fresh local label at the first line of the expansion
 (`needs_label`). `%call_plt(symbol)` on an auipc means R_RISCV_CALL_PLT on that auipc and the jalr after it; it is not
-a modifier that a program may write. An entry with the operand `tprel_add` also puts R_RISCV_TPREL_ADD for the symbol
-on its only line. `when` is "pic" or "nopic" where `.option pic` decides; "short" where the lines are compressed as if
-the program had written them (those of other entries are not); else "".
+a modifier that a program may write. An entry whose last operand is `tprel_add` or `tlsdesc_call` also puts
+R_RISCV_TPREL_ADD or R_RISCV_TLSDESC_CALL for the symbol on its only line. `when` is "pic" or "nopic" where
+`.option pic` decides; "short" where the lines are compressed as if the program had written them (those of other
+entries are not); else "".
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def _load_constant_lines(rd: str, value: int) -> list[str]:
 _TEXT = """
 nop    |                    | addi zero, zero, 0
 li     | rd, constant       |
+li     | rd, imm12          | addi {0}, zero, {1}
 mv     | rd, rs1            | addi {0}, {1}, 0
 move   | rd, rs1            | addi {0}, {1}, 0
 not    | rd, rs1            | xori {0}, {1}, -1
@@ -110,6 +112,8 @@ jalr   | load_mem           | jalr ra, {0}
 jalr   | rd, rs1            | jalr {0}, 0({1})
 jalr   | rs1, imm12         | jalr ra, {1}({0})
 jalr   | rd, rs1, imm12     | jalr {0}, {2}({1})
+jalr   | rd, rs1, tlsdesc_call | jalr {0}, 0({1})
+jalr   | rd, load_mem, tlsdesc_call | jalr {0}, {1}
 ret    |                    | jalr zero, 0(ra)
 call   | symbol             | auipc ra, %call_plt({0}); jalr ra, 0(ra)
 call   | rd, symbol         | auipc t1, %call_plt({1}); jalr {0}, 0(t1)

@@ -11,7 +11,7 @@ from .fields import AMO
 from .semantics import Machine, Value, low, s, select, sext
 from .spec import Rows
 
-insn = Rows("A")
+insn = Rows("Zaamo")  # A is Zaamo and Zalrsc
 
 _AMO = 0x2F
 _WIDTHS = {"w": (2, 32), "d": (3, 64)}  # suffix -> funct3, bits
@@ -75,8 +75,10 @@ _CHANGES: tuple[tuple[str, int, Callable[[Value, Value], Value], str], ...] = (
 )
 
 for _suffix, (_funct3, _bits) in _WIDTHS.items():
-    insn(f"lr.{_suffix}", AMO, "rd, amo_mem", opcode=_AMO, funct3=_funct3, funct5=2, rs2=0)(_lr(_bits))
-    insn(f"sc.{_suffix}", AMO, opcode=_AMO, funct3=_funct3, funct5=3)(_sc(_bits))
+    insn(f"lr.{_suffix}", AMO, "rd, amo_mem", ext="Zalrsc", opcode=_AMO, funct3=_funct3, funct5=2, rs2=0)(
+        _lr(_bits)
+    )
+    insn(f"sc.{_suffix}", AMO, ext="Zalrsc", opcode=_AMO, funct3=_funct3, funct5=3)(_sc(_bits))
     for _name, _funct5, _change, _doc in _CHANGES:
         insn(f"{_name}.{_suffix}", AMO, opcode=_AMO, funct3=_funct3, funct5=_funct5)(
             _amo(_bits, _change, _doc)

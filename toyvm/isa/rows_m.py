@@ -11,25 +11,25 @@ insn = Rows("M")
 _OP, _OP_32 = 0x33, 0x3B
 
 
-@insn("mul", R, opcode=_OP, funct3=0, funct7=1)
+@insn("mul", R, ext="Zmmul", opcode=_OP, funct3=0, funct7=1)
 def mul(m: Machine) -> None:
     """Multiply, low 64 bits."""
     m.rd = m.rs1 * m.rs2
 
 
-@insn("mulh", R, opcode=_OP, funct3=1, funct7=1)
+@insn("mulh", R, ext="Zmmul", opcode=_OP, funct3=1, funct7=1)
 def mulh(m: Machine) -> None:
     """Multiply signed by signed, high 64 bits."""
     m.rd = high(sext(m.rs1, 128) * sext(m.rs2, 128))
 
 
-@insn("mulhsu", R, opcode=_OP, funct3=2, funct7=1)
+@insn("mulhsu", R, ext="Zmmul", opcode=_OP, funct3=2, funct7=1)
 def mulhsu(m: Machine) -> None:
     """Multiply signed rs1 by unsigned rs2, high 64 bits."""
     m.rd = high(sext(m.rs1, 128) * zext(m.rs2, 128))
 
 
-@insn("mulhu", R, opcode=_OP, funct3=3, funct7=1)
+@insn("mulhu", R, ext="Zmmul", opcode=_OP, funct3=3, funct7=1)
 def mulhu(m: Machine) -> None:
     """Multiply unsigned, high 64 bits."""
     m.rd = high(zext(m.rs1, 128) * zext(m.rs2, 128))
@@ -59,7 +59,7 @@ def remu(m: Machine) -> None:
     m.rd = remainder(m.rs1, m.rs2)
 
 
-@insn("mulw", R, opcode=_OP_32, funct3=0, funct7=1)
+@insn("mulw", R, ext="Zmmul", opcode=_OP_32, funct3=0, funct7=1)
 def mulw(m: Machine) -> None:
     """Multiply, low 32 bits, sign-extended."""
     m.rd = sext(low(m.rs1) * low(m.rs2))

@@ -1,1 +1,1 @@
-"""The operating system: address spaces, page faults, processes, files, system calls."""
+"""The kernel: address spaces, page faults, processes, files, system calls."""

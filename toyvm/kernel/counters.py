@@ -1,6 +1,6 @@
-"""Counters of a run, in all and for each process, and the context that says for which process the kernel uses memory.
+"""The counters of a run, per process and in total, and the context that memory use is charged to.
 
-Counters do not depend on anyone listening to events.
+Counters are updated whether or not events have subscribers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Group:
     """One group of processes with a memory limit (`mm.memory_groups`).
 
-    `limit` frames at most; `used` now, `peak` at most so far; `hits` counts how often the limit was met, `kills` how often it killed.
+    `limit`, `used` and `peak` are numbers of frames. `hits` counts the allocations that reached the
+    limit, `kills` the processes killed because of it.
     """
 
     def __init__(self, number: int, name: str, limit: int):
@@ -27,12 +28,12 @@ class Group:
         self.hits = self.kills = 0
 
     def events(self) -> str:
-        """memory.events."""
+        """The text of memory.events (cgroup v2)."""
         return f"low 0\nhigh 0\nmax {self.hits}\noom {self.kills}\noom_kill {self.kills}\noom_group_kill 0\n"
 
 
 class Counters(Record, frozen=False):
-    """What is counted for each process and in all."""
+    """The counters kept for each process, and in total."""
 
     instructions: int = 0
     faults: dict[FaultKind, int] = dict.fromkeys(FaultKind, 0)
@@ -43,12 +44,12 @@ class Counters(Record, frozen=False):
 
     @property
     def cow_copies(self) -> int:
-        """Frames copied because of copy-on-write."""
+        """Frames copied by copy-on-write."""
         return self.faults[FaultKind.COW]
 
     @property
     def page_faults(self) -> int:
-        """All page faults that were resolved by mapping something."""
+        """The page faults that were resolved, not counting SIGSEGV, SIGBUS and OOM."""
         bad = (FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM)
         return sum(n for kind, n in self.faults.items() if kind not in bad)
 
@@ -59,7 +60,7 @@ class Counters(Record, frozen=False):
 
 
 class Stats(Counters, frozen=False):
-    """The totals of a machine, the frames, and the counters of every process that has ended or runs, by pid."""
+    """The totals of a machine, and the counters of every process, running or ended, by pid."""
 
     frames_total: int = 0
     frames_used: int = 0
@@ -67,13 +68,14 @@ class Stats(Counters, frozen=False):
     page_cache_frames: int = 0
     virtual_ns: int = 0
     forks: int = 0
-    pages_merged: int = 0  # by KSM, each time that a page's own frame was given up
-    megapages: int = 0  # mapped by a first write
-    megapage_fallbacks: int = 0  # where 512 neighbouring frames were not free
-    megapages_split: int = 0  # that no page table maps as one any more, though some map pages of it
+    threads: int = 0  # started besides the first of each process
+    pages_merged: int = 0  # pages whose frame KSM replaced by a shared one
+    megapages: int = 0  # megapages mapped at a first write
+    megapage_fallbacks: int = 0  # first writes for which 512 contiguous frames were not free
+    megapages_split: int = 0  # megapages that are now mapped as single pages only
     megapage_entries_split: int = 0
-    scanned: int = 0  # pages that a replacement policy looked at; of these for an allocation that waited:
-    scanned_direct: int = 0
+    scanned: int = 0  # pages that the replacement policy examined
+    scanned_direct: int = 0  # of these, by direct reclaim
     reclaimed: int = 0
     reclaimed_direct: int = 0
     direct_reclaims: int = 0
@@ -81,19 +83,23 @@ class Stats(Counters, frozen=False):
     swapped_out: int = 0
     refaults: int = 0  # faults on pages that had been reclaimed
     written_back: int = 0  # pages of files
-    read_early: int = 0  # pages of files that were read ahead
-    used_early: int = 0  # and those of them that were used later
+    read_early: int = 0  # pages read by readahead
+    used_early: int = 0  # of these, the pages that were used later
     oom_kills: int = 0
     processes: dict[int, Counters] = {}
     groups: list[Group] = []  # those with a limit
 
 
 class FaultContext:
-    """For whom the kernel uses memory: one object for each process and address space, passed to all that may need a frame.
+    """The process that memory use is charged to.
 
-    `pid` is named in events. `counters` count the faults. `group` pays for the frames, where groups have limits. The instruction
-    at `pc` of `mmu` runs again afterwards, so reclaim leaves its code in memory. With `gentle`, an allocation that fails is
-    an answer (fork), and no process is killed for it.
+    Every function that may allocate a frame takes one.
+
+    pid       named in events
+    counters  count the faults
+    group     the memory group that the frames are charged to, if groups have limits
+    mmu, pc   the faulting instruction, which will be retried: reclaim does not evict its page
+    gentle    a failed allocation is reported (fork), and the OOM killer does not run
     """
 
     __slots__ = ("counters", "gentle", "group", "mmu", "pc", "pid")
@@ -117,4 +123,4 @@ class FaultContext:
 
 
 KERNEL = FaultContext(0, Counters())
-"""The kernel itself: it needs memory for no process, and no group pays."""
+"""The context of the kernel itself: no process and no group."""

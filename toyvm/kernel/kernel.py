@@ -1,4 +1,4 @@
-"""The kernel: starts processes, runs them in turn, and answers their traps."""
+"""The kernel: start processes, and run them until all have ended."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ if TYPE_CHECKING:
 class Kernel(KernelState):
     """One machine with its operating system.
 
-    memory_bytes     physical memory, a multiple of 4096
-    engine_factory   makes the engine for that memory
-    vfs              the guest's files; /dev and /proc are mounted into it here. None: an empty tree
-    bus              where events go; None: nobody listens
-    interpreter      the dynamic loader; None: images with PT_INTERP end with 127
+    memory_bytes     size of physical memory, a multiple of 4096
+    engine_factory   creates the engine for that memory
+    vfs              the guest's files, into which /dev, /proc and /sys are mounted; None: empty
+    bus              receives the events; None: a new bus
+    interpreter      toyvm's dynamic loader; None: images that need it exit with 127
     limits           see Limits
-    stdin, stdout, stderr   binary files of the host, or anything with `read` or `write`; None: nothing to read, thrown away
-    describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for explanations
-    breakpoints      where processes stop to be looked at; None: nowhere
+    stdin            a host file in binary mode, or an object with `read`; None: empty
+    stdout, stderr   host files in binary mode, or objects with `write`; None: output is discarded
+    describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for reports
+    breakpoints      the breakpoints of a debugger
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Kernel(KernelState):
             self.ksm.set_run(1)
 
     def _proc(self) -> DirNode:
-        from .vfs.pseudo.procfs import proc_directory  # most programs never look at /proc
+        from .vfs.pseudo.procfs import proc_directory  # most programs never open /proc
 
         return proc_directory(self)
 
@@ -107,9 +108,10 @@ class Kernel(KernelState):
         cwd: str = "/",
         placement: Placement | None = None,
     ) -> Process:
-        """A new process that runs `path`, with the kernel's standard streams. The first one decides `run`'s status.
+        """Create a process that runs `path`, connected to the kernel's standard streams.
 
-        `placement` is for a machine without MMU.
+        The exit status of the first process is that of `run`. `placement` is the load address on a
+        machine without MMU.
 
         Raises NotFoundError, NotExecutableError.
         """
@@ -155,9 +157,11 @@ class Kernel(KernelState):
     # Running
 
     def run(self) -> int:
-        """Run until every process has ended (or is held); the first one's exit status: n, 128 + signal, 124 at a limit.
+        """Run until every process has ended or is held. Return the first one's exit status.
 
-        A process for whose work the host has no memory is killed. Raises MemoryError where that is nobody's work.
+        The status is the process's own, 128 + signal, or 124 at a time or instruction limit or a
+        deadlock. If the host runs out of memory, the running process is killed. Raises MemoryError
+        if no process can be killed.
         """
         scheduler = self.scheduler
         while self._stop is None:
@@ -178,7 +182,7 @@ class Kernel(KernelState):
         return lifecycle.exit_code(self.first)
 
     def power_off(self) -> None:
-        """After the last process: what outlives processes but not the machine goes (segments), files are written back."""
+        """Shut down after the last process: remove shared memory segments, and write files back."""
         if "segments" in self.__dict__:
             for segment in self.segments.all():
                 self.segments.remove(segment)

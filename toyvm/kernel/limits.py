@@ -1,4 +1,4 @@
-"""The resource limits of a process (getrlimit(2)), and the sizes that Linux fixes."""
+"""The resource limits of a process (getrlimit(2)), and constants of Linux."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ PIPE_CAPACITY = 64 << 10
 
 
 class Rlimits(Record, frozen=False):
-    """The soft limits that the kernel enforces, in bytes or counts; the others are kept only to be read back."""
+    """The soft limits that the kernel enforces, in bytes or counts.
+
+    The other limits are always infinite.
+    """
 
     stack: int = 8 << 20
     data: int = RLIM_INFINITY
     address_space: int = RLIM_INFINITY
     open_files: int = 1024
     processes: int = 1000
-    locked: int = 8 << 20  # bytes of mlock: Linux's MLOCK_LIMIT
+    locked: int = 8 << 20  # bytes of mlock; the default is Linux's MLOCK_LIMIT
 
     def get(self, resource: int) -> int:
-        """The soft limit of a RLIMIT_ number."""
+        """The soft limit of an RLIMIT_ number."""
         name = _RLIMIT_FIELDS.get(resource)
         return RLIM_INFINITY if name is None else int(getattr(self, name))
 
     def set(self, resource: int, value: int) -> None:
-        """Set a soft limit; one that is not enforced is ignored."""
+        """Set a soft limit. A limit that is not enforced is ignored."""
         name = _RLIMIT_FIELDS.get(resource)
         if name is not None:
             setattr(self, name, value)

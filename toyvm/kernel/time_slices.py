@@ -1,4 +1,4 @@
-"""The processor's turns: how many instructions a process may execute before something else is to happen."""
+"""Time slices: how many instructions a process executes before the kernel schedules again."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ STATUS_LIMIT = 124  # as timeout(1) exits
 
 
 class TimeSlices:
-    """The one hart's time, given to processes a quantum at a time. `last_pid` is who had it last (0: nobody yet);
-    `yielded`: the running process gives up the rest of its quantum (sched_yield)."""
+    """Runs processes on the one hart, a quantum at a time."""
 
     def __init__(self, kernel: KernelState):
         self._kernel = kernel
-        self._quantum = kernel.limits.quantum  # of this turn
+        self._quantum = kernel.limits.quantum  # length of the current quantum
         self._quanta: Iterator[int] | None = None
         if kernel.limits.schedule_seed is not None:
             self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
         self._faults = InPlaceFaults(kernel, self._account)
 
     def give(self, process: Process) -> None:
-        """One quantum of one process: instructions, and the traps among them."""
+        """Run `process` for one quantum, and handle its traps."""
         kernel = self._kernel
         self._switch_to(process)
         if self._quanta is not None:
@@ -40,7 +39,8 @@ class TimeSlices:
         engine = kernel.engine
         assert engine is not None, "a kernel without an engine cannot run"
         while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not kernel.yielded:
-            if process.signals.pending and not _deliver(kernel, process):
+            signals = process.signals
+            if (signals.pending or signals.shared) and not _deliver(kernel, process):
                 continue
             if process.in_call:
                 serve(kernel, process)
@@ -64,8 +64,11 @@ class TimeSlices:
             kernel.scheduler.add(process)
 
     def _stretched(self, process: Process, left: int) -> int:
-        """The budget of `process` with `left` instructions to the end of its quantum: so many quanta more as it will have
-        the processor to itself, because each return from the engine costs as much as thousands of native instructions."""
+        """The budget of `process` in instructions; `left` are left in its quantum.
+
+        While no other process needs the hart, the budget includes further quanta, because a return
+        from the engine costs as much as thousands of native instructions.
+        """
         kernel = self._kernel
         until = kernel.scheduler.undisturbed_until()
         if until is None:
@@ -78,9 +81,10 @@ class TimeSlices:
         return left + max(0, -(-(until - kernel.now - left) // quantum)) * quantum
 
     def _left_after(self, left: int, ran: int, trap: Trap | None) -> int:
-        """What is left of the quantum after `ran` instructions, which may have reached into later ones.
+        """The rest of the quantum after `ran` instructions, which may extend into later quanta.
 
-        A trap that nothing came before counts as one, but not a page fault, which may have been resolved in the middle of a run.
+        A trap at the first instruction counts as one instruction, except a page fault, whose
+        instruction is retried.
         """
         least = 0 if trap is not None and trap.cause in ACCESS else 1
         if ran < left:
@@ -92,16 +96,16 @@ class TimeSlices:
 
     def _switch_to(self, process: Process) -> None:
         kernel = self._kernel
-        if kernel.last_pid != process.pid:
+        if kernel.last_tid != process.tid:
             process.hart.reservation = None
             process.counters.context_switches += 1
             kernel.system.stats.context_switches += 1
             if kernel.bus.wants(ContextSwitch):
-                kernel.bus.emit(ContextSwitch(kernel.now, process.pid, kernel.last_pid))
-            kernel.last_pid = process.pid
+                kernel.bus.emit(ContextSwitch(kernel.now, process.tid, kernel.last_tid))
+            kernel.last_tid = process.tid
 
     def _watched(self, process: Process) -> int:
-        """The budget while a pc is watched for: one instruction, until it is reached."""
+        """The budget in instructions while a watched pc is set: one until it is reached."""
         if process.hart.pc != process.watch_pc:
             return 1
         process.watch_pc = None

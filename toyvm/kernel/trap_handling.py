@@ -1,7 +1,7 @@
-"""What the kernel answers to a trap: a system call, a page fault, or a signal for what a program must not do.
+"""Trap handling: system calls, page faults, and signals for other exceptions.
 
-A page fault may be answered in the middle of an engine's run. A system call goes from its ecall to its function and back:
-arguments, -errno, waiting, restarting, events.
+A page fault may be resolved while the engine runs (`InPlaceFaults`). System call dispatch covers
+arguments, -errno, blocking, restarting and events.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError
 from .proc.kernel_state import KernelState
-from .proc.process import CallState, Process, State
+from .proc.process import Process, State
 from .proc.signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
 from .syscalls.table import Syscall, find
 from .vfs.open_file import WouldBlock
@@ -38,14 +38,15 @@ _SIGNALS = {
 
 
 class InPlaceFaults:
-    """Page faults that an engine lets the kernel resolve without ending its run, one run at a time.
+    """Resolves page faults while the engine runs, without ending the run.
 
-    Ending a run, answering the trap and beginning again costs several times what the fault itself does. So the engine asks in
-    the middle (`on_fault` of `Engine.run`). The accounts are brought up to date first: time, counters and events are those of a trap.
-    Where the run must not simply go on (the fault is fatal, or has made something else happen), the answer is no: the trap
-    ends the run, and `answer` holds what has become of the fault already.
+    Ending a run, handling the trap and starting again costs several times as much as the fault
+    itself. So the engine calls `resolve` during the run (`on_fault` of `Engine.run`). Time and
+    counters are updated first, so that events are the same as after a trap. If the run must not
+    continue (the fault is fatal, or another process or a signal is pending), `resolve` returns
+    False. The trap then ends the run, and `answer` returns the stored result.
 
-    `account(process, instructions, misses)` takes what was executed.
+    `account(process, instructions, misses)` charges executed instructions and TLB misses.
     """
 
     def __init__(self, kernel: KernelState, account: Callable[[Process, int, int], None]):
@@ -58,7 +59,10 @@ class InPlaceFaults:
         self._answer: FaultKind | None = None
 
     def begin(self, process: Process, *, alone: bool) -> None:
-        """A run begins; `alone`: its budget reaches beyond the quantum, because nobody else can run."""
+        """Start a run.
+
+        `alone`: its budget exceeds the quantum, because no other process can run.
+        """
         self._process = process
         system = self._kernel.system
         system.windows.begin(process.mm.map, allowed=system.native_faults)
@@ -67,7 +71,7 @@ class InPlaceFaults:
         self._answer = None
 
     def settle(self, instret: int) -> None:
-        """Account for what was executed up to here, and for the faults that native code has resolved."""
+        """Charge the executed instructions, and count the faults that native code has resolved."""
         mm = self._process.mm
         self._kernel.system.windows.collect(mm.map, mm.context)
         misses = mm.mmu.tlb.misses
@@ -75,7 +79,7 @@ class InPlaceFaults:
         self._instret, self._misses = instret, misses
 
     def resolve(self, trap: Trap, pc: int, instret: int) -> bool:
-        """`on_fault` of `Engine.run`: whether the instruction may be tried again at once."""
+        """`on_fault` of `Engine.run`. Return whether the instruction can be retried at once."""
         access = ACCESS.get(trap.cause)
         if access is None:
             return False
@@ -90,18 +94,19 @@ class InPlaceFaults:
             kind in RESOLVED_BADLY
             or process.state is not State.RUNNABLE
             or process.signals.pending
+            or process.signals.shared
             or (self._alone and kernel.scheduler.crowded)
         ):
             self._answer = kind
             return False
         kernel.system.balance(mm.context)
-        if len(execute) != pages:  # code was taken away: what runs must be fetched again
+        if len(execute) != pages:  # code was evicted: fetch the instruction again
             self._answer = kind
             return False
         return True
 
     def answer(self, process: Process, trap: Trap, access: Access) -> FaultKind:
-        """What has become of the page fault that ended the run."""
+        """The result of the page fault that ended the run."""
         if self._answer is not None:
             return self._answer
         mm = process.mm
@@ -109,7 +114,7 @@ class InPlaceFaults:
 
 
 def answer(kernel: KernelState, process: Process, trap: Trap, faults: InPlaceFaults) -> None:
-    """Do what the trap asks for; `faults` has seen what became of a page fault in the middle of a run."""
+    """Handle a trap. `faults` knows whether a page fault was handled already during the run."""
     if trap.cause == Cause.ECALL_U:
         serve(kernel, process)
         return
@@ -146,7 +151,7 @@ def _explain(kernel: KernelState, process: Process, signal: int, trap: Trap) -> 
 
 
 def serve(kernel: KernelState, process: Process) -> None:
-    """The system call that the process has made, or goes on with after waiting."""
+    """Execute the current system call of `process`, or retry it after blocking."""
     number = process.hart.x[17]
     process.mm.context.pc = process.hart.pc
     try:
@@ -165,7 +170,10 @@ def _out_of_memory(kernel: KernelState, process: Process) -> None:
 
 
 def _make_call(kernel: KernelState, process: Process, number: int) -> None:
-    """Make the system call that `process` stands at; blocks it, or sets a0 and moves pc on. Raises OutOfFrames."""
+    """Dispatch the system call at pc: block the process, or set a0 and advance pc.
+
+    Raises OutOfFrames.
+    """
     entry = find(number)
     x = process.hart.x
     args = (x[10], x[11], x[12], x[13], x[14], x[15])
@@ -184,7 +192,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         text = call_text(process, entry, number, args)
     if traced and first:
         name = entry.name if entry is not None else f"syscall_{number}"
-        kernel.bus.emit(SyscallEnter(kernel.now, process.pid, number, name, args, text))
+        kernel.bus.emit(SyscallEnter(kernel.now, process.tid, number, name, args, text))
     result: int | None
     if entry is None or (entry.needs_mmu and not process.mm.has_mmu):
         result = -errno.ENOSYS
@@ -197,8 +205,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         except (OSError, OverflowError, MemoryError) as failure:
             result = -_errno(failure)
     if result is None:  # execve and rt_sigreturn have set the registers
-        process.in_call = False
-        process.call = CallState()
+        process.leave_call()
     else:
         process.end_call(result)
     if traced:
@@ -208,7 +215,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
 
 
 def _errno(failure: Exception) -> int:
-    """What Linux would call it: anything unexpected of the host is EIO."""
+    """The error number that Linux would return. An unknown host error is EIO."""
     if isinstance(failure, OSError):
         return failure.errno if failure.errno is not None and failure.errno in errno.errorcode else errno.EIO
     return errno.ENOMEM
@@ -217,8 +224,11 @@ def _errno(failure: Exception) -> int:
 def _wait(kernel: KernelState, process: Process, entry: Syscall, wait: WouldBlock) -> None:
     process.in_call = True
     if process.signals.next() is not None:
-        return  # it came before we slept: the call is interrupted at once
+        return  # a signal is pending already: the call is interrupted at once
     process.waits_for = f"waits in {entry.name}"
+    if process.call.futex is not None:
+        va = process.hart.x[10]
+        process.waits_for += f" at {kernel.describe(process, va) or hex(va)}"
     kernel.scheduler.block(process, wait.queues, wait.deadline)
 
 
@@ -230,4 +240,4 @@ def _report(
     name = entry.name if entry is not None else f"syscall_{number}"
     value = 0 if result is None else result
     shown = f"{text} = {'?' if not process.alive else result_text(entry, value)}"
-    kernel.bus.emit(SyscallExit(kernel.now, process.pid, number, name, value, shown, known=entry is not None))
+    kernel.bus.emit(SyscallExit(kernel.now, process.tid, number, name, value, shown, known=entry is not None))

@@ -1,7 +1,7 @@
-"""What went wrong, in glibc's words, and in the two shapes in which glibc says it.
+"""Errors of the dynamic loader, with glibc's messages in their two forms.
 
-The same failure reads `PROG: error while loading shared libraries: libz.so: cannot open shared object file: No such
-file or directory` when it ends a program, and only its last part in dlerror(3). So the parts are kept apart.
+A fatal error reads `PROG: error while loading shared libraries: libz.so: cannot open shared object
+file: No such file or directory`. dlerror(3) returns only the part from `libz.so` on.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ EXIT_STATUS = LoadError.exit_code
 
 
 class DlError(LoadError):
-    """One failure of the dynamic loader: the object it is about ("" for none), what happened, errno (0 for none).
+    """An error of the dynamic loader.
 
-    `occasion` is what glibc puts before it when the failure is fatal. `str()` is the dlerror(3) text.
+    objname   the object concerned; "": none
+    what      the message
+    code      the errno; 0: none
+    occasion  glibc's prefix when the error is fatal
+
+    `str()` is the dlerror(3) text.
     """
 
     def __init__(self, objname: str, what: str, code: int = 0, occasion: str = LOADING):
@@ -30,26 +35,26 @@ class DlError(LoadError):
         super().__init__(self.text())
 
     def text(self) -> str:
-        """The message as dlerror(3) gives it."""
+        """The message that dlerror(3) returns."""
         prefix = f"{self.objname}: " if self.objname else ""
         suffix = f": {os.strerror(self.code)}" if self.code else ""
         return f"{prefix}{self.what}{suffix}"
 
     def fatal(self, program: str) -> str:
-        """The line (without newline) with which a program named `program` ends."""
+        """The message of a fatal error in `program`, without newline."""
         return f"{program}: {self.occasion}: {self.text()}"
 
 
 def cannot_open(name: str, code: int = errno.ENOENT) -> DlError:
-    """A library that no directory of the search path has."""
+    """The error for a library that was not found or cannot be opened."""
     return DlError(name, "cannot open shared object file", code)
 
 
 def undefined_symbol(objname: str, symbol: str) -> DlError:
-    """A reference that no object of the scope defines."""
+    """The error for a reference that no object of the scope defines."""
     return DlError(objname, f"undefined symbol: {symbol}", occasion=SYMBOL_LOOKUP)
 
 
 def corrupt(objname: str, what: str) -> DlError:
-    """An object whose tables contradict themselves or the file's size; `what` says which."""
+    """The error for an object with an invalid table, which `what` describes."""
     return DlError(objname, what)

@@ -1,7 +1,8 @@
-"""dlopen(3), dlsym(3), dlclose(3): libraries while the program runs.
+"""dlopen(3), dlsym(3), dlclose(3): load and unload libraries at run time.
 
-What is opened here is looked up in the global scope first and then among what was opened together (its root's search
-list); RTLD_GLOBAL adds it to the global scope. `unloading` says when an object goes.
+References of an opened library are resolved in the global scope first, then in the search list of
+the library that dlopen was called for. RTLD_GLOBAL adds that list to the global scope. `unloading`
+decides when an object is unloaded.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ RTLD_DEFAULT, RTLD_NEXT = 0, M64
 
 
 def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -> int:
-    """The handle for library `name` (None or "": the program), 0 for RTLD_NOLOAD of one not there. Raises DlError.
+    """Open library `name` (None or "": the program) and return its handle. Raises DlError.
 
-    The object that `caller_va` lies in gives $ORIGIN and DT_RUNPATH to the search. On failure nothing that was mapped for it stays.
+    Returns 0 for RTLD_NOLOAD if the library is not loaded. The search uses $ORIGIN and DT_RUNPATH
+    of the object that contains `caller_va`. On failure, all that was mapped is unmapped.
     """
     if flags & ~_FLAGS:
         raise DlError("", "invalid mode parameter")
@@ -43,11 +45,11 @@ def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -
         if flags & RTLD_NODELETE:
             namespace.make_permanent(root)
         if not root.searchlist:
-            _take_in(session, root, flags)
+            _load_dependencies(session, root, flags)
         for obj in namespace.opening:
             obj.nodelete = True
     except (DlError, OSError, OutOfFrames):
-        _give_back(session, namespace.objects[before:])
+        _undo_open(session, namespace.objects[before:])
         raise
     finally:
         namespace.opening = None
@@ -59,14 +61,14 @@ def dlopen(session: Session, name: str | None, flags: int, caller_va: int = 0) -
 
 
 def _open(session: Session, name: str, caller: LinkMap, flags: int) -> LinkMap | None:
-    """The object for `name`; None where it is not loaded and is not to be (RTLD_NOLOAD)."""
+    """The object for `name`; None for RTLD_NOLOAD if it is not loaded."""
     if flags & RTLD_NOLOAD:
         return object_loading.find_loaded(session, name, caller)
     return object_loading.open_object(session, name, caller, dlopened=True)
 
 
-def _take_in(session: Session, root: LinkMap, flags: int) -> None:
-    """Load what `root` needs; relocate what is new, and queue its initialisers."""
+def _load_dependencies(session: Session, root: LinkMap, flags: int) -> None:
+    """Load the dependencies of `root`, relocate the new objects, and queue their initialisers."""
     namespace = session.state.namespace
     searchlist = object_loading.load_needed(session, [root])
     fresh = [obj for obj in searchlist if not obj.relocated]
@@ -94,7 +96,7 @@ def _take_in(session: Session, root: LinkMap, flags: int) -> None:
 
 
 def _make_global(main: LinkMap, root: LinkMap) -> None:
-    """RTLD_GLOBAL, which a later dlopen of the same library may add."""
+    """Add the search list of `root` to the global scope (RTLD_GLOBAL), unless it is there already."""
     if not root.is_global:
         added = [obj for obj in root.searchlist if not obj.is_global]
         for obj in added:
@@ -102,8 +104,8 @@ def _make_global(main: LinkMap, root: LinkMap) -> None:
         main.searchlist += tuple(added)
 
 
-def _give_back(session: Session, fresh: Sequence[LinkMap]) -> None:
-    """Undo a dlopen that failed."""
+def _undo_open(session: Session, fresh: Sequence[LinkMap]) -> None:
+    """Unload the new objects of a failed dlopen."""
     state = session.state
     namespace = state.namespace
     unloading.forget(namespace, set(fresh))
@@ -114,7 +116,10 @@ def _give_back(session: Session, fresh: Sequence[LinkMap]) -> None:
 
 
 def dlclose(session: Session, handle: int) -> None:
-    """One use less of `handle`; what nothing needs any more is finalised by the guest and then unmapped. Raises DlError."""
+    """Decrement the open count of `handle`. Raises DlError.
+
+    The guest runs the finalisers of the objects that are no longer needed, then they are unmapped.
+    """
     state = session.state
     namespace = state.own()
     obj = namespace.by_handle.get(handle)
@@ -131,7 +136,10 @@ def dlclose(session: Session, handle: int) -> None:
 
 
 def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
-    """The address of symbol `name` as seen through `handle`, called from `caller_va`. Raises DlError."""
+    """The address of symbol `name` in the scope of `handle`, for a call from `caller_va`.
+
+    Raises DlError.
+    """
     namespace = session.state.namespace
     caller = namespace.at(caller_va)
     reference, scopes = _dlsym_scopes(namespace, handle, caller)
@@ -152,24 +160,25 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
 def _dlsym_scopes(
     namespace: Namespace, handle: int, caller: LinkMap | None
 ) -> tuple[LinkMap, list[Sequence[LinkMap]]]:
-    """The object that messages name as the one that refers to the symbol, and the lists of objects to look in."""
+    """The referring object, as messages name it, and the lists of objects to search."""
     if handle == RTLD_DEFAULT:
         reference = caller or namespace.main
         return reference, reference.search_scopes()
     if handle == RTLD_NEXT:
         if caller is None:
             raise DlError("", "RTLD_NEXT used in code not dynamically loaded")
-        return caller, [_behind(caller)]
+        return caller, [_objects_after(caller)]
     obj = namespace.by_handle.get(handle)
     if obj is None:
         raise DlError("", "invalid handle")
     return obj, [obj.searchlist]
 
 
-def _behind(caller: LinkMap) -> Sequence[LinkMap]:
-    """What follows `caller` where RTLD_NEXT looks: in the search list of the object for which it was loaded first.
+def _objects_after(caller: LinkMap) -> Sequence[LinkMap]:
+    """The objects that RTLD_NEXT searches: those after `caller` in the search list of its root.
 
-    When that one is gone and `caller` is kept by another reason, in `caller`'s own.
+    The root is the object that `caller` was first loaded for. If it has been unloaded, the search
+    list of `caller` is used.
     """
     root = caller
     while root.loader is not None:
@@ -179,7 +188,10 @@ def _behind(caller: LinkMap) -> Sequence[LinkMap]:
 
 
 def _value(session: Session, found: Definition) -> int:
-    """The address of a definition; of a thread-local one, in this thread."""
+    """The address of a definition.
+
+    For a thread-local variable, it is that of the calling thread.
+    """
     if found.symbol.type == c.STT_GNU_IFUNC:
         raise DlError(found.obj.name, "dlsym of an IFUNC symbol is not supported")
     if found.symbol.type != c.STT_TLS:

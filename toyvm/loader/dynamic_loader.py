@@ -1,9 +1,9 @@
-"""The dynamic loader as the kernel knows it: `kernel.proc.kernel_state.Interpreter`, by start-up and by private system calls.
+"""The interface to the kernel: an `Interpreter` (`kernel.proc.kernel_state`).
 
     kernel = Kernel(..., interpreter=DynamicLoader())
 
-The numbers and registers of the calls are in `docs/design/loader.md`. What fails at start or in lazy binding ends the
-process with 127; what fails in dlopen, dlsym and dlclose is kept for dlerror.
+`docs/design/loader.md` lists the numbers and registers of the calls. An error at start-up or in
+lazy binding ends the process with 127. An error in dlopen, dlsym or dlclose is kept for dlerror.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _SYMBOL_MAX = 1 << 16
 
 
 class DynamicLoader:
-    """The built-in ld.so. One serves all processes of a kernel; its session with each is `process.loader_state`."""
+    """The built-in ld.so, for all processes of a kernel.
+
+    `process.loader_state` is a process's session.
+    """
 
     def __init__(self) -> None:
         code = stub.build().code
@@ -57,7 +60,10 @@ class DynamicLoader:
         argv: Sequence[bytes],
         envp: Sequence[bytes],
     ) -> int:
-        """Load what `image` needs; the pc of the stub, which goes on to the program. Raises LoadError."""
+        """Load the libraries that `image` needs.
+
+        Return the pc in the stub to start at. Raises LoadError.
+        """
         guest = KernelGuest(kernel, process, self._stub_file)
         arguments = [_text(argument) for argument in argv]
         try:
@@ -67,7 +73,11 @@ class DynamicLoader:
         return pc
 
     def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
-        """One private system call. Raises LoadError to end the process, OSError(ENOSYS) for a process or number without."""
+        """Serve one private system call.
+
+        Raises LoadError to end the process, OSError(ENOSYS) for an unknown number or a static
+        program.
+        """
         session = process.loader_state
         handler = self._calls.get(number)
         if handler is None or not isinstance(session, Session):
@@ -75,23 +85,25 @@ class DynamicLoader:
         handler(session, args)
 
     def forked(self, parent: Process, child: Process) -> None:
-        """The child has the parent's libraries; its own counts begin at zero."""
+        """Give the child a session with the parent's libraries. Its counters start at zero."""
         session = parent.loader_state
         if isinstance(session, Session):
             assert isinstance(session.guest, KernelGuest)
             child.loader_state = session.fork(KernelGuest(session.guest.kernel, child, self._stub_file))
 
     def released(self, process: Process) -> None:
-        """The process has left its image: nothing is kept of it but what it was counted for."""
+        """Drop the loaded objects of a process that has left its image, and keep the counters."""
         if isinstance(process.loader_state, Session):
             process.loader_state.state.forget()
 
     # The private system calls
 
     def _resolve(self, session: Session, x: Registers) -> None:
-        """DL_RESOLVE: t0 = link map, t1 = PLT offset; t3 = target. Failure ends the process, as in glibc.
+        """DL_RESOLVE: t0 = link map, t1 = PLT offset; t3 = target.
 
-        For an IFUNC symbol the stub goes on to `_dl_resolve_ifunc`, with the resolver in t0 and the slot in t1.
+        An error ends the process, as in glibc.
+
+        For an IFUNC symbol t3 is `_dl_resolve_ifunc`, t0 the resolver and t1 the slot.
         """
         try:
             bound = session.bind_lazily(x[_T0], x[_T1])
@@ -121,12 +133,12 @@ class DynamicLoader:
             name = _text(session.memory.read_cstring(path, _NAME_MAX)) if path else None
             return dlfcn.dlopen(session, name, flags, caller)
 
-        x[_A0] = self._kept(session, opened, 0)
+        x[_A0] = self._or_dlerror(session, opened, 0)
 
     def _symbol(self, session: Session, x: Registers) -> None:
         """DL_SYM: a0 = handle, a1 = name, a2 = the caller's return address; a0 = address or 0."""
         handle, name, caller = x[_A0], x[_A1], x[_A2]
-        x[_A0] = self._kept(
+        x[_A0] = self._or_dlerror(
             session,
             lambda: dlfcn.dlsym(session, handle, session.memory.read_cstring(name, _SYMBOL_MAX), caller),
             0,
@@ -141,10 +153,13 @@ class DynamicLoader:
             dlfcn.dlclose(session, handle)
             return 0
 
-        x[_A0] = self._kept(session, closed, M64)
+        x[_A0] = self._or_dlerror(session, closed, M64)
 
     def _error(self, session: Session, x: Registers) -> None:
-        """DL_ERROR: a0 = buffer, a1 = size; a0 = length copied with its NUL, or 0. Raises OSError(EFAULT)."""
+        """DL_ERROR: a0 = buffer, a1 = size; a0 = length copied with its NUL, or 0.
+
+        Raises OSError(EFAULT).
+        """
         text, buffer, size = session.state.error, x[_A0], x[_A1]
         if text is None or size == 0:
             x[_A0] = 0
@@ -155,8 +170,8 @@ class DynamicLoader:
         x[_A0] = len(data)
 
     @staticmethod
-    def _kept(session: Session, action: Callable[[], int], failed: int) -> int:
-        """`action`'s result; `failed`, with the message kept for dlerror, when it fails."""
+    def _or_dlerror(session: Session, action: Callable[[], int], failed: int) -> int:
+        """The result of `action`. On an error, return `failed` and keep the message for dlerror."""
         session.state.error = None
         try:
             return action()
@@ -168,7 +183,7 @@ class DynamicLoader:
 
     @staticmethod
     def _fatal(session: Session, action: Callable[[], int]) -> int:
-        """`action`'s result; a failure ends the process."""
+        """The result of `action`. An error ends the process."""
         try:
             return action()
         except DlError as error:
@@ -176,20 +191,20 @@ class DynamicLoader:
 
 
 def state_of(process: Process) -> LoaderState:
-    """The loader's state of a process that it started."""
+    """The loader state of a dynamic process."""
     session = process.loader_state
     assert isinstance(session, Session)
     return session.state
 
 
 def counts(process: Process) -> LoaderCounts | None:
-    """What the loader has done for `process` since it began its image; None for a static one."""
+    """The loader's counters for `process` since exec; None for a static program."""
     session = process.loader_state
     return session.state.counts() if isinstance(session, Session) else None
 
 
 def libraries(process: Process) -> tuple[str, ...]:
-    """The file names of the shared objects that `process` has loaded now, in load order."""
+    """The file names of the shared objects that `process` has currently loaded, in load order."""
     session = process.loader_state
     if not isinstance(session, Session):
         return ()

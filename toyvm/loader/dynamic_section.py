@@ -1,8 +1,8 @@
-"""The dynamic section of one mapped object, read from guest memory and checked: whoever has a `Dynamic` may use its tables.
+"""The dynamic section of a mapped object, read from guest memory and checked.
 
-As in ld.so the tables are found by PT_DYNAMIC in the mapped image, not by the file's section headers (gABI, "Dynamic
-Section"). Each address in it is the file's own: add the object's bias. A table that does not lie inside the image is an error
-here, so that nothing later can be led astray by a wild tag or an absurd count.
+As in ld.so, the tables are found through PT_DYNAMIC of the mapped image, not through section
+headers (gABI, "Dynamic Section"). Addresses in the file are relative to the object's bias. A table
+outside the image is an error here, so users of a `Dynamic` need not check addresses again.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ ADDRESS_SIZE = 8
 
 
 class ImageReader(Record):
-    """Checked reading of one mapped object: `start` and `end` are the guest addresses that bound its pages.
+    """Checked reads of a mapped object, whose pages range from guest address `start` to `end`.
 
-    No table is larger than `limit`, the file's size; a bss that is (most of an address space, say) is never read through.
+    `limit` is the size of the file. No table can be larger, even if the image has a huge bss.
     """
 
     name: str
@@ -32,7 +32,10 @@ class ImageReader(Record):
     limit: int
 
     def read(self, va: int, size: int, what: str) -> bytes:
-        """`size` bytes at guest address `va`; DlError naming `what` when they are not all in the image."""
+        """`size` bytes at guest address `va`.
+
+        Raises DlError, which names `what`, if not in the image.
+        """
         self.check(va, size, what)
         try:
             return self.memory.read(va, size) if size else b""
@@ -40,20 +43,22 @@ class ImageReader(Record):
             raise corrupt(self.name, f"{what} at {va:#x} is not mapped") from error
 
     def check(self, va: int, size: int, what: str) -> None:
-        """Raise DlError unless the range lies in the image."""
+        """Raise DlError unless the range is in the image and no larger than the file."""
         if size > self.limit or not (self.start <= va and va + size <= self.end):
             raise corrupt(self.name, f"{what} at {va:#x} with {size:#x} bytes lies outside the image")
 
 
 class Table(Record):
-    """A range of the object, `va` already with the bias; size 0 when the object has none."""
+    """A table of the object: guest address (bias included) and size in bytes; size 0: there is
+    none.
+    """
 
     va: int = 0
     size: int = 0
 
 
 class Dynamic(Record):
-    """What the dynamic section says. Strings are decoded, addresses carry the bias, sizes are checked."""
+    """The contents of a dynamic section: strings decoded, bias added to addresses, sizes checked."""
 
     va: int
     tags: Mapping[int, int]
@@ -71,7 +76,7 @@ class Dynamic(Record):
     debug_slot: int
 
     def flag(self, flags: int, flags_1: int = 0, tag: int = c.DT_NULL) -> bool:
-        """Whether DT_FLAGS has `flags`, DT_FLAGS_1 has `flags_1`, or `tag` is present."""
+        """Whether DT_FLAGS contains `flags`, DT_FLAGS_1 contains `flags_1`, or `tag` is present."""
         return bool(
             self.tags.get(c.DT_FLAGS, 0) & flags
             or self.tags.get(c.DT_FLAGS_1, 0) & flags_1
@@ -80,17 +85,17 @@ class Dynamic(Record):
 
     @property
     def symbolic(self) -> bool:
-        """The object looks in itself first (-Bsymbolic)."""
+        """References are resolved in the object itself first (-Bsymbolic)."""
         return self.flag(c.DF_SYMBOLIC, tag=c.DT_SYMBOLIC)
 
     @property
     def bind_now(self) -> bool:
-        """The object asks for no lazy binding (-z now)."""
+        """All references are bound at load time (-z now)."""
         return self.flag(c.DF_BIND_NOW, c.DF_1_NOW, c.DT_BIND_NOW)
 
     @property
     def textrel(self) -> bool:
-        """Relocations may change pages of read-only segments."""
+        """Relocations may modify read-only segments."""
         return self.flag(c.DF_TEXTREL, tag=c.DT_TEXTREL)
 
     @property
@@ -100,7 +105,7 @@ class Dynamic(Record):
 
 
 def read(reader: ImageReader, phdrs: Sequence[Phdr]) -> Dynamic:
-    """The dynamic section of a mapped object. Raises DlError."""
+    """Read the dynamic section of a mapped object. Raises DlError."""
     segment = next((phdr for phdr in phdrs if phdr.type == c.PT_DYNAMIC), None)
     if segment is None or not segment.memsz:
         raise corrupt(reader.name, "object file has no dynamic section")
@@ -131,7 +136,7 @@ def read(reader: ImageReader, phdrs: Sequence[Phdr]) -> Dynamic:
 
 
 def _check_sizes(name: str, tags: Mapping[int, int]) -> None:
-    """Entry sizes other than ELF64's, and relocations without addends, which RISC-V never has."""
+    """Reject entry sizes other than those of ELF64, and DT_REL (RISC-V uses only RELA)."""
     for tag, size, what in (
         (c.DT_RELAENT, c.RELA_SIZE, "DT_RELAENT"),
         (c.DT_SYMENT, c.SYM_SIZE, "DT_SYMENT"),
@@ -157,7 +162,7 @@ def _table(
 
 
 def _without(rela: Table, plt_rela: Table) -> Table:
-    """DT_RELASZ without the PLT's relocations: GNU ld counts them in when the two tables touch (as glibc knows)."""
+    """Exclude the PLT's relocations, which GNU ld includes in DT_RELASZ if they are adjacent."""
     if plt_rela.size and rela.size >= plt_rela.size and rela.va + rela.size == plt_rela.va + plt_rela.size:
         return Table(rela.va, rela.size - plt_rela.size)
     return rela
@@ -166,10 +171,10 @@ def _without(rela: Table, plt_rela: Table) -> Table:
 def _functions(
     reader: ImageReader, tags: Mapping[int, int], single: int, array: int, array_size: int
 ) -> tuple[int, ...]:
-    """What DT_INIT-like `single` and where each slot of DT_INIT_ARRAY-like `array` stands.
+    """The functions of tag `single` (such as DT_INIT) and array `array` (such as DT_INIT_ARRAY).
 
-    A positive number is the function itself; array slots are given as the negative of their address, because what
-    they hold is known only after relocation.
+    A positive number is the address of a function. A negative number is the negated address of an
+    array slot, whose contents are known only after relocation.
     """
     first = [reader.bias + tags[single]] if single and tags.get(single) else []
     slots = _table(reader, tags, array, array_size, ADDRESS_SIZE, "function array")

@@ -1,8 +1,8 @@
-"""The dynamic symbols of one object: look-up by name through .gnu.hash, or .hash when there is no other.
+"""The dynamic symbols of an object: lookup by name in .gnu.hash, or else in .hash.
 
-The tables are those of the guest's image: the Bloom filter says at once, for most names, that the object does not
-define it; a bucket gives the first symbol of a chain whose low bits mark the end. (.gnu.hash: the format GNU ld
-writes; .hash: gABI, "Hash Table".)
+The tables are read from the guest's image. .gnu.hash has the format that GNU ld writes: a Bloom
+filter rejects most undefined names, and a bucket is the first symbol of a chain, whose last word
+has bit 0 set. For .hash see the gABI, "Hash Table".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .dynamic_section import Dynamic, ImageReader
 
 
 class SymbolTable(Record):
-    """All dynamic symbols of one object."""
+    """The dynamic symbols of one object."""
 
     objname: str
     array: bytes
@@ -47,14 +47,14 @@ class SymbolTable(Record):
         return symbol_at(self.array, index)
 
     def name(self, symbol: Sym) -> bytes:
-        """A symbol's name."""
+        """The name of a symbol. Raises DlError."""
         end = self.strings.find(b"\0", symbol.name) if symbol.name < len(self.strings) else -1
         if end < 0:
             raise corrupt(self.objname, f"symbol name at {symbol.name:#x} is not in the string table")
         return self.strings[symbol.name : end]
 
     def find(self, name: bytes) -> Iterator[Sym]:
-        """The symbols called `name`, defined or not, without those whose version is hidden (not the default)."""
+        """The symbols called `name`, defined or undefined, except hidden (non-default) versions."""
         if self.hash is None:
             return
         wanted = name + b"\0"
@@ -71,9 +71,10 @@ class SymbolTable(Record):
 
 
 def read(reader: ImageReader, dynamic: Dynamic, highest_index: int) -> SymbolTable:
-    """The symbols of a mapped object; `highest_index` is the highest that its relocations name. Raises DlError.
+    """Read the symbols of a mapped object. Raises DlError.
 
-    Nothing in a dynamic section says how many symbols there are: the hash table and the relocations do.
+    A dynamic section does not contain the number of symbols. It is derived from the hash table and
+    from `highest_index`, the highest symbol index in the relocations.
     """
     table = _read_hash(reader, dynamic)
     count = max(table.symbols if table else 0, highest_index + 1)

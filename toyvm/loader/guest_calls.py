@@ -1,7 +1,7 @@
-"""The functions that the guest is to call for the loader: initialisers, finalisers, IFUNC resolvers.
+"""The functions that the guest calls for the loader: initialisers, finalisers, IFUNC resolvers.
 
-The loader cannot call into the guest; the guest asks (DL_NEXT_INIT, DL_NEXT_FINI) and calls what it is given. A resolver's
-answer comes back in a0 with the next question.
+The loader cannot call into the guest. Instead the stub requests the next function (DL_NEXT_INIT,
+DL_NEXT_FINI) and calls it. The result of an IFUNC resolver is passed in a0 of the next request.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _WORD = struct.Struct("<Q")
 
 
 def queue_init(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
-    """Queue the initialisers of `in_order`, for those not yet initialised.
+    """Queue the initialisers of those objects of `in_order` that are not yet initialised.
 
-    The program's own DT_INIT and DT_INIT_ARRAY are its C start-up code's to call, as with glibc; its
-    DT_PREINIT_ARRAY is called before all.
+    The program's DT_INIT and DT_INIT_ARRAY are not queued: its C start-up code calls them, as with
+    glibc.
     """
     queue = state.init_batches[-1].queue
     for obj in in_order:
@@ -50,7 +50,7 @@ def queue_preinit(state: LoaderState) -> None:
 
 
 def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
-    """Queue the finalisers of those of `in_order` that were initialised."""
+    """Queue the finalisers of those objects of `in_order` that were initialised."""
     queue = state.pending_fini
     for obj in in_order:
         if obj.handle in state.initialised:
@@ -61,24 +61,33 @@ def queue_fini(state: LoaderState, in_order: Iterable[LinkMap]) -> None:
 
 
 def entering_open(state: LoaderState) -> None:
-    """A dlopen begins. Called by an initialiser or a resolver, it gets a batch of functions of its own."""
+    """Start a dlopen.
+
+    If an initialiser or resolver calls it, it gets a batch of functions of its own.
+    """
     if state.init_batches[-1].calling is not None:
         state.init_batches.append(InitBatch())
 
 
 def entering_close(state: LoaderState) -> None:
-    """A dlclose begins. Called by a finaliser, it has none to run: those under way come first."""
+    """Start a dlclose.
+
+    If a finaliser calls it, it runs no finalisers: the current ones finish first.
+    """
     if state.finalising:
         state.nested_closes += 1
 
 
 def next_init(session: Session, answer: int) -> int:
-    """The next function to call before going on, 0 when there is none; `answer` is what the last one returned. Raises DlError."""
+    """The next function of the current batch to call; 0: none is left. Raises DlError.
+
+    `answer` is the return value of the previous function.
+    """
     state = session.state
     batch = state.init_batches[-1]
     called, batch.calling = batch.calling, None
     if called is not None and called.kind == "ifunc":
-        _store_answer(session.memory, called, answer)
+        _store_result(session.memory, called, answer)
     while batch.queue:
         item = batch.queue.popleft()
         if item.kind in ("init", "quiet", "preinit"):
@@ -100,18 +109,18 @@ def next_init(session: Session, answer: int) -> int:
 
 
 def begin_exit(session: Session) -> None:
-    """The program has come to its end: queue all finalisers, users before what they use."""
+    """Queue all finalisers at the exit of the program, an object before its dependencies."""
     state = session.state
     namespace = state.namespace
     state.exiting = True
     state.finalising = False
     state.nested_closes = 0
     queue_fini(state, init_order.users_first(namespace.objects, namespace.main, bindings=True))
-    session.debug.tell_final_statistics()
+    session.debug.write_final_statistics()
 
 
 def next_finaliser(session: Session) -> int:
-    """The next finaliser in the queue, 0 when there is none. Raises DlError."""
+    """The next finaliser in the queue; 0: none is left. Raises DlError."""
     state = session.state
     while state.pending_fini:
         item = state.pending_fini.popleft()
@@ -125,7 +134,9 @@ def next_finaliser(session: Session) -> int:
 
 
 def _function(memory: AddressSpace, item: Pending) -> int:
-    """The address to call: given, or in a slot of an array (`Dynamic.init_functions`)."""
+    """The function to call, read from its array slot if necessary (see
+    `dynamic_section._functions`).
+    """
     if item.va >= 0:
         return item.va
     try:
@@ -134,8 +145,8 @@ def _function(memory: AddressSpace, item: Pending) -> int:
         raise DlError(item.obj.name, f"function array at {-item.va:#x} is not mapped") from error
 
 
-def _store_answer(memory: AddressSpace, item: Pending, answer: int) -> None:
-    """Store what an IFUNC resolver chose; RELRO may have closed the page by now."""
+def _store_result(memory: AddressSpace, item: Pending, answer: int) -> None:
+    """Store the result of an IFUNC resolver. RELRO may have made the page read-only already."""
     data = _WORD.pack(u64(answer + item.addend))
     try:
         memory.write(item.slot, data)

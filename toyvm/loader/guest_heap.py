@@ -1,4 +1,4 @@
-"""The loader's own memory in the guest: link maps, names, thread-local storage. Anonymous pages, handed out upwards."""
+"""The loader's heap in guest memory, for link maps, names and thread-local storage."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..machine.physical_memory import PAGE_SIZE
 
 _ALIGNMENT = 16
 _LARGE = 16 * PAGE_SIZE
-"""From this size on a piece is a mapping of its own, which is unmapped when it is given back."""
+"""Allocations of this size or more are separate mappings, which are unmapped on release."""
 
 
 class GuestHeap(Record, frozen=False):
-    """A bump allocator with a free list by size: what dlclose gives back, the next dlopen of that library takes."""
+    """A bump allocator with free lists by size: dlopen reuses the pieces that dlclose released."""
 
     position: int = 0
     end: int = 0
     free: dict[int, list[int]] = {}
 
     def copy(self) -> GuestHeap:
-        """The same for a forked process."""
+        """A copy for a forked process."""
         return GuestHeap(self.position, self.end, {size: pieces.copy() for size, pieces in self.free.items()})
 
     def alloc(self, memory: AddressSpace, size: int, alignment: int = _ALIGNMENT) -> int:
-        """The guest address of `size` bytes, all zero. Raises OSError when there is no memory."""
+        """Allocate `size` zero bytes and return their guest address. Raises OSError(ENOMEM)."""
         size = align_up(max(size, 1), _ALIGNMENT)
         if size >= _LARGE:
             return self._map(memory, size, alignment)
@@ -43,7 +43,7 @@ class GuestHeap(Record, frozen=False):
         return start
 
     def _map(self, memory: AddressSpace, size: int, alignment: int) -> int:
-        """A mapping of its own; what was mapped for the alignment's sake alone goes at once."""
+        """Allocate a separate mapping, and unmap what was mapped only for the alignment."""
         length = align_up(size, PAGE_SIZE)
         slack = max(alignment, PAGE_SIZE) - PAGE_SIZE
         area = memory.mmap(0, length + slack, PROT_READ | PROT_WRITE)
@@ -55,7 +55,7 @@ class GuestHeap(Record, frozen=False):
         return start
 
     def release(self, memory: AddressSpace, va: int, size: int) -> None:
-        """Give `size` bytes at `va` back."""
+        """Free `size` bytes at `va`."""
         size = align_up(max(size, 1), _ALIGNMENT)
         if size >= _LARGE:
             memory.munmap(va, align_up(size, PAGE_SIZE))

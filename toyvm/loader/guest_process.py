@@ -1,4 +1,4 @@
-"""What the loader needs to know of the process it works for, apart from its memory: files, standard error, its number."""
+"""The interface between the loader and the process that it serves: memory, files, output, pid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..kernel.mm.image_mapping import LoadedImage
 
 
 class LibraryFile(Protocol):
-    """An open file. `identity` is equal for two paths that lead to one file."""
+    """An open file. Two paths to the same file give equal `identity` values."""
 
     @property
     def identity(self) -> Hashable: ...
@@ -23,7 +23,7 @@ class LibraryFile(Protocol):
 
 
 class Guest(Protocol):
-    """One process, as the loader sees it."""
+    """The process that the loader serves."""
 
     @property
     def pid(self) -> int: ...
@@ -44,17 +44,17 @@ class Guest(Protocol):
         """Map the segments of a shared object. Raises NotExecutableError or OSError."""
 
     def map_stub(self, code: bytes) -> int:
-        """Map the loader's own page, readable and executable; one frame for all processes."""
+        """Map the loader's stub page, readable and executable. All processes share its frame."""
 
     def write_stderr(self, data: bytes) -> None: ...
 
     def write_stdout(self, data: bytes) -> None: ...
 
     def append_file(self, path: str, data: bytes) -> None:
-        """Append to a file of the sandbox, making it where it is missing. Raises OSError."""
+        """Append to a guest file, which is created if it does not exist. Raises OSError."""
 
     def set_register(self, name: str, value: int) -> None:
-        """Set a register, by its ABI name, that the loader hands over to the program: tp, gp."""
+        """Set the initial value of a register, given by ABI name: tp, gp."""
 
     def wants(self, event_type: type[Event]) -> bool: ...
 

@@ -1,7 +1,7 @@
-"""In which order objects are initialised and finalised: what a library needs is ready before it, and outlives it.
+"""The order of initialisers and finalisers: a library is initialised after its dependencies.
 
-The order within those bounds is glibc's (the depth-first sort of its 2.35 and later), so that programs see the same:
-objects are visited from the last loaded to the first, each after what it needs.
+The order is that of glibc 2.35 and later: a depth-first sort that visits objects from the last
+loaded to the first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .link_map import LinkMap
 
 
 def breadth_first(roots: Iterable[LinkMap]) -> tuple[LinkMap, ...]:
-    """`roots` and all they need, each once, nearest first: the search list."""
+    """`roots` and all their dependencies, breadth first, each once: the search list."""
     found = dict.fromkeys(roots)
     queue = list(found)
     for obj in queue:
@@ -26,15 +26,17 @@ def breadth_first(roots: Iterable[LinkMap]) -> tuple[LinkMap, ...]:
 def users_first(
     objects: Sequence[LinkMap], main: LinkMap, *, force_first: bool = True, bindings: bool = False
 ) -> tuple[LinkMap, ...]:
-    """`objects` such that each comes before those it needs (circles are cut where the visit began).
+    """Sort `objects` so that each comes before its dependencies.
 
-    `main`, the program, is visited only for itself: nothing that names it as a dependency moves it. `force_first`: the first of
-    `objects`, which all were loaded for, comes first even in a circle. `bindings`: an object comes before those it was bound to,
-    too, where what is needed allows it: for finalisers.
+    A cycle is cut where the visit began.
+
+    main         the program; it is not visited as a dependency of another object
+    force_first  the first of `objects`, for which all were loaded, comes first even in a cycle
+    bindings     an object also comes before those it was bound to, if dependencies allow it
     """
     order = _visit(objects, objects, main, bindings)
     if bindings and any(obj.reldeps for obj in objects):
-        # Again without the bindings, which must not undo what is needed.
+        # A second sort without the bindings: dependencies take precedence over bindings.
         return tuple(reversed(_visit(objects, list(reversed(order)), main, False)))
     order.reverse()
     if force_first and order[0] is not objects[0]:
@@ -46,14 +48,17 @@ def users_first(
 def _visit(
     objects: Sequence[LinkMap], starts: Sequence[LinkMap], main: LinkMap, bindings: bool
 ) -> list[LinkMap]:
-    """A depth-first visit from the last of `starts` to the first: the objects in the order in which the visit leaves them."""
+    """Visit objects depth first, from the last of `starts` to the first.
+
+    Return them in postorder.
+    """
     waiting = set(objects)
     order: list[LinkMap] = []
     for start in reversed(starts):
         if start not in waiting:
             continue
         waiting.discard(start)
-        stack = [(start, _followed(start, bindings))]
+        stack = [(start, _successors(start, bindings))]
         while stack:
             obj, rest = stack[-1]
             follow = next((n for n in rest if n in waiting and n is not main), None)
@@ -62,12 +67,12 @@ def _visit(
                 stack.pop()
             else:
                 waiting.discard(follow)
-                stack.append((follow, _followed(follow, bindings)))
+                stack.append((follow, _successors(follow, bindings)))
     return order
 
 
-def _followed(obj: LinkMap, bindings: bool) -> Iterator[LinkMap]:
-    """What the visit goes on to from `obj`."""
+def _successors(obj: LinkMap, bindings: bool) -> Iterator[LinkMap]:
+    """The objects that are visited from `obj`."""
     yield from obj.dependencies
     if bindings:
         yield from reversed(obj.reldeps)

@@ -1,4 +1,4 @@
-"""`guest.Guest` for a process of a running kernel."""
+"""`guest_process.Guest` for a process of a running kernel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STDOUT, _STDERR = 1, 2
 
 
 class KernelGuest:
-    """One process, as the loader sees it."""
+    """A process of a kernel."""
 
     def __init__(self, kernel: KernelState, process: Process, stub_file: FileNode) -> None:
         self.kernel = kernel
@@ -59,7 +59,7 @@ class KernelGuest:
         return self.kernel.map_image(self.process, path, file=file)
 
     def map_stub(self, code: bytes) -> int:
-        """Map the stub page; all processes get the one frame that the page cache has of it."""
+        """Map the stub page. All processes share its frame in the page cache."""
         assert self._stub_file.size == len(code)
         return self.memory.mmap(0, PAGE_SIZE, PROT_READ | PROT_EXEC, file=self._stub_file, name=stub.NAME)
 
@@ -70,7 +70,7 @@ class KernelGuest:
         self._write(_STDERR, data)
 
     def _write(self, fd: int, data: bytes) -> None:
-        """Write what can be written at once: the loader cannot wait for a full pipe, and has nobody to tell of a closed one."""
+        """Write as much as possible without blocking, and ignore errors: the loader cannot wait."""
         try:
             file = self.process.fds.get(fd)
             while data:
@@ -79,7 +79,7 @@ class KernelGuest:
             return
 
     def append_file(self, path: str, data: bytes) -> None:
-        """Append to a file of the sandbox. Raises OSError."""
+        """Append to a guest file. Raises OSError."""
         cache = self.kernel.system.cache
         file = self.kernel.vfs.open(path, O_WRONLY | O_CREAT | O_APPEND, 0o644, cache, self.process.cwd)
         file.users += 1

@@ -1,7 +1,7 @@
-"""LD_DEBUG and LD_TRACE_LOADED_OBJECTS: which lines are wanted, what they say, and where they go, in glibc's shapes.
+"""LD_DEBUG and LD_TRACE_LOADED_OBJECTS: their categories and output, in glibc's format.
 
-A line of LD_DEBUG reads `     20536:\tbinding file A [0] to B [0]: ...`, with the process number in front. It goes to the guest's
-standard error, or to the file LD_DEBUG_OUTPUT.PID in its file system.
+A line of LD_DEBUG starts with the pid: `     20536:\tbinding file A [0] to B [0]: ...`. It goes to the
+guest's standard error, or to the guest file LD_DEBUG_OUTPUT.PID.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CATEGORIES = {
 _BEFORE_ALL = frozenset(list(CATEGORIES)[: list(CATEGORIES).index("all")])
 _WITH_CALLS = _BEFORE_ALL - {"scopes"}
 CALLS = "calls"
-"""The category of `calling init` and its like, which most others bring with them."""
+"""The category of `calling init` and similar lines, which most other categories include."""
 
 
 def categories_of(words: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The categories that the words of LD_DEBUG ask for, `all` written out, and the words that are no category."""
+    """The categories that the words of LD_DEBUG select, with `all` expanded, and the unknown words."""
     words = tuple(words)
     known = {word for word in words if word in CATEGORIES}
     if "all" in known:
@@ -44,7 +44,7 @@ def categories_of(words: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]
 
 
 def help_text() -> str:
-    """What LD_DEBUG=help prints."""
+    """The output of LD_DEBUG=help."""
     rows = "".join(f"  {word:<10}  {meaning}\n" for word, meaning in CATEGORIES.items())
     return (
         "Valid options for the LD_DEBUG environment variable are:\n\n"
@@ -55,7 +55,7 @@ def help_text() -> str:
 
 
 class DebugLog:
-    """Writes the lines of the chosen categories for one process."""
+    """Writes the lines of the selected categories for one process."""
 
     def __init__(self, guest: Guest, state: LoaderState, categories: frozenset[str], output: str) -> None:
         self._guest = guest
@@ -64,11 +64,11 @@ class DebugLog:
         self._output = output
 
     def on(self, category: str) -> bool:
-        """Whether lines of `category` are wanted: ask before building one."""
+        """Whether `category` is selected; checked before a line is formatted."""
         return category in self._categories
 
     def write(self, text: str) -> None:
-        """Write `text`, a line or more, as _dl_debug_printf does. A file that cannot be written is given up for standard error."""
+        """Write lines, as glibc's _dl_debug_printf does, to the file or, if that fails, to stderr."""
         pid = self._guest.pid
         lines = "".join(f"{pid:10d}:\t{line}\n" for line in text.split("\n"))
         data = lines.encode("utf-8", "surrogateescape")
@@ -81,12 +81,12 @@ class DebugLog:
         self._guest.write_stderr(data)
 
     def say(self, category: str, text: str) -> None:
-        """Write `text` when `category` is wanted."""
+        """Write `text` if `category` is selected."""
         if category in self._categories:
             self.write(text)
 
     def list_scopes(self, objects: Iterable[LinkMap], heading: str = "") -> None:
-        """`scopes`: where each object's references are looked up."""
+        """`scopes`: the search scopes of each object."""
         if not self.on("scopes"):
             return
         if heading:
@@ -98,8 +98,11 @@ class DebugLog:
                 lines.append(f" scope {number}: {' '.join(filename(member) for member in scope)}")
             self.write("\n".join([*lines, ""]))
 
-    def tell_statistics(self) -> None:
-        """`statistics` when the program is ready. Times are left out: the loader takes none of the guest's."""
+    def write_statistics(self) -> None:
+        """`statistics` before the program starts.
+
+        There are no times: the loader takes no guest time.
+        """
         state = self._state
         self.say(
             "statistics",
@@ -108,8 +111,8 @@ class DebugLog:
             f"        number of relative relocations: {state.relocations['R_RISCV_RELATIVE']}",
         )
 
-    def tell_final_statistics(self) -> None:
-        """`statistics` at the end."""
+    def write_final_statistics(self) -> None:
+        """`statistics` at the exit of the program."""
         self.say(
             "statistics",
             "\nruntime linker statistics:\n"
@@ -119,14 +122,16 @@ class DebugLog:
 
 
 class LoadedObject(Record):
-    """One line of `ldd`: the name asked for, the path found ("" = none), the address of its first page."""
+    """One line of `ldd`: the requested name, the path ("": not found), the address of the first
+    page.
+    """
 
     name: str
     path: str
     address: int
 
     def line(self) -> str:
-        """The line as glibc writes it."""
+        """The line in glibc's format, without newline."""
         if not self.path:
             return f"\t{self.name} => not found"
         where = f"({self.address:#018x})"
@@ -136,30 +141,30 @@ class LoadedObject(Record):
 def objects_of(state: LoaderState) -> tuple[LoadedObject, ...]:
     """The libraries of a program, in load order."""
     return tuple(
-        LoadedObject(_asked_for(obj), obj.name if obj.image else "", obj.image.start if obj.image else 0)
+        LoadedObject(_requested_name(obj), obj.name if obj.image else "", obj.image.start if obj.image else 0)
         for obj in state.namespace.objects
         if not obj.executable
     )
 
 
-def _asked_for(obj: LinkMap) -> str:
-    """The name by which the first object that needs it asks for it."""
+def _requested_name(obj: LinkMap) -> str:
+    """The name in DT_NEEDED of the object that loaded it first."""
     wanted: Sequence[str] = obj.loader.dynamic.needed if obj.loader else ()
     return next((name for name in wanted if name in obj.names), obj.name)
 
 
 def trace_text(state: LoaderState) -> str:
-    """What LD_TRACE_LOADED_OBJECTS prints."""
+    """The output of LD_TRACE_LOADED_OBJECTS."""
     lines = [found.line() for found in objects_of(state)] or ["\tstatically linked"]
     return "".join(f"{line}\n" for line in lines)
 
 
 def unused_dependencies(state: LoaderState) -> tuple[str, ...]:
-    """Direct dependencies of the program that nothing was bound to."""
+    """The direct dependencies of the program that no reference was bound to."""
     return tuple(obj.name for obj in state.namespace.main.needed if obj.handle not in state.used)
 
 
 def unused_text(state: LoaderState) -> str:
-    """LD_DEBUG=unused with LD_TRACE_LOADED_OBJECTS (`ldd -u`)."""
+    """The output of LD_DEBUG=unused with LD_TRACE_LOADED_OBJECTS (`ldd -u`)."""
     unused = unused_dependencies(state)
     return "Unused direct dependencies:\n\n" + "".join(f"\t{name}\n" for name in unused) if unused else ""

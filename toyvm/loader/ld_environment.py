@@ -1,4 +1,4 @@
-"""The LD_* variables of a program's environment, as ld.so(8) describes them, read once at its start."""
+"""The LD_* environment variables of ld.so(8), parsed once when a program starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class LdEnvironment(Record):
 
     @classmethod
     def parse(cls, envp: Sequence[str]) -> LdEnvironment:
-        """Read `NAME=VALUE` strings; of a name given twice the last counts, as in glibc."""
+        """Parse `NAME=VALUE` strings.
+
+        If a name occurs twice, the last value counts, as in glibc.
+        """
         values = dict(item.split("=", 1) for item in envp if item.startswith("LD_") and "=" in item)
         debug, unknown = categories_of(_words(values.get("LD_DEBUG", ""), " ,:"))
         path = values.get("LD_LIBRARY_PATH", "")
@@ -37,7 +40,7 @@ class LdEnvironment(Record):
 
 
 def _words(text: str, separators: str) -> tuple[str, ...]:
-    """What is between any of these characters, without empty words."""
+    """Split `text` at any of the separators, and drop empty words."""
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
     return tuple(word for word in text.split(separators[0]) if word)

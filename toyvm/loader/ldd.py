@@ -1,4 +1,4 @@
-"""What a program would load, found out by loading it: nothing of it runs (`toyvm ldd`)."""
+"""`toyvm ldd`: load a program and list its libraries, without running it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from .dynamic_loader import DynamicLoader, state_of
 
 
 def loaded_objects(vfs: Vfs, path: str, env: Sequence[str] = ()) -> tuple[ld_debug.LoadedObject, ...] | None:
-    """The libraries of the program or library at guest path `path`, in load order, those not found among them.
+    """The libraries of the program or library at guest path `path`, in load order.
 
-    None when the file is no dynamic executable. `env` may have LD_LIBRARY_PATH and LD_PRELOAD. Raises OSError, LoadError.
+    Missing libraries are included. None if the file is not a dynamic executable. `env` may contain
+    LD_LIBRARY_PATH and LD_PRELOAD. Raises OSError, LoadError.
     """
     process = _load(vfs, path, [*env, "LD_TRACE_LOADED_OBJECTS=1"])
     return ld_debug.objects_of(state_of(process)) if process else None
 
 
 def unused_objects(vfs: Vfs, path: str, env: Sequence[str] = ()) -> tuple[str, ...] | None:
-    """The direct dependencies that nothing of the program would be bound to; None as for `loaded_objects`."""
+    """The direct dependencies that no reference would be bound to; None as for `loaded_objects`."""
     process = _load(vfs, path, [*env, "LD_TRACE_LOADED_OBJECTS=1", "LD_DEBUG=unused"])
     return ld_debug.unused_dependencies(state_of(process)) if process else None
 

@@ -1,6 +1,6 @@
-"""Whether a file is a library that can be loaded, told from its first bytes, in glibc's words (its open_verify).
+"""Check the ELF header of a library before it is mapped, with glibc's messages (its open_verify).
 
-These checks come before anything is mapped: a search goes on past a library for another machine, but stops at a broken one.
+The library search skips a library for another machine, but stops at an invalid one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .guest_process import LibraryFile
 
 
 class WrongKind(Exception):
-    """A sound library for another kind of machine. `message` is "" where glibc says only that it found none."""
+    """A valid library for another machine. `message` is "" if glibc reports it as not found."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class WrongKind(Exception):
 
 
 def verify(path: str, file: LibraryFile) -> None:
-    """Raise DlError when `file` is no shared object, WrongKind when it is one for another machine."""
+    """Raise DlError if `file` is not a shared object, WrongKind if it is for another machine."""
     try:
         data = file.pread(0, c.EHDR_SIZE)
     except OSError as error:
@@ -50,7 +50,7 @@ def verify(path: str, file: LibraryFile) -> None:
 
 
 def _verify_ident(path: str, data: bytes) -> None:
-    """e_ident after the magic number."""
+    """Check e_ident after the magic number. Raises DlError."""
     if data[c.EI_CLASS] != c.ELFCLASS64:
         raise DlError(path, "invalid ELF header")
     if data[c.EI_DATA] != c.ELFDATA2LSB:

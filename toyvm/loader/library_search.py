@@ -1,7 +1,8 @@
-"""Where a library is looked for: ld.so(8), "DESCRIPTION".
+"""Library search (ld.so(8), "DESCRIPTION").
 
-A name with a slash is a path. Otherwise: DT_RPATH of the object that needs it and of those that needed that one (when it
-has no DT_RUNPATH), LD_LIBRARY_PATH, its own DT_RUNPATH, /lib, /usr/lib. There is no cache file.
+A name with a slash is a path. Other names are searched in the DT_RPATH directories of the object
+that needs the library and of the chain of objects that loaded that object (unless it has
+DT_RUNPATH), then in LD_LIBRARY_PATH, its DT_RUNPATH, /lib and /usr/lib. There is no ld.so.cache.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ def expand(text: str, origin: str) -> str:
     """`text` with $ORIGIN, $LIB and $PLATFORM replaced (ld.so(8), "Dynamic string tokens")."""
     if "$" not in text:
         return text
-    import re  # few paths have a token, and every start of a dynamic program would pay for the import
+    import re  # tokens are rare, and the import would slow down the start of every dynamic program
 
     values = {"ORIGIN": origin, "LIB": "lib", "PLATFORM": ""}
     return re.sub(_TOKEN, lambda match: values[match[1] or match[2]], text)
 
 
 def origin_of(path: str, cwd: str) -> str:
-    """The directory of the file `path`, absolute."""
+    """The absolute directory of the file `path`."""
     return posixpath.dirname(posixpath.normpath(posixpath.join(cwd, path)))
 
 
@@ -47,7 +48,7 @@ class Search:
     def find(self, name: str, loader: LinkMap, main: LinkMap) -> tuple[str, LibraryFile]:
         """The path and the open file of library `name`, needed by `loader`.
 
-        Raises DlError when there is none, or when the first one found is no ELF file.
+        Raises DlError if there is none, or if the first file found is not a valid library.
         """
         if "/" in name:
             path = expand(name, loader.origin)
@@ -60,7 +61,7 @@ class Search:
 
     def _search(self, name: str, loader: LinkMap, main: LinkMap) -> tuple[str, LibraryFile]:
         other_class = ""
-        for directories, what in self._places(loader, main):
+        for directories, what in self._search_paths(loader, main):
             if self._debug.on("libs"):
                 shown = ":".join(directory.rstrip("/") or "/" for directory in directories)
                 self._debug.write(f" search path={shown}\t\t({what})")
@@ -90,8 +91,8 @@ class Search:
         verify(path, file)
         return file
 
-    def _places(self, loader: LinkMap, main: LinkMap) -> Iterator[tuple[tuple[str, ...], str]]:
-        """The lists of directories in order, each with what ld.so calls it."""
+    def _search_paths(self, loader: LinkMap, main: LinkMap) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The lists of directories in search order, each with ld.so's name for it."""
         if not loader.dynamic.runpath:
             yield from self._rpaths(loader, main)
         if self._environment.library_path:
@@ -104,7 +105,7 @@ class Search:
         yield self._directories(SYSTEM_DIRECTORIES, main), "system search path"
 
     def _rpaths(self, loader: LinkMap, main: LinkMap) -> Iterator[tuple[tuple[str, ...], str]]:
-        """DT_RPATH of the object, of whoever loaded it and so on, and of the program; one with DT_RUNPATH has none."""
+        """DT_RPATH of the object, the objects that loaded it, and the program; not with DT_RUNPATH."""
         chain: list[LinkMap] = []
         link: LinkMap | None = loader
         while link is not None and link not in chain:
@@ -121,7 +122,10 @@ class Search:
         return f"{what} from file {name}"
 
     def _directories(self, elements: tuple[str, ...] | list[str], obj: LinkMap) -> tuple[str, ...]:
-        """Directories with a slash at the end, each once; an empty one is the current directory."""
+        """The directories with a trailing slash, each once.
+
+        An empty element is the current directory.
+        """
         expanded = (expand(element, obj.origin) for element in elements)
         cleaned = (element.rstrip("/") + "/" if element else "./" for element in expanded)
         return tuple(dict.fromkeys(cleaned))

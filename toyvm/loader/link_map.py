@@ -1,7 +1,8 @@
 """One loaded object, and all loaded objects of one process.
 
-`LinkMap` is what glibc calls link_map: the record that GOT[1] and a dlopen handle stand for. `Namespace` is the list of
-them. Processes that forked share a Namespace until one of them opens or closes a library (`LoaderState.own`): most never do.
+`LinkMap` corresponds to glibc's link_map, which GOT[1] and dlopen handles refer to. `Namespace` is
+the list of them. Forked processes share a Namespace until one of them opens or closes a library
+(`LoaderState.own`).
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from .thread_storage import ThreadStorage
 class LinkMap:
     """A loaded object.
 
-    name        its path as found ("" for the program); `names` are all names it was asked for by
+    name        its path; "": the program. `names` are all names that it was requested by
     handle      the guest address of its `struct link_map`
-    loader      the object that needed it first; None for what dlopen was asked for, or when that object is gone
-    needed      its direct dependencies, as DT_NEEDED lists them
-    searchlist  the object and all it needs, breadth first, from the first time that a dlopen asks for it; empty before. The
-                program's is the global scope: RTLD_GLOBAL adds to it
-    init_list   `searchlist` as it was sorted for initialisation, users first
-    scope       the objects whose search lists its references are looked up in, in order
-    reldeps     the objects it was bound to without needing them: they must not go before it does
+    loader      the object that needed it first; None: opened by dlopen, or that object was unloaded
+    needed      its direct dependencies, in the order of DT_NEEDED
+    searchlist  the object and all its dependencies, breadth first; empty unless it is the root of a
+                scope. The program's list is the global scope, which RTLD_GLOBAL extends
+    init_list   `searchlist` sorted for finalisation, an object before its dependencies
+    scope       the objects whose search lists its references are resolved in, in order
+    reldeps     objects that it was bound to but does not depend on; they are not unloaded before it
     """
 
     __slots__ = (
@@ -87,25 +88,25 @@ class LinkMap:
 
     @property
     def bias(self) -> int:
-        """What to add to the object's own addresses."""
+        """The difference between guest addresses and the addresses in the file."""
         return self.image.bias if self.image else 0
 
     @property
     def missing(self) -> bool:
-        """A library that was not found, kept in the list only to be reported by LD_TRACE_LOADED_OBJECTS."""
+        """A library that was not found; LD_TRACE_LOADED_OBJECTS reports it."""
         return self.image is None
 
     @property
     def dependencies(self) -> Sequence[LinkMap]:
-        """What must stay as long as the object does because of DT_NEEDED: glibc's l_initfini without the object itself."""
+        """The objects that DT_NEEDED keeps loaded: glibc's l_initfini without the object itself."""
         return self.init_list[1:] or self.needed
 
     def contains(self, va: int) -> bool:
-        """Whether `va` lies in the object."""
+        """Whether `va` is an address in the object."""
         return self.image is not None and self.image.start <= va < self.image.end
 
     def search_scopes(self) -> list[Sequence[LinkMap]]:
-        """The lists of objects that references of this one are looked up in, in order."""
+        """The lists of objects that its references are resolved in, in order."""
         lists: list[Sequence[LinkMap]] = [member.searchlist for member in self.scope]
         return [(self,), *lists] if self.dynamic.symbolic else lists
 
@@ -113,8 +114,8 @@ class LinkMap:
 class Namespace:
     """All loaded objects of a process, in load order, the program first.
 
-    unique    the definition that each STB_GNU_UNIQUE symbol was bound to first: all later references get it
-    opening   while a dlopen is under way: the objects that are never to be deleted if it succeeds; else None
+    unique    the definition of each STB_GNU_UNIQUE symbol, which all references are bound to
+    opening   during a dlopen, the objects that become permanent if it succeeds; else None
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class Namespace:
         return self.objects[0]
 
     def at(self, va: int) -> LinkMap | None:
-        """The object that `va` lies in."""
+        """The object that contains `va`, or None."""
         return next((obj for obj in self.objects if obj.contains(va)), None)
 
     def is_permanent(self, obj: LinkMap) -> bool:
@@ -141,14 +142,14 @@ class Namespace:
         return obj.startup or obj.nodelete or (self.opening is not None and obj in self.opening)
 
     def make_permanent(self, obj: LinkMap) -> None:
-        """Never unload `obj`; during a dlopen, if that succeeds."""
+        """Never unload `obj`. During a dlopen, this takes effect if the dlopen succeeds."""
         if self.opening is not None:
             self.opening.add(obj)
         else:
             obj.nodelete = True
 
     def copy(self, twins: Mapping[LinkMap, LinkMap]) -> Namespace:
-        """A namespace of its own for a forked process, of the `twins` of this one's objects."""
+        """A copy of the namespace that contains the `twins` of its objects, for a forked process."""
         other = Namespace()
         other.objects = [twins[obj] for obj in self.objects]
         other.by_handle = {handle: twins[obj] for handle, obj in self.by_handle.items()}
@@ -159,7 +160,10 @@ class Namespace:
 
 
 def twins_of(objects: Iterable[LinkMap]) -> dict[LinkMap, LinkMap]:
-    """A copy of each object, which holds copies where the original holds one of `objects`; the tables are shared."""
+    """Copy each object.
+
+    References among `objects` become references among the copies; tables are shared.
+    """
     from copy import copy  # most programs never fork
 
     twins = {obj: copy(obj) for obj in objects}

@@ -1,9 +1,9 @@
-"""Relocation of one object at load, and of one PLT slot at the first call.
+"""Relocation of an object at load time, and of a PLT slot at its first call.
 
-Formulas are those of `toyvm.relocations` (psABI, "Relocations"), in its letters: S, A, B. RISC-V keeps addends in the table, so
-the words to be changed need not be read, except PLT slots left to lazy binding, which hold the PLT header's address
-and only get the bias added. Writes are gathered and made page by page: a library may have thousands of RELATIVE ones, and each
-write is one to the guest's memory, where it makes a private copy of the page.
+The formulas are those of `toyvm.relocations` (psABI, "Relocations"). RISC-V relocations contain
+their addends, so the old values are not read, except for PLT slots with lazy binding: they hold
+the address of the PLT header, to which the bias is added. Writes are collected and done page by
+page, because a library may have thousands of RELATIVE relocations.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .loader_state import Pending
 from .symbol_scope import COPY, PLT, Definition, Resolver
 
 _WORD = struct.Struct("<Q")
-# The types that can be applied at load, and how their symbols are looked up (glibc: elf_machine_type_class).
+# The types that the loader applies, and the class of their symbol lookup (glibc: elf_machine_type_class).
 _APPLIED = {int(row.type): row for row in RELOCATIONS.values() if Tool.LOADER in row.by}
 _CLASSES = {
     Formula.ABSOLUTE: 0,
@@ -41,7 +41,9 @@ _CLASSES = {
 
 
 class Writes:
-    """64-bit words to be stored (`set`) or added to (`add`) in guest memory, made page by page by `flush`."""
+    """Pending stores (`set`) and additions (`add`) to 64-bit words of an object; `flush` executes
+    them.
+    """
 
     def __init__(self, memory: AddressSpace, obj: LinkMap) -> None:
         self._memory = memory
@@ -52,11 +54,11 @@ class Writes:
         self._words: dict[int, list[tuple[int, int, bool]]] = {}
 
     def set(self, va: int, value: int) -> None:
-        """Store `value` (taken modulo 2**64) at `va`."""
+        """Store `value` modulo 2**64 at `va`. Raises DlError if `va` is outside the image."""
         self._put(va, value, False)
 
     def set_all(self, words: Iterable[tuple[int, int]]) -> None:
-        """Store many words, each (address, value): what RELATIVE relocations need, of which there may be thousands."""
+        """Store many words, given as (address, value): a fast path for RELATIVE relocations."""
         pages = self._words
         start, limit = self._start, self._limit
         for va, value in words:
@@ -70,7 +72,7 @@ class Writes:
                 pages[page] = [entry]
 
     def add(self, va: int, value: int) -> None:
-        """Add `value` to the word at `va`."""
+        """Add `value` to the word at `va`. Raises DlError if `va` is outside the image."""
         self._put(va, value, True)
 
     def _put(self, va: int, value: int, add: bool) -> None:
@@ -79,7 +81,7 @@ class Writes:
         self._words.setdefault(va & ~PAGE_MASK, []).append((va & PAGE_MASK, value & M64, add))
 
     def flush(self) -> None:
-        """Make the writes. Raises DlError where the page may not be written."""
+        """Execute the writes. Raises DlError if a page is not writable."""
         words, self._words = self._words, {}
         for page, entries in sorted(words.items()):
             try:
@@ -101,7 +103,10 @@ class Writes:
 
 
 class Relocator:
-    """Relocates objects of one process. IFUNC resolvers are left to the guest, among the initialisers."""
+    """Relocates the objects of one process.
+
+    The guest calls IFUNC resolvers with the initialisers.
+    """
 
     def __init__(self, guest: Guest, resolver: Resolver) -> None:
         self._guest = guest
@@ -110,7 +115,7 @@ class Relocator:
         self._state = resolver.state
 
     def relocate(self, obj: LinkMap, lazy: bool, runtime_resolve: int) -> None:
-        """Apply all relocations of `obj`; with `lazy` the PLT's wait for the first call. Raises DlError."""
+        """Apply all relocations of `obj`; with `lazy`, leave PLT slots unbound. Raises DlError."""
         self._resolver.debug.say(
             "reloc", f"\nrelocation processing: {self._state.filename(obj)}{' (lazy)' if lazy else ''}"
         )
@@ -128,13 +133,13 @@ class Relocator:
         obj.relocated = True
 
     def _set_global_pointer(self, obj: LinkMap) -> None:
-        """gp is the program's (psABI, "Global pointer"): set before anything of it runs, where it has one."""
+        """Set gp to the program's __global_pointer$, if it has one (psABI)."""
         found = self._resolver.bind_name(obj, b"__global_pointer$")
         if found is not None:
             self._guest.set_register("gp", found.address)
 
     def _apply(self, obj: LinkMap, table: Table, writes: Writes, lazy: bool) -> None:
-        """The relocations of one table, in its order."""
+        """Apply the relocations of one table."""
         bias, kind_relative = obj.bias, int(R.RELATIVE)
         relative: list[tuple[int, int]] = []
         for offset, info, addend in relocation_fields(read_table(self._memory, obj, table)):
@@ -149,7 +154,7 @@ class Relocator:
             self._state.relocations["R_RISCV_RELATIVE"] += len(relative)
 
     def _apply_relr(self, obj: LinkMap, writes: Writes) -> None:
-        """DT_RELR: addresses and bitmaps of words to which the bias is added (gABI, "Relative Relocation Table")."""
+        """Apply DT_RELR, a list of addresses and bitmaps (gABI, "Relative Relocation Table")."""
         place = 0
         count = 0
         for (entry,) in _WORD.iter_unpack(read_table(self._memory, obj, obj.dynamic.relr)):
@@ -186,11 +191,11 @@ class Relocator:
             writes.set(place, _tls_value(obj, row, found, addend))
         elif found is not None and found.symbol.type == c.STT_GNU_IFUNC and found.symbol.shndx != c.SHN_UNDEF:
             self._state.queue_call(Pending(obj, found.address, "ifunc", place, addend))
-        else:  # ABSOLUTE and SYMBOL, to which glibc adds the addend, too
+        else:  # ABSOLUTE and SYMBOL; glibc adds the addend to both
             writes.set(place, (found.address if found else 0) + addend)
 
     def _copy(self, obj: LinkMap, place: int, index: int, found: Definition | None, writes: Writes) -> None:
-        """R_RISCV_COPY: the program gets its own copy of a library's variable, which all objects then use."""
+        """R_RISCV_COPY: initialise the program's copy of a library's variable."""
         if found is None:
             return
         reference = obj.symbols[index]
@@ -213,11 +218,14 @@ class Relocator:
             raise corrupt(obj.name, f"copy relocation at {place:#x} of memory that is not there") from error
 
     def slot(self, obj: LinkMap, plt_offset: int) -> int:
-        """The guest address of the PLT slot `plt_offset` bytes into the slots of .got.plt. Raises DlError."""
+        """The guest address of the PLT slot at `plt_offset` in the slots of .got.plt.
+
+        Raises DlError.
+        """
         return obj.bias + self._slot_entry(obj, plt_offset)[0]
 
     def _slot_entry(self, obj: LinkMap, plt_offset: int) -> tuple[int, int, int]:
-        """The JUMP_SLOT relocation of a PLT slot: r_offset, r_info, r_addend."""
+        """The JUMP_SLOT relocation of a PLT slot: r_offset, r_info, r_addend. Raises DlError."""
         table = obj.dynamic.plt_rela
         index, rest = divmod(plt_offset, ADDRESS_SIZE)
         if rest or (index + 1) * c.RELA_SIZE > table.size:
@@ -229,11 +237,14 @@ class Relocator:
         return offset, info, addend
 
     def bind_slot(self, obj: LinkMap, plt_offset: int) -> BoundSlot:
-        """Bind the PLT slot at `plt_offset`, what the psABI's PLT header leaves in t1. Raises DlError."""
+        """Bind the PLT slot at `plt_offset`, which the psABI's PLT header passes in t1.
+
+        Raises DlError.
+        """
         offset, info, addend = self._slot_entry(obj, plt_offset)
         found = self._resolver.bind(obj, info >> c.R_SYM_SHIFT, PLT)
         if found is None:
-            raise DlError(obj.name, "call of a weak symbol that nobody defines")
+            raise DlError(obj.name, "call of an undefined weak symbol")
         self._state.lazy["R_RISCV_JUMP_SLOT"] += 1
         slot = obj.bias + offset
         if found.symbol.type == c.STT_GNU_IFUNC:
@@ -246,7 +257,10 @@ class Relocator:
 
 
 class BoundSlot(Record):
-    """A PLT slot bound at its first call: where to go, or (`is_resolver`) the function that tells and the slot for its answer."""
+    """A PLT slot bound at its first call: the target and the slot's address.
+
+    If `is_resolver`, the target is an IFUNC resolver, whose result must be stored in the slot.
+    """
 
     target: int
     slot: int
@@ -254,7 +268,9 @@ class BoundSlot(Record):
 
 
 def _tls_value(obj: LinkMap, row: Reloc, found: Definition | None, addend: int) -> int:
-    """What a thread-local relocation stores: module number, offset in the module's block, or offset from tp."""
+    """The value of a TLS relocation: module number, offset in the module's block, or offset from
+    tp.
+    """
     definer = found.obj if found else obj
     value = (found.symbol.value if found else 0) + addend
     if found is not None and not definer.tls_module:
@@ -273,7 +289,7 @@ def _tls_value(obj: LinkMap, row: Reloc, found: Definition | None, addend: int) 
 
 
 def read_table(memory: AddressSpace, obj: LinkMap, table: Table) -> bytes:
-    """The bytes of a table whose place `dynamic.read` has checked."""
+    """The bytes of a table that `dynamic_section.read` has checked. Raises DlError."""
     try:
         return memory.read(table.va, table.size) if table.size else b""
     except OSError as error:
@@ -281,7 +297,7 @@ def read_table(memory: AddressSpace, obj: LinkMap, table: Table) -> bytes:
 
 
 def highest_symbol(memory: AddressSpace, name: str, tables: tuple[Table, ...]) -> int:
-    """The highest symbol index that the tables' relocations name."""
+    """The highest symbol index in the relocations of the tables. Raises DlError."""
     highest = 0
     for table in tables:
         try:

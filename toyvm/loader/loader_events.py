@@ -1,4 +1,4 @@
-"""What the dynamic loader does, as events on the kernel's bus (`toyvm.base.events` says how they are used)."""
+"""The dynamic loader's events on the kernel's bus (see `toyvm.base.events`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..base.events import Event
 
 
 class LibraryMapped(Event):
-    """A shared object was mapped. `name` is what it was asked for by, `path` where it was found."""
+    """A shared object was mapped. `name` is the requested name, `path` the file that was found."""
 
     name: str
     path: str
@@ -26,7 +26,10 @@ class LibraryUnmapped(Event):
 
 
 class RelocationDone(Event):
-    """An object was relocated: how many relocations of each type were applied, how many PLT slots are left to the first call."""
+    """An object was relocated.
+
+    `applied` counts relocations by type, `lazy_slots` unbound PLT slots.
+    """
 
     path: str
     applied: Mapping[str, int]
@@ -34,9 +37,9 @@ class RelocationDone(Event):
 
 
 class SymbolBound(Event):
-    """A reference of `path` to `symbol` was bound to `definer`; `lazy` says at the first call, not at load.
+    """A reference of `path` to `symbol` was bound to `definer`, at load time or (`lazy`) later.
 
-    `slot` is the GOT entry that was written for a lazy one, else 0. `value` is the address.
+    `value` is the address. `slot` is the GOT entry of a lazy binding, else 0.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What the loader remembers of one process between two requests: its objects, the functions to be called, and the counts."""
+"""The loader's state of one process: objects, functions that the guest must call, counters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .link_map import LinkMap, Namespace, twins_of
 
 
 class Pending(Record):
-    """A function that the guest is to call, or a mark in the queue of them.
+    """A function that the guest must call, or a marker in the queue of functions.
 
-    `kind`: "call" an initialiser or finaliser, at `va` or (negative) in the slot at -va; "ifunc" the resolver of an IFUNC
-    symbol; "init", "quiet" the object's initialisers begin; "preinit", "fini" only for LD_DEBUG.
-    `slot` is where a resolver's answer is to be stored (with what to add to it).
+    `kind` is "call" (an initialiser or finaliser at `va`, or, if negative, in the slot at -va),
+    "ifunc" (the resolver of an IFUNC symbol), or a marker: "init" and "quiet" precede the
+    initialisers of an object, "preinit" and "fini" are only for LD_DEBUG. The result of a resolver
+    plus `addend` is stored at `slot`.
     """
 
     obj: LinkMap
@@ -26,10 +27,10 @@ class Pending(Record):
 
 
 class InitBatch:
-    """The functions to be called before one dlopen (or the start of the program) is complete.
+    """The functions to call before a dlopen, or the start of the program, is complete.
 
-    `calling` is the one that the guest is in. If that one calls dlopen itself, the new library's functions come first, and the
-    rest waits: they are a batch of their own.
+    `calling` is the function that the guest executes. If it calls dlopen, the functions of the new
+    library form a batch of their own, which is completed first.
     """
 
     __slots__ = ("calling", "queue")
@@ -39,17 +40,21 @@ class InitBatch:
         self.calling: Pending | None = None
 
     def copy(self) -> InitBatch:
-        """A batch with a queue of its own."""
+        """A copy with its own queue."""
         other = InitBatch()
         other.queue, other.calling = self.queue.copy(), self.calling
         return other
 
 
 class LoaderCounts(Record):
-    """What the loader has done for one process.
+    """The loader's counters for one process.
 
-    `libraries`: objects besides the program. `relocations`: done at load, `lazy`: bound at the first call, both by type
-    name. `lookups`: symbols looked up, `probes`: objects searched for them, `cached`: answers reused for the next relocation.
+    libraries    objects besides the program
+    relocations  relocations applied at load time, by type name
+    lazy         PLT slots bound at the first call, by type name
+    lookups      symbols looked up
+    probes       objects searched for them
+    cached       lookups answered with the result of the previous relocation
     """
 
     libraries: int
@@ -61,16 +66,17 @@ class LoaderCounts(Record):
 
 
 class LoaderState:
-    """The loader's memory of one process.
+    """The loader's state of one process.
 
     program        argv[0]
-    own_names      names under which a library may need the dynamic linker itself
-    init_batches   the functions that DL_NEXT_INIT gives out, the innermost dlopen's last
-    pending_fini   the finalisers that DL_NEXT_FINI gives out; `unload` are the objects to unmap after them
-    finalising     the guest is in a finaliser
-    nested_closes  calls of dlclose from finalisers whose DL_NEXT_FINI is still to come
-    close_again    one of those gave an object up: look for what nobody needs once more
-    exiting        the program has come to its end: nothing is unmapped any more
+    own_names      names of the dynamic linker itself in DT_NEEDED
+    init_batches   the functions that DL_NEXT_INIT returns; the batch of the innermost dlopen is last
+    pending_fini   the finalisers that DL_NEXT_FINI returns
+    unload         the objects to unmap after these finalisers
+    finalising     the guest executes a finaliser
+    nested_closes  the number of dlclose calls in finalisers whose DL_NEXT_FINI has not come yet
+    close_again    such a call released an object: collect again after the finalisers
+    exiting        the program exits: objects are no longer unmapped
     """
 
     def __init__(self, program: str, own_names: frozenset[str]) -> None:
@@ -96,11 +102,11 @@ class LoaderState:
         self.lookups = self.probes = self.cached = 0
 
     def queue_call(self, item: Pending) -> None:
-        """Have the guest call a function before the dlopen that is under way returns."""
+        """Make the guest call a function before the current dlopen returns."""
         self.init_batches[-1].queue.append(item)
 
     def own(self) -> Namespace:
-        """The namespace, to be changed: a private copy when a forked relative has it too."""
+        """The namespace for modification; it is copied first if forked processes share it."""
         if self.namespace.shared:
             twins = twins_of([*self.namespace.objects, *self.unload])
             self.namespace = self.namespace.copy(twins)
@@ -108,7 +114,7 @@ class LoaderState:
         return self.namespace
 
     def _follow(self, twins: Mapping[LinkMap, LinkMap]) -> None:
-        """Point what this state holds at the copies of its objects."""
+        """Replace the objects in the queues by their copies."""
 
         def moved(item: Pending) -> Pending:
             return replace(item, obj=twins.get(item.obj, item.obj))
@@ -120,12 +126,12 @@ class LoaderState:
         self.unload = [twins[obj] for obj in self.unload]
 
     def forget_initialisers(self, objects: Collection[LinkMap]) -> None:
-        """These objects leave before their initialisers were run."""
+        """Remove the initialisers of these objects from the queues."""
         for batch in self.init_batches:
             batch.queue = deque(item for item in batch.queue if item.obj not in objects)
 
     def fork(self) -> Self:
-        """The state of a forked child, whose counts begin at zero."""
+        """The state of a forked child. Its counters start at zero."""
         from copy import copy  # most programs never fork
 
         self.namespace.shared = True
@@ -139,14 +145,14 @@ class LoaderState:
         return child
 
     def forget(self) -> None:
-        """The process is gone from its image: keep the counts, let the objects go."""
+        """Drop the objects after the process has left its image, and keep the counters."""
         self.namespace = Namespace()
         self.init_batches = [InitBatch()]
         self.pending_fini.clear()
         self.unload.clear()
 
     def filename(self, obj: LinkMap) -> str:
-        """How messages call an object: its path, or for the program its argv[0]."""
+        """The name of an object in messages: its path, or argv[0] for the program."""
         return obj.name or self.program
 
     def counts(self) -> LoaderCounts:

@@ -1,4 +1,4 @@
-"""Bringing objects in: a name becomes a mapped, described LinkMap; its DT_NEEDED entries become its dependencies."""
+"""Object loading: find and map a library by name, create its LinkMap, and load its dependencies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .session import Session
 
 
 def describe(session: Session, image: LoadedImage, name: str) -> LinkMap:
-    """The LinkMap of a mapped image. Raises DlError when its dynamic section makes no sense."""
+    """The LinkMap of a mapped image. Raises DlError if its dynamic section is invalid."""
     shown = name or session.state.program
     reader = dynamic_section.ImageReader(
         shown, session.memory, image.bias, image.start, image.end, image.file.size
@@ -33,7 +33,7 @@ def describe(session: Session, image: LoadedImage, name: str) -> LinkMap:
 
 
 def add(session: Session, obj: LinkMap) -> None:
-    """Enter an object into the process's list, with a link map in guest memory."""
+    """Add an object to the namespace, and create its `struct link_map` in guest memory."""
     namespace = session.state.namespace
     obj.handle = r_debug.new_link_map(namespace, session.memory, obj)
     namespace.objects.append(obj)
@@ -43,7 +43,7 @@ def add(session: Session, obj: LinkMap) -> None:
 
 
 def _by_name(session: Session, name: str) -> LinkMap | None:
-    """The object already there that is called `name`: by a name it was asked for, or by its DT_SONAME."""
+    """The loaded object that was requested as `name` before or has it as DT_SONAME, or None."""
     for obj in session.state.namespace.objects:
         if name in obj.names:
             return obj
@@ -54,7 +54,10 @@ def _by_name(session: Session, name: str) -> LinkMap | None:
 
 
 def _by_file(session: Session, name: str, file: LibraryFile) -> LinkMap | None:
-    """The object already there that was mapped from `file`, which `name` is another name for."""
+    """The loaded object that was mapped from `file`, or None.
+
+    `name` becomes another of its names.
+    """
     for obj in session.state.namespace.objects:
         if obj.identity == file.identity and not obj.missing:
             obj.names.add(name)
@@ -63,7 +66,10 @@ def _by_file(session: Session, name: str, file: LibraryFile) -> LinkMap | None:
 
 
 def find_loaded(session: Session, name: str, loader: LinkMap) -> LinkMap | None:
-    """The object already there that `name` leads to when `loader` asks for it. Raises DlError when it leads to no library."""
+    """The loaded object that `name` means for `loader`, or None.
+
+    Raises DlError if no library is found.
+    """
     found = _by_name(session, name)
     if found is not None:
         return found
@@ -71,9 +77,11 @@ def find_loaded(session: Session, name: str, loader: LinkMap) -> LinkMap | None:
 
 
 def open_object(session: Session, name: str, loader: LinkMap, *, dlopened: bool = False) -> LinkMap:
-    """The object for `name`, needed by `loader`: one already there, or newly found and mapped. Raises DlError.
+    """The object for `name`, needed by `loader`: one already loaded, or newly mapped.
 
-    For what dlopen is asked for (`dlopened`) `loader`, the caller, only directs the search.
+    Raises DlError.
+
+    With `dlopened`, `loader` is the caller of dlopen and only affects the search.
     """
     found = _by_name(session, name)
     if found is not None:
@@ -107,7 +115,7 @@ def _map(session: Session, name: str, path: str, file: LibraryFile) -> LinkMap:
         unmap(session, image)
         raise
     if session.debug.on("files"):
-        _tell(session, obj, image)
+        _log_mapped(session, obj, image)
     guest = session.guest
     if guest.wants(LibraryMapped):
         guest.emit(LibraryMapped(guest.now, guest.pid, name, path, image.start, image.end, image.bias))
@@ -115,7 +123,7 @@ def _map(session: Session, name: str, path: str, file: LibraryFile) -> LinkMap:
 
 
 def _require_kind(session: Session, obj: LinkMap) -> None:
-    """Raise DlError for an object that may not be loaded beside a program, or not by dlopen."""
+    """Raise DlError for a PIE, and during dlopen for an object with DF_1_NOOPEN."""
     if session.state.namespace.opening is not None and obj.dynamic.flag(0, c.DF_1_NOOPEN):
         raise DlError(obj.name, "shared object cannot be dlopen()ed")
     if obj.dynamic.flag(0, c.DF_1_PIE):
@@ -123,11 +131,11 @@ def _require_kind(session: Session, obj: LinkMap) -> None:
 
 
 def _without_frame(message: str, path: str) -> str:
-    """What the kernel says of an image it cannot map, without whose and that it is no program."""
+    """The kernel's error message for an image, without the path and "cannot execute"."""
     return message.removeprefix(f"{path}: ").removeprefix("cannot execute: ").removesuffix(": cannot execute")
 
 
-def _tell(session: Session, obj: LinkMap, image: LoadedImage) -> None:
+def _log_mapped(session: Session, obj: LinkMap, image: LoadedImage) -> None:
     session.debug.write(
         f"  dynamic: {obj.dynamic.va:#018x}  base: {image.bias:#018x}   size: {image.end - image.start:#018x}\n"
         f"    entry: {image.entry:#018x}  phdr: {image.phdr:#018x}  phnum: {len(image.phdrs):18d}\n"
@@ -135,7 +143,9 @@ def _tell(session: Session, obj: LinkMap, image: LoadedImage) -> None:
 
 
 def unmap(session: Session, image: LoadedImage) -> None:
-    """Give an image's memory back, segment by segment: a hole between two may be somebody else's by now."""
+    """Unmap an image segment by segment, because a gap between segments may contain another
+    mapping.
+    """
     for phdr in image.phdrs:
         if phdr.type == c.PT_LOAD and phdr.memsz:
             start = align_down(image.bias + phdr.vaddr, PAGE_SIZE)
@@ -143,7 +153,7 @@ def unmap(session: Session, image: LoadedImage) -> None:
 
 
 def missing_object(session: Session, name: str, loader: LinkMap) -> LinkMap:
-    """A stand-in for a library that was not found: LD_TRACE_LOADED_OBJECTS goes on and reports it."""
+    """A placeholder for a library that was not found, which LD_TRACE_LOADED_OBJECTS reports."""
     nothing = dynamic_section.Table()
     section = dynamic_section.Dynamic(0, {}, (), "", "", "", b"", nothing, nothing, nothing, (), (), (), 0)
     table = dynamic_symbols.SymbolTable(name, b"", b"", None, b"")
@@ -153,9 +163,11 @@ def missing_object(session: Session, name: str, loader: LinkMap) -> LinkMap:
 
 
 def load_needed(session: Session, roots: Iterable[LinkMap], *, trace: bool = False) -> tuple[LinkMap, ...]:
-    """Open what `roots` need, and what that needs, breadth first; the search list that results. Raises DlError.
+    """Load all dependencies of `roots` breadth first, and return the resulting search list.
 
-    With `trace` a library that is not there becomes a stand-in instead.
+    Raises DlError.
+
+    With `trace`, a missing library becomes a placeholder instead.
     """
     queue = dict.fromkeys(roots)
     order = list(queue)
@@ -177,7 +189,7 @@ def load_needed(session: Session, roots: Iterable[LinkMap], *, trace: bool = Fal
 
 
 def preload(session: Session, name: str) -> LinkMap | None:
-    """An object of LD_PRELOAD; None, and a word about it, when it cannot be had."""
+    """Load an object of LD_PRELOAD. If that fails, print glibc's warning and return None."""
     try:
         return open_object(session, name, session.state.namespace.main)
     except DlError as error:

@@ -1,7 +1,4 @@
-"""The dynamic loader for machines that may not need it: nothing of it is imported until a program asks for it.
-
-A static program runs in a few dozen milliseconds; importing the loader would be a good part of them.
-"""
+"""A dynamic loader that is imported at the first call, to keep the start of static programs fast."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OnDemandLoader:
-    """`kernel.proc.kernel_state.Interpreter`, by a DynamicLoader made at the first call."""
+    """An `Interpreter` (`kernel.proc.kernel_state`) that creates a DynamicLoader at the first call."""
 
     def __init__(self) -> None:
         self._loader: Interpreter | None = None

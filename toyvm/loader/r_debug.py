@@ -1,7 +1,8 @@
-"""The rendezvous with debuggers: `struct r_debug` and the list of `struct link_map` in guest memory (<link.h>).
+"""The debugger interface (<link.h>): `struct r_debug` and the `struct link_map` list in guest
+memory.
 
-A debugger finds r_debug through DT_DEBUG of the program, walks the list, and puts a breakpoint on r_brk, which is a
-`ret` in the stub page. A link map's address is also what GOT[1] holds and what dlopen returns.
+A debugger finds r_debug through DT_DEBUG of the program, walks the list, and sets a breakpoint at
+r_brk, which is a `ret` in the stub page. GOT[1] and dlopen handles are addresses of link maps.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ def _name_bytes(obj: LinkMap) -> bytes:
 
 
 def new_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> int:
-    """Make the object's `struct link_map`, its name behind it; `publish` links it in. Raises OSError."""
+    """Create the object's `struct link_map`, followed by its name; `publish` links it.
+
+    Raises OSError.
+    """
     name = _name_bytes(obj)
     va = namespace.heap.alloc(memory, _LINK_MAP.size + len(name))
     memory.write(va, _LINK_MAP.pack(obj.bias, va + _LINK_MAP.size, obj.dynamic.va, 0, 0) + name)
@@ -33,12 +37,12 @@ def new_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> in
 
 
 def drop_link_map(namespace: Namespace, memory: AddressSpace, obj: LinkMap) -> None:
-    """Give the object's `struct link_map` back."""
+    """Free the object's `struct link_map`."""
     namespace.heap.release(memory, obj.handle, _LINK_MAP.size + len(_name_bytes(obj)))
 
 
 def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -> None:
-    """Link all link maps in load order and tell the program's DT_DEBUG about them. Raises OSError."""
+    """Link all link maps in load order, and set the program's DT_DEBUG. Raises OSError."""
     handles = [obj.handle for obj in namespace.objects if not obj.missing]
     for index, handle in enumerate(handles):
         following = handles[index + 1] if index + 1 < len(handles) else 0
@@ -46,11 +50,11 @@ def publish(namespace: Namespace, memory: AddressSpace, stub: int, r_brk: int) -
     if not namespace.r_debug:
         namespace.r_debug = namespace.heap.alloc(memory, _R_DEBUG.size)
         memory.write(namespace.r_debug, _R_DEBUG.pack(_VERSION, 0, handles[0], r_brk, RT_CONSISTENT, 0, stub))
-        _tell_program(memory, namespace)
+        _set_dt_debug(memory, namespace)
 
 
-def _tell_program(memory: AddressSpace, namespace: Namespace) -> None:
-    """Fill in DT_DEBUG, where the program has one and its dynamic section can be written (`-z rodynamic` makes it constant)."""
+def _set_dt_debug(memory: AddressSpace, namespace: Namespace) -> None:
+    """Set DT_DEBUG, if there is one and the dynamic section is writable (not with `-z rodynamic`)."""
     slot = namespace.main.dynamic.debug_slot
     area = memory.vmas.find(slot) if slot else None
     if area is not None and area.prot & PROT_WRITE:

@@ -1,4 +1,4 @@
-"""One process, its loader state and the workers that act on them: made when its program starts, and kept as long as it runs."""
+"""A loader session: the process, its loader state, and the objects that work on both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .symbol_scope import Definition, Resolver
 
 
 class Session:
-    """What the passes of start-up and the dl functions share."""
+    """The context of start-up and the dl functions, from the start of a program to its exit."""
 
     def __init__(self, guest: Guest, state: LoaderState, environment: LdEnvironment) -> None:
         self.guest = guest
@@ -32,12 +32,12 @@ class Session:
         self.environment = environment
         self.debug = DebugLog(guest, state, environment.debug, environment.debug_output)
         self.search = Search(guest, environment, self.debug)
-        self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, self._tell_bound)
+        self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, self._emit_bound)
         self._lazy_slot = 0
         self.relocator = Relocator(guest, self.resolver)
 
     def fork(self, guest: Guest) -> Session:
-        """The session of a forked child, which has the same libraries; its counts begin at zero."""
+        """The session of a forked child, with the same libraries. Its counters start at zero."""
         return Session(guest, self.state.fork(), self.environment)
 
     def stub_address(self, label: str) -> int:
@@ -45,7 +45,10 @@ class Session:
         return self.state.stub + stub.build().labels[label]
 
     def lay_out_tls(self, objects: Iterable[LinkMap]) -> None:
-        """Give the thread-local variables of new objects their places, and the process its `tp` when it has none. Raises DlError."""
+        """Assign TLS modules to new objects; allocate the static block the first time.
+
+        Raises DlError.
+        """
         namespace = self.state.namespace
         for obj in objects:
             phdr = thread_storage.segment(obj.name, obj.image.phdrs if obj.image else ())
@@ -55,7 +58,10 @@ class Session:
             self.guest.set_register("tp", namespace.tls.allocate(namespace.heap, self.memory))
 
     def prepare(self, obj: LinkMap, lazy: bool) -> None:
-        """Relocate an object and make it ready: text relocations allowed meanwhile, RELRO afterwards, TLS image in place."""
+        """Relocate an object and initialise its TLS block.
+
+        Text relocations make text writable meanwhile.
+        """
         lazy = lazy and not obj.dynamic.bind_now and not self.environment.bind_now
         before = self.state.relocations.copy()
         self.resolver.begin()
@@ -68,7 +74,7 @@ class Session:
         if obj.tls_module:
             self._initialise_tls(obj)
         if self.guest.wants(RelocationDone):
-            self._tell_relocated(obj, before, lazy)
+            self._emit_relocated(obj, before, lazy)
 
     def _initialise_tls(self, obj: LinkMap) -> None:
         namespace = self.state.namespace
@@ -78,18 +84,18 @@ class Session:
 
     def bind_lazily(self, handle: int, plt_offset: int) -> BoundSlot:
         """Bind a PLT slot at its first call. Raises DlError."""
-        obj = self.state.namespace.by_handle.get(handle) or self._leaving(handle)
+        obj = self.state.namespace.by_handle.get(handle) or self._being_unloaded(handle)
         if obj is None:
             raise DlError("", f"no object has link map {handle:#x}")
         self.resolver.begin()
         self._lazy_slot = self.relocator.slot(obj, plt_offset)
         return self.relocator.bind_slot(obj, plt_offset)
 
-    def _leaving(self, handle: int) -> LinkMap | None:
-        """An object that dlclose has taken out of the list, whose finalisers are running."""
+    def _being_unloaded(self, handle: int) -> LinkMap | None:
+        """An object that dlclose has removed from the list, while its finalisers run."""
         return next((obj for obj in self.state.unload if obj.handle == handle), None)
 
-    def _tell_bound(self, obj: LinkMap, name: bytes, found: Definition) -> None:
+    def _emit_bound(self, obj: LinkMap, name: bytes, found: Definition) -> None:
         guest = self.guest
         if not guest.wants(SymbolBound):
             return
@@ -103,14 +109,14 @@ class Session:
             )
         )
 
-    def _tell_relocated(self, obj: LinkMap, before: Counter[str], lazy: bool) -> None:
+    def _emit_relocated(self, obj: LinkMap, before: Counter[str], lazy: bool) -> None:
         applied = dict(self.state.relocations - before)
         slots = obj.dynamic.plt_rela.size // c.RELA_SIZE if lazy else 0
         name = self.state.filename(obj)
         self.guest.emit(RelocationDone(self.guest.now, self.guest.pid, name, applied, slots))
 
     def _protect_text(self, obj: LinkMap, extra: int) -> None:
-        """Give the segments that are not writable `extra` permission besides their own."""
+        """Set the protection of non-writable segments to their own plus `extra`."""
         phdrs = obj.image.phdrs if obj.image else ()
         for phdr in phdrs:
             if phdr.type == c.PT_LOAD and not phdr.flags & c.PF_W:
@@ -123,7 +129,7 @@ class Session:
                 self._mprotect(obj, start, obj.bias + phdr.vaddr + phdr.memsz, prot)
 
     def protect_relro(self, obj: LinkMap) -> None:
-        """Make PT_GNU_RELRO read-only, in whole pages inside it."""
+        """Make the pages of PT_GNU_RELRO read-only; a partial page at the end stays writable."""
         phdrs = obj.image.phdrs if obj.image else ()
         for phdr in phdrs:
             if phdr.type == c.PT_GNU_RELRO and phdr.memsz:

@@ -1,4 +1,4 @@
-"""From a mapped program to the pc it begins at: the loader's passes in their order."""
+"""Start-up: the loader's passes from a mapped program to its initial pc."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ _USUAL_NAME = "ld-linux-riscv64-lp64d.so.1"
 
 
 def start(guest: Guest, image: LoadedImage, argv: Sequence[str], envp: Sequence[str]) -> tuple[Session, int]:
-    """Load what the program needs; the loader's session with the process, and the pc to begin at.
+    """Load the dependencies of a mapped program, before it runs.
 
-    Raises DlError. `guest` has the program mapped; nothing of the program has run.
+    Return the session and the initial pc.
+
+    Raises DlError.
     """
     environment = LdEnvironment.parse(envp)
     program = argv[0] if argv else posixpath.basename(image.path)
@@ -35,23 +37,23 @@ def start(guest: Guest, image: LoadedImage, argv: Sequence[str], envp: Sequence[
 
 
 def _load(session: Session, image: LoadedImage) -> str:
-    """The passes; the label of the stub to begin at."""
+    """Run the passes. Return the stub label to start at."""
     state, environment = session.state, session.environment
-    if _told_help(session):
+    if _print_help(session):
         return "_dl_exit"
     main = _program(session, image)
     preloaded = [
         obj for name in environment.preload if (obj := object_loading.preload(session, name)) is not None
     ]
     scope = object_loading.load_needed(session, [main, *preloaded], trace=environment.trace_objects)
-    # The set of objects is known from here on.
-    _enter(main, scope)
+    # From here on, the set of objects is fixed.
+    _set_global_scope(main, scope)
     if environment.trace_objects:
         _trace(session)
         return "_dl_exit"
     session.lay_out_tls(scope)
     session.debug.list_scopes(scope, "\nInitial object scopes")
-    # Scopes and addresses are known from here on.
+    # From here on, scopes and addresses are fixed.
     in_order = main.init_list[::-1]
     guest_calls.queue_preinit(state)
     for obj in in_order:
@@ -59,14 +61,14 @@ def _load(session: Session, image: LoadedImage) -> str:
     r_debug.publish(state.namespace, session.memory, state.stub, session.stub_address("_dl_debug_state"))
     for obj in in_order:
         session.protect_relro(obj)
-    # The image is complete from here on; the guest does the rest.
-    session.debug.tell_statistics()
+    # From here on, the image is complete. The guest runs the initialisers.
+    session.debug.write_statistics()
     guest_calls.queue_init(state, in_order)
     return "_dl_start_user"
 
 
-def _told_help(session: Session) -> bool:
-    """LD_DEBUG=help instead of running; a word about unknown options."""
+def _print_help(session: Session) -> bool:
+    """Warn about unknown LD_DEBUG words. For LD_DEBUG=help, print the help and return True."""
     environment = session.environment
     for word in environment.unknown_debug:
         session.guest.write_stderr(
@@ -86,8 +88,11 @@ def _program(session: Session, image: LoadedImage) -> LinkMap:
     return main
 
 
-def _enter(main: LinkMap, scope: tuple[LinkMap, ...]) -> None:
-    """All that is there at the start is in the global scope and stays."""
+def _set_global_scope(main: LinkMap, scope: tuple[LinkMap, ...]) -> None:
+    """Set up the global scope.
+
+    The objects loaded at start-up belong to it and are never unloaded.
+    """
     main.searchlist = scope
     main.init_list = init_order.users_first([obj for obj in scope if not obj.missing], main)
     main.opencount = 1
@@ -97,7 +102,7 @@ def _enter(main: LinkMap, scope: tuple[LinkMap, ...]) -> None:
 
 
 def _trace(session: Session) -> None:
-    """LD_TRACE_LOADED_OBJECTS: tell instead of running; with LD_DEBUG=unused, what is needed for nothing."""
+    """LD_TRACE_LOADED_OBJECTS: list the libraries, or with LD_DEBUG=unused the unused dependencies."""
     state = session.state
     if "unused" not in session.environment.debug:
         session.guest.write_stdout(ld_debug.trace_text(state).encode("utf-8", "surrogateescape"))

@@ -1,7 +1,7 @@
-"""The machine code of the dynamic loader that the guest executes: one read-only page, `[ld.so]` in /proc/PID/maps.
+"""The loader's machine code in the guest: one read-only page, `[ld.so]` in /proc/PID/maps.
 
-`stub.s` beside this module is its text. It is assembled once, and the bytes are kept in the cache: a warm start imports no assembler.
-One frame serves all processes.
+Its source is `stub.s`. The assembled code is kept in the cache, so that the assembler is not
+imported every time. All processes share one frame.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CONSTANTS = (
 
 
 class Stub(Record):
-    """The page's bytes and the offsets of its entry points."""
+    """The code of the page, and the offsets of its entry points."""
 
     code: bytes
     labels: dict[str, int]
@@ -43,18 +43,18 @@ class Stub(Record):
 
 @lru_cache(maxsize=1)
 def build() -> Stub:
-    """The stub page, assembled once for many runs."""
+    """The stub page, from the cache or newly assembled."""
     return Stub(*kept(CACHE_FILE, code_version(), assembled))
 
 
 def code_version() -> bytes:
-    """The version of everything that makes the stub's code."""
+    """The version of all sources that determine the stub's code, for the cache."""
     return source_version("base", "elf", "isa", "assembler", "linker", "loader", "relocations.py")
 
 
 def assembled() -> tuple[bytes, dict[str, int]]:
     """The code of `stub.s`, and the offsets of its global labels."""
-    # What follows is imported only when the cache does not have the code.
+    # Imported here because a cache hit does not need it.
     from ..assembler import AssemblerOptions, assemble_text
     from ..elf.elf_file import ElfFile
     from ..linker.link import link
@@ -75,7 +75,7 @@ _EXPORTED = ("__tls_get_addr", "_dl_debug_state")
 
 @lru_cache(maxsize=16)
 def object_at(address: int) -> LinkMap:
-    """The stub as an object that defines symbols, its page at `address`. It has no file: its "bias" is in the values."""
+    """The stub at guest address `address` as an object that defines symbols with absolute values."""
     labels = build().labels
     strings = b"\0" + b"".join(name.encode() + b"\0" for name in _EXPORTED)
     array = Sym().pack()

@@ -1,35 +1,38 @@
 # The page [ld.so]: the only code of the dynamic loader that the guest executes.
 #
-# The loader itself is Python and works on the guest's memory from outside. This page does what must happen inside:
-# it takes the guest's registers to the loader by private system calls (docs/design/loader.md) and calls the functions
-# that the loader names. stub.py assembles this file and defines the numbers: DL_RESOLVE and its like, SYS_exit_group,
-# AT_ENTRY and TLS_DTV_OFFSET.
+# The loader is written in Python and works on the guest's memory from outside. This page does what
+# must happen in the guest: it passes registers to the loader with private system calls
+# (docs/design/loader.md), and calls the functions that the loader returns. stub.py assembles this
+# file and defines the constants: DL_RESOLVE etc., SYS_exit_group, AT_ENTRY and TLS_DTV_OFFSET.
 #
-# One page frame serves all processes at different addresses, so the code refers to itself relative to the pc only.
+# All processes share one frame, at different virtual addresses. So the code is
+# position-independent.
 
-        .option norelax                 # no linker follows
-        .option norvc                   # every instruction has four bytes, in listings and traces too
+        .option norelax                 # keep the code exactly as written
+        .option norvc                   # every instruction has four bytes
         .text
 
-# _dl_runtime_resolve: a PLT slot is used for the first time.
+# _dl_runtime_resolve: bind a PLT slot at its first call.
 #
-# GOT[0] points here. By the psABI ("Program Linkage Table") the PLT header arrives with t0 = GOT[1], the link map of
-# the object that calls, and t1 = the offset of the slot in the GOT's PLT part. The function that is called expects its
-# arguments: a0-a7 and fa0-fa7 must survive. The system call changes none of them, except a7, which holds its number.
+# GOT[0] points here. The PLT header (psABI, "Program Linkage Table") jumps here with t0 = GOT[1],
+# the link map of the calling object, and t1 = the offset of the slot in .got.plt after the two
+# reserved entries. The argument registers a0-a7 and fa0-fa7 must be preserved. The system call
+# changes only a7, which holds its number, and t registers.
         .globl  _dl_runtime_resolve
 _dl_runtime_resolve:
         addi    sp, sp, -16             # the ABI keeps sp a multiple of 16
         sd      a7, 0(sp)
         li      a7, DL_RESOLVE
-        ecall                           # t3 = the function; or _dl_resolve_ifunc, with t0 and t1 as that expects them
+        ecall                           # t3 = the function, or _dl_resolve_ifunc with its t0 and t1
         ld      a7, 0(sp)
         addi    sp, sp, 16
         jr      t3
 
-# _dl_resolve_ifunc: the symbol of that slot is an IFUNC.
+# _dl_resolve_ifunc: bind a PLT slot to an IFUNC symbol.
 #
-# t0 = its resolver, which returns the function to use; t1 = the address of the slot, where the answer goes. The resolver is
-# an ordinary function and may change every register that a call may change, so all argument registers are saved around it.
+# t0 = the resolver, which returns the function to use; t1 = the address of the slot. The resolver
+# is an ordinary function and may change all caller-saved registers, so the argument registers are
+# saved around the call.
         .equ    FRAME, 18 * 8
         .globl  _dl_resolve_ifunc
 _dl_resolve_ifunc:
@@ -53,7 +56,7 @@ _dl_resolve_ifunc:
         fsd     fa6, 128(sp)
         fsd     fa7, 136(sp)
         jalr    t0
-        mv      t3, a0                  # t3: the function that the resolver chose
+        mv      t3, a0                  # t3: the function that the resolver returned
         ld      ra, 0(sp)
         ld      t1, 8(sp)
         ld      a0, 16(sp)
@@ -72,24 +75,24 @@ _dl_resolve_ifunc:
         fld     fa5, 120(sp)
         fld     fa6, 128(sp)
         fld     fa7, 136(sp)
-        sd      t3, 0(t1)               # the next call goes there without a detour
+        sd      t3, 0(t1)               # later calls go directly to the function
         addi    sp, sp, FRAME
         jr      t3
 
-# _dl_start_user: where a dynamic program begins.
+# _dl_start_user: the initial pc of a dynamic program.
 #
-# The initialisers of all libraries run first, each with argc, argv and envp as in glibc. Then the program's own entry point
-# follows (AT_ENTRY of the auxiliary vector). It finds sp as exec left it, and in a0 a function to be registered with
-# atexit (psABI, "Process Initialization"): _dl_fini.
+# It calls the initialisers of all libraries with argc, argv and envp, as glibc does. Then it jumps
+# to the program's entry point (AT_ENTRY of the auxiliary vector). sp is as exec set it, and a0 is a
+# function to register with atexit (psABI, "Process Initialization"): _dl_fini.
         .globl  _dl_start_user
 _dl_start_user:
         ld      s0, 0(sp)               # s0: argc
         addi    s1, sp, 8               # s1: argv
         slli    s2, s0, 3
         add     s2, s2, s1
-        addi    s2, s2, 8               # s2: envp, behind the NULL that ends argv
+        addi    s2, s2, 8               # s2: envp, after the NULL at the end of argv
 next_init:
-        li      a7, DL_NEXT_INIT        # a0: what the last function returned, which matters for an IFUNC resolver
+        li      a7, DL_NEXT_INIT        # a0: the result of the previous function (IFUNC resolver)
         ecall
         beqz    a0, initialised
         mv      t1, a0
@@ -99,12 +102,12 @@ next_init:
         jalr    t1
         j       next_init
 
-initialised:                            # s2: on to the auxiliary vector, behind the NULL that ends envp
+initialised:                            # s2: advance to the auxiliary vector, after envp and its NULL
         ld      t0, 0(s2)
         addi    s2, s2, 8
         bnez    t0, initialised
         li      t1, AT_ENTRY
-next_auxv:                              # pairs of type and value; AT_ENTRY is always among them
+next_auxv:                              # pairs of type and value; exec always provides AT_ENTRY
         ld      t0, 0(s2)
         ld      t3, 8(s2)
         addi    s2, s2, 16
@@ -112,12 +115,12 @@ next_auxv:                              # pairs of type and value; AT_ENTRY is a
         lla     a0, _dl_fini
         jr      t3
 
-# _dl_fini: the program has come to its end. The finalisers of all objects run, users before what they use.
+# _dl_fini: at exit, call the finalisers of all objects, each before those of its dependencies.
         .globl  _dl_fini
 _dl_fini:
         addi    sp, sp, -16
         sd      ra, 8(sp)
-        li      a7, DL_FINI             # queue them
+        li      a7, DL_FINI             # queue the finalisers
         ecall
 next_fini:
         li      a7, DL_NEXT_FINI
@@ -130,10 +133,12 @@ finalised:
         addi    sp, sp, 16
         ret
 
-# void *__tls_get_addr(struct { unsigned long module, offset; } *): the address of a thread-local variable.
+# void *__tls_get_addr(struct { unsigned long module, offset; } *): return the address of a
+# thread-local variable.
 #
-# tp - 16 holds the address of the dtv, whose entry m is the address of module m's block. Offsets in the structure are biased
-# by -0x800, so that 12-bit immediates reach both ways (psABI, "Thread Local Storage"). Only a0 and temporaries change.
+# The word at tp - 16 is the address of the dtv, whose entry m is the address of module m's block.
+# Offsets in the structure are biased by -0x800 (psABI, "Thread Local Storage"). Only a0 and
+# temporaries change.
         .globl  __tls_get_addr
 __tls_get_addr:
         ld      t0, 0(a0)               # the module
@@ -147,12 +152,12 @@ __tls_get_addr:
         add     a0, a0, t0
         ret
 
-# _dl_debug_state: a debugger sets a breakpoint here, at r_brk of struct r_debug, and is told so of each change of the list.
+# _dl_debug_state: r_brk of struct r_debug, where debuggers set a breakpoint.
         .globl  _dl_debug_state
 _dl_debug_state:
         ret
 
-# _dl_exit: where a program "begins" that is only listed (LD_TRACE_LOADED_OBJECTS) or only asked for help (LD_DEBUG=help).
+# _dl_exit: the initial pc if the program must not run (LD_TRACE_LOADED_OBJECTS, LD_DEBUG=help).
         .globl  _dl_exit
 _dl_exit:
         li      a0, 0

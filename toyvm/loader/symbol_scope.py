@@ -1,7 +1,7 @@
-"""Which definition a reference is bound to: the scopes, and the rules of glibc's look-up.
+"""Symbol resolution: search scopes for definitions, with glibc's rules.
 
-The first object of the first scope that defines the name wins, weak or not (gABI, "Shared Object Dependencies"; weak
-definitions give way to others only in the link editor).
+The first object that defines the name is used, even if its definition is weak (gABI, "Shared
+Object Dependencies"). Only the link editor prefers global definitions to weak ones.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .link_map import LinkMap
 from .loader_state import LoaderState
 
 PLT = 1
-"""Class of references from the PLT: the program's own PLT entry is no definition for them."""
+"""Class of references that the address of a PLT entry does not satisfy."""
 COPY = 2
-"""Class of COPY relocations: the program's own copy is no definition for them."""
+"""Class of COPY relocations, for which the program itself is not searched."""
 
 _TYPES = frozenset((c.STT_NOTYPE, c.STT_OBJECT, c.STT_FUNC, c.STT_COMMON, c.STT_TLS, c.STT_GNU_IFUNC))
 _BINDINGS = frozenset((c.STB_GLOBAL, c.STB_WEAK, c.STB_GNU_UNIQUE))
@@ -34,12 +34,12 @@ class Definition(NamedTuple):
 
     @property
     def address(self) -> int:
-        """The symbol's value as a guest address (thread-local ones excepted)."""
+        """The symbol's value as a guest address; not meaningful for thread-local symbols."""
         return self.symbol.value + (0 if self.symbol.shndx == c.SHN_ABS else self.obj.bias)
 
 
 def _defines(symbol: Sym, reference_class: int) -> bool:
-    """Whether `symbol` is a definition that other objects may be bound to."""
+    """Whether `symbol` is a definition that references of the class can be bound to."""
     if symbol.value == 0 and symbol.shndx != c.SHN_ABS and symbol.type != c.STT_TLS:
         return False
     if symbol.shndx == c.SHN_UNDEF and (reference_class & PLT or symbol.type == c.STT_TLS):
@@ -50,7 +50,7 @@ def _defines(symbol: Sym, reference_class: int) -> bool:
 
 
 class Resolver:
-    """Looks symbols up for one process, and keeps count."""
+    """Resolves symbols for one process, and counts lookups."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Resolver:
         self._last_answer: Definition | None = None
 
     def begin(self) -> None:
-        """A new request begins: what the last one has found may have changed."""
+        """Start a new request: invalidate the cached result of the last lookup."""
         self._last = None
 
     def look_up(
@@ -87,7 +87,7 @@ class Resolver:
             return None
         self.state.probes += 1
         if self.debug.on("symbols"):
-            self._tell_probe(name, obj)
+            self._log_probe(name, obj)
         for symbol in obj.symbols.find(name):
             if _defines(symbol, reference_class):
                 found = Definition(obj, symbol)
@@ -95,7 +95,7 @@ class Resolver:
         return None
 
     def _unique(self, name: bytes, found: Definition) -> Definition:
-        """The one definition of a STB_GNU_UNIQUE symbol in the process: the first that was found. Its object stays for good."""
+        """The first definition found of an STB_GNU_UNIQUE symbol. Its object becomes permanent."""
         namespace = self.state.namespace
         obj, symbol = namespace.unique.setdefault(name, (found.obj, found.symbol))
         if not namespace.is_permanent(obj):
@@ -103,15 +103,16 @@ class Resolver:
         return Definition(obj, symbol)
 
     def _in_builtin(self, name: bytes) -> Definition | None:
-        """What ld.so itself defines comes last."""
+        """The definition of `name` in the stub, which is searched last."""
         for symbol in self._builtin.symbols.find(name):
             return Definition(self._builtin, symbol)
         return None
 
     def bind(self, obj: LinkMap, index: int, reference_class: int) -> Definition | None:
-        """The definition for reference `index` of `obj`'s symbols; None for a weak one that nobody defines.
+        """The definition for symbol `index` of `obj`; None for an undefined weak symbol.
 
-        Raises DlError: `undefined symbol`. Relocations of one symbol in a row are looked up once.
+        Consecutive relocations with the same symbol are looked up once. Raises DlError: `undefined
+        symbol`.
         """
         if (obj, index, reference_class) == self._last:
             self.state.cached += 1
@@ -134,13 +135,16 @@ class Resolver:
     def bind_name(
         self, obj: LinkMap, name: bytes, reference_class: int = 0, own: Definition | None = None
     ) -> Definition | None:
-        """The definition of `name` for a reference of `obj`, or None; a protected one is `obj`'s `own` in any case."""
+        """The definition of `name` for a reference of `obj`, or None.
+
+        A protected symbol is bound to `own`.
+        """
         found = self.look_up(name, obj.search_scopes(), reference_class)
         if found is None:
             return None
         found = own or found
         if self.debug.on("bindings"):
-            self._tell_binding(obj, found.obj, name, "protected" if own else "normal")
+            self._log_binding(obj, found.obj, name, "protected" if own else "normal")
         self.on_bound(obj, name, found)
         if obj is not found.obj:
             self.state.used.add(found.obj.handle)
@@ -148,7 +152,9 @@ class Resolver:
         return found
 
     def keep(self, obj: LinkMap, definer: LinkMap) -> None:
-        """Remember a dependency that DT_NEEDED does not list: `definer` must stay as long as `obj` does."""
+        """Record a dependency that is not in DT_NEEDED, so that `definer` is not unloaded before
+        `obj`.
+        """
         namespace = self.state.namespace
         if obj is definer or definer is self._builtin or namespace.is_permanent(definer):
             return
@@ -157,14 +163,14 @@ class Resolver:
         if namespace.is_permanent(obj):
             namespace.make_permanent(definer)
         if not obj.startup:
-            # Where forked relatives share the record, theirs keep the library too: late, never too early.
+            # Forked processes that share the namespace keep the library too, perhaps longer than necessary.
             obj.reldeps.append(definer)
 
-    def _tell_probe(self, name: bytes, obj: LinkMap) -> None:
+    def _log_probe(self, name: bytes, obj: LinkMap) -> None:
         text = name.decode("utf-8", "surrogateescape")
         self.debug.write(f"symbol={text};  lookup in file={self.state.filename(obj)} [0]")
 
-    def _tell_binding(self, obj: LinkMap, definer: LinkMap, name: bytes, kind: str) -> None:
+    def _log_binding(self, obj: LinkMap, definer: LinkMap, name: bytes, kind: str) -> None:
         text = name.decode("utf-8", "surrogateescape")
         filename = self.state.filename
         self.debug.write(

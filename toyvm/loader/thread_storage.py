@@ -1,10 +1,10 @@
-"""Thread-local storage: the static block that `tp` points at, and where each module's variables lie (psABI, variant I).
+"""Thread-local storage: the layout of the static block and the dtv (psABI, TLS variant I).
 
-`tp` points at the program's own block; the word at tp - 16 is the address of the dtv, whose entry m is module m's block
-(entry 0 its length). Objects there at the start, and small ones opened later, lie in the static block at a fixed distance
-from tp, so TPREL works for them; bigger ones get a block of their own, reached through `__tls_get_addr` alone. Module numbers,
-blocks and room in the static block are given back when an object is unloaded.
-There is one thread per process: what a second thread would need is not made here.
+`tp` points to the program's block. The word at tp - 16 is the address of the dtv, whose entry m is
+the address of module m's block (entry 0 is the length). The blocks of objects loaded at start-up,
+and of small objects opened later, are in the static block at a fixed offset from tp, so TPREL
+relocations work. Larger objects get separate blocks, which only `__tls_get_addr` reaches. Unloading
+an object frees its module number and its block. There is one thread per process.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from ..kernel.mm.address_space import AddressSpace
 from .dlerror import DlError
 from .guest_heap import GuestHeap
 
-TCB_SIZE = 16  # the dtv's address and a word for the C library, before tp
-DTV_ENTRIES = 128  # at first: the dtv grows
+TCB_SIZE = 16  # before tp: the address of the dtv, and a word for the C library
+DTV_ENTRIES = 128  # initial size of the dtv, which grows on demand
 DTP_OFFSET = c.TLS_DTV_OFFSET
-SURPLUS = 1664  # what glibc leaves in its static block for libraries opened later
+SURPLUS = 1664  # bytes of the static block reserved for libraries opened later, as in glibc
 _WORD = struct.Struct("<Q")
 _MAX_ALIGN = 1 << 16
 _MAX_SIZE = 1 << 30
 
 
 class TlsModule(Record):
-    """The variables of one object: `offset` from tp in the static block, or `block`, a piece of the loader's heap, when None.
+    """The TLS block of one object.
 
-    `block` is 0 until the variables have been initialised.
+    size       in bytes
+    alignment  in bytes
+    offset     from tp in the static block; None: a separate block
+    block      the guest address of a separate block, 0 until it is initialised
     """
 
     size: int
@@ -42,7 +45,10 @@ class TlsModule(Record):
 
 
 def segment(name: str, phdrs: Iterable[Phdr]) -> Phdr | None:
-    """PT_TLS of the object `name`, checked; None when it has no thread-local variables. Raises DlError."""
+    """The checked PT_TLS of object `name`; None if it has no thread-local variables.
+
+    Raises DlError.
+    """
     phdr = next((phdr for phdr in phdrs if phdr.type == c.PT_TLS and phdr.memsz), None)
     if phdr is None:
         return None
@@ -53,7 +59,10 @@ def segment(name: str, phdrs: Iterable[Phdr]) -> Phdr | None:
 
 
 class ThreadStorage:
-    """The static block and the modules of one process. `tp` is 0 until the block is made; `dtv` is the vector's address."""
+    """The static block, the dtv and the modules of one process.
+
+    `tp` and `dtv` are 0 until allocated.
+    """
 
     __slots__ = ("_alignment", "_entries", "_modules", "_size", "_written", "dtv", "tp")
 
@@ -63,14 +72,14 @@ class ThreadStorage:
         self._modules: dict[int, TlsModule] = {}
         self._size = 0
         self._alignment = TCB_SIZE
-        self._written = 0  # how far from tp the static block has been used: beyond it is zero
+        self._written = 0  # offset from tp beyond which the static block is still zero
 
     def __bool__(self) -> bool:
-        """Whether any object has thread-local variables."""
+        """Whether an object has thread-local variables."""
         return bool(self._modules)
 
     def copy(self) -> ThreadStorage:
-        """The same for a forked process."""
+        """A copy for a forked process."""
         other = ThreadStorage()
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
@@ -78,8 +87,10 @@ class ThreadStorage:
         return other
 
     def place(self, phdr: Phdr) -> tuple[int, int | None]:
-        """A module number for the variables that `phdr` describes, and while the static block is being laid out or has room,
-        their offset from tp."""
+        """Assign a module number to the variables of `phdr`, and an offset from tp.
+
+        The offset is None if the static block is allocated already and has no room.
+        """
         number = next(n for n in range(1, len(self._modules) + 2) if n not in self._modules)
         align = max(phdr.align, 1)
         offset: int | None = self._gap(phdr, align)
@@ -91,7 +102,7 @@ class ThreadStorage:
         return number, offset
 
     def _gap(self, phdr: Phdr, align: int) -> int:
-        """The lowest offset at which the variables collide with no other module's."""
+        """The lowest free offset for the variables of `phdr`."""
         taken = sorted((m.offset, m.offset + m.size) for m in self._modules.values() if m.offset is not None)
         end = 0
         for start, following in taken:
@@ -102,7 +113,10 @@ class ThreadStorage:
         return align_up(end, align) + (phdr.vaddr & (align - 1))
 
     def allocate(self, heap: GuestHeap, memory: AddressSpace) -> int:
-        """Make the static block and the dtv in guest memory; the value for `tp`. Raises OSError when there is no memory."""
+        """Allocate the static block and the dtv in guest memory, and return tp.
+
+        Raises OSError(ENOMEM).
+        """
         used = max((m.offset + m.size for m in self._modules.values() if m.offset is not None), default=0)
         self._size = align_up(used + SURPLUS, TCB_SIZE)
         before = align_up(TCB_SIZE, self._alignment)
@@ -114,7 +128,10 @@ class ThreadStorage:
         return self.tp
 
     def initialise(self, number: int, phdr: Phdr, bias: int, heap: GuestHeap, memory: AddressSpace) -> None:
-        """Copy an object's initial image into its block, which is zero otherwise, and enter that into the dtv. Raises OSError."""
+        """Initialise an object's block from its TLS image, and set its dtv entry.
+
+        Raises OSError.
+        """
         module = self._modules[number]
         data = memory.read(bias + phdr.vaddr, phdr.filesz) if phdr.filesz else b""
         if module.offset is None:
@@ -132,7 +149,7 @@ class ThreadStorage:
         memory.write(self.dtv + _WORD.size * number, _WORD.pack(block))
 
     def _grow(self, number: int, heap: GuestHeap, memory: AddressSpace) -> None:
-        """Move the dtv to where there is room for entry `number`."""
+        """Reallocate the dtv with room for entry `number`."""
         old, old_size = self.dtv, _WORD.size * self._entries
         entries = self._entries
         while entries <= number:
@@ -145,11 +162,11 @@ class ThreadStorage:
         heap.release(memory, old, old_size)
 
     def block(self, number: int, memory: AddressSpace) -> int:
-        """The guest address of a module's variables."""
+        """The guest address of a module's block."""
         return int(_WORD.unpack(memory.read(self.dtv + _WORD.size * number, _WORD.size))[0])
 
     def release(self, number: int, heap: GuestHeap, memory: AddressSpace) -> None:
-        """Give a module's number and its memory back."""
+        """Free a module's number and its block."""
         module = self._modules.pop(number)
         if module.block:
             heap.release(memory, module.block, module.size)

@@ -1,7 +1,7 @@
-"""When a library goes, and how: after its last use its finalisers are run by the guest, then its memory is given back.
+"""Unloading: run the finalisers of an unused library in the guest, then unmap it.
 
-An object stays while it is opened, or was there from the start, or is never to be deleted, or while one that stays needs it
-or was bound to it. The rules for what stays without the object that brought it are glibc's (dl-close.c).
+An object stays loaded if it is open, was loaded at start-up, or is permanent, and as long as
+another such object depends on it or was bound to it. The rules are glibc's (dl-close.c).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from .session import Session
 
 
 def collect(session: Session) -> None:
-    """Take what nothing needs any more out of the list, and queue its finalisers.
+    """Remove the objects that are no longer needed from the namespace, and queue their finalisers.
 
-    From within a finaliser this is put off until those under way are done; at the end of the program nothing goes any more.
+    A call from a finaliser is deferred until the pending finalisers are done. At the exit of the
+    program, nothing is unloaded.
     """
     state = session.state
     if state.exiting:
@@ -41,7 +42,9 @@ def collect(session: Session) -> None:
 
 
 def _staying(namespace: Namespace) -> set[LinkMap]:
-    """All objects that are opened, permanent, or held by one that is."""
+    """All objects that are open or permanent, and the objects that those depend on or were bound
+    to.
+    """
     queue = [obj for obj in namespace.objects if obj.opencount or namespace.is_permanent(obj)]
     staying = set(queue)
     for obj in queue:
@@ -53,7 +56,7 @@ def _staying(namespace: Namespace) -> set[LinkMap]:
 
 
 def forget(namespace: Namespace, gone: Collection[LinkMap]) -> None:
-    """Take objects out of the lists of a namespace."""
+    """Remove objects from the lists of a namespace."""
     for obj in gone:
         namespace.by_handle.pop(obj.handle, None)
     namespace.objects = [kept for kept in namespace.objects if kept not in gone]
@@ -64,7 +67,10 @@ def forget(namespace: Namespace, gone: Collection[LinkMap]) -> None:
 
 
 def _leave_scopes(kept: LinkMap, staying: Collection[LinkMap]) -> None:
-    """Take what goes out of the scope of an object that stays; where it loses its own root, it stands in for that itself."""
+    """Remove unloaded roots from the scope of an object that stays.
+
+    If it has no search list, it becomes a root itself.
+    """
     if kept.loader is not None and kept.loader not in staying:
         kept.loader = None
     if all(root in staying for root in kept.scope):
@@ -82,7 +88,10 @@ def _leave_scopes(kept: LinkMap, staying: Collection[LinkMap]) -> None:
 
 
 def next_fini(session: Session) -> int:
-    """The next finaliser, 0 when there is none; then closed libraries are unmapped. Raises DlError."""
+    """The next finaliser; if none is left, unmap the closed libraries and return 0.
+
+    Raises DlError.
+    """
     state = session.state
     if state.nested_closes:
         state.nested_closes -= 1
@@ -109,7 +118,7 @@ def _unload_all(session: Session) -> None:
 
 
 def unload(session: Session, obj: LinkMap) -> None:
-    """Give an object's memory back: its segments, its thread-local variables, its link map."""
+    """Free an object's segments, TLS block and link map."""
     namespace = session.state.namespace
     session.debug.say("files", f"\nfile={obj.name} [0];  destroying link map")
     if obj.image is not None:

@@ -1,1 +1,1 @@
-"""What happened, told: counters, traces, comparison of linkages, reports."""
+"""Observers and reports of runs, comparisons, pictures, and the listings of the binutils."""

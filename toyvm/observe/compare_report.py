@@ -1,4 +1,4 @@
-"""The comparison as a person reads it: a table on the terminal, a page with plots."""
+"""Reports of a comparison: a table for the terminal, and an HTML page with plots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = tuple[str, str, str]
 
 
 def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
-    """Groups of (what, static, dynamic) rows, each under its heading: what the table and the page both show."""
+    """(heading, rows) for each group of figures; a row is (what, static, dynamic)."""
     s, d = result.static, result.dynamic
     yield (
         "On disk",
@@ -35,7 +35,7 @@ def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
         ],
     )
     yield (
-        "While it ran",
+        "At run time",
         [
             ("instructions to main", _number(s.instructions_to_main), _number(d.instructions_to_main)),
             ("instructions in all", f"{s.instructions:,}", f"{d.instructions:,}"),
@@ -53,7 +53,7 @@ def rows(result: Comparison) -> Iterator[tuple[str, list[Row]]]:
             yield f"{heading}: frames (shared, text), mean PSS", group
     if s.update and d.update:
         yield (
-            f"After {d.update.library} was replaced, nothing linked again",
+            f"After replacing {d.update.library}, without relinking",
             [("library in use", _age(s.update), _age(d.update))],
         )
 
@@ -92,8 +92,8 @@ def _frames(row: InstanceFacts) -> str:
 
 
 def text_table(result: Comparison, width: int | None = None) -> str:
-    """The comparison as a table for a terminal; plain text when the output is not one."""
-    # rich is imported here, not above: the page and JSON do not need it.
+    """The comparison as a table; plain text if standard output is not a terminal."""
+    # The page and JSON do not need rich.
     import io
     import sys
 
@@ -137,7 +137,7 @@ pre { background:color-mix(in srgb,var(--fg) 6%,var(--bg)); padding:.6rem; overf
 
 
 def html_page(result: Comparison) -> str:
-    """One self-contained HTML page: the claims, the plots, the whole table, both outputs."""
+    """A self-contained HTML page with the claims, plots, the table, and the outputs."""
     s, d = result.static, result.dynamic
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",

@@ -1,8 +1,9 @@
-"""The static and the dynamic build of one program, side by side: the facts, and the four claims they prove.
+"""Measurements of a program's static and dynamic builds, and the four claims that they test.
 
-The claims are those of every operating systems book: a static image needs nothing else at run time; dynamic images are
-smaller; N running dynamic programs share one copy of the library's text; a library update reaches dynamic programs
-without relinking. Each is derived from measured facts, and says so when the facts speak against it.
+The claims are those of operating systems textbooks: a static image needs no other file at run time;
+a dynamic image is smaller; running dynamic programs share one copy of the library's text; a library
+update reaches dynamic programs without relinking. Each claim is tested with measurements and may
+fail.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toyvm.base.record import Record, as_tree
+from ..base.record import Record, as_tree
 
 SCHEMA = "toyvm.compare/1"
 
 
 class InstanceFacts(Record):
-    """Memory while `instances` processes of one build are alive at once. Frames are of 4096 bytes.
+    """The memory use while `instances` processes of one build are alive, in frames of 4096 bytes.
 
-    `separate` says whose: False, that many processes of one file (which share its pages however it was linked);
-    True, that many programs, each a file of its own, which is where static images repeat the library's code.
-    `private` frames have one owner, `shared` frames several; `total` counts every user frame once, `text` those of
-    executable areas.
-    `pss` is the proportional set size of each process in bytes: their sum is `total` frames (proc(5), smaps).
+    With `separate`, each process runs a file of its own, as different programs would: static images
+    repeat the library's code. Otherwise all run one file and share its pages however it was linked.
+    `private` frames are mapped by one process, `shared` frames by several; `total` counts all user
+    frames, `text` those in executable areas. `pss` is the proportional set size of each process in
+    bytes, as in /proc/PID/smaps (proc(5)).
     """
 
     instances: int
@@ -35,24 +36,24 @@ class InstanceFacts(Record):
 
 
 class UpdateFacts(Record):
-    """What one build does after the library was replaced on disk and nothing was linked again."""
+    """The behaviour of one build after the library is replaced on disk, without relinking."""
 
     library: str
     status: int
     takes_new: bool
-    shown: str  # what the new library's initialiser printed, or ""
+    shown: str  # the line that the new library's initialiser prints, or ""
 
 
 class BuildFacts(Record):
-    """One build (linkage) of the program: on disk, at load, while it ran."""
+    """The measurements of one build of the program: on disk, at load, and at run time."""
 
     linkage: str
     file_size: int
     sections: Mapping[str, int]  # allocated sections: name -> bytes
-    link_seconds: float  # host CPU time: the one figure that differs from run to run
-    libraries: Mapping[str, int]  # file name -> bytes on disk, of every library loaded at run time
-    load_relocations: Mapping[str, int]  # R_RISCV_* -> how many the loader applied before the program started
-    lazy_relocations: Mapping[str, int]  # bound at the first call
+    link_seconds: float  # host CPU time; the only figure that is not reproducible
+    libraries: Mapping[str, int]  # the libraries loaded at run time: file name -> bytes on disk
+    load_relocations: Mapping[str, int]  # R_RISCV_* -> relocations applied before the program starts
+    lazy_relocations: Mapping[str, int]  # R_RISCV_* -> relocations applied at the first call
     symbol_lookups: int
     instructions_to_main: int | None
     instructions: int
@@ -61,11 +62,11 @@ class BuildFacts(Record):
     stdout: str
     instances: tuple[InstanceFacts, ...] = ()
     update: UpdateFacts | None = None
-    runs_alone: bool = False  # with no library file within reach
+    runs_alone: bool = False  # whether it runs without any library file
 
 
 class Claim(Record):
-    """One statement, whether the facts bear it out, and the figures."""
+    """A statement, whether the measurements confirm it, and the figures."""
 
     text: str
     holds: bool
@@ -73,7 +74,7 @@ class Claim(Record):
 
 
 class Comparison(Record):
-    """Everything `toyvm compare` found out about one program."""
+    """The result of `toyvm compare`."""
 
     program: str
     static: BuildFacts
@@ -85,12 +86,12 @@ class Comparison(Record):
         return self.static, self.dynamic
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict; its `schema` field names the version of this shape."""
+        """The comparison as JSON values; `schema` names the version of the format."""
         return {"schema": SCHEMA, **as_tree(self)}
 
 
 def claims(static: BuildFacts, dynamic: BuildFacts) -> tuple[Claim, ...]:
-    """The four claims, derived from the facts of the two builds."""
+    """Test the four claims with the measurements of the two builds."""
     return (
         _stands_alone(static, dynamic),
         _smaller(static, dynamic),

@@ -1,13 +1,13 @@
-"""Traces: what happened, as it happens, in words an operating systems book would use.
+"""Writes events of a run as lines of text, as they happen (`--trace`).
 
-`attach` subscribes the renderers that a user asked for to the kernel's events; each writes whole lines to one stream.
-A copy-on-write fault is told in its steps, from the instruction that trapped to the instruction that runs again.
+`attach` subscribes the renderers for the requested kinds of events. A copy-on-write fault is shown
+step by step, from the instruction that traps to the instruction that is executed again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
 from ..base.events import (
@@ -22,37 +22,32 @@ from ..base.events import (
     ProcessForked,
     SignalSent,
     SyscallExit,
+    ThreadExited,
+    ThreadStarted,
 )
 from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
 from ..machine import sv39
 
+if TYPE_CHECKING:
+    from .symbolize import Symbolizer
+
 PAGE = 4096
 
 
-class Places(Protocol):
-    """Who can say what stands at an address of a process (`observe.symbolize.Symbolizer`)."""
-
-    def describe(self, pid: int, va: int) -> str:
-        """`main+0x34 (cow.s:41)`, or "" when nothing is known."""
-
-    def instruction(self, pid: int, va: int) -> str:
-        """The instruction at `va`, disassembled, or ""."""
-
-
 class Tracer:
-    """Renders events as text lines and hands each to `out`."""
+    """Renders events as lines of text and passes them to `out`."""
 
-    def __init__(self, out: Callable[[str], None], places: Places):
+    def __init__(self, out: Callable[[str], None], symbols: Symbolizer):
         self.out = out
-        self.places = places
+        self.symbols = symbols
 
     def line(self, pid: int, text: str) -> None:
-        """One line that begins with the process."""
+        """Write a line that begins with the process number."""
         self.out(f"[{pid}] {text}\n")
 
     def at(self, pid: int, va: int) -> str:
-        """An address with its symbol and source line, where known."""
-        where = self.places.describe(pid, va)
+        """An address with its symbol and source line, if known."""
+        where = self.symbols.describe(pid, va)
         return f"{va:#x} {where}" if where else f"{va:#x}"
 
     def fault(self, event: PageFault) -> None:
@@ -76,8 +71,8 @@ class Tracer:
         if event.pc:
             self.line(pid, f"copy-on-write fault at pc {self.at(pid, event.pc)}")
             step("trap", f"a store to {event.va:#x}; the context of process {pid} is saved")
-        else:  # exec and the loader write before the first instruction
-            self.line(pid, f"copy-on-write by the kernel, which prepares process {pid}")
+        else:  # execve and the loader write before the first instruction
+            self.line(pid, f"copy-on-write fault in the kernel, which prepares process {pid}")
             step("write", f"to {event.va:#x}")
         step("mapping", event.vma)
         step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, so the write waits for a copy")
@@ -96,7 +91,7 @@ class Tracer:
         step("TLB", f"the entry of page {page:#x} is dropped")
         if not event.pc:
             return
-        resumed = self.places.instruction(pid, event.pc)
+        resumed = self.symbols.instruction(pid, event.pc)
         step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
 
     def _step(self, name: str, text: str) -> None:
@@ -109,37 +104,48 @@ class Tracer:
         self.out(f"[kernel] reclaimed frame {event.frame:#x} ({mappings}) -> {where}\n")
 
     def syscall(self, event: SyscallExit) -> None:
-        """The line strace would print."""
+        """The line that strace would print."""
         unknown = "" if event.known else "  (unknown to toyvm)"
         self.line(event.pid, f"{event.text}{unknown}")
 
     def forked(self, event: ProcessForked) -> None:
-        """A process was born."""
+        """A process created another."""
         how = "shares its memory with" if event.shares_memory else "is a copy of"
         self.line(event.pid, f"fork: process {event.child} {how} process {event.pid}")
 
+    def thread_started(self, event: ThreadStarted) -> None:
+        """A thread was created."""
+        self.line(event.pid, f"clone: thread {event.tid}")
+
+    def thread_exited(self, event: ThreadExited) -> None:
+        """A thread ended before its process."""
+        self.line(
+            event.pid,
+            f"exit of a thread of process {event.process} after {event.instructions:,} instructions",
+        )
+
     def executed(self, event: ProcessExecuted) -> None:
-        """A process runs another program."""
+        """A process executed a program."""
         argv = " ".join(arg.decode("utf-8", "replace") for arg in event.argv)
         self.line(
             event.pid, f"exec: {event.path} ({argv}), first instruction at {self.at(event.pid, event.entry)}"
         )
 
     def exited(self, event: ProcessExited) -> None:
-        """A process ended."""
+        """A process exited."""
         how = f"killed by signal {event.signal}" if event.signal else f"status {event.status}"
         self.line(event.pid, f"exit: {how} after {event.instructions:,} instructions")
 
     def mapping(self, event: MappingChanged) -> None:
-        """The address space changed."""
+        """A mapping changed."""
         self.line(event.pid, f"{event.what}: {event.detail or f'{event.start:08x}-{event.end:08x}'}")
 
     def library_mapped(self, event: LibraryMapped) -> None:
-        """A shared library came in."""
+        """A shared library was loaded."""
         self.line(event.pid, f"load: {event.path} at {event.start:#x}-{event.end:#x}")
 
     def library_unmapped(self, event: LibraryUnmapped) -> None:
-        """A shared library went."""
+        """A shared library was unloaded."""
         self.line(event.pid, f"unload: {event.path} from {event.start:#x}-{event.end:#x}")
 
     def relocated(self, event: RelocationDone) -> None:
@@ -151,14 +157,14 @@ class Tracer:
         self.line(event.pid, f"relocate: {event.path}: {applied}{left}")
 
     def bound(self, event: SymbolBound) -> None:
-        """A reference found its definition."""
+        """A symbol reference was bound to its definition."""
         when = f"at its first call, into GOT slot {event.slot:#x}" if event.lazy else "at load"
         self.line(
             event.pid, f"bind: {event.symbol} of {event.path} -> {event.definer} {event.value:#x}, {when}"
         )
 
     def signal(self, event: SignalSent) -> None:
-        """A signal is on its way."""
+        """A signal was sent."""
         sender = f"process {event.sender}" if event.sender else "the kernel"
         self.line(event.pid, f"signal {event.signal} from {sender}")
 
@@ -183,7 +189,7 @@ _FAULTS = {
 
 
 def pte_text(pte: int) -> str:
-    """A page table entry as its flags and frame: `D A - U - - R V  frame 0x41 (PTE 0x104c3)`."""
+    """A page table entry with its flags and its frame: `0x104c3 = DA-U--RV, frame 0x41`."""
     flags = (
         (sv39.PTE_D, "D"),
         (sv39.PTE_A, "A"),
@@ -197,9 +203,9 @@ def pte_text(pte: int) -> str:
     return f"{pte:#x} = {letters}, frame {sv39.pte_frame(pte):#x}"
 
 
-def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: Places) -> None:
-    """Subscribe what `kinds` names. Raises UsageError for a word that is none of them."""
-    tracer = Tracer(out, places)
+def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], symbols: Symbolizer) -> None:
+    """Subscribe the renderers for `kinds`. Raises UsageError for an unknown kind."""
+    tracer = Tracer(out, symbols)
     subscriptions: dict[str, Callable[[], None]] = {
         "faults": lambda: bus.subscribe(PageFault, tracer.fault),
         "cow": lambda: bus.subscribe(CowFault, tracer.cow),
@@ -216,6 +222,8 @@ def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], places: P
 
 def _subscribe_process(bus: Bus, tracer: Tracer) -> None:
     bus.subscribe(ProcessForked, tracer.forked)
+    bus.subscribe(ThreadStarted, tracer.thread_started)
+    bus.subscribe(ThreadExited, tracer.thread_exited)
     bus.subscribe(ProcessExecuted, tracer.executed)
     bus.subscribe(ProcessExited, tracer.exited)
     bus.subscribe(MappingChanged, tracer.mapping)

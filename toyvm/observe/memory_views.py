@@ -1,4 +1,4 @@
-"""What a process's memory looks like at one moment, as text: its map, the map with sizes, the page table."""
+"""Views of a process's memory as text: the memory map, the map with sizes, the page table."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _LETTERS = (("D", PTE_D), ("A", PTE_A), ("G", PTE_G), ("U", PTE_U), ("X", PTE_X)
 
 
 def page_table(mm: AddressSpace) -> str:
-    """The page table as xv6's vmprint shows it: a line for each entry that is not 0, indented by its level.
+    """The page table in the style of xv6's vmprint: a line for each entry, indented by level.
 
-    Behind a leaf stand its flags as Sv39 has them, the virtual address, and what the kernel keeps in the bits for software:
-    `cow` (W is withheld until the frame is copied), `shared`, or the slot of a page in the swap area. A leaf above the last level
-    is a `megapage` (of level 1).
+    Entries of 0 are omitted. The line of a leaf shows its Sv39 flags, its virtual address, and the
+    kernel's software bits: `cow` (the page is not writable until its frame is copied), `shared`, or
+    the swap slot. A leaf of level 1 is a `megapage`.
     """
     root = mm.table.root_ppn
     lines = (_line(*entry) for entry in entries(mm.memory, root))
@@ -58,7 +58,7 @@ def _line(level: int, number: int, va: int, pte: int) -> str:
     return f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
 
 
-# Each view by the word that asks for it, in the order in which they are shown.
+# The views by name, in the order in which they are shown.
 VIEWS: dict[str, Callable[[AddressSpace], str]] = {
     "maps": lambda mm: os.fsdecode(proc_text.maps(mm)),
     "smaps": lambda mm: os.fsdecode(proc_text.smaps(mm)),
@@ -67,7 +67,10 @@ VIEWS: dict[str, Callable[[AddressSpace], str]] = {
 
 
 def address_of(text: str, image: bytes, bias: int) -> int | None:
-    """The address that `text` names in an image loaded at `bias`: 0x and hexadecimal digits, or a symbol."""
+    """The address of `text`, a symbol or a hexadecimal number with 0x, in an image at `bias`.
+
+    None if there is no such symbol.
+    """
     if text.startswith("0x"):
         try:
             return int(text, 16)

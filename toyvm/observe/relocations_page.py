@@ -1,6 +1,7 @@
-"""The reference page of the relocations, written from their table.
+"""Prints the reference page of the relocations from their table.
 
-`python -m toyvm.observe.relocations_page > docs/reference/relocations.md`; a test tells when that is due.
+`python -m toyvm.observe.relocations_page > docs/reference/relocations.md`. A test checks that the
+page is current.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from ..relocations import MODIFIERS, RELOCATIONS, Need, Reloc, Tool
 
 
 def reference_page() -> str:
-    """docs/reference/relocations.md, made of the table."""
+    """The text of docs/reference/relocations.md."""
     lines = [
         "# Relocations",
         "",

@@ -76,7 +76,7 @@ class ImageSymbols:
         return LineTable.from_elf(data)
 
     def linked_address(self, offset: int) -> int | None:
-        """The link-time address of the byte at `offset` of the file, or None if it is not loaded."""
+        """The link-time address of the byte at file offset `offset`; None if it is not loaded."""
         if self.elf is None:
             return None
         for segment in self.elf.segments:
@@ -102,7 +102,7 @@ class ImageSymbols:
 
 
 class Symbolizer:
-    """Names addresses of processes.
+    """Names addresses of processes. `locate` finds the file of an address, `read` reads memory.
 
     `locate(pid, va)` finds the file, `read(pid, va, n)` reads memory.
     """
@@ -158,7 +158,7 @@ def kernel_symbolizer(kernel: Kernel) -> Symbolizer:
 
 
 def disassemble_one(code: bytes, va: int) -> str:
-    """The first instruction in `code`, disassembled by capstone or else by the instruction table."""
+    """The first instruction in `code`, decoded by capstone or else by the instruction table."""
     import capstone  # slow to import, and only traces need it
 
     from ..isa.decode import decode

@@ -1,4 +1,4 @@
-"""A running machine at a glance: its processes with their memory, and where all frames are."""
+"""Snapshots of a running machine for `toyvm top`: its processes, and the use of its frames."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ COLUMNS = (
     "%CPU",
     "COMMAND",
 )
-SHORTEST, LONGEST = 10_000, 50_000_000  # instructions between two looks at the clock
-PAUSE = 0.25  # seconds between two pictures, at least
+SHORTEST, LONGEST = 10_000, 50_000_000  # instructions between two readings of the clock
+PAUSE = 0.25  # the shortest time between two snapshots, in seconds
 MAX_ROWS = 20
 
 
 class ProcessLine(Record):
-    """One process: sizes in bytes, counts since it began. `share` of the instructions since the last look."""
+    """One process. Sizes are in bytes, counts are since its start.
+
+    `share` is its share of the instructions since the last snapshot.
+    """
 
     pid: int
     state: str
@@ -56,15 +59,19 @@ class ProcessLine(Record):
 
     @property
     def cells(self) -> list[str]:
-        """Its line, in the order of COLUMNS."""
+        """The cells of its line, in the order of COLUMNS."""
         sizes = [size_text(size) for size in (self.size, self.rss, self.pss, self.swap)]
         counts = [f"{n:,}" for n in (self.faults, self.major_faults, self.cow_copies, self.instructions)]
         return [str(self.pid), self.state, *sizes, *counts, f"{100 * self.share:.1f}", self.command]
 
 
 class Snapshot(Record):
-    """A moment. Frames: those that processes map, page tables, those of the page cache and of the swap cache that nobody maps, all
-    in use, all of the machine. `swap_used` of `swap_total` slots of the swap area are taken."""
+    """The machine at one moment.
+
+    `mapped`, `tables`, `cached`, `swap_cached`, `used` and `total` count frames: mapped by
+    processes, page tables, in the page cache but not mapped, in the swap cache but not mapped, all
+    in use, all of the machine. `swap_used` and `swap_total` count swap slots.
+    """
 
     instructions: int
     virtual_ns: int
@@ -79,7 +86,7 @@ class Snapshot(Record):
     processes: tuple[ProcessLine, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
+        """The snapshot as JSON values."""
         return {
             "schema": SCHEMA,
             "instructions": self.instructions,
@@ -100,7 +107,7 @@ class Snapshot(Record):
 
     @property
     def parts(self) -> dict[str, int]:
-        """The frames in use by what for."""
+        """The numbers of frames by use."""
         return {
             "mapped": self.mapped,
             "tables": self.tables,
@@ -109,28 +116,31 @@ class Snapshot(Record):
         }
 
     def bar(self, width: int) -> list[tuple[str, int]]:
-        """The frames as (what, cells) of a bar: mapped, tables, cached, swap cache, other, free. What there is has at least one cell."""
+        """A bar of `width` cells as (use, cells): mapped, tables, cached, swap cache, other, free.
+
+        A use with any frames has at least one cell.
+        """
         parts = [*self.parts.items(), ("other", max(self.used - sum(self.parts.values()), 0))]
         cells = [(name, max(round(width * count / self.total), 1) if count else 0) for name, count in parts]
         rest = width - sum(number for _, number in cells)
-        if rest < 0:  # the small ones were rounded up
+        if rest < 0:  # rounding up has added cells: take them from the largest use
             name, most = max(cells, key=lambda cell: cell[1])
             cells[cells.index((name, most))] = (name, most + rest)
         return [*cells, ("free", max(rest, 0))]
 
 
 def size_text(size: int) -> str:
-    """Bytes as 4K, 1,020K, 12M."""
+    """A number of bytes as 4K, 1,020K or 12M."""
     return f"{size >> 10:,}K" if size < 10 << 20 else f"{size >> 20:,}M"
 
 
 def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> Snapshot:
-    """Look at everything now. `before` is the last look, for shares."""
+    """Take a snapshot. `before` is the last one, for the shares."""
     report, swap = memory_report(kernel), kernel.system.swap
     usages = {entry.pid: entry.usage for entry in report.processes}
     since = {line.pid: line.instructions for line in before.processes} if before is not None else {}
     ran = engine.total - (before.instructions if before is not None else 0)
-    late = engine.total - kernel.system.stats.instructions  # run, and not yet accounted for
+    late = engine.total - kernel.system.stats.instructions  # executed, but not yet counted by the kernel
     for process in kernel.processes.values():
         if process.hart is engine.hart:
             kernel.system.windows.collect(process.mm.map, process.mm.context)
@@ -181,13 +191,13 @@ def heading(found: Snapshot) -> str:
 
 
 def shown(found: Snapshot) -> tuple[list[ProcessLine], int]:
-    """The processes that there is room for, the busiest first, and how many are left out."""
+    """(up to MAX_ROWS processes, the busiest first; the number of those left out)."""
     ordered = sorted(found.processes, key=lambda line: (-line.share, line.pid))
     return ordered[:MAX_ROWS], max(len(ordered) - MAX_ROWS, 0)
 
 
 def text(found: Snapshot) -> str:
-    """A moment as plain text."""
+    """A snapshot as plain text."""
     marks = {"mapped": "#", "tables": "t", "cached": "c", "swap cache": "s", "other": "o", "free": "."}
     bar = "".join(marks[what] * cells for what, cells in found.bar(60))
     legend = ", ".join(f"{count:,} {what} {marks[what]}" for what, count in found.parts.items() if count)
@@ -207,10 +217,10 @@ def text(found: Snapshot) -> str:
 
 
 class TopWatcher:
-    """Looks at a run while it goes on (`system.Watcher`), and hands each moment to `show`.
+    """Takes snapshots of a run (`system.Watcher`) and passes them to `show`.
 
-    `every`: after so many instructions each, the same in every run; 0: as often as is good to look at. `engine_name` and
-    `caching` as in `engines.engine_choice`.
+    It takes one after each `every` instructions, which is reproducible, or with 0 a few each
+    second. `engine_name` and `caching` are as in `engines.engine_choice`.
     """
 
     def __init__(
@@ -226,14 +236,14 @@ class TopWatcher:
         self._pause = 0.0
 
     def engine(self, memory: PhysicalMemory) -> SlicedEngine:
-        """The engine that the run wants, in slices."""
+        """The engine that the options name, run in slices."""
         inner = make_engine(self._engine_name, memory, caching=self._caching)
-        look = self._look_at_times if not self._every else self._look_always
+        look = self._look_if_due if not self._every else self._look_always
         self._engine = SlicedEngine(inner, look, self._every or SHORTEST)
         return self._engine
 
     def start(self, kernel: Kernel) -> None:
-        """Remember whom to look at, and look once more when the first process ends."""
+        """Take the last snapshot when the first process ends."""
         self._kernel = kernel
 
         def ending(event: ProcessEnding) -> None:
@@ -243,15 +253,18 @@ class TopWatcher:
         kernel.bus.subscribe(ProcessEnding, ending)
 
     def look(self) -> None:
-        """Show the present moment."""
+        """Take and show a snapshot."""
         self._last = snapshot(self._kernel, self._engine, self._last)
         self._show(self._last)
 
     def _look_always(self, engine: SlicedEngine) -> None:
         self.look()
 
-    def _look_at_times(self, engine: SlicedEngine) -> None:
-        """Read the clock some twenty times a second, and look when it is time: looking takes at most a fifth of it."""
+    def _look_if_due(self, engine: SlicedEngine) -> None:
+        """Take a snapshot if one is due; snapshots take at most a fifth of the time.
+
+        The slices are adjusted so that the clock is read about twenty times a second.
+        """
         now = time.monotonic()
         if now - self._clock < 0.03:
             engine.slice = min(2 * engine.slice, LONGEST)

@@ -10,6 +10,7 @@ import pytest
 from toyvm.assembler.assemble import assemble_text, assemble_texts
 from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
+from toyvm.elf.attributes import decode
 from toyvm.elf.object_file import ObjectFile, Section
 from toyvm.relocations import R
 
@@ -221,3 +222,71 @@ def test_what_an_architecture_lacks_is_made_of_what_it_has() -> None:
 def test_bad_march() -> None:
     with pytest.raises(UsageError):
         assemble_text("nop", "t.s", AssemblerOptions(march="rv17"))
+
+
+@pytest.mark.parametrize(
+    ("march", "added", "instruction", "size"),
+    [
+        ("rv64i", "zca", "li a0, 1", 2),
+        ("rv64i", "zcb", "li a0, 1", 2),
+        ("rv64i", "zcd", "c.fld fa0, 8(a0)", 2),
+        ("rv64i", "zaamo", "amoadd.w a0, a1, (a2)", 4),
+        ("rv64i", "zabha", "amoadd.d.aqrl a0, a1, (a2)", 4),
+        ("rv64i", "zacas", "amoswap.w a0, a1, (a2)", 4),
+        ("rv64i", "zalrsc", "lr.w a0, (a1)", 4),
+        ("rv64i", "zmmul", "mulhu a0, a1, a2", 4),
+        ("rv64i", "zihintntl", "nop", 4),
+        ("rv64gc", "zca", "li a0, 1", 2),
+        ("rv64gc", "zcmop", "li a0, 1", 2),
+    ],
+)
+def test_option_arch_adds_parts_of_extensions(march: str, added: str, instruction: str, size: int) -> None:
+    text = f".option push\n.option arch, {march}\n.option arch, +{added}\n{instruction}\n.option pop\n"
+    made = assemble_text(text, "a.s", AssemblerOptions(march="rv64gc", relax=False))
+    assert len(made.sections[1].data) == size
+
+
+@pytest.mark.parametrize(
+    ("added", "instruction", "message"),
+    [
+        ("zaamo", "lr.w a0, (a1)", "'lr.w' needs extension 'a' or 'zalrsc'"),
+        ("zalrsc", "amoadd.w a0, a1, (a2)", "'amoadd.w' needs extension 'a' or 'zaamo'"),
+        ("zmmul", "div a0, a1, a2", "'div' needs extension 'm'"),
+        ("zca", "c.fld fa0, 8(a0)", "'c.fld' needs extension 'zcd'"),
+        ("foo", "nop", "unknown extension 'foo'"),
+    ],
+)
+def test_parts_of_extensions_are_only_parts(added: str, instruction: str, message: str) -> None:
+    with pytest.raises(AssemblyError, match=message):
+        assemble_text(f".option arch, rv64i\n.option arch, +{added}\n{instruction}\n", "a.s")
+
+
+def test_norvc_ends_all_16_bit_instructions() -> None:
+    text = ".option arch, rv64i_zcb\nli a0, 1\n.option norvc\nli a0, 1\n"
+    assert assemble_text(text, "a.s", AssemblerOptions(relax=False)).sections[1].data[:6] == bytes.fromhex(
+        "054513051000"
+    )
+    with pytest.raises(AssemblyError, match="needs extension 'c'"):
+        assemble_text(text + "c.nop\n", "a.s")
+
+
+def test_what_clang_writes_around_a_function() -> None:
+    """Attributes by number, and the table of symbols whose address matters, which GNU as does not make."""
+    text = """
+        .attribute      4, 16
+        .attribute      5, "rv64i2p1_zca1p0"
+        .attribute      14, 3
+        .attribute      16, 1
+        .p2align        1
+main:   call    f
+        li      a0, 1
+        .addrsig
+        .addrsig_sym    f
+        .addrsig_sym    never_mentioned
+    """
+    made = assemble_text(text, "a.s", AssemblerOptions(march="rv64i", relax=False))
+    code, attributes = made.section(".text"), made.section(".riscv.attributes")
+    assert code is not None and attributes is not None
+    assert code.data[8:10] == bytes.fromhex("0545")  # `.attribute 5` sets the architecture, too
+    assert decode(attributes.data, "a.o") == {4: 16, 5: "rv64i2p1_zca1p0", 14: 3, 16: 1}
+    assert "f" in made.symbols.names and "never_mentioned" not in made.symbols.names

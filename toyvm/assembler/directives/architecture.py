@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from toyvm.elf.attributes import TAGS, Arch, ArchError
+from toyvm.elf.attributes import TAG_ARCH, TAGS, Arch, ArchError
 
 from ..problems import Problem, unknown
 from ..state import AssemblyState
@@ -40,7 +40,7 @@ def option(state: AssemblyState, rest: str) -> None:
     elif word in ("rvc", "norvc"):
         modes.rvc = word == "rvc"
         state.seen_rvc |= modes.rvc
-        modes.arch = with_extension(modes.arch, "c", modes.rvc)
+        modes.arch = with_extension(modes.arch, "c", True) if modes.rvc else modes.arch.without_compressed()
     elif word in ("relax", "norelax"):
         modes.relax = word == "relax"
     elif word in ("pic", "nopic"):
@@ -56,7 +56,7 @@ def with_extension(arch: Arch, name: str, wanted: bool) -> Arch:
     """`arch` with an extension (and what it implies), or without it."""
     if not wanted:
         return arch.without_extension(name)
-    return arch if arch.has(name) else Arch.parse(f"{arch}_{name}")
+    return arch if arch.has(name) else arch.with_extension(name)
 
 
 def _option_arch(state: AssemblyState, pieces: list[str]) -> None:
@@ -67,7 +67,7 @@ def _option_arch(state: AssemblyState, pieces: list[str]) -> None:
         )
     for piece in pieces:
         state.modes.arch = _changed(state.modes.arch, piece)
-    state.modes.rvc = state.modes.arch.has("c")
+    state.modes.rvc = state.modes.arch.has_compressed
     state.seen_rvc |= state.modes.rvc
 
 
@@ -98,9 +98,9 @@ def attribute(state: AssemblyState, rest: str) -> None:
         state.attributes[tag] = value
         return
     text = unquote(pieces[1]).decode("utf-8", "replace")
-    if name == "arch":
+    if tag == TAG_ARCH:
         state.modes.arch = _changed(state.modes.arch, text) if text[:1] not in "+-" else state.modes.arch
-        state.modes.rvc = state.modes.arch.has("c")
+        state.modes.rvc = state.modes.arch.has_compressed
         state.seen_rvc |= state.modes.rvc
         state.modes_changed()
     else:

@@ -6,13 +6,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from toyvm.base.bits import M64
 from toyvm.elf.leb128 import sleb128, uleb128
 from toyvm.relocations import R
 
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_ALIGNMENT_LOG2, MAX_SECTION_BYTES, Problem
-from ..sections import Fix, Linear, Part, PartKind, ZeroBytes
+from ..sections import Fix, Linear, Part, PartKind, ZeroBytes, may_relax
 from ..state import AssemblyState
 from ..statements import split_operands, unquote
 
@@ -81,16 +82,30 @@ def dtprel(size: int, type: R) -> Directive:
     return directive
 
 
-def leb128(encode: Callable[[int], bytes], name: str) -> Directive:
-    """`.uleb128`, `.sleb128`: numbers that are known now (GNU as 2.40 takes no others for RISC-V)."""
+def leb128(signed: bool) -> Directive:
+    """`.uleb128`, `.sleb128`: numbers, and distances of labels, which may be known at the end only."""
+    encode = sleb128 if signed else uleb128
 
     def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         for piece in split_operands(rest):
-            value = state.number_of(piece, f"the value of {name}")
-            if name == ".uleb128" and value < 0:
-                value &= (1 << 64) - 1
-            state.chunk.data += encode(value)
+            value = state.evaluate(parse_expression(piece))
+            number = None if may_relax(value) else state.fixed(value)
+            chunk = state.chunk
+            if number is not None:
+                chunk.data += encode(number if signed else number & M64)
+                continue
+            if isinstance(chunk.data, ZeroBytes):
+                raise Problem("a number cannot be put into a section without contents (@nobits)", piece)
+            part = Part(
+                len(chunk.data),
+                chunk.frag + 1,
+                PartKind.LEB128,
+                addend=signed,
+                where=state.where,
+                target=value,
+            )
+            chunk.stretch(part)
 
     return directive
 
@@ -346,8 +361,8 @@ DATA: dict[str, Directive] = {
     ".octa": octa,
     ".dtprelword": dtprel(4, R.TLS_DTPREL32),
     ".dtpreldword": dtprel(8, R.TLS_DTPREL64),
-    ".uleb128": leb128(uleb128, ".uleb128"),
-    ".sleb128": leb128(sleb128, ".sleb128"),
+    ".uleb128": leb128(signed=False),
+    ".sleb128": leb128(signed=True),
     **dict.fromkeys((".float", ".single", ".dc.s"), floats("f")),
     **dict.fromkeys((".double", ".dc.d"), floats("d")),
     ".ascii": strings(b""),

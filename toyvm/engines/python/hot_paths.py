@@ -7,7 +7,7 @@ from toyvm.base.record import Record
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 
-from ..code_map import CodeMap
+from ..code_map import CodeMap, joined
 from .prepared_rows import PreparedRows
 
 if TYPE_CHECKING:
@@ -38,15 +38,10 @@ class Trace(Record, eq=False):
 
 
 def runs_of(path: Path) -> list[tuple[int, bytes]]:
-    """The bytes of a path as (distance from the head, bytes), by distance; adjacent ones joined."""
-    runs: list[tuple[int, bytes]] = []
-    for offset, word in sorted(path):
-        text = word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")
-        if runs and runs[-1][0] + len(runs[-1][1]) == offset:
-            runs[-1] = (runs[-1][0], runs[-1][1] + text)
-        else:
-            runs.append((offset, text))
-    return runs
+    """The bytes of a path as (distance from the head, bytes), by distance."""
+    return joined(
+        (offset, word.to_bytes(4 if word & 0b11 == 0b11 else 2, "little")) for offset, word in sorted(path)
+    )
 
 
 class HotPaths:

@@ -1,1 +1,1 @@
-"""Reports of memory and processes: the texts of /proc, resident sizes, why a process died."""
+"""Reports on memory and processes: the texts of /proc, resident sizes, fatal traps."""

@@ -1,4 +1,4 @@
-"""Why a process died of a fault, in words: the address, the access, what is mapped there or near, and a likely reason."""
+"""The report on a fatal trap: address, access, the mapping there or nearby, and a likely cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STACK_REACH = 1 << 20
 
 
 def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
-    """The lines after "Segmentation fault" (or another death by a trap), without a final newline."""
+    """The lines that follow "Segmentation fault" or a similar message, without a final newline."""
     pc, va = process.hart.pc, trap.tval
     who = f"process {process.pid} ({process.comm})"
     at = _place(kernel, process, pc)

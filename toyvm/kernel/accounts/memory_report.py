@@ -1,7 +1,8 @@
-"""Where the frames are: resident and proportional sizes of every area, so exact that the sums agree.
+"""Memory usage: resident and proportional set sizes of every area, as exact fractions.
 
-A frame that n mappings hold counts 1/n in each (PSS), so the PSS of all address spaces add up to the user frames in use.
-The shared zero page belongs to nobody, as in Linux. Sizes are pages of 4096 bytes.
+A frame with n mappings counts 1/n in each (PSS), so the PSS of all address spaces add up to the
+user frames in use. The shared zero page is not counted, as in Linux. Sizes are in pages of 4096
+bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Usage(Record):
-    """Pages of one area, one process, or all. `shared` and `private` split `rss` by whether another mapping has the frame."""
+    """Page counts of an area, a process, or all processes.
+
+    A page is `shared` if another page table entry maps its frame, else `private`.
+    """
 
     size: int = 0
     rss: int = 0
@@ -38,9 +42,9 @@ class Usage(Record):
     swap: int = 0
     swap_pss: Fraction = Fraction(0)
     locked: Fraction = Fraction(0)
-    megapages: int = 0  # pages that belong to megapages here
-    merged: int = 0  # pages whose frame same-page merging found
-    lazily_freed: int = 0  # pages that go first, unless they are written to before (MADV_FREE)
+    megapages: int = 0  # pages mapped as part of a megapage
+    merged: int = 0  # pages whose frame is shared by same-page merging
+    lazily_freed: int = 0  # pages freed by MADV_FREE that are not yet reclaimed or written again
 
     @property
     def shared(self) -> int:
@@ -73,7 +77,10 @@ class ProcessReport(Record):
 
 
 class MemoryReport(Record):
-    """All address spaces, and where every used frame is: `user_frames` is the sum of all PSS, to the frame."""
+    """All address spaces, and the use of every frame.
+
+    `user_frames` is exactly the sum of all PSS.
+    """
 
     processes: tuple[ProcessReport, ...]
     total: Usage
@@ -84,7 +91,7 @@ class MemoryReport(Record):
     used_frames: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings; PSS in pages as a float."""
+        """The report as numbers and strings for JSON; PSS in pages as a float."""
         return {
             "schema": "toyvm.memory/1",
             "user_frames": self.user_frames,
@@ -132,7 +139,7 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
         kind = kinds[frame]
         dirty = (
             bool(pte & PTE_D) or kind != BACKED or frame in dirty_pages
-        )  # only a file's page is anywhere else
+        )  # only a page of a file can be clean
         key = (mappings(frame), dirty)
         by_sharers[key] = by_sharers.get(key, 0) + 1
         referenced += bool(pte & PTE_A)
@@ -165,8 +172,11 @@ def area_usage(mm: AddressSpace, area: Vma) -> Usage:
 
 
 def swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
-    """Pages of one area in the swap area, and each divided by how many stand for its slot.
-    (Shared anonymous memory is counted by its file.)"""
+    """The swapped-out pages of one area, and their proportional share.
+
+    A page counts 1/n if n page table entries refer to its slot. Shared anonymous memory is not
+    included: its file counts it.
+    """
     swap = mm.system.swap
     if swap is None or not swap.used:
         return 0, Fraction(0)
@@ -177,7 +187,7 @@ def swap_usage(mm: AddressSpace, area: Vma) -> tuple[int, Fraction]:
 
 
 def usage(mm: AddressSpace) -> Usage:
-    """All areas of an address space."""
+    """The usage of all areas of an address space."""
     return sum((area_usage(mm, area) for area in mm.vmas), Usage())
 
 
@@ -191,7 +201,7 @@ def _process_report(pid: int, comm: str, mm: AddressSpace) -> ProcessReport:
 
 
 def memory_report(kernel: KernelState) -> MemoryReport:
-    """All address spaces alive or held at their exit, each once."""
+    """Report every address space of a live or held process once."""
     seen: dict[int, ProcessReport] = {}
     spaces: list[AddressSpace] = []
     for process in [*kernel.held, *kernel.processes.values()]:

@@ -1,4 +1,4 @@
-"""The texts of /proc/PID, byte for byte in Linux's form (proc(5))."""
+"""The texts of the files in /proc, in exactly Linux's format (proc(5))."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _field(name: str, kilobytes: int) -> str:
 
 
 def _vm_flags(area: Vma) -> str:
-    """The VmFlags of smaps that mean something here, in Linux's order (fs/proc/task_mmu.c)."""
+    """The supported VmFlags of smaps, in Linux's order (fs/proc/task_mmu.c)."""
     flags = [
         ("rd", area.prot & 1),
         ("wr", area.prot & 2),
@@ -88,7 +88,7 @@ def _vm_flags(area: Vma) -> str:
 
 def smaps(mm: AddressSpace) -> bytes:
     """/proc/PID/smaps."""
-    from .memory_report import area_usage  # few programs look, and exact fractions take long to import
+    from .memory_report import area_usage  # rarely needed, and `fractions` is slow to import
 
     out = []
     for area in mm.vmas:
@@ -121,7 +121,7 @@ def smaps_rollup(mm: AddressSpace) -> bytes:
 
 
 def strings(mm: AddressSpace, where: tuple[int, int]) -> bytes:
-    """/proc/PID/cmdline and environ: the bytes as they stand on the stack now."""
+    """/proc/PID/cmdline and environ: the bytes that are on the stack now."""
     try:
         return mm.read(where[0], where[1] - where[0])
     except OSError:  # the process has unmapped its own stack
@@ -129,8 +129,10 @@ def strings(mm: AddressSpace, where: tuple[int, int]) -> bytes:
 
 
 def _sizes(process: Process) -> dict[str, int]:
-    """Pages: all, resident by kind, and the segments as /proc/PID/status counts them: `text` is the program's own code, `lib`
-    other code."""
+    """Sizes in pages as /proc/PID/status counts them.
+
+    `text` is the program's own code, `lib` other code.
+    """
     mm = process.mm
     kinds = mm.system.cache.kind
     resident = {0: 0, BACKED: 0, UNBACKED: 0}
@@ -157,7 +159,7 @@ def _sizes(process: Process) -> dict[str, int]:
 
 
 def status(process: Process) -> bytes:
-    """/proc/PID/status: the lines that tools read, in Linux's order."""
+    """/proc/PID/status: the lines that common tools read, in Linux's order."""
     uid = KernelState.UID
     lines = [
         f"Name:\t{process.comm}",
@@ -250,7 +252,7 @@ def stat(process: Process) -> bytes:
 
 
 def statm(process: Process) -> bytes:
-    """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 of a zombie."""
+    """/proc/PID/statm: size resident shared text lib data dt, in pages; all 0 for a zombie."""
     if process.state in (State.ZOMBIE, State.DEAD):
         return b"0 0 0 0 0 0 0\n"
     size = _sizes(process)
@@ -260,7 +262,7 @@ def statm(process: Process) -> bytes:
 
 
 def meminfo(kernel: KernelState) -> bytes:
-    """/proc/meminfo: what there is, in KiB."""
+    """/proc/meminfo, in KiB."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     fields = [
         ("MemTotal", (frames.count - 1) * 4),
@@ -290,7 +292,7 @@ def swaps(kernel: KernelState) -> bytes:
 
 
 def vmstat(kernel: KernelState) -> bytes:
-    """/proc/vmstat: what has happened, as far as it is counted here, by Linux's names and in its order."""
+    """/proc/vmstat: the event counters that toyvm keeps, with Linux's names and order."""
     stats, cache, swap = kernel.stats, kernel.system.cache, kernel.system.swap
     ksm = kernel.system.ksm
     anonymous = stats.faults[FaultKind.SWAP_IN] + stats.faults[FaultKind.SWAP_CACHED]

@@ -160,6 +160,27 @@ def _page_out(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
         mm.system.page_out(own, mm.context)
 
 
+CLEAR_ALL, CLEAR_ANON, CLEAR_MAPPED, CLEAR_SOFT_DIRTY, CLEAR_PEAK = 1, 2, 3, 4, 5
+
+
+def clear_references(mm: AddressSpace, kind: int) -> None:
+    """What a number written to /proc/PID/clear_refs does: no page of that kind counts as referenced; or the peak of RSS is now.
+
+    Soft-dirty bits do not exist on riscv64, so that clearing them changes nothing. Raises OSError(EINVAL).
+    """
+    if kind not in range(CLEAR_ALL, CLEAR_PEAK + 1):
+        raise error(errno.EINVAL)
+    if kind == CLEAR_PEAK:
+        mm.map.high_water.reset()
+    if kind in (CLEAR_SOFT_DIRTY, CLEAR_PEAK):
+        return
+    for area in mm.vmas:
+        if kind == CLEAR_ALL or (area.file is None) == (kind == CLEAR_ANON):
+            for _, slot, pte in list(mm.table.present(area.start, area.end)):
+                mm.table.u64[slot] = pte & ~PTE_A
+    mm.system.invalidate(mm.mmu)
+
+
 _ACTIONS: dict[int, Callable[[AddressSpace, Vma, int, int], None]] = {
     MADV_WILLNEED: _will_need,
     MADV_DONTNEED: _dont_need,

@@ -76,6 +76,11 @@ class HighWater:
             self.mark = max(self.mark, self._at_most)
         self._at_most -= pages
 
+    def reset(self) -> None:
+        """Begin again with what is resident now."""
+        self._settle()
+        self.mark = self._at_most = self._table.resident()
+
     def begin_as(self, parent: HighWater) -> None:
         """The address space is a new copy of `parent`'s, less what has already left it: its mark begins at what it has."""
         parent._settle()

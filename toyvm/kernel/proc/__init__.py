@@ -1,1 +1,1 @@
-"""Processes: their lives, the scheduler, signals, execve, traps."""
+"""Processes: life cycle, scheduling, signals, execve, breakpoints, the OOM killer."""

@@ -1,7 +1,8 @@
-"""Breakpoints as a debugger sets them: the instruction is replaced by c.ebreak in a private copy of its page.
+"""Software breakpoints: c.ebreak replaces the instruction in a private copy of its page.
 
-So the engines know nothing of them and nothing is slower. When somebody gets there, the instruction is put back and goes on.
-The copied page is the only trace: it is anonymous memory from then on, as after ptrace(2) (PTRACE_POKETEXT).
+The engines need no support for them and run at full speed. When a process reaches a breakpoint,
+the original instruction is restored and executes. The page stays a private anonymous copy, as
+after PTRACE_POKETEXT (ptrace(2)).
 """
 
 from __future__ import annotations
@@ -19,21 +20,31 @@ C_EBREAK = (0x9002).to_bytes(2, "little")
 
 
 class Breakpoints:
-    """The addresses at which `reached(process)` is called, once for each process that comes there with the same image."""
+    """A set of breakpoints, each identified by executable path and address.
+
+    `reached(process)` is called when a process hits one. The breakpoint is then removed from the
+    memory of that process.
+    """
 
     def __init__(self, reached: Callable[[Process], None]):
         self._reached = reached
         self._saved: dict[tuple[str, int], bytes] = {}
 
     def set(self, process: Process, va: int) -> None:
-        """Stop `process`, and what it forks from now on, at `va`. Raises Fault where nothing can be executed, OutOfFrames."""
+        """Stop `process`, and the children that it forks later, at `va`.
+
+        Raises Fault if `va` is odd or not mapped, OutOfFrames.
+        """
         if va & 1:
             raise Fault(va)
         self._saved[process.exe, va] = process.mm.read(va, len(C_EBREAK))
         process.mm.poke(va, C_EBREAK)
 
     def answer(self, process: Process) -> bool:
-        """`process` has run into an ebreak: whether it was one of these."""
+        """Handle an ebreak at the pc of `process`.
+
+        Return False if it is not one of these breakpoints.
+        """
         pc = process.hart.pc
         saved = self._saved.get((process.exe, pc))
         if saved is None or process.mm.read(pc, len(C_EBREAK)) != C_EBREAK:

@@ -1,4 +1,4 @@
-"""execve(2): a file becomes what a process runs, with the stack that the System V ABI lays out for its first instruction.
+"""execve(2): replace the image of a process, and build the initial stack of the System V ABI.
 
 top     NULL word, AT_EXECFN string, environment strings, argument strings, 16 random bytes, padding
         auxiliary vector (pairs, ended by AT_NULL)
@@ -26,6 +26,7 @@ from ..mm.frame_allocator import OutOfFrames
 from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
+from .lifecycle import become_leader
 
 if TYPE_CHECKING:
     from ..mm.no_mmu import Placement
@@ -43,7 +44,7 @@ _MAX_SCRIPT_DEPTH = 4
 
 
 class ExecFailedError(Exception):
-    """The old image is gone and the new one could not be set up: the process ends with `status` after `message`."""
+    """The new image cannot start, and the old one is gone: print `message`, exit with `status`."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)
@@ -60,7 +61,8 @@ def execute(
 ) -> None:
     """Replace the image of `process`.
 
-    Raises OSError or NotExecutableError with the process unchanged, ExecFailedError when there is no way back.
+    Raises OSError or NotExecutableError and leaves the process unchanged, or ExecFailedError after
+    the point of no return.
     """
     place = kernel.vfs.resolve(path, process.cwd)
     file, place, argv = _program(kernel, process, place, path, list(argv))
@@ -84,6 +86,7 @@ def execute(
     except (OSError, NotExecutableError):
         mm.release()
         raise
+    process = become_leader(kernel, process)
     _commit(kernel, process, mm, image, place.path)
     process.hart.x[2] = sp
     process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
@@ -94,7 +97,11 @@ def execute(
 def _program(
     kernel: KernelState, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
 ) -> tuple[FileNode, Location, list[bytes]]:
-    """The ELF file to run: `place` itself, or the interpreter that its #! line names, with argv as execve(2) makes it."""
+    """Return the ELF file to run, its location, and argv.
+
+    The file is `place` itself, or the interpreter that its #! line names. In the second case argv
+    starts with the interpreter, its optional argument and the script, as execve(2) describes.
+    """
     node = place.node
     if node is None:
         raise error(errno.ENOENT)
@@ -118,9 +125,10 @@ def _program(
 def _map_interpreter(
     kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage
 ) -> LoadedImage | None:
-    """Map the program that PT_INTERP names, as Linux's binfmt_elf does; None if toyvm's own loader serves the image.
+    """Map the program that PT_INTERP names, as Linux's binfmt_elf does.
 
-    The option `interp` decides; "auto" runs the interpreter if the tree has it. Raises OSError: ENOENT, EACCES.
+    Returns None if toyvm's own loader serves the image. The option `interp` decides; "auto" runs
+    the interpreter if the guest has the file. Raises OSError: ENOENT, EACCES.
     """
     wanted = kernel.limits.interp
     if image.interpreter is None or wanted == "toyvm" or not mm.has_mmu:
@@ -140,7 +148,10 @@ def _map_interpreter(
 
 
 def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
-    """Map a program, or copy it to where it is to stand without an MMU. Raises NotExecutableError, OSError(ENOMEM)."""
+    """Map a program, or copy it to its place in physical memory on a machine without MMU.
+
+    Raises NotExecutableError, OSError(ENOMEM).
+    """
     if mm.has_mmu:
         return map_image(mm, file, path)
     from ..mm.no_mmu import PhysicalSpace
@@ -150,13 +161,16 @@ def _map_program(mm: AddressSpace, file: FileNode, path: str) -> LoadedImage:
 
 
 def _data_size(image: LoadedImage) -> int:
-    """Bytes of initialised data as binfmt_elf counts them: from the highest segment's start to the highest end in the file."""
+    """Bytes of initialised data as binfmt_elf counts them.
+
+    That is the distance from the highest segment start to the highest end of file-backed contents.
+    """
     loads = [p for p in image.phdrs if p.type == PT_LOAD]
     return max(0, max(p.vaddr + p.filesz for p in loads) - max(p.vaddr for p in loads))
 
 
 def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
-    """Linux's rule: one string at most 128 KiB, all together a quarter of the stack's limit."""
+    """Enforce Linux's limits: 128 KiB a string, 6 MiB and a quarter of the stack limit in all."""
     strings = [*argv, *envp]
     total = sum(len(s) + 9 for s in strings)
     if any(len(s) >= ARG_MAX for s in strings) or total > min(process.rlimits.stack // 4, 6 << 20):
@@ -164,15 +178,17 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
 
 
 def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
-    """The point of no return: the old image goes, descriptors, signals and registers become the new program's."""
+    """The point of no return: release the old image; reset descriptors, signals and registers."""
     kernel.leave_image(process)
     process.mm = mm
     process.image = image
     process.exe = path
     process.comm = path.rsplit("/", 1)[-1][:15]
+    process.fds = process.fds.alone()
     process.fds.exec()
     process.signals.exec()
-    process.clear_child_tid = 0
+    process.executed = True
+    process.clear_child_tid = process.robust_list = 0
     process.loader_state = None
     instret = process.hart.instret
     process.hart = Hart(mm.mmu)
@@ -207,7 +223,7 @@ def build_stack(
     envp: Sequence[bytes],
     loader: LoadedImage | None = None,
 ) -> int:
-    """Map the stack and write argc, argv, envp and the auxiliary vector; the first sp."""
+    """Map the stack and write argc, argv, envp and the auxiliary vector. Return the initial sp."""
     top = mm.map_stack(executable=image.executable_stack) - 8
     name = path.encode("utf-8", "surrogateescape") + b"\0"
     arguments = [s + b"\0" for s in argv]

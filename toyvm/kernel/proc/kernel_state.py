@@ -1,15 +1,17 @@
-"""The kernel's state and its low services: what functions on processes and system calls take as `kernel`.
+"""The kernel's state and basic services: the `kernel` argument of system calls and others.
 
-Below it are memory and files; above it are the life of processes, the system calls, and the run loop (`toyvm.kernel.kernel`).
+It uses memory and files. Process life cycle, system calls and the run loop (`toyvm.kernel.kernel`)
+use it.
 
-The dynamic loader stands above the kernel: `Interpreter` says what the kernel asks of it. A real system maps ld.so beside the
-program and jumps into it. Here the loader is Python code of a higher layer: exec maps the program, builds the stack, and asks
-the interpreter for the first pc. Running programs reach it by the private calls of `syscalls.table`.
+`Interpreter` is the interface of toyvm's own dynamic loader, which belongs to a higher layer. A
+real system maps ld.so beside the program and jumps to it. Here the loader is Python code: exec
+maps the program, builds the stack, and asks the interpreter for the initial pc. A running program
+calls the loader through the private system calls in `syscalls.table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from toyvm.base.bits import M64
@@ -17,7 +19,7 @@ from toyvm.base.errors import NotExecutableError
 from toyvm.base.events import Bus, FaultKind
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
-from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.run_options import Limits
 
 from ..counters import Counters, FaultContext, Stats
@@ -42,15 +44,16 @@ if TYPE_CHECKING:
     from ..net.network import Network
     from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
+    from .futexes import Futexes
 
 FIRST_PID = 100
 
 Registers = list[int]
-"""The 32 integer registers of the calling hart, unsigned 64-bit: read arguments from it, write results into it."""
+"""The 32 integer registers of the calling hart, unsigned 64-bit, for arguments and results."""
 
 
 class Interpreter(Protocol):
-    """What the kernel asks of a dynamic loader."""
+    """A dynamic loader, as the kernel calls it."""
 
     def start(
         self,
@@ -60,30 +63,37 @@ class Interpreter(Protocol):
         argv: Sequence[bytes],
         envp: Sequence[bytes],
     ) -> int:
-        """Load what `image` needs; the pc to begin at.
+        """Load the libraries that `image` needs. Return the initial pc.
 
-        Called by exec for an image with PT_INTERP, when the process already has its new address space
-        (`process.mm`), its stack (argc at `process.hart.x[2]`) and its auxiliary vector. Map libraries with
-        `kernel.map_image(process, path)`; touch guest memory by `process.mm.read/write`.
-        Raises LoadError: exec prints it and the process exits with 127.
+        exec calls it for an image with PT_INTERP. The process already has its new address space
+        (`process.mm`), its stack (argc at `process.hart.x[2]`) and its auxiliary vector. Libraries
+        are mapped with `kernel.map_image(process, path)`, and guest memory is accessed with
+        `process.mm.read/write`.
+
+        Raises LoadError: exec prints it, and the process exits with `exit_code`.
         """
 
     def call(self, kernel: KernelState, process: Process, number: int, args: Registers) -> None:
-        """One private system call. `args` is `process.hart.x` itself; the pc stands at the ecall.
+        """Serve one private system call.
+
+        `args` is `process.hart.x` itself; pc is the address of the ecall.
 
         Raises LoadError to end the process with 127, OSError to return -errno in a0.
         """
 
     def forked(self, parent: Process, child: Process) -> None:
-        """`child` is a copy of `parent`: give it a copy of `loader_state`."""
+        """Copy the `loader_state` of `parent` to `child` after a fork."""
 
     def released(self, process: Process) -> None:
-        """The process has left its image (exit, or exec of another one)."""
+        """Release the loader state of a process that exits or executes another image."""
 
 
 class KernelState:
-    """One machine with its processes, files and limits. `kill_process` ends a process to make frames free; whether that has
-    made any. The other arguments are those of `kernel.Kernel`."""
+    """One machine with its processes, files and limits.
+
+    `kill_process` ends a process to free memory, and returns whether frames became free. The other
+    arguments are those of `kernel.Kernel`.
+    """
 
     UID = 1000
 
@@ -115,18 +125,17 @@ class KernelState:
             self.bus,
             lambda: self.scheduler.now,
             self.limits,
-            pinned=self._slept_on,
             kill_process=kill_process,
             on_swap_error=self._swap_failed,
         )
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
-        self.processes: dict[int, Process] = {}
+        self.processes: dict[int, Process] = {}  # the first thread of each process, by number
+        self.threads: dict[int, Process] = {}  # all threads, by number
         self.first: Process | None = None
-        self.last_pid = 0  # who had the processor last; 0: nobody yet
-        self.yielded = False  # the running process gives up the rest of its time slice (sched_yield)
-        self.current: Process | None = None  # whose system call is being served: /proc/self
-        self.futex_waiters: dict[int, dict[int, Process]] = {}
-        self.held: list[Process] = []  # ended, memory still there (`Process.hold_at_exit`)
+        self.last_tid = 0  # the thread that ran last; 0: none yet
+        self.yielded = False  # the running process has called sched_yield: end its time slice
+        self.current: Process | None = None  # the process whose system call is being served: /proc/self
+        self.held: list[Process] = []  # ended, but their memory is kept (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
@@ -137,12 +146,6 @@ class KernelState:
 
     def _swap_failed(self, failure: OSError) -> None:
         self.message(f"toyvm: write error on the swap area: {failure}")
-
-    def _slept_on(self) -> Iterator[int]:
-        """The frames that processes wait at with a futex, which is known by its physical address."""
-        for pa, waiters in self.futex_waiters.items():
-            if any(process.alive and process.call.futex == pa for process in waiters.values()):
-                yield pa >> PAGE_SHIFT
 
     @property
     def now(self) -> int:
@@ -155,14 +158,21 @@ class KernelState:
 
     @cached_property
     def segments(self) -> Segments:
-        """System V shared memory, from its first use on."""
+        """System V shared memory, created at first use."""
         from ..mm.sysv_shm import Segments
 
         return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
 
     @cached_property
+    def futexes(self) -> Futexes:
+        """The threads that wait at futexes. It exists once a program has used one."""
+        from .futexes import Futexes
+
+        return Futexes(self.scheduler.wake)
+
+    @cached_property
     def pipes(self) -> PipePool:
-        """The pipes of this machine, from the first one on."""
+        """The pipes of this machine, created at first use."""
         from ..vfs.pipe import PipePool
 
         return PipePool()
@@ -176,7 +186,7 @@ class KernelState:
 
     @property
     def ksm(self) -> Ksm:
-        """The scanner for equal pages, from the first look at it on."""
+        """The same-page merging daemon, created at first use."""
         return self.system.start_ksm()
 
     @property
@@ -204,13 +214,13 @@ class KernelState:
         return stats
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
-        """Drop TLB entries and translations of a changed range: `MemorySystem.invalidate`."""
+        """Invalidate TLB entries and translated code of a range (`MemorySystem.invalidate`)."""
         self.system.invalidate(mmu, start, end)
 
     def random_bytes(self, count: int) -> bytes:
         """The next bytes of the run's seeded generator."""
         out = bytearray()
-        while len(out) < count:  # splitmix64: this is for repeatable runs, not for secrets
+        while len(out) < count:  # splitmix64: reproducible, not cryptographically secure
             self._random = self._random + 0x9E3779B97F4A7C15 & M64
             z = self._random
             z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & M64
@@ -219,16 +229,16 @@ class KernelState:
         return bytes(out[:count])
 
     def new_inode(self) -> int:
-        """A number for an inode without a name (pipes, shared anonymous memory)."""
+        """A fresh number for an unnamed inode (pipe, shared anonymous memory)."""
         self._next_ino += 1
         return self._next_ino
 
     def message(self, text: str) -> None:
-        """A line from the kernel to the host's stderr."""
+        """Write a line from the kernel to the host's stderr."""
         try:
             self._stderr.write(text.encode("utf-8", "surrogateescape") + b"\n")
         except OSError:
-            self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # nobody reads it any more
+            self._stderr = HostStream(O_WRONLY, "/dev/stderr")  # stderr is closed: discard later messages
 
     def new_space(
         self,
@@ -239,7 +249,9 @@ class KernelState:
         counters: Counters,
         group: Group | None,
     ) -> AddressSpace:
-        """An empty address space for process `pid`, or nothing yet of the memory that all share; `group` pays for it.
+        """An empty address space for process `pid`, with its frames charged to `group`.
+
+        On a machine without MMU it is an empty part of the shared physical memory.
 
         Raises OutOfFrames.
         """
@@ -250,7 +262,7 @@ class KernelState:
         return PhysicalSpace(self.ground, rlimits, placement, pid=pid, counters=counters, group=group)
 
     def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
-        """Map a shared object into `process` (for the dynamic loader). Raises OSError, NotExecutableError."""
+        """Map a shared object into `process`. Raises OSError, NotExecutableError."""
         if file is None:
             node = self.vfs.node(path, process.cwd)
             if not isinstance(node, FileNode):
@@ -259,18 +271,18 @@ class KernelState:
         return map_image(process.mm, file, path, library=True)
 
     def take_pid(self) -> int:
-        """The next process number."""
+        """Allocate a process number."""
         pid = self._next_pid
         self._next_pid += 1
         return pid
 
     def adopt(self, process: Process) -> None:
-        """Enter a process into the table."""
-        self.processes[process.pid] = process
+        """Add a process to the process table."""
+        self.processes[process.pid] = self.threads[process.pid] = process
         self.system.stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:
-        """The process gives up its address space (exec or exit) and frees a vfork parent."""
+        """Release the address space of a process (exec or exit), and wake a vfork parent."""
         if self.interpreter is not None and process.loader_state is not None:
             self.interpreter.released(process)
         process.mm.release()
@@ -279,18 +291,18 @@ class KernelState:
             process.vfork_done = None
 
     def stop(self, status: int, message: str) -> None:
-        """End the whole run: say why, kill everything, let `run` return `status`."""
+        """End the run: print `message`; `run` then kills all processes and returns `status`."""
         if self._stop is None:
             self.message(f"toyvm: {message}")
             self._stop = status
 
     def yield_now(self) -> None:
-        """The running process gives up the rest of its time slice (sched_yield)."""
+        """End the time slice of the running process (sched_yield)."""
         self.yielded = True
 
     @property
     def stopping(self) -> bool:
-        """Whether the whole run is to end."""
+        """Whether `stop` was called."""
         return self._stop is not None
 
 

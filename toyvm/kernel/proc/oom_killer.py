@@ -1,7 +1,8 @@
-"""The end of memory: nothing is free and nothing can be reclaimed, so one process is killed and the others go on.
+"""The OOM killer: when no frame is free and none can be reclaimed, one process is killed.
 
-Which one is what Linux's oom_badness says (mm/oom_kill.c): the more of memory, swap and page tables a process has, the rather; moved up or
-down by oom_score_adj in thousandths of everything there is, -1000 for never. The report has the shape of Linux's.
+The victim is the process with the highest badness, computed as Linux does (oom_badness in
+mm/oom_kill.c): resident pages plus swap plus page tables, plus oom_score_adj thousandths of all
+memory and swap. An oom_score_adj of -1000 exempts a process. The report follows Linux's format.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
     from ..mm.address_space import AddressSpace
     from .kernel_state import KernelState
 
-NEVER = -1000  # the oom_score_adj of a process that is not to be killed
+NEVER = -1000  # the oom_score_adj that exempts a process
 _LISTED = 20
 
 
 class Footprint:
-    """What an address space has, in pages: resident by kind, in the swap area, and its page tables."""
+    """The memory use of an address space, in pages: resident by kind, swapped out, page tables."""
 
     def __init__(self, mm: AddressSpace):
         kind = mm.system.cache.kind
-        resident = [0, 0, 0]  # by what the page cache says of a frame
+        resident = [0, 0, 0]  # by the page cache's `kind`
         self.swap = 0
         for _, _, pte in mm.table.entries(0, USER_TOP):
             if pte & PTE_SWAP:
@@ -45,7 +46,7 @@ class Footprint:
 
 
 def points(kernel: KernelState, process: Process) -> int | None:
-    """The badness of a process; None when it must not be killed."""
+    """The badness of a process in pages; None if it is exempt or has ended."""
     if process.oom_score_adj == NEVER or not process.alive:
         return None
     has = Footprint(process.mm)
@@ -65,23 +66,24 @@ def _everything(kernel: KernelState) -> int:
 
 
 def choose(kernel: KernelState) -> Process | None:
-    """The worst of all processes, among equals the youngest; None when none may be killed."""
+    """The process with the highest badness, among equals the youngest; None if all are exempt."""
     bad = [(points(kernel, process), process.pid, process) for process in kernel.processes.values()]
     candidates = [(badness, pid, process) for badness, pid, process in bad if badness is not None]
     return max(candidates, key=lambda one: one[:2])[2] if candidates else None
 
 
 class OomKiller:
-    """Kills for one kernel. `freed` is what an allocation asks that found nothing."""
+    """The OOM killer of one kernel. The frame allocator calls `freed` when an allocation fails."""
 
     def __init__(self, kernel: KernelState):
         self._kernel = kernel
         self._killing = False
 
     def freed(self, context: FaultContext) -> bool:
-        """Kill the worst process unless that is the one that `context` asks for; whether that has made frames free.
+        """Kill the process with the highest badness. Return whether frames are free.
 
-        The asker cannot be ended in the middle of what the kernel does for it: its allocation fails, and whoever made it decides.
+        A process that shares memory with the requesting one is not killed, because the kernel is
+        working for it. The allocation fails instead, and the caller handles that.
         """
         kernel, asker = self._kernel, self._kernel.processes.get(context.pid)
         if self._killing or asker is None or not asker.alive:
@@ -98,7 +100,7 @@ class OomKiller:
 
 
 def kill(kernel: KernelState, victim: Process, asker: Process) -> None:
-    """End `victim` and all who share its memory, with a report."""
+    """Print the report, and end `victim` and all processes that share its memory."""
     kernel.message("\n".join(report(kernel, victim, asker)))
     if victim is kernel.first:
         kernel.message("Killed")
@@ -107,7 +109,7 @@ def kill(kernel: KernelState, victim: Process, asker: Process) -> None:
 
 
 def out_of_memory(kernel: KernelState, process: Process) -> None:
-    """No frame is left for a page that `process` touched, and no other process is to go before it: it is killed."""
+    """Kill `process`: no frame is left for a page that it touched, and it is the victim."""
     group = process.group
     if group is not None and group.used >= group.limit:
         group.kills += 1
@@ -115,19 +117,20 @@ def out_of_memory(kernel: KernelState, process: Process) -> None:
             f"toyvm: memory limit: the group of {group.name} has all {group.limit} frames "
             f"({group.limit << PAGE_SHIFT >> 10} KiB) that it may have"
         )
-    kill(kernel, process, process)
+    kill(kernel, process.leader, process.leader)
 
 
 def host_is_full(kernel: KernelState, process: Process | None) -> None:
-    """The host itself has no memory left for what `process` makes the machine do: it ends, and the others go on.
+    """Kill `process`, because the host is out of memory for work on its behalf.
 
-    Where it was not a process, or one that has ended, the worst one goes. Raises MemoryError when there is none.
+    If `process` is None or has ended, the process with the highest badness is killed instead.
+    Raises MemoryError if there is none.
     """
-    victim = process if process is not None and process.alive else choose(kernel)
+    victim = process.leader if process is not None and process.leader.alive else choose(kernel)
     if victim is None:
         raise MemoryError
-    _end(kernel, victim)  # that comes first: a message needs memory
-    kernel.system.invalidate(victim.mm.mmu)  # what the engine knows of its code
+    _end(kernel, victim)  # first, because a message needs memory
+    kernel.system.invalidate(victim.mm.mmu)
     forget = getattr(kernel.engine, "forget", None)
     if forget is not None:
         forget()
@@ -138,7 +141,7 @@ def host_is_full(kernel: KernelState, process: Process | None) -> None:
 
 
 def _end(kernel: KernelState, victim: Process) -> None:
-    """End a process and all who share its memory."""
+    """End a process and all processes that share its memory."""
     space = victim.mm.map
     for process in list(kernel.processes.values()):
         if process.mm.map is space:
@@ -146,7 +149,7 @@ def _end(kernel: KernelState, victim: Process) -> None:
 
 
 def report(kernel: KernelState, victim: Process, asker: Process) -> list[str]:
-    """The lines that Linux logs, in its order."""
+    """The lines of the report, in Linux's order."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     alive = [process for process in kernel.processes.values() if process.alive]
     spaces = {id(process.mm.map): Footprint(process.mm) for process in alive}

@@ -1,6 +1,7 @@
-"""Who runs next, and when sleepers wake: round robin by instruction count, time that exists only in the machine.
+"""The scheduler: a round-robin run queue, and the timers that wake sleeping processes.
 
-Virtual time is nanoseconds; one instruction takes one. When nobody can run, time jumps to the next wake-up.
+Time is virtual, in nanoseconds: one instruction takes 1 ns. If no process can run, time advances
+to the next wake-up.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Iterator
 from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
-# The wall clock when the machine is switched on: every run has the same date.
+# The wall clock when the machine starts. It is fixed, so that runs are reproducible.
 EPOCH_NS = 1_700_000_000 * 10**9
-COMPACT_ABOVE = 1024  # entries of a queue of timers, below which stale ones are left where they are
-MAX_STRETCH = 100_000_000  # instructions that a lone process runs before the host may interrupt
+COMPACT_ABOVE = 1024  # timers and alarms, from which stale ones are removed
+MAX_STRETCH = 100_000_000  # instructions that a lone process may run before the engine returns
 
 
 class Scheduler:
@@ -23,7 +24,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.now = 0
-        self.daemon_at: int | None = None  # when the kernel itself wants the processor, between two quanta
+        self.daemon_at: int | None = None  # when a kernel daemon (writeback, KSM) is due, between two quanta
         self._ready: deque[Process] = deque()
         self._timers: list[tuple[int, int, Process, int]] = []
         self._alarms: list[tuple[int, int, Process | Alarm]] = []
@@ -31,39 +32,47 @@ class Scheduler:
         self._compact_at = COMPACT_ABOVE
 
     def add(self, process: Process) -> None:
-        """Let a runnable process take its turn, behind those who wait already."""
+        """Append a runnable process to the run queue."""
         self._ready.append(process)
 
     def add_first(self, process: Process) -> None:
-        """Let a process continue at once (its quantum is not used up)."""
+        """Put a process at the head of the run queue."""
         self._ready.appendleft(process)
 
     def block(self, process: Process, queues: tuple[WaitQueue, ...], deadline: int | None) -> None:
-        """Put `process` to sleep until one of `queues` wakes or virtual time reaches `deadline`."""
+        """Block `process` until one of `queues` is woken or virtual time reaches `deadline`."""
         process.state = State.BLOCKED
         process.wake_serial += 1
         serial = process.wake_serial
         for queue in queues:
-            queue.waiters[process.pid] = lambda: self.wake(process, serial)
+            queue.waiters[process.tid] = lambda: self.wake(process, serial)
         if deadline is not None:
             self._sequence += 1
             heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
             self._compact()
 
     def wake(self, process: Process, serial: int | None = None) -> None:
-        """Make a sleeper runnable; `serial` names the sleep that is meant, so that a late call does nothing."""
+        """Make a blocked process runnable.
+
+        `serial` identifies the sleep, so that a stale call has no effect.
+        """
         if process.state is State.BLOCKED and serial in (None, process.wake_serial):
             process.state = State.RUNNABLE
-            self._ready.append(process)
+            self.add(process)
 
     def set_alarm(self, target: Process | Alarm, at: int) -> None:
-        """Report `target` from `due_alarms` when time reaches `at` (if its `alarm_at` still says so)."""
+        """Make `due_alarms` return `target` when time reaches `at`, if its `alarm_at` is still
+        `at`.
+        """
         self._sequence += 1
         heapq.heappush(self._alarms, (at, self._sequence, target))
         self._compact()
 
     def _compact(self) -> None:
-        """Drop the timers of sleeps and alarms that are over, when they have become many: a guest can set them for ever."""
+        """Remove stale timers and alarms when there are many.
+
+        A guest can create any number of them.
+        """
         if len(self._timers) + len(self._alarms) < self._compact_at:
             return
         self._timers = [timer for timer in self._timers if self._sleeps(timer)]
@@ -73,7 +82,7 @@ class Scheduler:
         self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
     def due_alarms(self) -> list[Process | Alarm]:
-        """The processes and other alarms whose time has come."""
+        """Remove the alarms that are due, and return their targets."""
         due = []
         while self._alarms and self._alarms[0][0] <= self.now:
             at, _, target = heapq.heappop(self._alarms)
@@ -82,20 +91,21 @@ class Scheduler:
         return due
 
     def expire(self) -> None:
-        """Wake everyone whose deadline has come."""
+        """Wake every process whose deadline has passed."""
         while self._timers and self._timers[0][0] <= self.now:
             _, _, process, serial = heapq.heappop(self._timers)
             self.wake(process, serial)
 
     @property
     def crowded(self) -> bool:
-        """Whether somebody may be waiting for a turn."""
+        """Whether the run queue is not empty."""
         return bool(self._ready)
 
     def undisturbed_until(self) -> int | None:
-        """The time at which somebody may want the processor besides the process that has it; None: somebody wants it now.
+        """The time until which no other process or daemon needs the processor.
 
-        Never more than MAX_STRETCH from now, so that the host's own interrupts are served.
+        None if another process is runnable now. The time is at most MAX_STRETCH from now, so that
+        the host's interrupts are served.
         """
         if any(process.state is State.RUNNABLE for process in self._ready):
             return None
@@ -105,15 +115,16 @@ class Scheduler:
         return min([self.now + MAX_STRETCH, *times])
 
     def next(self) -> Process | None:
-        """The next runnable process, or None when nobody can run now."""
+        """The next runnable process, or None."""
         while self._ready:
             process = self._ready.popleft()
+            process.queued = False
             if process.state is State.RUNNABLE:
                 return process
         return None
 
     def advance(self) -> bool:
-        """Nobody can run: jump to the next deadline or alarm. False when there is none, so nobody ever will."""
+        """Advance time to the next deadline or alarm. Return False if there is none."""
         while self._timers and not self._sleeps(self._timers[0]):
             heapq.heappop(self._timers)
         while self._alarms and not self._alarm_stands(self._alarms[0]):
@@ -132,9 +143,11 @@ class Scheduler:
 
 
 def random_quanta(seed: int, longest: int) -> Iterator[int]:
-    """Lengths of quanta, 1 to `longest` instructions, for ever: short ones as likely as long ones, so that races of a few
-    instructions happen too. The same for the same seed."""
-    import random  # an ordinary run has no use for it
+    """An endless sequence of quanta from 1 to `longest` instructions, determined by `seed`.
+
+    All magnitudes are equally likely, so that races within a few instructions are found too.
+    """
+    import random  # imported here because an ordinary run does not need it
 
     dice = random.Random(seed)
     while True:

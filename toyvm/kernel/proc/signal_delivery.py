@@ -1,6 +1,7 @@
-"""From a pending signal to what it does: ignore, end, stop, or run a handler on the user's stack.
+"""Signal delivery: ignore a pending signal, end or stop the process, or run a handler.
 
-Most programs get no signal, so this is imported when the first one does. Sending is in `lifecycle`.
+Most programs get no signal, so this module is imported when the first one is delivered. Signals
+are sent in `lifecycle`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -15,8 +17,8 @@ from ..mm.frame_allocator import OutOfFrames
 from ..mm.user_memory import Fault
 from ..vfs.memory_files import MemFile
 from ..vfs.nodes import FileNode
-from .lifecycle import die
-from .process import CallState, Process, State
+from .lifecycle import die, orphaned, pass_on_signals, stop
+from .process import Process
 from .signals import (
     SA_NODEFER,
     SA_ONSTACK,
@@ -24,7 +26,9 @@ from .signals import (
     SA_RESTART,
     SIG_DFL,
     SIG_IGN,
+    SS_AUTODISARM,
     SS_DISABLE,
+    STOP_SIGNALS,
     UNBLOCKABLE,
     Action,
     SigInfo,
@@ -34,7 +38,6 @@ from .signals import (
 if TYPE_CHECKING:
     from .kernel_state import KernelState
 
-_STOPPING = {Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU}
 # Calls that end with EINTR even when the handler was installed with SA_RESTART (signal(7)).
 # pselect6, ppoll, nanosleep, clock_nanosleep, rt_sigsuspend, rt_sigtimedwait, epoll_pwait, epoll_pwait2
 _NEVER_RESTARTED = {72, 73, 101, 115, 133, 137, 22, 441}
@@ -53,7 +56,10 @@ SIGRETURN_CODE = bytes.fromhex("9308b00873000000")  # li a7, 139; ecall
 
 
 def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callable[[], str]) -> None:
-    """A signal for what an instruction did: its handler runs, or, when it is blocked or ignored, the process ends."""
+    """Deliver a signal that an instruction caused.
+
+    If the signal has no handler or is blocked, the process ends, as with Linux's force_sig_fault.
+    """
     signals = process.signals
     action = signals.action(info.signal)
     blocked = signals.mask >> (info.signal - 1) & 1
@@ -64,36 +70,45 @@ def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callabl
 
 
 def deliver(kernel: KernelState, process: Process) -> bool:
-    """Act on the pending signals before the process runs on; whether it still can.
+    """Act on all pending signals. Return whether the process can continue.
 
-    Each handler's frame goes on top of the one before, so the last signal's handler runs first, as on Linux.
+    Each handler's frame is pushed on top of the previous one, so the last signal's handler runs
+    first, as on Linux.
     """
     signals = process.signals
     while (signal := signals.next()) is not None:
-        info = signals.pending.pop(signal)
+        info = signals.take(signal)
         action = signals.action(signal)
         if action.handler == SIG_IGN or signals.ignores(signal):
             continue
         if action.handler == SIG_DFL:
-            if signal in _STOPPING:
-                process.state = State.STOPPED
-            else:
+            if signal not in STOP_SIGNALS:
                 die(kernel, process, signal)
+                return False
+            if signal != Signal.SIGSTOP and orphaned(kernel, process.pgid):
+                continue
+            stop(kernel, process, signal)
             return False
         _interrupt_call(process, action)
         if not _handle(kernel, process, info, action):
             die(kernel, process, Signal.SIGSEGV, "toyvm: no room on the stack for a signal's frame")
             return False
+    if signals.shared:
+        pass_on_signals(kernel, process)
     if signals.restore_mask is not None and not process.in_call:
         signals.mask, signals.restore_mask = signals.restore_mask, None
     return True
 
 
 def _interrupt_call(process: Process, action: Action) -> None:
-    """The process slept in a system call: let that be made again after the handler, or end with EINTR."""
+    """Restart a blocked system call after the handler (SA_RESTART), or end it with EINTR."""
     if not process.in_call:
         return
-    # A wait with a deadline is not begun anew, which would move the deadline: futex(2) with a timeout ends too.
+    futex = process.call.futex
+    if futex is not None and futex.woken:  # the wake-up is not lost: the handler runs after the call
+        process.end_call(0)
+        return
+    # A restarted call would compute a new deadline. So a call with a deadline ends, as in futex(2).
     if (
         not action.flags & SA_RESTART
         or process.hart.x[17] in _NEVER_RESTARTED
@@ -101,8 +116,7 @@ def _interrupt_call(process: Process, action: Action) -> None:
     ):
         _report_time_left(process)
         process.end_call(process.call.done or -errno.EINTR)
-    process.in_call = False
-    process.call = CallState()
+    process.leave_call()
 
 
 def _report_time_left(process: Process) -> None:
@@ -118,11 +132,11 @@ def _report_time_left(process: Process) -> None:
 
 
 def _handle(kernel: KernelState, process: Process, info: SigInfo, action: Action) -> bool:
-    """Let the process continue in its handler; False when the frame has no room."""
+    """Make the process continue in its handler. Return False if the frame cannot be written."""
     mm = process.mm
     try:
         if not mm.map.sigreturn_page:
-            # Above the mmap area: no later mapping, and no hole that the program has made, is where it goes.
+            # It lies above the mmap area, where it does not change the addresses of other mappings.
             mm.map.sigreturn_page = mm.mmap(mm.mmap_top, 4096, 0b101, file=_trampoline(kernel), name="[vdso]")
         push_frame(process, info, action, mm.map.sigreturn_page)
     except (OSError, OutOfFrames):
@@ -137,24 +151,29 @@ def _trampoline(kernel: KernelState) -> FileNode:
 
 
 def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int) -> None:
-    """Put the frame of a handler on the user's stack and let the process continue in the handler. Raises Fault."""
+    """Push a signal frame on the user's stack and continue in the handler. Raises Fault."""
     hart, signals = process.hart, process.signals
     sp = hart.x[2]
     base, size, flags = signals.stack
-    if action.flags & SA_ONSTACK and not flags & SS_DISABLE and not base <= sp - 1 < base + size:
+    nested = size and signals.on_stack(sp)
+    if action.flags & SA_ONSTACK and size and not nested:
         sp = base + size
     frame = (sp - FRAME_SIZE) & ~15
+    if nested and not signals.on_stack(frame):  # the stack would overflow
+        raise Fault(frame & (1 << 64) - 1)
     if frame < 0 or frame >> 38:
         raise Fault(frame & (1 << 64) - 1)
     mask = signals.mask if signals.restore_mask is None else signals.restore_mask
     signals.restore_mask = None
     image = bytearray(FRAME_SIZE)
     image[0:128] = info.pack()
-    struct.pack_into("<QiiQ", image, _UC_STACK, base, flags, 0, size)
+    struct.pack_into("<QIiQ", image, _UC_STACK, base, flags, 0, size)
     struct.pack_into("<Q", image, _UC_MASK, mask)
     _GPRS.pack_into(image, _MCONTEXT, hart.pc, *hart.x[1:])
     _FPRS.pack_into(image, _FP, *hart.f, hart.fcsr)
     process.mm.write(frame, bytes(image))
+    if flags & SS_AUTODISARM:
+        signals.stack = (0, 0, SS_DISABLE)
     signals.mask |= action.mask
     if not action.flags & SA_NODEFER:
         signals.mask |= 1 << (info.signal - 1)
@@ -168,7 +187,7 @@ def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int)
 
 
 def pop_frame(process: Process) -> None:
-    """rt_sigreturn(2): take registers and mask back from the frame at sp. Raises Fault."""
+    """rt_sigreturn(2): restore registers and mask from the frame at sp. Raises Fault."""
     frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
     pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
     *floats, fcsr = _FPRS.unpack_from(frame, _FP)
@@ -179,3 +198,6 @@ def pop_frame(process: Process) -> None:
     hart.pc = pc & ~1
     (mask,) = struct.unpack_from("<Q", frame, _UC_MASK)
     process.signals.mask = mask & ~UNBLOCKABLE
+    base, flags, _, size = struct.unpack_from("<QIiQ", frame, _UC_STACK)
+    with suppress(OSError):  # restore_altstack: a bad stack is no error of rt_sigreturn
+        process.signals.set_stack(hart.x[2], base, size, flags)

@@ -1,9 +1,11 @@
-"""Signals: numbers, dispositions, what is pending, and the frame a handler runs on (signal(7), Linux riscv64)."""
+"""Signals: numbers, dispositions, pending signals, siginfo_t (signal(7), Linux riscv64)."""
 
 from __future__ import annotations
 
+import errno
 import struct
 
+from toyvm.base.errors import error
 from toyvm.base.light_types import IntEnum
 from toyvm.base.record import Record
 
@@ -44,7 +46,7 @@ class Signal(IntEnum):
     SIGSYS = 31
 
 
-# The words a shell prints for the death of a process (strsignal(3)).
+# The messages that a shell prints when a process is killed (strsignal(3)).
 DEATH_WORDS: dict[int, str] = {
     Signal.SIGSEGV: "Segmentation fault",
     Signal.SIGBUS: "Bus error",
@@ -61,13 +63,16 @@ SIG_DFL, SIG_IGN = 0, 1
 SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_ONSTACK = 1, 2, 4, 0x08000000
 SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x10000000, 0x40000000, 0x80000000
 UNBLOCKABLE = 1 << (Signal.SIGKILL - 1) | 1 << (Signal.SIGSTOP - 1)
-SS_DISABLE = 2
+SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
+MINSIGSTKSZ = 2048
 SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
-SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT, CLD_EXITED, CLD_KILLED = 1, 2, 2, 1, 1, 1, 2
+SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT = 1, 2, 2, 1, 1
+CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
+STOP_SIGNALS = (Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU)
 
 
 class SigInfo(Record):
-    """The part of siginfo_t that a handler is shown: `a` and `b` are the union's first words (pid and uid, or an address)."""
+    """The fields of siginfo_t that are set: `address` for faults, else `pid` and `status`."""
 
     signal: int
     code: int = SI_KERNEL
@@ -76,7 +81,7 @@ class SigInfo(Record):
     status: int = 0
 
     def pack(self) -> bytes:
-        """128 bytes."""
+        """The 128 bytes of a siginfo_t."""
         if self.address or self.signal in (4, 5, 7, 8, 11):
             union = struct.pack("<Q", self.address)
         else:
@@ -85,7 +90,7 @@ class SigInfo(Record):
 
 
 class Action(Record):
-    """struct sigaction as rt_sigaction(2) passes it: three 64-bit words on riscv64 (no restorer)."""
+    """struct sigaction of rt_sigaction(2): three 64-bit words on riscv64 (no restorer)."""
 
     handler: int = SIG_DFL
     flags: int = 0
@@ -93,32 +98,89 @@ class Action(Record):
 
 
 class SignalState(Record, frozen=False):
-    """The signals of one process. Masks are bit sets with bit n-1 for signal n."""
+    """The signals of one thread. Masks are bit sets with bit n-1 for signal n.
+
+    The threads of a process have the same three dictionaries `actions`, `shared` and `targets`: what signals do, those that
+    are pending for the process, and the thread that was chosen to take one of these. Without a target, the first thread
+    that does not block the signal takes it.
+    """
 
     actions: dict[int, Action] = {}
     mask: int = 0
     pending: dict[int, SigInfo] = {}
-    restore_mask: int | None = None  # by sigsuspend and ppoll, once a handler has its frame
-    stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags
+    restore_mask: int | None = None  # the mask before rt_sigsuspend or ppoll, restored after the signal
+    stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags as they were given
+    shared: dict[int, SigInfo] = {}
+    targets: dict[int, SignalState] = {}
+
+    def on_stack(self, sp: int) -> bool:
+        """Whether `sp` is in the alternate stack; never in one that a handler's start takes away (SS_AUTODISARM)."""
+        base, size, flags = self.stack
+        return not flags & SS_AUTODISARM and base < sp <= base + size
+
+    def set_stack(self, sp: int, base: int, size: int, flags: int) -> None:
+        """sigaltstack(2) of a thread whose stack pointer is `sp`. Raises OSError: EPERM, EINVAL, ENOMEM."""
+        if self.on_stack(sp):
+            raise error(errno.EPERM)
+        mode = flags & ~SS_AUTODISARM
+        if mode not in (0, SS_ONSTACK, SS_DISABLE):
+            raise error(errno.EINVAL)
+        if mode == SS_DISABLE:
+            base = size = 0
+        elif size < MINSIGSTKSZ and self.stack != (base, size, flags):
+            raise error(errno.ENOMEM)
+        self.stack = (base, size, flags)
 
     def action(self, signal: int) -> Action:
         return self.actions.get(signal, Action())
 
     def ignores(self, signal: int) -> bool:
-        """Whether the signal would have no effect at all."""
+        """Whether the signal has no effect: SIG_IGN, or ignored by default."""
         action = self.action(signal)
         return action.handler == SIG_IGN or (action.handler == SIG_DFL and signal in IGNORED_BY_DEFAULT)
 
-    def next(self) -> int | None:
-        """The lowest pending signal that is not blocked."""
-        open_ones = [s for s in self.pending if not self.mask >> (s - 1) & 1]
-        return min(open_ones) if open_ones else None
+    def blocks(self, signal: int) -> bool:
+        """Whether the thread's mask holds the signal back."""
+        return bool(self.mask >> (signal - 1) & 1)
 
-    def fork(self) -> SignalState:
-        """A child's: same dispositions and mask, nothing pending."""
-        return SignalState(dict(self.actions), self.mask, {}, None, self.stack)
+    def next(self) -> int | None:
+        """The lowest signal that the thread takes now, its own before those of the process; None if there is none."""
+        if self.pending:
+            own = [s for s in self.pending if not self.blocks(s)]
+            if own:
+                return min(own)
+        if self.shared:
+            ours = [s for s in self.shared if not self.blocks(s) and self.targets.get(s, self) is self]
+            if ours:
+                return min(ours)
+        return None
+
+    def take(self, signal: int) -> SigInfo:
+        """Remove a pending signal of the thread or its process. Raises KeyError."""
+        if signal in self.pending:
+            return self.pending.pop(signal)
+        self.targets.pop(signal, None)
+        return self.shared.pop(signal)
+
+    def waiting(self) -> int:
+        """The pending signals of the thread and its process, as a bit set."""
+        return sum(1 << (s - 1) for s in {*self.pending, *self.shared})
+
+    def fork(self, *, same_handlers: bool = False) -> SignalState:
+        """The state of a forked child: same dispositions and mask, no pending signals.
+
+        With `same_handlers` (CLONE_SIGHAND), parent and child change the dispositions together.
+        """
+        actions = self.actions if same_handlers else dict(self.actions)
+        return SignalState(actions, self.mask, {}, None, self.stack)
+
+    def thread(self) -> SignalState:
+        """The state of a new thread of the process: same mask, no pending signals, no alternate stack."""
+        twin = SignalState(mask=self.mask)
+        twin.actions, twin.shared, twin.targets = self.actions, self.shared, self.targets
+        return twin
 
     def exec(self) -> None:
-        """Handlers are gone; ignored signals stay ignored."""
+        """Reset handlers to SIG_DFL, as execve(2) does. Ignored signals stay ignored."""
         self.actions = {s: a for s, a in self.actions.items() if a.handler == SIG_IGN}
         self.stack = (0, 0, SS_DISABLE)

@@ -1,1 +1,3 @@
-"""System calls: one table, number -> function, grouped by topic (Linux riscv64, asm-generic numbers)."""
+"""System calls: one table, number -> function, grouped by topic (Linux riscv64, asm-generic
+numbers).
+"""

@@ -1,4 +1,4 @@
-"""What system calls read from their argument registers, and from the memory that these point at."""
+"""Readers of system call arguments, from registers and from the memory that they point to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..vfs.open_file import OpenFile
 
 IOV_MAX = 1024
-KTIME_MAX = (1 << 63) - 1  # nanoseconds: a longer wait is as good as this one (ktime_set)
+KTIME_MAX = (1 << 63) - 1  # nanoseconds; longer waits are clamped to it (ktime_set)
 
 
 def open_file(process: Process, fd: int) -> OpenFile:
@@ -58,7 +58,10 @@ def read_path(process: Process, va: int) -> str:
 
 
 def nanoseconds(seconds: int, nanos: int) -> int:
-    """A duration in nanoseconds. Raises OSError(EINVAL) when it is negative or `nanos` is no part of a second."""
+    """A duration in nanoseconds.
+
+    Raises OSError(EINVAL) if it is negative or `nanos` is 1 s or more.
+    """
     if seconds < 0 or not 0 <= nanos < 10**9:
         raise error(errno.EINVAL)
     return min(seconds * 10**9 + nanos, KTIME_MAX)

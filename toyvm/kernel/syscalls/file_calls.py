@@ -1,4 +1,4 @@
-"""Reading, writing and the life of file descriptors."""
+"""System calls on file descriptors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-MAX_RW_COUNT = 0x7FFFF000  # Linux cuts longer transfers here
+MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 FIONREAD, FIONBIO, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
@@ -30,7 +30,10 @@ POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 
 
 def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
-    """Read up to `count` bytes to `va` in bounded pieces; stops at the first short one, and at an address that is no good."""
+    """Read up to `count` bytes to `va` in bounded pieces.
+
+    Stop at a short read or an invalid address.
+    """
     if not file.readable:
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
@@ -68,7 +71,7 @@ def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: in
 
 
 def _probe(process: Process, va: int) -> None:
-    """Fault before anything is taken out of a pipe or terminal."""
+    """Raise Fault for an unwritable buffer before data is consumed from a pipe or terminal."""
     from toyvm.machine.mmu import Access
 
     process.mm.translate(va, Access.WRITE)
@@ -77,7 +80,7 @@ def _probe(process: Process, va: int) -> None:
 def _write_from(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
-    """Write `count` bytes from `va` in bounded pieces. A blocked write remembers how far it came."""
+    """Write `count` bytes from `va` in bounded pieces. A blocked write keeps its progress."""
     if not file.writable:
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
@@ -108,7 +111,7 @@ def _write_from(
 
 
 def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
-    """The bytes to be written: for a file those before an address that is no good, if there are any. Raises Fault."""
+    """The bytes to write; for a file, those before an invalid address, if any. Raises Fault."""
     try:
         return process.mm.read(va, size)
     except Fault as fault:
@@ -118,16 +121,15 @@ def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
 
 
 def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
-    """read(2): read up to `count` bytes at the file's position to `va`; the number of bytes, 0 at the end of
-    the file.
+    """read(2): read up to `count` bytes at the file's position to `va`. Return their number.
 
-    Errors: EBADF, EFAULT, EISDIR, EINVAL, EIO, EAGAIN (O_NONBLOCK and nothing there).
+    Errors: EBADF, EFAULT, EISDIR, EINVAL, EIO, EAGAIN (O_NONBLOCK and no data).
     """
     return _read_into(process, open_file(process, fd), va, count)
 
 
 def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
-    """write(2): write `count` bytes from `va` at the file's position; the number of bytes written.
+    """write(2): write `count` bytes from `va` at the file's position. Return the number written.
 
     Errors: EBADF, EFAULT, EINVAL, EIO, ENOSPC, EROFS, EAGAIN (O_NONBLOCK and no room), EPIPE with
     SIGPIPE.
@@ -136,7 +138,7 @@ def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
 
 
 def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    """pread(2): read up to `count` bytes at `offset`; the file's position stays.
+    """pread(2): read up to `count` bytes at `offset`; the file's position does not change.
 
     Errors: those of read(2), EINVAL (a negative offset), ESPIPE.
     """
@@ -146,7 +148,7 @@ def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int,
 
 
 def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    """pwrite(2): write `count` bytes at `offset`; the file's position stays.
+    """pwrite(2): write `count` bytes at `offset`; the file's position does not change.
 
     Errors: those of write(2), EINVAL (a negative offset), ESPIPE.
     """
@@ -156,7 +158,7 @@ def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int
 
 
 def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
-    """readv(2): read into `count` buffers in order, described by struct iovec at `va`; the bytes read in all.
+    """readv(2): read into the `count` buffers of the struct iovec at `va`. Return the total.
 
     Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
@@ -164,7 +166,7 @@ def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
 
 
 def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    """preadv(2): readv(2) at `offset`; the file's position stays.
+    """preadv(2): readv(2) at `offset`; the file's position does not change.
 
     Errors: those of readv(2), EINVAL (a negative offset), ESPIPE.
     """
@@ -208,7 +210,7 @@ def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset:
 
 
 def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
-    """writev(2): write `count` buffers in order, described by struct iovec at `va`; the bytes written in all.
+    """writev(2): write the `count` buffers of the struct iovec at `va`. Return the total.
 
     Errors: those of write(2), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
@@ -216,7 +218,7 @@ def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) 
 
 
 def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
-    """pwritev(2): writev(2) at `offset`; the file's position stays.
+    """pwritev(2): writev(2) at `offset`; the file's position does not change.
 
     Errors: those of writev(2), EINVAL (a negative offset), ESPIPE.
     """
@@ -275,8 +277,7 @@ def _write_vectors(
 
 
 def lseek(kernel: KernelState, process: Process, fd: int, offset: int, whence: int) -> int:
-    """lseek(2): move the file's position by SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA or SEEK_HOLE; the new
-    position.
+    """lseek(2): set the file's position, and return it. All five SEEK_ modes are supported.
 
     Errors: EBADF, EINVAL, ENXIO, ESPIPE.
     """
@@ -284,7 +285,7 @@ def lseek(kernel: KernelState, process: Process, fd: int, offset: int, whence: i
 
 
 def close(kernel: KernelState, process: Process, fd: int) -> int:
-    """close(2): give up a descriptor; the last one of an open file closes it.
+    """close(2): close a descriptor; the last one releases the open file.
 
     Errors: EBADF.
     """
@@ -293,7 +294,7 @@ def close(kernel: KernelState, process: Process, fd: int) -> int:
 
 
 def dup(kernel: KernelState, process: Process, fd: int) -> int:
-    """dup(2): the lowest free descriptor, for the same open file.
+    """dup(2): return the lowest free descriptor, which refers to the same open file.
 
     Errors: EBADF, EMFILE.
     """
@@ -301,7 +302,7 @@ def dup(kernel: KernelState, process: Process, fd: int) -> int:
 
 
 def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) -> int:
-    """dup3(2): let `new` be a descriptor of the open file `old`; what `new` was is closed. Flag: O_CLOEXEC.
+    """dup3(2): make `new` refer to the open file of `old`, closing `new` first. Flag: O_CLOEXEC.
 
     Errors: EBADF, EINVAL (the same descriptor twice, an unknown flag).
     """
@@ -313,7 +314,7 @@ def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) 
 
 
 def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
-    """fcntl(2): F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL; there are no locks.
+    """fcntl(2): F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL. There are no locks.
 
     Errors: EBADF, EINVAL, EMFILE.
     """
@@ -338,8 +339,9 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
 
 
 def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
-    """pipe2(2): a pipe; its reading and its writing descriptor go to the two ints at `va`. Flags: O_CLOEXEC,
-    O_NONBLOCK.
+    """pipe2(2): create a pipe; store its read and write descriptors as two ints at `va`.
+
+    Flags: O_CLOEXEC, O_NONBLOCK.
 
     Errors: EFAULT, EINVAL, EMFILE, ENFILE.
     """
@@ -369,8 +371,9 @@ def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
-    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; no descriptor is a terminal, whatever the host's streams
-    are.
+    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX.
+
+    No descriptor is a terminal, even if the host's streams are.
 
     Errors: EBADF, EFAULT, ENOTTY.
     """
@@ -385,7 +388,7 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
     if request in (FIOCLEX, FIONCLEX):
         process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
         return 0
-    raise error(errno.ENOTTY)  # nothing here is a terminal, whatever the host's streams are
+    raise error(errno.ENOTTY)
 
 
 def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
@@ -414,10 +417,10 @@ def fsync(kernel: KernelState, process: Process, fd: int) -> int:
 
 
 def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
-    """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them; other advice is taken
-    and forgotten.
+    """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them.
 
-    What is read through descriptors is not cached here, so WILLNEED serves later mappings.
+    Other advice is ignored. Reads through descriptors are not cached, so WILLNEED only helps later
+    mappings.
 
     Errors: EBADF, EINVAL, ESPIPE.
     """
@@ -452,7 +455,7 @@ def readahead(kernel: KernelState, process: Process, fd: int, offset: int, lengt
 
 
 def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
-    """Bring whole pages into the page cache; length 0 is all that follows."""
+    """Bring whole pages into the page cache. Length 0 means up to the end of the file."""
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
     kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)

@@ -1,4 +1,4 @@
-"""The private calls of the dynamic loader: its stub and libc make them."""
+"""The private system calls of the dynamic loader, which its stub and libc use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def private_call(kernel: KernelState, process: Process) -> int:
-    """A call of the loader (docs/design/loader.md, "private system calls"): it reads and writes the registers itself.
+    """Pass a private call (docs/design/loader.md) to the loader, which accesses the registers
+    itself.
 
-    Errors: ENOSYS (no loader, or not a dynamic program), and those the loader raises. A LoadError ends the process:
-    ExecFailedError.
+    Errors: ENOSYS (no loader, or a static program), and those of the loader. A LoadError ends the
+    process: ExecFailedError.
     """
     if kernel.interpreter is None:
         raise error(errno.ENOSYS)

@@ -1,4 +1,4 @@
-"""What few programs ask of mappings that are there: to move them, advice, locks."""
+"""Less common calls on existing mappings: mremap, madvise, msync, mlock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 def mremap(
     kernel: KernelState, process: Process, addr: int, old: int, new: int, flags: int, target: int
 ) -> int:
-    """mremap(2): grow, shrink or move a mapping; its address.
+    """mremap(2): grow, shrink or move a mapping. Return its address.
 
     Errors: EAGAIN (RLIMIT_MEMLOCK), EFAULT (no mapping), EINVAL, ENOMEM.
     """
@@ -46,7 +46,7 @@ def mremap(
 
 
 def madvise(kernel: KernelState, process: Process, addr: int, length: int, advice: int) -> int:
-    """madvise(2): advice about pages; see `mm.advice`.
+    """madvise(2): give advice about pages; see `mm.advice`.
 
     Errors: EFAULT, EINVAL, ENOMEM (a hole).
     """
@@ -66,7 +66,7 @@ def msync(kernel: KernelState, process: Process, addr: int, length: int, flags: 
 
 
 def mlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
-    """mlock(2): keep pages in memory, all of them from now on.
+    """mlock(2): bring pages in and lock them in memory.
 
     Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
     """
@@ -74,7 +74,7 @@ def mlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
 
 
 def mlock2(kernel: KernelState, process: Process, addr: int, length: int, flags: int) -> int:
-    """mlock2(2): mlock(2); with MLOCK_ONFAULT a page is kept from its first use on.
+    """mlock2(2): mlock(2); with MLOCK_ONFAULT, a page is brought in and locked at its first fault.
 
     Errors: EINVAL, ENOMEM (a hole, RLIMIT_MEMLOCK, no frame).
     """
@@ -88,7 +88,7 @@ def mlock2(kernel: KernelState, process: Process, addr: int, length: int, flags:
 
 
 def munlock(kernel: KernelState, process: Process, addr: int, length: int) -> int:
-    """munlock(2): let pages be reclaimed again.
+    """munlock(2): unlock pages, so that they can be reclaimed.
 
     Errors: ENOMEM (a hole).
     """
@@ -97,8 +97,9 @@ def munlock(kernel: KernelState, process: Process, addr: int, length: int) -> in
 
 
 def mlockall(kernel: KernelState, process: Process, flags: int) -> int:
-    """mlockall(2): lock all that is mapped (MCL_CURRENT), or will be (MCL_FUTURE). A page that cannot be
-    brought in is no error.
+    """mlockall(2): lock all current (MCL_CURRENT) or future mappings (MCL_FUTURE).
+
+    It is not an error if a page cannot be brought in.
 
     Errors: EINVAL, ENOMEM (RLIMIT_MEMLOCK).
     """
@@ -109,13 +110,13 @@ def mlockall(kernel: KernelState, process: Process, flags: int) -> int:
         mapped_ranges.lock_all(mm)
         if not flags & MCL_ONFAULT:
             for area in list(mm.vmas):
-                mm.populate(area.start, area.length)  # what cannot be had is no error of mlockall
+                mm.populate(area.start, area.length)  # mlockall ignores failures
     mm.map.lock_future = bool(flags & MCL_FUTURE)
     return 0
 
 
 def munlockall(kernel: KernelState, process: Process) -> int:
-    """munlockall(2): unlock all that is mapped, and lock nothing in future. It cannot fail."""
+    """munlockall(2): unlock all mappings, and lock nothing in future. It cannot fail."""
     process.mm.map.lock_future = False
     mapped_ranges.unlock_all(process.mm)
     return 0
@@ -128,7 +129,7 @@ def _whole_pages(addr: int, length: int) -> tuple[int, int]:
 
 
 def _populate_locked(process: Process, start: int, end: int) -> None:
-    """Bring all pages in. Raises OSError(ENOMEM) where one cannot be had."""
+    """Bring all pages in. Raises OSError(ENOMEM) if that fails for a page."""
     mm = process.mm
     mm.populate(start, end - start)
     for area in mm.vmas.overlapping(start, end):

@@ -1,4 +1,4 @@
-"""The mmap group and brk."""
+"""brk, mmap, munmap, mprotect, mincore."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC
 
 
 def brk(kernel: KernelState, process: Process, wanted: int) -> int:
-    """brk(2): move the end of the heap to `wanted`; the end as it is then. A move that is refused leaves it
-    where it was. It cannot fail.
+    """brk(2): move the end of the heap to `wanted` if possible, and return the end.
+
+    It cannot fail.
     """
     return process.mm.brk(wanted)
 
@@ -36,8 +37,9 @@ def brk(kernel: KernelState, process: Process, wanted: int) -> int:
 def mmap(
     kernel: KernelState, process: Process, addr: int, length: int, prot: int, flags: int, fd: int, offset: int
 ) -> int:
-    """mmap(2): map a file or anonymous memory; the address. MAP_POPULATE and MAP_LOCKED touch every page at
-    once.
+    """mmap(2): map a file or anonymous memory. Return the address.
+
+    MAP_POPULATE and MAP_LOCKED bring in every page at once.
 
     Errors: EACCES, EAGAIN (RLIMIT_MEMLOCK), EBADF, EEXIST (MAP_FIXED_NOREPLACE), EINVAL, ENODEV,
     ENOMEM, EOVERFLOW, EPERM.
@@ -51,10 +53,10 @@ def mmap(
     prot &= _PROT_ALL
     file: FileNode | None = None
     may_write = True
-    # Where promises are kept strictly, nobody can ask to be left out of them.
+    # Strict overcommit ignores MAP_NORESERVE.
     no_reserve = bool(flags & MAP_NORESERVE) and kernel.system.commit.mode != NEVER
     if not flags & MAP_ANONYMOUS and isinstance(open_file(process, fd), ZeroFile):
-        flags |= MAP_ANONYMOUS  # what a mapping of /dev/zero is
+        flags |= MAP_ANONYMOUS  # a mapping of /dev/zero is anonymous memory
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)
     elif shared:
@@ -79,7 +81,7 @@ def mmap(
             locked=bool(flags & MAP_LOCKED),
         )
     except OSError:
-        if file is not None:  # shared anonymous memory that nobody maps is gone again
+        if file is not None:  # free shared anonymous memory if the mapping failed
             kernel.system.cache.released(file)
         raise
     if flags & (MAP_POPULATE | MAP_LOCKED) or process.mm.map.lock_future:
@@ -88,7 +90,10 @@ def mmap(
 
 
 def _mappable(process: Process, fd: int, prot: int, shared: bool) -> tuple[FileNode, bool]:
-    """The file behind `fd` and whether a mapping of it may become writable. Raises OSError: EBADF, EACCES, ENODEV."""
+    """The file of `fd`, and whether its mapping may become writable.
+
+    Raises OSError: EBADF, EACCES, ENODEV.
+    """
     opened = open_file(process, fd)
     if not opened.readable:
         raise error(errno.EACCES)
@@ -106,7 +111,7 @@ def _name(process: Process, fd: int) -> str:
 
 
 def munmap(kernel: KernelState, process: Process, addr: int, length: int) -> int:
-    """munmap(2): unmap whole pages; holes in the range are no error.
+    """munmap(2): unmap whole pages. Unmapped pages in the range are not an error.
 
     Errors: EINVAL, ENOMEM (too many areas).
     """
@@ -126,7 +131,7 @@ def mprotect(kernel: KernelState, process: Process, addr: int, length: int, prot
 
 
 def mincore(kernel: KernelState, process: Process, addr: int, length: int, vector: int) -> int:
-    """mincore(2): one byte at `vector` for each page: 1 if the process has it in memory.
+    """mincore(2): store a byte at `vector` for each page: 1 if it is resident.
 
     Errors: EFAULT, EINVAL, ENOMEM (a hole).
     """

@@ -1,4 +1,4 @@
-"""System calls that take file names, and directories."""
+"""System calls on paths and directories."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def pack_stat(s: Stat) -> bytes:
 
 
 def openat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
-    """openat(2): open a file by its path, relative to `dirfd`; the descriptor.
+    """openat(2): open the file at a path relative to `dirfd`. Return the descriptor.
 
-    Errors: EACCES, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP,
-    ENOENT, ENOTDIR.
+    Errors: EACCES, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG,
+    ELOOP, ENOENT, ENOTDIR.
     """
     path = read_path(process, va)
     flags &= 0xFFFFFFFF
@@ -79,7 +79,7 @@ def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: i
 
 
 def newfstatat(kernel: KernelState, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
-    """fstatat(2): struct stat of a path. Flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
+    """fstatat(2): store struct stat of a path. Flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -88,7 +88,7 @@ def newfstatat(kernel: KernelState, process: Process, dirfd: int, path: int, buf
 
 
 def fstat(kernel: KernelState, process: Process, fd: int, buffer: int) -> int:
-    """fstat(2): struct stat of an open file.
+    """fstat(2): store struct stat of an open file.
 
     Errors: EBADF, EFAULT.
     """
@@ -99,7 +99,7 @@ def fstat(kernel: KernelState, process: Process, fd: int, buffer: int) -> int:
 def statx(
     kernel: KernelState, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int
 ) -> int:
-    """statx(2): struct statx of a path; the fields of stat(2) are filled, whatever `mask` asks for.
+    """statx(2): store struct statx of a path, with the fields of stat(2). `mask` is ignored.
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -116,7 +116,7 @@ def statx(
 
 
 def readlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, buffer: int, size: int) -> int:
-    """readlinkat(2): the target of a symbolic link, without a NUL; its length.
+    """readlinkat(2): store the target of a symbolic link, without NUL. Return its length.
 
     Errors: EINVAL (not a link, `size` not positive), EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT,
     ENOTDIR.
@@ -146,7 +146,7 @@ def _access(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
 
 
 def faccessat(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int) -> int:
-    """faccessat(2): whether the process may read, write or execute the file.
+    """faccessat(2): check whether the process may read, write or execute a file.
 
     Errors: EACCES, EINVAL, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -162,7 +162,9 @@ def faccessat2(kernel: KernelState, process: Process, dirfd: int, path: int, mod
 
 
 def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size: int) -> int:
-    """getdents64(2): struct linux_dirent64 for the next entries of a directory; the bytes, 0 at the end.
+    """getdents64(2): store struct linux_dirent64 of the next entries of a directory.
+
+    Returns the number of bytes, 0 at the end.
 
     Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOTDIR.
     """
@@ -189,7 +191,7 @@ def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size
 
 
 def _entry(kernel: KernelState, process: Process, file: DirectoryFile, name: str) -> tuple[int, int]:
-    """(inode number, DT_ type) of a directory entry; an entry that went away has type unknown."""
+    """(inode number, DT_ type) of a directory entry. A removed entry has type DT_UNKNOWN."""
     try:
         node: Node = kernel.vfs.node(name, file.path, follow=False)
         status = node.stat()
@@ -218,7 +220,7 @@ def unlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: 
 
 
 def mkdirat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int) -> int:
-    """mkdirat(2): make a directory.
+    """mkdirat(2): create a directory.
 
     Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -229,7 +231,7 @@ def mkdirat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
 
 
 def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va: int) -> int:
-    """symlinkat(2): make a symbolic link.
+    """symlinkat(2): create a symbolic link.
 
     Errors: EBUSY, EEXIST, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -244,10 +246,10 @@ def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va
 def renameat2(
     kernel: KernelState, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
 ) -> int:
-    """renameat2(2): give a file another name, in place of what had it. Flag: RENAME_NOREPLACE.
+    """renameat2(2): rename a file, replacing an existing one. Flag: RENAME_NOREPLACE.
 
-    Errors: EBUSY, EEXIST, EINVAL, EISDIR, ENOTEMPTY, EROFS, EXDEV, EBADF, EFAULT, ENAMETOOLONG, ELOOP,
-    ENOENT, ENOTDIR.
+    Errors: EBUSY, EEXIST, EINVAL, EISDIR, ENOTEMPTY, EROFS, EXDEV, EBADF, EFAULT, ENAMETOOLONG,
+    ELOOP, ENOENT, ENOTDIR.
     """
     source, target = read_path(process, old), read_path(process, new)
     if flags & ~1:
@@ -280,7 +282,7 @@ def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int
 
 
 def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int:
-    """getcwd(2): the working directory with its NUL; the length.
+    """getcwd(2): store the working directory with a NUL. Return the length.
 
     Errors: EFAULT, ERANGE.
     """
@@ -292,7 +294,7 @@ def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int
 
 
 def chdir(kernel: KernelState, process: Process, va: int) -> int:
-    """chdir(2): change the working directory.
+    """chdir(2): set the working directory.
 
     Errors: EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -306,7 +308,7 @@ def chdir(kernel: KernelState, process: Process, va: int) -> int:
 
 
 def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
-    """fchdir(2): change the working directory to an open one.
+    """fchdir(2): set the working directory to an open directory.
 
     Errors: EBADF, ENOTDIR.
     """
@@ -318,14 +320,15 @@ def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
 
 
 def umask(kernel: KernelState, process: Process, mask: int) -> int:
-    """umask(2): set the mask of the modes of new files; the old one. It cannot fail."""
+    """umask(2): set the file mode creation mask. Return the old one. It cannot fail."""
     old, process.umask = process.umask, mask & 0o777
     return old
 
 
 def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
-    """memfd_create(2): a file without a name, open for reading and writing; the descriptor. `name` is for
-    /proc.
+    """memfd_create(2): create an unnamed file, open for reading and writing. Return the descriptor.
+
+    `name` is shown in /proc.
 
     Errors: EFAULT, EINVAL, EMFILE, ENAMETOOLONG.
     """

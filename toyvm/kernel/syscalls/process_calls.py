@@ -1,4 +1,4 @@
-"""Processes: clone, execve, exit, wait, and who one is."""
+"""Processes: clone, execve, exit, wait, process IDs, credentials, process groups and sessions."""
 
 from __future__ import annotations
 
@@ -13,79 +13,24 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import ARG_MAX
 from ..proc.execve import execute
-from ..proc.lifecycle import exit_process, fork
-from ..proc.lifecycle import wait as wait_for_child
+from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
+from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, Signal
 from ..vfs.open_file import WouldBlock
 from .arguments import read_path
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
 
-CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_VFORK = 0x100, 0x200, 0x400, 0x800, 0x4000
-CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x10000, 0x80000, 0x100000
-CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x200000, 0x1000000
-_CLONE_UNKNOWN = ~(
-    0xFF
-    | CLONE_VM
-    | CLONE_VFORK
-    | CLONE_SETTLS
-    | CLONE_PARENT_SETTID
-    | CLONE_CHILD_CLEARTID
-    | CLONE_CHILD_SETTID
-)
-WNOHANG, WUNTRACED, WEXITED, WNOWAIT = 1, 2, 4, 0x1000000
+WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x1000000
+WSTOPPED = WUNTRACED
+_WAIT_LINUX = 0xE0000000  # __WNOTHREAD, __WALL, __WCLONE
 P_ALL, P_PID, P_PGID = 0, 1, 2
 _MAX_STRINGS = 1 << 16
 
 
-def clone(
-    kernel: KernelState, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
-) -> int:
-    """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the child.
-
-    Threads (CLONE_THREAD, shared files or signal handlers) are not offered.
-
-    Errors: EAGAIN (too many processes), EINVAL (a flag that is not offered), ENOMEM.
-    """
-    if process.vfork_waiting is not None:  # the second try, after the child has run exec or ended
-        child_pid, ended = process.vfork_waiting
-        if ended.vfork_done is not None:
-            raise WouldBlock(ended.vfork_done)
-        process.vfork_waiting = None
-        return child_pid
-    if flags & _CLONE_UNKNOWN:
-        raise error(errno.EINVAL)
-    child = fork(
-        kernel, process, share_memory=bool(flags & CLONE_VM), wait_for_exec=bool(flags & CLONE_VFORK)
-    )
-    child.exit_signal = flags & 0xFF
-    if stack:
-        child.hart.x[2] = stack
-    if flags & CLONE_SETTLS:
-        child.hart.x[4] = tls
-    if flags & CLONE_CHILD_CLEARTID:
-        child.clear_child_tid = child_tid
-    if flags & CLONE_CHILD_SETTID:
-        _try_write(child, child_tid, child.pid)
-    if flags & CLONE_PARENT_SETTID:
-        _try_write(process, parent_tid, child.pid)
-    if child.vfork_done is not None:
-        process.vfork_waiting = (child.pid, child)
-        raise WouldBlock(child.vfork_done)
-    return child.pid
-
-
-def _try_write(process: Process, va: int, pid: int) -> None:
-    """Linux does not undo a clone because of a bad address here."""
-    try:
-        process.mm.write_int(va, pid, 4)
-    except OSError:
-        return
-
-
 def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
-    """execve(2): run the program at `path` in this process; only a failure returns.
+    """execve(2): run the program at `path` in this process. It returns only on failure.
 
     Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
@@ -99,7 +44,7 @@ def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: in
 
 
 def _strings(process: Process, va: int) -> list[bytes]:
-    """An array of string pointers up to NULL. Raises Fault, OSError(E2BIG)."""
+    """The strings of a NULL-terminated array of pointers. Raises Fault, OSError(E2BIG)."""
     found: list[bytes] = []
     if not va:
         return found
@@ -115,10 +60,8 @@ def _strings(process: Process, va: int) -> list[bytes]:
     return found
 
 
-def exit_(kernel: KernelState, process: Process, status: int) -> None:
-    """_exit(2), exit_group(2): end the process with the low 8 bits of `status`. A process has one thread, so
-    both do the same. It cannot fail.
-    """
+def exit_group(kernel: KernelState, process: Process, status: int) -> None:
+    """exit_group(2): end all threads of the process with the low 8 bits of `status`. It cannot fail."""
     exit_process(kernel, process, (status & 0xFF) << 8)
 
 
@@ -132,57 +75,89 @@ def _selector(process: Process, pid: int) -> Callable[[Process], bool]:
 
 
 def wait4(kernel: KernelState, process: Process, pid: int, status: int, options: int, usage: int) -> int:
-    """wait4(2): wait for a child to end and reap it; its pid, or 0 with WNOHANG while all live. Stopped
-    children are not reported.
+    """wait4(2): wait for a child to end, and reap it, or to stop (WUNTRACED) or continue (WCONTINUED). Return its pid.
 
-    Errors: ECHILD, EFAULT, EINTR, EINVAL.
+    With WNOHANG, return 0 if no child has anything to report.
+
+    Errors: ECHILD, EFAULT, EINTR, EINVAL, ESRCH.
     """
-    if options & ~(WNOHANG | WUNTRACED | 8 | 0xE0000000):
+    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WAIT_LINUX):
         raise error(errno.EINVAL)
-    matches = _selector(process, sext(pid, 32))
-    found = wait_for_child(kernel, process, matches, reap=False)
+    if pid & 0xFFFFFFFF == 1 << 31:
+        raise error(errno.ESRCH)
+    found = _find_child(process, _selector(process, sext(pid, 32)), options | WEXITED)
     if found is None:
         if options & WNOHANG:
             return 0
         raise WouldBlock(process.child_ended)
-    number, value, child = found
-    if status:
-        process.mm.write_int(status, value, 4)
+    child, code, value = found
+    take_report(kernel, process, child)
     if usage:
         process.mm.write(usage, rusage(child.counters.instructions, child))
-    wait_for_child(kernel, process, lambda c: c is child)
-    return number
+    if status:
+        words = {CLD_STOPPED: value << 8 | 0x7F, CLD_CONTINUED: 0xFFFF}
+        process.mm.write_int(status, words.get(code, child.status), 4)
+    return child.pid
+
+
+def _find_child(
+    process: Process, matches: Callable[[Process], bool], options: int
+) -> tuple[Process, int, int] | None:
+    return find_child(
+        process,
+        matches,
+        ended=bool(options & WEXITED),
+        stopped=bool(options & WSTOPPED),
+        continued=bool(options & WCONTINUED),
+    )
 
 
 def waitid(
     kernel: KernelState, process: Process, kind: int, number: int, info: int, options: int, usage: int
 ) -> int:
-    """waitid(2): wait for a child to end; struct siginfo_t at `info`. WNOWAIT leaves the child to be waited
-    for again.
+    """waitid(2): wait for a child to end (WEXITED), stop (WSTOPPED) or continue (WCONTINUED), and store
+    struct siginfo_t at `info`.
+
+    WNOWAIT leaves the report to be waited for again.
 
     Errors: ECHILD, EFAULT, EINTR, EINVAL.
     """
-    if kind not in (P_ALL, P_PID, P_PGID) or not options & (WEXITED | 2 | 8):
+    events = WEXITED | WSTOPPED | WCONTINUED
+    if options & ~(events | WNOHANG | WNOWAIT | _WAIT_LINUX) or not options & events:
         raise error(errno.EINVAL)
     number = sext(number, 32)
-    matches = _selector(process, -1 if kind == P_ALL else number if kind == P_PID else -number or 0)
-    found = wait_for_child(kernel, process, matches, reap=False)
+    if kind == P_ALL:
+        number = -1
+    elif kind == P_PGID and number >= 0:
+        number = -number
+    elif kind != P_PID or number <= 0:
+        raise error(errno.EINVAL)
+    try:
+        found = _find_child(process, _selector(process, number), options)
+    except OSError:  # ECHILD
+        _write_wait_info(process, info, 0, 0, 0, 0, 0)
+        raise
     if found is None:
         if not options & WNOHANG:
             raise WouldBlock(process.child_ended)
-        if info:
-            process.mm.write(info, bytes(128))
+        _write_wait_info(process, info, 0, 0, 0, 0, 0)
         return 0
-    pid, value, child = found
-    signal = value & 0x7F
-    fields = struct.pack("<iiiiiiii", 17, 0, 2 if signal else 1, 0, pid, kernel.UID, signal or value >> 8, 0)
-    if info:
-        process.mm.write(info, fields.ljust(128, b"\0"))
+    child, code, value = found
+    if not options & WNOWAIT:
+        take_report(kernel, process, child)
     if usage:
         process.mm.write(usage, rusage(child.counters.instructions, child))
-    if not options & WNOWAIT:
-        wait_for_child(kernel, process, lambda c: c is child)
+    _write_wait_info(process, info, Signal.SIGCHLD, code, child.pid, kernel.UID, value)
     return 0
+
+
+def _write_wait_info(
+    process: Process, va: int, signal: int, code: int, pid: int, uid: int, status: int
+) -> None:
+    """The fields of siginfo_t that waitid(2) sets; the others keep what they hold. Raises Fault."""
+    if va:
+        process.mm.write(va, struct.pack("<iii", signal, 0, code))
+        process.mm.write(va + 16, struct.pack("<iii", pid, uid, status))
 
 
 def rusage(instructions: int, process: Process) -> bytes:
@@ -205,7 +180,7 @@ def rusage(instructions: int, process: Process) -> bytes:
 
 
 def getpid(kernel: KernelState, process: Process) -> int:
-    """getpid(2), gettid(2): the process's number, which is its only thread's too. It cannot fail."""
+    """getpid(2): the process's number, which is that of its first thread. It cannot fail."""
     return process.pid
 
 
@@ -215,24 +190,31 @@ def getppid(kernel: KernelState, process: Process) -> int:
 
 
 def getuid(kernel: KernelState, process: Process) -> int:
-    """getuid(2), geteuid(2), getgid(2), getegid(2): the one user and group of the machine. It cannot fail."""
+    """getuid(2), geteuid(2), getgid(2), getegid(2): 1000, the only user and group.
+
+    It cannot fail.
+    """
     return kernel.UID
 
 
 def set_tid_address(kernel: KernelState, process: Process, va: int) -> int:
-    """set_tid_address(2): remember where to write 0 when the process ends; its number. It cannot fail."""
+    """set_tid_address(2): where to write 0 and wake a futex when the thread ends; its number.
+
+    It cannot fail.
+    """
     process.clear_child_tid = va
-    return process.pid
+    return process.tid
 
 
 def set_robust_list(kernel: KernelState, process: Process, head: int, size: int) -> int:
-    """set_robust_list(2): accepted without effect: no futex is released by the end of a process.
+    """set_robust_list(2): the list of futexes that the thread holds, which its end releases.
 
     Errors: EINVAL (`size` is not 24).
     """
     if size != 24:
         raise error(errno.EINVAL)
-    return 0  # robust futexes matter only between threads and processes that share them
+    process.robust_list = head
+    return 0
 
 
 def _target(kernel: KernelState, process: Process, pid: int) -> Process:
@@ -245,16 +227,29 @@ def _target(kernel: KernelState, process: Process, pid: int) -> Process:
 
 
 def setpgid(kernel: KernelState, process: Process, pid: int, pgid: int) -> int:
-    """setpgid(2): move the process or a child of it into a process group.
+    """setpgid(2): move the process or a child of it into a process group of its session.
 
-    Errors: EINVAL, ESRCH.
+    Errors: EACCES (a child that has run execve), EINVAL, EPERM (a session's leader, another session, no such
+    group), ESRCH.
     """
-    target = _target(kernel, process, pid)
-    if sext(pgid, 32) < 0:
+    group = sext(pgid, 32) or sext(pid, 32) or process.pid
+    if group < 0:
         raise error(errno.EINVAL)
-    if target is not process and target not in process.children:
-        raise error(errno.ESRCH)
-    target.pgid = sext(pgid, 32) or target.pid
+    target = _target(kernel, process, pid).leader
+    if target is not process.leader:
+        if target not in process.children:
+            raise error(errno.ESRCH)
+        if target.sid != process.sid:
+            raise error(errno.EPERM)
+        if target.executed:
+            raise error(errno.EACCES)
+    if target.sid == target.pid:
+        raise error(errno.EPERM)
+    if group != target.pid and not any(
+        other.pgid == group and other.sid == process.sid for other in kernel.processes.values()
+    ):
+        raise error(errno.EPERM)
+    target.pgid = group
     return 0
 
 
@@ -275,11 +270,11 @@ def getsid(kernel: KernelState, process: Process, pid: int) -> int:
 
 
 def setsid(kernel: KernelState, process: Process) -> int:
-    """setsid(2): begin a session and a process group; the new session's number.
+    """setsid(2): create a session and a process group. Return the session number.
 
-    Errors: EPERM (the caller leads a group).
+    Errors: EPERM (the caller leads a group, or a group has its number).
     """
-    if process.pgid == process.pid:
+    if any(other.pgid == process.pid for other in kernel.processes.values()):
         raise error(errno.EPERM)
     process.pgid = process.sid = process.pid
     return process.pid

@@ -1,4 +1,4 @@
-"""process_vm_readv and process_vm_writev: from one process's memory to another's, without stopping it."""
+"""process_vm_readv and process_vm_writev: copy between the memories of two processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def process_vm_readv(
     remotes: int,
     flags: int,
 ) -> int:
-    """process_vm_readv(2): copy from another process's memory into one's own; the bytes copied.
+    """process_vm_readv(2): copy from another process to the caller. Return the number of bytes.
 
     Errors: EFAULT, EINVAL, ESRCH.
     """
@@ -49,7 +49,7 @@ def process_vm_writev(
     remotes: int,
     flags: int,
 ) -> int:
-    """process_vm_writev(2): copy from one's own memory into another process's; the bytes copied.
+    """process_vm_writev(2): copy from the caller to another process. Return the number of bytes.
 
     Errors: EFAULT, EINVAL, ESRCH.
     """
@@ -65,7 +65,10 @@ def _ends(
     remote: tuple[int, int],
     flags: int,
 ) -> tuple[Pieces, Pieces, AddressSpace]:
-    """The pieces on both sides and the other address space. Raises OSError: EINVAL, EFAULT, ESRCH."""
+    """The local and remote ranges, and the remote address space.
+
+    Raises OSError: EINVAL, EFAULT, ESRCH.
+    """
     if flags:
         raise error(errno.EINVAL)
     mine = vectors(process, *local)
@@ -79,7 +82,7 @@ def _ends(
 
 
 def _pieces(ranges: list[tuple[int, int]]) -> Pieces:
-    """The ranges cut where pages end: a piece is there whole or not at all."""
+    """Split the ranges at page boundaries, so that a piece is either mapped or not."""
     for va, length in ranges:
         while length:
             size = min(length, PAGE_SIZE - (va & PAGE_MASK))
@@ -88,7 +91,10 @@ def _pieces(ranges: list[tuple[int, int]]) -> Pieces:
 
 
 def _transfer(source: AddressSpace, froms: Pieces, target: AddressSpace, tos: Pieces) -> int:
-    """Copy piece by piece until one side is used up or a page cannot be used; the bytes copied. Raises Fault if those are none."""
+    """Copy until a side is used up or a page is invalid.
+
+    Return the bytes copied. Raises Fault if that is 0.
+    """
     done = 0
     taken = given = (0, 0)
     while done < MAX_RW_COUNT:

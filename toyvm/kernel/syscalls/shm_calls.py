@@ -23,12 +23,13 @@ SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
 IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO = 0, 1, 2, 3
 SHM_LOCK, SHM_UNLOCK, SHM_STAT, SHM_INFO, SHM_STAT_ANY = 11, 12, 13, 14, 15
 SHMID_DS = struct.Struct("<i5IHxx4xQQ Qqqq ii QQQ")
-"""struct shmid64_ds: ipc64_perm (key, uid, gid, cuid, cgid, mode, seq, padding), segsz, three times, cpid, lpid, nattch."""
+"""struct shmid64_ds: ipc64_perm (key, uid, gid, cuid, cgid, mode, seq, padding), segsz,
+atime, dtime, ctime, cpid, lpid, nattch."""
 _READ, _WRITE, _EXECUTE = 0o444, 0o222, 0o111
 
 
 def shmget(kernel: KernelState, process: Process, key: int, size: int, flags: int) -> int:
-    """shmget(2): the segment of a key, or a new one; its number.
+    """shmget(2): find the segment of a key, or create one. Return its number.
 
     Errors: EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM (SHM_HUGETLB).
     """
@@ -38,7 +39,7 @@ def shmget(kernel: KernelState, process: Process, key: int, size: int, flags: in
         if key != IPC_PRIVATE and not flags & IPC_CREAT:
             raise error(errno.ENOENT)
         if flags & SHM_HUGETLB:
-            raise error(errno.EPERM)  # as without CAP_IPC_LOCK: there are no huge pages to be had
+            raise error(errno.EPERM)  # as without CAP_IPC_LOCK: there are no huge pages
         reserve = not flags & SHM_NORESERVE or kernel.system.commit.mode == NEVER
         return kernel.segments.create(key, size, flags, kernel.UID, process.pid, reserve=reserve).number
     if flags & IPC_CREAT and flags & IPC_EXCL:
@@ -51,7 +52,9 @@ def shmget(kernel: KernelState, process: Process, key: int, size: int, flags: in
 
 
 def shmat(kernel: KernelState, process: Process, number: int, addr: int, flags: int) -> int:
-    """shmat(2): map a segment; the address. Flags: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC.
+    """shmat(2): map a segment. Return the address.
+
+    Flags: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC.
 
     Errors: EACCES, EINVAL, ENOMEM.
     """
@@ -89,7 +92,7 @@ def shmat(kernel: KernelState, process: Process, number: int, addr: int, flags: 
 
 
 def shmdt(kernel: KernelState, process: Process, addr: int) -> int:
-    """shmdt(2): unmap all that is left of the attachment that began at `addr`; its first pages may be gone.
+    """shmdt(2): unmap the rest of the attachment at `addr`, even if its first pages are unmapped.
 
     Errors: EINVAL.
     """

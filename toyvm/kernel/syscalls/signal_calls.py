@@ -1,4 +1,4 @@
-"""Signals sent, blocked, waited for and handled."""
+"""Signals: send, block, wait for and handle them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.lifecycle import die, send
-from ..proc.process import State
 from ..proc.signal_delivery import pop_frame
 from ..proc.signals import (
     MAX_SIGNAL,
     SI_TKILL,
     SI_USER,
+    SS_AUTODISARM,
     SS_DISABLE,
+    SS_ONSTACK,
     UNBLOCKABLE,
     Action,
     SigInfo,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SIGSET_SIZE = 8
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 0, 1, 2
-MINSIGSTKSZ = 2048
 
 
 def _check_number(signal: int) -> int:
@@ -41,7 +41,7 @@ def _check_number(signal: int) -> int:
 
 
 def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, old: int, size: int) -> int:
-    """rt_sigaction(2): read and set what a signal does.
+    """rt_sigaction(2): get and set the action of a signal.
 
     Errors: EFAULT, EINVAL.
     """
@@ -53,14 +53,16 @@ def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, o
         handler, flags, mask = struct.unpack("<QQQ", process.mm.read(new, 24))
         process.signals.actions[number] = Action(handler, flags, mask & ~UNBLOCKABLE)
         if process.signals.ignores(number):
-            process.signals.pending.pop(number, None)
+            process.signals.shared.pop(number, None)
+            for thread in process.thread_group.members.values():
+                thread.signals.pending.pop(number, None)
     if old:
         process.mm.write(old, struct.pack("<QQQ", before.handler, before.flags, before.mask))
     return 0
 
 
 def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, old: int, size: int) -> int:
-    """rt_sigprocmask(2): read and change the mask of blocked signals.
+    """rt_sigprocmask(2): get and change the mask of blocked signals.
 
     Errors: EFAULT, EINVAL.
     """
@@ -80,19 +82,19 @@ def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, ol
 
 
 def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> int:
-    """rt_sigpending(2): the signals that are pending and blocked.
+    """rt_sigpending(2): get the set of pending, blocked signals.
 
     Errors: EFAULT, EINVAL.
     """
     if size > SIGSET_SIZE:
         raise error(errno.EINVAL)
-    bits = sum(1 << (s - 1) for s in process.signals.pending) & process.signals.mask
+    bits = process.signals.waiting() & process.signals.mask
     process.mm.write(va, bits.to_bytes(8, "little")[:size])
     return 0
 
 
 def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> int:
-    """rt_sigsuspend(2): wait with another mask until a handler has run.
+    """rt_sigsuspend(2): replace the mask and wait until a handler has run.
 
     Errors: EFAULT, EINTR, EINVAL.
     """
@@ -106,8 +108,9 @@ def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> 
 
 
 def rt_sigreturn(kernel: KernelState, process: Process) -> None:
-    """rt_sigreturn(2): go on where a signal handler interrupted. Without a frame at sp, the process dies by
-    SIGSEGV. It cannot fail.
+    """rt_sigreturn(2): return from a signal handler. A bad frame kills the process with SIGSEGV.
+
+    It cannot fail.
     """
     try:
         pop_frame(process)
@@ -116,21 +119,17 @@ def rt_sigreturn(kernel: KernelState, process: Process) -> None:
 
 
 def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> int:
-    """sigaltstack(2): read and set the stack for handlers with SA_ONSTACK.
+    """sigaltstack(2): get and set the stack for handlers with SA_ONSTACK.
 
-    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ).
+    Errors: EFAULT, EINVAL, ENOMEM (less than MINSIGSTKSZ), EPERM (the caller runs on it).
     """
-    base, size, flags = process.signals.stack
-    before = struct.pack("<QiiQ", base, flags, 0, size)
+    signals, sp = process.signals, process.hart.x[2]
+    base, size, flags = signals.stack
+    state = SS_DISABLE if not size else SS_ONSTACK if signals.on_stack(sp) else 0
+    before = struct.pack("<QIiQ", base, state | flags & SS_AUTODISARM, 0, size)
     if new:
-        base, flags, _, size = struct.unpack("<QiiQ", process.mm.read(new, 24))
-        if flags & ~SS_DISABLE & ~1:
-            raise error(errno.EINVAL)
-        if flags & SS_DISABLE:
-            base, size = 0, 0
-        elif size < MINSIGSTKSZ:
-            raise error(errno.ENOMEM)
-        process.signals.stack = (base, size, flags & SS_DISABLE)
+        base, flags, _, size = struct.unpack("<QIiQ", process.mm.read(new, 24))
+        signals.set_stack(sp, base, size, flags)
     if old:
         process.mm.write(old, before)
     return 0
@@ -138,50 +137,57 @@ def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> in
 
 def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
     if pid > 0:
-        found = kernel.processes.get(pid)
+        found = kernel.threads.get(pid)
         return [found] if found is not None else []
     others = list(kernel.processes.values())
     if pid == -1:
-        return [p for p in others if p is not process]
+        return [p for p in others if p is not process.leader]
     group = process.pgid if pid == 0 else -pid
     return [p for p in others if p.pgid == group]
 
 
 def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | None:
-    """kill(2): send a signal to a process, a process group or all others; signal 0 only looks.
+    """kill(2): send a signal to a process, a process group or all others. Signal 0 only checks.
+
+    A thread's number stands for its process.
 
     Errors: EINVAL, ESRCH.
     """
-    return _send_all(kernel, process, _targets(kernel, process, sext(pid, 32)), signal, SI_USER)
+    targets = _targets(kernel, process, sext(pid, 32))
+    if not targets:
+        raise error(errno.ESRCH)
+    number = _check_number(signal)
+    for target in targets:
+        send(kernel, target, SigInfo(number, SI_USER, pid=process.pid))
+    return 0 if process.tid in process.thread_group.members else None
 
 
 def tkill(kernel: KernelState, process: Process, tid: int, signal: int) -> int | None:
-    """tkill(2): send a signal to a thread, which is a process here.
+    """tkill(2): send a signal to a thread.
 
     Errors: EINVAL, ESRCH.
     """
-    if sext(tid, 32) <= 0:
-        raise error(errno.EINVAL)
-    return _send_all(kernel, process, _targets(kernel, process, sext(tid, 32)), signal, SI_TKILL)
+    return _send_to_thread(kernel, process, None, sext(tid, 32), signal)
 
 
 def tgkill(kernel: KernelState, process: Process, group: int, tid: int, signal: int) -> int | None:
-    """tgkill(2): tkill(2), the thread's process being named too.
+    """tgkill(2): send a signal to a thread of the process `group`.
 
     Errors: EINVAL, ESRCH.
     """
     if sext(group, 32) <= 0:
         raise error(errno.EINVAL)
-    return tkill(kernel, process, tid, signal)
+    return _send_to_thread(kernel, process, sext(group, 32), sext(tid, 32), signal)
 
 
-def _send_all(
-    kernel: KernelState, process: Process, targets: list[Process], signal: int, code: int
+def _send_to_thread(
+    kernel: KernelState, process: Process, group: int | None, tid: int, signal: int
 ) -> int | None:
-    number = _check_number(signal)
-    if not targets:
+    if tid <= 0:
+        raise error(errno.EINVAL)
+    target = kernel.threads.get(tid)
+    if target is None or group not in (None, target.pid):
         raise error(errno.ESRCH)
-    for target in targets:
-        if number:
-            send(kernel, target, SigInfo(number, code, pid=process.pid))
-    return None if process.state is State.ZOMBIE or not process.alive else 0
+    number = _check_number(signal)
+    send(kernel, target, SigInfo(number, SI_TKILL, pid=process.pid), to_thread=True)
+    return 0 if process.tid in process.thread_group.members else None

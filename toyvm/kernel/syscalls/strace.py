@@ -1,4 +1,4 @@
-"""System calls as text, in strace's words where they are short."""
+"""System calls as text, in a short form of strace's format."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ _MMAP = {
 _ERRORS = {errno.EDEADLK: "EDEADLK", errno.EOPNOTSUPP: "EOPNOTSUPP"}  # Linux's names, where Python knows two
 
 OUTPUTS = frozenset({"filled", "fdpair"})
-"""The kinds of arguments that the call fills: their contents can be told only when it has succeeded."""
+"""The kinds of output arguments, whose contents are shown after the call has succeeded."""
 
 
 def call_text(
     process: Process, entry: Syscall | None, number: int, args: tuple[int, ...], result: int = -1
 ) -> str:
-    """`name(arguments)`, read without disturbing the process: memory that is not present is shown as an address.
+    """`name(arguments)`. Memory that is not present is shown as an address and not faulted in.
 
-    `result` is that of a call that is over: what it wrote is shown too.
+    If the call is over, `result` is its result, and its output arguments are shown too.
     """
     if entry is None:
         return f"syscall_{number:#x}({', '.join(map(hex, args))})"
@@ -64,7 +64,7 @@ def call_text(
 
 
 def result_text(entry: Syscall | None, value: int) -> str:
-    """The result as strace prints it."""
+    """The result in strace's format."""
     if -4095 <= value < 0:
         name = _ERRORS.get(-value) or errno.errorcode.get(-value, str(-value))
         return f"-1 {name} ({os.strerror(-value)})"
@@ -74,7 +74,7 @@ def result_text(entry: Syscall | None, value: int) -> str:
 
 
 def _output(process: Process, kind: str, value: int, result: int) -> str:
-    """What a call wrote at `value`: `result` bytes, or the two descriptors of a pipe."""
+    """The output of a call at `value`: `result` bytes, or the two descriptors of a pipe."""
     if result >= 0 and kind == "filled":
         return _bytes(process, value, result)
     pair = peek(process, value, 8) if result == 0 else None

@@ -1,18 +1,20 @@
-"""The system calls: one literal table (Linux riscv64, asm-generic numbers), and the loader's private calls.
+"""The system calls: one literal table (Linux riscv64, asm-generic numbers), and the loader's
+private calls.
 
     number: (name, "module.function", arguments as strace shows them, NEEDS_MMU or PRIVATE)
 
-The modules stand beside this one. A module is imported when a program first makes one of its calls, because a short program
-needs three calls and should not wait for the other hundred.
+The modules are in this package. A module is imported at the first use of one of its calls, so that
+short programs start fast.
 
-A function takes the kernel, the process and its argument words, as many as it has parameters. It returns the result (an int),
-or None when it has set the registers and pc itself (execve, rt_sigreturn). It raises OSError for -errno, and WouldBlock to be
-called again later.
+A function takes the kernel, the process, and as many argument registers as it has parameters. It
+returns the result (an int), or None if it has set the registers and pc itself (execve,
+rt_sigreturn). It raises OSError for -errno, and WouldBlock to be called again later.
 
-How strace shows an argument, one word each: int, uint, hex, ptr, path, bytes (the length is the next argument), fd, at (a
-directory's descriptor), oflags, fdflags (without the access), mode, prot, mmap, signal, strings (an argv), filled (a buffer
-that gets as many bytes as the result says), fdpair; and of `strace_events`: family, socktype, sockaddr (the length is the
-next argument), msgflags, sockoptlevel, shut, epollop, epollevent, clock.
+The format of each argument for strace is one word: int, uint, hex, ptr, path, bytes (the length is
+the next argument), fd, at (a directory's descriptor), oflags, fdflags (without the access mode),
+mode, prot, mmap, signal, strings (an argv), filled (a buffer; the result is the number of bytes
+stored), fdpair; and those of `strace_events`: family, socktype, sockaddr (the length is the next
+argument), msgflags, sockoptlevel, shut, epollop, epollevent, clock.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
     Function = Callable[..., int | None]
 
-NEEDS_MMU = "needs MMU"  # ENOSYS without one, as Linux has it
-PRIVATE = "private"  # toyvm's own, which no trace shows
+NEEDS_MMU = "needs MMU"  # ENOSYS on a machine without MMU, as on Linux
+PRIVATE = "private"  # toyvm's own call, not shown in traces
 
 SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     17: ("getcwd", "path_calls.getcwd", "filled uint"),
@@ -71,12 +73,14 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     85: ("timerfd_create", "event_calls.timerfd_create", "clock fdflags"),
     86: ("timerfd_settime", "event_calls.timerfd_settime", "fd hex ptr ptr"),
     87: ("timerfd_gettime", "event_calls.timerfd_gettime", "fd ptr"),
-    93: ("exit", "process_calls.exit_", "int"),
-    94: ("exit_group", "process_calls.exit_", "int"),
+    93: ("exit", "thread_calls.exit_", "int"),
+    94: ("exit_group", "process_calls.exit_group", "int"),
     95: ("waitid", "process_calls.waitid", "int int ptr hex ptr"),
     96: ("set_tid_address", "process_calls.set_tid_address", "ptr"),
-    98: ("futex", "system_calls.futex", "ptr hex uint ptr ptr uint"),
+    97: ("unshare", "thread_calls.unshare", "hex"),
+    98: ("futex", "futex_calls.futex", "ptr hex uint ptr ptr uint"),
     99: ("set_robust_list", "process_calls.set_robust_list", "ptr uint"),
+    100: ("get_robust_list", "futex_calls.get_robust_list", "int ptr ptr"),
     101: ("nanosleep", "time_calls.nanosleep", "ptr ptr"),
     102: ("getitimer", "time_calls.getitimer", "int ptr"),
     103: ("setitimer", "time_calls.setitimer", "int ptr ptr"),
@@ -113,7 +117,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     175: ("geteuid", "process_calls.getuid", ""),
     176: ("getgid", "process_calls.getuid", ""),
     177: ("getegid", "process_calls.getuid", ""),
-    178: ("gettid", "process_calls.getpid", ""),
+    178: ("gettid", "thread_calls.gettid", ""),
     179: ("sysinfo", "system_calls.sysinfo", "ptr"),
     194: ("shmget", "shm_calls.shmget", "int uint hex", NEEDS_MMU),
     195: ("shmctl", "shm_calls.shmctl", "int int ptr", NEEDS_MMU),
@@ -138,7 +142,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     214: ("brk", "mmap_calls.brk", "hex"),
     215: ("munmap", "mmap_calls.munmap", "ptr uint"),
     216: ("mremap", "mapping_calls.mremap", "ptr uint uint hex ptr", NEEDS_MMU),
-    220: ("clone", "process_calls.clone", "hex ptr ptr ptr ptr"),
+    220: ("clone", "thread_calls.clone", "hex ptr ptr ptr ptr"),
     221: ("execve", "process_calls.execve", "path strings strings"),
     222: ("mmap", "mmap_calls.mmap", "ptr uint prot mmap fd hex"),
     223: ("fadvise64", "file_calls.fadvise64", "fd uint uint int"),
@@ -162,11 +166,13 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     276: ("renameat2", "path_calls.renameat2", "at path at path hex"),
     278: ("getrandom", "system_calls.getrandom", "ptr uint hex"),
     279: ("memfd_create", "path_calls.memfd_create", "path hex"),
+    283: ("membarrier", "thread_calls.membarrier", "int hex int"),
     284: ("mlock2", "mapping_calls.mlock2", "ptr uint hex"),
     291: ("statx", "path_calls.statx", "at path hex hex ptr"),
+    435: ("clone3", "thread_calls.clone3", "ptr uint"),
     439: ("faccessat2", "path_calls.faccessat2", "at path hex hex"),
     441: ("epoll_pwait2", "poll_calls.epoll_pwait2", "fd ptr int ptr ptr uint"),
-    # Those of toyvm's dynamic loader (docs/design/loader.md)
+    # The calls of toyvm's dynamic loader (docs/design/loader.md)
     7000: ("dl_resolve", "loader_calls.private_call", "", PRIVATE),
     7001: ("dl_next_init", "loader_calls.private_call", "", PRIVATE),
     7002: ("dl_next_fini", "loader_calls.private_call", "", PRIVATE),
@@ -179,7 +185,10 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
 
 
 class Syscall(Record):
-    """A row of the table whose function has been imported. `shapes` says how strace shows each argument."""
+    """A row of the table with its function.
+
+    `shapes` are the formats of the arguments for strace.
+    """
 
     number: int
     name: str
@@ -194,7 +203,7 @@ _found: dict[int, Syscall] = {}
 
 
 def find(number: int) -> Syscall | None:
-    """The system call of a number; None: there is none such."""
+    """The system call of a number, or None."""
     entry = _found.get(number)
     if entry is None and number in SYSTEM_CALLS:
         name, function_name, shapes, *options = SYSTEM_CALLS[number]

@@ -1,4 +1,4 @@
-"""Time, all of it virtual: it passes with instructions, and jumps when everyone sleeps."""
+"""Time. It is virtual: it advances with instructions, and jumps if all processes sleep."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ NS = 10**9
 
 
 def _clock(kernel: KernelState, process: Process, clock: int) -> int:
-    """The nanoseconds a clock shows. Raises OSError(EINVAL)."""
+    """The time of a clock in nanoseconds. Raises OSError(EINVAL)."""
     if clock in _MONOTONIC:
         return kernel.now
     if clock in (0, 5, 11):
         return EPOCH_NS + kernel.now
-    if clock in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID):
+    if clock == CLOCK_PROCESS_CPUTIME_ID:
         return process.counters.instructions
+    if clock == CLOCK_THREAD_CPUTIME_ID:
+        return process.hart.instret
     raise error(errno.EINVAL)
 
 
 def clock_gettime(kernel: KernelState, process: Process, clock: int, va: int) -> int:
-    """clock_gettime(2): the time of a clock. CPU time is the number of instructions, as nanoseconds.
+    """clock_gettime(2): store the time of a clock. One instruction is 1 ns of CPU time.
 
     Errors: EFAULT, EINVAL.
     """
@@ -47,7 +49,7 @@ def clock_gettime(kernel: KernelState, process: Process, clock: int, va: int) ->
 
 
 def clock_getres(kernel: KernelState, process: Process, clock: int, va: int) -> int:
-    """clock_getres(2): one nanosecond, for every clock.
+    """clock_getres(2): store one nanosecond for every clock.
 
     Errors: EFAULT, EINVAL.
     """
@@ -58,7 +60,7 @@ def clock_getres(kernel: KernelState, process: Process, clock: int, va: int) -> 
 
 
 def gettimeofday(kernel: KernelState, process: Process, tv: int, tz: int) -> int:
-    """gettimeofday(2): the wall clock in microseconds; the time zone is zeros.
+    """gettimeofday(2): store the wall clock in microseconds, and a zero time zone.
 
     Errors: EFAULT.
     """
@@ -81,7 +83,7 @@ def _sleep_until(kernel: KernelState, process: Process, deadline: int, remaining
 
 
 def nanosleep(kernel: KernelState, process: Process, request: int, remaining: int) -> int:
-    """nanosleep(2): sleep; a handler ends the sleep, and the time left goes to `remaining`.
+    """nanosleep(2): sleep. A handler ends the sleep and stores the time left at `remaining`.
 
     Errors: EFAULT, EINTR, EINVAL.
     """
@@ -91,7 +93,7 @@ def nanosleep(kernel: KernelState, process: Process, request: int, remaining: in
 def clock_nanosleep(
     kernel: KernelState, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
-    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until the clock shows a time.
+    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock.
 
     Errors: EFAULT, EINTR, EINVAL.
     """
@@ -103,7 +105,9 @@ def clock_nanosleep(
 
 
 def times(kernel: KernelState, process: Process, va: int) -> int:
-    """times(2): CPU times of the process and of its children that were waited for; the ticks since start.
+    """times(2): store CPU times of the process and its reaped children.
+
+    Return the ticks since start.
 
     Errors: EFAULT.
     """
@@ -115,7 +119,8 @@ def times(kernel: KernelState, process: Process, va: int) -> int:
 
 
 def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
-    """getrusage(2): CPU time and page faults of the process; of its children (RUSAGE_CHILDREN) the CPU time.
+    """getrusage(2): store CPU time and page faults of the process, or CPU time of its children or of
+    the thread.
 
     Errors: EFAULT, EINVAL.
     """
@@ -123,53 +128,56 @@ def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
     if who not in (0, 1, -1):
         raise error(errno.EINVAL)
     spent = process.children_instructions if who == -1 else process.counters.instructions
+    if who == 1:
+        spent = process.hart.instret
     process.mm.write(va, rusage(spent, process))
     return 0
 
 
 def _timer_clock(kernel: KernelState, process: Process, which: int) -> int:
-    """The nanoseconds of the clock that a timer counts. Raises OSError(EINVAL)."""
+    """The time in nanoseconds of a timer's clock. Raises OSError(EINVAL)."""
     if which == ITIMER_REAL:
         return kernel.now
-    if which in (ITIMER_VIRTUAL, ITIMER_PROF):  # system calls take no time, so that both are the same
+    if which in (ITIMER_VIRTUAL, ITIMER_PROF):  # system calls take no time, so both clocks are the same
         return process.counters.instructions
     raise error(errno.EINVAL)
 
 
 def _timer_value(process: Process, which: int, now: int) -> bytes:
-    """struct itimerval. A timer that is armed never shows 0, even if it expires at once."""
+    """struct itimerval. An armed timer never shows 0, even if it expires at once."""
     timer = process.timer(which)
     left = max(timer.expires_at - now, 1000) if timer.expires_at is not None else 0
     return struct.pack("<qqqq", *divmod(timer.every // 1000, 10**6), *divmod(left // 1000, 10**6))
 
 
 def setitimer(kernel: KernelState, process: Process, which: int, new: int, old: int) -> int:
-    """setitimer(2): arm or disarm ITIMER_REAL (SIGALRM), ITIMER_VIRTUAL (SIGVTALRM) or ITIMER_PROF (SIGPROF).
+    """setitimer(2): arm or disarm ITIMER_REAL (SIGALRM), ITIMER_VIRTUAL (SIGVTALRM) or ITIMER_PROF
+    (SIGPROF).
 
-    A NULL `new` is zeros, as Linux takes it: the timer is disarmed. System calls take no CPU time, so
-    the last two count the same.
+    A NULL `new` disarms the timer, as on Linux. System calls take no CPU time, so the last two use
+    the same clock.
 
     Errors: EFAULT, EINVAL.
     """
-    words = struct.unpack("<qqqq", process.mm.read(new, 32)) if new else (0, 0, 0, 0)  # NULL is zeros
+    words = struct.unpack("<qqqq", process.mm.read(new, 32)) if new else (0, 0, 0, 0)
     every, first = (nanoseconds(words[at], words[at + 1] * 1000) for at in (0, 2))
     which = sext(which, 32)
     now = _timer_clock(kernel, process, which)
     before = _timer_value(process, which, now)
     timer = process.timer(which)
-    timer.every = every if first or which != ITIMER_REAL else 0  # as Linux keeps it
+    timer.every = every if first or which != ITIMER_REAL else 0  # as on Linux
     timer.expires_at = now + first if first else None
     if which != ITIMER_REAL:
         process.note_cpu_timers()
     elif timer.expires_at is not None:
-        kernel.scheduler.set_alarm(process, timer.expires_at)
+        kernel.scheduler.set_alarm(process.leader, timer.expires_at)
     if old:
         process.mm.write(old, before)
     return 0
 
 
 def getitimer(kernel: KernelState, process: Process, which: int, va: int) -> int:
-    """getitimer(2): the time left of a timer, and its interval.
+    """getitimer(2): store the time left of a timer and its interval.
 
     Errors: EFAULT, EINVAL.
     """

@@ -1,1 +1,1 @@
-"""The listings of nm, objdump, readelf and size."""
+"""The listings of nm, objdump, readelf and size, in the formats of GNU binutils."""

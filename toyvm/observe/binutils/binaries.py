@@ -1,7 +1,7 @@
-"""What the binutils-like tools share: the files of a command line with their archive members, and what BFD says of a
-section (contents, load, code, data, debugging).
+"""Shared by the binutils commands: input files, archive members, and BFD's section attributes.
 
-A file that cannot be read makes a message and exit code 1, and the tool goes on with the next, as GNU's do.
+After a file that cannot be read, a command prints a message and continues with the next file; its
+exit code is 1, as with GNU binutils.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from toyvm.elf.elf_file import ElfFile, ElfSection
 
 
 class Binary(Record):
-    """An ELF file of the command line; `archive` is the archive that it is a member of."""
+    """An ELF file on the command line, or a member of `archive`."""
 
     name: str
     archive: str | None
@@ -42,7 +42,7 @@ class Binary(Record):
 
 
 def read(path: str) -> bytes:
-    """The bytes of a file. NotFoundError, ElfError in the words of GNU's tools."""
+    """Read a file. Raises NotFoundError or ElfError with the messages of GNU binutils."""
     try:
         return read_input(path)
     except FileNotFoundError:
@@ -54,7 +54,10 @@ def read(path: str) -> bytes:
 
 
 def binaries(path: str) -> Iterator[Binary]:
-    """The ELF file at `path`, or the ELF members of the archive there; ElfError for other members comes at the end."""
+    """The ELF file at `path`, or the ELF members of the archive at `path`.
+
+    Raises ElfError for a file that is not ELF; for archive members, after the last one.
+    """
     data = read(path)
     if not Archive.is_archive(data):
         yield Binary(path, None, ElfFile.parse(data, path))
@@ -72,7 +75,10 @@ def binaries(path: str) -> Iterator[Binary]:
 
 
 def for_each(tool: str, paths: Sequence[str], report: Callable[[str], object]) -> int:
-    """Call `report` with each path; print what is wrong with a file and go on. The exit code: 0, or 1 after an error."""
+    """Call `report` with each path. Prints errors and continues.
+
+    Returns the exit code: 1 after an error.
+    """
     status = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
@@ -92,7 +98,7 @@ _TABLES = {SHT_NULL, SHT_SYMTAB, SHT_SYMTAB_SHNDX}
 
 
 def content_sections(elf: ElfFile) -> list[ElfSection]:
-    """The sections that are contents, not tables about them: what `size` and `objdump -h` list."""
+    """The sections that `size` and `objdump -h` list: all but the file's own tables."""
     tables = {elf.header.shstrndx} | {s.header.link for s in elf.sections_of_type(SHT_SYMTAB)}
     kept = []
     for section in elf.sections:
@@ -114,17 +120,17 @@ def is_code(section: ElfSection) -> bool:
 
 
 def is_alloc(section: ElfSection) -> bool:
-    """Whether the section is in memory at run time."""
+    """Whether the section occupies memory at run time."""
     return bool(section.header.flags & SHF_ALLOC)
 
 
 def has_contents(section: ElfSection) -> bool:
-    """Whether the file holds bytes of the section."""
+    """Whether the section occupies space in the file."""
     return section.header.type != SHT_NOBITS
 
 
 def is_debugging(section: ElfSection) -> bool:
-    """Whether the section is debugging information, by its name as BFD tells it."""
+    """Whether the section is debugging information, by its name (BFD's rule)."""
     prefixes = (
         ".debug",
         ".gnu.debuglto_.debug_",

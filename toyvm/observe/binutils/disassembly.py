@@ -1,15 +1,15 @@
-"""Machine code as text, with capstone: symbols at branch targets, auipc pairs resolved, relocations between the lines.
+"""The disassembler of `toyvm objdump`: capstone's text, with symbols and relocations.
 
-capstone's own mnemonics are kept (`c.addi`, `addi a5, zero, 1`); immediates are decimal and there is no space behind
-commas, as in GNU's listings. What capstone does not know (Zba, Zbb, Zbs, Zicond) is read by the instruction table; what
-that does not know either is `.word` or `.half`.
+The mnemonics are capstone's (`c.addi`, `addi a5,zero,1`). As in GNU's listings, immediates are
+decimal and no space follows a comma. The instruction table decodes what capstone cannot (Zba, Zbb,
+Zbs, Zicond); other bytes are shown as `.word` or `.half`.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.isa.decode import decode
+from toyvm.isa.registers import X_NAMES
 from toyvm.isa.text import instruction_text
 from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, gather, relocation_name
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 
 class Instruction(NamedTuple):
-    """One line: `target` is the address that a branch goes to or that a pair of instructions makes."""
+    """One line.
+
+    `target` is the target of a branch, or the address that an instruction pair computes.
+    """
 
     address: int
     raw: bytes
@@ -52,7 +56,7 @@ _HEX = re.compile(r"-?\b0x[0-9a-f]+")
 
 
 def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
-    """The instructions in `code`, which stands at `address`; always whole: the last bytes may make a `.byte`."""
+    """The instructions in `code`, which is at `address`. Other bytes become directives."""
     at = 0
     pairs: dict[int, int] = {}
     while at < len(code):
@@ -73,7 +77,7 @@ def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
 
 
 def by_table(raw: bytes) -> str | None:
-    """The text of an instruction that the table has a row for; None for other bytes and for a part of one."""
+    """The text of an instruction from the instruction table; None if it has none of this length."""
     decoded = decode(int.from_bytes(raw, "little"))
     return instruction_text(decoded) if decoded is not None and decoded.length == len(raw) else None
 
@@ -100,11 +104,51 @@ def _instruction(
         return Instruction(
             address, raw, mnemonic, f"{before},{target:x}" if before else f"{target:x}", target, True
         )
-    if len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc: their immediate is hexadecimal
+    alias = _ALIASES[mnemonic](word) if mnemonic in _ALIASES else ""
+    if alias:
+        mnemonic, _, operands = alias.partition(" ")
+    elif len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc have hexadecimal immediates
         operands = f"{operands.partition(',')[0]},{word >> 12:#x}"
     else:
         operands = _HEX.sub(lambda match: str(int(match[0], 16)), operands)
     return Instruction(address, raw, mnemonic, operands, _pair_target(address, word, len(raw), pairs), False)
+
+
+# Hints about locality (Zihintntl) are additions of these registers to zero.
+_LOCALITY = {2: "ntl.p1", 3: "ntl.pall", 4: "ntl.s1", 5: "ntl.all"}
+
+
+def _zext_b(word: int) -> str:
+    return f"zext.b {X_NAMES[word >> 7 & 31]},{X_NAMES[word >> 15 & 31]}" if word >> 20 == 255 else ""
+
+
+def _zext_w(word: int) -> str:
+    return f"zext.w {X_NAMES[word >> 7 & 31]},{X_NAMES[word >> 15 & 31]}" if not word >> 20 & 31 else ""
+
+
+def _locality(word: int) -> str:
+    return _LOCALITY.get(word >> 20 & 31, "") if not word & 0x000F8F80 else ""
+
+
+def _short_locality(word: int) -> str:
+    hint = _LOCALITY.get(word >> 2 & 31, "") if not word & 0x0F80 else ""
+    return f"c.{hint}" if hint else ""
+
+
+def _short_nop(word: int) -> str:
+    number = sext((word >> 7 & 0x20) | (word >> 2 & 0x1F), 6)
+    return f"c.nop {number}" if number and not word & 0x0F80 else ""
+
+
+# Mnemonic of capstone or of our table -> what GNU's (2.44) and LLVM's listings call some of its words instead.
+_ALIASES: dict[str, Callable[[int], str]] = {
+    "andi": _zext_b,
+    "add.uw": _zext_w,
+    "add": _locality,
+    "c.add": _short_locality,
+    "c.nop": _short_nop,
+    "c.addi": _short_nop,
+}
 
 
 def _branch_distance(word: int, size: int) -> int | None:
@@ -122,7 +166,10 @@ _STORES = {0x23, 0x27}
 
 
 def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> int | None:
-    """The address that lui or auipc and the next user of its register make; `pairs` remembers the first half."""
+    """The address that lui or auipc and the next use of its register compute.
+
+    `pairs` maps a register to the value of the first instruction.
+    """
     opcode, rd, rs1 = word & 0x7F, word >> 7 & 31, word >> 15 & 31
     if size != 4:
         return None
@@ -139,7 +186,7 @@ def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> i
 
 
 class Names:
-    """Names of addresses: the symbols of a file, by section in a relocatable object, else by address alone."""
+    """The symbols of a file by address, or in a relocatable object by section and offset."""
 
     def __init__(self, elf: ElfFile):
         self._relocatable = elf.header.type == c.ET_REL
@@ -177,7 +224,10 @@ class Names:
         return list(zip(addresses[first:last], texts[first:last], strict=True))
 
     def describe(self, address: int, section: ElfSection) -> str:
-        """`main+0x4`; "" when no symbol is near. In an object, `address` is an offset in `section`."""
+        """`main+0x4`, or "" without a preceding symbol.
+
+        In an object, `address` is an offset in `section`.
+        """
         home = section
         if not self._relocatable:
             inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
@@ -190,20 +240,20 @@ class Names:
         return texts[index] + (f"+{distance:#x}" if distance else "")
 
     def is_data(self, section: ElfSection, address: int) -> bool:
-        """Whether mapping symbols ($d, $x) say that data stands there."""
+        """Whether mapping symbols ($d, $x) mark the address as data (psABI)."""
         marks = self._marks.get(section.number, [])
         index = bisect_right(marks, (address, True)) - 1
         return index >= 0 and marks[index][1]
 
     def next_mark(self, section: ElfSection, address: int) -> int:
-        """Where the next mapping symbol behind `address` is."""
+        """The address of the next mapping symbol after `address`."""
         marks = self._marks.get(section.number, [])
         index = bisect_right(marks, (address, True))
         return marks[index][0] if index < len(marks) else M64
 
 
 def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
-    """(section number, address, "printf@plt") of the PLT: a header, then an entry for each JUMP_SLOT (psABI)."""
+    """(section number, address, "printf@plt") of each PLT entry, from the JUMP_SLOT relocations."""
     plt, rela = elf.section(".plt"), elf.section(".rela.plt")
     if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
         return
@@ -226,7 +276,7 @@ def _is_name(name: str, info: int, shndx: int) -> bool:
 
 
 class Listing:
-    """What `objdump -d` prints for one file. `lines` and `sources` are for -l and -S."""
+    """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S."""
 
     def __init__(
         self, elf: ElfFile, relocations: bool = False, lines: LineTable | None = None, source: bool = False
@@ -286,7 +336,7 @@ class Listing:
 
     @staticmethod
     def _zeros(data: bytes, base: int, at: int, stop: int, relocs: Sequence[tuple[int, str]]) -> int:
-        """How many zero bytes to leave out at `at`, by GNU objdump's rule; none where a relocation is."""
+        """The zero bytes to skip at `at` by GNU objdump's rule, up to the next relocation."""
         index = bisect_left(relocs, (at, ""))
         limit = min(stop, relocs[index][0]) if index < len(relocs) else stop
         chunk = data[at - base : limit - base]
@@ -315,15 +365,16 @@ class Listing:
         if text is None:
             yield f"{file}:{line}"
             return
-        # Going forward in one file, the lines passed over are shown too, as GNU objdump does.
+        # As GNU objdump does, show the lines that were skipped in the same file.
         first = previous[1] + 1 if previous and previous[0] == file and previous[1] < line else line
         yield from text[max(first, line - 20) - 1 : line]
 
 
 def _words(code: bytes, address: int) -> Iterator[Instruction]:
+    """Data in words from its start on, whatever its alignment; the rest in a half-word and a byte (riscv_data_length)."""
     at = 0
     while at < len(code):
-        size = next(n for n in (4, 2, 1) if (address + at) % n == 0 and at + n <= len(code))
+        size = next(n for n in (4, 2, 1) if at + n <= len(code))
         yield data_word(address + at, code[at : at + size])
         at += size
 
@@ -336,7 +387,7 @@ def _between(relocs: Sequence[tuple[int, str]], low: int, high: int) -> Iterator
 
 
 def relocation_lines(elf: ElfFile, section: ElfSection, array: Any) -> list[tuple[int, str]]:
-    """(offset, "R_RISCV_HI20\\tx+0x4") of a relocation section, by offset, in the file's order."""
+    """(offset, "R_RISCV_HI20\\tx+0x4") for each relocation of a section, ordered by offset."""
     table = elf.symbols_of(elf.linked(section)) if section.header.link else None
     found = []
     for offset, kind, symbol, addend in array.tolist():
@@ -350,7 +401,7 @@ def relocation_lines(elf: ElfFile, section: ElfSection, array: Any) -> list[tupl
 
 @cache
 def source_text(path: str) -> list[str] | None:
-    """The lines of a source file; None when it cannot be read."""
+    """The lines of a source file, or None if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read().splitlines()
@@ -359,7 +410,7 @@ def source_text(path: str) -> list[str] | None:
 
 
 def line_table(elf: ElfFile) -> LineTable | None:
-    """The file's line table; None when it has none or a broken one."""
+    """The file's line table, or None if it is missing or malformed."""
     from toyvm.elf.dwarf import LineTable  # pyelftools
 
     try:

@@ -1,4 +1,4 @@
-"""The words that readelf and objdump print for the numbers of ELF, as GNU's spell them."""
+"""The names that readelf and objdump print for ELF constants, in GNU's spelling."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _SECTION_FLAGS_KEY = """Key to Flags:
 
 
 def section_flags_key(osabi: int) -> str:
-    """What the letters mean; R only exists for the GNU ABI."""
+    """The key to the flag letters. R exists only in the GNU ABI."""
     return (
         _SECTION_FLAGS_KEY.replace("  D (", "  R (retain), D (")
         if osabi == c.ELFOSABI_GNU
@@ -96,7 +96,7 @@ def elf_flags(flags: int) -> str:
 
 
 def section_index(index: int) -> str:
-    """`UND`, `ABS`, `COM` or the number, of a symbol's section."""
+    """The section of a symbol: `UND`, `ABS`, `COM` or its number."""
     special = {c.SHN_UNDEF: "UND", c.SHN_ABS: "ABS", c.SHN_COMMON: "COM"}
     if index in special:
         return special[index]
@@ -124,12 +124,12 @@ _FLAGS_1 = (
 
 
 def dynamic_flags(value: int) -> str:
-    """DT_FLAGS in words."""
+    """The names of the flags in DT_FLAGS."""
     return _words(value, _FLAGS)
 
 
 def dynamic_flags_1(value: int) -> str:
-    """DT_FLAGS_1 in words."""
+    """The names of the flags in DT_FLAGS_1."""
     return "Flags: " + _words(value, _FLAGS_1)
 
 

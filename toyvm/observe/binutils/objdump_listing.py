@@ -1,4 +1,4 @@
-"""`objdump`'s tables: section headers (-h), symbols (-t), relocations (-r), contents (-s), laid out as GNU's."""
+"""The tables of `objdump` in GNU's format: section headers, symbols, relocations, contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .readelf_tables import printable
 
 
 def section_headers(elf: ElfFile) -> Iterator[str]:
-    """`-h`."""
+    """`-h`: the section headers."""
     relocated = (
         {s.header.info for s in elf.sections_of_type(c.SHT_RELA)} if elf.header.type == c.ET_REL else set()
     )
@@ -67,7 +67,7 @@ def _flags(section: ElfSection, relocated: bool) -> Iterator[str]:
 
 
 def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
-    """`-t`, or `-T` for the dynamic symbols."""
+    """`-t`: the symbols, or `-T`: the dynamic symbols."""
     table = elf.symbols(".dynsym" if dynamic else ".symtab")
     yield "DYNAMIC SYMBOL TABLE:" if dynamic else "SYMBOL TABLE:"
     rows = zip(table.names, table.array.tolist(), strict=True) if table else ()

@@ -1,6 +1,6 @@
-"""`readelf`: headers, sections, segments, dynamic section and notes as text, laid out as GNU readelf -W does.
+"""The listings of GNU readelf -W: headers, segments, dynamic section and notes.
 
-Symbols, relocations, attributes and dumps are in `readelf_tables`. Each function takes the file and returns lines.
+`readelf_tables` has symbols, relocations, attributes and dumps. Each function returns lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import elf_names as names
 
 
 def header(elf: ElfFile) -> Iterator[str]:
-    """`-h`."""
+    """`-h`: the file header."""
     ehdr = elf.header
     kind = names.FILE_TYPES.get(ehdr.type, f"<unknown>: {ehdr.type:x}")
     if ehdr.type == c.ET_DYN and (elf.dynamic_value(c.DT_FLAGS_1) or 0) & c.DF_1_PIE:
@@ -49,7 +49,7 @@ def header(elf: ElfFile) -> Iterator[str]:
 
 
 def sections(elf: ElfFile, alone: bool) -> Iterator[str]:
-    """`-S`; `alone`: without `-h`, which has told where the table is."""
+    """`-S`: the section headers. `alone` adds the offset of the table, which `-h` also shows."""
     if not elf.sections:
         if not alone:
             yield ""
@@ -76,7 +76,7 @@ def _section_line(section: ElfSection) -> str:
 
 
 def groups(elf: ElfFile) -> Iterator[str]:
-    """The section groups (`-g`, part of `-a`)."""
+    """`-g`: the section groups."""
     found = list(elf.sections_of_type(c.SHT_GROUP))
     if not found:
         yield ""
@@ -97,7 +97,7 @@ def groups(elf: ElfFile) -> Iterator[str]:
 
 
 def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
-    """`-l`, with the mapping of sections to segments."""
+    """`-l`: the program headers, and the mapping of sections to segments."""
     yield ""
     if not elf.segments:
         yield "There are no program headers in this file."
@@ -134,7 +134,7 @@ def in_segment(shdr: Shdr, phdr: Phdr) -> bool:
     if tls and phdr.type not in (c.PT_TLS, c.PT_GNU_RELRO, c.PT_LOAD):
         return False
     if tls and shdr.type == c.SHT_NOBITS and phdr.type != c.PT_TLS:
-        return False  # .tbss takes no room there
+        return False  # .tbss occupies space in PT_TLS only
     if not tls and phdr.type in (c.PT_TLS, c.PT_PHDR):
         return False
     loaded = (c.PT_LOAD, c.PT_DYNAMIC, c.PT_GNU_EH_FRAME, c.PT_GNU_STACK, c.PT_GNU_RELRO)
@@ -150,7 +150,7 @@ def in_segment(shdr: Shdr, phdr: Phdr) -> bool:
 
 
 def _within(start: int, size: int, segment: int, length: int) -> bool:
-    """Strict: an empty section at a segment's end does not belong to it."""
+    """Whether a range is inside a segment. An empty range at the segment's end is not."""
     return (
         segment <= start
         and start - segment + size <= length
@@ -182,7 +182,7 @@ _COUNTS = {c.DT_RELACOUNT, c.DT_VERNEEDNUM, c.DT_VERDEFNUM}
 
 
 def dynamic(elf: ElfFile) -> Iterator[str]:
-    """`-d`."""
+    """`-d`: the dynamic section."""
     section = next(elf.sections_of_type(c.SHT_DYNAMIC), None)
     segment = next((phdr for phdr in elf.segments if phdr.type == c.PT_DYNAMIC), None)
     yield ""
@@ -200,7 +200,7 @@ def dynamic(elf: ElfFile) -> Iterator[str]:
 
 
 def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:
-    """The value of a dynamic entry in words."""
+    """The value of a dynamic entry as text."""
     if tag in _STRING_TAGS:
         return _STRING_TAGS[tag].format(elf.dynamic_string(value))
     if tag in _SIZES:
@@ -217,7 +217,7 @@ def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:
 
 
 def notes(elf: ElfFile) -> Iterator[str]:
-    """`-n`."""
+    """`-n`: the notes."""
     where = None
     for note in elf.notes():
         if note.where != where:

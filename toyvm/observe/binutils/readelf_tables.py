@@ -1,4 +1,4 @@
-"""`readelf`: symbols, relocations, attributes and dumps of sections as text, laid out as GNU readelf -W does."""
+"""The tables of GNU readelf -W: symbols, relocations, attributes and dumps of sections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import elf_names as names
 
 
 def symbols(elf: ElfFile) -> Iterator[str]:
-    """`-s`: every symbol table."""
+    """`-s`: the symbol tables."""
     for section in elf.sections_of_type(c.SHT_DYNSYM, c.SHT_SYMTAB):
         table = elf.symbols_of(section)
         plural = "entries" if len(table) != 1 else "entry"
@@ -50,7 +50,7 @@ def _version(version: Version | None, name: str) -> str:
 
 
 def relocations(elf: ElfFile) -> Iterator[str]:
-    """`-r`: every relocation section."""
+    """`-r`: the relocation sections."""
     found = elf.relocations()
     if not found:
         yield ""
@@ -84,7 +84,7 @@ _TAG_NAMES = {tag: name for name, tag in TAGS.items()}
 
 
 def attributes(elf: ElfFile) -> Iterator[str]:
-    """`-A`."""
+    """`-A`: the RISC-V attributes."""
     section = next(elf.sections_of_type(c.SHT_RISCV_ATTRIBUTES), None)
     if section is None:
         return
@@ -92,11 +92,8 @@ def attributes(elf: ElfFile) -> Iterator[str]:
     yield "File Attributes"
     for tag, value in decode(elf.contents(section), elf.name).items():
         if tag not in _TAG_NAMES:
-            yield (
-                f"  Tag_unknown_{tag}: {value!r}"
-                if isinstance(value, str)
-                else f"  Tag_unknown_{tag}: {value}"
-            )
+            text = f'"{value}"' if isinstance(value, str) else f"{value} ({value:#x})"
+            yield f"  Tag_unknown_{tag}: {text}"
             continue
         text = f'"{value}"' if tag == TAG_ARCH else str(value)
         if tag == TAG_STACK_ALIGN:
@@ -107,7 +104,7 @@ def attributes(elf: ElfFile) -> Iterator[str]:
 
 
 def find_section(elf: ElfFile, which: str) -> ElfSection:
-    """The section of that name or number."""
+    """The section with this name or number. Raises ElfError."""
     section = elf.section(which)
     if section is None and which.isdigit() and int(which) < len(elf.sections):
         section = elf.sections[int(which)]
@@ -117,7 +114,7 @@ def find_section(elf: ElfFile, which: str) -> ElfSection:
 
 
 def hex_dump(elf: ElfFile, which: str) -> Iterator[str]:
-    """`-x SECTION`."""
+    """`-x SECTION`: the bytes of a section."""
     section = find_section(elf, which)
     data = elf.contents(section)
     yield ""
@@ -140,7 +137,7 @@ def printable(data: bytes) -> str:
 
 
 def string_dump(elf: ElfFile, which: str) -> Iterator[str]:
-    """`-p SECTION`."""
+    """`-p SECTION`: the strings in a section."""
     section = find_section(elf, which)
     data = elf.contents(section)
     yield ""
@@ -154,7 +151,7 @@ def string_dump(elf: ElfFile, which: str) -> Iterator[str]:
 
 
 def _visible(byte: int) -> str:
-    """A byte as `readelf -p` shows it: control characters as ^A, the end of a line as \\n."""
+    """A byte as `readelf -p` shows it: control characters as ^A, a newline as \\n."""
     if byte == 10:
         return "\\n"
     if byte < 32:

@@ -1,4 +1,4 @@
-"""`size`: how much code, data and zeroed memory, in Berkeley's one line or System V's table."""
+"""The listings of `size`: code, data and bss in Berkeley format, or a table in System V format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .binaries import content_sections, has_contents, is_alloc, is_code, is_read
 
 
 class Sizes(NamedTuple):
-    """Bytes by what they are at run time: `text` is all that is not writable, `bss` what the file does not hold."""
+    """Sizes in bytes. `text` includes read-only data; `bss` is not in the file."""
 
     text: int
     data: int
@@ -18,7 +18,7 @@ class Sizes(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All three."""
+        """The sum."""
         return self.text + self.data + self.bss
 
 
@@ -46,7 +46,7 @@ def berkeley(found: Sizes, title: str) -> str:
 
 
 def system_v(elf: ElfFile, title: str) -> str:
-    """The table of the System V format (`size -A`), with the empty lines that follow it."""
+    """The table of the System V format (`size -A`), with two empty lines after it."""
     rows = [(section.name, section.header.size, section.header.addr) for section in content_sections(elf)]
     total = sum(size for _, size, _ in rows)
     name = max([len(row[0]) for row in rows] + [len("section")])

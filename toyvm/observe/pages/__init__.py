@@ -1,1 +1,1 @@
-"""Page references: recorded, replayed, and what they say about locality."""
+"""Page references: recording, traces, replay with replacement policies, and locality."""

@@ -1,6 +1,7 @@
-"""What locality a run had: working sets, reuse distances, TLB reach, and where in memory it was at what time.
+"""The locality of a run: working sets, reuse distances, TLB reach, and the use of areas.
 
-Time is counted in instructions of the whole machine. A run of references to one page lasts until the next page's begins.
+Time is measured in instructions of the whole machine. References to one page in a row last until
+the next page's reference.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ UNKNOWN = "?"
 
 
 class WorkingSet(Record):
-    """The pages referred to in the last `window` instructions (Denning's working set), in pages.
+    """The number of pages referred to in the last `window` instructions (Denning's working set).
 
-    `mean` over the whole run, `largest` and `sizes` of the moments `times`.
+    `mean` is over the whole run; `sizes` are sampled at `times`, and `largest` is the largest of
+    them.
     """
 
     window: int
@@ -42,7 +44,7 @@ class WorkingSet(Record):
 
 
 class Reach(Record):
-    """A TLB of `entries` entries, all interchangeable, the least recently used one replaced: its misses by page size."""
+    """The misses of a fully associative LRU TLB, with 4 KiB and with 2 MiB pages."""
 
     entries: int
     misses: int
@@ -50,7 +52,7 @@ class Reach(Record):
 
 
 class AreaUse(Record):
-    """What a run did in one area of an address space. `pages` is how many it touched."""
+    """The use of one area of an address space: the number of pages touched and of references."""
 
     space: int
     name: str
@@ -60,8 +62,12 @@ class AreaUse(Record):
 
 
 class Locality(Record):
-    """All views. `reuse` has (lowest, highest distance, references): a distance is the number of different pages since
-    the last reference to the page, itself included. `first` counts first references, which have none."""
+    """The results of the analysis.
+
+    `reuse` has (lowest distance, highest distance, references) of each class. The distance of a
+    reference is the number of different pages since the last reference to its page, that page
+    included. `first` counts first references, which have no distance.
+    """
 
     program: str
     instructions: int
@@ -75,7 +81,7 @@ class Locality(Record):
     reach: tuple[Reach, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
+        """The results as JSON values."""
         return {
             "schema": SCHEMA,
             "program": self.program,
@@ -112,7 +118,7 @@ class Locality(Record):
 
 
 def analyse(trace: PageTrace, string: ReferenceString, windows: Sequence[int]) -> Locality:
-    """All views of (the chosen part of) a trace. `windows` are those of the working sets, in instructions."""
+    """Analyse `string`, the selected references of a trace. `windows` are in instructions."""
     distances = lru_distances(string.pages)
     mega = string.coarser(MEGAPAGE_SHIFT)
     small, large = (misses(found, list(TLB_ENTRIES)) for found in (distances, lru_distances(mega.pages)))
@@ -132,7 +138,7 @@ def analyse(trace: PageTrace, string: ReferenceString, windows: Sequence[int]) -
 
 
 def default_windows(instructions: int) -> list[int]:
-    """Thousandth, hundredth and tenth of the run, as round numbers."""
+    """A thousandth, a hundredth and a tenth of the run, rounded down to one digit."""
     found = []
     for part in (1000, 100, 10):
         rough = max(instructions // part, 1)
@@ -142,7 +148,10 @@ def default_windows(instructions: int) -> list[int]:
 
 
 def working_set(string: ReferenceString, window: int, samples: int = SAMPLES) -> WorkingSet:
-    """W(t, window): a page is in it from the moment of a reference until `window` instructions after the last one's end."""
+    """The working set W(t, window), sampled at `samples` times.
+
+    A page is in it from a reference until `window` instructions after the reference ends.
+    """
     start = string.times
     if not len(start):
         return WorkingSet(window, 0.0, 0, (), ())
@@ -161,18 +170,18 @@ def working_set(string: ReferenceString, window: int, samples: int = SAMPLES) ->
 def reuse_histogram(
     string: ReferenceString, distances: NDArray[np.int64]
 ) -> tuple[tuple[tuple[int, int, int], ...], int]:
-    """(lowest, highest, references) by doubling distances, and the number of first references."""
+    """(classes of doubling distance: (lowest, highest, references); number of first references)."""
     first = int(np.count_nonzero(distances == 0))
     again = distances[distances > 0]
     classes = np.ceil(np.log2(again)).astype(np.int64) if len(again) else again
     counts = np.bincount(classes, minlength=1)
-    counts[0] += string.references - len(distances)  # repetitions in a row
+    counts[0] += string.references - len(distances)  # repeated references
     bounds = [(1 if not power else (1 << power - 1) + 1, 1 << power) for power in range(len(counts))]
     return tuple((low, high, int(n)) for (low, high), n in zip(bounds, counts, strict=True)), first
 
 
 def page_names(spaces: Sequence[Space], string: ReferenceString) -> list[tuple[int, str, int]]:
-    """(space, area's name, area's start) of each page; of several areas at different times, the latest."""
+    """(space, area's name, area's start) of each page. If areas overlap, the latest counts."""
     found = [(string.space_and_page(page)[0], UNKNOWN, 0) for page in range(string.footprint)]
     for number, space in enumerate(spaces):
         for area in space.areas:
@@ -184,7 +193,7 @@ def page_names(spaces: Sequence[Space], string: ReferenceString) -> list[tuple[i
 
 
 def areas_used(spaces: Sequence[Space], string: ReferenceString) -> tuple[AreaUse, ...]:
-    """What was referred to, by area, in the order of addresses."""
+    """The use of each area, in the order of addresses."""
     weights = np.bincount(string.pages, string.counts, string.footprint)
     totals: dict[tuple[int, int, str], list[int]] = {}
     for (number, name, start), weight in zip(page_names(spaces, string), weights.tolist(), strict=True):
@@ -195,7 +204,7 @@ def areas_used(spaces: Sequence[Space], string: ReferenceString) -> tuple[AreaUs
 
 
 def text_report(found: Locality, spaces: Sequence[Space]) -> str:
-    """The views as tables."""
+    """The results as tables."""
     out = [
         f"{found.program}: {found.instructions:,} instructions, {found.references:,} references to {found.pages:,} pages "
         f"(in {found.megapages:,} megapages)",

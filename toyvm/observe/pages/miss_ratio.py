@@ -1,4 +1,4 @@
-"""Miss-ratio curves: how often a page is not in memory, by policy and number of frames."""
+"""Miss ratio curves: the misses of page replacement policies by number of frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from toyvm.base.errors import UsageError
 from toyvm.base.record import Record
 
-from ..pictures.charts import lines, percent
 from .policy_replay import REPLAYS
 from .stack_distances import lru_distances, misses, optimal_distances, phases
 
@@ -33,12 +32,13 @@ NAMES = {
 MAX_FRAMES = 1 << 20
 MAX_POINTS = 4096
 BELADY = (1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5)
-"""The string of Belady, Nelson and Shedler, "An anomaly in space-time characteristics of certain programs running in a
-paging machine", CACM 12, 1969: FIFO misses 9 times with 3 frames and 10 times with 4."""
+"""The string of Belady, Nelson and Shedler, "An anomaly in space-time characteristics of certain
+programs running in a paging machine", CACM 12, 1969: FIFO misses 9 times with 3 frames and 10 times
+with 4."""
 
 
 class Anomaly(Record):
-    """More frames, and more misses."""
+    """A policy misses more often with more frames."""
 
     policy: str
     frames: int
@@ -50,7 +50,8 @@ class Anomaly(Record):
 class Curves(Record):
     """The misses of each policy for each number of frames.
 
-    `references` counts repetitions; `footprint` is the number of different pages, which is what every policy misses at least.
+    `references` includes repetitions. `footprint` is the number of different pages, the least
+    possible number of misses.
     """
 
     frames: tuple[int, ...]
@@ -60,12 +61,12 @@ class Curves(Record):
     seed: int
 
     def ratio(self, policy: str, at: int) -> float:
-        """Misses by references."""
+        """Misses divided by references, for the frames `self.frames[at]`."""
         return self.misses[policy][at] / self.references if self.references else 0.0
 
     @property
     def anomalies(self) -> list[Anomaly]:
-        """Every place of a curve where it rises."""
+        """The points where a curve rises."""
         found = []
         for policy, row in self.misses.items():
             points = list(zip(self.frames, row, strict=True))
@@ -75,7 +76,7 @@ class Curves(Record):
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers."""
+        """The curves as JSON values."""
         return {
             "schema": SCHEMA,
             "references": self.references,
@@ -91,7 +92,10 @@ class Curves(Record):
 
 
 def parse_frames(text: str) -> list[int]:
-    """`4..4096` (doubling), `1..16:1` (in steps of 1), `4,8,100`, and several of these with commas. Raises UsageError."""
+    """Parse `4..4096` (doubling), `1..16:1` (steps of 1), `4,8,100`, or several with commas.
+
+    Raises UsageError.
+    """
     found: set[int] = set()
     for word in text.split(","):
         span, _, step = word.partition(":")
@@ -103,9 +107,7 @@ def parse_frames(text: str) -> list[int]:
             )
         low, high, by = map(int, numbers)
         if not 1 <= low <= high <= MAX_FRAMES or not by:
-            raise UsageError(
-                f"--frames {text}: '{word}' does not go up from 1 or more to at most {MAX_FRAMES:,}"
-            )
+            raise UsageError(f"--frames {text}: '{word}' is not an increasing range from 1 to {MAX_FRAMES:,}")
         if step and (high - low) // by >= MAX_POINTS:
             raise UsageError(f"--frames {text}: more than {MAX_POINTS:,} numbers")
         if step:
@@ -124,7 +126,7 @@ def curves(
     seed: int = 1,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Curves:
-    """Replay `string` with each of `policies` (keys of NAMES) and each number of `frames`, which must go up."""
+    """Replay `string` with `policies` (keys of NAMES) and `frames` (in increasing order)."""
     found: dict[str, tuple[int, ...]] = {}
     pages, counts = string.pages.tolist(), string.counts.tolist()
     stacks = {"lru": lru_distances, "opt": optimal_distances}
@@ -150,7 +152,10 @@ def _stack_misses(
     pages: NDArray[np.int32],
     frames: Sequence[int],
 ) -> tuple[int, ...]:
-    """Misses of a stack algorithm. What `phases` left out may have made neighbours of references to one page: hits."""
+    """The misses of a stack algorithm.
+
+    Repeated references, which `phases` may leave adjacent, are hits.
+    """
     if len(pages):
         pages = pages[np.concatenate([[True], pages[1:] != pages[:-1]])]
     return tuple(misses(distances(pages), list(frames)))
@@ -180,23 +185,3 @@ def text_table(result: Curves, *, ratios: bool = False) -> str:
             f"{anomaly.more_misses:,} times with {anomaly.more_frames:,} frames, {anomaly.misses:,} times with {anomaly.frames:,}"
         )
     return "\n".join(lines) + "\n"
-
-
-def picture(result: Curves, title: str) -> str:
-    """The curves as an SVG file. Raises ValueError when nothing was replayed."""
-    series = {
-        NAMES[policy]: [(frames, result.ratio(policy, at)) for at, frames in enumerate(result.frames)]
-        for policy in result.misses
-    }
-    wide = result.frames[-1] > 16 * result.frames[0]
-    ratios = [ratio for points in series.values() for _, ratio in points]
-    y_log = min(ratios) > 0 and max(ratios) > 20 * min(ratios)
-    return lines(
-        series,
-        title,
-        "frames",
-        "misses, share of all references",
-        x_base=2 if wide else 0,
-        y_log=y_log,
-        y_text=percent,
-    )

@@ -1,4 +1,4 @@
-"""Records the page references of a run into a trace: the engine's events, and whose address spaces they are of."""
+"""Records the page references of a run in a trace, with the address spaces and their areas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from toyvm.base.events import PageFault, ProcessEnding
 from toyvm.engines.watching.recording_engine import PIECE, RecordedCode, RecordingEngine
 
-from .page_trace import MAX_EVENTS, Area, PageTrace, Space, TraceWriter
+from .page_trace import MAX_EVENTS, PageTrace, RecordedArea, Space, TraceWriter
 
 if TYPE_CHECKING:
     from array import array
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from toyvm.machine.hart import Hart
     from toyvm.machine.physical_memory import PhysicalMemory
 
-MAX_AREAS = 4096  # of an address space: an area that grows is one
-NAME_COLUMN = 73  # of a line of /proc/PID/maps
+MAX_AREAS = 4096  # recorded for an address space; an area that grows counts once
+NAME_COLUMN = 73  # the column of the name in a line of /proc/PID/maps
 
 
 class PageRecorder:
     """Watches one run (`system.Watcher`) and writes its trace to `stream`.
 
-    Stops recording after about `limit` references (fetches, loads and stores); the program goes on.
+    Recording stops after about `limit` references (fetches, loads and stores); the program
+    continues.
     """
 
     def __init__(self, stream: BinaryIO, limit: int):
@@ -36,18 +37,18 @@ class PageRecorder:
         self._engine: RecordingEngine
 
     def engine(self, memory: PhysicalMemory) -> RecordingEngine:
-        """The engine that records."""
+        """An engine that records."""
         self._engine = RecordingEngine(memory, self._take, self._new_space, min(PIECE, self._limit))
         return self._engine
 
     def start(self, kernel: Kernel) -> None:
-        """Watch what areas there are."""
+        """Subscribe to the events that show the areas of processes."""
         self._kernel = kernel
         kernel.bus.subscribe(PageFault, self._fault)
         kernel.bus.subscribe(ProcessEnding, lambda event: self._learn(kernel.processes[event.pid]))
 
     def finish(self, program: str) -> PageTrace:
-        """Write the rest; the trace without its events."""
+        """Write the rest of the trace. Returns it without its events."""
         engine = self._engine
         engine.flush()
         at = engine.time
@@ -61,7 +62,7 @@ class PageRecorder:
         )
         return self._complete
 
-    # --- whose pages they are ---
+    # --- address spaces and areas ---
 
     def _new_space(self, number: int, hart: Hart) -> None:
         process = next(p for p in self._kernel.processes.values() if p.hart is hart)
@@ -75,7 +76,7 @@ class PageRecorder:
         )
 
     def _learn(self, process: Process) -> None:
-        """All areas that the process has now."""
+        """Record the areas that the process has now."""
         number = self._number(process)
         if number is not None:
             for area in process.mm.vmas:
@@ -96,13 +97,13 @@ class PageRecorder:
             self._spaces[number] = Space(space.pid, space.command, (*areas, area))
 
 
-def _area(line: str) -> Area:
-    """A line of /proc/PID/maps."""
+def _area(line: str) -> RecordedArea:
+    """Parse a line of /proc/PID/maps."""
     addresses, permissions = line.split()[:2]
     start, _, end = addresses.partition("-")
-    return Area(int(start, 16), int(end, 16), permissions, line[NAME_COLUMN:])
+    return RecordedArea(int(start, 16), int(end, 16), permissions, line[NAME_COLUMN:])
 
 
-def _grows_into(old: Area, new: Area) -> bool:
-    """Whether an area is the one that is now `new`, the same or larger."""
+def _grows_into(old: RecordedArea, new: RecordedArea) -> bool:
+    """Whether `new` is the area `old` at the same size or grown."""
     return old.name == new.name and new.start <= old.start and old.end <= new.end

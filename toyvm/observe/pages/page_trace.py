@@ -1,13 +1,17 @@
 """Traces of page references on disk, and as arrays.
 
-    magic, then parts: tag (4 bytes), length of the payload and its CRC-32 (little-endian, 4 bytes each), payload
-    EVTS  time of the first event (8 bytes), number of events (4 bytes), then deflated: the low bytes of all time
-          differences, their second, third and highest bytes, then the four bytes of all values in the same way
-    INFO  JSON: what ran, how long, the address spaces with their areas. The last part; a file without it is not complete
+A file is a magic number and a sequence of parts. A part is a tag (4 bytes), the length of its
+payload and the CRC-32 of its payload (4 bytes each, little-endian), and the payload:
 
-Events are those of `engines.watching.recording_engine`: times in instructions, values `page << 2 | kind`.
-Bytes of equal weight stand together because that halves what deflate leaves. A part has at most `PART_EVENTS` events, so that
-a damaged or hostile file cannot ask for more memory than it says.
+    EVTS  time of the first event (8 bytes), number of events (4 bytes), then, deflated, the low
+          bytes of all time differences, their second, third and highest bytes, and the four bytes
+          of all values in the same way
+    INFO  JSON: the program, the time, the address spaces with their areas. It is the last part;
+          a file without it is incomplete
+
+Events are those of `engines.watching.recording_engine`: times in instructions, and values `page <<
+2 | kind`. Grouping the bytes by significance halves the compressed size. A part has at most
+`PART_EVENTS` events, which limits the memory that a damaged or hostile file can use.
 """
 
 from __future__ import annotations
@@ -33,9 +37,9 @@ if TYPE_CHECKING:
 
 MAGIC = b"toyvm pages 1\n\0\0"
 PART_EVENTS = 1 << 18
-MAX_EVENTS = 1 << 26  # of a whole trace: 12 bytes of memory each
+MAX_EVENTS = 1 << 26  # of a whole trace; an event takes 12 bytes of memory
 MAX_INFO = 64 << 20
-MAX_TIME = 1 << 60  # sums of some times are still 64-bit numbers
+MAX_TIME = 1 << 60  # the sum of a few times fits in 64 bits
 SCHEMA = "toyvm.pages/1"
 _PART = struct.Struct("<4sII")
 _EVENTS = struct.Struct("<QI")
@@ -43,10 +47,10 @@ _PAGES = USER_TOP >> PAGE_SHIFT
 
 
 class TraceError(ToyvmError):
-    """A file that is not the trace of page references that it should be. The message begins with the file's name."""
+    """A file that is not a valid trace. The message begins with the file's name."""
 
 
-class Area(Record):
+class RecordedArea(Record):
     """A mapping: addresses, permissions as in /proc/PID/maps, name."""
 
     start: int
@@ -56,18 +60,21 @@ class Area(Record):
 
 
 class Space(Record):
-    """An address space: the process that ran in it first, and the areas it had, the latest last."""
+    """An address space: its first process, and its areas, the latest last."""
 
     pid: int
     command: str
-    areas: tuple[Area, ...]
+    areas: tuple[RecordedArea, ...]
 
 
 class PageTrace(Record):
-    """A whole trace. `times` (uint64) and `values` (uint32) are the events; `instructions` the time at which it ended.
+    """A trace.
 
-    `references` counts what events stand for: each fetch of an instruction (`ecall` and what faults are fetched, and not
-    counted as executed), each page loaded from or stored to. `complete` is False when recording stopped before the program did.
+    `times` (uint64) and `values` (uint32) are the events, `instructions` is the time of its end.
+
+    `references` counts the references: a fetch for each instruction (also for `ecall` and for
+    instructions that fault, which do not count as executed), and each page loaded from or stored
+    to. `complete` is False if recording stopped before the program ended.
     """
 
     program: str
@@ -79,7 +86,7 @@ class PageTrace(Record):
     values: NDArray[np.uint32]
 
     def to_json(self) -> dict[str, Any]:
-        """What it is, without the events."""
+        """The trace without its events as JSON values."""
         return {
             "schema": SCHEMA,
             "program": self.program,
@@ -99,18 +106,21 @@ class PageTrace(Record):
 
 
 class TraceWriter:
-    """Writes a trace as it grows. What is written is a trace only after `finish`."""
+    """Writes a trace incrementally. The file is valid after `finish`."""
 
     def __init__(self, stream: BinaryIO):
         self._stream = stream
         self._last = _NEVER
-        self._times, self._values = np.zeros(0, np.uint64), np.zeros(0, np.uint32)  # for the next part
+        self._times, self._values = np.zeros(0, np.uint64), np.zeros(0, np.uint32)  # of the next part
         self.events = 0
-        self.extra = 0  # references besides one for each instruction executed
+        self.extra = 0  # references in addition to one for each executed instruction
         stream.write(MAGIC)
 
     def add(self, times: array[int], values: array[int]) -> None:
-        """Take events; one that only repeats the one before it (a second access of the same instruction) is left out."""
+        """Add events.
+
+        A load or store that repeats the previous event is dropped: one instruction made both.
+        """
         t, v = np.array(times, np.uint64), np.array(values, np.uint32)
         if not len(t):
             return
@@ -129,10 +139,13 @@ class TraceWriter:
             self._write(PART_EVENTS)
 
     def _write(self, count: int) -> None:
-        """Write so many events. Where parts end depends on the events alone, so that one run gives one file."""
+        """Write `count` events.
+
+        The parts depend only on the events, so that the file is reproducible.
+        """
         t, v = self._times[:count], self._values[:count]
         self._times, self._values = self._times[count:], self._values[count:]
-        far = np.flatnonzero(np.diff(t) >> np.uint64(32)) + 1  # a longer wait than a difference can tell
+        far = np.flatnonzero(np.diff(t) >> np.uint64(32)) + 1  # a time difference of more than 32 bits
         for piece_t, piece_v in zip(np.split(t, far), np.split(v, far), strict=True):
             if len(piece_t):
                 self._events(piece_t, piece_v)
@@ -146,7 +159,7 @@ class TraceWriter:
         self._stream.write(_PART.pack(tag, len(payload), zlib.crc32(payload)) + payload)
 
     def finish(self, program: str, instructions: int, complete: bool, spaces: list[Space]) -> PageTrace:
-        """Write the last part; the trace without its events."""
+        """Write the last part. Returns the trace without its events."""
         self._write(len(self._times))
         nothing = np.zeros(0, np.uint64), np.zeros(0, np.uint32)
         trace = PageTrace(program, instructions, instructions + self.extra, complete, tuple(spaces), *nothing)
@@ -158,8 +171,12 @@ _NEVER = (-1, SPACE)
 
 
 def _extra(times: NDArray[np.uint64], values: NDArray[np.uint32], last: tuple[int, int]) -> int:
-    """References besides one for each instruction executed: loads, stores, and fetches before or after which another
-    instruction or part of one is fetched at the same time. `last` is the event before."""
+    """The references in addition to one for each executed instruction.
+
+    These are loads, stores, and fetches at the same time as another fetch (of the next part of an
+    instruction, or of an instruction after one that does not count as executed). `last` is the
+    event before.
+    """
     kinds = values & 3
     fetches = (kinds == EXECUTE) | (kinds == SPACE)
     again = fetches[1:] & (times[1:] == times[:-1]) & (kinds[:-1] != SPACE)
@@ -176,7 +193,7 @@ def _numbers(planes: bytes) -> NDArray[np.uint32]:
 
 
 def read_trace(path: str) -> PageTrace:
-    """The trace in a file. Raises TraceError when it is none, or a damaged one, and OSError."""
+    """Read a trace. Raises TraceError if the file is not a valid trace, or OSError."""
     try:
         with open(path, "rb") as stream:
             return _read(stream)
@@ -196,16 +213,16 @@ def _read(stream: BinaryIO) -> PageTrace:
     for tag, payload in _parts(stream):
         if tag == b"INFO":
             if stream.read(1):
-                raise _DamagedError("there is more after the last part")
+                raise _DamagedError("data follows the last part")
             return _trace(payload, np.concatenate(times), np.concatenate(values))
         if tag != b"EVTS":
-            raise _DamagedError(f"a part of an unknown kind: {tag!r}")
+            raise _DamagedError(f"unknown kind of part: {tag!r}")
         t, v = _event_part(payload)
         events += len(t)
         if events > MAX_EVENTS:
             raise _DamagedError(f"more than {MAX_EVENTS:,} events")
         if len(t) and len(times[-1]) and t[0] < times[-1][-1]:
-            raise _DamagedError("times run backwards")
+            raise _DamagedError("times decrease")
         times.append(t)
         values.append(v)
     raise _DamagedError("the last part is missing: recording was cut short")
@@ -217,12 +234,12 @@ def _parts(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             raise _DamagedError("ends in the middle of a part")
         tag, length, check = _PART.unpack(head)
         if length > MAX_INFO:
-            raise _DamagedError("a part is longer than parts can be")
+            raise _DamagedError("a part is too long")
         payload = stream.read(length)
         if len(payload) < length:
             raise _DamagedError("ends in the middle of a part")
         if zlib.crc32(payload) != check:
-            raise _DamagedError("a part's checksum does not fit its bytes")
+            raise _DamagedError("the checksum of a part is wrong")
         yield tag, payload
 
 
@@ -231,14 +248,14 @@ def _event_part(payload: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]
         raise _DamagedError("a part is too short")
     first, count = _EVENTS.unpack_from(payload)
     if not 0 < count <= PART_EVENTS or first >= MAX_TIME:
-        raise _DamagedError("a part has a number that cannot be")
+        raise _DamagedError("a part has an invalid time or number of events")
     inflate = zlib.decompressobj()
     try:
         planes = inflate.decompress(payload[_EVENTS.size :], 8 * count + 1)
     except zlib.error:
         raise _DamagedError("a part cannot be inflated") from None
     if len(planes) != 8 * count:
-        raise _DamagedError("a part has another number of events than it says")
+        raise _DamagedError("a part has a wrong number of events")
     steps, values = _numbers(planes[: 4 * count]), _numbers(planes[4 * count :])
     return np.uint64(first) + np.cumsum(steps, dtype=np.uint64), values
 
@@ -250,7 +267,7 @@ def _trace(payload: bytes, times: NDArray[np.uint64], values: NDArray[np.uint32]
             Space(
                 _whole(space["pid"]),
                 str(space["command"]),
-                tuple(Area(_whole(a), _whole(b), str(c), str(d)) for a, b, c, d in space["areas"]),
+                tuple(RecordedArea(_whole(a), _whole(b), str(c), str(d)) for a, b, c, d in space["areas"]),
             )
             for space in info["spaces"]
         )
@@ -265,9 +282,9 @@ def _trace(payload: bytes, times: NDArray[np.uint64], values: NDArray[np.uint32]
         )
         schema = info["schema"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise _DamagedError("its description cannot be read") from None
+        raise _DamagedError("the description is invalid") from None
     if schema != SCHEMA:
-        raise _DamagedError(f"its description is {schema!r}, expected {SCHEMA!r}")
+        raise _DamagedError(f"the description is {schema!r}, expected {SCHEMA!r}")
     _check(trace)
     return trace
 
@@ -279,17 +296,17 @@ def _whole(value: object) -> int:
 
 
 def _check(trace: PageTrace) -> None:
-    """The events fit the description and each other."""
+    """Check that the events are consistent. Raises _DamagedError."""
     kinds, pages = trace.values & 3, trace.values >> 2
     switches = kinds == SPACE
     if np.any(pages[switches] >= len(trace.spaces)) or np.any(pages[~switches] >= _PAGES):
-        raise _DamagedError("an event names a page or an address space that cannot be")
+        raise _DamagedError("an event has an invalid page or address space")
     if len(kinds) and (kinds[0] != SPACE or int(trace.times[-1]) > trace.instructions):
-        raise _DamagedError("its events do not fit its description")
+        raise _DamagedError("the events do not match the description")
     fetches = kinds == EXECUTE
     before = np.maximum.accumulate(np.where(switches | fetches, np.arange(len(kinds)), 0))
     if np.any(switches[before] & ~switches):  # the last switch or fetch before it is a switch
         raise _DamagedError("an instruction refers to memory before it is fetched")
     extra = _extra(trace.times, trace.values, _NEVER) if len(kinds) else 0
     if trace.references != trace.instructions + extra:
-        raise _DamagedError("its events are not as many as its description says")
+        raise _DamagedError("the number of events does not match the description")

@@ -1,10 +1,11 @@
-"""Page replacement policies replayed on a reference string, one number of frames at a time.
+"""Replays page replacement policies on a reference string, one number of frames at a time.
 
-Every function takes the pages of a string in which no page stands twice in a row, how often each is referred to there, the number of
-frames and a seed, and gives the misses. LRU and the optimum need only one pass for all numbers of frames and are
-in `distances`; those here have no such order, and FIFO can even be worse with more frames (Belady's anomaly).
+Each function takes the pages of a string without adjacent repetitions, the count of references of
+each entry, the number of frames and a seed, and returns the misses. LRU and the optimum are in
+`stack_distances`, where one pass serves all numbers of frames. The policies here do not have the
+inclusion property; FIFO may even miss more with more frames (Belady's anomaly).
 
-Hits outnumber misses by far, so what a hit costs decides: where it changes nothing, `filterfalse` passes it over.
+Hits are far more frequent than misses. If a policy ignores hits, `filterfalse` skips them quickly.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Replay = Callable[[Sequence[int], Sequence[int], int, int], int]
 
 
 def fifo(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> int:
-    """First in, first out: the page that has been in memory for longest goes."""
+    """First in, first out: evict the page that has been in memory longest."""
     resident: set[int] = set()
     queue: deque[int] = deque()
     misses = 0
@@ -33,7 +34,7 @@ def fifo(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) ->
 
 
 def randomly(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> int:
-    """Any page goes. The same seed gives the same choices."""
+    """Evict a random page. The same seed gives the same choices."""
     generator = random.Random(seed)
     resident: set[int] = set()
     frame: list[int] = []
@@ -51,11 +52,11 @@ def randomly(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int
 
 
 def clock(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> int:
-    """Second chance: a hand goes round the frames, clears the bits that references have set, and takes the first page without.
+    """Clock (second chance): a hand clears reference bits, and evicts the first page without one.
 
-    A page comes in with its bit set, and the hand stands behind it.
+    A new page has its bit set, and the hand points to the frame after it.
     """
-    used = bytearray(max(pages, default=0) + 1)  # 0: not in memory, 1: not referred to lately, 2: referred to
+    used = bytearray(max(pages, default=0) + 1)  # 0: not in memory, 1: bit clear, 2: bit set
     frame: list[int] = []
     misses = hand = 0
     for page in pages:
@@ -77,11 +78,13 @@ def clock(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -
 
 
 def lfu(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> int:
-    """Least frequently used: the page with the fewest references since it came in goes; of those, the one that came first."""
+    """Least frequently used: evict the page with the fewest references since it was loaded.
+
+    Of several, evict the one that was loaded first.
+    """
     uses = [0] * (max(pages, default=0) + 1)  # 0: not in memory
-    heap: list[
-        tuple[int, int, int]
-    ] = []  # (uses when it was put here, number of its miss, page): never too many uses
+    # (uses when pushed, number of the miss, page). The uses may be out of date: too low.
+    heap: list[tuple[int, int, int]] = []
     misses = 0
     for page, count in zip(pages, counts, strict=True):
         if uses[page]:
@@ -100,16 +103,16 @@ def lfu(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> 
 
 
 def arc(pages: Sequence[int], counts: Sequence[int], frames: int, seed: int) -> int:
-    """Adaptive replacement cache: pages seen once and pages seen again compete for the frames.
+    """Adaptive replacement cache: pages seen once compete with pages seen again for the frames.
 
-    As in figure 4 of Megiddo and Modha, "ARC: a self-tuning, low overhead replacement cache" (FAST 2003); the first page of each
-    dictionary is its least recently used one.
+    The algorithm is figure 4 of Megiddo and Modha, "ARC: a self-tuning, low overhead replacement
+    cache" (FAST 2003). The first page of each dictionary is the least recently used one.
     """
     t1: OrderedDict[int, None] = OrderedDict()  # in memory, seen once
     t2: OrderedDict[int, None] = OrderedDict()  # in memory, seen again
-    b1: OrderedDict[int, None] = OrderedDict()  # were in t1, and are remembered
-    b2: OrderedDict[int, None] = OrderedDict()
-    target = 0.0  # of the size of t1: `p` in the paper
+    b1: OrderedDict[int, None] = OrderedDict()  # evicted from t1
+    b2: OrderedDict[int, None] = OrderedDict()  # evicted from t2
+    target = 0.0  # the target size of t1: `p` in the paper
     misses = 0
 
     def replace(from_b2: bool) -> None:

@@ -1,7 +1,7 @@
-"""The reference string of a trace: which page was referred to, one reference after the other.
+"""The reference string of a trace: the sequence of pages referred to.
 
-References to the same page in a row are one entry with a count, so that the string holds all of them and stays short: programs
-fetch many instructions from one page before they touch another.
+References to the same page in a row are one entry with a count. This keeps the string short,
+because programs fetch many instructions from one page before they touch another.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PIECE = 1 << 16
 class ReferenceString(Record):
     """`pages[i]` was referred to `counts[i]` times in a row, first at `times[i]` (in instructions).
 
-    Pages are numbers from 0; `keys[page]` is `space << 32 | virtual page number`, in the order of numbers. `end` is the time at
-    which the string ends.
+    Pages are numbered from 0 in the order of `keys`. `keys[page]` is the number of the address
+    space, shifted by 32, and the virtual page number. `end` is the time of the string's end.
     """
 
     pages: NDArray[np.int32]
@@ -40,25 +40,25 @@ class ReferenceString(Record):
 
     @property
     def references(self) -> int:
-        """How many, repetitions counted."""
+        """The number of references, including repetitions."""
         return int(self.counts.sum())
 
     @property
     def footprint(self) -> int:
-        """Different pages."""
+        """The number of different pages."""
         return len(self.keys)
 
     def space_and_page(self, page: int) -> tuple[int, int]:
-        """Number of the address space and virtual page number."""
+        """(number of the address space, virtual page number) of a page."""
         key = int(self.keys[page])
         return key >> _SPACE_SHIFT, key & _PAGE_MASK
 
     def first_page_at(self, space: int, page: int) -> int:
-        """The lowest page of the string that is not below virtual page `page` of an address space."""
+        """The first page of the string at or above virtual page `page` of an address space."""
         return int(np.searchsorted(self.keys, space << _SPACE_SHIFT | min(page, _PAGE_MASK)))
 
     def coarser(self, shift: int) -> ReferenceString:
-        """The same references to pages of `2**shift` times the size."""
+        """The same references with pages of `2**shift` times the size."""
         spaces, numbers = self.keys & ~_PAGE_MASK, (self.keys & _PAGE_MASK) >> shift
         keys, mapped = np.unique(spaces | numbers, return_inverse=True)
         if not len(keys):
@@ -70,7 +70,7 @@ class ReferenceString(Record):
 
 
 def from_pages(pages: Sequence[int]) -> ReferenceString:
-    """The string that a book would write down: one reference an instruction, all in one address space."""
+    """A string as in a textbook: one reference for each instruction, in one address space."""
     joiner = _Joiner()
     keys = np.array(pages, np.int64)
     joiner.add(keys, np.ones(len(keys), np.int64), np.arange(len(keys)))
@@ -78,9 +78,10 @@ def from_pages(pages: Sequence[int]) -> ReferenceString:
 
 
 def reference_string(trace: PageTrace, kinds: str = "all", space: int | None = None) -> ReferenceString:
-    """The references of a trace: "all", only "data" (loads and stores) or only "code" (fetches); of one address space or of all.
+    """The references of a trace: "all", "data" (loads and stores) or "code" (fetches).
 
-    An instruction's fetch comes before what it loads and stores.
+    `space` selects an address space; None selects all. The fetch of an instruction precedes its
+    loads and stores.
     """
     joiner = _Joiner()
     state = _State()
@@ -93,7 +94,7 @@ def reference_string(trace: PageTrace, kinds: str = "all", space: int | None = N
 
 
 class _State:
-    """Between two events: the number of the address space, the page that instructions come from, how many have been fetched."""
+    """Between events: the address space, the page of the code, the instructions fetched so far."""
 
     space = code = fetched = 0
 
@@ -101,7 +102,7 @@ class _State:
 def _expanded(
     times: NDArray[np.int64], values: NDArray[np.uint32], state: _State
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Keys, counts, times and kinds of the references that events stand for; `state` is that before them, and then after."""
+    """Keys, counts, times and kinds of the references that events represent. Updates `state`."""
     kind = (values & 3).astype(np.int64)
     number = (values >> 2).astype(np.int64)
     index = np.arange(len(kind))
@@ -110,10 +111,10 @@ def _expanded(
     keys = space << _SPACE_SHIFT | number
     fetch = np.maximum.accumulate(np.where((kind == EXECUTE) | (kind == SPACE), index, -1))
     code = np.where(fetch < 0, state.code, keys[fetch])
-    fetched = times + (kind != SPACE)  # instructions fetched once the event is over
+    fetched = times + (kind != SPACE)  # instructions fetched at the end of the event
     before = np.concatenate([[state.fetched], fetched[:-1]])
     reached = times + ((kind == READ) | (kind == WRITE))
-    # Between two events instructions are fetched from one page. Then comes what the event refers to.
+    # Between two events, instructions are fetched from one page. The event's own reference follows.
     string = np.stack([np.concatenate([[state.code], code[:-1]]), keys], 1)
     counts = np.stack([np.maximum(reached - before, 0), kind != SPACE], 1)
     when = np.stack([before, times], 1)
@@ -130,7 +131,7 @@ def _chosen(
     which: str,
     space: int | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The references that occur and are wanted."""
+    """The references with a count above 0 that match `which` and `space`."""
     wanted = counts > 0
     if which != "all":
         wanted &= (kinds == EXECUTE) == (which == "code")
@@ -140,7 +141,7 @@ def _chosen(
 
 
 class _Joiner:
-    """Joins repetitions, and numbers pages as they come."""
+    """Merges repetitions, and numbers pages in the order of appearance."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
@@ -149,7 +150,7 @@ class _Joiner:
         self._times = [np.zeros(0, np.int64)]
 
     def add(self, keys: NDArray[np.int64], counts: NDArray[np.int64], times: NDArray[np.int64]) -> None:
-        """The next references."""
+        """Append references."""
         if not len(keys):
             return
         starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
@@ -166,7 +167,7 @@ class _Joiner:
             self._times.append(times[starts])
 
     def string(self, end: int) -> ReferenceString:
-        """All of it, pages in the order of their keys."""
+        """The whole string, with pages renumbered in the order of their keys."""
         keys = np.array(list(self._numbers), np.int64)
         order = np.argsort(keys)
         rank = np.empty(len(keys), np.int32)

@@ -1,10 +1,12 @@
-"""Stack distances: one pass over a reference string gives the misses of LRU, or of the optimum, for every number of frames.
+"""Stack distances: one pass gives the misses of LRU, or of the optimum, for all numbers of frames.
 
-Both policies have the inclusion property (Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage hierarchies",
-IBM Systems Journal 9, 1970): what is in memory with m frames is in memory with m + 1. So there is one list, the stack,
-whose first m pages are those in memory, and a reference is a hit exactly when its page stands no deeper than m.
+Both policies have the inclusion property (Mattson, Gecsei, Slutz and Traiger, "Evaluation
+techniques for storage hierarchies", IBM Systems Journal 9, 1970): the pages in memory with m frames
+are also in memory with m + 1. So all numbers of frames share one list of pages, the stack: its
+first m pages are those in memory with m frames, and a reference is a hit if its page is at depth m
+or less.
 
-Strings here have no page twice in a row; 0 stands for the distance of a first reference.
+The strings have no adjacent repetitions. The distance of a first reference is given as 0.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NEAR = 64  # up to here distances are counted for all references at once
+NEAR = 64  # intervals up to this length are counted for all references at once
 GROWTH = 8
-SHALLOW = 32  # up to here Python is faster than numpy
+SHALLOW = 32  # up to this depth, Python is faster than numpy
 
 
 def previous(pages: NDArray[np.int32]) -> NDArray[np.int64]:
-    """For each reference the index of the one before it to the same page, or -1."""
+    """For each reference, the index of the previous reference to its page, or -1."""
     before = np.full(len(pages), -1, np.int64)
     order = _by_page(pages)
     same = pages[order[1:]] == pages[order[:-1]]
@@ -32,7 +34,10 @@ def previous(pages: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def following(pages: NDArray[np.int32]) -> NDArray[np.int64]:
-    """For each reference the index of the next one to the same page; len(pages) and above, each once, where there is none."""
+    """For each reference, the index of the next reference to its page.
+
+    Last references get distinct numbers from len(pages) up.
+    """
     after = np.arange(len(pages), 2 * len(pages))
     order = _by_page(pages)
     same = pages[order[1:]] == pages[order[:-1]]
@@ -41,17 +46,18 @@ def following(pages: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _by_page(pages: NDArray[np.int32]) -> NDArray[np.intp]:
-    """The order by page and then by time. Narrow numbers are sorted in linear time."""
+    """The order by page and then by time. numpy sorts 16-bit numbers in linear time."""
     narrow = not len(pages) or int(pages.max()) < 1 << 16
     return np.argsort(pages.astype(np.uint16) if narrow else pages, kind="stable")
 
 
 def lru_distances(pages: NDArray[np.int32]) -> NDArray[np.int64]:
-    """For each reference the number of different pages since the last one to its page, itself included.
+    """For each reference, the number of different pages since the last one to its page, inclusive.
 
-    The distance of reference i with the one before it at p is 1 + the number of j between them whose own predecessor is before
-    p: each page between is counted where it first occurs. Short intervals are looked at for all references at once. Of a
-    long one, most references repeat what stands near them and can be left out: see `_thin`.
+    If p is the previous reference to the page of reference i, the distance is 1 plus the number of
+    references j between p and i whose own previous reference is before p: each page is counted at
+    its first occurrence. Short intervals are counted for all references at once. In long intervals
+    most references are repetitions that `_thin` removes.
     """
     before = previous(pages)
     distances = np.where(before >= 0, 1, 0)
@@ -63,10 +69,8 @@ def lru_distances(pages: NDArray[np.int32]) -> NDArray[np.int64]:
     reach = NEAR
     open_ = open_[open_ - before[open_] > reach]
     distances[open_] = 1
-    wanted, string = (
-        open_,
-        pages,
-    )  # `wanted`: indices into `string`; `index`: where in `pages` the string's entries are
+    # `wanted` are indices into `string`; `index` are the positions of its entries in `pages`.
+    wanted, string = open_, pages
     while len(wanted):
         kept = _thin(string, reach)
         wanted = np.searchsorted(kept, wanted)
@@ -82,10 +86,11 @@ def lru_distances(pages: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _thin(pages: NDArray[np.int32], length: int) -> NDArray[np.intp]:
-    """The references that are a page's first or last in a stretch of `length` references.
+    """The references that are the first or last of their page in a block of `length` references.
 
-    An interval longer than a stretch that holds one of the others holds the first or the last as well: if it held
-    neither, it would lie between them. So it has as many different pages without the others.
+    An interval that is longer than a block and contains another reference also contains the first
+    or the last reference to its page in the block; otherwise it would lie between them. So removing
+    the other references does not change the number of different pages in such an interval.
     """
     stretch = np.arange(len(pages)) // length
     before, after = previous(pages), following(pages)
@@ -95,11 +100,12 @@ def _thin(pages: NDArray[np.int32], length: int) -> NDArray[np.intp]:
 
 
 def optimal_distances(pages: NDArray[np.int32]) -> NDArray[np.int64]:
-    """For each reference the number of frames from which on Belady's optimum has its page in memory.
+    """For each reference, the least number of frames with which the optimum has its page in memory.
 
-    The stack is ordered by Mattson's rule: the page referred to goes to the top, and what was there sinks, at each place changing
-    with the page there if that one is needed later, until the gap is filled. A page is known by the time of its next
-    reference, which makes the page referred to now the one whose time is now.
+    The optimum is Belady's. The stack follows Mattson's rule: the page referred to moves to the
+    top. The page that was there moves down; at each position, the page that is needed later moves
+    on, until the gap is filled. The stack holds the time of each page's next reference, so the page
+    referred to now is the one whose time is `now`.
     """
     size = int(pages.max()) + 1 if len(pages) else 0
     stack = array("q", bytes(8 * (size + 1)))
@@ -134,11 +140,12 @@ def optimal_distances(pages: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def phases(pages: NDArray[np.int32], frames: int) -> NDArray[np.intp]:
-    """The references that decide the misses of LRU and of the optimum for `frames` frames and more.
+    """The references that determine the misses of LRU and the optimum with `frames` frames or more.
 
-    The string is cut into phases of at most `frames` different pages. In a phase only the first and the last reference to a page are
-    kept: with so many frames neither policy evicts the page between them, and the others are hits (Kaplan, Smaragdakis and
-    Wilson, "Trace reduction for virtual memory simulations", SIGMETRICS 1999).
+    The string is divided into phases of at most `frames` different pages. In each phase, only the
+    first and the last reference to a page are kept: neither policy evicts the page between them, so
+    the others are hits (Kaplan, Smaragdakis and Wilson, "Trace reduction for virtual memory
+    simulations", SIGMETRICS 1999).
     """
     phase = np.zeros(len(pages), np.int64)
     cuts = []
@@ -158,7 +165,7 @@ def phases(pages: NDArray[np.int32], frames: int) -> NDArray[np.intp]:
 
 
 def misses(distances: NDArray[np.int64], frames: list[int]) -> list[int]:
-    """The misses with each number of frames: the first references, and those from deeper."""
+    """The misses by number of frames: first references, and those with a greater distance."""
     counts = np.bincount(distances)
     hits = np.cumsum(counts) - counts[0] if len(counts) else counts
     return [len(distances) - int(hits[min(number, len(hits) - 1)]) if len(hits) else 0 for number in frames]

@@ -1,1 +1,1 @@
-"""Charts and maps as SVG."""
+"""Charts and maps as SVG files."""

@@ -1,6 +1,6 @@
-"""Charts as SVG files that stand alone: their colours and letters are in them, so that any viewer shows them alike.
+"""Charts as self-contained SVG files with their own style.
 
-(`svg` makes plots for pages that have a palette of their own.)
+(`svg` makes plots for HTML pages, which define the style.)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ text { font: 12px system-ui, sans-serif; fill: #222 }
 
 
 class Scale(Record):
-    """An axis: values from `low` to `high`, linear or by logarithm, on pixels from `start` to `stop`."""
+    """An axis: maps values from `low` to `high` to pixels from `start` to `stop`."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Scale(Record):
     log: bool = False
 
     def at(self, value: float) -> float:
-        """The pixel of a value."""
+        """The position of a value in pixels."""
         low, high = self.low, self.high
         if self.log:
             low, high, value = math.log(low), math.log(high), math.log(max(value, self.low))
@@ -41,7 +41,7 @@ class Scale(Record):
         return self.start + share * (self.stop - self.start)
 
     def ticks(self, base: int = 10) -> list[float]:
-        """Round values, about five to ten of them; powers of `base` on a logarithmic axis."""
+        """About five to ten round values, or powers of `base` on a logarithmic axis."""
         if not self.log:
             return _round_values(self.low, self.high)
         first, last = math.floor(math.log(self.low, base) + 1e-9), math.ceil(math.log(self.high, base) - 1e-9)
@@ -60,7 +60,7 @@ def _round_values(low: float, high: float) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A number for an axis: 4,096, 2.5 M, 0.01 or 1e-05."""
+    """A number as text: 4,096, 2.5 M, 0.01 or 1e-05."""
     for size, letter in ((1e9, " G"), (1e6, " M")):
         if abs(value) >= size:
             return f"{value / size:.4g}{letter}"
@@ -68,12 +68,12 @@ def number(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share for an axis."""
+    """A share as text: 12.5 %."""
     return f"{100 * value:.6g} %"
 
 
 def document(width: int, height: int, title: str, parts: Sequence[str]) -> str:
-    """The file around the parts of a picture."""
+    """An SVG file with a title and the elements `parts`."""
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
@@ -98,7 +98,7 @@ def axes(
     x_text: Callable[[float], str] = number,
     y_text: Callable[[float], str] = number,
 ) -> list[str]:
-    """Grid, both axes, their numbers and titles. `y.start` is the lower end."""
+    """A grid and two axes with numbers and titles. `y.start` is the lower end."""
     out = []
     for value in y_ticks:
         at = y.at(value)
@@ -132,9 +132,10 @@ def lines(
     y_text: Callable[[float], str] = number,
     dots: bool = True,
 ) -> str:
-    """Points joined by lines, a legend at the right. `x_base`: a logarithmic axis with ticks at its powers; 0: a linear one.
+    """A line chart with a legend.
 
-    Raises ValueError when there is no point.
+    With an `x_base` other than 0, the x axis is logarithmic with ticks at powers of it. Raises
+    ValueError if there are no points.
     """
     width, height = 780, 420
     xs = [x for points in series.values() for x, _ in points]
@@ -170,7 +171,7 @@ def lines(
 
 
 def bars(values: Sequence[tuple[str, float]], title: str, x_title: str, y_title: str) -> str:
-    """Upright bars, each under its number. Raises ValueError when there is none."""
+    """A chart of vertical bars with their shares. Raises ValueError if there are no bars."""
     if not values:
         raise ValueError("no bars")
     width, height = 780, 400

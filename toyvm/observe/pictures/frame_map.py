@@ -1,4 +1,4 @@
-"""Physical memory as a picture: every frame coloured by who has it and what for."""
+"""A picture of physical memory: each frame is coloured by its owner and its use."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from toyvm.kernel.proc.process import Process
     from toyvm.machine.physical_memory import PhysicalMemory
 
-NOBODY, SEVERAL = 0, -1
+NO_OWNER, SEVERAL = 0, -1  # in place of a process number
 
 
 class Use(StrEnum):
-    """What a frame is used for."""
+    """The use of a frame."""
 
     FREE = "free"
     ZERO = "the shared zero page"
@@ -37,13 +37,13 @@ class Use(StrEnum):
     FILE = "file and shared memory"
     CACHE = "page cache, not mapped"
     SWAP_CACHE = "swap cache, not mapped"
-    OTHER = "held for something else"
+    OTHER = "in use otherwise"
 
 
 class FrameMap(Record):
-    """What each frame is used for, and by whom: a process, SEVERAL or NOBODY. `names` has the commands of the processes.
+    """(use, owner) of each frame. An owner is a process number, SEVERAL or NO_OWNER.
 
-    `instructions` is when.
+    `names` maps process numbers to commands. `instructions` is the time of the snapshot.
     """
 
     uses: tuple[tuple[Use, int], ...]
@@ -52,12 +52,12 @@ class FrameMap(Record):
 
     @property
     def used(self) -> int:
-        """Frames that are not free, the zero page aside."""
+        """The number of frames in use, without the zero page."""
         return sum(use not in (Use.FREE, Use.ZERO) for use, _ in self.uses)
 
 
 def frame_map(kernel: Kernel) -> FrameMap:
-    """Look at every frame now."""
+    """Take a snapshot of all frames."""
     frames, cache, swap = kernel.frames, kernel.system.cache, kernel.system.swap
     names = {process.pid: process.comm for process in _living(kernel)}
     mapped: dict[int, int] = {}
@@ -71,30 +71,30 @@ def frame_map(kernel: Kernel) -> FrameMap:
     uses = []
     for frame, held in enumerate(frames.refs):
         if frame == ZERO_FRAME:
-            uses.append((Use.ZERO, NOBODY))
+            uses.append((Use.ZERO, NO_OWNER))
         elif not held:
-            uses.append((Use.FREE, NOBODY))
+            uses.append((Use.FREE, NO_OWNER))
         elif frame in tables:
             uses.append((Use.TABLE, tables[frame]))
         elif frame in mapped:
             uses.append((Use.FILE if frame in cache.owner else Use.ANONYMOUS, mapped[frame]))
         elif frame in cache.owner:
-            uses.append((Use.CACHE, NOBODY))
+            uses.append((Use.CACHE, NO_OWNER))
         else:
             swapped = swap is not None and swap.is_cached(frame)
-            uses.append((Use.SWAP_CACHE if swapped else Use.OTHER, NOBODY))
+            uses.append((Use.SWAP_CACHE if swapped else Use.OTHER, NO_OWNER))
     return FrameMap(tuple(uses), names, kernel.stats.instructions)
 
 
 def _living(kernel: Kernel) -> list[Process]:
-    """The processes that have memory, by number."""
+    """The processes that have memory, ordered by number."""
     everyone = {process.pid: process for process in [*kernel.processes.values(), *kernel.held]}
     gone = (State.ZOMBIE, State.DEAD)
     return [p for _, p in sorted(everyone.items()) if p.state not in gone or p in kernel.held]
 
 
 def _spaces(kernel: Kernel) -> dict[int, MemoryMap]:
-    """Each address space once, under the lowest of its processes."""
+    """The address spaces, by the lowest number of their processes."""
     spaces: dict[MemoryMap, int] = {}
     for process in _living(kernel):
         spaces.setdefault(process.mm.map, process.pid)
@@ -102,18 +102,21 @@ def _spaces(kernel: Kernel) -> dict[int, MemoryMap]:
 
 
 class FrameWatcher:
-    """Looks at the frames whenever a process is about to end, and keeps what it saw when most were in use (`system.Watcher`)."""
+    """Takes a snapshot whenever a process is about to exit (`system.Watcher`).
+
+    It keeps the snapshot with the most frames in use.
+    """
 
     def __init__(self) -> None:
         self.seen: FrameMap | None = None
         self._most = -1
 
     def engine(self, memory: PhysicalMemory) -> Engine | None:
-        """Whatever the run wants."""
+        """No engine of its own."""
         return None
 
     def start(self, kernel: Kernel) -> None:
-        """Wait for processes to end."""
+        """Subscribe to the exits of processes."""
 
         def ending(event: ProcessEnding) -> None:
             if kernel.frames.used > self._most:
@@ -132,11 +135,11 @@ class FrameWatcher:
 
 # --- the picture ---
 
-WIDTH = 640  # pixels of a row of cells
-SHAPES = ((32, 24), (64, 64), (128, 192))  # cells of a row, and the rows for which there may be so few
-FOLD = 16.0  # pixels that free rows in a row take
+WIDTH = 640  # of a row of cells, in pixels
+SHAPES = ((32, 24), (64, 64), (128, 192))  # (cells in a row, most rows), in the order of preference
+FOLD = 16.0  # height of a run of free rows, in pixels
 LEFT, TOP = 100, 44
-MAX_PROCESSES = 6  # that have colours of their own; the rest share one
+MAX_PROCESSES = 6  # with their own colours; other processes share one
 # (anonymous, file, page tables)
 PALETTE = (
     ("#0072b2", "#8ec4e6", "#003a5c"),
@@ -159,7 +162,7 @@ _COLUMN = {Use.ANONYMOUS: 0, Use.FILE: 1, Use.TABLE: 2}
 
 
 def picture(found: FrameMap, title: str) -> str:
-    """The frames as an SVG file: low addresses at the top left; rows of free frames are folded."""
+    """The frames as an SVG file, low addresses first. Runs of free rows are collapsed."""
     rows, across, per_cell = _arranged(found)
     cell = WIDTH / across
     ranks = _ranks(found)
@@ -208,7 +211,10 @@ Rows = list[tuple[tuple[Use, int], ...] | None]
 
 
 def _arranged(found: FrameMap) -> tuple[Rows, int, int]:
-    """The rows, None for one of free frames; cells of a row; frames of a cell: cells as large as there is room for."""
+    """(rows, cells in a row, frames in a cell), with the largest cells that fit.
+
+    A free row is None.
+    """
     per_cell = 1
     while True:
         cells = found.uses
@@ -224,7 +230,7 @@ def _arranged(found: FrameMap) -> tuple[Rows, int, int]:
 
 
 def _most_common(group: tuple[tuple[Use, int], ...]) -> tuple[Use, int]:
-    """What most of the frames in use are."""
+    """The most common (use, owner) of the frames in use."""
     in_use = Counter(what for what in group if what[0] is not Use.FREE)
     return in_use.most_common(1)[0][0] if in_use else group[0]
 
@@ -237,7 +243,7 @@ def _folded(frames: int, y: float) -> str:
 
 
 def _ranks(found: FrameMap) -> dict[int, int]:
-    """The palette's entry of each process: those with most frames have their own."""
+    """The palette index of each process. The processes with most frames have their own."""
     counts = Counter(owner for _, owner in found.uses if owner > 0)
     most = sorted(counts, key=lambda pid: (-counts[pid], pid))[:MAX_PROCESSES]
     return {pid: sorted(most).index(pid) if pid in most else len(PALETTE) - 1 for pid in counts}
@@ -251,7 +257,7 @@ def _colour(what: tuple[Use, int], ranks: dict[int, int]) -> str:
 
 
 def _legend(found: FrameMap, ranks: dict[int, int]) -> list[tuple[str, str]]:
-    """(colour, text) of everything that there is, with the number of frames."""
+    """(colour, text with the number of frames) for each use and owner in the picture."""
     totals: Counter[tuple[int, int, str, str]] = Counter()
     for what in found.uses:
         use, owner = what

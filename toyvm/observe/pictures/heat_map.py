@@ -1,6 +1,6 @@
-"""The page-access heat map: time from left to right, pages from bottom to top, the more references the darker.
+"""The heat map of page references: time from left to right, addresses from bottom to top.
 
-Pages that were never touched are folded away; where they were, a gap is left.
+A cell with more references is darker. Pages without references are omitted; a gap marks them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 COLUMNS = 300
 MAX_ROWS = 240
-CELL = 2.4  # pixels of a column
-GAP = 5  # pixels between pages that are not neighbours
-LABEL = 14  # pixels that a label needs
+CELL = 2.4  # width of a column, in pixels
+GAP = 5  # between pages that are not adjacent, in pixels
+LABEL = 14  # height of a label, in pixels
 LEVELS = ("#dceaf6", "#b9d5ec", "#8fbadf", "#5f9bcf", "#3a7abf", "#245a9c", "#163d73", "#0b2347")
 
 
 class Row(Record):
-    """Neighbouring pages of one area: their numbers in the string, and the address where the row begins."""
+    """A row of the map: adjacent pages of one area, and the address of the first."""
 
     space: int
     area: str
@@ -43,8 +43,11 @@ class Row(Record):
 
 
 def rows_of(spaces: Sequence[Space], string: ReferenceString, limit: int = MAX_ROWS) -> tuple[list[Row], int]:
-    """The rows from low to high, and how many pages' room each has: the smallest power of two that needs at most `limit` rows,
-    as long as areas are not joined."""
+    """(rows from low to high addresses, pages in a row).
+
+    The number of pages is the smallest power of two for which `limit` rows suffice. A row contains
+    pages of one area only.
+    """
     names = page_names(spaces, string)
     per_row = 1
     while True:
@@ -62,7 +65,10 @@ def rows_of(spaces: Sequence[Space], string: ReferenceString, limit: int = MAX_R
 
 
 def heat(string: ReferenceString, rows: Sequence[Row], columns: int = COLUMNS) -> NDArray[np.float64]:
-    """References by row and column of time. A run that lasts over several columns is shared out among them by time."""
+    """The references by row and column.
+
+    An entry that lasts for several columns is distributed over them.
+    """
     row_of = np.zeros(string.footprint, np.int64)
     for at, row in enumerate(rows):
         row_of[list(row.pages)] = at
@@ -75,7 +81,7 @@ def heat(string: ReferenceString, rows: Sequence[Row], columns: int = COLUMNS) -
     size = len(rows) * columns
     counted = np.bincount(where[inside] * columns + first[inside], string.counts[inside], size)
     cells = counted.astype(np.float64).reshape(len(rows), columns)
-    for run in np.flatnonzero(~inside).tolist():  # at most one for each column: runs do not overlap
+    for run in np.flatnonzero(~inside).tolist():  # entries do not overlap: at most one for each column
         begin, end = string.times[run], stop[run]
         edges = np.clip(np.arange(first[run], last[run] + 2) * width, begin, end)
         cells[where[run], first[run] : last[run] + 1] += string.counts[run] * np.diff(edges) / (end - begin)
@@ -83,7 +89,7 @@ def heat(string: ReferenceString, rows: Sequence[Row], columns: int = COLUMNS) -
 
 
 def heatmap(spaces: Sequence[Space], string: ReferenceString, title: str) -> str:
-    """The picture as an SVG file. Raises ValueError when there is nothing to show."""
+    """The map as an SVG file. Raises ValueError if there are no references."""
     if not string.footprint:
         raise ValueError("no references")
     rows, per_row = rows_of(spaces, string)
@@ -93,7 +99,7 @@ def heatmap(spaces: Sequence[Space], string: ReferenceString, title: str) -> str
     bottoms = _bottoms(rows, bands, room)
     height = round(bottoms[-1] + room + 110)
     left, width = 250, round(250 + COLUMNS * CELL + 30)
-    base = height - 66.0  # the lower end of the lowest row
+    base = height - 66.0  # the bottom of the lowest row
     out = _areas(rows, bands, [base - bottom for bottom in bottoms], room, left, spaces)
     out += _cells(cells, [base - bottom - room / 2 for bottom in bottoms], room, left)
     x = Scale(0, max(string.end, 1), left, left + COLUMNS * CELL)
@@ -112,7 +118,7 @@ def heatmap(spaces: Sequence[Space], string: ReferenceString, title: str) -> str
 
 
 def _bands(rows: Sequence[Row], per_row: int) -> list[int]:
-    """For each row the number of its band: rows that are neighbours in one area."""
+    """For each row the number of its band: a band is a run of adjacent rows in one area."""
     band, found = 0, [0]
     for row, after in pairwise(rows):
         near = after.address - row.address <= per_row << PAGE_SHIFT
@@ -122,7 +128,7 @@ def _bands(rows: Sequence[Row], per_row: int) -> list[int]:
 
 
 def _bottoms(rows: Sequence[Row], bands: Sequence[int], room: float) -> list[float]:
-    """How high each row stands. A band that has a label is high enough for it."""
+    """The height of each row's bottom. A band with a label is at least as high as the label."""
     found, at, begins = [], 0.0, 0.0
     for index in range(len(rows)):
         if index and bands[index] != bands[index - 1]:
@@ -134,7 +140,7 @@ def _bottoms(rows: Sequence[Row], bands: Sequence[int], room: float) -> list[flo
 
 
 def _labelled(rows: Sequence[Row], bands: Sequence[int], index: int) -> bool:
-    """Whether the band of a row is the lowest of its area, which bears the name."""
+    """Whether the band of a row is the lowest of its area: the band with the label."""
     first = bands.index(bands[index])
     return not first or (rows[first - 1].space, rows[first - 1].area) != (rows[first].space, rows[first].area)
 
@@ -166,7 +172,7 @@ def _areas(
 
 
 def _cells(cells: NDArray[np.float64], middles: Sequence[float], room: float, left: float) -> list[str]:
-    """The cells as horizontal strokes, a path for each level of darkness."""
+    """The cells as horizontal strokes, one path for each level."""
     top = math.log1p(float(cells.max())) or 1.0
     level = np.where(cells > 0, np.minimum(np.log1p(cells) / top * len(LEVELS), len(LEVELS) - 1), -1).astype(
         int
@@ -189,7 +195,7 @@ def _cells(cells: NDArray[np.float64], middles: Sequence[float], room: float, le
 def _legend(most: float, column: float, per_row: int, width: int, height: int) -> list[str]:
     unit = f"one row: {per_row:,} page{'s' * (per_row > 1)}; one column: {column:,.0f} instructions"
     out = [
-        f'<text class="small" x="16" y="{height - 12}">{unit}; pages that were never touched are left out</text>'
+        f'<text class="small" x="16" y="{height - 12}">{unit}; pages without references are omitted</text>'
     ]
     left = width - 75 - 20 * len(LEVELS)
     out += [

@@ -1,4 +1,7 @@
-"""An address space as a picture: its areas from low addresses at the bottom to high ones at the top, and what of each is in memory."""
+"""A picture of an address space: its areas, and the share of each that is in memory.
+
+High addresses are at the top.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     from toyvm.machine.physical_memory import PhysicalMemory
 
 
-class Kind(StrEnum):
-    """What an area is for."""
+class AreaKind(StrEnum):
+    """The purpose of an area."""
 
     CODE = "code"
     CONSTANTS = "constants"
@@ -36,55 +39,60 @@ class Kind(StrEnum):
     STACK = "stack, grows down"
 
 
-class Area(Record):
-    """Addresses `start`..`end` (end excluded), of which `resident` pages have a frame. `name` is the file's, or empty."""
+class LayoutArea(Record):
+    """An area `start`..`end` (exclusive) with `resident` pages in memory.
+
+    `name` is the file's, or "".
+    """
 
     start: int
     end: int
     permissions: str
-    kind: Kind
+    kind: AreaKind
     name: str
     resident: int
 
 
-def layout(mm: AddressSpace) -> tuple[Area, ...]:
+def layout(mm: AddressSpace) -> tuple[LayoutArea, ...]:
     """The areas of an address space, low addresses first."""
-    areas: list[Area] = []
+    areas: list[LayoutArea] = []
     for area in mm.vmas:
         name = "" if area.name in ("[heap]", "[stack]") else area.name
         kind = _kind(area, areas[-1] if areas and areas[-1].end == area.start else None)
-        areas.append(Area(area.start, area.end, area.permissions(), kind, name, area_usage(mm, area).rss))
+        areas.append(
+            LayoutArea(area.start, area.end, area.permissions(), kind, name, area_usage(mm, area).rss)
+        )
     return tuple(areas)
 
 
-def _kind(area: Vma, below: Area | None) -> Kind:
-    """What an area is for; `below` is the one that ends where it begins."""
+def _kind(area: Vma, below: LayoutArea | None) -> AreaKind:
+    """The kind of an area; `below` is the adjacent area at lower addresses, if any."""
     if area.grows_down:
-        return Kind.STACK
+        return AreaKind.STACK
     if area.name == "[heap]":
-        return Kind.HEAP
+        return AreaKind.HEAP
     if area.shared:
-        return Kind.SHARED
+        return AreaKind.SHARED
     if area.prot & PROT_EXEC:
-        return Kind.CODE
+        return AreaKind.CODE
     if area.file is not None:
-        return Kind.DATA if area.prot & PROT_WRITE else Kind.CONSTANTS
-    return Kind.BSS if below is not None and below.kind is Kind.DATA else Kind.MAPPING
+        return AreaKind.DATA if area.prot & PROT_WRITE else AreaKind.CONSTANTS
+    return AreaKind.BSS if below is not None and below.kind is AreaKind.DATA else AreaKind.MAPPING
 
 
 class LayoutWatcher:
-    """Keeps the layout of the first program's process as it ends (`system.Watcher`)."""
+    """Keeps the layout of the first process at its exit (`system.Watcher`)."""
 
     def __init__(self) -> None:
-        self.seen: tuple[Area, ...] = ()
+        self.seen: tuple[LayoutArea, ...] = ()
         self._first: int | None = None
 
     def engine(self, memory: PhysicalMemory) -> Engine | None:
-        """Whatever the run wants."""
+        """No engine of its own."""
         return None
 
     def start(self, kernel: Kernel) -> None:
-        """Wait for the process with the lowest number to end."""
+        """Subscribe to the exits of processes; the lowest process number counts."""
 
         def ending(event: ProcessEnding) -> None:
             if self._first is None or event.pid < self._first:
@@ -102,24 +110,27 @@ class LayoutWatcher:
 
 # --- the picture ---
 
-MAX_AREAS = 64  # those in the middle are left out of a picture of more
+MAX_AREAS = 64  # in a picture; of more areas, those in the middle are omitted
 LEFT, TOP, BOX = 120, 60, 300  # pixels
-LEAST, PER_DOUBLING = 20.0, 2.5  # height of an area of one page; how much higher one of twice the size is
+LEAST, PER_DOUBLING = 20.0, 2.5  # height of an area of one page; additional height for each doubling
 GAP = 30.0
 COLOURS = {
-    Kind.CODE: "#0072b2",
-    Kind.CONSTANTS: "#56b4e9",
-    Kind.DATA: "#009e73",
-    Kind.BSS: "#8c6d00",
-    Kind.HEAP: "#d55e00",
-    Kind.MAPPING: "#cc79a7",
-    Kind.SHARED: "#7b3fbf",
-    Kind.STACK: "#555555",
+    AreaKind.CODE: "#0072b2",
+    AreaKind.CONSTANTS: "#56b4e9",
+    AreaKind.DATA: "#009e73",
+    AreaKind.BSS: "#8c6d00",
+    AreaKind.HEAP: "#d55e00",
+    AreaKind.MAPPING: "#cc79a7",
+    AreaKind.SHARED: "#7b3fbf",
+    AreaKind.STACK: "#555555",
 }
 
 
-def picture(areas: tuple[Area, ...], title: str) -> str:
-    """The areas as an SVG file. Heights grow with the logarithm of the size; gaps have one height."""
+def picture(areas: tuple[LayoutArea, ...], title: str) -> str:
+    """The areas as an SVG file.
+
+    The height grows with the logarithm of the size; gaps have a fixed height.
+    """
     hidden = max(0, len(areas) - MAX_AREAS)
     half = (MAX_AREAS + 1) // 2
     shown = [*areas[:half], *areas[half + hidden :]]
@@ -144,7 +155,7 @@ def picture(areas: tuple[Area, ...], title: str) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in the largest unit that leaves a number above 1: 4 KiB, 1.5 MiB, 255.8 GiB."""
+    """A number of bytes in the largest unit that fits: 4 KiB, 1.5 MiB, 255.8 GiB."""
     value, units = float(count), ["bytes", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024 and len(units) > 1:
         value /= 1024
@@ -152,7 +163,7 @@ def size(count: int) -> str:
     return f"{value:.1f}".removesuffix(".0") + f" {units[0]}"
 
 
-def _box(area: Area, y: float, height: float) -> list[str]:
+def _box(area: LayoutArea, y: float, height: float) -> list[str]:
     colour, pages = COLOURS[area.kind], (area.end - area.start) >> PAGE_SHIFT
     filled = BOX * area.resident / pages
     middle = y + height / 2 + 4

@@ -1,6 +1,6 @@
-"""Small plots as SVG text, for reports that must open anywhere without a library or a network.
+"""Small plots as SVG elements for HTML reports that need no library and no network.
 
-Colours come from CSS variables of the page (`--a`, `--b`, ...), so that a report has one palette, light and dark.
+Colours are CSS variables of the page (`--a`, `--b`, ...), which defines a light and a dark palette.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ROW = 22
 
 
 def bars(series: Mapping[str, Mapping[str, float]], unit: str = "") -> str:
-    """Horizontal bars: for each key of the inner mappings, one bar a series, longest = full width."""
+    """Horizontal bars: for each key of the inner mappings, a bar for each series."""
     keys = list(dict.fromkeys(key for values in series.values() for key in values))
     top = max((value for values in series.values() for value in values.values()), default=0) or 1
     height = len(keys) * (ROW * len(series) + 8) + 8
@@ -37,7 +37,7 @@ def bars(series: Mapping[str, Mapping[str, float]], unit: str = "") -> str:
 
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_title: str) -> str:
-    """Points joined by lines over a common pair of axes that begin at zero."""
+    """A line chart whose axes begin at zero."""
     height, left, bottom, right, top = 300, 60, 40, 150, 24
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
@@ -77,7 +77,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_t
             )
         if points:
             x, y = at(*points[-1])
-            while any(abs(y - other) < 14 for other in ends):  # labels must not lie on each other
+            while any(abs(y - other) < 14 for other in ends):  # labels must not overlap
                 y += 14
             ends.append(y)
             out.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" class="t{index}">{escape(name)}</text>')

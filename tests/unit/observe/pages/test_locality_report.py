@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from tests.support.harness import ASM, toyvm
 from tests.unit.observe.pages.test_policy_replay import naive_lru, strings
 from toyvm.observe.pages import locality_report, stack_distances
-from toyvm.observe.pages.page_trace import Area, Space
+from toyvm.observe.pages.page_trace import RecordedArea, Space
 from toyvm.observe.pages.reference_string import ReferenceString, from_pages
 from toyvm.observe.pictures import heat_map
 
-SPACES = [Space(100, "p", (Area(0, 5 << 12, "r-xp", "/bin/p"), Area(5 << 12, 1 << 40, "rw-p", "")))]
+SPACES = [
+    Space(100, "p", (RecordedArea(0, 5 << 12, "r-xp", "/bin/p"), RecordedArea(5 << 12, 1 << 40, "rw-p", "")))
+]
 
 
 @st.composite
@@ -79,9 +81,9 @@ def test_large_pages(pages: list[int]) -> None:
 
 def test_a_page_has_the_name_of_its_latest_area() -> None:
     areas = (
-        Area(0, 3 << 12, "r--p", "/lib/a.so"),
-        Area(2 << 12, 4 << 12, "rw-p", ""),
-        Area(1 << 12, 2 << 12, "r-xp", "b"),
+        RecordedArea(0, 3 << 12, "r--p", "/lib/a.so"),
+        RecordedArea(2 << 12, 4 << 12, "rw-p", ""),
+        RecordedArea(1 << 12, 2 << 12, "r-xp", "b"),
     )
     string = from_pages([0, 1, 2, 3, 4])
     names = locality_report.page_names([Space(100, "p", areas)], string)

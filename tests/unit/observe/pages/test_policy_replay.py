@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from tests.support.harness import ASM, toyvm
 from toyvm.base.errors import UsageError
 from toyvm.observe.pages import stack_distances
-from toyvm.observe.pages.miss_ratio import BELADY, NAMES, Curves, curves, parse_frames, picture, text_table
+from toyvm.observe.pages.miss_ratio import BELADY, NAMES, Curves, curves, parse_frames, text_table
 from toyvm.observe.pages.reference_string import from_pages
+from toyvm.observe.pictures.locality_charts import miss_ratios
 
 # --- models: a list of single references, the memory as a list ---
 
@@ -288,7 +289,7 @@ def test_bad_frames(text: str) -> None:
 def test_pictures_are_xml(pages: list[int]) -> None:
     if pages:
         result = replayed(pages, [1, 2, 40], list(NAMES))
-        xml.etree.ElementTree.fromstring(picture(result, "a & b < c"))
+        xml.etree.ElementTree.fromstring(miss_ratios(result, "a & b < c"))
 
 
 # --- the command ---

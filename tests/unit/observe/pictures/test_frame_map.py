@@ -17,7 +17,7 @@ from toyvm.kernel.accounts.memory_report import memory_report
 from toyvm.kernel.kernel import Kernel
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.observe.pictures import frame_map as frame_map_module
-from toyvm.observe.pictures.frame_map import NOBODY, SEVERAL, FrameMap, Use, frame_map, picture
+from toyvm.observe.pictures.frame_map import NO_OWNER, SEVERAL, FrameMap, Use, frame_map, picture
 
 
 class Checker:
@@ -104,10 +104,10 @@ def test_swap_cache(tmp_path: Path) -> None:
 USES = st.one_of(
     st.sampled_from(
         [
-            (Use.FREE, NOBODY),
-            (Use.CACHE, NOBODY),
-            (Use.SWAP_CACHE, NOBODY),
-            (Use.OTHER, NOBODY),
+            (Use.FREE, NO_OWNER),
+            (Use.CACHE, NO_OWNER),
+            (Use.SWAP_CACHE, NO_OWNER),
+            (Use.OTHER, NO_OWNER),
             (Use.ANONYMOUS, SEVERAL),
         ]
     ),
@@ -121,7 +121,7 @@ USES = st.one_of(
 )
 def test_pictures(stretches: list[tuple[tuple[Use, int], int]], limit: int) -> None:
     """Any memory makes a picture with at most so many rows, whose legend counts every frame."""
-    uses = ((Use.ZERO, NOBODY), *(what for what, length in stretches for _ in range(length)))
+    uses = ((Use.ZERO, NO_OWNER), *(what for what, length in stretches for _ in range(length)))
     found = FrameMap(uses, {100: "a<b"}, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame_map_module, "SHAPES", ((4, limit), (8, 2 * limit)))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.harness import ASM, OPTIONS, Case, run_case, toyvm
 from toyvm.base.record import replace
-from toyvm.observe.pictures.layout_map import MAX_AREAS, Area, Kind, LayoutWatcher, picture, size
+from toyvm.observe.pictures.layout_map import MAX_AREAS, AreaKind, LayoutArea, LayoutWatcher, picture, size
 
 
 def texts(svg: str) -> list[str]:
@@ -26,9 +26,17 @@ def test_areas_are_those_of_the_map(linkage: str) -> None:
     shown = [f"{area.start:08x}-{area.end:08x} {area.permissions}" for area in watcher.seen]
     assert shown == [line[: len(text)] for line, text in zip(lines, shown, strict=True)]
     kinds = {area.kind for area in watcher.seen}
-    wanted = {Kind.CODE, Kind.CONSTANTS, Kind.DATA, Kind.BSS, Kind.HEAP, Kind.MAPPING, Kind.STACK}
+    wanted = {
+        AreaKind.CODE,
+        AreaKind.CONSTANTS,
+        AreaKind.DATA,
+        AreaKind.BSS,
+        AreaKind.HEAP,
+        AreaKind.MAPPING,
+        AreaKind.STACK,
+    }
     assert kinds == wanted
-    assert {area.name for area in watcher.seen if area.kind is Kind.CODE} == (
+    assert {area.name for area in watcher.seen if area.kind is AreaKind.CODE} == (
         {"/bin/layout"} if linkage == "static" else {"/bin/layout", "/lib/libc.so", "[ld.so]"}
     )
 
@@ -37,15 +45,15 @@ def test_it_is_the_first_process_that_is_seen() -> None:
     """And its shared page, when children ended before it."""
     watcher = LayoutWatcher()
     run_case(Case(ASM / "shm_talk.s", "static"), watchers=[watcher])
-    (shared,) = [area for area in watcher.seen if area.kind is Kind.SHARED]
+    (shared,) = [area for area in watcher.seen if area.kind is AreaKind.SHARED]
     assert (shared.permissions, shared.resident) == ("rw-s", 1)
 
 
 def test_gaps_and_neighbours() -> None:
     areas = (
-        Area(0x1000, 0x2000, "r-xp", Kind.CODE, "a<b", 1),
-        Area(0x2000, 0x4000, "rw-p", Kind.HEAP, "", 0),
-        Area(0x104000, 0x105000, "rw-p", Kind.STACK, "", 1),
+        LayoutArea(0x1000, 0x2000, "r-xp", AreaKind.CODE, "a<b", 1),
+        LayoutArea(0x2000, 0x4000, "rw-p", AreaKind.HEAP, "", 0),
+        LayoutArea(0x104000, 0x105000, "rw-p", AreaKind.STACK, "", 1),
     )
     found = texts(picture(areas, "t"))
     assert found.count("2000") == 1, "one address where areas meet"
@@ -55,7 +63,9 @@ def test_gaps_and_neighbours() -> None:
 
 
 def test_many_areas_make_a_picture_of_bounded_size() -> None:
-    areas = tuple(Area(at << 13, (at << 13) + 0x1000, "rw-p", Kind.MAPPING, "", 0) for at in range(1, 60_001))
+    areas = tuple(
+        LayoutArea(at << 13, (at << 13) + 0x1000, "rw-p", AreaKind.MAPPING, "", 0) for at in range(1, 60_001)
+    )
     found = texts(picture(areas, "t"))
     assert sum("private mapping" in text for text in found) == MAX_AREAS
     assert "59,936 more areas" in found

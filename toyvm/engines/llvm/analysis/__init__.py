@@ -1,1 +1,1 @@
-"""What is known of a region of code before it is printed: control flow, loops, linear forms, NaN boxes."""
+"""Analysis of a region of code: control flow, loops, linear forms of registers, NaN boxes."""

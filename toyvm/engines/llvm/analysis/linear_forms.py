@@ -1,8 +1,9 @@
-"""What registers hold inside a loop, as sums of multiples of a few others.
+"""The values of registers in a loop as linear forms of a few base registers.
 
-A register that a loop leaves alone, or changes only by adding a constant or such a register, stands for itself (`Motion`). What
-else the loop computes is followed through its blocks as a form: a constant and a multiple of each of those, as they are at
-that place. A form is known where every way through the loop agrees on it.
+A base register is one that the loop does not write, or changes only by adding a constant or an
+unwritten register (`Motion`). Data-flow analysis computes the forms of the other registers: a
+constant plus multiples of the base registers' current values. A form is known where all paths
+through the loop agree on it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from toyvm.isa.ops import Node, Op
 from .regions import Key, RegionBlock, RegionStep
 
 Terms = tuple[tuple[int, int], ...]  # (register, factor), by register; no factor is 0
-LinearForm = tuple[int, Terms]  # a constant and what is added to it, modulo 2^64
+LinearForm = tuple[int, Terms]  # a constant and the terms added to it, modulo 2^64
 Values = dict[int, LinearForm]
 
 _MOST_TERMS, _LARGEST = 3, 1 << 16
 
 
 class Motion(Record, frozen=False, eq=False):
-    """How a loop moves a register: `up` or `down` all together if each instruction that does it is executed once, or what
-    register `step` holds, `times` times. None of them is executed twice in fewer than `shortest` instructions."""
+    """How the instructions of a loop move a base register, if each of them is executed once.
+
+    They add up to `up`, subtract up to `down`, or add `times` times the register `step`. None of
+    them is executed twice within `shortest` instructions.
+    """
 
     up: int = 0
     down: int = 0
@@ -34,12 +38,12 @@ class Motion(Record, frozen=False, eq=False):
 
 
 def itself(number: int) -> LinearForm:
-    """The form of a register that stands for itself."""
+    """The form of a base register."""
     return 0, ((number, 1),)
 
 
 def form_of(node: Node, value_of: Callable[[int], LinearForm | None]) -> LinearForm | None:
-    """The form of an expression, if it has one; `value_of` gives those of registers."""
+    """The form of an expression, or None. `value_of` returns the forms of registers."""
     if node.width != 64:
         return None
     if node.op is Op.CONST:
@@ -68,7 +72,10 @@ def _sum(one: LinearForm, other: LinearForm, factor: int) -> LinearForm | None:
 
 
 def added(number: int, value: Node, written: Iterable[int]) -> LinearForm | None:
-    """What an assignment adds to a register: a constant, or one register that is not `written`, perhaps negated."""
+    """What the assignment of `value` adds to a register: a constant, or plus or minus a register.
+
+    None if it is something else, or the added register is in `written`.
+    """
     form = form_of(value, itself)
     rest = _sum(form, itself(number), -1) if form is not None else None
     if rest is None:
@@ -80,9 +87,9 @@ def added(number: int, value: Node, written: Iterable[int]) -> LinearForm | None
 
 
 class Flow:
-    """The forms of a loop's registers at the beginning of each of its blocks.
+    """The forms of a loop's registers at the beginning of each of its blocks (`at`).
 
-    `written` are the registers that it changes, `moved` those of them that stand for themselves.
+    `written` are the registers that the loop writes, `moved` the base registers among them.
     """
 
     def __init__(
@@ -111,7 +118,7 @@ class Flow:
                     waiting.append(to)
 
     def form(self, node: Node, values: Values) -> LinearForm | None:
-        """The form of an expression where registers hold `values`."""
+        """The form of an expression, given the forms of registers, or None."""
 
         def value_of(number: int) -> LinearForm | None:
             alone = number not in self._written or number in self._moved
@@ -120,7 +127,7 @@ class Flow:
         return form_of(node, value_of)
 
     def execute(self, step: RegionStep, values: Values) -> None:
-        """Change what registers hold as an instruction does."""
+        """Update the forms of registers for an instruction."""
         writes = [(node.args[0].value, node.args[1]) for node in step.effects if node.op is Op.WRITE_X]
         if not writes:
             return
@@ -135,7 +142,7 @@ class Flow:
                 assert more is not None
                 for other, form in list(values.items()):
                     times = dict(form[1]).get(number, 0)
-                    if times:  # of what the register was before
+                    if times:  # this form refers to the register's old value
                         changed = _sum(form, more, -times)
                         if changed is None:
                             del values[other]

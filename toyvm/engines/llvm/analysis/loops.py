@@ -1,12 +1,14 @@
-"""Loops of a region, and the pointers that walk through memory in them.
+"""Loops of a region, and the pointers that move through memory in them.
 
-How far a pointer gets in a number of instructions is known before they are executed: whatever moves it is an instruction of the
-loop, which is executed at most once in the shortest way round (`linear_forms`). So one look at a range serves for the next few
-hundred instructions (`emit.memory_text`), and the budget, which counts instructions, says when they are over.
+The distance that a pointer moves in a number of instructions is bounded: each instruction that
+moves it is executed at most once in the shortest path around the loop (`linear_forms`). So one
+check of a range is valid for the next few hundred instructions (`emit.memory_text`). The budget
+counts instructions, so it also shows when the check expires.
 
-Such a loop is printed twice. The checked form is code like any other. The ahead form is for the time in which the pointers are known
-to be inside their ranges: their accesses are bare, it calls nothing, and a short one goes round several times from check to check. What
-else may miss there goes on in the checked form, at the same instruction.
+Such a loop is printed twice. The checked form is ordinary code. The ahead form runs while all
+pointers are inside their ranges: their accesses have no checks, nothing is called, and a short loop
+is unrolled. Another access that misses its range continues in the checked form, at the same
+instruction.
 """
 
 from __future__ import annotations
@@ -19,19 +21,23 @@ from toyvm.isa.ops import Node, Op
 from .linear_forms import Flow, Motion, Terms, added
 from .regions import Key, Region
 
-_NEAR = 4096  # bytes; accesses at constants about the same multiple of it are one pointer's
-_MOST = 8  # pointers of a loop
-_DEEPER = 8  # how many times more an access counts for each loop that it is in
-_SELDOM = 1 << 16  # instructions from one time to the next, of what is never there twice
+_NEAR = 4096  # bytes; one pointer serves all accesses whose constants round to the same multiple of it
+_MOST = 8  # pointers per loop
+_DEEPER = 8  # the factor of an access's weight for each loop around it
+_SELDOM = 1 << 16  # instructions between two executions of an instruction that no path repeats
 _ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _ATOMIC = frozenset({Op.AMO_LOAD, Op.LOAD_RESERVED, Op.STORE_CONDITIONAL})
-_COPIES, _UNROLLED = 4, 48  # times round from check to check, and instructions, of a short loop
-_LINE = 64  # bytes
+_COPIES, _UNROLLED = 4, 48  # most iterations, and instructions, of an unrolled loop
+_LINE = 64  # bytes of a cache line
 
 
 class Pointer:
-    """Accesses of a loop at `first` to `last` bytes from a sum of registers, some of which the loop leaves alone (`still`). It moves by at
-    most `up` or `down` bytes, or by what register `step` holds, `times` times, for each `shortest` instructions begun."""
+    """Accesses of a loop at `first` to `last` bytes from the same sum of registers (`terms`).
+
+    `still` are the terms that the loop does not change. In each `shortest` instructions begun, the
+    sum moves by at most `up` or `down` bytes, or by `times` times the register `step`. `value` is
+    the weight of the accesses.
+    """
 
     __slots__ = (
         "down", "first", "last", "number", "shortest", "step", "still", "terms", "times", "up", "value", "writes",
@@ -41,7 +47,7 @@ class Pointer:
         self.terms = terms
         self.still: Terms = ()
         self.first = self.last = distance
-        self.number = 0  # among the pointers of the loop
+        self.number = 0  # index in `Loop.pointers`
         self.value = 0
         self.writes = False
         self.up = self.down = self.times = 0
@@ -50,73 +56,74 @@ class Pointer:
 
     @property
     def moving(self) -> Terms:
-        """What the loop changes of it."""
+        """The terms that the loop changes."""
         return tuple(term for term in self.terms if term not in self.still)
 
     def add(self, distance: int, write: bool, value: int) -> None:
-        """One access more."""
+        """Add an access."""
         self.first, self.last = min(self.first, distance), max(self.last, distance)
         self.writes = self.writes or write
         self.value += value
 
 
 class Loop:
-    """A loop that is entered at its head alone. `through` has the pointer and the distance from it for each access that goes through
-    one, by block and address.
+    """A loop with a single entry, its head.
 
-    Its ahead form goes round `copies` times before it is at its head again; `ways` are the instructions that may be executed
-    from the beginning of a block of a copy to the next check, at most `longest`.
+    `pointer_of` maps an access (block, address) to its pointer and the distance from it. The ahead
+    form consists of `copies` copies of the loop, with one check of the budget. `longest_from` has,
+    for each block and copy, the most instructions from its beginning to the next check; `longest`
+    is their maximum.
     """
 
     __slots__ = (
-        "blocks", "copies", "head", "heads", "longest", "number", "pointers", "through", "ways",
+        "blocks", "copies", "head", "heads", "longest", "longest_from", "number", "pointer_of", "pointers",
     )  # fmt: skip
 
     def __init__(self, head: Key, blocks: set[Key], region: Region):
-        self.number = 0  # among the loops of the region
+        self.number = 0  # index among the chosen loops of the region
         self.head = head
         self.blocks = blocks
         self.heads = blocks & region.heads
         self.pointers: list[Pointer] = []
-        self.through: dict[tuple[Key, int], tuple[Pointer, int]] = {}
+        self.pointer_of: dict[tuple[Key, int], tuple[Pointer, int]] = {}
         self.unroll(1, region)
 
     def unroll(self, copies: int, region: Region) -> None:
-        """Say how often the ahead form goes round from check to check."""
+        """Set the number of copies of the loop in the ahead form."""
         self.copies = copies
-        self.ways = self._ways(region)
-        self.longest = max(self.ways[key, 0] for key in self.heads)
+        self.longest_from = self._longest_from(region)
+        self.longest = max(self.longest_from[key, 0] for key in self.heads)
 
     def copy_of(self, to: Key, copy: int) -> int:
-        """In which copy a block follows on one in `copy`."""
+        """The copy of the block `to` that follows a block in `copy`."""
         return (copy + 1) % self.copies if to == self.head else copy
 
     def checks(self, key: Key, copy: int) -> bool:
-        """Whether a block of the ahead form begins with a look at the budget."""
+        """Whether a block of the ahead form begins with a check of the budget."""
         return key in self.heads and copy == 0
 
-    def _ways(self, region: Region) -> dict[tuple[Key, int], int]:
-        ways: dict[tuple[Key, int], int] = {}
-        order = [key for key in region.longest if key in self.blocks]  # what follows comes first
+    def _longest_from(self, region: Region) -> dict[tuple[Key, int], int]:
+        longest: dict[tuple[Key, int], int] = {}
+        order = [key for key in region.longest if key in self.blocks]  # successors come first
         for copy in reversed(range(self.copies)):
             for key in order:
                 rest = [0]
                 for to in region.blocks[key].successors:
                     if to in self.blocks:
                         at = to, self.copy_of(to, copy)
-                        rest.append(0 if self.checks(*at) else ways[at])
+                        rest.append(0 if self.checks(*at) else longest[at])
                     elif to in region.blocks and to not in region.heads:
                         rest.append(region.longest[to])
-                ways[key, copy] = len(region.blocks[key].steps) + max(rest)
-        return ways
+                longest[key, copy] = len(region.blocks[key].steps) + max(rest)
+        return longest
 
 
 def find_loops(region: Region) -> list[Loop]:
-    """Loops with pointers, none inside another: of a nest those that save most looks at ranges."""
+    """The loops with pointers; of nested loops, those that save the most range checks."""
     every = sorted(_natural(region), key=lambda loop: len(loop.blocks))
     depth = {key: sum(key in loop.blocks for loop in every) for key in region.blocks}
     outermost: list[Loop] = []
-    best: dict[Loop, tuple[int, list[Loop]]] = {}  # what is saved in a loop, and by which
+    best: dict[Loop, tuple[int, list[Loop]]] = {}  # most checks saved in a loop, and the loops that save them
     for loop in every:
         inside = [inner for inner in outermost if inner.blocks <= loop.blocks]
         value, others = _find_pointers(loop, region, depth), sum(best[inner][0] for inner in inside)
@@ -132,7 +139,7 @@ def find_loops(region: Region) -> list[Loop]:
 
 
 def _natural(region: Region) -> Iterator[Loop]:
-    """The loops whose heads are on every way into them. Of several with the same head each has those that are shorter inside."""
+    """The natural loops (their heads dominate them). Those with one head are nested by size."""
     before: dict[Key, list[Key]] = {key: [] for key in region.blocks}
     for key, block in region.blocks.items():
         for to in block.successors:
@@ -145,14 +152,13 @@ def _natural(region: Region) -> Iterator[Loop]:
         for body in sorted(bodies, key=len):
             if not body <= whole:
                 whole = whole | body
-                if all(
-                    awaited == head[1] for _, awaited in whole
-                ):  # not one that calls: it seldom goes round often
+                # A loop with calls seldom has many iterations.
+                if all(awaited == head[1] for _, awaited in whole):
                     yield Loop(head, whole, region)
 
 
 def _body(head: Key, last: Key, before: dict[Key, list[Key]]) -> set[Key]:
-    """The blocks on the ways from a loop's head to a block that leads back there."""
+    """The blocks on the paths from a loop's head to `last`, which leads back to it."""
     body, waiting = {head}, [last]
     while waiting:
         key = waiting.pop()
@@ -163,7 +169,7 @@ def _body(head: Key, last: Key, before: dict[Key, list[Key]]) -> set[Key]:
 
 
 def _without(region: Region, head: Key) -> set[Key]:
-    """The blocks that some way from the entry leads to without passing `head`."""
+    """The blocks that are reachable from the entry without passing `head`."""
     found: set[Key] = set()
     waiting = [region.entry]
     while waiting:
@@ -175,12 +181,12 @@ def _without(region: Region, head: Key) -> set[Key]:
 
 
 def _find_pointers(loop: Loop, region: Region, depth: dict[Key, int]) -> int:
-    """Fill in the pointers of a loop; how many looks at ranges they save, those of inner loops counted as more."""
+    """Set the pointers of a loop. Returns the weight of the range checks that they save."""
     writes: dict[int, list[tuple[Key, Node]]] = {}
     for key in sorted(loop.blocks):
         for step in region.blocks[key].steps:
             for node in step.effects:
-                if node.op in _ATOMIC:  # their rows have the last word
+                if node.op in _ATOMIC:  # an atomic access may call `refill`; the ahead form must not
                     return 0
                 if node.op is Op.WRITE_X:
                     writes.setdefault(node.args[0].value, []).append((key, node.args[1]))
@@ -212,13 +218,16 @@ def _find_pointers(loop: Loop, region: Region, depth: dict[Key, int]) -> int:
         pointer.number = number
     for at, (place, distance) in through.items():
         if pointers[place] in loop.pointers:
-            loop.through[at] = pointers[place], distance
+            loop.pointer_of[at] = pointers[place], distance
     return sum(pointer.value for pointer in loop.pointers)
 
 
 def _copies(loop: Loop, region: Region) -> int:
-    """How often a loop should go round from check to check: only a short one without others inside. Each load that strides far stays one
-    instruction of the host, whose prefetcher goes by the instruction."""
+    """The number of copies for the ahead form: more than one only for a short innermost loop.
+
+    A load with a long stride must remain one instruction of the host, because the host's prefetcher
+    works by instruction address.
+    """
     far = any(
         not pointer.writes and (pointer.step is not None or max(pointer.up, pointer.down) > _LINE)
         for pointer in loop.pointers
@@ -229,7 +238,7 @@ def _copies(loop: Loop, region: Region) -> int:
 
 
 def _moves(pointer: Pointer, motions: dict[int, Motion]) -> bool:
-    """Fill in how a pointer moves; whether that is to be told."""
+    """Set how a pointer moves. Returns whether its motion has a bound."""
     pointer.still = tuple(term for term in pointer.terms if term[0] not in motions)
     for number, factor in pointer.moving:
         motion = motions[number]
@@ -247,7 +256,7 @@ def _moves(pointer: Pointer, motions: dict[int, Motion]) -> bool:
 def _motion(
     number: int, found: list[tuple[Key, Node]], loop: Loop, region: Region, written: set[int]
 ) -> Motion | None:
-    """How a loop moves a register, if it does nothing else with it."""
+    """The motion of a register that a loop only moves; None for other registers."""
     motion = Motion()
     for _, value in found:
         more = added(number, value, written)
@@ -268,7 +277,7 @@ def _motion(
 
 
 def _shortest(start: Key, loop: Loop, region: Region) -> int:
-    """Instructions of the shortest way from a block of a loop back to it, inside the loop."""
+    """The number of instructions on the shortest path from a block back to it inside the loop."""
     best: dict[Key, int] = {}
     waiting = [(0, start)]
     while waiting:
@@ -280,4 +289,4 @@ def _shortest(start: Key, loop: Loop, region: Region) -> int:
             if to in loop.blocks and done < best.get(to, done + 1):
                 best[to] = done
                 heapq.heappush(waiting, (done, to))
-    return 1 << 30  # it is never there twice
+    return 1 << 30  # no path leads back to the block

@@ -1,7 +1,8 @@
-"""Which floating-point registers hold a NaN-boxed single: found in trees, and followed through a region.
+"""The floating-point registers that hold NaN-boxed singles, by data-flow analysis of a region.
 
-A single stands in the low half of a register, the upper half all ones. An instruction that reads one asks for that
-(`Machine.frs1(32)`); native code asks once and not again until the register is written with something else.
+A single is in the low half of a register whose upper half is all ones. An instruction that reads a
+single checks this (`Machine.frs1(32)`). Native code checks a register once, until it is written
+with something else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _BOX = -1 << 32 & (1 << 64) - 1
 
 
 def unboxed(node: Node) -> int | None:
-    """The register that is read as a single: what `Machine.frs1(32)` makes of it."""
+    """The register that a node reads as a single (the tree of `Machine.frs1(32)`), or None."""
     if node.op is Op.SELECT and node.width == 32 and node.args[1].op is Op.TRUNC:
         register = node.args[1].args[0]
         if register.op is Op.READ_F and node.args[0].op is Op.EQ:
@@ -23,7 +24,7 @@ def unboxed(node: Node) -> int | None:
 
 
 def boxed(node: Node) -> Node | None:
-    """The single in a value that is boxed: what `Machine.frd` makes of 32 bits."""
+    """The single in a boxed value (the tree of `Machine.frd` for 32 bits), or None."""
     if node.op is Op.OR and node.args[1].op is Op.CONST and node.args[1].value == _BOX:
         inside = node.args[0]
         if inside.op is Op.ZEXT and inside.args[0].width == 32:
@@ -37,7 +38,7 @@ def _singles(effects: Tree) -> set[int]:
 
 
 def _after(step: RegionStep, known: set[int]) -> None:
-    """Change the registers that are known to hold singles to what is known after an instruction that did not leave."""
+    """Update the registers known to hold singles for an instruction that has not left."""
     known |= _singles(step.effects)
     for node in step.effects:
         if node.op is Op.WRITE_F:
@@ -45,7 +46,7 @@ def _after(step: RegionStep, known: set[int]) -> None:
 
 
 def boxed_at_entry(region: Region) -> dict[Key, set[int]]:
-    """For each block the registers that hold a NaN-boxed single on every way to it."""
+    """For each block, the registers that hold a NaN-boxed single on every path to it."""
     before: dict[Key, set[int]] = {key: set(range(32)) for key in region.blocks}
     before[region.entry] = set()
     waiting = list(region.blocks)

@@ -1,8 +1,9 @@
-"""Which instructions become one native function: the control-flow graph around a hot place.
+"""Regions: the control-flow graph of the instructions that become one native function.
 
-From an entry point the region follows direct jumps and both sides of each branch, into code that has run before; calls
-are followed into the callee, and its return is expected to come back (a node of the graph is an address *and* the
-returns that are awaited there). What leads elsewhere leaves the region by the table of entry points.
+From an entry point, the region follows direct jumps and both sides of each branch, into code that
+has run before. It follows calls of short functions and expects them to return to the caller. So a
+node of the graph is an address and the stack of expected return addresses. Every other transfer
+leaves the region through the table of entry points.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from toyvm.base.bits import M64
 from toyvm.base.record import Record
+from toyvm.engines.code_map import joined
 from toyvm.isa.decode import Decoded, decode
 from toyvm.isa.ops import Node, Op, Tree
 from toyvm.isa.trees import tree
@@ -22,7 +24,7 @@ MAX_CALLEE = 40  # instructions of a function whose calls are followed
 MAX_TREES = 1 << 14
 RA = 1
 
-Key = tuple[int, tuple[int, ...]]  # address, addresses that are expected to be returned to
+Key = tuple[int, tuple[int, ...]]  # address, stack of expected return addresses
 
 
 class RegionStep(Record, eq=False):
@@ -35,10 +37,11 @@ class RegionStep(Record, eq=False):
 
 
 class RegionBlock(Record, frozen=False, eq=False):
-    """Instructions without a jump into or out of the middle, and where they lead.
+    """A basic block and its successors.
 
-    `taken` is where the last instruction's branch or jump leads, `after` where it goes on otherwise; either is a key of
-    the region, or one outside it, or None. `stops` says that the instruction at `after` cannot be in a region.
+    `taken` is the target of the last instruction's branch or direct jump, `after` the fall-through
+    successor. Each is a key inside or outside the region, or None. `stops`: a region cannot contain
+    the instruction at `after`.
     """
 
     key: Key
@@ -49,28 +52,30 @@ class RegionBlock(Record, frozen=False, eq=False):
 
     @property
     def successors(self) -> Iterator[Key]:
-        """Where it may lead, inside the region or not."""
+        """The possible successors, inside the region or not."""
         if self.after is not None and not self.stops:
             yield self.after
         if self.taken is not None:
             yield self.taken
 
 
-class Region:
-    """The blocks by key, the entry first. `heads` are those where the budget is checked, and `longest` the instructions that
-    may be executed from a block's beginning to the next check. `runs` are the bytes it was made of as (address, bytes)."""
+class Region(Record, eq=False):
+    """The code of one native function.
 
-    __slots__ = ("blocks", "entry", "heads", "longest", "runs")
+    `blocks` are in order, the entry first. `heads` are the blocks that begin with a check of the
+    budget. `longest` has, for each block, the most instructions from its beginning to the next
+    check. `runs` are the bytes of the code as (address, bytes).
+    """
 
-    def __init__(self, blocks: dict[Key, RegionBlock], entry: Key):
-        self.blocks = blocks
-        self.entry = entry
-        self.heads, self.longest = _heads(blocks, entry)
-        self.runs = _runs(blocks)
+    entry: Key
+    blocks: dict[Key, RegionBlock]
+    heads: set[Key]
+    longest: dict[Key, int]
+    runs: list[tuple[int, bytes]]
 
     @property
     def length(self) -> int:
-        """Instructions."""
+        """The number of instructions."""
         return sum(len(block.steps) for block in self.blocks.values())
 
 
@@ -78,7 +83,7 @@ _TREES: dict[int, tuple[int, Tree] | None] = {}
 
 
 def effects_of(word: int) -> tuple[int, Tree] | None:
-    """Length and tree of an instruction, or None where it is illegal."""
+    """Length in bytes and tree of an instruction; None if it is illegal."""
     if word not in _TREES:
         if len(_TREES) >= MAX_TREES:
             _TREES.clear()
@@ -88,7 +93,7 @@ def effects_of(word: int) -> tuple[int, Tree] | None:
 
 
 def nodes(effects: Tree) -> Iterator[Node]:
-    """Every node of a tree, once."""
+    """Each node of a tree once."""
     seen: set[Node] = set()
     waiting = list(effects)
     while waiting:
@@ -100,12 +105,12 @@ def nodes(effects: Tree) -> Iterator[Node]:
 
 
 def operations(effects: Tree) -> set[Op]:
-    """Every operation in a tree."""
+    """The operations in a tree."""
     return {node.op for node in nodes(effects)}
 
 
 def direct(target: Node, pc: int) -> int | None:
-    """The address that a jump's target is, when it can be told from the instruction alone."""
+    """The address of a jump target that depends only on pc and constants; None for others."""
     if target.op is Op.CONST:
         return target.value
     if target.op is Op.PC:
@@ -126,7 +131,7 @@ def links(effects: Tree) -> bool:
 
 
 def is_return(effects: Tree, jump: Node) -> bool:
-    """Whether an indirect jump goes where ra says and writes nothing."""
+    """Whether an indirect jump goes to ra and has no other effect."""
     node = jump.args[0]
     while node.op is Op.AND and node.args[1].op is Op.CONST:
         node = node.args[0]
@@ -137,11 +142,11 @@ class _Explorer:
     def __init__(
         self,
         fetch: Callable[[int], int | None],
-        worth: Callable[[Key], bool],
+        includes: Callable[[Key], bool],
         supported: Callable[[Tree], bool],
     ):
         self._fetch = fetch
-        self._worth = worth
+        self._includes = includes
         self._supported = supported
         self.steps: dict[Key, RegionStep] = {}
         self.after: dict[Key, Key | None] = {}
@@ -151,7 +156,7 @@ class _Explorer:
         self.found: dict[Key, None] = {}
 
     def lead(self, key: Key) -> None:
-        if key not in self.found and self._worth(key):
+        if key not in self.found and self._includes(key):
             self.found[key] = None
             self.leaders.append(key)
 
@@ -164,7 +169,7 @@ class _Explorer:
                 at = self._step(at)
 
     def _step(self, key: Key) -> Key | None:
-        """Take in one instruction; the one that follows it in the same block."""
+        """Add one instruction. Returns the key of the next one in the same block, if any."""
         pc, stack = key
         step = self._read(pc)
         if step is None:
@@ -192,7 +197,7 @@ class _Explorer:
         return None
 
     def _is_small(self, head: int) -> bool:
-        """Whether a function is short enough to be part of its callers; its own calls are not counted."""
+        """Whether a function, without its callees, is short enough to follow calls of it."""
         seen: set[int] = set()
         waiting = [head]
         while waiting and len(seen) <= MAX_CALLEE:
@@ -220,15 +225,16 @@ class _Explorer:
 def explore(
     entry: int,
     fetch: Callable[[int], int | None],
-    worth: Callable[[Key], bool],
+    includes: Callable[[Key], bool],
     supported: Callable[[Tree], bool],
 ) -> Region | None:
-    """The region at `entry`, or None where there can be none.
+    """The region at `entry`; None if its first instruction cannot be part of a region.
 
-    `fetch` gives an instruction's bits, or None where nothing can be executed; `worth` whether a block may be part of it;
-    `supported` whether the printer knows all of an instruction.
+    `fetch` returns the instruction bits at an address, or None if none can be executed there.
+    `includes` returns whether a block may be part of the region, `supported` whether the printer
+    knows all operations of an instruction.
     """
-    explorer = _Explorer(fetch, worth, supported)
+    explorer = _Explorer(fetch, includes, supported)
     first: Key = (entry, ())
     explorer.explore(first)
     steps = explorer.steps
@@ -245,11 +251,11 @@ def explore(
             if block.taken is not None or at in explorer.found:
                 break
         block.stops = block.after in explorer.stops
-    return Region(blocks, first) if first in blocks else None
+    return Region(first, blocks, *_heads(blocks, first), _runs(blocks)) if first in blocks else None
 
 
 def _heads(blocks: dict[Key, RegionBlock], entry: Key) -> tuple[set[Key], dict[Key, int]]:
-    """The entry and where loops close; for each block the longest way to the next such place, in instructions."""
+    """`Region.heads`, which are the entry and the targets of back edges, and `Region.longest`."""
     heads, order = {entry}, _post_order(blocks, entry)
     rank = {key: number for number, key in enumerate(order)}
     for key in order:
@@ -262,7 +268,7 @@ def _heads(blocks: dict[Key, RegionBlock], entry: Key) -> tuple[set[Key], dict[K
 
 
 def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:
-    """What some way from the entry to each block has made."""
+    """For each block, the union of what the blocks on any path from the entry to it have made."""
     before: dict[Key, set[int]] = {key: set() for key in region.blocks}
     waiting = list(region.blocks)
     while waiting:
@@ -298,10 +304,4 @@ def _runs(blocks: dict[Key, RegionBlock]) -> list[tuple[int, bytes]]:
         for block in blocks.values()
         for step in block.steps
     }
-    runs: list[tuple[int, bytes]] = []
-    for pc in sorted(texts):
-        if runs and runs[-1][0] + len(runs[-1][1]) == pc:
-            runs[-1] = (runs[-1][0], runs[-1][1] + texts[pc])
-        else:
-            runs.append((pc, texts[pc]))
-    return runs
+    return joined(sorted(texts.items()))

@@ -1,1 +1,1 @@
-"""The instruction table's trees as LLVM's text."""
+"""Printers of the instruction table's trees as LLVM IR."""

@@ -1,6 +1,7 @@
-"""Reservations as LLVM's text: lr and sc with `Effects.load_reserved` and `store_conditional` as their definition.
+"""lr and sc as LLVM IR. `Effects.load_reserved` and `store_conditional` define them.
 
-The reservation is a word of the state while native code runs: a physical address, or `NO_RESERVATION`.
+While native code runs, the reservation is a word of the state: a physical address, or
+`NO_RESERVATION`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class AtomicText(MemoryText):
         self._values[node] = self._set(f"load i{node.width}, ptr {pointer}, align 1{GUEST}")
 
     def _store_conditional(self, node: Node) -> None:
-        """Misaligned: a trap, whether something is reserved or not; nothing reserved: no access."""
+        """A misaligned address always traps. Without a reservation there is no access."""
         address, data = node.args
         size = data.width // 8
         va, value = self._value(address), self._value(data)
@@ -49,7 +50,7 @@ class AtomicText(MemoryText):
         self._values[node] = self._set(f"phi i1 [ 1, %{aligned} ], [ 1, %{after} ], [ 0, %{same} ]")
 
     def _physical(self, pointer: str) -> str:
-        """The physical address of a place in the guest's memory."""
+        """The physical address for a host pointer into the guest's memory."""
         return self._set(
             f"sub i64 {self._set(f'ptrtoint ptr {pointer} to i64')}, {self._state_word(layout.MEMORY)}"
         )

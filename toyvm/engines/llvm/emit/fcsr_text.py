@@ -1,9 +1,10 @@
-"""fcsr as LLVM's text: rounding modes and flags live in the host's MXCSR while native code runs.
+"""fcsr as LLVM IR: the host's MXCSR holds rounding mode and flags while native code runs.
 
-MXCSR's exception flags are sticky as fflags are, so every SSE instruction collects them for nothing. fcsr is what the
-word `FCSR` of the state holds, or'ed with MXCSR's flags; the word's rounding mode is also MXCSR's. `enter` sets MXCSR
-from the word and adds its flags to the word when native code returns. Round to nearest, ties away (RMM) does not exist
-there: with that in frm, or a reserved mode, native code is never entered, and never goes on after setting it.
+MXCSR's exception flags are sticky like fflags, so SSE instructions collect them at no cost. fcsr is
+the state's word `FCSR` or'ed with MXCSR's flags; the rounding mode is in both. `enter` sets MXCSR
+from the word, and adds MXCSR's flags to the word when native code returns. MXCSR has no
+round-to-nearest, ties away (RMM). With RMM or a reserved mode in frm, native code is not entered,
+and an instruction that sets such a mode leaves it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from .. import state_layout as layout
 from .function_text import UNLIKELY, FunctionText
 from .value_text import ValueText
 
-MXCSR = 0x1F80  # every exception masked, no flag, to nearest; denormal numbers are neither flushed nor taken for 0
+MXCSR = 0x1F80  # all exceptions masked, no flags, round to nearest, no flush to zero, denormals not zero
 _FLAGS, _ROUNDING = 0x3F, 0x6000
 # The host's rounding control for RNE, RTZ, RDN and RUP, two bits each from the lowest.
 CONTROLS = 0b10_01_11_00
-CONTROLS_SHIFT = 13  # where MXCSR has them
-NATIVE_MODES = 4  # the modes below this are the host's
+CONTROLS_SHIFT = 13  # of the rounding control in MXCSR
+NATIVE_MODES = 4  # the host has the modes below this
 DECLARATIONS = {"declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"}
 
 
@@ -30,7 +31,7 @@ def _control(mode: int) -> int:
 
 
 class ModeText(FunctionText):
-    """MXCSR of the host, by way of a word of the state."""
+    """Reads and writes of MXCSR, through a word of the state."""
 
     def _mxcsr(self) -> str:
         """MXCSR as 32 bits."""
@@ -46,7 +47,7 @@ class ModeText(FunctionText):
         self._line(f"call void @llvm.x86.sse.ldmxcsr(ptr {scratch})")
 
     def _raised(self, mxcsr: str) -> str:
-        """The flags of MXCSR (PE UE OE ZE DE IE, highest first) as fflags has them (NV DZ OF UF NX), 64 bits."""
+        """MXCSR's flags (PE UE OE ZE DE IE, highest first) as fflags (NV DZ OF UF NX) in an i64."""
         found = self._set(f"lshr i32 {self._set(f'and i32 {mxcsr}, 32')}, 5")
         for move, flag in (
             ("lshr i32 {}, 3", 2),
@@ -59,7 +60,7 @@ class ModeText(FunctionText):
         return self._set(f"zext i32 {found} to i64")
 
     def _mxcsr_for(self, fcsr: str) -> str:
-        """MXCSR without flags in the rounding mode of a value of fcsr, which is one of the host's."""
+        """MXCSR without flags, in the rounding mode of fcsr, which the host must have."""
         shift = self._set(f"and i64 {self._set(f'lshr i64 {fcsr}, 4')}, 6")  # twice the mode
         mode = self._set(f"and i64 {self._set(f'lshr i64 {CONTROLS}, {shift}')}, 3")
         placed = self._set(f"shl i64 {mode}, {CONTROLS_SHIFT}")
@@ -72,10 +73,10 @@ class ModeText(FunctionText):
 
 
 class CsrText(ValueText, ModeText):
-    """Prints accesses to fflags, frm and fcsr, and what else changes them."""
+    """Prints accesses to fflags, frm and fcsr, and other changes of flags and rounding mode."""
 
     def _leave(self, status: int, pc: str) -> None:
-        """Print the way back to Python."""
+        """Print the exit to Python."""
         raise NotImplementedError
 
     def _csr_read(self, node: Node) -> None:
@@ -104,8 +105,11 @@ class CsrText(ValueText, ModeText):
         self._set_mxcsr(self._mxcsr_for(value))
 
     def _write_flags(self, flags: str) -> None:
-        """MXCSR is written only if it has a flag that is not among them: C compilers save and restore fflags around each
-        quiet comparison, which mostly changes nothing, and the write is what takes time."""
+        """Print a write of fflags. It writes MXCSR only if MXCSR has a flag that is not in `flags`.
+
+        C compilers save and restore fflags around a quiet comparison. That seldom changes a flag,
+        and writing MXCSR is slow.
+        """
         mxcsr = self._mxcsr()
         self._put_state(layout.FCSR, self._merged(self._state_word(layout.FCSR), flags, 31))
         kept = self._set(f"xor i64 {flags}, -1")
@@ -123,11 +127,11 @@ class CsrText(ValueText, ModeText):
         return self._set(f"or i64 {kept}, {changed}")
 
     def _raise(self, flags: str) -> None:
-        """Set flags that no instruction of the host has raised."""
+        """Set flags that the host's instructions have not raised."""
         self._put_state(layout.FCSR, self._set(f"or i64 {self._state_word(layout.FCSR)}, {flags}"))
 
     def _begin_mode(self, mode: int) -> str:
-        """Round in a mode of the host's until `_end_mode`; what that needs."""
+        """Switch to one of the host's rounding modes. Returns MXCSR for `_end_mode`."""
         before = self._mxcsr()
         other = self._set(f"and i32 {before}, {~_ROUNDING}")
         self._set_mxcsr(self._set(f"or i32 {other}, {_control(mode)}"))

@@ -1,12 +1,14 @@
-"""Floating-point instructions as LLVM's text, for hosts with SSE2: results and flags are exactly those of `isa.ieee754`.
+"""Floating-point instructions as LLVM IR for SSE2; results and flags equal those of `isa.ieee754`.
 
-Arithmetic is LLVM's constrained intrinsics (`round.dynamic`, `fpexcept.strict`), which become the host's instructions one
-for one, in their places: MXCSR collects the flags (`fcsr_text`). What the host does otherwise is done around them:
+Arithmetic uses LLVM's constrained intrinsics (`round.dynamic`, `fpexcept.strict`). Each becomes one
+instruction of the host, and MXCSR collects the flags (`fcsr_text`). Differences between RISC-V and
+the host are handled around them:
 
-- a result that is NaN is replaced by the canonical NaN, in a block that is marked unlikely;
-- infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: the flag is raised in that block;
-- what does not fit an integer saturates, with the invalid flag and no other: the range is compared first;
-- a register that holds no NaN-boxed number where a single is read is left to the row.
+- a NaN result is replaced by the canonical NaN, in a block marked unlikely;
+- infinity times zero plus a quiet NaN is invalid on RISC-V, not on x86: that block raises the flag;
+- a conversion out of an integer's range saturates and raises only the invalid flag: the range is
+  compared first;
+- if a register to be read as a single holds no NaN-boxed number, the row executes the instruction.
 
 Slots of floating-point registers (`%r32` to `%r63`) are doubles; a single is the low half of one.
 """
@@ -27,14 +29,14 @@ from ..host_features import features
 from .fcsr_text import NATIVE_MODES, CsrText
 from .function_text import LIKELY, UNLIKELY
 
-F0 = 32  # the word of the state, and the number of the slot, of f0
+F0 = 32  # the word of f0 in the state, and the number of its slot
 _TYPES = {32: "float", 64: "double"}
 _FORMATS = {"float": S, "double": D}
 _STRICT = 'metadata !"fpexcept.strict"'
 _DYNAMIC = 'metadata !"round.dynamic"'
 _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma"}
 _COMPARISONS = {"eq": ("fcmp", "oeq"), "lt": ("fcmps", "olt"), "le": ("fcmps", "ole")}
-# Rounding to an integer that raises no inexact flag, by mode.
+# Rounding to an integral value without the inexact flag, by mode.
 _INTEGRAL = {RNE: "roundeven", RTZ: "trunc", RDN: "floor", RUP: "ceil", DYN: "nearbyint"}
 _CSRS = frozenset({FFLAGS, FRM, FCSR})
 
@@ -43,7 +45,7 @@ _CSRS = frozenset({FFLAGS, FRM, FCSR})
 
 
 def float_supported(node: Node) -> bool:
-    """Whether a FLOAT can be native on this host: its rounding mode and the instructions that it needs."""
+    """Whether this host has the rounding mode and the instructions that a FLOAT needs."""
     operation = node.name.partition("_")[2]
     if operation == "fma" and "fma" not in features():
         return False
@@ -60,12 +62,12 @@ def _rounds(operation: str) -> bool:
 
 
 def _exact(node: Node) -> bool:
-    """Whether a conversion to a floating-point number never rounds."""
+    """Whether a conversion to a floating-point number is exact for all values."""
     return node.name in ("f64_from_i32", "f64_from_u32", "f32_to_f64")
 
 
 def supported(node: Node) -> bool:
-    """Whether an operation that can be native in general is so here, with its constants."""
+    """Whether this host has native code for an operation of `SUPPORTED` with these constants."""
     if node.op is Op.FLOAT:
         return float_supported(node)
     if node.op in (Op.CSR_READ, Op.CSR_WRITE):
@@ -77,7 +79,7 @@ def supported(node: Node) -> bool:
 
 
 def slot_type(number: int) -> str:
-    """LLVM's type of the slot of a register."""
+    """LLVM's type of a register's slot."""
     return "i64" if number < F0 else "double"
 
 
@@ -88,7 +90,7 @@ class FloatText(CsrText):
         super().__init__()
         self._numbers_of: dict[Node, str] = {}  # values as LLVM's float or double
         self._boxed: set[int] = set()
-        self._attributes = ""  # of the function
+        self._attributes = ""  # attributes of the region's function
 
     def _begin(self, step: RegionStep) -> None:
         super()._begin(step)
@@ -125,7 +127,7 @@ class FloatText(CsrText):
         return self._set(f"extractelement <2 x float> {pair}, i64 0")
 
     def _single(self, number: int, register: Node) -> str:
-        """A register as a single; leaves where it is not boxed."""
+        """A register as a single; leaves if it is not boxed."""
         if number not in self._boxed:
             upper = self._set(f"lshr i64 {self._value(register)}, 32")
             odd, fine = self._name(), self._name()
@@ -139,14 +141,14 @@ class FloatText(CsrText):
         return self._low(register)
 
     def _to_write(self, write: Node) -> str:
-        """The value of a WRITE_F as a double; the instruction cannot leave any more."""
+        """The value of a WRITE_F as a double. After this, the instruction must not leave."""
         register, value = write.args
         inside = boxed(value)
         if inside is None:
             number = self._number(value)
             self._boxed.discard(register.value)
             return number
-        ones = "0xFFFFFFFFE0000000"  # a float of all ones, as LLVM writes it
+        ones = "0xFFFFFFFFE0000000"  # LLVM's notation for a float whose bits are all ones
         pair = self._set(
             f"insertelement <2 x float> <float poison, float {ones}>, float {self._number(inside)}, i64 0"
         )
@@ -178,20 +180,20 @@ class FloatText(CsrText):
             self._rounded(node, lambda: self._resized(node, type_))
 
     def _rounded(self, node: Node, compute: Callable[[], str]) -> None:
-        """A result in the rounding mode that the instruction says."""
+        """Print `compute` in the instruction's rounding mode."""
         mode, type_ = node.args[-1].value, _TYPES[node.width]
         if mode == DYN or _exact(node):
             self._numbers_of[node] = compute()
             return
         integer = "from_" in node.name
-        for argument in node.args[:-1]:  # before the mode changes: this may leave
+        for argument in node.args[:-1]:  # may leave, so evaluate before the mode changes
             if integer:
                 self._value(argument)
             else:
                 self._number(argument)
         other, small, join = self._name(), self._name(), self._name()
         ways = []
-        if integer:  # most are small enough to be exact in any mode
+        if integer:  # most values are small enough to be exact in any mode
             self._line(f"br i1 {self._is_small(node, type_)}, label %{small}, label %{other}{LIKELY}")
             self._start(small)
             ways.append(f"[ {compute()}, %{small} ]")
@@ -210,7 +212,7 @@ class FloatText(CsrText):
         self._numbers_of[node] = self._set(f"phi {type_} {', '.join([*ways, f'[ {result}, %{last} ]'])}")
 
     def _is_small(self, node: Node, type_: str) -> str:
-        """Whether the integer to be converted certainly has no more bits than a significand."""
+        """Whether the integer to convert certainly fits in a significand."""
         value, limit = self._value(node.args[0]), 1 << _FORMATS[type_].fraction
         if "from_u" in node.name:
             return self._set(f"icmp ult i64 {value}, {limit}")
@@ -234,7 +236,7 @@ class FloatText(CsrText):
         return self._canonical(result, type_, operands if function == "fma" else [])
 
     def _canonical(self, result: str, type_: str, fused: list[str]) -> str:
-        """A result with the canonical NaN for any; `fused`: the operands of a fused multiplication and addition."""
+        """`result`, with a NaN replaced by the canonical one. `fused`: the operands of an fma."""
         here, odd, join = self._name(), self._name(), self._name()
         self._line(f"br label %{here}")
         self._start(here)
@@ -266,7 +268,7 @@ class FloatText(CsrText):
         return self._set(f"or i1 {found[0]}, {found[1]}")
 
     def _compare(self, kind: str, condition: str, type_: str, a: str, b: str) -> str:
-        """`fcmp`: only a signalling NaN is invalid; `fcmps`: any."""
+        """A comparison. `fcmp` raises invalid for a signalling NaN, `fcmps` for any NaN."""
         short = {"float": "f32", "double": "f64"}[type_]
         name = f"llvm.experimental.constrained.{kind}.{short}"
         self._declared.add(f"declare i1 @{name}({type_}, {type_}, metadata, metadata)")
@@ -275,7 +277,7 @@ class FloatText(CsrText):
         )
 
     def _extreme(self, node: Node, least: bool, type_: str) -> str:
-        """minimumNumber or maximumNumber: -0 below +0; the number where the other is NaN."""
+        """minimumNumber or maximumNumber: -0 is below +0, and a number wins over a NaN."""
         a, b = (self._number(argument) for argument in node.args)
         width = _FORMATS[type_].width
         odd, usual, join = self._name(), self._name(), self._name()
@@ -284,7 +286,7 @@ class FloatText(CsrText):
         self._start(usual)
         first = self._set(f"fcmp {'olt' if least else 'ogt'} {type_} {a}, {b}")
         second = self._set(f"fcmp {'ogt' if least else 'olt'} {type_} {a}, {b}")
-        # equal numbers are the same bits, or zeros
+        # Equal numbers have the same bits, or are zeros.
         both = self._set(
             f"{'or' if least else 'and'} i{width} {self._pattern(type_, a)}, {self._pattern(type_, b)}"
         )
@@ -302,7 +304,7 @@ class FloatText(CsrText):
         return self._set(f"phi {type_} [ {found}, %{usual} ], [ {number}, %{odd} ]")
 
     def _class(self, node: Node, type_: str) -> str:
-        """The mask of fclass, from the bits."""
+        """The result of fclass."""
         f, i = _FORMATS[type_], f"i{_FORMATS[type_].width}"
         bits = self._pattern(type_, self._number(node.args[0]))
         size = self._set(f"and {i} {bits}, {f.sign - 1}")
@@ -323,7 +325,7 @@ class FloatText(CsrText):
     # --- conversions ---
 
     def _resized(self, node: Node, type_: str) -> str:
-        """Between single and double."""
+        """A conversion between single and double."""
         value = self._number(node.args[0])
         if type_ == "double":
             return self._canonical(self._strict("fptrunc", "float", (type_, value), rounds=True), "float", [])
@@ -336,7 +338,8 @@ class FloatText(CsrText):
             value = self._set(f"{'sext' if integer[0] == 'i' else 'zext'} i32 {low} to i64")
         if integer != "u64":
             return self._strict("sitofp", type_, ("i64", value), rounds=True)
-        # Above 2**63: half of it, the last bit sticky, is rounded as the whole would be; doubling is exact.
+        # From 2**63 on, convert half of the value with a sticky last bit, which rounds the same way.
+        # Doubling is exact.
         large = self._set(f"icmp slt i64 {value}, 0")
         half = self._set(f"or i64 {self._set(f'lshr i64 {value}, 1')}, {self._set(f'and i64 {value}, 1')}")
         taken = self._set(f"select i1 {large}, i64 {half}, i64 {value}")
@@ -345,7 +348,7 @@ class FloatText(CsrText):
         return self._set(f"select i1 {large}, {type_} {doubled}, {type_} {rounded}")
 
     def _to_integer(self, node: Node, integer: str, type_: str) -> str:
-        """Singles become doubles first, which hold each of them."""
+        """A conversion to an integer. A single becomes a double first, which is exact."""
         x, mode = self._number(node.args[0]), node.args[-1].value
         if type_ == "float":
             x = self._strict("fpext", "double", (type_, x), rounds=False)
@@ -358,7 +361,7 @@ class FloatText(CsrText):
         self._start(fits)
         convert = "fptoui" if integer == "u64" else "fptosi"
         value = self._strict(convert, "i64", ("double", whole), rounds=False)
-        if mode != RTZ:  # once more for the inexact flag
+        if mode != RTZ:  # convert the unrounded value too, for its inexact flag
             self._strict(convert, "i64", ("double", x), rounds=False)
         value = self._extended(value, integer)
         last = self._name()
@@ -380,7 +383,7 @@ class FloatText(CsrText):
         return self._set(f"sext i32 {self._set(f'trunc i64 {value} to i32')} to i64")
 
     def _in_range(self, x: str, low: int, high: int, truncates: bool) -> str:
-        """Whether a double is within the limits of an integer, once it is truncated or as it is; a NaN is not."""
+        """Whether a double (truncated, if `truncates`) is from `low` to `high`; false for NaN."""
         least = ("ogt", low - 1) if truncates and low > -(1 << 63) else ("oge", low)
         bounds = []
         for condition, limit in (least, ("olt", high + 1)):
@@ -388,7 +391,7 @@ class FloatText(CsrText):
         return self._set(f"and i1 {bounds[0]}, {bounds[1]}")
 
     def _integral(self, x: str, mode: int) -> str:
-        """A double rounded to an integer, without the inexact flag."""
+        """A double rounded to an integral value, without the inexact flag."""
         if mode != RMM:
             return self._strict(_INTEGRAL[mode], "double", ("double", x), rounds=mode == DYN)
         self._declared |= {
@@ -405,11 +408,11 @@ class FloatText(CsrText):
 
 
 def _literal(number: int) -> str:
-    """A double as LLVM writes it. The number must be one."""
+    """LLVM's notation for a number that a double holds exactly."""
     return f"0x{int.from_bytes(struct.pack('<d', number), 'little'):016X}"
 
 
 def _sign_extended(limit: int, integer: str) -> int:
-    """A limit of an integer as a register holds it, as a signed number."""
+    """A limit of an integer type, sign-extended as in a register, as a signed number."""
     bits = int(integer[1:])
     return (limit & (1 << bits) - 1 ^ 1 << bits - 1) - (1 << bits - 1)

@@ -1,4 +1,4 @@
-"""The text of an LLVM function as it grows: lines, names of values, words of the state; and what all texts share."""
+"""The growing text of an LLVM function: lines, value names, words of the state, and metadata."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from ..state_layout import PASSED
 
 CONVENTION = "preserve_nonecc"
 ARGUMENTS = ", ".join(["ptr %s", "i64 %left0", *(f"i64 %x{number}" for number in PASSED)])
-# Scopes of aliasing: the state but for what follows, the guest's memory, the table of entry points, what a call of `refill` reads
-# and changes in the state (ranges, reservation).
+# Alias scopes: STATE for words of the state that no call of `refill` uses, GUEST for the guest's
+# memory, TABLE for the table of entry points, RANGE for the words that `refill` reads and changes
+# (ranges, reservation).
 _SCOPES = 4
 STATE, GUEST, TABLE, RANGE = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" for n in range(_SCOPES))
-REFILLS = ", !noalias !30"  # of a call of `refill`, which may let the kernel resolve a page fault
-# How often branches go the first way.
+REFILLS = ", !noalias !30"  # on calls of `refill`, which may change GUEST and RANGE
+# Branch weights: how often the first target is taken.
 LIKELY, UNLIKELY, MOSTLY, RARELY, SOMETIMES = (f", !prof !{31 + n}" for n in range(5))
 METADATA = "\n".join(
     [
@@ -32,13 +33,13 @@ METADATA = "\n".join(
 
 
 class FunctionText:
-    """Lines of one function and the declarations that they need."""
+    """The lines of one function and the declarations that they need."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._names = 0
         self._declared: set[str] = set()
-        self._here = "entry"  # the label of the block that grows
+        self._here = "entry"  # the label of the current block
 
     def _state_word(self, word: int, type_: str = "i64", scope: str = STATE) -> str:
         pointer = self._set(f"getelementptr i64, ptr %s, i64 {word}")

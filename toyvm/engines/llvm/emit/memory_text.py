@@ -1,12 +1,13 @@
-"""Loads and stores as LLVM's text: where in the host's memory the guest's data is.
+"""Loads and stores as LLVM IR: the translation of guest addresses to host addresses.
 
-For each pointer the state remembers the range of virtual addresses that it last went into and how far that is from the host's
-memory (`state_layout.RANGES`): pages that the shadow page table has, and whose frames are neighbours. An access inside is a
-subtraction, a comparison and the access itself. Any other calls `refill`, which finds the address, and now and then its
-range, or else the region is left with `MISS`.
+For each pointer, the state holds the range of virtual addresses that it last reached, and the
+distance to the host's memory (`state_layout.RANGES`). A range consists of pages in the shadow page
+table whose frames are adjacent. An access inside its range is a subtraction, a comparison and the
+access itself. Any other access calls `refill`, which translates the address and sometimes updates
+the range. If `refill` fails, the region leaves with `MISS`.
 
-A pointer is one of the registers that hardly change, or the place in the block where a register was last written, or else
-a register in a block.
+A pointer is identified by a register that hardly changes (sp, gp, tp), or by the instruction that
+last wrote the register in the block, or by block and register.
 """
 
 from __future__ import annotations
@@ -24,24 +25,25 @@ from .function_text import GUEST, LIKELY, RANGE, REFILLS, UNLIKELY
 from .value_text import ValueText
 
 ACCESSES = frozenset({Op.LOAD, Op.STORE})
-_FEWEST, _WIDEST = 3, 1024  # accesses of a group; bytes from the first to the last
+_FEWEST, _WIDEST = 3, 1024  # fewest accesses of a group; most bytes from its first to its last
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
-_AT_FIRST = 4  # ways through a loop before its pointers are looked at, and for which a look has to be good
-_AHEAD = 1 << 40  # instructions until the next look, where nothing moves
-_AGAIN = 512  # instructions until the next look, after one that was in vain
-_STRIDE = 1 << 31  # bytes; a pointer that a register moves by more is looked at each time
-_KEEPING = "; what the ahead form of loop "  # in place of lines that are known when all has been printed
-_PAGE = 4096  # bytes: what all sets of the host's first cache hold, a line each
-_WAIT = 8  # instructions that keep loads apart
-_IMMEDIATE = range(-1 << 31, 1 << 31)  # what an instruction of the host's can have in it
+_AT_FIRST = 4  # iterations before a loop first looks ahead, and that a successful look must cover
+_AHEAD = 1 << 40  # instructions until the next look if no pointer moves
+_AGAIN = 512  # instructions until the next look after a failed one
+_STRIDE = 1 << 31  # bytes; if a register moves a pointer by more, looks fail
+_SAVED_RANGES = "; saved ranges of loop "  # a placeholder for lines that are known only at the end
+_PAGE = 4096  # bytes; addresses this far apart share a set of the host's L1 data cache
+_WAIT = 8  # instructions that separate loads
+_IMMEDIATE = range(-1 << 31, 1 << 31)  # immediate operands of the host's instructions
 _SPREAD = 0x9E3779B1  # Knuth's multiplicative hash
 
 
 class _AccessGroup:
-    """Accesses through the same value of a register: one look at a range is enough for them.
+    """Accesses through the same value of a register, which share one range check.
 
-    A range for writes serves reads too: its pages have been written, so a read changes nothing in the tables. `variable` holds the
-    distance to the host's memory, or 0 where what was known of ranges is not known any more. `count` is how many accesses are to come.
+    A range for writes also serves reads: its pages have A and D set. `variable` holds the distance
+    to the host's memory, or 0 if the check failed or is no longer valid. `count` is the number of
+    remaining accesses.
     """
 
     __slots__ = ("begun", "count", "first", "last", "variable", "writes")
@@ -53,19 +55,19 @@ class _AccessGroup:
         self.variable = ""
 
     def add(self, distance: int, write: bool) -> None:
-        """One access more."""
+        """Add an access."""
         self.first, self.last = min(self.first, distance), max(self.last, distance)
         self.count += 1
         self.writes = self.writes or write
 
     @property
     def pays(self) -> bool:
-        """Whether there are enough of them, and near to each other."""
+        """Whether the accesses are many and near enough to share a check."""
         return self.count >= _FEWEST and self.last - self.first <= _WIDEST
 
 
 def _distance(address: Node) -> tuple[int, int] | None:
-    """The register and the constant that an address is the sum of."""
+    """The register and the constant whose sum is an address; None for other addresses."""
     distance = 0
     if address.op is Op.ADD and address.args[1].op is Op.CONST:
         distance = sext(address.args[1].value, 64)
@@ -78,36 +80,35 @@ class MemoryText(ValueText):
 
     def __init__(self) -> None:
         super().__init__()
-        self._key: Key = (0, ())  # of the block
-        self._groups: dict[
-            tuple[int, int], _AccessGroup
-        ] = {}  # by register and how often it has been written in the block
+        self._key: Key = (0, ())  # of the current block
+        # By register and the number of its writes in the block so far.
+        self._groups: dict[tuple[int, int], _AccessGroup] = {}
         self._variables: list[str] = []
         self._near: dict[tuple[Key, int, int], str] = {}  # variables of groups
-        self._versions: dict[int, int] = {}
-        self._computed: dict[int, int] = {}  # where in the block registers were written
-        self._kept: dict[Loop, dict[int, str]] = {}
-        self._loop: Loop | None = None  # that the block is in
-        self._ahead = False  # whether this is the form of the loop whose pointers are inside their ranges
+        self._versions: dict[int, int] = {}  # how often each register has been written in the block
+        self._computed: dict[int, int] = {}  # the pc of each register's last write in the block
+        self._kept: dict[Loop, dict[int, str]] = {}  # variables of saved words of ranges
+        self._loop: Loop | None = None  # the loop with pointers that contains the current block
+        self._ahead = False  # whether the ahead form of the loop is being printed
 
     def _leave(self, status: int, pc: str) -> None:
-        """Print the way back to Python."""
+        """Print the exit to Python."""
         raise NotImplementedError
 
     def _left(self) -> str:
-        """The budget that is left at the instruction."""
+        """The remaining budget at the current instruction."""
         raise NotImplementedError
 
     def _miss(self) -> str:
-        """The label of the way back to Python from where `refill` has found nothing; it has been told the instruction and the budget."""
+        """The label of the exit after a failed `refill`. The state has the pc and the budget."""
         raise NotImplementedError
 
     def _to_checked(self) -> None:
-        """Print the way from the ahead form of a loop to the same instruction in the checked one."""
+        """Print a jump from the ahead form of a loop to the instruction in the checked form."""
         raise NotImplementedError
 
     def _variable(self, name: str, type_: str = "i64") -> str:
-        """What lines may store and load, from the region's entry on."""
+        """Declare a variable of the region."""
         self._variables.append(f"{name} = alloca {type_}")
         return name
 
@@ -122,27 +123,30 @@ class MemoryText(ValueText):
         self._values[node] = self._set(f"load i{node.width}, ptr {pointer}, align 1{GUEST}")
 
     def _place(self, address: Node, size: int, access: int, aligned: bool = False) -> str:
-        """Where an access goes in the host's memory; leaves where it needs the slow path."""
-        through = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
-        if through is None:
+        """The host address of an access; leaves if it needs the slow path."""
+        found = None if self._loop is None else self._loop.pointer_of.get((self._key, self._step.pc))
+        if found is None:
             return (
                 self._ahead_pointer(address, access)
                 if self._ahead
                 else self._pointer(address, size, access, aligned)
             )
         assert self._loop is not None and not aligned
-        pointer, distance = through
+        pointer, distance = found
         if not self._ahead:
-            word = layout.range_word(self._mover_slot(self._loop, pointer, access == PTE_W))
+            word = layout.range_word(self._pointer_slot(self._loop, pointer, access == PTE_W))
             return self._pointer(address, size, access, word=word)
         self._keep_apart(self._loop, pointer)
         base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
         return self._host(self._sum(pointer.moving, base), str(distance))
 
     def _keep_apart(self, loop: Loop, pointer: Pointer) -> None:
-        """Loads that stride by pages all go through one set of the host's first cache. The more of them are under way at once the
-        longer they take, so a few instructions that do nothing come between them. Whether a register holds such a stride is found at
-        the look."""
+        """Print a delay before a load that strides by pages.
+
+        Such loads all use one set of the host's L1 cache, and they take longer the more of them are
+        in flight, so a few idle instructions separate them. For a stride in a register, the look
+        ahead finds whether it is a multiple of the page size.
+        """
         stride = pointer.up or pointer.down
         if pointer.writes or (pointer.step is None and (not stride or stride % _PAGE)):
             return
@@ -158,7 +162,7 @@ class MemoryText(ValueText):
         self._start(on)
 
     def _ahead_pointer(self, address: Node, access: int) -> str:
-        """`_place` in the ahead form of a loop, where nothing can change what is known of ranges."""
+        """`_place` in the ahead form of a loop, where ranges do not change."""
         va, group = self._value(address), self._group(address)
         if group is not None and group.begun:
             return self._host(va, self._set(f"load i64, ptr {group.variable}"))
@@ -179,9 +183,9 @@ class MemoryText(ValueText):
         return self._host(va, delta)
 
     def _pointer(self, address: Node, size: int, access: int, aligned: bool = False, word: int = 0) -> str:
-        """Where an access goes in the host's memory; leaves where it needs the slow path.
+        """The host address of an access; leaves if it needs the slow path.
 
-        What the ways join with is a distance, so that nothing between an address and the access has to wait for the check.
+        The phi selects a distance, not an address, so that the access does not wait for the check.
         """
         va, write = self._value(address), access == PTE_W
         word = word or layout.range_word(self._range(address, write))
@@ -215,12 +219,14 @@ class MemoryText(ValueText):
         self._line(f"br label %{join}")
         self._start(join)
         if aligned:
-            self._groups = {}  # this may be in a branch of the block
+            self._groups = {}  # this code may be conditional, so later accesses must check again
         return self._host(va, self._set(f"phi i64 [ {near_delta}, %{near} ], [ {far_delta}, %{far} ]"))
 
     def _refill(self, address: Node, wanted: int) -> str:
-        """Call `refill`; its result. A constant is added over there, so that no register has to hold the sum until it is known to be
-        needed."""
+        """Print a call of `refill`; its result.
+
+        The call adds the constant of the address, so that the sum occupies no register before.
+        """
         base, constant = address, 0
         if address.op is Op.ADD and address.args[1].op is Op.CONST:
             base, constant = address.args[0], sext(address.args[1].value, 64)
@@ -245,7 +251,7 @@ class MemoryText(ValueText):
         return self._set(f"inttoptr i64 {self._set(f'add i64 {va}, {delta}')} to ptr")
 
     def _sum(self, terms: Iterable[tuple[int, int]], more: str) -> str:
-        """A sum of multiples of registers, and something more."""
+        """The sum of `terms` and the value `more`."""
         for number, factor in terms:
             value = self._set(f"load i64, ptr %r{number}")
             if factor != 1:
@@ -254,7 +260,7 @@ class MemoryText(ValueText):
         return more
 
     def _range_word(self, word: int) -> str:
-        """A word of a range. In the ahead form of a loop it stays what it was at the last look."""
+        """A word of a range. The ahead form of a loop uses the value saved at the last look."""
         if not self._ahead:
             return self._state_word(word, scope=RANGE)
         assert self._loop is not None
@@ -264,8 +270,8 @@ class MemoryText(ValueText):
         return self._set(f"load i64, ptr {kept[word]}")
 
     def _with_kept_ranges(self) -> Iterator[str]:
-        """All lines, and at each look those that put aside what the loop's ahead form wants of ranges."""
-        loops = {f"  {_KEEPING}{loop.number}": kept for loop, kept in self._kept.items()}
+        """All lines, with those at each look that save the words of ranges for the ahead form."""
+        loops = {f"  {_SAVED_RANGES}{loop.number}": kept for loop, kept in self._kept.items()}
         lines, self._lines = self._lines, []
         for line in lines:
             for word, variable in loops.get(line, {}).items():
@@ -275,7 +281,7 @@ class MemoryText(ValueText):
             yield line
 
     def _inside(self, va: str, word: int, span: int) -> str:
-        """Whether `va` and `span` bytes below are in a range."""
+        """Whether `va` and the `span` bytes below it are in a range."""
         offset = self._set(f"sub i64 {va}, {self._range_word(word + layout.FIRST)}")
         inside = self._set(f"icmp ult i64 {offset}, {self._range_word(word + layout.INSIDE)}")
         return (
@@ -283,11 +289,11 @@ class MemoryText(ValueText):
         )
 
     def _enter_loop(self, loop: Loop) -> None:
-        """To look ahead is not worth while before it is known that the loop goes round a few times."""
+        """Set the limit at the entry of a loop: it looks ahead only after a few iterations."""
         self._put_limit(loop, self._set("load i64, ptr %left"), _AT_FIRST * loop.longest // loop.copies)
 
     def _put_limit(self, loop: Loop, left: str, instructions: int | str) -> None:
-        """Have a loop look ahead after so many instructions, or where less is left than it takes from the budget."""
+        """Set the limit: the loop looks ahead after `instructions`, or near the budget's end."""
         after = self._set(f"sub i64 {left}, {instructions}")
         limit = self._larger(after, str(loop.longest))
         self._line(f"store i64 {limit}, ptr {limit_of(loop)}")
@@ -301,14 +307,16 @@ class MemoryText(ValueText):
         return self._set(f"call i64 @llvm.smin.i64(i64 {one}, i64 {other})")
 
     def _look_ahead(self, loop: Loop, left: str) -> str:
-        """Whether all pointers of a loop stay inside their ranges for a while, and the budget suffices. The limit says until when.
+        """Print a look ahead: whether all pointers stay inside their ranges, and the budget
+        suffices.
 
-        What is left alone in a pointer is added up now with the distance to the host's memory.
+        It sets the limit until which this is true. It also computes, for each pointer, the sum of
+        the unchanged terms and the distance to the host's memory.
         """
         good = self._set(f"icmp uge i64 {left}, {loop.longest}")
-        ahead = str(_AHEAD)  # instructions to the next look
+        ahead = str(_AHEAD)  # instructions until the next look
         for pointer in loop.pointers:
-            word = layout.range_word(self._mover_slot(loop, pointer, pointer.writes))
+            word = layout.range_word(self._pointer_slot(loop, pointer, pointer.writes))
             width = pointer.last - pointer.first
             still = self._sum(pointer.still, "0")
             last = self._sum(pointer.moving, self._set(f"add i64 {still}, {pointer.last}"))
@@ -332,11 +340,11 @@ class MemoryText(ValueText):
         long = self._set(f"icmp sge i64 {ahead}, {_AT_FIRST * loop.longest}")
         good = self._set(f"and i1 {good}, {long}")
         self._put_limit(loop, left, self._set(f"select i1 {good}, i64 {ahead}, i64 {_AGAIN}"))
-        self._line(f"{_KEEPING}{loop.number}")
+        self._line(f"{_SAVED_RANGES}{loop.number}")
         return good
 
     def _rounds(self, loop: Loop, pointer: Pointer, above: str, below: str) -> Iterator[str]:
-        """How often a pointer can move before it has gone so many bytes up or down."""
+        """How often a pointer can move within `above` bytes upwards and `below` downwards."""
         if pointer.step is None:
             if pointer.up:
                 yield self._set(f"udiv i64 {above}, {pointer.up}")
@@ -353,7 +361,7 @@ class MemoryText(ValueText):
         yield self._set(f"udiv i64 {room}, {self._larger(bytes_, '1')}")
 
     def _plan(self, block: RegionBlock) -> None:
-        """Find what accesses a block makes through the same value of a register, at distances from it."""
+        """Find the groups of accesses in a block."""
         self._versions = {}
         groups: dict[tuple[int, int], _AccessGroup] = {}
         versions: dict[int, int] = {}
@@ -361,7 +369,7 @@ class MemoryText(ValueText):
             for node in step.effects:
                 if node.op in ACCESSES and (found := _distance(node.args[0])) is not None:
                     number, distance = found
-                    if self._loop is not None and (block.key, step.pc) in self._loop.through:
+                    if self._loop is not None and (block.key, step.pc) in self._loop.pointer_of:
                         continue
                     group = groups.setdefault((number, versions.get(number, 0)), _AccessGroup(distance))
                     group.add(distance, node.op is not Op.LOAD)
@@ -387,7 +395,7 @@ class MemoryText(ValueText):
         return word, self._inside(top, word, group.last - group.first)
 
     def _group_delta(self, group: _AccessGroup, address: Node) -> str:
-        """The distance for all accesses of a group, or 0 where not all of them are inside the range."""
+        """The distance for all accesses of a group, or 0 if one of them is outside the range."""
         if not group.begun:
             group.begun = True
             word, inside = self._group_inside(group, address)
@@ -397,14 +405,14 @@ class MemoryText(ValueText):
         return self._set(f"load i64, ptr {group.variable}")
 
     def _range(self, address: Node, write: bool) -> int:
-        """The slot of the range for an access through the pointer that an address is made from."""
+        """The slot of the range for an access."""
         while address.op is not Op.READ_X and address.args:
             address = address.args[0]
         number = address.args[0].value if address.op is Op.READ_X else 0
         return self._slot(number, self._computed.get(number, self._key[0] + number), write)
 
-    def _mover_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
-        """The slot of the range for what goes through a pointer of a loop."""
+    def _pointer_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
+        """The slot of the range for accesses through a pointer of a loop."""
         number = pointer.terms[0][0] if len(pointer.terms) == 1 else 1
         return self._slot(number, loop.head[0] + (pointer.number << 1 | 1), write)
 
@@ -416,22 +424,22 @@ class MemoryText(ValueText):
 
 
 def limit_of(loop: Loop) -> str:
-    """The variable for the budget at which a loop looks at its pointers' ranges again."""
+    """The variable with the budget at which a loop looks ahead again."""
     return f"%limit{loop.number}"
 
 
 def _base(loop: Loop, pointer: Pointer) -> str:
-    """The variable for the sum of what is left alone in a loop's pointer and of the distance to the host's memory."""
+    """The variable with the sum of a pointer's unchanged terms and the distance to host memory."""
     return f"%base{loop.number}_{pointer.number}"
 
 
 def _paged(loop: Loop, pointer: Pointer) -> str:
-    """The variable for whether a loop's pointer strides by pages."""
+    """The variable that is true if a loop's pointer strides by pages."""
     return f"%paged{loop.number}_{pointer.number}"
 
 
 def loop_variables(loop: Loop) -> Iterator[tuple[str, str]]:
-    """The variables that a loop with pointers has, and their types."""
+    """The variables of a loop with pointers, and their types."""
     yield limit_of(loop), "i64"
     for pointer in loop.pointers:
         yield _base(loop, pointer), "i64"

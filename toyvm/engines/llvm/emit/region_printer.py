@@ -1,11 +1,11 @@
-"""Prints a region as the text of an LLVM module: the same trees as every engine, an operation a line.
+"""Prints a region as the text of an LLVM module, one operation per line.
 
-    define preserve_nonecc void @region(ptr %s, i64 %left, i64 %x1, i64 %x2, i64 %x10, ...)
+    define preserve_nonecc void @region(ptr %s, i64 %left0, i64 %x1, i64 %x2, i64 %x10, ...)
 
-Registers are stack slots in the text, and LLVM's first pass turns them into SSA values. An exit stores the registers that some
-way to it has written. Alias scopes (`function_text`) say that the state, its ranges, the table of entry points and the guest's memory
-do not overlap; a call of `refill` may change the guest's memory and the ranges. Expressions are in `value_text`, loads and stores in
-`memory_text`.
+Registers are stack slots in the text; LLVM turns them into SSA values. An exit stores the registers
+that a path to it may have written. Alias scopes (`function_text`) state that the state, its ranges,
+the table of entry points and the guest's memory do not overlap. A call of `refill` may change the
+guest's memory and the ranges. `value_text` prints expressions, `memory_text` loads and stores.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class RegionPrinter(AtomicText, FloatText):
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
         self._loops = {key: loop for loop in find_loops(region) for key in loop.blocks}
-        self._missed = False  # whether anything may miss
-        self._copy = 0  # of a block in the ahead form of its loop
+        self._missed = False  # whether the exit `miss` is used
+        self._copy = 0  # the copy of the block in the ahead form of its loop
         self._done = 0  # instructions of the block that have been printed
-        self._taken = 0  # instructions that have been taken from the budget for the block and what may follow
-        self._dirty: set[int] = set()
-        self._changed: set[int] = set()  # what was changed at any place that leaves
+        self._taken = 0  # instructions subtracted from the budget for the block and its successors
+        self._dirty: set[int] = set()  # registers that may have changed since the region's entry
+        self._changed: set[int] = set()  # registers that are dirty at any exit to Python
         self._touched = {
             number for block in region.blocks.values() for step in block.steps for number in _registers(step)
         }
@@ -122,7 +122,7 @@ class RegionPrinter(AtomicText, FloatText):
     # --- blocks and where they lead ---
 
     def _block(self, block: RegionBlock) -> None:
-        """A block, in the form that `_ahead` and `_copy` say."""
+        """Print a block, in the form that `_ahead` and `_copy` select."""
         key = block.key
         self._done = 0
         self._computed, self._key, self._loop = {}, key, self._loops.get(key)
@@ -130,7 +130,7 @@ class RegionPrinter(AtomicText, FloatText):
         if self._ahead:
             assert self._loop is not None
             self._start(self._label_ahead(key, self._copy))
-            self._taken = self._loop.ways[key, self._copy]
+            self._taken = self._loop.longest_from[key, self._copy]
             if self._loop.checks(key, self._copy):
                 self._check_ahead(key, self._loop)
         else:
@@ -149,8 +149,11 @@ class RegionPrinter(AtomicText, FloatText):
             self._control(block, last, jump)
 
     def _check(self, key: Key) -> None:
-        """Take what a block may use from the budget, or leave. In a loop with pointers a larger limit comes first: when that is reached the
-        loop looks ahead."""
+        """Print the check of the budget: subtract what the block may use, or leave.
+
+        In a loop with pointers, a comparison with the larger limit comes first. If the limit is
+        reached, the loop looks ahead.
+        """
         loop, longest, number = self._loop, self._region.longest[key], self._numbers[key]
         enough = self._name()
         if loop is not None:
@@ -160,7 +163,7 @@ class RegionPrinter(AtomicText, FloatText):
         short, ahead, out = self._set(f"icmp ult i64 {left}, {longest}"), self._name(), self._name()
         self._line(f"br i1 {short}, label %{out}, label %{ahead}{UNLIKELY}")
         self._start(out)
-        self._done = longest  # nothing has been taken
+        self._done = longest  # nothing has been subtracted yet
         self._leave(layout.BUDGET, str(key[0]))
         self._done = 0
         self._start(ahead)
@@ -173,7 +176,7 @@ class RegionPrinter(AtomicText, FloatText):
         self._take()
 
     def _check_ahead(self, key: Key, loop: Loop) -> None:
-        """The check in the ahead form: at the limit the checked form looks ahead."""
+        """Print the check in the ahead form. At the limit, the checked form looks ahead."""
         number = self._numbers[key]
         self._compare_limit(loop, f"look{number}", f"taken{number}", RARELY)
         self._start(f"taken{number}")
@@ -194,17 +197,17 @@ class RegionPrinter(AtomicText, FloatText):
             self._line(f"store i64 {self._set(f'add i64 {left}, {instructions}')}, ptr %left")
 
     def _arrive(self, step: RegionStep) -> None:
-        """Where the ahead form of a loop goes on when an access misses that is through no pointer."""
+        """Print the label where the ahead form continues if the step's access misses its range."""
         if self._loop is not None and not self._ahead and self._may_miss(step):
             label = self._label_checked(step)
             self._line(f"br label %{label}")
             self._start(label)
 
     def _may_miss(self, step: RegionStep) -> bool:
-        """Whether a step of a loop has an access that is through none of its pointers."""
+        """Whether a step of a loop has an access that does not use a pointer."""
         assert self._loop is not None
-        through = (self._key, step.pc) in self._loop.through
-        return not through and any(node.op in ACCESSES for node in step.effects)
+        uses_pointer = (self._key, step.pc) in self._loop.pointer_of
+        return not uses_pointer and any(node.op in ACCESSES for node in step.effects)
 
     def _to_checked(self) -> None:
         self._give_back(self._taken - self._region.longest[self._key])
@@ -268,13 +271,13 @@ class RegionPrinter(AtomicText, FloatText):
         self._go(after, block.stops)
 
     def _go(self, key: Key | None, stops: bool) -> None:
-        """On to a block of the region, or out of it."""
+        """Print a jump to a block of the region, or an exit."""
         assert key is not None
         region, loop = self._region, self._loops.get(key)
         unused = self._taken - self._done
         if self._ahead and loop is not None and loop is self._loop:
             copy = loop.copy_of(key, self._copy)
-            self._give_back(unused - (0 if loop.checks(key, copy) else loop.ways[key, copy]))
+            self._give_back(unused - (0 if loop.checks(key, copy) else loop.longest_from[key, copy]))
             self._line(f"br label %{self._label_ahead(key, copy)}")
         elif key in region.blocks:
             self._give_back(unused - (0 if key in region.heads else region.longest[key]))
@@ -287,13 +290,13 @@ class RegionPrinter(AtomicText, FloatText):
             self._transfer(str(key[0]))
 
     def _left(self) -> str:
-        """The budget that is left, `self._done` instructions into the block."""
+        """The remaining budget, `self._done` instructions into the block."""
         left = self._set("load i64, ptr %left")
         back = self._taken - self._done
         return self._set(f"add i64 {left}, {back}") if back else left
 
     def _spill(self) -> None:
-        """Changed registers that are not passed on go to the state."""
+        """Store the changed registers that are not arguments in the state."""
         for number in sorted(self._dirty.difference(PASSED)):
             type_ = slot_type(number)
             self._put_state(number, self._set(f"load {type_}, ptr %r{number}"), type_)
@@ -301,14 +304,14 @@ class RegionPrinter(AtomicText, FloatText):
             self._put_state(layout.FLOATS, "1")
 
     def _call(self, function: str, left: str) -> None:
-        """The last thing a region does: go on in another function."""
+        """Print a tail call of another function."""
         passed = [self._set(f"load i64, ptr %r{number}") for number in PASSED]
         arguments = ", ".join(["ptr %s", f"i64 {left}", *(f"i64 {value}" for value in passed)])
         self._line(f"musttail call {CONVENTION} void {function}({arguments})")
         self._line("ret void")
 
     def _leave(self, status: int, pc: str) -> None:
-        """Back to Python, `self._done` instructions into the block."""
+        """Print an exit to Python, `self._done` instructions into the block."""
         self._line(f"store i64 {status}, ptr %status")
         self._line(f"store i64 {pc}, ptr %pc")
         self._line(f"store i64 {self._left()}, ptr %left")
@@ -321,7 +324,7 @@ class RegionPrinter(AtomicText, FloatText):
         return "miss"
 
     def _way_out(self) -> None:
-        """Where all that leave come together: one copy of the code, which is long, in place of one for each access."""
+        """Print the common exit to Python. The code is long, so there is only one copy."""
         if self._missed:
             self._start("miss")
             for variable, word in (("pc", layout.AT), ("left", layout.REST)):
@@ -337,7 +340,7 @@ class RegionPrinter(AtomicText, FloatText):
         self._call(leave, self._set("load i64, ptr %left"))
 
     def _transfer(self, target: str) -> None:
-        """To whatever function begins at an address, by the table of entry points."""
+        """Print a jump to the function at an address, through the table of entry points."""
         mask = (1 << layout.JUMP_BITS) - 1
         index = str(int(target) >> 1 & mask) if target.isdigit() else ""
         if not index:
@@ -358,7 +361,7 @@ class RegionPrinter(AtomicText, FloatText):
     # --- effects ---
 
     def _effects(self, step: RegionStep) -> list[tuple[int, str]]:
-        """Carry out an instruction's effects; the register writes that are to follow."""
+        """Print an instruction's effects. Returns its register writes, which must follow."""
         writes = []
         for node in step.effects:
             op, args = node.op, node.args
@@ -392,12 +395,15 @@ class RegionPrinter(AtomicText, FloatText):
 
 
 def native(effects: Tree) -> bool:
-    """Whether the printer knows all of an instruction, on this host. (Of a row, whose fields are open: of some instruction.)"""
+    """Whether the printer knows all operations of an instruction on this host.
+
+    For the tree of a row, whose fields are unknown: whether it knows those of some instruction.
+    """
     return all(node.op in SUPPORTED and supported(node) for node in nodes(effects) if node.op is not Op.FIELD)
 
 
 def _written(node: Node) -> int | None:
-    """The slot that an effect writes."""
+    """The slot that an effect writes, or None."""
     if node.op is Op.WRITE_X:
         return node.args[0].value
     return F0 + node.args[0].value if node.op is Op.WRITE_F else None
@@ -415,7 +421,7 @@ def _registers(step: RegionStep) -> set[int]:
 
 
 def _dirty_at_entry(region: Region) -> dict[Key, set[int]]:
-    """For each block the registers that may have been written on some way to it."""
+    """For each block, the registers that may have been written on a path to it."""
     written = {
         key: {
             number for step in block.steps for node in step.effects if (number := _written(node)) is not None

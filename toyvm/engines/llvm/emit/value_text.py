@@ -1,4 +1,4 @@
-"""Expressions of a tree as LLVM's values."""
+"""Expressions of a tree as LLVM values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BINARY = {
 }  # fmt: skip
 _CONVERSIONS = {Op.TRUNC: "trunc", Op.ZEXT: "zext", Op.SEXT: "sext"}
 
-# Operations that are an intrinsic function of LLVM, by name: the function, its arguments after the value.
+# Operations that are an LLVM intrinsic, by name: the function, and its arguments after the value.
 _INTRINSICS = {"CLZ": ("ctlz", ", i1 false"), "CTZ": ("cttz", ", i1 false"), "CPOP": ("ctpop", "")}
 
 SUPPORTED = frozenset(
@@ -47,7 +47,7 @@ SUPPORTED = frozenset(
 
 
 class ValueText(FunctionText):
-    """Computes expressions of the instruction that is being printed (`_begin`). Registers are stack slots `%r<number>`."""
+    """Prints expressions of the current instruction (`_begin`). Registers are slots `%r<n>`."""
 
     def __init__(self) -> None:
         super().__init__()

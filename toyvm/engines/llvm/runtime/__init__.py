@@ -1,1 +1,1 @@
-"""What all regions share, as LLVM IR in `.ll` files: the way in and out, the page walk, the tables behind an access."""
+"""The functions that all regions share, as LLVM IR: entry, exit, page walk, shadow page table."""

@@ -1,5 +1,5 @@
-; From Python into a region and back: registers and budget come from the state, and the host's MXCSR becomes the
-; guest's while the region runs. The flags that it collects there are added to fcsr.
+; The call of a region from Python. It loads registers and budget from the state, and sets MXCSR for
+; the guest while the region runs. Then it adds the collected flags to fcsr and restores MXCSR.
 
 declare void @llvm.x86.sse.stmxcsr(ptr)
 declare void @llvm.x86.sse.ldmxcsr(ptr)
@@ -27,8 +27,8 @@ define void @enter(ptr %s, ptr %region) nounwind strictfp {
   ret void
 }
 
-; MXCSR without flags, in the rounding mode of a value of fcsr, which is one that the host has. `ModeText` prints the same
-; for regions.
+; MXCSR without flags, in the rounding mode of fcsr, which the host must have. `ModeText` prints the
+; same for regions.
 define internal i32 @mxcsr_of_fcsr(i64 %fcsr) alwaysinline nounwind {
   %above = lshr i64 %fcsr, 4
   %shift = and i64 %above, 6 ; twice the mode
@@ -40,8 +40,8 @@ define internal i32 @mxcsr_of_fcsr(i64 %fcsr) alwaysinline nounwind {
   ret i32 %mxcsr
 }
 
-; The flags of MXCSR (PE UE OE ZE DE IE, highest first) as fflags has them (NV DZ OF UF NX). `ModeText` prints the same
-; for regions.
+; MXCSR's flags (PE UE OE ZE DE IE, highest first) as fflags (NV DZ OF UF NX). `ModeText` prints the
+; same for regions.
 define internal i64 @fflags_of_mxcsr(i32 %mxcsr) alwaysinline nounwind {
   %pe = and i32 %mxcsr, 32
   %nx = lshr i32 %pe, 5

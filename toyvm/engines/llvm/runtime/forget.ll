@@ -1,6 +1,8 @@
-; `NativeCode.drop_page` for a page that is neither executed nor writable: its entry goes, and so do the ranges that lead to its frame
-; and the runs that it may be in, which are those of neighbours that lead beside its frame. The engine learns which pages went (GONE)
-; and how many generations of runs (BUMPS) before it reads anything of its own. `%gone` is how many pages GONE counts already.
+; `NativeCode.drop_page` for a page that is neither executable nor writable: drop its entry, the
+; ranges that lead to its frame, and the runs that may contain it. If a neighbour's frame is
+; adjacent, a new generation drops all runs. GONE and BUMPS record the dropped pages and generations
+; for the engine, which updates its own tables before it uses them. `%gone` is the current value of
+; GONE.
 
 define internal preserve_mostcc void @forget(ptr %s, i64 %vpn, i64 %gone) nounwind noinline noimplicitfloat {
   %gone0 = add i64 %gone, {STATE_GONE_LIST}

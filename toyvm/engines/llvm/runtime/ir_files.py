@@ -1,6 +1,6 @@
-"""LLVM IR in files: what does not depend on the guest's code is written as it is read, with `{NAME}` where a constant stands.
+"""LLVM IR in files, with `{NAME}` for constants.
 
-A name is capital letters, digits and underscores, so no brace of LLVM's own is one.
+A name consists of capital letters, digits and underscores, so braces of LLVM's syntax do not match.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _NAME = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 
 
 def render(folder: str, files: Iterable[str], constants: Mapping[str, int | str]) -> str:
-    """The text of `files` in `folder`, with the constants in their places.
+    """The text of `files` in `folder`, with the names replaced by the constants.
 
-    Raises ValueError for a name in a file that has no constant, and for a constant that no file names.
+    Raises ValueError for a name without a constant, and for a constant that no file uses.
     """
     parts = []
     for name in files:

@@ -1,4 +1,4 @@
-; The end of a region: registers and budget go back into the state.
+; The exit to Python: store registers and budget in the state.
 
 define {CONVENTION} void @leave({ARGUMENTS}) nounwind {
 {STORE_PASSED}

@@ -1,5 +1,5 @@
-; Entries are about to be made in a group of pages: it gets its mark, and is noted in the log while there is room
-; (`native_tables.Tables` reads both).
+; Mark a group of pages that is about to get entries, and append it to the log if there is room.
+; `native_tables.NativeTables` reads both.
 
 define internal preserve_mostcc void @note(ptr %shadow, i64 %group) nounwind noinline noimplicitfloat {
   %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}

@@ -1,8 +1,9 @@
-; The path of `Mmu.translate`: walk the tables, set A and D, make the entry of the shadow table at `%entry`. A megapage (a leaf of
-; level 1, which two marks cover) makes the entries of all its pages at once, with the run that they are, and counts as one.
+; `Mmu.translate` in native code: walk the tables, set A and D, and fill the entry `%entry` of the
+; shadow table. A megapage (a leaf of level 1, which spans two marks) fills the entries of all its
+; pages at once, with their run, and counts as one miss.
 ;
-; The result is host address - virtual address. It is 0 for whatever is odd (a page that is not there, a misaligned megapage, missing
-; permissions), and the reference engine decides.
+; The result is host address - virtual address. It is 0 for every exception (no valid entry, a
+; misaligned megapage, a missing permission); the reference engine raises it.
 
 define internal preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry) nounwind noinline noimplicitfloat {
   %pmemory = getelementptr i64, ptr %s, i64 {STATE_MEMORY}

@@ -1,13 +1,15 @@
-; An access outside its range: the host's address less the virtual address `%va`, or 0 where the reference engine has to do the access.
+; An access outside its range. The result is host address - virtual address for `%va`, or 0 if the
+; reference engine must execute the access.
 ;
-; `%wanted` says which access: its size, whether it asks for natural alignment, whether it writes, and its range's first word (the
-; WANTED_ constants of `state_layout`). An access may cross into the next page where the frames are neighbours. The run around a
-; page is found by jumping over the runs of its neighbours, a few at a time, and kept with the page: an access that comes again
-; finds a longer one.
+; `%wanted` describes the access: its size, whether it must be aligned, whether it writes, and the
+; first word of its range (the WANTED_ constants of `state_layout`). An access may cross into the
+; next page if the frames are adjacent. The run around a page is extended over the runs of its
+; neighbours, a few at a time, and stored with the page. So a repeated access finds a longer run.
 ;
-; Where the tables have nothing, it is a page fault. The kernel's policy in native code (`resolve`) resolves the commonest ones; for
-; the others the kernel is called while native code waits, with the host's own MXCSR. Atomic accesses are left to the reference
-; engine, because a fault also ends a reservation.
+; If the shadow table and the page tables have no entry, this is a page fault. The kernel's policy
+; in native code (`resolve`) resolves the most common faults. For the others, the kernel is called
+; while native code waits, with MXCSR's default value. Faults of atomic accesses, and of accesses
+; that cross pages, are left to the reference engine; a fault also ends a reservation.
 
 define preserve_mostcc i64 @refill(ptr %s, i64 %va, i64 %wanted) nounwind noinline noimplicitfloat {
   %mxcsr = alloca i32

@@ -1,10 +1,11 @@
-"""The module of what all regions share, from the `.ll` files beside this one.
+"""The module of the functions that all regions share, from the `.ll` files beside this one.
 
-The kernel's policy is a part of it: LLVM IR that defines
+It includes the kernel's policy, LLVM IR with the definition
 
     define internal preserve_mostcc i64 @resolve(ptr %s, i64 %va, i64 %writes)
 
-which resolves a page fault, or returns 0 and has done nothing. It may call `@walk` and `@forget`.
+This function resolves a page fault, or returns 0 without any effect. It may call `@walk` and
+`@forget`.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ FILES = (
     "forget.ll",
 )
 WITHOUT_POLICY = ("no_policy.ll",)
-_VECTORS = 16  # registers that `compiler` lets regions use
+_VECTORS = 16  # vector registers that `compiler` permits in regions
 
 
 def constants() -> dict[str, int | str]:
-    """Each name in the files, and its value."""
+    """The value of each name in the files."""
     save, restore = _vector_moves()
     return {
-        # How functions are called, how often a branch goes the first way, and where MXCSR has what (`emit`).
+        # Calling convention, branch weights, and fields of MXCSR (`emit`).
         "CONVENTION": CONVENTION,
         "ARGUMENTS": ARGUMENTS,
         "LIKELY": LIKELY,
@@ -47,7 +48,7 @@ def constants() -> dict[str, int | str]:
         "MXCSR_PLAIN": MXCSR,
         "ROUNDING_CONTROLS": CONTROLS,
         "ROUNDING_SHIFT": CONTROLS_SHIFT,
-        # Lines for each register that is passed in a register of the host, and for the host's vector registers.
+        # Lines for the guest's registers that are arguments, and for the host's vector registers.
         "LOAD_PASSED": "\n".join(
             f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}"
             for n in layout.PASSED
@@ -74,7 +75,7 @@ def constants() -> dict[str, int | str]:
         "STATE_REST": layout.REST,
         "STATE_ROOT": layout.ROOT,
         "STATE_SHADOW": layout.SHADOW,
-        # What `refill` learns about an access, and where the state has it, in bytes.
+        # The offset of WANTED in bytes, and its fields.
         "WANTED_BYTES": 8 * layout.WANTED,
         "WANTED_SIZE": layout.WANTED_SIZE,
         "WANTED_ALIGNED_SHIFT": layout.WANTED_ALIGNED.bit_length() - 1,
@@ -122,14 +123,14 @@ def constants() -> dict[str, int | str]:
 
 
 def runtime(policy: str | None = None) -> str:
-    """The module, with a kernel's `policy` or without one."""
+    """The text of the module; without a kernel's `policy`, native code resolves no fault."""
     assert sv39.TABLE_ENTRIES >> layout.MARK_BITS == 2, "page.ll marks two groups for a megapage"
     files = FILES if policy is not None else FILES + WITHOUT_POLICY
     return "\n".join([render(FOLDER, files, constants()), policy or "", METADATA])
 
 
 def _vector_moves() -> tuple[str, str]:
-    """How the host's vector registers go to the stack and come back. The stack is aligned for them."""
+    """Assembly that saves the host's vector registers on the aligned stack, and restores them."""
     move, name, size = ("vmovups", "ymm", 32) if "avx" in features() else ("movups", "xmm", 16)
     save = [f"subq $${_VECTORS * size}, %rsp", f"andq $$-{size}, %rsp"]
     save += [f"{move} %{name}{n}, {size * n}(%rsp)" for n in range(_VECTORS)]

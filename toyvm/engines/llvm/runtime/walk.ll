@@ -1,9 +1,11 @@
-; The walk of the guest's page tables, of which there is one in native code: steps 1 to 4 of the privileged manual's address
-; translation, as `machine.sv39.walk` in Python. It goes down from the root as long as entries point at tables.
+; The walk of the guest's page tables (`machine.sv39.walk` in Python), following the privileged
+; manual's "Virtual Address Translation Process". It descends from the root as long as entries point
+; to tables.
 ;
-; Result: the address of the entry where the walk ends, the entry, and how far the VPN is shifted for its level (18, 9, 0). The entry
-; may be anything that is not a pointer, and at level 0 anything at all. The address is null where a table is not in memory, which
-; is also where a pointer with a reserved bit leads.
+; Result: the host address of the entry where the walk ends, the entry, and the shift of the VPN for
+; its level (18, 9, 0). Nothing else is checked: at level 0 the entry may have any value, above it
+; any value that is no pointer. The address is null if a table is outside memory; a pointer with a
+; reserved bit leads there too.
 
 define internal {ptr, i64, i64} @walk(ptr %s, i64 %vpn) alwaysinline nounwind {
 begin:

@@ -1,4 +1,5 @@
-; A copy of the frame `%old`, which others still hold; the caller gives up its reference. 0 where no frame is free.
+; A copy of the shared frame `%old`; 0 if no frame is free. The caller drops its reference to
+; `%old`.
 
 define internal i64 @copy(ptr %s, ptr %words, i64 %old) alwaysinline nounwind {
   %new = call preserve_mostcc i64 @take(ptr %s, ptr %words)

@@ -1,6 +1,7 @@
-; First touches of anonymous memory, whose entries are 0. `window` is the window that a page is in, or null: the kernel has said there
-; what such an entry stands for (`native_windows`). `zeroed` is `FrameAllocator.alloc_in_span` for a page of a window: a frame of
-; zeros, or 0 where there is none.
+; First touches of anonymous memory, whose PTEs are 0. `window` returns the window that contains a
+; page, or null. In a window, the kernel has declared what such a PTE means (`native_windows`).
+; `zeroed` is `FrameAllocator.alloc_in_span` for a page of a window: a frame of zeros, or 0 if no
+; frame is free.
 
 define internal preserve_mostcc ptr @window(ptr %words, i64 %vpn) nounwind noinline noimplicitfloat {
   br label %next

@@ -1,5 +1,6 @@
-; `FrameAllocator` in native code, on the same `machine.frame_table`. `take` is `alloc(zeroed=False)`, or 0 where that would
-; have to reclaim. `give` marks a frame as used for the first time. `use` is the rest of an allocation.
+; `FrameAllocator` in native code, on the same `machine.frame_table`. `take` is the first part of
+; `alloc(zeroed=False)`: a free frame, or 0 if `alloc` would have to reclaim. `give` marks a frame
+; as used and advances NEXT. `use` is the second part: it sets the reference count and the totals.
 
 define internal preserve_mostcc i64 @take(ptr %s, ptr %words) nounwind noinline noimplicitfloat {
   %pfreed = getelementptr i64, ptr %words, i64 {FRAMES_FREED}

@@ -1,8 +1,9 @@
-"""The policy of page faults as LLVM IR, from the `.ll` files beside this one; `page_fault` is the same policy in Python.
+"""The page fault policy as LLVM IR, from the `.ll` files beside this one.
 
-The engine makes native code of it together with its own functions (`toyvm.engines.llvm.runtime`). It does what the kernel does with
-the commonest faults, on the same frame table: copy-on-write, and first touches of anonymous memory in a window. Every other fault is
-left to the kernel.
+`page_fault` is the same policy in Python. The engine compiles the IR together with its own
+functions (`toyvm.engines.llvm.runtime`). It resolves the most common faults on the same frame
+table: copy-on-write, and first touches of anonymous memory in a window. The kernel resolves all
+others.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ FOLDER = os.path.dirname(__file__)
 FILES = ("resolve.ll", "copy_on_write.ll", "demand_zero.ll", "frames.ll")
 
 _RESERVED = -1 << sv39.PTE_RESERVED_SHIFT
-_PRIVATE = sv39.PTE_V | sv39.PTE_R | sv39.PTE_U  # flags of a page that is not executed, but for W
+_PRIVATE = sv39.PTE_V | sv39.PTE_R | sv39.PTE_U  # flags of a page that is not executable, without W
 
 
 def constants() -> dict[str, int | str]:
-    """Each name in the files, and its value."""
+    """The value of each name in the files."""
     return {
         # Words of the engine's state, and its limits.
         "STATE_AT": layout.AT,
@@ -40,7 +41,7 @@ def constants() -> dict[str, int | str]:
         "NO_RESERVATION": layout.NO_RESERVATION,
         "GONE_MOST": layout.GONE_MOST,
         "LAST_GENERATION": layout.LAST_GENERATION,
-        "INNER_PAGES": layout.PAGES - 2,  # all but the first and the last: `forget` looks at both neighbours
+        "INNER_PAGES": layout.PAGES - 2,  # without the first and the last: `forget` reads both neighbours
         # Words of the frame table.
         "FRAMES_BIRTHS": frame_table.BIRTHS,
         "FRAMES_COPIES": frame_table.COPIES,
@@ -78,5 +79,5 @@ def constants() -> dict[str, int | str]:
 
 
 def native_policy() -> str:
-    """The definition of `resolve` and of what it calls."""
+    """The definitions of `resolve` and of the functions that only it calls."""
     return render(FOLDER, FILES, constants())

@@ -1,12 +1,12 @@
-; A page fault that native code resolves itself: `page_fault.handle_fault` for the commonest kinds. `refill` calls this before it asks
-; the kernel.
+; `page_fault.handle_fault` in native code, for the most common faults. `refill` calls this before
+; it calls the kernel. The result is 1 if the fault is resolved.
 ;
-;   entry 0 in a window            a read gets the zero page (frame 0), a write a zeroed frame
-;   entry for copy-on-write        the frame is shared: a copy; this is the last reference: the frame itself with W;
-;                                  the zero page: a zeroed frame
+;   PTE 0 in a window        a read gets the zero page (frame 0), a write gets a zeroed frame
+;   copy-on-write PTE        a shared frame is copied; the last reference keeps its frame, with W;
+;                            the zero page is replaced by a zeroed frame
 ;
-; Frames, counts, references and entries are those that the kernel would have come to. The result is 0 for every other fault, which
-; is the kernel's, and for all of them when the kernel wants that (LIMIT).
+; Frames, counts, references and PTEs become the same as in the kernel. The result is 0 for all
+; other faults, and for all faults while LIMIT or more frames are in use; the kernel resolves these.
 
 define internal preserve_mostcc i64 @resolve(ptr %s, i64 %va, i64 %writes) nounwind noinline noimplicitfloat {
   %ptable = getelementptr i64, ptr %s, i64 {STATE_TABLE}

@@ -1,1 +1,1 @@
-"""Files that the kernel makes up: /dev, /proc, /sys."""
+"""Pseudo file systems: /proc and /sys."""

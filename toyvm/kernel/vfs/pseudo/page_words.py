@@ -1,6 +1,6 @@
-"""Files of 64-bit words, one for each page or frame: /proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount.
+"""/proc/PID/pagemap, /proc/kpageflags, /proc/kpagecount: a 64-bit word for each page or frame.
 
-Bits and layout are those of Linux (Documentation/admin-guide/mm/pagemap.rst).
+The format is Linux's (Documentation/admin-guide/mm/pagemap.rst).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from toyvm.kernel.mm.address_space import AddressSpace
     from toyvm.kernel.mm.memory_system import MemorySystem
 
-_MOST = 1 << 16  # words of one read
+_MOST = 1 << 16  # words returned by one read at most
 
 PM_PRESENT, PM_SWAPPED, PM_FILE = 1 << 63, 1 << 62, 1 << 61
-PM_EXCLUSIVE, PM_SOFT_DIRTY = 1 << 56, 1 << 55
+PM_EXCLUSIVE = 1 << 56  # no soft-dirty bit, as riscv64 has none (CONFIG_MEM_SOFT_DIRTY)
 USER_PAGES = 1 << 26
 
 KPF_UPTODATE, KPF_DIRTY, KPF_LRU = 1 << 3, 1 << 4, 1 << 5
@@ -34,12 +34,15 @@ KPF_BUDDY, KPF_MMAP, KPF_ANON, KPF_SWAPCACHE, KPF_SWAPBACKED = 1 << 10, 1 << 11,
 KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL = 1 << 15, 1 << 16
 KPF_KSM, KPF_THP, KPF_ZERO_PAGE, KPF_PGTABLE = 1 << 21, 1 << 22, 1 << 24, 1 << 26
 
-# The words of a stretch of pages or frames: (first, number).
+# (first, number) -> the words of a range of pages or frames
 Words = Callable[[int, int], Iterable[int]]
 
 
 class PageWordsFile(OpenFile):
-    """`count` words, made when they are read. Position and length are multiples of 8, or EINVAL."""
+    """An open file of `count` words, computed on each read.
+
+    Offsets and lengths that are not multiples of 8 fail with EINVAL.
+    """
 
     seekable = True
 
@@ -68,7 +71,7 @@ class PageWordsFile(OpenFile):
 
 
 class PageWords(DeviceNode):
-    """The file as it stands in /proc: readable by its owner."""
+    """The file in /proc, readable by its owner only."""
 
     def __init__(self, identity: Identity, words: Words, count: int):
         self.identity = identity
@@ -84,15 +87,15 @@ class PageWords(DeviceNode):
 
 
 def pagemap(mm: AddressSpace, first: int, number: int) -> Iterable[int]:
-    """What each virtual page shows: its frame, or its slot of the swap area."""
+    """/proc/PID/pagemap: the frame or swap slot of each virtual page."""
     system = mm.system
     words = [0] * number
     for va, _, pte in mm.table.entries(first << 12, (first + number) << 12):
         if pte & PTE_SWAP:  # type 0: there is one swap area
-            word = PM_SWAPPED | PM_SOFT_DIRTY | entry_slot(pte) << 5
+            word = PM_SWAPPED | entry_slot(pte) << 5
         else:
             frame = pte >> 10 & (1 << 44) - 1
-            word = PM_PRESENT | PM_SOFT_DIRTY | frame
+            word = PM_PRESENT | frame
             if frame in system.cache.owner:
                 word |= PM_FILE
             if frame != ZERO_FRAME and system.mappings(frame) == 1:
@@ -102,7 +105,7 @@ def pagemap(mm: AddressSpace, first: int, number: int) -> Iterable[int]:
 
 
 def kpagecount(system: MemorySystem, first: int, number: int) -> Iterable[int]:
-    """How many entries of page tables map each frame."""
+    """/proc/kpagecount: the number of page table entries that map each frame."""
     tables = _tables(system)
     refs = system.frames.refs
     return (
@@ -112,7 +115,7 @@ def kpagecount(system: MemorySystem, first: int, number: int) -> Iterable[int]:
 
 
 def kpageflags(system: MemorySystem, first: int, number: int) -> Iterable[int]:
-    """What each frame is used for, by the flags of Linux that mean something here."""
+    """/proc/kpageflags: the use of each frame, as the supported KPF_ flags of Linux."""
     tables = _tables(system)
     return (_flags(system, frame, tables) for frame in range(first, first + number))
 

@@ -1,6 +1,6 @@
-"""/proc: processes as files. Every text is made when it is opened.
+"""/proc: processes as files. The text of a file is generated when the file is opened.
 
-What makes the texts is imported by then, too: C libraries look at /proc/self/exe in every program, and at no more.
+The generators are imported at that time too, because many programs only read /proc/self/exe.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
 from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
 from ..open_file import DeviceNode, OpenFile, TextFile
-from .settings import Setting
+from .settings import Command, Setting
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,7 +30,7 @@ _DEVICE = PROC_IDENTITY[0]
 
 
 class Text(DeviceNode):
-    """A read-only file whose bytes are `make()`."""
+    """A read-only file whose contents are the result of `make()`."""
 
     def __init__(self, ino: int, make: Callable[[], bytes], device: int = _DEVICE):
         self.identity = (device, ino)
@@ -58,7 +58,7 @@ class _Link(SymlinkNode):
 
 
 class Directory(DirNode):
-    """A read-only directory whose entries are made when they are looked up."""
+    """A read-only directory whose entries are created on lookup."""
 
     def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]], device: int = _DEVICE):
         self.identity = (device, ino)
@@ -117,6 +117,11 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
             raise error(errno.EINVAL)
         process.oom_score_adj = value
 
+    def clear_refs(value: int) -> None:
+        from toyvm.kernel.mm.advice import clear_references
+
+        clear_references(process.mm, value)
+
     def descriptors() -> dict[str, Callable[[], Node]]:
         return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
 
@@ -131,6 +136,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "environ": text(8, lambda: _texts().strings(process.mm, process.mm.map.env_range)),
         "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
         "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
+        "clear_refs": lambda: Command((_DEVICE, base + 19), clear_refs),
         "pagemap": lambda: _pagemap(process, base + 10),
         "exe": link(11, lambda: process.exe),
         "cwd": link(12, lambda: process.cwd),
@@ -144,7 +150,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
 
 
 def proc_directory(kernel: KernelState) -> DirNode:
-    """/proc for the processes of `kernel`."""
+    """The root directory of /proc for `kernel`."""
 
     def itself() -> str:
         return str(kernel.current.pid) if kernel.current is not None else "1"

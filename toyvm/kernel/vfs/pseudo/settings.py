@@ -1,4 +1,4 @@
-"""Settings of the kernel as files: the numbers and words of /proc/sys and /sys."""
+"""Kernel settings as files: numbers and keywords in /proc and /sys."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from toyvm.base.errors import error
 
 from ..nodes import Identity, Stat
-from ..open_file import DeviceNode, OpenFile, TextFile
+from ..open_file import O_ACCMODE, O_WRONLY, DeviceNode, OpenFile, TextFile
 
 _MOST = 0xFFFF_FFFF  # settings are unsigned ints
 
 
 class SettingFile(TextFile):
-    """A text that can be read, and written: `store` gets what is written without white space around it."""
+    """An open setting. A write calls `store` with the data, stripped of surrounding white space."""
 
     def __init__(self, flags: int, path: str, text: bytes, status: Stat, store: Callable[[bytes], None]):
         super().__init__(flags, path, text, status)
@@ -26,12 +26,14 @@ class SettingFile(TextFile):
         return len(data)
 
     def truncate(self, size: int) -> None:
-        """Opening with O_TRUNC, as a shell's `>` does, changes nothing."""
+        """Ignore O_TRUNC, which a shell's `>` sets."""
 
 
 class Setting(DeviceNode):
-    """A file of one number, `least` or more, which `load` tells and `store` sets; `store` raises OSError for a number that
-    makes no sense."""
+    """A file that holds one number, `least` or more.
+
+    `load` returns it, `store` sets it or raises OSError.
+    """
 
     def __init__(
         self, identity: Identity, load: Callable[[], int], store: Callable[[int], None], least: int = 0
@@ -52,8 +54,32 @@ class Setting(DeviceNode):
         self._store(int(text))
 
 
+class Command(DeviceNode):
+    """A file that can only be written: `run` gets the number, and raises OSError for one that it does not know."""
+
+    def __init__(self, identity: Identity, run: Callable[[int], None]):
+        self.identity = identity
+        self._run = run
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o200)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        if flags & O_ACCMODE != O_WRONLY:
+            raise error(errno.EACCES)
+        return SettingFile(flags, path, b"", self.stat(), self._parse)
+
+    def _parse(self, text: bytes) -> None:
+        if not text.isdigit() or len(text) > 10:
+            raise error(errno.EINVAL)
+        self._run(int(text))
+
+
 class Choice(DeviceNode):
-    """A file of one of some words: all are shown, the one that holds in brackets."""
+    """A file that holds one of several keywords.
+
+    It shows all of them, the current one in brackets.
+    """
 
     def __init__(
         self, identity: Identity, words: Sequence[str], load: Callable[[], str], store: Callable[[str], None]

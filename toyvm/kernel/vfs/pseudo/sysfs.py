@@ -1,5 +1,4 @@
-"""/sys, as far as there is something to see and to set: ksm and transparent_hugepage in /sys/kernel/mm, and /sys/fs/cgroup for
-limited groups."""
+"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ _DEVICE = SYS_IDENTITY[0]
 
 
 def sys_directory(kernel: KernelState) -> DirNode:
-    """/sys for a kernel."""
+    """The root directory of /sys for `kernel`."""
 
     def folder(ino: int, make: Callable[[], dict[str, Callable[[], Node]]]) -> Callable[[], Node]:
         return lambda: Directory(ino, make, _DEVICE)
@@ -51,7 +50,7 @@ def sys_directory(kernel: KernelState) -> DirNode:
 
 
 def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:
-    """A folder for each group of processes that has a memory limit, by number."""
+    """A directory for each group of processes with a memory limit, named by its number."""
     groups = kernel.frames.groups
 
     def files(group: Group) -> dict[str, Callable[[], Node]]:
@@ -98,7 +97,7 @@ def _ksm(ksm: Ksm) -> dict[str, Callable[[], Node]]:
         return lambda: Setting((_DEVICE, 8 + number), lambda: int(getattr(ksm, name)), store)
 
     def store_sharing(value: int) -> None:
-        if value < 2 or ksm.frames.stable:  # Linux: only while nothing is merged
+        if value < 2 or ksm.frames.stable:  # Linux allows it only while no page is merged
             raise error(errno.EINVAL if value < 2 else errno.EBUSY)
         ksm.max_page_sharing = value
 

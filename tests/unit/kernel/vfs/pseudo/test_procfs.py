@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from collections import Counter
 import pytest
 
 from tests.support.guest_kernel import AT_FDCWD, PAGE, PROT_EXEC, PROT_READ, RW, Guest
-from toyvm.kernel.accounts.proc_text import smaps
+from toyvm.kernel.accounts.proc_text import smaps, smaps_rollup
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.vma import Vma
 from toyvm.kernel.proc.lifecycle import exit_process
@@ -163,3 +164,25 @@ def test_nothing_in_proc_can_be_written_or_removed(guest: Guest) -> None:
     assert guest.open("/proc/self/maps", 1) == -13
     assert guest.call("unlinkat", AT_FDCWD, guest.text("/proc/self/maps"), 0) == -30
     assert guest.call("mkdirat", AT_FDCWD, guest.text("/proc/x"), 0o755) == -30
+
+
+@pytest.mark.parametrize("number", [b"1", b"2", b"3", b"4\n", b"5"])
+def test_clear_refs_takes_its_five_numbers(number: bytes) -> None:
+    guest = Guest()
+    assert guest.open("/proc/self/clear_refs") == -errno.EACCES
+    fd = guest.open("/proc/self/clear_refs", 1)
+    guest.mm.write(guest.scratch, number)
+    assert guest.call("write", fd, guest.scratch, len(number)) == len(number)
+    for bad in (b"0", b"6", b"x"):
+        guest.mm.write(guest.scratch, bad)
+        assert guest.call("write", fd, guest.scratch, 1) == -errno.EINVAL
+
+
+def test_clear_refs_clears_the_referenced_bits() -> None:
+    guest = Guest()
+    guest.mm.write(guest.scratch, b"x")
+    fd = guest.open("/proc/self/clear_refs", 1)
+    guest.mm.write(guest.scratch, b"1")
+    assert b"Referenced:            0 kB" not in smaps_rollup(guest.mm)
+    assert guest.call("write", fd, guest.scratch, 1) == 1
+    assert b"Referenced:            0 kB" in smaps_rollup(guest.mm)
