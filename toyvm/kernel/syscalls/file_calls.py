@@ -212,7 +212,7 @@ def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset:
 def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """writev(2): write the `count` buffers of the struct iovec at `va`. Return the total.
 
-    Errors: those of write(2), and EINVAL for more than IOV_MAX buffers or a negative length.
+    Errors: those of write(2), EMSGSIZE (a datagram), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
     return _write_vectors(kernel, process, open_file(process, fd), va, count)
 

@@ -188,7 +188,7 @@ def listen(kernel: KernelState, process: Process, fd: int, backlog: int) -> int:
 def accept(kernel: KernelState, process: Process, fd: int, va: int, length_at: int) -> int:
     """accept(2): the next connection of a listening socket; its descriptor. Its address goes to `va`.
 
-    Errors: EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, EOPNOTSUPP.
+    Errors: EAGAIN, EBADF, ECONNABORTED, EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, EOPNOTSUPP.
     """
     return accept4(kernel, process, fd, va, length_at, 0)
 
