@@ -75,6 +75,7 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     process.status = status
     if process.clear_child_tid and process.mm.map.users > 1:
         _clear_tid(process)
+    process.call.abandon()
     process.fds.close_all()
     _leave_orphans(kernel, process)
     signal = status & 0x7F

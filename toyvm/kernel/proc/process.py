@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toyvm.base.bits import M64
 from toyvm.base.errors import error
@@ -38,6 +38,7 @@ class FdTable:
     def __init__(self, limit: int = 1024):
         self._files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
+        self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self._files))
@@ -86,7 +87,11 @@ class FdTable:
         file = self.get(fd)
         del self._files[fd]
         file.users -= 1
+        if self.on_close is not None:
+            self.on_close(self, file)
         if not file.users:
+            if file.locks is not None:
+                file.locks.closed(file)
             file.released()
 
     def close_all(self) -> None:
@@ -135,8 +140,15 @@ class CallState(Record, frozen=False):
     deadline: int | None = None
     remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
     done: int = 0  # bytes already transferred
+    opening: tuple[OpenFile, int] | None = None  # a named pipe whose other end is not open yet
     futex: int = -1  # the physical address of the futex that it waits on
     futex_woken: bool = False
+
+    def abandon(self) -> None:
+        """The call is interrupted: give back what it holds."""
+        if self.opening is not None:
+            self.opening[0].released()
+            self.opening = None
 
 
 class Process:

@@ -108,8 +108,10 @@ def _interrupt_call(process: Process, action: Action) -> None:
         or process.call.deadline is not None
     ):
         _report_time_left(process)
+        process.call.abandon()
         process.end_call(process.call.done or -errno.EINTR)
     process.in_call = False
+    process.call.abandon()
     process.call = CallState()
 
 
