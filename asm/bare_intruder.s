@@ -1,12 +1,12 @@
-# bare_intruder: a program that reads and overwrites another one's memory, which it knows the address of.
+# bare_intruder: a program that reads and overwrites the memory of another program, whose address it knows.
 #
-# In bare physical memory that is an ordinary load and an ordinary store. With virtual memory the same address means
-# nothing in this program: there is no page, so the load faults, and the program that did it is the one that dies.
+# In bare physical memory this is an ordinary load and an ordinary store. With virtual memory the same address is not
+# mapped in this program: the load faults, and this program is killed, not the other.
 #
 #   toyvm run --no-mmu asm/bare_owner.s asm/bare_intruder.s
 #   toyvm run --together asm/bare_owner.s asm/bare_intruder.s
 #
-# Look at the segmentation fault: the address is the same, and it is not the owner who suffers.
+# Look at the segmentation fault: the address is the same, but the owner is not affected.
 # toyvm: base: 0x200000
 # toyvm: linkage: static
 # toyvm: exit: 139

@@ -1,14 +1,14 @@
-# bare_moved: a program that holds an address of its own. Where it was linked for it works, anywhere else it does not.
+# bare_moved: a program that contains an absolute address. It works only where it was linked to run.
 #
-# `_start` itself would run at any place, because its branches are relative to pc. But `handler` is a word in the data, and
-# the linker wrote into it where `work` will be if the program is loaded at 0x300000. Loaded somewhere else in bare physical
-# memory, the program jumps to where it is not. With virtual memory every program has address 0x300000 for itself, so
-# nobody needs to load it anywhere else.
+# `_start` itself runs at any address, because its branches are pc-relative. But `handler` is a word in the data, and the
+# linker stored in it the address of `work` for a program loaded at 0x300000. Loaded elsewhere in bare physical
+# memory, the program jumps to the wrong address. With virtual memory every program has an address 0x300000 of its
+# own, so it need not be loaded anywhere else.
 #
 #   toyvm run --no-mmu asm/bare_moved.s
 #   toyvm run --no-mmu asm/bare_moved.s@0x500000
 #
-# Look at the address of the illegal instruction: memory that nobody filled.
+# Look at the address of the illegal instruction: that memory contains no program.
 # toyvm: base: 0x300000
 # toyvm: linkage: static
 

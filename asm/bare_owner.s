@@ -1,7 +1,7 @@
-# bare_owner: a program that keeps a number and looks again later. It never changes it; is it still the same?
+# bare_owner: a program that stores a number and reads it again later. It never changes it; is it still the same?
 #
-# With virtual memory nobody else can touch it. In bare physical memory its neighbour, `bare_intruder`, overwrites it:
-# an address is a place in the one memory of the machine, and this program's place was chosen by hand (the line `base`, which
+# With virtual memory no other program can change it. In bare physical memory its neighbour, `bare_intruder`, overwrites
+# it: an address is a location in the machine's one memory, and this program's was chosen by hand (the line `base`, which
 # is `ld -Ttext-segment=0x100000`).
 #
 #   toyvm run --together asm/bare_owner.s asm/bare_intruder.s

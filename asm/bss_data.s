@@ -1,14 +1,14 @@
-# bss_data: initialised data is stored in the file, zero-initialised data only as a number, its size.
+# bss_data: the file contains initialised data, but only the size of zero-initialised data.
 #
-# `table` has 64 KiB that are not all zero, so that the file must hold them. `zeros` has 1 MiB of zeros in .bss: the
-# section header and the segment's p_memsz say how much, and the kernel gives zeroed frames when they are touched.
-# The program compares its own file's size with both.
+# `table` has 64 KiB that are not all zero, so the file must contain them. `zeros` has 1 MiB of zeros in .bss: the
+# section header and the segment's p_memsz give its size, and the kernel maps zeroed frames when it is touched.
+# The program compares the size of its own file with both.
 #
 #   toyvm run asm/bss_data.s
 #   toyvm compare asm/bss_data.s
 #
-# Look at `toyvm size` and `toyvm readelf -lS` of the built program: .data has a place in the file, .bss (NOBITS) has
-# none, and the last LOAD segment is larger in memory (MemSiz) than in the file (FileSiz).
+# Look at `toyvm size` and `toyvm readelf -lS` of the built program: .data occupies space in the file, .bss (NOBITS)
+# does not, and the last LOAD segment is larger in memory (MemSiz) than in the file (FileSiz).
 
         .equ    O_RDONLY, 0
         .equ    SEEK_END, 2

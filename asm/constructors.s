@@ -1,15 +1,15 @@
 # constructors: code that runs before main and after it.
 #
-# Every object may put addresses of functions into .init_array and .fini_array; the linker collects them, those with
-# a priority in the section's name first. Start-up code (statically linked) or the dynamic linker (dynamically) calls
-# them: libraries before the program that needs them, and at the end, after atexit's functions, in the opposite order.
+# Every object may put addresses of functions into .init_array and .fini_array. The linker collects them, those with a
+# priority in the section name first. Start-up code (static) or the dynamic linker (dynamic) calls them: libraries
+# before the program that needs them; and at exit, after the functions of atexit, in the reverse order.
 #
 # toyvm: preload: parts/early.s -> early.so
 #
 #   toyvm run --static asm/constructors.s
 #   toyvm run --dynamic asm/constructors.s
 #
-# Look at the library's lines, which only the dynamic run has: the first and the last.
+# Look at the library's lines, which appear only in the dynamic run: the first and the last.
 
         .text
         .globl  main

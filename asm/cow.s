@@ -1,10 +1,10 @@
-# cow: copy-on-write. After fork: the same virtual address, two values, two frames; but only after somebody writes.
+# cow: copy-on-write. After fork and a write: the same virtual address, two values, two frames.
 #
-# fork copies no memory. Parent and child get page tables that name the same frames, with the permission to write
-# taken away in both. The first write to such a page faults; the kernel sees that the page is private and its frame
-# shared, takes a new frame, copies the old one into it, lets the writer's page table entry name it with permission
-# to write, and the instruction runs again. When only one process is left on a frame, a write fault copies nothing:
-# the kernel just gives the permission back.
+# fork copies no memory. The page tables of parent and child refer to the same frames, without write permission in
+# both. The first write to such a page faults. The kernel sees that the page is private and its frame is shared,
+# allocates a frame, copies the old one to it, makes the writer's page table entry refer to it with write permission,
+# and the instruction runs again. If only one process still uses a frame, a write fault copies nothing: the kernel
+# just restores the permission.
 #
 # toyvm: with: parts/pagemap.s
 # toyvm: qemu: no an emulator of one process has no page tables of its own to show in /proc/self/pagemap
@@ -13,8 +13,8 @@
 #   toyvm run --trace=cow asm/cow.s
 #   toyvm run --stats asm/cow.s
 #
-# Look in the trace at the fault on the page of `number`: the entry before, the copy, the entry after; and at the
-# number of copies in the statistics: only pages that were written, out of all that the two processes share.
+# Look in the trace at the fault on the page of `number`: the entry before, the copy, the entry after. And look at the
+# number of copies in the statistics: of all pages that the two processes share, only those that were written.
 
         .text
         .globl  main
@@ -43,7 +43,7 @@ main:   addi    sp, sp, -16
         call    report                  # the child's write did not reach this page
         la      t0, number
         li      t1, 3
-        sd      t1, 0(t0)               # nobody shares the frame any more: no copy
+        sd      t1, 0(t0)               # the frame is no longer shared: no copy
         la      a0, parent_wrote
         call    report
         li      a0, 0

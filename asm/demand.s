@@ -1,13 +1,13 @@
-# demand: memory is given when it is touched, not when it is asked for.
+# demand: memory is allocated when it is touched, not when it is mapped.
 #
-# mmap of 1000 pages only notes a region in the process's list. A page gets a frame at the first touch, by a page
-# fault. So a program may ask for much and use little, and many such programs fit into a small memory.
+# mmap of 1000 pages only records a region (VMA) of the process. A page gets a frame at the first access, by a page
+# fault. So a program can map much and use little, and many such programs fit into a small memory.
 #
 # toyvm: with: parts/pagemap.s
 #
 #   toyvm run --stats asm/demand.s
 #   toyvm run --trace=faults asm/demand.s
-#   toyvm run --memory 4M asm/demand.s            1000 pages are nearly all that this machine has
+#   toyvm run --memory 4M asm/demand.s            1000 pages are nearly all the memory of this machine
 #
 # Look at the faults: ten in the new region, one for each page that was touched.
 

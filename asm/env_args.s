@@ -1,8 +1,8 @@
-# env_args: what a new process finds on its stack.
+# env_args: the initial stack of a new process.
 #
 # execve copies the arguments and the environment to the top of the new stack: argc, the argv pointers, 0, the
-# environment pointers, 0, the auxiliary vector (facts from the kernel such as the page size). Start-up code hands
-# them to main. The host's environment stays outside: the program sees only what it is given with -E.
+# environment pointers, 0, the auxiliary vector (information from the kernel such as the page size). Start-up code
+# passes them to main. The host's environment is not inherited: the program sees only variables set with -E.
 #
 # toyvm: args: one "two words" ""
 # toyvm: env: GREETING=good morning
@@ -10,7 +10,7 @@
 #   toyvm run asm/env_args.s
 #   toyvm run -E GREETING=hi asm/env_args.s a b c
 #
-# Look at `--maps`: the strings lie at the very top of the stack's region.
+# Look at `--maps`: the strings are at the very top of the stack's region.
 
         .text
         .globl  main

@@ -1,16 +1,16 @@
-# exec: fork makes a process, execve gives it a program.
+# exec: fork creates a process, execve runs a program in it.
 #
-# The two are separate in Unix so that something can happen in between (see asm/pipeline.s). execve throws the whole
-# address space away and builds a new one from a file: the child here sets a variable before, and the new program,
-# which is this very file again, finds it as the file has it. What stays is the process: its number, its parent,
-# its open files.
+# The two are separate in Unix so that something can happen in between (see asm/pipeline.s). execve discards the whole
+# address space and builds a new one from a file. The child here sets a variable before; the new program, which is this
+# same file, finds the initial value of the file. The process itself stays the same: its number, its parent, its open
+# files.
 #
 # toyvm: qemu: no /proc/self/exe is the emulator there
 #
 #   toyvm run asm/exec.s
 #   toyvm run --trace=process,syscalls asm/exec.s
 #
-# Look at the mappings that the child's exec makes in `--trace=process`: everything is mapped anew.
+# Look at the mappings that the child's exec creates in `--trace=process`: everything is mapped again.
 
         .text
         .globl  main

@@ -1,8 +1,8 @@
 # hello: the shortest program that uses a library.
 #
 # Linked statically, puts is copied into this program's file, and the file needs nothing else at run time.
-# Linked dynamically, the file only says that it needs libc.so: the dynamic linker maps the library when the
-# program starts, and the call reaches puts through the procedure linkage table (PLT).
+# Linked dynamically, the file only names libc.so as needed. The dynamic linker maps the library when the program
+# starts, and the call reaches puts through the procedure linkage table (PLT).
 #
 #   toyvm run --static asm/hello.s
 #   toyvm run --dynamic asm/hello.s

@@ -1,7 +1,7 @@
-# hello_raw: a program without any library. What a library does in the end is this: it asks the kernel.
+# hello_raw: a program without any library, which calls the kernel directly.
 #
 # The kernel starts a process at _start, with argc on top of the stack. A system call is `ecall`: its number is in
-# a7, the arguments are in a0 to a5, the result comes back in a0 (an error as a small negative number).
+# a7, the arguments are in a0 to a5, and the result is returned in a0 (an error as a small negative number).
 # The numbers are Linux's for riscv64: write is 64, exit is 93.
 #
 # toyvm: linkage: static
@@ -10,7 +10,7 @@
 #   toyvm run asm/hello_raw.s ; echo $?
 #   toyvm run --trace=syscalls asm/hello_raw.s
 #
-# Look at the trace: two system calls, and that is the whole life of the process.
+# Look at the trace: the process makes two system calls and nothing else.
 
         .equ    SYS_write, 64
         .equ    SYS_exit, 93

@@ -1,8 +1,8 @@
-# imath_use: a program that needs two libraries, and a datum of a library that ends up in the program.
+# imath_use: a program that needs two libraries, and uses a variable of one of them.
 #
-# Functions of a shared library are reached through the PLT. A table of a library is a harder case: this program's code
-# was written as if the table's address were known when it is linked. So the linker makes room for the table in the
-# program's own .bss, at a known address, and leaves a COPY relocation: the dynamic linker copies the library's
+# Functions of a shared library are called through the PLT. A table in a library is harder: the code of this program
+# was compiled as if the address of the table were known at link time. So the linker reserves space for the table in
+# the program's own .bss, at a known address, and emits a COPY relocation. The dynamic linker copies the library's
 # contents there at start, and binds the library's own references to the copy as well. Both then use one table.
 #
 # toyvm: libs: imath

@@ -1,9 +1,9 @@
-# interpose: put a function of your own before the library's, without touching the program.
+# interpose: replace a library function by another one, without changing the program.
 #
-# The dynamic linker looks a symbol up in the program first, then in the libraries of LD_PRELOAD, then in those the
-# program was linked with, and takes the first it finds. So a preloaded library's puts is called instead of libc's,
-# and it can find the one it hides with dlsym(RTLD_NEXT, "puts"). A static program took libc's puts into its own file
-# when it was linked: nothing can come in between.
+# The dynamic linker searches a symbol in the program first, then in the libraries of LD_PRELOAD, then in those that the
+# program was linked with, and uses the first definition. So puts of a preloaded library is called instead of libc's,
+# and it can find the hidden one with dlsym(RTLD_NEXT, "puts"). In a static program, libc's puts was copied into the
+# file at link time, so it cannot be replaced.
 #
 # toyvm: preload: parts/loud_puts.s -> loud_puts.so
 #
@@ -11,7 +11,7 @@
 #   toyvm run --static asm/interpose.s
 #   toyvm run --dynamic -E LD_DEBUG=bindings asm/interpose.s
 #
-# Look in LD_DEBUG at where `puts' is bound: for the program to loud_puts.so, for loud_puts.so to libc.so.
+# Look in LD_DEBUG at the binding of `puts': in the program to loud_puts.so, in loud_puts.so to libc.so.
 
         .text
         .globl  main

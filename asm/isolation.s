@@ -1,14 +1,14 @@
-# isolation: two processes use the same address and do not meet; and an address of one process means nothing in another.
+# isolation: two processes use the same address without conflict, and an address of one is not valid in another.
 #
 # Without virtual memory a program could read and overwrite every other. Here each process has its own page table: the
 # parent's 111 and the child's 222 are at the same virtual address, in different frames. Then the parent maps a page
-# that the second child does not have, and tells it the address through a pipe. The child tries to read it: its page
-# table has nothing there, the load faults, and the kernel ends the child with SIGSEGV. The parent goes on unharmed.
+# that the second child does not have, and sends it the address through a pipe. The child tries to read it. Its page
+# table has no entry for it, the load faults, and the kernel kills the child with SIGSEGV. The parent is not affected.
 #
 #   toyvm run asm/isolation.s
 #   toyvm run --trace=faults,cow asm/isolation.s
 #
-# Look at the explanation of the segmentation fault on standard error: which address, and what lies around it.
+# Look at the explanation of the segmentation fault on standard error: the address, and the regions around it.
 
         .text
         .globl  main

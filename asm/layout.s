@@ -1,17 +1,17 @@
-# layout: where things live in a process's address space.
+# layout: the regions of a process's address space.
 #
 # From low to high addresses: the program's code, its constants, initialised data, zero-initialised data (bss); then
 # the heap, growing up; a wide gap; the mapping area with shared libraries and mmap, growing down; and the stack at
 # the top, growing down. This program takes one address of each kind, sorts them, and prints the kinds in that order.
-# Linked statically, the library's code lies among the program's; linked dynamically, it lies up in the mapping area.
+# Linked statically, the library's code is part of the program's; linked dynamically, it is in the mapping area.
 #
 # toyvm: qemu: no the emulator puts mappings above the stack
 #
 #   toyvm run --static --maps asm/layout.s
 #   toyvm run --dynamic --maps asm/layout.s
 #
-# Look at the line `library` of both runs, and in the maps at which file each region comes from and how it is
-# protected: code r-x, constants r--, data rw-.
+# Look at the line `library` of both runs, and in the maps at the file and the protection of each region:
+# code r-x, constants r--, data rw-.
 
         .equ    KINDS, 8
         .equ    ENTRY, 16               # struct { char *kind; void *address; }

@@ -1,20 +1,20 @@
-# lazy: a library function's address is looked up at the first call, not before.
+# lazy: the address of a library function is resolved at the first call, not before.
 #
 # A dynamically linked program calls atoi through its procedure linkage table (PLT): a few instructions that load an
-# address from a slot of the global offset table (GOT) and jump there. At first the slot points back into the
-# program, to code that asks the dynamic linker; the dynamic linker finds atoi, writes its address into the slot, and
-# jumps to it. The second call goes straight to the library.
+# address from a slot of the global offset table (GOT) and jump to it. At first the slot contains the address of code
+# that calls the dynamic linker. The dynamic linker resolves atoi, stores its address in the slot, and jumps to it.
+# The second call goes directly to the library.
 #
-# The program finds the slot as a debugger would: _DYNAMIC names the table of PLT relocations (DT_JMPREL); the one
-# whose symbol is "atoi" says where its slot is. A static program has neither: the linker has written the address
-# into the call instruction itself.
+# The program finds the slot as a debugger would: _DYNAMIC refers to the table of PLT relocations (DT_JMPREL), and the
+# relocation with the symbol "atoi" contains the address of its slot. A static program has neither: the linker has
+# written the address into the call instruction itself.
 #
 #   toyvm run --dynamic asm/lazy.s
 #   toyvm run --dynamic -E LD_BIND_NOW=1 asm/lazy.s         all slots are bound before main
 #   toyvm run --dynamic -E LD_DEBUG=bindings asm/lazy.s
 #   toyvm run --static asm/lazy.s
 #
-# Look at the first line of the three runs, and in LD_DEBUG at when `atoi' is bound.
+# Look at the first line of the three runs, and in LD_DEBUG at the time when `atoi' is bound.
 
         .equ    DT_STRTAB, 5            # struct { long tag; unsigned long value; } of _DYNAMIC, ended by DT_NULL
         .equ    DT_SYMTAB, 6

@@ -1,8 +1,8 @@
 # locality: the same sum, row by row and column by column.
 #
-# A matrix of 64 rows of 512 numbers: one row is exactly one page. Walking along the rows stays on a page for 512
-# accesses; walking down the columns goes to another page with every access. The sums are equal, the work for the
-# memory is not: caches, the TLB and the swapper all live from programs that stay near where they were.
+# A matrix of 64 rows of 512 numbers: one row is exactly one page. A walk along the rows stays on a page for 512
+# accesses; a walk down the columns goes to another page with every access. The sums are equal, but the memory system
+# is loaded differently: caches, the TLB and swapping depend on programs that access memory near recent accesses.
 #
 #   toyvm run --stats asm/locality.s
 #   toyvm trace pages -o sum.pages asm/locality.s; toyvm locality sum.pages --heatmap sum.svg

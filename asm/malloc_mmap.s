@@ -1,8 +1,8 @@
-# malloc_mmap: malloc is the library's; it ends in sbrk for small blocks and in mmap for large ones.
+# malloc_mmap: malloc is a library function; it uses sbrk for small blocks and mmap for large ones.
 #
-# The program break tells which: after a small block it has moved (or the block lies below it); a large block lies
-# elsewhere, and the break stands still. Freed, a large block goes back to the kernel at once, so that a child that
-# still uses it is ended by SIGSEGV; a small one goes to the library's free list, and the next malloc returns it.
+# The program break shows which: for a small block it moves (or the block is below it already); for a large block it
+# does not move. free returns a large block to the kernel at once, so a child that still uses it is killed by
+# SIGSEGV. A small one goes to a free list of the library, and the next malloc returns it.
 #
 #   toyvm run asm/malloc_mmap.s
 #   toyvm run --trace=syscalls asm/malloc_mmap.s

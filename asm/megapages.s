@@ -1,14 +1,14 @@
-# megapages: a matrix product in one page of 2 MiB, or in 192 of 4 KiB, and what takes a large page apart.
+# megapages: a matrix product in one page of 2 MiB, or in 192 of 4 KiB, and what splits a large page.
 #
-# Each row of the three matrices has a page of its own, as rows of large matrices have. They stand in an aligned 2 MiB of anonymous
-# memory, which the kernel may map by one entry of the middle table if it is allowed to. Nothing in the program is otherwise then.
+# Each row of the three matrices has a page of its own, like rows of large matrices. They are in an aligned 2 MiB block of
+# anonymous memory, which the kernel may map by one entry of the middle page table. The program is the same in both cases.
 #
 #   toyvm run --stats asm/megapages.s
 #   toyvm run --stats --thp always asm/megapages.s
 #   toyvm run --thp always --pagetable --break multiplied asm/megapages.s
 #
-# Look at page faults and TLB misses: one of each is enough for what needed hundreds. Then a child writes to a page, and the
-# parent protects one: a megapage of which a part is to be different is split into its 512 pages, where they are.
+# Look at page faults and TLB misses: one of each replaces hundreds. Then a child writes to a page, and the parent
+# protects one: if a part of a megapage must differ from the rest, the megapage is split into its 512 pages in place.
 
         .equ    SIZE, 64                # rows and columns
         .equ    ROW, 4096               # bytes from one row to the next

@@ -1,15 +1,15 @@
 # mmap_file: a file as memory, private and shared.
 #
-# mmap puts a file's pages into the address space; reading them is reading the file, with no read call. What happens
-# on a write is the flag's business: MAP_PRIVATE gives the process its own copy of the page (copy-on-write), and the
-# file keeps what it had; MAP_SHARED writes to the page in the page cache, which is the file for everybody.
+# mmap maps a file's pages into the address space, so memory reads replace read calls. A flag determines the effect of
+# a write: with MAP_PRIVATE the process gets its own copy of the page (copy-on-write), and the file is not changed;
+# MAP_SHARED writes to the page in the page cache, which all users of the file see.
 #
 # toyvm: file: /tmp/toyvm_note.txt "a note in a file\n"
 #
 #   toyvm run asm/mmap_file.s
 #   toyvm run --trace=faults,cow asm/mmap_file.s
 #
-# Look at the faults: both mappings are given the frame that the page cache has for the file; only the private one is
+# Look at the faults: both mappings use the frame that the page cache has for the file; only the private one is
 # copied when it is written.
 
         .equ    O_RDWR, 2

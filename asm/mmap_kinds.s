@@ -1,7 +1,7 @@
-# mmap_kinds: shared and private anonymous memory, told apart by a child's write.
+# mmap_kinds: shared and private anonymous memory, and a child's write to each.
 #
-# After fork a MAP_SHARED page is one frame under two page tables: the child's write reaches the parent.
-# A MAP_PRIVATE page is copied at the first write: the child's write stays the child's.
+# After fork, a MAP_SHARED page is one frame in two page tables: the parent sees the child's write.
+# A MAP_PRIVATE page is copied at the first write: the parent does not see the child's write.
 #
 # toyvm: with: parts/pagemap.s
 # toyvm: qemu: no an emulator of one process has no page tables of its own to show in /proc/self/pagemap

@@ -1,6 +1,6 @@
 # null_write: a store through a null pointer.
 #
-# No process has anything mapped at address 0, on purpose: a pointer that was never set is found out at its first use.
+# Address 0 is deliberately not mapped in any process, so that the use of an uninitialised pointer is detected.
 # The store traps, the kernel finds no region (VMA) at that address, and sends SIGSEGV.
 #
 # toyvm: exit: 139

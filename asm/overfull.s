@@ -1,17 +1,17 @@
-# overfull: a program that needs more memory than the machine has, and gets the right answers.
+# overfull: a program that needs more memory than the machine has, and still works.
 #
-# It writes a number to each of a thousand pages, twice over, and checks them all each time. In a machine with room for
-# all of them that is a thousand faults. In one with room for a quarter, pages that have not been used for a while go to
-# the swap area and come back when they are touched; the program cannot tell, except by the clock, or by asking.
+# It writes a number to each of a thousand pages, twice, and checks them all each time. In a machine with enough memory
+# this causes a thousand faults. In one with a quarter of that, pages that have not been used for a while are moved to
+# the swap area and read back when they are touched. The program cannot detect this, except by time or by asking.
 #
 # toyvm: with: parts/pagemap.s
 # toyvm: qemu: no an emulator of one process has no page tables of its own to show in /proc/self/pagemap
 #
 #   toyvm run --stats asm/overfull.s
 #   toyvm run --memory 1M --swap 8M --stats asm/overfull.s
-#   toyvm run --memory 1M --overcommit 1 asm/overfull.s       nowhere to put the rest: the kernel ends the program
+#   toyvm run --memory 1M --overcommit 1 asm/overfull.s       no swap area: the kernel kills the program
 #
-# Look at the last line that it prints, and at `pages swapped` in the statistics.
+# Look at the last line of the output, and at `pages swapped` in the statistics.
 
         .equ    PAGES, 1000
         .equ    PAGE, 4096

@@ -1,13 +1,13 @@
-# pipeline: three processes in a row, each one's output the next one's input.
+# pipeline: three processes in a row; the output of each is the input of the next.
 #
-# What a shell does for `produce | upper | count`: a pipe between each two neighbours, a fork for each process, dup2 to
-# make an end of the pipe its standard input or output, and every end that a process does not use closed, because a
-# reader sees the end of its input only when nobody has the writing end any more.
+# A shell does the same for `produce | upper | count`: a pipe between two neighbours, a fork for each process, dup2 to
+# make an end of the pipe the standard input or output. Each process closes the ends that it does not use, because a
+# reader gets end-of-file only when all descriptors of the write end are closed.
 #
 #   toyvm run asm/pipeline.s
 #   toyvm run --trace=process,syscalls asm/pipeline.s
 #
-# Look at the order of the processes: a reader of an empty pipe waits, and the scheduler runs another.
+# Look at the order of the processes: a reader of an empty pipe blocks, and the scheduler runs another.
 
         .text
         .globl  main

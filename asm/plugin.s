@@ -1,8 +1,8 @@
-# plugin: a program that learns something new while it runs.
+# plugin: a program that loads code while it runs.
 #
 # dlopen maps a shared library that the program was not linked with, relocates it and runs its initialisers; dlsym
-# finds a symbol in it by name; dlclose runs its finalisers and unmaps it. dlerror tells in words what went wrong.
-# Both plug-ins define `transform`; asked by handle, dlsym gives each one's own.
+# finds a symbol in it by name; dlclose runs its finalisers and unmaps it. dlerror returns the last error message.
+# Both plug-ins define `transform`; dlsym with a handle finds the definition of that plug-in.
 #
 # toyvm: linkage: dynamic
 # toyvm: shared: parts/plugin_upper.s -> upper.so
@@ -12,7 +12,7 @@
 #   toyvm run -E LD_DEBUG=files asm/plugin.s
 #   toyvm run --trace=syscalls asm/plugin.s
 #
-# Look at when the libraries are mapped: not at the start, but at dlopen.
+# Look at the time when the libraries are mapped: not at the start, but at dlopen.
 
         .equ    RTLD_NOW, 2
 

@@ -1,16 +1,16 @@
-# sbrk: the heap's top moves up and down.
+# sbrk: the end of the heap moves up and down.
 #
-# The kernel keeps one number for a process's heap, the program break `brk`: the first address past the heap.
-# sbrk(increment) moves it and returns the old value, so that sbrk(0) asks and sbrk(n) returns the new block's start;
-# it returns -1 when there is no room. Memory below the break is the process's, above it nobody's: a child that
-# touches what was given back is ended by SIGSEGV.
+# The kernel stores one number for a process's heap, the program break: the first address after the heap.
+# sbrk(increment) moves it and returns the old value, so sbrk(0) returns the current value and sbrk(n) the start of a new
+# block; it returns -1 if there is no room. Memory above the break is not mapped: a child that accesses memory after
+# the break was lowered is killed by SIGSEGV.
 #
 # toyvm: qemu: no the emulator leaves memory above a lowered break accessible
 #
 #   toyvm run asm/sbrk.s
 #   toyvm run --trace=faults,syscalls asm/sbrk.s
 #
-# Look at the brk system calls in the trace, and at the faults: growing the heap gives no frame, touching it does.
+# Look at the brk system calls in the trace, and at the faults: growing the heap allocates no frame, touching it does.
 
         .equ    PAGE, 4096
 

@@ -1,15 +1,15 @@
-# segv: writing where one may only read.
+# segv: a write to read-only memory.
 #
-# The constant is in a mapped page, and reading it is fine. But the page's entry has no W bit, and the kernel's region
-# (VMA) for it says r--: the store traps, the kernel finds that this write is not allowed (it is no copy-on-write),
-# and sends SIGSEGV. A shell reports a process ended by signal n as status 128 + n: 139.
+# The constant is in a mapped page, and can be read. But the page's entry has no W bit, and the kernel's region (VMA)
+# for it is r--: the store traps, the kernel finds that the write is not allowed (it is not copy-on-write),
+# and sends SIGSEGV. A shell reports a process killed by signal n as status 128 + n: 139.
 #
 # toyvm: exit: 139
 #
 #   toyvm run asm/segv.s ; echo $?
 #
 # Look at the explanation on standard error: the address, the kind of access, the region, and the source line.
-# asm/null_write.s has the other kind of fault: no region there at all.
+# asm/null_write.s shows the other kind of fault: no region at the address.
 
         .text
         .globl  main

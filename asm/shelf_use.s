@@ -1,14 +1,14 @@
-# shelf_use: a program that uses much of a library, and stays for a while, so that many of it can be alive at once.
+# shelf_use: a program that uses a whole library, and sleeps, so that many instances can run at the same time.
 #
-# parts/shelf.s has 64 functions on 64 pages, and this program calls them all. Linked statically each program has the
-# 64 pages in its own file, and in memory; linked with a shared library all programs have the same 64 frames.
+# parts/shelf.s has 64 functions on 64 pages, and this program calls them all. Linked statically, each program has the
+# 64 pages in its own file, and in memory; with a shared library, all programs use the same 64 frames.
 #
 # toyvm: with: parts/shelf.s
 #
 #   toyvm run asm/shelf_use.s
 #   toyvm run --stats asm/shelf_use.s
 #
-# Look at `frames, most in use` when there are fifty of it, each a file of its own: docs/lessons/08-sharing.md has the commands.
+# Look at `frames, most in use` with fifty instances, each a separate file: docs/lessons/08-sharing.md has the commands.
 
         .text
         .globl  main

@@ -1,9 +1,9 @@
-# shm_key: shared memory between strangers, found by a key.
+# shm_key: shared memory of unrelated processes, identified by a key.
 #
-# The pages of mmap(MAP_SHARED | MAP_ANONYMOUS) are shared with children only, because nobody else can name them. A
-# System V segment has a key, a number on which programs agree. Here the child makes the segment, after the fork, so that
-# there is nothing it could share with its parent by inheritance; the parent asks for the same key and finds the same
-# memory. The segment outlives the process that made it, until somebody removes it.
+# Pages of mmap(MAP_SHARED | MAP_ANONYMOUS) are shared only with children, because other processes cannot name them. A
+# System V segment has a key, a number that programs agree on. Here the child creates the segment after the fork, so
+# the parent cannot inherit it. The parent asks for the same key and gets the same memory. The segment outlives the
+# process that created it, until it is removed.
 #
 #   toyvm run asm/shm_key.s
 #   toyvm run --trace=faults,syscalls asm/shm_key.s

@@ -1,9 +1,9 @@
-# shm_talk: a parent and a child talk through one page of shared memory.
+# shm_talk: a parent and a child communicate through one page of shared memory.
 #
-# mmap with MAP_SHARED | MAP_ANONYMOUS gives a page that belongs to no file. After fork both processes have it at the
-# same virtual address, and, because it is shared, in the same frame of physical memory: what one writes the other
-# reads. A private page would have been copied at the first write (asm/mmap_kinds.s shows the difference).
-# The sleeps only put the four steps in order:
+# mmap with MAP_SHARED | MAP_ANONYMOUS maps a page that belongs to no file. After fork, both processes have it at the
+# same virtual address, and, because it is shared, in the same frame of physical memory: each sees what the other
+# writes. A private page would be copied at the first write (asm/mmap_kinds.s shows the difference).
+# The sleeps only order the four steps:
 #
 #     parent  writes 123123113                          sleeps 2 s ........... prints what the child wrote
 #     child                      sleeps 1 s, prints it, writes 321321331
@@ -12,7 +12,7 @@
 #   toyvm run --trace=faults,syscalls asm/shm_talk.s
 #
 # Look at the faults of the two processes at the shared address: the same frame. The machine's time is virtual, so
-# that nobody waits two seconds.
+# the run does not take two seconds.
 
         .equ    PROT_READ, 1
         .equ    PROT_WRITE, 2

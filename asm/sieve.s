@@ -1,8 +1,8 @@
-# sieve: the primes below 20,000 by Eratosthenes' sieve: a program that computes and does nothing else.
+# sieve: the primes below 20,000 by Eratosthenes' sieve: a program that only computes.
 #
 #   toyvm run --stats asm/sieve.s
 #
-# Look at the number of instructions, and at how few page faults there are for them: five pages of flags are touched
+# Look at the number of instructions, and at the small number of page faults: five pages of flags are touched
 # again and again (compare asm/locality.s).
 
         .equ    LIMIT, 20000

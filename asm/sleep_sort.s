@@ -1,6 +1,6 @@
-# sleep_sort: numbers sort themselves, each in a process that sleeps as long as its number says.
+# sleep_sort: sort numbers by processes, each of which sleeps as long as its number says.
 #
-# The machine's time is virtual: when every process sleeps, the clock jumps to the next one's wake-up. So ten minutes
+# The machine's time is virtual: if every process sleeps, the clock jumps to the next wake-up. So ten minutes
 # of sleep pass at once, and the order is the same in every run.
 #
 # toyvm: qemu: no it would really sleep for ten minutes
@@ -8,7 +8,7 @@
 #   toyvm run asm/sleep_sort.s
 #   toyvm run --trace=process asm/sleep_sort.s
 #
-# Look at the time the command really takes.
+# Look at the real time of the command.
 
         .text
         .globl  main

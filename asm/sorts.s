@@ -1,12 +1,12 @@
-# sorts: the same records put in order twice, by quicksort and by heapsort: one result, two ways through memory.
+# sorts: the same records sorted by quicksort and by heapsort: one result, two memory access patterns.
 #
 #   toyvm run asm/sorts.s
 #   toyvm trace pages -o sorts.pages asm/sorts.s
 #   toyvm locality sorts.pages --references data --heatmap sorts.svg
 #
-# Look at the picture (docs/lessons/02-locality.md has it). Quicksort splits the records in two halves, then sorts one half to the
-# end before it comes to the other: most of the time it is in a few pages. Heapsort (the library's qsort) goes from the
-# root of its heap to a leaf for every record, and the leaves are everywhere: it needs the whole heap all the time.
+# Look at the picture (docs/lessons/02-locality.md shows it). Quicksort splits the records into two halves, and sorts one half
+# completely before the other: most of the time it accesses few pages. Heapsort (the library's qsort) walks from the
+# root of its heap to a leaf for every record, and the leaves are everywhere: it accesses the whole heap all the time.
 
         .equ    RECORDS, 2048
         .equ    SIZE, 128               # bytes of a record: its key, and what stands for the rest

@@ -1,8 +1,8 @@
-# stack: the stack grows down by itself, page by page, until its limit.
+# stack: the stack grows down automatically, page by page, up to its limit.
 #
-# Only the top of the stack exists when a program starts. A function that goes deeper touches a page below it; that
-# faults, the kernel sees an address in the stack's region and gives a zeroed frame. A child that calls itself
-# without end runs through the region into the guard gap below it, and is ended by SIGSEGV.
+# Only the top of the stack is mapped when a program starts. A function that uses more touches a page below it. That
+# faults, and the kernel finds an address in the stack's region and maps a zeroed frame. A child with endless
+# recursion goes through the region into the guard gap below it, and is killed by SIGSEGV.
 #
 # toyvm: with: parts/pagemap.s
 #

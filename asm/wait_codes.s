@@ -1,13 +1,13 @@
-# wait_codes: how processes end, and what their parents learn.
+# wait_codes: how processes end, and how their parents are informed.
 #
-# wait gives the parent a word for each child: the exit status in bits 15 to 8 if it ended by exit, the signal's number
-# in bits 6 to 0 if a signal ended it. A child that has ended stays a zombie until somebody waits for it. A child
-# whose parent ends first is an orphan and gets another parent.
+# wait returns a word to the parent for each child: the exit status in bits 15 to 8 if it called exit, the number of the
+# signal in bits 6 to 0 if a signal killed it. A child that has ended stays a zombie until its parent waits for it. A
+# child whose parent ends first is an orphan and gets another parent.
 #
 #   toyvm run asm/wait_codes.s
 #   toyvm run --trace=process asm/wait_codes.s
 #
-# Look at the order: waitpid asks for one child by its number, whoever ends first.
+# Look at the order: waitpid waits for one child by its number, whichever ends first.
 
         .equ    SYS_kill, 129
         .equ    SYS_getpid, 172

@@ -95,8 +95,8 @@ def _run(built: Program, options: RunOptions) -> RunResult:
 
 
 def _library_size(name: str, libraries: LibraryDir, built: Program) -> int:
-    beside = built.files.get(f"/lib/{name}")
-    return len(beside) if beside is not None else (libraries.path / name).stat().st_size
+    own = built.files.get(f"/lib/{name}")
+    return len(own) if own is not None else (libraries.path / name).stat().st_size
 
 
 def _runs_alone(built: Program, before: RunResult, options: RunOptions) -> bool:
@@ -157,15 +157,15 @@ def _with_update(
     """Replace a library of the dynamic build, and run both builds again without relinking."""
     (static, static_facts), (dynamic, dynamic_facts) = facts
     names = [name.removeprefix("lib").removesuffix(".so") for name in dynamic_facts.libraries]
-    ours = [
+    replaceable = [
         name
         for name in names
         if (data_dir("libs") / f"lib{name}").is_dir() or (data_dir("libs") / name).is_dir()
     ]
-    if not ours:
+    if not replaceable:
         return static_facts, dynamic_facts
     # Prefer a library of the program's own subject to libc, which every program uses.
-    name = next((name for name in ours if name != "c"), "c")
+    name = next((name for name in replaceable if name != "c"), "c")
     with tempfile.TemporaryDirectory(prefix="toyvm-compare-") as folder:
         newer = _newer_library(name, Path(folder))
         return (

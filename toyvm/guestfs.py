@@ -14,13 +14,14 @@ from os import PathLike, fspath
 from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
 from .elf.constants import PT_INTERP
-from .elf.headers import needed_libraries, read_phdrs
+from .elf.headers import names_interpreter, needed_libraries, read_phdrs
 from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 from .program import Program
 
 _LIBRARY_DEVICE = 0x16
+_PAGE = 4096
 _LARGEST_PROGRAM = 256 << 20
 # Where distributions install the riscv64 libraries of a cross compiler.
 CROSS_SYSROOTS = ("/usr/riscv64-linux-gnu",)
@@ -64,15 +65,19 @@ class GuestLibraryFile(FileNode):
 
 
 def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
-    """The folder of a distribution's riscv64 cross libraries, if the program is for them and they are installed.
+    """The folder of the host's riscv64 cross libraries, if the program is linked against them.
 
-    A program is for them if its PT_INTERP is among them and it needs a library that toyvm's own do not include.
+    This is the case if the folder contains the program's PT_INTERP and a library that the program
+    needs and that the guest libraries do not include.
     """
     if isinstance(program, Program):
         return None
     try:
         with open(program, "rb") as stream:
-            data = stream.read(_LARGEST_PROGRAM)
+            head = stream.read(_PAGE)
+            if not names_interpreter(head):
+                return None
+            data = head + stream.read(_LARGEST_PROGRAM)
         phdrs = read_phdrs(data, fspath(program))
         interpreter = next((p for p in phdrs if p.type == PT_INTERP), None)
         if interpreter is None:
@@ -80,7 +85,7 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
         path = data[interpreter.offset : interpreter.offset + interpreter.filesz].rstrip(b"\0")
         needed = needed_libraries(data, fspath(program), phdrs)
     except (OSError, ElfError):
-        return None  # whatever is wrong with the program is reported when it is started
+        return None  # the error is reported when the program is started
     own = library_files()
     for folder in CROSS_SYSROOTS:
         if os.path.isfile(folder + os.fsdecode(path)) and any(
@@ -144,7 +149,7 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
 
 
 def _place_in_tree(vfs: Vfs, name: str) -> str | None:
-    """The guest path of a host file that the tree holds already, so that $ORIGIN is the folder it stands in."""
+    """The guest path of a host file that is in the guest's tree already, so that $ORIGIN works."""
     for path in (os.path.abspath(name), os.path.realpath(name)):
         for place, folder in vfs.host_folders:
             if path.startswith(folder.rstrip("/") + "/"):

@@ -329,8 +329,8 @@ def by_type(test: Callable[[Reloc], bool]) -> npt.NDArray[Any]:
 
 
 # Field -> the kinds of operands that contain it. The kinds are those of `toyvm.isa`, "call" for the
-# auipc and jalr pair of `call` and `tail`, and the sizes of data. A marker of a whole instruction is
-# an operand of its own, called by its operator: "tprel_add", "tlsdesc_call".
+# auipc and jalr pair of `call` and `tail`, and the sizes of data. An operator that marks a whole
+# instruction has a kind of its own name: "tprel_add", "tlsdesc_call".
 _OPERANDS: dict[str, tuple[str, ...]] = {
     U_TYPE.name: ("imm20",),
     I_TYPE.name: ("imm12", "load_mem"),

@@ -66,6 +66,7 @@ class RunResult(Record):
             ("system calls", f"{stats.syscalls:,}"),
             ("context switches", f"{stats.context_switches:,}"),
             ("processes", f"{len(stats.processes):,}"),
+            *((("threads started", f"{stats.threads:,}"),) if stats.threads else ()),
             ("page faults", f"{stats.page_faults:,}"),
             *((f"  {kind}", f"{count:,}") for kind, count in stats.faults.items() if count),
             ("COW copies", f"{stats.cow_copies:,}"),

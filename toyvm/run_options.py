@@ -235,10 +235,10 @@ class Limits(OptionRecord):
         default="auto",
         flags="--interp",
         group=WORLD,
-        metavar="WHOSE",
+        metavar="LOADER",
         choices=("auto", "program", "toyvm"),
-        help="choose the dynamic loader: the program's own (PT_INTERP), toyvm's, or "
-        "the program's own where the guest's files include it (auto)",
+        help="choose the dynamic loader: program is the one in PT_INTERP, toyvm is the built-in one, "
+        "auto is the one in PT_INTERP if the guest's files include it",
     )
     memory_limit: int = option(
         default=0,
@@ -436,8 +436,8 @@ class RunOptions(Limits):
         flags="--sysroot -L",
         group=WORLD,
         metavar="DIR",
-        help="take DIR as the guest's /, read-only: the files of another system, or a folder with lib/; "
-        "programs start in the current folder, which keeps its path",
+        help="make DIR the guest's root directory, read-only: the files of another system, or a folder with "
+        "lib/; programs start in the current folder, which keeps its path",
     )
     libraries: bool = option(default=True, group=WORLD, help="put the guest libraries into /lib")
     env: tuple[tuple[str, str], ...] = option(

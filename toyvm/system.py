@@ -97,7 +97,7 @@ def run_all(
 
 
 def _with_sysroot(starts: Sequence[Start], options: RunOptions) -> RunOptions:
-    """The options with the distribution's own sysroot, if a program needs one and none is given; a line says so."""
+    """Set `sysroot` to the host's cross libraries if a program needs them, and print a line."""
     if options.sysroot is not None or options.interp == "toyvm" or options.no_mmu:
         return options
     folder = next((found for start in starts if (found := find_sysroot(start.program))), None)
@@ -183,10 +183,8 @@ class Session:
         environment = _environment(program, options)
         try:
             process = self.kernel.spawn(path, list(start.argv), environment, self.kernel.vfs.home, placement)
-        except (
-            NotExecutableError,
-            NotFoundError,
-        ) as error:  # use the command line's name, not the guest path
+        except (NotExecutableError, NotFoundError) as error:
+            # Name the program as on the command line, not by its guest path.
             raise type(error)(str(error).replace(path, start.argv[0], 1)) from None
         self.views.set_breakpoint(process, start.argv[0])
         if options.watch and isinstance(program, Program):  # ET_EXEC: linked at its run-time address

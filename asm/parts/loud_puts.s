@@ -1,4 +1,4 @@
-# A library for LD_PRELOAD, see asm/interpose.s: a puts that counts and decorates, and calls the real one.
+# A library for LD_PRELOAD, see asm/interpose.s: a puts that counts its calls, decorates the text, and calls the real one.
         .equ    RTLD_NEXT, -1
 
         .text

@@ -1,9 +1,9 @@
-# pagemap: which frame of physical memory holds a virtual address of this process?
+# pagemap: find the frame of physical memory that a virtual address of this process is mapped to.
 #
-# /proc/self/pagemap is an array of 64-bit entries, one for each virtual page (proc(5)): bit 63 says that the page is
-# present, bits 54 to 0 are the number of its frame. Linux shows frame numbers to root alone; toyvm to everyone.
+# /proc/self/pagemap is an array of 64-bit entries, one for each virtual page (proc(5)): bit 63 is set if the page is
+# present; bits 54 to 0 are the frame number. Linux shows frame numbers to root only, toyvm to everyone.
 #
-#   long frame_of(const void *address)      the frame's number, or -1 when no frame has been given to that page yet
+#   long frame_of(const void *address)      the frame number, or -1 if the page has no frame yet
 
         .equ    AT_FDCWD, -100
         .equ    SYS_openat, 56

@@ -1,5 +1,5 @@
-# A plug-in for asm/plugin.s: void transform(char *s), in place, back to front. It uses a library itself, and says
-# when it comes and goes.
+# A plug-in for asm/plugin.s: void transform(char *s) reverses s in place. It uses a library itself, and prints a line
+# when it is loaded and unloaded.
         .text
         .globl  transform
         .type   transform, @function

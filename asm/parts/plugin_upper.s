@@ -1,4 +1,4 @@
-# A plug-in for asm/plugin.s: void transform(char *s), in place, to upper case.
+# A plug-in for asm/plugin.s: void transform(char *s) converts s to upper case in place.
         .text
         .globl  transform
         .type   transform, @function

@@ -1,4 +1,4 @@
-# shelf: a library of which much is used: 64 functions, each on a page of its own.
+# shelf: a library that is used completely: 64 functions, each on a page of its own.
 #
 #   long shelf_sum(void)        calls each of them, and returns 0 + 1 + ... + 63 = 2016
 

@@ -1,5 +1,5 @@
-# Arithmetic: divisors, powers, roots, sequences. All on unsigned 64-bit numbers; results wrap around modulo 2^64 where
-# nothing else is said.
+# Arithmetic: divisors, powers, roots, sequences. All numbers are unsigned 64-bit; unless stated otherwise, results
+# are modulo 2^64.
 
         .option pic
         .text
@@ -17,7 +17,7 @@ gcd:
 2:      ret
         .size   gcd, . - gcd
 
-# unsigned long lcm(unsigned long a, unsigned long b): the least common multiple; 0 if one is 0
+# unsigned long lcm(unsigned long a, unsigned long b): the least common multiple; 0 if a or b is 0
         .balign 4
         .globl  lcm
         .type   lcm, @function
@@ -39,7 +39,7 @@ lcm:
         ret
         .size   lcm, . - lcm
 
-# unsigned long isqrt(unsigned long n): the integer part of the square root, two bits of n a step
+# unsigned long isqrt(unsigned long n): the integer part of the square root; each step handles two bits of n
         .balign 4
         .globl  isqrt
         .type   isqrt, @function
@@ -78,7 +78,7 @@ ipow:
         ret
         .size   ipow, . - ipow
 
-# unsigned long mulmod(unsigned long a, unsigned long b, unsigned long m): a * b mod m with the full product; m is not 0
+# unsigned long mulmod(unsigned long a, unsigned long b, unsigned long m): a * b mod m, from the 128-bit product; m != 0
         .balign 4
         .globl  mulmod
         .type   mulmod, @function
@@ -91,7 +91,7 @@ mulmod:
         remu    a0, t1, a2
         ret
 1:      li      t2, 64
-2:      srli    t3, t0, 63              # the bit that falls out counts 2^64
+2:      srli    t3, t0, 63              # the bit that is shifted out has value 2^64
         slli    t0, t0, 1
         srli    t4, t1, 63
         or      t0, t0, t4
@@ -105,7 +105,7 @@ mulmod:
         ret
         .size   mulmod, . - mulmod
 
-# unsigned long powmod(unsigned long base, unsigned long exponent, unsigned long m): base^exponent mod m; m is not 0
+# unsigned long powmod(unsigned long base, unsigned long exponent, unsigned long m): base^exponent mod m; m != 0
         .balign 4
         .globl  powmod
         .type   powmod, @function
@@ -117,10 +117,10 @@ powmod:
         sd      s2, 16(sp)
         sd      s3, 8(sp)
         mv      s0, a0                  # s0: base^(2^i)
-        mv      s1, a1                  # s1: what is left of the exponent
+        mv      s1, a1                  # s1: the rest of the exponent
         mv      s2, a2
         li      t0, 1
-        remu    s3, t0, a2              # s3: the result (mod 1 all is 0)
+        remu    s3, t0, a2              # s3: the result (0 if m is 1)
 1:      beqz    s1, 3f
         andi    t0, s1, 1
         beqz    t0, 2f
@@ -146,7 +146,7 @@ powmod:
         ret
         .size   powmod, . - powmod
 
-# unsigned long fibonacci(unsigned long n): 0 1 1 2 3 5 ...; right up to n = 93
+# unsigned long fibonacci(unsigned long n): 0 1 1 2 3 5 ...; exact up to n = 93
         .balign 4
         .globl  fibonacci
         .type   fibonacci, @function
@@ -163,7 +163,7 @@ fibonacci:
         ret
         .size   fibonacci, . - fibonacci
 
-# unsigned long factorial(unsigned long n): right up to n = 20
+# unsigned long factorial(unsigned long n): exact up to n = 20
         .balign 4
         .globl  factorial
         .type   factorial, @function
@@ -177,7 +177,7 @@ factorial:
         ret
         .size   factorial, . - factorial
 
-# unsigned long binomial(unsigned long n, unsigned long k): n over k; right while result * k fits 64 bits
+# unsigned long binomial(unsigned long n, unsigned long k): n over k; exact while result * k fits in 64 bits
         .balign 4
         .globl  binomial
         .type   binomial, @function
@@ -185,7 +185,7 @@ binomial:
         bgtu    a1, a0, 3f
         sub     t0, a0, a1
         bleu    a1, t0, 1f
-        mv      a1, t0                  # the same, with fewer steps
+        mv      a1, t0                  # by symmetry, with fewer steps
 1:      li      t1, 0                   # t1: i
         li      t2, 1                   # t2: n over i
 2:      bgeu    t1, a1, 4f
@@ -199,7 +199,7 @@ binomial:
         ret
         .size   binomial, . - binomial
 
-# unsigned long collatz_length(unsigned long n): steps of n -> n / 2 or 3 n + 1 until 1; 0 for n = 0
+# unsigned long collatz_length(unsigned long n): number of steps n -> n / 2 or 3 n + 1 to reach 1; 0 for n = 0
         .balign 4
         .globl  collatz_length
         .type   collatz_length, @function

@@ -1,9 +1,9 @@
-# Bits: counting them, finding them, turning bytes around. RV64IMA has no instructions for these (Zbb has).
+# Bit operations: count bits, find bits, reverse bytes. RV64IMA has no instructions for these (Zbb does).
 
         .option pic
         .text
 
-# int popcount(unsigned long n): how many bits are set. Sums of 1, 2, 4, then all eight bytes by one multiplication.
+# int popcount(unsigned long n): the number of set bits. Adds within 2, 4 and 8 bits, then all bytes by a multiplication.
         .balign 4
         .globl  popcount
         .type   popcount, @function
@@ -13,29 +13,29 @@ popcount:
         or      t1, t1, t0
         srli    t0, a0, 1
         and     t0, t0, t1
-        sub     a0, a0, t0              # each pair of bits: how many of the two
+        sub     a0, a0, t0              # each 2 bits: the number of set bits in them
         li      t1, 0x33333333
         slli    t0, t1, 32
         or      t1, t1, t0
         and     t0, a0, t1
         srli    a0, a0, 2
         and     a0, a0, t1
-        add     a0, a0, t0              # each four
+        add     a0, a0, t0              # each 4 bits
         srli    t0, a0, 4
         add     a0, a0, t0
         li      t1, 0x0f0f0f0f
         slli    t0, t1, 32
         or      t1, t1, t0
-        and     a0, a0, t1              # each byte
+        and     a0, a0, t1              # each 8 bits
         li      t1, 0x01010101
         slli    t0, t1, 32
         or      t1, t1, t0
-        mul     a0, a0, t1              # the top byte is the sum of all
+        mul     a0, a0, t1              # the top byte is the sum of all bytes
         srli    a0, a0, 56
         ret
         .size   popcount, . - popcount
 
-# int clz(unsigned long n): zero bits above the highest one; 64 for 0
+# int clz(unsigned long n): the number of leading zeros; 64 for 0
         .balign 4
         .globl  clz
         .type   clz, @function
@@ -43,9 +43,9 @@ clz:
         li      t0, 64
         beqz    a0, 2f
         li      t0, 0
-        li      t1, 32                  # is the upper half empty? then look at the lower one, and halve
+        li      t1, 32                  # if the upper half is zero, continue with the lower half
 1:      neg     t2, t1
-        srl     t3, a0, t2              # (a shift takes 64 - t1)
+        srl     t3, a0, t2              # (srl uses the low six bits: 64 - t1)
         bnez    t3, 3f
         add     t0, t0, t1
         sll     a0, a0, t1
@@ -55,7 +55,7 @@ clz:
         ret
         .size   clz, . - clz
 
-# int ctz(unsigned long n): zero bits below the lowest one; 64 for 0
+# int ctz(unsigned long n): the number of trailing zeros; 64 for 0
         .balign 4
         .globl  ctz
         .type   ctz, @function
@@ -64,14 +64,14 @@ ctz:
         sd      ra, 8(sp)
         not     t0, a0
         addi    a0, a0, -1
-        and     a0, a0, t0              # ones exactly where those zeros are
+        and     a0, a0, t0              # ones exactly in the trailing zeros
         call    popcount
         ld      ra, 8(sp)
         addi    sp, sp, 16
         ret
         .size   ctz, . - ctz
 
-# unsigned long reverse_bytes(unsigned long n): the other byte order
+# unsigned long reverse_bytes(unsigned long n): n with reversed byte order
         .balign 4
         .globl  reverse_bytes
         .type   reverse_bytes, @function

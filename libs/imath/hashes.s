@@ -1,10 +1,10 @@
-# Checksums and hashes of blocks of bytes.
+# Checksums and hashes of memory blocks.
 
         .option pic
         .text
 
-# unsigned crc32(unsigned crc, const void *data, unsigned long n): the CRC-32 of Ethernet, gzip and PNG (IEEE 802.3), begun
-# with crc = 0; a block may be given in parts, with the result for the parts before
+# unsigned crc32(unsigned crc, const void *data, unsigned long n): the CRC-32 of Ethernet, gzip and PNG (IEEE 802.3).
+# crc is 0 for the first part of a block, else the result for the parts before.
         .balign 4
         .globl  crc32
         .type   crc32, @function
@@ -54,7 +54,7 @@ fnv1a:
 fnv_basis:
         .dword  0xcbf29ce484222325
         .dword  0x100000001b3
-crc_table:                              # of the bit-reversed polynomial 0xedb88320
+crc_table:                              # table of the bit-reversed polynomial 0xedb88320
         .word   0x00000000, 0x77073096, 0xee0e612c, 0x990951ba, 0x076dc419, 0x706af48f
         .word   0xe963a535, 0x9e6495a3, 0x0edb8832, 0x79dcb8a4, 0xe0d5e91e, 0x97d2d988
         .word   0x09b64c2b, 0x7eb17cbd, 0xe7b82d07, 0x90bf1d91, 0x1db71064, 0x6ab020f2

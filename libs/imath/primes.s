@@ -1,13 +1,13 @@
-# Primes: a table of the small ones, and functions on top of it.
+# Primes: a table of small primes, and functions that use it.
 #
-# The table is a data object that programs may use directly. A program linked at fixed addresses gets its own copy of
-# it (R_RISCV_COPY), and the library must then use that copy too: hence `la`, which goes through the global offset table.
+# The table is a data object that programs may use directly. A program linked at fixed addresses has its own copy of it
+# (R_RISCV_COPY), which the library must use too. So the code uses `la`, which loads from the global offset table.
 
         .option pic
 
         .equ    PRIMES, 54
 
-# const unsigned short imath_small_primes[]: the primes up to 251; const int imath_prime_count: how many
+# const unsigned short imath_small_primes[]: the primes up to 251; const int imath_prime_count: their number
         .section .rodata
         .balign 8
         .globl  imath_small_primes
@@ -44,9 +44,9 @@ is_prime:
         addi    t1, t1, 2
         addi    t2, t2, -1
         bnez    t2, 1b
-        li      t0, 245                # t0: 6 k - 1, at most the table's end
+        li      t0, 245                # t0: 6 k - 1, not above the end of the table
 2:      mulhu   t2, t0, t0
-        bnez    t2, 4f                  # the square is beyond 64 bits
+        bnez    t2, 4f                  # the square does not fit in 64 bits
         mul     t2, t0, t0
         bgtu    t2, a0, 4f
         remu    t2, a0, t0
@@ -56,14 +56,14 @@ is_prime:
         beqz    t2, 3f
         addi    t0, t0, 6
         j       2b
-3:      bne     a0, t1, 5f              # divisible by 6 k + 1: prime only if it is that itself
+3:      bne     a0, t1, 5f              # divisible by 6 k + 1: prime only if n is 6 k + 1
 4:      li      a0, 1
         ret
 5:      li      a0, 0
         ret
         .size   is_prime, . - is_prime
 
-# unsigned long next_prime(unsigned long n): the smallest prime above n; 0 if there is none below 2^64
+# unsigned long next_prime(unsigned long n): the smallest prime greater than n; 0 if there is none below 2^64
         .balign 4
         .globl  next_prime
         .type   next_prime, @function
@@ -100,7 +100,7 @@ nth_prime:
 1:      addi    sp, sp, -16
         sd      ra, 8(sp)
         sd      s0, 0(sp)
-        sub     s0, a0, t0              # how many beyond the table
+        sub     s0, a0, t0              # the number of primes beyond the table
         li      a0, 251
 2:      call    next_prime
         addi    s0, s0, -1

@@ -1,12 +1,12 @@
-# libimath: integer mathematics, a second library beside libc, small enough to be read at one sitting.
+# libimath: integer mathematics, a small second library beside libc.
 #
-# This file: the version, and the one function that needs libc, for which libimath.so names libc.so (DT_NEEDED).
+# This file has the version, and the one function that needs libc: libimath.so depends on libc.so (DT_NEEDED).
 #
 # toyvm: libs: c
 
         .option pic
 
-# const char *imath_version(void): a library that is replaced by a newer one shows it here
+# const char *imath_version(void): the version of the library in use
         .text
         .balign 4
         .globl  imath_version

@@ -1,13 +1,13 @@
-# crt1.o: where a program begins. Linked into every program, first; everything else of the library is in libc.
+# crt1.o: the entry point. It is linked first into every program; the rest of the C library is in libc.
 #
-# The kernel (or, in a dynamic program, the dynamic linker) jumps to _start with sp at argc, argv[0..argc-1], 0,
-# envp[...], 0, auxv (the process image of the psABI) and with a function for atexit in a0, or 0. _start gives what
-# it finds to __libc_start_main, as glibc's does (csu/libc-start.c); libc may be a shared object, so the bounds of the
-# program's own tables of initialisers, which only its linker knows, travel as two functions.
+# The kernel (or, in a dynamic program, the dynamic linker) jumps to _start. sp points to argc, argv[0..argc-1], 0,
+# envp[...], 0, auxv (psABI, process image); a0 is a function for atexit, or 0. _start calls __libc_start_main, as in
+# glibc (csu/libc-start.c). libc may be a shared object, which does not know the bounds of the program's own tables of
+# initialisers. So _start passes two functions that run them.
 #
-# Who runs what (docs/design/loader.md): the program's initialisers are run here, by `init`, in static and dynamic
-# programs alike; the libraries' by the dynamic linker before _start. Finalisers and .preinit_array are the dynamic
-# linker's when there is one (a0 of _start is not 0), ours otherwise.
+# Division of work (docs/design/loader.md): `init` runs the program's initialisers here, in static and dynamic programs.
+# The dynamic linker runs those of libraries before _start. Finalisers and .preinit_array are run by the dynamic linker
+# if there is one (a0 of _start is not 0), and here otherwise.
 
         .option pic
         .text
@@ -15,18 +15,18 @@
         .type   _start, @function
 _start:
         .option push
-        .option norelax                 # or the linker would shorten this to `mv gp, gp`
-        lla     gp, __global_pointer$   # the linker places it; short code can reach data around it
+        .option norelax                 # or the linker would relax this to `mv gp, gp`
+        lla     gp, __global_pointer$   # the linker defines it; gp-relative code reaches data near it
         .option pop
         mv      a5, a0                  # rtld_fini
         la      a0, main
         ld      a1, 0(sp)               # argc
         addi    a2, sp, 8               # argv
         mv      a6, sp                  # stack_end
-        andi    sp, sp, -16             # the psABI wants 16-byte alignment at every call
+        andi    sp, sp, -16             # the psABI requires 16-byte alignment at calls
         lla     a3, init
         lla     a4, fini
-        li      fp, 0                   # the end of the chain of frames, for debuggers
+        li      fp, 0                   # the end of the frame chain, for debuggers
         li      ra, 0
         call    __libc_start_main       # does not return
         ebreak
@@ -39,7 +39,7 @@ _start:
         .hidden __init_array_start, __init_array_end
         .hidden __fini_array_start, __fini_array_end
 
-# void init(int argc, char **argv, char **envp, void (*rtld_fini)(void)): call the program's initialisers in order.
+# void init(int argc, char **argv, char **envp, void (*rtld_fini)(void)): call the program's initialisers in order
         .type   init, @function
 init:   addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -51,7 +51,7 @@ init:   addi    sp, sp, -48
         mv      s2, a0
         mv      s3, a1
         mv      s4, a2
-        bnez    a3, 2f                  # the dynamic linker has run .preinit_array
+        bnez    a3, 2f                  # the dynamic linker has already run .preinit_array
         la      s0, __preinit_array_start
         la      s1, __preinit_array_end
 1:      bgeu    s0, s1, 2f
@@ -82,7 +82,7 @@ init:   addi    sp, sp, -48
         ret
         .size   init, . - init
 
-# void fini(void): call the program's finalisers, last first. Only in programs without a dynamic linker.
+# void fini(void): call the program's finalisers in reverse order; only in programs without a dynamic linker
         .type   fini, @function
 fini:   addi    sp, sp, -32
         sd      ra, 24(sp)

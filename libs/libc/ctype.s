@@ -1,8 +1,8 @@
-# Classes of characters in the "C" locale: isalpha(3), toupper(3) and relatives. Arguments: an unsigned char, or EOF (-1).
+# Character classes of the "C" locale: isalpha(3), toupper(3) etc. The argument is an unsigned char, or EOF (-1).
 
         .include "defs.inc"
 
-        .macro  IN_RANGE low, high      # a0 = is a0 in low..high?
+        .macro  IN_RANGE low, high      # a0 = 1 if low <= a0 <= high, else 0
         addi    a0, a0, -(\low)
         sltiu   a0, a0, (\high) - (\low) + 1
         .endm
@@ -71,13 +71,13 @@
         ret
         END     isblank
 
-# int isprint(int c): what has a shape, and the blank
+# int isprint(int c): the graphic characters, and the blank
         FUNC    isprint
         IN_RANGE ' ', 126
         ret
         END     isprint
 
-# int isgraph(int c): what has a shape
+# int isgraph(int c): the graphic characters
         FUNC    isgraph
         IN_RANGE 33, 126
         ret
@@ -92,7 +92,7 @@
         ret
         END     iscntrl
 
-# int ispunct(int c): what has a shape and is no letter or digit
+# int ispunct(int c): graphic characters that are not letters or digits
         FUNC    ispunct
         PUSH_RA
         sd      a0, 0(sp)
@@ -112,7 +112,7 @@
         ret
         END     isascii
 
-# int toupper(int c): A-Z for a-z
+# int toupper(int c): convert a-z to A-Z
         FUNC    toupper
         addi    t0, a0, -'a'
         sltiu   t0, t0, 26
@@ -121,7 +121,7 @@
         ret
         END     toupper
 
-# int tolower(int c): a-z for A-Z
+# int tolower(int c): convert A-Z to a-z
         FUNC    tolower
         addi    t0, a0, -'A'
         sltiu   t0, t0, 26

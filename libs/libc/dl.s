@@ -1,14 +1,14 @@
 # Dynamic loading: dlopen(3), dlsym(3), dlclose(3), dlerror(3).
 #
-# The dynamic linker decides; these functions ask it by private system calls (docs/design/loader.md) and run the
-# initialisers and finalisers it names. Where there is no such dynamic linker (a static program, or another system)
-# the kernel answers ENOSYS, and they fail with a message of their own.
+# These functions are private system calls to the dynamic linker (docs/design/loader.md). They also call the
+# initialisers and finalisers that it returns. Without such a dynamic linker (a static program, or another system) the
+# kernel returns ENOSYS, and they fail with an error message.
 
         .include "defs.inc"
 
         .equ    MESSAGE_BYTES, 512
 
-# a0 = 1 if a0 was -ENOSYS (and a message is left for dlerror), else 0. Keeps a1.
+# a0 = 1 if a0 was -ENOSYS (and set the message for dlerror), else 0. Preserves a1.
         LOCAL   not_supported
         addi    a0, a0, ENOSYS
         seqz    a0, a0
@@ -18,7 +18,7 @@
 1:      ret
         END     not_supported
 
-# void *dlopen(const char *path, int flags): a handle, or NULL and a message. path NULL is the program itself.
+# void *dlopen(const char *path, int flags): a handle, or NULL on error. A NULL path means the program itself.
         FUNC    dlopen
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -28,11 +28,11 @@
         mv      s0, a0                  # s0: the handle
         call    not_supported
         bnez    a0, 3f
-1:      li      a7, SYS_DL_NEXT_INIT    # whatever was loaded, initialisers wait
+1:      li      a7, SYS_DL_NEXT_INIT    # run the pending initialisers, even after an error
         ecall
         beqz    a0, 2f
         mv      t1, a0
-        lla     t0, __libc_arguments    # they see what main sees
+        lla     t0, __libc_arguments    # initialisers get the arguments of main
         ld      a0, 0(t0)
         ld      a1, 8(t0)
         la      t0, environ
@@ -48,9 +48,9 @@
         ret
         END     dlopen
 
-# void *dlsym(void *handle, const char *name): an address, or NULL and a message. RTLD_DEFAULT is 0, RTLD_NEXT -1.
+# void *dlsym(void *handle, const char *name): an address, or NULL on error. RTLD_DEFAULT is 0, RTLD_NEXT -1.
         FUNC    dlsym
-        mv      a2, ra                  # RTLD_NEXT means: after the object that calls
+        mv      a2, ra                  # for RTLD_NEXT: the caller
         li      a7, SYS_DL_SYM
         ecall
         PUSH_RA
@@ -64,7 +64,7 @@
 1:      ret
         END     dlsym
 
-# int dlclose(void *handle): 0, or -1 and a message. Finalisers of what nobody needs any longer are run.
+# int dlclose(void *handle): 0, or -1 on error. Runs the finalisers of libraries that are no longer needed.
         FUNC    dlclose
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -87,7 +87,7 @@
         ret
         END     dlclose
 
-# char *dlerror(void): what went wrong since the last call, or NULL
+# char *dlerror(void): the message of the last error since the last call, or NULL
         FUNC    dlerror
         lla     t0, unsupported
         lw      t1, 0(t0)
@@ -99,7 +99,7 @@
         li      a1, MESSAGE_BYTES
         li      a7, SYS_DL_ERROR
         ecall
-        blez    a0, 2f                  # none, or ENOSYS
+        blez    a0, 2f                  # no message, or ENOSYS
         lla     a0, message
         ret
 2:      li      a0, 0
@@ -113,6 +113,6 @@ no_dynamic_loading:
         .bss
         .balign 4
 unsupported:
-        .skip   4                       # 1: a message of our own waits for dlerror
+        .skip   4                       # 1: the message about ENOSYS is pending
 message:
         .skip   MESSAGE_BYTES

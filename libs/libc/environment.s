@@ -16,7 +16,7 @@
         ret
         END     getenv
 
-# find_variable(a0 = name, a1 = its length): a0 = the value of the first such variable or 0, a1 = its place in environ
+# find_variable(a0 = name, a1 = its length): a0 = the value of the first match or 0, a1 = its slot in environ
         LOCAL   find_variable
         la      t0, environ
         ld      t6, 0(t0)
@@ -39,7 +39,7 @@
         mv      t5, a1
         mv      a1, t6
         beq     t3, t4, 5f
-        sub     a0, t1, t5              # another that only begins like it: on
+        sub     a0, t1, t5              # a longer name with this prefix: continue
         mv      a1, t5
         addi    t6, t6, 8
         j       1b
@@ -48,7 +48,7 @@
 5:      ret
         END     find_variable
 
-# int setenv(const char *name, const char *value, int overwrite): 0; -1 and EINVAL (empty name, or one with `=`) or ENOMEM
+# int setenv(const char *name, const char *value, int overwrite): 0, or -1 with EINVAL (empty or with `=`) or ENOMEM
         FUNC    setenv
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -67,14 +67,14 @@
         call    find_variable
         beqz    a0, 1f
         bnez    s3, 1f
-        li      a0, 0                   # it is there, and stays
+        li      a0, 0                   # it exists and must not be overwritten
         j       2f
 1:      mv      a0, s1
         call    __libc_strlen
         add     a0, a0, s2
         addi    a0, a0, 2               # '=' and NUL
         call    malloc
-        mv      s3, a0                  # s3: "name=value"; never freed, the program may hold its value
+        mv      s3, a0                  # s3: "name=value"; never freed, because the program may hold a pointer to it
         li      a0, -1
         beqz    s3, 2f
         mv      a0, s3
@@ -97,7 +97,7 @@
         ret
         END     setenv
 
-# int putenv(char *string): make "NAME=value" itself part of the environment; 0, -1 and errno
+# int putenv(char *string): make the string "NAME=value" itself part of the environment; 0, or -1 and errno
         FUNC    putenv
         PUSH_RA
         sd      a0, 0(sp)
@@ -109,12 +109,12 @@
         sub     a1, t0, a0
         call    put_variable
         j       2f
-1:      call    __libc_unsetenv         # a name alone
+1:      call    __libc_unsetenv         # without `=`: remove the variable
 2:      POP_RA
         ret
         END     putenv
 
-# int unsetenv(const char *name): remove all such variables; 0, -1 and EINVAL
+# int unsetenv(const char *name): remove all variables of that name; 0, or -1 and EINVAL
         FUNC    unsetenv
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -128,7 +128,7 @@
         mv      a1, s1
         call    find_variable
         beqz    a0, 4f
-2:      ld      t0, 8(a1)               # those behind it move up
+2:      ld      t0, 8(a1)               # move the following variables up
         sd      t0, 0(a1)
         addi    a1, a1, 8
         bnez    t0, 2b
@@ -157,7 +157,7 @@
         ret
         END     checked_length
 
-# int put_variable(char *string, size_t name_length): in the place of the variable of that name, or behind the last
+# int put_variable(char *string, size_t name_length): replace the variable of that name, or append
         LOCAL   put_variable
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -171,8 +171,8 @@
         j       4f
 1:      la      t0, environ
         ld      s1, 0(t0)               # s1: the array
-        sub     s2, a1, s1              # s2: bytes of it without the null pointer: a1 is the place of that
-        lla     t0, own_array           # an array of our own grows; the one from start-up cannot
+        sub     s2, a1, s1              # s2: its size without the null pointer, whose slot is a1
+        lla     t0, own_array           # an allocated array can grow; the initial one cannot
         ld      a0, 0(t0)
         beq     a0, s1, 2f
         li      a0, 0
@@ -183,7 +183,7 @@
         ld      t1, 0(t0)
         sd      a0, 0(t0)
         beq     t1, s1, 3f
-        mv      a1, s1                  # the first time: copy
+        mv      a1, s1                  # the first time: copy the initial array
         mv      a2, s2
         call    __libc_memcpy
 3:      la      t0, environ
@@ -208,4 +208,4 @@ equals: .string "="
         .bss
         .balign 8
 own_array:
-        .skip   8                       # the array that put_variable has allocated
+        .skip   8                       # the array allocated by put_variable

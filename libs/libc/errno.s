@@ -1,20 +1,20 @@
-# errno(3), and syscall(2). There is one thread, so one errno.
+# errno(3) and syscall(2). There is one thread, so there is one errno.
 
         .include "defs.inc"
 
-# int *__errno_location(void): what <errno.h> makes `errno` of.
+# int *__errno_location(void): the address of errno; <errno.h> defines `errno` by it
         FUNC    __errno_location
         lla     a0, the_errno
         ret
         END     __errno_location
 
-# a0 = -errno, from the kernel: keep it in errno, return -1. The end of every system call that failed.
+# a0 = -errno from the kernel: set errno, return -1. Failed system calls end here.
         HIDDEN  __syscall_error
         neg     a0, a0
         # falls through
         END     __syscall_error
 
-# a0 = an error number: keep it in errno, return -1.
+# a0 = an error number: set errno, return -1
         HIDDEN  __set_errno
         lla     t0, the_errno
         sw      a0, 0(t0)

@@ -1,30 +1,30 @@
-# The end of a process: exit(3), atexit(3), abort(3), _exit(2).
+# Process termination: exit(3), atexit(3), abort(3), _exit(2).
 #
-# Functions for exit are kept in blocks of entries { function, argument, owner }. The first block is in .bss; when it is
-# full, a page from mmap becomes the head of the list. They are called from the last to the first; one that registers
-# another while exit runs is followed by it.
+# Exit functions are stored in blocks of entries { function, argument, owner }. The first block is in .bss. If it is
+# full, a page from mmap becomes the head of the list. The functions are called in reverse order of registration. A
+# function registered while exit runs is called next.
 
         .include "defs.inc"
 
         .equ    ENTRY_function, 0
         .equ    ENTRY_argument, 8
-        .equ    ENTRY_owner, 16         # the handle of the shared object that asked, or 0
+        .equ    ENTRY_owner, 16         # handle of the registering shared object, or 0
         .equ    ENTRY_sizeof, 24
-        .equ    BLOCK_older, 0          # the block before this one, or 0
-        .equ    BLOCK_used, 8           # bytes of entries
-        .equ    BLOCK_limit, 16         # bytes of entries there is room for
+        .equ    BLOCK_older, 0          # the previous block, or 0
+        .equ    BLOCK_used, 8           # bytes of entries in use
+        .equ    BLOCK_limit, 16         # capacity in bytes of entries
         .equ    BLOCK_entries, 24
         .equ    FIRST_ENTRIES, 32 * ENTRY_sizeof
         .equ    PAGE, 4096
 
-# int atexit(void (*function)(void)): 0, or -1 when memory is out.
+# int atexit(void (*function)(void)): 0, or -1 if out of memory
         FUNC    atexit
         li      a1, 0
         li      a2, 0
         j       __libc___cxa_atexit
         END     atexit
 
-# int __cxa_atexit(void (*function)(void *), void *argument, void *owner): 0, or -1 when memory is out. (Itanium C++ ABI)
+# int __cxa_atexit(void (*function)(void *), void *argument, void *owner): 0, or -1 if out of memory (Itanium C++ ABI)
         FUNC    __cxa_atexit
         lla     t0, newest
         ld      t1, 0(t0)
@@ -44,7 +44,7 @@
         sd      t2, BLOCK_used(t1)
         li      a0, 0
         ret
-3:      addi    sp, sp, -32             # full: a new block
+3:      addi    sp, sp, -32             # full: allocate a block
         sd      ra, 24(sp)
         sd      a0, 16(sp)
         sd      a1, 8(sp)
@@ -76,7 +76,7 @@
         ret
         END     __cxa_atexit
 
-# void __cxa_finalize(void *owner): call the functions that `owner` has registered (0: all), once each, last first.
+# void __cxa_finalize(void *owner): call the functions registered by `owner` (0: all), once each, in reverse order
         FUNC    __cxa_finalize
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -87,12 +87,12 @@
         lla     t0, newest
         ld      s0, 0(t0)               # s0: a block
 1:      beqz    s0, 5f
-        ld      s1, BLOCK_used(s0)      # s1: bytes of its entries still to look at
+        ld      s1, BLOCK_used(s0)      # s1: bytes of entries not yet visited
 2:      beqz    s1, 4f
         addi    s1, s1, -ENTRY_sizeof
         add     t0, s0, s1
         ld      t1, BLOCK_entries + ENTRY_function(t0)
-        beqz    t1, 2b                  # called already
+        beqz    t1, 2b                  # already called
         beqz    s2, 3f
         ld      t2, BLOCK_entries + ENTRY_owner(t0)
         bne     t2, s2, 2b
@@ -110,18 +110,18 @@
         ret
         END     __cxa_finalize
 
-# void exit(int status): call what atexit has, last first, write out the streams, end the process.
+# void exit(int status): call the atexit functions, flush the streams, end the process
         FUNC    exit
-        mv      s0, a0                  # exit does not return: no register needs saving
+        mv      s0, a0                  # exit does not return, so it saves no registers
 1:      lla     t0, newest
         ld      t1, 0(t0)
         beqz    t1, 4f
         ld      t2, BLOCK_used(t1)
         bnez    t2, 2f
-        ld      t1, BLOCK_older(t1)     # this block is done
+        ld      t1, BLOCK_older(t1)     # this block is empty
         sd      t1, 0(t0)
         j       1b
-2:      addi    t2, t2, -ENTRY_sizeof   # taken off before it is called: it may call exit or atexit
+2:      addi    t2, t2, -ENTRY_sizeof   # removed before the call, because the function may call exit or atexit
         sd      t2, BLOCK_used(t1)
         add     t1, t1, t2
         ld      t3, BLOCK_entries + ENTRY_function(t1)
@@ -129,7 +129,7 @@
         beqz    t3, 1b
         jalr    t3
         j       1b
-4:      .weak   __stdio_flush_all       # a static program without streams has no such function
+4:      .weak   __stdio_flush_all       # undefined in a static program without streams
         la      t0, __stdio_flush_all
         beqz    t0, 5f
         jalr    t0
@@ -138,7 +138,7 @@
         ebreak
         END     exit
 
-# void _exit(int status): end the process (all its threads) at once. _exit(2)
+# void _exit(int status): end the process at once, with all its threads; _exit(2)
         FUNC    _exit
         ALSO    _Exit
         li      a7, SYS_exit_group
@@ -146,7 +146,7 @@
         ebreak
         END     _exit
 
-# void abort(void): end the process by SIGABRT, even if the signal is handled, ignored or blocked. abort(3)
+# void abort(void): end the process by SIGABRT, even if it is handled, ignored or blocked; abort(3)
         FUNC    abort
         addi    sp, sp, -160
         li      t0, 1 << (SIGABRT - 1)
@@ -157,7 +157,7 @@
         call    __libc_sigprocmask
         li      a0, SIGABRT
         call    __libc_raise
-        sd      zero, 0(sp)             # a handler returned: back to the default action, once more
+        sd      zero, 0(sp)             # a handler returned: restore the default action and raise again
         sd      zero, 8(sp)
         sd      zero, 16(sp)
         li      a0, SIGABRT
@@ -173,6 +173,6 @@
 
         .bss
         .balign 8
-newest: .skip   8                       # the block that is filled
+newest: .skip   8                       # the block that is being filled
 first_block:
         .skip   BLOCK_entries + FIRST_ENTRIES

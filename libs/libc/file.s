@@ -1,4 +1,4 @@
-# Streams on files: fopen(3), fdopen, fclose, fseek(3), ftell, rewind, setvbuf(3), remove(3).
+# File streams: fopen(3), fdopen, fclose, fseek(3), ftell, rewind, setvbuf(3), remove(3).
 
         .include "defs.inc"
 
@@ -9,7 +9,7 @@
         .equ    O_TRUNC, 0x200
         .equ    O_APPEND, 0x400
 
-# parse_mode(a0 = mode): a0 = flags of open, or -1 (EINVAL); a1 = FILE_CAN_*. "r", "w", "a", with "+", "b" ignored.
+# parse_mode(a0 = mode): a0 = open flags, or -1 (EINVAL); a1 = FILE_CAN_*. "r", "w", "a", with "+"; "b" is ignored.
         LOCAL   parse_mode
         lbu     t0, 0(a0)
         li      a1, FILE_CAN_READ
@@ -58,7 +58,7 @@
         call    __libc_fdopen
         bnez    a0, 2f
         mv      a0, s0
-        li      a7, SYS_close           # (errno stays what fdopen made it)
+        li      a7, SYS_close           # (preserves errno of fdopen)
         ecall
 1:      li      a0, 0
 2:      ld      ra, 24(sp)
@@ -68,7 +68,7 @@
         ret
         END     fopen
 
-# FILE *fdopen(int fd, const char *mode): a stream on an open file; NULL and errno
+# FILE *fdopen(int fd, const char *mode): a stream on an open descriptor, or NULL and errno
         FUNC    fdopen
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -103,7 +103,7 @@
         ret
         END     fdopen
 
-# int fclose(FILE *f): write it out and close it; 0, or EOF and errno (f is gone all the same)
+# int fclose(FILE *f): flush and close f; 0, or EOF and errno (f is closed in any case)
         FUNC    fclose
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -112,7 +112,7 @@
         mv      s0, a0
         call    __libc_fflush
         mv      s1, a0
-        lla     t0, __stdio_streams     # out of the list; t0: the link that leads to it
+        lla     t0, __stdio_streams     # unlink it from the list; t0: the link to f
 1:      ld      t1, 0(t0)
         beqz    t1, 2f
         beq     t1, s0, 3f
@@ -147,7 +147,7 @@
         sd      a1, 8(sp)
         sd      a2, 0(sp)
         mv      s0, a0
-        call    __libc_fflush           # the kernel's offset is now the stream's
+        call    __libc_fflush           # the kernel's offset is now that of the stream
         lw      t0, FILE_flags(s0)
         andi    t0, t0, ~FILE_EOF
         sw      t0, FILE_flags(s0)
@@ -155,7 +155,7 @@
         ld      a1, 8(sp)
         ld      a2, 0(sp)
         call    __libc_lseek
-        srai    a0, a0, 63              # an offset is 0, an error -1
+        srai    a0, a0, 63              # offset -> 0, error -> -1
         ld      ra, 24(sp)
         ld      s0, 16(sp)
         addi    sp, sp, 32
@@ -173,7 +173,7 @@
         li      a2, 1                   # SEEK_CUR
         call    __libc_lseek
         bltz    a0, 1f
-        ld      t0, FILE_position(s0)   # + what is to be written, - what was read ahead
+        ld      t0, FILE_position(s0)   # + bytes to write, - bytes read ahead
         ld      t1, FILE_end(s0)
         add     a0, a0, t0
         sub     a0, a0, t1
@@ -182,7 +182,7 @@
         ret
         END     ftell
 
-# void rewind(FILE *f): to the start, errors forgotten
+# void rewind(FILE *f): seek to the start and clear the error
         FUNC    rewind
         PUSH_RA
         sd      a0, 0(sp)
@@ -194,8 +194,8 @@
         j       __libc_clearerr
         END     rewind
 
-# int setvbuf(FILE *f, char *buffer, int mode, size_t size): mode 0 full, 1 line, 2 no buffering; buffer NULL keeps the
-# stream's own. 0, or -1 and EINVAL. Before anything is read or written.
+# int setvbuf(FILE *f, char *buffer, int mode, size_t size): mode 0 full, 1 line, 2 no buffering; with a NULL buffer,
+# f keeps its own. 0, or -1 and EINVAL. Only before the first read or write.
         FUNC    setvbuf
         li      t0, 2
         bgtu    a2, t0, 3f
@@ -213,7 +213,7 @@
         tail    __set_errno
         END     setvbuf
 
-# void setbuf(FILE *f, char *buffer): full buffering in BUFSIZ (1024) bytes of the caller's; NULL: none
+# void setbuf(FILE *f, char *buffer): full buffering with BUFSIZ (1024) bytes at buffer; NULL: no buffering
         FUNC    setbuf
         li      a2, 2
         beqz    a1, 1f
@@ -222,7 +222,7 @@
         j       __libc_setvbuf
         END     setbuf
 
-# int remove(const char *path): unlink a file, rmdir a folder
+# int remove(const char *path): unlink a file, or rmdir a directory
         FUNC    remove
         PUSH_RA
         sd      a0, 0(sp)

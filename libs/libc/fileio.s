@@ -1,4 +1,4 @@
-# Files by descriptor: each function is its system call; see section 2 of the manual. -1 and errno on error.
+# File descriptors: each function is a system call (man section 2). They return -1 and set errno on error.
 
         .include "defs.inc"
 
@@ -20,7 +20,7 @@
         SYSCALL ftruncate, SYS_ftruncate # int ftruncate(int fd, off_t length)
         SYSCALL chdir, SYS_chdir        # int chdir(const char *path)
 
-# The older calls that Linux keeps on riscv64 only as special cases of newer ones.
+# Older calls, which Linux on riscv64 offers only as special cases of newer ones.
 
 # int open(const char *path, int flags, ... /* mode_t mode */)
         FUNC    open
@@ -100,18 +100,18 @@
         RETURN_SYSCALL
         END     readlink
 
-# int pipe(int fds[2]): fds[0] is the end to read, fds[1] the end to write
+# int pipe(int fds[2]): fds[0] is the read end, fds[1] the write end
         FUNC    pipe
         li      a1, 0
         j       __libc_pipe2
         END     pipe
 
-# int dup2(int old, int new): unlike dup3, equal descriptors are no error if the descriptor is open
+# int dup2(int old, int new): unlike in dup3, equal descriptors are not an error if the descriptor is open
         FUNC    dup2
         li      a2, 0
         bne     a0, a1, 1f
         mv      a2, a0
-        li      a1, 1                   # F_GETFD: EBADF if it is not open
+        li      a1, 1                   # F_GETFD: EBADF if it is closed
         li      a7, SYS_fcntl
         ecall
         bltz    a0, 2f
@@ -121,7 +121,7 @@
 2:      tail    __syscall_error
         END     dup2
 
-# char *getcwd(char *buffer, size_t size): buffer; NULL and errno (ERANGE: too small)
+# char *getcwd(char *buffer, size_t size): buffer, or NULL and errno (ERANGE: buffer too small)
         FUNC    getcwd
         mv      a2, a0
         li      a7, SYS_getcwd
@@ -136,7 +136,7 @@
         ret
         END     getcwd
 
-# int isatty(int fd): 1 for a terminal; 0 and errno (ENOTTY) for anything else
+# int isatty(int fd): 1 for a terminal, else 0 and errno (ENOTTY)
         FUNC    isatty
         addi    sp, sp, -64             # struct termios of the kernel: 36 bytes
         li      a1, 0x5401              # TCGETS

@@ -1,9 +1,9 @@
-# Streams, the input half: getc(3), fgets(3), fread(3), getline(3). The stream's buffer is filled by one read at a time.
+# Stream input: getc(3), fgets(3), fread(3), getline(3). One read call fills the stream's buffer.
 
         .include "defs.inc"
 
-# int fill_buffer(FILE *f): read some input into the empty buffer; 0, or -1 at the end or after an error.
-# stdout is written out first: a question is seen before the program waits for the answer.
+# int fill_buffer(FILE *f): read input into the empty buffer; 0, or -1 at the end or on an error.
+# stdout is flushed first, so that a prompt is visible before the program waits.
         LOCAL   fill_buffer
         PUSH_RA
         sd      s0, 0(sp)
@@ -13,7 +13,7 @@
         beqz    t1, 3f
         andi    t1, t0, FILE_INPUT
         bnez    t1, 1f
-        call    __stdio_flush           # it was written to before
+        call    __stdio_flush           # the stream was written to before
 1:      la      a0, stdout
         ld      a0, 0(a0)
         beq     a0, s0, 5f
@@ -53,7 +53,7 @@
         FUNC    fgetc
         ALSO    getc
         ld      t0, FILE_position(a0)
-        ld      t1, FILE_end(a0)        # 0 in a stream that is being written
+        ld      t1, FILE_end(a0)        # 0 in a stream that is being written to
         bgeu    t0, t1, 1f
         ld      t2, FILE_buffer(a0)
         add     t2, t2, t0
@@ -79,7 +79,7 @@
         j       __libc_fgetc
         END     getchar
 
-# int ungetc(int c, FILE *f): c, which is read next; EOF if there is no room (one byte is sure after a byte was read)
+# int ungetc(int c, FILE *f): push c back; EOF if there is no room (one byte after a read is guaranteed)
         FUNC    ungetc
         bltz    a0, 1f
         ld      t0, FILE_position(a1)
@@ -100,7 +100,7 @@
         ret
         END     ungetc
 
-# char *fgets(char *s, int size, FILE *f): s with at most size - 1 bytes, up to and with a newline; NULL at the end
+# char *fgets(char *s, int size, FILE *f): read at most size - 1 bytes, up to and including a newline; NULL at the end
         FUNC    fgets
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -109,8 +109,8 @@
         sd      s2, 16(sp)
         sd      s3, 8(sp)
         mv      s0, a0
-        mv      s1, a0                  # s1: where the next byte goes
-        addi    s2, a1, -1              # s2: room
+        mv      s1, a0                  # s1: address of the next byte
+        addi    s2, a1, -1              # s2: room left
         mv      s3, a2
         bltz    s2, 3f
 1:      blez    s2, 2f
@@ -139,7 +139,7 @@
         ret
         END     fgets
 
-# size_t fread(void *items, size_t size, size_t count, FILE *f): how many whole items were read
+# size_t fread(void *items, size_t size, size_t count, FILE *f): read items; the number of whole items read
         FUNC    fread
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -148,7 +148,7 @@
         sd      s2, 16(sp)
         sd      s3, 8(sp)
         mul     s1, a1, a2              # s1: bytes wanted
-        mv      s0, a0                  # s0: where they go
+        mv      s0, a0                  # s0: their address
         mv      s2, a3
         mv      s3, a1                  # s3: size of an item
         sd      s1, 0(sp)
@@ -186,8 +186,8 @@
         ret
         END     fread
 
-# ssize_t getline(char **line, size_t *size, FILE *f): the length of the next line, its newline included, kept in *line, which
-# realloc makes large enough (*size); -1 at the end
+# ssize_t getline(char **line, size_t *size, FILE *f): read a line, including the newline, into *line of *size bytes,
+# which realloc enlarges if necessary; the length, or -1 at the end
         FUNC    getline
         addi    sp, sp, -64
         sd      ra, 56(sp)
@@ -244,21 +244,21 @@
         ret
         END     getline
 
-# int feof(FILE *f): has a read met the end?
+# int feof(FILE *f): 1 if a read has reached the end
         FUNC    feof
         lw      a0, FILE_flags(a0)
         andi    a0, a0, FILE_EOF
         ret
         END     feof
 
-# int ferror(FILE *f): has something failed?
+# int ferror(FILE *f): 1 if an operation has failed
         FUNC    ferror
         lw      a0, FILE_flags(a0)
         andi    a0, a0, FILE_ERROR
         ret
         END     ferror
 
-# void clearerr(FILE *f): forget both
+# void clearerr(FILE *f): clear both flags
         FUNC    clearerr
         lw      t0, FILE_flags(a0)
         andi    t0, t0, ~(FILE_EOF | FILE_ERROR)
@@ -266,7 +266,7 @@
         ret
         END     clearerr
 
-# int fileno(FILE *f): its file descriptor
+# int fileno(FILE *f): the file descriptor
         FUNC    fileno
         lw      a0, FILE_fd(a0)
         ret

@@ -1,18 +1,18 @@
 # The heap: malloc(3), calloc, realloc, free, malloc_usable_size.
 #
-# Requests of 128 KiB and more get a mapping of their own from mmap and are given back by munmap. Smaller ones are cut
-# from the heap, which sbrk lengthens. The layout is that of Doug Lea's malloc: memory is a row of chunks
+# Requests of 128 KiB or more get a mapping of their own, which free unmaps. Smaller ones are allocated from the heap,
+# which sbrk extends. The layout is that of Doug Lea's malloc. Memory is a sequence of chunks:
 #
-#     chunk + 0    size of the chunk before it; only if that one is free, else its last eight data bytes
+#     chunk + 0    size of the previous chunk if that is free, else the last eight bytes of its data
 #     chunk + 8    size of this chunk, a multiple of 16, + PREVIOUS_USED + MAPPED
-#     chunk + 16   the data (what malloc returns); in a free chunk: next and previous free chunk of its list
+#     chunk + 16   the data (the result of malloc); in a free chunk: next and previous chunk of its free list
 #
-# so that a used chunk costs eight bytes, and a freed one finds both neighbours at once and merges with them (two
-# free chunks never touch). Free chunks are in lists by size: one for each size below 1 KiB, above one for each power of
-# two. Two words of bits say which lists have members. The last chunk, top, is in no list; it grows with sbrk, and shrinks
-# when much of it is free.
+# The overhead of a used chunk is eight bytes. A freed chunk finds both neighbours at once and is merged with them, so
+# free chunks are never adjacent. Free lists are by size: one for each size below 1 KiB, and one for each power of two
+# above. Two bit masks show which lists are not empty. The last chunk, top, is in no list: it grows with sbrk, and
+# shrinks if a large part of it is free.
 #
-# A pointer freed twice, or one that never came from malloc, is noticed where that is cheap: message, abort.
+# Double frees and invalid pointers are detected where that is cheap; the program aborts with a message.
 
         .include "defs.inc"
 
@@ -23,12 +23,12 @@
         .equ    CHUNK_data, 16
         .equ    CHUNK_next_free, 16
         .equ    CHUNK_previous_free, 24
-        .equ    SMALLEST, 32            # room for the two links, and the size behind them
+        .equ    SMALLEST, 32            # two links, and the size at the end
 
         .equ    PAGE, 4096
         .equ    MAP_THRESHOLD, 128 * 1024
-        .equ    GROWTH, 64 * 1024       # asked of sbrk above what is needed, and kept when top shrinks
-        .equ    TRIM_THRESHOLD, 256 * 1024 # top shrinks when it is larger
+        .equ    GROWTH, 64 * 1024       # extra size requested from sbrk, and kept when top shrinks
+        .equ    TRIM_THRESHOLD, 256 * 1024 # top shrinks if it is larger
 
         .equ    STATE_small, 0          # bit i: list i is not empty
         .equ    STATE_large, 8          # bit i: list 64 + i is not empty
@@ -36,7 +36,7 @@
         .equ    STATE_lists, 24
         .equ    LISTS, 128
 
-# Sizes of chunks -> number of the list.
+# List number of a chunk size.
         .macro  LIST_OF list, size, scratch
         srli    \list, \size, 4
         li      \scratch, 64
@@ -49,8 +49,8 @@
 9:
         .endm
 
-# number = the lowest bit of word that is set, word not 0; changes word. The lowest bit alone times a de Bruijn sequence
-# has a different pattern of six bits on top for each of the 64 cases (Leiserson, Prokop, Randall 1998).
+# number = the index of the lowest set bit of word (not 0); changes word. That bit times a de Bruijn sequence
+# has a different pattern in its top six bits for each of the 64 cases (Leiserson, Prokop, Randall 1998).
         .macro  LOWEST_BIT number, word, scratch
         neg     \number, \word
         and     \number, \number, \word
@@ -62,7 +62,7 @@
         lbu     \number, 8(\number)
         .endm
 
-# void *malloc(size_t n): n bytes, aligned to 16; NULL and ENOMEM when memory is out. malloc(0) is a chunk like any other.
+# void *malloc(size_t n): n bytes, aligned to 16; NULL and ENOMEM if out of memory. malloc(0) returns a chunk too.
         FUNC    malloc
         li      t0, MAP_THRESHOLD
         bgeu    a0, t0, map_chunk
@@ -75,7 +75,7 @@
         LIST_OF t0, a1, t1
         li      t2, 64
         bgeu    t0, t2, 2f
-        ld      t1, STATE_small(a5)     # a list of this size or more
+        ld      t1, STATE_small(a5)     # find a list of this size or larger
         srl     t1, t1, t0
         sll     t1, t1, t0
         bnez    t1, 4f
@@ -83,15 +83,15 @@
         bnez    t1, 5f
         j       cut_top
 
-2:      slli    t1, t0, 3               # large: the chunks of its own list may be too small
+2:      slli    t1, t0, 3               # large: the chunks in the list of this size may be too small
         add     t1, t1, a5
         ld      a0, STATE_lists(t1)
 3:      beqz    a0, 6f
         ld      t1, CHUNK_size(a0)
-        bgeu    t1, a1, take            # (the flag bit does not matter: sizes are multiples of 16)
+        bgeu    t1, a1, take            # (flags do not matter, because sizes are multiples of 16)
         ld      a0, CHUNK_next_free(a0)
         j       3b
-6:      addi    t0, t0, -63             # those of the lists above are not
+6:      addi    t0, t0, -63             # chunks of higher lists are large enough
         ld      t1, STATE_large(a5)
         srl     t1, t1, t0
         sll     t1, t1, t0
@@ -108,7 +108,7 @@
         # falls through
         END     malloc
 
-# Use free chunk a0 for a chunk of a1 bytes; what is over becomes a free chunk. Returns to malloc's caller.
+# Use free chunk a0 for a chunk of a1 bytes; the rest becomes a free chunk. Returns to malloc's caller.
         LOCAL   take
         PUSH_RA
         sd      a1, 0(sp)
@@ -116,11 +116,11 @@
         andi    a1, a1, -16
         call    unlink_chunk
         mv      t6, a0
-        ld      t0, 0(sp)               # t0: wanted
-        sub     t1, a1, t0              # t1: over
+        ld      t0, 0(sp)               # t0: requested size
+        sub     t1, a1, t0              # t1: size of the rest
         li      t2, SMALLEST
         bltu    t1, t2, 1f
-        ori     t2, t0, PREVIOUS_USED   # (the one before a free chunk is used)
+        ori     t2, t0, PREVIOUS_USED   # (the chunk before a free chunk is used)
         sd      t2, CHUNK_size(a0)
         add     a0, a0, t0
         mv      a1, t1
@@ -128,7 +128,7 @@
         sd      t1, CHUNK_size(a0)
         call    link_chunk
         j       2f
-1:      add     t1, a0, a1              # all of it: tell the chunk behind
+1:      add     t1, a0, a1              # use all of it: set PREVIOUS_USED of the next chunk
         ld      t2, CHUNK_size(t1)
         ori     t2, t2, PREVIOUS_USED
         sd      t2, CHUNK_size(t1)
@@ -137,13 +137,13 @@
         ret
         END     take
 
-# Cut a chunk of a1 bytes from the start of top, a5 = state. Returns to malloc's caller.
+# Allocate a chunk of a1 bytes from the start of top, a5 = state. Returns to malloc's caller.
         LOCAL   cut_top
         ld      a0, STATE_top(a5)
         beqz    a0, 1f
         ld      t0, CHUNK_size(a0)
         andi    t0, t0, -16
-        addi    t1, a1, SMALLEST        # top is never smaller than that
+        addi    t1, a1, SMALLEST        # the minimum size of top
         bltu    t0, t1, 1f
         sub     t0, t0, a1
         ori     t0, t0, PREVIOUS_USED
@@ -166,7 +166,7 @@
         ret
         END     cut_top
 
-# int grow_top(size_t size): lengthen the heap so that top has room for a chunk of that size; 0 or -1.
+# int grow_top(size_t size): extend the heap so that top has room for a chunk of that size; 0 or -1
         LOCAL   grow_top
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -175,7 +175,7 @@
         add     a0, a0, t0
         srli    a0, a0, 12
         slli    a0, a0, 12
-        mv      s0, a0                  # s0: how much
+        mv      s0, a0                  # s0: increment
         call    __libc_sbrk
         li      t0, -1
         beq     a0, t0, 5f
@@ -187,16 +187,16 @@
         andi    t3, t3, -16
         add     t4, t1, t3              # t4: the old end
         bne     t4, a0, 2f
-        sub     t0, t2, t1              # it only got longer
+        sub     t0, t2, t1              # the heap is contiguous
         j       4f
-1:      addi    t1, a0, 15              # the first time
+1:      addi    t1, a0, 15              # the first call
         andi    t1, t1, -16
         sub     t0, t2, t1
         andi    t0, t0, -16
         j       4f
 
-# Somebody else has moved the break. The old top ends with two chunks of 16 bytes that are never free, the second to say so
-# of the first, and nothing is merged across them; the rest of it becomes an ordinary free chunk.
+# Another caller of sbrk has moved the break. The old top ends with two 16-byte chunks that are never free (the second
+# holds PREVIOUS_USED of the first), so nothing merges across them. The rest becomes an ordinary free chunk.
 2:      addi    a0, a0, 15
         andi    a0, a0, -16
         sub     t0, t2, a0
@@ -212,7 +212,7 @@
         sd      t0, CHUNK_size(t4)
         sd      t0, CHUNK_size + 16(t4)
         li      t0, SMALLEST
-        bltu    t3, t0, 3f              # too small to be free
+        bltu    t3, t0, 3f              # too small for a free chunk
         addi    a0, t1, CHUNK_data
         call    __libc_free
 3:      li      a0, 0
@@ -227,13 +227,13 @@
         ret
         END     grow_top
 
-# A chunk with a mapping of its own for a0 bytes. Returns to malloc's caller.
+# Allocate a chunk for a0 bytes as a separate mapping. Returns to malloc's caller.
         LOCAL   map_chunk
         li      t0, CHUNK_data + PAGE - 1
         add     a1, a0, t0
         srli    a1, a1, 12
         slli    a1, a1, 12
-        bltu    a1, a0, 2f              # wrapped around: more than there are addresses
+        bltu    a1, a0, 2f              # overflow
         PUSH_RA
         sd      a1, 0(sp)
         li      a0, 0
@@ -258,7 +258,7 @@
         ret
         END     map_chunk
 
-# Take free chunk a0 of a1 bytes out of its list; a5 = state. Keeps a0, a1, a5, t6.
+# Unlink free chunk a0 of a1 bytes from its list; a5 = state. Preserves a0, a1, a5, t6.
         LOCAL   unlink_chunk
         ld      t0, CHUNK_next_free(a0)
         ld      t1, CHUNK_previous_free(a0)
@@ -267,7 +267,7 @@
 1:      beqz    t1, 2f
         sd      t0, CHUNK_next_free(t1)
         ret
-2:      LIST_OF t1, a1, t2              # it was the first
+2:      LIST_OF t1, a1, t2              # it was the first of its list
         slli    t2, t1, 3
         add     t2, t2, a5
         sd      t0, STATE_lists(t2)
@@ -283,7 +283,7 @@
 3:      ret
         END     unlink_chunk
 
-# Make chunk a0 of a1 bytes free: into its list, and tell the chunk behind it. a5 = state. Keeps a0, a1, a5, t6.
+# Make chunk a0 of a1 bytes free: link it, and update the next chunk. a5 = state. Preserves a0, a1, a5, t6.
         LOCAL   link_chunk
         add     t0, a0, a1
         sd      a1, CHUNK_previous(t0)
@@ -311,7 +311,7 @@
         ret
         END     link_chunk
 
-# void free(void *p): give p back; nothing if it is NULL. Keeps errno.
+# void free(void *p): free p, which may be NULL. Preserves errno.
         FUNC    free
         beqz    a0, 1f
         addi    a0, a0, -CHUNK_data
@@ -329,13 +329,13 @@
         slli    t0, a0, 52
         slli    t1, a1, 52
         or      t0, t0, t1
-        bnez    t0, bad_pointer         # not whole pages
-        li      a7, SYS_munmap          # (a failure changes nothing, errno included)
+        bnez    t0, bad_pointer         # not page-aligned
+        li      a7, SYS_munmap          # (a failure is ignored; errno does not change)
         ecall
         ret
         END     unmap_chunk
 
-# Chunk a0, whose size field is a1, becomes free and merges with its free neighbours. Returns to free's caller.
+# Free chunk a0, whose size field is a1, and merge it with free neighbours. Returns to free's caller.
         LOCAL   release
         PUSH_RA
         lla     a5, state
@@ -344,7 +344,7 @@
         andi    t0, a1, -16             # t0: its size
         li      t1, SMALLEST
         bltu    t0, t1, bad_pointer_here
-        add     t5, a0, t0              # t5: the chunk behind
+        add     t5, a0, t0              # t5: the next chunk
         bgtu    t5, t4, bad_pointer_here
         ld      t1, CHUNK_size(t5)
         andi    t2, t1, PREVIOUS_USED
@@ -353,7 +353,7 @@
         mv      t6, a0
         mv      a1, t0
         bnez    t2, 1f
-        ld      a1, CHUNK_previous(a0)  # the one before is free: out of its list
+        ld      a1, CHUNK_previous(a0)  # the previous chunk is free: unlink it
         sub     a0, a0, a1
         mv      t6, a0
         mv      a2, t0
@@ -367,7 +367,7 @@
         ld      t0, CHUNK_size(t0)
         andi    t0, t0, PREVIOUS_USED
         bnez    t0, 2f
-        mv      a3, a1                  # the one behind is free too
+        mv      a3, a1                  # the next chunk is free too
         mv      a0, t5
         mv      a1, a2
         call    unlink_chunk
@@ -379,7 +379,7 @@
         POP_RA
         ret
 
-3:      ld      t0, CHUNK_size(t5)      # the one behind is top: part of it now
+3:      ld      t0, CHUNK_size(t5)      # the next chunk is top: merge with it
         andi    t0, t0, -16
         add     a1, a1, t0
         ori     t0, a1, PREVIOUS_USED
@@ -392,7 +392,7 @@
         ret
         END     release
 
-# Give the end of top, of a1 bytes at a0, back to the kernel, if it still is the end of the heap.
+# Return the end of top (a1 bytes at a0) to the kernel, if it is still the end of the heap.
         LOCAL   trim_top
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -402,7 +402,7 @@
         li      t0, GROWTH
         sub     s1, a1, t0
         srli    s1, s1, 12
-        slli    s1, s1, 12              # s1: how much
+        slli    s1, s1, 12              # s1: number of bytes
         li      a0, 0
         call    __libc_sbrk
         bne     a0, s0, 1f
@@ -421,7 +421,7 @@
         ret
         END     trim_top
 
-# A program's mistake: say it and abort, as glibc does.
+# Invalid use by the program: print a message and abort, as glibc does.
         LOCAL   freed_twice_here
         lla     a1, freed_twice
         j       1f
@@ -440,19 +440,19 @@
         call    __libc_abort
         END     bad_pointer_here
 
-# void *calloc(size_t count, size_t size): count * size bytes of zero; NULL and ENOMEM, also when the product overflows
+# void *calloc(size_t count, size_t size): allocate count * size zero bytes; NULL and ENOMEM, also on overflow
         FUNC    calloc
         PUSH_RA
         mulhu   t0, a0, a1
         mul     a0, a0, a1
         beqz    t0, 1f
-        li      a0, -1                  # more than malloc can have
+        li      a0, -1                  # too large: malloc will fail
 1:      sd      a0, 0(sp)
         call    malloc
         beqz    a0, 2f
         ld      t0, CHUNK_size - CHUNK_data(a0)
         andi    t0, t0, MAPPED
-        bnez    t0, 2f                  # new pages are zero
+        bnez    t0, 2f                  # new pages are zero already
         ld      a2, 0(sp)
         li      a1, 0
         call    __libc_memset
@@ -460,20 +460,20 @@
         ret
         END     calloc
 
-# size_t malloc_usable_size(void *p): how many bytes p really has
+# size_t malloc_usable_size(void *p): the number of usable bytes at p
         FUNC    malloc_usable_size
         beqz    a0, 2f
         ld      t0, CHUNK_size - CHUNK_data(a0)
         andi    t1, t0, MAPPED
         andi    a0, t0, -16
         beqz    t1, 1f
-        addi    a0, a0, -8              # no chunk follows whose first field it could use
+        addi    a0, a0, -8              # a mapping has no next chunk whose first field it could use
 1:      addi    a0, a0, -8
 2:      ret
         END     malloc_usable_size
 
-# void *realloc(void *p, size_t n): p's contents in n bytes, p itself if it can be; NULL and ENOMEM, and p stays.
-# realloc(NULL, n) is malloc(n); realloc(p, 0) is free(p), NULL.
+# void *realloc(void *p, size_t n): resize p to n bytes, in place if possible; NULL and ENOMEM, and p is unchanged.
+# realloc(NULL, n) is malloc(n); realloc(p, 0) frees p and returns NULL.
         FUNC    realloc
         bnez    a0, 1f
         mv      a0, a1
@@ -492,7 +492,7 @@
         mv      s0, a0                  # s0: p
         mv      s1, a1                  # s1: n
         call    __libc_malloc_usable_size
-        mv      s2, a0                  # s2: bytes it has
+        mv      s2, a0                  # s2: current usable size
         ld      t0, CHUNK_size - CHUNK_data(s0)
         andi    t0, t0, MAPPED
         bnez    t0, 3f
@@ -503,7 +503,7 @@
         call    resize_in_place
         bnez    a0, 7f
         j       4f
-3:      bgtu    s1, s2, 4f              # a mapping: keep it while it fits and is not mostly waste
+3:      bgtu    s1, s2, 4f              # a mapping: keep it while n fits and little is wasted
         srli    t0, s2, 1
         bgeu    s1, t0, 7f
 4:      mv      a0, s1
@@ -527,7 +527,7 @@
         ret
         END     realloc
 
-# int resize_in_place(void *p, size_t n): make p's chunk (in the heap) fit n bytes, with what is free behind it; 1 if done.
+# int resize_in_place(void *p, size_t n): resize p's chunk to n bytes, using the free space after it; 1 on success.
         LOCAL   resize_in_place
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -535,25 +535,25 @@
         sd      s1, 8(sp)
         addi    s0, a0, -CHUNK_data     # s0: the chunk
         addi    s1, a1, 8 + 15
-        andi    s1, s1, -16             # s1: the size wanted
+        andi    s1, s1, -16             # s1: new size
         li      t0, SMALLEST
         bgeu    s1, t0, 1f
         mv      s1, t0
 1:      lla     a5, state
         ld      t0, CHUNK_size(s0)
-        andi    a2, t0, -16             # a2: the size it has
+        andi    a2, t0, -16             # a2: current size
         bgeu    a2, s1, 4f
-        add     a0, s0, a2              # a0: the chunk behind
+        add     a0, s0, a2              # a0: the next chunk
         ld      a1, CHUNK_size(a0)
         andi    a1, a1, -16
-        add     a3, a2, a1              # a3: both
+        add     a3, a2, a1              # a3: both sizes
         ld      t1, STATE_top(a5)
         beq     a0, t1, 2f
         bltu    a3, s1, 6f
         add     t1, a0, a1
         ld      t1, CHUNK_size(t1)
         andi    t1, t1, PREVIOUS_USED
-        bnez    t1, 6f                  # it is used
+        bnez    t1, 6f                  # it is in use
         call    unlink_chunk
         mv      a2, a3
         j       3f
@@ -573,7 +573,7 @@
         ld      t2, CHUNK_size(t1)
         ori     t2, t2, PREVIOUS_USED
         sd      t2, CHUNK_size(t1)
-4:      sub     a1, a2, s1              # what is over is freed
+4:      sub     a1, a2, s1              # free the rest
         li      t0, SMALLEST
         bltu    a1, t0, 5f
         ld      t0, CHUNK_size(s0)

@@ -1,19 +1,19 @@
-# Blocks of memory: memcpy(3), memmove(3), memset(3), memcmp(3), memchr(3), memrchr(3). gcc also calls them of its own accord.
+# Memory blocks: memcpy(3), memmove(3), memset(3), memcmp(3), memchr(3), memrchr(3). gcc generates calls of them.
 #
-# Eight bytes at a time where source and destination are (or can be) aligned alike; else byte by byte, for a misaligned
+# They work on eight bytes at a time if source and destination can both be aligned, else byte by byte: a misaligned
 # access may trap on RISC-V.
 
         .include "defs.inc"
 
-# void *memcpy(void *to, const void *from, size_t n): to. The blocks must not overlap.
+# void *memcpy(void *to, const void *from, size_t n): copy; returns to. The blocks must not overlap.
         FUNC    memcpy
-        mv      t0, a0                  # t0: to; a0 stays, it is the result
+        mv      t0, a0                  # t0: to; a0 is the result
         add     t6, a0, a2              # t6: the end
         li      t1, 16
         bltu    a2, t1, copy_bytes
         xor     t1, a0, a1
         andi    t1, t1, 7
-        bnez    t1, copy_bytes          # never aligned both at once
+        bnez    t1, copy_bytes          # cannot align both
 1:      andi    t1, t0, 7
         beqz    t1, 2f
         lbu     t2, 0(a1)
@@ -21,7 +21,7 @@
         addi    a1, a1, 1
         addi    t0, t0, 1
         j       1b
-2:      addi    t3, t6, -32             # four words in a round
+2:      addi    t3, t6, -32             # four words per iteration
         bltu    t3, t0, 4f
 3:      ld      t1, 0(a1)
         ld      t2, 8(a1)
@@ -51,11 +51,11 @@ copy_bytes:
 7:      ret
         END     memcpy
 
-# void *memmove(void *to, const void *from, size_t n): to. The blocks may overlap.
+# void *memmove(void *to, const void *from, size_t n): copy; returns to. The blocks may overlap.
         FUNC    memmove
         sub     t0, a0, a1
-        bgeu    t0, a2, __libc_memcpy   # `to` is not inside `from`: copying forwards reads each byte before it is lost
-        add     t0, a0, a2              # backwards; t0, t1: just behind what is still to be copied
+        bgeu    t0, a2, __libc_memcpy   # `to` is not inside `from`: copy forwards
+        add     t0, a0, a2              # copy backwards; t0, t1: the end of the rest
         add     t1, a1, a2
         xor     t2, t0, t1
         andi    t2, t2, 7
@@ -85,14 +85,14 @@ copy_bytes:
 4:      ret
         END     memmove
 
-# void *memset(void *to, int byte, size_t n): to
+# void *memset(void *to, int byte, size_t n): fill; returns to
         FUNC    memset
         mv      t0, a0
         add     t6, a0, a2
         andi    a1, a1, 0xff
         li      t1, 16
         bltu    a2, t1, 5f
-        slli    t1, a1, 8               # the byte, eight times
+        slli    t1, a1, 8               # replicate the byte eight times
         or      a1, a1, t1
         slli    t1, a1, 16
         or      a1, a1, t1
@@ -123,14 +123,14 @@ copy_bytes:
 6:      ret
         END     memset
 
-# int memcmp(const void *a, const void *b, size_t n): < 0, 0, > 0 by the first bytes that differ, as unsigned
+# int memcmp(const void *a, const void *b, size_t n): < 0, 0 or > 0, comparing bytes as unsigned
         FUNC    memcmp
         add     t6, a0, a2              # t6: the end of a
         or      t0, a0, a1
         andi    t0, t0, 7
         bnez    t0, 2f
         addi    t3, t6, -8
-1:      bltu    t3, a0, 2f              # words while they are equal
+1:      bltu    t3, a0, 2f              # compare words while they are equal
         ld      t0, 0(a0)
         ld      t1, 0(a1)
         bne     t0, t1, 2f
@@ -149,7 +149,7 @@ copy_bytes:
         ret
         END     memcmp
 
-# void *memchr(const void *block, int byte, size_t n): the first such byte, or NULL
+# void *memchr(const void *block, int byte, size_t n): the first match, or NULL
         FUNC    memchr
         add     t6, a0, a2
         andi    a1, a1, 0xff
@@ -162,7 +162,7 @@ copy_bytes:
 3:      ret
         END     memchr
 
-# void *memrchr(const void *block, int byte, size_t n): the last such byte, or NULL
+# void *memrchr(const void *block, int byte, size_t n): the last match, or NULL
         FUNC    memrchr
         add     t6, a0, a2
         andi    a1, a1, 0xff

@@ -1,4 +1,4 @@
-# Address space: mmap(2) and its relatives, brk(2) and sbrk(2).
+# Address space: mmap(2) and related calls, brk(2), sbrk(2).
 
         .include "defs.inc"
 
@@ -8,7 +8,7 @@
         SYSCALL msync, SYS_msync        # int msync(void *address, size_t length, int flags)
         SYSCALL madvise, SYS_madvise    # int madvise(void *address, size_t length, int advice)
 
-# int brk(void *end): set the end of the heap. The kernel answers with the end as it is now, moved or not.
+# int brk(void *end): set the end of the heap. The kernel returns the resulting end, moved or not.
         FUNC    brk
         mv      a1, a0
         li      a7, SYS_brk
@@ -22,21 +22,21 @@
         tail    __set_errno
         END     brk
 
-# void *sbrk(intptr_t increment): move the end of the heap; the old end, or (void *) -1 and ENOMEM.
+# void *sbrk(intptr_t increment): move the end of the heap; the old end, or (void *) -1 and ENOMEM
         FUNC    sbrk
         mv      a1, a0
         lla     t0, current_break
         ld      t1, 0(t0)               # t1: the old end
         li      a7, SYS_brk
         bnez    t1, 1f
-        li      a0, 0                   # not known yet: ask
+        li      a0, 0                   # unknown: ask the kernel
         ecall
         mv      t1, a0
         sd      t1, 0(t0)
 1:      add     a0, t1, a1              # a0: the new end
-        sltu    t2, a0, t1              # lower?
+        sltu    t2, a0, t1              # 1 if the new end is lower
         sltz    t3, a1
-        bne     t2, t3, 2f              # not in the direction asked for: the sum wrapped around
+        bne     t2, t3, 2f              # overflow
         beqz    a1, 3f
         mv      a1, a0
         ecall

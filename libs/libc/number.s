@@ -1,11 +1,11 @@
-# Numbers from text: strtol(3), strtoul(3), atoi(3) and relatives; and abs(3), div(3).
-# long and long long are the same on RV64, so that strtoll is strtol.
+# Conversion of text to numbers: strtol(3), strtoul(3), atoi(3) etc.; also abs(3), div(3).
+# long and long long are the same on RV64, so strtoll is strtol.
 
         .include "defs.inc"
 
-# parse(a0 = s, a1 = char **end or 0, a2 = base): blanks, a sign, a prefix (0x, 0), digits.
-#   a0 = the number without its sign, a1 = 1 for a minus, a2 = 1 if it does not fit 64 bits. *end = behind the last digit, or
-#   s when there is none. A base that is not 0 or 2..36: EINVAL, and 0.
+# parse(a0 = s, a1 = char **end or 0, a2 = base): white space, sign, prefix (0x, 0), digits.
+#   a0 = the absolute value, a1 = 1 if negative, a2 = 1 on overflow. *end = after the last digit, or s if there is none.
+#   A base other than 0 and 2..36: a0 = 0, and EINVAL.
         LOCAL   parse
         mv      t0, a0                  # t0: the next byte
         li      t1, 36
@@ -20,7 +20,7 @@
         bgeu    t2, t3, 3f
 2:      addi    t0, t0, 1
         j       1b
-3:      li      t6, 0                   # t6: minus
+3:      li      t6, 0                   # t6: negative
         addi    t2, t1, -'-'
         seqz    t6, t2
         beqz    t2, 4f
@@ -28,7 +28,7 @@
         bnez    t2, 5f
 4:      addi    t0, t0, 1
 
-5:      andi    t2, a2, ~16             # base 0 and 16 may begin with 0x
+5:      andi    t2, a2, ~16             # with base 0 and 16, 0x is allowed
         bnez    t2, 7f
         lbu     t1, 0(t0)
         addi    t1, t1, -'0'
@@ -37,7 +37,7 @@
         ori     t1, t1, 0x20
         addi    t1, t1, -'x'
         bnez    t1, 8f
-        lbu     t1, 2(t0)               # and a digit must follow, or it is the number 0 before an x
+        lbu     t1, 2(t0)               # a digit must follow 0x, or only the 0 is converted
         addi    t2, t1, -'0'
         sltiu   t2, t2, 10
         ori     t1, t1, 0x20
@@ -49,11 +49,11 @@
         li      a2, 16
         j       7f
 8:      bnez    a2, 7f
-        li      a2, 8                   # base 0, and a leading 0
+        li      a2, 8                   # base 0, leading 0
 6:      bnez    a2, 7f
         li      a2, 10
 
-7:      mv      t5, a0                  # t5: what *end is if there are no digits
+7:      mv      t5, a0                  # t5: *end if there are no digits
         mv      a3, a2                  # a3: base
         li      a0, 0
         li      a2, 0
@@ -67,7 +67,7 @@
         beqz    t3, 14f
         addi    t2, t2, 10
 12:     bgeu    t2, a3, 14f
-        mulhu   t3, a0, a3              # does number * base + digit fit?
+        mulhu   t3, a0, a3              # overflow check for number * base + digit
         mul     a0, a0, a3
         add     a0, a0, t2
         sltu    t4, a0, t2
@@ -92,7 +92,7 @@
         ret
         END     parse
 
-# long strtol(const char *s, char **end, int base): LONG_MIN or LONG_MAX and ERANGE when it does not fit
+# long strtol(const char *s, char **end, int base): LONG_MIN or LONG_MAX and ERANGE on overflow
         FUNC    strtol
         ALSO    strtoll
         ALSO    strtoimax
@@ -100,7 +100,7 @@
         call    parse
         li      t0, -1
         srli    t0, t0, 1
-        add     t0, t0, a1              # the largest: 2^63 - 1, or 2^63 for a minus
+        add     t0, t0, a1              # the limit: 2^63 - 1, or 2^63 if negative
         bnez    a2, 2f
         bgtu    a0, t0, 2f
         beqz    a1, 1f
@@ -114,7 +114,7 @@
         j       1b
         END     strtol
 
-# unsigned long strtoul(const char *s, char **end, int base): ULONG_MAX and ERANGE when it does not fit. "-1" is ULONG_MAX.
+# unsigned long strtoul(const char *s, char **end, int base): ULONG_MAX and ERANGE on overflow. "-1" is ULONG_MAX.
         FUNC    strtoul
         ALSO    strtoull
         ALSO    strtoumax
@@ -126,11 +126,11 @@
 1:      POP_RA
         ret
 2:      li      a0, ERANGE
-        call    __set_errno             # -1 is its result
+        call    __set_errno             # its result is -1
         j       1b
         END     strtoul
 
-# long atol(const char *s): strtol in base 10, no errors told
+# long atol(const char *s): strtol in base 10, without error reporting
         FUNC    atol
         ALSO    atoll
         li      a1, 0
@@ -165,7 +165,7 @@
         ret
         END     labs
 
-# div_t div(int a, int b): { int quotient, remainder; }, both in a0 as the psABI returns small structures
+# div_t div(int a, int b): { int quotient, remainder; }, returned in a0 (psABI: small structures)
         FUNC    div
         divw    t0, a0, a1
         remw    t1, a0, a1

@@ -1,30 +1,30 @@
-# Formatted output: printf(3) and its family, without floating point.
+# Formatted output: the printf(3) family, without floating point.
 #
 #   %[-+ 0#][width|*][.precision|.*][hh|h|l|ll|z|j|t](d|i|u|x|X|o|c|s|p|n|%)
 #
-# One function does the work, __stdio_format; the members of the family give it a stream and a va_list. On RISC-V a va_list
-# is a pointer to the arguments, 8 bytes each: a function with `...` stores its argument registers just below the
-# stack's arguments, so that both make one array (psABI, "Variadic functions").
+# __stdio_format does the work; the functions of the family pass it a stream and a va_list. On RISC-V a va_list is a
+# pointer to the arguments, 8 bytes each: a variadic function stores its argument registers just below the arguments on
+# the stack, so that both form one array (psABI, "Variadic functions").
 #
-# Results: the number of bytes (for snprintf: that there would be with enough room), or -1 and errno on an error.
+# Result: the number of bytes (for snprintf: the number with unlimited size), or -1 and errno on error.
 
         .include "defs.inc"
 
-        .equ    LEFT, 1                 # flags of a conversion
+        .equ    LEFT, 1                 # conversion flags
         .equ    PLUS, 2
         .equ    BLANK, 4
         .equ    ALTERNATE, 8
         .equ    ZEROS, 16
         .equ    CAPITALS, 32
 
-        .equ    DIGITS_END, 32          # offsets in the frame: the digits end here; 23 octal ones are the most there are
+        .equ    DIGITS_END, 32          # frame offsets: the end of the digits; at most 23 octal digits
         .equ    PREFIX, 32
         .equ    SAVED, 40
         .equ    FRAME, 144
 
 # int __stdio_format(FILE *f, const char *format, va_list arguments)
-#   s0 f, s1 format, s2 arguments, s3 bytes so far, s4 flags, s5 width, s6 precision (-1: none),
-#   s7 text, s8 its length, s9 length of the prefix, s10 bytes of the argument, later zeros to fill in, s11 the start of
+#   s0 f, s1 format, s2 arguments, s3 bytes written, s4 flags, s5 width, s6 precision (-1: none),
+#   s7 text, s8 text length, s9 prefix length, s10 size of the argument, later the zeros to insert, s11 start of the
 #   the conversion
         HIDDEN  __stdio_format
         addi    sp, sp, -FRAME
@@ -46,7 +46,7 @@
         mv      s2, a2
         li      s3, 0
 
-# Plain text up to the next conversion.
+# Text up to the next conversion.
 next_text:
         mv      a1, s1
         li      t1, '%'
@@ -81,7 +81,7 @@ flag:   addi    s1, s1, 1
 width:  call    number_or_star
         mv      s5, a0
         bgez    s5, 1f
-        neg     s5, s5                  # a negative `*` means left
+        neg     s5, s5                  # a negative `*` means left-justified
         ori     s4, s4, LEFT
 1:      li      s6, -1
         lbu     t0, 0(s1)
@@ -91,7 +91,7 @@ width:  call    number_or_star
         call    number_or_star
         mv      s6, a0
         bgez    s6, length
-        li      s6, -1                  # a negative `*` means none
+        li      s6, -1                  # a negative `*` means no precision
 
 length: lbu     t0, 0(s1)
         li      s10, 4
@@ -121,7 +121,7 @@ length: lbu     t0, 0(s1)
         bnez    t1, conversion
 4:      addi    s1, s1, 1
 
-# The letter, by a table of (letter, offset of its code).
+# The conversion letter: a table of (letter, code offset).
 conversion:
         lbu     t0, 0(s1)
         beqz    t0, unknown
@@ -138,7 +138,7 @@ conversion:
         add     t2, t2, t1
         jr      t2
 
-unknown:                                # shown as it stands
+unknown:                                # output it unchanged
         mv      a1, s11
         sub     a2, s1, s11
         call    put
@@ -179,7 +179,7 @@ string: ld      s7, 0(s2)
         addi    s2, s2, 8
         bnez    s7, text
         li      s8, 0
-        sltiu   t0, s6, 6               # "(null)" is not cut: all of it or nothing
+        sltiu   t0, s6, 6               # "(null)" is printed completely or not at all
         bnez    t0, 2f
         lla     s7, null_string
 text:   mv      a0, s7
@@ -266,7 +266,7 @@ octal:  call    fetch_unsigned
         bnez    a0, 1b
 2:      andi    t0, s4, ALTERNATE
         beqz    t0, digits_done
-        addi    t0, sp, DIGITS_END      # the first digit must be 0: one more, if the precision does not see to it
+        addi    t0, sp, DIGITS_END      # `#` with o: the first digit must be 0, unless the precision provides it
         sub     t0, t0, s7
         blt     t0, s6, digits_done
         li      t2, '0'
@@ -277,7 +277,7 @@ digits_done:
         addi    t0, sp, DIGITS_END
         sub     s8, t0, s7
         bnez    s8, 1f
-        addi    s7, s7, -1              # nothing is "0", unless a precision says otherwise
+        addi    s7, s7, -1              # 0 has no digits, unless a precision requires them
         li      t0, '0'
         sb      t0, 0(s7)
         li      s8, 1
@@ -285,19 +285,19 @@ digits_done:
         andi    t0, s4, LEFT | ZEROS
         li      t1, ZEROS
         bne     t0, t1, field
-        sub     s10, s5, s8             # zeros fill the width
+        sub     s10, s5, s8             # zeros up to the width
         sub     s10, s10, s9
         bgez    s10, field
         li      s10, 0
         j       field
-fill_precision:                         # zeros fill the precision
+fill_precision:                         # zeros up to the precision
         addi    t0, sp, DIGITS_END
         sub     s8, t0, s7
         sub     s10, s6, s8
         bgez    s10, field
         li      s10, 0
 
-# Blanks, prefix, zeros, text, blanks.
+# Output: blanks, prefix, zeros, text, blanks.
 field:  sub     s5, s5, s8
         sub     s5, s5, s9
         sub     s5, s5, s10             # s5: blanks
@@ -352,10 +352,10 @@ format_return:
         ret
         END     __stdio_format
 
-# Subroutines of __stdio_format, which share its registers. Those that find an error leave it by a jump,
+# Subroutines of __stdio_format, which share its registers. On an error they jump to its exit, with the stack restored.
 # with the stack as it was.
 
-# Add a2 bytes at a1 to the stream and to the count.
+# Write a2 bytes at a1 and add them to the count.
         LOCAL   put
         PUSH_RA
         add     s3, s3, a2
@@ -366,7 +366,7 @@ format_return:
         ret
         END     put
 
-# Add a2 (if positive) times the character of which FILL_BYTES are at a1.
+# Write the character of FILL_BYTES at a1 a2 times, if a2 is positive.
         .equ    FILL_BYTES, 32
         LOCAL   fill
         blez    a2, 3f
@@ -393,7 +393,7 @@ format_return:
         j       format_failed
         END     fill
 
-# a0 = the number at s1, which moves behind it, or for `*` the next argument; 0 if there is none.
+# a0 = the number at s1 (s1 advances), or for `*` the next argument; 0 if there is none.
         LOCAL   number_or_star
         li      a0, 0
         li      t3, 0x7fffffff
@@ -440,7 +440,7 @@ format_return:
         ret
         END     fetch_unsigned
 
-# The family. A variadic function's frame: a0..a7 as far as they are its `...`, at the top.
+# The family. The frame of a variadic function: the registers a0..a7 of `...`, at the top.
         .equ    VARIADIC, 80            # the frame: 8 registers, ra, padding
 
         .macro  ENTER_VARIADIC first    # `first`: the number of named arguments
@@ -492,7 +492,7 @@ format_return:
         LEAVE_VARIADIC
         END     dprintf
 
-# int sprintf(char *s, const char *format, ...): s must have room
+# int sprintf(char *s, const char *format, ...): s must be large enough
         FUNC    sprintf
         ENTER_VARIADIC 2
         addi    a2, sp, 32
@@ -500,7 +500,7 @@ format_return:
         LEAVE_VARIADIC
         END     sprintf
 
-# int snprintf(char *s, size_t size, const char *format, ...): at most size bytes with the NUL; s may be NULL if size is 0
+# int snprintf(char *s, size_t size, const char *format, ...): at most size bytes with the NUL; NULL is valid for size 0
         FUNC    snprintf
         ENTER_VARIADIC 3
         addi    a3, sp, 40
@@ -535,7 +535,7 @@ format_return:
         ret
         END     vfprintf
 
-# int vdprintf(int fd, const char *format, va_list arguments): through a small buffer on the stack
+# int vdprintf(int fd, const char *format, va_list arguments): uses a small buffer on the stack
         .equ    DPRINTF_BUFFER, 256
         FUNC    vdprintf
         addi    sp, sp, -(DPRINTF_BUFFER + FILE_sizeof + 16)
@@ -560,8 +560,8 @@ format_return:
         FUNC    vsprintf
         mv      a3, a2
         mv      a2, a1
-        li      a1, -1                  # as much as there is ...
-        srli    a1, a1, 1               # ... of addresses
+        li      a1, -1                  # unlimited: ...
+        srli    a1, a1, 1               # ... LONG_MAX
         j       __libc_vsnprintf
         END     vsprintf
 
@@ -596,7 +596,7 @@ format_return:
         END     vsnprintf
 
         .section .rodata
-flag_characters:                        # in the order of their bits
+flag_characters:                        # in the order of their flag bits
         .string "-+ #0"
 null_string:
         .string "(null)"

@@ -1,4 +1,4 @@
-# Processes: fork(2), wait(2), execve(2) and their relatives. -1 and errno on error.
+# Processes: fork(2), wait(2), execve(2) etc. They return -1 and set errno on error.
 
         .include "defs.inc"
 
@@ -16,16 +16,16 @@
         SYSCALL execve, SYS_execve      # int execve(const char *path, char *const argv[], char *const envp[])
 
 # pid_t fork(void): the child's pid in the parent, 0 in the child.
-# Output that is still in a buffer would be in both processes' buffers and come out twice: it is written out first.
-# (POSIX leaves that to the program, and most programs forget.)
+# The streams are flushed first. Otherwise buffered output would be in both processes and appear twice.
+# (POSIX leaves this to the program.)
         FUNC    fork
-        ALSO    vfork                   # its promises (shared memory, the parent waits) are permissions, not duties
+        ALSO    vfork                   # fork satisfies the contract of vfork (sharing memory is optional)
         PUSH_RA
         .weak   __stdio_flush_all
         la      t0, __stdio_flush_all
         beqz    t0, 1f
         jalr    t0
-1:      li      a0, SIGCHLD             # what the parent gets when the child ends; a new address space, a copy
+1:      li      a0, SIGCHLD             # the signal to the parent at exit; a new address space, a copy
         li      a1, 0                   # the same stack pointer
         li      a2, 0
         li      a3, 0
@@ -57,8 +57,8 @@
         j       __libc_execve
         END     execv
 
-# int execvp(const char *name, char *const argv[]): like execv; a name without a slash is looked for in $PATH
-# (/bin:/usr/bin without one). exec(3)
+# int execvp(const char *name, char *const argv[]): execv; a name without a slash is searched in $PATH (default
+# /bin:/usr/bin). exec(3)
         .equ    LONGEST_PATH, 4096
         FUNC    execvp
         addi    sp, sp, -48
@@ -84,23 +84,23 @@
         li      t0, LONGEST_PATH
         sub     sp, sp, t0
 
-2:      mv      t1, sp                  # t1: where the next byte of the candidate goes
-        li      t2, LONGEST_PATH - 2    # t2: room for the folder
+2:      mv      t1, sp                  # t1: address of the next byte of the candidate
+        li      t2, LONGEST_PATH - 2    # t2: room for the directory
         sub     t2, t2, s3
 3:      lbu     t0, 0(s2)
-        li      s4, 0                   # s4: a colon ended the folder: there is one more
+        li      s4, 0                   # s4: 1 if a colon ended the directory: another follows
         beqz    t0, 4f
         addi    s2, s2, 1
         addi    t3, t0, -':'
         seqz    s4, t3
         beqz    t3, 4f
-        blez    t2, 3b                  # too long: cut, and not found
+        blez    t2, 3b                  # too long: truncated, and not found
         sb      t0, 0(t1)
         addi    t1, t1, 1
         addi    t2, t2, -1
         j       3b
 4:      blez    t2, 6f
-        beq     t1, sp, 5f              # an empty folder is the current one
+        beq     t1, sp, 5f              # an empty directory means the current one
         li      t3, '/'
         sb      t3, 0(t1)
         addi    t1, t1, 1
@@ -115,7 +115,7 @@
         li      t1, ENOENT
         beq     t0, t1, 6f
         li      t1, EACCES
-        bne     t0, t1, 7f              # found, and wrong in another way
+        bne     t0, t1, 7f              # found, but another error
 6:      bnez    s4, 2b
         li      a0, ENOENT
         call    __set_errno

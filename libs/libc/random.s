@@ -1,5 +1,5 @@
-# Pseudo-random numbers: rand(3), srand(3). A linear congruential generator of 64 bits with Knuth's multiplier (MMIX); the
-# upper bits are the good ones. The same seed gives the same numbers everywhere; without srand it is 1.
+# Pseudo-random numbers: rand(3), srand(3). A 64-bit linear congruential generator with Knuth's multiplier (MMIX), of
+# which the upper bits are used. A seed always gives the same numbers; the default seed is 1.
 
         .include "defs.inc"
 

@@ -1,9 +1,9 @@
-# Jumps out of functions: setjmp(3), longjmp(3). A jmp_buf is ra, sp and the registers a function must keep, s0-s11
-# and fs0-fs11. fcsr is not kept: like the signal mask, it is what it was at longjmp.
+# Non-local jumps: setjmp(3), longjmp(3). A jmp_buf holds ra, sp and the callee-saved registers s0-s11 and fs0-fs11.
+# fcsr and the signal mask are not saved.
 
         .include "defs.inc"
 
-# int setjmp(jmp_buf env): 0; and once more, with longjmp's value, after longjmp. The signal mask is not kept.
+# int setjmp(jmp_buf env): 0, and after longjmp the value of longjmp. The signal mask is not saved.
         FUNC    setjmp
         ALSO    _setjmp
         sd      ra, 0(a0)
@@ -36,7 +36,7 @@
         ret
         END     setjmp
 
-# void longjmp(jmp_buf env, int value): setjmp returns value there, 1 for 0. Its caller must not have returned.
+# void longjmp(jmp_buf env, int value): make setjmp return value, or 1 for 0. setjmp's caller must not have returned.
         FUNC    longjmp
         ALSO    _longjmp
         ld      ra, 0(a0)

@@ -1,8 +1,8 @@
-# Signals: kill(2), raise(3), signal(2), sigaction(2), sigprocmask(2). -1 and errno on error.
+# Signals: kill(2), raise(3), signal(2), sigaction(2), sigprocmask(2). They return -1 and set errno on error.
 #
-# On RISC-V the kernel's struct sigaction is { handler, flags (unsigned long), mask (8 bytes) } with no restorer: a handler
-# returns into code of the kernel's own (the vDSO), which calls rt_sigreturn. The C structure here is the same, and a
-# sigset_t is the kernel's 64 bits (glibc's is 1024, with other offsets: do not mix headers).
+# On RISC-V the kernel's struct sigaction is { handler, flags (unsigned long), mask (8 bytes) } without a restorer: a
+# handler returns to code of the kernel (the vDSO), which calls rt_sigreturn. The C structure here is the same, and a
+# sigset_t has the kernel's 64 bits (glibc's has 1024, and other offsets: do not mix headers).
 
         .include "defs.inc"
 
@@ -11,7 +11,7 @@
 
         SYSCALL kill, SYS_kill          # int kill(pid_t pid, int signal)
 
-# int raise(int signal): send it to this process
+# int raise(int signal): send a signal to this process
         FUNC    raise
         PUSH_RA
         sd      a0, 0(sp)
@@ -22,8 +22,8 @@
         END     raise
 
 # int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
-# qemu-user before 8 believes in a restorer between flags and mask, as other architectures have one. So the kernel gets
-# copies with the mask in both places, and its answer is looked for in both.
+# qemu-user before version 8 expects a restorer between flags and mask, as on other architectures. So the kernel gets a
+# copy with the mask at both offsets, and the old mask is read from both.
         FUNC    sigaction
         addi    sp, sp, -80
         sd      ra, 72(sp)
@@ -70,8 +70,8 @@
         RETURN_SYSCALL
         END     sigprocmask
 
-# void (*signal(int signal, void (*handler)(int)))(int): the handler before, or SIG_ERR (-1) and errno.
-# As on BSD and glibc: the handler stays, and interrupted system calls are begun again.
+# void (*signal(int signal, void (*handler)(int)))(int): the previous handler, or SIG_ERR (-1) and errno.
+# As on BSD and glibc, the handler stays installed, and interrupted system calls are restarted.
         FUNC    signal
         addi    sp, sp, -64
         sd      ra, 56(sp)

@@ -1,14 +1,14 @@
 # Sorting and searching: qsort(3), bsearch(3).
 #
-# qsort is a heapsort: in place, n log n comparisons in the worst case too, not stable. Its sift is the bottom-up one
-# (Wegener 1993), with half the comparisons of the text-book's: an element that is moved from the end of the heap to
-# its root belongs near the leaves again, so walk to a leaf along the larger children first, one comparison a level, and
-# climb back the short way to where the element fits.
+# qsort is a heapsort: in place, O(n log n) comparisons in the worst case, not stable. It uses bottom-up sift
+# (Wegener 1993), with half the comparisons of the textbook version. An element moved from the end of the heap to its
+# root usually belongs near the leaves. So the sift first descends to a leaf along the larger children, with one
+# comparison per level, and then climbs to the position of the element.
 
         .include "defs.inc"
 
 # void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
-#   s0 base, s1 count of the heap, s2 size, s3 compare, s4 root of the sift, s5 place in the heap
+#   s0 base, s1 heap size, s2 element size, s3 compare, s4 root of the sift, s5 position in the heap
         FUNC    qsort
         li      t0, 2
         bltu    a1, t0, 9f
@@ -26,12 +26,12 @@
         mv      s2, a2
         mv      s3, a3
 
-        srli    s4, s1, 1               # a heap: sift each element that has children, last first
+        srli    s4, s1, 1               # build the heap: sift each element with children, last first
 1:      beqz    s4, 2f
         addi    s4, s4, -1
         call    sift
         j       1b
-2:      addi    s1, s1, -1              # the largest goes behind the heap, which is one shorter
+2:      addi    s1, s1, -1              # move the largest after the heap, which shrinks by one
         beqz    s1, 3f
         mv      a0, s0
         mul     a1, s1, s2
@@ -52,7 +52,7 @@
 9:      ret
         END     qsort
 
-# Element s4 may be smaller than its children: let it sink. Uses qsort's registers.
+# Sift element s4, which may be smaller than its children, down. Uses qsort's registers.
         LOCAL   sift
         PUSH_RA
         mv      s5, s4
@@ -64,7 +64,7 @@
         add     a1, a1, s0
         sub     a0, a1, s2
         jalr    s3
-        blez    a0, 1b                  # the second is not smaller
+        blez    a0, 1b                  # the second child is not smaller
         addi    s5, s5, -1
         j       1b
 3:      bne     t0, s1, 4f              # an only child
@@ -79,7 +79,7 @@
         addi    s5, s5, -1
         srli    s5, s5, 1
         j       4b
-5:      beq     s5, s4, 6f              # put it there; those on the way move up, each through the root's place
+5:      beq     s5, s4, 6f              # insert it; the elements on the way move up, swapped through the root
         mul     a0, s4, s2
         add     a0, a0, s0
         mul     a1, s5, s2
@@ -92,7 +92,7 @@
         ret
         END     sift
 
-# Exchange the s2 bytes at a0 and at a1.
+# Swap s2 bytes at a0 and a1.
         LOCAL   swap
         add     t6, a0, s2
         or      t0, a0, a1
@@ -118,7 +118,7 @@
         END     swap
 
 # void *bsearch(const void *key, const void *base, size_t count, size_t size, int (*compare)(const void *, const void *)):
-# an element that equals key, or NULL
+# an element equal to key, or NULL
         FUNC    bsearch
         addi    sp, sp, -64
         sd      ra, 56(sp)
@@ -129,14 +129,14 @@
         sd      s4, 16(sp)
         sd      s5, 8(sp)
         mv      s0, a0
-        mv      s1, a1                  # s1: start of what is left
-        mv      s2, a2                  # s2: count of what is left
+        mv      s1, a1                  # s1: start of the range
+        mv      s2, a2                  # s2: count of the range
         mv      s3, a3
         mv      s4, a4
 1:      beqz    s2, 3f
         srli    t0, s2, 1
         mul     s5, t0, s3
-        add     s5, s5, s1              # s5: the middle
+        add     s5, s5, s1              # s5: the middle element
         mv      a0, s0
         mv      a1, s5
         jalr    s4

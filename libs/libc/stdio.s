@@ -1,18 +1,18 @@
-# Streams, the output half: FILE, stdout and stderr, and what writes to them. stdio(3), setvbuf(3)
+# Stream output: FILE, stdout, stderr, and the output functions. stdio(3), setvbuf(3)
 #
-# stdout is line buffered, always: a call whose text has a newline writes the buffer out at its end, as does a full
-# buffer, fflush, exit, fork (process.s) and reading from stdin. So lines of several processes come in the order in which
-# they were printed, through a pipe too, where other C libraries would keep them back. stderr is not buffered: a call
-# is a write.
+# stdout is line buffered, even if it is not a terminal. The buffer is flushed after a call whose text contains a
+# newline, if it is full, and by fflush, exit, fork (process.s) and reads from stdin. So the lines of several processes
+# appear in the order in which they were printed, even through a pipe. stderr is not buffered: each call is one
+# write.
 #
-# A write that fails sets the stream's error flag; functions return EOF (-1) then.
+# If a write fails, the stream's error flag is set, and functions return EOF (-1).
 
         .include "defs.inc"
 
         .equ    BUFFER_BYTES, 1024
 
-# int __stdio_write(FILE *f, const char *s, size_t n): append; 0, or -1. What all output functions end in.
-# The caller calls __stdio_settle when it has no more to add.
+# int __stdio_write(FILE *f, const char *s, size_t n): append; 0 or -1. All output functions use it.
+# The caller calls __stdio_settle after the last write.
         HIDDEN  __stdio_write
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -37,13 +37,13 @@
         bnez    s3, 2f
         lw      t1, FILE_flags(s0)
         andi    t1, t1, FILE_STRING
-        bnez    t1, 5f                  # a full string: drop the rest
+        bnez    t1, 5f                  # a string is full: discard the rest
         mv      a0, s0
         call    __stdio_flush
         bltz    a0, 6f
         j       1b
 2:      bleu    s3, s2, 3f
-        mv      s3, s2                  # s3: how much goes in now
+        mv      s3, s2                  # s3: number of bytes to copy now
 3:      ld      a0, FILE_buffer(s0)
         add     a0, a0, t0
         add     t0, t0, s3
@@ -54,7 +54,7 @@
         lw      t0, FILE_flags(s0)
         andi    t1, t0, FILE_LINE
         beqz    t1, 4f
-        mv      a0, s1                  # remember a newline for __stdio_settle
+        mv      a0, s1                  # a newline: set the flag for __stdio_settle
         li      a1, '\n'
         mv      a2, s3
         call    __libc_memrchr
@@ -80,7 +80,7 @@
         j       6b
         END     __stdio_write
 
-# int __stdio_settle(FILE *f): the end of an output call: write out what the stream's kind of buffering wants out.
+# int __stdio_settle(FILE *f): end an output call: flush as the buffering mode of the stream requires
         HIDDEN  __stdio_settle
         lw      t0, FILE_flags(a0)
         andi    t0, t0, FILE_NONE | FILE_NEWLINE
@@ -89,7 +89,7 @@
         ret
         END     __stdio_settle
 
-# int __stdio_flush(FILE *f): write the buffer out; 0, or -1 and errno.
+# int __stdio_flush(FILE *f): write the buffer; 0, or -1 and errno
         HIDDEN  __stdio_flush
         addi    sp, sp, -48
         sd      ra, 40(sp)
@@ -106,7 +106,7 @@
         lw      t0, FILE_flags(s0)
         andi    t0, t0, ~FILE_NEWLINE
         sw      t0, FILE_flags(s0)
-        sd      zero, FILE_position(s0) # also after an error: the same bytes would fail for ever
+        sd      zero, FILE_position(s0) # also after an error: the same bytes would fail again
 1:      beqz    s2, 2f
         lw      a0, FILE_fd(s0)
         mv      a1, s1
@@ -130,7 +130,7 @@
         j       3b
         END     __stdio_flush
 
-# int __stdio_flush_all(void): write out every stream; 0, or -1 if one failed. exit and fork call it.
+# int __stdio_flush_all(void): flush all streams; 0, or -1 if one failed. exit and fork call it.
         HIDDEN  __stdio_flush_all
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -153,7 +153,7 @@
         ret
         END     __stdio_flush_all
 
-# int __stdio_end_input(FILE *f): forget what was read ahead, and move the file's offset back over it.
+# int __stdio_end_input(FILE *f): discard the read-ahead, and move the file offset back over it
         HIDDEN  __stdio_end_input
         PUSH_RA
         sd      s0, 0(sp)
@@ -169,14 +169,14 @@
         beqz    a1, 1f
         lw      a0, FILE_fd(s0)
         li      a2, 1                   # SEEK_CUR
-        call    __libc_lseek            # a pipe cannot: what was read is lost, as in other C libraries
+        call    __libc_lseek            # fails for a pipe: the read-ahead is lost, as in other C libraries
 1:      li      a0, 0
         ld      s0, 0(sp)
         POP_RA
         ret
         END     __stdio_end_input
 
-# int fflush(FILE *f): write out f, or every stream when f is NULL; 0 or EOF
+# int fflush(FILE *f): flush f, or all streams if f is NULL; 0 or EOF
         FUNC    fflush
         beqz    a0, 1f
         lw      t0, FILE_flags(a0)
@@ -240,7 +240,7 @@
         ret
         END     fputs
 
-# int puts(const char *s): s and a newline to stdout, in one write; not negative, or EOF
+# int puts(const char *s): write s and a newline to stdout in one call; not negative, or EOF
         FUNC    puts
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -269,7 +269,7 @@
         ret
         END     puts
 
-# size_t fwrite(const void *items, size_t size, size_t count, FILE *f): how many items were written
+# size_t fwrite(const void *items, size_t size, size_t count, FILE *f): write items; the number of items written
         FUNC    fwrite
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -296,8 +296,8 @@
         ret
         END     fwrite
 
-# The standard streams. Programs see pointers, which a program linked at fixed addresses may copy into its own .bss
-# (R_RISCV_COPY); so the library, too, reads them through the global offset table.
+# The standard streams. Programs see pointers, which a program linked at fixed addresses may copy to its own .bss
+# (R_RISCV_COPY). So the library reads them through the global offset table too.
         .section .rodata
 newline:
         .ascii  "\n"

@@ -1,25 +1,25 @@
-# Texts of the system's errors: strerror(3), perror(3). The wording is glibc's.
+# Error messages: strerror(3), perror(3). The texts are glibc's.
 
         .include "defs.inc"
 
         .equ    ERRORS, 134
         .equ    UNKNOWN_BYTES, 32
 
-# char *strerror(int number): its text; for a number that is none, "Unknown error N" in a buffer that the next such call
-# overwrites
+# char *strerror(int number): the text of an error number; for an unknown one, "Unknown error N" in a static buffer,
+# which the next such call overwrites
         FUNC    strerror
         li      t0, ERRORS
         bgeu    a0, t0, 4f
         lla     t0, texts
         mv      t1, a0
-1:      beqz    t1, 3f                  # step over as many texts
+1:      beqz    t1, 3f                  # skip that many texts
 2:      lbu     t2, 0(t0)
         addi    t0, t0, 1
         bnez    t2, 2b
         addi    t1, t1, -1
         j       1b
 3:      lbu     t2, 0(t0)
-        beqz    t2, 4f                  # a hole in the numbering
+        beqz    t2, 4f                  # an unused number
         mv      a0, t0
         ret
 4:      PUSH_RA
@@ -33,7 +33,7 @@
         ret
         END     strerror
 
-# void perror(const char *what): "what: text of errno" to stderr; only the text if what is NULL or empty
+# void perror(const char *what): print "what: text of errno" to stderr; only the text if what is NULL or empty
         FUNC    perror
         addi    sp, sp, -32
         sd      ra, 24(sp)

@@ -1,9 +1,9 @@
-# Strings, whole: strlen(3), strcpy(3), strcat(3), strcmp(3), strdup(3) and their counted forms.
+# Strings: strlen(3), strcpy(3), strcat(3), strcmp(3), strdup(3), and the variants with a length limit.
 
         .include "defs.inc"
 
-# A word w has a zero byte iff (w - 0x0101..01) & ~w & 0x8080..80 is not 0 (Mycroft 1987). Aligned words never reach into
-# the next page, so that reading a few bytes too many is harmless.
+# A word w has a zero byte iff (w - 0x0101..01) & ~w & 0x8080..80 is not 0 (Mycroft 1987). An aligned word does not
+# cross a page boundary, so reading a few bytes after the string is harmless.
         .macro  WORD_MASKS ones, highs
         li      \ones, 0x01010101
         slli    \highs, \ones, 32
@@ -37,7 +37,7 @@
         ret
         END     strlen
 
-# size_t strnlen(const char *s, size_t limit): the length, at most limit
+# size_t strnlen(const char *s, size_t limit): the length, limit at most
         FUNC    strnlen
         li      t0, 0
 1:      beq     t0, a1, 2f
@@ -50,7 +50,7 @@
         ret
         END     strnlen
 
-# char *stpcpy(char *to, const char *from): the copy's end, its NUL
+# char *stpcpy(char *to, const char *from): copy; returns the address of the copy's NUL
         FUNC    stpcpy
         or      t0, a0, a1
         andi    t0, t0, 7
@@ -75,7 +75,7 @@
 3:      ret
         END     stpcpy
 
-# char *strcpy(char *to, const char *from): to
+# char *strcpy(char *to, const char *from): copy; returns to
         FUNC    strcpy
         PUSH_RA
         sd      a0, 0(sp)
@@ -85,7 +85,7 @@
         ret
         END     strcpy
 
-# char *strncpy(char *to, const char *from, size_t n): to. Exactly n bytes are written: cut, or filled up with NUL.
+# char *strncpy(char *to, const char *from, size_t n): write exactly n bytes, truncated or padded with NULs; returns to
         FUNC    strncpy
         mv      t0, a0
         add     t6, a0, a2
@@ -102,7 +102,7 @@
 3:      ret
         END     strncpy
 
-# char *strcat(char *to, const char *from): to, with from behind it
+# char *strcat(char *to, const char *from): append from; returns to
         FUNC    strcat
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -119,7 +119,7 @@
         ret
         END     strcat
 
-# char *strncat(char *to, const char *from, size_t n): to, with at most n bytes of from behind it, and a NUL
+# char *strncat(char *to, const char *from, size_t n): append at most n bytes of from, and a NUL; returns to
         FUNC    strncat
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -146,9 +146,9 @@
         ret
         END     strncat
 
-# int strcmp(const char *a, const char *b): < 0, 0, > 0 in the order of unsigned bytes
+# int strcmp(const char *a, const char *b): < 0, 0 or > 0, comparing bytes as unsigned
         FUNC    strcmp
-        ALSO    strcoll                 # there is one locale, "C"
+        ALSO    strcoll                 # the only locale is "C"
 1:      lbu     t0, 0(a0)
         lbu     t1, 0(a1)
         bne     t0, t1, 2f
@@ -175,10 +175,10 @@
         ret
         END     strncmp
 
-# int strcasecmp(const char *a, const char *b): strcmp with A-Z taken as a-z
+# int strcasecmp(const char *a, const char *b): strcmp that ignores the case of A-Z
         FUNC    strcasecmp
         li      a2, -1
-        # falls through: as many bytes as there are
+        # falls through, without a length limit
         END     strcasecmp
 # int strncasecmp(const char *a, const char *b, size_t n)
         FUNC    strncasecmp
@@ -203,12 +203,12 @@
         ret
         END     strncasecmp
 
-# char *strdup(const char *s): a copy from malloc, or NULL and ENOMEM
+# char *strdup(const char *s): a copy allocated by malloc, or NULL and ENOMEM
         FUNC    strdup
         li      a1, -1
         # falls through
         END     strdup
-# char *strndup(const char *s, size_t limit): a copy of at most limit bytes, and a NUL
+# char *strndup(const char *s, size_t limit): a copy of at most limit bytes, with a NUL
         FUNC    strndup
         addi    sp, sp, -32
         sd      ra, 24(sp)

@@ -1,8 +1,8 @@
-# Looking for something in a string: strchr(3), strstr(3), strspn(3), strpbrk(3), strtok(3).
+# String searching: strchr(3), strstr(3), strspn(3), strpbrk(3), strtok(3).
 
         .include "defs.inc"
 
-# char *strchr(const char *s, int c): the first c in s (its NUL counts), or NULL
+# char *strchr(const char *s, int c): the first c in s (including its NUL), or NULL
         FUNC    strchr
         ALSO    index
         andi    a1, a1, 0xff
@@ -14,7 +14,7 @@
 2:      ret
         END     strchr
 
-# char *strrchr(const char *s, int c): the last c in s (its NUL counts), or NULL
+# char *strrchr(const char *s, int c): the last c in s (including its NUL), or NULL
         FUNC    strrchr
         ALSO    rindex
         andi    a1, a1, 0xff
@@ -28,10 +28,10 @@
         ret
         END     strrchr
 
-# char *strstr(const char *s, const char *part): where part first begins in s, or NULL
+# char *strstr(const char *s, const char *part): the first occurrence of part in s, or NULL
         FUNC    strstr
         lbu     t0, 0(a1)               # t0: part's first byte
-        beqz    t0, 5f                  # the empty string is everywhere
+        beqz    t0, 5f                  # the empty string is found at the start
 1:      lbu     t1, 0(a0)
         beqz    t1, 4f
         bne     t1, t0, 3f
@@ -40,17 +40,17 @@
 2:      addi    t2, t2, 1
         addi    t3, t3, 1
         lbu     t4, 0(t3)
-        beqz    t4, 5f                  # all of it
+        beqz    t4, 5f                  # the end of part: found
         lbu     t5, 0(t2)
         beq     t4, t5, 2b
-        beqz    t5, 4f                  # s ended first
+        beqz    t5, 4f                  # the end of s
 3:      addi    a0, a0, 1
         j       1b
 4:      li      a0, 0
 5:      ret
         END     strstr
 
-# size_t strspn(const char *s, const char *set): how many bytes at the start of s are in set
+# size_t strspn(const char *s, const char *set): the length of the prefix of s with bytes in set only
         FUNC    strspn
         mv      t0, a0
 1:      lbu     t1, 0(t0)
@@ -66,7 +66,7 @@
         ret
         END     strspn
 
-# size_t strcspn(const char *s, const char *set): how many bytes at the start of s are not in set
+# size_t strcspn(const char *s, const char *set): the length of the prefix of s without bytes in set
         FUNC    strcspn
         mv      t0, a0
 1:      lbu     t1, 0(t0)
@@ -96,12 +96,12 @@
         ret
         END     strpbrk
 
-# char *strtok(char *s, const char *set): the next token of s (NULL: go on in the string before), or NULL at the end
+# char *strtok(char *s, const char *set): the next token of s (NULL: of the previous string), or NULL at the end
         FUNC    strtok
         lla     a2, strtok_rest
         # falls through
         END     strtok
-# char *strtok_r(char *s, const char *set, char **rest): strtok, its state kept by the caller
+# char *strtok_r(char *s, const char *set, char **rest): strtok with its state in *rest
         FUNC    strtok_r
         addi    sp, sp, -48
         sd      ra, 40(sp)

@@ -6,7 +6,7 @@
         SYSCALL clock_gettime, SYS_clock_gettime # int clock_gettime(clockid_t clock, struct timespec *now)
         SYSCALL gettimeofday, SYS_gettimeofday # int gettimeofday(struct timeval *now, void *zone)
 
-# unsigned sleep(unsigned seconds): 0, or the seconds left when a signal came
+# unsigned sleep(unsigned seconds): 0, or the seconds left after a signal
         FUNC    sleep
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -20,7 +20,7 @@
         beqz    a0, 1f
         ld      a0, 0(sp)
         ld      t0, 8(sp)
-        snez    t0, t0                  # a begun second counts
+        snez    t0, t0                  # round up to whole seconds
         add     a0, a0, t0
 1:      ld      ra, 24(sp)
         addi    sp, sp, 32

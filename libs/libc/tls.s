@@ -1,7 +1,7 @@
-# Thread-local storage of a static program. (A dynamic one is given its block by the dynamic linker.)
+# Thread-local storage of static programs. (The dynamic linker sets up the storage of dynamic programs.)
 #
-# The RISC-V psABI uses variant I: tp points to the program's TLS block, and below tp is the room for the thread control
-# block, two pointers of which nothing here makes use. The initial contents are the segment PT_TLS.
+# The RISC-V psABI uses variant I: tp points to the program's TLS block. Below tp is the thread control block, two
+# words that are not used here. The initial contents are in the segment PT_TLS.
 
         .include "defs.inc"
 
@@ -16,14 +16,14 @@
         .equ    PHDR_align, 48
         .equ    TCB_SIZE, 16
 
-# void __libc_setup_tls(char **envp): find PT_TLS by the auxiliary vector behind envp, allocate its block, set tp.
-# A program without the segment is left alone; one without memory for it ends here, by a breakpoint.
+# void __libc_setup_tls(char **envp): find PT_TLS through the auxiliary vector after envp, allocate its block, set tp.
+# Without the segment nothing is done; without memory the program is ended by ebreak.
         HIDDEN  __libc_setup_tls
-1:      ld      t0, 0(a0)               # to the end of the environment
+1:      ld      t0, 0(a0)               # skip the environment
         addi    a0, a0, 8
         bnez    t0, 1b
         li      t1, 0                   # t1: program headers
-        li      t2, 0                   # t2: how many
+        li      t2, 0                   # t2: their number
 2:      ld      t0, 0(a0)
         ld      t3, 8(a0)
         addi    a0, a0, 16
@@ -60,7 +60,7 @@ found:  addi    sp, sp, -32
         call    __libc_mmap
         addi    t0, a0, 1
         beqz    t0, none
-        addi    a0, a0, TCB_SIZE        # up to the segment's alignment
+        addi    a0, a0, TCB_SIZE        # round up to the segment's alignment
         ld      t0, PHDR_align(s0)
         beqz    t0, 7f
         addi    t1, t0, -1

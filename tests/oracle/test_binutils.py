@@ -140,6 +140,14 @@ def test_same_text_on_files_of_ours(libraries: LibraryDir, command: str) -> None
     assert ours(libraries.path, command).rstrip() == theirs(libraries.path, command).rstrip()
 
 
+def test_unknown_attributes_are_shown_as_gnu_readelf_shows_them(tmp_path: Path) -> None:
+    require_oracle(GNU_AS, READELF)
+    text = '.attribute 2, 3\n.attribute 3, "abc"\n.attribute 32, 300\n.attribute 33, "x y"\n'
+    (tmp_path / "a.s").write_text(text)
+    subprocess.run([GNU_AS, "a.s", "-o", "a.o"], cwd=tmp_path, check=True)
+    assert ours(tmp_path, "readelf -A a.o") == theirs(tmp_path, "readelf -A a.o")
+
+
 @pytest.mark.parametrize("options", ["-d second.o", "-dr first.o", "-d program"])
 def test_disassembly_has_the_same_places_bytes_and_relocations(made: Path, options: str) -> None:
     """Mnemonics are capstone's; everything else on a line is compared, branch targets with their symbols too."""

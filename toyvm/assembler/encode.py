@@ -1,4 +1,4 @@
-"""From operands to instruction words and fix-ups. Everything comes from the instruction table; no mnemonic is named."""
+"""Encodes instructions: operands become instruction words and fix-ups, as the instruction table says."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .state import AssemblyState
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
-# These have the addend in their field as well (gas: md_apply_fix), which readers of the object do not look at.
+# Types whose field holds the addend, too (gas: md_apply_fix). Linkers ignore it.
 ADDEND_IN_FIELD = frozenset(row.type for row in RELOCATIONS.values() if Tool.ASSEMBLER in row.by)
 _RELAXABLE = frozenset(row.type for row in RELOCATIONS.values() if row.relax)
 # After these the linker may delete bytes, and a new frag begins (gas: append_insn).
@@ -75,7 +75,7 @@ _MARKERS = ("tprel_add", "tlsdesc_call")  # operands that are a relocation of th
 
 
 def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
-    """Whether `operand` can stand where `kind` is wanted; numbers are not yet checked against their range."""
+    """Whether `operand` is of `kind`. The range of a number is not checked here."""
     form = operand.form
     wanted = _FORMS.get(kind)
     if wanted is not None:
@@ -140,7 +140,7 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
 
 
 def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand]) -> bool:
-    """Assemble the 16-bit form of an instruction if GNU as would; whether it did."""
+    """Assemble the 16-bit form of an instruction if GNU as would. Returns whether it did."""
     for expansion in compressions(mnemonic):
         if len(expansion.kinds) != len(operands):
             continue
@@ -163,7 +163,7 @@ def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand
 def _matches(
     state: AssemblyState, pattern: str, operand: WrittenOperand, operands: list[WrittenOperand]
 ) -> bool:
-    """Whether an operand is what a pattern of `isa.compressed` says."""
+    """Whether an operand matches a pattern of `isa.compressed`."""
     form, number = operand.form, operand.number
     if pattern in ("mem", "spmem"):
         known = form == "memory" and not operand.modifier and state.is_number(operand.expr)
@@ -219,6 +219,11 @@ def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOp
     kinds = expansion.kinds
     if "constant" in kinds or ("symbol" in kinds and _is_constant_address(state, expansion, operands)):
         value = state.number(address(operands[1]))
+        if (
+            "constant" not in kinds and -2048 <= value < 2048
+        ):  # `la` writes addiw where `li` writes addi (gas: load_const)
+            encode(state, "addiw", [_register_name(operands[0]), "zero", str(value)])
+            return
         for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value):
             name, _, rest = line.partition(" ")
             encode(state, name, rest.split(","))
@@ -256,7 +261,7 @@ def _register_name(operand: WrittenOperand) -> str:
 
 
 def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOperand]) -> None:
-    """Encode one row at the current place, with the fix-ups of its symbols."""
+    """Append the instruction word of one row, and the fix-ups for its symbols."""
     word = row.match
     chunk = state.chunk
     if row.privileged:
@@ -321,7 +326,7 @@ def _said(operand: WrittenOperand) -> str:
 def _defer(
     state: AssemblyState, kind: str, operand: WrittenOperand, value: Linear, start: int, length: int
 ) -> None:
-    """Note what must be patched at `start`: a branch, or the relocation that a modifier means."""
+    """Record a fix-up at `start`: a branch, or the relocation that `MODIFIERS` gives for a modifier."""
     if kind in ("branch", "jump"):
         add, sub, addend = value
         if sub is not None:
@@ -351,7 +356,7 @@ def _fix(state: AssemblyState, type: R, value: Linear, start: int) -> None:
 
 
 def split(state: AssemblyState, expr: Expr) -> Linear:
-    """The value of `expr` as `add - sub + addend`; an expression that must wait becomes a nameless symbol."""
+    """The value of `expr` as `add - sub + addend`. A deferred expression becomes a nameless symbol."""
     value = Linear(expr, None, 0) if isinstance(expr, AsmSymbol) else state.evaluate(expr)
     if isinstance(value, Linear):
         return value
@@ -370,7 +375,7 @@ def _misfit(
     pieces: Sequence[str],
     operands: list[WrittenOperand],
 ) -> Problem:
-    """Why no candidate fits: the first operand that is wrong in the candidate that goes farthest."""
+    """The error for operands that fit no candidate: the first wrong operand of the candidate that comes closest."""
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
     best, blame = -1, ""
     for option in options:

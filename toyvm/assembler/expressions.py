@@ -2,7 +2,7 @@
 
 Comparisons give -1 for true and 0 for false, `&&` and `||` give 1 or 0; division rounds to zero; a shift by 64 or more
 gives 0. `a - b` of two labels is never folded while reading (the linker may move them): it becomes a pair of
-relocations, or a number at the end when nothing can come between (docs/design/assembler.md, "Differences").
+relocations, or a number at the end when nothing can come between (docs/design/assembler.md, "Rules taken from GNU as").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the object file from the finished state: addresses, values, relocations, symbols, sections.
+"""The last passes: from the complete state to addresses, values, relocations, symbols and sections.
 
 The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
 were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
@@ -47,7 +47,7 @@ class _Contents(Record):
 
 
 def finish(state: AssemblyState, name: str) -> ObjectFile | None:
-    """The object file of `state`; None when there are errors, which `state` holds."""
+    """The object file of `state`, or None if there are errors, which are then in `state.errors`."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
     if state.errors:
@@ -62,7 +62,7 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
         state.report(problem, resolver.where)
         return None
     resolver.settle_symbols()
-    # From here on every label has its address.
+    # All labels have their addresses now.
     tables = [] if state.errors else _tables(state, layout)
     contents = {section: _section_contents(state, resolver, section) for section in state.sections}
     for table in tables:
@@ -132,7 +132,7 @@ def _section_contents(state: AssemblyState, resolver: FixupResolver, section: As
 
 
 def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: _Contents) -> None:
-    """Relocations of branches and jumps, with the tentative distance in their fields (gas: md_apply_fix)."""
+    """Add the relocations of branches and jumps; their fields hold a tentative distance (gas: md_apply_fix)."""
     address = chunk.base
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
         try:
@@ -146,7 +146,7 @@ def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: 
 
 
 def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Contents) -> None:
-    """The branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
+    """Write the branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
     word = int.from_bytes(out.data[at : at + part.size], "little")
     size = part.size + growth
     is_jump = part.kind == PartKind.JUMP

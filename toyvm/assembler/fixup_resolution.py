@@ -1,4 +1,4 @@
-"""What symbols and expressions are worth at the end, and what becomes of each fix-up: bytes or relocations."""
+"""Computes the final values of symbols and expressions, and turns each fix-up into bytes or relocations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .state import AssemblyState
 
 
 class PendingReloc(NamedTuple):
-    """A relocation before symbols have numbers; `relax`: a R_RISCV_RELAX follows it."""
+    """A relocation before symbols have numbers. If `relax` is set, an R_RISCV_RELAX follows it."""
 
     offset: int
     type: R
@@ -36,8 +36,8 @@ class PendingReloc(NamedTuple):
     relax: bool
 
 
-class Worth(NamedTuple):
-    """What a symbol is: a number (`section` and `symbol` None), a place in a section, or another symbol plus `value`."""
+class SymbolValue(NamedTuple):
+    """A number (`section` and `symbol` are None), an offset in `section`, or another `symbol` plus `value`."""
 
     section: AsmSection | None
     value: int
@@ -45,7 +45,7 @@ class Worth(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether this is a number and no place."""
+        """Whether this is a number, and not a place."""
         return self.section is None and self.symbol is None
 
 
@@ -61,26 +61,26 @@ _PAIRS = {
 
 
 class FixupResolver:
-    """Values of symbols, expressions and fix-ups. Only `part_value` may be asked before the layout is settled."""
+    """Resolves symbols, expressions and fix-ups. Before the layout is final, only `part_value` may be called."""
 
     def __init__(self, state: AssemblyState, layout: SectionLayout):
         self.state = state
         self.layout = layout
         self.where = 0
         self._open: set[AsmSymbol] = set()
-        self._known: dict[AsmSymbol, Worth] = {}
+        self._known: dict[AsmSymbol, SymbolValue] = {}
 
     # -- symbols and expressions ------------------------------------------------------------------
 
-    def worth(self, symbol: AsmSymbol) -> Worth:
-        """What `symbol` is. Raises Problem when it is defined by itself, or by something that is no single place."""
+    def value_of(self, symbol: AsmSymbol) -> SymbolValue:
+        """The value of `symbol`. Raises Problem if its definition refers to itself, or is not a number or one symbol plus a number."""
         known = self._known.get(symbol)
         if known is not None:
             return known
         if symbol.chunk is not None:
-            found = Worth(symbol.chunk.section, self.layout.address(symbol))
+            found = SymbolValue(symbol.chunk.section, self.layout.address(symbol))
         elif symbol.value is None:
-            found = Worth(None, 0, symbol)
+            found = SymbolValue(None, 0, symbol)
         else:
             if symbol in self._open or len(self._open) > 200:
                 raise Problem(f"symbol '{symbol.name}' is defined in terms of itself", symbol.name)
@@ -92,33 +92,33 @@ class FixupResolver:
         self._known[symbol] = found
         return found
 
-    def _value(self, value: Value) -> Worth:
-        """What an expression is."""
+    def _value(self, value: Value) -> SymbolValue:
+        """The value of an expression. Raises Problem as `value_of`."""
         if isinstance(value, int):
-            return Worth(None, value)
+            return SymbolValue(None, value)
         if isinstance(value, DeferredOperation):
             return self._operation(value)
-        add = self.worth(value.add) if value.add is not None else Worth(None, 0)
-        sub = self.worth(value.sub) if value.sub is not None else Worth(None, 0)
+        add = self.value_of(value.add) if value.add is not None else SymbolValue(None, 0)
+        sub = self.value_of(value.sub) if value.sub is not None else SymbolValue(None, 0)
         return self._difference(add, sub, value.addend)
 
-    def _difference(self, add: Worth, sub: Worth, addend: int) -> Worth:
+    def _difference(self, add: SymbolValue, sub: SymbolValue, addend: int) -> SymbolValue:
         if sub.section is None and sub.symbol is None:
             return add._replace(value=add.value + addend - sub.value)
         if add.section is sub.section and add.symbol is sub.symbol:
-            return Worth(None, add.value - sub.value + addend)
+            return SymbolValue(None, add.value - sub.value + addend)
         raise Problem(
             "this expression is neither a number nor one symbol plus a number",
             expected="a constant expression",
         )
 
-    def _operation(self, value: DeferredOperation) -> Worth:
+    def _operation(self, value: DeferredOperation) -> SymbolValue:
         left, right = self._value(value.left), self._value(value.right)
         if value.op == "+" and (left.is_number or right.is_number):
             base, other = (right, left) if left.is_number else (left, right)
             return base._replace(value=base.value + other.value)
         if value.op in ("==", "!=", "<", ">", "<=", ">=", "-") and left[::2] == right[::2]:
-            left, right = Worth(None, left.value), Worth(None, right.value)
+            left, right = SymbolValue(None, left.value), SymbolValue(None, right.value)
         if value.op == "-" and right.is_number:
             return left._replace(value=left.value - right.value)
         if not left.is_number or not right.is_number:
@@ -127,7 +127,7 @@ class FixupResolver:
             )
         found = combine(value.op, left.value, right.value)
         assert isinstance(found, int)
-        return Worth(None, found)
+        return SymbolValue(None, found)
 
     def part_value(self, value: Value, part: Part) -> int:
         """The number of `.org`'s place or `.skip`'s size: an offset of the section where it stands."""
@@ -171,7 +171,7 @@ class FixupResolver:
         for symbol in list(self.state.symbols.by_name.values()):
             try:
                 if symbol.value is not None:
-                    self.worth(symbol)
+                    self.value_of(symbol)
                     self._inherit(symbol)
             except Problem as problem:
                 self.state.report(problem, symbol.where)
@@ -181,7 +181,7 @@ class FixupResolver:
         value = symbol.value
         if isinstance(value, Linear) and value.add is not None and value.sub is None:
             target = value.add
-            self._inherit(target)  # `worth` has seen that this is no circle
+            self._inherit(target)  # `value_of` has refused circles
             symbol.type = joined_type(symbol.type, target.type)
             if symbol.size == 0:
                 symbol.size, symbol.size_where = target.size, target.size_where
@@ -203,27 +203,27 @@ class FixupResolver:
     # -- fix-ups ----------------------------------------------------------------------------------
 
     def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
-        """For a relocation against `symbol + addend`: its symbol, its addend, and the address as far as it is known.
+        """The symbol and the addend of a relocation against `symbol + addend`, and the address as far as it is known.
 
-        A number is no symbol, unless it has a name that other files see, for which another definition may be chosen at
-        the link; a symbol equated to an undefined one is that one.
+        The symbol is None for a number, unless the number has a global name, because the linker may choose another
+        definition of that name. A symbol equated to an undefined symbol is replaced by the undefined one.
         """
         if symbol is None:
             return None, addend, addend
-        worth = self.worth(symbol)
-        if worth.is_number:
-            value = worth.value + addend
+        found = self.value_of(symbol)
+        value = found.value + addend
+        if found.is_number:
             return (None, value, value) if symbol.binding == STB_LOCAL else (self._use(symbol), addend, value)
-        if worth.symbol is not None:
-            size = worth.symbol.common[0] if worth.symbol.common else 0  # what GNU as takes for its address
-            return self._use(worth.symbol), worth.value + addend, worth.value + addend + size
+        if found.symbol is not None:
+            size = found.symbol.common[0] if found.symbol.common else 0  # GNU as takes it for the address
+            return self._use(found.symbol), value, value + size
         if not symbol.name:  # a deferred expression that turned out to be a place
-            assert worth.section is not None
-            return self._use(worth.section.symbol), worth.value + addend, worth.value + addend
-        return self._use(symbol), addend, worth.value + addend
+            assert found.section is not None
+            return self._use(found.section.symbol), value, value
+        return self._use(symbol), addend, value
 
     def _use(self, symbol: AsmSymbol) -> AsmSymbol:
-        """A relocation refers to `symbol`: it goes to the symbol table."""
+        """Put `symbol`, which a relocation names, into the symbol table. Raises Problem for `1f` without a label."""
         if not symbol.used:
             symbol.used = True
             if not symbol.is_defined and symbol.name.startswith(".L") and "\x02" in symbol.name:
@@ -235,11 +235,11 @@ class FixupResolver:
     def apply(
         self, fix: Fix, at: int, section: AsmSection, data: bytearray, relocs: list[PendingReloc]
     ) -> None:
-        """Carry out one fix-up at offset `at`: bytes in `data`, or entries in `relocs`."""
+        """Resolve one fix-up at offset `at`: write bytes to `data`, or append to `relocs`. Raises Problem."""
         if fix.type < 0:
             self._data(fix, at, -fix.type, data, relocs)
         elif fix.sub is not None:
-            sub = self.worth(fix.sub)
+            sub = self.value_of(fix.sub)
             if fix.add is not None and sub.is_number:
                 fix = fix._replace(sub=None, addend=fix.addend - sub.value)
                 if fix.type in ADDEND_IN_FIELD:
@@ -259,16 +259,16 @@ class FixupResolver:
                 relocs.append(PendingReloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
 
     def _thread_local(self, symbol: AsmSymbol) -> None:
-        """A symbol that is reached through tp is thread-local, and must not be anything else."""
-        worth = self.worth(symbol)
-        place = worth.section
-        elsewhere = worth.is_number or (place is not None and not place.flags & SHF_TLS)
+        """Make a symbol that is accessed through tp thread-local. Raises Problem if it is anything else."""
+        found = self.value_of(symbol)
+        place = found.section
+        elsewhere = found.is_number or (place is not None and not place.flags & SHF_TLS)
         if symbol.type == STT_FUNC or elsewhere:
             raise Problem(f"accessing '{symbol.name}' as thread-local object", symbol.name)
         symbol.type = STT_TLS
 
     def _constant_only(self, fix: Fix, at: int, data: bytearray) -> None:
-        """`%lo(a - b)`: only when it is a number in the end."""
+        """`%lo(a - b)`, which is allowed if the difference is a number. Raises Problem otherwise."""
         found = self._value(Linear(fix.add, fix.sub, 0))
         if not found.is_number or fix.type not in ADDEND_IN_FIELD:
             raise Problem("the difference of two symbols cannot be put into this instruction")
@@ -298,8 +298,8 @@ class FixupResolver:
         In code the linker may delete bytes between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
         """
         assert fix.sub is not None
-        sub = self.worth(fix.sub)
-        add = self.worth(fix.add) if fix.add is not None else Worth(None, 0)
+        sub = self.value_of(fix.sub)
+        add = self.value_of(fix.add) if fix.add is not None else SymbolValue(None, 0)
         if add.section is not None and add.section is sub.section and not add.section.is_code:
             _put(data, at, size, add.value - sub.value + fix.addend)
             return
@@ -316,7 +316,7 @@ class FixupResolver:
 
 
 def fix_name(symbol: AsmSymbol) -> str:
-    """The name by which a message calls a symbol."""
+    """The name of a symbol in messages; "" if it has none."""
     return "" if symbol.name in ("", FAKE_LABEL) else symbol.name
 
 

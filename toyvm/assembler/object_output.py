@@ -129,7 +129,7 @@ class ObjectOutput:
     def _is_kept(self, symbol: AsmSymbol) -> bool:
         if symbol.used or symbol.section is not None or self.state.options.keep_locals:
             return True
-        if symbol.value is not None and self.resolver.worth(symbol).symbol is not None:
+        if symbol.value is not None and self.resolver.value_of(symbol).symbol is not None:
             return False  # another name for an undefined symbol: relocations name that one
         if symbol.is_temporary and self._binding(symbol) == STB_LOCAL:
             return False
@@ -152,15 +152,15 @@ class ObjectOutput:
         size = self.resolver.size_of(symbol)
         if symbol.common is not None:
             return 0, info, symbol.visibility, SHN_COMMON, symbol.common[1], symbol.common[0]
-        worth = self.resolver.worth(symbol)
+        value = self.resolver.value_of(symbol)
         if symbol in self._group_names:
             return 0, info, symbol.visibility, self._group_names[symbol], 0, 0
-        if worth.symbol is not None:
+        if value.symbol is not None:
             return 0, info, symbol.visibility, SHN_UNDEF, 0, size
-        index = SHN_ABS if worth.section is None else worth.section.index
-        if worth.section is not None and worth.section.flags & SHF_TLS:
+        index = SHN_ABS if value.section is None else value.section.index
+        if value.section is not None and value.section.flags & SHF_TLS:
             info = info & 0xF0 | STT_TLS
-        return 0, info, symbol.visibility, index, worth.value & 0xFFFFFFFFFFFFFFFF, size
+        return 0, info, symbol.visibility, index, value.value & 0xFFFFFFFFFFFFFFFF, size
 
 
 def _rela(relocs: list[PendingReloc]) -> Table:

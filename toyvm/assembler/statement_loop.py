@@ -1,7 +1,7 @@
 """The loop over statements: labels, directives, macros, instructions.
 
-A statement without symbols always gives the same bytes, so those are kept by its text (`State.memo`): half of a
-compiler's output is replayed from there and never parsed again.
+A statement without symbols always gives the same bytes, so they are cached by its text
+(`AssemblyState.memo`). Half of a compiler's output comes from this cache.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Driver:
             raise Abandoned
 
     def statement(self, line: str) -> None:
-        """One statement with its labels. Raises Problem."""
+        """Assemble one statement with its labels. Raises Problem."""
         usual = _USUAL.match(line)
         if usual is not None:
             self._command(usual[1], usual[2], whole=True)
@@ -142,7 +142,7 @@ class Driver:
         state.chunk.place(symbol)
 
     def _command(self, word: str, rest: str | None, whole: bool) -> None:
-        """A directive, a macro call or an instruction."""
+        """Execute a directive or a macro call, or assemble an instruction. Raises Problem."""
         state = self.state
         rest = rest or ""
         if word[0] == ".":

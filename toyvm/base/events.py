@@ -89,7 +89,7 @@ class PageReclaimed(Event):
 
 
 class SyscallEnter(Event):
-    """A system call begins.
+    """A system call of the thread `pid` begins. The number of a process's first thread is the process's.
 
     `args` are the six argument registers, `text` is `name(arguments)` as in strace.
     """
@@ -101,7 +101,7 @@ class SyscallEnter(Event):
 
 
 class SyscallExit(Event):
-    """A system call returned. `result` is a0, signed; `text` is the strace line.
+    """A system call of the thread `pid` returned. `result` is a0, signed; `text` is the strace line.
 
     `known` is False for a number that is not in the table of system calls.
     """
@@ -118,6 +118,19 @@ class ProcessForked(Event):
 
     child: int
     shares_memory: bool
+
+
+class ThreadStarted(Event):
+    """The thread `pid` created the thread `tid` in its process."""
+
+    tid: int
+
+
+class ThreadExited(Event):
+    """The thread `pid` of the process `process` exited. `instructions` are those that it executed."""
+
+    process: int
+    instructions: int
 
 
 class ProcessExecuted(Event):
@@ -160,7 +173,7 @@ class SignalSent(Event):
 
 
 class ContextSwitch(Event):
-    """The hart switched from `previous` to `pid`."""
+    """The hart switched from the thread `previous` to the thread `pid`."""
 
     previous: int
 

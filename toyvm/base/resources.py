@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_RUNNING = PACKAGE + os.sep
 START_FILE = "crt1"
 
 
@@ -74,7 +75,7 @@ def cache_path(*parts: str) -> str:
     folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if os.stat(folder).st_uid != os.getuid():
-        raise ToyvmError(f"{folder}: belongs to somebody else; set XDG_CACHE_HOME to a folder of yours")
+        raise ToyvmError(f"{folder}: belongs to another user; set XDG_CACHE_HOME to your own folder")
     return os.path.join(folder, *parts)
 
 
@@ -94,8 +95,20 @@ def source_version(*names: str) -> bytes:
     parts = [sys.version]
     for name in names:
         path = _data_path(name) if name == "libs" else os.path.join(PACKAGE, name)
-        parts += [_state(path, os.stat(path))] if name.endswith(".py") else sorted(_states(path))
+        parts += [_state(path, os.stat(path))] if name.endswith(".py") else _folder_states(path)
     return "\n".join(parts).encode()
+
+
+_read: dict[str, list[str]] = {}
+
+
+def _folder_states(path: str) -> list[str]:
+    """The state of each source below `path`. A folder of the running code is read once: its modules are loaded already."""
+    if not path.startswith(_RUNNING):
+        return sorted(_states(path))
+    if path not in _read:
+        _read[path] = sorted(_states(path))
+    return _read[path]
 
 
 def _states(path: str) -> Iterator[str]:

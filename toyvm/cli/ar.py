@@ -122,7 +122,7 @@ def _replace(command: _Command) -> int:
         members = list(_read(command.archive).members)
     elif "c" not in command.modifiers:
         print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
-    # A file replaces an old member, but two new files with the same name become two members (GNU ar).
+    # A file replaces an old member, but two new files with one name become two members (GNU ar).
     kept = [member.name for member in members] if command.operation == "r" else []
     for path in command.files:
         name = path if "P" in command.modifiers else os.path.basename(path)
@@ -150,10 +150,10 @@ def _delete(command: _Command, archive: Archive) -> int:
 
 
 def _select(archive: Archive, command: _Command) -> tuple[list[Member], list[str]]:
-    """(the members that the command names, the names not found). Without names: all members.
+    """(the members that the command names, or all without names; the names not found).
 
-    If a name occurs several times, each occurrence selects the next member with that name; N selects
-    an instance instead (as in GNU ar).
+    If a name occurs several times, each occurrence selects the next member with that name; N
+    selects an instance instead (as in GNU ar).
     """
     if not command.files:
         return archive.members, []

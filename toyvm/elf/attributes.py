@@ -23,6 +23,8 @@ TAG_UNALIGNED_ACCESS = 6
 TAG_PRIV_SPEC = 8
 TAG_PRIV_SPEC_MINOR = 10
 TAG_PRIV_SPEC_REVISION = 12
+TAG_ATOMIC_ABI = 14
+TAG_X3_REG_USAGE = 16
 
 # `.attribute NAME` -> tag
 TAGS = {
@@ -32,6 +34,8 @@ TAGS = {
     "priv_spec": TAG_PRIV_SPEC,
     "priv_spec_minor": TAG_PRIV_SPEC_MINOR,
     "priv_spec_revision": TAG_PRIV_SPEC_REVISION,
+    "atomic_abi": TAG_ATOMIC_ABI,
+    "x3_reg_usage": TAG_X3_REG_USAGE,
 }
 
 Attributes = dict[int, int | str]

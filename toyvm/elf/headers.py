@@ -31,6 +31,7 @@ from .constants import (
     PHDR_SIZE,
     PN_XNUM,
     PT_DYNAMIC,
+    PT_INTERP,
     PT_LOAD,
     SHDR_SIZE,
     SHN_XINDEX,
@@ -196,6 +197,17 @@ def read_phdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Phdr]:
                 f"the file's {len(data):#x} bytes"
             )
     return phdrs
+
+
+def names_interpreter(head: bytes) -> bool:
+    """Whether the program headers in a file's first bytes have a PT_INTERP; nothing is checked, nothing raised."""
+    if not is_elf(head) or len(head) < EHDR_SIZE:
+        return False
+    ehdr = unpack_ehdr(head)
+    raw = head[ehdr.phoff : ehdr.phoff + ehdr.phnum * PHDR_SIZE]
+    return any(
+        fields[0] == PT_INTERP for fields in _PHDR.iter_unpack(raw[: len(raw) // PHDR_SIZE * PHDR_SIZE])
+    )
 
 
 def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:

@@ -241,14 +241,14 @@ def quotient(a: int, b: int) -> int:
     return abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))
 
 
-def rest(a: int, b: int) -> int:
+def remainder(a: int, b: int) -> int:
     """The remainder of `quotient`, with the sign of the dividend."""
     return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))
 
 
-def trailing(value: int, width: int) -> int:
+def trailing_zeros(value: int, width: int) -> int:
     """The number of trailing zero bits; `width` for 0."""
     return (value & -value).bit_length() - 1 if value else width
 
 
-HELPERS: dict[str, object] = {"quotient": quotient, "rest": rest, "trailing": trailing}
+HELPERS: dict[str, object] = {"quotient": quotient, "remainder": remainder, "trailing_zeros": trailing_zeros}

@@ -68,6 +68,7 @@ class Stats(Counters, frozen=False):
     page_cache_frames: int = 0
     virtual_ns: int = 0
     forks: int = 0
+    threads: int = 0  # started besides the first of each process
     pages_merged: int = 0  # pages whose frame KSM replaced by a shared one
     megapages: int = 0  # megapages mapped at a first write
     megapage_fallbacks: int = 0  # first writes for which 512 contiguous frames were not free

@@ -39,7 +39,8 @@ class TimeSlices:
         engine = kernel.engine
         assert engine is not None, "a kernel without an engine cannot run"
         while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not kernel.yielded:
-            if process.signals.pending and not _deliver(kernel, process):
+            signals = process.signals
+            if (signals.pending or signals.shared) and not _deliver(kernel, process):
                 continue
             if process.in_call:
                 serve(kernel, process)
@@ -95,13 +96,13 @@ class TimeSlices:
 
     def _switch_to(self, process: Process) -> None:
         kernel = self._kernel
-        if kernel.last_pid != process.pid:
+        if kernel.last_tid != process.tid:
             process.hart.reservation = None
             process.counters.context_switches += 1
             kernel.system.stats.context_switches += 1
             if kernel.bus.wants(ContextSwitch):
-                kernel.bus.emit(ContextSwitch(kernel.now, process.pid, kernel.last_pid))
-            kernel.last_pid = process.pid
+                kernel.bus.emit(ContextSwitch(kernel.now, process.tid, kernel.last_tid))
+            kernel.last_tid = process.tid
 
     def _watched(self, process: Process) -> int:
         """The budget in instructions while a watched pc is set: one until it is reached."""

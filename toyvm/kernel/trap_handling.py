@@ -18,7 +18,7 @@ from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError
 from .proc.kernel_state import KernelState
-from .proc.process import CallState, Process, State
+from .proc.process import Process, State
 from .proc.signals import BUS_ADRERR, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, TRAP_BRKPT, SigInfo, Signal
 from .syscalls.table import Syscall, find
 from .vfs.open_file import WouldBlock
@@ -94,6 +94,7 @@ class InPlaceFaults:
             kind in RESOLVED_BADLY
             or process.state is not State.RUNNABLE
             or process.signals.pending
+            or process.signals.shared
             or (self._alone and kernel.scheduler.crowded)
         ):
             self._answer = kind
@@ -191,7 +192,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         text = call_text(process, entry, number, args)
     if traced and first:
         name = entry.name if entry is not None else f"syscall_{number}"
-        kernel.bus.emit(SyscallEnter(kernel.now, process.pid, number, name, args, text))
+        kernel.bus.emit(SyscallEnter(kernel.now, process.tid, number, name, args, text))
     result: int | None
     if entry is None or (entry.needs_mmu and not process.mm.has_mmu):
         result = -errno.ENOSYS
@@ -204,8 +205,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         except (OSError, OverflowError, MemoryError) as failure:
             result = -_errno(failure)
     if result is None:  # execve and rt_sigreturn have set the registers
-        process.in_call = False
-        process.call = CallState()
+        process.leave_call()
     else:
         process.end_call(result)
     if traced:
@@ -226,6 +226,9 @@ def _wait(kernel: KernelState, process: Process, entry: Syscall, wait: WouldBloc
     if process.signals.next() is not None:
         return  # a signal is pending already: the call is interrupted at once
     process.waits_for = f"waits in {entry.name}"
+    if process.call.futex is not None:
+        va = process.hart.x[10]
+        process.waits_for += f" at {kernel.describe(process, va) or hex(va)}"
     kernel.scheduler.block(process, wait.queues, wait.deadline)
 
 
@@ -237,4 +240,4 @@ def _report(
     name = entry.name if entry is not None else f"syscall_{number}"
     value = 0 if result is None else result
     shown = f"{text} = {'?' if not process.alive else result_text(entry, value)}"
-    kernel.bus.emit(SyscallExit(kernel.now, process.pid, number, name, value, shown, known=entry is not None))
+    kernel.bus.emit(SyscallExit(kernel.now, process.tid, number, name, value, shown, known=entry is not None))

@@ -1,7 +1,7 @@
-"""Values into the bytes: every relocation's formula over whole columns, type by type.
+"""Applies relocations: computes the formula of each type over whole columns, and writes the values.
 
-S, A, P, G and GOT are the psABI's letters. Within a type all rows are computed at once; a row whose value does not
-fit is looked at again alone, to be reported with its file, section and symbol.
+S, A, P, G and GOT are the psABI's letters. All rows of a type are computed at once. A row whose value does not fit
+its field is reported with file, section and symbol.
 """
 
 from __future__ import annotations
@@ -53,20 +53,20 @@ def relocate(
     pic: bool,
     errors: Diagnostics,
 ) -> None:
-    """Apply all relocations of live sections to `image`. What does not fit goes to `errors`.
+    """Apply all relocations of live sections to `image`. Values that do not fit are added to `errors`.
 
-    `pic`: the load base of the image is not known.
+    `pic` says that the load base of the image is not known.
     """
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
     relocs = relocs.where(~MARKER[relocs.type])
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
     foreign = alloc & DYNAMIC[relocs.type] & needs.preemptible[relocs.sym]
-    relocs = relocs.where(~foreign)  # the loader's; the word stays 0
+    relocs = relocs.where(~foreign)  # left to the loader; the word stays 0
     _Relocator(image, program, layout, relocs, known, pic, errors).run()
 
 
 def _low_parts() -> list[tuple[Column, Column]]:
-    """Low parts and the high parts that they may name: pairs of boolean arrays indexed by type."""
+    """Low parts and their possible high parts: pairs of boolean arrays indexed by type."""
     found: dict[tuple[R, ...], list[R]] = {}
     for row in RELOCATIONS.values():
         if row.formula is Formula.PC_LOW and Tool.LINKER in row.by:
@@ -82,7 +82,7 @@ _LOW_PARTS = _low_parts()
 
 
 class _Relocator:
-    """The work on one set of rows."""
+    """Applies one set of rows."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _Relocator:
         order = np.argsort(kinds, kind="stable")
         present, starts = np.unique(kinds[order], return_index=True)
         rows_of = dict(zip(present.tolist(), np.split(order, starts)[1:], strict=True))
-        # What sets a place comes before what adds to it and subtracts from it.
+        # A relocation that sets a place comes before those that add to it and subtract from it.
         for kind in sorted(rows_of, key=lambda k: (RELOCATIONS[k].operation != "set", k)):
             self._apply(RELOCATIONS[kind], rows_of[kind], value)
 
@@ -129,7 +129,7 @@ class _Relocator:
         return value
 
     def _finish(self, formula: Formula, rows: Column, value: Column) -> None:
-        """Turn S + A into what `formula` computes, in the `rows` that it applies to."""
+        """In `rows`, replace S + A by the value of `formula`."""
         match formula:
             case Formula.ABSOLUTE | Formula.ADD | Formula.SUBTRACT:
                 pass  # V is at the place: `apply_many` adds to it and subtracts from it
@@ -157,7 +157,7 @@ class _Relocator:
         return self.known.got + offset
 
     def _pair_low_parts(self, value: Column, is_low: Column, is_high: Column) -> None:
-        """%pcrel_lo names the label of its %pcrel_hi: the value is the one computed there."""
+        """%pcrel_lo names the label of its %pcrel_hi, and takes the value computed there."""
         relocs, symbols = self.relocs, self.program.symbols
         low, high = np.flatnonzero(is_low), np.flatnonzero(is_high)
         if not len(low):
@@ -183,7 +183,7 @@ class _Relocator:
             )
 
     def _call_nothing(self, value: Column) -> None:
-        """A call of an undefined weak function may be too far from address 0: go by way of x0 (GNU ld's rewriting)."""
+        """Make calls of undefined weak functions jump to address 0 relative to x0, which always reaches it (as GNU ld)."""
         relocs = self.relocs
         nothing = (self.program.symbols.sid[relocs.sym] == UNDEFINED) & (self.known.call[relocs.sym] == 0)
         for row in np.flatnonzero(nothing & _PAIR[relocs.type]).tolist():
@@ -193,9 +193,9 @@ class _Relocator:
             value[row] = 0
 
     def _reach_low_addresses(self, value: Column) -> None:
-        """An address near 0 that auipc cannot reach is one that lui can name (GNU ld: riscv_zero_pcrel_hi_reloc).
+        """Replace auipc by lui for an address near 0 that only lui reaches (GNU ld: riscv_zero_pcrel_hi_reloc).
 
-        An absent weak symbol, a number and a function at a low address are such, when the code lies above 2 GiB.
+        Such targets are absent weak symbols, numbers and functions at low addresses, if the code lies above 2 GiB.
         """
         rows = np.flatnonzero(_FROM_PC[self.relocs.type] & ((value < U_TYPE.low) | (value > U_TYPE.high)))
         target = value[rows] + self.place[rows]
@@ -207,7 +207,7 @@ class _Relocator:
                 value[row] = address
 
     def _check_uleb128(self, value: Column) -> None:
-        """A number in ULEB128 keeps its length. Setting and subtracting truncate, so their sum is checked, as by GNU ld."""
+        """Check that each ULEB128 number fits its bytes. Each relocation truncates, so the sum is checked, as in GNU ld."""
         total: dict[int, int] = {}
         rows = np.flatnonzero(_ULEB128[self.relocs.type]).tolist()
         row_at = {
@@ -233,7 +233,7 @@ class _Relocator:
                 )
 
     def _apply(self, reloc: Reloc, rows: Column, value: Column) -> None:
-        """Apply one type; a row that does not fit is reported and left out, and the rest tried again."""
+        """Apply one type. Report each row that does not fit, and apply the others."""
         for _ in range(OVERFLOWS_SHOWN + 1):
             try:
                 apply_many(self.image, self.offset[rows], reloc, value[rows])

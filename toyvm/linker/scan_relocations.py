@@ -1,7 +1,7 @@
-"""What the relocations ask the linker to make: GOT and PLT entries, copies of library data, work for the loader.
+"""Decides which relocations need GOT entries, PLT entries, copies of library data, or the loader.
 
-The questions are psABI's and the answers GNU ld's. A symbol is preemptible when another component of the process may
-turn out to define it; only then does a reference to it cost something at run time.
+The needs are the psABI's, the decisions those of GNU ld. A symbol is preemptible if another component of the process
+may define it at run time. Only references to preemptible symbols cost anything at run time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DATA_SHARED = 8  # errors of one kind shown
 
 
 class Needs(Record, eq=False):
-    """Symbol numbers, each list in order of first need. `dynamic` rows are relocations that the loader will do."""
+    """Symbol numbers, each list in order of first need; and the rows of relocations left to the loader."""
 
     got: Column
     tls_ie: Column
@@ -45,7 +45,7 @@ class Needs(Record, eq=False):
     copy: Column
     canonical: Column  # functions whose address is their PLT entry (subset of plt)
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
-    symbolic: RelocColumns  # words that hold the address of a symbol which the loader looks up
+    symbolic: RelocColumns  # words for the address of a symbol that the loader looks up
     relative: RelocColumns  # words that hold an address in the image, which moves with the load base
 
 
@@ -72,7 +72,7 @@ def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) ->
 def refuse_unsupported(program: ProgramColumns, errors: Diagnostics) -> None:
     """Add an error for each relocation of a live section whose type the linker does not apply, in GNU ld's words.
 
-    Asked before any byte moves, so that places are those of the objects. No later pass meets such a type.
+    This runs before any byte moves, so the places are those of the objects. Later passes meet no such type.
     """
     relocs, places = program.relocs, SourcePlaces(program)
     unknown = np.flatnonzero(~APPLIED.take(relocs.type, mode="clip"))
@@ -85,7 +85,7 @@ def refuse_unsupported(program: ProgramColumns, errors: Diagnostics) -> None:
 
 
 def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: Diagnostics) -> Needs:
-    """Read all relocations of live sections. What no output could satisfy is added to `errors`."""
+    """Scan the relocations of live sections. Adds to `errors` those that no output can satisfy."""
     sections, symbols = program.sections, program.symbols
     entries = _entries(program)
     relocs = program.relocs.where((sections.live & sections.alloc)[program.relocs.sid])
@@ -129,7 +129,7 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
 
 
 def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
-    """Refuse a thread-local relocation against another symbol, and the other way round, in GNU ld's words."""
+    """Refuse thread-local relocations against other symbols, and other relocations against thread-local symbols."""
     kind, symbol, sid = relocs.type, program.symbols.type[relocs.sym], program.symbols.sid[relocs.sym]
     inside = (sid >= 0) & ((program.sections.flags[np.maximum(sid, 0)] & SHF_TLS) != 0)
     known = (symbol == STT_TLS) | inside
@@ -146,7 +146,7 @@ def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: D
 
 
 def _entries(program: ProgramColumns) -> dict[Need, Column]:
-    """The symbols that have each kind of GOT entry. A section that is not in memory may name an entry, too."""
+    """The symbols that need each kind of GOT entry, for sections that are not loaded, too."""
     relocs = program.relocs
     rows = np.flatnonzero(ANY_GOT_ENTRY.take(relocs.type, mode="clip"))
     rows = rows[program.sections.live[relocs.sid[rows]]]
@@ -164,7 +164,7 @@ def _unique(numbers: Column) -> Column:
 def _check(
     program: ProgramColumns, options: LinkOptions, relocs: RelocColumns, foreign: Column, errors: Diagnostics
 ) -> None:
-    """Refuse what position-independent code cannot hold, in GNU ld's words."""
+    """Refuse relocations that position-independent output cannot contain, in GNU ld's words."""
     sid = program.symbols.sid[relocs.sym]
     here = (sid >= 0) | (sid == LINKER)
     if options.pic:
@@ -173,7 +173,7 @@ def _check(
         if options.shared:
             bad |= (DIRECT & PC_RELATIVE)[relocs.type] & foreign
             bad |= TP_RELATIVE[relocs.type] & (program.symbols.type[relocs.sym] == STT_TLS)
-        bad &= ~LOW_PART[relocs.type]  # which says nothing new
+        bad &= ~LOW_PART[relocs.type]  # the high part is reported
         for row in np.flatnonzero(bad).tolist():
             name = relocation_name(int(relocs.type[row]))
             errors.limited(

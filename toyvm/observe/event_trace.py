@@ -22,6 +22,8 @@ from ..base.events import (
     ProcessForked,
     SignalSent,
     SyscallExit,
+    ThreadExited,
+    ThreadStarted,
 )
 from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
 from ..machine import sv39
@@ -110,6 +112,17 @@ class Tracer:
         """A process created another."""
         how = "shares its memory with" if event.shares_memory else "is a copy of"
         self.line(event.pid, f"fork: process {event.child} {how} process {event.pid}")
+
+    def thread_started(self, event: ThreadStarted) -> None:
+        """A thread was created."""
+        self.line(event.pid, f"clone: thread {event.tid}")
+
+    def thread_exited(self, event: ThreadExited) -> None:
+        """A thread ended before its process."""
+        self.line(
+            event.pid,
+            f"exit of a thread of process {event.process} after {event.instructions:,} instructions",
+        )
 
     def executed(self, event: ProcessExecuted) -> None:
         """A process executed a program."""
@@ -209,6 +222,8 @@ def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], symbols: 
 
 def _subscribe_process(bus: Bus, tracer: Tracer) -> None:
     bus.subscribe(ProcessForked, tracer.forked)
+    bus.subscribe(ThreadStarted, tracer.thread_started)
+    bus.subscribe(ThreadExited, tracer.thread_exited)
     bus.subscribe(ProcessExecuted, tracer.executed)
     bus.subscribe(ProcessExited, tracer.exited)
     bus.subscribe(MappingChanged, tracer.mapping)

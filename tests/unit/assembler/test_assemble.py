@@ -10,6 +10,7 @@ import pytest
 from toyvm.assembler.assemble import assemble_text, assemble_texts
 from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
+from toyvm.elf.attributes import decode
 from toyvm.elf.object_file import ObjectFile, Section
 from toyvm.relocations import R
 
@@ -267,3 +268,25 @@ def test_norvc_ends_all_16_bit_instructions() -> None:
     )
     with pytest.raises(AssemblyError, match="needs extension 'c'"):
         assemble_text(text + "c.nop\n", "a.s")
+
+
+def test_what_clang_writes_around_a_function() -> None:
+    """Attributes by number, and the table of symbols whose address matters, which GNU as does not make."""
+    text = """
+        .attribute      4, 16
+        .attribute      5, "rv64i2p1_zca1p0"
+        .attribute      14, 3
+        .attribute      16, 1
+        .p2align        1
+main:   call    f
+        li      a0, 1
+        .addrsig
+        .addrsig_sym    f
+        .addrsig_sym    never_mentioned
+    """
+    made = assemble_text(text, "a.s", AssemblerOptions(march="rv64i", relax=False))
+    code, attributes = made.section(".text"), made.section(".riscv.attributes")
+    assert code is not None and attributes is not None
+    assert code.data[8:10] == bytes.fromhex("0545")  # `.attribute 5` sets the architecture, too
+    assert decode(attributes.data, "a.o") == {4: 16, 5: "rv64i2p1_zca1p0", 14: 3, 16: 1}
+    assert "f" in made.symbols.names and "never_mentioned" not in made.symbols.names

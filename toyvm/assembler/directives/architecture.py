@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from toyvm.elf.attributes import TAGS, Arch, ArchError
+from toyvm.elf.attributes import TAG_ARCH, TAGS, Arch, ArchError
 
 from ..problems import Problem, unknown
 from ..state import AssemblyState
@@ -98,7 +98,7 @@ def attribute(state: AssemblyState, rest: str) -> None:
         state.attributes[tag] = value
         return
     text = unquote(pieces[1]).decode("utf-8", "replace")
-    if name == "arch":
+    if tag == TAG_ARCH:
         state.modes.arch = _changed(state.modes.arch, text) if text[:1] not in "+-" else state.modes.arch
         state.modes.rvc = state.modes.arch.has_compressed
         state.seen_rvc |= state.modes.rvc

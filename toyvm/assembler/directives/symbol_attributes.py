@@ -256,5 +256,5 @@ SYMBOLS: dict[str, Directive] = {
     ".common": common(False),
     ".lcomm": common(True),
     ".symver": symver,
-    **dict.fromkeys((".extern", ".version", ".lflags", ".ln", ".line"), accepted),
+    **dict.fromkeys((".extern", ".version", ".addrsig", ".addrsig_sym", ".lflags", ".ln", ".line"), accepted),
 }

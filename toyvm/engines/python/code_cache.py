@@ -40,8 +40,8 @@ TRANSLATIONS, BLOCKS = "native", "blocks"  # folders of the user's cache
 TRANSLATIONS_LIMIT, BLOCKS_LIMIT = 256 << 20, 32 << 20  # bytes of all files
 _MAGIC = b"toyvm native 1\n"
 _SWEEP_EVERY = 64  # files written between two checks of the limit
-_MOST = 4096  # blocks kept per program
-_WORTH = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
+_MAX_BLOCKS = 4096  # blocks kept per program
+_REWRITE_SHARE = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
 
 
 class CodeCache:
@@ -187,8 +187,8 @@ class KeptBlocks:
 
     def keep(self, blocks: Collection[Block]) -> None:
         """Write `blocks` to the file, if many of them were not in it."""
-        many = min(len(blocks), _MOST)
-        if self._cache is None or (many - self._taken) * _WORTH < many:
+        count = min(len(blocks), _MAX_BLOCKS)
+        if self._cache is None or (count - self._taken) * _REWRITE_SHARE < count:
             return
         forms: dict[tuple[str, bool], int] = {}
         steps: dict[KeptStep, int] = {}
@@ -204,7 +204,7 @@ class KeptBlocks:
             return number_of(step) if number is None else number
 
         kept: dict[int, Data] = {}
-        for block in islice(blocks, _MOST):
+        for block in islice(blocks, _MAX_BLOCKS):
             if block.text:
                 last = None if block.last is None else plain(block.last)
                 kept[block.pcs[0]] = (

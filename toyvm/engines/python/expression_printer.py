@@ -16,7 +16,7 @@ from collections.abc import Callable
 from toyvm.isa.ops import Node, Op
 from toyvm.isa.semantics import maximum
 
-from ..effects import quotient, rest, trailing
+from ..effects import quotient, remainder, trailing_zeros
 
 _INFIX = {
     Op.ADD: "+",
@@ -89,7 +89,7 @@ class Printer:
         if op is Op.ASHR:
             return f"({self.signed(node.args[0])} >> {self.exact(node.args[1])})"
         if op in (Op.SDIV, Op.SREM):
-            name = quotient.__name__ if op is Op.SDIV else rest.__name__
+            name = quotient.__name__ if op is Op.SDIV else remainder.__name__
             return f"{name}({self.signed(node.args[0])}, {self.signed(node.args[1])})"
         if op is Op.ZEXT:
             return self.exact(node)
@@ -138,7 +138,7 @@ class Printer:
         return f"({node.width} - ({self.exact(node.args[0])}).bit_length())"
 
     def _ctz(self, node: Node) -> str:
-        return f"{trailing.__name__}({self.exact(node.args[0])}, {node.width})"
+        return f"{trailing_zeros.__name__}({self.exact(node.args[0])}, {node.width})"
 
     def _cpop(self, node: Node) -> str:
         return f"({self.exact(node.args[0])}).bit_count()"

@@ -44,7 +44,7 @@ _SYSTEM = frozenset({Op.TRAP, Op.FENCE_I, Op.CSR_READ, Op.CSR_WRITE})
 
 
 def table_data() -> Filed[RowData]:
-    """The data of all rows, filed by opcode; plain data that `marshal` can write."""
+    """The data of all rows in the buckets of `find_row`; plain data that `marshal` can write."""
     return file_rows((insn.match, insn.mask, insn.nonzero, row_data(insn)) for insn in INSNS.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 
 from toyvm.base.events import Bus
@@ -28,7 +28,6 @@ class MemorySystem(MachineMemory):
     """`MachineMemory` that makes room by itself.
 
     limits         sizes and policies; see Limits
-    pinned         frames that reclaim must leave alone
     kill_process   ends a process to make frames free, for a context that needs one; whether that has made any free
     on_swap_error  called when the host first refuses a write of the swap area
     """
@@ -41,13 +40,11 @@ class MemorySystem(MachineMemory):
         now: Callable[[], int],
         limits: Limits | None = None,
         *,
-        pinned: Callable[[], Iterable[int]] = tuple,
         kill_process: Callable[[FaultContext], bool] = lambda context: False,
         on_swap_error: Callable[[OSError], None] = lambda failure: None,
     ):
         self._limits = limits if limits is not None else Limits()
         super().__init__(memory, engine, bus, now, self._limits, on_swap_error)
-        self._pinned = pinned
         self._kill_process = kill_process
         self.ksm: Ksm | None = None  # once pages may be merged
         self._quiet_until = 0
@@ -59,7 +56,7 @@ class MemorySystem(MachineMemory):
         """Made when memory first runs low: with it comes numpy."""
         from .reclaim.reclaimer import Reclaimer
 
-        return Reclaimer(self, self._limits.reclaim, self._limits.seed, self._pinned)
+        return Reclaimer(self, self._limits.reclaim, self._limits.seed)
 
     @cached_property
     def write_back(self) -> WriteBack:

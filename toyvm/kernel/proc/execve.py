@@ -26,6 +26,7 @@ from ..mm.frame_allocator import OutOfFrames
 from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
 from ..vfs.path_walk import Location
+from .lifecycle import become_leader
 
 if TYPE_CHECKING:
     from ..mm.no_mmu import Placement
@@ -85,6 +86,7 @@ def execute(
     except (OSError, NotExecutableError):
         mm.release()
         raise
+    process = become_leader(kernel, process)
     _commit(kernel, process, mm, image, place.path)
     process.hart.x[2] = sp
     process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
@@ -182,10 +184,11 @@ def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: Load
     process.image = image
     process.exe = path
     process.comm = path.rsplit("/", 1)[-1][:15]
+    process.fds = process.fds.alone()
     process.fds.exec()
     process.signals.exec()
     process.executed = True
-    process.clear_child_tid = 0
+    process.clear_child_tid = process.robust_list = 0
     process.loader_state = None
     instret = process.hart.instret
     process.hart = Hart(mm.mmu)

@@ -11,7 +11,7 @@ calls the loader through the private system calls in `syscalls.table`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from toyvm.base.bits import M64
@@ -19,7 +19,7 @@ from toyvm.base.errors import NotExecutableError
 from toyvm.base.events import Bus, FaultKind
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
-from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
+from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.run_options import Limits, seconds_of
 
 from ..counters import Counters, FaultContext, Stats
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
+    from .futexes import Futexes
 
 FIRST_PID = 100
 
@@ -128,17 +129,16 @@ class KernelState:
             self.bus,
             lambda: self.scheduler.now,
             self.limits,
-            pinned=self._slept_on,
             kill_process=kill_process,
             on_swap_error=self._swap_failed,
         )
         self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
-        self.processes: dict[int, Process] = {}
+        self.processes: dict[int, Process] = {}  # the first thread of each process, by number
+        self.threads: dict[int, Process] = {}  # all threads, by number
         self.first: Process | None = None
-        self.last_pid = 0  # the process that ran last; 0: none yet
+        self.last_tid = 0  # the thread that ran last; 0: none yet
         self.yielded = False  # the running process has called sched_yield: end its time slice
         self.current: Process | None = None  # the process whose system call is being served: /proc/self
-        self.futex_waiters: dict[int, dict[int, Process]] = {}
         self.held: list[Process] = []  # ended, but their memory is kept (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
@@ -150,15 +150,6 @@ class KernelState:
 
     def _swap_failed(self, failure: OSError) -> None:
         self.message(f"toyvm: write error on the swap area: {failure}")
-
-    def _slept_on(self) -> Iterator[int]:
-        """The frames that contain a futex with waiters.
-
-        Futexes are identified by physical address.
-        """
-        for pa, waiters in self.futex_waiters.items():
-            if any(process.alive and process.call.futex == pa for process in waiters.values()):
-                yield pa >> PAGE_SHIFT
 
     @property
     def now(self) -> int:
@@ -180,6 +171,13 @@ class KernelState:
         from ..mm.sysv_shm import Segments
 
         return Segments(self.system, lambda: self.date // 10**9)
+
+    @cached_property
+    def futexes(self) -> Futexes:
+        """The threads that wait at futexes. It exists once a program has used one."""
+        from .futexes import Futexes
+
+        return Futexes(self.scheduler.wake)
 
     @cached_property
     def pipes(self) -> PipePool:
@@ -296,7 +294,7 @@ class KernelState:
 
     def adopt(self, process: Process) -> None:
         """Add a process to the process table."""
-        self.processes[process.pid] = process
+        self.processes[process.pid] = self.threads[process.pid] = process
         self.system.stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:

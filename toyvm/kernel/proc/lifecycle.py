@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 
 from toyvm.base.errors import error
-from toyvm.base.events import ProcessEnding, ProcessExited, ProcessForked, SignalSent
+from toyvm.base.events import (
+    ProcessEnding,
+    ProcessExited,
+    ProcessForked,
+    SignalSent,
+    ThreadExited,
+    ThreadStarted,
+)
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import replace
 from toyvm.machine.physical_memory import require_reserve
 
 from ..mm.frame_allocator import OutOfFrames
@@ -35,20 +44,31 @@ _LISTED = 10
 
 
 def fork(
-    kernel: KernelState, parent: Process, *, share_memory: bool = False, wait_for_exec: bool = False
+    kernel: KernelState,
+    parent: Process,
+    *,
+    share_memory: bool = False,
+    wait_for_exec: bool = False,
+    share_files: bool = False,
+    share_place: bool = False,
+    share_handlers: bool = False,
+    sibling: bool = False,
 ) -> Process:
-    """Create a child that is a copy of `parent` just after its system call, with 0 in a0.
+    """Create a child that is a copy of the thread `parent` just after its system call, with 0 in a0.
+
+    The child has one thread. With `sibling` (CLONE_PARENT) its parent is that of `parent`.
 
     Raises OSError(EAGAIN), OSError(ENOMEM), or MemoryError if the host is out of memory.
     """
-    if len(kernel.processes) >= min(kernel.limits.processes, parent.rlimits.processes):
-        raise error(errno.EAGAIN)
-    require_reserve()
+    _require_room(kernel, parent)
     mm = parent.mm.share() if share_memory else parent.mm.fork()
     hart = parent.hart.copy(mm.mmu)
     rlimits = parent.rlimits if share_memory else mm.rlimits
-    child = Process(kernel.take_pid(), mm, hart, parent.fds.fork(), rlimits)
-    child.inherit(parent)
+    fds = parent.fds.share() if share_files else parent.fds.fork()
+    child = Process(kernel.take_pid(), mm, hart, fds, rlimits)
+    child.inherit(parent, same_handlers=share_handlers, sibling=sibling)
+    if share_place:
+        child.place = parent.place
     child.end_call(0)
     child.started_at = kernel.now
     kernel.adopt(child)
@@ -58,25 +78,124 @@ def fork(
     if kernel.interpreter is not None and parent.loader_state is not None:
         kernel.interpreter.forked(parent, child)
     if kernel.bus.wants(ProcessForked):
-        kernel.bus.emit(ProcessForked(kernel.now, parent.pid, child.pid, share_memory))
+        kernel.bus.emit(ProcessForked(kernel.now, parent.tid, child.pid, share_memory))
     kernel.scheduler.add(child)
     return child
 
 
+def start_thread(
+    kernel: KernelState,
+    creator: Process,
+    *,
+    wait_for_exec: bool = False,
+    share_files: bool = True,
+    share_place: bool = True,
+) -> Process:
+    """Create a thread in the process of `creator`, with its registers just after its system call and 0 in a0.
+
+    Raises OSError(EAGAIN), or MemoryError if the host is out of memory.
+    """
+    _require_room(kernel, creator)
+    fds = creator.fds.share() if share_files else creator.fds.fork()
+    thread = Process(kernel.take_pid(), creator.mm, creator.hart.copy(), fds, creator.rlimits, creator)
+    thread.comm = creator.comm
+    thread.place = creator.place if share_place else replace(creator.place)
+    thread.signals = creator.signals.thread()
+    thread.end_call(0)
+    kernel.threads[thread.tid] = thread
+    kernel.system.stats.threads += 1
+    if wait_for_exec:
+        thread.vfork_done = WaitQueue()
+    if kernel.bus.wants(ThreadStarted):
+        kernel.bus.emit(ThreadStarted(kernel.now, creator.tid, thread.tid))
+    kernel.scheduler.add(thread)
+    return thread
+
+
+def _require_room(kernel: KernelState, parent: Process) -> None:
+    """Raises OSError(EAGAIN) at the limit of threads, which is RLIMIT_NPROC or `Limits.processes`."""
+    if len(kernel.threads) >= min(kernel.limits.processes, parent.rlimits.processes):
+        raise error(errno.EAGAIN)
+    require_reserve()
+
+
+def exit_thread(kernel: KernelState, thread: Process, status: int) -> None:
+    """End one thread. The process ends with its last thread, and with the status of its first."""
+    group = thread.thread_group
+    if thread.tid not in group.members:
+        return
+    if len(group.members) == 1:
+        exit_process(kernel, thread, status if thread is group.leader else group.status)
+        return
+    if thread is group.leader:
+        group.status = status
+    _end_thread(kernel, thread)
+
+
+def _end_thread(kernel: KernelState, thread: Process) -> None:
+    """End a thread as Linux's do_exit does: its robust futexes, `clear_child_tid`, its descriptors."""
+    group = thread.thread_group
+    if thread.robust_list:
+        kernel.futexes.owner_died(thread)
+    if thread.clear_child_tid and (thread.mm.map.users > 1 or len(group.members) > 1):
+        _clear_tid(kernel, thread)
+    thread.leave_call()
+    thread.fds.release()
+    del group.members[thread.tid]
+    if kernel.bus.wants(ThreadExited) and (group.members or thread is not group.leader):
+        kernel.bus.emit(ThreadExited(kernel.now, thread.tid, group.pid, thread.hart.instret))
+    if thread is group.leader:
+        thread.state = State.ZOMBIE
+        return
+    thread.state = State.DEAD
+    kernel.threads.pop(thread.tid, None)
+    leave_parent(thread)
+    pass_on_signals(kernel, thread)
+
+
+def leave_parent(process: Process) -> None:
+    """Wake the thread that waits in vfork until `process` has left its memory."""
+    if process.vfork_done is not None:
+        process.vfork_done.wake()
+        process.vfork_done = None
+
+
+def become_leader(kernel: KernelState, caller: Process) -> Process:
+    """End the other threads of a process that executes a program. Return the first thread, which continues as `caller`.
+
+    So the process keeps its number whichever thread calls execve(2).
+    """
+    leader = caller.leader
+    for thread in list(caller.thread_group.members.values()):
+        if thread is not caller:
+            _end_thread(kernel, thread)
+    if caller is leader:
+        return leader
+    leader.hart, leader.signals, leader.place = caller.hart, caller.signals, caller.place
+    leader.fds = caller.fds.share()
+    leader.wake_serial += 1
+    _end_thread(kernel, caller)
+    leader.thread_group.members[leader.tid] = leader
+    leader.state = State.RUNNABLE
+    kernel.scheduler.add(leader)
+    return leader
+
+
 def exit_process(kernel: KernelState, process: Process, status: int) -> None:
-    """End a process with a wait status.
+    """End all threads of a process, with a wait status.
 
     With `hold_at_exit`, its memory stays until `release_held`.
     """
+    process = process.leader
     if not process.alive:
         return
     if kernel.bus.wants(ProcessEnding):
         kernel.bus.emit(ProcessEnding(kernel.now, process.pid))
     process.status = status
-    if process.clear_child_tid and process.mm.map.users > 1:
-        _clear_tid(process)
-    process.call.abandon()
-    process.fds.close_all()
+    for thread in reversed(list(process.thread_group.members.values())):
+        if process.mm.map.users == 1:
+            thread.clear_child_tid = 0  # nothing is left that could see the word
+        _end_thread(kernel, thread)
     _leave_orphans(kernel, process)
     signal = status & 0x7F
     if kernel.bus.wants(ProcessExited):
@@ -85,14 +204,12 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         )
     for child in process.children:
         child.parent = None
-        if child.state is State.ZOMBIE:
+        if child.state is State.ZOMBIE and not child.alive:
             _reap(kernel, child)
     process.children.clear()
     if process.hold_at_exit:
         process.state = State.HELD
-        if process.vfork_done is not None:
-            process.vfork_done.wake()
-            process.vfork_done = None
+        leave_parent(process)
     else:
         kernel.leave_image(process)
         process.state = State.ZOMBIE
@@ -125,8 +242,8 @@ def _leave_orphans(kernel: KernelState, process: Process) -> None:
         send(kernel, member, SigInfo(Signal.SIGCONT))
 
 
-def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
-    """Make a signal pending, and wake its target unless it blocks or ignores the signal.
+def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: bool = False) -> None:
+    """Make a signal pending for a process, or for the one thread `process`. Wake a thread that takes it.
 
     SIGKILL acts at once.
     """
@@ -134,31 +251,76 @@ def send(kernel: KernelState, process: Process, info: SigInfo) -> None:
     if not signal or not process.alive:
         return
     if kernel.bus.wants(SignalSent):
-        kernel.bus.emit(SignalSent(kernel.now, process.pid, signal, info.pid))
+        number = process.tid if to_thread else process.pid
+        kernel.bus.emit(SignalSent(kernel.now, number, signal, info.pid))
     if signal == Signal.SIGKILL:
         die(kernel, process, signal)
         return
     if signal == Signal.SIGCONT:
         for other in STOP_SIGNALS:
-            process.signals.pending.pop(other, None)
-        if process.state is State.STOPPED:
-            process.state = State.RUNNABLE
-            kernel.scheduler.add(process)
-            _report_to_parent(kernel, process, CLD_CONTINUED, Signal.SIGCONT)
+            _forget(process, other)
+        _continue(kernel, process)
     elif signal in STOP_SIGNALS:
-        process.signals.pending.pop(Signal.SIGCONT, None)
-    blocked = process.signals.mask >> (signal - 1) & 1
-    if process.signals.ignores(signal) and not blocked:
+        _forget(process, Signal.SIGCONT)
+    signals = process.signals
+    if signals.ignores(signal) and not signals.blocks(signal):
         return
-    process.signals.pending.setdefault(signal, info)
-    if not blocked:
-        kernel.scheduler.wake(process)
+    if to_thread:
+        signals.pending.setdefault(signal, info)
+        if not signals.blocks(signal):
+            kernel.scheduler.wake(process)
+    elif signal not in signals.shared:
+        signals.shared[signal] = info
+        _choose_target(kernel, process, signal)
+
+
+def _choose_target(kernel: KernelState, first: Process, signal: int) -> None:
+    """Let a thread that does not block the pending signal take it: `first` if possible (complete_signal in Linux).
+
+    A thread that has another signal to take is not chosen. If no thread is, the first one to look takes the signal.
+    """
+    for thread in (first, *first.thread_group.members.values()):
+        signals = thread.signals
+        ready = thread.tid in thread.thread_group.members and not signals.blocks(signal)
+        if ready and (thread is kernel.current or signals.next() in (None, signal)):
+            signals.targets[signal] = signals
+            kernel.scheduler.wake(thread)
+            return
+
+
+def pass_on_signals(kernel: KernelState, thread: Process) -> None:
+    """Choose another thread for the signals that `thread` was chosen to take and no longer can (retarget_shared_pending)."""
+    signals = thread.signals
+    gone = thread.tid not in thread.thread_group.members
+    for signal in list(signals.shared):
+        if signals.targets.get(signal) is signals and (gone or signals.blocks(signal)):
+            del signals.targets[signal]
+            _choose_target(kernel, thread, signal)
 
 
 def stop(kernel: KernelState, process: Process, signal: int) -> None:
-    """Stop a process until SIGCONT."""
-    process.state = State.STOPPED
-    _report_to_parent(kernel, process, CLD_STOPPED, signal)
+    """Stop all threads of a process until SIGCONT."""
+    for thread in process.thread_group.members.values():
+        thread.state = State.STOPPED
+    _report_to_parent(kernel, process.leader, CLD_STOPPED, signal)
+
+
+def _continue(kernel: KernelState, process: Process) -> None:
+    """Let the threads of a stopped process run again."""
+    stopped = [thread for thread in process.thread_group.members.values() if thread.state is State.STOPPED]
+    for thread in stopped:
+        thread.state = State.RUNNABLE
+        kernel.scheduler.add(thread)
+    if stopped:
+        _report_to_parent(kernel, process.leader, CLD_CONTINUED, Signal.SIGCONT)
+
+
+def _forget(process: Process, signal: int) -> None:
+    """Drop a signal that is pending for a process or one of its threads."""
+    process.signals.shared.pop(signal, None)
+    process.signals.targets.pop(signal, None)
+    for thread in process.thread_group.members.values():
+        thread.signals.pending.pop(signal, None)
 
 
 def _report_to_parent(kernel: KernelState, process: Process, code: int, signal: int) -> None:
@@ -196,20 +358,23 @@ def die(kernel: KernelState, process: Process, signal: int, explanation: str = "
     with an `explanation`, which follows it.
     """
     words = DEATH_WORDS.get(signal)
-    if words is not None and (explanation or process is kernel.first):
+    if words is not None and (explanation or process.leader is kernel.first):
         kernel.message(words + (f"\n{explanation}" if explanation else ""))
     exit_process(kernel, process, signal)
 
 
-def _clear_tid(process: Process) -> None:
-    try:
-        process.mm.write_int(process.clear_child_tid, 0, 4)
-    except (OSError, OutOfFrames):
-        process.clear_child_tid = 0  # Linux ignores a bad address here too
+def _clear_tid(kernel: KernelState, thread: Process) -> None:
+    """Write 0 to `clear_child_tid` and wake one waiter there, as set_tid_address(2) says. Linux ignores a bad address too."""
+    va, thread.clear_child_tid = thread.clear_child_tid, 0
+    with suppress(OSError, OutOfFrames):
+        thread.mm.write_int(va, 0, 4)
+        if "futexes" in kernel.__dict__:
+            kernel.futexes.wake(kernel.futexes.key(thread, va, private=False), 1)
 
 
 def _reap(kernel: KernelState, process: Process) -> None:
     kernel.processes.pop(process.pid, None)
+    kernel.threads.pop(process.pid, None)
     if process.state is not State.HELD:
         process.state = State.DEAD
     elif process not in kernel.held:
@@ -223,6 +388,7 @@ def release_held(kernel: KernelState) -> None:
             kernel.leave_image(process)
             process.state = State.DEAD
             kernel.processes.pop(process.pid, None)
+            kernel.threads.pop(process.pid, None)
     kernel.held.clear()
 
 
@@ -286,14 +452,22 @@ def end_deadlock(kernel: KernelState) -> bool:
     If the first process is alive, stop the run with a message. Otherwise kill the remaining
     processes.
     """
-    waiting = [p for p in kernel.processes.values() if p.alive]
+    waiting = [t for p in kernel.processes.values() for t in p.thread_group.members.values()]
     if not waiting:
         return False
     if kernel.first is not None and kernel.first.alive:
-        lines = [f"  process {p.pid} ({p.comm}) {p.waits_for or 'is stopped'}" for p in waiting[:_LISTED]]
+        lines = [f"  {_who(thread)} {thread.waits_for or 'is stopped'}" for thread in waiting[:_LISTED]]
         if len(waiting) > _LISTED:
             lines.append(f"  and {len(waiting) - _LISTED} more")
-        kernel.stop(STATUS_DEADLOCK, "deadlock: every process waits for ever\n" + "\n".join(lines))
+        threaded = len(waiting) > len({thread.pid for thread in waiting})
+        every = "thread" if threaded else "process"
+        kernel.stop(STATUS_DEADLOCK, f"deadlock: every {every} waits for ever\n" + "\n".join(lines))
     else:
         kill_all(kernel)
     return True
+
+
+def _who(thread: Process) -> str:
+    if thread.leader is thread and len(thread.thread_group.members) == 1:
+        return f"process {thread.pid} ({thread.comm})"
+    return f"thread {thread.tid} of process {thread.pid} ({thread.comm})"

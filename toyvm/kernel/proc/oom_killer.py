@@ -117,7 +117,7 @@ def out_of_memory(kernel: KernelState, process: Process) -> None:
             f"toyvm: memory limit: the group of {group.name} has all {group.limit} frames "
             f"({group.limit << PAGE_SHIFT >> 10} KiB) that it may have"
         )
-    kill(kernel, process, process)
+    kill(kernel, process.leader, process.leader)
 
 
 def host_is_full(kernel: KernelState, process: Process | None) -> None:
@@ -126,7 +126,7 @@ def host_is_full(kernel: KernelState, process: Process | None) -> None:
     If `process` is None or has ended, the process with the highest badness is killed instead.
     Raises MemoryError if there is none.
     """
-    victim = process if process is not None and process.alive else choose(kernel)
+    victim = process.leader if process is not None and process.leader.alive else choose(kernel)
     if victim is None:
         raise MemoryError
     _end(kernel, victim)  # first, because a message needs memory

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 from toyvm.base.bits import M64
 from toyvm.base.errors import error
-from toyvm.base.light_types import TYPE_CHECKING, Enum
-from toyvm.base.record import Record
+from toyvm.base.light_types import TYPE_CHECKING, Any, Enum
+from toyvm.base.record import Record, replace
 from toyvm.machine.hart import Hart
 
 from ..limits import Rlimits
@@ -33,12 +34,13 @@ class State(Enum):
 
 
 class FdTable:
-    """File descriptors: number -> (open file, close-on-exec)."""
+    """File descriptors: number -> (open file, close-on-exec). `users` threads share it (CLONE_FILES)."""
 
     def __init__(self, limit: int = 1024):
         self._files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
         self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
+        self.users = 1
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self._files))
@@ -94,9 +96,24 @@ class FdTable:
                 file.locks.closed(file)
             file.released()
 
-    def close_all(self) -> None:
-        for fd in list(self):
-            self.close(fd)
+    def release(self) -> None:
+        """A thread has ended: the last one closes everything."""
+        self.users -= 1
+        if not self.users:
+            for fd in list(self):
+                self.close(fd)
+
+    def share(self) -> FdTable:
+        """The same table for another thread."""
+        self.users += 1
+        return self
+
+    def alone(self) -> FdTable:
+        """A table that nobody else uses: this one, or else a copy in its place."""
+        if self.users == 1:
+            return self
+        self.users -= 1
+        return self.fork()
 
     def exec(self) -> None:
         """Close the descriptors that are marked close-on-exec."""
@@ -134,6 +151,33 @@ class IntervalTimer(Record, frozen=False):
             self.expires_at = None
 
 
+class FutexWaiter:
+    """A thread asleep at a futex: in the queue of `key` in the `table` of all queues, until it is woken or leaves."""
+
+    __slots__ = ("bitset", "key", "table", "thread", "woken")
+
+    def __init__(
+        self, thread: Process, table: dict[object, dict[FutexWaiter, None]], key: object, bitset: int
+    ):
+        self.thread = thread
+        self.table = table
+        self.bitset = bitset
+        self.woken = False
+        self.enter(key)
+
+    def enter(self, key: object) -> None:
+        """Stand in the queue of `key`, behind the others."""
+        self.key = key
+        self.table.setdefault(key, {})[self] = None
+
+    def leave(self) -> None:
+        """Leave the queue, if the thread was not woken before."""
+        queue = self.table.get(self.key, {})
+        queue.pop(self, None)
+        if not queue:
+            self.table.pop(self.key, None)
+
+
 class CallState(Record, frozen=False):
     """The state that a blocked system call keeps between its attempts."""
 
@@ -141,54 +185,115 @@ class CallState(Record, frozen=False):
     remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
     done: int = 0  # bytes already transferred
     opening: tuple[OpenFile, int] | None = None  # a named pipe whose other end is not open yet
-    futex: int = -1  # the physical address of the futex that it waits on
-    futex_woken: bool = False
-
-    def abandon(self) -> None:
-        """The call is interrupted: give back what it holds."""
-        if self.opening is not None:
-            self.opening[0].released()
-            self.opening = None
+    futex: FutexWaiter | None = None
 
 
-class Process:
-    """One process. `status` is a wait status (wait(2)). `loader_state` belongs to the interpreter.
+class Place(Record, frozen=False):
+    """Where a thread's paths begin, and the mode bits that its new files lack. Threads may share one (CLONE_FS)."""
 
-    A process without `parent` is a child of init: it is reaped as soon as it ends.
+    cwd: str = "/"
+    umask: int = 0o022
+
+
+class ThreadGroup:
+    """What the threads of a process share besides memory: its names, its parent and children, its end, its timers.
+
+    `members` are the threads that have not ended, by number. `leader` is the first one. Its number is the process's, and it
+    stays here after its own end until the whole process has ended. A process without `parent` is a child of init: it is
+    reaped as soon as it ends. `status` is a wait status (wait(2)). `loader_state` belongs to the interpreter.
     """
 
-    def __init__(self, pid: int, mm: AddressSpace, hart: Hart, fds: FdTable, rlimits: Rlimits):
-        self.pid = mm.context.pid = pid
-        self.mm = mm
-        self.hart = hart
-        self.fds = fds
-        self.rlimits = rlimits
+    def __init__(self, pid: int, leader: Process):
+        self.pid = pid
+        self.leader = leader
+        self.members: dict[int, Process] = {pid: leader}
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
         self.exit_signal = 17
         self.executed = False  # whether it has run execve since its fork
         self.pgid = self.sid = pid
-        self.cwd = "/"
-        self.umask = 0o022
-        self.exe = self.comm = ""
+        self.exe = ""
         self.image: LoadedImage | None = None
         self.loader_state: object = None
-        self.state = State.RUNNABLE
         self.status = 0
         self.job_report: tuple[int, int] | None = (
             None  # CLD_STOPPED or CLD_CONTINUED, and the signal, until waited for
         )
-        self.signals = SignalState()
-        self.counters = mm.context.counters
         self.children_instructions = 0
         self.started_at = 0
-        self.clear_child_tid = 0
         self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
         self.timers: dict[int, IntervalTimer] = {}  # by ITIMER_ number, once setitimer has set them
         self.cpu_timer_at: int | None = None  # the CPU time at which the first CPU timer expires
+        self.membarriers = 0  # the expedited commands of membarrier(2) that it has registered for
+
+
+def _of_group(name: str) -> Any:
+    """An attribute of the thread group, as one of each of its threads."""
+
+    def assign(thread: Process, value: object) -> None:
+        setattr(thread.thread_group, name, value)
+
+    return property(attrgetter(f"thread_group.{name}"), assign)
+
+
+class Process:
+    """One thread. The first one of a process stands for the process: as a parent, a child, an entry of `kernel.processes`.
+
+    `tid` is its number; `pid` that of its process. Threads share `mm`, `fds`, `place` and what `signals` says they share.
+    """
+
+    pid: int = _of_group("pid")
+    leader: Process = _of_group("leader")
+    parent: Process | None = _of_group("parent")
+    children: list[Process] = _of_group("children")
+    child_ended: WaitQueue = _of_group("child_ended")
+    exit_signal: int = _of_group("exit_signal")
+    executed: bool = _of_group("executed")
+    job_report: tuple[int, int] | None = _of_group("job_report")
+    pgid: int = _of_group("pgid")
+    sid: int = _of_group("sid")
+    exe: str = _of_group("exe")
+    image: LoadedImage | None = _of_group("image")
+    loader_state: object = _of_group("loader_state")
+    status: int = _of_group("status")
+    children_instructions: int = _of_group("children_instructions")
+    started_at: int = _of_group("started_at")
+    oom_score_adj: int = _of_group("oom_score_adj")
+    timers: dict[int, IntervalTimer] = _of_group("timers")
+    cpu_timer_at: int | None = _of_group("cpu_timer_at")
+
+    def __init__(
+        self,
+        tid: int,
+        mm: AddressSpace,
+        hart: Hart,
+        fds: FdTable,
+        rlimits: Rlimits,
+        creator: Process | None = None,
+    ):
+        """`creator` is a thread of the same process; None: the thread is the first one of a new process."""
+        self.tid = tid
+        if creator is None:
+            self.thread_group = ThreadGroup(tid, self)
+            mm.context.pid = tid
+        else:
+            self.thread_group = creator.thread_group
+            self.thread_group.members[tid] = self
+        self.mm = mm
+        self.hart = hart
+        self.fds = fds
+        self.rlimits = rlimits
+        self.place = Place()
+        self.comm = ""
+        self.state = State.RUNNABLE
+        self.signals = SignalState()
+        self.counters = mm.context.counters  # the process's
+        self.clear_child_tid = 0
+        self.robust_list = 0  # the address of struct robust_list_head
         # Waiting
-        self.in_call = False  # a system call of this process is blocked and will be retried
+        self.queued = False  # in the scheduler's queue of runnable threads
+        self.in_call = False  # a system call of this thread is blocked and will be retried
         self.call = CallState()
         self.wake_serial = 0  # makes old timers and queue entries stale
         self.waits_for = ""  # for the message about a deadlock
@@ -199,15 +304,16 @@ class Process:
         self.watch_pc: int | None = None
         self.watched_at: int | None = None  # instructions before `watch_pc` was first reached
 
-    def inherit(self, parent: Process) -> None:
-        """Copy the attributes that a child inherits besides memory, registers and descriptors."""
-        self.parent = parent
-        self.cwd, self.umask = parent.cwd, parent.umask
+    def inherit(self, parent: Process, *, same_handlers: bool = False, sibling: bool = False) -> None:
+        """Copy the attributes that a child inherits besides memory, registers and descriptors (see `lifecycle.fork`)."""
+        self.parent = parent.parent if sibling else parent.leader
+        self.place = replace(parent.place)
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
-        self.signals = parent.signals.fork()
-        parent.children.append(self)
+        self.signals = parent.signals.fork(same_handlers=same_handlers)
+        if self.parent is not None:
+            self.parent.children.append(self)
 
     def timer(self, which: int) -> IntervalTimer:
         """The timer of an ITIMER_ number."""
@@ -215,11 +321,37 @@ class Process:
 
     def end_call(self, result: int) -> None:
         """Finish the current system call: set a0 to `result` and advance pc past the ecall."""
-        self.in_call = False
-        self.call = CallState()
+        self.leave_call()
         hart = self.hart
         hart.x[10] = result & M64
         hart.pc = hart.pc + 4 & M64
+
+    def leave_call(self) -> None:
+        """The thread is in no system call any more."""
+        if self.call.futex is not None:
+            self.call.futex.leave()
+        if self.call.opening is not None:
+            self.call.opening[0].released()
+        self.in_call = False
+        self.call = CallState()
+
+    @property
+    def cwd(self) -> str:
+        """The working directory."""
+        return self.place.cwd
+
+    @cwd.setter
+    def cwd(self, path: str) -> None:
+        self.place.cwd = path
+
+    @property
+    def umask(self) -> int:
+        """The mode bits that new files lack."""
+        return self.place.umask
+
+    @umask.setter
+    def umask(self, mask: int) -> None:
+        self.place.umask = mask
 
     @property
     def alarm_at(self) -> int | None:
@@ -243,4 +375,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return self.state in (State.RUNNABLE, State.BLOCKED, State.STOPPED)
+        """Whether the thread runs or may run again; for the first one, whether any thread of the process may."""
+        if self.state in (State.RUNNABLE, State.BLOCKED, State.STOPPED):
+            return True
+        return self.leader is self and bool(self.thread_group.members)

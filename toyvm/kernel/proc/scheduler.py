@@ -43,7 +43,7 @@ class Scheduler:
         process.wake_serial += 1
         serial = process.wake_serial
         for queue in queues:
-            queue.waiters[process.pid] = lambda: self.wake(process, serial)
+            queue.waiters[process.tid] = lambda: self.wake(process, serial)
         if deadline is not None:
             self._sequence += 1
             heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
@@ -56,7 +56,7 @@ class Scheduler:
         """
         if process.state is State.BLOCKED and serial in (None, process.wake_serial):
             process.state = State.RUNNABLE
-            self._ready.append(process)
+            self.add(process)
 
     def set_alarm(self, process: Process, at: int) -> None:
         """Make `due_alarms` return `process` when time reaches `at`, if its `alarm_at` is still
@@ -116,6 +116,7 @@ class Scheduler:
         """The next runnable process, or None."""
         while self._ready:
             process = self._ready.popleft()
+            process.queued = False
             if process.state is State.RUNNABLE:
                 return process
         return None

@@ -17,8 +17,8 @@ from ..mm.frame_allocator import OutOfFrames
 from ..mm.user_memory import Fault
 from ..vfs.memory_files import MemFile
 from ..vfs.nodes import FileNode
-from .lifecycle import die, orphaned, stop
-from .process import CallState, Process
+from .lifecycle import die, orphaned, pass_on_signals, stop
+from .process import Process
 from .signals import (
     SA_NODEFER,
     SA_ONSTACK,
@@ -76,7 +76,7 @@ def deliver(kernel: KernelState, process: Process) -> bool:
     """
     signals = process.signals
     while (signal := signals.next()) is not None:
-        info = signals.pending.pop(signal)
+        info = signals.take(signal)
         action = signals.action(signal)
         if action.handler == SIG_IGN or signals.ignores(signal):
             continue
@@ -92,6 +92,8 @@ def deliver(kernel: KernelState, process: Process) -> bool:
         if not _handle(kernel, process, info, action):
             die(kernel, process, Signal.SIGSEGV, "toyvm: no room on the stack for a signal's frame")
             return False
+    if signals.shared:
+        pass_on_signals(kernel, process)
     if signals.restore_mask is not None and not process.in_call:
         signals.mask, signals.restore_mask = signals.restore_mask, None
     return True
@@ -101,6 +103,10 @@ def _interrupt_call(process: Process, action: Action) -> None:
     """Restart a blocked system call after the handler (SA_RESTART), or end it with EINTR."""
     if not process.in_call:
         return
+    futex = process.call.futex
+    if futex is not None and futex.woken:  # the wake-up is not lost: the handler runs after the call
+        process.end_call(0)
+        return
     # A restarted call would compute a new deadline. So a call with a deadline ends, as in futex(2).
     if (
         not action.flags & SA_RESTART
@@ -108,11 +114,8 @@ def _interrupt_call(process: Process, action: Action) -> None:
         or process.call.deadline is not None
     ):
         _report_time_left(process)
-        process.call.abandon()
         process.end_call(process.call.done or -errno.EINTR)
-    process.in_call = False
-    process.call.abandon()
-    process.call = CallState()
+    process.leave_call()
 
 
 def _report_time_left(process: Process) -> None:

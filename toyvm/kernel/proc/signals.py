@@ -98,13 +98,20 @@ class Action(Record):
 
 
 class SignalState(Record, frozen=False):
-    """The signals of one process. Masks are bit sets with bit n-1 for signal n."""
+    """The signals of one thread. Masks are bit sets with bit n-1 for signal n.
+
+    The threads of a process have the same three dictionaries `actions`, `shared` and `targets`: what signals do, those that
+    are pending for the process, and the thread that was chosen to take one of these. Without a target, the first thread
+    that does not block the signal takes it.
+    """
 
     actions: dict[int, Action] = {}
     mask: int = 0
     pending: dict[int, SigInfo] = {}
     restore_mask: int | None = None  # the mask before rt_sigsuspend or ppoll, restored after the signal
     stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags as they were given
+    shared: dict[int, SigInfo] = {}
+    targets: dict[int, SignalState] = {}
 
     def on_stack(self, sp: int) -> bool:
         """Whether `sp` is in the alternate stack; never in one that a handler's start takes away (SS_AUTODISARM)."""
@@ -132,14 +139,46 @@ class SignalState(Record, frozen=False):
         action = self.action(signal)
         return action.handler == SIG_IGN or (action.handler == SIG_DFL and signal in IGNORED_BY_DEFAULT)
 
-    def next(self) -> int | None:
-        """The lowest pending signal that is not blocked."""
-        open_ones = [s for s in self.pending if not self.mask >> (s - 1) & 1]
-        return min(open_ones) if open_ones else None
+    def blocks(self, signal: int) -> bool:
+        """Whether the thread's mask holds the signal back."""
+        return bool(self.mask >> (signal - 1) & 1)
 
-    def fork(self) -> SignalState:
-        """The state of a forked child: same dispositions and mask, no pending signals."""
-        return SignalState(dict(self.actions), self.mask, {}, None, self.stack)
+    def next(self) -> int | None:
+        """The lowest signal that the thread takes now, its own before those of the process; None if there is none."""
+        if self.pending:
+            own = [s for s in self.pending if not self.blocks(s)]
+            if own:
+                return min(own)
+        if self.shared:
+            ours = [s for s in self.shared if not self.blocks(s) and self.targets.get(s, self) is self]
+            if ours:
+                return min(ours)
+        return None
+
+    def take(self, signal: int) -> SigInfo:
+        """Remove a pending signal of the thread or its process. Raises KeyError."""
+        if signal in self.pending:
+            return self.pending.pop(signal)
+        self.targets.pop(signal, None)
+        return self.shared.pop(signal)
+
+    def waiting(self) -> int:
+        """The pending signals of the thread and its process, as a bit set."""
+        return sum(1 << (s - 1) for s in {*self.pending, *self.shared})
+
+    def fork(self, *, same_handlers: bool = False) -> SignalState:
+        """The state of a forked child: same dispositions and mask, no pending signals.
+
+        With `same_handlers` (CLONE_SIGHAND), parent and child change the dispositions together.
+        """
+        actions = self.actions if same_handlers else dict(self.actions)
+        return SignalState(actions, self.mask, {}, None, self.stack)
+
+    def thread(self) -> SignalState:
+        """The state of a new thread of the process: same mask, no pending signals, no alternate stack."""
+        twin = SignalState(mask=self.mask)
+        twin.actions, twin.shared, twin.targets = self.actions, self.shared, self.targets
+        return twin
 
     def exec(self) -> None:
         """Reset handlers to SIG_DFL, as execve(2) does. Ignored signals stay ignored."""

@@ -13,7 +13,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import ARG_MAX
 from ..proc.execve import execute
-from ..proc.lifecycle import exit_process, find_child, fork, take_report
+from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
 from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, Signal
 from ..vfs.open_file import WouldBlock
@@ -22,69 +22,11 @@ from .arguments import read_path
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
 
-CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_VFORK = 0x100, 0x200, 0x400, 0x800, 0x4000
-CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x10000, 0x80000, 0x100000
-CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x200000, 0x1000000
-_CLONE_UNKNOWN = ~(
-    0xFF
-    | CLONE_VM
-    | CLONE_VFORK
-    | CLONE_SETTLS
-    | CLONE_PARENT_SETTID
-    | CLONE_CHILD_CLEARTID
-    | CLONE_CHILD_SETTID
-)
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x1000000
 WSTOPPED = WUNTRACED
 _WAIT_LINUX = 0xE0000000  # __WNOTHREAD, __WALL, __WCLONE
 P_ALL, P_PID, P_PGID = 0, 1, 2
 _MAX_STRINGS = 1 << 16
-
-
-def clone(
-    kernel: KernelState, process: Process, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
-) -> int:
-    """clone(2): a child process, as fork, vfork and posix_spawn ask for it; its pid, and 0 in the
-    child.
-
-    Threads (CLONE_THREAD, shared files or signal handlers) are not offered.
-
-    Errors: EAGAIN (too many processes), EINVAL (a flag that is not offered), ENOMEM.
-    """
-    if process.vfork_waiting is not None:  # the second try, after the child has run exec or ended
-        child_pid, ended = process.vfork_waiting
-        if ended.vfork_done is not None:
-            raise WouldBlock(ended.vfork_done)
-        process.vfork_waiting = None
-        return child_pid
-    if flags & _CLONE_UNKNOWN:
-        raise error(errno.EINVAL)
-    child = fork(
-        kernel, process, share_memory=bool(flags & CLONE_VM), wait_for_exec=bool(flags & CLONE_VFORK)
-    )
-    child.exit_signal = flags & 0xFF
-    if stack:
-        child.hart.x[2] = stack
-    if flags & CLONE_SETTLS:
-        child.hart.x[4] = tls
-    if flags & CLONE_CHILD_CLEARTID:
-        child.clear_child_tid = child_tid
-    if flags & CLONE_CHILD_SETTID:
-        _try_write(child, child_tid, child.pid)
-    if flags & CLONE_PARENT_SETTID:
-        _try_write(process, parent_tid, child.pid)
-    if child.vfork_done is not None:
-        process.vfork_waiting = (child.pid, child)
-        raise WouldBlock(child.vfork_done)
-    return child.pid
-
-
-def _try_write(process: Process, va: int, pid: int) -> None:
-    """Store a pid, and ignore a bad address: Linux does not undo a clone because of it."""
-    try:
-        process.mm.write_int(va, pid, 4)
-    except OSError:
-        return
 
 
 def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
@@ -118,11 +60,8 @@ def _strings(process: Process, va: int) -> list[bytes]:
     return found
 
 
-def exit_(kernel: KernelState, process: Process, status: int) -> None:
-    """_exit(2), exit_group(2): end the process with the low 8 bits of `status`.
-
-    A process has one thread, so both do the same. It cannot fail.
-    """
+def exit_group(kernel: KernelState, process: Process, status: int) -> None:
+    """exit_group(2): end all threads of the process with the low 8 bits of `status`. It cannot fail."""
     exit_process(kernel, process, (status & 0xFF) << 8)
 
 
@@ -241,10 +180,7 @@ def rusage(instructions: int, process: Process) -> bytes:
 
 
 def getpid(kernel: KernelState, process: Process) -> int:
-    """getpid(2), gettid(2): the process's number, which is its only thread's too.
-
-    It cannot fail.
-    """
+    """getpid(2): the process's number, which is that of its first thread. It cannot fail."""
     return process.pid
 
 
@@ -262,22 +198,23 @@ def getuid(kernel: KernelState, process: Process) -> int:
 
 
 def set_tid_address(kernel: KernelState, process: Process, va: int) -> int:
-    """set_tid_address(2): remember where to write 0 when the process ends; its number.
+    """set_tid_address(2): where to write 0 and wake a futex when the thread ends; its number.
 
     It cannot fail.
     """
     process.clear_child_tid = va
-    return process.pid
+    return process.tid
 
 
 def set_robust_list(kernel: KernelState, process: Process, head: int, size: int) -> int:
-    """set_robust_list(2): no effect: the exit of a process does not release futexes.
+    """set_robust_list(2): the list of futexes that the thread holds, which its end releases.
 
     Errors: EINVAL (`size` is not 24).
     """
     if size != 24:
         raise error(errno.EINVAL)
-    return 0  # robust futexes matter only between threads and processes that share them
+    process.robust_list = head
+    return 0
 
 
 def _target(kernel: KernelState, process: Process, pid: int) -> Process:
@@ -298,8 +235,8 @@ def setpgid(kernel: KernelState, process: Process, pid: int, pgid: int) -> int:
     group = sext(pgid, 32) or sext(pid, 32) or process.pid
     if group < 0:
         raise error(errno.EINVAL)
-    target = _target(kernel, process, pid)
-    if target is not process:
+    target = _target(kernel, process, pid).leader
+    if target is not process.leader:
         if target not in process.children:
             raise error(errno.ESRCH)
         if target.sid != process.sid:

@@ -10,7 +10,6 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.lifecycle import die, send
-from ..proc.process import State
 from ..proc.signal_delivery import pop_frame
 from ..proc.signals import (
     MAX_SIGNAL,
@@ -54,7 +53,9 @@ def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, o
         handler, flags, mask = struct.unpack("<QQQ", process.mm.read(new, 24))
         process.signals.actions[number] = Action(handler, flags, mask & ~UNBLOCKABLE)
         if process.signals.ignores(number):
-            process.signals.pending.pop(number, None)
+            process.signals.shared.pop(number, None)
+            for thread in process.thread_group.members.values():
+                thread.signals.pending.pop(number, None)
     if old:
         process.mm.write(old, struct.pack("<QQQ", before.handler, before.flags, before.mask))
     return 0
@@ -87,7 +88,7 @@ def rt_sigpending(kernel: KernelState, process: Process, va: int, size: int) -> 
     """
     if size > SIGSET_SIZE:
         raise error(errno.EINVAL)
-    bits = sum(1 << (s - 1) for s in process.signals.pending) & process.signals.mask
+    bits = process.signals.waiting() & process.signals.mask
     process.mm.write(va, bits.to_bytes(8, "little")[:size])
     return 0
 
@@ -136,11 +137,11 @@ def sigaltstack(kernel: KernelState, process: Process, new: int, old: int) -> in
 
 def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
     if pid > 0:
-        found = kernel.processes.get(pid)
+        found = kernel.threads.get(pid)
         return [found] if found is not None else []
     others = list(kernel.processes.values())
     if pid == -1:
-        return [p for p in others if p is not process]
+        return [p for p in others if p is not process.leader]
     group = process.pgid if pid == 0 else -pid
     return [p for p in others if p.pgid == group]
 
@@ -148,38 +149,45 @@ def _targets(kernel: KernelState, process: Process, pid: int) -> list[Process]:
 def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | None:
     """kill(2): send a signal to a process, a process group or all others. Signal 0 only checks.
 
+    A thread's number stands for its process.
+
     Errors: EINVAL, ESRCH.
     """
-    return _send_all(kernel, process, _targets(kernel, process, sext(pid, 32)), signal, SI_USER)
+    targets = _targets(kernel, process, sext(pid, 32))
+    if not targets:
+        raise error(errno.ESRCH)
+    number = _check_number(signal)
+    for target in targets:
+        send(kernel, target, SigInfo(number, SI_USER, pid=process.pid))
+    return 0 if process.tid in process.thread_group.members else None
 
 
 def tkill(kernel: KernelState, process: Process, tid: int, signal: int) -> int | None:
-    """tkill(2): send a signal to a thread, which is a process here.
+    """tkill(2): send a signal to a thread.
 
     Errors: EINVAL, ESRCH.
     """
-    if sext(tid, 32) <= 0:
-        raise error(errno.EINVAL)
-    return _send_all(kernel, process, _targets(kernel, process, sext(tid, 32)), signal, SI_TKILL)
+    return _send_to_thread(kernel, process, None, sext(tid, 32), signal)
 
 
 def tgkill(kernel: KernelState, process: Process, group: int, tid: int, signal: int) -> int | None:
-    """tgkill(2): tkill(2) that also names the thread's process.
+    """tgkill(2): send a signal to a thread of the process `group`.
 
     Errors: EINVAL, ESRCH.
     """
     if sext(group, 32) <= 0:
         raise error(errno.EINVAL)
-    return tkill(kernel, process, tid, signal)
+    return _send_to_thread(kernel, process, sext(group, 32), sext(tid, 32), signal)
 
 
-def _send_all(
-    kernel: KernelState, process: Process, targets: list[Process], signal: int, code: int
+def _send_to_thread(
+    kernel: KernelState, process: Process, group: int | None, tid: int, signal: int
 ) -> int | None:
-    number = _check_number(signal)
-    if not targets:
+    if tid <= 0:
+        raise error(errno.EINVAL)
+    target = kernel.threads.get(tid)
+    if target is None or group not in (None, target.pid):
         raise error(errno.ESRCH)
-    for target in targets:
-        if number:
-            send(kernel, target, SigInfo(number, code, pid=process.pid))
-    return None if process.state is State.ZOMBIE or not process.alive else 0
+    number = _check_number(signal)
+    send(kernel, target, SigInfo(number, SI_TKILL, pid=process.pid), to_thread=True)
+    return 0 if process.tid in process.thread_group.members else None

@@ -11,15 +11,11 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..limits import RLIM_INFINITY, RLIMIT_COUNT
 from ..proc.process import Process
-from ..vfs.open_file import WouldBlock
-from .arguments import timespec
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
 
 _UTS = ("Linux", "toyvm", "6.1.0", "#1 SMP toyvm", "riscv64", "(none)")
-FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
-_FUTEX_FLAGS = 128 | 256
 
 
 def uname(kernel: KernelState, process: Process, va: int) -> int:
@@ -40,7 +36,7 @@ def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
     words = [kernel.now // 10**9, 0, 0, 0, kernel.memory.size, frames.free << 12, 0, 0, 0, 0]
     if swap is not None:
         words[8:] = [swap.slots << 12, swap.free << 12]
-    body = struct.pack("<10QHHxxxxQQI", *words, min(len(kernel.processes), 0xFFFF), 0, 0, 0, 1)
+    body = struct.pack("<10QHHxxxxQQI", *words, min(len(kernel.threads), 0xFFFF), 0, 0, 0, 1)
     process.mm.write(va, body.ljust(112, b"\0"))
     return 0
 
@@ -98,8 +94,8 @@ def prlimit64(kernel: KernelState, process: Process, pid: int, resource: int, ne
 
     Errors: EFAULT, EINVAL, EPERM (another process), ESRCH.
     """
-    if sext(pid, 32) not in (0, process.pid):
-        raise error(errno.ESRCH if sext(pid, 32) not in kernel.processes else errno.EPERM)
+    if sext(pid, 32) not in (0, process.pid, process.tid):
+        raise error(errno.ESRCH if sext(pid, 32) not in kernel.threads else errno.EPERM)
     before = struct.pack("<QQ", process.rlimits.get(_resource(resource)), RLIM_INFINITY)
     if new:
         _set_limit(process, resource, new)
@@ -148,61 +144,3 @@ def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: i
         if va:
             process.mm.write_int(va, 0, 4)
     return 0
-
-
-def futex(
-    kernel: KernelState,
-    process: Process,
-    va: int,
-    operation: int,
-    value: int,
-    timeout: int,
-    va2: int,
-    value3: int,
-) -> int:
-    """futex(2): FUTEX_WAIT, FUTEX_WAKE and their BITSET forms, between processes that share the
-    frame.
-
-    Errors: EAGAIN (the word has another value), EFAULT, EINTR, EINVAL, ENOSYS (another operation),
-    ETIMEDOUT.
-    """
-    from toyvm.machine.mmu import Access
-
-    if va & 3:
-        raise error(errno.EINVAL)
-    command = operation & ~_FUTEX_FLAGS
-    pa = process.mm.translate(va, Access.READ)
-    if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):
-        return _futex_wake(kernel, pa, sext(value, 32))
-    if command not in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
-        raise error(errno.ENOSYS)
-    call = process.call
-    if call.futex_woken:
-        return 0
-    if call.deadline is not None and kernel.now >= call.deadline:
-        raise error(errno.ETIMEDOUT)
-    if kernel.memory.u32[pa >> 2] != value & 0xFFFFFFFF:
-        raise error(errno.EAGAIN)
-    if timeout and call.deadline is None:
-        wait = timespec(process, timeout)
-        call.deadline = wait + (kernel.now if command == FUTEX_WAIT else 0)
-    call.futex = pa
-    kernel.futex_waiters.setdefault(pa, {})[process.pid] = process
-    raise WouldBlock(deadline=call.deadline)
-
-
-def _futex_wake(kernel: KernelState, pa: int, count: int) -> int:
-    """Wake up to `count` processes that wait on the futex at `pa`, first come first served."""
-    waiters = kernel.futex_waiters.get(pa, {})
-    woken = 0
-    for pid, process in list(waiters.items()):
-        if woken >= count:
-            break
-        del waiters[pid]
-        if process.in_call and process.alive and process.call.futex == pa:
-            process.call.futex_woken = True
-            kernel.scheduler.wake(process)
-            woken += 1
-    if not waiters:
-        kernel.futex_waiters.pop(pa, None)
-    return woken

@@ -31,8 +31,10 @@ def _clock(kernel: KernelState, process: Process, clock: int) -> int:
         return kernel.now
     if clock in (0, 5, 11):
         return kernel.date
-    if clock in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID):
+    if clock == CLOCK_PROCESS_CPUTIME_ID:
         return process.counters.instructions
+    if clock == CLOCK_THREAD_CPUTIME_ID:
+        return process.hart.instret
     raise error(errno.EINVAL)
 
 
@@ -116,7 +118,8 @@ def times(kernel: KernelState, process: Process, va: int) -> int:
 
 
 def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
-    """getrusage(2): store CPU time and page faults of the process, or CPU time of its children.
+    """getrusage(2): store CPU time and page faults of the process, or CPU time of its children or of
+    the thread.
 
     Errors: EFAULT, EINVAL.
     """
@@ -124,6 +127,8 @@ def getrusage(kernel: KernelState, process: Process, who: int, va: int) -> int:
     if who not in (0, 1, -1):
         raise error(errno.EINVAL)
     spent = process.children_instructions if who == -1 else process.counters.instructions
+    if who == 1:
+        spent = process.hart.instret
     process.mm.write(va, rusage(spent, process))
     return 0
 
@@ -164,7 +169,7 @@ def setitimer(kernel: KernelState, process: Process, which: int, new: int, old: 
     if which != ITIMER_REAL:
         process.note_cpu_timers()
     elif timer.expires_at is not None:
-        kernel.scheduler.set_alarm(process, timer.expires_at)
+        kernel.scheduler.set_alarm(process.leader, timer.expires_at)
     if old:
         process.mm.write(old, before)
     return 0

@@ -12,7 +12,7 @@ from .got_plt import GotPltTables
 
 
 class Addresses(Record, eq=False):
-    """Everything a formula can ask for, by symbol number."""
+    """The operands of the relocation formulas, by symbol number."""
 
     symbol: Column  # S
     call: Column  # S for calls: the PLT entry where there is one
@@ -22,7 +22,7 @@ class Addresses(Record, eq=False):
 
 
 def _section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
-    """The address of offset `value` in section `sid`; 0 for what is not in the output."""
+    """The address of offset `value` in section `sid`; 0 if the section is not in the output."""
     placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
     return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.isa.decode import decode
+from toyvm.isa.registers import X_NAMES
 from toyvm.isa.text import instruction_text
 from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, gather, relocation_name
 
@@ -103,11 +104,51 @@ def _instruction(
         return Instruction(
             address, raw, mnemonic, f"{before},{target:x}" if before else f"{target:x}", target, True
         )
-    if len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc have hexadecimal immediates
+    alias = _ALIASES[mnemonic](word) if mnemonic in _ALIASES else ""
+    if alias:
+        mnemonic, _, operands = alias.partition(" ")
+    elif len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc have hexadecimal immediates
         operands = f"{operands.partition(',')[0]},{word >> 12:#x}"
     else:
         operands = _HEX.sub(lambda match: str(int(match[0], 16)), operands)
     return Instruction(address, raw, mnemonic, operands, _pair_target(address, word, len(raw), pairs), False)
+
+
+# Hints about locality (Zihintntl) are additions of these registers to zero.
+_LOCALITY = {2: "ntl.p1", 3: "ntl.pall", 4: "ntl.s1", 5: "ntl.all"}
+
+
+def _zext_b(word: int) -> str:
+    return f"zext.b {X_NAMES[word >> 7 & 31]},{X_NAMES[word >> 15 & 31]}" if word >> 20 == 255 else ""
+
+
+def _zext_w(word: int) -> str:
+    return f"zext.w {X_NAMES[word >> 7 & 31]},{X_NAMES[word >> 15 & 31]}" if not word >> 20 & 31 else ""
+
+
+def _locality(word: int) -> str:
+    return _LOCALITY.get(word >> 20 & 31, "") if not word & 0x000F8F80 else ""
+
+
+def _short_locality(word: int) -> str:
+    hint = _LOCALITY.get(word >> 2 & 31, "") if not word & 0x0F80 else ""
+    return f"c.{hint}" if hint else ""
+
+
+def _short_nop(word: int) -> str:
+    number = sext((word >> 7 & 0x20) | (word >> 2 & 0x1F), 6)
+    return f"c.nop {number}" if number and not word & 0x0F80 else ""
+
+
+# Mnemonic of capstone or of our table -> what GNU's (2.44) and LLVM's listings call some of its words instead.
+_ALIASES: dict[str, Callable[[int], str]] = {
+    "andi": _zext_b,
+    "add.uw": _zext_w,
+    "add": _locality,
+    "c.add": _short_locality,
+    "c.nop": _short_nop,
+    "c.addi": _short_nop,
+}
 
 
 def _branch_distance(word: int, size: int) -> int | None:
@@ -330,9 +371,10 @@ class Listing:
 
 
 def _words(code: bytes, address: int) -> Iterator[Instruction]:
+    """Data in words from its start on, whatever its alignment; the rest in a half-word and a byte (riscv_data_length)."""
     at = 0
     while at < len(code):
-        size = next(n for n in (4, 2, 1) if (address + at) % n == 0 and at + n <= len(code))
+        size = next(n for n in (4, 2, 1) if at + n <= len(code))
         yield data_word(address + at, code[at : at + size])
         at += size
 

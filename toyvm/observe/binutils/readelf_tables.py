@@ -92,11 +92,8 @@ def attributes(elf: ElfFile) -> Iterator[str]:
     yield "File Attributes"
     for tag, value in decode(elf.contents(section), elf.name).items():
         if tag not in _TAG_NAMES:
-            yield (
-                f"  Tag_unknown_{tag}: {value!r}"
-                if isinstance(value, str)
-                else f"  Tag_unknown_{tag}: {value}"
-            )
+            text = f'"{value}"' if isinstance(value, str) else f"{value} ({value:#x})"
+            yield f"  Tag_unknown_{tag}: {text}"
             continue
         text = f'"{value}"' if tag == TAG_ARCH else str(value)
         if tag == TAG_STACK_ALIGN:

@@ -97,7 +97,7 @@ def test_little_that_is_new_is_not_written(tmp_path: Path, monkeypatch: pytest.M
 def test_a_program_of_more_blocks_than_are_kept_is_written_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_cache, "_MOST", 2)
+    monkeypatch.setattr(code_cache, "_MAX_BLOCKS", 2)
     first = Run(tmp_path, PROGRAM, monkeypatch)
     assert len(first.decoded) == 3
     (file,) = tmp_path.iterdir()

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.elf_samples import archive, objects, program
+from toyvm.assembler import assemble_text
 from toyvm.cli import guarded
 from toyvm.elf.archive import Archive, Member, write
+from toyvm.elf.object_writer import write_object
 
 
 @pytest.fixture
@@ -148,3 +150,15 @@ def test_members_that_are_not_elf_do_not_hide_the_others(
     assert guarded("nm", ["mixed.a"]) == 1
     out, err = capsys.readouterr()
     assert "T main" in out and err == "toyvm nm: mixed.a(README): not an ELF file\n"
+
+
+def test_names_of_attributes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = ".attribute 14, 3\n.attribute 16, 1\n.attribute 18, 300\n"
+    (tmp_path / "a.o").write_bytes(write_object(assemble_text(text, "a.s")))
+    assert guarded("readelf", ["-A", str(tmp_path / "a.o")]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-3:] == [
+        "  Tag_RISCV_atomic_abi: 3",
+        "  Tag_RISCV_x3_reg_usage: 1",
+        "  Tag_unknown_18: 300 (0x12c)",
+    ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from toyvm.assembler import AssemblerOptions, assemble_text
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.object_writer import write_object
 from toyvm.isa.table import INSNS
-from toyvm.observe.binutils.disassembly import disassemble
+from toyvm.observe.binutils.disassembly import Listing, disassemble
 from toyvm.observe.symbolize import disassemble_one
 
 
@@ -26,3 +29,61 @@ def test_bit_manipulation_is_read_by_the_table() -> None:
         ".word 0xffffffff",
     ]
     assert disassemble_one(raw, 0) == "sh2add a0, a1, a2"
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        (0x0FF5F513, "zext.b a0,a1"),
+        (0x0FE5F513, "andi a0,a1,254"),
+        (0x0805853B, "zext.w a0,a1"),
+        (0x08C5853B, "add.uw a0,a1,a2"),
+        (0x00200033, "ntl.p1"),
+        (0x00300033, "ntl.pall"),
+        (0x00400033, "ntl.s1"),
+        (0x00500033, "ntl.all"),
+        (0x00600033, "add zero,zero,t1"),
+        (0x00200533, "add a0,zero,sp"),
+        (0x002080B3, "add ra,ra,sp"),
+        (0x00210033, "add zero,sp,sp"),
+    ],
+)
+def test_aliases(word: int, text: str) -> None:
+    assert [line.text for line in disassemble(word.to_bytes(4, "little"), 0)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        (0x0001, "c.nop"),
+        (0x0005, "c.nop 1"),
+        (0x107D, "c.nop -1"),
+        (0x0505, "c.addi a0,1"),
+        (0x900A, "c.ntl.p1"),
+        (0x900E, "c.ntl.pall"),
+        (0x9012, "c.ntl.s1"),
+        (0x9016, "c.ntl.all"),
+        (0x901A, "c.add zero,t1"),
+        (0x950A, "c.add a0,sp"),
+    ],
+)
+def test_short_aliases(word: int, text: str) -> None:
+    assert [line.text for line in disassemble(word.to_bytes(2, "little"), 0)] == [text]
+
+
+def test_data_in_code_is_shown_in_words_wherever_it_begins() -> None:
+    text = "c.nop\n.4byte 0xdeadbeef\n.byte 1, 2\n.half 0x1234\nc.nop\n.byte 1\nl: .byte 2, 3\nm: .byte 4, 5, 6, 7, 8\n"
+    elf = ElfFile.parse(write_object(assemble_text(text, "a.s", AssemblerOptions(relax=False))), "a.o")
+    section = elf.section(".text")
+    assert section is not None
+    lines = [line.split("\t") for line in Listing(elf).section(section) if "\t" in line]
+    assert [(int(line[0].rstrip(":"), 16), " ".join(line[2:])) for line in lines] == [
+        (0, "c.nop"),
+        (2, ".word 0xdeadbeef"),
+        (6, ".word 0x12340201"),
+        (10, "c.nop"),
+        (12, ".byte 0x01"),
+        (13, ".half 0x0302"),
+        (15, ".word 0x07060504"),
+        (19, ".byte 0x08"),
+    ]

@@ -69,14 +69,14 @@ class Pointer:
 class Loop:
     """A loop with a single entry, its head.
 
-    `through` maps an access (block, address) to its pointer and the distance from it. The ahead
-    form consists of `copies` copies of the loop, with one check of the budget. `ways` has, for each
-    block and copy, the most instructions from its beginning to the next check; `longest` is their
-    maximum.
+    `pointer_of` maps an access (block, address) to its pointer and the distance from it. The ahead
+    form consists of `copies` copies of the loop, with one check of the budget. `longest_from` has,
+    for each block and copy, the most instructions from its beginning to the next check; `longest`
+    is their maximum.
     """
 
     __slots__ = (
-        "blocks", "copies", "head", "heads", "longest", "number", "pointers", "through", "ways",
+        "blocks", "copies", "head", "heads", "longest", "longest_from", "number", "pointer_of", "pointers",
     )  # fmt: skip
 
     def __init__(self, head: Key, blocks: set[Key], region: Region):
@@ -85,14 +85,14 @@ class Loop:
         self.blocks = blocks
         self.heads = blocks & region.heads
         self.pointers: list[Pointer] = []
-        self.through: dict[tuple[Key, int], tuple[Pointer, int]] = {}
+        self.pointer_of: dict[tuple[Key, int], tuple[Pointer, int]] = {}
         self.unroll(1, region)
 
     def unroll(self, copies: int, region: Region) -> None:
         """Set the number of copies of the loop in the ahead form."""
         self.copies = copies
-        self.ways = self._ways(region)
-        self.longest = max(self.ways[key, 0] for key in self.heads)
+        self.longest_from = self._longest_from(region)
+        self.longest = max(self.longest_from[key, 0] for key in self.heads)
 
     def copy_of(self, to: Key, copy: int) -> int:
         """The copy of the block `to` that follows a block in `copy`."""
@@ -102,8 +102,8 @@ class Loop:
         """Whether a block of the ahead form begins with a check of the budget."""
         return key in self.heads and copy == 0
 
-    def _ways(self, region: Region) -> dict[tuple[Key, int], int]:
-        ways: dict[tuple[Key, int], int] = {}
+    def _longest_from(self, region: Region) -> dict[tuple[Key, int], int]:
+        longest: dict[tuple[Key, int], int] = {}
         order = [key for key in region.longest if key in self.blocks]  # successors come first
         for copy in reversed(range(self.copies)):
             for key in order:
@@ -111,11 +111,11 @@ class Loop:
                 for to in region.blocks[key].successors:
                     if to in self.blocks:
                         at = to, self.copy_of(to, copy)
-                        rest.append(0 if self.checks(*at) else ways[at])
+                        rest.append(0 if self.checks(*at) else longest[at])
                     elif to in region.blocks and to not in region.heads:
                         rest.append(region.longest[to])
-                ways[key, copy] = len(region.blocks[key].steps) + max(rest)
-        return ways
+                longest[key, copy] = len(region.blocks[key].steps) + max(rest)
+        return longest
 
 
 def find_loops(region: Region) -> list[Loop]:
@@ -218,7 +218,7 @@ def _find_pointers(loop: Loop, region: Region, depth: dict[Key, int]) -> int:
         pointer.number = number
     for at, (place, distance) in through.items():
         if pointers[place] in loop.pointers:
-            loop.through[at] = pointers[place], distance
+            loop.pointer_of[at] = pointers[place], distance
     return sum(pointer.value for pointer in loop.pointers)
 
 

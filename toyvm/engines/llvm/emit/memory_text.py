@@ -31,7 +31,7 @@ _AT_FIRST = 4  # iterations before a loop first looks ahead, and that a successf
 _AHEAD = 1 << 40  # instructions until the next look if no pointer moves
 _AGAIN = 512  # instructions until the next look after a failed one
 _STRIDE = 1 << 31  # bytes; if a register moves a pointer by more, looks fail
-_KEEPING = "; saved ranges of loop "  # a placeholder for lines that are known only at the end
+_SAVED_RANGES = "; saved ranges of loop "  # a placeholder for lines that are known only at the end
 _PAGE = 4096  # bytes; addresses this far apart share a set of the host's L1 data cache
 _WAIT = 8  # instructions that separate loads
 _IMMEDIATE = range(-1 << 31, 1 << 31)  # immediate operands of the host's instructions
@@ -124,17 +124,17 @@ class MemoryText(ValueText):
 
     def _place(self, address: Node, size: int, access: int, aligned: bool = False) -> str:
         """The host address of an access; leaves if it needs the slow path."""
-        through = None if self._loop is None else self._loop.through.get((self._key, self._step.pc))
-        if through is None:
+        found = None if self._loop is None else self._loop.pointer_of.get((self._key, self._step.pc))
+        if found is None:
             return (
                 self._ahead_pointer(address, access)
                 if self._ahead
                 else self._pointer(address, size, access, aligned)
             )
         assert self._loop is not None and not aligned
-        pointer, distance = through
+        pointer, distance = found
         if not self._ahead:
-            word = layout.range_word(self._mover_slot(self._loop, pointer, access == PTE_W))
+            word = layout.range_word(self._pointer_slot(self._loop, pointer, access == PTE_W))
             return self._pointer(address, size, access, word=word)
         self._keep_apart(self._loop, pointer)
         base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
@@ -271,7 +271,7 @@ class MemoryText(ValueText):
 
     def _with_kept_ranges(self) -> Iterator[str]:
         """All lines, with those at each look that save the words of ranges for the ahead form."""
-        loops = {f"  {_KEEPING}{loop.number}": kept for loop, kept in self._kept.items()}
+        loops = {f"  {_SAVED_RANGES}{loop.number}": kept for loop, kept in self._kept.items()}
         lines, self._lines = self._lines, []
         for line in lines:
             for word, variable in loops.get(line, {}).items():
@@ -316,7 +316,7 @@ class MemoryText(ValueText):
         good = self._set(f"icmp uge i64 {left}, {loop.longest}")
         ahead = str(_AHEAD)  # instructions until the next look
         for pointer in loop.pointers:
-            word = layout.range_word(self._mover_slot(loop, pointer, pointer.writes))
+            word = layout.range_word(self._pointer_slot(loop, pointer, pointer.writes))
             width = pointer.last - pointer.first
             still = self._sum(pointer.still, "0")
             last = self._sum(pointer.moving, self._set(f"add i64 {still}, {pointer.last}"))
@@ -340,7 +340,7 @@ class MemoryText(ValueText):
         long = self._set(f"icmp sge i64 {ahead}, {_AT_FIRST * loop.longest}")
         good = self._set(f"and i1 {good}, {long}")
         self._put_limit(loop, left, self._set(f"select i1 {good}, i64 {ahead}, i64 {_AGAIN}"))
-        self._line(f"{_KEEPING}{loop.number}")
+        self._line(f"{_SAVED_RANGES}{loop.number}")
         return good
 
     def _rounds(self, loop: Loop, pointer: Pointer, above: str, below: str) -> Iterator[str]:
@@ -369,7 +369,7 @@ class MemoryText(ValueText):
             for node in step.effects:
                 if node.op in ACCESSES and (found := _distance(node.args[0])) is not None:
                     number, distance = found
-                    if self._loop is not None and (block.key, step.pc) in self._loop.through:
+                    if self._loop is not None and (block.key, step.pc) in self._loop.pointer_of:
                         continue
                     group = groups.setdefault((number, versions.get(number, 0)), _AccessGroup(distance))
                     group.add(distance, node.op is not Op.LOAD)
@@ -411,7 +411,7 @@ class MemoryText(ValueText):
         number = address.args[0].value if address.op is Op.READ_X else 0
         return self._slot(number, self._computed.get(number, self._key[0] + number), write)
 
-    def _mover_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
+    def _pointer_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
         """The slot of the range for accesses through a pointer of a loop."""
         number = pointer.terms[0][0] if len(pointer.terms) == 1 else 1
         return self._slot(number, loop.head[0] + (pointer.number << 1 | 1), write)

@@ -130,7 +130,7 @@ class RegionPrinter(AtomicText, FloatText):
         if self._ahead:
             assert self._loop is not None
             self._start(self._label_ahead(key, self._copy))
-            self._taken = self._loop.ways[key, self._copy]
+            self._taken = self._loop.longest_from[key, self._copy]
             if self._loop.checks(key, self._copy):
                 self._check_ahead(key, self._loop)
         else:
@@ -206,8 +206,8 @@ class RegionPrinter(AtomicText, FloatText):
     def _may_miss(self, step: RegionStep) -> bool:
         """Whether a step of a loop has an access that does not use a pointer."""
         assert self._loop is not None
-        through = (self._key, step.pc) in self._loop.through
-        return not through and any(node.op in ACCESSES for node in step.effects)
+        uses_pointer = (self._key, step.pc) in self._loop.pointer_of
+        return not uses_pointer and any(node.op in ACCESSES for node in step.effects)
 
     def _to_checked(self) -> None:
         self._give_back(self._taken - self._region.longest[self._key])
@@ -277,7 +277,7 @@ class RegionPrinter(AtomicText, FloatText):
         unused = self._taken - self._done
         if self._ahead and loop is not None and loop is self._loop:
             copy = loop.copy_of(key, self._copy)
-            self._give_back(unused - (0 if loop.checks(key, copy) else loop.ways[key, copy]))
+            self._give_back(unused - (0 if loop.checks(key, copy) else loop.longest_from[key, copy]))
             self._line(f"br label %{self._label_ahead(key, copy)}")
         elif key in region.blocks:
             self._give_back(unused - (0 if key in region.heads else region.longest[key]))

@@ -5,15 +5,13 @@
 
 Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Their
 mappings are found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
-grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, pages a
-process sleeps on (futex), the pages that the last faults brought (an instruction may need several at once, and they must not drive
+grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, the
+pages that the last faults brought (an instruction may need several at once, and they must not drive
 each other out for ever), and any frame with a reference that the tables and caches do not explain, because the kernel is
 using it at this moment.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -70,12 +68,11 @@ class _Mappings(Record):
 
 
 class Reclaimer:
-    """Frees frames of `system`. `pinned` returns frames that must stay; `policy` is one of `run_options.RECLAIM_POLICIES`."""
+    """Frees frames of `system`. `policy` is one of `run_options.RECLAIM_POLICIES`."""
 
-    def __init__(self, system: MachineMemory, policy: str, seed: int, pinned: Callable[[], Iterable[int]]):
+    def __init__(self, system: MachineMemory, policy: str, seed: int):
         self._system = system
         self._frames = system.frames
-        self._pinned = pinned
         self._policy = POLICIES[policy](system.frames.count, seed)
         self._u64 = np.frombuffer(system.memory.u64, np.uint64)
         self._refs = np.frombuffer(system.frames.refs, np.uint32)
@@ -185,7 +182,7 @@ class Reclaimer:
             may &= (self._cached == BACKED) | self._copies() | self._forgotten()
         if group is not None and self._frames.groups is not None:
             may &= np.frombuffer(self._frames.groups.charged, np.uint16) == group.number
-        may[[ZERO_FRAME, *self._pinned(), *system.recent]] = False
+        may[[ZERO_FRAME, *system.recent]] = False
         if context.mmu is not None:
             for va in (context.pc, context.pc + 2):  # an engine may go on in the middle of a block
                 found = walk(system.memory, context.mmu.root_ppn, va)

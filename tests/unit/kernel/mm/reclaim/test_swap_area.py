@@ -16,6 +16,7 @@ from toyvm.kernel.mm.frame_allocator import OutOfFrames
 from toyvm.kernel.mm.reclaim.swap_area import SwapFile
 from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.mm.user_memory import Fault
+from toyvm.kernel.proc.lifecycle import start_thread
 from toyvm.kernel.proc.oom_killer import out_of_memory
 from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.vfs.memory_files import MemFile
@@ -378,7 +379,7 @@ def hog(guest: Guest, pages: int) -> Process:
 def test_the_biggest_process_is_killed_and_the_allocation_goes_on() -> None:
     guest = machine(swap=0)
     big, small = hog(guest, 70), hog(guest, 5)
-    guest.kernel.last_pid = guest.process.pid
+    guest.kernel.last_tid = guest.process.tid
     va = fill(guest.mm, 50)
     assert not big.alive and small.alive and guest.process.alive
     check(guest.mm, va, 50)
@@ -398,7 +399,7 @@ def test_oom_score_adj_moves_the_choice(adjust: tuple[int, int], killed: int) ->
     for child, value in zip(children, adjust, strict=True):
         fd = guest.open(f"/proc/{child.pid}/oom_score_adj", 1)
         guest.write(fd, str(value).encode())
-    guest.kernel.last_pid = guest.process.pid
+    guest.kernel.last_tid = guest.process.tid
     fill(guest.mm, 55)
     assert [child.alive for child in children] == [index != killed for index in range(2)]
 
@@ -413,12 +414,26 @@ def test_oom_score_adj_is_inherited_and_checked(guest: Guest) -> None:
     assert 0 <= int(guest.read(guest.open("/proc/self/oom_score"))) <= 2000
 
 
-def test_a_process_sleeping_on_a_futex_keeps_its_page(guest: Guest) -> None:
+def test_a_futex_has_its_waiter_when_the_page_comes_back_in_another_frame(guest: Guest) -> None:
     va = fill(guest.mm, 2, shared=True, file=ShmNode(5, 2 * PAGE))
     child = guest.fork()
     assert guest.call("futex", va, 0, 1, 0, process=child) is None
+    before = guest.mm.table.entry(va)
     swap_out(guest)
-    assert guest.mm.table.entry(va) and not guest.mm.table.entry(va + PAGE)
+    assert not guest.mm.table.entry(va)
+    fill(guest.mm, 4)  # takes the frame that the page had
+    assert guest.call("futex", va, 1, 1) == 1
+    assert guest.mm.table.entry(va) not in (0, before)
+
+
+def test_a_futex_has_its_waiter_when_copy_on_write_moves_the_page(guest: Guest) -> None:
+    va = fill(guest.mm, 1)
+    waiter = start_thread(guest.kernel, guest.process)
+    assert guest.call("futex", va, 0, 1, 0, process=waiter) is None
+    guest.fork()
+    before = guest.mm.table.entry(va)
+    guest.mm.write_int(va, 2, 4)
+    assert guest.mm.table.entry(va) not in (0, before)
     assert guest.call("futex", va, 1, 1) == 1
 
 
