@@ -191,7 +191,9 @@ def mknodat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
         raise error(errno.ENOENT)
     bits = mode & ~process.umask & 0o7777
     if kind == st.S_IFIFO:
-        place.parent.fifo(place.name, bits)
+        from ..vfs.pipe import MemFifo
+
+        place.parent.add(place.name, MemFifo(kernel.vfs.memfs, bits))
     else:
         place.parent.create(place.name, bits)
     return 0

@@ -12,7 +12,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.host_files import HostDir
-from ..vfs.memory_files import MemFifo, MemFile, MemNode, UnopenedFifo
+from ..vfs.memory_files import MemFile, MemNode
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import (
     O_CLOEXEC,
@@ -21,6 +21,7 @@ from ..vfs.open_file import (
     DirectoryFile,
     OpenFile,
     RegularFile,
+    UnopenedFile,
     WaitQueue,
     WouldBlock,
 )
@@ -104,9 +105,10 @@ def open_path(
     inside = path.lstrip("/") or "." if rules & RESOLVE_IN_ROOT else path
     cwd = base(process, dirfd, inside)
     file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd, rules)
-    if isinstance(file.node, MemFifo) and isinstance(file, UnopenedFifo):
-        from ..vfs.pipe import open_fifo
+    if isinstance(file, UnopenedFile):
+        from ..vfs.pipe import MemFifo, open_fifo
 
+        assert isinstance(file.node, MemFifo)
         opened, wait = open_fifo(file.node, flags, file.path, kernel.pipes)
         if wait is not None:
             call.opening = (opened, wait)

@@ -13,7 +13,6 @@ from toyvm.machine.physical_memory import require_host_room
 
 from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
-from .open_file import DeviceNode, OpenFile
 
 _BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
@@ -54,6 +53,7 @@ class MemNode(Node):
         self.uid = self.gid = owner
         self.atime = self.mtime = self.ctime = fs.clock()
         self._attributes: dict[str, bytes] | None = None
+        self.links = 1
 
     def _status(self, kind: int, links: int, size: int, blocks: int = 0) -> Stat:
         return Stat(
@@ -96,6 +96,11 @@ class MemNode(Node):
             self._fs.charge(-sum(len(name) + len(value) for name, value in self._attributes.items()))
             self._attributes = None
 
+    def dropped(self) -> None:
+        """Nothing can reach the node any more."""
+        self._attributes_gone()
+        self._fs.charge(-INODE)
+
     def changed(self) -> None:
         """The contents have changed."""
         self.mtime = self.ctime = self._fs.clock()
@@ -107,7 +112,6 @@ class MemFile(MemNode, FileNode):
     def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
         FileNode.__init__(self)
         MemNode.__init__(self, fs, mode, 0 if read_only else GUEST_ID)
-        self.links = 1
         self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
@@ -171,7 +175,6 @@ class MemSymlink(MemNode, SymlinkNode):
 
     def __init__(self, fs: MemFs, target: str):
         super().__init__(fs, 0o777)
-        self.links = 1
         self._target = target
         fs.charge(INODE + len(target))
 
@@ -184,42 +187,6 @@ class MemSymlink(MemNode, SymlinkNode):
 
     def stat(self) -> Stat:
         return self._status(st.S_IFLNK, self.links, len(os.fsencode(self._target)))
-
-
-class MemFifo(MemNode, DeviceNode):
-    """A named pipe: what is open of it shares one channel (fifo(7))."""
-
-    def __init__(self, fs: MemFs, mode: int):
-        super().__init__(fs, mode)
-        self.links = 1
-        self.channel: object = None  # of `vfs.pipe`, while it is open
-        fs.charge(INODE)
-
-    def dropped(self) -> None:
-        """It has been removed."""
-        self._attributes_gone()
-        self._fs.charge(-INODE)
-
-    def stat(self) -> Stat:
-        return self._status(st.S_IFIFO, self.links, 0)
-
-    def open(self, flags: int, path: str) -> OpenFile:
-        return UnopenedFifo(self, flags, path)
-
-
-class UnopenedFifo(OpenFile):
-    """What `Vfs.open` gives for a named pipe: openat(2) makes an end of it, and may have to wait for the other one."""
-
-    def __init__(self, fifo: MemFifo, flags: int, path: str):
-        super().__init__(flags, path)
-        self._fifo = fifo
-
-    @property
-    def node(self) -> MemFifo:
-        return self._fifo
-
-    def stat(self) -> Stat:
-        return self._fifo.stat()
 
 
 class MemDir(MemNode, DirNode):
@@ -275,13 +242,13 @@ class MemDir(MemNode, DirNode):
         self._check(name)
         self.entries[name] = MemSymlink(self._fs, target)
 
-    def fifo(self, name: str, mode: int) -> None:
+    def add(self, name: str, node: Node) -> None:
         self._check(name)
-        self.entries[name] = MemFifo(self._fs, mode)
+        self.entries[name] = node
 
     def link(self, name: str, node: Node) -> None:
         self._check(name)
-        if not isinstance(node, (MemFile, MemSymlink, MemFifo)) or node._fs is not self._fs:
+        if not isinstance(node, MemNode) or node._fs is not self._fs:
             raise error(errno.EXDEV)
         if node.links == 0 and not (isinstance(node, MemFile) and node.linkable):
             raise error(errno.ENOENT)
@@ -321,13 +288,13 @@ class MemDir(MemNode, DirNode):
 
     def _unlinked(self, node: Node) -> None:
         self.changed()
-        if isinstance(node, (MemFile, MemSymlink, MemFifo)):
+        if isinstance(node, MemDir):
+            node.dropped()
+        elif isinstance(node, MemNode):
             node.links -= 1
             node.ctime = self._fs.clock()
             if not node.links and not isinstance(node, MemFile):
                 node.dropped()
-        elif isinstance(node, MemDir):
-            node.dropped()
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)

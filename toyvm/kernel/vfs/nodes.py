@@ -134,7 +134,8 @@ class DirNode(Node):
     def symlink(self, name: str, target: str) -> None:
         raise error(errno.EROFS)
 
-    def fifo(self, name: str, mode: int) -> None:
+    def add(self, name: str, node: Node) -> None:
+        """Enter a new node that has been made for this file system (a named pipe)."""
         raise error(errno.EROFS)
 
     def link(self, name: str, node: Node) -> None:

@@ -126,6 +126,21 @@ class OpenFileNode(Node):
         return self.file.stat()
 
 
+class UnopenedFile(OpenFile):
+    """What `Vfs.open` gives for a named pipe: openat(2) makes an end of it, and may have to wait for the other one."""
+
+    def __init__(self, node: Node, flags: int, path: str):
+        super().__init__(flags, path)
+        self._node = node
+
+    @property
+    def node(self) -> Node:
+        return self._node
+
+    def stat(self) -> Stat:
+        return self._node.stat()
+
+
 class MagicLink(SymlinkNode):
     """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
 

@@ -16,7 +16,7 @@ from toyvm.base.record import Record
 from ..limits import GUEST_ID
 from ..mm.cache.page_cache import PageCache
 from .host_files import HostDir, HostFile, HostFs
-from .memory_files import MemDir, MemFifo, MemFile, MemFs, MemNode
+from .memory_files import MemDir, MemFile, MemFs, MemNode
 from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from .open_file import (
     O_ACCMODE,
@@ -327,7 +327,7 @@ class Vfs:
             return PathFile(node, flags, place.path)
         if isinstance(node, OpenFileNode):
             return node.file.reopen(flags, place.path)
-        if place.file is not None and isinstance(node, MemFifo):
+        if place.file is not None and not isinstance(node, (FileNode, DirNode)):  # a named pipe
             return place.file.reopen(flags, place.path)
         read_only = isinstance(node, MemFile) and not node.writable  # which is EROFS, whatever the mode
         if not created and isinstance(node, MemNode) and not read_only:

@@ -8,7 +8,7 @@ import stat as st
 from toyvm.base.errors import error
 
 from ..limits import GUEST_ID, PIPE_CAPACITY
-from .memory_files import MemFifo
+from .memory_files import INODE, MemFs, MemNode
 from .nodes import Node, Stat
 from .open_file import (
     O_ACCMODE,
@@ -20,7 +20,9 @@ from .open_file import (
     POLLHUP,
     POLLIN,
     POLLOUT,
+    DeviceNode,
     OpenFile,
+    UnopenedFile,
     WaitQueue,
     WouldBlock,
 )
@@ -49,6 +51,21 @@ class PipePool:
     def give_back(self) -> None:
         """A pipe has lost both its ends."""
         self._open -= 1
+
+
+class MemFifo(MemNode, DeviceNode):
+    """A named pipe: everything that has it open shares one channel (fifo(7))."""
+
+    def __init__(self, fs: MemFs, mode: int):
+        super().__init__(fs, mode)
+        self.channel: _Channel | None = None  # while it is open
+        fs.charge(INODE)
+
+    def stat(self) -> Stat:
+        return self._status(st.S_IFIFO, self.links, 0)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return UnopenedFile(self, flags, path)
 
 
 class _Channel:
@@ -226,7 +243,7 @@ def open_fifo(fifo: MemFifo, flags: int, path: str, pool: PipePool) -> tuple[Ope
     Raises OSError: ENXIO (O_NONBLOCK, writing, no reader), ENFILE.
     """
     channel = fifo.channel
-    if not isinstance(channel, _Channel):
+    if channel is None:
         channel = _Channel(fifo.identity[1], pool)
         channel.readers = channel.writers = 0
         channel.node, fifo.channel = fifo, channel
