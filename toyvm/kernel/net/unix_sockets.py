@@ -7,7 +7,8 @@ import stat as st
 
 from toyvm.base.errors import error
 
-from ..vfs.nodes import Identity, Node, Stat
+from ..vfs.memory_files import INODE, MemFs, MemNode
+from ..vfs.nodes import Stat
 from ..vfs.open_file import (
     O_NONBLOCK,
     POLLERR,
@@ -42,16 +43,16 @@ _WRITABLE = POLLOUT | POLLWRBAND
 MOST_DATAGRAMS = 10  # net.unix.max_dgram_qlen
 
 
-class SocketNode(Node):
+class SocketNode(MemNode):
     """The name of a bound socket in a directory. `socket` is None once that is closed."""
 
-    def __init__(self, socket: SocketFile, mode: int):
+    def __init__(self, fs: MemFs, mode: int, socket: SocketFile):
+        super().__init__(fs, mode)
         self.socket: SocketFile | None = socket
-        self.mode = mode
-        self.identity: Identity = (0, 0)
+        fs.charge(INODE)
 
     def stat(self) -> Stat:
-        return Stat(*self.identity, st.S_IFSOCK | self.mode)
+        return self._status(st.S_IFSOCK, self.links, 0)
 
 
 class UnixStream(ConnectedSocket):

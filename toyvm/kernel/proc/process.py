@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 from toyvm.base.bits import M64
@@ -39,6 +39,7 @@ class FdTable:
     def __init__(self, limit: int = 1024):
         self._files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
+        self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
         self.users = 1
 
     def __iter__(self) -> Iterator[int]:
@@ -91,6 +92,8 @@ class FdTable:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
         del self._files[fd]
+        if self.on_close is not None:
+            self.on_close(self, file)
         file.put()
 
     def release(self) -> None:
@@ -181,6 +184,7 @@ class CallState(Record, frozen=False):
     deadline: int | None = None
     remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
     done: int = 0  # bytes already transferred
+    opening: tuple[OpenFile, int] | None = None  # a named pipe whose other end is not open yet
     futex: FutexWaiter | None = None
 
 
@@ -326,6 +330,8 @@ class Process:
         """The thread is in no system call any more."""
         if self.call.futex is not None:
             self.call.futex.leave()
+        if self.call.opening is not None:
+            self.call.opening[0].released()
         self.in_call = False
         self.call = CallState()
 

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
-# The wall clock when the machine starts. It is fixed, so that runs are reproducible.
-EPOCH_NS = 1_700_000_000 * 10**9
 COMPACT_ABOVE = 1024  # timers and alarms, from which stale ones are removed
 MAX_STRETCH = 100_000_000  # instructions that a lone process may run before the engine returns
 

@@ -10,7 +10,7 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..vfs.open_file import O_NONBLOCK, WouldBlock
+from ..vfs.open_file import O_NONBLOCK, O_PATH, WouldBlock
 from ..vfs.path_walk import PATH_MAX
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ KTIME_MAX = (1 << 63) - 1  # nanoseconds; longer waits are clamped to it (ktime_
 
 
 def open_file(process: Process, fd: int) -> OpenFile:
-    """The open file of an argument register. Raises OSError(EBADF)."""
-    return process.fds.get(sext(fd, 32))
+    """The open file of an argument register, unless O_PATH opened it. Raises OSError(EBADF)."""
+    file = process.fds.get(sext(fd, 32))
+    if file.flags & O_PATH:
+        raise error(errno.EBADF)
+    return file
 
 
 def or_again(

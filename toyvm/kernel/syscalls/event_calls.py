@@ -9,7 +9,6 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..proc.scheduler import EPOCH_NS
 from ..vfs.events.eventfd import EFD_SEMAPHORE, EventFile
 from ..vfs.events.timerfd import TimerFile
 from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 NS = 10**9
 TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
-_CLOCKS = {0: EPOCH_NS, 1: 0, 7: 0, 8: EPOCH_NS, 9: 0}  # what each shows at virtual time 0
+_REAL_CLOCKS, _CLOCKS = (0, 8), (0, 1, 7, 8, 9)
 
 
 def eventfd2(kernel: KernelState, process: Process, count: int, flags: int) -> int:
@@ -50,7 +49,8 @@ def timerfd_create(kernel: KernelState, process: Process, clock: int, flags: int
     if clock in (8, 9):
         raise error(errno.EPERM)
     scheduler = kernel.scheduler
-    file = TimerFile(lambda: scheduler.now, scheduler.set_alarm, flags & O_NONBLOCK, _CLOCKS[clock])
+    ahead = kernel.epoch if clock in _REAL_CLOCKS else 0
+    file = TimerFile(lambda: scheduler.now, scheduler.set_alarm, flags & O_NONBLOCK, ahead)
     return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
 
 

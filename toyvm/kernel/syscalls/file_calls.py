@@ -15,7 +15,16 @@ from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.nodes import FileNode
-from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, STATUS_FLAGS, OpenFile, WouldBlock
+from ..vfs.open_file import (
+    O_CLOEXEC,
+    O_DIRECTORY,
+    O_NOFOLLOW,
+    O_NONBLOCK,
+    O_PATH,
+    STATUS_FLAGS,
+    OpenFile,
+    WouldBlock,
+)
 from .arguments import open_file, or_again, vectors
 
 if TYPE_CHECKING:
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
 MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
+F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
+F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
 FIONREAD, FIONBIO, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
 POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 
@@ -298,7 +309,7 @@ def dup(kernel: KernelState, process: Process, fd: int) -> int:
 
     Errors: EBADF, EMFILE.
     """
-    return process.fds.install(open_file(process, fd))
+    return process.fds.install(process.fds.get(sext(fd, 32)))
 
 
 def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) -> int:
@@ -314,12 +325,16 @@ def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) 
 
 
 def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
-    """fcntl(2): F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL. There are no locks.
+    """fcntl(2): duplicate a descriptor, read and set its flags and its file's, lock parts of its file.
 
-    Errors: EBADF, EINVAL, EMFILE.
+    The commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW and
+    their F_OFD_ forms, F_GETOWN and F_SETOWN without effect, F_GETPIPE_SZ.
+
+    Errors: EAGAIN (locked), EBADF, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, EOVERFLOW.
     """
-    file = open_file(process, fd)
     number = sext(fd, 32)
+    file = process.fds.get(number)
+    command &= 0xFFFFFFFF
     if command in (F_DUPFD, F_DUPFD_CLOEXEC):
         lowest = sext(argument, 32)
         if not 0 <= lowest < process.fds.limit:
@@ -331,10 +346,23 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
         process.fds.set_cloexec(number, bool(argument & 1))
         return 0
     if command == F_GETFL:
-        return file.flags & ~(O_CLOEXEC | 0o700) | 0o100000  # O_LARGEFILE, as a 64-bit Linux shows it
+        if file.flags & O_PATH:
+            return file.flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
+        return file.flags & ~(O_CLOEXEC | 0o1700) | 0o100000  # O_LARGEFILE, as a 64-bit Linux shows it
+    open_file(process, fd)  # the other commands refuse O_PATH
     if command == F_SETFL:
         file.flags = file.flags & ~STATUS_FLAGS | argument & STATUS_FLAGS
         return 0
+    if command in F_LOCKS:
+        from .lock_calls import record_lock
+
+        return record_lock(kernel, process, fd, command, argument)
+    if command in (F_SETOWN, F_GETOWN):
+        return 0  # no descriptor sends SIGIO
+    if command == F_GETPIPE_SZ:
+        from ..vfs.pipe import pipe_size
+
+        return pipe_size(file)
     raise error(errno.EINVAL)
 
 

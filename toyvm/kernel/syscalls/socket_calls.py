@@ -152,8 +152,12 @@ def _bind_unix(kernel: KernelState, process: Process, made: UnixSocket, name: by
             place = kernel.vfs.vacancy(os.fsdecode(name), process.cwd)
         except OSError as failure:
             raise error(errno.EADDRINUSE) if failure.errno == errno.EEXIST else failure from None
-        node = SocketNode(made, 0o777 & ~process.umask)
-        place.parent.attach(place.name, node)
+        node = SocketNode(kernel.vfs.memfs, 0o777 & ~process.umask, made)
+        try:
+            place.parent.add(place.name, node)
+        except OSError:
+            node.dropped()
+            raise
         made.entry = node
     made.bound_to = name
 

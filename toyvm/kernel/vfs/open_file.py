@@ -15,7 +15,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import Protocol
 
 from ..mm.cache.page_cache import PageCache
-from .nodes import DirNode, FileNode, Node, Stat
+from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
@@ -93,6 +93,12 @@ class WouldBlock(Exception):
         self.deadline = deadline
 
 
+class LockOwner(Protocol):
+    """Whose locks end with an open file or with a descriptor (`kernel.file_locks`)."""
+
+    def closed(self, file: OpenFile) -> None: ...
+
+
 class OpenFile:
     """Base of open files. `users` counts file descriptors of all processes; the last `put` calls `released`.
 
@@ -109,6 +115,7 @@ class OpenFile:
     sends_sigpipe = True
     timeouts: tuple[int | None, int | None] = (None, None)
     watchers: dict[Watcher, Callable[[], None]] | None = None
+    locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
         self.flags = flags
@@ -154,6 +161,10 @@ class OpenFile:
         """The POLL bits that are true now."""
         return POLLIN | POLLOUT
 
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        """Another open file of the same thing, which has no name (/proc/PID/fd of a pipe or a stream). Raises OSError."""
+        raise error(errno.ENXIO)
+
     def poll_queue(self) -> WaitQueue | None:
         """The queue that wakes when `poll` may have changed; None when it never does."""
         return None
@@ -169,10 +180,55 @@ class OpenFile:
             if self.watchers:
                 for forget in list(self.watchers.values()):
                     forget()
+            if self.locks is not None:
+                self.locks.closed(self)
             self.released()
 
     def released(self) -> None:
         """The last descriptor was closed."""
+
+
+class OpenFileNode(Node):
+    """What has no inode of a file system, seen through /proc/PID/fd."""
+
+    def __init__(self, file: OpenFile):
+        self.file = file
+
+    def stat(self) -> Stat:
+        return self.file.stat()
+
+
+class UnopenedFile(OpenFile):
+    """What `Vfs.open` gives for a named pipe: openat(2) makes an end of it, and may have to wait for the other one."""
+
+    def __init__(self, node: Node, flags: int, path: str):
+        super().__init__(flags, path)
+        self._node = node
+
+    @property
+    def node(self) -> Node:
+        return self._node
+
+    def stat(self) -> Stat:
+        return self._node.stat()
+
+
+class MagicLink(SymlinkNode):
+    """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
+
+    def __init__(self, identity: Identity, file: OpenFile):
+        self.identity = identity
+        self.file = file
+
+    def readlink(self) -> str:
+        return self.file.path
+
+    def stat(self) -> Stat:
+        mode = {O_RDONLY: 0o500, O_WRONLY: 0o300}.get(self.file.flags & O_ACCMODE, 0o700)
+        return Stat(*self.identity, st.S_IFLNK | mode, size=64)
+
+    def target(self) -> Node:
+        return self.file.node or OpenFileNode(self.file)
 
 
 class DeviceNode(Node):
@@ -306,6 +362,9 @@ class HostStream(OpenFile):
 
     def stat(self) -> Stat:
         return Stat(dev=12, ino=self.INO, mode=st.S_IFIFO | 0o600)
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return HostStream(flags, self.path, source=self._source, sink=self._sink)
 
     def read(self, count: int) -> bytes:
         if self._source is None or not count:
