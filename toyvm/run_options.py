@@ -24,6 +24,7 @@ from .base.errors import UsageError
 from .base.light_types import Any, ClassVar, dataclass_transform
 from .base.record import Record, RecordMeta
 
+DEFAULT_DATE = "1700000000"
 PAGE = 4096
 MAX_WINDOW = 512  # the most pages that one fault reads or maps
 
@@ -198,6 +199,26 @@ class OptionRecord(Record, metaclass=OptionMeta):
         return row.name
 
 
+def seconds_of(date: str) -> float:
+    """A `--date` in seconds since 1970. Raises UsageError."""
+    if date.isascii() and date.isdigit() and len(date) < 11:
+        return int(date)
+    import datetime  # few runs give another date
+
+    if date == "now":
+        return datetime.datetime.now().timestamp()
+    try:
+        moment = datetime.datetime.fromisoformat(date)
+    except ValueError:
+        raise UsageError(f"--date: expected now, seconds since 1970 or YYYY-MM-DD, not '{date}'") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    seconds = moment.timestamp()
+    if seconds < 0:
+        raise UsageError(f"--date: expected a date after 1970, not '{date}'")
+    return seconds
+
+
 class Limits(OptionRecord):
     """The options that the kernel reads."""
 
@@ -210,6 +231,14 @@ class Limits(OptionRecord):
         lowest=1,
         highest=64,
         help="tell programs that the machine has this many processors; threads still run one at a time",
+    )
+    date: str = option(
+        default=DEFAULT_DATE,
+        flags="--date",
+        group=WORLD,
+        metavar="now|SECONDS|ISO",
+        unset="1700000000, which is 2023-11-14T22:13:20Z",
+        help="set the date at which virtual time starts: the host's, seconds since 1970, or YYYY-MM-DD[THH:MM[:SS]] in UTC",
     )
 
     interp: str = option(

@@ -20,10 +20,10 @@ from toyvm.base.events import Bus, FaultKind
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.run_options import Limits
+from toyvm.run_options import Limits, seconds_of
 
 from ..counters import Counters, FaultContext, Stats
-from ..limits import Rlimits
+from ..limits import GUEST_ID, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
@@ -32,7 +32,7 @@ from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_WRONLY, HostStream, Sink
 from ..vfs.path_walk import Vfs
 from .process import Process
-from .scheduler import EPOCH_NS, Scheduler
+from .scheduler import Scheduler
 
 if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
+    from ..net.network import Network
+    from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
     from .futexes import Futexes
@@ -94,7 +96,7 @@ class KernelState:
     arguments are those of `kernel.Kernel`.
     """
 
-    UID = 1000
+    UID = GUEST_ID
 
     def __init__(
         self,
@@ -118,6 +120,10 @@ class KernelState:
         self.interpreter = interpreter
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.scheduler = Scheduler()
+        self.epoch = int(
+            seconds_of(self.limits.date) * 10**9
+        )  # the date in nanoseconds when the machine is switched on
+        self.vfs.switch_on(lambda: self.epoch + self.scheduler.now)
         self.system = MemorySystem(
             self.memory,
             self.engine,
@@ -152,6 +158,11 @@ class KernelState:
         return self.scheduler.now
 
     @property
+    def date(self) -> int:
+        """The wall clock: virtual nanoseconds since 1970."""
+        return self.epoch + self.scheduler.now
+
+    @property
     def frames(self) -> FrameAllocator:
         return self.system.frames
 
@@ -160,7 +171,7 @@ class KernelState:
         """System V shared memory, created at first use."""
         from ..mm.sysv_shm import Segments
 
-        return Segments(self.system, lambda: (EPOCH_NS + self.now) // 10**9)
+        return Segments(self.system, lambda: self.date // 10**9)
 
     @cached_property
     def futexes(self) -> Futexes:
@@ -175,6 +186,27 @@ class KernelState:
         from ..vfs.pipe import PipePool
 
         return PipePool()
+
+    @cached_property
+    def network(self) -> Network:
+        """The sockets of this machine, from the first one on."""
+        from ..net.network import Network
+
+        return Network()
+
+    @cached_property
+    def flocks(self) -> FileLocks:
+        """The locks of flock(2), from the first one on."""
+        from ..vfs.file_locks import FileLocks
+
+        return FileLocks()
+
+    @cached_property
+    def record_locks(self) -> FileLocks:
+        """The record locks of fcntl(2), from the first one on."""
+        from ..vfs.file_locks import FileLocks
+
+        return FileLocks()
 
     @property
     def ksm(self) -> Ksm:

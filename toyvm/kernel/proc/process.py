@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 from toyvm.base.bits import M64
@@ -39,6 +39,7 @@ class FdTable:
     def __init__(self, limit: int = 1024):
         self._files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
+        self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
         self.users = 1
 
     def __iter__(self) -> Iterator[int]:
@@ -74,6 +75,10 @@ class FdTable:
         self._files[fd] = (file, cloexec)
         return fd
 
+    def room(self) -> bool:
+        """Whether a descriptor is free."""
+        return len(self._files) < self.limit
+
     def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
         """Make `fd` refer to `file`, closing the old file (dup3(2)). Raises OSError(EBADF)."""
         if not 0 <= fd < self.limit:
@@ -87,9 +92,9 @@ class FdTable:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
         del self._files[fd]
-        file.users -= 1
-        if not file.users:
-            file.released()
+        if self.on_close is not None:
+            self.on_close(self, file)
+        file.put()
 
     def release(self) -> None:
         """A thread has ended: the last one closes everything."""
@@ -179,6 +184,7 @@ class CallState(Record, frozen=False):
     deadline: int | None = None
     remaining_at: int = 0  # where nanosleep reports the time left, when interrupted
     done: int = 0  # bytes already transferred
+    opening: tuple[OpenFile, int] | None = None  # a named pipe whose other end is not open yet
     futex: FutexWaiter | None = None
 
 
@@ -199,11 +205,7 @@ class Schedule(Record):
 
     def inherited(self) -> Schedule:
         """That of a child."""
-        return (
-            replace(self, policy=0, nice=max(0, self.nice), reset_on_fork=False)
-            if self.reset_on_fork
-            else self
-        )
+        return replace(self, nice=max(0, self.nice), reset_on_fork=False) if self.reset_on_fork else self
 
 
 class ThreadGroup:
@@ -343,6 +345,8 @@ class Process:
         """The thread is in no system call any more."""
         if self.call.futex is not None:
             self.call.futex.leave()
+        if self.call.opening is not None:
+            self.call.opening[0].released()
         self.in_call = False
         self.call = CallState()
         self.signals.awaited = 0

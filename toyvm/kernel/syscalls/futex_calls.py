@@ -10,7 +10,6 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.futexes import ANY_BIT
-from ..proc.scheduler import EPOCH_NS
 from ..vfs.open_file import WouldBlock
 from .arguments import timespec
 
@@ -73,7 +72,7 @@ def futex(
         if wait is not None and command == FUTEX_WAIT:
             wait += kernel.now
         elif wait is not None and realtime:
-            wait -= EPOCH_NS
+            wait -= kernel.epoch
         bitset = value3 & 0xFFFFFFFF if command == FUTEX_WAIT_BITSET else ANY_BIT
         return _wait(kernel, process, va, value, private=private, deadline=wait, bitset=bitset)
     if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):

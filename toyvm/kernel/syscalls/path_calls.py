@@ -11,9 +11,21 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..vfs.memory_files import MemFile
+from ..vfs.host_files import HostDir
+from ..vfs.memory_files import MemFile, MemNode
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
-from ..vfs.open_file import O_CLOEXEC, O_RDWR, O_WRONLY, DirectoryFile, RegularFile
+from ..vfs.open_file import (
+    O_CLOEXEC,
+    O_RDWR,
+    O_WRONLY,
+    DirectoryFile,
+    OpenFile,
+    RegularFile,
+    UnopenedFile,
+    WaitQueue,
+    WouldBlock,
+)
+from ..vfs.path_walk import RESOLVE_IN_ROOT, require_access
 from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
@@ -22,6 +34,9 @@ if TYPE_CHECKING:
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EMPTY_PATH = 0x100, 0x200, 0x1000
+AT_EACCESS, AT_NO_AUTOMOUNT, AT_STATX_SYNC = 0x200, 0x800, 0x6000
+STATX_BASIC_STATS, STATX_RESERVED = 0x7FF, 1 << 31
+RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 _DT = {
     st.S_IFREG: 8,
     st.S_IFDIR: 4,
@@ -34,7 +49,9 @@ _DT = {
 
 
 def base(process: Process, dirfd: int, path: str) -> str:
-    """The guest directory that `path` is relative to. Raises OSError: EBADF, ENOTDIR."""
+    """The guest directory that `path` is relative to. Raises OSError: EBADF, ENOENT, ENOTDIR."""
+    if not path:
+        raise error(errno.ENOENT)
     number = sext(dirfd, 32)
     if path.startswith("/") or number == AT_FDCWD:
         return process.cwd
@@ -44,10 +61,17 @@ def base(process: Process, dirfd: int, path: str) -> str:
     return file.path
 
 
+def _or(date: int | None, other: int) -> int:
+    return other if date is None else date
+
+
 def pack_stat(s: Stat) -> bytes:
     """struct stat of asm-generic, 128 bytes."""
-    seconds, nanos = divmod(s.mtime, 10**9)
-    times = (seconds, nanos) * 3
+    times = (
+        *divmod(_or(s.atime, s.mtime), 10**9),
+        *divmod(s.mtime, 10**9),
+        *divmod(_or(s.ctime, s.mtime), 10**9),
+    )
     mask = (1 << 64) - 1
     return struct.pack(
         "<QQIIIIQQqiiq6qii",
@@ -58,14 +82,44 @@ def pack_stat(s: Stat) -> bytes:
 def openat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int, mode: int) -> int:
     """openat(2): open the file at a path relative to `dirfd`. Return the descriptor.
 
-    Errors: EACCES, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG,
+    Errors: EACCES, EINTR, EINVAL, ENXIO, EOPNOTSUPP, EEXIST, EISDIR, EMFILE, ENFILE, ENOSPC, EROFS, EBADF, EFAULT, ENAMETOOLONG,
     ELOOP, ENOENT, ENOTDIR.
     """
+    return open_path(kernel, process, dirfd, va, flags & 0xFFFFFFFF, mode)
+
+
+def open_path(
+    kernel: KernelState, process: Process, dirfd: int, va: int, flags: int, mode: int, rules: int = 0
+) -> int:
+    """openat(2) with the RESOLVE_ rules of openat2(2). A named pipe may wait for its other end."""
+    call = process.call
+    if call.opening is not None:  # the second try
+        from ..vfs.pipe import fifo_ready
+
+        opened, opens = call.opening
+        if not fifo_ready(opened, opens):
+            raise WouldBlock(*_queues(opened))
+        call.opening = None
+        return process.fds.install(opened, cloexec=bool(flags & O_CLOEXEC))
     path = read_path(process, va)
-    flags &= 0xFFFFFFFF
-    cwd = base(process, dirfd, path)
-    file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd)
+    inside = path.lstrip("/") or "." if rules & RESOLVE_IN_ROOT else path
+    cwd = base(process, dirfd, inside)
+    file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd, rules)
+    if isinstance(file, UnopenedFile):
+        from ..vfs.pipe import MemFifo, open_fifo
+
+        assert isinstance(file.node, MemFifo)
+        opened, wait = open_fifo(file.node, flags, file.path, kernel.pipes)
+        if wait is not None:
+            call.opening = (opened, wait)
+            raise WouldBlock(*_queues(opened))
+        file = opened
     return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
+
+
+def _queues(file: OpenFile) -> list[WaitQueue]:
+    queue = file.poll_queue()
+    return [queue] if queue is not None else []
 
 
 def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> Stat:
@@ -73,7 +127,7 @@ def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: i
     if not path and flags & AT_EMPTY_PATH:
         if sext(dirfd, 32) == AT_FDCWD:
             return kernel.vfs.node(process.cwd).stat()
-        return open_file(process, dirfd).stat()
+        return process.fds.get(sext(dirfd, 32)).stat()
     cwd = base(process, dirfd, path)
     return kernel.vfs.node(path, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW).stat()
 
@@ -81,8 +135,10 @@ def _status(kernel: KernelState, process: Process, dirfd: int, va: int, flags: i
 def newfstatat(kernel: KernelState, process: Process, dirfd: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2): store struct stat of a path. Flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
 
-    Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EBADF, EFAULT, EINVAL, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT):
+        raise error(errno.EINVAL)
     process.mm.write(buffer, pack_stat(_status(kernel, process, dirfd, path, flags)))
     return 0
 
@@ -92,24 +148,32 @@ def fstat(kernel: KernelState, process: Process, fd: int, buffer: int) -> int:
 
     Errors: EBADF, EFAULT.
     """
-    process.mm.write(buffer, pack_stat(open_file(process, fd).stat()))
+    process.mm.write(buffer, pack_stat(process.fds.get(sext(fd, 32)).stat()))
     return 0
 
 
 def statx(
     kernel: KernelState, process: Process, dirfd: int, path: int, flags: int, mask: int, buffer: int
 ) -> int:
-    """statx(2): store struct statx of a path, with the fields of stat(2). `mask` is ignored.
+    """statx(2): store struct statx of a path. The fields of stat(2) are filled in whatever `mask` asks
+    for; there is no date of birth.
 
-    Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EBADF, EFAULT, EINVAL, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
+    if (
+        flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC)
+        or mask & STATX_RESERVED
+    ):
+        raise error(errno.EINVAL)
+    if flags & AT_STATX_SYNC == AT_STATX_SYNC:
+        raise error(errno.EINVAL)
     s = _status(kernel, process, dirfd, path, flags)
-    seconds, nanos = divmod(s.mtime, 10**9)
     head = struct.pack(
-        "<IIQIIIHHQQQQ", 0x7FF, 4096, 0, s.nlink, s.uid, s.gid, s.mode & 0xFFFF, 0,
+        "<IIQIIIHHQQQQ", STATX_BASIC_STATS, 4096, 0, s.nlink, s.uid, s.gid, s.mode & 0xFFFF, 0,
         s.ino & (1 << 64) - 1, s.size, s.blocks, 0,
     )  # fmt: skip
-    times = struct.pack("<qIi", seconds, nanos, 0) * 4
+    accessed, changed = _or(s.atime, s.mtime), _or(s.ctime, s.mtime)
+    times = b"".join(struct.pack("<qIi", *divmod(date, 10**9), 0) for date in (accessed, 0, changed, s.mtime))
     devices = struct.pack("<IIII", s.rdev >> 8 & 0xFFF, s.rdev & 0xFF, s.dev >> 8 & 0xFFF, s.dev & 0xFF)
     process.mm.write(buffer, (head + times + devices).ljust(256, b"\0"))
     return 0
@@ -124,7 +188,13 @@ def readlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, buffe
     path = read_path(process, va)
     if sext(size, 32) <= 0:
         raise error(errno.EINVAL)
-    node = kernel.vfs.node(path, base(process, dirfd, path), follow=False)
+    node: Node | None
+    if path:
+        node = kernel.vfs.node(path, base(process, dirfd, path), follow=False)
+    else:
+        node = process.fds.get(sext(dirfd, 32)).node
+        if not isinstance(node, SymlinkNode):
+            raise error(errno.ENOENT)
     if not isinstance(node, SymlinkNode):
         raise error(errno.EINVAL)
     target = os.fsencode(node.readlink())[: sext(size, 32)]
@@ -134,13 +204,21 @@ def readlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, buffe
 
 def _access(kernel: KernelState, process: Process, dirfd: int, va: int, mode: int, flags: int) -> int:
     path = read_path(process, va)
-    if mode & ~7:
+    if mode & ~7 or flags & ~(AT_SYMLINK_NOFOLLOW | AT_EACCESS | AT_EMPTY_PATH):
         raise error(errno.EINVAL)
-    node = kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
+    node: Node | None
+    if not path and flags & AT_EMPTY_PATH:
+        node = process.fds.get(sext(dirfd, 32)).node
+        if node is None:
+            return 0
+    else:
+        node = kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
     status = node.stat()
-    if mode & 1 and not status.mode & 0o111:
+    if isinstance(node, MemNode):
+        require_access(status, mode)
+    elif mode & 1 and not status.mode & 0o111:
         raise error(errno.EACCES)
-    if mode & 2 and isinstance(node, FileNode) and not node.writable:
+    if mode & 2 and isinstance(node, (FileNode, HostDir)) and not node.writable:
         raise error(errno.EROFS)
     return 0
 
@@ -211,6 +289,9 @@ def unlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: 
         raise error(errno.EINVAL)
     place = kernel.vfs.entry(path, base(process, dirfd, path))
     if flags & AT_REMOVEDIR:
+        last = path.rstrip("/").rsplit("/", 1)[-1]
+        if last in (".", ".."):
+            raise error(errno.EINVAL if last == "." else errno.ENOTEMPTY)
         place.parent.rmdir(place.name)
         return 0
     place.parent.unlink(place.name)
@@ -246,20 +327,28 @@ def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va
 def renameat2(
     kernel: KernelState, process: Process, old_fd: int, old: int, new_fd: int, new: int, flags: int
 ) -> int:
-    """renameat2(2): rename a file, replacing an existing one. Flag: RENAME_NOREPLACE.
+    """renameat2(2): rename a file, replacing an existing one. Flags: RENAME_NOREPLACE, RENAME_EXCHANGE.
 
     Errors: EBUSY, EEXIST, EINVAL, EISDIR, ENOTEMPTY, EROFS, EXDEV, EBADF, EFAULT, ENAMETOOLONG,
     ELOOP, ENOENT, ENOTDIR.
     """
     source, target = read_path(process, old), read_path(process, new)
-    if flags & ~1:
+    flags &= 0xFFFFFFFF
+    if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == RENAME_NOREPLACE | RENAME_EXCHANGE:
         raise error(errno.EINVAL)
     place = kernel.vfs.entry(source, base(process, old_fd, source))
     there = kernel.vfs.resolve(target, base(process, new_fd, target), follow=False)
     if there.node is not None:
-        if flags & 1:  # RENAME_NOREPLACE
+        if flags & RENAME_NOREPLACE:
             raise error(errno.EEXIST)
         there = kernel.vfs.entry(target, base(process, new_fd, target))
+    elif flags & RENAME_EXCHANGE:
+        raise error(errno.ENOENT)
+    elif target.endswith("/") and not isinstance(place.node, DirNode):
+        raise error(errno.ENOTDIR)
+    if flags & RENAME_EXCHANGE:
+        place.parent.exchange(place.name, there.parent, there.name)
+        return 0
     place.parent.rename(place.name, there.parent, there.name)
     if isinstance(there.node, FileNode):
         kernel.system.cache.released(there.node)
@@ -312,7 +401,7 @@ def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
 
     Errors: EBADF, ENOTDIR.
     """
-    file = open_file(process, fd)
+    file = process.fds.get(sext(fd, 32))
     if not isinstance(file.node, DirNode):
         raise error(errno.ENOTDIR)
     process.cwd = file.path

@@ -11,7 +11,6 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
-from ..proc.scheduler import EPOCH_NS
 from ..vfs.open_file import WouldBlock
 from .arguments import nanoseconds, timespec
 from .process_calls import rusage
@@ -31,7 +30,7 @@ def _clock(kernel: KernelState, process: Process, clock: int) -> int:
     if clock in _MONOTONIC:
         return kernel.now
     if clock in (0, 5, 11):
-        return EPOCH_NS + kernel.now
+        return kernel.date
     if clock == CLOCK_PROCESS_CPUTIME_ID:
         return process.counters.instructions
     if clock == CLOCK_THREAD_CPUTIME_ID:
@@ -65,7 +64,7 @@ def gettimeofday(kernel: KernelState, process: Process, tv: int, tz: int) -> int
     Errors: EFAULT.
     """
     if tv:
-        seconds, nanos = divmod(EPOCH_NS + kernel.now, NS)
+        seconds, nanos = divmod(kernel.date, NS)
         process.mm.write(tv, struct.pack("<qq", seconds, nanos // 1000))
     if tz:
         process.mm.write(tz, bytes(8))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from toyvm.base.errors import error
 
-from .nodes import Stat
+from .memory_files import MemDir
+from .nodes import Identity, Stat, SymlinkNode
 from .open_file import DeviceNode, OpenFile
 from .path_walk import Vfs
 
@@ -21,6 +22,9 @@ class NullFile(OpenFile):
 
     def stat(self) -> Stat:
         return Stat(dev=6, ino=self._INO, mode=st.S_IFCHR | 0o666, rdev=self.RDEV)
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return type(self)(flags, path)
 
     def read(self, count: int) -> bytes:
         return b""
@@ -68,6 +72,9 @@ class RandomFile(NullFile):
         super().__init__(flags, path)
         self._generator = generator
 
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return RandomFile(flags, path, self._generator)
+
     def read(self, count: int) -> bytes:
         return self._generator(count)
 
@@ -85,6 +92,20 @@ class _Device(DeviceNode):
         return self._make(flags, path)
 
 
+class FixedLink(SymlinkNode):
+    """A symbolic link that is always there."""
+
+    def __init__(self, target: str, identity: Identity):
+        self.identity = identity
+        self._target = target
+
+    def readlink(self) -> str:
+        return self._target
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFLNK | 0o777, size=len(self._target))
+
+
 def mount_devices(vfs: Vfs, generator: Callable[[int], bytes]) -> None:
     """Mount the devices; `generator` gives random bytes."""
 
@@ -96,3 +117,12 @@ def mount_devices(vfs: Vfs, generator: Callable[[int], bytes]) -> None:
     vfs.mount("/dev/full", _Device(FullFile, 9, FullFile))
     vfs.mount("/dev/random", _Device(RandomFile, 11, random))
     vfs.mount("/dev/urandom", _Device(RandomFile, 12, random))
+    folder = vfs.node("/dev")
+    assert isinstance(folder, MemDir)
+    for number, name, target in (
+        (13, "fd", ""),
+        (14, "stdin", "/0"),
+        (15, "stdout", "/1"),
+        (16, "stderr", "/2"),
+    ):
+        folder.entries[name] = FixedLink(f"/proc/self/fd{target}", (6, number))

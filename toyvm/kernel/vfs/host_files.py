@@ -14,6 +14,7 @@ import stat as st
 
 from toyvm.base.errors import error
 
+from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 from .open_file import host_error
 
@@ -76,12 +77,16 @@ class HostFs:
         return self.DEVICE, self._numbers.setdefault(key, len(self._numbers) + 2)
 
 
-def _convert(status: os.stat_result, identity: Identity) -> Stat:
+def _convert(status: os.stat_result, identity: Identity, *, owned: bool = False) -> Stat:
+    """`owned`: the guest may write there, so that the files of the host's user are the guest's own."""
+    owner = GUEST_ID if owned and status.st_uid == os.geteuid() else 0
     return Stat(
         dev=identity[0],
         ino=identity[1],
         mode=status.st_mode,
         nlink=status.st_nlink,
+        uid=owner,
+        gid=owner,
         size=status.st_size,
         blocks=status.st_blocks,
         mtime=status.st_mtime_ns,
@@ -93,8 +98,8 @@ class HostFile(FileNode):
 
     def __init__(self, directory: HostDir, name: str, status: os.stat_result):
         super().__init__()
-        self._directory = directory
-        self._name = name
+        self.directory = directory
+        self.name = name
         self.identity = directory.fs.identity(status)
         self._host = (status.st_dev, status.st_ino)
         self.writable = directory.writable
@@ -106,19 +111,19 @@ class HostFile(FileNode):
             flags = access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             try:
                 try:
-                    fd = os.open(self._name, flags, dir_fd=self._directory.fd)
+                    fd = os.open(self.name, flags, dir_fd=self.directory.fd)
                 except PermissionError:
                     if not self.writable:
                         raise
                     self.writable = False
-                    fd = os.open(self._name, flags & ~os.O_RDWR, dir_fd=self._directory.fd)
+                    fd = os.open(self.name, flags & ~os.O_RDWR, dir_fd=self.directory.fd)
             except OSError as failure:
                 raise host_error(failure) from None
             status = os.fstat(fd)
             if not st.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != self._host:
                 os.close(fd)
                 raise error(errno.ESTALE)
-            self._held = self._directory.fs.hold(fd)
+            self._held = self.directory.fs.hold(fd)
             self._fd = fd
         return self._fd
 
@@ -143,9 +148,9 @@ class HostFile(FileNode):
     def stat(self) -> Stat:
         try:
             if self._fd is not None:
-                return _convert(os.fstat(self._fd), self.identity)
-            status = os.stat(self._name, dir_fd=self._directory.fd, follow_symlinks=False)
-            return _convert(status, self.identity)
+                return _convert(os.fstat(self._fd), self.identity, owned=self.directory.writable)
+            status = os.stat(self.name, dir_fd=self.directory.fd, follow_symlinks=False)
+            return _convert(status, self.identity, owned=self.directory.writable)
         except OSError as failure:
             raise host_error(failure) from None
 
@@ -165,6 +170,11 @@ class HostFile(FileNode):
         except OSError as failure:
             raise host_error(failure) from None
 
+    def set_attributes(self, **changes: int | None) -> None:
+        if not self.directory.writable:
+            raise error(errno.EROFS)
+        _set_attributes(self._descriptor(), self.stat(), changes)
+
     def truncate(self, size: int) -> None:
         fd = self._descriptor()
         if not self.writable:
@@ -173,6 +183,27 @@ class HostFile(FileNode):
             os.ftruncate(fd, size)
         except OSError as failure:
             raise host_error(failure) from None
+
+
+def _set_attributes(fd: int, before: Stat, changes: dict[str, int | None]) -> None:
+    """Change the mode or the dates of an open file of the host; its owner stays. Raises OSError."""
+    if changes.get("uid") not in (None, before.uid) or changes.get("gid") not in (None, before.gid):
+        raise error(errno.EPERM)
+    try:
+        mode, atime, mtime = (changes.get(name) for name in ("mode", "atime", "mtime"))
+        if mode is not None:
+            os.fchmod(fd, mode & 0o777)
+        if atime is not None or mtime is not None:
+            old = os.fstat(fd)
+            os.utime(
+                fd,
+                ns=(
+                    old.st_atime_ns if atime is None else atime,
+                    old.st_mtime_ns if mtime is None else mtime,
+                ),
+            )
+    except (OSError, OverflowError) as failure:
+        raise host_error(failure) if isinstance(failure, OSError) else error(errno.EINVAL) from None
 
 
 class HostSymlink(SymlinkNode):
@@ -217,7 +248,11 @@ class HostDir(DirNode):
         return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fs, writable=writable)
 
     def stat(self) -> Stat:
-        return _convert(os.fstat(self.fd), self.identity)
+        return _convert(os.fstat(self.fd), self.identity, owned=self.writable)
+
+    def set_attributes(self, **changes: int | None) -> None:
+        self._writable()
+        _set_attributes(self.fd, self.stat(), changes)
 
     def lookup(self, name: str) -> Node:
         try:
@@ -289,6 +324,16 @@ class HostDir(DirNode):
         self._writable()
         try:
             os.symlink(target, name, dir_fd=self.fd)
+        except OSError as failure:
+            raise host_error(failure) from None
+
+    def link(self, name: str, node: Node) -> None:
+        self._writable()
+        if not isinstance(node, HostFile):
+            raise error(errno.EXDEV)
+        node.directory._writable()
+        try:
+            os.link(node.name, name, src_dir_fd=node.directory.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         except OSError as failure:
             raise host_error(failure) from None
 

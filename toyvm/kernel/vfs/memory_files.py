@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat as st
+from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.record import Record
 from toyvm.machine.physical_memory import require_host_room
 
+from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 
-_BLOCK = 512
+_BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
 INODE = 1024  # what a node costs besides its bytes: about what it costs the host
+
+
+def _no_clock() -> int:
+    return 0
 
 
 class MemFs(Record, frozen=False):
@@ -22,7 +29,7 @@ class MemFs(Record, frozen=False):
     dev: int
     limit: int
     used: int = 0
-    now: int = 0
+    clock: Callable[[], int] = _no_clock  # nanoseconds since 1970
     inodes: int = 1
 
     def next_ino(self) -> int:
@@ -36,15 +43,76 @@ class MemFs(Record, frozen=False):
         self.used += more
 
 
-class MemFile(FileNode):
-    """A regular file held in a bytearray; read-only when made from bytes that belong to someone else."""
+class MemNode(Node):
+    """What every node in memory has: a mode, an owner, three dates, extended attributes."""
 
-    def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
-        super().__init__()
+    def __init__(self, fs: MemFs, mode: int, owner: int = GUEST_ID):
         self._fs = fs
         self.identity = (fs.dev, fs.next_ino())
         self.mode = mode
+        self.uid = self.gid = owner
+        self.atime = self.mtime = self.ctime = fs.clock()
+        self._attributes: dict[str, bytes] | None = None
         self.links = 1
+
+    def _status(self, kind: int, links: int, size: int, blocks: int = 0) -> Stat:
+        return Stat(
+            *self.identity, kind | self.mode, links, self.uid, self.gid, 0, size, blocks, self.mtime, self.atime,
+            self.ctime,
+        )  # fmt: skip
+
+    def set_attributes(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        self.ctime = self._fs.clock()
+        if mode is not None:
+            self.mode = mode
+        if uid is not None:
+            self.uid = uid
+        if gid is not None:
+            self.gid = gid
+        if atime is not None:
+            self.atime = atime
+        if mtime is not None:
+            self.mtime = mtime
+
+    @property
+    def attributes(self) -> dict[str, bytes]:
+        if self._attributes is None:
+            self._attributes = {}
+        return self._attributes
+
+    def charge(self, more: int) -> None:
+        self._fs.charge(more)
+
+    def _attributes_gone(self) -> None:
+        if self._attributes:
+            self._fs.charge(-sum(len(name) + len(value) for name, value in self._attributes.items()))
+            self._attributes = None
+
+    def dropped(self) -> None:
+        """Nothing can reach the node any more."""
+        self._attributes_gone()
+        self._fs.charge(-INODE)
+
+    def changed(self) -> None:
+        """The contents have changed."""
+        self.mtime = self.ctime = self._fs.clock()
+
+
+class MemFile(MemNode, FileNode):
+    """A regular file held in a bytearray; read-only when made from bytes that belong to someone else."""
+
+    def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
+        FileNode.__init__(self)
+        MemNode.__init__(self, fs, mode, 0 if read_only else GUEST_ID)
+        self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
         if not read_only:
@@ -59,8 +127,8 @@ class MemFile(FileNode):
         return self.links > 0
 
     def stat(self) -> Stat:
-        blocks = -(-self.size // _BLOCK)
-        return Stat(*self.identity, st.S_IFREG | self.mode, self.links, size=self.size, blocks=blocks)
+        blocks = -(-self.size // _PAGE)
+        return self._status(st.S_IFREG, self.links, self.size, blocks * (_PAGE // _BLOCK))
 
     def pread(self, offset: int, count: int) -> bytes:
         return bytes(self._data[offset : offset + count])
@@ -71,10 +139,12 @@ class MemFile(FileNode):
             self._resize(end)
         assert isinstance(self._data, bytearray)
         self._data[offset:end] = data
+        self.mtime = self.ctime = self._fs.clock()
         return len(data)
 
     def truncate(self, size: int) -> None:
         self._resize(size)
+        self.changed()
 
     def _resize(self, size: int) -> None:
         if not isinstance(self._data, bytearray):
@@ -95,16 +165,16 @@ class MemFile(FileNode):
     def dropped(self) -> None:
         """No process can reach the file any more: give its bytes back."""
         if isinstance(self._data, bytearray):
+            self._attributes_gone()
             self._fs.charge(-INODE - len(self._data))
             self._data = b""
 
 
-class MemSymlink(SymlinkNode):
+class MemSymlink(MemNode, SymlinkNode):
     """A symbolic link in memory."""
 
     def __init__(self, fs: MemFs, target: str):
-        self._fs = fs
-        self.identity = (fs.dev, fs.next_ino())
+        super().__init__(fs, 0o777)
         self._target = target
         fs.charge(INODE + len(target))
 
@@ -116,21 +186,28 @@ class MemSymlink(SymlinkNode):
         return self._target
 
     def stat(self) -> Stat:
-        return Stat(*self.identity, st.S_IFLNK | 0o777, size=len(self._target))
+        return self._status(st.S_IFLNK, self.links, len(os.fsencode(self._target)))
 
 
-class MemDir(DirNode):
+class MemDir(MemNode, DirNode):
     """A directory in memory."""
 
-    def __init__(self, fs: MemFs, mode: int = 0o755, *, read_only: bool = False):
-        self._fs = fs
-        self.identity = (fs.dev, fs.next_ino())
-        self.mode = mode
+    def __init__(self, fs: MemFs, mode: int = 0o755, *, read_only: bool = False, owner: int = 0):
+        super().__init__(fs, mode, owner)
+        self.removed = False
         self.read_only = read_only
         self.entries: dict[str, Node] = {}
 
     def stat(self) -> Stat:
-        return Stat(*self.identity, st.S_IFDIR | self.mode, 2)
+        if self.removed:
+            return self._status(st.S_IFDIR, 0, 0)
+        below = sum(isinstance(node, DirNode) for node in self.entries.values())
+        return self._status(st.S_IFDIR, 2 + below, 40 + 20 * len(self.entries))
+
+    def set_attributes(self, **changes: int | None) -> None:
+        if self.read_only:
+            raise error(errno.EROFS)
+        super().set_attributes(**changes)
 
     def lookup(self, name: str) -> Node:
         try:
@@ -146,6 +223,9 @@ class MemDir(DirNode):
             raise error(errno.EROFS)
         if name in self.entries:
             raise error(errno.EEXIST)
+        if self.removed:
+            raise error(errno.ENOENT)
+        self.changed()
 
     def create(self, name: str, mode: int) -> FileNode:
         self._check(name)
@@ -156,11 +236,46 @@ class MemDir(DirNode):
     def mkdir(self, name: str, mode: int) -> None:
         self._check(name)
         self._fs.charge(INODE)
-        self.entries[name] = MemDir(self._fs, mode)
+        self.entries[name] = MemDir(self._fs, mode, owner=GUEST_ID)
 
     def symlink(self, name: str, target: str) -> None:
         self._check(name)
         self.entries[name] = MemSymlink(self._fs, target)
+
+    def add(self, name: str, node: Node) -> None:
+        self._check(name)
+        self.entries[name] = node
+
+    def link(self, name: str, node: Node) -> None:
+        self._check(name)
+        if not isinstance(node, MemNode) or node._fs is not self._fs:
+            raise error(errno.EXDEV)
+        if node.links == 0 and not (isinstance(node, MemFile) and node.linkable):
+            raise error(errno.ENOENT)
+        node.links += 1
+        node.ctime = self._fs.clock()
+        self.entries[name] = node
+
+    def unnamed(self, mode: int) -> FileNode:
+        if self.read_only:
+            raise error(errno.EROFS)
+        file = MemFile(self._fs, mode)
+        file.links = 0
+        return file
+
+    def exchange(self, name: str, target: DirNode, new_name: str) -> None:
+        node, other = self.lookup(name), target.lookup(new_name)
+        if not isinstance(target, MemDir) or target._fs is not self._fs:
+            raise error(errno.EXDEV)
+        if self.read_only or target.read_only:
+            raise error(errno.EROFS)
+        if (isinstance(node, MemDir) and node.holds(target)) or (
+            isinstance(other, MemDir) and other.holds(self)
+        ):
+            raise error(errno.EINVAL)
+        self.entries[name], target.entries[new_name] = other, node
+        for changed in (self, target):
+            changed.changed()
 
     def unlink(self, name: str) -> None:
         node = self.lookup(name)
@@ -172,10 +287,14 @@ class MemDir(DirNode):
         del self.entries[name]
 
     def _unlinked(self, node: Node) -> None:
-        if isinstance(node, MemFile):
-            node.links -= 1
-        elif isinstance(node, (MemDir, MemSymlink)):
+        self.changed()
+        if isinstance(node, MemDir):
             node.dropped()
+        elif isinstance(node, MemNode):
+            node.links -= 1
+            node.ctime = self._fs.clock()
+            if not node.links and not isinstance(node, MemFile):
+                node.dropped()
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)
@@ -210,6 +329,8 @@ class MemDir(DirNode):
             self._unlinked(old)
         del self.entries[name]
         target.entries[new_name] = node
+        self.changed()
+        target.changed()
 
     def holds(self, other: DirNode) -> bool:
         """Whether `other` is this directory or below it. A guest's tree can be deeper than Python's stack."""
@@ -223,4 +344,6 @@ class MemDir(DirNode):
 
     def dropped(self) -> None:
         """It has been removed."""
+        self.removed = True
+        self._attributes_gone()
         self._fs.charge(-INODE)

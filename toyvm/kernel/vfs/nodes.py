@@ -28,6 +28,8 @@ class Stat(Record):
     size: int = 0
     blocks: int = 0
     mtime: int = 0
+    atime: int | None = None  # None: as mtime
+    ctime: int | None = None
 
 
 class Node:
@@ -37,6 +39,26 @@ class Node:
 
     def stat(self) -> Stat:
         raise NotImplementedError
+
+    def set_attributes(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        """Change what `stat` shows; None leaves a field as it is. Raises OSError."""
+        raise error(errno.EROFS)
+
+    @property
+    def attributes(self) -> dict[str, bytes]:
+        """The extended attributes, which the caller may change. Raises OSError(EOPNOTSUPP) where there are none."""
+        raise error(errno.EOPNOTSUPP)
+
+    def charge(self, more: int) -> None:
+        """Account for the bytes of extended attributes. Raises OSError(ENOSPC)."""
 
     @property
     def kind(self) -> int:
@@ -111,6 +133,22 @@ class DirNode(Node):
 
     def symlink(self, name: str, target: str) -> None:
         raise error(errno.EROFS)
+
+    def add(self, name: str, node: Node) -> None:
+        """Enter a new node that has been made for this file system (a named pipe)."""
+        raise error(errno.EROFS)
+
+    def link(self, name: str, node: Node) -> None:
+        """Another name for `node`."""
+        raise error(errno.EROFS)
+
+    def unnamed(self, mode: int) -> FileNode:
+        """A file without a name (O_TMPFILE)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def exchange(self, name: str, target: DirNode, new_name: str) -> None:
+        """Swap two names (RENAME_EXCHANGE)."""
+        raise error(errno.EINVAL)
 
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
         raise error(errno.EROFS)

@@ -15,7 +15,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import Protocol
 
 from ..mm.cache.page_cache import PageCache
-from .nodes import DirNode, FileNode, Node, Stat
+from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
@@ -23,20 +23,65 @@ O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
-POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
+POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 2, 4, 8, 16, 32
+POLLWRBAND, POLLRDHUP = 0x200, 0x2000
+ANY_EVENT = 0xFFFF
+
+
+class Watcher:
+    """What an epoll leaves on the queue of a file: it is told of every wake-up, and stays."""
+
+    exclusive = False
+
+    def notify(self, events: int) -> bool:
+        """The queue woke for `events`. Returns whether somebody was waiting for that."""
+        raise NotImplementedError
 
 
 class WaitQueue:
-    """The processes that wait for one thing. `wake` calls each one's function, which the scheduler provides."""
+    """The processes that wait for one thing, and the epolls that watch it.
+
+    A process waits once: `wake` takes it off the queue and calls its function, which the scheduler provides; the process
+    then makes its system call again. A watcher stays until it is removed.
+    """
 
     def __init__(self) -> None:
         self.waiters: dict[int, Callable[[], None]] = {}  # by pid, so that waking is in a settled order
+        self.watchers: dict[Watcher, None] | None = None
 
-    def wake(self) -> None:
-        """Let all waiters try again."""
-        waiters, self.waiters = self.waiters, {}
-        for wake in waiters.values():
-            wake()
+    def wake(self, events: int = ANY_EVENT) -> None:
+        """Let all waiters try again; `events` are the POLL bits that may have become true."""
+        if self.waiters:
+            waiters, self.waiters = self.waiters, {}
+            for wake in waiters.values():
+                wake()
+        if self.watchers:
+            exclusive_told = False
+            for watcher in sorted(self.watchers, key=lambda watcher: watcher.exclusive):
+                if not (watcher.exclusive and exclusive_told):
+                    exclusive_told = watcher.notify(events) and watcher.exclusive
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` of every wake-up from now on."""
+        if self.watchers is None:
+            self.watchers = {}
+        self.watchers[watcher] = None
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Undo `watch`."""
+        if self.watchers is not None:
+            self.watchers.pop(watcher, None)
+
+
+class Alarm:
+    """Something that happens at a virtual time. The scheduler calls `expire` at `alarm_at`, if that still says so then."""
+
+    alarm_at: int | None = None  # virtual ns; None: not armed
+    alive = True
+
+    def expire(self, now: int) -> None:
+        """The time has come."""
+        raise NotImplementedError
 
 
 class WouldBlock(Exception):
@@ -48,10 +93,29 @@ class WouldBlock(Exception):
         self.deadline = deadline
 
 
+class LockOwner(Protocol):
+    """Whose locks end with an open file or with a descriptor (`kernel.file_locks`)."""
+
+    def closed(self, file: OpenFile) -> None: ...
+
+
 class OpenFile:
-    """Base of open files. `users` counts file descriptors of all processes; the last close calls `released`."""
+    """Base of open files. `users` counts file descriptors of all processes; the last `put` calls `released`.
+
+    pollable    whether epoll(7) takes it: the file has a state that changes, and a queue that says so
+    messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
+    sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
+    timeouts    how many ns a read and a write may wait (SO_RCVTIMEO, SO_SNDTIMEO), None for ever
+    watchers    what epolls hold for this file; they are told when it is closed
+    """
 
     seekable = False
+    pollable = False
+    messages = False
+    sends_sigpipe = True
+    timeouts: tuple[int | None, int | None] = (None, None)
+    watchers: dict[Watcher, Callable[[], None]] | None = None
+    locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
         self.flags = flags
@@ -97,12 +161,74 @@ class OpenFile:
         """The POLL bits that are true now."""
         return POLLIN | POLLOUT
 
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        """Another open file of the same thing, which has no name (/proc/PID/fd of a pipe or a stream). Raises OSError."""
+        raise error(errno.ENXIO)
+
     def poll_queue(self) -> WaitQueue | None:
         """The queue that wakes when `poll` may have changed; None when it never does."""
         return None
 
+    def available(self) -> int:
+        """The bytes that a read would get now (FIONREAD). Raises OSError(ENOTTY)."""
+        raise error(errno.ENOTTY)
+
+    def put(self) -> None:
+        """A user less: a descriptor was closed, or a message with it is gone. The last one closes the file."""
+        self.users -= 1
+        if not self.users:
+            if self.watchers:
+                for forget in list(self.watchers.values()):
+                    forget()
+            if self.locks is not None:
+                self.locks.closed(self)
+            self.released()
+
     def released(self) -> None:
         """The last descriptor was closed."""
+
+
+class OpenFileNode(Node):
+    """What has no inode of a file system, seen through /proc/PID/fd."""
+
+    def __init__(self, file: OpenFile):
+        self.file = file
+
+    def stat(self) -> Stat:
+        return self.file.stat()
+
+
+class UnopenedFile(OpenFile):
+    """What `Vfs.open` gives for a named pipe: openat(2) makes an end of it, and may have to wait for the other one."""
+
+    def __init__(self, node: Node, flags: int, path: str):
+        super().__init__(flags, path)
+        self._node = node
+
+    @property
+    def node(self) -> Node:
+        return self._node
+
+    def stat(self) -> Stat:
+        return self._node.stat()
+
+
+class MagicLink(SymlinkNode):
+    """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
+
+    def __init__(self, identity: Identity, file: OpenFile):
+        self.identity = identity
+        self.file = file
+
+    def readlink(self) -> str:
+        return self.file.path
+
+    def stat(self) -> Stat:
+        mode = {O_RDONLY: 0o500, O_WRONLY: 0o300}.get(self.file.flags & O_ACCMODE, 0o700)
+        return Stat(*self.identity, st.S_IFLNK | mode, size=64)
+
+    def target(self) -> Node:
+        return self.file.node or OpenFileNode(self.file)
 
 
 class DeviceNode(Node):
@@ -154,6 +280,9 @@ class RegularFile(OpenFile):
 
     def truncate(self, size: int) -> None:
         self._cache.truncate(self.file, size)
+
+    def available(self) -> int:
+        return max(0, self.file.size - self.position)
 
     def released(self) -> None:
         self.file.opens -= 1
@@ -224,6 +353,7 @@ class HostStream(OpenFile):
     """A standard stream of the host. It looks like a pipe to the guest, whatever it is, so that runs are the same everywhere."""
 
     INO = 3
+    pollable = True
 
     def __init__(self, flags: int, path: str, *, source: Source | None = None, sink: Sink | None = None):
         super().__init__(flags, path)
@@ -232,6 +362,9 @@ class HostStream(OpenFile):
 
     def stat(self) -> Stat:
         return Stat(dev=12, ino=self.INO, mode=st.S_IFIFO | 0o600)
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return HostStream(flags, self.path, source=self._source, sink=self._sink)
 
     def read(self, count: int) -> bytes:
         if self._source is None or not count:

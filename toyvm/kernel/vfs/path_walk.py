@@ -8,30 +8,41 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.record import Record
 
+from ..limits import GUEST_ID
 from ..mm.cache.page_cache import PageCache
 from .host_files import HostDir, HostFile, HostFs
-from .memory_files import MemDir, MemFile, MemFs
+from .memory_files import MemDir, MemFile, MemFs, MemNode
 from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from .open_file import (
+    O_ACCMODE,
+    O_CLOEXEC,
     O_CREAT,
     O_DIRECTORY,
     O_EXCL,
     O_NOFOLLOW,
     O_PATH,
+    O_TMPFILE,
     O_TRUNC,
     DeviceNode,
     DirectoryFile,
+    MagicLink,
     OpenFile,
+    OpenFileNode,
     RegularFile,
 )
 
 MAX_LINKS = 40
 NAME_MAX, PATH_MAX = 255, 4096
+RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 1, 2, 4
+RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_CACHED = 8, 16, 32
+X_OK, W_OK, R_OK = 1, 2, 4
+_WANTED = (R_OK, W_OK, R_OK | W_OK, R_OK | W_OK)  # by O_ACCMODE
 Components = tuple[str, ...]
 Trail = list[tuple[str, DirNode]]  # from the root, whose name is "", down: each directory with its name
 
@@ -43,6 +54,7 @@ class Location(Record):
     name: str
     node: Node | None
     path: str
+    file: OpenFile | None = None  # the open file whose link in /proc/PID/fd the path ends at
 
 
 class PathFile(OpenFile):
@@ -74,7 +86,7 @@ class Vfs:
     def __init__(self, root: DirNode | None = None, *, memfs_bytes: int = 256 << 20):
         self.hostfs = HostFs()
         self.memfs = MemFs(dev=0x15, limit=memfs_bytes)
-        self.root: DirNode = root if root is not None else MemDir(self.memfs)
+        self.root: DirNode = root if root is not None else MemDir(self.memfs, owner=GUEST_ID)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
         self._mount_depth = 0  # components of the longest mount point
         self.host_folders: list[
@@ -112,6 +124,14 @@ class Vfs:
         vfs.mount("/dev", MemDir(vfs.memfs))
         vfs.mount("/dev/shm", MemDir(vfs.memfs, 0o1777))
         return vfs
+
+    def switch_on(self, clock: Callable[[], int]) -> None:
+        """The machine has a clock: what is mounted has its date."""
+        self.memfs.clock = clock
+        mounted = [mount.node for folder in self._mounts.values() for mount in folder.values()]
+        for node in (self.root, *mounted):
+            if isinstance(node, MemNode):
+                node.atime = node.mtime = node.ctime = clock()
 
     # Putting the tree together
 
@@ -169,26 +189,35 @@ class Vfs:
         where = tuple(part for part in path.split("/") if part)
         return sorted({*directory.names(), *self._mounts.get(where, {})})
 
-    def resolve(self, path: str, cwd: str = "/", *, follow: bool = True) -> Location:
-        """Where `path` leads, seen from `cwd`. `follow` says whether a link as the last component is followed.
+    def resolve(self, path: str, cwd: str = "/", *, follow: bool = True, rules: int = 0) -> Location:
+        """Where `path` leads, seen from `cwd`. `follow` says whether a link as the last component is followed, `rules` are
+        the RESOLVE_ flags of openat2(2).
 
-        Raises OSError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, and what a directory raises.
+        Raises OSError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EXDEV by a rule, and what a directory raises.
         """
         if not path:
             raise error(errno.ENOENT)
-        if not path.startswith("/"):
+        trail: Trail = [("", self.root)]
+        if rules & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
+            if path.startswith("/") and rules & RESOLVE_BENEATH:
+                raise error(errno.EXDEV)
+            trail = self._trail(cwd)
+        elif not path.startswith("/"):
             path = f"{cwd}/{path}"
+        floor = len(trail)  # what `..` and an absolute link cannot leave
+        device = trail[-1][1].identity[0]
         if len(os.fsencode(path)) >= PATH_MAX:
             raise error(errno.ENAMETOOLONG)
         todo = _reversed_parts(path)
-        trail: Trail = [("", self.root)]
         must_be_dir = path.endswith(("/", "/.", "/..")) or path in (".", "..")
         links = 0
         while todo:
             part = todo.pop()
             if part == "..":
-                if len(trail) > 1:
+                if len(trail) > floor:
                     trail.pop()
+                elif rules & RESOLVE_BENEATH:
+                    raise error(errno.EXDEV)
                 continue
             if len(os.fsencode(part)) > NAME_MAX:
                 raise error(errno.ENAMETOOLONG)
@@ -200,13 +229,24 @@ class Vfs:
                 if failure.errno == errno.ENOENT and last:
                     return Location(directory, part, None, _path(trail, part))
                 raise
+            if rules & RESOLVE_NO_XDEV and node.identity[0] != device:
+                raise error(errno.EXDEV)
             if isinstance(node, SymlinkNode) and (follow or not last or must_be_dir):
                 links += 1
-                if links > MAX_LINKS:
+                magic = isinstance(node, MagicLink)
+                if links > MAX_LINKS or rules & (RESOLVE_NO_SYMLINKS | magic * RESOLVE_NO_MAGICLINKS):
                     raise error(errno.ELOOP)
+                if magic and rules & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
+                    raise error(errno.EXDEV)
+                if isinstance(node, MagicLink) and not isinstance(node.target(), DirNode):
+                    if not last or must_be_dir:
+                        raise error(errno.ENOTDIR)
+                    return Location(directory, part, node.target(), node.file.path, node.file)
                 target = node.readlink()
                 if target.startswith("/"):
-                    del trail[1:]
+                    if rules & RESOLVE_BENEATH:
+                        raise error(errno.EXDEV)
+                    del trail[floor:]
                 todo += _reversed_parts(target)
                 continue
             if isinstance(node, DirNode):
@@ -218,6 +258,17 @@ class Vfs:
         names = [name for name, _ in trail[1:]]
         parent = trail[-2][1] if len(trail) > 1 else self.root
         return Location(parent, names[-1] if names else "/", trail[-1][1], "/" + "/".join(names))
+
+    def _trail(self, path: str) -> Trail:
+        """The directories down to one whose path has no links. Raises OSError."""
+        trail: Trail = [("", self.root)]
+        for part in path.split("/"):
+            if part:
+                node = self._child(trail[-1][1], self._mounted_at(trail), part)
+                if not isinstance(node, DirNode):
+                    raise error(errno.ENOTDIR)
+                trail.append((part, node))
+        return trail
 
     def node(self, path: str, cwd: str = "/", *, follow: bool = True) -> Node:
         """The node at `path`. Raises OSError(ENOENT) and what `resolve` raises."""
@@ -248,24 +299,55 @@ class Vfs:
 
     # Opening
 
-    def open(self, path: str, flags: int, mode: int, cache: PageCache, cwd: str = "/") -> OpenFile:
+    def open(
+        self, path: str, flags: int, mode: int, cache: PageCache, cwd: str = "/", rules: int = 0
+    ) -> OpenFile:
         """open(2). Raises OSError."""
         exclusive = flags & O_CREAT and flags & O_EXCL
-        place = self.resolve(path, cwd, follow=not (flags & O_NOFOLLOW or exclusive))
+        if flags & O_PATH:
+            flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        place = self.resolve(path, cwd, follow=not (flags & O_NOFOLLOW or exclusive), rules=rules)
         node = place.node
+        if flags & O_TMPFILE & ~O_DIRECTORY and not flags & O_PATH:
+            return self._open_unnamed(node, flags, mode, cache)
+        created = False
         if node is None:
             if not flags & O_CREAT:
                 raise error(errno.ENOENT)
             if path.endswith("/"):
                 raise error(errno.EISDIR)
+            if flags & O_DIRECTORY:
+                raise error(errno.EINVAL)
             node = place.parent.create(place.name, mode & 0o7777)
+            created = True
         elif exclusive:
             raise error(errno.EEXIST)
         elif flags & O_DIRECTORY and not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
         if flags & O_PATH:
             return PathFile(node, flags, place.path)
+        if isinstance(node, OpenFileNode):
+            return node.file.reopen(flags, place.path)
+        if place.file is not None and not isinstance(node, (FileNode, DirNode)):  # a named pipe
+            return place.file.reopen(flags, place.path)
+        read_only = isinstance(node, MemFile) and not node.writable  # which is EROFS, whatever the mode
+        if not created and isinstance(node, MemNode) and not read_only:
+            require_access(node.stat(), _WANTED[flags & O_ACCMODE] | (W_OK if flags & O_TRUNC else 0))
         return self._open_node(node, flags, place.path, cache)
+
+    def _open_unnamed(self, node: Node | None, flags: int, mode: int, cache: PageCache) -> OpenFile:
+        """open(2) with O_TMPFILE. Raises OSError."""
+        if not flags & O_DIRECTORY or not flags & O_ACCMODE:
+            raise error(errno.EINVAL)
+        if node is None:
+            raise error(errno.ENOENT)
+        if not isinstance(node, DirNode):
+            raise error(errno.ENOTDIR)
+        file = node.unnamed(mode & 0o7777)
+        if isinstance(file, MemFile):
+            file.linkable = not flags & O_EXCL
+        flags &= ~(O_TMPFILE | O_EXCL | O_CREAT)
+        return RegularFile(file, cache, flags, f"/tmp/#{file.identity[1]} (deleted)")
 
     def _open_node(self, node: Node, flags: int, path: str, cache: PageCache) -> OpenFile:
         wants_write = flags & 0o3 != 0
@@ -278,6 +360,8 @@ class Vfs:
         if isinstance(node, DeviceNode):
             return node.open(flags, path)
         if not isinstance(node, FileNode):
+            if node.kind == stat.S_IFSOCK:
+                raise error(errno.ENXIO)
             raise error(errno.EACCES)  # a fifo, socket or device of the host
         if isinstance(node, HostFile):
             node.open_host()
@@ -290,6 +374,13 @@ class Vfs:
 
     def _lister(self, node: DirNode, path: str) -> Callable[[], list[str]]:
         return lambda: self.names(node, path)
+
+
+def require_access(status: Stat, wanted: int) -> None:
+    """Whether the mode lets the guest's user do what `wanted` says. Raises OSError(EACCES)."""
+    shift = 6 if status.uid == GUEST_ID else 3 if status.gid == GUEST_ID else 0
+    if wanted & ~(status.mode >> shift):
+        raise error(errno.EACCES)
 
 
 def _reversed_parts(path: str) -> list[str]:

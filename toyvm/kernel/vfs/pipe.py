@@ -7,9 +7,25 @@ import stat as st
 
 from toyvm.base.errors import error
 
-from ..limits import PIPE_CAPACITY
-from .nodes import Stat
-from .open_file import O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
+from ..limits import GUEST_ID, PIPE_CAPACITY
+from .memory_files import INODE, MemFs, MemNode
+from .nodes import Node, Stat
+from .open_file import (
+    O_ACCMODE,
+    O_NONBLOCK,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    DeviceNode,
+    OpenFile,
+    UnopenedFile,
+    WaitQueue,
+    WouldBlock,
+)
 
 PIPE_BUF = 4096
 _DEVICE = 12
@@ -37,6 +53,21 @@ class PipePool:
         self._open -= 1
 
 
+class MemFifo(MemNode, DeviceNode):
+    """A named pipe: everything that has it open shares one channel (fifo(7))."""
+
+    def __init__(self, fs: MemFs, mode: int):
+        super().__init__(fs, mode)
+        self.channel: _Channel | None = None  # while it is open
+        fs.charge(INODE)
+
+    def stat(self) -> Stat:
+        return self._status(st.S_IFIFO, self.links, 0)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return UnopenedFile(self, flags, path)
+
+
 class _Channel:
     """What both ends share."""
 
@@ -46,24 +77,54 @@ class _Channel:
         self.capacity = pool.take()
         self.data = bytearray()
         self.readers = self.writers = 1
+        self.node: Node | None = None  # of a fifo, which has a name
+        self.reader_opens = self.writer_opens = (
+            0  # how often each end was opened: an open of a fifo waits for the other
+        )
         self.changed = WaitQueue()
 
     def stat(self) -> Stat:
-        return Stat(_DEVICE, self.ino, st.S_IFIFO | 0o600)
+        if self.node is not None:
+            return self.node.stat()
+        return Stat(_DEVICE, self.ino, st.S_IFIFO | 0o600, uid=GUEST_ID, gid=GUEST_ID)
 
     def end_closed(self) -> None:
         """One end is gone: wake what waits at the other."""
         self.changed.wake()
         if not self.readers and not self.writers:
             self.pool.give_back()
+            if isinstance(self.node, MemFifo):
+                self.node.channel = None
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        """One end more, or with O_RDWR both in one."""
+        access = flags & O_ACCMODE
+        if access != O_WRONLY:
+            self.readers += 1
+            self.reader_opens += 1
+        if access != O_RDONLY:
+            self.writers += 1
+            self.writer_opens += 1
+        self.changed.wake()
+        kind = {O_RDONLY: PipeReader, O_WRONLY: PipeWriter}.get(access, FifoBoth)
+        return kind(self, flags & ~O_ACCMODE, path)
 
 
 class PipeReader(OpenFile):
     """The read end."""
 
-    def __init__(self, channel: _Channel, flags: int):
-        super().__init__(O_RDONLY | flags, f"pipe:[{channel.ino}]")
+    pollable = True
+
+    def __init__(self, channel: _Channel, flags: int, path: str = ""):
+        super().__init__(O_RDONLY | flags, path or f"pipe:[{channel.ino}]")
         self._channel = channel
+
+    @property
+    def node(self) -> Node | None:
+        return self._channel.node
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return self._channel.open(flags, self.path)
 
     def stat(self) -> Stat:
         return self._channel.stat()
@@ -76,10 +137,14 @@ class PipeReader(OpenFile):
             if channel.writers:
                 raise WouldBlock(channel.changed)
             return b""
+        was_full = channel.capacity - len(channel.data) < PIPE_BUF
         data = bytes(channel.data[:count])
         del channel.data[:count]
-        channel.changed.wake()
+        channel.changed.wake(POLLOUT if was_full else 0)
         return data
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         return (POLLIN if self._channel.data else 0) | (0 if self._channel.writers else POLLHUP)
@@ -95,9 +160,18 @@ class PipeReader(OpenFile):
 class PipeWriter(OpenFile):
     """The write end. Up to PIPE_BUF bytes go in one piece or not at all."""
 
-    def __init__(self, channel: _Channel, flags: int):
-        super().__init__(O_WRONLY | flags, f"pipe:[{channel.ino}]")
+    pollable = True
+
+    def __init__(self, channel: _Channel, flags: int, path: str = ""):
+        super().__init__(O_WRONLY | flags, path or f"pipe:[{channel.ino}]")
         self._channel = channel
+
+    @property
+    def node(self) -> Node | None:
+        return self._channel.node
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return self._channel.open(flags, self.path)
 
     def stat(self) -> Stat:
         return self._channel.stat()
@@ -111,8 +185,11 @@ class PipeWriter(OpenFile):
             raise WouldBlock(channel.changed)
         piece = data[:room]
         channel.data += piece
-        channel.changed.wake()
+        channel.changed.wake(POLLIN)
         return len(piece)
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         channel = self._channel
@@ -126,6 +203,82 @@ class PipeWriter(OpenFile):
     def released(self) -> None:
         self._channel.writers -= 1
         self._channel.end_closed()
+
+
+class FifoBoth(OpenFile):
+    """A pipe opened for reading and writing."""
+
+    pollable = True
+
+    def __init__(self, channel: _Channel, flags: int, path: str):
+        super().__init__(O_RDWR | flags, path)
+        self._channel = channel
+        self._reader, self._writer = PipeReader(channel, flags, path), PipeWriter(channel, flags, path)
+
+    @property
+    def node(self) -> Node | None:
+        return self._channel.node
+
+    def reopen(self, flags: int, path: str) -> OpenFile:
+        return self._channel.open(flags, self.path)
+
+    def stat(self) -> Stat:
+        return self._channel.stat()
+
+    def read(self, count: int) -> bytes:
+        return self._reader.read(count)
+
+    def write(self, data: bytes) -> int:
+        return self._writer.write(data)
+
+    def available(self) -> int:
+        return len(self._channel.data)
+
+    def poll(self) -> int:
+        return self._reader.poll() | self._writer.poll()
+
+    def poll_queue(self) -> WaitQueue:
+        return self._channel.changed
+
+    def released(self) -> None:
+        self._channel.readers -= 1
+        self._channel.writers -= 1
+        self._channel.end_closed()
+
+
+def pipe_size(file: OpenFile) -> int:
+    """The capacity of a pipe (F_GETPIPE_SZ). Raises OSError(EBADF)."""
+    if not isinstance(file, (PipeReader, PipeWriter, FifoBoth)):
+        raise error(errno.EBADF)
+    return file._channel.capacity
+
+
+def open_fifo(fifo: MemFifo, flags: int, path: str, pool: PipePool) -> tuple[OpenFile, int | None]:
+    """open(2) of a named pipe: the open file, and a number for `fifo_ready` if the caller has to wait for the other end.
+
+    Raises OSError: ENXIO (O_NONBLOCK, writing, no reader), ENFILE.
+    """
+    channel = fifo.channel
+    if channel is None:
+        channel = _Channel(fifo.identity[1], pool)
+        channel.readers = channel.writers = 0
+        channel.node, fifo.channel = fifo, channel
+    access = flags & O_ACCMODE
+    if access == O_WRONLY and flags & O_NONBLOCK and not channel.readers:
+        channel.end_closed()
+        raise error(errno.ENXIO)
+    file = channel.open(flags, path)
+    others = channel.writers if access == O_RDONLY else channel.readers
+    if access == O_RDWR or flags & O_NONBLOCK or others:
+        return file, None
+    return file, channel.writer_opens if access == O_RDONLY else channel.reader_opens
+
+
+def fifo_ready(file: OpenFile, opens: int) -> bool:
+    """Whether the other end has been opened since `open_fifo` said `opens`, even if it is closed again."""
+    assert isinstance(file, (PipeReader, PipeWriter))
+    channel = file._channel
+    return opens != (channel.writer_opens if isinstance(file, PipeReader) else channel.reader_opens)
 
 
 def make_pipe(ino: int, pool: PipePool, flags: int = 0) -> tuple[PipeReader, PipeWriter]:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.oracles import do_without
 from toyvm.kernel.syscalls import table
+from toyvm.kernel.syscalls.strace_events import EVENT_SHAPES
 from toyvm.kernel.syscalls.table import NEEDS_MMU, PRIVATE, SYSTEM_CALLS, find
 
 UNISTD = Path("/usr/riscv64-linux-gnu/include/asm-generic/unistd.h")
@@ -26,7 +27,7 @@ PAGES = {
 CAUGHT = {"clone": {"EFAULT"}}  # what a function raises inside and does not return
 SHAPES = {
     "int", "uint", "hex", "ptr", "path", "bytes", "fd", "at", "oflags", "fdflags", "mode", "prot", "mmap", "signal",
-    "strings", "filled", "fdpair",
+    "strings", "filled", "fdpair", *EVENT_SHAPES,
 }  # fmt: skip
 
 
@@ -57,7 +58,8 @@ def test_the_numbers_are_those_of_linux() -> None:
         do_without("no headers of Linux for riscv64")
     text = UNISTD.read_text()
     defined = {m[1]: int(m[2]) for m in re.finditer(r"#define __NR3264_(\w+) (\d+)", text)}
-    defined |= {m[1]: int(m[2]) for m in re.finditer(r"#define __NR_(\w+) (\d+)", text)}
+    defined |= {m[1]: int(m[2]) for m in re.finditer(r"#define __NR_(\w+) +(\d+)", text)}
+    defined.setdefault("fchmodat2", 452)  # newer than some headers
     defined["newfstatat"] = defined["fstatat"]  # its name on 64-bit machines
     assert {SYSTEM_CALLS[number][0]: number for number in PUBLIC} == {
         SYSTEM_CALLS[number][0]: defined[SYSTEM_CALLS[number][0]] for number in PUBLIC
@@ -74,7 +76,7 @@ def test_a_call_says_its_man_page_and_its_errors(number: int) -> None:
     errors = re.search(r"^Errors: (.+?)\.$", text, re.DOTALL | re.MULTILINE)
     assert (errors is not None) != ("It cannot fail." in text)
     if errors is not None:
-        assert set(re.findall(r"\bE[A-Z0-9]{2,}\b", errors[1])) <= {*errno.errorcode.values()}
+        assert all(hasattr(errno, name) for name in re.findall(r"\bE[A-Z0-9]{2,}\b", errors[1]))
 
 
 @cache

@@ -17,7 +17,7 @@ from toyvm.kernel.mm.overcommit import ALWAYS, GUESS, NEVER
 from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
 from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
-from ..open_file import DeviceNode, OpenFile, TextFile
+from ..open_file import DeviceNode, MagicLink, OpenFile, TextFile
 from .settings import Command, Setting
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         return {str(tid): thread(member) for tid, member in sorted(members.items())}
 
     def descriptors() -> dict[str, Callable[[], Node]]:
-        return {str(fd): link(32 + fd, partial(getattr, process.fds.get(fd), "path")) for fd in process.fds}
+        return {
+            str(fd): partial(MagicLink, (_DEVICE, base + 32 + fd), process.fds.get(fd)) for fd in process.fds
+        }
 
     return {
         "maps": text(1, lambda: _texts().maps(process.mm)),
