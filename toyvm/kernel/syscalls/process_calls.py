@@ -16,7 +16,7 @@ from ..proc.execve import execute
 from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
 from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, Signal
-from ..vfs.open_file import WouldBlock
+from ..vfs.open_file import O_NONBLOCK, WouldBlock
 from .arguments import read_path
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x1000000
 WSTOPPED = WUNTRACED
 WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
 _WAIT_LINUX = WNOTHREAD | WALL | WCLONE
-P_ALL, P_PID, P_PGID = 0, 1, 2
+P_ALL, P_PID, P_PGID, P_PIDFD = 0, 1, 2, 3
 _MAX_STRINGS = 1 << 16
 
 
@@ -127,7 +127,7 @@ def waitid(
 
     WNOWAIT leaves the report to be waited for again.
 
-    Errors: ECHILD, EFAULT, EINTR, EINVAL.
+    Errors: EAGAIN, EBADF, ECHILD, EFAULT, EINTR, EINVAL.
     """
     events = WEXITED | WSTOPPED | WCONTINUED
     options &= 0xFFFFFFFF
@@ -138,6 +138,8 @@ def waitid(
         number = -1
     elif kind == P_PGID and number >= 0:
         number = -number
+    elif kind == P_PIDFD:
+        number = _pidfd_number(process, number, options)
     elif kind != P_PID or number <= 0:
         raise error(errno.EINVAL)
     try:
@@ -157,6 +159,23 @@ def waitid(
         process.mm.write(usage, rusage(child.counters.instructions, child))
     _write_wait_info(process, info, Signal.SIGCHLD, code, child.pid, kernel.UID, value)
     return 0
+
+
+def _pidfd_number(process: Process, fd: int, options: int) -> int:
+    """The number of the process of a pidfd. Raises OSError: EAGAIN, EBADF, ECHILD, EINVAL."""
+    from ..proc.signal_files import PidFile
+
+    if fd < 0:
+        raise error(errno.EINVAL)
+    file = process.fds.get(fd)
+    if not isinstance(file, PidFile):
+        raise error(errno.EBADF)
+    child = file.process
+    if child not in process.children:
+        raise error(errno.ECHILD)
+    if file.flags & O_NONBLOCK and child.alive and not options & WNOHANG:
+        raise error(errno.EAGAIN)
+    return child.pid
 
 
 def _write_wait_info(
