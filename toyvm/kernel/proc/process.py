@@ -207,6 +207,13 @@ class ThreadGroup:
         self.pid = pid
         self.leader = leader
         self.members: dict[int, Process] = {pid: leader}
+        self.nice = 0
+        self.personality = 0
+        self.death_signal = 0  # sent when the parent ends (PR_SET_PDEATHSIG)
+        self.no_new_privileges = False
+        self.keep_capabilities = False
+        self.dumpable = 1
+        self.timer_slack = 50_000  # nanoseconds
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -310,6 +317,9 @@ class Process:
         self.place = replace(parent.place)
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
+        own, old = self.thread_group, parent.thread_group
+        own.nice, own.personality = old.nice, old.personality
+        own.no_new_privileges = old.no_new_privileges
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:
