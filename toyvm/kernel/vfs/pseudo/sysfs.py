@@ -1,4 +1,4 @@
-"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup."""
+"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup, devices/system/cpu."""
 
 from __future__ import annotations
 
@@ -44,9 +44,22 @@ def sys_directory(kernel: KernelState) -> DirNode:
         lambda: {
             "fs": folder(2, lambda: {"cgroup": folder(3, lambda: _groups(kernel))}),
             "kernel": folder(4, lambda: {"mm": folder(5, memory)}),
+            "devices": folder(48, lambda: {"system": folder(49, lambda: {"cpu": folder(50, _processors)})}),
         },
         _DEVICE,
     )
+
+
+def _processors() -> dict[str, Callable[[], Node]]:
+    """/sys/devices/system/cpu: the one processor that programs are told of."""
+
+    def text(ino: int) -> Callable[[], Node]:
+        return lambda: Text(ino, lambda: b"0\n", _DEVICE)
+
+    found = {name: text(ino) for ino, name in enumerate(("online", "possible", "present"), 51)}
+    found["kernel_max"] = text(54)
+    found["cpu0"] = lambda: Directory(55, dict, _DEVICE)
+    return found
 
 
 def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:
