@@ -222,6 +222,16 @@ def seconds_of(date: str) -> float:
 class Limits(OptionRecord):
     """The options that the kernel reads."""
 
+    cpus: int = option(
+        default=1,
+        flags="--cpus",
+        group=MACHINE,
+        metavar="COUNT",
+        unit="processors",
+        lowest=1,
+        highest=64,
+        help="tell programs that the machine has this many processors; threads still run one at a time",
+    )
     date: str = option(
         default=DEFAULT_DATE,
         flags="--date",
@@ -399,7 +409,7 @@ class Limits(OptionRecord):
         group=MACHINE,
         unit="processes",
         lowest=1,
-        help="allow at most this many processes at the same time",
+        help="allow at most this many processes and threads at the same time",
     )
     open_files: int = option(
         default=1024,

@@ -243,9 +243,9 @@ class Session:
         self.err.flush()
 
     def _trace_instruction(self, hart: Hart, decoded: Decoded) -> None:
-        pid = next((p.pid for p in self.kernel.processes.values() if p.hart is hart), 0)
+        pid, tid = next(((t.pid, t.tid) for t in self.kernel.threads.values() if t.hart is hart), (0, 0))
         where = self.symbols.describe(pid, hart.pc)
-        self._write(f"[{pid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
+        self._write(f"[{tid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
 
     def _ending(self, event: ProcessEnding) -> None:
         process = self.kernel.processes[event.pid]

@@ -60,6 +60,15 @@ GOOD = {
     ),
     "fdflags": st.sampled_from([0, 0o4000, 0o2000000, 0o2004000, 1, 0o100]),
     "signal": st.integers(0, 66),
+    "family": st.sampled_from([1, 1, 2, 10, 16]),
+    "socktype": st.sampled_from([1, 2, 5, 0o4001, 0o4002, 0o4005, 0o2000001]),
+    "sockaddr": st.one_of(in_scratch, st.just(0)),
+    "msgflags": st.sampled_from([0, 0, 0x40, 2, 0x20, 0x100, 0x4000]),
+    "sockoptlevel": st.sampled_from([0, 1, 1, 6, 41]),
+    "shut": st.integers(0, 3),
+    "epollop": st.integers(1, 3),
+    "epollevent": in_scratch,
+    "clock": st.integers(0, 11),
 }
 
 
@@ -81,6 +90,8 @@ fillings = st.sampled_from(
         (SCRATCH.to_bytes(8, "little") + (64).to_bytes(8, "little")) * 16,
         (1 << 62).to_bytes(8, "little") * 32,
         (1).to_bytes(8, "little") + bytes(248),
+        b"\x01\0\0name" + bytes(248),
+        b"\x02\0\x20\x00\x7f\0\0\x01" + bytes(248),
     ]
 )
 

@@ -201,6 +201,9 @@ class Kernel(KernelState):
         daemons = (system.write_back_at, ksm.wake_at if ksm is not None else None)
         scheduler.daemon_at = min((at for at in daemons if at is not None), default=None)
         for process in scheduler.due_alarms():
+            if not isinstance(process, Process):
+                process.expire(scheduler.now)
+                continue
             timer = process.timer(ITIMER_REAL)
             timer.expire(scheduler.now)
             if timer.expires_at is not None:

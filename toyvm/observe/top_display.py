@@ -16,6 +16,7 @@ from ..machine.physical_memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
     from ..kernel.kernel import Kernel
+    from ..kernel.proc.process import Process
     from ..machine.physical_memory import PhysicalMemory
 
 SCHEMA = "toyvm.top/1"
@@ -56,13 +57,15 @@ class ProcessLine(Record):
     instructions: int
     share: float
     command: str
+    threads: int = 1
 
     @property
     def cells(self) -> list[str]:
         """The cells of its line, in the order of COLUMNS."""
         sizes = [size_text(size) for size in (self.size, self.rss, self.pss, self.swap)]
         counts = [f"{n:,}" for n in (self.faults, self.major_faults, self.cow_copies, self.instructions)]
-        return [str(self.pid), self.state, *sizes, *counts, f"{100 * self.share:.1f}", self.command]
+        threads = f" ({self.threads} threads)" if self.threads > 1 else ""
+        return [str(self.pid), self.state, *sizes, *counts, f"{100 * self.share:.1f}", self.command + threads]
 
 
 class Snapshot(Record):
@@ -134,6 +137,12 @@ def size_text(size: int) -> str:
     return f"{size >> 10:,}K" if size < 10 << 20 else f"{size >> 20:,}M"
 
 
+def _state(process: Process) -> State:
+    """The state of a process: runnable if any of its threads is."""
+    states = [thread.state for thread in process.thread_group.members.values()]
+    return State.RUNNABLE if State.RUNNABLE in states else states[0] if states else process.state
+
+
 def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> Snapshot:
     """Take a snapshot. `before` is the last one, for the shares."""
     report, swap = memory_report(kernel), kernel.system.swap
@@ -141,19 +150,19 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
     since = {line.pid: line.instructions for line in before.processes} if before is not None else {}
     ran = engine.total - (before.instructions if before is not None else 0)
     late = engine.total - kernel.system.stats.instructions  # executed, but not yet counted by the kernel
-    for process in kernel.processes.values():
-        if process.hart is engine.hart:
-            kernel.system.windows.collect(process.mm.map, process.mm.context)
+    running = next((thread.leader for thread in kernel.threads.values() if thread.hart is engine.hart), None)
+    if running is not None:
+        kernel.system.windows.collect(running.mm.map, running.mm.context)
     lines = []
     for pid, process in sorted(kernel.processes.items()):
         if process.state is State.DEAD:
             continue
         counters, usage = process.counters, usages.get(pid)
-        done = counters.instructions + (late if process.hart is engine.hart else 0)
+        done = counters.instructions + (late if process is running else 0)
         lines.append(
             ProcessLine(
                 pid,
-                process.state.value[0],
+                _state(process).value[0],
                 usage.size << PAGE_SHIFT if usage else 0,
                 usage.rss << PAGE_SHIFT if usage else 0,
                 round(usage.pss * (1 << PAGE_SHIFT)) if usage else 0,
@@ -164,6 +173,7 @@ def snapshot(kernel: Kernel, engine: SlicedEngine, before: Snapshot | None) -> S
                 done,
                 (done - since.get(pid, 0)) / ran if ran else 0.0,
                 process.comm,
+                max(1, len(process.thread_group.members)),
             )
         )
     return Snapshot(

@@ -27,7 +27,7 @@ _STACK_REACH = 1 << 20
 def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
     """The lines that follow "Segmentation fault" or a similar message, without a final newline."""
     pc, va = process.hart.pc, trap.tval
-    who = f"process {process.pid} ({process.comm})"
+    who = process.title
     at = _place(kernel, process, pc)
     verb = _VERB.get(trap.cause)
     if verb is None:

@@ -158,7 +158,22 @@ def _sizes(process: Process) -> dict[str, int]:
     }
 
 
-def status(process: Process) -> bytes:
+def _ranges(bits: int) -> str:
+    """A set of bits as Linux's bitmap lists: "0-2,5"."""
+    found: list[str] = []
+    first = 0
+    while bits >> first:
+        if bits >> first & 1:
+            last = first
+            while bits >> (last + 1) & 1:
+                last += 1
+            found.append(f"{first}-{last}" if last > first else str(first))
+            first = last
+        first += 1
+    return ",".join(found)
+
+
+def status(process: Process, cpus: int) -> bytes:
     """/proc/PID/status: the lines that common tools read, in Linux's order."""
     uid = KernelState.UID
     lines = [
@@ -167,7 +182,7 @@ def status(process: Process) -> bytes:
         f"State:\t{process.state.value}",
         f"Tgid:\t{process.pid}",
         "Ngid:\t0",
-        f"Pid:\t{process.pid}",
+        f"Pid:\t{process.tid}",
         f"PPid:\t{process.ppid}",
         "TracerPid:\t0",
         f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}",
@@ -197,17 +212,18 @@ def status(process: Process) -> bytes:
     signals = process.signals
     ignored = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler == 1)
     caught = sum(1 << (s - 1) for s, a in signals.actions.items() if a.handler > 1)
-    pending = sum(1 << (s - 1) for s in signals.pending)
+    pending, shared = (sum(1 << (s - 1) for s in found) for found in (signals.pending, signals.shared))
+    processors = (1 << cpus) - 1 & (process.schedule.processors if process.schedule else -1)
     lines += [
         f"THP_enabled:\t{not process.mm.map.no_megapages:d}",
-        "Threads:\t1",
-        "SigPnd:\t0000000000000000",
-        f"ShdPnd:\t{pending:016x}",
+        f"Threads:\t{len(process.thread_group.members)}",
+        f"SigPnd:\t{pending:016x}",
+        f"ShdPnd:\t{shared:016x}",
         f"SigBlk:\t{signals.mask:016x}",
         f"SigIgn:\t{ignored:016x}",
         f"SigCgt:\t{caught:016x}",
-        "Cpus_allowed:\t1",
-        "Cpus_allowed_list:\t0",
+        f"Cpus_allowed:\t{processors:x}",
+        f"Cpus_allowed_list:\t{_ranges(processors)}",
         f"voluntary_ctxt_switches:\t{process.counters.context_switches}",
         "nonvoluntary_ctxt_switches:\t0",
     ]

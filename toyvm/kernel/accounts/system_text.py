@@ -30,11 +30,15 @@ _LIMITS = (
 def cpuinfo(kernel: KernelState) -> bytes:
     """/proc/cpuinfo: the harts, as riscv64 shows them."""
     mmu = "none" if kernel.ground is not None else "sv39"
-    fields = (
-        ("processor\t", "0"), ("hart\t\t", "0"), ("isa\t\t", "rv64imafdc_zicsr_zifencei"), ("mmu\t\t", mmu),
-        ("uarch\t\t", "toyvm"), ("mvendorid\t", "0x0"), ("marchid\t\t", "0x0"), ("mimpid\t\t", "0x0"),
-    )  # fmt: skip
-    return ("".join(f"{name}: {value}\n" for name, value in fields) + "\n").encode()
+    found = []
+    for number in range(kernel.limits.cpus):
+        fields = (
+            ("processor\t", number), ("hart\t\t", number), ("isa\t\t", "rv64imafdc_zicsr_zifencei"),
+            ("mmu\t\t", mmu), ("uarch\t\t", "toyvm"), ("mvendorid\t", "0x0"), ("marchid\t\t", "0x0"),
+            ("mimpid\t\t", "0x0"),
+        )  # fmt: skip
+        found.append("".join(f"{name}: {value}\n" for name, value in fields) + "\n")
+    return "".join(found).encode()
 
 
 def stat(kernel: KernelState) -> bytes:
@@ -48,6 +52,7 @@ def stat(kernel: KernelState) -> bytes:
     lines = [
         f"cpu  {times}",
         f"cpu0 {times}",
+        *(f"cpu{number} 0 0 0 0 0 0 0 0 0 0" for number in range(1, kernel.limits.cpus)),
         "intr 0",
         f"ctxt {stats.context_switches}",
         f"btime {kernel.epoch // 10**9}",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
+    from ..net.network import Network
     from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
     from .breakpoints import Breakpoints
@@ -185,6 +186,13 @@ class KernelState:
         from ..vfs.pipe import PipePool
 
         return PipePool()
+
+    @cached_property
+    def network(self) -> Network:
+        """The sockets of this machine, from the first one on."""
+        from ..net.network import Network
+
+        return Network()
 
     @cached_property
     def flocks(self) -> FileLocks:

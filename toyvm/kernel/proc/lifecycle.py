@@ -101,6 +101,7 @@ def start_thread(
     thread = Process(kernel.take_pid(), creator.mm, creator.hart.copy(), fds, creator.rlimits, creator)
     thread.comm = creator.comm
     thread.place = creator.place if share_place else replace(creator.place)
+    thread.schedule = creator.schedule and creator.schedule.inherited()
     thread.signals = creator.signals.thread()
     thread.end_call(0)
     kernel.threads[thread.tid] = thread
@@ -121,16 +122,12 @@ def _require_room(kernel: KernelState, parent: Process) -> None:
 
 
 def exit_thread(kernel: KernelState, thread: Process, status: int) -> None:
-    """End one thread. The process ends with its last thread, and with the status of its first."""
-    group = thread.thread_group
-    if thread.tid not in group.members:
-        return
-    if len(group.members) == 1:
-        exit_process(kernel, thread, status if thread is group.leader else group.status)
-        return
-    if thread is group.leader:
-        group.status = status
-    _end_thread(kernel, thread)
+    """End one thread. The process ends with its last thread, and with the status of that."""
+    members = thread.thread_group.members
+    if thread.tid in members and len(members) == 1:
+        exit_process(kernel, thread, status)
+    elif thread.tid in members:
+        _end_thread(kernel, thread)
 
 
 def _end_thread(kernel: KernelState, thread: Process) -> None:
@@ -167,6 +164,7 @@ def become_leader(kernel: KernelState, caller: Process) -> Process:
     So the process keeps its number whichever thread calls execve(2).
     """
     leader = caller.leader
+    leader.exit_signal = Signal.SIGCHLD
     for thread in list(caller.thread_group.members.values()):
         if thread is not caller:
             _end_thread(kernel, thread)
@@ -216,6 +214,9 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     else:
         kernel.leave_image(process)
         process.state = State.ZOMBIE
+    process.thread_group.drop_timers()
+    if process.thread_group.end_waiters is not None:
+        process.thread_group.end_waiters.wake()
     parent = process.parent
     if parent is None:
         _reap(kernel, process)
@@ -224,7 +225,9 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     parent.child_ended.wake()
     if process.exit_signal:
         code = CLD_KILLED if signal else CLD_EXITED
-        info = SigInfo(process.exit_signal, code, pid=process.pid, status=signal or status >> 8)
+        info = SigInfo(
+            process.exit_signal, code, pid=process.pid, status=signal or status >> 8, uid=kernel.UID
+        )
         send(kernel, parent, info)
     if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
         parent.children.remove(process)
@@ -248,7 +251,7 @@ def _leave_orphans(kernel: KernelState, process: Process) -> None:
 def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: bool = False) -> None:
     """Make a signal pending for a process, or for the one thread `process`. Wake a thread that takes it.
 
-    SIGKILL acts at once.
+    SIGKILL acts at once. Raises OSError(EAGAIN) if too many real-time signals are pending.
     """
     signal = info.signal
     if not signal or not process.alive:
@@ -261,20 +264,22 @@ def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: boo
         return
     if signal == Signal.SIGCONT:
         for other in STOP_SIGNALS:
-            _forget(process, other)
+            forget_signal(process, other)
         _continue(kernel, process)
     elif signal in STOP_SIGNALS:
-        _forget(process, Signal.SIGCONT)
+        forget_signal(process, Signal.SIGCONT)
     signals = process.signals
     if signals.ignores(signal) and not signals.blocks(signal):
         return
-    if to_thread:
-        signals.pending.setdefault(signal, info)
-        if not signals.blocks(signal):
-            kernel.scheduler.wake(process)
-    elif signal not in signals.shared:
-        signals.shared[signal] = info
+    if not signals.queue(info, to_thread=to_thread):
+        return
+    waiters = process.thread_group.signal_waiters
+    if waiters is not None:
+        waiters.wake()
+    if not to_thread:
         _choose_target(kernel, process, signal)
+    elif signals.wants(signal):
+        kernel.scheduler.wake(process)
 
 
 def _choose_target(kernel: KernelState, first: Process, signal: int) -> None:
@@ -284,7 +289,7 @@ def _choose_target(kernel: KernelState, first: Process, signal: int) -> None:
     """
     for thread in (first, *first.thread_group.members.values()):
         signals = thread.signals
-        ready = thread.tid in thread.thread_group.members and not signals.blocks(signal)
+        ready = thread.tid in thread.thread_group.members and signals.wants(signal)
         if ready and (thread is kernel.current or signals.next() in (None, signal)):
             signals.targets[signal] = signals
             kernel.scheduler.wake(thread)
@@ -296,7 +301,7 @@ def pass_on_signals(kernel: KernelState, thread: Process) -> None:
     signals = thread.signals
     gone = thread.tid not in thread.thread_group.members
     for signal in list(signals.shared):
-        if signals.targets.get(signal) is signals and (gone or signals.blocks(signal)):
+        if signals.targets.get(signal) is signals and (gone or not signals.wants(signal)):
             del signals.targets[signal]
             _choose_target(kernel, thread, signal)
 
@@ -318,7 +323,7 @@ def _continue(kernel: KernelState, process: Process) -> None:
         _report_to_parent(kernel, process.leader, CLD_CONTINUED, Signal.SIGCONT)
 
 
-def _forget(process: Process, signal: int) -> None:
+def forget_signal(process: Process, signal: int) -> None:
     """Drop a signal that is pending for a process or one of its threads."""
     process.signals.shared.pop(signal, None)
     process.signals.targets.pop(signal, None)
@@ -334,7 +339,7 @@ def _report_to_parent(kernel: KernelState, process: Process, code: int, signal: 
         return
     parent.child_ended.wake()
     if not parent.signals.action(Signal.SIGCHLD).flags & SA_NOCLDSTOP:
-        send(kernel, parent, SigInfo(Signal.SIGCHLD, code, pid=process.pid, status=signal))
+        send(kernel, parent, SigInfo(Signal.SIGCHLD, code, pid=process.pid, status=signal, uid=kernel.UID))
 
 
 def orphaned(kernel: KernelState, group: int, *, without: Process | None = None) -> bool:
@@ -378,6 +383,10 @@ def _clear_tid(kernel: KernelState, thread: Process) -> None:
 def _reap(kernel: KernelState, process: Process) -> None:
     kernel.processes.pop(process.pid, None)
     kernel.threads.pop(process.pid, None)
+    group = process.thread_group
+    group.reaped = True
+    if group.end_waiters is not None:
+        group.end_waiters.wake()
     if process.state is not State.HELD:
         process.state = State.DEAD
     elif process not in kernel.held:
@@ -459,7 +468,7 @@ def end_deadlock(kernel: KernelState) -> bool:
     if not waiting:
         return False
     if kernel.first is not None and kernel.first.alive:
-        lines = [f"  {_who(thread)} {thread.waits_for or 'is stopped'}" for thread in waiting[:_LISTED]]
+        lines = [f"  {thread.title} {thread.waits_for or 'is stopped'}" for thread in waiting[:_LISTED]]
         if len(waiting) > _LISTED:
             lines.append(f"  and {len(waiting) - _LISTED} more")
         threaded = len(waiting) > len({thread.pid for thread in waiting})
@@ -468,9 +477,3 @@ def end_deadlock(kernel: KernelState) -> bool:
     else:
         kill_all(kernel)
     return True
-
-
-def _who(thread: Process) -> str:
-    if thread.leader is thread and len(thread.thread_group.members) == 1:
-        return f"process {thread.pid} ({thread.comm})"
-    return f"thread {thread.tid} of process {thread.pid} ({thread.comm})"

@@ -15,7 +15,7 @@ from toyvm.machine.hart import Hart
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.image_mapping import LoadedImage
-from ..vfs.open_file import OpenFile, WaitQueue
+from ..vfs.open_file import Alarm, OpenFile, WaitQueue
 from .signals import SignalState
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class FdTable:
         self._files[fd] = (file, cloexec)
         return fd
 
+    def room(self) -> bool:
+        """Whether a descriptor is free."""
+        return len(self._files) < self.limit
+
     def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
         """Make `fd` refer to `file`, closing the old file (dup3(2)). Raises OSError(EBADF)."""
         if not 0 <= fd < self.limit:
@@ -88,13 +92,9 @@ class FdTable:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
         del self._files[fd]
-        file.users -= 1
         if self.on_close is not None:
             self.on_close(self, file)
-        if not file.users:
-            if file.locks is not None:
-                file.locks.closed(file)
-            file.released()
+        file.put()
 
     def release(self) -> None:
         """A thread has ended: the last one closes everything."""
@@ -195,6 +195,19 @@ class Place(Record, frozen=False):
     umask: int = 0o022
 
 
+class Schedule(Record):
+    """What sched_setscheduler(2), setpriority(2) and sched_setaffinity(2) have set. All of it is only reported back."""
+
+    policy: int = 0
+    nice: int = 0
+    processors: int = -1  # bits; -1: all
+    reset_on_fork: bool = False
+
+    def inherited(self) -> Schedule:
+        """That of a child."""
+        return replace(self, nice=max(0, self.nice), reset_on_fork=False) if self.reset_on_fork else self
+
+
 class ThreadGroup:
     """What the threads of a process share besides memory: its names, its parent and children, its end, its timers.
 
@@ -207,7 +220,6 @@ class ThreadGroup:
         self.pid = pid
         self.leader = leader
         self.members: dict[int, Process] = {pid: leader}
-        self.nice = 0
         self.personality = 0
         self.death_signal = 0  # sent when the parent ends (PR_SET_PDEATHSIG)
         self.no_new_privileges = False
@@ -232,7 +244,30 @@ class ThreadGroup:
         self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
         self.timers: dict[int, IntervalTimer] = {}  # by ITIMER_ number, once setitimer has set them
         self.cpu_timer_at: int | None = None  # the CPU time at which the first CPU timer expires
+        self.posix_timers: dict[int, Alarm] = {}  # those of timer_create, by number
+        self.next_timer = 0
+        self.signal_waiters: WaitQueue | None = None  # signalfd: who waits for a pending signal
+        self.end_waiters: WaitQueue | None = None  # pidfd: who waits for the end
+        self.reaped = False
         self.membarriers = 0  # the expedited commands of membarrier(2) that it has registered for
+
+    def signal_queue(self) -> WaitQueue:
+        """The queue that wakes when a signal becomes pending."""
+        if self.signal_waiters is None:
+            self.signal_waiters = WaitQueue()
+        return self.signal_waiters
+
+    def end_queue(self) -> WaitQueue:
+        """The queue that wakes when the process ends, and when it is reaped."""
+        if self.end_waiters is None:
+            self.end_waiters = WaitQueue()
+        return self.end_waiters
+
+    def drop_timers(self) -> None:
+        """Remove the timers of timer_create: execve, or the end of the process."""
+        for timer in self.posix_timers.values():
+            timer.alive = False
+        self.posix_timers.clear()
 
 
 def _of_group(name: str) -> Any:
@@ -294,6 +329,7 @@ class Process:
         self.place = Place()
         self.comm = ""
         self.state = State.RUNNABLE
+        self.schedule: Schedule | None = None  # None: as every thread begins
         self.signals = SignalState()
         self.counters = mm.context.counters  # the process's
         self.clear_child_tid = 0
@@ -315,10 +351,11 @@ class Process:
         """Copy the attributes that a child inherits besides memory, registers and descriptors (see `lifecycle.fork`)."""
         self.parent = parent.parent if sibling else parent.leader
         self.place = replace(parent.place)
+        self.schedule = parent.schedule and parent.schedule.inherited()
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
         own, old = self.thread_group, parent.thread_group
-        own.nice, own.personality = old.nice, old.personality
+        own.personality = old.personality
         own.no_new_privileges = old.no_new_privileges
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork(same_handlers=same_handlers)
@@ -344,6 +381,7 @@ class Process:
             self.call.opening[0].released()
         self.in_call = False
         self.call = CallState()
+        self.signals.awaited = 0
 
     @property
     def cwd(self) -> str:
@@ -378,6 +416,13 @@ class Process:
     def group(self) -> Group | None:
         """The memory group that its frames are charged to, if groups have limits."""
         return self.mm.map.group
+
+    @property
+    def title(self) -> str:
+        """How messages name it: "process 100 (sh)", or "thread 101 of process 100 (sh)"."""
+        if self.leader is self and len(self.thread_group.members) <= 1:
+            return f"process {self.pid} ({self.comm})"
+        return f"thread {self.tid} of process {self.pid} ({self.comm})"
 
     @property
     def ppid(self) -> int:

@@ -10,7 +10,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 
-from ..vfs.open_file import WaitQueue
+from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
 COMPACT_ABOVE = 1024  # timers and alarms, from which stale ones are removed
@@ -25,7 +25,7 @@ class Scheduler:
         self.daemon_at: int | None = None  # when a kernel daemon (writeback, KSM) is due, between two quanta
         self._ready: deque[Process] = deque()
         self._timers: list[tuple[int, int, Process, int]] = []
-        self._alarms: list[tuple[int, int, Process]] = []
+        self._alarms: list[tuple[int, int, Process | Alarm]] = []
         self._sequence = 0
         self._compact_at = COMPACT_ABOVE
 
@@ -58,12 +58,12 @@ class Scheduler:
             process.state = State.RUNNABLE
             self.add(process)
 
-    def set_alarm(self, process: Process, at: int) -> None:
-        """Make `due_alarms` return `process` when time reaches `at`, if its `alarm_at` is still
+    def set_alarm(self, target: Process | Alarm, at: int) -> None:
+        """Make `due_alarms` return `target` when time reaches `at`, if its `alarm_at` is still
         `at`.
         """
         self._sequence += 1
-        heapq.heappush(self._alarms, (at, self._sequence, process))
+        heapq.heappush(self._alarms, (at, self._sequence, target))
         self._compact()
 
     def _compact(self) -> None:
@@ -79,13 +79,13 @@ class Scheduler:
         heapq.heapify(self._alarms)
         self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
-    def due_alarms(self) -> list[Process]:
-        """Remove the alarms that are due, and return their processes."""
+    def due_alarms(self) -> list[Process | Alarm]:
+        """Remove the alarms that are due, and return their targets."""
         due = []
         while self._alarms and self._alarms[0][0] <= self.now:
-            at, _, process = heapq.heappop(self._alarms)
-            if process.alarm_at == at and process.alive:
-                due.append(process)
+            at, _, target = heapq.heappop(self._alarms)
+            if target.alarm_at == at and target.alive:
+                due.append(target)
         return due
 
     def expire(self) -> None:
@@ -136,7 +136,7 @@ class Scheduler:
     def _sleeps(self, timer: tuple[int, int, Process, int]) -> bool:
         return timer[2].state is State.BLOCKED and timer[2].wake_serial == timer[3]
 
-    def _alarm_stands(self, alarm: tuple[int, int, Process]) -> bool:
+    def _alarm_stands(self, alarm: tuple[int, int, Process | Alarm]) -> bool:
         return alarm[2].alive and alarm[2].alarm_at == alarm[0]
 
 

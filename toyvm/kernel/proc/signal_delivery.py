@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from .kernel_state import KernelState
 
 # Calls that end with EINTR even when the handler was installed with SA_RESTART (signal(7)).
-_NEVER_RESTARTED = {73, 101, 115, 133, 22}  # ppoll, nanosleep, clock_nanosleep, rt_sigsuspend, epoll_pwait
+# pselect6, ppoll, nanosleep, clock_nanosleep, rt_sigsuspend, rt_sigtimedwait, epoll_pwait, epoll_pwait2
+_NEVER_RESTARTED = {72, 73, 101, 115, 133, 137, 22, 441}
 
 # struct rt_sigframe { siginfo_t info; struct ucontext uc; }: siginfo 128 bytes; ucontext: flags 8, link 8, stack 24,
 # sigmask 8, padding 120, then, aligned to 16, mcontext: pc and x1..x31 (256), floating-point state (528).

@@ -58,34 +58,57 @@ DEATH_WORDS: dict[int, str] = {
     Signal.SIGSYS: "Bad system call",
 }
 IGNORED_BY_DEFAULT = {Signal.SIGCHLD, Signal.SIGCONT, Signal.SIGURG, Signal.SIGWINCH}
-MAX_SIGNAL = 64
+MAX_SIGNAL, SIGRTMIN = 64, 32
+MAX_QUEUED = 1024  # real-time signals of one number, as RLIMIT_SIGPENDING bounds them
 SIG_DFL, SIG_IGN = 0, 1
 SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_ONSTACK = 1, 2, 4, 0x08000000
 SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x10000000, 0x40000000, 0x80000000
 UNBLOCKABLE = 1 << (Signal.SIGKILL - 1) | 1 << (Signal.SIGSTOP - 1)
 SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
 MINSIGSTKSZ = 2048
-SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
+SI_USER, SI_QUEUE, SI_TIMER, SI_TKILL, SI_KERNEL = 0, -1, -2, -6, 0x80
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT = 1, 2, 2, 1, 1
 CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
 STOP_SIGNALS = (Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU)
 
 
+class SignalSource:
+    """A timer that sends a signal. The signal shows its `number`, `overrun` and `value`."""
+
+    number = 0
+    overrun = 0
+    value = 0
+
+    def taken(self) -> None:
+        """The signal is about to be delivered."""
+        raise NotImplementedError
+
+
 class SigInfo(Record):
-    """The fields of siginfo_t that are set: `address` for faults, else `pid` and `status`."""
+    """The fields of siginfo_t that are set: `address` for faults, else `pid`, `uid` and `status`.
+
+    `raw` are the bytes after the first three fields, as rt_sigqueueinfo(2) passes them.
+    """
 
     signal: int
     code: int = SI_KERNEL
     address: int = 0
     pid: int = 0
     status: int = 0
+    uid: int = 0
+    raw: bytes = b""
+    source: SignalSource | None = None
 
     def pack(self) -> bytes:
         """The 128 bytes of a siginfo_t."""
-        if self.address or self.signal in (4, 5, 7, 8, 11):
+        if self.raw:
+            union = self.raw[4:]
+        elif self.source is not None:
+            union = struct.pack("<iiQ", self.source.number, self.source.overrun, self.source.value)
+        elif self.address or self.signal in (4, 5, 7, 8, 11):
             union = struct.pack("<Q", self.address)
         else:
-            union = struct.pack("<iIi", self.pid, 0, self.status)
+            union = struct.pack("<iIi", self.pid, self.uid, self.status)
         return (struct.pack("<iiii", self.signal, 0, self.code, 0) + union).ljust(128, b"\0")
 
 
@@ -100,18 +123,22 @@ class Action(Record):
 class SignalState(Record, frozen=False):
     """The signals of one thread. Masks are bit sets with bit n-1 for signal n.
 
-    The threads of a process have the same three dictionaries `actions`, `shared` and `targets`: what signals do, those that
-    are pending for the process, and the thread that was chosen to take one of these. Without a target, the first thread
-    that does not block the signal takes it.
+    A standard signal is pending once; the real-time ones from SIGRTMIN on are queued. `awaited` are
+    the signals that the thread waits for in rt_sigtimedwait.
+
+    The threads of a process have the same dictionaries `actions`, `shared` and `targets`: what
+    signals do, those that are pending for the process, and the thread that was chosen to take one
+    of these. Without a target, the first thread that does not block the signal takes it.
     """
 
     actions: dict[int, Action] = {}
     mask: int = 0
-    pending: dict[int, SigInfo] = {}
+    pending: dict[int, list[SigInfo]] = {}
     restore_mask: int | None = None  # the mask before rt_sigsuspend or ppoll, restored after the signal
     stack: tuple[int, int, int] = (0, 0, SS_DISABLE)  # sigaltstack: address, size, flags as they were given
-    shared: dict[int, SigInfo] = {}
+    shared: dict[int, list[SigInfo]] = {}
     targets: dict[int, SignalState] = {}
+    awaited: int = 0
 
     def on_stack(self, sp: int) -> bool:
         """Whether `sp` is in the alternate stack; never in one that a handler's start takes away (SS_AUTODISARM)."""
@@ -143,24 +170,59 @@ class SignalState(Record, frozen=False):
         """Whether the thread's mask holds the signal back."""
         return bool(self.mask >> (signal - 1) & 1)
 
+    def wants(self, signal: int) -> bool:
+        """Whether the thread would take the signal, by a handler or in rt_sigtimedwait."""
+        return bool((~self.mask | self.awaited) >> (signal - 1) & 1)
+
     def next(self) -> int | None:
         """The lowest signal that the thread takes now, its own before those of the process; None if there is none."""
+        held = self.mask | self.awaited
         if self.pending:
-            own = [s for s in self.pending if not self.blocks(s)]
+            own = [s for s in self.pending if not held >> (s - 1) & 1]
             if own:
                 return min(own)
         if self.shared:
-            ours = [s for s in self.shared if not self.blocks(s) and self.targets.get(s, self) is self]
+            ours = [s for s in self.shared if not held >> (s - 1) & 1 and self.targets.get(s, self) is self]
             if ours:
                 return min(ours)
         return None
 
     def take(self, signal: int) -> SigInfo:
-        """Remove a pending signal of the thread or its process. Raises KeyError."""
-        if signal in self.pending:
-            return self.pending.pop(signal)
-        self.targets.pop(signal, None)
-        return self.shared.pop(signal)
+        """Remove the first pending signal of a number, of the thread or its process. Raises KeyError."""
+        pending = self.pending if signal in self.pending else self.shared
+        queue = pending[signal]
+        info = queue.pop(0)
+        if not queue:
+            del pending[signal]
+            if pending is self.shared:
+                self.targets.pop(signal, None)
+        if info.source is not None:
+            info.source.taken()
+        return info
+
+    def take_one_of(self, mask: int) -> SigInfo | None:
+        """Remove the lowest pending signal of a set, the thread's own first. None if there is none."""
+        for pending in (self.pending, self.shared):
+            found = [signal for signal in pending if mask >> (signal - 1) & 1]
+            if found:
+                return self.take(min(found))
+        return None
+
+    def queue(self, info: SigInfo, *, to_thread: bool) -> bool:
+        """Make a signal pending for the thread or its process. Return False if it is a standard one that already is.
+
+        Raises OSError(EAGAIN) if too many real-time signals are pending.
+        """
+        pending = self.pending if to_thread else self.shared
+        queue = pending.setdefault(info.signal, [])
+        if queue and info.signal < SIGRTMIN:
+            return False
+        if len(queue) >= MAX_QUEUED:
+            if info.code == SI_USER:  # kill(2) promises no queue
+                return False
+            raise error(errno.EAGAIN)
+        queue.append(info)
+        return True
 
     def waiting(self) -> int:
         """The pending signals of the thread and its process, as a bit set."""

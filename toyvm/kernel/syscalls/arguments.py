@@ -10,7 +10,7 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..vfs.open_file import O_PATH
+from ..vfs.open_file import O_NONBLOCK, O_PATH, WouldBlock
 from ..vfs.path_walk import PATH_MAX
 
 if TYPE_CHECKING:
@@ -27,6 +27,21 @@ def open_file(process: Process, fd: int) -> OpenFile:
     if file.flags & O_PATH:
         raise error(errno.EBADF)
     return file
+
+
+def or_again(
+    process: Process, file: OpenFile, wait: WouldBlock, *, writing: bool = False
+) -> OSError | WouldBlock:
+    """What to raise where `file` would block: EAGAIN with O_NONBLOCK or when its timeout is over, else a wait."""
+    if file.flags & O_NONBLOCK:
+        return error(errno.EAGAIN)
+    timeout = file.timeouts[writing]
+    if timeout is None:
+        return wait
+    now, call = process.mm.system.now(), process.call
+    if call.deadline is None:
+        call.deadline = now + timeout
+    return error(errno.EAGAIN) if call.deadline <= now else WouldBlock(*wait.queues, deadline=call.deadline)
 
 
 def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:

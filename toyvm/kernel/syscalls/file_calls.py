@@ -21,12 +21,11 @@ from ..vfs.open_file import (
     O_NOFOLLOW,
     O_NONBLOCK,
     O_PATH,
-    POLLNVAL,
     STATUS_FLAGS,
     OpenFile,
     WouldBlock,
 )
-from .arguments import open_file, timespec, vectors
+from .arguments import open_file, or_again, vectors
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -37,12 +36,8 @@ _CHUNK = 1 << 20
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
 F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
-FIONREAD = 0x541B
+FIONREAD, FIONBIO, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
 POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
-
-
-def _or_again(file: OpenFile, wait: WouldBlock) -> OSError | WouldBlock:
-    return error(errno.EAGAIN) if file.flags & O_NONBLOCK else wait
 
 
 def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
@@ -54,18 +49,20 @@ def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: in
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
     done = 0
+    if file.messages and not count:
+        file.read(0)
     while done < count:
         size = min(count - done, _CHUNK)
         position = file.position
         try:
-            if not file.seekable:
+            if not file.seekable and not file.messages:
                 _probe(process, va + done)
             data = file.read(size) if offset is None else file.pread(offset + done, size)
             process.mm.write(va + done, data)
         except WouldBlock as wait:
             if done:
                 break
-            raise _or_again(file, wait) from None
+            raise or_again(process, file, wait) from None
         except Fault as fault:
             copied = fault.va - va - done
             done += copied
@@ -102,7 +99,7 @@ def _write_from(
     if not count:
         return file.write(b"") if offset is None else 0
     while done < count:
-        piece = PIPE_CAPACITY if not file.seekable else _CHUNK
+        piece = PIPE_CAPACITY if not file.seekable and not file.messages else _CHUNK
         size = min(count - done, piece)
         try:
             data = _readable(process, file, va + done, size)
@@ -111,15 +108,15 @@ def _write_from(
             if file.flags & O_NONBLOCK and done:
                 break
             process.call.done = done
-            raise _or_again(file, wait) from None
+            raise or_again(process, file, wait, writing=True) from None
         except OSError as failure:
             if done:
                 break
-            if failure.errno == errno.EPIPE:
+            if failure.errno == errno.EPIPE and file.sends_sigpipe:
                 send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
             raise
         done += written
-        if not written or len(data) < size:
+        if not written or len(data) < size or file.messages:
             break
     return done
 
@@ -189,8 +186,25 @@ def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, 
     return _read_vectors(process, open_file(process, fd), va, count, offset)
 
 
+def _read_message(process: Process, file: OpenFile, buffers: list[tuple[int, int]]) -> int:
+    """Read one message into several buffers."""
+    if not file.readable:
+        raise error(errno.EBADF)
+    try:
+        data = file.read(min(sum(length for _, length in buffers), _CHUNK))
+    except WouldBlock as wait:
+        raise or_again(process, file, wait) from None
+    at = 0
+    for base, length in buffers:
+        process.mm.write(base, data[at : at + length])
+        at += length
+    return len(data)
+
+
 def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
     total = 0
+    if file.messages and offset is None:
+        return _read_message(process, file, vectors(process, va, count))
     for base, length in vectors(process, va, count):
         if not length:
             continue
@@ -209,7 +223,7 @@ def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset:
 def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """writev(2): write the `count` buffers of the struct iovec at `va`. Return the total.
 
-    Errors: those of write(2), and EINVAL for more than IOV_MAX buffers or a negative length.
+    Errors: those of write(2), EMSGSIZE (a datagram), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
     return _write_vectors(kernel, process, open_file(process, fd), va, count)
 
@@ -224,9 +238,29 @@ def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     return _write_vectors(kernel, process, open_file(process, fd), va, count, offset)
 
 
+def _write_message(
+    kernel: KernelState, process: Process, file: OpenFile, buffers: list[tuple[int, int]]
+) -> int:
+    """Write one message out of several buffers."""
+    if not file.writable:
+        raise error(errno.EBADF)
+    if sum(length for _, length in buffers) > _CHUNK:
+        raise error(errno.EMSGSIZE)
+    try:
+        return file.write(b"".join(process.mm.read(base, length) for base, length in buffers))
+    except WouldBlock as wait:
+        raise or_again(process, file, wait, writing=True) from None
+    except OSError as failure:
+        if failure.errno == errno.EPIPE and file.sends_sigpipe:
+            send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+        raise
+
+
 def _write_vectors(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
+    if file.messages and offset is None:
+        return _write_message(kernel, process, file, vectors(process, va, count))
     resumed, process.call.done = process.call.done, 0
     total = 0
     for base, length in vectors(process, va, count):
@@ -365,13 +399,23 @@ def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
-    """ioctl(2): no request is supported.
+    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX.
 
     No descriptor is a terminal, even if the host's streams are.
 
-    Errors: EBADF, ENOTTY.
+    Errors: EBADF, EFAULT, ENOTTY.
     """
-    open_file(process, fd)
+    file = open_file(process, fd)
+    if request == FIONREAD:
+        process.mm.write_int(argument, file.available(), 4)
+        return 0
+    if request == FIONBIO:
+        wanted = process.mm.read_int(argument, 4)
+        file.flags = file.flags | O_NONBLOCK if wanted else file.flags & ~O_NONBLOCK
+        return 0
+    if request in (FIOCLEX, FIONCLEX):
+        process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
+        return 0
     raise error(errno.ENOTTY)
 
 
@@ -443,38 +487,3 @@ def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: i
     first = offset >> PAGE_SHIFT
     last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
     kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
-
-
-def ppoll(
-    kernel: KernelState, process: Process, fds: int, count: int, timeout: int, mask: int, size: int
-) -> int:
-    """ppoll(2): wait until one of `count` struct pollfd at `fds` is ready, or `timeout` expires.
-
-    Returns the number of ready ones. The signal mask is ignored.
-
-    Errors: EFAULT, EINTR, EINVAL.
-    """
-    if count > process.fds.limit:
-        raise error(errno.EINVAL)
-    entries = list(struct.iter_unpack("<ihh", process.mm.read(fds, 8 * count)))
-    ready, result, queues = 0, bytearray(), []
-    for fd, events, _ in entries:
-        found = 0
-        if fd >= 0:
-            try:
-                file = process.fds.get(fd)
-                found = file.poll() & (events & 0xFFFF | 8 | 16)
-                queue = file.poll_queue()
-                queues += [queue] if queue is not None else []
-            except OSError:
-                found = POLLNVAL
-        ready += bool(found)
-        result += struct.pack("<ihh", fd, events, found)
-    call = process.call
-    if timeout and call.deadline is None:
-        wait = timespec(process, timeout)
-        call.deadline = kernel.now + wait
-    if not ready and (call.deadline is None or call.deadline > kernel.now):
-        raise WouldBlock(*queues, deadline=call.deadline)
-    process.mm.write(fds, bytes(result))
-    return ready

@@ -16,7 +16,7 @@ from ..proc.execve import execute
 from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
 from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, MAX_SIGNAL, Signal
-from ..vfs.open_file import WouldBlock
+from ..vfs.open_file import O_NONBLOCK, WouldBlock
 from .arguments import read_path
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x1000000
 WSTOPPED = WUNTRACED
-_WAIT_LINUX = 0xE0000000  # __WNOTHREAD, __WALL, __WCLONE
-P_ALL, P_PID, P_PGID = 0, 1, 2
+WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
+_WAIT_LINUX = WNOTHREAD | WALL | WCLONE
+P_ALL, P_PID, P_PGID, P_PIDFD = 0, 1, 2, 3
 _MAX_STRINGS = 1 << 16
 
 
@@ -81,6 +82,7 @@ def wait4(kernel: KernelState, process: Process, pid: int, status: int, options:
 
     Errors: ECHILD, EFAULT, EINTR, EINVAL, ESRCH.
     """
+    options &= 0xFFFFFFFF
     if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WAIT_LINUX):
         raise error(errno.EINVAL)
     if pid & 0xFFFFFFFF == 1 << 31:
@@ -105,11 +107,16 @@ def _find_child(
 ) -> tuple[Process, int, int] | None:
     return find_child(
         process,
-        matches,
+        lambda child: matches(child) and _eligible(child, options),
         ended=bool(options & WEXITED),
         stopped=bool(options & WSTOPPED),
         continued=bool(options & WCONTINUED),
     )
+
+
+def _eligible(child: Process, options: int) -> bool:
+    """Whether a wait sees a child: __WCLONE asks for those that do not send SIGCHLD, __WALL for all."""
+    return bool(options & WALL) or (child.exit_signal != Signal.SIGCHLD) == bool(options & WCLONE)
 
 
 def waitid(
@@ -120,9 +127,10 @@ def waitid(
 
     WNOWAIT leaves the report to be waited for again.
 
-    Errors: ECHILD, EFAULT, EINTR, EINVAL.
+    Errors: EAGAIN, EBADF, ECHILD, EFAULT, EINTR, EINVAL.
     """
     events = WEXITED | WSTOPPED | WCONTINUED
+    options &= 0xFFFFFFFF
     if options & ~(events | WNOHANG | WNOWAIT | _WAIT_LINUX) or not options & events:
         raise error(errno.EINVAL)
     number = sext(number, 32)
@@ -130,6 +138,8 @@ def waitid(
         number = -1
     elif kind == P_PGID and number >= 0:
         number = -number
+    elif kind == P_PIDFD:
+        number = _pidfd_number(process, number, options)
     elif kind != P_PID or number <= 0:
         raise error(errno.EINVAL)
     try:
@@ -149,6 +159,23 @@ def waitid(
         process.mm.write(usage, rusage(child.counters.instructions, child))
     _write_wait_info(process, info, Signal.SIGCHLD, code, child.pid, kernel.UID, value)
     return 0
+
+
+def _pidfd_number(process: Process, fd: int, options: int) -> int:
+    """The number of the process of a pidfd. Raises OSError: EAGAIN, EBADF, ECHILD, EINVAL."""
+    from ..proc.signal_files import PidFile
+
+    if fd < 0:
+        raise error(errno.EINVAL)
+    file = process.fds.get(fd)
+    if not isinstance(file, PidFile):
+        raise error(errno.EBADF)
+    child = file.process
+    if child not in process.children:
+        raise error(errno.ECHILD)
+    if file.flags & O_NONBLOCK and child.alive and not options & WNOHANG:
+        raise error(errno.EAGAIN)
+    return child.pid
 
 
 def _write_wait_info(

@@ -9,7 +9,7 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..proc.lifecycle import die, send
+from ..proc.lifecycle import die, forget_signal, pass_on_signals, send
 from ..proc.signal_delivery import pop_frame
 from ..proc.signals import (
     MAX_SIGNAL,
@@ -24,6 +24,7 @@ from ..proc.signals import (
     Signal,
 )
 from ..vfs.open_file import WouldBlock
+from .arguments import timespec
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -53,9 +54,7 @@ def rt_sigaction(kernel: KernelState, process: Process, signal: int, new: int, o
         handler, flags, mask = struct.unpack("<QQQ", process.mm.read(new, 24))
         process.signals.actions[number] = Action(handler, flags, mask & ~UNBLOCKABLE)
         if process.signals.ignores(number):
-            process.signals.shared.pop(number, None)
-            for thread in process.thread_group.members.values():
-                thread.signals.pending.pop(number, None)
+            forget_signal(process, number)
     if old:
         process.mm.write(old, struct.pack("<QQQ", before.handler, before.flags, before.mask))
     return 0
@@ -76,6 +75,8 @@ def rt_sigprocmask(kernel: KernelState, process: Process, how: int, new: int, ol
             raise error(errno.EINVAL)
         mask = before | given if how == SIG_BLOCK else before & ~given if how == SIG_UNBLOCK else given
         state.mask = mask & ~UNBLOCKABLE
+        if state.shared:
+            pass_on_signals(kernel, process)
     if old:
         process.mm.write_int(old, before)
     return 0
@@ -105,6 +106,31 @@ def rt_sigsuspend(kernel: KernelState, process: Process, va: int, size: int) -> 
         mask = process.mm.read_int(va) & ~UNBLOCKABLE
         state.restore_mask, state.mask = state.mask, mask
     raise WouldBlock
+
+
+def rt_sigtimedwait(
+    kernel: KernelState, process: Process, these: int, info: int, timeout: int, size: int
+) -> int:
+    """rt_sigtimedwait(2): wait for one of the signals of a set and take it; its number.
+
+    Errors: EAGAIN (the time is over), EFAULT, EINTR, EINVAL.
+    """
+    if size != SIGSET_SIZE:
+        raise error(errno.EINVAL)
+    state, call = process.signals, process.call
+    wanted = process.mm.read_int(these) & ~UNBLOCKABLE
+    if not process.in_call and timeout:
+        call.deadline = kernel.now + timespec(process, timeout)
+    found = [s for queue in (state.pending, state.shared) for s in sorted(queue) if wanted >> (s - 1) & 1]
+    if found:
+        taken = state.take(found[0])
+        if info:
+            process.mm.write(info, taken.pack())
+        return taken.signal
+    if call.deadline is not None and call.deadline <= kernel.now:
+        raise error(errno.EAGAIN)
+    state.awaited = wanted
+    raise WouldBlock(deadline=call.deadline)
 
 
 def rt_sigreturn(kernel: KernelState, process: Process) -> None:
@@ -158,7 +184,7 @@ def kill(kernel: KernelState, process: Process, pid: int, signal: int) -> int | 
         raise error(errno.ESRCH)
     number = _check_number(signal)
     for target in targets:
-        send(kernel, target, SigInfo(number, SI_USER, pid=process.pid))
+        send(kernel, target, SigInfo(number, SI_USER, pid=process.pid, uid=kernel.UID))
     return 0 if process.tid in process.thread_group.members else None
 
 
@@ -189,5 +215,44 @@ def _send_to_thread(
     if target is None or group not in (None, target.pid):
         raise error(errno.ESRCH)
     number = _check_number(signal)
-    send(kernel, target, SigInfo(number, SI_TKILL, pid=process.pid), to_thread=True)
+    send(kernel, target, SigInfo(number, SI_TKILL, pid=process.pid, uid=kernel.UID), to_thread=True)
+    return 0 if process.tid in process.thread_group.members else None
+
+
+def _given_info(process: Process, signal: int, va: int, *, to_itself: bool) -> SigInfo:
+    """The siginfo_t of a sigqueue call. Only to itself may a process claim to be the kernel or kill(2)."""
+    data = process.mm.read(va, 128)
+    (code,) = struct.unpack_from("<i", data, 8)
+    if (code >= 0 or code == SI_TKILL) and not to_itself:
+        raise error(errno.EPERM)
+    return SigInfo(_check_number(signal), code, pid=struct.unpack_from("<i", data, 16)[0], raw=data[12:])
+
+
+def rt_sigqueueinfo(kernel: KernelState, process: Process, pid: int, signal: int, info: int) -> int | None:
+    """rt_sigqueueinfo(2): send a signal to a process with the siginfo_t at `info`, as sigqueue(3) does.
+
+    Errors: EAGAIN, EFAULT, EINVAL, EPERM, ESRCH.
+    """
+    found = kernel.threads.get(sext(pid, 32))
+    given = _given_info(process, signal, info, to_itself=sext(pid, 32) == process.pid)
+    if found is None:
+        raise error(errno.ESRCH)
+    send(kernel, found, given)
+    return 0 if process.tid in process.thread_group.members else None
+
+
+def rt_tgsigqueueinfo(
+    kernel: KernelState, process: Process, group: int, tid: int, signal: int, info: int
+) -> int | None:
+    """rt_tgsigqueueinfo(2): send a signal to a thread with the siginfo_t at `info`.
+
+    Errors: EAGAIN, EFAULT, EINVAL, EPERM, ESRCH.
+    """
+    if sext(group, 32) <= 0 or sext(tid, 32) <= 0:
+        raise error(errno.EINVAL)
+    found = kernel.threads.get(sext(tid, 32))
+    given = _given_info(process, signal, info, to_itself=sext(tid, 32) == process.tid)
+    if found is None or found.pid != sext(group, 32):
+        raise error(errno.ESRCH)
+    send(kernel, found, given, to_thread=True)
     return 0 if process.tid in process.thread_group.members else None

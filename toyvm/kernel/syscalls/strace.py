@@ -9,7 +9,9 @@ from toyvm.base.bits import sext
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.signals import Signal
+from .strace_events import EVENT_SHAPES, event_argument
 from .table import Syscall
+from .trace_text import flags_text, peek, quote
 
 if TYPE_CHECKING:
     from ..proc.process import Process
@@ -39,6 +41,8 @@ _MMAP = {
 }
 
 
+_ERRORS = {errno.EDEADLK: "EDEADLK", errno.EOPNOTSUPP: "EOPNOTSUPP"}  # Linux's names, where Python knows two
+
 OUTPUTS = frozenset({"filled", "fdpair"})
 """The kinds of output arguments, whose contents are shown after the call has succeeded."""
 
@@ -64,7 +68,7 @@ def call_text(
 def result_text(entry: Syscall | None, value: int) -> str:
     """The result in strace's format."""
     if -4095 <= value < 0:
-        name = errno.errorcode.get(-value, str(-value))
+        name = _ERRORS.get(-value) or errno.errorcode.get(-value, str(-value))
         return f"-1 {name} ({os.strerror(-value)})"
     if entry is not None and entry.name in ("mmap", "brk", "mremap"):
         return hex(value)
@@ -75,7 +79,7 @@ def _output(process: Process, kind: str, value: int, result: int) -> str:
     """The output of a call at `value`: `result` bytes, or the two descriptors of a pipe."""
     if result >= 0 and kind == "filled":
         return _bytes(process, value, result)
-    pair = _peek(process, value, 8) if result == 0 else None
+    pair = peek(process, value, 8) if result == 0 else None
     if kind == "fdpair" and pair is not None and len(pair) == 8:
         return f"[{int.from_bytes(pair[:4], 'little')}, {int.from_bytes(pair[4:], 'little')}]"
     return hex(value) if value else "NULL"
@@ -101,16 +105,18 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
         return "AT_FDCWD" if sext(value, 32) == -100 else str(sext(value, 32))
     if kind == "oflags":
         access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
-        return _flags(value & ~3, _OPEN_FLAGS, access)
+        return flags_text(value & ~3, _OPEN_FLAGS, access)
     if kind == "fdflags":
-        return _flags(value, _OPEN_FLAGS) if value else "0"
+        return flags_text(value, _OPEN_FLAGS) if value else "0"
     if kind == "prot":
-        return _flags(value, _PROT) if value else "PROT_NONE"
+        return flags_text(value, _PROT) if value else "PROT_NONE"
     if kind == "mmap":
         sharing = {1: "MAP_SHARED", 2: "MAP_PRIVATE", 3: "MAP_SHARED_VALIDATE"}.get(value & 0xF, "0")
-        return _flags(value & ~0xF, _MMAP, sharing)
+        return flags_text(value & ~0xF, _MMAP, sharing)
     if kind == "signal":
         return _signal(value)
+    if kind in EVENT_SHAPES:
+        return event_argument(process, kind, args, number)
     return str(sext(value, 32))
 
 
@@ -118,53 +124,22 @@ def _signal(value: int) -> str:
     return Signal(value).name if any(value == known for known in Signal) else str(value)
 
 
-def _flags(value: int, names: dict[int, str], first: str = "") -> str:
-    words = [first] if first else []
-    for bit, name in names.items():
-        if value & bit:
-            words.append(name)
-            value &= ~bit
-    if value or not words:
-        words.append(hex(value))
-    return "|".join(words)
-
-
-def _peek(process: Process, va: int, count: int) -> bytes | None:
-    """Bytes that are resident, read without a fault; None if the first is not."""
-    found = b""
-    while len(found) < count:
-        at = va + len(found)
-        entry = process.mm.table.entry(at) if at >> 38 == 0 else 0
-        if not entry & 1:
-            return found or None
-        size = min(4096 - (at & 0xFFF), count - len(found))
-        pa = (entry >> 10 << 12) + (at & 0xFFF)
-        found += bytes(process.mm.memory.u8[pa : pa + size])
-    return found
-
-
-def _quote(data: bytes, more: bool) -> str:
-    letters = {10: "\\n", 9: "\\t", 13: "\\r", 34: '\\"', 92: "\\\\", 0: "\\0"}
-    text = "".join(letters.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:o}") for b in data)
-    return f'"{text}"' + ("..." if more else "")
-
-
 def _bytes(process: Process, va: int, length: int) -> str:
-    data = _peek(process, va, min(length, _SHOWN)) if length else b""
-    return hex(va) if data is None else _quote(data, length > _SHOWN)
+    data = peek(process, va, min(length, _SHOWN)) if length else b""
+    return hex(va) if data is None else quote(data, length > _SHOWN)
 
 
 def _path(process: Process, va: int) -> str:
-    data = _peek(process, va, 256)
+    data = peek(process, va, 256)
     if data is None:
         return hex(va) if va else "NULL"
-    return _quote(data.split(b"\0")[0], b"\0" not in data)
+    return quote(data.split(b"\0")[0], b"\0" not in data)
 
 
 def _strings(process: Process, va: int) -> str:
     shown: list[str] = []
     for number in range(_MAX_STRINGS + 1):
-        word = _peek(process, va + 8 * number, 8)
+        word = peek(process, va + 8 * number, 8)
         if word is None or len(word) < 8:
             return hex(va)
         pointer = int.from_bytes(word, "little")

@@ -116,31 +116,3 @@ def getrandom(kernel: KernelState, process: Process, va: int, count: int, flags:
     count = min(count, 1 << 20)
     process.mm.write(va, kernel.random_bytes(count))
     return count
-
-
-def sched_yield(kernel: KernelState, process: Process) -> int:
-    """sched_yield(2): give up the rest of the time slice. It cannot fail."""
-    kernel.yield_now()
-    return 0
-
-
-def sched_getaffinity(kernel: KernelState, process: Process, pid: int, size: int, va: int) -> int:
-    """sched_getaffinity(2): store the mask of the one processor.
-
-    Errors: EFAULT, EINVAL.
-    """
-    if size < 8 or size & 7:
-        raise error(errno.EINVAL)
-    process.mm.write_int(va, 1)
-    return 8
-
-
-def getcpu(kernel: KernelState, process: Process, cpu: int, node: int, unused: int) -> int:
-    """getcpu(2): store processor 0 and node 0.
-
-    Errors: EFAULT.
-    """
-    for va in (cpu, node):
-        if va:
-            process.mm.write_int(va, 0, 4)
-    return 0

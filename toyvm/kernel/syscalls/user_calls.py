@@ -1,4 +1,4 @@
-"""The user of the machine and what it may not do: identities, groups, capabilities, priorities, and the calls of the
+"""The user of the machine and what it may not do: identities, groups, capabilities, and the calls of the
 superuser, which are refused.
 
 Every process belongs to user and group `KernelState.UID`. There is no other user that it could become.
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _NO_CHANGE = 0xFFFFFFFF
 _CAPABILITY_VERSIONS = {0x19980330: 1, 0x20071026: 2, 0x20080522: 2}  # and how many structs of data each has
 _LATEST_VERSION = 0x20080522
-PRIO_PROCESS, PRIO_PGRP, PRIO_USER = 0, 1, 2
 PERSONALITY_QUERY = 0xFFFFFFFF
 
 
@@ -180,44 +179,6 @@ def personality(kernel: KernelState, process: Process, wanted: int) -> int:
     if wanted & _NO_CHANGE != PERSONALITY_QUERY:
         process.thread_group.personality = wanted & _NO_CHANGE
     return old
-
-
-def _by_priority(kernel: KernelState, process: Process, which: int, who: int) -> list[Process]:
-    """The processes that getpriority(2) and setpriority(2) mean. Raises OSError: EINVAL, ESRCH."""
-    kind, number = sext(which, 32), sext(who, 32)
-    everyone = [other for other in kernel.processes.values() if other.alive]
-    if kind == PRIO_PROCESS:
-        found = [p for p in everyone if p.pid == (number or process.pid)]
-    elif kind == PRIO_PGRP:
-        found = [p for p in everyone if p.pgid == (number or process.pgid)]
-    elif kind == PRIO_USER:
-        found = everyone if number in (0, kernel.UID) else []
-    else:
-        raise error(errno.EINVAL)
-    if not found:
-        raise error(errno.ESRCH)
-    return found
-
-
-def getpriority(kernel: KernelState, process: Process, which: int, who: int) -> int:
-    """getpriority(2): return 20 minus the lowest nice value of the processes.
-
-    Errors: EINVAL, ESRCH.
-    """
-    return 20 - min(found.thread_group.nice for found in _by_priority(kernel, process, which, who))
-
-
-def setpriority(kernel: KernelState, process: Process, which: int, who: int, nice: int) -> int:
-    """setpriority(2): set nice values, which can only rise. They are remembered and change nothing.
-
-    Errors: EACCES, EINVAL, ESRCH.
-    """
-    value = max(-20, min(19, sext(nice, 32)))
-    for found in _by_priority(kernel, process, which, who):
-        if value < found.thread_group.nice:
-            raise error(errno.EACCES)
-        found.thread_group.nice = value
-    return 0
 
 
 def ptrace(kernel: KernelState, process: Process, request: int, pid: int, va: int, data: int) -> int:

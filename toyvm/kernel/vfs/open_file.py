@@ -23,20 +23,65 @@ O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
-POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
+POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 2, 4, 8, 16, 32
+POLLWRBAND, POLLRDHUP = 0x200, 0x2000
+ANY_EVENT = 0xFFFF
+
+
+class Watcher:
+    """What an epoll leaves on the queue of a file: it is told of every wake-up, and stays."""
+
+    exclusive = False
+
+    def notify(self, events: int) -> bool:
+        """The queue woke for `events`. Returns whether somebody was waiting for that."""
+        raise NotImplementedError
 
 
 class WaitQueue:
-    """The processes that wait for one thing. `wake` calls each one's function, which the scheduler provides."""
+    """The processes that wait for one thing, and the epolls that watch it.
+
+    A process waits once: `wake` takes it off the queue and calls its function, which the scheduler provides; the process
+    then makes its system call again. A watcher stays until it is removed.
+    """
 
     def __init__(self) -> None:
         self.waiters: dict[int, Callable[[], None]] = {}  # by pid, so that waking is in a settled order
+        self.watchers: dict[Watcher, None] | None = None
 
-    def wake(self) -> None:
-        """Let all waiters try again."""
-        waiters, self.waiters = self.waiters, {}
-        for wake in waiters.values():
-            wake()
+    def wake(self, events: int = ANY_EVENT) -> None:
+        """Let all waiters try again; `events` are the POLL bits that may have become true."""
+        if self.waiters:
+            waiters, self.waiters = self.waiters, {}
+            for wake in waiters.values():
+                wake()
+        if self.watchers:
+            exclusive_told = False
+            for watcher in sorted(self.watchers, key=lambda watcher: watcher.exclusive):
+                if not (watcher.exclusive and exclusive_told):
+                    exclusive_told = watcher.notify(events) and watcher.exclusive
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` of every wake-up from now on."""
+        if self.watchers is None:
+            self.watchers = {}
+        self.watchers[watcher] = None
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Undo `watch`."""
+        if self.watchers is not None:
+            self.watchers.pop(watcher, None)
+
+
+class Alarm:
+    """Something that happens at a virtual time. The scheduler calls `expire` at `alarm_at`, if that still says so then."""
+
+    alarm_at: int | None = None  # virtual ns; None: not armed
+    alive = True
+
+    def expire(self, now: int) -> None:
+        """The time has come."""
+        raise NotImplementedError
 
 
 class WouldBlock(Exception):
@@ -55,9 +100,23 @@ class LockOwner(Protocol):
 
 
 class OpenFile:
-    """Base of open files. `users` counts file descriptors of all processes; the last close calls `released`."""
+    """Base of open files. `users` counts file descriptors of all processes; the last `put` calls `released`.
+
+    pollable    whether epoll(7) takes it: the file has a state that changes, and a queue that says so
+    messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
+    synonyms    whether POLLIN and POLLOUT of `poll` mean POLLRDNORM and POLLWRNORM too
+    sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
+    timeouts    how many ns a read and a write may wait (SO_RCVTIMEO, SO_SNDTIMEO), None for ever
+    watchers    what epolls hold for this file; they are told when it is closed
+    """
 
     seekable = False
+    pollable = False
+    messages = False
+    synonyms = True
+    sends_sigpipe = True
+    timeouts: tuple[int | None, int | None] = (None, None)
+    watchers: dict[Watcher, Callable[[], None]] | None = None
     locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
@@ -108,9 +167,29 @@ class OpenFile:
         """Another open file of the same thing, which has no name (/proc/PID/fd of a pipe or a stream). Raises OSError."""
         raise error(errno.ENXIO)
 
+    def poll_state(self) -> int:
+        """`poll` with the synonyms."""
+        bits = self.poll()
+        return bits | (bits & (POLLIN | POLLOUT)) << 6 if self.synonyms else bits
+
     def poll_queue(self) -> WaitQueue | None:
         """The queue that wakes when `poll` may have changed; None when it never does."""
         return None
+
+    def available(self) -> int:
+        """The bytes that a read would get now (FIONREAD). Raises OSError(ENOTTY)."""
+        raise error(errno.ENOTTY)
+
+    def put(self) -> None:
+        """A user less: a descriptor was closed, or a message with it is gone. The last one closes the file."""
+        self.users -= 1
+        if not self.users:
+            if self.watchers:
+                for forget in list(self.watchers.values()):
+                    forget()
+            if self.locks is not None:
+                self.locks.closed(self)
+            self.released()
 
     def released(self) -> None:
         """The last descriptor was closed."""
@@ -209,6 +288,9 @@ class RegularFile(OpenFile):
     def truncate(self, size: int) -> None:
         self._cache.truncate(self.file, size)
 
+    def available(self) -> int:
+        return max(0, self.file.size - self.position)
+
     def released(self) -> None:
         self.file.opens -= 1
         self._cache.released(self.file)
@@ -278,6 +360,7 @@ class HostStream(OpenFile):
     """A standard stream of the host. It looks like a pipe to the guest, whatever it is, so that runs are the same everywhere."""
 
     INO = 3
+    pollable = True
 
     def __init__(self, flags: int, path: str, *, source: Source | None = None, sink: Sink | None = None):
         super().__init__(flags, path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 
 from toyvm.base.errors import error
@@ -360,6 +361,8 @@ class Vfs:
         if isinstance(node, DeviceNode):
             return node.open(flags, path)
         if not isinstance(node, FileNode):
+            if node.kind == stat.S_IFSOCK:
+                raise error(errno.ENXIO)
             raise error(errno.EACCES)  # a fifo, socket or device of the host
         if isinstance(node, HostFile):
             node.open_host()

@@ -113,6 +113,8 @@ class _Channel:
 class PipeReader(OpenFile):
     """The read end."""
 
+    pollable = True
+
     def __init__(self, channel: _Channel, flags: int, path: str = ""):
         super().__init__(O_RDONLY | flags, path or f"pipe:[{channel.ino}]")
         self._channel = channel
@@ -135,10 +137,14 @@ class PipeReader(OpenFile):
             if channel.writers:
                 raise WouldBlock(channel.changed)
             return b""
+        was_full = channel.capacity - len(channel.data) < PIPE_BUF
         data = bytes(channel.data[:count])
         del channel.data[:count]
-        channel.changed.wake()
+        channel.changed.wake(POLLOUT if was_full else 0)
         return data
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         return (POLLIN if self._channel.data else 0) | (0 if self._channel.writers else POLLHUP)
@@ -153,6 +159,8 @@ class PipeReader(OpenFile):
 
 class PipeWriter(OpenFile):
     """The write end. Up to PIPE_BUF bytes go in one piece or not at all."""
+
+    pollable = True
 
     def __init__(self, channel: _Channel, flags: int, path: str = ""):
         super().__init__(O_WRONLY | flags, path or f"pipe:[{channel.ino}]")
@@ -177,8 +185,11 @@ class PipeWriter(OpenFile):
             raise WouldBlock(channel.changed)
         piece = data[:room]
         channel.data += piece
-        channel.changed.wake()
+        channel.changed.wake(POLLIN)
         return len(piece)
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         channel = self._channel
@@ -196,6 +207,8 @@ class PipeWriter(OpenFile):
 
 class FifoBoth(OpenFile):
     """A pipe opened for reading and writing."""
+
+    pollable = True
 
     def __init__(self, channel: _Channel, flags: int, path: str):
         super().__init__(O_RDWR | flags, path)
@@ -217,6 +230,9 @@ class FifoBoth(OpenFile):
 
     def write(self, data: bytes) -> int:
         return self._writer.write(data)
+
+    def available(self) -> int:
+        return len(self._channel.data)
 
     def poll(self) -> int:
         return self._reader.poll() | self._writer.poll()

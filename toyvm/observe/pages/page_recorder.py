@@ -65,7 +65,7 @@ class PageRecorder:
     # --- address spaces and areas ---
 
     def _new_space(self, number: int, hart: Hart) -> None:
-        process = next(p for p in self._kernel.processes.values() if p.hart is hart)
+        process = next(t.leader for t in self._kernel.threads.values() if t.hart is hart)
         self._spaces.append(Space(process.pid, process.comm, ()))
         self._learn(process)
 

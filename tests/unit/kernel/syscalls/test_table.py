@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.oracles import do_without
 from toyvm.kernel.syscalls import table
+from toyvm.kernel.syscalls.strace_events import EVENT_SHAPES
 from toyvm.kernel.syscalls.table import NEEDS_MMU, PRIVATE, SYSTEM_CALLS, find
 
 UNISTD = Path("/usr/riscv64-linux-gnu/include/asm-generic/unistd.h")
@@ -26,7 +27,7 @@ PAGES = {
 CAUGHT = {"clone": {"EFAULT"}}  # what a function raises inside and does not return
 SHAPES = {
     "int", "uint", "hex", "ptr", "path", "bytes", "fd", "at", "oflags", "fdflags", "mode", "prot", "mmap", "signal",
-    "strings", "filled", "fdpair",
+    "strings", "filled", "fdpair", *EVENT_SHAPES,
 }  # fmt: skip
 
 

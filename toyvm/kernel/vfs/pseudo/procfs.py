@@ -132,7 +132,7 @@ class CommFile(Text):
 
 
 def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callable[[], Node]]:
-    base = process.pid << 8
+    base = process.tid << 8
 
     def text(number: int, make: Callable[[], bytes]) -> Callable[[], Node]:
         return lambda: Text(base + number, make)
@@ -153,6 +153,13 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
     def fdinfo() -> dict[str, Callable[[], Node]]:
         return {str(fd): text(64 + fd, partial(_fd_text, process, fd)) for fd in process.fds}
 
+    def thread(member: Process) -> Callable[[], Node]:
+        return lambda: Directory((member.tid << 8) + 20, lambda: _process_entries(kernel, member))
+
+    def threads() -> dict[str, Callable[[], Node]]:
+        members = process.thread_group.members or {process.tid: process}
+        return {str(tid): thread(member) for tid, member in sorted(members.items())}
+
     def descriptors() -> dict[str, Callable[[], Node]]:
         return {
             str(fd): partial(MagicLink, (_DEVICE, base + 32 + fd), process.fds.get(fd)) for fd in process.fds
@@ -162,7 +169,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "maps": text(1, lambda: _texts().maps(process.mm)),
         "smaps": text(2, lambda: _texts().smaps(process.mm)),
         "smaps_rollup": text(3, lambda: _texts().smaps_rollup(process.mm)),
-        "status": text(4, lambda: _texts().status(process)),
+        "status": text(4, lambda: _texts().status(process, kernel.limits.cpus)),
         "stat": text(5, lambda: _texts().stat(process)),
         "statm": text(6, lambda: _texts().statm(process)),
         "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.map.arg_range)),
@@ -175,15 +182,16 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
         "fd": lambda: Directory(base + 14, descriptors),
-        "limits": text(20, lambda: _system().limits(process)),
-        "auxv": text(21, lambda: _system().auxv(process)),
-        "io": text(22, lambda: _system().io(process)),
-        "mounts": text(23, lambda: _system().mounts(kernel)),
-        "mountinfo": text(24, lambda: _system().mountinfo(kernel)),
-        "fdinfo": lambda: Directory(base + 25, fdinfo),
-        "loginuid": text(26, lambda: b"4294967295"),
-        "wchan": text(27, lambda: b"0"),
-        "oom_adj": text(28, lambda: f"{process.oom_score_adj * 17 // 1000}\n".encode()),
+        "limits": text(22, lambda: _system().limits(process)),
+        "auxv": text(23, lambda: _system().auxv(process)),
+        "io": text(24, lambda: _system().io(process)),
+        "mounts": text(25, lambda: _system().mounts(kernel)),
+        "mountinfo": text(26, lambda: _system().mountinfo(kernel)),
+        "fdinfo": lambda: Directory(base + 27, fdinfo),
+        "loginuid": text(28, lambda: b"4294967295"),
+        "wchan": text(29, lambda: b"0"),
+        "oom_adj": text(30, lambda: f"{process.oom_score_adj * 17 // 1000}\n".encode()),
+        "task": lambda: Directory(base + 21, threads),
         "oom_score": text(15, lambda: _oom_score(kernel, process)),
         "oom_score_adj": lambda: Setting(
             (_DEVICE, base + 16), lambda: process.oom_score_adj, adjust, least=-1000
@@ -197,6 +205,10 @@ def proc_directory(kernel: KernelState) -> DirNode:
     def itself() -> str:
         return str(kernel.current.pid) if kernel.current is not None else "1"
 
+    def thread_itself() -> str:
+        thread = kernel.current
+        return f"{thread.pid}/task/{thread.tid}" if thread is not None else "1/task/1"
+
     def directory(process: Process) -> Callable[[], Node]:
         return lambda: Directory(process.pid << 8, lambda: _process_entries(kernel, process))
 
@@ -205,6 +217,7 @@ def proc_directory(kernel: KernelState) -> DirNode:
             str(pid): directory(process) for pid, process in kernel.processes.items()
         }
         entries["self"] = lambda: _Link(2, itself)
+        entries["thread-self"] = lambda: _Link(17, thread_itself)
         entries["meminfo"] = lambda: Text(3, lambda: _texts().meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
         entries["sys"] = lambda: Directory(

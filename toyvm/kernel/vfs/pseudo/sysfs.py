@@ -39,27 +39,24 @@ def sys_directory(kernel: KernelState) -> DirNode:
     def memory() -> dict[str, Callable[[], Node]]:
         return {"ksm": folder(6, ksm), "transparent_hugepage": folder(7, megapages)}
 
+    def processors() -> dict[str, Callable[[], Node]]:
+        count = kernel.limits.cpus
+        listed = f"0-{count - 1}\n" if count > 1 else "0\n"
+        lists = {
+            name: lambda number=number: Text(51 + number, listed.encode, _DEVICE)
+            for number, name in enumerate(("online", "possible", "present"))
+        }
+        return {**lists, **{f"cpu{number}": folder(1024 + number, dict) for number in range(count)}}
+
     return Directory(
         1,
         lambda: {
+            "devices": folder(48, lambda: {"system": folder(49, lambda: {"cpu": folder(50, processors)})}),
             "fs": folder(2, lambda: {"cgroup": folder(3, lambda: _groups(kernel))}),
             "kernel": folder(4, lambda: {"mm": folder(5, memory)}),
-            "devices": folder(48, lambda: {"system": folder(49, lambda: {"cpu": folder(50, _processors)})}),
         },
         _DEVICE,
     )
-
-
-def _processors() -> dict[str, Callable[[], Node]]:
-    """/sys/devices/system/cpu: the one processor that programs are told of."""
-
-    def text(ino: int) -> Callable[[], Node]:
-        return lambda: Text(ino, lambda: b"0\n", _DEVICE)
-
-    found = {name: text(ino) for ino, name in enumerate(("online", "possible", "present"), 51)}
-    found["kernel_max"] = text(54)
-    found["cpu0"] = lambda: Directory(55, dict, _DEVICE)
-    return found
 
 
 def _groups(kernel: KernelState) -> dict[str, Callable[[], Node]]:

@@ -1,0 +1,27 @@
+/* T(call) prints the call, its result, and the name of errno when it is -1. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define T(call)                                                                   \
+    do {                                                                          \
+        errno = 0;                                                                \
+        long result_ = (long)(call);                                              \
+        printf("%s: %ld %s\n", #call, result_, result_ == -1 ? strerrorname_np(errno) : ""); \
+    } while (0)
+
+__attribute__((constructor)) static void whole_lines(void) { setvbuf(stdout, NULL, _IOLBF, 4096); }

@@ -1,0 +1,438 @@
+"""AF_INET and AF_INET6 sockets on loopback: TCP and UDP without a wire (ip(7), tcp(7), udp(7)).
+
+The two ends of a connection hand each other bytes at once, so there is nothing to lose, to retransmit or to wait for.
+Whatever would leave the machine is ENETUNREACH.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from toyvm.base.errors import error
+
+from ..vfs.open_file import (
+    O_NONBLOCK,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDHUP,
+    POLLWRBAND,
+    OpenFile,
+    WouldBlock,
+)
+from .addresses import AF_INET, AF_INET6, AF_UNSPEC, InetAddress, parse_inet
+from .network import Network
+from .socket_file import (
+    MSG_DONTWAIT,
+    MSG_OOB,
+    MSG_PEEK,
+    NO_CREDENTIALS,
+    SHUT_RD,
+    SHUT_WR,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    ConnectedSocket,
+    Credentials,
+    Packet,
+    Received,
+    SocketFile,
+)
+
+IPPROTO_TCP, IPPROTO_UDP = 6, 17
+UDP_MAX = 65507
+FIRST_FREE_PORT = 1024  # below, only root may bind
+LINGER_NOT = 1 << 32  # SO_LINGER with 0 seconds: close is a reset
+SO_REUSEADDR, SO_REUSEPORT, SO_LINGER, IPV6_V6ONLY = (1, 2), (1, 15), (1, 13), (41, 26)
+_LOOPBACK = {AF_INET: b"\x7f\0\0\1", AF_INET6: bytes(15) + b"\1"}
+
+
+class InetSocket(SocketFile):
+    """What TCP and UDP share: a local and a remote address, and the rules of ports."""
+
+    local: InetAddress | None = None
+    remote: InetAddress | None = None
+
+    @property
+    def v6_only(self) -> bool:
+        """Whether an IPv6 socket has nothing to do with IPv4."""
+        return bool(self.options.get(IPV6_V6ONLY))
+
+    def name(self) -> bytes:
+        return (self.local or InetAddress(bytes(len(_LOOPBACK[self.family])), 0)).pack()
+
+    def parse(self, data: bytes) -> InetAddress:
+        """The address of an argument. Raises OSError: EAFNOSUPPORT, EINVAL."""
+        return parse_inet(data, self.family)
+
+    def bind(self, address: bytes) -> None:
+        wanted = self.parse(address)
+        if not wanted.loopback or (len(wanted.host) == 16 and self.v6_only and len(wanted.plain) == 4):
+            raise error(errno.EADDRNOTAVAIL)
+        if 0 < wanted.port < FIRST_FREE_PORT:
+            raise error(errno.EACCES)
+        if self.local is not None:
+            raise error(errno.EINVAL)
+        self.bind_to(wanted)
+
+    def bind_to(self, wanted: InetAddress) -> None:
+        """Take an address, with a free port for port 0. Raises OSError(EADDRINUSE)."""
+        port = wanted.port or self.network.ephemeral_port(self.protocol)
+        for other in bound_to(self.network, self.protocol, port):
+            if self._meets(other, wanted) and not self._shares(other):
+                raise error(errno.EADDRINUSE)
+        self.local = InetAddress(wanted.host, port)
+        self.network.bind_port(self, self.protocol, port)
+
+    def _meets(self, other: InetSocket, wanted: InetAddress) -> bool:
+        """Whether `other` is bound to an address that is also `wanted`."""
+        local = other.local
+        if local is None or other is self:
+            return False
+        mine, its = wanted.plain, local.plain
+        if len(mine) == len(its):
+            return mine == its or not any(mine) or not any(its)
+        if len(mine) == 16:
+            return not any(mine) and not self.v6_only
+        return not any(its) and not other.v6_only
+
+    def _shares(self, other: InetSocket) -> bool:
+        def has(option: tuple[int, int]) -> bool:
+            return bool(self.options.get(option) and other.options.get(option))
+
+        return has(SO_REUSEPORT) or (has(SO_REUSEADDR) and not other.listening)
+
+    def receives(self, to: InetAddress) -> bool:
+        """Whether what is sent to `to` is for this socket."""
+        local = self.local
+        if local is None or local.port != to.port:
+            return False
+        mine, its = local.plain, to.plain
+        if len(mine) == len(its):
+            return mine == its or not any(mine)
+        return len(mine) == 16 and not any(mine) and not self.v6_only
+
+    def target(self, to: InetAddress) -> InetAddress:
+        """Where a packet to `to` goes: the wildcard is this machine. Raises OSError(ENETUNREACH)."""
+        if not to.loopback:
+            raise error(errno.ENETUNREACH)
+        if not any(to.plain):
+            return InetAddress(_LOOPBACK[to.family], to.port)
+        return to
+
+    def source_for(self, to: InetAddress) -> InetAddress:
+        """The own address as a packet to `to` has it; binds the socket if it is not bound."""
+        if self.local is None:
+            self.bind_to(InetAddress(bytes(len(_LOOPBACK[self.family])), 0))
+        assert self.local is not None
+        if not self.local.any:
+            return self.local
+        if len(to.host) == 16 and len(to.plain) == 4:
+            return InetAddress(_LOOPBACK[AF_INET], self.local.port).seen_from(AF_INET6)
+        return InetAddress(_LOOPBACK[to.family], self.local.port)
+
+    def leave(self) -> None:
+        """Give up the port."""
+        if self.local is not None:
+            self.network.free_port(self, self.protocol, self.local.port)
+
+
+def bound_to(network: Network, protocol: int, port: int) -> list[InetSocket]:
+    """The sockets that have a port."""
+    return [s for s in network.bound.get((protocol, port), ()) if isinstance(s, InetSocket)]
+
+
+def find_receiver(network: Network, protocol: int, to: InetAddress, listening: bool) -> InetSocket | None:
+    """The socket that receives what is sent to `to`; one bound to the very address comes first."""
+    found = [
+        socket
+        for socket in bound_to(network, protocol, to.port)
+        if socket.receives(to) and (socket.listening or not listening)
+    ]
+    return min(found, key=lambda s: s.local is None or s.local.any, default=None)
+
+
+class TcpSocket(ConnectedSocket, InetSocket):
+    """A stream over loopback. `connecting`: a connection was begun that the program has not asked about since."""
+
+    QUIET_WRITER = True
+
+    def __init__(self, network: Network, family: int, ino: int, flags: int, credentials: Credentials):
+        super().__init__(network, family, SOCK_STREAM, IPPROTO_TCP, ino, flags, credentials)
+        self.connecting = False
+        self.waiting_for: TcpSocket | None = None  # the listening socket whose queue is full
+        self.accepted_ino = 0
+        self.was_connected = False
+        self.waiting: list[TcpSocket] = []  # clients, while the queue of this listening socket is full
+
+    def peer_name(self) -> bytes:
+        ended = self.shut & SHUT_WR and (self.peer is None or self.peer.shut & SHUT_WR)
+        if not self.connected or self.remote is None or ended:
+            raise error(errno.ENOTCONN)
+        return self.remote.pack()
+
+    def listen(self, backlog: int) -> None:
+        if self.connected or self.connecting:
+            raise error(errno.EINVAL)
+        if self.local is None:
+            self.bind_to(InetAddress(bytes(len(_LOOPBACK[self.family])), 0))
+        assert self.local is not None
+        for other in bound_to(self.network, self.protocol, self.local.port):
+            if other.listening and self._meets(other, self.local) and not self._shares(other):
+                raise error(errno.EADDRINUSE)
+        self.backlog = backlog
+        self.shut = 0
+        self.accepted()
+
+    def connect(self, address: bytes) -> None:
+        if len(address) >= 2 and int.from_bytes(address[:2], "little") == AF_UNSPEC:
+            self._disconnect()
+            return
+        if self.connecting:
+            self._go_on()
+            return
+        if self.connected:
+            raise error(errno.EISCONN)
+        if self.listening:
+            raise error(errno.EISCONN)
+        self.raise_error()
+        to = self.target(self.parse(address))
+        self.local = self.source_for(to)
+        self.remote = to
+        self.shut = 0
+        listener = find_receiver(self.network, self.protocol, to, True)
+        self.connecting = True
+        if listener is None:
+            self.error = errno.ECONNREFUSED
+            self.shut = SHUT_RD | SHUT_WR
+        elif isinstance(listener, TcpSocket):
+            self.waiting_for = listener
+            listener.waiting.append(self)
+            listener.accepted()
+        self.changed.wake()
+        raise WouldBlock(self.changed)
+
+    def _go_on(self) -> None:
+        """A further call of connect: what has become of the first one."""
+        if self.waiting_for is not None:
+            raise WouldBlock(self.changed)
+        self.connecting = False
+        if not self.connected:
+            self.shut, self.remote = 0, None
+            raise error(self.take_error() or errno.ECONNABORTED)
+
+    def _disconnect(self) -> None:
+        peer, self.peer = self.peer, None
+        if isinstance(peer, TcpSocket):
+            peer.peer = None
+            peer.reset()
+        self.connected = self.connecting = False
+        self.remote = None
+        self.shut = 0
+        self.inbox.clear()
+        self.changed.wake()
+
+    def accepted(self) -> None:
+        while self.waiting and not self.full:
+            client = self.waiting.pop(0)
+            if client.waiting_for is not self:
+                continue
+            client.waiting_for = None
+            other = TcpSocket(self.network, self.family, client.accepted_ino, 0, self.credentials)
+            assert client.local is not None and client.remote is not None
+            other.local = client.remote.seen_from(self.family)
+            other.remote = client.local.seen_from(self.family)
+            other.options = dict(self.options)
+            other.timeouts = self.timeouts
+            client.pair(other)
+            client.peer_credentials = other.peer_credentials = NO_CREDENTIALS
+            self.enqueue(other)
+            client.changed.wake(POLLOUT)
+
+    def reset(self) -> None:
+        """The other end has reset the connection."""
+        self.error = errno.ECONNRESET
+        self._end()
+
+    def _end(self) -> None:
+        self.shut = SHUT_RD | SHUT_WR
+        self.connected = False
+        self.was_connected = True
+        self.changed.wake()
+
+    def shutdown(self, sides: int) -> None:
+        if self.listening:
+            if sides & SHUT_RD:
+                self._stop_listening()
+                self.shut |= SHUT_RD
+                self.changed.wake()
+            return
+        if not self.connected:
+            raise error(errno.ENOTCONN)
+        self.shut |= sides
+        if sides & SHUT_WR and self.peer is not None:
+            self.peer.shut |= SHUT_RD
+            self.peer.changed.wake()
+        self.changed.wake()
+
+    def send(
+        self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
+    ) -> int:
+        if flags & MSG_OOB:
+            raise error(errno.EOPNOTSUPP)
+        self.raise_error()
+        if self.waiting_for is not None:
+            raise WouldBlock(self.changed)
+        if not self.connected or self.shut & SHUT_WR:
+            raise error(errno.EPIPE)
+        if self.peer is None:  # it is closed: this is answered by a reset
+            self.error = errno.EPIPE
+            self._end()
+            return len(data)
+        return self.transfer(data, b"", credentials, [])
+
+    def receive(self, count: int, flags: int) -> Received:
+        if flags & MSG_OOB:
+            raise error(errno.EINVAL)
+        if len(self.inbox):
+            return self.take(count, flags)
+        if self.listening or not (self.connected or self.waiting_for or self.was_connected):
+            self.raise_error()
+            raise error(errno.ENOTCONN)
+        if self.error and self.error != errno.EPIPE:
+            self.raise_error()
+        if self.shut & SHUT_RD:
+            return Received(b"", 0, b"", NO_CREDENTIALS, [])
+        raise WouldBlock(self.changed)
+
+    def poll(self) -> int:
+        if self.listening:
+            return POLLIN if self.queue else 0
+        if self.waiting_for is not None:
+            return 0
+        bits = POLLERR if self.error else 0
+        if self.shut == SHUT_RD | SHUT_WR or not self.connected:
+            bits |= POLLHUP
+        if self.shut & SHUT_RD:
+            bits |= POLLIN | POLLRDHUP
+        if len(self.inbox):
+            bits |= POLLIN
+        return bits | (POLLOUT if self.can_write or self.shut & SHUT_WR else 0)
+
+    def _stop_listening(self) -> None:
+        self.backlog = -1
+        for client in self.waiting:
+            client.waiting_for = None
+            client.error = errno.ECONNREFUSED
+            client.shut = SHUT_RD | SHUT_WR
+            client.changed.wake()
+        self.waiting.clear()
+        while self.queue:
+            self.queue.popleft().released()
+
+    def released(self) -> None:
+        peer, self.peer = self.peer, None
+        lingers = self.options.get(SO_LINGER) == LINGER_NOT
+        if peer is not None:
+            peer.peer = None
+            if isinstance(peer, TcpSocket) and (len(self.inbox) or self.parent is not None or lingers):
+                peer.reset()
+            peer.shut |= SHUT_RD
+            peer.changed.wake()
+        self._stop_listening()
+        if self.waiting_for is not None:
+            self.waiting_for.waiting.remove(self)
+            self.waiting_for = None
+        self.leave()
+        super().released()
+
+
+class UdpSocket(InetSocket):
+    """Datagrams over loopback. What there is no room for is lost, as the manual warns."""
+
+    def __init__(self, network: Network, family: int, ino: int, flags: int, credentials: Credentials):
+        super().__init__(network, family, SOCK_DGRAM, IPPROTO_UDP, ino, flags, credentials)
+
+    def peer_name(self) -> bytes:
+        if self.remote is None:
+            raise error(errno.ENOTCONN)
+        return self.remote.pack()
+
+    def connect(self, address: bytes) -> None:
+        if len(address) >= 2 and int.from_bytes(address[:2], "little") == AF_UNSPEC:
+            self.remote = None
+            return
+        to = self.target(self.parse(address))
+        source = self.source_for(to)
+        self.remote, self.local = to, source
+
+    def send(
+        self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
+    ) -> int:
+        if flags & MSG_OOB:
+            raise error(errno.EOPNOTSUPP)
+        target = self.remote if to is None else self.parse(to)
+        if target is None:
+            raise error(errno.EDESTADDRREQ)
+        if len(data) > UDP_MAX:
+            raise error(errno.EMSGSIZE)
+        if not target.port:
+            raise error(errno.EINVAL)
+        target = self.target(target)
+        self.raise_error()
+        if self.shut & SHUT_WR:
+            raise error(errno.EPIPE)
+        source = self.source_for(target)
+        receiver = self._receiver(target, source)
+        if receiver is None:
+            if self.remote is not None and to is None:
+                self.error = errno.ECONNREFUSED
+                self.changed.wake()
+        elif receiver.inbox.charge + len(data) <= self.network.room(receiver.receive_buffer):
+            receiver.inbox.put(
+                Packet(bytearray(data), source.seen_from(receiver.family).pack(), credentials, [])
+            )
+            receiver.changed.wake(POLLIN)
+        return len(data)
+
+    def _receiver(self, to: InetAddress, source: InetAddress) -> InetSocket | None:
+        """The socket for a datagram: one that is connected with its source comes first."""
+        best: InetSocket | None = None
+        points = -1
+        for socket in bound_to(self.network, self.protocol, to.port):
+            if not socket.receives(to):
+                continue
+            remote = socket.remote
+            if remote is not None and (remote.plain, remote.port) != (source.plain, source.port):
+                continue
+            score = (2 if remote is not None else 0) + (socket.local is not None and not socket.local.any)
+            if score > points:
+                best, points = socket, score
+        return best
+
+    def receive(self, count: int, flags: int) -> Received:
+        self.raise_error()
+        if len(self.inbox):
+            return self.inbox.take(count, stream=False, peek=bool(flags & MSG_PEEK))
+        if self.shut & SHUT_RD and not (flags & MSG_DONTWAIT or self.flags & O_NONBLOCK):
+            return Received(b"", 0, b"", NO_CREDENTIALS, [])
+        raise WouldBlock(self.changed)
+
+    def shutdown(self, sides: int) -> None:
+        connected = self.remote is not None
+        self.shut |= sides
+        self.changed.wake()
+        if not connected:
+            raise error(errno.ENOTCONN)
+
+    def poll(self) -> int:
+        bits = POLLERR if self.error else 0
+        if self.shut == SHUT_RD | SHUT_WR:
+            bits |= POLLHUP
+        if self.shut & SHUT_RD:
+            bits |= POLLIN | POLLRDHUP
+        return bits | POLLOUT | POLLWRBAND | (POLLIN if len(self.inbox) else 0)
+
+    def released(self) -> None:
+        self.leave()
+        super().released()

@@ -1,0 +1,1 @@
+"""Files that report events: epoll, eventfd, timerfd, inotify."""
