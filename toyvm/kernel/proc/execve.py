@@ -187,6 +187,7 @@ def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: Load
     process.fds = process.fds.alone()
     process.fds.exec()
     process.signals.exec()
+    process.thread_group.drop_timers()
     process.executed = True
     process.clear_child_tid = process.robust_list = 0
     process.loader_state = None

@@ -30,6 +30,7 @@ from .signals import (
     DEATH_WORDS,
     SA_NOCLDSTOP,
     SA_NOCLDWAIT,
+    SI_USER,
     SIG_IGN,
     STOP_SIGNALS,
     SigInfo,
@@ -202,6 +203,8 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         )
     for child in process.children:
         child.parent = None
+        if child.thread_group.death_signal:
+            send(kernel, child, SigInfo(child.thread_group.death_signal, SI_USER, pid=process.pid))
         if child.state is State.ZOMBIE and not child.alive:
             _reap(kernel, child)
     process.children.clear()
@@ -211,6 +214,9 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     else:
         kernel.leave_image(process)
         process.state = State.ZOMBIE
+    process.thread_group.drop_timers()
+    if process.thread_group.end_waiters is not None:
+        process.thread_group.end_waiters.wake()
     parent = process.parent
     if parent is None:
         _reap(kernel, process)
@@ -267,6 +273,9 @@ def send(kernel: KernelState, process: Process, info: SigInfo, *, to_thread: boo
         return
     if not signals.queue(info, to_thread=to_thread):
         return
+    waiters = process.thread_group.signal_waiters
+    if waiters is not None:
+        waiters.wake()
     if not to_thread:
         _choose_target(kernel, process, signal)
     elif signals.wants(signal):
@@ -374,6 +383,10 @@ def _clear_tid(kernel: KernelState, thread: Process) -> None:
 def _reap(kernel: KernelState, process: Process) -> None:
     kernel.processes.pop(process.pid, None)
     kernel.threads.pop(process.pid, None)
+    group = process.thread_group
+    group.reaped = True
+    if group.end_waiters is not None:
+        group.end_waiters.wake()
     if process.state is not State.HELD:
         process.state = State.DEAD
     elif process not in kernel.held:

@@ -15,7 +15,7 @@ from toyvm.machine.hart import Hart
 from ..limits import Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.image_mapping import LoadedImage
-from ..vfs.open_file import OpenFile, WaitQueue
+from ..vfs.open_file import Alarm, OpenFile, WaitQueue
 from .signals import SignalState
 
 if TYPE_CHECKING:
@@ -220,6 +220,12 @@ class ThreadGroup:
         self.pid = pid
         self.leader = leader
         self.members: dict[int, Process] = {pid: leader}
+        self.personality = 0
+        self.death_signal = 0  # sent when the parent ends (PR_SET_PDEATHSIG)
+        self.no_new_privileges = False
+        self.keep_capabilities = False
+        self.dumpable = 1
+        self.timer_slack = 50_000  # nanoseconds
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -238,7 +244,30 @@ class ThreadGroup:
         self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
         self.timers: dict[int, IntervalTimer] = {}  # by ITIMER_ number, once setitimer has set them
         self.cpu_timer_at: int | None = None  # the CPU time at which the first CPU timer expires
+        self.posix_timers: dict[int, Alarm] = {}  # those of timer_create, by number
+        self.next_timer = 0
+        self.signal_waiters: WaitQueue | None = None  # signalfd: who waits for a pending signal
+        self.end_waiters: WaitQueue | None = None  # pidfd: who waits for the end
+        self.reaped = False
         self.membarriers = 0  # the expedited commands of membarrier(2) that it has registered for
+
+    def signal_queue(self) -> WaitQueue:
+        """The queue that wakes when a signal becomes pending."""
+        if self.signal_waiters is None:
+            self.signal_waiters = WaitQueue()
+        return self.signal_waiters
+
+    def end_queue(self) -> WaitQueue:
+        """The queue that wakes when the process ends, and when it is reaped."""
+        if self.end_waiters is None:
+            self.end_waiters = WaitQueue()
+        return self.end_waiters
+
+    def drop_timers(self) -> None:
+        """Remove the timers of timer_create: execve, or the end of the process."""
+        for timer in self.posix_timers.values():
+            timer.alive = False
+        self.posix_timers.clear()
 
 
 def _of_group(name: str) -> Any:
@@ -325,6 +354,9 @@ class Process:
         self.schedule = parent.schedule and parent.schedule.inherited()
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
+        own, old = self.thread_group, parent.thread_group
+        own.personality = old.personality
+        own.no_new_privileges = old.no_new_privileges
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:

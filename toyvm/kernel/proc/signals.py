@@ -66,10 +66,22 @@ SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x10000000, 0x40000000, 0x80000000
 UNBLOCKABLE = 1 << (Signal.SIGKILL - 1) | 1 << (Signal.SIGSTOP - 1)
 SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
 MINSIGSTKSZ = 2048
-SI_USER, SI_QUEUE, SI_TKILL, SI_KERNEL = 0, -1, -6, 0x80
+SI_USER, SI_QUEUE, SI_TIMER, SI_TKILL, SI_KERNEL = 0, -1, -2, -6, 0x80
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT = 1, 2, 2, 1, 1
 CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
 STOP_SIGNALS = (Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU)
+
+
+class SignalSource:
+    """A timer that sends a signal. The signal shows its `number`, `overrun` and `value`."""
+
+    number = 0
+    overrun = 0
+    value = 0
+
+    def taken(self) -> None:
+        """The signal is about to be delivered."""
+        raise NotImplementedError
 
 
 class SigInfo(Record):
@@ -85,11 +97,14 @@ class SigInfo(Record):
     status: int = 0
     uid: int = 0
     raw: bytes = b""
+    source: SignalSource | None = None
 
     def pack(self) -> bytes:
         """The 128 bytes of a siginfo_t."""
         if self.raw:
             union = self.raw[4:]
+        elif self.source is not None:
+            union = struct.pack("<iiQ", self.source.number, self.source.overrun, self.source.value)
         elif self.address or self.signal in (4, 5, 7, 8, 11):
             union = struct.pack("<Q", self.address)
         else:
@@ -181,7 +196,17 @@ class SignalState(Record, frozen=False):
             del pending[signal]
             if pending is self.shared:
                 self.targets.pop(signal, None)
+        if info.source is not None:
+            info.source.taken()
         return info
+
+    def take_one_of(self, mask: int) -> SigInfo | None:
+        """Remove the lowest pending signal of a set, the thread's own first. None if there is none."""
+        for pending in (self.pending, self.shared):
+            found = [signal for signal in pending if mask >> (signal - 1) & 1]
+            if found:
+                return self.take(min(found))
+        return None
 
     def queue(self, info: SigInfo, *, to_thread: bool) -> bool:
         """Make a signal pending for the thread or its process. Return False if it is a standard one that already is.

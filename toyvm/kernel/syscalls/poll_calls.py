@@ -11,7 +11,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..proc.signals import UNBLOCKABLE
-from ..vfs.events.epoll import Epoll, full_bits
+from ..vfs.events.epoll import Epoll
 from ..vfs.open_file import (
     O_CLOEXEC,
     POLLERR,
@@ -118,7 +118,7 @@ def ppoll(
                 except OSError:
                     found = POLLNVAL
                 else:
-                    found = full_bits(file.poll()) & (events | POLLERR | POLLHUP)
+                    found = file.poll_state() & (events | POLLERR | POLLHUP)
                     queue = file.poll_queue()
                     queues += [queue] if queue is not None else []
             ready += bool(found)
@@ -162,7 +162,7 @@ def pselect6(
             bit = asked & -asked
             asked ^= bit
             file = process.fds.get(bit.bit_length() - 1)
-            state = full_bits(file.poll())
+            state = file.poll_state()
             queue = file.poll_queue()
             queues += [queue] if queue is not None else []
             for which, events in enumerate(_SELECT):

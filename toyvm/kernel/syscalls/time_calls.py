@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
 _MONOTONIC = {1, 4, 6, 7}
+_NO_SLEEP = {3, 4, 5, 6}  # CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, and the coarse ones
 TIMER_ABSTIME = 1
 NS = 10**9
 
@@ -94,9 +95,11 @@ def clock_nanosleep(
 ) -> int:
     """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock.
 
-    Errors: EFAULT, EINTR, EINVAL.
+    Errors: EFAULT, EINTR, EINVAL, EOPNOTSUPP (a clock that nobody can sleep by).
     """
     now = _clock(kernel, process, sext(clock, 32))
+    if sext(clock, 32) in _NO_SLEEP:
+        raise error(errno.EOPNOTSUPP)
     wanted = timespec(process, request)
     if flags & TIMER_ABSTIME:
         return _sleep_until(kernel, process, kernel.now + wanted - now, 0)

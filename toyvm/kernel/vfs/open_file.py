@@ -104,6 +104,7 @@ class OpenFile:
 
     pollable    whether epoll(7) takes it: the file has a state that changes, and a queue that says so
     messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
+    synonyms    whether POLLIN and POLLOUT of `poll` mean POLLRDNORM and POLLWRNORM too
     sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
     timeouts    how many ns a read and a write may wait (SO_RCVTIMEO, SO_SNDTIMEO), None for ever
     watchers    what epolls hold for this file; they are told when it is closed
@@ -112,6 +113,7 @@ class OpenFile:
     seekable = False
     pollable = False
     messages = False
+    synonyms = True
     sends_sigpipe = True
     timeouts: tuple[int | None, int | None] = (None, None)
     watchers: dict[Watcher, Callable[[], None]] | None = None
@@ -164,6 +166,11 @@ class OpenFile:
     def reopen(self, flags: int, path: str) -> OpenFile:
         """Another open file of the same thing, which has no name (/proc/PID/fd of a pipe or a stream). Raises OSError."""
         raise error(errno.ENXIO)
+
+    def poll_state(self) -> int:
+        """`poll` with the synonyms."""
+        bits = self.poll()
+        return bits | (bits & (POLLIN | POLLOUT)) << 6 if self.synonyms else bits
 
     def poll_queue(self) -> WaitQueue | None:
         """The queue that wakes when `poll` may have changed; None when it never does."""

@@ -34,7 +34,7 @@ class Interest(Watcher):
 
     def ready(self) -> int:
         """The wanted bits that are true now."""
-        return full_bits(self.file.poll()) & self.events & ~_PRIVATE
+        return self.file.poll_state() & self.events & ~_PRIVATE
 
     def notify(self, events: int) -> bool:
         wanted = self.events & ~_PRIVATE

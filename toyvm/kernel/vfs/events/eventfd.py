@@ -17,6 +17,7 @@ class EventFile(AnonymousFile):
     """A counter: a read takes all of it, or one with EFD_SEMAPHORE; a write adds."""
 
     KIND = "[eventfd]"
+    synonyms = False
 
     def __init__(self, count: int, flags: int, *, semaphore: bool):
         super().__init__(flags)

@@ -20,6 +20,7 @@ class TimerFile(AnonymousFile, Alarm):
     is what the timer's clock shows at virtual time 0."""
 
     KIND = "[timerfd]"
+    synonyms = False
 
     def __init__(
         self, now: Callable[[], int], set_alarm: Callable[[Alarm, int], None], flags: int, clock_ahead: int
