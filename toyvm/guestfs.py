@@ -15,6 +15,7 @@ from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
 from .base.resources import libraries_path, library_files
 from .elf.constants import PT_INTERP
 from .elf.headers import names_interpreter, needed_libraries, read_phdrs
+from .kernel.limits import GUEST_ID
 from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
@@ -62,6 +63,36 @@ class GuestLibraryFile(FileNode):
 
     def pread(self, offset: int, count: int) -> bytes:
         return self._data[offset : offset + count]
+
+
+class MadeUpFile(FileNode):
+    """A file of /etc that a system without one would miss."""
+
+    writable = False
+
+    def __init__(self, text: str):
+        super().__init__()
+        self._data = text.encode()
+        self.identity = (_LIBRARY_DEVICE, 1000 + len(text))
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def stat(self) -> Stat:
+        device, number = self.identity
+        return Stat(dev=device, ino=number, mode=st.S_IFREG | 0o644, size=self.size, blocks=8)
+
+    def pread(self, offset: int, count: int) -> bytes:
+        return self._data[offset : offset + count]
+
+
+_USER_FILES = {
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
+    f"user:x:{GUEST_ID}:{GUEST_ID}:user:/tmp:/bin/sh\n"
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "/etc/group": f"root:x:0:\nuser:x:{GUEST_ID}:\nnogroup:x:65534:\n",
+}
 
 
 def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
@@ -113,6 +144,8 @@ def sandbox(
         vfs = Vfs.sandbox(folder, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
+    for path, text in _USER_FILES.items():
+        vfs.mount(path, MadeUpFile(text), first=False)
     if libraries:
         for number, name in enumerate(library_files(), 1):
             vfs.mount(f"/lib/{name}", GuestLibraryFile(name, number), first=False)

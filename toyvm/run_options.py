@@ -458,13 +458,13 @@ class RunOptions(Limits):
         help="set a variable in the guest's environment, which is empty otherwise; may be repeated",
     )
     memory: int = option(
-        default=64 << 20,
+        default=2 << 30,
         flags="--memory",
         group=MACHINE,
         metavar="SIZE",
         unit="bytes",
         lowest=PAGE,
-        help="set the size of physical memory",
+        help="set the size of physical memory; the host's memory is used only for frames in use",
     )
     engine: str = option(
         default="auto",

@@ -27,7 +27,7 @@ GUEST = ROOT / "tests" / "guest"
 C = ROOT / "tests" / "c"
 
 # No case needs more; a guest that runs away ends with 124 instead of holding up the suite.
-OPTIONS = RunOptions(max_instructions=50_000_000, root=GUEST)
+OPTIONS = RunOptions(max_instructions=50_000_000, root=GUEST, memory=64 << 20)
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
 
         text = call_text(process, entry, number, args)
     if traced and first:
-        name = entry.name if entry is not None else f"syscall_{number}"
+        name = entry.name if entry is not None else _foreign_name(number)
         kernel.bus.emit(SyscallEnter(kernel.now, process.tid, number, name, args, text))
     result: int | None
     if entry is None or (entry.needs_mmu and not process.mm.has_mmu):
@@ -212,6 +212,12 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         if result is not None and entry is not None and not OUTPUTS.isdisjoint(entry.shapes):
             text = call_text(process, entry, number, args, result)
         _report(kernel, process, entry, number, text, result)
+
+
+def _foreign_name(number: int) -> str:
+    from .syscalls.linux_names import name_of  # most programs make no call that toyvm does not have
+
+    return name_of(number)
 
 
 def _errno(failure: Exception) -> int:
@@ -237,7 +243,7 @@ def _report(
 ) -> None:
     from .syscalls.strace import result_text
 
-    name = entry.name if entry is not None else f"syscall_{number}"
+    name = entry.name if entry is not None else _foreign_name(number)
     value = 0 if result is None else result
     shown = f"{text} = {'?' if not process.alive else result_text(entry, value)}"
     kernel.bus.emit(SyscallExit(kernel.now, process.tid, number, name, value, shown, known=entry is not None))

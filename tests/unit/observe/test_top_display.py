@@ -79,7 +79,7 @@ def test_sizes(size: int, said: str) -> None:
 
 
 def test_batch() -> None:
-    done = toyvm("top", "--every", "1000", "--batch", ASM / "cow.s")
+    done = toyvm("top", "--memory", "64M", "--every", "1000", "--batch", ASM / "cow.s")
     plain = toyvm("run", ASM / "cow.s")
     assert (done.stdout, done.returncode) == (plain.stdout, plain.returncode)
     tables = done.stderr.decode().split("\n\n")

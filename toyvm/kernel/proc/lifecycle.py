@@ -30,6 +30,7 @@ from .signals import (
     DEATH_WORDS,
     SA_NOCLDSTOP,
     SA_NOCLDWAIT,
+    SI_USER,
     SIG_IGN,
     STOP_SIGNALS,
     SigInfo,
@@ -202,6 +203,8 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         )
     for child in process.children:
         child.parent = None
+        if child.thread_group.death_signal:
+            send(kernel, child, SigInfo(child.thread_group.death_signal, SI_USER, pid=process.pid))
         if child.state is State.ZOMBIE and not child.alive:
             _reap(kernel, child)
     process.children.clear()

@@ -220,6 +220,12 @@ class ThreadGroup:
         self.pid = pid
         self.leader = leader
         self.members: dict[int, Process] = {pid: leader}
+        self.personality = 0
+        self.death_signal = 0  # sent when the parent ends (PR_SET_PDEATHSIG)
+        self.no_new_privileges = False
+        self.keep_capabilities = False
+        self.dumpable = 1
+        self.timer_slack = 50_000  # nanoseconds
         self.parent: Process | None = None
         self.children: list[Process] = []
         self.child_ended = WaitQueue()
@@ -348,6 +354,9 @@ class Process:
         self.schedule = parent.schedule and parent.schedule.inherited()
         self.pgid, self.sid = parent.pgid, parent.sid
         self.oom_score_adj = parent.oom_score_adj
+        own, old = self.thread_group, parent.thread_group
+        own.personality = old.personality
+        own.no_new_privileges = old.no_new_privileges
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:

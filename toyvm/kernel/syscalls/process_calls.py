@@ -15,7 +15,7 @@ from ..limits import ARG_MAX
 from ..proc.execve import execute
 from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
-from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, Signal
+from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, MAX_SIGNAL, Signal
 from ..vfs.open_file import O_NONBLOCK, WouldBlock
 from .arguments import read_path
 
@@ -307,20 +307,52 @@ def setsid(kernel: KernelState, process: Process) -> int:
     return process.pid
 
 
-def prctl(kernel: KernelState, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
-    """prctl(2): PR_SET_NAME, PR_GET_NAME, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE.
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 4
+PR_GET_KEEPCAPS, PR_SET_KEEPCAPS, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP = 7, 8, 15, 16, 21
+PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 23, 24, 29, 30
+PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE = 38, 39, 41, 42
+_LAST_CAPABILITY = 40
 
-    Errors: EFAULT, EINVAL.
+
+def prctl(kernel: KernelState, process: Process, option: int, a: int, b: int, c: int, d: int) -> int:
+    """prctl(2): settings of the process: its name, the signal at its parent's death, and what little else there is.
+
+    Errors: EFAULT, EINVAL, EPERM (PR_CAPBSET_DROP).
     """
-    if option == 15:  # PR_SET_NAME
+    group = process.thread_group
+    option &= 0xFFFFFFFF
+    if option == PR_SET_NAME:
         process.comm = os.fsdecode(process.mm.read(a, 16).split(b"\0")[0][:15])
-        return 0
-    if option == 16:  # PR_GET_NAME
+    elif option == PR_GET_NAME:
         process.mm.write(a, os.fsencode(process.comm)[:15].ljust(16, b"\0"))
-        return 0
-    if option == 41 and not b | c | d:  # PR_SET_THP_DISABLE
+    elif option == PR_SET_PDEATHSIG and a <= MAX_SIGNAL:
+        group.death_signal = a
+    elif option == PR_GET_PDEATHSIG:
+        process.mm.write_int(a, group.death_signal, 4)
+    elif option == PR_SET_DUMPABLE and a in (0, 1):
+        group.dumpable = a
+    elif option == PR_GET_DUMPABLE:
+        return group.dumpable
+    elif option == PR_SET_KEEPCAPS and a in (0, 1):
+        group.keep_capabilities = bool(a)
+    elif option == PR_GET_KEEPCAPS:
+        return int(group.keep_capabilities)
+    elif option == PR_CAPBSET_READ and a <= _LAST_CAPABILITY:
+        return 1
+    elif option == PR_CAPBSET_DROP:
+        raise error(errno.EPERM)
+    elif option == PR_SET_TIMERSLACK:
+        group.timer_slack = a or 50_000
+    elif option == PR_GET_TIMERSLACK:
+        return min(group.timer_slack, (1 << 31) - 1)
+    elif option == PR_SET_NO_NEW_PRIVS and a == 1 and not b | c | d:
+        group.no_new_privileges = True
+    elif option == PR_GET_NO_NEW_PRIVS and not a | b | c | d:
+        return int(group.no_new_privileges)
+    elif option == PR_SET_THP_DISABLE and not b | c | d:
         process.mm.map.no_megapages = a != 0
-        return 0
-    if option == 42 and not a | b | c | d:  # PR_GET_THP_DISABLE
+    elif option == PR_GET_THP_DISABLE and not a | b | c | d:
         return process.mm.map.no_megapages
-    raise error(errno.EINVAL)
+    elif option != PR_GET_SECCOMP:
+        raise error(errno.EINVAL)
+    return 0

@@ -55,7 +55,9 @@ def call_text(
     If the call is over, `result` is its result, and its output arguments are shown too.
     """
     if entry is None:
-        return f"syscall_{number:#x}({', '.join(map(hex, args))})"
+        from .linux_names import name_of  # most programs make no call that toyvm does not have
+
+        return f"{name_of(number)}({', '.join(map(hex, args))})"
     shown = [
         _output(process, kind, args[at], result) if kind in OUTPUTS else _argument(process, kind, args, at)
         for at, kind in enumerate(entry.shapes)

@@ -141,7 +141,8 @@ class Vfs:
         parents = self._real_parts(parents)
         for depth in range(len(parents)):
             above = self._mounts.setdefault(tuple(parents[:depth]), {})
-            above.setdefault(parents[depth], _Mount(MemDir(self.memfs, read_only=True), first=False))
+            if parents[depth] not in above:
+                above[parents[depth]] = _Mount(MemDir(self.memfs, read_only=True), first=False)
         self._mounts.setdefault(tuple(parents), {})[name] = _Mount(node, first)
         self._mount_depth = max(self._mount_depth, len(parents) + 1)
 

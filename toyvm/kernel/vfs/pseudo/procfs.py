@@ -18,7 +18,7 @@ from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
 from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
 from ..open_file import DeviceNode, MagicLink, OpenFile, TextFile
-from .settings import Command, Setting
+from .settings import Command, Setting, SettingFile
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -83,6 +83,12 @@ def _texts() -> ModuleType:
     return proc_text
 
 
+def _system() -> ModuleType:
+    from toyvm.kernel.accounts import system_text
+
+    return system_text
+
+
 def _pagemap(process: Process, ino: int) -> Node:
     from .page_words import USER_PAGES, PageWords, pagemap
 
@@ -103,6 +109,28 @@ def _oom_score(kernel: KernelState, process: Process) -> bytes:
     return f"{score(kernel, process)}\n".encode()
 
 
+def _fd_text(process: Process, fd: int) -> bytes:
+    text: bytes = _system().fdinfo(process.fds.get(fd), process.fds.cloexec(fd))
+    return text
+
+
+class CommFile(Text):
+    """/proc/PID/comm: the name of a process, which can be written."""
+
+    def __init__(self, ino: int, process: Process):
+        super().__init__(ino, lambda: os.fsencode(process.comm) + b"\n")
+        self._process = process
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFREG | 0o644)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return SettingFile(flags, path, self._make(), self.stat(), self._store)
+
+    def _store(self, name: bytes) -> None:
+        self._process.comm = os.fsdecode(name[:15])
+
+
 def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callable[[], Node]]:
     base = process.tid << 8
 
@@ -121,6 +149,9 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         from toyvm.kernel.mm.advice import clear_references
 
         clear_references(process.mm, value)
+
+    def fdinfo() -> dict[str, Callable[[], Node]]:
+        return {str(fd): text(64 + fd, partial(_fd_text, process, fd)) for fd in process.fds}
 
     def thread(member: Process) -> Callable[[], Node]:
         return lambda: Directory((member.tid << 8) + 20, lambda: _process_entries(kernel, member))
@@ -143,7 +174,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "statm": text(6, lambda: _texts().statm(process)),
         "cmdline": text(7, lambda: _texts().strings(process.mm, process.mm.map.arg_range)),
         "environ": text(8, lambda: _texts().strings(process.mm, process.mm.map.env_range)),
-        "comm": text(9, lambda: os.fsencode(process.comm) + b"\n"),
+        "comm": lambda: CommFile(base + 9, process),
         "cgroup": text(18, lambda: f"0::/{process.group.number if process.group else ''}\n".encode()),
         "clear_refs": lambda: Command((_DEVICE, base + 19), clear_refs),
         "pagemap": lambda: _pagemap(process, base + 10),
@@ -151,6 +182,15 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         "cwd": link(12, lambda: process.cwd),
         "root": link(13, lambda: "/"),
         "fd": lambda: Directory(base + 14, descriptors),
+        "limits": text(22, lambda: _system().limits(process)),
+        "auxv": text(23, lambda: _system().auxv(process)),
+        "io": text(24, lambda: _system().io(process)),
+        "mounts": text(25, lambda: _system().mounts(kernel)),
+        "mountinfo": text(26, lambda: _system().mountinfo(kernel)),
+        "fdinfo": lambda: Directory(base + 27, fdinfo),
+        "loginuid": text(28, lambda: b"4294967295"),
+        "wchan": text(29, lambda: b"0"),
+        "oom_adj": text(30, lambda: f"{process.oom_score_adj * 17 // 1000}\n".encode()),
         "task": lambda: Directory(base + 21, threads),
         "oom_score": text(15, lambda: _oom_score(kernel, process)),
         "oom_score_adj": lambda: Setting(
@@ -180,15 +220,74 @@ def proc_directory(kernel: KernelState) -> DirNode:
         entries["thread-self"] = lambda: _Link(17, thread_itself)
         entries["meminfo"] = lambda: Text(3, lambda: _texts().meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
-        entries["sys"] = lambda: Directory(7, lambda: {"vm": lambda: Directory(8, lambda: _vm(kernel))})
+        entries["sys"] = lambda: Directory(
+            7,
+            lambda: {
+                "vm": lambda: Directory(8, lambda: _vm(kernel)),
+                "kernel": lambda: Directory(34, lambda: _kernel_settings(kernel)),
+                "fs": lambda: Directory(35, lambda: _fs_settings(kernel)),
+            },
+        )
         entries["swaps"] = lambda: Text(11, lambda: _texts().swaps(kernel))
         entries["vmstat"] = lambda: Text(12, lambda: _texts().vmstat(kernel))
         for ino, name in enumerate(("kpagecount", "kpageflags"), 13):
             entries[name] = partial(_frame_words, kernel, name, ino)
-        entries["uptime"] = lambda: Text(4, lambda: f"{kernel.now / 1e9:.2f} 0.00\n".encode())
+        for ino, name in enumerate(_SYSTEM_TEXTS, 15):
+            entries[name] = partial(_system_text, kernel, name, ino)
+        entries["uptime"] = partial(_system_text, kernel, "uptime", 4)
+        entries["version"] = lambda: Text(30, lambda: _system().VERSION.encode())
+        entries["cmdline"] = lambda: Text(31, lambda: b"toyvm\n")
+        entries["mounts"] = lambda: _Link(32, lambda: "self/mounts")
+        entries["thread-self"] = lambda: _Link(33, itself)
         return entries
 
     return Directory(1, top)
+
+
+_SYSTEM_TEXTS = ("cpuinfo", "stat", "loadavg", "filesystems")
+
+
+def _system_text(kernel: KernelState, name: str, ino: int) -> Node:
+    return Text(ino, lambda: bytes(getattr(_system(), name)(kernel)))
+
+
+def _constants(first: int, texts: dict[str, str]) -> dict[str, Callable[[], Node]]:
+    """Read-only settings."""
+
+    def text(ino: int, value: str) -> Callable[[], Node]:
+        return lambda: Text(ino, lambda: f"{value}\n".encode())
+
+    return {name: text(ino, value) for ino, (name, value) in enumerate(texts.items(), first)}
+
+
+def _kernel_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
+    """/proc/sys/kernel."""
+    boot = f"00000000-0000-4000-8000-{kernel.limits.seed & (1 << 48) - 1:012x}"
+    entries = _constants(
+        40,
+        {
+            "ostype": "Linux", "osrelease": "6.1.0", "version": "#1 SMP toyvm", "hostname": "toyvm",
+            "domainname": "(none)", "pid_max": "4194304", "threads-max": str(kernel.limits.processes),
+            "ngroups_max": "65536", "cap_last_cap": "40", "randomize_va_space": "0", "core_pattern": "core",
+            "overflowuid": "65534", "overflowgid": "65534", "shmmax": "18446744073692774399", "shmmni": "4096",
+            "sched_rr_timeslice_ms": "100", "perf_event_paranoid": "2", "tainted": "0",
+        },
+    )  # fmt: skip
+    entries["random"] = lambda: Directory(
+        36, lambda: _constants(70, {"boot_id": boot, "entropy_avail": "256", "poolsize": "256"})
+    )
+    return entries
+
+
+def _fs_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
+    """/proc/sys/fs."""
+    texts = {
+        "file-max": "9223372036854775807",
+        "nr_open": "1048576",
+        "pipe-max-size": "1048576",
+        "file-nr": "0\t0\t9223372036854775807",
+    }
+    return _constants(80, texts)
 
 
 def _vm(kernel: KernelState) -> dict[str, Callable[[], Node]]:

@@ -1,4 +1,4 @@
-"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup."""
+"""/sys: ksm and transparent_hugepage in kernel/mm, groups with a memory limit in fs/cgroup, devices/system/cpu."""
 
 from __future__ import annotations
 

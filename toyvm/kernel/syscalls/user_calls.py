@@ -1,0 +1,364 @@
+"""The user of the machine and what it may not do: identities, groups, capabilities, and the calls of the
+superuser, which are refused.
+
+Every process belongs to user and group `KernelState.UID`. There is no other user that it could become.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from toyvm.base.bits import sext
+from toyvm.base.errors import error
+from toyvm.base.light_types import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..proc.kernel_state import KernelState
+    from ..proc.process import Process
+
+_NO_CHANGE = 0xFFFFFFFF
+_CAPABILITY_VERSIONS = {0x19980330: 1, 0x20071026: 2, 0x20080522: 2}  # and how many structs of data each has
+_LATEST_VERSION = 0x20080522
+PERSONALITY_QUERY = 0xFFFFFFFF
+
+
+def _become(kernel: KernelState, *ids: int) -> int:
+    """Take identities, each the one there is or -1 for no change. Raises OSError(EPERM)."""
+    if any(number & _NO_CHANGE not in (kernel.UID, _NO_CHANGE) for number in ids):
+        raise error(errno.EPERM)
+    return 0
+
+
+def setuid(kernel: KernelState, process: Process, number: int) -> int:
+    """setuid(2): become a user: the one that the process is already.
+
+    Errors: EINVAL, EPERM.
+    """
+    if number & _NO_CHANGE == _NO_CHANGE:
+        raise error(errno.EINVAL)
+    return _become(kernel, number)
+
+
+def setgid(kernel: KernelState, process: Process, number: int) -> int:
+    """setgid(2): become a group: the one that the process is already.
+
+    Errors: EINVAL, EPERM.
+    """
+    if number & _NO_CHANGE == _NO_CHANGE:
+        raise error(errno.EINVAL)
+    return _become(kernel, number)
+
+
+def setreuid(kernel: KernelState, process: Process, real: int, effective: int) -> int:
+    """setreuid(2): set the real and effective user, each to what it is already; -1 is no change.
+
+    Errors: EPERM.
+    """
+    return _become(kernel, real, effective)
+
+
+def setregid(kernel: KernelState, process: Process, real: int, effective: int) -> int:
+    """setregid(2): set the real and effective group, each to what it is already; -1 is no change.
+
+    Errors: EPERM.
+    """
+    return _become(kernel, real, effective)
+
+
+def setresuid(kernel: KernelState, process: Process, real: int, effective: int, saved: int) -> int:
+    """setresuid(2): set the real, effective and saved user, each to what it is already; -1 is no change.
+
+    Errors: EPERM.
+    """
+    return _become(kernel, real, effective, saved)
+
+
+def setresgid(kernel: KernelState, process: Process, real: int, effective: int, saved: int) -> int:
+    """setresgid(2): set the real, effective and saved group, each to what it is already; -1 is no change.
+
+    Errors: EPERM.
+    """
+    return _become(kernel, real, effective, saved)
+
+
+def getresuid(kernel: KernelState, process: Process, real: int, effective: int, saved: int) -> int:
+    """getresuid(2): store the real, effective and saved user, which are the same.
+
+    Errors: EFAULT.
+    """
+    for va in (real, effective, saved):
+        process.mm.write_int(va, kernel.UID, 4)
+    return 0
+
+
+def getresgid(kernel: KernelState, process: Process, real: int, effective: int, saved: int) -> int:
+    """getresgid(2): store the real, effective and saved group, which are the same.
+
+    Errors: EFAULT.
+    """
+    for va in (real, effective, saved):
+        process.mm.write_int(va, kernel.UID, 4)
+    return 0
+
+
+def setfsuid(kernel: KernelState, process: Process, number: int) -> int:
+    """setfsuid(2): return the identity that file accesses are made with; it does not change. It cannot fail."""
+    return kernel.UID
+
+
+def setfsgid(kernel: KernelState, process: Process, number: int) -> int:
+    """setfsgid(2): return the identity that file accesses are made with; it does not change. It cannot fail."""
+    return kernel.UID
+
+
+def getgroups(kernel: KernelState, process: Process, size: int, va: int) -> int:
+    """getgroups(2): return the number of supplementary groups: none.
+
+    Errors: EINVAL.
+    """
+    if sext(size, 32) < 0:
+        raise error(errno.EINVAL)
+    return 0
+
+
+def setgroups(kernel: KernelState, process: Process, size: int, va: int) -> int:
+    """setgroups(2): refused, as it needs CAP_SETGID.
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def _capability_structs(kernel: KernelState, process: Process, header: int) -> int:
+    """How many structs of data follow the header at `header`. Raises Fault, OSError: EINVAL, ESRCH."""
+    version, pid = struct.unpack("<Ii", process.mm.read(header, 8))
+    count = _CAPABILITY_VERSIONS.get(version)
+    if count is None:
+        process.mm.write_int(header, _LATEST_VERSION, 4)
+        raise error(errno.EINVAL)
+    if pid < 0:
+        raise error(errno.EINVAL)
+    if pid and pid not in kernel.threads:
+        raise error(errno.ESRCH)
+    return count
+
+
+def capget(kernel: KernelState, process: Process, header: int, data: int) -> int:
+    """capget(2): store the capabilities of a process, of which it has none. An unknown version is replaced by the
+    latest one.
+
+    Errors: EFAULT, EINVAL, ESRCH.
+    """
+    try:
+        count = _capability_structs(kernel, process, header)
+    except OSError as failure:
+        if failure.errno == errno.EINVAL and not data and process.mm.read_int(header, 4) == _LATEST_VERSION:
+            return 0  # the caller asks only for the version
+        raise
+    if data:
+        process.mm.write(data, bytes(12 * count))
+    return 0
+
+
+def capset(kernel: KernelState, process: Process, header: int, data: int) -> int:
+    """capset(2): give up all capabilities; there are none to be had.
+
+    Errors: EFAULT, EINVAL, EPERM, ESRCH.
+    """
+    count = _capability_structs(kernel, process, header)
+    effective, permitted, _ = struct.unpack("<III", process.mm.read(data, 12 * count)[:12])
+    if effective or permitted:
+        raise error(errno.EPERM)
+    return 0
+
+
+def personality(kernel: KernelState, process: Process, wanted: int) -> int:
+    """personality(2): set the execution domain; return the old one. It has no effect. It cannot fail."""
+    old = process.thread_group.personality
+    if wanted & _NO_CHANGE != PERSONALITY_QUERY:
+        process.thread_group.personality = wanted & _NO_CHANGE
+    return old
+
+
+def ptrace(kernel: KernelState, process: Process, request: int, pid: int, va: int, data: int) -> int:
+    """ptrace(2): not offered.
+
+    Errors: ENOSYS.
+    """
+    raise error(errno.ENOSYS)
+
+
+def adjtimex(kernel: KernelState, process: Process, va: int) -> int:
+    """adjtimex(2): the clock cannot be adjusted; with no mode, the state is all zeros.
+
+    Errors: EFAULT, EPERM.
+    """
+    if process.mm.read_int(va, 4):
+        raise error(errno.EPERM)
+    process.mm.write(va, bytes(208))
+    return 0
+
+
+def umount2(kernel: KernelState, process: Process, path: int, flags: int) -> int:
+    """umount2(2): refused (unmount a file system).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def mount(
+    kernel: KernelState, process: Process, source: int, target: int, kind: int, flags: int, data: int
+) -> int:
+    """mount(2): refused (mount a file system).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def pivot_root(kernel: KernelState, process: Process, new: int, old: int) -> int:
+    """pivot_root(2): refused (change the root file system).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def chroot(kernel: KernelState, process: Process, path: int) -> int:
+    """chroot(2): refused (change the root directory).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def vhangup(kernel: KernelState, process: Process) -> int:
+    """vhangup(2): refused (hang up the terminal).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def quotactl(kernel: KernelState, process: Process, command: int, special: int, number: int, va: int) -> int:
+    """quotactl(2): refused (disk quotas).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def acct(kernel: KernelState, process: Process, path: int) -> int:
+    """acct(2): refused (process accounting).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def kexec_load(
+    kernel: KernelState, process: Process, entry: int, count: int, segments: int, flags: int
+) -> int:
+    """kexec_load(2): refused (load another kernel).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def init_module(kernel: KernelState, process: Process, image: int, size: int, values: int) -> int:
+    """init_module(2): refused (load a kernel module).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def delete_module(kernel: KernelState, process: Process, name: int, flags: int) -> int:
+    """delete_module(2): refused (unload a kernel module).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def clock_settime(kernel: KernelState, process: Process, clock: int, va: int) -> int:
+    """clock_settime(2): refused (set a clock).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def syslog(kernel: KernelState, process: Process, kind: int, va: int, size: int) -> int:
+    """syslog(2): refused (read the kernel's messages).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def reboot(kernel: KernelState, process: Process, magic: int, magic2: int, command: int, va: int) -> int:
+    """reboot(2): refused (restart the machine).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def sethostname(kernel: KernelState, process: Process, name: int, size: int) -> int:
+    """sethostname(2): refused (set the host's name).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def setdomainname(kernel: KernelState, process: Process, name: int, size: int) -> int:
+    """setdomainname(2): refused (set the domain's name).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def settimeofday(kernel: KernelState, process: Process, tv: int, tz: int) -> int:
+    """settimeofday(2): refused (set the clock).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def open_by_handle_at(kernel: KernelState, process: Process, mount: int, handle: int, flags: int) -> int:
+    """open_by_handle_at(2): refused (open a file by its handle).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def setns(kernel: KernelState, process: Process, fd: int, kind: int) -> int:
+    """setns(2): refused (join a namespace).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def finit_module(kernel: KernelState, process: Process, fd: int, values: int, flags: int) -> int:
+    """finit_module(2): refused (load a kernel module).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
+
+
+def bpf(kernel: KernelState, process: Process, command: int, va: int, size: int) -> int:
+    """bpf(2): refused (load a BPF program).
+
+    Errors: EPERM.
+    """
+    raise error(errno.EPERM)
