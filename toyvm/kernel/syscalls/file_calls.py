@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
+IN_ACCESS, IN_MODIFY = 1, 2  # inotify(7)
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
 F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
@@ -141,7 +142,11 @@ def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) ->
 
     Errors: EBADF, EFAULT, EISDIR, EINVAL, EIO, EAGAIN (O_NONBLOCK and no data).
     """
-    return _read_into(process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _read_into(process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
@@ -150,7 +155,11 @@ def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
     Errors: EBADF, EFAULT, EINVAL, EIO, ENOSPC, EROFS, EAGAIN (O_NONBLOCK and no room), EPIPE with
     SIGPIPE.
     """
-    return _write_from(kernel, process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _write_from(kernel, process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -160,7 +169,11 @@ def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _read_into(process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _read_into(process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -170,7 +183,11 @@ def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _write_from(kernel, process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _write_from(kernel, process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
@@ -178,7 +195,11 @@ def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
 
     Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
-    return _read_vectors(process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _read_vectors(process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -188,7 +209,11 @@ def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, 
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _read_vectors(process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _read_vectors(process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def _read_message(process: Process, file: OpenFile, buffers: list[tuple[int, int]]) -> int:
@@ -230,7 +255,11 @@ def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) 
 
     Errors: those of write(2), EMSGSIZE (a datagram), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
-    return _write_vectors(kernel, process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _write_vectors(kernel, process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -240,7 +269,11 @@ def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _write_vectors(kernel, process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _write_vectors(kernel, process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def _write_message(
@@ -433,6 +466,8 @@ def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> in
     if sext(length, 64) < 0 or not file.writable:
         raise error(errno.EINVAL)
     file.truncate(length)
+    if kernel.inotify is not None:
+        kernel.inotify.used(file, IN_MODIFY)
     return 0
 
 
