@@ -114,7 +114,12 @@ def _write_from(
             if done:
                 break
             if failure.errno == errno.EPIPE and file.sends_sigpipe:
-                send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+                send(
+                    kernel,
+                    process,
+                    SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID),
+                    to_thread=True,
+                )
             raise
         done += written
         if not written or len(data) < size or file.messages:
@@ -285,7 +290,7 @@ def _write_message(
         raise or_again(process, file, wait, writing=True) from None
     except OSError as failure:
         if failure.errno == errno.EPIPE and file.sends_sigpipe:
-            send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+            send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID), to_thread=True)
         raise
 
 

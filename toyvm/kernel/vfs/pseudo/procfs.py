@@ -217,7 +217,7 @@ def proc_directory(kernel: KernelState) -> DirNode:
             str(pid): directory(process) for pid, process in kernel.processes.items()
         }
         entries["self"] = lambda: _Link(2, itself)
-        entries["thread-self"] = lambda: _Link(17, thread_itself)
+        entries["thread-self"] = lambda: _Link(33, thread_itself)
         entries["meminfo"] = lambda: Text(3, lambda: _texts().meminfo(kernel))
         entries["sysvipc"] = lambda: Directory(5, lambda: {"shm": lambda: Text(6, kernel.segments.text)})
         entries["sys"] = lambda: Directory(
@@ -239,7 +239,6 @@ def proc_directory(kernel: KernelState) -> DirNode:
         entries["cmdline"] = lambda: Text(31, lambda: b"toyvm\n")
         entries["net"] = lambda: Directory(40, lambda: _net(kernel))
         entries["mounts"] = lambda: _Link(32, lambda: "self/mounts")
-        entries["thread-self"] = lambda: _Link(33, itself)
         return entries
 
     return Directory(1, top)
