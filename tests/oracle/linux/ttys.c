@@ -56,7 +56,7 @@ int main(void) {
         read(p[0], &b, 1); type("\032"); waitpid(d, &st, WUNTRACED); printf("stopped %d by %d\n", WIFSTOPPED(st), WSTOPSIG(st)); from(m, "echo"); type("go\n"); kill(d, SIGCONT); waitpid(d, &st, 0); printf("ended %d with %d\n", WIFEXITED(st), WEXITSTATUS(st)); from(m, "echo");
         if (!(d = fork())) { setpgid(0, 0); signal(SIGINT, SIG_DFL); signal(SIGTTOU, SIG_IGN); tcsetpgrp(s, getpid()); write(p[1], "r", 1); for (;;) pause(); }
         read(p[0], &b, 1); type("\003"); waitpid(d, &st, 0); printf("killed %d by %d\n", WIFSIGNALED(st), WTERMSIG(st)); from(m, "echo");
-        signal(SIGTTOU, SIG_IGN); tcsetpgrp(s, getpid()); if (!(d = fork())) { signal(SIGHUP, got); signal(SIGCONT, SIG_DFL); hup = 0; write(p[1], "r", 1); while (!hup) usleep(1000); usleep(20000); printf("hung up\n"); from(s, "after the hang-up"); _exit(8); } read(p[0], &b, 1); _exit(0);
+        signal(SIGTTOU, SIG_IGN); tcsetpgrp(s, getpid()); if (!(d = fork())) { signal(SIGHUP, got); signal(SIGCONT, SIG_DFL); hup = 0; write(p[1], "r", 1); while (!hup) usleep(1000); usleep(20000); printf("hung up\n"); _exit(8); } read(p[0], &b, 1); _exit(0);
     }
     close(s); close(p[1]); waitpid(c, &st, 0); { char b; while (read(p[0], &b, 1) > 0); } printf("session ended %d\n", WEXITSTATUS(st));
     /* the first terminal a session's leader opens */

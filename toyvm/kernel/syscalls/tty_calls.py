@@ -70,15 +70,14 @@ def require_foreground(kernel: KernelState, process: Process, terminal: Terminal
 
 def before_read(kernel: KernelState, process: Process, file: OpenFile) -> None:
     """Only the foreground group reads its terminal. Raises OSError(EIO), WouldBlock."""
-    if not isinstance(file, Master):
-        require_foreground(kernel, process, terminal_of(file), Signal.SIGTTIN)
+    if isinstance(file, (Slave, HostTerminalStream)):
+        require_foreground(kernel, process, file.terminal, Signal.SIGTTIN)
 
 
 def before_write(kernel: KernelState, process: Process, file: OpenFile) -> None:
     """With TOSTOP, only the foreground group writes. Raises OSError(EIO), WouldBlock."""
-    terminal = terminal_of(file)
-    if not isinstance(file, Master) and terminal.flags[2] & TOSTOP:
-        require_foreground(kernel, process, terminal, Signal.SIGTTOU)
+    if isinstance(file, (Slave, HostTerminalStream)) and file.terminal.flags[2] & TOSTOP:
+        require_foreground(kernel, process, file.terminal, Signal.SIGTTOU)
 
 
 def acquire(kernel: KernelState, process: Process, file: OpenFile) -> None:
