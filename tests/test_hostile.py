@@ -34,6 +34,7 @@ ENDINGS: dict[str, tuple[int, str, int, int]] = {
     "fork_bomb": (3, "", 64 * MIB, 10**8),
     "fork_forever": (124, "instruction", 16 * MIB, 20_000),
     "full_pipe": (124, "wait|deadlock", 64 * MIB, 10**8),
+    "futex_storm": (124, "instruction", 64 * MIB, 10**6),
     "illegal": (132, "Illegal instruction", 64 * MIB, 10**6),
     "jumps": (0, "Segmentation fault", 64 * MIB, 10**6),
     "kill_all": (137, "Killed", 64 * MIB, 10**6),
@@ -42,6 +43,15 @@ ENDINGS: dict[str, tuple[int, str, int, int]] = {
     "privileged": (0, "Illegal instruction", 64 * MIB, 10**6),
     "recursion": (139, "Segmentation fault.*stack", 64 * MIB, 10**8),
     "stack_to_nowhere": (139, "Segmentation fault", 64 * MIB, 10**6),
+    "thread_deadlock": (
+        124,
+        r"deadlock: every thread waits for ever\n"
+        r"  thread 100 of process 100 \(thread_deadlock\) waits in futex at tid\n"
+        r"  thread 101 of process 100 \(thread_deadlock\) waits in futex at never\n",
+        64 * MIB,
+        10**6,
+    ),
+    "threads_forever": (5, "", 64 * MIB, 10**8),
     "touch_all": (137, "(?i)out of memory", 4 * MIB, 10**8),
     "unmaps": (0, "Segmentation fault", 64 * MIB, 10**6),
     "wild_syscalls": (0, "", 64 * MIB, 10**8),

@@ -114,6 +114,25 @@ static void *numbers(void *arg)
     out[0] = getpid(), out[1] = tid(), out[2] = getppid(), out[3] = syscall(SYS_getpid);
     return NULL;
 }
+static void *groups(void *arg)
+{
+    show("getpgid of a thread", ret(getpgid(tid())) == getpgrp());
+    show("getsid of a thread", ret(getsid(tid())) == getsid(0));
+    show("setpgid of a thread", ret(setpgid(tid(), 0)));
+    show("kill 0 to a thread", ret(kill(tid(), 0)));
+    show("wait for a thread", ret(waitpid(tid(), NULL, __WALL)));
+    int fd[2];
+    pipe(fd), close(fd[0]);
+    signal(SIGPIPE, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set), sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    show("write to a broken pipe", ret(write(fd[1], "", 1)));
+    sigpending(&set);
+    printf("SIGPIPE pending here: %d\n", sigismember(&set, SIGPIPE));
+    close(fd[1]);
+    return NULL;
+}
 static void *sleeper(void *arg) { (void)arg; for (;;) pause(); }
 static void *leaves(void *arg) { usleep(2000); exit((long)arg); }
 static void *group_leaves(void *arg) { usleep(2000); syscall(SYS_exit_group, (long)arg); return NULL; }
@@ -341,6 +360,10 @@ int main(int argc, char **argv)
     pthread_create(&t, NULL, numbers, out), pthread_join(t, NULL);
     printf("%d %d %d %d\n", out[0] == getpid(), out[1] != out[0], out[2] == getppid(), out[3] == out[0]);
     void *result;
+    pthread_create(&t, NULL, groups, NULL), pthread_join(t, NULL);
+    sigset_t pending;
+    sigpending(&pending);
+    printf("but not there: %d\n", sigismember(&pending, SIGPIPE));
     pthread_create(&t, NULL, forks, NULL), pthread_join(t, &result);
     printf("fork from a thread: %ld\n", (long)result);
     ends();

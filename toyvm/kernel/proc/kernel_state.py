@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..mm.no_mmu import Ground, Placement
     from ..mm.sysv_shm import Segments
     from ..net.network import Network
+    from ..vfs.events.inotify import FileEvents
     from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
     from ..vfs.terminal import Terminal, Terminals
@@ -144,6 +145,7 @@ class KernelState:
         self.last_tid = 0  # the thread that ran last; 0: none yet
         self.yielded = False  # the running process has called sched_yield: end its time slice
         self.current: Process | None = None  # the process whose system call is being served: /proc/self
+        self.inotify: FileEvents | None = None  # since the first inotify instance
         self.held: list[Process] = []  # ended, but their memory is kept (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn

@@ -133,10 +133,7 @@ def exit_thread(kernel: KernelState, thread: Process, status: int) -> None:
 def _end_thread(kernel: KernelState, thread: Process) -> None:
     """End a thread as Linux's do_exit does: its robust futexes, `clear_child_tid`, its descriptors."""
     group = thread.thread_group
-    if thread.robust_list:
-        kernel.futexes.owner_died(thread)
-    if thread.clear_child_tid and (thread.mm.map.users > 1 or len(group.members) > 1):
-        _clear_tid(kernel, thread)
+    _leave_memory(kernel, thread)
     thread.leave_call()
     thread.fds.release()
     del group.members[thread.tid]
@@ -149,6 +146,14 @@ def _end_thread(kernel: KernelState, thread: Process) -> None:
     kernel.threads.pop(thread.tid, None)
     leave_parent(thread)
     pass_on_signals(kernel, thread)
+
+
+def _leave_memory(kernel: KernelState, thread: Process) -> None:
+    """Release what the thread holds in its memory, before it ends or executes a program (mm_release in Linux)."""
+    if thread.robust_list:
+        kernel.futexes.owner_died(thread)
+    if thread.clear_child_tid and (thread.mm.map.users > 1 or len(thread.thread_group.members) > 1):
+        _clear_tid(kernel, thread)
 
 
 def leave_parent(process: Process) -> None:
@@ -169,6 +174,7 @@ def become_leader(kernel: KernelState, caller: Process) -> Process:
         if thread is not caller:
             _end_thread(kernel, thread)
     if caller is leader:
+        _leave_memory(kernel, leader)
         return leader
     leader.hart, leader.signals, leader.place = caller.hart, caller.signals, caller.place
     leader.fds = caller.fds.share()

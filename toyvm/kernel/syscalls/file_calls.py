@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
+IN_ACCESS, IN_MODIFY = 1, 2  # inotify(7)
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
 F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
@@ -113,7 +114,12 @@ def _write_from(
             if done:
                 break
             if failure.errno == errno.EPIPE and file.sends_sigpipe:
-                send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+                send(
+                    kernel,
+                    process,
+                    SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID),
+                    to_thread=True,
+                )
             raise
         done += written
         if not written or len(data) < size or file.messages:
@@ -141,7 +147,10 @@ def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) ->
         from .tty_calls import before_read
 
         before_read(kernel, process, file)
-    return _read_into(process, file, va, count)
+    done = _read_into(process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
@@ -155,7 +164,10 @@ def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
         from .tty_calls import before_write
 
         before_write(kernel, process, file)
-    return _write_from(kernel, process, file, va, count)
+    done = _write_from(kernel, process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -165,7 +177,11 @@ def pread64(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _read_into(process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _read_into(process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -175,7 +191,11 @@ def pwrite64(kernel: KernelState, process: Process, fd: int, va: int, count: int
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _write_from(kernel, process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _write_from(kernel, process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
@@ -183,7 +203,11 @@ def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
 
     Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
-    return _read_vectors(process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _read_vectors(process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -193,7 +217,11 @@ def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, 
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _read_vectors(process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _read_vectors(process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_ACCESS)
+    return done
 
 
 def _read_message(process: Process, file: OpenFile, buffers: list[tuple[int, int]]) -> int:
@@ -235,7 +263,11 @@ def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) 
 
     Errors: those of write(2), EMSGSIZE (a datagram), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
-    return _write_vectors(kernel, process, open_file(process, fd), va, count)
+    file = open_file(process, fd)
+    done = _write_vectors(kernel, process, file, va, count)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int, offset: int) -> int:
@@ -245,7 +277,11 @@ def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     """
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
-    return _write_vectors(kernel, process, open_file(process, fd), va, count, offset)
+    file = open_file(process, fd)
+    done = _write_vectors(kernel, process, file, va, count, offset)
+    if kernel.inotify is not None and done:
+        kernel.inotify.used(file, IN_MODIFY)
+    return done
 
 
 def _write_message(
@@ -262,7 +298,7 @@ def _write_message(
         raise or_again(process, file, wait, writing=True) from None
     except OSError as failure:
         if failure.errno == errno.EPIPE and file.sends_sigpipe:
-            send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+            send(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID), to_thread=True)
         raise
 
 
@@ -440,6 +476,8 @@ def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> in
     if sext(length, 64) < 0 or not file.writable:
         raise error(errno.EINVAL)
     file.truncate(length)
+    if kernel.inotify is not None:
+        kernel.inotify.used(file, IN_MODIFY)
     return 0
 
 

@@ -13,13 +13,14 @@ from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.nodes import DirNode, FileNode, Node, SymlinkNode
 from .arguments import open_file, read_path
-from .path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base
+from .path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base, tell_made
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 AT_SYMLINK_FOLLOW = 0x400
+IN_ATTRIB = 4  # inotify(7)
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 XATTR_CREATE, XATTR_REPLACE = 1, 2
 XATTR_NAME_MAX, XATTR_SIZE_MAX = 255, 1 << 16
@@ -47,12 +48,19 @@ def _inode_at(kernel: KernelState, process: Process, dirfd: int, va: int, flags:
     return kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
 
 
+def _tell_attributes(kernel: KernelState, node: Node) -> None:
+    """inotify(7): a file's mode, owner or dates were set."""
+    if kernel.inotify is not None:
+        kernel.inotify.happened(node, IN_ATTRIB, None, "")
+
+
 def _set_mode(kernel: KernelState, node: Node, mode: int) -> int:
     if isinstance(node, SymlinkNode):
         raise error(errno.EOPNOTSUPP)
     if node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(mode=mode & 0o7777)
+    _tell_attributes(kernel, node)
     return 0
 
 
@@ -95,6 +103,7 @@ def _set_owner(kernel: KernelState, node: Node, uid: int, gid: int) -> int:
     if st.S_ISREG(before.mode):
         mode &= ~st.S_ISUID & ~(st.S_ISGID if mode & st.S_IXGRP else 0)
     node.set_attributes(mode=mode if mode != before.mode & 0o7777 else None)
+    _tell_attributes(kernel, node)
     return 0
 
 
@@ -148,6 +157,7 @@ def utimensat(kernel: KernelState, process: Process, dirfd: int, va: int, times:
     if explicit and node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(atime=dates[0], mtime=dates[1])
+    _tell_attributes(kernel, node)
     return 0
 
 
@@ -170,6 +180,7 @@ def linkat(
     if isinstance(node, DirNode):
         raise error(errno.EPERM)
     place.parent.link(place.name, node)
+    tell_made(kernel, place)
     return 0
 
 
@@ -196,6 +207,7 @@ def mknodat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
         place.parent.add(place.name, MemFifo(kernel.vfs.memfs, bits))
     else:
         place.parent.create(place.name, bits)
+    tell_made(kernel, place)
     return 0
 
 

@@ -140,7 +140,9 @@ def _send(
         if done:
             return done
         if failure.errno == errno.EPIPE and not flags & MSG_NOSIGNAL and socket.type == SOCK_STREAM:
-            send_signal(kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid))
+            send_signal(
+                kernel, process, SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID), to_thread=True
+            )
         raise
 
 

@@ -16,6 +16,7 @@ from ..vfs.memory_files import MemFile, MemNode
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import (
     O_CLOEXEC,
+    O_PATH,
     O_RDWR,
     O_WRONLY,
     DirectoryFile,
@@ -25,7 +26,7 @@ from ..vfs.open_file import (
     WaitQueue,
     WouldBlock,
 )
-from ..vfs.path_walk import RESOLVE_IN_ROOT, require_access
+from ..vfs.path_walk import RESOLVE_IN_ROOT, Location, require_access
 from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 AT_FDCWD = -100
 O_NOCTTY = 0o400
+IN_CREATE = 0x100  # inotify(7)
 AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EMPTY_PATH = 0x100, 0x200, 0x1000
 AT_EACCESS, AT_NO_AUTOMOUNT, AT_STATX_SYNC = 0x200, 0x800, 0x6000
 STATX_BASIC_STATS, STATX_RESERVED = 0x7FF, 1 << 31
@@ -105,6 +107,7 @@ def open_path(
     path = read_path(process, va)
     inside = path.lstrip("/") or "." if rules & RESOLVE_IN_ROOT else path
     cwd = base(process, dirfd, inside)
+    made = kernel.inotify is not None and not _exists(kernel, path, cwd)
     file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd, rules)
     if isinstance(file, UnopenedFile):
         from ..vfs.pipe import MemFifo, open_fifo
@@ -119,7 +122,35 @@ def open_path(
         from .tty_calls import acquire
 
         acquire(kernel, process, file)
-    return process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
+    number = process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
+    if kernel.inotify is not None and not flags & O_PATH:
+        _tell_opened(kernel, file, made)
+    return number
+
+
+def _exists(kernel: KernelState, path: str, cwd: str) -> bool:
+    try:
+        return kernel.vfs.resolve(path, cwd).node is not None
+    except OSError:
+        return False
+
+
+def _tell_opened(kernel: KernelState, file: OpenFile, made: bool) -> None:
+    """inotify(7): a file was opened, and perhaps made."""
+    assert kernel.inotify is not None
+    try:
+        place = kernel.vfs.resolve(file.path)
+    except OSError:
+        return
+    if made:
+        kernel.inotify.in_directory(place.parent, place.name, IN_CREATE, place.node)
+    kernel.inotify.opened(file, place.parent, place.name)
+
+
+def tell_made(kernel: KernelState, place: Location) -> None:
+    """inotify(7): a name was made."""
+    if kernel.inotify is not None:
+        kernel.inotify.in_directory(place.parent, place.name, IN_CREATE, place.parent.lookup(place.name))
 
 
 def _queues(file: OpenFile) -> list[WaitQueue]:
@@ -298,8 +329,10 @@ def unlinkat(kernel: KernelState, process: Process, dirfd: int, va: int, flags: 
         if last in (".", ".."):
             raise error(errno.EINVAL if last == "." else errno.ENOTEMPTY)
         place.parent.rmdir(place.name)
-        return 0
-    place.parent.unlink(place.name)
+    else:
+        place.parent.unlink(place.name)
+    if kernel.inotify is not None and place.node is not None:
+        kernel.inotify.removed(place.parent, place.name, place.node)
     if isinstance(place.node, FileNode):
         kernel.system.cache.released(place.node)
     return 0
@@ -313,6 +346,7 @@ def mkdirat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
     path = read_path(process, va)
     place = kernel.vfs.vacancy(path, base(process, dirfd, path))
     place.parent.mkdir(place.name, mode & ~process.umask & 0o7777)
+    tell_made(kernel, place)
     return 0
 
 
@@ -326,6 +360,7 @@ def symlinkat(kernel: KernelState, process: Process, target: int, dirfd: int, va
         raise error(errno.ENOENT)
     place = kernel.vfs.vacancy(path, base(process, dirfd, path))
     place.parent.symlink(place.name, text)
+    tell_made(kernel, place)
     return 0
 
 
@@ -355,6 +390,8 @@ def renameat2(
         place.parent.exchange(place.name, there.parent, there.name)
         return 0
     place.parent.rename(place.name, there.parent, there.name)
+    if kernel.inotify is not None and place.node is not None and place.node is not there.node:
+        kernel.inotify.moved(place.parent, place.name, there.parent, there.name, place.node, there.node)
     if isinstance(there.node, FileNode):
         kernel.system.cache.released(there.node)
     return 0

@@ -246,8 +246,8 @@ def set_robust_list(kernel: KernelState, process: Process, head: int, size: int)
 
 def _target(kernel: KernelState, process: Process, pid: int) -> Process:
     if not sext(pid, 32):
-        return process
-    found = kernel.processes.get(sext(pid, 32))
+        return process.leader
+    found = kernel.threads.get(sext(pid, 32))
     if found is None:
         raise error(errno.ESRCH)
     return found
@@ -262,7 +262,9 @@ def setpgid(kernel: KernelState, process: Process, pid: int, pgid: int) -> int:
     group = sext(pgid, 32) or sext(pid, 32) or process.pid
     if group < 0:
         raise error(errno.EINVAL)
-    target = _target(kernel, process, pid).leader
+    target = _target(kernel, process, pid)
+    if target is not target.leader:
+        raise error(errno.EINVAL)
     if target is not process.leader:
         if target not in process.children:
             raise error(errno.ESRCH)

@@ -75,7 +75,7 @@ def _ends(
     if not any(length for _, length in mine):
         return iter(()), iter(()), process.mm
     theirs = vectors(process, *remote)
-    other = kernel.processes.get(sext(pid, 32))
+    other = kernel.threads.get(sext(pid, 32))
     if other is None or not other.alive:
         raise error(errno.ESRCH)
     return _pieces(mine), _pieces(theirs), other.mm

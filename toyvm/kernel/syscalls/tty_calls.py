@@ -82,9 +82,9 @@ def before_write(kernel: KernelState, process: Process, file: OpenFile) -> None:
 
 def acquire(kernel: KernelState, process: Process, file: OpenFile) -> None:
     """A session's leader without a terminal has opened one: it is its controlling terminal now."""
-    if isinstance(file, Master):
+    if not isinstance(file, (Slave, HostTerminalStream)):
         return
-    terminal = terminal_of(file)
+    terminal = file.terminal
     if (
         process.sid == process.pid
         and not terminal.session

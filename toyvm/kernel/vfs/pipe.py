@@ -285,3 +285,31 @@ def make_pipe(ino: int, pool: PipePool, flags: int = 0) -> tuple[PipeReader, Pip
     """Both ends of a new pipe. Raises OSError(ENFILE)."""
     channel = _Channel(ino, pool)
     return PipeReader(channel, flags), PipeWriter(channel, flags)
+
+
+PipeFile = PipeReader | PipeWriter | FifoBoth
+"""What splice(2) takes for a pipe."""
+
+
+def same_pipe(one: PipeFile, other: PipeFile) -> bool:
+    """Whether both are ends of one pipe."""
+    return one._channel is other._channel
+
+
+def peek_pipe(file: PipeFile, count: int) -> bytes:
+    """Up to `count` bytes that stay in the pipe; nothing at its end. Raises WouldBlock."""
+    channel = file._channel
+    if not channel.data and channel.writers:
+        raise WouldBlock(channel.changed)
+    return bytes(channel.data[:count])
+
+
+def pipe_room(file: PipeFile) -> int:
+    """How many bytes the pipe takes now. Raises WouldBlock, OSError(EPIPE)."""
+    channel = file._channel
+    if not channel.readers:
+        raise error(errno.EPIPE)
+    room = channel.capacity - len(channel.data)
+    if room <= 0:
+        raise WouldBlock(channel.changed)
+    return room
