@@ -8,11 +8,13 @@ the counts of native code, which the kernel collects.
 from __future__ import annotations
 
 from array import array
+from mmap import mmap
 
 from ..base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
 # Indices into `words`. The allocator's: the height of the stack of freed frames, the lowest frame that was
 # never used, the frames in use, their peak, and the number of pages allocated so far.
@@ -39,6 +41,11 @@ WINDOWS_END = WINDOWS + WINDOW_COUNT * WINDOW_WORDS
 WORDS = WINDOWS_END
 
 
+def _zeros(form: Literal["I", "Q"], size: int) -> memoryview[int]:
+    """`size` bytes of zeros as words. The host supplies memory when it is first written: most frames are never used."""
+    return memoryview(mmap(-1, size)).cast(form)
+
+
 class FrameTable:
     """The table of `count` frames.
 
@@ -52,8 +59,8 @@ class FrameTable:
 
     def __init__(self, count: int):
         self.policy: Callable[[], str] | None = None
-        self.refs = array("I", bytes(4 * count))
-        self.born = array("Q", bytes(8 * count))
+        self.refs = _zeros("I", 4 * count)
+        self.born = _zeros("Q", 8 * count)
         self.given = bytearray(count)
-        self.freed = array("I", bytes(4 * count))
+        self.freed = _zeros("I", 4 * count)
         self.words = array("Q", bytes(8 * WORDS))

@@ -36,7 +36,7 @@ _U64 = np.uint64
 class PageArrays:
     """`tables` is physical memory as (frame, 512) entries; `refs` the reference counts by frame."""
 
-    def __init__(self, memory: PhysicalMemory, refs: array[int]):
+    def __init__(self, memory: PhysicalMemory, refs: memoryview[int]):
         self.tables: Entries = np.frombuffer(memory.u8, _U64).reshape(-1, TABLE_ENTRIES)
         self.refs: NDArray[np.uint32] = np.frombuffer(refs, np.uint32)
 
