@@ -171,4 +171,4 @@ def io(process: Process) -> bytes:
 def fdinfo(file: OpenFile, cloexec: bool) -> bytes:
     """/proc/PID/fdinfo/FD."""
     flags = file.flags | 0o100000 | (0o2000000 if cloexec else 0)
-    return f"pos:\t{file.position}\nflags:\t0{flags:o}\nmnt_id:\t21\nino:\t{file.stat().ino}\n".encode()
+    return f"pos:\t{file.position}\nflags:\t0{flags:o}\nmnt_id:\t21\nino:\t{file.stat().ino}\n{file.fdinfo()}".encode()

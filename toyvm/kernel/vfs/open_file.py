@@ -180,6 +180,10 @@ class OpenFile:
         """The bytes that a read would get now (FIONREAD). Raises OSError(ENOTTY)."""
         raise error(errno.ENOTTY)
 
+    def fdinfo(self) -> str:
+        """The lines of /proc/PID/fdinfo that only files of this kind have."""
+        return ""
+
     def put(self) -> None:
         """A user less: a descriptor was closed, or a message with it is gone. The last one closes the file."""
         self.users -= 1

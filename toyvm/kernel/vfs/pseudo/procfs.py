@@ -237,10 +237,25 @@ def proc_directory(kernel: KernelState) -> DirNode:
         entries["uptime"] = partial(_system_text, kernel, "uptime", 4)
         entries["version"] = lambda: Text(30, lambda: _system().VERSION.encode())
         entries["cmdline"] = lambda: Text(31, lambda: b"toyvm\n")
+        entries["net"] = lambda: Directory(40, lambda: _net(kernel))
         entries["mounts"] = lambda: _Link(32, lambda: "self/mounts")
         return entries
 
     return Directory(1, top)
+
+
+def _net(kernel: KernelState) -> dict[str, Callable[[], Node]]:
+    """The files of /proc/net."""
+
+    def text(name: str, ino: int) -> Callable[[], Node]:
+        def make() -> bytes:
+            from toyvm.kernel.accounts import socket_text
+
+            return socket_text.text(kernel, name)
+
+        return lambda: Text(ino, make)
+
+    return {name: text(name, ino) for ino, name in enumerate(("unix", "tcp", "tcp6", "udp", "udp6"), 41)}
 
 
 _SYSTEM_TEXTS = ("cpuinfo", "stat", "loadavg", "filesystems")
