@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat as st
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
@@ -22,7 +24,7 @@ from .proc.signals import SigInfo, Signal
 from .time_slices import STATUS_LIMIT, TimeSlices
 from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, LazyDir
-from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .vfs.open_file import O_RDONLY, O_WRONLY, HostFileStream, HostStream, Sink, Source
 from .vfs.path_walk import Vfs
 
 if TYPE_CHECKING:
@@ -72,10 +74,11 @@ class Kernel(KernelState):
             describe,
             breakpoints,
             lambda context: self._oom.freed(context),
+            lambda group, signal: lifecycle.signal_group(self, group, signal),
         )
         self._streams = (stdin, stdout, stderr)
         self._slices = TimeSlices(self)
-        mount_devices(self.vfs, self.random_bytes)
+        mount_devices(self.vfs, self.random_bytes, lambda: self.terminals, self._current_session)
         self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
         self.vfs.mount("/sys", LazyDir(SYS_IDENTITY, self._sys))
         if self.limits.ksm:
@@ -148,11 +151,48 @@ class Kernel(KernelState):
             self.first = process
         return process
 
+    def _current_session(self) -> int:
+        return self.current.sid if self.current is not None else 0
+
     def _open_streams(self, process: Process) -> None:
         stdin, stdout, stderr = self._streams
-        process.fds.install(HostStream(O_RDONLY, "/dev/stdin", source=stdin))
-        process.fds.install(HostStream(O_WRONLY, "/dev/stdout", sink=stdout))
-        process.fds.install(HostStream(O_WRONLY, "/dev/stderr", sink=stderr))
+        for file in (
+            self._stream(process, O_RDONLY, "/dev/stdin", stdin, None),
+            self._stream(process, O_WRONLY, "/dev/stdout", None, stdout),
+            self._stream(process, O_WRONLY, "/dev/stderr", None, stderr),
+        ):
+            process.fds.install(file)
+
+    def _stream(
+        self, process: Process, flags: int, path: str, source: Source | None, sink: Sink | None
+    ) -> HostStream:
+        """A standard stream: a file or a terminal if the host's is one, else a pipe."""
+        fileno = getattr(source if source is not None else sink, "fileno", None)
+        try:
+            fd = -1 if fileno is None else fileno()
+        except (OSError, ValueError):
+            fd = -1
+        if fd < 0:
+            return HostStream(flags, path, source=source, sink=sink)
+        if st.S_ISREG(os.fstat(fd).st_mode):
+            return HostFileStream(fd, flags, path, source=source, sink=sink)
+        if os.isatty(fd):
+            return self._host_terminal(process, fd, flags, source, sink)
+        return HostStream(flags, path, source=source, sink=sink)
+
+    def _host_terminal(
+        self, process: Process, fd: int, flags: int, source: Source | None, sink: Sink | None
+    ) -> HostStream:
+        """The host's terminal, which is the controlling terminal of the first session."""
+        from .vfs.terminal import HostTerminal, HostTerminalStream
+
+        terminals = self.terminals
+        if terminals.host is None:
+            terminals.host = HostTerminal(fd)
+            terminals.host.session = terminals.host.foreground = process.pid
+            stdin, stdout, _ = self._streams
+            terminals.host_stream = HostTerminalStream(flags, terminals.host, stdin, stdout)
+        return HostTerminalStream(flags, terminals.host, source, sink)
 
     # Running
 
@@ -187,6 +227,8 @@ class Kernel(KernelState):
             for segment in self.segments.all():
                 self.segments.remove(segment)
         self.system.cache.drop()
+        if "terminals" in self.__dict__ and self.terminals.host is not None:
+            self.terminals.host.restore()
         if self.ground is not None:
             self.ground.release()
 

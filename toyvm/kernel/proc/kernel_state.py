@@ -33,6 +33,7 @@ from ..vfs.open_file import O_WRONLY, HostStream, Sink
 from ..vfs.path_walk import Vfs
 from .process import Process
 from .scheduler import Scheduler
+from .signals import Signal
 
 if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ..vfs.events.inotify import FileEvents
     from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
+    from ..vfs.terminal import Terminal, Terminals
     from .breakpoints import Breakpoints
     from .futexes import Futexes
 
@@ -111,12 +113,14 @@ class KernelState:
         describe: Callable[[Process, int], str | None] | None,
         breakpoints: Breakpoints | None,
         kill_process: Callable[[FaultContext], bool],
+        signal_group: Callable[[int, int], None],
     ):
         bare = limits is not None and limits.no_mmu
         self.memory = PhysicalMemory(memory_bytes + (_table_bytes(memory_bytes) if bare else 0))
         self.engine = engine_factory(self.memory) if engine_factory is not None else None
         self.bus = bus if bus is not None else Bus()
         self.limits = limits if limits is not None else Limits()
+        self._signal_group = signal_group
         self.vfs = vfs if vfs is not None else Vfs(memfs_bytes=self.limits.memfs_bytes)
         self.interpreter = interpreter
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
@@ -195,6 +199,26 @@ class KernelState:
         from ..net.network import Network
 
         return Network()
+
+    @cached_property
+    def terminals(self) -> Terminals:
+        """The terminals of the machine, from the first use of one."""
+        from ..vfs.terminal import Terminals
+
+        return Terminals(self._signal_group, self.hang_up)
+
+    def hang_up(self, terminal: Terminal) -> None:
+        """Take a terminal from its session: its foreground group gets SIGHUP and SIGCONT."""
+        group, terminal.session, terminal.foreground = terminal.foreground, 0, 0
+        if group:
+            self._signal_group(group, Signal.SIGHUP)
+            self._signal_group(group, Signal.SIGCONT)
+
+    def session_ended(self, session: int) -> None:
+        """The leader of a session has ended: its terminal is free."""
+        if "terminals" in self.__dict__ and (terminal := self.terminals.controlling(session)) is not None:
+            self.hang_up(terminal)
+            terminal.hang_up()
 
     @cached_property
     def flocks(self) -> FileLocks:

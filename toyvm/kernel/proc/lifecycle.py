@@ -201,6 +201,8 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
         if process.mm.map.users == 1:
             thread.clear_child_tid = 0  # nothing is left that could see the word
         _end_thread(kernel, thread)
+    if process.sid == process.pid:
+        kernel.session_ended(process.sid)
     _leave_orphans(kernel, process)
     signal = status & 0x7F
     if kernel.bus.wants(ProcessExited):
@@ -310,6 +312,13 @@ def pass_on_signals(kernel: KernelState, thread: Process) -> None:
         if signals.targets.get(signal) is signals and (gone or not signals.wants(signal)):
             del signals.targets[signal]
             _choose_target(kernel, thread, signal)
+
+
+def signal_group(kernel: KernelState, group: int, signal: int) -> None:
+    """Send a signal of the kernel's to every process of a group."""
+    for member in list(kernel.processes.values()):
+        if member.pgid == group:
+            send(kernel, member, SigInfo(signal))
 
 
 def stop(kernel: KernelState, process: Process, signal: int) -> None:

@@ -143,6 +143,10 @@ def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) ->
     Errors: EBADF, EFAULT, EISDIR, EINVAL, EIO, EAGAIN (O_NONBLOCK and no data).
     """
     file = open_file(process, fd)
+    if file.is_terminal:
+        from .tty_calls import before_read
+
+        before_read(kernel, process, file)
     done = _read_into(process, file, va, count)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_ACCESS)
@@ -156,6 +160,10 @@ def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
     SIGPIPE.
     """
     file = open_file(process, fd)
+    if file.is_terminal:
+        from .tty_calls import before_write
+
+        before_write(kernel, process, file)
     done = _write_from(kernel, process, file, va, count)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_MODIFY)
@@ -437,14 +445,12 @@ def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
-    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX.
+    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, and of a terminal those of tty_ioctl(4).
 
-    No descriptor is a terminal, even if the host's streams are.
-
-    Errors: EBADF, EFAULT, ENOTTY.
+    Errors: EBADF, EFAULT, EINVAL, EIO, EMFILE, ENOTTY, EPERM, ESRCH.
     """
     file = open_file(process, fd)
-    if request == FIONREAD:
+    if request == FIONREAD and not file.is_terminal:
         process.mm.write_int(argument, file.available(), 4)
         return 0
     if request == FIONBIO:
@@ -454,6 +460,10 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
     if request in (FIOCLEX, FIONCLEX):
         process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
         return 0
+    if file.is_terminal:
+        from .tty_calls import terminal_ioctl
+
+        return terminal_ioctl(kernel, process, file, request & 0xFFFFFFFF, argument)
     raise error(errno.ENOTTY)
 
 

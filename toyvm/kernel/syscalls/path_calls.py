@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..proc.process import Process
 
 AT_FDCWD = -100
+O_NOCTTY = 0o400
 IN_CREATE = 0x100  # inotify(7)
 AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EMPTY_PATH = 0x100, 0x200, 0x1000
 AT_EACCESS, AT_NO_AUTOMOUNT, AT_STATX_SYNC = 0x200, 0x800, 0x6000
@@ -117,6 +118,10 @@ def open_path(
             call.opening = (opened, wait)
             raise WouldBlock(*_queues(opened))
         file = opened
+    if file.is_terminal and not flags & O_NOCTTY:
+        from .tty_calls import acquire
+
+        acquire(kernel, process, file)
     number = process.fds.install(file, cloexec=bool(flags & O_CLOEXEC))
     if kernel.inotify is not None and not flags & O_PATH:
         _tell_opened(kernel, file, made)

@@ -7,11 +7,15 @@ import stat as st
 from collections.abc import Callable
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import TYPE_CHECKING
 
 from .memory_files import MemDir
-from .nodes import Identity, Stat, SymlinkNode
+from .nodes import Identity, LazyDir, Stat, SymlinkNode
 from .open_file import DeviceNode, OpenFile
 from .path_walk import Vfs
+
+if TYPE_CHECKING:
+    from .terminal import Terminals
 
 
 class NullFile(OpenFile):
@@ -106,8 +110,27 @@ class FixedLink(SymlinkNode):
         return Stat(*self.identity, st.S_IFLNK | 0o777, size=len(self._target))
 
 
-def mount_devices(vfs: Vfs, generator: Callable[[int], bytes]) -> None:
-    """Mount the devices; `generator` gives random bytes."""
+class TerminalDevice(DeviceNode):
+    """/dev/ptmx and /dev/tty: `make` opens a terminal."""
+
+    def __init__(self, number: int, rdev: int, make: Callable[[int], OpenFile]):
+        self.identity = (6, number)
+        self._rdev, self._make = rdev, make
+
+    def stat(self) -> Stat:
+        return Stat(*self.identity, st.S_IFCHR | 0o666, rdev=self._rdev)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return self._make(flags)
+
+
+def mount_devices(
+    vfs: Vfs,
+    generator: Callable[[int], bytes],
+    terminals: Callable[[], Terminals],
+    session: Callable[[], int],
+) -> None:
+    """Mount the devices. `generator` returns random bytes, `session` is that of the process that opens /dev/tty."""
 
     def random(flags: int, path: str) -> OpenFile:
         return RandomFile(flags, path, generator)
@@ -117,6 +140,11 @@ def mount_devices(vfs: Vfs, generator: Callable[[int], bytes]) -> None:
     vfs.mount("/dev/full", _Device(FullFile, 9, FullFile))
     vfs.mount("/dev/random", _Device(RandomFile, 11, random))
     vfs.mount("/dev/urandom", _Device(RandomFile, 12, random))
+    vfs.mount("/dev/pts", LazyDir((0x18, 1), terminals))
+    vfs.mount("/dev/ptmx", TerminalDevice(18, 0x502, lambda flags: terminals().new_pair(flags)))
+    vfs.mount(
+        "/dev/tty", TerminalDevice(19, 0x500, lambda flags: terminals().open_controlling(session(), flags))
+    )
     folder = vfs.node("/dev")
     assert isinstance(folder, MemDir)
     for number, name, target in (
