@@ -216,7 +216,7 @@ def status(process: Process, cpus: int) -> bytes:
     processors = (1 << cpus) - 1 & (process.schedule.processors if process.schedule else -1)
     lines += [
         f"THP_enabled:\t{not process.mm.map.no_megapages:d}",
-        f"Threads:\t{len(process.thread_group.members)}",
+        f"Threads:\t{max(1, len(process.thread_group.members))}",
         f"SigPnd:\t{pending:016x}",
         f"ShdPnd:\t{shared:016x}",
         f"SigBlk:\t{signals.mask:016x}",
@@ -237,9 +237,11 @@ def stat(process: Process) -> bytes:
     counters, mm = process.counters, process.mm
     ticks = counters.instructions // 10_000_000
     minor = counters.page_faults - counters.major_faults
+    nice = process.schedule.nice if process.schedule else 0
     fields: list[int | str] = [
-        process.pid, f"({process.comm})", process.state.value[0], process.ppid, process.pgid, process.sid, 0, -1, 0,
-        minor, 0, counters.major_faults, 0, ticks, 0, process.children_instructions // 10_000_000, 0, 20, 0, 1, 0,
+        process.tid, f"({process.comm})", process.state.value[0], process.ppid, process.pgid, process.sid, 0, -1, 0,
+        minor, 0, counters.major_faults, 0, ticks, 0, process.children_instructions // 10_000_000, 0,
+        20 + nice, nice, max(1, len(process.thread_group.members)), 0,
         process.started_at // 10_000_000, size["size"] << 12, size["rss"], (1 << 64) - 1,
     ]  # fmt: skip
     image = process.image

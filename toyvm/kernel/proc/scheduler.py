@@ -31,11 +31,9 @@ class Scheduler:
 
     def add(self, process: Process) -> None:
         """Append a runnable process to the run queue."""
-        self._ready.append(process)
-
-    def add_first(self, process: Process) -> None:
-        """Put a process at the head of the run queue."""
-        self._ready.appendleft(process)
+        if not process.queued:  # a stopped process keeps its place
+            process.queued = True
+            self._ready.append(process)
 
     def block(self, process: Process, queues: tuple[WaitQueue, ...], deadline: int | None) -> None:
         """Block `process` until one of `queues` is woken or virtual time reaches `deadline`."""
