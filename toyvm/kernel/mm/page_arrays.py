@@ -7,7 +7,6 @@ whichever way it went.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 import numpy as np
