@@ -75,7 +75,8 @@ class Tracer:
             self.line(pid, f"copy-on-write fault in the kernel, which prepares process {pid}")
             step("write", f"to {event.va:#x}")
         step("mapping", event.vma)
-        step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, so the write waits for a copy")
+        plan = "so the write waits for a copy" if event.copied else "with no other user"
+        step("PTE before", f"{pte_text(event.pte_before)}; {holders}: private, {plan}")
         if event.copied:
             what = (
                 "zeroed"
@@ -85,7 +86,7 @@ class Tracer:
             step("new frame", f"{event.frame_after:#x}, {what}")
             left = f"; frame {event.frame_before:#x} keeps {event.refcount_after}"
         else:
-            step("no copy", f"no other process holds frame {event.frame_before:#x}: it is taken over")
+            step("no copy", f"frame {event.frame_before:#x} is taken over")
             left = ""
         step("PTE after", f"{pte_text(event.pte_after)}{left}")
         step("TLB", f"the entry of page {page:#x} is dropped")
