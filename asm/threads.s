@@ -122,9 +122,9 @@ sum:    .string "the sum is %d\n"
 
         .data
         .balign 8
-mutex:  .word   0
+mutex:  .zero   40                      # as large as glibc's pthread_mutex_t
 changed:
-        .word   0
+        .zero   48                      # and pthread_cond_t
 counter:
         .dword  0
 turn:   .dword  0

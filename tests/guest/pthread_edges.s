@@ -1,4 +1,5 @@
 # pthread functions at their edges: attributes, busy mutexes, a thread that exits early, join's NULL, more threads than fit.
+# toyvm: qemu: no it reaches the limits of toyvm's own pthread functions and of its memory
         .include "guest.inc"
         .text
         .globl  main

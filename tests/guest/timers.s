@@ -1,4 +1,5 @@
 # Interval timers: expiries are counted from the last one, on each of the three clocks; setitimer(which, NULL) disarms.
+# toyvm: qemu: no it counts expiries, and the clocks of qemu run on between them
         .include "guest.inc"
         .text
 # The handler: one more in `caught`.
