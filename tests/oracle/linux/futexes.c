@@ -40,7 +40,7 @@ static void begin(struct job *job)
         char name[64], state = 0;
         static char text[512];
         (void)name, (void)state, (void)text;
-        usleep(2000);
+        usleep(40000);
         return;
     }
 }
@@ -165,7 +165,7 @@ int main(void)
         _exit(futex(shared, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 ? 1 : 2);
     unsigned *alias = mremap(shared, 0, 4096, MREMAP_MAYMOVE);
     int status;
-    usleep(5000);
+    usleep(100000);
     show("private wake of another process", futex(shared, FUTEX_WAKE | P, 1, NULL, NULL, 0));
     show("through another address", futex(alias, FUTEX_WAKE, 1, NULL, NULL, 0));
     waitpid(child, &status, 0);
@@ -173,7 +173,7 @@ int main(void)
     child = fork();
     if (!child)
         _exit(futex(word, FUTEX_WAIT, 0, &soon, NULL, 0) == -ETIMEDOUT ? 1 : 2);
-    usleep(1000);
+    usleep(20000);
     show("private memory of a child", futex(word, FUTEX_WAKE, 1, NULL, NULL, 0));
     waitpid(child, &status, 0);
     printf("the child: %d\n", WEXITSTATUS(status));
@@ -183,7 +183,7 @@ int main(void)
     begin(&j2);
     child = fork();
     if (!child) {
-        usleep(10000);
+        usleep(200000);
         _exit(0);
     }
     *(unsigned *)pages = 7; /* copied to another frame */
@@ -201,7 +201,7 @@ int main(void)
             struct job j3 = {word, FUTEX_WAIT | P, 0, 0, timed ? &second : NULL};
             begin(&j3);
             pthread_kill(j3.thread, SIGUSR1);
-            usleep(3000);
+            usleep(60000);
             long still = futex(word, FUTEX_WAKE | P, 1, NULL, NULL, 0);
             printf("restart %d, timeout %d: woken %ld, result %ld\n", restart, timed, still, ended(&j3));
         }

@@ -109,9 +109,9 @@ int main(void)
 
     pid_t child = fork();
     if (!child) {
-        usleep(3000);
+        usleep(100000);
         kill(getppid(), SIGUSR2);
-        usleep(3000);
+        usleep(100000);
         sigqueue(getppid(), SIGRTMIN, (union sigval){.sival_int = 77});
         _exit(0);
     }
@@ -125,7 +125,7 @@ int main(void)
     caught = 0;
     child = fork();
     if (!child) {
-        usleep(3000);
+        usleep(100000);
         kill(getppid(), SIGUSR1);
         _exit(0);
     }
@@ -138,14 +138,14 @@ int main(void)
     pthread_t one, two;
     pthread_create(&two, NULL, sleeper, NULL);
     pthread_create(&one, NULL, waiter, &result);
-    usleep(3000);
+    usleep(100000);
     kill(getpid(), SIGUSR1);
     pthread_join(one, NULL);
     printf("a thread waits: %ld\n", result);
     pthread_create(&one, NULL, waiter, &result);
-    usleep(3000);
+    usleep(100000);
     syscall(SYS_tgkill, getpid(), tid(), SIGUSR1);
-    usleep(3000);
+    usleep(100000);
     show("for this thread alone", waits(&both, NULL, &zero, 8));
     union sigval v = {.sival_int = 5};
     pthread_sigqueue(one, SIGRTMIN + 1, v);

@@ -61,7 +61,7 @@ static void try(const char *what, void (*prepare)(void), int waiters)
             _exit(r ? errno : 0);
         }
     if (waiters)
-        usleep(5000);
+        usleep(100000);
     pid_t child = fork();
     if (!child) {
         prepare();
@@ -120,10 +120,10 @@ int main(int argc, char **argv)
     pid_t child = fork();
     if (!child) {
         pthread_mutex_lock(&s->mutex[0]), pthread_mutex_lock(&s->mutex[1]);
-        usleep(5000);
+        usleep(100000);
         raise(SIGKILL);
     }
-    usleep(2000);
+    usleep(40000);
     pthread_t t;
     void *result;
     pthread_create(&t, NULL, waits, &s->mutex[0]), pthread_join(t, &result);

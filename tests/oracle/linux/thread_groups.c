@@ -134,10 +134,10 @@ static void *groups(void *arg)
     return NULL;
 }
 static void *sleeper(void *arg) { (void)arg; for (;;) pause(); }
-static void *leaves(void *arg) { usleep(2000); exit((long)arg); }
-static void *group_leaves(void *arg) { usleep(2000); syscall(SYS_exit_group, (long)arg); return NULL; }
-static void *just_ends(void *arg) { usleep(2000); syscall(SYS_exit, (long)arg); return NULL; }
-static void *runs(void *arg) { usleep(2000); execl("/proc/thread-self/exe", "again", "again", NULL); _exit(99); }
+static void *leaves(void *arg) { usleep(40000); exit((long)arg); }
+static void *group_leaves(void *arg) { usleep(40000); syscall(SYS_exit_group, (long)arg); return NULL; }
+static void *just_ends(void *arg) { usleep(40000); syscall(SYS_exit, (long)arg); return NULL; }
+static void *runs(void *arg) { usleep(40000); execl("/proc/thread-self/exe", "again", "again", NULL); _exit(99); }
 static void *forks(void *arg)
 {
     pid_t child = fork();
@@ -147,8 +147,8 @@ static void *forks(void *arg)
     waitpid(child, &status, 0);
     return (void *)(long)WEXITSTATUS(status);
 }
-static void *crashes(void *arg) { usleep(2000); *(volatile int *)8 = 1; return NULL; }
-static void *kills(void *arg) { usleep(2000); syscall(SYS_tgkill, getpid(), tid(), SIGTERM); pause(); return NULL; }
+static void *crashes(void *arg) { usleep(40000); *(volatile int *)8 = 1; return NULL; }
+static void *kills(void *arg) { usleep(40000); syscall(SYS_tgkill, getpid(), tid(), SIGTERM); pause(); return NULL; }
 
 static int in_child(void *(*work)(void *), long arg, int main_ends)
 {
@@ -192,7 +192,7 @@ static void ends(void)
     if (!child) {
         pthread_t t;
         pthread_create(&t, NULL, just_ends, (void *)9L);
-        usleep(10000);
+        usleep(200000);
         syscall(SYS_exit, 42);
     }
     waitpid(child, &status, 0);
@@ -203,7 +203,7 @@ static void ends(void)
         pthread_create(&t, NULL, sleeper, NULL);
         syscall(SYS_exit, 0);
     }
-    usleep(3000);
+    usleep(60000);
     show("kill one whose leader has ended", ret(kill(child, SIGTERM)));
     waitpid(child, &status, 0);
     printf("killed: %x\n", status);
@@ -273,7 +273,7 @@ static void signals(void)
     printf("a blocked one goes to the other thread: %d\n", taken_by == number);
     count = 0;
     syscall(SYS_tgkill, getpid(), tid(), SIGUSR1);
-    usleep(2000);
+    usleep(40000);
     sigset_t pending;
     sigpending(&pending);
     printf("one for this thread stays: %d, pending %d\n", count, sigismember(&pending, SIGUSR1));
