@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import ROOT
+from tests.support.oracles import do_without
 from tests.test_docs import blocks
 from toyvm.engines.llvm.translator import unavailable
 from toyvm.run_options import ENGINES
@@ -78,7 +79,7 @@ def image(copy: Path) -> Path:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_is_executed(copy: Path, image: Path, engine: str) -> None:
     if engine in ("llvm", "lockstep") and (reason := unavailable()):
-        pytest.skip(reason)
+        do_without(reason)
     done = python(copy, "-m", "toyvm", "run", "--engine", engine, str(image))
     assert (done.returncode, done.stderr) == (0xEF, "")
 

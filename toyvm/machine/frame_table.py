@@ -61,6 +61,6 @@ class FrameTable:
         self.policy: Callable[[], str] | None = None
         self.refs = _zeros("I", 4 * count)
         self.born = _zeros("Q", 8 * count)
-        self.given = bytearray(count)
+        self.given = mmap(-1, count)
         self.freed = _zeros("I", 4 * count)
         self.words = array("Q", bytes(8 * WORDS))

@@ -291,7 +291,7 @@ class FrameAllocator:
 
     def _after(self, frame: int) -> int:
         """The lowest frame above `frame` that was never used, or the number of all frames."""
-        found = self._given.find(0, frame + 1)
+        found = self._given.find(b"\0", frame + 1)
         return found if found >= 0 else self.count
 
     def _use(self, frame: int, context: FaultContext) -> int:

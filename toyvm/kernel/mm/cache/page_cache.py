@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
+from mmap import mmap
 
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.nodes import FileNode, Identity
@@ -49,7 +50,7 @@ class PageCache:
         self._files: dict[Identity, FileNode] = {}
         self.owner: dict[int, tuple[Identity, int]] = {}
         self.dirty: set[int] = set()
-        self.kind = bytearray(frames.count)
+        self.kind = mmap(-1, frames.count)  # a byte for each frame; the host supplies memory when one is set
         self._swapped: dict[
             Identity, dict[int, int]
         ] = {}  # pages of shared anonymous memory that are in the swap area
