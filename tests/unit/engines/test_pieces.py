@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.bare_machine import CODE, Machine, code
 from tests.unit.engines.test_agreement import MEMORY
+from toyvm.engines.code_map import CodeMap
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
@@ -31,5 +32,5 @@ def test_pieces_make_no_blocks_of_parts_of_blocks() -> None:
         assert machine.state() == other.state()
         assert machine.hart.instret == other.hart.instret
         if budget == 46 * 90:
-            assert machine.hart.mmu.code is not None
-            assert list(machine.hart.mmu.code.blocks) == [CODE]  # type: ignore[attr-defined]
+            assert isinstance(machine.hart.mmu.code, CodeMap)
+            assert list(machine.hart.mmu.code.blocks) == [CODE]

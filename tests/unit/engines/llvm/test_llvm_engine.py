@@ -22,6 +22,7 @@ from tests.unit.engines.test_agreement import (
     outcome,
     values,
 )
+from toyvm.engines.code_map import CodeMap
 from toyvm.engines.llvm.emit.region_printer import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER, Thresholds
@@ -314,7 +315,8 @@ def test_where_may_be_written_is_forgotten_and_code_kept(translator: Translator)
         before = llvm.native_entries
         assert llvm.run(hart, 3000) is None and llvm.native_entries > before >= entered
     llvm.invalidate(child.mmu)
-    assert CODE in mmu.code.blocks and CODE not in child.mmu.code.blocks  # type: ignore[attr-defined]
+    assert isinstance(mmu.code, CodeMap) and isinstance(child.mmu.code, CodeMap)
+    assert CODE in mmu.code.blocks and CODE not in child.mmu.code.blocks
 
 
 def test_changed_code_is_forgotten(translator: Translator) -> None:

@@ -253,7 +253,8 @@ class Megapages(RuleBasedStateMachine):
         if hasattr(self, "spaces"):
             self.spaces = []
             check_references(self.system)
-            assert self.system.frames.used == 0 and self.system.swap.used == 0  # type: ignore[union-attr]
+            assert self.system.swap is not None
+            assert self.system.frames.used == 0 and self.system.swap.used == 0
 
 
 TestMegapages = Megapages.TestCase

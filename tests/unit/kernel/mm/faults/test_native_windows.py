@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.guest_kernel import build
 from toyvm.base.events import Bus, Event, FaultKind, PageFault, ProcessEnding
+from toyvm.engines.engine import Engine
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator, unavailable
@@ -135,7 +136,7 @@ class History:
 
     def __init__(
         self,
-        make: Callable[[PhysicalMemory], object],
+        make: Callable[[PhysicalMemory], Engine],
         image: bytes,
         memory: int,
         *,
@@ -150,7 +151,7 @@ class History:
         if watched:
             bus.subscribe(PageFault, self.events.append)
         limits = Limits(max_instructions=1_000_000, quantum=quantum)
-        self.kernel = Kernel(memory, make, vfs, bus, limits=limits)  # type: ignore[arg-type]
+        self.kernel = Kernel(memory, make, vfs, bus, limits=limits)
         faults = self.kernel._slices._faults
         ask = faults.resolve
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from typing import Any
 
 import pytest
 
@@ -43,8 +44,8 @@ class FailingFile(SwapFile):
         return super().read(slot, count)
 
 
-def machine(swap: int = MIB, **limits: object) -> Guest:
-    return Guest(FRAMES * PAGE, limits=Limits(swap=swap, **limits))  # type: ignore[arg-type]
+def machine(swap: int = MIB, **limits: Any) -> Guest:
+    return Guest(FRAMES * PAGE, limits=Limits(swap=swap, **limits))
 
 
 @pytest.fixture
@@ -60,9 +61,9 @@ def failing(guest: Guest) -> FailingFile:
     return swap._file
 
 
-def fill(mm: AddressSpace, count: int, **mapping: object) -> int:
+def fill(mm: AddressSpace, count: int, **mapping: Any) -> int:
     """Map `count` pages and write a number into each."""
-    va = mm.mmap(0, count * PAGE, RW, **mapping)  # type: ignore[arg-type]
+    va = mm.mmap(0, count * PAGE, RW, **mapping)
     for number in range(count):
         mm.write_int(va + number * PAGE, number + 1)
     return va
