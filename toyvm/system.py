@@ -195,9 +195,8 @@ class Session:
         """Run until all processes have ended, and collect the result."""
         kernel = self.kernel
         status = kernel.run()
-        close = getattr(kernel.engine, "close", None)
-        if close is not None:  # the engine has a compiler thread
-            close()
+        if kernel.engine is not None:
+            kernel.engine.close()
         first = kernel.first
         assert first is not None
         stats = kernel.stats

@@ -48,3 +48,11 @@ class Engine(Protocol):
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
         """Let the new address space `child`, a fork of `mmu`, begin with its code."""
         ...
+
+    def drop_caches(self) -> None:
+        """Free what the engine can derive again, because the host is short of memory."""
+        ...
+
+    def close(self) -> None:
+        """Called once after the last `run`: the engine may store code for later runs."""
+        ...

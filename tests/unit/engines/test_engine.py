@@ -17,6 +17,7 @@ from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.engines.watching.recording_engine import RecordingEngine
 from toyvm.engines.watching.sliced_engine import SlicedEngine
+from toyvm.machine.physical_memory import PhysicalMemory
 
 METHODS = {name for name, _ in inspect.getmembers(Engine, inspect.isfunction) if not name.startswith("_")}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
@@ -36,6 +37,28 @@ def test_an_engine_has_each_method_with_the_same_parameters(engine: type) -> Non
     for name in METHODS:
         wanted, got = inspect.signature(getattr(Engine, name)), inspect.signature(getattr(engine, name))
         assert list(got.parameters) == list(wanted.parameters), name
+
+
+class _Noting(WalkEngine):
+    """Notes the calls that end or shrink it."""
+
+    def __init__(self, memory: PhysicalMemory):
+        super().__init__(memory)
+        self.calls: list[str] = []
+
+    def drop_caches(self) -> None:
+        self.calls.append("drop_caches")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_a_sliced_engine_passes_the_end_of_a_run_on() -> None:
+    inner = _Noting(PhysicalMemory(1 << 12))
+    engine: Engine = SlicedEngine(inner, lambda engine: None, 100)
+    engine.drop_caches()
+    engine.close()
+    assert inner.calls == ["drop_caches", "close"]
 
 
 def test_llvmlite_is_imported_by_the_compiler_alone() -> None:

@@ -105,6 +105,16 @@ class LockstepEngine:
         """Let `child` begin with the code of `mmu`, on the LLVM engine only."""
         self._llvm.inherit_code(mmu, child)
 
+    def drop_caches(self) -> None:
+        """Drop the caches of both engines."""
+        self._llvm.drop_caches()
+        self._reference.drop_caches()
+
+    def close(self) -> None:
+        """Close both engines."""
+        self._llvm.close()
+        self._reference.close()
+
     def _twin_of(self, mmu: Mmu) -> Mmu:
         if id(mmu) not in self._spaces:
             if len(self._spaces) >= MAX_SPACES:

@@ -80,6 +80,12 @@ class WalkEngine:
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
         """Nothing to inherit."""
 
+    def drop_caches(self) -> None:
+        """There are no caches."""
+
+    def close(self) -> None:
+        """Nothing to store."""
+
     def step(self, hart: Hart) -> None:
         """Execute the instruction at pc. If it raises Trap, registers and pc are unchanged."""
         word = hart.mmu.fetch(hart.pc)

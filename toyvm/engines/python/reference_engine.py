@@ -95,6 +95,20 @@ class ReferenceEngine:
         if isinstance(mmu.code, CodeMap) and mmu.code.owner is self:
             child.code = mmu.code.copy(frozenset(mmu.tlb.execute))
 
+    def drop_caches(self) -> None:
+        """Drop the decoded blocks and instructions."""
+        self._blocks.clear()
+        self._ops.clear()
+
+    def close(self) -> None:
+        """Keep the decoded blocks for the next run."""
+        if self._kept is not None:
+            try:
+                require_reserve()
+                self._kept.keep(self._blocks.values())
+            except MemoryError:
+                return  # the next run decodes again
+
     # --- execution ---
 
     def _run_traced(self, hart: Hart, budget: int, on_trace: OnTrace) -> Trap | None:
@@ -239,15 +253,6 @@ class ReferenceEngine:
             self._paths.reuse(mmu, code, head)
         return block
 
-    def close(self) -> None:
-        """End the run: keep the decoded blocks for the next one."""
-        if self._kept is not None:
-            try:
-                require_reserve()
-                self._kept.keep(self._blocks.values())
-            except MemoryError:
-                return  # the next run decodes again
-
     def _require_reserve(self) -> None:
         """Raises MemoryError if the host has hardly any memory left."""
         if len(self._blocks) >= MAX_CACHED_BLOCKS:
@@ -255,13 +260,8 @@ class ReferenceEngine:
         try:
             require_reserve()
         except MemoryError:
-            self.forget()
+            self.drop_caches()
             raise
-
-    def forget(self) -> None:
-        """Empty the caches, because the host is short of memory."""
-        self._blocks.clear()
-        self._ops.clear()
 
     def _decode(self, mmu: Mmu, head: int, pa: int) -> Block:
         """Decode the basic block at `head` (physical address `pa`).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
@@ -57,6 +56,10 @@ class SlicedEngine:
         """See `engine.Engine`."""
         self._engine.inherit_code(mmu, child)
 
-    def __getattr__(self, name: str) -> Any:
-        """Other attributes of the engine, such as `close`."""
-        return getattr(self._engine, name)
+    def drop_caches(self) -> None:
+        """See `engine.Engine`."""
+        self._engine.drop_caches()
+
+    def close(self) -> None:
+        """See `engine.Engine`."""
+        self._engine.close()

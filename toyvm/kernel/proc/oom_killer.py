@@ -131,9 +131,8 @@ def host_is_full(kernel: KernelState, process: Process | None) -> None:
         raise MemoryError
     _end(kernel, victim)  # first, because a message needs memory
     kernel.system.invalidate(victim.mm.mmu)
-    forget = getattr(kernel.engine, "forget", None)
-    if forget is not None:
-        forget()
+    if kernel.engine is not None:
+        kernel.engine.drop_caches()
     gc.collect()
     kernel.message(f"toyvm: the host has no memory left: killed process {victim.pid} ({victim.comm})")
     if victim is kernel.first:
