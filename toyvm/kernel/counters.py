@@ -99,10 +99,10 @@ class FaultContext:
     counters  count the faults
     group     the memory group that the frames are charged to, if groups have limits
     mmu, pc   the faulting instruction, which will be retried: reclaim does not evict its page
-    gentle    a failed allocation is reported (fork), and the OOM killer does not run
+    may_fail  a failed allocation is reported (fork), and the OOM killer does not run
     """
 
-    __slots__ = ("counters", "gentle", "group", "mmu", "pc", "pid")
+    __slots__ = ("counters", "group", "may_fail", "mmu", "pc", "pid")
 
     def __init__(
         self,
@@ -112,14 +112,14 @@ class FaultContext:
         group: Group | None = None,
         *,
         pc: int = 0,
-        gentle: bool = False,
+        may_fail: bool = False,
     ):
         self.pid = pid
         self.counters = counters
         self.mmu = mmu
         self.group = group
         self.pc = pc
-        self.gentle = gentle
+        self.may_fail = may_fail
 
 
 KERNEL = FaultContext(0, Counters())

@@ -22,7 +22,7 @@ from ..effects import Effects
 from ..python.prepared_rows import bound
 from ..python.reference_engine import ReferenceEngine
 from . import state_layout as layout
-from .tiers import MISS_WORK, PATIENT, NativeCode, NativePaths, Purse, Thresholds
+from .tiers import MISS_WORK, PATIENT, CompileBudget, NativeCode, NativePaths, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +74,8 @@ class LlvmEngine(ReferenceEngine):
         self._generation = 0  # of native code, all of which is dropped when its memory is full
         self._known: dict[int, list[tuple[Translation, int]]] = {}  # by entry point: translation, address
         self._missed: dict[int, int] = {}
-        self._purse = Purse(thresholds)
-        self._faults_counted = 0  # faults that are part of the purse's work
+        self._compile_budget = CompileBudget(thresholds)
+        self._faults_counted = 0  # faults that are part of the budget's work
         self._reserve = 0  # budget beyond the current piece
         self._floats = [0] * 32  # the floating-point registers in the state
         self._table = 0  # address of the words of the frame table
@@ -210,7 +210,7 @@ class LlvmEngine(ReferenceEngine):
             tables = self._space.tables
             assert tables is not None  # set by `_bind_space`
             tables.link(pc, function)
-        self._forget_gone()
+        self._drop_stale()
         x[:] = words[0:32].tolist()
         if words[layout.FLOATS]:
             words[layout.FLOATS] = 0
@@ -225,7 +225,7 @@ class LlvmEngine(ReferenceEngine):
         c.end += taken
         self._reserve = total - rest
         self._count_misses()
-        self._purse.native += before - total
+        self._compile_budget.native += before - total
         assert total <= before
         if self._broken is not None:
             error, self._broken = self._broken, None
@@ -243,7 +243,7 @@ class LlvmEngine(ReferenceEngine):
         returns with `MISS`, and `_native` raises it.
         """
         mmu, hook = self._hart.mmu, self._effects.on_fault
-        self._forget_gone()
+        self._drop_stale()
         try:
             mmu.translate(va, Access.WRITE if writes else Access.READ)
         except Trap as trap:
@@ -261,21 +261,21 @@ class LlvmEngine(ReferenceEngine):
                 self._broken = error
         return 0  # the row executes the instruction
 
-    def _forget_gone(self) -> None:
+    def _drop_stale(self) -> None:
         """Drop the stale entries of pages whose faults native code has resolved."""
         words = self._state.words
-        gone = words[layout.GONE]
-        if gone:
+        stale = words[layout.STALE]
+        if stale:
             tlb = self._hart.mmu.tlb
-            for vpn in words[layout.GONE_LIST : layout.GONE_LIST + gone]:
+            for vpn in words[layout.STALE_PAGES : layout.STALE_PAGES + stale]:
                 if tlb.megapages:
                     tlb.drop(vpn)
                 else:  # a page without W and X is in no other dictionary
                     tlb.read.pop(vpn, None)
-            words[layout.GONE] = 0
-            for _ in range(words[layout.BUMPS]):
+            words[layout.STALE] = 0
+            for _ in range(words[layout.GENERATION_STEPS]):
                 self._space.drop_runs()
-            words[layout.BUMPS] = 0
+            words[layout.GENERATION_STEPS] = 0
             if words[layout.GENERATION] != self._space.runs:
                 self._forget_ranges()
 
@@ -360,9 +360,9 @@ class LlvmEngine(ReferenceEngine):
             return
         if self.find(mmu, self._space, head):
             return
-        self._purse.work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
+        self._compile_budget.work += work + MISS_WORK * (self._effects.faults - self._faults_counted)
         self._faults_counted = self._effects.faults
-        if not self._purse.open:
+        if not self._compile_budget.affordable:
             return
         translator = self._ready()
         if translator is None:
@@ -396,7 +396,7 @@ class LlvmEngine(ReferenceEngine):
             return block is not None and block.heat >= cold and (key[1] != () or block.copies < MAX_COPIES)
 
         region = explore(head, self._fetcher(mmu), includes, native)
-        self._purse.spend(region.length if region is not None else 0)
+        self._compile_budget.spend(region.length if region is not None else 0)
         for pc, awaited in region.blocks if region is not None else ():
             if not awaited and pc in blocks:
                 blocks[pc].copies += 1

@@ -32,8 +32,8 @@ WANTED_SIZE, WANTED_ALIGNED, WANTED_WRITE, WANTED_WORD_SHIFT = 15, 16, 32, 6
 # Address of the words of the frame table (`machine.frame_table`), or 0: the kernel resolves every fault.
 TABLE = 84
 REFS, BORN, GIVEN, FREED = 85, 86, 87, 88  # addresses of that table's arrays
-GONE = 89  # the number of pages in GONE_LIST, whose entries a fault resolved in native code made stale
-BUMPS = 90  # by how much these faults have increased GENERATION
+STALE = 89  # the number of pages in STALE_PAGES, whose entries a fault resolved in native code made stale
+GENERATION_STEPS = 90  # by how much these faults have increased GENERATION
 
 # Ranges: the memory that one kind of access through some pointer last reached. First virtual address;
 # the number of addresses where 8 bytes are inside; host address - virtual address; how many misses
@@ -44,8 +44,8 @@ FIRST, INSIDE, DELTA, PATIENCE = 0, 1, 2, 3
 SLOTS = 512
 KEPT_SLOTS = 16  # for registers that stay in one area (sp, gp, tp); a hash selects the other slots
 RANGES_END = RANGES + SLOTS * RANGE_WORDS
-GONE_LIST, GONE_MOST = RANGES_END, 128  # virtual page numbers
-WORDS = GONE_LIST + GONE_MOST
+STALE_PAGES, STALE_MOST = RANGES_END, 128  # virtual page numbers
+WORDS = STALE_PAGES + STALE_MOST
 
 
 def range_word(slot: int) -> int:

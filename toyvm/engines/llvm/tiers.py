@@ -46,7 +46,7 @@ ALLOWANCE = 4_000_000  # work that translation may cost before the run has done 
 NATIVE_WORK = 250  # instructions of native code that count as one unit of work
 
 
-class Purse:
+class CompileBudget:
     """The work of a run and the cost of its translations, which may exceed the work by ALLOWANCE.
 
     So if the parts of a program become hot one after the other, its run at most doubles in time.
@@ -59,7 +59,7 @@ class Purse:
         self._spent = 0
 
     @property
-    def open(self) -> bool:
+    def affordable(self) -> bool:
         """Whether a translation is affordable now."""
         earned = ALLOWANCE + self.work + self.native // NATIVE_WORK
         return self.work >= self._thresholds.first and self._spent <= earned

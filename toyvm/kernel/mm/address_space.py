@@ -409,7 +409,7 @@ class AddressSpace(UserMemory):
         if sum(len(other.vmas) for other in system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
             raise error(errno.ENOMEM)
         system.commit.require_copy(space)
-        asking = FaultContext(self.context.pid, self.context.counters, self.mmu, space.group, gentle=True)
+        asking = FaultContext(self.context.pid, self.context.counters, self.mmu, space.group, may_fail=True)
         asking.pc = self.context.pc
         try:
             table = PageTable(system.memory, system.frames, asking, system.swap)

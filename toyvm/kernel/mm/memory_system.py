@@ -74,7 +74,7 @@ class MemorySystem(MachineMemory):
         return self.ksm
 
     def make_room(self, context: FaultContext) -> bool:
-        """Free one batch, at once; if there is nothing to free, a process may have to go, unless the context is gentle."""
+        """Free one batch, at once; if there is nothing to free, a process may have to go, unless the context is may_fail."""
         now = (
             self.frames.used,
             self.swap.used if self.swap is not None else 0,
@@ -82,7 +82,7 @@ class MemorySystem(MachineMemory):
             *self.recent,
         )
         if (
-            context.gentle and now == self._futile
+            context.may_fail and now == self._futile
         ):  # a process that tries to fork again and again learns at once
             return False
         try:
@@ -90,7 +90,7 @@ class MemorySystem(MachineMemory):
         except MemoryError:  # the host's own: as if nothing could be freed
             freed = 0
         self._futile = () if freed else now
-        return freed > 0 or (not context.gentle and self._kill_process(context))
+        return freed > 0 or (not context.may_fail and self._kill_process(context))
 
     def shrink_group(self, group: Group, context: FaultContext) -> int:
         return self.reclaimer.shrink(context, group=group)

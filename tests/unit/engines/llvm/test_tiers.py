@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.bare_machine import CODE, Machine, code
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
-from toyvm.engines.llvm.tiers import ALLOWANCE, MISS_WORK, NATIVE_WORK, NativeCode, Purse, Thresholds
+from toyvm.engines.llvm.tiers import ALLOWANCE, MISS_WORK, NATIVE_WORK, CompileBudget, NativeCode, Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.traces import FLOAT_WORK, select, work_of
 from toyvm.isa.decode import decode
@@ -179,27 +179,29 @@ def test_faults_are_work_too(asked: list[int]) -> None:
 
 def test_translation_takes_no_longer_than_what_it_is_for() -> None:
     price, first = 5000, 1000
-    purse = Purse(Thresholds(ask=1, trace=1, hot=1, missed=1, first=first, price=price, cold=1, piece=1))
-    assert not purse.open  # LLVM is not imported for so little
-    purse.work = first
+    budget = CompileBudget(
+        Thresholds(ask=1, trace=1, hot=1, missed=1, first=first, price=price, cold=1, piece=1)
+    )
+    assert not budget.affordable  # LLVM is not imported for so little
+    budget.work = first
     translated = 0
-    while purse.open:
-        purse.spend(100)
+    while budget.affordable:
+        budget.spend(100)
         translated += 100
     assert translated == (ALLOWANCE + first) // (100 * price) * 100 + 100
-    purse.work += 100 * price  # what Python does
-    assert purse.open
-    purse.spend(200)
-    assert not purse.open
-    purse.native += 200 * price * NATIVE_WORK  # what native code does, which is so many times faster
-    assert purse.open
+    budget.work += 100 * price  # what Python does
+    assert budget.affordable
+    budget.spend(200)
+    assert not budget.affordable
+    budget.native += 200 * price * NATIVE_WORK  # what native code does, which is so many times faster
+    assert budget.affordable
 
 
 @needs_llvm
 def test_no_translation_where_they_have_taken_too_long(asked: list[int]) -> None:
     llvm = bound(missed=NEVER, first=0, price=ALLOWANCE)
     for length, allowed in ((0, True), (1, True), (1, False)):
-        llvm._purse.spend(length)
+        llvm._compile_budget.spend(length)
         asked.clear()
         llvm.want(CODE)
         assert bool(asked) is allowed

@@ -1,16 +1,16 @@
 ; `NativeCode.drop_page` for a page that is neither executable nor writable: drop its entry, the
 ; ranges that lead to its frame, and the runs that may contain it. If a neighbour's frame is
-; adjacent, a new generation drops all runs. GONE and BUMPS record the dropped pages and generations
-; for the engine, which updates its own tables before it uses them. `%gone` is the current value of
-; GONE.
+; adjacent, a new generation drops all runs. STALE_PAGES and GENERATION_STEPS record the dropped
+; pages and generations for the engine, which updates its own tables before it uses them. `%stale` is
+; the current value of STALE.
 
-define internal preserve_mostcc void @forget(ptr %s, i64 %vpn, i64 %gone) nounwind noinline noimplicitfloat {
-  %gone0 = add i64 %gone, {STATE_GONE_LIST}
-  %pgonepage = getelementptr i64, ptr %s, i64 %gone0
-  store i64 %vpn, ptr %pgonepage
-  %gone1 = add i64 %gone, 1
-  %pgone = getelementptr i64, ptr %s, i64 {STATE_GONE}
-  store i64 %gone1, ptr %pgone
+define internal preserve_mostcc void @forget(ptr %s, i64 %vpn, i64 %stale) nounwind noinline noimplicitfloat {
+  %stale0 = add i64 %stale, {STATE_STALE_PAGES}
+  %pstalepage = getelementptr i64, ptr %s, i64 %stale0
+  store i64 %vpn, ptr %pstalepage
+  %stale1 = add i64 %stale, 1
+  %pstale = getelementptr i64, ptr %s, i64 {STATE_STALE}
+  store i64 %stale1, ptr %pstale
   %pshadow = getelementptr i64, ptr %s, i64 {STATE_SHADOW}
   %shadow = load ptr, ptr %pshadow
   %entry = getelementptr {i64, i64}, ptr %shadow, i64 %vpn
@@ -33,10 +33,10 @@ drop:
   %generation = load i64, ptr %pgeneration
   %generation1 = add i64 %generation, %more
   store i64 %generation1, ptr %pgeneration
-  %pbumps = getelementptr i64, ptr %s, i64 {STATE_BUMPS}
-  %bumps = load i64, ptr %pbumps
-  %bumps1 = add i64 %bumps, %more
-  store i64 %bumps1, ptr %pbumps
+  %psteps = getelementptr i64, ptr %s, i64 {STATE_GENERATION_STEPS}
+  %steps = load i64, ptr %psteps
+  %steps1 = add i64 %steps, %more
+  store i64 %steps1, ptr %psteps
   br label %next
 next:
   %word = phi i64 [ {RANGES}, %drop ], [ %word1, %kept ]

@@ -32,14 +32,14 @@ def constants() -> dict[str, int | str]:
         "STATE_FREED": layout.FREED,
         "STATE_GENERATION": layout.GENERATION,
         "STATE_GIVEN": layout.GIVEN,
-        "STATE_GONE": layout.GONE,
+        "STATE_STALE": layout.STALE,
         "STATE_MEMORY": layout.MEMORY,
         "STATE_MISSES": layout.MISSES,
         "STATE_REFS": layout.REFS,
         "STATE_RESERVATION": layout.RESERVATION,
         "STATE_TABLE": layout.TABLE,
         "NO_RESERVATION": layout.NO_RESERVATION,
-        "GONE_MOST": layout.GONE_MOST,
+        "STALE_MOST": layout.STALE_MOST,
         "LAST_GENERATION": layout.LAST_GENERATION,
         "INNER_PAGES": layout.PAGES - 2,  # without the first and the last: `forget` reads both neighbours
         # Words of the frame table.

@@ -19,9 +19,9 @@ offered:
   %pused = getelementptr i64, ptr %words, i64 {FRAMES_USED}
   %used = load i64, ptr %pused
   %plenty = icmp ult i64 %used, %limit
-  %pgone = getelementptr i64, ptr %s, i64 {STATE_GONE}
-  %gone = load i64, ptr %pgone
-  %room = icmp ult i64 %gone, {GONE_MOST}
+  %pstale = getelementptr i64, ptr %s, i64 {STATE_STALE}
+  %stale = load i64, ptr %pstale
+  %room = icmp ult i64 %stale, {STALE_MOST}
   %pgeneration = getelementptr i64, ptr %s, i64 {STATE_GENERATION}
   %generation = load i64, ptr %pgeneration
   %early = icmp ult i64 %generation, {LAST_GENERATION}
@@ -147,7 +147,7 @@ finish:
   %cached = icmp ne i64 %touched, 0
   br i1 %cached, label %drop, label %yes
 drop:
-  call preserve_mostcc void @forget(ptr %s, i64 %vpn, i64 %gone)
+  call preserve_mostcc void @forget(ptr %s, i64 %vpn, i64 %stale)
   ret i64 1
 yes:
   ret i64 1
