@@ -229,8 +229,8 @@ class Kernel(KernelState):
         self.system.cache.drop()
         if "terminals" in self.__dict__ and self.terminals.host is not None:
             self.terminals.host.restore()
-        if self.ground is not None:
-            self.ground.release()
+        if self.flat_memory is not None:
+            self.flat_memory.release()
 
     def _timers(self) -> None:
         scheduler = self.scheduler

@@ -29,7 +29,7 @@ _LIMITS = (
 
 def cpuinfo(kernel: KernelState) -> bytes:
     """/proc/cpuinfo: the harts, as riscv64 shows them."""
-    mmu = "none" if kernel.ground is not None else "sv39"
+    mmu = "none" if kernel.flat_memory is not None else "sv39"
     found = []
     for number in range(kernel.limits.cpus):
         fields = (

@@ -1,7 +1,7 @@
 """Programs in bare physical memory: one row of bytes for all of them, and nothing between them (`toyvm run --no-mmu`).
 
 Addresses are physical. A program is loaded where its ELF file says, or fails because another one is there; stacks, heaps and what mmap
-gives are stretches of the same memory. The kernel remembers whose stretch is whose only so that it does not give one away twice:
+gives are regions of the same memory. The kernel remembers whose region is whose only so that it does not give one away twice:
 no access is ever checked against that, only against the end of memory.
 
 System calls are those of Linux without CONFIG_MMU (Documentation/admin-guide/mm/nommu-mmap.rst): no fork (vfork works), no
@@ -52,12 +52,12 @@ class Placement(Record):
 
 
 def table_bytes(size: int) -> int:
-    """Memory beyond `size` for the tables of `Ground`."""
+    """Memory beyond `size` for the tables of `FlatMemory`."""
     return PAGE_SIZE * (1 + (align_up(size, 1 << 30) >> 30) + (align_up(size, LEAF_SPAN) >> LEAF_SHIFT))
 
 
-class Ground:
-    """`size` bytes of physical memory that all programs stand on, and the owner of each stretch of it.
+class FlatMemory:
+    """`size` bytes of physical memory that all programs stand on, and the owner of each region of it.
 
     The tables map each address to itself, for engines that walk tables in native code; they stand above `size`, where no
     program can reach. One MMU for all: what one program stores into another's code is what the other executes after its fence.i.
@@ -74,44 +74,44 @@ class Ground:
             entries = [make_pte(frame, _FLAGS) for frame in range(first, min(first + TABLE_ENTRIES, frames))]
             system.memory.u64[slot : slot + len(entries)] = array("Q", entries)
         self.mmu = BareMmu(system.memory, self.table.root_ppn)
-        self.stretches = VmaSet()
+        self.regions = VmaSet()
         self._owners: dict[int, PhysicalSpace] = {}
 
     def owner_of(self, start: int, end: int) -> tuple[Vma, PhysicalSpace] | None:
-        """The first stretch in the way of `start`..`end`, and whose it is."""
-        for stretch in self.stretches.overlapping(start, end):
-            return stretch, self._owners[stretch.start]
+        """The first region in the way of `start`..`end`, and whose it is."""
+        for region in self.regions.overlapping(start, end):
+            return region, self._owners[region.start]
         return None
 
     def owned_by(self, space: PhysicalSpace) -> list[int]:
-        """Where the stretches of `space` begin."""
+        """Where the regions of `space` begin."""
         return [start for start, owner in self._owners.items() if owner.map is space.map]
 
     def find(self, length: int) -> int:
-        """The highest free stretch of `length` bytes. Raises OSError(ENOMEM)."""
-        found = self.stretches.find_gap(length, PAGE_SIZE, self.size)
+        """The highest free region of `length` bytes. Raises OSError(ENOMEM)."""
+        found = self.regions.find_gap(length, PAGE_SIZE, self.size)
         if found is None:
             raise error(errno.ENOMEM)
         return found
 
     def take(self, space: PhysicalSpace, start: int, end: int) -> None:
-        """Give a free stretch of whole pages to `space`, filled with zero bytes. Raises OSError(ENOMEM)."""
+        """Give a free region of whole pages to `space`, filled with zero bytes. Raises OSError(ENOMEM)."""
         if not PAGE_SIZE <= start < end <= self.size or self.owner_of(start, end) is not None:
             raise error(errno.ENOMEM)
-        # The name keeps neighbours from being joined: each stretch goes as it came.
-        self.stretches.add(Vma(start, end, _ALL, name=f"{start:x}"))
+        # The name keeps neighbours from being joined: each region goes as it came.
+        self.regions.add(Vma(start, end, _ALL, name=f"{start:x}"))
         self._owners[start] = space
         self.system.frames.claim(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
         self.system.memory.u8[start:end] = bytes(end - start)
         self.system.invalidate(self.mmu, start, end)
 
     def give_back(self, start: int) -> None:
-        """The stretch that begins at `start` is free again; its bytes stay until it is given away again."""
-        stretch = self.stretches.find(start)
-        assert stretch is not None and stretch.start == start
-        self.stretches.remove(stretch)
+        """The region that begins at `start` is free again; its bytes stay until it is given away again."""
+        region = self.regions.find(start)
+        assert region is not None and region.start == start
+        self.regions.remove(region)
         del self._owners[start]
-        self.system.frames.unclaim(start >> PAGE_SHIFT, stretch.end >> PAGE_SHIFT)
+        self.system.frames.unclaim(start >> PAGE_SHIFT, region.end >> PAGE_SHIFT)
 
     def release(self) -> None:
         """The machine is switched off: the tables' frames go."""
@@ -119,13 +119,13 @@ class Ground:
 
 
 class PhysicalSpace(AddressSpace):
-    """What one program has of the ground. `vmas` are its own stretches only; an access may go anywhere."""
+    """What one program has of the flat_memory. `vmas` are its own regions only; an access may go anywhere."""
 
     has_mmu = False
 
     def __init__(
         self,
-        ground: Ground,
+        flat_memory: FlatMemory,
         rlimits: Rlimits,
         placement: Placement | None = None,
         *,
@@ -133,15 +133,15 @@ class PhysicalSpace(AddressSpace):
         counters: Counters | None = None,
         group: Group | None = None,
     ):
-        space = MemoryMap(ground.table, ground.mmu, VmaSet(), rlimits, group)
-        super().__init__(ground.system, pid=pid, counters=counters, group=group, map=space)
-        self.ground = ground
+        space = MemoryMap(flat_memory.table, flat_memory.mmu, VmaSet(), rlimits, group)
+        super().__init__(flat_memory.system, pid=pid, counters=counters, group=group, map=space)
+        self.flat_memory = flat_memory
         self.placement = placement or Placement()
 
     # Memory
 
     def _take(self, start: int, end: int, *parts: Vma, what: str = "mmap") -> None:
-        self.ground.take(self, start, end)
+        self.flat_memory.take(self, start, end)
         for part in parts:
             self.vmas.add(part)
             self.changed(what, part.start, part.end, part)
@@ -163,7 +163,7 @@ class PhysicalSpace(AddressSpace):
         may_write: bool = True,
         locked: bool = False,
     ) -> int:
-        """A free stretch of memory, with a copy of the file if there is one; `addr` and `prot` mean nothing here.
+        """A free region of memory, with a copy of the file if there is one; `addr` and `prot` mean nothing here.
 
         Raises OSError: EINVAL for a bad length and for `fixed`, ENODEV for a shared file, ENOMEM.
         """
@@ -172,7 +172,7 @@ class PhysicalSpace(AddressSpace):
         if shared and file is not None and file.backed:
             raise error(errno.ENODEV)
         length = align_up(length, PAGE_SIZE)
-        start = self.ground.find(length)
+        start = self.flat_memory.find(length)
         self._take(start, start + length, Vma(start, start + length, _ALL, name=name))
         if file is not None:
             data = file.pread(offset, length)
@@ -180,20 +180,20 @@ class PhysicalSpace(AddressSpace):
         return start
 
     def munmap(self, addr: int, length: int) -> None:
-        """Give back a whole stretch, as it was got. Raises OSError(EINVAL)."""
+        """Give back a whole region, as it was got. Raises OSError(EINVAL)."""
         area = self.vmas.find(addr)
         if area is None or area.start != addr or area.length != align_up(length, PAGE_SIZE):
             raise error(errno.EINVAL)
-        stretch = self.ground.stretches.find(addr)
-        if stretch is None or (stretch.start, stretch.end) != (area.start, area.end):
+        region = self.flat_memory.regions.find(addr)
+        if region is None or (region.start, region.end) != (area.start, area.end):
             raise error(errno.EINVAL)  # a part of the program
         self.vmas.remove(area)
-        self.ground.give_back(addr)
+        self.flat_memory.give_back(addr)
         self.changed("munmap", addr, area.end, None)
 
     def brk(self, wanted: int) -> int:
         """The heap grows behind the program, page by page, until another program's memory begins."""
-        if wanted < self.map.brk_start or wanted > self.ground.size:
+        if wanted < self.map.brk_start or wanted > self.flat_memory.size:
             return self.map.brk_end
         old, new = align_up(self.map.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
         try:
@@ -214,12 +214,12 @@ class PhysicalSpace(AddressSpace):
         for area in self.vmas.overlapping(to, end):
             self.vmas.remove(area)
         for page in range(to, end, PAGE_SIZE):
-            self.ground.give_back(page)
+            self.flat_memory.give_back(page)
 
     def map_stack(self, *, executable: bool = False) -> int:
         """A stack of STACK_SIZE at the highest free place, or where it was asked for. It does not grow, and nothing guards it."""
         top = self.placement.stack_at
-        start = self.ground.find(STACK_SIZE) if top is None else top - STACK_SIZE
+        start = self.flat_memory.find(STACK_SIZE) if top is None else top - STACK_SIZE
         if top is not None:
             self._require_free(start, top, "its stack")
         self._take(start, start + STACK_SIZE, Vma(start, start + STACK_SIZE, _ALL, name="[stack]"))
@@ -264,7 +264,7 @@ class PhysicalSpace(AddressSpace):
 
     def _anywhere(self, length: int, path: str) -> int:
         try:
-            return self.ground.find(length)
+            return self.flat_memory.find(length)
         except OSError:
             raise NotExecutableError(
                 f"{path}: cannot execute: no {length:#x} bytes in a row are free"
@@ -288,15 +288,15 @@ class PhysicalSpace(AddressSpace):
         where = f"{what}: cannot be at {start:#x}-{end:#x}"
         if start < PAGE_SIZE:
             raise NotExecutableError(f"{where}: the first page is not given away")
-        if end > self.ground.size:
-            raise NotExecutableError(f"{where}: physical memory ends at {self.ground.size:#x}")
-        found = self.ground.owner_of(start, end)
+        if end > self.flat_memory.size:
+            raise NotExecutableError(f"{where}: physical memory ends at {self.flat_memory.size:#x}")
+        found = self.flat_memory.owner_of(start, end)
         if found is not None:
-            stretch, owner = found
-            area = owner.vmas.find(max(stretch.start, start))
+            region, owner = found
+            area = owner.vmas.find(max(region.start, start))
             name = area.name if area is not None and area.name else "memory"
             raise NotExecutableError(
-                f"{where}: {name} of process {owner.context.pid} is at {stretch.start:#x}-{stretch.end:#x} "
+                f"{where}: {name} of process {owner.context.pid} is at {region.start:#x}-{region.end:#x} "
                 "(ld -Ttext-segment=ADDRESS links a program for another place)"
             )
 
@@ -328,6 +328,6 @@ class PhysicalSpace(AddressSpace):
         if self.map.users:
             return
         self.vmas.clear()
-        for start in self.ground.owned_by(self):
-            self.ground.give_back(start)
+        for start in self.flat_memory.owned_by(self):
+            self.flat_memory.give_back(start)
         del self.system.spaces[self.map]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..counters import Group
     from ..mm.ksm import Ksm
-    from ..mm.no_mmu import Ground, Placement
+    from ..mm.no_mmu import FlatMemory, Placement
     from ..mm.sysv_shm import Segments
     from ..net.network import Network
     from ..vfs.events.inotify import FileEvents
@@ -138,7 +138,7 @@ class KernelState:
             kill_process=kill_process,
             on_swap_error=self._swap_failed,
         )
-        self.ground: Ground | None = _ground(self.system, memory_bytes) if bare else None
+        self.flat_memory: FlatMemory | None = _flat_memory(self.system, memory_bytes) if bare else None
         self.processes: dict[int, Process] = {}  # the first thread of each process, by number
         self.threads: dict[int, Process] = {}  # all threads, by number
         self.first: Process | None = None
@@ -305,11 +305,11 @@ class KernelState:
 
         Raises OutOfFrames.
         """
-        if self.ground is None:
+        if self.flat_memory is None:
             return AddressSpace(self.system, rlimits, pid=pid, counters=counters, group=group)
         from ..mm.no_mmu import PhysicalSpace
 
-        return PhysicalSpace(self.ground, rlimits, placement, pid=pid, counters=counters, group=group)
+        return PhysicalSpace(self.flat_memory, rlimits, placement, pid=pid, counters=counters, group=group)
 
     def map_image(self, process: Process, path: str, *, file: FileNode | None = None) -> LoadedImage:
         """Map a shared object into `process`. Raises OSError, NotExecutableError."""
@@ -362,7 +362,7 @@ def _table_bytes(size: int) -> int:
     return table_bytes(size)
 
 
-def _ground(system: MemorySystem, size: int) -> Ground:
-    from ..mm.no_mmu import Ground
+def _flat_memory(system: MemorySystem, size: int) -> FlatMemory:
+    from ..mm.no_mmu import FlatMemory
 
-    return Ground(system, size)
+    return FlatMemory(system, size)

@@ -177,7 +177,7 @@ def test_what_is_in_the_way_is_named(base: int, placement: Placement | None, wor
 
 def test_the_bare_mmu_translates_nothing() -> None:
     kernel = Machine().kernel
-    mmu = kernel.ground.mmu if kernel.ground is not None else None
+    mmu = kernel.flat_memory.mmu if kernel.flat_memory is not None else None
     assert isinstance(mmu, BareMmu)
     for va in (0, 1, SIZE - 1):
         assert mmu.translate(va, Access.WRITE) == va
