@@ -1,7 +1,7 @@
-"""The frames of physical memory: a reference count for each, and the free ones.
+"""The frame allocator: a reference count for each frame of physical memory, and the free frames.
 
-Every user mapping, every page-cache entry and every page table counts as one reference. Frame 0 is the shared zero
-page: it is never handed out, never freed, and not counted as used.
+Every user mapping, every page-cache entry and every page table is one reference. Frame 0 is the
+shared zero page: it is never allocated or freed, and does not count as used.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from .vma import Vma
 
 ZERO_FRAME = 0
-_ABOVE_ZERO_FRAME = ZERO_FRAME + 1 << PPN_SHIFT  # the least entry that holds another frame
+_ABOVE_ZERO_FRAME = ZERO_FRAME + 1 << PPN_SHIFT  # the smallest entry of another frame
 BLOCK = TABLE_ENTRIES  # frames of a megapage
 _NEVER_USED, _USED = bytes(BLOCK), b"\1" * BLOCK
 _FREE, _HELD = array("I", bytes(4 * BLOCK)), array("I", [1] * BLOCK)
 
-# Importing numpy costs as much as a Python loop over IMPORT_COST entries. For fewer than FEWEST_TABLES tables, numpy is no faster
-# than the loop.
+# Importing numpy costs as much as a Python loop over IMPORT_COST entries. For fewer than FEWEST_TABLES
+# tables, numpy is no faster than the loop.
 IMPORT_COST = 400_000
 FEWEST_TABLES = 4
 
-# How many pages of an area get neighbouring frames: as many as it has, but at least, and at most this share of memory.
+# A span has a frame for each page of the area, but at least FEWEST_IN_SPAN, and at most this share of memory.
 FEWEST_IN_SPAN = 64
 SPANS = 8
 
@@ -43,15 +43,19 @@ class OutOfFrames(Exception):
 
 
 class Megapages:
-    """Transparent megapages, as Linux has transparent huge pages (Documentation/admin-guide/mm/transhuge.rst): which areas of
-    one machine may have them, which there are, and what has become of others.
+    """Transparent megapages: Linux's transparent huge pages, of 2 MiB.
 
-    The first write to an aligned 2 MiB of private anonymous memory gets 512 neighbouring frames and one entry of level 1 for all of
-    them, if the policy (`enabled`: always, madvise or never) and the area (madvise) want it, nothing of the 2 MiB is mapped yet but
-    the zero page, and there are such frames. If there are not, nothing is waited for: pages of 4 KiB do (a fallback).
+    See Documentation/admin-guide/mm/transhuge.rst. This class holds the policy, the existing
+    megapages and the counters.
 
-    A megapage is split into its pages, which stay where they are, when a page of it is to become different from the others:
-    unmapped, protected, reclaimed, merged, or copied on a write. Frames are counted one by one throughout.
+    The first write to an aligned 2 MiB of private anonymous memory allocates 512 contiguous frames
+    and maps them by one entry of level 1, if the policy (`enabled`: always, madvise or never) and
+    the area (madvise) allow it, nothing but the zero page is mapped there, and such frames are
+    free. Otherwise pages of 4 KiB are mapped (a fallback).
+
+    A megapage is split into pages when one of them is to differ from the others: unmapped,
+    protected, reclaimed, merged, or copied on a write. The frames stay the same. Each frame has its
+    own reference count throughout.
     """
 
     def __init__(self) -> None:
@@ -67,7 +71,7 @@ class Megapages:
         self.tables[first] = self.tables.get(first, 0) + 1
 
     def unmapped(self, first: int) -> bool:
-        """One page table less; whether it was the last."""
+        """One page table fewer maps them by one entry; whether it was the last."""
         left = self.tables[first] - 1
         if left:
             self.tables[first] = left
@@ -76,7 +80,7 @@ class Megapages:
         return not left
 
     def split(self, first: int) -> None:
-        """The entry of one page table has become 512."""
+        """One page table maps them by 512 entries instead of one."""
         self.entries_split += 1
         self.pages_split += self.unmapped(first)
 
@@ -85,7 +89,10 @@ class Megapages:
         return frame & -512 in self.tables
 
     def wants(self, area: Vma, *, refused: bool) -> bool:
-        """Whether 2 MiB of `area` should be a megapage, where they are aligned. `refused`: its process wants none (prctl)."""
+        """Whether aligned 2 MiB of `area` should become a megapage.
+
+        `refused`: its process disabled megapages (prctl(PR_SET_THP_DISABLE)).
+        """
         if area.file is not None or area.shared or refused or area.megapages is False:
             return False
         return self.enabled == "always" or (self.enabled == "madvise" and area.megapages is True)
@@ -97,16 +104,19 @@ class Megapages:
 
 
 class FrameAllocator:
-    """Frames 1 .. count-1 of `memory`; the most recently freed one is given first, else the lowest never used.
+    """Frames 1 .. count-1 of `memory`.
 
-    Pages that an address space touches get frames from spans of neighbours instead (`alloc_in_span`), while there are such:
-    engines keep one range for all of them. A span is not a reservation: when frames run short, any page can get them.
+    `alloc` returns the most recently freed frame, or the lowest one that was never used.
 
-    All that an allocation changes is in `table`, where native code can do the same.
+    `alloc_in_span` gives the pages of an address space contiguous frames from a span while one is
+    available, because an engine needs one range for all of them. A span is no reservation: when
+    frames run short, any page may get its frames.
 
-    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is free now. `groups` says which
-    group pays for which frame, where groups have limits.
-    `born[frame]` is the serial number of filling it: `births` counts them.
+    All that an allocation changes is in `table`, so that native code can allocate too.
+
+    `reclaim` is called when nothing is free; it frees what it can and returns whether a frame is
+    free now. `groups` charges frames to groups if groups have limits. `born[frame]` is the serial
+    number of the frame's page; `births` counts them.
     """
 
     def __init__(
@@ -123,9 +133,9 @@ class FrameAllocator:
         self.refs[ZERO_FRAME] = 1
         self._words[NEXT] = 1
         self._next_span = self.count // 4
-        self._unused_below = self.count & -BLOCK  # no block above it was never used
+        self._unused_below = self.count & -BLOCK  # every block at or above it was used
         self._blocks: list[int] = []  # the first frames of free blocks, which are not in `_freed`
-        self._walked = 0
+        self._walked = 0  # entries that Python loops have visited
         self._arrays: PageArrays | None = None
         self.megapages = Megapages()
         self.groups = groups
@@ -138,27 +148,27 @@ class FrameAllocator:
 
     @property
     def peak(self) -> int:
-        """The most frames there have been in use."""
+        """The largest number of frames that were in use at once."""
         return self._words[PEAK]
 
     @property
     def births(self) -> int:
-        """How many times a frame was filled."""
+        """How many pages were allocated so far."""
         return self._words[BIRTHS]
 
     @property
     def free(self) -> int:
-        """Frames that `alloc` can still give without reclaim."""
+        """The number of frames that `alloc` can return without reclaim."""
         return self.count - 1 - self._words[USED]
 
     def spare(self, reserve: int, context: FaultContext) -> int:
-        """How many frames beyond `reserve` can be allocated without reclaim, within the limit of the group that pays for them."""
+        """How many frames beyond `reserve` are available without reclaim, within the group's limit."""
         group = context.group
         left = self.free - reserve
         return left if group is None else min(left, group.limit - group.used)
 
     def alloc(self, context: FaultContext, *, zeroed: bool = True) -> int:
-        """A frame with reference count 1, filled with zero bytes unless the caller will overwrite it all.
+        """A frame with one reference; `zeroed` False if the caller overwrites all of it.
 
         Raises OutOfFrames.
         """
@@ -184,9 +194,10 @@ class FrameAllocator:
         return self._use(frame, context)
 
     def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int, context: FaultContext) -> int:
-        """A zero frame for a page of an area of `pages`; beside the frames of its neighbours if that one was never used.
+        """A zeroed frame for page `vpn` of an area of `pages`, if possible from the area's span.
 
-        `spans` is the address space's: the first frame of each span, 0 where there was no room for one. Raises OutOfFrames.
+        `spans` belongs to the address space: the first frame of each span, 0 if there was no room
+        for one. Raises OutOfFrames.
         """
         span, first, _ = self.span(spans, vpn, pages)
         frame = span + vpn - first
@@ -200,7 +211,7 @@ class FrameAllocator:
         return self._use(frame, context)
 
     def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
-        """The span of a page as `alloc_in_span` has it: its first frame or 0, its first page, and the one behind its last."""
+        """The span of page `vpn`: its first frame or 0, its first page, the page behind its last."""
         bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
         key = vpn >> bits << 6 | bits
         span = spans.get(key)
@@ -210,13 +221,14 @@ class FrameAllocator:
         return span, first, first + (1 << bits)
 
     def alloc_block(self, reserve: int, context: FaultContext) -> int | None:
-        """The first of 512 neighbouring frames, aligned to as many, all zero and with reference count 1 each.
+        """The first of 512 contiguous, aligned, zeroed frames with one reference each.
 
-        None where there are no such, or not `reserve` more than these: nothing is reclaimed or moved to make room.
+        None if there are no such frames, or fewer than `reserve` besides them: this neither
+        reclaims nor moves pages.
         """
         if self.spare(reserve, context) < BLOCK:
             return None
-        if not self._blocks and self._words[FREED] >= BLOCK:  # the host has memory for these
+        if not self._blocks and self._words[FREED] >= BLOCK:  # the host has allocated these already
             self._join_blocks(_USED)
         first = self._unused_block() if not self._blocks else None
         if first is None:
@@ -230,7 +242,7 @@ class FrameAllocator:
         return first
 
     def _unused_block(self) -> int | None:
-        """The highest block of frames that were never used, which are used from now on."""
+        """Take the highest block of frames that were never used; None if there is none."""
         while self._unused_below >= BLOCK:
             self._unused_below -= BLOCK
             first = self._unused_below
@@ -240,7 +252,10 @@ class FrameAllocator:
         return None
 
     def _join_blocks(self, given: bytes | None = None) -> None:
-        """Look for free frames that make whole blocks, and keep them together; those that were in use as `given` says."""
+        """Collect the free frames that form whole blocks.
+
+        `given`: only blocks whose frames have these bytes in `given`.
+        """
         for first in range(0, self.count - BLOCK + 1, BLOCK):
             if self.refs[first : first + BLOCK] == _FREE:
                 if given is not None and self._given[first : first + BLOCK] != given:
@@ -269,11 +284,11 @@ class FrameAllocator:
                 self.groups.charge(frame, context.group)
 
     def sole_block(self, first: int) -> bool:
-        """Whether each of the 512 frames from `first` has one holder."""
+        """Whether each of the 512 frames from `first` has exactly one reference."""
         return self.refs[first : first + BLOCK] == _HELD
 
     def _break_block(self) -> bool:
-        """Give the frames of a free block out one by one, because there are no others; whether there is one."""
+        """Turn a free block into single free frames; whether there was one."""
         if not self._blocks:
             return False
         first, top = self._blocks.pop(), self._words[FREED]
@@ -282,7 +297,7 @@ class FrameAllocator:
         return True
 
     def _span(self, size: int) -> int:
-        """The first of `size` frames that belong to no other span, or 0."""
+        """Reserve a span: the first of `size` frames that belong to no other span, or 0."""
         span = max(self._next_span, self._words[NEXT])
         if span + size > self.count:
             return 0
@@ -290,7 +305,7 @@ class FrameAllocator:
         return span
 
     def _after(self, frame: int) -> int:
-        """The lowest frame above `frame` that was never used, or the number of all frames."""
+        """The lowest frame above `frame` that was never used, or `count`."""
         found = self._given.find(b"\0", frame + 1)
         return found if found >= 0 else self.count
 
@@ -307,32 +322,32 @@ class FrameAllocator:
         return frame
 
     def touch(self, frame: int) -> None:
-        """The page in `frame` is new, or has just been found useful: reclaim leaves the newest ones alone."""
+        """Make the page in `frame` the newest one, because it was just used."""
         births = self._words[BIRTHS] + 1
         self._words[BIRTHS] = self.born[frame] = births
 
     def set_aside(self, end: int) -> None:
-        """Frames below `end` are from now on given by `claim` alone. Nothing must have been allocated."""
+        """From now on only `claim` allocates frames below `end`. Nothing must have been allocated."""
         self._given[:end] = b"\1" * end
         self._words[NEXT] = self._next_span = end
 
     def claim(self, first: int, end: int) -> None:
-        """Give frames that were set aside to an owner, which has the only reference to each."""
+        """Give frames that were set aside to an owner, who has the only reference to each."""
         self.refs[first:end] = array("I", [1] * (end - first))
         self._words[USED] += end - first
         self._words[PEAK] = max(self._words[PEAK], self._words[USED])
 
     def unclaim(self, first: int, end: int) -> None:
-        """Claimed frames have no owner any more."""
+        """Take claimed frames back from their owner."""
         self.refs[first:end] = array("I", bytes(4 * (end - first)))
         self._words[USED] -= end - first
 
     def get(self, frame: int) -> None:
-        """One reference more."""
+        """Add a reference."""
         self.refs[frame] += 1
 
     def put(self, frame: int) -> None:
-        """One reference less; the last one frees the frame."""
+        """Drop a reference; the last one frees the frame."""
         left = self.refs[frame] - 1
         self.refs[frame] = left
         if left == 0:
@@ -344,8 +359,11 @@ class FrameAllocator:
                 self.groups.uncharge((frame,))
 
     def put_entries(self, entries: list[int] | Entries) -> None:
-        """One reference less for the frame of each of these page-table entries, in order (`PageTable.clear` gives them). None of
-        them stands for a page in the swap area: `SwapArea.put_entries` is for those."""
+        """Drop a reference to the frame of each of these page-table entries, in order.
+
+        `PageTable.clear` returns such entries. None may be a swap entry: see
+        `SwapArea.put_entries`.
+        """
         if isinstance(entries, list):
             freed = []
             refs = self.refs
@@ -368,14 +386,14 @@ class FrameAllocator:
             self.groups.uncharge(freed)
 
     def frames_with(self, entries: list[int] | Entries, bits: int) -> list[int]:
-        """The frames of those entries that have all of `bits`."""
+        """The frames of those entries that have all of `bits` set."""
         if isinstance(entries, list):
             return [pte >> PPN_SHIFT for pte in entries if pte & bits == bits]
         assert self._arrays is not None
         return self._arrays.with_bits(entries, bits)
 
     def resident(self, entries: list[int] | Entries) -> int:
-        """How many of those entries hold a frame that is not the shared zero page."""
+        """How many of the entries map a frame other than the shared zero page."""
         if isinstance(entries, list):
             return sum([pte & PTE_U != 0 and pte >= _ABOVE_ZERO_FRAME for pte in entries])
         assert self._arrays is not None
@@ -386,7 +404,7 @@ class FrameAllocator:
         self._walked += count
 
     def arrays(self, tables: int) -> PageArrays | None:
-        """numpy's way to go through that many leaf tables; None where the loop in Python costs less."""
+        """The numpy implementation for `tables` leaf tables; None if a Python loop is faster."""
         if self._arrays is None and self._walked >= IMPORT_COST:
             from .page_arrays import PageArrays  # imports numpy, which takes longer than a short program
 
@@ -394,5 +412,5 @@ class FrameAllocator:
         return self._arrays if tables >= FEWEST_TABLES else None
 
     def refcount(self, frame: int) -> int:
-        """How many hold `frame`."""
+        """The number of references to `frame`."""
         return self.refs[frame]

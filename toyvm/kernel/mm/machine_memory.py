@@ -1,6 +1,6 @@
-"""What all address spaces of a machine share: frames, the page cache, the swap area; and the ONE way to make the machine forget.
+"""What all address spaces of a machine share: frames, page cache, swap area, and TLB invalidation.
 
-These are the facts and what each change of them needs. Which pages go when memory runs low is decided above, in `memory_system`.
+`memory_system` completes it with reclaim.
 """
 
 from __future__ import annotations
@@ -35,23 +35,24 @@ if TYPE_CHECKING:
     from .reclaim.swap_area import SwapArea
     from .vma import Vma
 
-EXACT_SPAN = (
-    2 << 20
-)  # bytes up to which it costs less to forget single pages than all that is known of a space
-RECENT = 8  # an instruction needs four pages at most: its own two parcels' and those of a misaligned access
-WRITE_BACK_PERIOD = 10_000_000  # nanoseconds of virtual time between two looks at what is dirty
+EXACT_SPAN = 2 << 20  # bytes up to which invalidating single pages is cheaper than flushing the space
+RECENT = 8  # an instruction needs at most four pages: two for its own parcels, two for a misaligned access
+WRITE_BACK_PERIOD = 10_000_000  # nanoseconds of virtual time between two counts of the dirty pages
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
 
 
 def watermarks(frames: int) -> tuple[int, int]:
-    """Free frames below which reclaim begins in the background, and up to which it goes on."""
+    """The numbers of free frames below which background reclaim starts, and at which it stops."""
     low = max(8, frames // 128)
     return low, 2 * low
 
 
 class MachineMemory:
-    """The memory of one machine. `now` is virtual time in nanoseconds, for events. `on_swap_error` is called when the host first
-    refuses a write of the swap area."""
+    """The memory of one machine. Abstract: `MemorySystem` implements the three methods of reclaim.
+
+    `now` returns virtual time in nanoseconds. `on_swap_error` is called when the host first fails
+    to write to the swap area.
+    """
 
     def __init__(
         self,
@@ -75,13 +76,13 @@ class MachineMemory:
         self.commit.swap = self.swap.slots if self.swap is not None else 0
         self.max_map_count = MAX_MAP_COUNT
         self.stats = Stats()
-        self.merged: MergedFrames | None = None  # once pages may be merged
+        self.merged: MergedFrames | None = None  # created when KSM starts
         self.readahead = self._read_ahead(limits)
-        self.lazily_freed: dict[int, int] = {}  # frames of madvise(MADV_FREE), and `born` as it was then
+        self.lazily_freed: dict[int, int] = {}  # frames of madvise(MADV_FREE), and their `born` at that time
         self.fault_around = limits.fault_around  # pages of a file mapped by one fault, at most 512
-        self.spaces: dict[MemoryMap, None] = {}  # all that have not been released, in order of birth
-        self.recent: deque[int] = deque(maxlen=RECENT)  # frames of the last faults; reclaim leaves them alone
-        self.write_back_at: int | None = None  # when write-back looks again, while something can be dirty
+        self.spaces: dict[MemoryMap, None] = {}  # all that have not been released, in order of creation
+        self.recent: deque[int] = deque(maxlen=RECENT)  # frames of the last faults, which reclaim spares
+        self.write_back_at: int | None = None  # time of the next count; None while nothing can be dirty
         self.windows = Windows(self.frames, self.low, self.stats, self.recent)
 
     def _groups(self, limits: Limits) -> Groups | None:
@@ -115,22 +116,26 @@ class MachineMemory:
     # What reclaim does
 
     def make_room(self, context: FaultContext) -> bool:
-        """An allocation for `context` finds no frame: whether one is free now."""
+        """Reclaim frames for an allocation by `context` that found none; whether one is free now."""
         raise NotImplementedError
 
     def shrink_group(self, group: Group, context: FaultContext) -> int:
-        """`context` needs a frame, and `group`, which pays, is at its limit: free frames of the group; how many."""
+        """Reclaim frames of `group`, which is at its limit, for `context`; how many were freed."""
         raise NotImplementedError
 
     def page_out(self, frames: list[int], context: FaultContext) -> int:
-        """Reclaim these frames, as far as they may go; how many did (madvise(MADV_PAGEOUT))."""
+        """Reclaim those of `frames` that can be reclaimed (MADV_PAGEOUT). Returns how many were."""
         raise NotImplementedError
 
     # Mappings
 
     @property
     def native_faults(self) -> bool:
-        """Whether native code may resolve page faults: each can be accounted for afterwards, and no subscriber must see it."""
+        """Whether native code may resolve page faults.
+
+        No subscriber may want to see each one, and the kernel must be able to account for them
+        afterwards.
+        """
         wants = self.bus.wants
         return (
             self.swap is None
@@ -141,22 +146,23 @@ class MachineMemory:
         )
 
     def mapped(self, area: Vma) -> None:
-        """There is a new area. If its pages can become dirty, write-back looks at them from time to time."""
+        """Start periodic writeback if the pages of a new `area` can become dirty."""
         if self.write_back_at is None and area.writes_file:
             self.write_back_at = self.now() + WRITE_BACK_PERIOD
 
     def release_pages(self, space: MemoryMap, start: int, end: int) -> None:
-        """Clear the entries and give their references back; a D bit of a shared page marks the cache's page dirty."""
+        """Clear the entries from `start` to `end` and drop their references.
+
+        The D bit of a shared page marks the page cache's page dirty.
+        """
         touched = []
-        if (
-            end - start <= EXACT_SPAN
-        ):  # what is dropped must be learned again, and most of a mapping is seldom touched
+        if end - start <= EXACT_SPAN:
             touched = [va >> PAGE_SHIFT for va, _, _ in space.table.entries(start, end)]
         taken = space.table.clear(start, end)
         if not len(taken):
             return
         frames = self.frames
-        if space.users:  # once the last user has gone, the mark cannot be asked for
+        if space.users:  # without users, the high-water mark is no longer visible
             space.high_water.left(frames.resident(taken))
         if touched:
             self.invalidate_pages(space.mmu, touched)
@@ -171,8 +177,10 @@ class MachineMemory:
             self.merged.let_go(frames.frames_with(taken, PTE_U))
 
     def _file_shrunk(self, file: FileNode, size: int) -> None:
-        """A file was truncated (truncate(2)): its pages beyond the end, private copies too, leave every address space, so that a
-        touch is SIGBUS."""
+        """Unmap the pages beyond the new end of a truncated file, private copies included.
+
+        An access to them is then SIGBUS (truncate(2)).
+        """
         if not file.mappings:
             return
         keep = align_up(size, PAGE_SIZE)
@@ -183,16 +191,17 @@ class MachineMemory:
                         self.release_pages(space, area.start + max(0, keep - area.offset), area.end)
 
     def mappings(self, frame: int) -> int:
-        """How many page-table entries hold a frame of a page: its references without the page cache's, the swap cache's and KSM's."""
+        """How many page-table entries map a frame: its references except those of caches and KSM."""
         merged = self.merged is not None and frame in self.merged.stable
         swapped = self.swap is not None and self.swap.is_cached(frame)
         return self.frames.refs[frame] - (frame in self.cache.owner) - swapped - merged
 
     def invalidate(self, mmu: Mmu, start: int = 0, end: int | None = None) -> None:
-        """Entries of `mmu`'s tables from `start` to `end` have changed: drop them from the TLB and the engine.
+        """Drop the entries of `mmu`'s tables from `start` to `end` from the TLB and the engine.
 
-        A real kernel executes sfence.vma and fence.i here. Code that weakens or redirects an entry calls this; an entry that
-        becomes valid needs no call, because neither the TLB nor an engine caches absence.
+        A real kernel executes sfence.vma and fence.i here. Code that weakens or redirects an entry
+        calls this. An entry that becomes valid needs no call, because neither the TLB nor an engine
+        caches absence.
         """
         if end is None or end - start > _FLUSH_ABOVE:
             mmu.tlb.flush()
@@ -209,13 +218,13 @@ class MachineMemory:
                 self.engine.invalidate_page(mmu, page << PAGE_SHIFT)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Entries of `mmu`'s tables have lost W and nothing else (fork): what is known of reads and of code stays true."""
+        """Entries of `mmu`'s tables have lost W (fork): drop cached translations for writes only."""
         mmu.tlb.flush_writes()
         if self.engine is not None:
             self.engine.invalidate_writes(mmu)
 
     def inherit_code(self, mmu: Mmu, child: Mmu) -> None:
-        """`child` has just got the same entries as `mmu`, A in pages of code included: what is known of code holds there too."""
+        """Let `child`, whose entries are a copy of `mmu`'s, begin with its translations of code."""
         child.tlb.execute.update(mmu.tlb.execute)
         if self.engine is not None:
             self.engine.inherit_code(mmu, child)

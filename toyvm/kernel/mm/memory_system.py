@@ -1,4 +1,4 @@
-"""The memory of one machine with what keeps it going: reclaim when frames run low, same-page merging, write-back."""
+"""The memory of one machine with its maintenance: reclaim, same-page merging, writeback."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _RESERVE_EVERY = 64  # traps, during which the kernel's own objects do not grow 
 
 
 class MemorySystem(MachineMemory):
-    """`MachineMemory` that makes room by itself.
+    """`MachineMemory` with reclaim.
 
     limits         sizes and policies; see Limits
-    kill_process   ends a process to make frames free, for a context that needs one; whether that has made any free
-    on_swap_error  called when the host first refuses a write of the swap area
+    kill_process   the OOM killer: kills a process for a context; whether frames are free now
+    on_swap_error  called when the host first fails to write to the swap area
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class MemorySystem(MachineMemory):
         self._limits = limits if limits is not None else Limits()
         super().__init__(memory, engine, bus, now, self._limits, on_swap_error)
         self._kill_process = kill_process
-        self.ksm: Ksm | None = None  # once pages may be merged
-        self._quiet_until = 0
-        self._answers = 0  # traps
-        self._futile: tuple[int, ...] = ()  # what memory looked like when nothing could be reclaimed
+        self.ksm: Ksm | None = None  # see `start_ksm`
+        self._quiet_until = 0  # the number of allocations until which background reclaim waits
+        self._traps = 0
+        self._futile: tuple[int, ...] = ()  # the state of memory when nothing could be reclaimed
 
     @cached_property
     def reclaimer(self) -> Reclaimer:
-        """Made when memory first runs low: with it comes numpy."""
+        """Created when memory first runs low, because it imports numpy."""
         from .reclaim.reclaimer import Reclaimer
 
         return Reclaimer(self, self._limits.reclaim, self._limits.seed)
 
     @cached_property
     def write_back(self) -> WriteBack:
-        """Made when pages of files can first become dirty."""
+        """Created when pages of files can first become dirty."""
         from .writeback import WriteBack
 
         return WriteBack(self, self._limits.dirty_ratio)
 
     def start_ksm(self) -> Ksm:
-        """The scanner for equal pages, from the first look at it on."""
+        """The scanner for equal pages, created at the first call."""
         if self.ksm is None:
             from .ksm import Ksm
 
@@ -74,20 +74,18 @@ class MemorySystem(MachineMemory):
         return self.ksm
 
     def make_room(self, context: FaultContext) -> bool:
-        """Free one batch, at once; if there is nothing to free, a process may have to go, unless the context is may_fail."""
+        """Reclaim one batch; if nothing can be freed, run the OOM killer unless `context.may_fail`."""
         now = (
             self.frames.used,
             self.swap.used if self.swap is not None else 0,
             len(self.cache),
             *self.recent,
         )
-        if (
-            context.may_fail and now == self._futile
-        ):  # a process that tries to fork again and again learns at once
+        if context.may_fail and now == self._futile:  # repeated forks fail at once
             return False
         try:
             freed = self.reclaimer.shrink(context, direct=True)
-        except MemoryError:  # the host's own: as if nothing could be freed
+        except MemoryError:  # of the host: as if nothing could be freed
             freed = 0
         self._futile = () if freed else now
         return freed > 0 or (not context.may_fail and self._kill_process(context))
@@ -99,10 +97,13 @@ class MemorySystem(MachineMemory):
         return self.reclaimer.page_out(frames, context)
 
     def balance(self, context: FaultContext) -> None:
-        """Background reclaim, after every trap of `context`: nothing unless few frames are free. Where nothing could be freed, it
-        waits for some allocations before it tries again. Raises MemoryError when the host has hardly any memory left."""
-        self._answers += 1
-        if not self._answers % _RESERVE_EVERY:
+        """Background reclaim, called after every trap of `context`: between the two watermarks.
+
+        If nothing can be freed, it waits for some allocations before it tries again. Raises
+        MemoryError if the host has hardly any memory left.
+        """
+        self._traps += 1
+        if not self._traps % _RESERVE_EVERY:
             require_reserve()
         if self.frames.free >= self.low or self.frames.births < self._quiet_until:
             return

@@ -1,8 +1,8 @@
-"""Page tables and reference counts as numpy arrays: what fork and the end of a process do to thousands of entries at once.
+"""Page tables and reference counts as numpy arrays, for fork and exit with thousands of entries.
 
-It imports numpy; `FrameAllocator.arrays` decides when that pays. Both functions do exactly
-what the loops over single entries in `pagetable` and `frames` do, in the same order, so that a run takes the same frames
-whichever way it went.
+This module imports numpy; `FrameAllocator.arrays` decides when that pays. Its functions do what the
+loops over single entries in `page_table` and `frame_allocator` do, in the same order, so that a run
+allocates the same frames either way.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ class PageArrays:
         self.refs: NDArray[np.uint32] = np.frombuffer(refs, np.uint32)
 
     def fork(self, parents: Sequence[int], children: Sequence[int]) -> Entries:
-        """Copy the leaf tables in frames `parents` to those in `children`, as `PageTable.copy_for_fork` says. The entries among
-        them that stand for a page in the swap area."""
+        """Copy the leaf tables in frames `parents` to `children` (`PageTable.copy_for_fork`).
+
+        Returns the swap entries among them.
+        """
         tables = self.tables[np.asarray(parents)]
         values = tables.reshape(-1)
-        places = np.flatnonzero(values)  # of the entries that are used, mostly few
+        places = np.flatnonzero(values)  # mostly few
         entries = values[places]
         private = np.flatnonzero(entries & _U64(PTE_W | PTE_SHARED) == _U64(PTE_W))
         if len(private):
@@ -62,16 +64,20 @@ class PageArrays:
         return found
 
     def entries(self, tables: Sequence[int], first: int, last: int) -> Entries:
-        """The entries that are not 0 in the leaf tables of these frames, in order, from entry `first` of the first table
-        to before `last` of the last one."""
+        """The nonzero entries of the leaf tables in these frames, in order.
+
+        They are those from entry `first` of the first table to before entry `last` of the last one.
+        """
         values = self.tables[np.asarray(tables)].reshape(-1)
         values = values[first : len(values) - TABLE_ENTRIES + last]
         found: Entries = values[values != 0]
         return found
 
     def put(self, entries: Entries) -> list[int]:
-        """One reference less for the frame of each entry; the frames that are free now, in the order in
-        which their last references went."""
+        """Drop a reference to the frame of each entry.
+
+        Returns the frames that are free now, in the order in which they lost their last references.
+        """
         frames = _frames(entries)
         before = self.refs[frames]
         np.subtract.at(self.refs, frames, np.uint32(1))
@@ -82,17 +88,17 @@ class PageArrays:
         return freed
 
     def resident(self, entries: Entries) -> int:
-        """How many of the entries hold a frame that is not the shared zero page."""
+        """How many of the entries map a frame other than the shared zero page."""
         held = (entries & _U64(PTE_U) != 0) & (entries >= _U64(1 << PPN_SHIFT))
         return int(np.count_nonzero(held))
 
     def with_bits(self, entries: Entries, bits: int) -> list[int]:
-        """The frames of the entries that have all of `bits`."""
+        """The frames of the entries that have all of `bits` set."""
         wanted = _U64(bits)
         found: list[int] = _frames(entries[entries & wanted == wanted]).tolist()
         return found
 
 
 def _frames(entries: Entries) -> NDArray[np.intp]:
-    """The frame of each entry; the bits above the PPN are 0 in every entry that the kernel makes."""
+    """The frame of each entry; the kernel leaves the bits above the PPN 0."""
     return (entries >> _U64(PPN_SHIFT)).astype(np.intp)

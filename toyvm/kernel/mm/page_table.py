@@ -1,13 +1,15 @@
-"""The kernel's hand on one address space's Sv39 tables: make, find, clear and copy entries.
+"""The Sv39 page tables of one address space: create, find, clear and copy entries.
 
-The tables in physical memory are the truth. Beside them stands a directory of the leaf tables by VPN[2:1], so that the
-kernel reaches an entry by one look-up, and walks whole tables as arrays of 512 entries: in Python at first,
-and with numpy (`page_arrays`) once a run has done so much of this that importing numpy pays. Both do the same in the same order.
+The tables in physical memory are authoritative. A directory of the leaf tables by VPN[2:1] finds an
+entry in one look-up. Whole tables are processed as arrays of 512 entries: in Python at first, and
+with numpy (`page_arrays`) once a run has processed so many that the import pays. Both give the same
+results in the same order.
 
-2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that could map them instead is set aside with it
-(Linux's pgtable_trans_huge_deposit), so that splitting it never fails for want of a frame, and holds the entries that the split will
-leave. All that reads entries reads them there; A and D are brought over first, because the machine sets them in the megapage alone.
-To change an entry, ask for its `slot` first, or split the megapage (`split`).
+2 MiB of anonymous memory can be one megapage: a leaf of level 1. The leaf table that would map them
+is deposited with it (Linux's pgtable_trans_huge_deposit), so that splitting the megapage needs no
+frame, and holds the entries as they will be after the split. All readers read them there; A and D
+are copied to them first, because the machine sets these in the megapage only. To change an entry,
+call `slot` first, or split the megapage (`split`).
 """
 
 from __future__ import annotations
@@ -55,9 +57,10 @@ def _pages_of(pte: int) -> array[int]:
 
 
 class PageTable:
-    """Three levels of tables; each table is one frame of `frames`. Raises OutOfFrames when there is no frame for a table.
+    """Three levels of tables; each table is one frame of `frames`.
 
-    `swap` is the area that entries of pages without a frame refer to, where the machine has one.
+    `swap` is the area that swap entries refer to, if the machine has one. Methods that create
+    tables raise OutOfFrames.
     """
 
     def __init__(
@@ -77,18 +80,18 @@ class PageTable:
 
     @property
     def table_count(self) -> int:
-        """Frames spent on tables, the root included."""
+        """The number of frames that hold tables, the root included."""
         return 1 + len(self._middles) + len(self.leaves)
 
     def table_frames(self) -> Iterator[int]:
-        """The frames of the tables, the root's first."""
+        """The frames of the tables, the root first."""
         yield self.root_ppn
         yield from self._middles.values()
         for base in self.leaves.values():
             yield base >> 9
 
     def slot(self, va: int, context: FaultContext) -> int:
-        """The index in `u64` of the leaf entry for `va`, making tables that are missing and splitting a megapage."""
+        """The index in `u64` of the leaf entry for `va`. Creates missing tables, splits a megapage."""
         base = self.leaves.get(va >> LEAF_SHIFT)
         if base is None:
             base = self._make_leaf(va, context)
@@ -97,13 +100,13 @@ class PageTable:
         return base + (va >> PAGE_SHIFT & 0x1FF)
 
     def present_slot(self, va: int) -> int:
-        """`slot` where there is a table already."""
+        """`slot`, where the table exists."""
         if va >> LEAF_SHIFT in self.megapages:
             self._split(va >> LEAF_SHIFT)
         return self.leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 0x1FF)
 
     def entry(self, va: int) -> int:
-        """The leaf entry for `va`; 0 where there is no table. Of a megapage, the entry that its page will have."""
+        """The leaf entry for `va`; 0 without a table. In a megapage: the entry after a split."""
         if self.megapages and va >> LEAF_SHIFT in self.megapages:
             self._settle(va >> LEAF_SHIFT)
         base = self.leaves.get(va >> LEAF_SHIFT)
@@ -131,13 +134,16 @@ class PageTable:
     # Megapages
 
     def map_megapage(self, va: int, pte: int) -> None:
-        """Map the 2 MiB around `va` by the leaf `pte`. Their leaf table must be there; what is in it goes."""
+        """Map the 2 MiB around `va` by the leaf `pte`, replacing the entries of their leaf table."""
         key = va >> LEAF_SHIFT
         self._fill(self.leaves[key], pte)
         self.join(va)
 
     def only_zero_pages(self, va: int) -> list[int] | None:
-        """The numbers of the pages around `va` that show the shared zero page, where the leaf table has these and nothing else."""
+        """The virtual page numbers in the table at `va` that map the zero page.
+
+        None if the table is empty or has other entries.
+        """
         entries = self.u64[(base := self.leaves[va >> LEAF_SHIFT]) : base + TABLE_ENTRIES].tolist()
         used = {*entries} - {0}
         if not used or any(pte >> PPN_SHIFT or pte & PTE_SWAP for pte in used):
@@ -146,7 +152,7 @@ class PageTable:
         return [first + number for number in compress(range(TABLE_ENTRIES), entries)]
 
     def remap_megapage(self, va: int, pte: int) -> None:
-        """Let the megapage at `va` be `pte`, which differs in flags alone."""
+        """Replace the entry of the megapage at `va` by `pte`, which differs in its flags only."""
         key = va >> LEAF_SHIFT
         self._fill(self.leaves[key], pte)
         self.u64[self.megapages[key]] = pte
@@ -155,7 +161,7 @@ class PageTable:
         self.u64[base : base + TABLE_ENTRIES] = _pages_of(pte)
 
     def join(self, va: int) -> None:
-        """Let a megapage stand for the leaf table at `va`, whose pages are neighbours and alike: it says what the first entry says."""
+        """Replace the leaf table at `va` by a megapage: its frames are contiguous, its flags alike."""
         key = va >> LEAF_SHIFT
         slot = (self._middles[key >> 9] << 9) + (key & 0x1FF)
         pte = self.u64[self.leaves[key]]
@@ -164,44 +170,46 @@ class PageTable:
         self._frames.megapages.mapped(pte_frame(pte))
 
     def _settle(self, key: int) -> None:
-        """Bring A and D from a megapage to the entries of its pages."""
+        """Copy A and D from a megapage to the entries of its pages."""
         pte, base = self.u64[self.megapages[key]], self.leaves[key]
         if self.u64[base] != pte:
             self._fill(base, pte)
 
     def settle(self) -> None:
-        """Make the leaf tables true for all megapages: A and D."""
+        """Copy A and D from all megapages to the entries of their pages."""
         for key in self.megapages:
             self._settle(key)
 
     def clear_accessed(self, va: int) -> None:
-        """Clear A of the megapage at `va`: it has one for all its pages."""
+        """Clear A of the megapage at `va`, which is that of all its pages."""
         key = va >> LEAF_SHIFT
         pte = self.u64[self.megapages[key]] & ~PTE_A
         self.u64[self.megapages[key]] = pte
         self._fill(self.leaves[key], pte)
 
     def _split(self, key: int) -> None:
-        """Let the table say what a megapage said. Nothing that the machine remembers becomes wrong by it."""
+        """Replace a megapage by its leaf table. Cached translations stay valid."""
         self._settle(key)
         base = self.leaves[key]
         self.u64[self.megapages.pop(key)] = make_pte(base >> 9, PTE_V)
         self._frames.megapages.split(pte_frame(self.u64[base]))
 
     def split(self, start: int, end: int) -> None:
-        """No page from `start` to `end` belongs to a megapage any more."""
+        """Split all megapages that have a page from `start` to `end`."""
         for va in self.megapages_in(start, end):
             self._split(va >> LEAF_SHIFT)
 
     def split_borders(self, start: int, end: int) -> None:
-        """No megapage has pages on both sides of `start`, or of `end`."""
+        """Split megapages that extend across `start` or `end`."""
         for va in (start, end):
             if va & LEAF_SPAN - 1 and va >> LEAF_SHIFT in self.megapages:
                 self._split(va >> LEAF_SHIFT)
 
     def changed(self, start: int, end: int) -> None:
-        """The entries from `start` to `end` have been given other flags: let the megapages that are whole in there say so. Those
-        whose pages are not all alike now are split."""
+        """The flags of the entries from `start` to `end` have changed: update the megapages there.
+
+        Megapages whose pages are no longer all alike are split.
+        """
         for va in self.megapages_in(start, end):
             key = va >> LEAF_SHIFT
             base = self.leaves[key]
@@ -211,34 +219,35 @@ class PageTable:
                 self._split(key)
 
     def megapages_in(self, start: int, end: int) -> list[int]:
-        """The addresses of the megapages that have a page from `start` to `end`."""
+        """The addresses of the megapages that have a page from `start` to `end`, ascending."""
         low, high = start >> LEAF_SHIFT, end - 1 >> LEAF_SHIFT
         return sorted(key << LEAF_SHIFT for key in self.megapages if low <= key <= high)
 
     # Ranges
 
     def present(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """(va, index in u64, entry) of each entry from `start` to `end` that holds a frame, ascending."""
+        """(va, index in u64, entry) of each entry from `start` to `end` with a frame, ascending."""
         for entry in self.entries(start, end):
             if entry[2] & PTE_U:
                 yield entry
 
     def entries(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """As `present`, with the entries that stand for a page in the swap area."""
+        """As `present`, with swap entries."""
         for key, base, first, last in self._tables(start, end):
             for number, pte in enumerate(self.u64[base + first : base + last].tolist(), first):
                 if pte:
                     yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
 
     def slots(self, start: int, end: int) -> Iterator[range]:
-        """The indices in u64 of all entries from `start` to `end` that there are tables for."""
+        """The indices in u64 of all entries from `start` to `end` whose tables exist."""
         for _, base, first, last in self._tables(start, end):
             yield range(base + first, base + last)
 
     def clear(self, start: int, end: int) -> list[int] | Entries:
-        """Take out all entries from `start` to `end`: those that were not 0, by ascending address.
+        """Clear all entries from `start` to `end`. Returns the nonzero ones by ascending address.
 
-        Leaf tables whose whole 2 MiB are cleared are freed. References to the mapped frames pass to the caller.
+        Leaf tables whose whole 2 MiB are cleared are freed. References to the frames pass to the
+        caller.
         """
         if self.megapages:
             self.split_borders(start, end)
@@ -254,7 +263,7 @@ class PageTable:
         return taken
 
     def resident(self) -> int:
-        """How many pages have a frame, the shared zero page left out (as Linux counts RSS)."""
+        """How many pages have a frame other than the shared zero page (Linux's RSS)."""
         tables = list(self._tables(0, USER_TOP))
         entries = self._used(tables) if tables else []
         if isinstance(entries, list):
@@ -262,7 +271,7 @@ class PageTable:
         return self._frames.resident(entries)
 
     def _used(self, tables: list[tuple[int, int, int, int]]) -> list[int] | Entries:
-        """The entries that are not 0 in neighbouring tables, as `_tables` gives them."""
+        """The nonzero entries of adjacent tables, given as from `_tables`."""
         arrays = self._frames.arrays(len(tables))
         if arrays is not None:
             return arrays.entries([base >> 9 for _, base, _, _ in tables], tables[0][2], tables[-1][3])
@@ -272,7 +281,7 @@ class PageTable:
         return used
 
     def _tables(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        """(key, base, first entry, last entry + 1) of each leaf table that the range touches, ascending."""
+        """(key, base, first entry, last entry + 1) of each leaf table in the range, ascending."""
         low, high = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
         keys = range(low, high + 1) if high - low < len(self.leaves) else sorted(self.leaves)
         for key in keys:
@@ -287,10 +296,11 @@ class PageTable:
             yield key, base, first, last
 
     def copy_for_fork(self, child: PageTable, context: FaultContext) -> None:
-        """Give `child` (empty) the same mappings, each frame with one reference more.
+        """Give `child`, which is empty, the same mappings, with one more reference to each frame.
 
-        Writable private entries lose W and gain COW on both sides. The child's A and D begin clear, but A stays in pages of
-        code, because the child begins with the parent's translations of it. Raises OutOfFrames, no entry changed.
+        Writable private entries lose W and gain COW on both sides. The child's A and D are clear,
+        except A in pages of code, because the child begins with the parent's translations of code.
+        Raises OutOfFrames without having changed an entry.
         """
         pairs = [(base, child.slot(key << LEAF_SHIFT, context)) for key, base in self.leaves.items()]
         self.settle()
@@ -325,11 +335,12 @@ class PageTable:
         self._frames.walked(copied)
 
     def _hold_slot(self, pte: int) -> None:
-        assert self._swap is not None, "an entry stands for a page in a swap area that there is not"
+        assert self._swap is not None, "a swap entry on a machine without a swap area"
+
         self._swap.hold(entry_slot(pte))
 
     def free(self) -> None:
-        """Give all table frames back; the caller has cleared the entries."""
+        """Free all tables; the caller has cleared the entries."""
         for base in self.leaves.values():
             self._frames.put(base >> 9)
         for frame in self._middles.values():

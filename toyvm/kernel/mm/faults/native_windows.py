@@ -1,9 +1,10 @@
-"""The page faults that native code resolves by itself: what it may, and what it has done.
+"""The page faults that native code resolves: which ones it may resolve, and their accounting.
 
-It may while no subscriber wants to see each fault, no group has to pay for frames, and there are plenty of them. A bit of an
-entry says that it is for copy-on-write. What an entry of 0 stands for, native code knows only in windows: parts of private,
-writable, anonymous areas that had a fault lately. Frames and references are the same as after `handle_fault`; `collect` brings
-the counters up to date.
+Native code may resolve faults while no subscriber wants to see each fault, no group is charged for
+frames, and enough frames are free. A bit of the entry marks a page for copy-on-write. An entry of 0
+says nothing about the page, so the kernel declares *windows*: parts of private, writable, anonymous
+areas that had a fault recently. Frames and references are the same as after `handle_fault`;
+`collect` brings the counters up to date.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _KINDS = (
     (words.ZERO_READS, FaultKind.ZERO_READ),
 )
 _PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
-_SHUT = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
+_CLOSED = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
 
 
 def _policy() -> str:
@@ -51,16 +52,16 @@ class Windows:
         self._recent = recent
         self._words = frames.table.words
         frames.table.policy = _policy
-        self._vmas: VmaSet | None = None  # that the windows show, as they were at
+        self._vmas: VmaSet | None = None  # the areas that the windows describe, at this version of them
         self._version = 0
-        self._turn = 0
+        self._turn = 0  # the window to replace next
 
     def begin(self, space: MemoryMap, *, allowed: bool) -> None:
-        """`space` is going to run; `allowed`: native code may resolve faults."""
+        """Prepare to run `space`. `allowed`: native code may resolve faults."""
         if not allowed:
             self._words[words.LIMIT] = 0
             return
-        # With one frame more in use, there are still as many free as `MemorySystem.balance` wants.
+        # With one more frame in use, as many are still free as `MemorySystem.balance` wants.
         self._words[words.LIMIT] = max(0, self._frames.count - 1 - self._low)
         if (
             space.vmas is not self._vmas
@@ -70,13 +71,14 @@ class Windows:
             self._shut(space)
 
     def _shut(self, space: MemoryMap) -> None:
-        self._words[words.WINDOWS : words.WINDOWS_END] = _SHUT
+        self._words[words.WINDOWS : words.WINDOWS_END] = _CLOSED
         self._vmas, self._version, self._turn = space.vmas, space.vmas.version, 0
 
     def open(self, space: MemoryMap, area: Vma, va: int) -> None:
-        """There is a fault at `va` in an anonymous `area`: its neighbours are likely to be next.
+        """Open a window around `va`, which faulted in an anonymous `area`.
 
-        Their span is reserved either way, so that the frames of a run do not depend on its subscribers.
+        Its neighbours are likely to fault next. The span of frames is reserved in any case, so that
+        the frames of a run do not depend on its subscribers.
         """
         first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
         span, low, high = self._frames.span(space.spans, va >> PAGE_SHIFT, end - first)
@@ -99,7 +101,7 @@ class Windows:
         self._words[at + words.SPAN] = span and span + first - low
 
     def collect(self, space: MemoryMap, context: FaultContext) -> None:
-        """Account for what native code has resolved in `space`, for `context`, since this was last done."""
+        """Charge `context` for the faults in `space` that native code resolved since the last call."""
         resolved = self._words[words.RESOLVED]
         if not resolved:
             return

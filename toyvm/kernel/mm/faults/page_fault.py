@@ -1,13 +1,15 @@
-"""The page fault: what the kernel does when an address has no entry in the tables, or one that forbids the access.
+"""The page fault: an access whose page-table entry is missing or does not permit it.
 
-    find the VMA        none, or it forbids the access: SEGV; the stack may grow first
-    entry of the swap area   the page is brought back (or found in the swap cache); a write to one's own page takes it
-    entry 0             anonymous: the zero page for a read, a zeroed frame for a write, or 512 (`megapages`)
-                        file: the page cache's frame; a private write copies it at once
-                        beyond the end of the file: SIGBUS
-    entry without W     private: copy-on-write; the last sharer takes the frame; shared: W is given
+  find the VMA        none, or it forbids the access: SEGV; a stack may grow first
+  swap entry          read the page, or find it in the swap cache; a write by the only user takes
+                      its frame
+  entry 0             anonymous: the zero page for a read, a zeroed frame for a write, or 512 frames
+                      (`megapages`)
+                      file: the page cache's frame; a private write copies it at once
+                      beyond the end of the file: SIGBUS
+  entry without W     private: copy-on-write, or the last user takes the frame; shared: W is set
 
-The instruction runs again afterwards. A and D are left to the machine, which sets them when it does.
+The instruction is then executed again, and the machine sets A and D.
 """
 
 from __future__ import annotations
@@ -42,23 +44,24 @@ if TYPE_CHECKING:
 
 GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 
-# The protections of which an access needs one: a writable page can be read, because Sv39 has no W without R.
+# An access needs one of these protections: a writable page can be read, because Sv39 has no W without R.
 _ALLOWS = {Access.READ: PROT_READ | PROT_WRITE, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
 RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
 
-_FILE = FaultKind.FILE_MINOR, FaultKind.FILE_MAJOR  # found in the page cache, and not
+_FILE = FaultKind.FILE_MINOR, FaultKind.FILE_MAJOR  # a page cache hit, and a miss
 _SHARED = FaultKind.SHARED_ZERO, FaultKind.SWAP_IN
 
 
-_Outcome = tuple[FaultKind, int | None]  # what came of a fault, and the frame that the page has now
+_Outcome = tuple[FaultKind, int | None]  # the kind of a fault, and the page's frame now
 
 
 def handle_fault(
     system: MachineMemory, space: MemoryMap, context: FaultContext, va: int, access: Access, pc: int
 ) -> FaultKind:
-    """Resolve one page fault of `space` at `va`; counts it and emits the event. SEGV, SIGBUS and OOM are left to the caller.
+    """Resolve one page fault of `space` at `va`; count it and emit the event.
 
-    `context` is the process that the kernel works for, `pc` its instruction that makes the access.
+    Returns its kind; the caller handles SEGV, SIGBUS and OOM. `context` is the process that the
+    kernel works for, `pc` its instruction that makes the access.
     """
     frame: int | None = None
     grew = False
@@ -90,7 +93,10 @@ def handle_fault(
 
 
 def _extend_stack(system: MachineMemory, space: MemoryMap, va: int) -> Vma | None:
-    """Extend the area above `va` down to it, when that is a stack, within its limit and clear of what is below."""
+    """The stack above `va`, extended down to it; None if none may grow that far.
+
+    The stack must stay within its limit and keep its distance from the area below.
+    """
     area = space.vmas.above(va)
     start = va & ~PAGE_MASK
     if area is None or not area.grows_down or area.end - start > space.rlimits.stack:
@@ -136,7 +142,7 @@ def _resolve(
 def _megapage(
     system: MachineMemory, space: MemoryMap, context: FaultContext, area: Vma, va: int, access: Access
 ) -> _Outcome | None:
-    """What the fault means to the megapage at `va`, or that could be there; None where it is the business of single pages."""
+    """Resolve a fault in a megapage, or by mapping one; None if single pages must resolve it."""
     table, frames = space.table, system.frames
     start = va & -MEGAPAGE_SIZE
     if va >> MEGAPAGE_SHIFT in table.megapages:
@@ -148,11 +154,11 @@ def _megapage(
         if not frames.sole_block(first):
             return None
         flags = flags_for(area, writable=True) | before & (PTE_A | PTE_D)
-        table.remap_megapage(va, make_pte(first, flags))  # what is known of reads stays true
+        table.remap_megapage(va, make_pte(first, flags))  # cached translations for reads stay valid
         if not before & PTE_COW:
             return FaultKind.WRITE_ENABLE, frame
         if system.bus.wants(CowFault):
-            _tell_of_copy(system, space, context, area, va, before, 1, frame, table.entry(va))
+            _emit_copy(system, space, context, area, va, before, 1, frame, table.entry(va))
         return FaultKind.COW_REUSE, frame
     if access != Access.WRITE or start < area.start or start + MEGAPAGE_SIZE > area.end:
         return None
@@ -212,7 +218,7 @@ def _from_file(
         return FaultKind.SIGBUS, None
     frame, read = system.cache.page(file, offset >> PAGE_SHIFT, context)
     if system.readahead is not None:
-        system.frames.get(frame)  # reading ahead may want frames
+        system.frames.get(frame)  # read-ahead allocates, which may reclaim this frame
         system.readahead.touched(area, offset >> PAGE_SHIFT, read, context)
         system.frames.put(frame)
     minor, major = _FILE if file.backed else _SHARED
@@ -224,7 +230,7 @@ def _from_file(
     if access == Access.WRITE:
         if read:  # the read is counted as well as the copy
             _count(system, space, context, kind)
-        space.high_water.came(1)  # nothing was there to be copied
+        space.high_water.came(1)  # the copy replaces no resident page
         return _write_private(system, space, context, area, va, slot)
     if system.fault_around > 1:
         _map_around(system, space, context, area, va)
@@ -240,7 +246,10 @@ def _swapped(
     slot: int,
     access: Access,
 ) -> _Outcome:
-    """A private page that is in the swap area. Until the first write, it is mapped without W and stays in the swap cache."""
+    """A private page in the swap area.
+
+    Until its first write it is mapped without W and stays in the swap cache.
+    """
     swap = system.swap
     assert swap is not None
     place = entry_slot(space.table.u64[slot])
@@ -265,7 +274,7 @@ def _count(system: MachineMemory, space: MemoryMap, context: FaultContext, kind:
 
 
 def _map_around(system: MachineMemory, space: MemoryMap, context: FaultContext, area: Vma, va: int) -> None:
-    """Map the neighbours of a file page that are in the cache already, within one aligned window and one table."""
+    """Map the neighbours of a file page that are cached, in one aligned window and one table."""
     assert area.file is not None
     window = system.fault_around << PAGE_SHIFT
     first = max(va & -window, area.start)
@@ -282,7 +291,10 @@ def _map_around(system: MachineMemory, space: MemoryMap, context: FaultContext, 
 
 
 def own_page(system: MachineMemory, space: MemoryMap, context: FaultContext, va: int) -> None:
-    """Give `space` a page of its own at `va`, which is present and may be read-only. Raises OutOfFrames; Fault where it is shared."""
+    """Give `space` its own copy of the page at `va`, which is present and may be read-only.
+
+    Raises OutOfFrames, and Fault if the page is shared.
+    """
     area = space.vmas.find(va)
     if area is None or area.shared:
         raise Fault(va)
@@ -293,7 +305,7 @@ def own_page(system: MachineMemory, space: MemoryMap, context: FaultContext, va:
 def _write_private(
     system: MachineMemory, space: MemoryMap, context: FaultContext, area: Vma, va: int, slot: int
 ) -> _Outcome:
-    """A write to a present page of a private mapping without W: copy-on-write, or the last sharer takes the frame."""
+    """A write to a present private page without W: copy-on-write, or the last user takes the frame."""
     u64 = space.table.u64
     frames = system.frames
     before = u64[slot]
@@ -313,7 +325,7 @@ def _write_private(
                 space.spans, va >> PAGE_SHIFT, area.end - area.start >> PAGE_SHIFT, context
             )
         else:
-            frames.get(old)  # reclaim must leave it alone until it has been copied
+            frames.get(old)  # so that reclaim does not free it before the copy
             try:
                 new = frames.alloc(context, zeroed=False)
             finally:
@@ -326,14 +338,14 @@ def _write_private(
         if swap is not None:
             swap.unmapped(old)
         kind = FaultKind.DEMAND_ZERO if old == ZERO_FRAME else FaultKind.COW
-    if before & (PTE_A | PTE_D):  # nothing can be cached of an entry the machine never used
+    if before & (PTE_A | PTE_D):  # an entry that the machine never used is cached nowhere
         system.invalidate(space.mmu, va, va + PAGE_SIZE)
     if kind != FaultKind.WRITE_ENABLE and system.bus.wants(CowFault):
-        _tell_of_copy(system, space, context, area, va, before, count, new, u64[slot])
+        _emit_copy(system, space, context, area, va, before, count, new, u64[slot])
     return kind, new
 
 
-def _tell_of_copy(
+def _emit_copy(
     system: MachineMemory,
     space: MemoryMap,
     context: FaultContext,
@@ -344,7 +356,11 @@ def _tell_of_copy(
     new: int,
     after: int,
 ) -> None:
-    """A page whose entry was `before` and whose frame had `count` holders has frame `new` and the entry `after` now."""
+    """Emit the event of a write to a private page.
+
+    Its entry changed from `before` to `after`, and its frame, which had `count` references, to
+    `new`.
+    """
     old = pte_frame(before)
     in_cache = old in system.cache.owner
     source = "zero" if old == ZERO_FRAME else "file" if in_cache else "anonymous"
