@@ -1,8 +1,9 @@
-"""An address space ("mm") as one process uses it: the VMAs that say what is meant, the Sv39 tables that say what is present.
+"""An address space ("mm") as one process uses it: VMAs (the intent) and Sv39 tables (the state).
 
-Layout as Linux riscv64 Sv39 has it, without randomisation, low to high: program, heap (brk) growing up, gap, mmap area
-growing down from 128 MiB below the top, stack at the top growing down to its limit with a guard gap below.
-System calls raise OSError; the kernel's own access to user memory raises Fault.
+The layout is that of Linux riscv64 Sv39 without randomisation, low to high: program, heap (brk)
+growing up, gap, mmap area growing down from 128 MiB below the top, stack at the top growing down to
+its limit with a guard gap below. System calls raise OSError; the kernel's own access to user memory
+raises Fault.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ STACK_TOP = USER_TOP
 
 
 class AddressSpace(UserMemory):
-    """The memory of one process, as that process uses it: `map` is what it consists of, `context` for whom the kernel works on it.
+    """The memory of one process, as that process uses it.
 
-    Processes that share memory (vfork, CLONE_VM) have an AddressSpace each, with the same `map`. `table`, `mmu`, `vmas` and
-    `rlimits` are the map's. Without `map`, the space is new and empty, and `group` pays for it. Raises OutOfFrames.
+    `map` is the memory itself, `context` the process that the kernel works for. Processes that
+    share memory (vfork, CLONE_VM) have an AddressSpace each, with the same `map`. `table`, `mmu`,
+    `vmas` and `rlimits` are the map's. Without `map`, the space is new and empty, and charged to
+    `group`. Raises OutOfFrames.
     """
 
     has_mmu = True
@@ -89,10 +92,12 @@ class AddressSpace(UserMemory):
         may_write: bool = True,
         locked: bool = False,
     ) -> int:
-        """Map `length` bytes (rounded up to pages) and return the address, as mmap(2); `addr` is a hint unless `fixed`.
+        """Map `length` bytes (rounded up to pages), as mmap(2); returns the address.
 
-        Raises OSError: EINVAL for a bad length, address or offset, ENOMEM when no gap is large enough or memory obviously
-        cannot hold it, EEXIST for `no_replace`, EPERM below MMAP_MIN.
+        `addr` is a hint unless `fixed`. Raises OSError: EINVAL for a bad length, address or offset;
+        ENOMEM if no gap is large enough, or a limit or the overcommit policy forbids it; EOVERFLOW
+        for an offset beyond 2**63; EAGAIN beyond RLIMIT_MEMLOCK; EEXIST for `no_replace`; EPERM
+        below MMAP_MIN.
         """
         if length <= 0 or offset & PAGE_MASK:
             raise error(errno.EINVAL)
@@ -129,7 +134,7 @@ class AddressSpace(UserMemory):
         return addr
 
     def insert(self, what: str, area: Vma) -> None:
-        """Put in a new area whose range is free, as the result of the system call `what`."""
+        """Add a new area whose range is free, as the result of the system call `what`."""
         start, end = area.start, area.end
         self.vmas.any_locked |= area.locked
         self.system.mapped(area)
@@ -147,7 +152,10 @@ class AddressSpace(UserMemory):
         mapped[file] += length
 
     def place(self, addr: int, length: int, *, fixed: bool = False, no_replace: bool = False) -> int:
-        """Where a new mapping goes: at `addr` if that must be or is free, else into the highest gap. Raises OSError as `mmap`."""
+        """The address of a new mapping: `addr` if required or free, else in the highest gap.
+
+        Raises OSError as `mmap`.
+        """
         if fixed:
             if addr & PAGE_MASK:
                 raise error(errno.EINVAL)
@@ -176,22 +184,22 @@ class AddressSpace(UserMemory):
         return (STACK_TOP - gap) & ~PAGE_MASK
 
     def require_room(self, more: int) -> None:
-        """Refuse what could make `more` areas where there are as many as may be. Raises OSError(ENOMEM)."""
+        """Raises OSError(ENOMEM) if `more` new areas would exceed vm.max_map_count."""
         if len(self.vmas) + more > self.system.max_map_count:
             raise error(errno.ENOMEM)
 
     def munmap(self, addr: int, length: int) -> None:
-        """Unmap all pages of the range; holes are no error. Raises OSError(EINVAL)."""
+        """Unmap all pages of the range; holes are no error. Raises OSError: EINVAL, ENOMEM."""
         if addr & PAGE_MASK or length <= 0 or addr + length > USER_TOP:
             raise error(errno.EINVAL)
         end = addr + align_up(length, PAGE_SIZE)
-        if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in one area makes two of it
+        if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in an area splits it
             self.require_room(1)
         self.unmap_range(addr, end)
         self.changed("munmap", addr, end, None)
 
     def unmap_range(self, start: int, end: int) -> None:
-        """Take out what is mapped in a range, without an event."""
+        """Unmap a range without an event."""
         self.vmas.split(start)
         self.vmas.split(end)
         areas = self.vmas.overlapping(start, end)
@@ -219,11 +227,14 @@ class AddressSpace(UserMemory):
             self.system.cache.released(file)
 
     def release_pages(self, start: int, end: int) -> None:
-        """Take out the pages from `start` to `end`, of which the areas stay."""
+        """Release the pages from `start` to `end`; the areas stay."""
         self.system.release_pages(self.map, start, end)
 
     def mprotect(self, addr: int, length: int, prot: int) -> None:
-        """Change the protection; splits and joins areas. Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file."""
+        """Change the protection; splits and merges areas.
+
+        Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file.
+        """
         if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
             raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
         end = addr + align_up(length, PAGE_SIZE)
@@ -240,7 +251,7 @@ class AddressSpace(UserMemory):
                 except OSError as failure:
                     refused = failure.errno or errno.ENOMEM
                     self.vmas.remove(part)
-                    self.vmas.add(part)  # joined with the rest again
+                    self.vmas.add(part)  # merged with the rest again
                     break
                 self.vmas.remove(part)
                 part.prot, part.accounted = prot, accounted
@@ -251,9 +262,10 @@ class AddressSpace(UserMemory):
             raise error(refused)
 
     def _protectable(self, start: int, end: int, prot: int) -> tuple[int, int]:
-        """How far from `start` the areas are without a hole and may have `prot`, and the errno for what is beyond.
+        """The end of the areas from `start` that may have `prot`, and the errno of what stops them.
 
-        Raises OSError when that is nowhere. (Linux too changes what comes before the first area that stops it.)
+        A hole stops them too. The errno is 0 if they reach `end`. Raises OSError if the first page
+        is not protectable. (Linux, too, changes the areas before the first one that stops it.)
         """
         at, refused = start, errno.ENOMEM
         for area in self.vmas.overlapping(start, end):
@@ -290,7 +302,10 @@ class AddressSpace(UserMemory):
             raise error(errno.ENOMEM)
 
     def mark(self, start: int, end: int, name: str, value: object) -> None:
-        """Give the field `name` of all areas between `start` and `end` a value; splits and joins areas. Raises OSError(ENOMEM)."""
+        """Set the field `name` of all areas from `start` to `end`; splits and merges areas.
+
+        Raises OSError(ENOMEM).
+        """
         self.require_room(2)
         for area in self.vmas.overlapping(start, end):
             if getattr(area, name) != value:
@@ -301,9 +316,9 @@ class AddressSpace(UserMemory):
                 self.vmas.add(part)
 
     def populate(self, addr: int, length: int) -> None:
-        """Touch every page of a range (MAP_POPULATE, mlock), as far as there is memory; errors are left to the real touch.
+        """Fault in every page of a range (MAP_POPULATE, mlock) while memory lasts; ignore errors.
 
-        No more pages than memory has: the rest could only be the shared zero page, over and over.
+        It stops after as many pages as memory has: more could only map the zero page.
         """
         end = addr + min(length, self.memory.size)
         for area in self.vmas.overlapping(addr, end):
@@ -318,11 +333,11 @@ class AddressSpace(UserMemory):
     # Program, heap and stack
 
     def set_brk_start(self, va: int) -> None:
-        """Where the heap begins: exec calls this once, after the image."""
+        """Set the start of the heap: exec calls this once, after mapping the image."""
         self.map.brk_start = self.map.brk_end = align_up(va, PAGE_SIZE)
 
     def brk(self, wanted: int) -> int:
-        """brk(2) as the kernel has it: the new program break, or the old one when it cannot move there."""
+        """The system call brk: the new program break, or the old one if it cannot move there."""
         space = self.map
         if wanted < space.brk_start or wanted > USER_TOP:
             return space.brk_end
@@ -337,7 +352,7 @@ class AddressSpace(UserMemory):
         return wanted
 
     def _extend_heap(self, old: int, new: int, wanted: int) -> bool:
-        """Whether the pages from `old` to `new` are the heap's now; the break is to be `wanted`."""
+        """Extend the heap from `old` to `new`, for a break of `wanted`; whether it may grow."""
         space, commit = self.map, self.system.commit
         ceiling = self.vmas.above(old - 1 if old else 0)
         room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
@@ -354,7 +369,7 @@ class AddressSpace(UserMemory):
         return True
 
     def map_stack(self, *, executable: bool = False) -> int:
-        """Map the first page of the stack; the address of its top. `executable` as PT_GNU_STACK asks."""
+        """Map the first page of the stack; returns its top. `executable`: see PT_GNU_STACK."""
         prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
         self.mmap(STACK_TOP - PAGE_SIZE, PAGE_SIZE, prot, fixed=True, name="[stack]", grows_down=True)
         return STACK_TOP
@@ -366,12 +381,15 @@ class AddressSpace(UserMemory):
         return handle_fault(self.system, self.map, self.context, va, access, pc) not in RESOLVED_BADLY
 
     def resolve(self, va: int, access: Access) -> FaultKind:
-        """Resolve a page fault before it happens: what came of it."""
+        """Resolve a page fault before it happens; returns its kind."""
         return handle_fault(self.system, self.map, self.context, va, access, self.context.pc)
 
     def poke(self, va: int, data: bytes) -> None:
-        """Write to pages of code whatever their protection, as a debugger does (ptrace(2), PTRACE_POKETEXT): a private page
-        is copied first. Raises Fault where nothing can be executed, OutOfFrames."""
+        """Write to executable pages whatever their protection, as a debugger (PTRACE_POKETEXT).
+
+        A private page is copied first. Raises OutOfFrames, and Fault for a page that is not
+        executable.
+        """
         for page in range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE):
             self.translate(page, Access.EXECUTE)
             own_page(self.system, self.map, self.context, page)
@@ -380,7 +398,10 @@ class AddressSpace(UserMemory):
         self.system.invalidate(self.mmu, va & ~PAGE_MASK, va + len(data))
 
     def translate(self, va: int, access: Access) -> int:
-        """The physical address for the kernel's access on the user's behalf. Raises Fault, OutOfFrames."""
+        """The physical address for the kernel's access on behalf of the process.
+
+        Raises Fault, OutOfFrames.
+        """
         for _ in range(3):
             try:
                 return self.mmu.translate(va, access)
@@ -396,7 +417,7 @@ class AddressSpace(UserMemory):
     # Life
 
     def share(self) -> Self:
-        """The same memory for one process more (vfork, CLONE_VM), which has a context of its own."""
+        """The same memory for one more process (vfork, CLONE_VM), with a context of its own."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin.context = FaultContext(0, Counters(), self.mmu, self.map.group, pc=self.context.pc)
@@ -404,7 +425,10 @@ class AddressSpace(UserMemory):
         return twin
 
     def fork(self) -> AddressSpace:
-        """A copy that shares all frames, private writable pages copy-on-write. Raises OSError(ENOMEM), nothing changed."""
+        """A copy that shares all frames, private writable pages copy-on-write.
+
+        Raises OSError(ENOMEM) without having changed anything.
+        """
         system, space = self.system, self.map
         if sum(len(other.vmas) for other in system.spaces) + len(self.vmas) > MACHINE_MAP_COUNT:
             raise error(errno.ENOMEM)
@@ -434,7 +458,8 @@ class AddressSpace(UserMemory):
         except (OutOfFrames, MemoryError):
             child.release()
             raise error(errno.ENOMEM) from None
-        system.lazily_freed.clear()  # a child's D bits begin clear, so a page that was written again would not show it
+        # The child's D bits are clear, so they do not show whether a page was written after MADV_FREE.
+        system.lazily_freed.clear()
         system.invalidate_writes(self.mmu)
         system.inherit_code(self.mmu, child.mmu)
         for area in list(child.vmas):
@@ -446,7 +471,7 @@ class AddressSpace(UserMemory):
         return child
 
     def release(self) -> None:
-        """One user less; the last one gives everything back."""
+        """Drop one user; the last one frees everything."""
         self.map.users -= 1
         if self.map.users:
             return
@@ -460,7 +485,7 @@ class AddressSpace(UserMemory):
         self.table.free()
 
     def changed(self, what: str, start: int, end: int, area: Vma | None) -> None:
-        """Emit the event that the system call `what` has changed `start` to `end`; `area` is what lies there now."""
+        """Emit the event that the system call `what` has changed `start` to `end`, now `area`."""
         if self.system.bus.wants(MappingChanged):
             detail = area.describe() if area is not None else ""
             self.system.bus.emit(

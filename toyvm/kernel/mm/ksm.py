@@ -1,14 +1,15 @@
-"""Same-page merging as Linux has it (Documentation/admin-guide/mm/ksm.rst): equal anonymous pages become one frame.
+"""Kernel same-page merging (KSM): equal anonymous pages share one frame.
 
-A process offers areas by madvise(MADV_MERGEABLE). Every so often, in virtual time, the scanner looks at some pages more of these areas:
+See Documentation/admin-guide/mm/ksm.rst. A process offers areas with madvise(MADV_MERGEABLE). At
+intervals of virtual time, the scanner examines the next pages of these areas:
 
-    its frame is a merged one already         nothing to do
-    equal to a merged frame                   mapped onto that frame, read-only
-    not what it was at the last pass          left alone: it changes too often ("volatile")
-    equal to another page of this pass        that page's frame becomes a merged frame, and this page is mapped onto it
-    otherwise                                 remembered until the pass ends ("unshared")
+  its frame is merged already               nothing to do
+  equal to a merged frame                   mapped to that frame, read-only
+  changed since the last pass               skipped, because it changes too often ("volatile")
+  equal to another page of this pass        that page's frame is merged, and this page mapped to it
+  otherwise                                 remembered until the end of the pass ("unshared")
 
-`merged_frames` keeps the frames that have been merged.
+`merged_frames` holds the merged frames.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
 PAGES_TO_SCAN, SLEEP_MILLISECS, MAX_PAGE_SHARING = 100, 20, 256
 STOP, RUN, UNMERGE = 0, 1, 2  # what is written to /sys/kernel/mm/ksm/run
 _SHORTEST_SLEEP = 10_000  # nanoseconds
-_IDLE_PASSES = (
-    3  # whole passes without a guest's instruction between them, after which a pass finds nothing new
-)
+_IDLE_PASSES = 3  # after so many whole passes without a guest's instruction, a pass finds nothing new
 Page = tuple["MemoryMap", int]  # an address space and an address in it
 
 
 class Ksm:
-    """The scanner of one machine; `frames` are those it has merged. `wake_at` is when it looks again, in virtual nanoseconds."""
+    """The scanner of one machine; `frames` holds the merged frames.
+
+    `wake_at` is the time of the next scan in virtual nanoseconds, None while it is stopped.
+    """
 
     def __init__(self, system: MachineMemory):
         self._system = system
@@ -49,11 +51,10 @@ class Ksm:
         self.pages_to_scan, self.sleep_millisecs = PAGES_TO_SCAN, SLEEP_MILLISECS
         self.max_page_sharing = MAX_PAGE_SHARING
         self.full_scans = self.pages_scanned = 0
-        self.pages_unshared = self.pages_volatile = (
-            0  # of the last whole pass: equal to nothing; changed since the one before
-        )
+        # In the last whole pass: pages equal to no other, and pages that had changed since the pass before.
+        self.pages_unshared = self.pages_volatile = 0
         self.wake_at: int | None = None
-        self._unstable: dict[int, list[Page]] = {}  # checksum -> pages of this pass that nothing was equal to
+        self._unstable: dict[int, list[Page]] = {}  # checksum -> unshared pages of this pass
         self._sums: dict[Page, int] = {}  # checksums of this pass
         self._last_sums: dict[Page, int] = {}  # and of the one before
         self._cursor: Iterator[Page] = iter(())
@@ -73,7 +74,10 @@ class Ksm:
     # The scanner
 
     def set_run(self, value: int) -> None:
-        """Write `value` to `run`. Raises OSError: EINVAL, ENOMEM when merged pages cannot all be copied apart."""
+        """Write `value` to `run`.
+
+        Raises OSError: EINVAL, or ENOMEM if there is no frame for a page to be unmerged.
+        """
         if value not in (STOP, RUN, UNMERGE):
             raise error(errno.EINVAL)
         self.run = value
@@ -84,7 +88,7 @@ class Ksm:
                 self.frames.unmerge(space, 0, USER_TOP, context)
 
     def set_sleep(self, milliseconds: int) -> None:
-        """Write `milliseconds` to `sleep_millisecs`: the next scan is so long from now."""
+        """Write `milliseconds` to `sleep_millisecs`: the next scan is this long from now."""
         self.sleep_millisecs = milliseconds
         if self.wake_at is not None:
             self.wake_at = self._next_wake()
@@ -94,11 +98,11 @@ class Ksm:
 
     @property
     def _period(self) -> int:
-        """Nanoseconds between two scans; at least one quantum's worth, for a guest can ask for 0."""
+        """Nanoseconds between two scans. A guest may set 0, so there is a minimum."""
         return max(self.sleep_millisecs * 1_000_000, _SHORTEST_SLEEP)
 
     def wake(self) -> None:
-        """Scan for each time that has come up to now. Where time has jumped, no longer than that can find something."""
+        """Do the scans that are due. After a jump in time, do only those that can find something."""
         now = self._system.now()
         if self.wake_at is None or now < self.wake_at:
             return
@@ -110,7 +114,7 @@ class Ksm:
         self.wake_at = self._next_wake()
 
     def scan(self, count: int) -> None:
-        """Look at `count` pages more, or as many as there are to the end of the pass."""
+        """Examine `count` more pages, or as many as there are until the end of the pass."""
         for _ in range(count):
             page = next(self._cursor, None)
             if page is None:
@@ -127,14 +131,14 @@ class Ksm:
         self._cursor = self._pages()
 
     def _pages(self) -> Iterator[Page]:
-        """All pages of mergeable areas that were there when the pass came to their address space."""
+        """The pages of mergeable areas that exist when the pass reaches their address space."""
         for space in list(self._system.spaces):
             for start, end in [(area.start, area.end) for area in space.vmas if area.mergeable]:
                 for va, _, _ in space.table.present(start, end):
                     yield space, va
 
     def _frame(self, space: MemoryMap, va: int) -> tuple[Vma, int] | None:
-        """The area and the frame of a page that may be merged, as it is now."""
+        """The area and the current frame of a page that may be merged, or None."""
         system = self._system
         if space not in system.spaces:
             return None
@@ -145,7 +149,8 @@ class Ksm:
         if frame == ZERO_FRAME or frame in system.cache.owner:
             return None
         if system.swap is not None and system.swap.is_cached(frame):
-            return None  # the swap area has a copy, which a merged frame would leave behind
+            return None  # the swap cache holds it, and a merged frame cannot be in the swap cache
+
         return area, frame
 
     def _examine(self, space: MemoryMap, va: int) -> None:

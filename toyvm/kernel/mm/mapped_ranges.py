@@ -1,6 +1,6 @@
-"""What is asked of a range that is mapped: write-back (msync(2)) and locks (mlock(2), munlock, mlockall).
+"""Operations on mapped ranges: writeback (msync(2)) and locks (mlock(2), munlock, mlockall).
 
-Reclaim leaves the pages of locked areas alone; a fork's child has no locks.
+Reclaim spares the pages of locked areas. The child of a fork has no locks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .writeback import collect_dirty
 
 
 def sync(mm: AddressSpace, addr: int, length: int) -> None:
-    """Write the dirty pages of shared file mappings in the range to their files. Raises OSError: EINVAL, ENOMEM, EIO..."""
+    """Write the dirty pages of shared file mappings in the range to their files.
+
+    Raises OSError: EINVAL, ENOMEM, EIO...
+    """
     if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
         raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
     end = addr + align_up(length, PAGE_SIZE)
@@ -32,7 +35,10 @@ def sync(mm: AddressSpace, addr: int, length: int) -> None:
 
 
 def lock(mm: AddressSpace, start: int, end: int) -> None:
-    """Pages of the range stay in memory once they are there. Raises OSError(ENOMEM): a hole, or more than RLIMIT_MEMLOCK."""
+    """Lock the areas of a range.
+
+    Raises OSError(ENOMEM) for a hole, or beyond RLIMIT_MEMLOCK.
+    """
     mm.require_mapped(start, end)
     fresh = sum(
         min(end, area.end) - max(start, area.start)
@@ -45,20 +51,20 @@ def lock(mm: AddressSpace, start: int, end: int) -> None:
 
 
 def unlock(mm: AddressSpace, start: int, end: int) -> None:
-    """Raises OSError(ENOMEM) for a hole."""
+    """Unlock the areas of a range. Raises OSError(ENOMEM) for a hole."""
     mm.require_mapped(start, end)
     _mark(mm, start, end, locked=False)
 
 
 def lock_all(mm: AddressSpace) -> None:
-    """All areas that there are. Raises OSError(ENOMEM): more than RLIMIT_MEMLOCK."""
+    """Lock all areas. Raises OSError(ENOMEM) beyond RLIMIT_MEMLOCK."""
     if sum(area.length for area in mm.vmas) > mm.rlimits.locked:
         raise error(errno.ENOMEM)
     _mark(mm, 0, USER_TOP, locked=True)
 
 
 def unlock_all(mm: AddressSpace) -> None:
-    """No area is locked any more."""
+    """Unlock all areas."""
     _mark(mm, 0, USER_TOP, locked=False)
 
 

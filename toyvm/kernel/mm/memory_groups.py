@@ -1,8 +1,10 @@
-"""A memory limit for a group of processes, as a memory cgroup has it (Documentation/admin-guide/cgroup-v2.rst, "Memory").
+"""Memory limits for groups of processes, as a memory cgroup has.
 
-A group is a program of the command line with all its descendants. Each frame is charged to the group of the process that first
-needed it, page tables and pages of files included, until it is free again. A group at its limit first loses pages of its own to
-reclaim; if that frees nothing, the process that needed the page is killed, and other groups notice nothing.
+See Documentation/admin-guide/cgroup-v2.rst, "Memory". A group is a program of the command line with
+all its descendants. Each frame is charged to the group of the process that first needed it until
+the frame is free again; page tables and pages of files are charged too. When a group reaches its
+limit, reclaim frees pages of this group only; if that frees nothing, the process that needed the
+page is killed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from ..counters import FaultContext, Group
 
 
 class Groups:
-    """Which group has been charged for which frame. `reclaim` frees frames of a group and returns how many."""
+    """The group that each frame is charged to.
+
+    `reclaim` frees frames of a group and returns how many.
+    """
 
     def __init__(self, frames: int, reclaim: Callable[[Group, FaultContext], int]):
         self.all: list[Group] = []
@@ -22,13 +27,13 @@ class Groups:
         self._reclaim = reclaim
 
     def add(self, name: str, limit: int) -> Group:
-        """A new group with `limit` frames."""
+        """Create a group with a limit of `limit` frames."""
         group = Group(len(self.all) + 1, name, limit)
         self.all.append(group)
         return group
 
     def admit(self, context: FaultContext) -> bool:
-        """Whether the group that pays for `context` may have one frame more, once it has given up some of its own if it must."""
+        """Whether the group of `context` may have one more frame, after reclaim if necessary."""
         group = context.group
         if group is None or group.used < group.limit:
             return True
@@ -39,14 +44,14 @@ class Groups:
         return True
 
     def charge(self, frame: int, group: Group | None) -> None:
-        """`group` has got a frame."""
+        """Charge `group` for a frame."""
         if group is not None:
             self.charged[frame] = group.number
             group.used += 1
             group.peak = max(group.peak, group.used)
 
     def uncharge(self, frames: Iterable[int]) -> None:
-        """These frames are free."""
+        """These frames are free: end their charges."""
         for frame in frames:
             number = self.charged[frame]
             if number:

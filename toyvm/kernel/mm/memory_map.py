@@ -1,7 +1,7 @@
-"""What one address space consists of: its areas, its page tables, its limits, and how much of it is resident.
+"""The memory of one address space: its areas, page tables, limits and resident size.
 
-These are the facts alone. Several processes share one of them after vfork and CLONE_VM; each has an `AddressSpace` of its own to
-use it. Reclaim, same-page merging and write-back go through all of them.
+After vfork and CLONE_VM, several processes share a MemoryMap; each uses it through an
+`AddressSpace` of its own. Reclaim, same-page merging and writeback visit all MemoryMaps.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..counters import Group
     from ..vfs.nodes import FileNode
 
-# The kinds of fault that can make one page resident. The others show the zero page, or find or replace a page that is there;
-# the copy of a file's page that nothing showed yet is told by `came`.
+# The kinds of fault that can make one page resident. The others map the zero page, or find or replace a
+# resident page. The copy of a file's page that was not mapped before is reported to `came`.
 _BRINGING = (
     FaultKind.DEMAND_ZERO,
     FaultKind.DEMAND_MEGAPAGE,
@@ -36,23 +36,25 @@ _BRINGING = (
 
 
 class HighWater:
-    """The most pages that an address space has had resident at once: VmHWM of /proc/PID/status, exact.
+    """The largest number of resident pages of an address space: VmHWM of /proc/PID/status, exact.
 
-    What is resident grows with every page fault and shrinks in few places, so the most there ever was stood just before one of the
-    times when it shrank, or stands now. Nothing is done at a fault: the faults are counted anyway (`faults`, those of this address
-    space by kind), also those that native code resolves. The size at the last count and the pages that have come since, less those
-    that have gone, are no less than what is resident; only where that is above the mark are the tables counted. Linux notes its mark
-    at the same places (update_hiwater_rss in include/linux/mm.h), from counters that lag.
+    The resident size grows with every page fault and shrinks in few places, so its maximum was
+    reached just before one of the times when it shrank, or is the current size. Page faults need no
+    extra work: they are counted anyway (`faults`: those of this address space, by kind), also those
+    that native code resolves. The size at the last count, plus the pages that became resident
+    since, minus those that were unmapped, is an upper bound of the resident size. The tables are
+    counted only when this bound exceeds the mark. Linux updates its mark at the same places
+    (update_hiwater_rss in include/linux/mm.h), from counters that lag.
 
-    `mark` is in pages. Where pages are resident now, the most there have been is `max(mark, those)`.
+    `mark` is in pages. The maximum is `max(mark, resident pages now)`.
     """
 
     def __init__(self, table: PageTable, faults: dict[FaultKind, int]):
-        self.mark = 0  # pages: the most that were resident when some went
+        self.mark = 0
         self._table = table
-        self._at_most = 0  # pages that are resident, but for those that `_faults` counts since `_seen`
+        self._at_most = 0  # the upper bound, without the faults since `_seen`
         self._faults = faults
-        self._seen = 0
+        self._seen = 0  # faults that `_at_most` includes
 
     def _brought(self) -> int:
         return sum(map(self._faults.__getitem__, _BRINGING))
@@ -77,18 +79,21 @@ class HighWater:
         self._at_most -= pages
 
     def reset(self) -> None:
-        """Begin again with what is resident now."""
+        """Set the mark to the current resident size."""
         self._settle()
         self.mark = self._at_most = self._table.resident()
 
     def begin_as(self, parent: HighWater) -> None:
-        """The address space is a new copy of `parent`'s, less what has already left it: its mark begins at what it has."""
+        """Start as a copy of `parent`'s address space, less the pages that already left this one."""
         parent._settle()
         self._at_most += parent._at_most
 
 
 class MemoryMap:
-    """The memory of one process, or of the `users` that share it. `group` pays for its frames, where groups have limits."""
+    """The memory of one process, or of `users` processes that share it.
+
+    Its frames are charged to `group`, if groups have limits.
+    """
 
     def __init__(
         self, table: PageTable, mmu: Mmu, vmas: VmaSet, rlimits: Rlimits, group: Group | None = None
@@ -111,7 +116,7 @@ class MemoryMap:
         self.arg_range = self.env_range = (0, 0)
 
     def resident(self, area: Vma) -> Iterator[tuple[int, int]]:
-        """(va, entry) of each present page of an area, the zero page left out (as Linux counts RSS)."""
+        """(va, entry) of each present page of an area except the zero page (Linux's RSS)."""
         for va, _, pte in self.table.present(area.start, area.end):
             if pte_frame(pte) != ZERO_FRAME:
                 yield va, pte

@@ -1,7 +1,8 @@
-"""Frames that same-page merging has made: what they hold, which pages show them, and how a page leaves one.
+"""The frames that KSM has merged: their contents, their mappings, and how a page leaves one.
 
-A merged frame is held by one reference of this table besides its mappings, so that a write always copies it, as a write to a page of
-the page cache does: what the table says of its contents stays true until it is given back. `ksm` finds the pages to merge.
+Besides its mappings, this table has one reference to each merged frame. So a write always copies
+it, as a page of the page cache, and its contents stay the same until it is freed. `ksm` finds the
+pages to merge.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MergedFrames:
-    """The merged frames of one machine. `invalidate` makes the machine forget a range of one MMU."""
+    """The merged frames of one machine. `invalidate` is `MachineMemory.invalidate`."""
 
     def __init__(
         self, memory: PhysicalMemory, frames: FrameAllocator, invalidate: Callable[[Mmu, int, int], None]
@@ -47,7 +48,7 @@ class MergedFrames:
         return self._memory.u8[frame << PAGE_SHIFT : (frame + 1) << PAGE_SHIFT]
 
     def like(self, frame: int, checksum: int, most: int) -> int | None:
-        """A merged frame with the contents of `frame` that has fewer than `most` mappings."""
+        """A merged frame with the contents of `frame` and fewer than `most` mappings, or None."""
         refs, data = self._frames.refs, self.contents(frame)
         for twin in self._by_sum.get(checksum, ()):
             if refs[twin] - 1 < most and self.contents(twin) == data:
@@ -55,14 +56,14 @@ class MergedFrames:
         return None
 
     def add(self, space: MemoryMap, va: int, area: Vma, frame: int, checksum: int) -> None:
-        """From now on the contents of the frame at `va` do not change: no entry maps it writable, and the table holds it too."""
+        """Make the frame of the page at `va` a merged frame: no entry maps it writable any more."""
         self._frames.get(frame)
         self.stable[frame] = checksum
         self._by_sum.setdefault(checksum, []).append(frame)
         self._map(space, area, va, frame)
 
     def merge(self, space: MemoryMap, area: Vma, va: int, twin: int) -> None:
-        """Let the page at `va` show the merged frame `twin` instead of its own."""
+        """Map the page at `va` to the merged frame `twin` instead of its own frame."""
         old = pte_frame(space.table.entry(va))
         self._frames.get(twin)
         self._map(space, area, va, twin)
@@ -76,12 +77,12 @@ class MergedFrames:
         self._invalidate(space.mmu, va, va + PAGE_SIZE)
 
     def copied(self, frame: int) -> None:
-        """A write has copied a page that showed `frame`."""
+        """A write has copied a page of `frame`."""
         self.copies += frame in self.stable
         self.let_go((frame,))
 
     def let_go(self, frames: Iterable[int]) -> None:
-        """These frames have lost a mapping: give back those that have none left."""
+        """These frames have lost a mapping: free those without any."""
         refs = self._frames.refs
         for frame in frames:
             if frame in self.stable and refs[frame] == 1:
@@ -92,7 +93,10 @@ class MergedFrames:
                 self._frames.put(frame)
 
     def unmerge(self, space: MemoryMap, start: int, end: int, context: FaultContext) -> None:
-        """Give each page from `start` to `end` in mergeable areas a frame of its own again. Raises OSError(ENOMEM)."""
+        """Give each page from `start` to `end` in mergeable areas its own frame again.
+
+        Raises OSError(ENOMEM).
+        """
         for area in space.vmas.overlapping(start, end):
             if area.mergeable:
                 self._split(space, area, max(start, area.start), min(end, area.end), context)

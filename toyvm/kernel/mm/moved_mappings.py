@@ -1,4 +1,4 @@
-"""mremap(2): a mapping grows, shrinks or moves, and its pages with it, because only page-table entries are moved."""
+"""mremap(2): resize or move a mapping. Pages move with it: only page-table entries change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .address_space import AddressSpace
 from .overcommit import admit, require_limits
 from .vma import Vma
 
-_MOST_NEW_AREAS = 3  # the moved one, and what is left on both sides of where it was
+_MOST_NEW_AREAS = 3  # the moved one, and the rest on both sides of its old place
 
 
 def mremap(
@@ -27,11 +27,13 @@ def mremap(
     target: int | None = None,
     keep: bool = False,
 ) -> int:
-    """The address of the mapping at `addr` once it has `new_length` bytes. It moves if it must and `may_move`, to `target`
-    in any case when there is one (MREMAP_FIXED). `keep` leaves the old area, empty (MREMAP_DONTUNMAP). `old_length` 0 makes a
-    second mapping of the same shared pages.
+    """Resize the mapping at `addr` to `new_length` bytes; returns its address.
 
-    Raises OSError: EINVAL for bad arguments, EFAULT when `addr` begins no such mapping, ENOMEM.
+    It moves if necessary and `may_move`, or to `target` if that is given (MREMAP_FIXED). `keep`
+    leaves the old area, empty (MREMAP_DONTUNMAP). With `old_length` 0, the same shared pages are
+    mapped a second time.
+
+    Raises OSError: EINVAL for bad arguments, EFAULT if `addr` is not in such a mapping, ENOMEM.
     """
     if addr & PAGE_MASK:
         raise error(errno.EINVAL)
@@ -60,7 +62,7 @@ def mremap(
 
 
 def _clear_target(mm: AddressSpace, addr: int, old_length: int, new_length: int, target: int) -> None:
-    """Unmap what is where a mapping is to move. Raises OSError: EINVAL, EPERM, ENOMEM."""
+    """Unmap the target range of a move. Raises OSError: EINVAL, EPERM, ENOMEM."""
     if target & PAGE_MASK or target + new_length > USER_TOP:
         raise error(errno.EINVAL)
     if addr + old_length > target and target + new_length > addr:
@@ -72,7 +74,7 @@ def _clear_target(mm: AddressSpace, addr: int, old_length: int, new_length: int,
 
 
 def _source(mm: AddressSpace, addr: int, old_length: int, new_length: int) -> Vma:
-    """The area to be changed, which must hold the whole range. Raises OSError: EFAULT, EINVAL."""
+    """The area to change, which must contain the whole range. Raises OSError: EFAULT, EINVAL."""
     area = mm.vmas.find(addr)
     if area is None:
         raise error(errno.EFAULT)
@@ -100,14 +102,17 @@ def _move(
 
 
 def _admit_moved(mm: AddressSpace, area: Vma, old_length: int, new_length: int, *, keep: bool) -> None:
-    """For a moment both places are promised, as in Linux; the limits look at what is left. Raises OSError(ENOMEM)."""
+    """Check limits and overcommit for a move. Raises OSError(ENOMEM).
+
+    As in Linux, overcommit counts both places for a moment; the limits count only what remains.
+    """
     require_limits(mm.map, area, (new_length if keep else new_length - old_length) >> PAGE_SHIFT)
     if area.accounted:
         mm.system.commit.require(new_length >> PAGE_SHIFT, mm.vmas.pages)
 
 
 def _add(mm: AddressSpace, area: Vma, start: int, length: int, shows: int, distance: int = 0) -> None:
-    """Another stretch of the same kind as `area`, which shows at `start` what `area` has, or would have, at `shows`."""
+    """Add an area like `area` at `start`, with the content that belongs at `shows` in `area`."""
     offset = area.offset_of(shows) if area.file is not None else 0
     new = replace(area, start=start, end=start + length, offset=offset, moved=area.moved + distance)
     mm.insert("mremap", new)
@@ -117,9 +122,10 @@ def _move_pages(mm: AddressSpace, addr: int, length: int, to: int) -> None:
     table = mm.table
     if (to - addr) % MEGAPAGE_SIZE:
         table.split(addr, addr + length)
-    else:  # they can be megapages there too
+    else:  # whole megapages stay megapages
         table.split_borders(addr, addr + length)
-    # The new tables first: they may find no frame left, and then nothing must have moved; or make reclaim change entries.
+    # Create the new tables first: if there is no frame for one, nothing must have moved yet, and the
+    # allocation may make reclaim change entries.
     for va in [va for va, _, _ in table.entries(addr, addr + length)]:
         table.slot(va - addr + to, mm.context)
     pages = list(table.entries(addr, addr + length))

@@ -1,7 +1,8 @@
-"""How much memory is promised: Committed_AS, and when a promise is refused (Documentation/mm/overcommit-accounting.rst).
+"""Memory overcommit: Committed_AS, and when an allocation is refused.
 
-Promised are the private writable pages of all areas, unless MAP_NORESERVE, and all pages of shared anonymous memory, touched or not. What
-stands for how many pages is counted where areas come and go (`VmaSet`), so that no operation adds anything up.
+See Documentation/mm/overcommit-accounting.rst. Committed are the private writable pages of all
+areas except with MAP_NORESERVE, and all pages of shared anonymous memory, touched or not. `VmaSet`
+counts them as areas come and go, so no operation has to sum them up.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 GUESS, ALWAYS, NEVER = 0, 1, 2  # OVERCOMMIT_* of vm.overcommit_memory
 DEFAULT_RATIO = 50
-_RESERVE_PART = 32  # vm.admin_reserve_kbytes and vm.user_reserve_kbytes begin as this part of memory
+_RESERVE_PART = 32  # vm.admin_reserve_kbytes and vm.user_reserve_kbytes default to this part of memory
 _ADMIN_MOST, _USER_MOST = 8 << 20 >> PAGE_SHIFT, 128 << 20 >> PAGE_SHIFT
 
 
 class Commit:
-    """The account of one machine with `ram` pages of memory. `mode` and `ratio` are vm.overcommit_memory and _ratio."""
+    """The account of one machine with `ram` pages of memory.
+
+    `mode` and `ratio` are vm.overcommit_memory and vm.overcommit_ratio.
+    """
 
     def __init__(self, ram: int, mode: int = GUESS, ratio: int = DEFAULT_RATIO):
         self.ram = ram
@@ -35,13 +39,13 @@ class Commit:
 
     @property
     def limit(self) -> int:
-        """CommitLimit, in pages: what may be promised when `mode` is NEVER."""
+        """CommitLimit, in pages: how many may be committed when `mode` is NEVER."""
         return self.ram * self.ratio // 100 + self.swap
 
     def require(self, pages: int, space_pages: int = 0) -> None:
-        """Whether `pages` more may be promised to a process that has areas of `space_pages` (__vm_enough_memory).
+        """Check that `pages` more may be committed to a process with areas of `space_pages`.
 
-        Raises OSError(ENOMEM).
+        Raises OSError(ENOMEM) if not (__vm_enough_memory).
         """
         if pages <= 0 or self.mode == ALWAYS:
             return
@@ -55,13 +59,14 @@ class Commit:
             raise error(errno.ENOMEM)
 
     def add(self, pages: int) -> None:
-        """Promise `pages` more; fewer when negative."""
+        """Commit `pages` more; fewer if negative."""
         self.committed += pages
 
     def require_copy(self, space: MemoryMap) -> None:
-        """Whether all that `space` has been promised may be promised once more (fork). Raises OSError(ENOMEM).
+        """Check that all committed pages of `space` may be committed again (fork).
 
-        Linux asks for one area after the other, which makes a difference only where each is measured by itself.
+        Linux checks one area after the other, which differs only in mode GUESS, where each area is
+        compared by itself. Raises OSError(ENOMEM).
         """
         accounted = space.vmas.accounted
         if self.mode != GUESS:
@@ -73,7 +78,7 @@ class Commit:
 
     @staticmethod
     def accounts(prot: int, *, shared: bool, no_reserve: bool) -> bool:
-        """Whether an area counts as promised (accountable_mapping)."""
+        """Whether an area is accounted (accountable_mapping)."""
         return bool(prot & PROT_WRITE) and not shared and not no_reserve
 
 
@@ -82,7 +87,7 @@ def may_expand(space: MemoryMap, area: Vma, pages: int) -> bool:
     limits, vmas = space.rlimits, space.vmas
     if vmas.pages + pages > limits.address_space >> PAGE_SHIFT:
         return False
-    # A soft limit of 0 under an endless hard one stops brk only: Valgrind wants it so (mm/mmap.c).
+    # A soft limit of 0 under an infinite hard one stops brk only, for Valgrind (mm/mmap.c).
     return not area.data or not limits.data or vmas.data_pages + pages <= limits.data >> PAGE_SHIFT
 
 
@@ -95,7 +100,7 @@ def require_limits(space: MemoryMap, area: Vma, pages: int) -> None:
 def admit(
     commit: Commit, space: MemoryMap, area: Vma, pages: int, over: tuple[int, int] | None = None
 ) -> None:
-    """Whether `space` may have `pages` more of the kind of `area`, which would take the place of what is in the range `over`.
+    """Check that `space` may have `pages` more of the kind of `area`, replacing the range `over`.
 
     Raises OSError(ENOMEM).
     """
@@ -111,9 +116,9 @@ def admit(
 
 
 def becomes_accounted(commit: Commit, space: MemoryMap, area: Vma, prot: int) -> bool:
-    """Whether `area` counts as promised once mprotect has given it `prot`; what was writable once goes on counting.
+    """Whether `area` is accounted after mprotect to `prot`; one that was writable once stays so.
 
-    The pages are added to the account here. Raises OSError(ENOMEM).
+    The pages are committed here. Raises OSError(ENOMEM).
     """
     if not prot & PROT_WRITE:
         return area.accounted

@@ -1,4 +1,4 @@
-"""Shared anonymous memory, as mmap(MAP_SHARED | MAP_ANONYMOUS) and System V segments have it."""
+"""Shared anonymous memory: mmap(MAP_SHARED | MAP_ANONYMOUS) and System V segments."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .overcommit import Commit
 
 
 class ShmNode(FileNode):
-    """Shared anonymous memory: a file without a name whose bytes live in the page cache alone (Linux: "/dev/zero (deleted)").
+    """Shared anonymous memory: a file without a name whose pages exist in the page cache only.
 
-    All its pages are promised in `account`, if there is one, until no process can reach it. Raises OSError(ENOMEM).
+    Linux shows it as "/dev/zero (deleted)". All its pages are committed in `account`, if given,
+    until no process can reach it. Raises OSError(ENOMEM).
     """
 
     backed = False

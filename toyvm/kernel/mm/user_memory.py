@@ -1,4 +1,4 @@
-"""Kernel access to user memory: by virtual address, through the same page faults as the user's own instructions."""
+"""Kernel access to user memory by virtual address, through the same page faults as the user's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE, PhysicalMemory
 
 
 class Fault(OSError):
-    """An address that the process cannot use so: EFAULT."""
+    """The process may not access this address: EFAULT."""
 
     def __init__(self, va: int):
         super().__init__(errno.EFAULT, os.strerror(errno.EFAULT))
@@ -18,9 +18,9 @@ class Fault(OSError):
 
 
 class UserMemory:
-    """Reading and writing by virtual address, for a class that can `translate`.
+    """Reading and writing by virtual address, for a class that implements `translate`.
 
-    Every method raises Fault, and OutOfFrames when there is no frame for a page.
+    Every method raises Fault, and OutOfFrames if there is no frame for a page.
     """
 
     memory: PhysicalMemory
@@ -49,7 +49,7 @@ class UserMemory:
         return b"".join(pieces)
 
     def write(self, va: int, data: bytes | bytearray | memoryview) -> None:
-        """Store `data` at `va`. What stands before a bad address has been written when Fault is raised."""
+        """Store `data` at `va`. Bytes before a bad address are written when Fault is raised."""
         u8 = self.memory.u8
         done, count = 0, len(data)
         while done < count:
@@ -60,7 +60,7 @@ class UserMemory:
             done += size
 
     def read_cstring(self, va: int, limit: int = PAGE_SIZE) -> bytes:
-        """The bytes before the NUL. Raises OSError(ENAMETOOLONG) when there is none in `limit` bytes."""
+        """The bytes before the NUL. Raises OSError(ENAMETOOLONG) if there is none in `limit` bytes."""
         u8 = self.memory.u8
         pieces: list[bytes] = []
         left = limit

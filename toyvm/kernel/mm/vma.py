@@ -1,4 +1,4 @@
-"""Virtual memory areas: the stretches of an address space that mean something, in order of address."""
+"""Virtual memory areas (VMAs): the mapped ranges of an address space, in order of address."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 MAX_MAP_COUNT = 65530  # areas of one address space, unless vm.max_map_count is set
-MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces together: they are the host's memory
+MACHINE_MAP_COUNT = 16 * MAX_MAP_COUNT  # areas of all address spaces: they use the host's memory
 
 
 class Vma(Record, frozen=False):
-    """Pages `start`..`end` (bytes, page-aligned, end excluded) with one protection and one source.
+    """The pages from `start` to `end` (excluded), which have one protection and one backing.
 
-    `file` None means private anonymous memory; shared anonymous memory is a file without a name (`ShmNode`).
-    `offset` is the file offset of `start`. `name` is the bracketed name of /proc/PID/maps, such as "[stack]".
+    Addresses are in bytes and page-aligned. `file` None means private anonymous memory; shared
+    anonymous memory is a file without a name (`ShmNode`). `offset` is the file offset of `start`.
+    `name` is the bracketed name in /proc/PID/maps, such as "[stack]".
     """
 
     start: int
@@ -33,18 +34,15 @@ class Vma(Record, frozen=False):
     offset: int = 0
     name: str = ""
     grows_down: bool = False
-    moved: int = (
-        0  # how far mremap(2) has moved anonymous pages of it: Linux joins only areas that moved alike
-    )
-    no_reserve: bool = False  # MAP_NORESERVE: it may promise more than there is
-    accounted: bool = False  # its pages count in Committed_AS; what was writable once stays so
-    mergeable: bool = False  # madvise(MADV_MERGEABLE): equal pages of it may become one
+    # How far mremap(2) has moved its anonymous pages: Linux merges only areas that moved equally far.
+    moved: int = 0
+    no_reserve: bool = False  # MAP_NORESERVE: not accounted
+    accounted: bool = False  # its pages count in Committed_AS, even after it has become read-only
+    mergeable: bool = False  # madvise(MADV_MERGEABLE): KSM may merge its pages
     advice: int = 0  # MADV_NORMAL, RANDOM or SEQUENTIAL: how much of a file is read ahead
-    dont_fork: bool = False  # madvise(MADV_DONTFORK): a child has no such area
-    wipe_on_fork: bool = False  # madvise(MADV_WIPEONFORK): a child finds zero bytes
-    megapages: bool | None = (
-        None  # madvise(MADV_HUGEPAGE) or MADV_NOHUGEPAGE: whether it should have megapages
-    )
+    dont_fork: bool = False  # madvise(MADV_DONTFORK): a child does not inherit it
+    wipe_on_fork: bool = False  # madvise(MADV_WIPEONFORK): a child inherits it filled with zero bytes
+    megapages: bool | None = None  # madvise(MADV_HUGEPAGE): True, MADV_NOHUGEPAGE: False
     may_write: bool = True  # False for a shared mapping of a file that was not opened for writing
     locked: bool = False  # mlock(2): its pages stay in memory
 
@@ -54,7 +52,7 @@ class Vma(Record, frozen=False):
 
     @property
     def data(self) -> bool:
-        """Whether it counts as the process's own data: private, writable, and no stack (is_data_mapping)."""
+        """Whether it counts as data: private, writable, and not a stack (is_data_mapping)."""
         return bool(self.prot & PROT_WRITE) and not self.shared and not self.grows_down
 
     @property
@@ -63,20 +61,20 @@ class Vma(Record, frozen=False):
 
     @property
     def writes_file(self) -> bool:
-        """Whether its pages can become dirty pages of a file that must be written back."""
+        """Whether its pages can become dirty pages of a file that need writeback."""
         return self.shared and self.may_write and self.file is not None and self.file.backed
 
     def offset_of(self, va: int) -> int:
-        """The file offset that `va` shows."""
+        """The file offset of `va`."""
         return self.offset + va - self.start
 
     def permissions(self) -> str:
-        """`rwxp` as /proc/PID/maps has it."""
+        """The permissions as in /proc/PID/maps, such as `rwxp`."""
         letters = "".join(c if self.prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
         return letters + ("s" if self.shared else "p")
 
     def describe(self) -> str:
-        """The line of /proc/PID/maps without the newline; a name begins at column 73, as Linux pads it."""
+        """The line of /proc/PID/maps without the newline. A name begins at column 73, as in Linux."""
         dev = ino = 0
         name = self.name
         if self.file is not None and not name.startswith("["):
@@ -90,7 +88,7 @@ class Vma(Record, frozen=False):
         return f"{where:<72} {name}" if name else where
 
     def continues(self, other: Vma) -> bool:
-        """Whether `other` begins where this ends and the two can be one area."""
+        """Whether `other` begins where this area ends and the two can be merged."""
         return (
             self.end == other.start
             and self.prot == other.prot
@@ -113,8 +111,11 @@ class Vma(Record, frozen=False):
 
 
 def flags_for(area: Vma, *, writable: bool) -> int:
-    """The PTE flags that `area` grants. W implies R, because Sv39 reserves W alone. With PROT_NONE the
-    entry keeps its frame but is not valid."""
+    """The PTE flags that `area` grants.
+
+    W implies R, because Sv39 reserves W alone. With PROT_NONE the entry keeps its frame but is
+    invalid.
+    """
     flags = PTE_U | (PTE_V if area.prot else 0)
     if area.prot & (PROT_READ | PROT_WRITE):
         flags |= PTE_R
@@ -130,17 +131,18 @@ def flags_for(area: Vma, *, writable: bool) -> int:
 class VmaSet:
     """The areas of one address space: sorted, never overlapping. A look-up is a bisection.
 
-    `pages` is the size of all; `peak` the largest it has been, `data_pages` that of data, `accounted` that of what counts in Committed_AS.
+    `pages` is the number of pages in all areas, `peak` its maximum so far. `data_pages` counts
+    those of data areas, `accounted` those that Committed_AS includes.
     """
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._areas: dict[int, Vma] = {}
-        self._packed_from = 0  # no free page between here and the top that `find_gap` was last asked about
-        self._top = 0
+        self._packed_from = 0  # no page from here to `_top` is free
+        self._top = 0  # `high` of the last `find_gap`
         self.pages = self.peak = self.data_pages = self.accounted = 0
-        self.any_locked = False  # whether mlock has ever been used here
-        self.version = 0  # another number whenever an area has come, gone or changed its range
+        self.any_locked = False  # whether an area was ever locked
+        self.version = 0  # incremented when an area is added, removed or changes its range
 
     def __iter__(self) -> Iterator[Vma]:
         return (self._areas[start] for start in self._starts)
@@ -149,7 +151,7 @@ class VmaSet:
         return len(self._starts)
 
     def find(self, va: int) -> Vma | None:
-        """The area that holds `va`."""
+        """The area that contains `va`."""
         number = bisect_right(self._starts, va)
         if not number:
             return None
@@ -167,11 +169,11 @@ class VmaSet:
 
     @property
     def locked_bytes(self) -> int:
-        """How much is locked (VmLck)."""
+        """The total length of locked areas (VmLck)."""
         return sum(area.length for area in self.locked())
 
     def unlock(self) -> None:
-        """No area is locked any more; neighbours that differed in that alone stay apart."""
+        """Unlock all areas. Neighbours that differed only in their locks are not merged."""
         for area in self.locked():
             area.locked = False
         self.any_locked = False
@@ -182,14 +184,14 @@ class VmaSet:
         return self._areas[self._starts[number]] if number < len(self._starts) else None
 
     def overlapping(self, start: int, end: int) -> list[Vma]:
-        """The areas that have a page in `start`..`end`, ascending."""
+        """The areas that have a page from `start` to `end`, ascending."""
         first = bisect_right(self._starts, start)
         if first and self._areas[self._starts[first - 1]].end > start:
             first -= 1
         return [self._areas[s] for s in self._starts[first : bisect_left(self._starts, end)]]
 
     def add(self, area: Vma) -> Vma:
-        """Put in an area whose range is free, joined with its neighbours where they continue it."""
+        """Add an area whose range is free; merge it with neighbours that it continues."""
         self.version += 1
         self._count(area, area.length)
         before = self.below(area.start)
@@ -206,7 +208,7 @@ class VmaSet:
         return area
 
     def _count(self, area: Vma, more: int) -> None:
-        """`more` bytes of the kind of `area` have come; a negative number of them has gone."""
+        """Count `more` bytes (negative: fewer) of the kind of `area`."""
         pages = more >> PAGE_SHIFT
         self.pages += pages
         self.peak = max(self.peak, self.pages)
@@ -216,7 +218,7 @@ class VmaSet:
             self.accounted += pages
 
     def remove(self, area: Vma) -> None:
-        """Take out exactly this area."""
+        """Remove exactly this area."""
         self.version += 1
         self._count(area, -area.length)
         self._take_out(area)
@@ -228,7 +230,7 @@ class VmaSet:
             self._packed_from = area.end
 
     def move_start(self, area: Vma, start: int) -> None:
-        """Let an area begin at `start` instead (a stack that grows down); its range must be free."""
+        """Move the start of an area (a stack that grows); the new range must be free."""
         self.version += 1
         number = bisect_left(self._starts, area.start)
         self._count(area, area.start - start)
@@ -238,7 +240,7 @@ class VmaSet:
         self._areas[start] = area
 
     def split(self, va: int) -> None:
-        """Make `va` a border, if it lies inside an area."""
+        """Split the area that contains `va`, unless it begins there."""
         area = self.find(va)
         if area is None or area.start == va:
             return
@@ -250,14 +252,14 @@ class VmaSet:
         self._areas[va] = upper
 
     def part(self, area: Vma, start: int, end: int) -> Vma:
-        """The part of `area` between `start` and `end`, as an area of its own that can be changed."""
+        """The part of `area` from `start` to `end`, split off so that it can be changed."""
         start, end = max(start, area.start), min(end, area.end)
         self.split(start)
         self.split(end)
         return self._areas[start]
 
     def find_gap(self, length: int, low: int, high: int) -> int | None:
-        """The highest page-aligned address of `length` free bytes between `low` and `high`."""
+        """The highest page-aligned address of `length` free bytes from `low` to `high`, or None."""
         if high != self._top or self._packed_from > high:
             self._top = self._packed_from = high
         end = self._packed_from
@@ -276,7 +278,7 @@ class VmaSet:
         return None
 
     def clear(self) -> None:
-        """Take out all areas."""
+        """Remove all areas."""
         self.version += 1
         self._starts.clear()
         self._areas.clear()

@@ -1,7 +1,7 @@
-"""Write-back of dirty pages of files, so that a mapping that is written to for long does not fill memory with what only its file can take.
+"""Writeback of dirty file pages, so that a mapping does not fill memory with them.
 
-That a page is dirty is known from the D bits of its entries. Every so often, in virtual time, they are counted; when more than the dirty
-ratio of memory is dirty (vm.dirty_ratio), everything dirty is written to its file.
+The D bits of entries mark dirty pages. At intervals of virtual time they are counted; if more than
+vm.dirty_ratio percent of memory is dirty, all dirty pages are written to their files.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
 
 class WriteBack:
-    """The daemon of one machine; `ratio` is in percent. `MachineMemory.write_back_at` is when it looks again, None while nothing is
-    mapped that it could write."""
+    """The writeback daemon of one machine; `ratio` is in percent.
+
+    `MachineMemory.write_back_at` is the time of its next count, None while no mapping can have
+    dirty pages.
+    """
 
     def __init__(self, system: MachineMemory, ratio: int):
         self._system = system
         self.ratio = ratio
 
     def wake(self) -> None:
-        """Look, if it is time."""
+        """Count the dirty pages, if it is time, and write them back if there are too many."""
         system = self._system
         if system.write_back_at is None or system.now() < system.write_back_at:
             return
