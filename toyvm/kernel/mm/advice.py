@@ -1,4 +1,4 @@
-"""madvise(2): what a program says of its pages in advance, as Linux 6.1 takes it."""
+"""madvise(2): a program's advice about the use of its pages, as in Linux 6.1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP = 14, 15, 16, 17
 MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT = 18, 19, 20, 21
 MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_DONTNEED_LOCKED = 22, 23, 24
 
-# Advice that is no more than a field of the areas: the field and its value.
+# Advice that sets a field of the areas: the field and its value.
 _FIELDS: dict[int, tuple[str, int | bool]] = {
     MADV_NORMAL: ("advice", MADV_NORMAL),
     MADV_RANDOM: ("advice", MADV_RANDOM),
@@ -41,14 +41,14 @@ _FIELDS: dict[int, tuple[str, int | bool]] = {
 }
 _MERGING = frozenset({MADV_MERGEABLE, MADV_UNMERGEABLE})
 _POPULATING = {MADV_POPULATE_READ: Access.READ, MADV_POPULATE_WRITE: Access.WRITE}
-_MOOT = frozenset({MADV_DONTDUMP, MADV_DODUMP})  # there are no core dumps: taken and forgotten
+_IGNORED = frozenset({MADV_DONTDUMP, MADV_DODUMP})  # there are no core dumps
 
 
 def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
-    """Take advice about whole pages. Where the range has holes, what is there is treated all the same.
+    """Apply advice to whole pages. In a range with holes, it applies to the mapped parts.
 
-    Raises OSError: EINVAL for advice that there is not or that does not fit the area, ENOMEM for a hole, and EFAULT or ENOMEM
-    from populating.
+    Raises OSError: EINVAL for unknown advice or advice that does not fit the area, ENOMEM for a
+    hole, EFAULT or ENOMEM from populating.
     """
     if advice not in _KNOWN or addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
         raise error(errno.EINVAL)
@@ -66,14 +66,14 @@ def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
                 if area.shared or area.file is not None:
                     raise error(errno.EINVAL)
         mm.mark(addr, end, name, value)
-    elif advice not in _MOOT:
+    elif advice not in _IGNORED:
         for area in mm.vmas.overlapping(addr, end):
             _ACTIONS[advice](mm, area, max(addr, area.start), min(end, area.end))
     mm.require_mapped(addr, end)
 
 
 def _merge(mm: AddressSpace, start: int, end: int, *, mergeable: bool) -> None:
-    """MADV_MERGEABLE or MADV_UNMERGEABLE; shared areas are left as they are. Raises OSError(ENOMEM)."""
+    """MADV_MERGEABLE or MADV_UNMERGEABLE; shared areas do not change. Raises OSError(ENOMEM)."""
     merged = mm.system.merged
     if not mergeable and merged is not None:
         merged.unmerge(mm.map, start, end, mm.context)
@@ -83,7 +83,7 @@ def _merge(mm: AddressSpace, start: int, end: int, *, mergeable: bool) -> None:
 
 
 def _populate(mm: AddressSpace, start: int, end: int, access: Access) -> None:
-    """Touch every page, and say why where that cannot be: the first that cannot is the error."""
+    """Fault in every page. Raises OSError for the first one that fails."""
     needed = PROT_WRITE if access == Access.WRITE else PROT_READ | PROT_WRITE
     for va in range(start, end, PAGE_SIZE):
         area = mm.vmas.find(va)
@@ -100,7 +100,7 @@ def _populate(mm: AddressSpace, start: int, end: int, access: Access) -> None:
 
 
 def _will_need(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
-    """Read the pages of files, and of the swap area, in advance."""
+    """Read the pages of files and of the swap area ahead."""
     system = mm.system
     if area.file is not None and area.file.backed:
         first, count = area.offset_of(start) >> PAGE_SHIFT, end - start >> PAGE_SHIFT
@@ -123,7 +123,7 @@ def _require_unlocked(area: Vma) -> None:
 
 
 def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
-    """The pages may be forgotten, but only when memory runs low, and not if they are written again before."""
+    """Let reclaim discard the pages, unless they are written again before memory runs low."""
     _require_unlocked(area)
     if area.file is not None or area.shared:
         raise error(errno.EINVAL)
@@ -143,7 +143,7 @@ def _free(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
 
 
 def _cold(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
-    """The pages have not been used for long, says the program."""
+    """Mark the pages as not accessed."""
     _require_unlocked(area)
     mm.table.split(start, end)
     for _, slot, pte in list(mm.table.present(start, end)):
@@ -164,9 +164,9 @@ CLEAR_ALL, CLEAR_ANON, CLEAR_MAPPED, CLEAR_SOFT_DIRTY, CLEAR_PEAK = 1, 2, 3, 4, 
 
 
 def clear_references(mm: AddressSpace, kind: int) -> None:
-    """What a number written to /proc/PID/clear_refs does: no page of that kind counts as referenced; or the peak of RSS is now.
+    """Write `kind` to /proc/PID/clear_refs: clear A of some pages, or reset the peak of RSS.
 
-    Soft-dirty bits do not exist on riscv64, so that clearing them changes nothing. Raises OSError(EINVAL).
+    riscv64 has no soft-dirty bits, so clearing them changes nothing. Raises OSError(EINVAL).
     """
     if kind not in range(CLEAR_ALL, CLEAR_PEAK + 1):
         raise error(errno.EINVAL)
@@ -189,4 +189,4 @@ _ACTIONS: dict[int, Callable[[AddressSpace, Vma, int, int], None]] = {
     MADV_PAGEOUT: _page_out,
     MADV_DONTNEED_LOCKED: lambda mm, area, start, end: mm.release_pages(start, end),
 }
-_KNOWN = _MOOT | _MERGING | _FIELDS.keys() | _ACTIONS.keys() | _POPULATING.keys()
+_KNOWN = _IGNORED | _MERGING | _FIELDS.keys() | _ACTIONS.keys() | _POPULATING.keys()

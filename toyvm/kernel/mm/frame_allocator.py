@@ -162,7 +162,7 @@ class FrameAllocator:
         return self.count - 1 - self._words[USED]
 
     def spare(self, reserve: int, context: FaultContext) -> int:
-        """How many frames beyond `reserve` are available without reclaim, within the group's limit."""
+        """How many frames beyond `reserve` are free without reclaim, within the group's limit."""
         group = context.group
         left = self.free - reserve
         return left if group is None else min(left, group.limit - group.used)
@@ -211,7 +211,7 @@ class FrameAllocator:
         return self._use(frame, context)
 
     def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
-        """The span of page `vpn`: its first frame or 0, its first page, the page behind its last."""
+        """The span of page `vpn`: its first frame or 0, its first page, the page after its last."""
         bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
         key = vpn >> bits << 6 | bits
         span = spans.get(key)
@@ -327,7 +327,7 @@ class FrameAllocator:
         self._words[BIRTHS] = self.born[frame] = births
 
     def set_aside(self, end: int) -> None:
-        """From now on only `claim` allocates frames below `end`. Nothing must have been allocated."""
+        """Leave frames below `end` to `claim`. Nothing must have been allocated."""
         self._given[:end] = b"\1" * end
         self._words[NEXT] = self._next_span = end
 

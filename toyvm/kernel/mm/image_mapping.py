@@ -1,8 +1,8 @@
-"""ELF segments to mappings: what exec and the dynamic loader both do with a file.
+"""Mapping the segments of an ELF file, for exec and the dynamic loader.
 
-Each PT_LOAD is mapped private from the page cache, so text stays shared; the part of the last page beyond p_filesz is
-cleared (which copies that page), whole pages of bss are anonymous. A file that cannot be mapped so is refused with
-NotExecutableError before anything of it is mapped.
+Each PT_LOAD is mapped private from the page cache, so text stays shared. The part of the last page
+beyond p_filesz is cleared, which copies that page; whole pages of bss are anonymous. A file that
+cannot be mapped is rejected with NotExecutableError before any part of it is mapped.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PATH_MAX = 4096
 
 
 class LoadedImage(Record):
-    """An ELF file as `map_image` has mapped it into an address space. All addresses are guest addresses (va).
+    """An ELF file mapped into an address space by `map_image`. All addresses are virtual.
 
-    `bias` is what to add to the file's own addresses (0 for ET_EXEC). `start` and `end` bound its pages.
-    `phdr` is where the program headers stand in guest memory, or 0 when no segment holds them.
-    `file` gives the file's bytes (`file.pread(offset, n)`, `file.size`).
+    `bias` is the difference to the file's own addresses (0 for ET_EXEC). `start` and `end` bound
+    its pages. `phdr` is the address of the program headers, or 0 if no segment contains them.
+    `file` provides the file's bytes (`file.pread(offset, n)`, `file.size`).
     """
 
     path: str
@@ -46,9 +46,10 @@ class LoadedImage(Record):
 
 
 def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = False) -> LoadedImage:
-    """Map the segments of `file` into `mm`: ET_EXEC where it says, ET_DYN at PIE_BASE, a `library` in the mmap area.
+    """Map the segments of `file` into `mm`.
 
-    Raises NotExecutableError for a file that is not such an image, OSError(ENOMEM) when it does not fit.
+    ET_EXEC is mapped at its own addresses, ET_DYN at PIE_BASE, a `library` in the mmap area. Raises
+    NotExecutableError for a file that is not such an image, OSError(ENOMEM) if it does not fit.
     """
     ehdr, phdrs = read_headers(file, path)
     loads = [p for p in phdrs if p.type == elf.PT_LOAD and p.memsz]
@@ -155,7 +156,7 @@ def _map_segment(mm: AddressSpace, file: FileNode, phdr: Phdr, bias: int, path: 
 
 
 def headers_address(ehdr: Ehdr, loads: list[Phdr], bias: int) -> int:
-    """Where the program headers stand in memory, for AT_PHDR: 0 when no segment holds them."""
+    """The address of the program headers for AT_PHDR; 0 if no segment contains them."""
     size = ehdr.phnum * ehdr.phentsize
     for phdr in loads:
         if phdr.offset <= ehdr.phoff and ehdr.phoff + size <= phdr.offset + phdr.filesz:

@@ -102,7 +102,7 @@ class Ksm:
         return max(self.sleep_millisecs * 1_000_000, _SHORTEST_SLEEP)
 
     def wake(self) -> None:
-        """Do the scans that are due. After a jump in time, do only those that can find something."""
+        """Do the scans that are due; after a jump in time, only those that can find something."""
         now = self._system.now()
         if self.wake_at is None or now < self.wake_at:
             return

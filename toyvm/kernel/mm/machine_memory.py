@@ -116,7 +116,7 @@ class MachineMemory:
     # What reclaim does
 
     def make_room(self, context: FaultContext) -> bool:
-        """Reclaim frames for an allocation by `context` that found none; whether one is free now."""
+        """Reclaim for an allocation by `context` that found no frame; whether one is free now."""
         raise NotImplementedError
 
     def shrink_group(self, group: Group, context: FaultContext) -> int:
@@ -191,7 +191,7 @@ class MachineMemory:
                         self.release_pages(space, area.start + max(0, keep - area.offset), area.end)
 
     def mappings(self, frame: int) -> int:
-        """How many page-table entries map a frame: its references except those of caches and KSM."""
+        """How many page-table entries map a frame: its references except caches and KSM."""
         merged = self.merged is not None and frame in self.merged.stable
         swapped = self.swap is not None and self.swap.is_cached(frame)
         return self.frames.refs[frame] - (frame in self.cache.owner) - swapped - merged
@@ -218,7 +218,7 @@ class MachineMemory:
                 self.engine.invalidate_page(mmu, page << PAGE_SHIFT)
 
     def invalidate_writes(self, mmu: Mmu) -> None:
-        """Entries of `mmu`'s tables have lost W (fork): drop cached translations for writes only."""
+        """Entries of `mmu`'s tables lost W (fork): drop cached translations for writes only."""
         mmu.tlb.flush_writes()
         if self.engine is not None:
             self.engine.invalidate_writes(mmu)

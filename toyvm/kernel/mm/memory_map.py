@@ -84,7 +84,7 @@ class HighWater:
         self.mark = self._at_most = self._table.resident()
 
     def begin_as(self, parent: HighWater) -> None:
-        """Start as a copy of `parent`'s address space, less the pages that already left this one."""
+        """Start as a copy of `parent`'s address space, less the pages already released here."""
         parent._settle()
         self._at_most += parent._at_most
 

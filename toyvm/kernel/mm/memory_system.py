@@ -74,7 +74,7 @@ class MemorySystem(MachineMemory):
         return self.ksm
 
     def make_room(self, context: FaultContext) -> bool:
-        """Reclaim one batch; if nothing can be freed, run the OOM killer unless `context.may_fail`."""
+        """Reclaim one batch; if that frees nothing, kill a process unless `context.may_fail`."""
         now = (
             self.frames.used,
             self.swap.used if self.swap is not None else 0,

@@ -1,11 +1,13 @@
-"""Programs in bare physical memory: one row of bytes for all of them, and nothing between them (`toyvm run --no-mmu`).
+"""Programs in bare physical memory, which all programs share unprotected (`toyvm run --no-mmu`).
 
-Addresses are physical. A program is loaded where its ELF file says, or fails because another one is there; stacks, heaps and what mmap
-gives are regions of the same memory. The kernel remembers whose region is whose only so that it does not give one away twice:
-no access is ever checked against that, only against the end of memory.
+Addresses are physical. A program is loaded at the addresses in its ELF file, and fails if another
+program is there. Stacks, heaps and mmap regions are allocated from the same memory. The kernel
+records the owner of each region only to avoid allocating it twice: an access is checked against the
+end of memory and nothing else.
 
-System calls are those of Linux without CONFIG_MMU (Documentation/admin-guide/mm/nommu-mmap.rst): no fork (vfork works), no
-mprotect, no MAP_FIXED, no shared mapping of a file; a private one is a copy.
+System calls are those of Linux without CONFIG_MMU (Documentation/admin-guide/mm/nommu-mmap.rst): no
+fork (vfork works), no mprotect, no MAP_FIXED, no shared mapping of a file; a private mapping is a
+copy.
 """
 
 from __future__ import annotations
@@ -45,22 +47,23 @@ _FLAGS = PTE_V | PTE_R | PTE_W | PTE_X | PTE_U
 
 
 class Placement(Record):
-    """Where a program is put, if not where it asks to be: the address of its first byte, the top of its stack."""
+    """The address to load a program at, and the top of its stack; None for the default."""
 
     load_at: int | None = None
     stack_at: int | None = None
 
 
 def table_bytes(size: int) -> int:
-    """Memory beyond `size` for the tables of `FlatMemory`."""
+    """The memory beyond `size` for the tables of `FlatMemory`."""
     return PAGE_SIZE * (1 + (align_up(size, 1 << 30) >> 30) + (align_up(size, LEAF_SPAN) >> LEAF_SHIFT))
 
 
 class FlatMemory:
-    """`size` bytes of physical memory that all programs stand on, and the owner of each region of it.
+    """`size` bytes of physical memory that all programs share, and the owner of each region in it.
 
-    The tables map each address to itself, for engines that walk tables in native code; they stand above `size`, where no
-    program can reach. One MMU for all: what one program stores into another's code is what the other executes after its fence.i.
+    The tables map each address to itself, for engines that walk tables in native code. They are
+    above `size`, where no program can reach. All programs share one MMU: what one program stores
+    into another's code is executed after the other's fence.i.
     """
 
     def __init__(self, system: MachineMemory, size: int):
@@ -78,27 +81,30 @@ class FlatMemory:
         self._owners: dict[int, PhysicalSpace] = {}
 
     def owner_of(self, start: int, end: int) -> tuple[Vma, PhysicalSpace] | None:
-        """The first region in the way of `start`..`end`, and whose it is."""
+        """The first region that overlaps `start`..`end`, and its owner."""
         for region in self.regions.overlapping(start, end):
             return region, self._owners[region.start]
         return None
 
     def owned_by(self, space: PhysicalSpace) -> list[int]:
-        """Where the regions of `space` begin."""
+        """The start of each region that `space` owns."""
         return [start for start, owner in self._owners.items() if owner.map is space.map]
 
     def find(self, length: int) -> int:
-        """The highest free region of `length` bytes. Raises OSError(ENOMEM)."""
+        """The highest `length` free bytes. Raises OSError(ENOMEM)."""
         found = self.regions.find_gap(length, PAGE_SIZE, self.size)
         if found is None:
             raise error(errno.ENOMEM)
         return found
 
     def take(self, space: PhysicalSpace, start: int, end: int) -> None:
-        """Give a free region of whole pages to `space`, filled with zero bytes. Raises OSError(ENOMEM)."""
+        """Allocate a free region of whole pages to `space`, filled with zero bytes.
+
+        Raises OSError(ENOMEM).
+        """
         if not PAGE_SIZE <= start < end <= self.size or self.owner_of(start, end) is not None:
             raise error(errno.ENOMEM)
-        # The name keeps neighbours from being joined: each region goes as it came.
+        # The unique name keeps neighbours from being merged: each region is freed as it was allocated.
         self.regions.add(Vma(start, end, _ALL, name=f"{start:x}"))
         self._owners[start] = space
         self.system.frames.claim(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
@@ -106,7 +112,7 @@ class FlatMemory:
         self.system.invalidate(self.mmu, start, end)
 
     def give_back(self, start: int) -> None:
-        """The region that begins at `start` is free again; its bytes stay until it is given away again."""
+        """Free the region that begins at `start`. Its bytes stay until it is allocated again."""
         region = self.regions.find(start)
         assert region is not None and region.start == start
         self.regions.remove(region)
@@ -114,12 +120,12 @@ class FlatMemory:
         self.system.frames.unclaim(start >> PAGE_SHIFT, region.end >> PAGE_SHIFT)
 
     def release(self) -> None:
-        """The machine is switched off: the tables' frames go."""
+        """Free the tables when the machine is switched off."""
         self.table.free()
 
 
 class PhysicalSpace(AddressSpace):
-    """What one program has of the flat_memory. `vmas` are its own regions only; an access may go anywhere."""
+    """One program's part of flat memory. `vmas` are its own regions; an access may go anywhere."""
 
     has_mmu = False
 
@@ -163,9 +169,10 @@ class PhysicalSpace(AddressSpace):
         may_write: bool = True,
         locked: bool = False,
     ) -> int:
-        """A free region of memory, with a copy of the file if there is one; `addr` and `prot` mean nothing here.
+        """Allocate a region, with a copy of the file if there is one.
 
-        Raises OSError: EINVAL for a bad length and for `fixed`, ENODEV for a shared file, ENOMEM.
+        `addr` and `prot` are ignored. Raises OSError: EINVAL for a bad length and for `fixed`,
+        ENODEV for a shared file, ENOMEM.
         """
         if length <= 0 or offset & PAGE_MASK or fixed or no_replace:
             raise error(errno.EINVAL)
@@ -180,7 +187,7 @@ class PhysicalSpace(AddressSpace):
         return start
 
     def munmap(self, addr: int, length: int) -> None:
-        """Give back a whole region, as it was got. Raises OSError(EINVAL)."""
+        """Free a whole region that mmap allocated. Raises OSError(EINVAL)."""
         area = self.vmas.find(addr)
         if area is None or area.start != addr or area.length != align_up(length, PAGE_SIZE):
             raise error(errno.EINVAL)
@@ -192,7 +199,7 @@ class PhysicalSpace(AddressSpace):
         self.changed("munmap", addr, area.end, None)
 
     def brk(self, wanted: int) -> int:
-        """The heap grows behind the program, page by page, until another program's memory begins."""
+        """Grow the heap behind the program, page by page, up to another program's memory."""
         if wanted < self.map.brk_start or wanted > self.flat_memory.size:
             return self.map.brk_end
         old, new = align_up(self.map.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
@@ -217,7 +224,10 @@ class PhysicalSpace(AddressSpace):
             self.flat_memory.give_back(page)
 
     def map_stack(self, *, executable: bool = False) -> int:
-        """A stack of STACK_SIZE at the highest free place, or where it was asked for. It does not grow, and nothing guards it."""
+        """Allocate a stack of STACK_SIZE at the highest free address, or where the placement says.
+
+        It does not grow and has no guard page.
+        """
         top = self.placement.stack_at
         start = self.flat_memory.find(STACK_SIZE) if top is None else top - STACK_SIZE
         if top is not None:
@@ -226,9 +236,9 @@ class PhysicalSpace(AddressSpace):
         return start + STACK_SIZE
 
     def load(self, file: FileNode, path: str) -> LoadedImage:
-        """Copy the segments of an executable to where they ask to be, or as far from there as `Placement.load_at` says.
+        """Copy the segments of an executable to their addresses, or to `Placement.load_at`.
 
-        Nothing is relocated. Raises NotExecutableError, which names the process in the way.
+        Nothing is relocated. Raises NotExecutableError, which names the process that is in the way.
         """
         ehdr, phdrs = read_headers(file, path)
         loads = [p for p in phdrs if p.type == elf.PT_LOAD and p.memsz]
@@ -271,7 +281,7 @@ class PhysicalSpace(AddressSpace):
             ) from None
 
     def _areas(self, loads: list[Phdr], bias: int, file: FileNode, path: str) -> list[Vma]:
-        """One area for each segment, from where the one before it ends: segments may share a page here."""
+        """An area for each segment, beginning at the end of the one before if they share a page."""
         areas: list[Vma] = []
         for p in loads:
             start = align_down(p.vaddr + bias, PAGE_SIZE)
@@ -303,27 +313,27 @@ class PhysicalSpace(AddressSpace):
     # Access
 
     def fault(self, va: int, access: Access, pc: int) -> bool:
-        """There is nothing to resolve."""
+        """False: no fault can be resolved."""
         return False
 
     def translate(self, va: int, access: Access) -> int:
-        """The same address, if there is memory. Raises Fault."""
+        """The same address if it is in memory. Raises Fault."""
         try:
             return self.mmu.translate(va, access)
         except Trap:
             raise Fault(va) from None
 
     def populate(self, addr: int, length: int) -> None:
-        """It is all there already."""
+        """Nothing to do: all memory is present."""
 
     # Life
 
     def fork(self) -> NoReturn:
-        """Two processes cannot have different bytes at the same address. Raises OSError(ENOSYS), as uClinux's fork."""
+        """Raises OSError(ENOSYS), as in uClinux: the child would need the same addresses."""
         raise error(errno.ENOSYS)
 
     def release(self) -> None:
-        """One user less; the last one's memory is free, with all that stands in it."""
+        """Drop one user; the last one frees all regions."""
         self.map.users -= 1
         if self.map.users:
             return

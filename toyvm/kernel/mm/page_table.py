@@ -91,7 +91,7 @@ class PageTable:
             yield base >> 9
 
     def slot(self, va: int, context: FaultContext) -> int:
-        """The index in `u64` of the leaf entry for `va`. Creates missing tables, splits a megapage."""
+        """The index in `u64` of the leaf entry for `va`. Creates tables, splits a megapage."""
         base = self.leaves.get(va >> LEAF_SHIFT)
         if base is None:
             base = self._make_leaf(va, context)
@@ -134,7 +134,7 @@ class PageTable:
     # Megapages
 
     def map_megapage(self, va: int, pte: int) -> None:
-        """Map the 2 MiB around `va` by the leaf `pte`, replacing the entries of their leaf table."""
+        """Map the 2 MiB around `va` by the leaf `pte` instead of their leaf table."""
         key = va >> LEAF_SHIFT
         self._fill(self.leaves[key], pte)
         self.join(va)
@@ -161,7 +161,7 @@ class PageTable:
         self.u64[base : base + TABLE_ENTRIES] = _pages_of(pte)
 
     def join(self, va: int) -> None:
-        """Replace the leaf table at `va` by a megapage: its frames are contiguous, its flags alike."""
+        """Map the 2 MiB at `va` by a megapage: their frames are contiguous, their flags alike."""
         key = va >> LEAF_SHIFT
         slot = (self._middles[key >> 9] << 9) + (key & 0x1FF)
         pte = self.u64[self.leaves[key]]

@@ -1,7 +1,8 @@
-"""System V shared memory: segments that have a number and a key instead of a name, and outlive the process that made them (sysvipc(7)).
+"""System V shared memory (sysvipc(7)): segments with a number and a key.
 
-A segment is a file without a name whose bytes live in the page cache, so that mapping, fork, faults and accounting are those of any
-shared file. `linked` says that its number is still valid: a segment ends when it has been removed and no process maps it.
+A segment outlives its creator. It is a file without a name whose pages exist in the page cache
+only, so mapping, fork, faults and accounting are those of any shared file. `linked` says that its
+number is still valid: a segment is freed when it has been removed and no process maps it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 SHMMNI = 4096  # segments of a machine (kernel.shmmni)
 SHMMIN = 1
-SHMMAX = SHMALL = (
-    (1 << 64) - 1 - (1 << 24)
-)  # bytes of one segment, pages of all: Linux's defaults, which mean no limit
+SHMMAX = SHMALL = (1 << 64) - 1 - (1 << 24)  # bytes of a segment, pages of all: Linux's defaults, no limit
 IPC_PRIVATE = 0
 SHM_DEST, SHM_LOCKED = 0o1000, 0o2000  # in the mode that shmctl reports
 _SEQUENCE_SHIFT = 15  # an identifier is a sequence number above the place in the table (IPCMNI_SHIFT)
@@ -35,7 +34,10 @@ _MIN_CYCLE = 64  # places used in turn before the first one is used again (ipc_m
 
 
 class Segment(ShmNode):
-    """One segment. `key` IPC_PRIVATE means that no key finds it; times are seconds of the wall clock, 0 for never."""
+    """One segment. With `key` IPC_PRIVATE, no key finds it.
+
+    Times are in seconds of the wall clock, 0 for never.
+    """
 
     DEVICE = 2
 
@@ -69,20 +71,23 @@ class Segment(ShmNode):
 
     @property
     def area_name(self) -> str:
-        """Its name in /proc/PID/maps, which keeps the key it was made with."""
+        """Its name in /proc/PID/maps, which contains the key of its creation."""
         return f"/SYSV{self.first_key & 0xFFFFFFFF:08x} (deleted)"
 
     def stat(self) -> Stat:
         return Stat(*self.identity, st.S_IFREG | self.mode, 0, self.uid, self.gid, size=self.size)
 
     def permits(self, wanted: int, uid: int) -> bool:
-        """Whether `uid` may do what the permission bits of `wanted` ask, wherever among them they stand (ipcperms)."""
+        """Whether `uid` has the permissions `wanted` (ipcperms).
+
+        The bits may be those of owner, group or others.
+        """
         asked = wanted >> 6 | wanted >> 3 | wanted
         granted = self.mode >> 6 if self.owned_by(uid) else self.mode >> 3 if uid == self.gid else self.mode
         return not asked & ~granted & 0o7
 
     def owned_by(self, uid: int) -> bool:
-        """Whether `uid` made the segment or has been given it."""
+        """Whether `uid` is the creator or the owner."""
         return uid in (self.uid, self.creator)
 
     def attached(self, pid: int) -> None:
@@ -99,7 +104,10 @@ class Segment(ShmNode):
 
 
 class Segments:
-    """All segments of a machine, by number and by key. `seconds` returns the wall clock's seconds."""
+    """All segments of a machine, by number and by key.
+
+    `seconds` returns the wall clock's seconds.
+    """
 
     def __init__(self, system: MachineMemory, seconds: Callable[[], int]):
         self.system = system
@@ -130,7 +138,7 @@ class Segments:
         return found
 
     def at_place(self, place: int) -> Segment:
-        """The segment at a place of the table, as SHM_STAT counts. Raises OSError(EINVAL)."""
+        """The segment at a place of the table (SHM_STAT). Raises OSError(EINVAL)."""
         found = self._places.get(place)
         if found is None:
             raise error(errno.EINVAL)
@@ -138,13 +146,13 @@ class Segments:
 
     @property
     def highest_place(self) -> int:
-        """The highest place in use; 0 when there is none, as shmctl(IPC_INFO) has it."""
+        """The highest place in use, or 0 (shmctl(IPC_INFO))."""
         return max(self._places, default=0)
 
     def create(self, key: int, size: int, mode: int, uid: int, pid: int, *, reserve: bool = True) -> Segment:
-        """A new segment of `size` zero bytes, all of which are promised if `reserve`.
+        """Create a segment of `size` zero bytes, all committed if `reserve`.
 
-        Raises OSError: EINVAL for a bad size, ENOSPC when there are too many, ENOMEM.
+        Raises OSError: EINVAL for a bad size, ENOSPC if there are too many, ENOMEM.
         """
         if not SHMMIN <= size <= SHMMAX:
             raise error(errno.EINVAL)
@@ -163,7 +171,7 @@ class Segments:
         return segment
 
     def _take_place(self) -> int:
-        """The next free place in turn; the sequence number moves on with each round (ipc_idr_alloc)."""
+        """The next free place in turn; each round has a new sequence number (ipc_idr_alloc)."""
         places = max(len(self) * 3 // 2, _MIN_CYCLE)
         start = self._next_place if self._next_place < places else 0
         place = next(n % places for n in range(start, start + places) if n % places not in self._places)
@@ -174,7 +182,7 @@ class Segments:
         return place
 
     def remove(self, segment: Segment) -> None:
-        """shmctl(IPC_RMID): no key finds it any more, and it ends with its last mapping, or now."""
+        """shmctl(IPC_RMID): no key finds it any more; it is freed with its last mapping, or now."""
         if segment.key != IPC_PRIVATE:
             del self._keys[segment.key]
         segment.key = IPC_PRIVATE
@@ -183,24 +191,24 @@ class Segments:
         self.system.cache.released(segment)
 
     def forget(self, segment: Segment) -> None:
-        """A segment has ended."""
+        """A segment has been freed."""
         del self._places[segment.number & (1 << _SEQUENCE_SHIFT) - 1]
         self.pages -= segment.size >> PAGE_SHIFT
 
     def attachments(self, segment: Segment) -> int:
-        """shm_nattch: areas of all address spaces that show the segment."""
+        """shm_nattch: the number of areas in all address spaces that map the segment."""
         if not segment.mappings:
             return 0
         return sum(area.file is segment for space in self.system.spaces for area in space.vmas)
 
     def resident(self, segment: Segment) -> int:
-        """Pages of the segment that are in memory."""
+        """The number of pages of the segment in memory."""
         return self.system.cache.count(segment)
 
     def text(self) -> bytes:
-        """/proc/sysvipc/shm."""
+        """The text of /proc/sysvipc/shm."""
         lines = [_HEADER]
-        # One way through all areas: there may be a million, and thousands of segments.
+        # One pass over all areas: there may be a million of them, and thousands of segments.
         attached = Counter(area.file for space in self.system.spaces for area in space.vmas if area.file)
         for s in self.all():
             lines.append(

@@ -74,7 +74,7 @@ class Vma(Record, frozen=False):
         return letters + ("s" if self.shared else "p")
 
     def describe(self) -> str:
-        """The line of /proc/PID/maps without the newline. A name begins at column 73, as in Linux."""
+        """The line of /proc/PID/maps without the newline. A name begins at column 73."""
         dev = ino = 0
         name = self.name
         if self.file is not None and not name.startswith("["):

@@ -1,8 +1,8 @@
-"""One cache of file pages for all processes: (file identity, page index) -> frame.
+"""The page cache of all processes: (file identity, page index) -> frame.
 
-Library text is one set of frames because every mapping of a file takes its pages here. Reading and writing through file
-descriptors goes by way of the cache too, wherever it holds a page, so that mappings and descriptors agree.
-A cached page is one reference to its frame.
+Library text is one set of frames because every mapping of a file takes its pages from here. Reads
+and writes through file descriptors use a cached page too, so that mappings and descriptors agree. A
+cached page holds one reference to its frame.
 """
 
 from __future__ import annotations
@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 
 BACKED, UNBACKED = 1, 2  # values of `PageCache.kind`
 MAX_REMEMBERED = 1 << 14
-IN_FILE = -1  # where a page is that its file has: no slot of the swap area
+IN_FILE = -1  # the place of a page that its file has, instead of a slot of the swap area
 
 
 class PageCache:
-    """The cached pages of files. `owner` is the page that a frame holds; `dirty` are the frames that differ from their file; `kind[frame]`
-    is 0 for a frame that is not here, BACKED for one whose file has the page too, UNBACKED for shared anonymous memory.
+    """The cached pages of files.
 
-    `swap` takes pages of shared anonymous memory, where the machine has a swap area. Reading ahead leaves `reserve` frames
-    free. `shrunk` is called with a file that has been cut off and its new size, to take its pages out of address spaces."""
+    `owner` maps a frame to its page. `dirty` holds the frames that differ from their file.
+    `kind[frame]` is 0 for a frame that is not cached, BACKED for a page that its file has too,
+    UNBACKED for shared anonymous memory.
+
+    `swap` takes pages of shared anonymous memory, if the machine has a swap area. Read-ahead leaves
+    `reserve` frames free. `shrunk` is called with a truncated file and its new size, to unmap its
+    pages.
+    """
 
     def __init__(
         self,
@@ -51,9 +56,7 @@ class PageCache:
         self.owner: dict[int, tuple[Identity, int]] = {}
         self.dirty: set[int] = set()
         self.kind = mmap(-1, frames.count)  # a byte for each frame; the host supplies memory when one is set
-        self._swapped: dict[
-            Identity, dict[int, int]
-        ] = {}  # pages of shared anonymous memory that are in the swap area
+        self._swapped: dict[Identity, dict[int, int]] = {}  # shared anonymous pages in the swap area: slots
         self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
         self._early: set[int] = set()  # frames that were read ahead and not used yet
         self._swap = swap
@@ -65,22 +68,25 @@ class PageCache:
         return len(self.owner)
 
     def count(self, file: FileNode) -> int:
-        """How many pages of a file are cached."""
+        """The number of cached pages of a file."""
         return len(self._pages.get(file.identity, ()))
 
     def peek(self, file: FileNode, index: int) -> int | None:
-        """The frame of a page that is cached."""
+        """The frame of a page, or None if it is not cached."""
         pages = self._pages.get(file.identity)
         return None if pages is None else pages.get(index)
 
     def found(self, frame: int) -> None:
-        """A cached page is used: count it if it was read ahead."""
+        """Count a used page if it was read ahead."""
         if frame in self._early:
             self._early.discard(frame)
             self.used_early += 1
 
     def page(self, file: FileNode, index: int, context: FaultContext) -> tuple[int, bool]:
-        """The frame of page `index` of `file`, and whether it had to be read. Raises OutOfFrames, OSError from the file."""
+        """The frame of page `index` of `file`, and whether it had to be read.
+
+        Raises OutOfFrames, and OSError from the file.
+        """
         frame = self.peek(file, index)
         if frame is not None:
             self._frames.touch(frame)
@@ -114,9 +120,10 @@ class PageCache:
         self._memory.u8[pa : pa + len(data)] = data
 
     def read_ahead(self, file: FileNode, first: int, count: int, context: FaultContext) -> int:
-        """Read the pages among `count` from `first` on that are not here, as far as the file goes and frames are plenty; how many.
+        """Read those of `count` pages from `first` that are not cached; returns how many.
 
-        What the file's host cannot give is left to the fault that wants it.
+        It stops at the end of the file and while `reserve` frames are free. If the host cannot read
+        a page, the page fault that needs it will report the error.
         """
         count = min(count, (file.size + PAGE_MASK >> PAGE_SHIFT) - first, self._frames.free - self._reserve)
         if count <= 0:
@@ -144,7 +151,7 @@ class PageCache:
     # Reading and writing by descriptor
 
     def pread(self, file: FileNode, offset: int, count: int) -> bytes:
-        """`file.pread`, with what mappings have written."""
+        """`file.pread`, with the data that mappings have written."""
         data = file.pread(offset, count)
         pages = self._pages.get(file.identity)
         if not pages or not data:
@@ -160,7 +167,7 @@ class PageCache:
         return bytes(merged)
 
     def pwrite(self, file: FileNode, offset: int, data: bytes) -> int:
-        """`file.pwrite`, seen by mappings at once."""
+        """`file.pwrite`; mappings see the data at once."""
         before = file.size
         written = file.pwrite(offset, data)
         if offset > before and written:
@@ -177,7 +184,10 @@ class PageCache:
         return written
 
     def truncate(self, file: FileNode, size: int) -> None:
-        """`file.truncate`; cached pages beyond the new end leave the cache and all mappings, the rest of the last one becomes zero."""
+        """`file.truncate`; pages beyond the new end leave the cache and all mappings.
+
+        The rest of the last page becomes zero.
+        """
         before = file.size
         file.truncate(size)
         if size < before:
@@ -190,7 +200,7 @@ class PageCache:
         self._clear_rest(file, min(before, size))
 
     def _clear_rest(self, file: FileNode, end: int) -> None:
-        """Zero what a mapping may have written behind the end of the file, because the file is about to have bytes there."""
+        """Zero what a mapping may have written beyond the end of a file that is about to grow."""
         frame = self.peek(file, end >> PAGE_SHIFT)
         if frame is not None:
             pa = frame << PAGE_SHIFT
@@ -199,7 +209,10 @@ class PageCache:
     # Giving pages back
 
     def write_back(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
-        """Write the dirty pages of byte range `start`..`end` to the file. Raises OSError from the file; they stay dirty."""
+        """Write the dirty pages of bytes `start`..`end` to the file.
+
+        Raises OSError from the file; the pages stay dirty.
+        """
         pages = self._pages.get(file.identity)
         if not self.dirty or not pages or not file.backed:
             return
@@ -218,7 +231,7 @@ class PageCache:
         self.dirty.discard(frame)
 
     def save(self, frame: int) -> bool:
-        """Write one page to its file if it is dirty; whether the file has it now."""
+        """Write a page to its file if it is dirty; whether it is clean now."""
         if frame in self.dirty:
             identity, index = self.owner[frame]
             with suppress(OSError):  # no process waits for the result: the page stays dirty
@@ -226,7 +239,7 @@ class PageCache:
         return frame not in self.dirty
 
     def evict(self, frame: int, place: int) -> None:
-        """Drop a page that no process maps; `place` is IN_FILE, or the slot where a page without a file is now."""
+        """Drop a page that no process maps. `place` is IN_FILE, or its slot in the swap area."""
         identity, index = self.owner[frame]
         if place != IN_FILE:
             swap = self._swap
@@ -238,21 +251,24 @@ class PageCache:
         self._evict(identity, index)
 
     def _remember(self, identity: Identity, index: int) -> None:
-        """A page was dropped that may be wanted again; with very many of them, counting begins anew."""
+        """Remember a dropped page to count its refault. When there are too many, start again."""
         pages = self._evicted.setdefault(identity, set())
         if len(pages) >= MAX_REMEMBERED or len(self._evicted) >= MAX_REMEMBERED:
             self._evicted = {identity: (pages := set())}
         pages.add(index)
 
     def drop_range(self, file: FileNode, start: int, end: int | None) -> None:
-        """Drop the pages of byte range `start`..`end` that no process maps, whole pages only; dirty ones are written back."""
+        """Drop the whole pages in bytes `start`..`end` that no process maps, after writeback."""
         for index, frame in sorted(self._pages.get(file.identity, {}).items()):
             inside = start <= index << PAGE_SHIFT and (end is None or (index + 1) << PAGE_SHIFT <= end)
             if inside and self._frames.refs[frame] == 1 and self.kind[frame] == BACKED and self.save(frame):
                 self._evict(file.identity, index)
 
     def drop_unmapped(self, most: int) -> None:
-        """Drop up to `most` pages of files that no process maps, those that came first; dirty ones are written back."""
+        """Drop up to `most` pages of files that no process maps, the oldest first.
+
+        Dirty pages are written back first.
+        """
         refs, kind = self._frames.refs, self.kind
         idle = (frame for frame in self.owner if refs[frame] == 1 and kind[frame] == BACKED)
         for frame in [*islice(idle, most)]:
@@ -260,7 +276,7 @@ class PageCache:
                 self.evict(frame, IN_FILE)
 
     def forget(self, file: FileNode) -> None:
-        """Drop all pages of a file that nothing can reach any more."""
+        """Drop all pages of a file that can no longer be reached."""
         for index in list(self._pages.get(file.identity, ())):
             self._evict(file.identity, index)
         for slot in self._swapped.pop(file.identity, {}).values():
@@ -271,13 +287,13 @@ class PageCache:
         self._evicted.pop(file.identity, None)
 
     def released(self, file: FileNode) -> None:
-        """Someone closed or unmapped `file`: forget it when that was the last way to it."""
+        """`file` was closed or unmapped: forget it if it can no longer be reached."""
         if not file.opens and not file.mappings and not file.linked:
             self.forget(file)
             file.dropped()
 
     def drop(self) -> int:
-        """Write back and evict every page that no process maps; the number of frames freed."""
+        """Write back and evict every page that no process maps; how many frames were freed."""
         freed = 0
         for identity, file in list(self._files.items()):
             if not file.backed:
@@ -293,12 +309,15 @@ class PageCache:
         return freed
 
     def write_back_quietly(self, file: FileNode, start: int = 0, end: int | None = None) -> None:
-        """`write_back` where no process waits for its result (munmap, exit, reclaim): on an error the pages stay dirty."""
+        """`write_back` when no process waits for its result (munmap, exit, reclaim).
+
+        On an error the pages stay dirty.
+        """
         with suppress(OSError):
             self.write_back(file, start, end)
 
     def sync(self) -> None:
-        """Write back everything that is dirty."""
+        """Write back all dirty pages."""
         for file in list(self._files.values()):
             self.write_back_quietly(file)
 

@@ -1,9 +1,10 @@
-"""Read-ahead: a file that is read in order is read before it is asked for, as Linux's mm/readahead.c does it.
+"""Read-ahead for files that are read sequentially, as in Linux's mm/readahead.c.
 
-A fault that has to read a page begins a window when it comes right behind the one before it (or at the file's beginning). The
-window's pages are read with it; touching the first of those that came along reads the next window, twice as large, up to
-`most` pages, so that a process that goes on in order finds every page in memory. Anything else reads one page. MADV_SEQUENTIAL
-begins with the largest window wherever it is; MADV_RANDOM reads nothing ahead.
+A fault that reads a page right behind the last one, or at the beginning of the file, starts a
+window, whose pages are read at once. Touching the first of the pages read ahead reads the next
+window, twice as large, up to `most` pages. So a sequential reader finds every page in memory. Any
+other fault reads one page. MADV_SEQUENTIAL starts with the largest window anywhere; MADV_RANDOM
+disables read-ahead.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL = 0, 1, 2
 
 
 class _Window:
-    """Of one file: pages before `end` have been asked for; a touch of `mark` asks for more. `size` 0: nothing is in order yet."""
+    """The window of one file: pages before `end` were read; touching `mark` reads more.
+
+    `size` 0: no sequential access yet.
+    """
 
     __slots__ = ("end", "mark", "size")
 
@@ -34,7 +38,7 @@ class _Window:
 
 
 class ReadAhead:
-    """The windows of all files of one machine. `most` is the largest, in pages."""
+    """The windows of all files of one machine. `most` is the size of the largest, in pages."""
 
     def __init__(self, cache: PageCache, most: int):
         self._cache = cache
@@ -42,7 +46,7 @@ class ReadAhead:
         self._windows: dict[Identity, _Window] = {}
 
     def touched(self, area: Vma, index: int, read: bool, context: FaultContext) -> None:
-        """A fault of `area` has got page `index` of its file, which had to be read or was there."""
+        """A fault in `area` got page `index` of its file; `read`: it had to be read."""
         file = area.file
         assert file is not None
         if area.advice == MADV_RANDOM or not file.backed:
@@ -63,7 +67,7 @@ class ReadAhead:
             window.end, window.size, window.mark = index + 1, 0, -1
 
     def _go_on(self, file: FileNode, window: _Window, start: int, context: FaultContext) -> None:
-        """Read the next window, from page `start` on."""
+        """Read the next window, from page `start`."""
         window.size = min(2 * window.size or FIRST_WINDOW, self._most)
         window.mark, window.end = start, start + window.size
         self._cache.read_ahead(file, start, window.size, context)

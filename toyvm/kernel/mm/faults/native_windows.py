@@ -101,7 +101,7 @@ class Windows:
         self._words[at + words.SPAN] = span and span + first - low
 
     def collect(self, space: MemoryMap, context: FaultContext) -> None:
-        """Charge `context` for the faults in `space` that native code resolved since the last call."""
+        """Charge `context` for the faults in `space` that native code resolved since last time."""
         resolved = self._words[words.RESOLVED]
         if not resolved:
             return

@@ -305,7 +305,7 @@ def own_page(system: MachineMemory, space: MemoryMap, context: FaultContext, va:
 def _write_private(
     system: MachineMemory, space: MemoryMap, context: FaultContext, area: Vma, va: int, slot: int
 ) -> _Outcome:
-    """A write to a present private page without W: copy-on-write, or the last user takes the frame."""
+    """A write to a present private page without W: copy it, or the last user takes it."""
     u64 = space.table.u64
     frames = system.frames
     before = u64[slot]

@@ -1,10 +1,12 @@
-"""Page replacement: which frames go when memory runs low. One class for each policy, all over arrays indexed by frame.
+"""Page replacement policies: which frames to free when memory runs low.
 
-The machine sets A in an entry when its page is used and the kernel clears it to learn whether that happens again.
-A policy gets the frames that may go and what their entries say, and answers which go and whose A bits are to be cleared.
-Every answer depends on the guest alone, so a run repeats itself exactly.
+There is one class for each policy, working on arrays indexed by frame. The machine sets A in an
+entry when its page is used, and the kernel clears it to see whether the page is used again. A
+policy gets the candidate frames with the bits of their entries, and selects those to free and those
+whose A bits are to be cleared. A selection depends on the guest only, so runs are reproducible.
 
-Tanenbaum and Bos, Modern Operating Systems, 4th edition, 3.4, describes all of these; Carr and Hennessy (1981) WSClock.
+Tanenbaum and Bos, Modern Operating Systems, 4th edition, 3.4, describes all of these; Carr and
+Hennessy (1981) WSClock.
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ Frames: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 AGE_BITS = 32
-TAU = 1_000_000  # nanoseconds of virtual time. WSClock: a page that was not used for longer has left the working set
+TAU = 1_000_000  # ns of virtual time. WSClock: a page unused for longer has left the working set
 
 
 class Candidates(Record):
-    """The frames that may go, ascending, and of each: was it accessed since its A bits were cleared, must it be written, when
-    it was filled (a serial number of the allocator, one sequence for all). `now` is virtual time in nanoseconds."""
+    """The frames that may be freed, ascending, and the state of each.
+
+    `accessed`: since its A bits were cleared. `dirty`: it must be written first. `born`: the serial
+    number of its page, in one sequence for all. `now` is virtual time in nanoseconds.
+    """
 
     frames: Frames
     accessed: Flags
@@ -36,30 +41,33 @@ class Candidates(Record):
 
 
 class Selection(Record):
-    """The frames to free, and those whose A bits begin again at 0."""
+    """The frames to free, and those whose A bits to clear."""
 
     victims: Frames
     cleared: Frames
 
 
 class Policy:
-    """`count` is the number of frames of the machine, `seed` that of the run."""
+    """A replacement policy. `count` is the machine's number of frames, `seed` the run's."""
 
     def __init__(self, count: int, seed: int = 0):
         self.count = count
         self.seed = seed
 
     def choose(self, among: Candidates, want: int) -> Selection:
-        """Up to `want` frames to free (at least one if there is a candidate)."""
+        """Select up to `want` frames to free, at least one if there is a candidate."""
         raise NotImplementedError
 
 
-_NOBODY: Frames = np.zeros(0, np.int64)
+_NONE: Frames = np.zeros(0, np.int64)
 
 
 def _sweep(order: Frames, accessed: Flags, want: int) -> tuple[Frames, Frames]:
-    """Go through candidates in `order` (indices) as the hand of a clock does: one that was accessed is spared and its mark
-    wiped, another goes, until `want` have gone. (victims, spared), as indices. A second round finds no marks."""
+    """One round of a clock hand over candidates in `order` (indices), until `want` are selected.
+
+    An accessed one is spared and loses its mark; any other is selected. A second round finds no
+    marks. Returns (victims, spared), as indices.
+    """
     marked = accessed[order]
     gone = np.cumsum(~marked)
     stop = int(np.searchsorted(gone, want)) + 1
@@ -72,22 +80,21 @@ def _sweep(order: Frames, accessed: Flags, want: int) -> tuple[Frames, Frames]:
 
 
 class Fifo(Policy):
-    """The page that came first goes first, used or not."""
+    """First in, first out, used or not."""
 
     def choose(self, among: Candidates, want: int) -> Selection:
         order = np.argsort(among.born, kind="stable")[:want]
-        return Selection(among.frames[order], _NOBODY)
+        return Selection(among.frames[order], _NONE)
 
 
 class SecondChance(Policy):
-    """First come, first gone; but a page that was accessed goes back to the end of the queue."""
+    """First in, first out, but an accessed page goes back to the end of the queue."""
 
     def __init__(self, count: int, seed: int = 0):
         super().__init__(count, seed)
-        self._queued = np.zeros(
-            count, np.int64
-        )  # place in the queue: the serial number of coming, or of coming back
-        self._turn = np.zeros(count, np.int64)  # orders pages that came back at the same serial number
+        # The place in the queue: the serial number at which the page entered it, at first or again.
+        self._queued = np.zeros(count, np.int64)
+        self._turn = np.zeros(count, np.int64)  # orders pages that entered again at the same serial number
 
     def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
@@ -104,7 +111,7 @@ class SecondChance(Policy):
 
 
 class Clock(Policy):
-    """A hand goes round the frames: a page that was accessed is spared once, another goes."""
+    """A hand moves over the frames: an accessed page is spared once, any other is freed."""
 
     def __init__(self, count: int, seed: int = 0):
         super().__init__(count, seed)
@@ -124,14 +131,15 @@ class Clock(Policy):
 
 
 class Lru(Policy):
-    """Least recently used, by aging: each scan shifts a page's A bit into a register of its own; the smallest number goes."""
+    """Least recently used, by aging.
+
+    Each scan shifts a page's A bit into its age register; the smallest number is freed.
+    """
 
     def __init__(self, count: int, seed: int = 0):
         super().__init__(count, seed)
         self._age = np.zeros(count, np.uint32)
-        self._seen = np.zeros(
-            count, np.int64
-        )  # what was in the frame when its age was taken: the serial number
+        self._seen = np.zeros(count, np.int64)  # the serial number of the page that the age belongs to
 
     def choose(self, among: Candidates, want: int) -> Selection:
         frames = among.frames
@@ -156,20 +164,22 @@ class Random(Policy):
         self._drawn += 1
         start = (self.seed * 0x9E3779B97F4A7C15 + self._drawn * 0xD1342543DE82EF95) & M64
         z = frames.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-        z = (z ^ z >> np.uint64(30)) * np.uint64(
-            0xBF58476D1CE4E5B9
-        )  # splitmix64, so that no library's version matters
+        # splitmix64, which does not depend on the version of a library
+        z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-        return Selection(frames[np.argsort(z ^ z >> np.uint64(31), kind="stable")[:want]], _NOBODY)
+        return Selection(frames[np.argsort(z ^ z >> np.uint64(31), kind="stable")[:want]], _NONE)
 
 
 class WsClock(Clock):
-    """The clock with working sets: the hand takes clean pages that were not used for TAU; then those that must be written;
-    with everything in use, what was used longest ago."""
+    """The clock with working sets.
+
+    The hand takes clean pages that were not used for TAU, then dirty ones; if all are in use, the
+    least recently used.
+    """
 
     def __init__(self, count: int, seed: int = 0):
         super().__init__(count, seed)
-        self._used = np.zeros(count, np.int64)  # virtual time when the page was last seen to be used
+        self._used = np.zeros(count, np.int64)  # virtual time of the last scan that found the page accessed
         self._seen = np.zeros(count, np.int64)
 
     def choose(self, among: Candidates, want: int) -> Selection:
@@ -179,9 +189,8 @@ class WsClock(Clock):
         order = self.order(frames)
         used = np.where(among.accessed, among.now, self._used[frames])[order]
         outside = among.now - used > TAU
-        rank = np.where(
-            outside, among.dirty[order], 2
-        )  # 0 old and clean, 1 old and dirty, 2 in the working set
+        # 0: old and clean, 1: old and dirty, 2: in the working set
+        rank = np.where(outside, among.dirty[order], 2)
         picked = np.lexsort((np.where(rank == 2, used, 0), rank))[:want]
         passed = order[: int(picked.max()) + 1]
         marked = frames[passed[among.accessed[passed]]]

@@ -1,14 +1,16 @@
-"""Reclaim: making frames free when memory runs low.
+"""Reclaim: free frames when memory runs low.
 
-    background    the kernel finds fewer free frames than the low watermark after a trap: up to the high one
-    direct        an allocation finds none at all
+    background    after a trap, fewer frames are free than the low watermark: up to the high one
+    direct        an allocation finds no free frame
 
-Each time one batch: unmapped pages of files go first, then the pages that the replacement policy picks among all others. Their
-mappings are found by going through all leaf tables as arrays, which costs time in proportion to memory; so does the batch
-grow, and the cost for each frame freed stays the same. What may not go: the zero page, tables, locked pages, the
-pages that the last faults brought (an instruction may need several at once, and they must not drive
-each other out for ever), and any frame with a reference that the tables and caches do not explain, because the kernel is
-using it at this moment.
+It frees one batch at a time: unmapped pages of files first, then the pages that the replacement
+policy selects among all others. It finds their mappings by scanning all leaf tables as arrays. This
+takes time proportional to memory, and so the batch is proportional to memory too, which keeps the
+cost of each freed frame constant.
+
+Not reclaimed are the zero page, tables, locked pages, the pages of the last faults (an instruction
+may need several at once, which must not evict each other for ever), and any frame with a reference
+that tables and caches do not explain, because the kernel is using it.
 """
 
 from __future__ import annotations
@@ -44,14 +46,17 @@ if TYPE_CHECKING:
     from ..memory_map import MemoryMap
 
 BATCH_LEAST = 32
-BATCH_PART = 256  # one batch is this part of memory
-BATCH_MOST_PART = 16  # and never more than this one: where frames are few, each that goes must be well chosen
-FORGOTTEN = -2  # the place of a page that its program does not need any more (MADV_FREE); IN_FILE is -1
+BATCH_PART = 256  # a batch is this part of memory
+BATCH_MOST_PART = 16  # but at most this part: if frames are few, each victim matters
+UNNEEDED = -2  # the place of a page that its program has freed (MADV_FREE); IN_FILE is -1
 
 
 class _Mappings(Record):
-    """All entries of all spaces that hold a frame: where the entry is (index in u64), its value, its frame, and its table's
-    number in `tables`, a list of (space, va of the table's first page)."""
+    """All entries of all spaces that map a frame.
+
+    For each: the index in u64, its value, its frame, and the number of its table in `tables`, a
+    list of (space, va of the table's first page).
+    """
 
     slots: Frames
     entries: np.ndarray[tuple[int], np.dtype[np.uint64]]
@@ -60,7 +65,7 @@ class _Mappings(Record):
     tables: list[tuple[MemoryMap, int]]
 
     def of(self, chosen: Flags) -> _Mappings:
-        """Only those of the frames that are marked in `chosen`, by frame number."""
+        """Those of the frames that are marked in `chosen`, by frame number."""
         here = chosen[self.frames]
         return _Mappings(
             self.slots[here], self.entries[here], self.frames[here], self.numbers[here], self.tables
@@ -91,10 +96,10 @@ class Reclaimer:
         direct: bool = False,
         group: Group | None = None,
     ) -> int:
-        """Free about `want` frames (one batch); how many were freed. 0 means that nothing can be freed.
+        """Free about `want` frames (one batch); returns how many.
 
-        The code that `context` executes stays. `group`: only frames that are charged to it. `direct`: an allocation waits for the
-        frames (for the statistics).
+        0 means that nothing can be freed. The code that `context` executes stays. `group`: only
+        frames charged to it. `direct`: an allocation waits for the frames (for the statistics).
         """
         system, stats = self._system, self._system.stats
         scanned = stats.scanned
@@ -105,7 +110,7 @@ class Reclaimer:
         freed = self._frames.free - before
         if freed < want:
             may = self._allowed(context, group)
-            if may.any():  # without a swap area there is often nothing to look for
+            if may.any():  # without a swap area there is often no candidate
                 mappings = self._gather()
                 victims = self._pick(mappings, may, want - freed)
                 if len(victims):
@@ -138,17 +143,20 @@ class Reclaimer:
             bases[numbers] + places, held, frames, numbers, [(space, va) for space, va, _ in tables]
         )
 
-    # Which go
+    # Candidates and victims
 
     def _copies(self) -> Flags:
-        """The frames in the swap cache: the swap area has the same."""
+        """The frames in the swap cache: the swap area has a copy of each."""
         if self._slot_of is None:
             return np.zeros(self._frames.count, np.bool_)
         cached: Flags = self._slot_of != NONE
         return cached
 
-    def _forgotten(self) -> Flags:
-        """The frames whose pages the program does not want, unless it has written to them again (then an entry has D)."""
+    def _unneeded(self) -> Flags:
+        """The frames of pages that the program freed (MADV_FREE) and has not written since.
+
+        A write since then is found later, because an entry has D.
+        """
         found = np.zeros(self._frames.count, np.bool_)
         lazy = self._system.lazily_freed
         for frame in [frame for frame, born in lazy.items() if self._frames.born[frame] != born]:
@@ -157,9 +165,9 @@ class Reclaimer:
         return found
 
     def page_out(self, frames: list[int], context: FaultContext) -> int:
-        """Reclaim these frames, as far as they may go; how many did (madvise(MADV_PAGEOUT))."""
+        """Reclaim those of `frames` that can be reclaimed (MADV_PAGEOUT). Returns how many were."""
         before = self._frames.free
-        self._system.recent.clear()  # no instruction waits for them: this is a system call
+        self._system.recent.clear()  # this is a system call, so no instruction needs them
         may = np.zeros(self._frames.count, np.bool_)
         may[frames] = True
         may &= self._allowed(context, None)
@@ -170,21 +178,21 @@ class Reclaimer:
         return self._frames.free - before
 
     def _explained(self, mappings: _Mappings) -> Flags:
-        """The frames of which every reference is an entry's or a cache's: the kernel is not using them just now."""
+        """The frames with references from entries and caches only: the kernel is not using them."""
         held = np.bincount(mappings.frames, minlength=self._frames.count)
         return np.asarray(held + (self._cached != 0) + self._copies() == self._refs)
 
     def _allowed(self, context: FaultContext, group: Group | None) -> Flags:
-        """The frames that may go as far as can be said without looking at the tables."""
+        """The frames that may be reclaimed, as far as known without the tables."""
         swap, system = self._system.swap, self._system
         may: Flags = self._refs > 0
         if swap is None or not swap.can_take():
-            may &= (self._cached == BACKED) | self._copies() | self._forgotten()
+            may &= (self._cached == BACKED) | self._copies() | self._unneeded()
         if group is not None and self._frames.groups is not None:
             may &= np.frombuffer(self._frames.groups.charged, np.uint16) == group.number
         may[[ZERO_FRAME, *system.recent]] = False
         if context.mmu is not None:
-            for va in (context.pc, context.pc + 2):  # an engine may go on in the middle of a block
+            for va in (context.pc, context.pc + 2):  # an engine may continue in the middle of a block
                 found = walk(system.memory, context.mmu.root_ppn, va)
                 if found is not None:
                     _, pte, level = found
@@ -193,7 +201,7 @@ class Reclaimer:
         return may
 
     def _pick(self, mappings: _Mappings, may: Flags, want: int) -> Frames:
-        """The victims; clears the A bits that the policy has looked at."""
+        """The victims. Clears the A bits that the policy wants cleared."""
         count, system = self._frames.count, self._system
         file, clean_copy = self._cached == BACKED, self._copies()
         among = np.flatnonzero(may & self._explained(mappings))
@@ -201,9 +209,9 @@ class Reclaimer:
         if not len(among):
             return among
         accessed, dirty = self._bits(mappings, count, PTE_A), self._bits(mappings, count, PTE_D)
-        unwanted = among[self._forgotten()[among] & ~dirty[among]]
-        if len(unwanted):
-            return unwanted[:want]
+        unneeded = among[self._unneeded()[among] & ~dirty[among]]
+        if len(unneeded):
+            return unneeded[:want]
         dirty[list(system.cache.dirty)] = True
         dirty |= ~file & ~clean_copy
         choice = self._policy.choose(
@@ -229,7 +237,7 @@ class Reclaimer:
 
     @staticmethod
     def _bits(mappings: _Mappings, count: int, bit: int) -> Flags:
-        """By frame: whether any entry of it has `bit`."""
+        """By frame: whether any of its entries has `bit`."""
         found = np.zeros(count, np.bool_)
         found[mappings.frames[mappings.entries & np.uint64(bit) != 0]] = True
         return found
@@ -245,19 +253,19 @@ class Reclaimer:
         self._invalidate(these, used)
         for space, start in self._touched_megapages(these, used):
             space.table.clear_accessed(start)
-            first = start >> PAGE_SHIFT  # page by page, to keep what is known of the space's code
+            first = start >> PAGE_SHIFT  # page by page, which keeps the translations of the space's code
             self._system.invalidate_pages(space.mmu, range(first, first + TABLE_ENTRIES))
 
     @staticmethod
     def _touched_megapages(mappings: _Mappings, which: Flags) -> list[tuple[MemoryMap, int]]:
-        """The megapages that these entries are pages of, by space and address."""
+        """The megapages that contain the pages of these entries, as (space, address)."""
         tables = (mappings.tables[number] for number in sorted(set(mappings.numbers[which].tolist())))
         return [(space, va) for space, va in tables if va >> LEAF_SHIFT in space.table.megapages]
 
-    # How they go
+    # Eviction
 
     def _evict(self, mappings: _Mappings, victims: Frames) -> None:
-        """Write what must be written, put other entries where the frames were, free the frames."""
+        """Write dirty pages, replace the entries of all victims, free the frames."""
         chosen = np.zeros(self._frames.count, np.bool_)
         chosen[victims] = True
         these = mappings.of(chosen)
@@ -265,7 +273,7 @@ class Reclaimer:
         self._system.cache.dirty.update(set(dirty[self._cached[dirty] == BACKED].tolist()))
         for frame in dirty.tolist():
             self._system.lazily_freed.pop(frame, None)  # it has been written again
-        # In the order of addresses: neighbours get neighbouring slots and will be read together.
+        # In the order of addresses, so that neighbours get adjacent slots and are read together.
         places = {}
         for frame in dict.fromkeys([*these.frames.tolist(), *victims.tolist()]):
             place = self._write(frame)
@@ -277,21 +285,21 @@ class Reclaimer:
             these = these.of(chosen)
         replacement = np.zeros(self._frames.count, np.uint64)
         for frame, place in places.items():
-            if not self._cached[frame] and place != FORGOTTEN:
+            if not self._cached[frame] and place != UNNEEDED:
                 replacement[frame] = swap_entry(place)
         for space, start in self._touched_megapages(these, np.ones(len(these.frames), np.bool_)):
             space.table.split(start, start + MEGAPAGE_SIZE)
-        # Entries first, then the machine is told, and only then may the frames be used for something else.
+        # First the entries, then the TLBs; only after that may the frames be reused.
         self._u64[these.slots] = replacement[these.frames]
-        self._tell_of_loss(these)
+        self._count_lost(these)
         self._invalidate(these, these.entries & np.uint64(PTE_A | PTE_D) != 0)
         mapped = np.bincount(these.frames, minlength=self._frames.count)
         for frame, place in places.items():
             self._let_go(frame, place, int(mapped[frame]))
 
     @staticmethod
-    def _tell_of_loss(these: _Mappings) -> None:
-        """Each address space is told how many of its pages have just gone."""
+    def _count_lost(these: _Mappings) -> None:
+        """Tell each address space how many resident pages it has lost."""
         lost: dict[MemoryMap, int] = {}
         for number, pages in enumerate(np.bincount(these.numbers).tolist()):
             space = these.tables[number][0]
@@ -300,10 +308,10 @@ class Reclaimer:
             space.high_water.left(pages)
 
     def _write(self, frame: int) -> int | None:
-        """Make the page safe elsewhere: its slot, IN_FILE, or None when it has to stay."""
+        """Save the page: returns its slot, IN_FILE or UNNEEDED, or None if it has to stay."""
         system = self._system
         if system.lazily_freed.get(frame) == self._frames.born[frame]:
-            return FORGOTTEN
+            return UNNEEDED
         if system.cache.kind[frame] == BACKED:
             return IN_FILE if system.cache.save(frame) else None
         swap = system.swap
@@ -313,7 +321,7 @@ class Reclaimer:
     def _let_go(self, frame: int, place: int, mapped: int) -> None:
         """Free a frame that `mapped` entries have just lost."""
         system, frames, swap = self._system, self._frames, self._system.swap
-        if place == FORGOTTEN:
+        if place == UNNEEDED:
             del system.lazily_freed[frame]
             frames.refs[frame] = 1
             frames.put(frame)
@@ -334,7 +342,7 @@ class Reclaimer:
             system.bus.emit(PageReclaimed(system.now(), 0, frame, mapped, slot))
 
     def _invalidate(self, mappings: _Mappings, which: Flags) -> None:
-        """The machine forgets these entries, space by space."""
+        """Invalidate these entries in the TLBs and the engine, space by space."""
         pages: dict[MemoryMap, list[int]] = {}
         places = (mappings.slots[which] % TABLE_ENTRIES).tolist()
         for number, place in zip(mappings.numbers[which].tolist(), places, strict=True):

@@ -1,11 +1,13 @@
-"""The swap area: where pages that have no file go when their frames are wanted, and the way back.
+"""The swap area: reclaimed pages without a file are written to its slots and read back on a fault.
 
-A slot holds one page. It is referenced by each page-table entry that stands for it (`PTE_SWAP`) and by the page cache
-for a page of shared anonymous memory. Reading a slot leaves its frame in the *swap cache*, so that every other holder of
-the slot finds the same frame; the cache's reference to a frame is one like any other.
+A slot holds one page. Each swap entry in the page tables (`PTE_SWAP`) is a reference to it, and the
+page cache has one for a page of shared anonymous memory. Reading a slot leaves its frame in the
+*swap cache*, so that other users of the slot find the same frame. The cache holds one reference to
+the frame.
 
-One rule keeps this simple: a page in the swap cache is never writable, hence always equal to its slot. A writer
-takes the frame out of the cache first (`take`), or copies it. So a frame in the cache can always be dropped without a write.
+A page in the swap cache is never writable, hence always equal to its slot. A writer takes the frame
+out of the cache first (`take`), or copies it. So a frame in the cache can be dropped at any time
+without a write.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _GROW = 1024  # slots by which the arrays grow
 
 
 class SwapFile:
-    """The host file behind the slots: without a name, made when the first page goes out, gone with the process."""
+    """The host file of the slots: unnamed, created at the first write, deleted with the process."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
@@ -48,7 +50,7 @@ class SwapFile:
             raise error(errno.ENOSPC)
 
     def read(self, slot: int, count: int) -> bytes:
-        """The bytes of `count` slots from `slot` on; fewer where the file ends. Raises OSError."""
+        """The bytes of `count` slots from `slot`; fewer at the end of the file. Raises OSError."""
         if self._file is None:
             return b""
         return os.pread(self._file.fileno(), count << PAGE_SHIFT, slot << PAGE_SHIFT)
@@ -57,9 +59,10 @@ class SwapFile:
 class SwapArea:
     """`size` bytes of slots, and the swap cache.
 
-    `refs[slot]` counts the entries and cached pages that stand for the slot. `frame_of[slot]` and `slot_of[frame]` are the swap
-    cache, 0 and NONE for nothing. `readahead` is the window of slots read by one fault; it leaves `reserve` frames free. Pages in
-    and out are counted in `swapped_in`, `swapped_out`. `on_write_error` is called when the host first refuses a write.
+    `refs[slot]` counts the entries and cached pages that refer to the slot. `frame_of[slot]` and
+    `slot_of[frame]` are the swap cache, 0 and NONE for none. `readahead` is the number of slots
+    that one fault reads; it leaves `reserve` frames free. `swapped_in` and `swapped_out` count
+    pages. `on_write_error` is called when the host first fails to write.
     """
 
     def __init__(
@@ -91,13 +94,16 @@ class SwapArea:
 
     @property
     def free(self) -> int:
-        """Slots that can still be given."""
+        """The number of free slots."""
         return self.slots - self.used
 
     # Out
 
     def write_out(self, frame: int) -> int | None:
-        """Write a page into a slot of its own, which has no references yet. None: no slot, or the host refused the write."""
+        """Write a page to a free slot, which gets no reference yet.
+
+        Returns None if no slot is free or the host fails to write.
+        """
         slot = self._find()
         if slot is None:
             return None
@@ -116,7 +122,7 @@ class SwapArea:
         return slot
 
     def _find(self) -> int | None:
-        """A free slot, as near behind the last one as can be, because neighbours are read together."""
+        """A free slot, near the last one if possible: adjacent slots are read together."""
         if not self.can_take():
             return None
         slot = self._taken.find(0, self._next)
@@ -131,11 +137,11 @@ class SwapArea:
         return slot
 
     def can_take(self) -> bool:
-        """Whether there is a slot for one page more."""
+        """Whether there is a slot for one more page."""
         return self.used < self.slots or self._trim()
 
     def _trim(self) -> bool:
-        """The area is full: give up slots that are only copies of mapped pages (Linux's vm_swap_full). Whether there was one."""
+        """Free the slots of mapped pages, because the area is full (vm_swap_full); whether any was."""
         before = self.used
         if self.cached:
             for slot, frame in enumerate(self.frame_of):
@@ -146,11 +152,11 @@ class SwapArea:
     # References
 
     def hold(self, slot: int, count: int = 1) -> None:
-        """Take `count` references."""
+        """Add `count` references."""
         self.refs[slot] += count
 
     def release(self, slot: int) -> None:
-        """One reference less. The last one frees the slot, unless the page is mapped: then its copy here stays useful."""
+        """Drop a reference. The last one frees the slot, unless the page is still mapped."""
         left = self.refs[slot] - 1
         self.refs[slot] = left
         if left == 0:
@@ -161,7 +167,7 @@ class SwapArea:
                 self.drop(frame)
 
     def release_entries(self, entries: list[int] | Entries) -> list[int] | Entries:
-        """Release the slots of the swap entries among these page-table entries; the others."""
+        """Drop the references of the swap entries among these entries; returns the others."""
         if not self.used:
             return entries
         if not isinstance(entries, list):
@@ -176,7 +182,7 @@ class SwapArea:
         return [pte for pte in entries if not pte & PTE_SWAP]
 
     def put_entries(self, entries: list[int] | Entries) -> list[int] | Entries:
-        """One reference less for the frame or the slot of each of these page-table entries; those that hold a frame."""
+        """Drop the reference of each of these page-table entries; returns those with a frame."""
         held = self.release_entries(entries)
         self._frames.put_entries(held)
         if self.cached:
@@ -185,7 +191,7 @@ class SwapArea:
         return held
 
     def unmapped(self, frame: int) -> None:
-        """A mapping of `frame` has gone: a page in the cache that no process can reach any more is freed."""
+        """A mapping of `frame` is gone: free a cached page that no process can reach any more."""
         slot = self.slot_of[frame]
         if slot != NONE and not self.refs[slot] and self._frames.refs[frame] == 1:
             self.drop(frame)
@@ -197,9 +203,10 @@ class SwapArea:
     # In
 
     def bring(self, slot: int, context: FaultContext) -> tuple[int, bool]:
-        """The frame of a slot's page, which is in the swap cache then, and whether it had to be read.
+        """The frame of a slot's page, now in the swap cache, and whether it had to be read.
 
-        Neighbouring slots come along as far as frames are free. Raises OutOfFrames, and OSError from the host.
+        Adjacent slots are read too while frames are free. Raises OutOfFrames, and OSError from the
+        host.
         """
         frame = self.frame_of[slot]
         if frame:
@@ -242,21 +249,24 @@ class SwapArea:
         return self.slot_of[frame] != NONE
 
     def is_sole(self, frame: int, references: int) -> bool:
-        """Whether `frame`, in the cache, has no holder but the caller, which has `references` to the frame or its slot."""
+        """Whether only the caller has references to cached `frame` and its slot: `references`."""
         return self._frames.refs[frame] - 1 + self.refs[self.slot_of[frame]] == references
 
     def adopt(self, slot: int, frame: int) -> None:
-        """The caller's reference to `slot` and the cache's to `frame`, its page, become one reference of the caller's to `frame`."""
+        """Exchange the caller's reference to `slot` for the cache's to `frame`, which leaves it."""
         self.refs[slot] -= 1
         self.take(frame)
 
     def exchange(self, slot: int, frame: int) -> None:
-        """The caller's reference to `slot` becomes one to `frame`, its page, which stays in the cache."""
+        """Turn the caller's reference to `slot` into one to `frame`, which stays in the cache."""
         self.refs[slot] -= 1
         self._frames.get(frame)
 
     def take(self, frame: int) -> None:
-        """Take `frame` out of the cache; the cache's reference to it is the caller's. A slot without references is free."""
+        """Remove `frame` from the cache, whose reference passes to the caller.
+
+        A slot without references becomes free.
+        """
         slot = self.slot_of[frame]
         self.slot_of[frame] = NONE
         self.frame_of[slot] = 0
@@ -265,6 +275,6 @@ class SwapArea:
             self._free(slot)
 
     def drop(self, frame: int) -> None:
-        """Take `frame` out of the cache and give the cache's reference back."""
+        """Remove `frame` from the cache and drop the cache's reference."""
         self.take(frame)
         self._frames.put(frame)
