@@ -42,7 +42,7 @@ WORDS = WINDOWS_END
 
 
 def _zeros(form: Literal["I", "Q"], size: int) -> memoryview[int]:
-    """`size` bytes of zeros as words. The host supplies memory when it is first written: most frames are never used."""
+    """`size` bytes of zeros as words. The host allocates a page of them at its first write."""
     return memoryview(mmap(-1, size)).cast(form)
 
 
@@ -50,9 +50,12 @@ class FrameTable:
     """The table of `count` frames.
 
     `refs[frame]` is its reference count, `born[frame]` the serial number of its page, and
-    `given[frame]` whether it was ever in use. `freed` is a stack of free frames. The arrays never
-    change size, so their addresses stay valid. `policy` returns LLVM IR that resolves page faults
-    as the kernel does, for engines with native code (`engines.llvm.runtime`).
+    `given[frame]` 1 if it was ever in use, else 0. `freed` is a stack of free frames. These arrays
+    are anonymous mappings of the host, so frames that are never used cost nothing. They never
+    change size, so their addresses stay valid.
+
+    `policy` returns LLVM IR that resolves page faults as the kernel does, for engines with native
+    code (`engines.llvm.runtime`). The kernel sets it; without it, every fault ends the native code.
     """
 
     __slots__ = ("born", "freed", "given", "policy", "refs", "words")
