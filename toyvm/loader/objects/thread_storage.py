@@ -12,12 +12,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from ..base.bits import align_up
-from ..base.record import Record
-from ..elf import constants as c
-from ..elf.headers import Phdr
-from ..kernel.mm.address_space import AddressSpace
-from .dlerror import DlError
+from toyvm.base.bits import align_up
+from toyvm.base.record import Record
+from toyvm.elf import constants as c
+from toyvm.elf.headers import Phdr
+from toyvm.kernel.mm.address_space import AddressSpace
+
+from ..dlerror import DlError
 from .guest_heap import GuestHeap
 
 TCB_SIZE = 16  # before tp: the address of the dtv, and a word for the C library

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base.record import Record
-from ..elf import constants as c
-from ..elf.hashes import (
+from toyvm.base.record import Record
+from toyvm.elf import constants as c
+from toyvm.elf.hashes import (
     BLOOM_WORD_SIZE,
     GNU_HEADER_SIZE,
     HASH_WORD_SIZE,
@@ -23,9 +23,10 @@ from ..elf.hashes import (
     hash_words,
     sysv_hash_header,
 )
-from ..elf.symbol import Sym, symbol_at
-from ..machine.physical_memory import PAGE_SIZE
-from .dlerror import corrupt
+from toyvm.elf.symbol import Sym, symbol_at
+from toyvm.machine.physical_memory import PAGE_SIZE
+
+from ..dlerror import corrupt
 from .dynamic_section import Dynamic, ImageReader
 
 

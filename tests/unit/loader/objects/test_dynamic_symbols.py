@@ -10,8 +10,8 @@ from tests.support.elf_maker import TEXT, Maker, Sym
 from tests.support.loader_guest import Loaded, PaperGuest
 from toyvm.elf import constants as c
 from toyvm.elf.hashes import GnuHash, gnu_hash
-from toyvm.loader import dynamic_symbols
-from toyvm.loader.dynamic_section import Dynamic, ImageReader, Table
+from toyvm.loader.objects import dynamic_symbols
+from toyvm.loader.objects.dynamic_section import Dynamic, ImageReader, Table
 
 
 def test_a_chain_in_a_file_smaller_than_the_rest_of_the_page() -> None:

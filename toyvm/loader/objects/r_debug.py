@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 
-from ..kernel.mm.address_space import AddressSpace
-from ..kernel.mm.vma import PROT_WRITE
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.vma import PROT_WRITE
+
 from .link_map import LinkMap, Namespace
 
 _LINK_MAP = struct.Struct("<5Q")  # l_addr, l_name, l_ld, l_next, l_prev

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..base.record import Record
-from ..elf import constants as c
-from ..elf.headers import Phdr, read_dynamic
-from ..kernel.mm.address_space import AddressSpace
-from .dlerror import corrupt
+from toyvm.base.record import Record
+from toyvm.elf import constants as c
+from toyvm.elf.headers import Phdr, read_dynamic
+from toyvm.kernel.mm.address_space import AddressSpace
+
+from ..dlerror import corrupt
 
 ADDRESS_SIZE = 8
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..base.bits import align_up
-from ..base.record import Record
-from ..kernel.mm.address_space import AddressSpace
-from ..kernel.mm.vma import PROT_READ, PROT_WRITE
-from ..machine.physical_memory import PAGE_SIZE
+from toyvm.base.bits import align_up
+from toyvm.base.record import Record
+from toyvm.kernel.mm.address_space import AddressSpace
+from toyvm.kernel.mm.vma import PROT_READ, PROT_WRITE
+from toyvm.machine.physical_memory import PAGE_SIZE
 
 _ALIGNMENT = 16
 _LARGE = 16 * PAGE_SIZE

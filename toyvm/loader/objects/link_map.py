@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from ..elf.symbol import Sym
-from ..kernel.mm.image_mapping import LoadedImage
+from toyvm.elf.symbol import Sym
+from toyvm.kernel.mm.image_mapping import LoadedImage
+
 from .dynamic_section import Dynamic
 from .dynamic_symbols import SymbolTable
 from .guest_heap import GuestHeap
