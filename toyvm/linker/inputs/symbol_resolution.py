@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain, groupby
 
+from toyvm.base.errors import ElfError
 from toyvm.base.record import Record
-
-from ..base.errors import ElfError
-from ..elf.archive import Archive, defined_symbols
-from ..elf.constants import (
+from toyvm.elf.archive import Archive, defined_symbols
+from toyvm.elf.constants import (
     GRP_COMDAT,
     SHN_COMMON,
     SHN_LORESERVE,
@@ -30,12 +29,13 @@ from ..elf.constants import (
     STV_HIDDEN,
     STV_INTERNAL,
 )
-from ..elf.object_file import ObjectFile
-from ..elf.object_reader import read_object
-from .defsyms import defsym_symbols
-from .input_files import Opened
-from .link_errors import Diagnostics
-from .link_options import LinkOptions
+from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_reader import read_object
+
+from ..defsyms import defsym_symbols
+from ..link_errors import Diagnostics
+from ..link_options import LinkOptions
+from .files import Opened
 from .shared_library import SharedLibrary, SharedSymbol
 
 

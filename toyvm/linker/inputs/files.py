@@ -10,17 +10,17 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 
+from toyvm.base.errors import ElfError
 from toyvm.base.record import Record, replace
+from toyvm.base.resources import read_input
+from toyvm.elf.archive import Archive
+from toyvm.elf.constants import ET_DYN, ET_REL
+from toyvm.elf.headers import is_elf, read_ehdr
+from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_reader import read_object
 
-from ..base.errors import ElfError
-from ..base.resources import read_input
-from ..elf.archive import Archive
-from ..elf.constants import ET_DYN, ET_REL
-from ..elf.headers import is_elf, read_ehdr
-from ..elf.object_file import ObjectFile
-from ..elf.object_reader import read_object
-from .link_errors import Diagnostics
-from .link_options import Input, LinkOptions
+from ..link_errors import Diagnostics
+from ..link_options import Input, LinkOptions
 from .shared_library import SharedLibrary, read_shared
 
 _TOKEN = re.compile(r'/\*.*?\*/|"([^"]*)"|([(),;])|([^\s(),;"]+)', re.S)

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toyvm.base.bits import sext
 from toyvm.base.record import Record, replace
-
-from ..base.bits import sext
-from ..elf.constants import (
+from toyvm.elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
     SHF_TLS,
@@ -31,8 +30,9 @@ from ..elf.constants import (
     STT_TLS,
     STV_HIDDEN,
 )
-from ..elf.record_arrays import RELA
-from .link_errors import Diagnostics
+from toyvm.elf.record_arrays import RELA
+
+from ..link_errors import Diagnostics
 from .symbol_resolution import DefinitionKind, Resolution
 
 Column = npt.NDArray[Any]

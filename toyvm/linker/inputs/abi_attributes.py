@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base.errors import ElfError
-from ..elf.attributes import TAG_ARCH, Arch, ArchError, Attributes, decode, encode
-from ..elf.constants import (
+from toyvm.base.errors import ElfError
+from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, Attributes, decode, encode
+from toyvm.elf.constants import (
     EF_RISCV_FLOAT_ABI,
     EF_RISCV_RVC,
     EF_RISCV_RVE,
@@ -15,7 +15,8 @@ from ..elf.constants import (
     SHF_EXECINSTR,
     SHT_RISCV_ATTRIBUTES,
 )
-from .link_errors import Diagnostics
+
+from ..link_errors import Diagnostics
 from .symbol_resolution import Resolution
 
 _FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-float"}

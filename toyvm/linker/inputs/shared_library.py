@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from toyvm.base.errors import ElfError
 from toyvm.base.record import Record
-
-from ..base.errors import ElfError
-from ..elf import headers, record_arrays
-from ..elf.constants import (
+from toyvm.elf import headers, record_arrays
+from toyvm.elf.constants import (
     DT_NEEDED,
     DT_SONAME,
     ET_DYN,
@@ -26,7 +25,7 @@ from ..elf.constants import (
     VERSYM_HIDDEN,
     VERSYM_SIZE,
 )
-from ..elf.symbol_versions import defined_versions, read_versym
+from toyvm.elf.symbol_versions import defined_versions, read_versym
 
 
 class SharedSymbol(Record):
