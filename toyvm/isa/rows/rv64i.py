@@ -3,9 +3,9 @@ instructions that GNU as accepts, which are illegal in user mode."""
 
 from __future__ import annotations
 
-from .fields import FENCE, LOAD, SHIFT, SHIFTW, SYSTEM, B, I, J, R, S, U
-from .semantics import Machine, low, s, sext, zext
-from .spec import Rows
+from ..fields import FENCE, LOAD, SHIFT, SHIFTW, SYSTEM, B, I, J, R, S, U
+from ..semantics import Machine, low, s, sext, zext
+from ..spec import Rows
 
 insn = Rows("I")
 

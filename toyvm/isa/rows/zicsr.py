@@ -6,9 +6,9 @@ read-only, when a set or clear names x0 or 0.
 
 from __future__ import annotations
 
-from .fields import CSR, CSRI, SYSTEM
-from .semantics import Machine
-from .spec import Rows
+from ..fields import CSR, CSRI, SYSTEM
+from ..semantics import Machine
+from ..spec import Rows
 
 insn = Rows("Zicsr")
 

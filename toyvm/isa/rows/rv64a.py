@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .fields import AMO
-from .semantics import Machine, Value, low, s, select, sext
-from .spec import Rows
+from ..fields import AMO
+from ..semantics import Machine, Value, low, s, select, sext
+from ..spec import Rows
 
 insn = Rows("Zaamo")  # A is Zaamo and Zalrsc
 

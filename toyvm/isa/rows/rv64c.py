@@ -6,9 +6,7 @@ What the short form leaves out is bound: `rs1` is the field `rd`, or x2, or x0. 
 
 from __future__ import annotations
 
-from . import rows_f as f
-from . import rows_i as i
-from .fields import (  # fmt: skip
+from ..fields import (
     C_NONE,
     CA,
     CB,
@@ -31,8 +29,10 @@ from .fields import (  # fmt: skip
     CSS_SD,
     CSS_SW,
 )
-from .semantics import Machine
-from .spec import Rows
+from ..semantics import Machine
+from ..spec import Rows
+from . import rv64fd as f
+from . import rv64i as i
 
 insn = Rows("C")
 

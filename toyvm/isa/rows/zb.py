@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .fields import SHIFT, SHIFTW, UNARY, R
-from .semantics import (
+from ..fields import SHIFT, SHIFTW, UNARY, R
+from ..semantics import (
     Machine,
     Value,
     bit_count,
@@ -18,7 +18,7 @@ from .semantics import (
     trailing_zeros,
     zext,
 )
-from .spec import Rows, Semantics
+from ..spec import Rows, Semantics
 
 zba, zbb, zbs, zicond = Rows("Zba"), Rows("Zbb"), Rows("Zbs"), Rows("Zicond")
 

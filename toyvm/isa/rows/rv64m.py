@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .fields import R
-from .semantics import Machine, divide, high, low, remainder, s, sext, zext
-from .spec import Rows
+from ..fields import R
+from ..semantics import Machine, divide, high, low, remainder, s, sext, zext
+from ..spec import Rows
 
 insn = Rows("M")
 

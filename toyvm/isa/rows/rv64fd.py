@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .fields import FR, LOAD, R4, R, S
-from .semantics import Machine, Value, low, sext
-from .spec import Rows
+from ..fields import FR, LOAD, R4, R, S
+from ..semantics import Machine, Value, low, sext
+from ..spec import Rows
 
 single, double = Rows("F"), Rows("D")
 
