@@ -10,14 +10,14 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.nodes import DirNode, FileNode, Node, SymlinkNode
 
-from ..vfs.nodes import DirNode, FileNode, Node, SymlinkNode
-from .arguments import open_file, read_path
-from .path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base, tell_made
+from ..arguments import open_file, read_path
+from ..path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base, tell_made
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 AT_SYMLINK_FOLLOW = 0x400
 IN_ATTRIB = 4  # inotify(7)
@@ -202,7 +202,7 @@ def mknodat(kernel: KernelState, process: Process, dirfd: int, va: int, mode: in
         raise error(errno.ENOENT)
     bits = mode & ~process.umask & 0o7777
     if kind == st.S_IFIFO:
-        from ..vfs.pipe import MemFifo
+        from toyvm.kernel.vfs.pipe import MemFifo
 
         place.parent.add(place.name, MemFifo(kernel.vfs.memfs, bits))
     else:

@@ -8,16 +8,16 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.proc.futexes import ANY_BIT
+from toyvm.kernel.vfs.open_file import WouldBlock
 
-from ..proc.futexes import ANY_BIT
-from ..vfs.open_file import WouldBlock
-from .arguments import timespec
+from ..arguments import timespec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP = 0, 1, 3, 4, 5
 FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 9, 10

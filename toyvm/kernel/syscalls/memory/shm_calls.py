@@ -8,15 +8,14 @@ import struct
 from toyvm.base.bits import align_down, sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm.overcommit import NEVER
+from toyvm.kernel.mm.sysv_shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
+from toyvm.kernel.mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from ..mm.overcommit import NEVER
-from ..mm.sysv_shm import IPC_PRIVATE, SHM_LOCKED, SHMALL, SHMMAX, SHMMIN, SHMMNI, Segment
-from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
 SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000

@@ -1,4 +1,4 @@
-"""System calls on whole file systems, and on ranges of files: statfs, sync, fallocate, openat2, close_range."""
+"""System calls on file systems and on the storage of files: statfs, sync, fallocate, fadvise64, openat2."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.host_files import HostFs
+from toyvm.kernel.vfs.memory_files import INODE
+from toyvm.kernel.vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
+from toyvm.kernel.vfs.open_file import O_CREAT, O_PATH, O_TMPFILE, RegularFile
+from toyvm.kernel.vfs.path_walk import RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
-from ..vfs.host_files import HostFs
-from ..vfs.memory_files import INODE
-from ..vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
-from ..vfs.open_file import O_CREAT, O_PATH, O_TMPFILE, RegularFile
-from ..vfs.path_walk import RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT
-from .arguments import open_file, read_path
-from .path_calls import open_path
+from ..arguments import open_file, read_path
+from ..file_calls import IN_MODIFY
+from ..path_calls import open_path
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 SYNC_FILE_RANGE_ALL = 7
-CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
+POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 _OPEN_HOW = 24
 _OPEN_FLAGS = 0o37777703  # every O_ flag that openat2 knows
 _PAGE = 4096
@@ -86,6 +88,17 @@ def syncfs(kernel: KernelState, process: Process, fd: int) -> int:
     return 0
 
 
+def fsync(kernel: KernelState, process: Process, fd: int) -> int:
+    """fsync(2), fdatasync(2): write the file's dirty pages back.
+
+    Errors: EBADF, EIO.
+    """
+    node = open_file(process, fd).node
+    if isinstance(node, FileNode):
+        kernel.system.cache.write_back(node)
+    return 0
+
+
 def sync_file_range(
     kernel: KernelState, process: Process, fd: int, offset: int, length: int, flags: int
 ) -> int:
@@ -101,6 +114,20 @@ def sync_file_range(
         raise error(errno.ESPIPE)
     if isinstance(file.node, FileNode) and flags:
         kernel.system.cache.write_back(file.node, start, start + count if count else None)
+    return 0
+
+
+def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
+    """ftruncate(2): set the size of an open file.
+
+    Errors: EBADF, EINVAL (a negative length, not open for writing), ENOSPC, EROFS.
+    """
+    file = open_file(process, fd)
+    if sext(length, 64) < 0 or not file.writable:
+        raise error(errno.EINVAL)
+    file.truncate(length)
+    if kernel.inotify is not None:
+        kernel.inotify.used(file, IN_MODIFY)
     return 0
 
 
@@ -138,6 +165,51 @@ def clear_range(kernel: KernelState, file: FileNode, start: int, end: int) -> No
         kernel.system.cache.pwrite(file, at, bytes(min(piece, end - at)))
 
 
+def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them.
+
+    Other advice is ignored. Reads through descriptors are not cached, so WILLNEED only helps later
+    mappings.
+
+    Errors: EBADF, EINVAL, ESPIPE.
+    """
+    opened = open_file(process, fd)
+    from toyvm.kernel.vfs.pipe import PipeReader, PipeWriter
+
+    if isinstance(opened, (PipeReader, PipeWriter)):
+        raise error(errno.ESPIPE)
+    if not 0 <= advice <= POSIX_FADV_NOREUSE or offset >> 63 or length >> 63:
+        raise error(errno.EINVAL)
+    file = opened.node
+    if isinstance(file, FileNode):
+        if advice == POSIX_FADV_WILLNEED:
+            _read_ahead(kernel, process, file, offset, length)
+        elif advice == POSIX_FADV_DONTNEED:
+            kernel.system.cache.drop_range(file, offset, offset + length if length else None)
+    return 0
+
+
+def readahead(kernel: KernelState, process: Process, fd: int, offset: int, length: int) -> int:
+    """readahead(2): bring pages of a file into the page cache.
+
+    Errors: EBADF (not open for reading too), EINVAL (not a file).
+    """
+    opened = open_file(process, fd)
+    if not opened.readable:
+        raise error(errno.EBADF)
+    if not isinstance(opened.node, FileNode):
+        raise error(errno.EINVAL)
+    _read_ahead(kernel, process, opened.node, offset, length)
+    return 0
+
+
+def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
+    """Bring whole pages into the page cache. Length 0 means up to the end of the file."""
+    first = offset >> PAGE_SHIFT
+    last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
+    kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)
+
+
 def openat2(kernel: KernelState, process: Process, dirfd: int, va: int, how: int, size: int) -> int:
     """openat2(2): openat(2) by struct open_how, with RESOLVE_ rules for the path; unknown flags are refused.
 
@@ -165,29 +237,3 @@ def openat2(kernel: KernelState, process: Process, dirfd: int, va: int, how: int
     if rules & RESOLVE_CACHED and (creates or flags & 0o1000):
         raise error(errno.EAGAIN)
     return open_path(kernel, process, dirfd, va, flags, mode, rules)
-
-
-def close_range(kernel: KernelState, process: Process, first: int, last: int, flags: int) -> int:
-    """close_range(2): close all descriptors from `first` to `last`, or with CLOSE_RANGE_CLOEXEC mark them.
-
-    Errors: EINVAL.
-    """
-    low, high = first & 0xFFFFFFFF, last & 0xFFFFFFFF
-    if flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) or low > high:
-        raise error(errno.EINVAL)
-    for fd in [fd for fd in process.fds if low <= fd <= high]:
-        if flags & CLOSE_RANGE_CLOEXEC:
-            process.fds.set_cloexec(fd, True)
-        else:
-            process.fds.close(fd)
-    return 0
-
-
-def name_to_handle_at(
-    kernel: KernelState, process: Process, dirfd: int, path: int, handle: int, mount: int, flags: int
-) -> int:
-    """name_to_handle_at(2): there are no file handles (CONFIG_FHANDLE).
-
-    Errors: ENOSYS.
-    """
-    raise error(errno.ENOSYS)

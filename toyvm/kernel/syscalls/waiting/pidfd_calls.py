@@ -8,16 +8,16 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.proc.lifecycle import send
+from toyvm.kernel.proc.signal_files import PidFile, SignalFile
+from toyvm.kernel.proc.signals import MAX_SIGNAL, SI_USER, UNBLOCKABLE, SigInfo
+from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK
 
-from ..proc.lifecycle import send
-from ..proc.signal_files import PidFile, SignalFile
-from ..proc.signals import MAX_SIGNAL, SI_USER, UNBLOCKABLE, SigInfo
-from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK
-from .arguments import open_file
+from ..arguments import open_file
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 _SIGSET_SIZE = 8
 _SI_TKILL = -6

@@ -7,15 +7,14 @@ import errno
 from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.mm import mapped_ranges, moved_mappings
+from toyvm.kernel.mm.advice import madvise as advise
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
-from ..mm import mapped_ranges, moved_mappings
-from ..mm.advice import madvise as advise
-
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 MLOCK_ONFAULT = 1

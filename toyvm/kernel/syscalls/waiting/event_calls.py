@@ -8,15 +8,15 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.events.eventfd import EFD_SEMAPHORE, EventFile
+from toyvm.kernel.vfs.events.timerfd import TimerFile
+from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK
 
-from ..vfs.events.eventfd import EFD_SEMAPHORE, EventFile
-from ..vfs.events.timerfd import TimerFile
-from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK
-from .arguments import nanoseconds, open_file
+from ..arguments import nanoseconds, open_file
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 NS = 10**9
 TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2

@@ -7,14 +7,14 @@ import os
 
 from toyvm.base.bits import sext
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.proc.signals import Signal
 
-from ..proc.signals import Signal
+from ..table import Syscall
 from .strace_events import EVENT_SHAPES, event_argument
-from .table import Syscall
 from .trace_text import flags_text, peek, quote
 
 if TYPE_CHECKING:
-    from ..proc.process import Process
+    from toyvm.kernel.proc.process import Process
 
 _SHOWN = 32  # bytes of a string, as strace -s 32
 _MAX_STRINGS = 8

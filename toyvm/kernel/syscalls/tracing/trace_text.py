@@ -5,7 +5,7 @@ from __future__ import annotations
 from toyvm.base.light_types import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..proc.process import Process
+    from toyvm.kernel.proc.process import Process
 
 
 def flags_text(value: int, names: dict[int, str], first: str = "") -> str:

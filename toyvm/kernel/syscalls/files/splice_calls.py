@@ -8,18 +8,18 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.net.socket_file import SOCK_STREAM, SocketFile
+from toyvm.kernel.proc.lifecycle import send
+from toyvm.kernel.proc.signals import SigInfo, Signal
+from toyvm.kernel.vfs.nodes import DirNode, FileNode
+from toyvm.kernel.vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBlock
+from toyvm.kernel.vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
 
-from ..net.socket_file import SOCK_STREAM, SocketFile
-from ..proc.lifecycle import send
-from ..proc.signals import SigInfo, Signal
-from ..vfs.nodes import DirNode, FileNode
-from ..vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBlock
-from ..vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
-from .arguments import open_file, or_again, vectors
+from ..arguments import open_file, or_again, vectors
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 SPLICE_F_NONBLOCK, _SPLICE_FLAGS = 2, 0xF
 _CHUNK = 64 << 10

@@ -8,10 +8,9 @@ import struct
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
-
-from ..net.addresses import AF_UNIX, parse_unix
-from ..net.options import passes_credentials
-from ..net.socket_file import (
+from toyvm.kernel.net.addresses import AF_UNIX, parse_unix
+from toyvm.kernel.net.options import passes_credentials
+from toyvm.kernel.net.socket_file import (
     MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -24,16 +23,17 @@ from ..net.socket_file import (
     Received,
     SocketFile,
 )
-from ..net.unix_sockets import UnixDatagram
-from ..proc.lifecycle import send as send_signal
-from ..proc.signals import SigInfo, Signal
-from ..vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
-from .arguments import or_again, timespec, vectors
+from toyvm.kernel.net.unix_sockets import UnixDatagram
+from toyvm.kernel.proc.lifecycle import send as send_signal
+from toyvm.kernel.proc.signals import SigInfo, Signal
+from toyvm.kernel.vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
+
+from ..arguments import or_again, timespec, vectors
 from .socket_calls import credentials_of, find_unix, read_address, socket_of, write_address
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS = 1, 1, 2
 SCM_MAX_FD = 253

@@ -10,7 +10,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from .trace_text import flags_text, peek, quote
 
 if TYPE_CHECKING:
-    from ..proc.process import Process
+    from toyvm.kernel.proc.process import Process
 
 _FAMILIES = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
 _TYPES = {1: "SOCK_STREAM", 2: "SOCK_DGRAM", 3: "SOCK_RAW", 5: "SOCK_SEQPACKET"}

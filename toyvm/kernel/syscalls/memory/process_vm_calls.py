@@ -10,13 +10,13 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from .arguments import vectors
-from .file_calls import MAX_RW_COUNT
+from ..arguments import vectors
+from ..file_calls import MAX_RW_COUNT
 
 if TYPE_CHECKING:
-    from ..mm.address_space import AddressSpace
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.mm.address_space import AddressSpace
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 Pieces = Iterator[tuple[int, int]]
 

@@ -8,15 +8,15 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.vfs.file_locks import END, FileLocks, Lock, lock_identity
+from toyvm.kernel.vfs.nodes import Identity
+from toyvm.kernel.vfs.open_file import OpenFile, WouldBlock
 
-from ..vfs.file_locks import END, FileLocks, Lock, lock_identity
-from ..vfs.nodes import Identity
-from ..vfs.open_file import OpenFile, WouldBlock
-from .arguments import open_file
+from ..arguments import open_file
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW = 5, 6, 7, 36, 37, 38

@@ -1,4 +1,4 @@
-"""What only the superuser may do is refused, whatever the arguments are."""
+"""The calls of the superuser are refused, whatever their arguments are."""
 
 from __future__ import annotations
 

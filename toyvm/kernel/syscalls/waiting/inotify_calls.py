@@ -7,8 +7,7 @@ import errno
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-
-from ..vfs.events.inotify import (
+from toyvm.kernel.vfs.events.inotify import (
     IN_DONT_FOLLOW,
     IN_MASK_ADD,
     IN_MASK_CREATE,
@@ -16,13 +15,14 @@ from ..vfs.events.inotify import (
     FileEvents,
     InotifyFile,
 )
-from ..vfs.nodes import DirNode
-from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK
-from .arguments import open_file, read_path
+from toyvm.kernel.vfs.nodes import DirNode
+from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK
+
+from ..arguments import open_file, read_path
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 _KNOWN = 0xF700EFFF  # ALL_INOTIFY_BITS of Linux: besides the events, IN_UNMOUNT, IN_Q_OVERFLOW, IN_IGNORED and the flags
 

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-
-from ..proc.signals import UNBLOCKABLE
-from ..vfs.events.epoll import Epoll
-from ..vfs.open_file import (
+from toyvm.kernel.proc.signals import UNBLOCKABLE
+from toyvm.kernel.vfs.events.epoll import Epoll
+from toyvm.kernel.vfs.open_file import (
     O_CLOEXEC,
     POLLERR,
     POLLHUP,
@@ -24,11 +23,12 @@ from ..vfs.open_file import (
     WaitQueue,
     WouldBlock,
 )
-from .arguments import open_file, timespec
+
+from ..arguments import open_file, timespec
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
 _SIGSET_SIZE = 8

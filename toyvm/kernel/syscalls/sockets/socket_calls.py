@@ -9,11 +9,10 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-
-from ..net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, parse_unix
-from ..net.inet_sockets import IPPROTO_TCP, IPPROTO_UDP, TcpSocket, UdpSocket
-from ..net.options import get_option, set_option
-from ..net.socket_file import (
+from toyvm.kernel.net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, parse_unix
+from toyvm.kernel.net.inet_sockets import IPPROTO_TCP, IPPROTO_UDP, TcpSocket, UdpSocket
+from toyvm.kernel.net.options import get_option, set_option
+from toyvm.kernel.net.socket_file import (
     SHUT_RD,
     SHUT_WR,
     SOCK_DGRAM,
@@ -23,13 +22,14 @@ from ..net.socket_file import (
     Credentials,
     SocketFile,
 )
-from ..net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, join, make_unix
-from ..vfs.open_file import O_CLOEXEC, O_NONBLOCK, WouldBlock
-from .arguments import open_file, or_again
+from toyvm.kernel.net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, join, make_unix
+from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK, WouldBlock
+
+from ..arguments import open_file, or_again
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 SOMAXCONN = 4096
 ADDRESS_MAX = 128  # struct sockaddr_storage

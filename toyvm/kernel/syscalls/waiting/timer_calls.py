@@ -8,15 +8,15 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.proc.lifecycle import send
+from toyvm.kernel.proc.posix_timers import MOST_TIMERS, PosixTimer
+from toyvm.kernel.proc.signals import MAX_SIGNAL, SI_TIMER, SigInfo, Signal
 
-from ..proc.lifecycle import send
-from ..proc.posix_timers import MOST_TIMERS, PosixTimer
-from ..proc.signals import MAX_SIGNAL, SI_TIMER, SigInfo, Signal
 from .event_calls import TFD_TIMER_ABSTIME, itimerspec, pack_itimerspec
 
 if TYPE_CHECKING:
-    from ..proc.kernel_state import KernelState
-    from ..proc.process import Process
+    from toyvm.kernel.proc.kernel_state import KernelState
+    from toyvm.kernel.proc.process import Process
 
 SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
 _REAL, _OF_TIME, _ALARMS = (0, 11), (0, 1, 7, 11), (8, 9)
