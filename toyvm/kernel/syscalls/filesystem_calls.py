@@ -12,7 +12,8 @@ from toyvm.base.light_types import TYPE_CHECKING
 from ..vfs.host_files import HostFs
 from ..vfs.memory_files import INODE
 from ..vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
-from ..vfs.open_file import O_CREAT, O_PATH, O_TMPFILE, RegularFile
+from ..vfs.open_file import O_CREAT, O_PATH, O_TMPFILE
+from ..vfs.opened_nodes import RegularFile
 from ..vfs.path_walk import RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT
 from .arguments import open_file, read_path
 from .path_calls import open_path
