@@ -50,7 +50,9 @@ class ZeroFile(NullFile):
 
 
 class FullFile(ZeroFile):
-    """/dev/full, which is /dev/zero to read; a write finds no space."""
+    """/dev/full, which is /dev/zero to read; a write finds no space, and it cannot be mapped."""
+
+    maps_zeros = False
 
     def write(self, data: bytes) -> int:
         raise error(errno.ENOSPC)

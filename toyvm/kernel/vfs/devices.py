@@ -75,7 +75,7 @@ def mount_devices(
         ("null", 5, 0x103),
         ("zero", 7, 0x105),
         ("full", 9, 0x107),
-        ("random", 11, 0x109),
+        ("random", 11, 0x108),
         ("urandom", 12, 0x109),
     ):
         vfs.mount(f"/dev/{name}", MemoryDevice(name, number, rdev, generator))
