@@ -11,7 +11,8 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.host_files import HostFs
 from toyvm.kernel.vfs.memory_files import INODE
 from toyvm.kernel.vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
-from toyvm.kernel.vfs.open_file import O_CREAT, O_PATH, O_TMPFILE, RegularFile
+from toyvm.kernel.vfs.open_file import O_CREAT, O_PATH, O_TMPFILE
+from toyvm.kernel.vfs.opened_nodes import RegularFile
 from toyvm.kernel.vfs.path_walk import RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
