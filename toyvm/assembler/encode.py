@@ -10,7 +10,8 @@ from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
-from ..relocations import MODIFIERS, RELOCATIONS, R, Tool, scatter
+from ..relocation_fields import scatter
+from ..relocations import MODIFIERS, RELOCATIONS, R, Tool
 from .grammar import Expr, WrittenOperand, parse_operand
 from .mnemonics import (
     STACK,

@@ -24,7 +24,8 @@ from ..elf.object_file import ObjectFile
 from ..isa.decode import decode
 from ..isa.pseudo import expanded_branch, inverse_branch
 from ..isa.table import INSNS
-from ..relocations import RELOCATIONS, R, scatter
+from ..relocation_fields import scatter
+from ..relocations import RELOCATIONS, R
 from .directives.data import nops
 from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart

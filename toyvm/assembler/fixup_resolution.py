@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
-from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
+from ..relocation_fields import scatter
+from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
 from .problems import Problem

@@ -49,7 +49,9 @@ def build() -> Stub:
 
 def code_version() -> bytes:
     """The version of all sources that determine the stub's code, for the cache."""
-    return source_version("base", "elf", "isa", "assembler", "linker", "loader", "relocations.py")
+    return source_version(
+        "base", "elf", "isa", "assembler", "linker", "loader", "relocations.py", "relocation_fields.py"
+    )
 
 
 def assembled() -> tuple[bytes, dict[str, int]]:
