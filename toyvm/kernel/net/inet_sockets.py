@@ -20,6 +20,16 @@ from ..vfs.open_file import (
 )
 from .addresses import AF_INET, AF_INET6, AF_UNSPEC, InetAddress, family_of, parse_inet
 from .network import Network
+from .options import (
+    IPPROTO_IPV6,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPV6_V6ONLY,
+    SO_LINGER,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SOL_SOCKET,
+)
 from .socket_file import (
     MSG_OOB,
     NO_CREDENTIALS,
@@ -34,11 +44,9 @@ from .socket_file import (
     SocketFile,
 )
 
-IPPROTO_TCP, IPPROTO_UDP = 6, 17
 UDP_MAX = 65507
 FIRST_FREE_PORT = 1024  # below, only root may bind
 LINGER_NOT = 1 << 32  # SO_LINGER with 0 seconds: close is a reset
-SO_REUSEADDR, SO_REUSEPORT, SO_LINGER, IPV6_V6ONLY = (1, 2), (1, 15), (1, 13), (41, 26)
 _LOOPBACK = {AF_INET: b"\x7f\0\0\1", AF_INET6: bytes(15) + b"\1"}
 
 
@@ -51,7 +59,7 @@ class InetSocket(SocketFile):
     @property
     def v6_only(self) -> bool:
         """Whether an IPv6 socket has nothing to do with IPv4."""
-        return bool(self.options.get(IPV6_V6ONLY))
+        return bool(self.options.get((IPPROTO_IPV6, IPV6_V6ONLY)))
 
     @property
     def wildcard(self) -> InetAddress:
@@ -97,7 +105,8 @@ class InetSocket(SocketFile):
         return not any(its) and not other.v6_only
 
     def _shares(self, other: InetSocket) -> bool:
-        def has(option: tuple[int, int]) -> bool:
+        def has(name: int) -> bool:
+            option = (SOL_SOCKET, name)
             return bool(self.options.get(option) and other.options.get(option))
 
         return has(SO_REUSEPORT) or (has(SO_REUSEADDR) and not other.listening)
@@ -319,7 +328,7 @@ class TcpSocket(ConnectedSocket, InetSocket):
 
     def released(self) -> None:
         peer = self.part()
-        lingers = self.options.get(SO_LINGER) == LINGER_NOT
+        lingers = self.options.get((SOL_SOCKET, SO_LINGER)) == LINGER_NOT
         if peer is not None:
             if isinstance(peer, TcpSocket) and (len(self.inbox) or self.parent is not None or lingers):
                 peer.reset()

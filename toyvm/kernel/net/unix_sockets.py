@@ -20,6 +20,7 @@ from ..vfs.open_file import (
 )
 from .addresses import AF_UNIX, pack_unix
 from .network import Network
+from .options import SO_PASSCRED, SOL_SOCKET
 from .socket_file import (
     MSG_OOB,
     SHUT_RD,
@@ -106,9 +107,8 @@ class UnixStream(ConnectedSocket, UnixSocket):
         other.bound_to, other.peer_bound_to = listener.bound_to, self.bound_to
         self.peer_bound_to = listener.bound_to
         self.pair(other)
-        other.options = {
-            key: value for key, value in listener.options.items() if key == (1, 16)
-        }  # SO_PASSCRED
+        passed = (SOL_SOCKET, SO_PASSCRED)
+        other.options = {passed: listener.options[passed]} if passed in listener.options else {}
         listener.enqueue(other)
         self.changed.wake(POLLOUT)
 

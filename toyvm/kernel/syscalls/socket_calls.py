@@ -11,8 +11,8 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, family_of, parse_unix
-from ..net.inet_sockets import IPPROTO_TCP, IPPROTO_UDP, TcpSocket, UdpSocket
-from ..net.options import get_option, set_option
+from ..net.inet_sockets import TcpSocket, UdpSocket
+from ..net.options import IPPROTO_TCP, IPPROTO_UDP, get_option, set_option
 from ..net.socket_file import (
     SHUT_RD,
     SHUT_WR,
