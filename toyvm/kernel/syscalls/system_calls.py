@@ -1,4 +1,4 @@
-"""Other calls: uname, sysinfo, resource limits, random bytes, scheduling, futex."""
+"""Other calls: uname, sysinfo, resource limits, swap areas, random bytes."""
 
 from __future__ import annotations
 
