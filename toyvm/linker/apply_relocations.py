@@ -29,7 +29,7 @@ from ..relocations import (
     uleb128_length,
 )
 from .image_layout import ImageLayout
-from .input_columns import UNDEFINED, Column, ProgramColumns, RelocColumns
+from .inputs.columns import UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import Needs
 from .source_places import SourcePlaces

@@ -14,7 +14,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
 from toyvm.relocations import RELOCATIONS, R, scatter
 
-from ..input_columns import Column, NewSection, ProgramColumns
+from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 
