@@ -4,7 +4,8 @@
 the address of module m's block (entry 0 is the length). The blocks of objects loaded at start-up,
 and of small objects opened later, are in the static block at a fixed offset from tp, so TPREL
 relocations work. Larger objects get separate blocks, which only `__tls_get_addr` reaches. Unloading
-an object frees its module number and its block. There is one thread per process.
+an object frees its module number and its block. A process has one static block and one dtv: the
+threads of the guest's libc keep their creator's `tp` and share them.
 """
 
 from __future__ import annotations

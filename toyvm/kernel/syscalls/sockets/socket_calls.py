@@ -9,9 +9,9 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, parse_unix
-from toyvm.kernel.net.inet_sockets import IPPROTO_TCP, IPPROTO_UDP, TcpSocket, UdpSocket
-from toyvm.kernel.net.options import get_option, set_option
+from toyvm.kernel.net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, family_of, parse_unix
+from toyvm.kernel.net.inet_sockets import TcpSocket, UdpSocket
+from toyvm.kernel.net.options import IPPROTO_TCP, IPPROTO_UDP, get_option, set_option
 from toyvm.kernel.net.socket_file import (
     SHUT_RD,
     SHUT_WR,
@@ -22,7 +22,7 @@ from toyvm.kernel.net.socket_file import (
     Credentials,
     SocketFile,
 )
-from toyvm.kernel.net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, join, make_unix
+from toyvm.kernel.net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, UnixStream, join, make_unix
 from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK, WouldBlock
 
 from ..arguments import open_file, or_again
@@ -259,11 +259,12 @@ def connect(kernel: KernelState, process: Process, fd: int, va: int, length: int
 
 def _connect_unix(kernel: KernelState, process: Process, made: UnixSocket, address: bytes) -> None:
     if isinstance(made, UnixDatagram):
-        if int.from_bytes(address[:2], "little") == AF_UNSPEC:
+        if family_of(address) == AF_UNSPEC:
             made.connect_to(None)
             return
         made.connect_to(find_unix(kernel, process, parse_unix(address)))
         return
+    assert isinstance(made, UnixStream)
     listener = find_unix(kernel, process, parse_unix(address))
     made.credentials = credentials_of(kernel, process)
     try:
