@@ -49,7 +49,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "libs", folder / "libs")
     shutil.copy(ROOT / "pyproject.toml", folder)
     (row,) = [block for block in blocks(ROOT / "docs/design/extending.md", "python") if "@insn" in block]
-    with (folder / "toyvm/isa/rows_i.py").open("a") as rows:
+    with (folder / "toyvm/isa/rows/rv64i.py").open("a") as rows:
         rows.write("\n\n" + row)
     (row,) = [block for block in blocks(ROOT / "docs/design/extending.md", "python") if "_row(" in block]
     table = folder / "toyvm/relocations.py"

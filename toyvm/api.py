@@ -18,11 +18,10 @@ from typing import Any
 
 from . import experiment, system
 from .base.record import replace
-from .build import assemble_file, build_program
+from .build import Program, assemble_file, build_program
 from .elf.object_file import ObjectFile
 from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
-from .program import Program
 from .result import RunResult
 from .run_options import RunOptions
 

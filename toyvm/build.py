@@ -19,7 +19,6 @@ from .base.light_types import TYPE_CHECKING
 from .base.record import Record
 from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
-from .program import Program
 
 if TYPE_CHECKING:
     from .elf.object_file import ObjectFile
@@ -173,6 +172,22 @@ def _write_library(
 
 
 # --- programs ---
+
+
+class Program(Record):
+    """A linked program: its ELF image, the guest files that it needs, and how it was linked.
+
+    `linkage` is "static" or "dynamic". `files` maps guest paths to contents. `link_seconds` is the
+    host CPU time of linking.
+    """
+
+    name: str
+    linkage: str
+    image: bytes
+    link: LinkResult
+    link_seconds: float
+    directives: Directives
+    files: Mapping[str, bytes]
 
 
 def build_program(

@@ -16,7 +16,7 @@ from .base.errors import UsageError
 from .base.record import replace
 from .base.resources import data_dir
 from .base.sample_directives import LINKAGES
-from .build import LibraryDir, build_libraries, build_program, guest_libraries
+from .build import LibraryDir, Program, build_libraries, build_program, guest_libraries
 from .elf.constants import SHF_ALLOC
 from .elf.elf_file import ElfFile
 from .guestfs import add_program
@@ -27,7 +27,6 @@ from .kernel.proc.process import Process
 from .machine.physical_memory import PAGE_SIZE
 from .machine.sv39 import pte_frame
 from .observe.comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts, claims
-from .program import Program
 from .result import RunResult
 from .run_options import RunOptions
 from .system import Session, Start, run

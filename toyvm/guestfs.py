@@ -12,6 +12,7 @@ from functools import cached_property
 from os import PathLike, fspath
 
 from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
+from .base.light_types import TYPE_CHECKING
 from .base.resources import libraries_path, library_files
 from .elf.constants import PT_INTERP
 from .elf.headers import names_interpreter, needed_libraries, read_phdrs
@@ -19,7 +20,9 @@ from .kernel.limits import GUEST_ID
 from .kernel.vfs.host_files import HostFile
 from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
-from .program import Program
+
+if TYPE_CHECKING:
+    from .build import Program
 
 _LIBRARY_DEVICE = 0x16
 _PAGE = 4096
@@ -101,7 +104,7 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
     This is the case if the folder contains the program's PT_INTERP and a library that the program
     needs and that the guest libraries do not include.
     """
-    if isinstance(program, Program):
+    if not isinstance(program, (str, PathLike)):
         return None
     try:
         with open(program, "rb") as stream:
@@ -161,7 +164,7 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
     Raises NotFoundError or NotExecutableError if the host file cannot be run.
     """
     suffix = f".{copy}" if copy else ""
-    if isinstance(program, Program):
+    if not isinstance(program, (str, PathLike)):
         path = f"/bin/{program.name}{suffix}"
         vfs.add_file(path, program.image)
         for name, data in program.files.items():

@@ -21,13 +21,13 @@ from .base.record import Record, replace
 from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
-from .program import Program
 from .result import RunResult, View
 from .run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .build import Program
     from .engines.engine import Engine
     from .isa.decode import Decoded
     from .kernel.proc.breakpoints import Breakpoints
@@ -167,7 +167,7 @@ class Session:
         Raises NotFoundError, NotExecutableError or UsageError.
         """
         program = start.program
-        name = program.name if isinstance(program, Program) else os.path.basename(program)
+        name = os.path.basename(program) if isinstance(program, (str, PathLike)) else program.name
         path = add_program(self.kernel.vfs, program, self._names[name])
         self._names[name] += 1
         return self.spawn(start, path)
@@ -187,7 +187,8 @@ class Session:
             # Name the program as on the command line, not by its guest path.
             raise type(error)(str(error).replace(path, start.argv[0], 1)) from None
         self.views.set_breakpoint(process, start.argv[0])
-        if options.watch and isinstance(program, Program):  # ET_EXEC: linked at its run-time address
+        if options.watch and not isinstance(program, (str, PathLike)):
+            # ET_EXEC: linked at its run-time address
             process.watch_pc = program.link.symbols.get(options.watch)
         return process
 
@@ -321,7 +322,7 @@ class _Views:
 def _environment(program: Program | str | PathLike[str], options: RunOptions) -> list[str]:
     """The guest's environment: variables of the options, then those of the directives."""
     settings = [f"{name}={value}" for name, value in options.env]
-    if isinstance(program, Program):
+    if not isinstance(program, (str, PathLike)):
         settings += program.directives.env
         if program.directives.preload and program.linkage == "dynamic":
             names = (f"/lib/{library.name}" for library in program.directives.preload)

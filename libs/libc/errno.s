@@ -1,4 +1,4 @@
-# errno(3) and syscall(2). There is one thread, so there is one errno.
+# errno(3) and syscall(2). A process has one errno, which its threads share: POSIX wants one for each thread.
 
         .include "defs.inc"
 

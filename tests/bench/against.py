@@ -12,7 +12,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import images, sources
@@ -25,38 +26,68 @@ from tests.support.oracles import GNU_AS
 from toyvm.base.resources import data_dir, write_atomically
 from toyvm.build import build_program, guest_libraries
 
-Job = Callable[[Path], list[str]]  # from a folder to write in, the words after `toyvm`
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work: `words` makes its inputs in a folder, and returns what follows `toyvm`.
+
+    A short job has more `runs`: as many for each run of a long one.
+    """
+
+    words: Callable[[Path], list[str]]
+    runs: int = 1
 
 
-def jobs(folder: Path, percent: int) -> Iterator[tuple[str, int, Job]]:
-    """Name, how many times as many runs, and command of each piece of work; inputs are made in `folder` when asked for."""
+def jobs(percent: int) -> dict[str, Job]:
+    """The pieces of work by name, at `percent` of the benchmarks' length."""
 
-    def run(image: Path, *words: str) -> Job:
-        return lambda _: ["run", str(image), *words]
+    def length(full: int) -> int:
+        return max(1, full * percent // 100)
 
-    for name, full in WORK.items():
-        yield name, 1, run(images.build(name, folder), str(max(1, full * percent // 100)))
-    forks = max(1, FORKS * percent // 100)
-    yield "forks", 1, run(images.build("forks", folder, flags=(f"-DN={forks}",)))
-    yield "map_storm", 1, run(images.build("map_storm", folder), str(max(1, MAPPINGS * percent // 1000)))
-    hello = data_dir("asm") / "hello.s"
-    for linkage in ("static", "dynamic"):
+    def program(name: str, *args: int, flags: tuple[str, ...] = ()) -> Job:
+        return Job(lambda folder: ["run", str(images.build(name, folder, flags=flags)), *map(str, args)])
+
+    often = START_RUNS // 3
+    return {
+        **{name: program(name, length(full)) for name, full in WORK.items()},
+        "forks": program("forks", flags=(f"-DN={length(FORKS)}",)),
+        "map_storm": program("map_storm", length(MAPPINGS // 10)),
+        **{f"hello {linkage}": Job(_hello(linkage), often) for linkage in ("static", "dynamic")},
+        "as small": Job(_assemble_hello, often),
+        "as large": Job(_assemble_compiled),
+        "ld small": Job(_link_hello, often),
+        "ld large": Job(_link_many),
+    }
+
+
+HELLO = data_dir("asm") / "hello.s"
+
+
+def _hello(linkage: str) -> Callable[[Path], list[str]]:
+    def words(folder: Path) -> list[str]:
         image = folder / f"hello-{linkage}"
-        write_atomically(image, build_program([hello], linkage=linkage).image, 0o755)
-        yield f"hello {linkage}", START_RUNS // 3, run(image)
-    text = sources.compiler_output(folder, 100_000)
-    yield "as, small", START_RUNS // 3, lambda out: ["as", str(hello), "-o", str(out / "small.o")]
-    yield "as, large", 1, lambda out: ["as", str(text), "-o", str(out / "large.o")]
-    libraries = guest_libraries().path
-    small = folder / "hello.o"
-    cpu_seconds([*TOYVM, "as", str(hello), "-o", str(small)])
-    words = ["ld", "-static", str(libraries / "crt1.o"), str(small), "-L", str(libraries), "-lc"]
-    yield "ld, small", START_RUNS // 3, lambda out: [*words, "-o", str(out / "small")]
-    objects = _many_objects(folder)
-    yield "ld, large", 1, lambda out: ["ld", "-o", str(out / "large"), *objects]
+        write_atomically(image, build_program([HELLO], linkage=linkage).image, 0o755)
+        return ["run", str(image)]
+
+    return words
 
 
-def _many_objects(folder: Path) -> list[str]:
+def _assemble_hello(folder: Path) -> list[str]:
+    return ["as", str(HELLO), "-o", str(folder / "small.o")]
+
+
+def _assemble_compiled(folder: Path) -> list[str]:
+    return ["as", str(sources.compiler_output(folder, 100_000)), "-o", str(folder / "large.o")]
+
+
+def _link_hello(folder: Path) -> list[str]:
+    libraries, hello = guest_libraries().path, folder / "hello.o"
+    cpu_seconds([*TOYVM, "as", str(HELLO), "-o", str(hello)])
+    inputs = ["-static", str(libraries / "crt1.o"), str(hello), "-L", str(libraries), "-lc"]
+    return ["ld", *inputs, "-o", str(folder / "small")]
+
+
+def _link_many(folder: Path) -> list[str]:
     """Objects whose functions call each other and refer to each other's data, by GNU as."""
     names = []
     for number, text in enumerate(sources.web_of_calls(objects=200, functions=100)):
@@ -64,31 +95,29 @@ def _many_objects(folder: Path) -> list[str]:
         source.write_text(text)
         subprocess.run([GNU_AS, "-march=rv64gc", "-mno-relax", "-o", target, source], check=True)
         names.append(str(target))
-    return names
+    return ["ld", "-o", str(folder / "large"), *names]
 
 
-def compare(other: Path, runs: int, only: frozenset[str], percent: int) -> list[float]:
+def compare(other: Path, work: Mapping[str, Job], runs: int) -> list[float]:
     """Print a row for each job; the ratios of this tree's CPU time to the other's."""
     ratios = []
     print(f"{'work':<24}{'other':>10}{'here':>10}{'here/other':>12}   CPU seconds, medians")
     with tempfile.TemporaryDirectory(prefix="toyvm-against-") as name:
         folder = Path(name)
-        for what, times, job in jobs(folder, percent):
-            if only and what not in only:
-                continue
+        for what, job in work.items():
             progress("", about=what)
+            words = job.words(folder)
             commands = {
                 side: Command(
-                    [sys.executable, "-P", "-m", "toyvm", *job(folder)],
+                    [sys.executable, "-P", "-m", "toyvm", *words],
                     {"PYTHONPATH": str(tree), "XDG_CACHE_HOME": str(folder / f"cache-{side}")},
                 )
                 for side, tree in (("other", other), ("here", ROOT))
             }
             for command in commands.values():
-                cpu_seconds(
-                    command
-                )  # fills the cache; `interleaved` runs it once more, from byte code and warm
-            timings = interleaved(commands, runs * times)
+                # This fills the cache; `interleaved` runs it once more, from byte code and warm.
+                cpu_seconds(command)
+            timings = interleaved(commands, runs * job.runs)
             before, now = timings["other"].median, timings["here"].median
             ratios.append(now / before)
             print(f"{what:<24}{before:>10.3f}{now:>10.3f}{now / before:>12.3f}", flush=True)
@@ -96,7 +125,8 @@ def compare(other: Path, runs: int, only: frozenset[str], percent: int) -> list[
     return ratios
 
 
-def main(argv: list[str]) -> int:
+def parse(argv: list[str]) -> tuple[Path, dict[str, Job], int]:
+    """The other tree, the work, and the runs of each command. Ends the process where they make no sense."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.against", description="Compare two checkouts."
     )
@@ -109,9 +139,18 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if not (options.tree / "toyvm" / "__init__.py").exists():
         parser.error(f"{options.tree}: no checkout of toyvm")
-    compare(
-        options.tree.resolve(), options.runs, frozenset(filter(None, options.only.split(","))), options.length
-    )
+    if options.runs < 1:
+        parser.error("--runs: at least one")
+    work = jobs(options.length)
+    only = list(filter(None, options.only.split(",")))
+    unknown = set(only) - set(work)
+    if unknown:
+        parser.error(f"no work named {', '.join(sorted(unknown))}; there are {', '.join(work)}")
+    return options.tree.resolve(), {name: work[name] for name in only or work}, options.runs
+
+
+def main(argv: list[str]) -> int:
+    compare(*parse(argv))
     return 0
 
 

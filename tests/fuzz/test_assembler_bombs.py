@@ -20,7 +20,7 @@ def doubling(levels: int, leaf: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (doubling(24, "no_such_instruction"), "the rest is not looked at"),
+        (doubling(24, "no_such_instruction"), "the rest is not assembled"),
         (
             "".join(f".section .s{number}\n .dword x\n" for number in range(20_100)),
             "more than 20000 sections",

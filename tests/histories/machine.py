@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.histories.model import PAGE
 from tests.histories.script import Script
 from tests.support.recount import check_references, check_shares, check_translations
-from toyvm.build import build_program
+from toyvm.build import Program, build_program
 from toyvm.engines.engine import Engine
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
@@ -21,7 +21,6 @@ from toyvm.guestfs import sandbox
 from toyvm.kernel.kernel import Kernel
 from toyvm.loader.on_demand import OnDemandLoader
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.program import Program
 from toyvm.run_options import Limits
 
 SHARES_EVERY = 8  # answers; the references are counted after each

@@ -21,7 +21,8 @@ from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section
 from toyvm.elf.object_writer import write_object
-from toyvm.relocations import I_TYPE, RELOCATIONS, Need, R, Reloc, Tool, gather
+from toyvm.relocation_fields import gather
+from toyvm.relocations import I_TYPE, RELOCATIONS, Need, R, Reloc, Tool
 
 pytestmark = pytest.mark.oracle
 

@@ -14,8 +14,8 @@ from toyvm.kernel.mm.memory_system import MemorySystem
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.nodes import FileNode
 from toyvm.kernel.vfs.path_walk import Vfs
-from toyvm.loader.link_map import LinkMap
 from toyvm.loader.loader_state import LoaderState
+from toyvm.loader.objects.link_map import LinkMap
 from toyvm.loader.session import Session
 from toyvm.loader.startup import start
 from toyvm.machine.physical_memory import PhysicalMemory

@@ -9,6 +9,7 @@ import pytest
 from tests.support.harness import ASM, ROOT
 from toyvm.base.errors import UsageError
 from toyvm.base.events import Bus
+from toyvm.base.options import Option, option
 from toyvm.base.record import replace
 from toyvm.cli import run, top, trace
 from toyvm.cli.options_page import page
@@ -28,9 +29,7 @@ from toyvm.run_options import (
     VIEWS,
     CommandOptions,
     Limits,
-    Option,
     RunOptions,
-    option,
     size_text,
 )
 

@@ -1,4 +1,4 @@
-"""From assembly text to a relocatable object. The grammar names no mnemonic: the instruction table does."""
+"""The assembler: from text to a relocatable object. All mnemonics come from the instruction table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AssemblerOptions", "assemble_text", "assemble_texts"]
 
 
 def __getattr__(name: str) -> Any:
-    # Lark and numpy are not imported before something is assembled.
+    # Lazily, because importing Lark and numpy takes long.
     if name == "AssemblerOptions":
         from .state import AssemblerOptions
 

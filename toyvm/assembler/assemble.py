@@ -1,7 +1,8 @@
-"""The entry point of the assembler: text in, object out, or all errors at once.
+"""The entry point of the assembler. The result is an object, or all errors at once.
 
-The passes: read every statement (sections grow, fix-ups gather), lay out (sizes and addresses are settled), resolve
-symbols and fix-ups (bytes and relocations are settled), put out symbols and sections.
+The passes: read all statements (this fills sections and collects fix-ups), lay out sections (sizes
+and addresses are final), resolve symbols and fix-ups (bytes and relocations are final), and build
+the object.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .statement_loop import Driver, define
 
 
 class Assembled(Record):
-    """An object, its warnings and messages, the files that it included, and the state that a listing needs."""
+    """An object, the warnings and messages of its text, the included files, and the state for a listing."""
 
     object: ObjectFile
     warnings: tuple[str, ...]
@@ -30,16 +31,16 @@ class Assembled(Record):
 
 
 def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
-    """Assemble `text`, which messages call `name`. Raises AssemblyError with all diagnostics."""
+    """Assemble `text`. Messages call it `name`. Raises AssemblyError with all diagnostics."""
     return assemble_texts([(text, name)], name, options).object
 
 
 def assemble_texts(
     texts: Iterable[tuple[str, str]], name: str, options: AssemblerOptions | None = None
 ) -> Assembled:
-    """The object of several (text, file name) read one after the other, as GNU as does with several files.
+    """Assemble pairs of text and file name into one object, as GNU as does with several files.
 
-    Raises AssemblyError with all diagnostics, UsageError when options.march or a symbol of defsyms makes no sense.
+    Raises AssemblyError with all diagnostics, and UsageError if `options.march` is invalid.
     """
     options = options or AssemblerOptions()
     try:
@@ -56,14 +57,14 @@ def assemble_texts(
         if not state.errors:
             made = finish(state, name)
     except TooManyErrors:
-        state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not looked at")
+        state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not assembled")
     except Abandoned:
-        pass  # the reason is among the errors
+        pass  # its error has been reported
     except Problem as problem:
         try:
             state.report(problem)
         except TooManyErrors:
-            pass  # the report itself is in the list
+            pass  # the problem has been recorded
     if state.errors or made is None:
         raise AssemblyError([*state.warnings, *state.errors])
     if state.warnings and options.fatal_warnings:

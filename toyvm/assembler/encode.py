@@ -1,4 +1,4 @@
-"""Encodes instructions: operands become instruction words and fix-ups, as the instruction table says."""
+"""Encodes instructions: operands become instruction words and fix-ups, by the instruction table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
-from ..relocations import MODIFIERS, RELOCATIONS, R, Tool, scatter
+from ..relocation_fields import scatter
+from ..relocations import MODIFIERS, RELOCATIONS, R, Tool
 from .grammar import Expr, WrittenOperand, parse_operand
 from .mnemonics import (
     STACK,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .state import AssemblyState
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
-# Types whose field holds the addend, too (gas: md_apply_fix). Linkers ignore it.
+# Types whose field also contains the addend (gas: md_apply_fix). Linkers ignore it.
 ADDEND_IN_FIELD = frozenset(row.type for row in RELOCATIONS.values() if Tool.ASSEMBLER in row.by)
 _RELAXABLE = frozenset(row.type for row in RELOCATIONS.values() if row.relax)
 # After these the linker may delete bytes, and a new frag begins (gas: append_insn).
@@ -140,7 +141,7 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
 
 
 def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand]) -> bool:
-    """Assemble the 16-bit form of an instruction if GNU as would. Returns whether it did."""
+    """Assemble the 16-bit form of an instruction if GNU as does. Returns whether there is one."""
     for expansion in compressions(mnemonic):
         if len(expansion.kinds) != len(operands):
             continue
@@ -204,7 +205,7 @@ def _is_encodable(state: AssemblyState, step: OperandStep, operand: WrittenOpera
 def emit_row(
     state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOperand], pieces: Sequence[str]
 ) -> None:
-    """Encode a row that is not in the table (`.insn`). Raises Problem when the operands do not fit it."""
+    """Encode a row that is not in the table (`.insn`). Raises Problem if the operands do not fit."""
     for kind, operand, piece in zip(row.kinds, operands, pieces, strict=True):
         if not fits(kind, operand, state):
             raise Problem(
@@ -248,7 +249,10 @@ _NO_LABEL = AsmSymbol("")
 
 
 def _is_constant_address(state: AssemblyState, expansion: Expansion, operands: list[WrittenOperand]) -> bool:
-    """`la a0, 0x1234` of a number is `li` (gas: macro M_LA); a load or store of a number is an error."""
+    """Whether this is `la` of a number, which is `li` (gas: M_LA).
+
+    Raises Problem for a load or store at a number.
+    """
     if not expansion.pseudo.needs_label or not state.is_number(address(operands[1])):
         return False
     if expansion.pseudo.name in INSNS:
@@ -288,7 +292,7 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
                 raise Problem(f"there is no relocation for {operand.modifier} in 16 bits", operand.modifier)
         else:
             word |= step.insert(_number(state, step, operand))
-            ends = ends or kind == "imm20"  # GNU as ends the frag after lui and auipc of a number, too
+            ends = ends or kind == "imm20"  # GNU as also ends the frag after lui and auipc of a number
     data = chunk.data
     start = len(data)
     value = (
@@ -301,7 +305,7 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
 
 
 def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) -> int:
-    """The bit field's value for an operand that is a number. Raises Problem naming the range."""
+    """The value of the bit field for a numeric operand. Raises Problem with the valid range."""
     expr = operand.expr
     kind = step.kind
     if kind in ("fence_pred", "fence_succ"):
@@ -356,7 +360,7 @@ def _fix(state: AssemblyState, type: R, value: Linear, start: int) -> None:
 
 
 def split(state: AssemblyState, expr: Expr) -> Linear:
-    """The value of `expr` as `add - sub + addend`. A deferred expression becomes a nameless symbol."""
+    """The value of `expr` as `add - sub + addend`. A deferred expression becomes a symbol without a name."""
     value = Linear(expr, None, 0) if isinstance(expr, AsmSymbol) else state.evaluate(expr)
     if isinstance(value, Linear):
         return value
@@ -375,7 +379,7 @@ def _misfit(
     pieces: Sequence[str],
     operands: list[WrittenOperand],
 ) -> Problem:
-    """The error for operands that fit no candidate: the first wrong operand of the candidate that comes closest."""
+    """The error for operands that fit no candidate: the first wrong operand of the best candidate."""
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
     best, blame = -1, ""
     for option in options:

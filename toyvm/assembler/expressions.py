@@ -1,8 +1,9 @@
-"""Arithmetic of expressions, as in GNU as: 64-bit numbers, symbols, and operations that wait until all addresses are known.
+"""Arithmetic of expressions, as in GNU as: 64-bit numbers, symbols, and deferred operations.
 
-Comparisons give -1 for true and 0 for false, `&&` and `||` give 1 or 0; division rounds to zero; a shift by 64 or more
-gives 0. `a - b` of two labels is never folded while reading (the linker may move them): it becomes a pair of
-relocations, or a number at the end when nothing can come between (docs/design/assembler.md, "Rules taken from GNU as").
+Comparisons yield -1 for true and 0 for false; `&&` and `||` yield 1 or 0. Division rounds towards
+zero. A shift by 64 or more yields 0. The difference of two labels stays an expression while the text
+is read, because the linker may move them. At the end it becomes a pair of relocations, or a number
+if the distance cannot change (docs/design/assembler.md, "Rules taken from GNU as").
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .sections import DeferredOperation, Linear, Value
 
 
 def calculate(op: str, left: int, right: int) -> int:
-    """`left op right` on numbers; unary operators ignore `left`. Raises Problem on division by zero."""
+    """`left op right` for numbers. Unary operators ignore `left`. Raises Problem for a division by zero."""
     if op in ("/", "%"):
         if right == 0:
             raise Problem("division by zero")
@@ -29,7 +30,7 @@ def calculate(op: str, left: int, right: int) -> int:
 
 
 def _wrap(value: int) -> int:
-    """Wrap `value` into -2**63 <= value < 2**64, the range of 64 bits read as signed or unsigned."""
+    """`value` wrapped to -2**63 <= value < 2**64, the union of the signed and unsigned ranges."""
     return value if -(1 << 63) <= value <= M64 else sext(value, 64)
 
 
@@ -57,7 +58,7 @@ _SIMPLE: dict[str, Callable[[int, int], int]] = {
 
 
 def combine(op: str, left: Value, right: Value) -> Value:
-    """`left op right`, evaluated as far as is possible before all addresses are known."""
+    """`left op right`, evaluated as far as possible before all addresses are known. Raises Problem."""
     if isinstance(left, int) and isinstance(right, int):
         return calculate(op, left, right)
     if op == "plus":
@@ -74,7 +75,7 @@ def combine(op: str, left: Value, right: Value) -> Value:
 
 
 def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:
-    """A sum or difference as `add - sub + addend`, when it has at most one symbol on each side."""
+    """A sum or difference as `add - sub + addend`, or None if it has two symbols of one sign."""
     a = left if isinstance(left, Linear) else Linear(None, None, left)
     b = right if isinstance(right, Linear) else Linear(None, None, right)
     if op == "-":

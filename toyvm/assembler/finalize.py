@@ -1,8 +1,9 @@
 """The last passes: from the complete state to addresses, values, relocations, symbols and sections.
 
-The order of relocations and symbols is GNU as's: relocations by address, those of one place in the order in which they
-were made; local symbols before the others, each in the order of first mention, `.L` symbols when a relocation first
-needs them, section by section; section symbols of sections that no directive named last.
+The order is that of GNU as. Relocations are sorted by address; those of one address keep the order
+of their creation. Local symbols precede the others, each in the order of first mention. `.L` symbols
+follow in the order in which relocations need them, section by section. Section symbols of sections
+that no directive names come last.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from ..elf.object_file import ObjectFile
 from ..isa.decode import decode
 from ..isa.pseudo import expanded_branch, inverse_branch
 from ..isa.table import INSNS
-from ..relocations import RELOCATIONS, R, scatter
+from ..relocation_fields import scatter
+from ..relocations import RELOCATIONS, R
 from .directives.data import nops
 from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart
@@ -47,7 +49,7 @@ class _Contents(Record):
 
 
 def finish(state: AssemblyState, name: str) -> ObjectFile | None:
-    """The object file of `state`, or None if there are errors, which are then in `state.errors`."""
+    """The object file of `state`. Returns None if there are errors; `state.errors` contains them."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
     if state.errors:
@@ -95,7 +97,10 @@ def _end_lines(state: AssemblyState) -> None:
 
 
 def _pad_code(state: AssemblyState) -> None:
-    """Code sections end at a multiple of their alignment (gas: SUB_SEGMENT_ALIGN): nops, or zeros with relaxation."""
+    """Pad code sections to a multiple of their alignment, with nops, or zeros if relaxation is on.
+
+    gas: SUB_SEGMENT_ALIGN.
+    """
     fill = b"\0" if state.modes.relax else None
     for section in state.sections:
         if section.is_code and not section.is_nobits:
@@ -108,7 +113,7 @@ def _pad_code(state: AssemblyState) -> None:
 
 
 def _section_contents(state: AssemblyState, resolver: FixupResolver, section: AsmSection) -> _Contents:
-    """The section's finished bytes, with every fix-up either applied or turned into relocations."""
+    """The final bytes and relocations of a section. Problems with fix-ups are reported."""
     out = _Contents(bytearray(), [])
     if section.is_nobits:
         for chunk in section.in_order():
@@ -132,7 +137,7 @@ def _section_contents(state: AssemblyState, resolver: FixupResolver, section: As
 
 
 def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: _Contents) -> None:
-    """Add the relocations of branches and jumps; their fields hold a tentative distance (gas: md_apply_fix)."""
+    """Write the branches, jumps and late LEB128 numbers of a chunk, and add their relocations."""
     address = chunk.base
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
         try:
@@ -146,7 +151,10 @@ def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: 
 
 
 def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Contents) -> None:
-    """Write the branch or jump at `at` in its final form (gas: md_convert_frag_branch)."""
+    """Write the branch or jump at `at` in its final form (gas: md_convert_frag_branch).
+
+    As in gas (md_apply_fix), its field contains the distance if that is known.
+    """
     word = int.from_bytes(out.data[at : at + part.size], "little")
     size = part.size + growth
     is_jump = part.kind == PartKind.JUMP
@@ -154,7 +162,7 @@ def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Con
         found = decode(word)
         assert found is not None
         word = INSNS["jal"].encode() if is_jump else expanded_branch(found).encode(rs1=found.rs1)
-    if size in (6, 8):  # the opposite branch over a jump
+    if size in (6, 8):  # the inverse branch over a jump
         found = decode(word)
         assert found is not None
         first = size - 4
@@ -193,14 +201,14 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
 
 
 def _unit(state: AssemblyState) -> Unit | None:
-    """The compile unit for `-g`; None for compiler output, which describes its own."""
+    """The compile unit for `-g`; None without -g."""
     if not state.options.debug_lines:
         return None
     return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
 
 
 def _emitted(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> tuple[AsmSection, _Contents]:
-    """The section of a finished table. Its labels become symbols here, because relocations name them."""
+    """The section of a finished table, and its contents."""
     section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
     section.align = max(section.align, table.addralign)
     relocs = []
@@ -214,7 +222,7 @@ def _emitted(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> tuple[As
 
 
 def _trim_mapping_symbols(state: AssemblyState, layout: SectionLayout) -> None:
-    """Drop mapping symbols with nothing behind them before the next one or the end (gas: riscv_check_mapping_symbols)."""
+    """Drop mapping symbols of empty ranges (gas: riscv_check_mapping_symbols)."""
     dropped = set()
     for section in filter(lambda section: section.mapping, state.sections):
         ends = [layout.address(symbol) for symbol in section.mapping[1:]] + [section.size]

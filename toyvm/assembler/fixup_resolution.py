@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
-from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R, scatter
+from ..relocation_fields import scatter
+from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R
 from .encode import ADDEND_IN_FIELD
 from .expressions import combine
 from .problems import Problem
@@ -51,7 +52,7 @@ class SymbolValue(NamedTuple):
 
 _THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
 _ULEB128_PAIR = (R.SET_ULEB128, R.SUB_ULEB128)
-# Size of data -> the types that make a difference of two addresses there.
+# Size of data -> the types that store a difference of two addresses.
 _PAIRS = {
     minus.field.width: (plus, minus.type)
     for minus in RELOCATIONS.values()
@@ -73,7 +74,11 @@ class FixupResolver:
     # -- symbols and expressions ------------------------------------------------------------------
 
     def value_of(self, symbol: AsmSymbol) -> SymbolValue:
-        """The value of `symbol`. Raises Problem if its definition refers to itself, or is not a number or one symbol plus a number."""
+        """The value of `symbol`.
+
+        Raises Problem if its definition refers to itself, or is neither a number nor a symbol plus
+        a number.
+        """
         known = self._known.get(symbol)
         if known is not None:
             return known
@@ -93,7 +98,7 @@ class FixupResolver:
         return found
 
     def _value(self, value: Value) -> SymbolValue:
-        """The value of an expression. Raises Problem as `value_of`."""
+        """The value of an expression. Raises Problem like `value_of`."""
         if isinstance(value, int):
             return SymbolValue(None, value)
         if isinstance(value, DeferredOperation):
@@ -130,7 +135,10 @@ class FixupResolver:
         return SymbolValue(None, found)
 
     def part_value(self, value: Value, part: Part) -> int:
-        """The number of `.org`'s place or `.skip`'s size: an offset of the section where it stands."""
+        """The number for an ORG, SPACE or LEB128 part. A label counts as its offset in its section.
+
+        Raises Problem.
+        """
         self.where = part.where
         self._known.clear()  # addresses move while sections are laid out
         found = self._value(value)
@@ -144,7 +152,10 @@ class FixupResolver:
         return found.value
 
     def number(self, part: Part, at: int, size: int, data: bytearray, relocs: list[PendingReloc]) -> None:
-        """Write the LEB128 number of `part`, which has `size` bytes at `at`; one that may shrink gets relocations."""
+        """Write the LEB128 number of `part` to the `size` bytes at `at`.
+
+        If the linker may shorten the distance, add relocations.
+        """
         value = part.target
         while isinstance(value, Linear) and value.add is not None and value.sub is None:
             inner = value.add.value
@@ -166,7 +177,7 @@ class FixupResolver:
         relocs.append(PendingReloc(at, minus, symbol, addend, False))
 
     def settle_symbols(self) -> None:
-        """Report symbols that cannot be resolved: undefined local labels, and circles."""
+        """Report symbols without a value: undefined local labels, and circular definitions."""
         self._known.clear()
         for symbol in list(self.state.symbols.by_name.values()):
             try:
@@ -177,17 +188,17 @@ class FixupResolver:
                 self.state.report(problem, symbol.where)
 
     def _inherit(self, symbol: AsmSymbol) -> None:
-        """Another name for a symbol has its type and size (gas: copy_symbol_attributes)."""
+        """Give an alias the type and size of its symbol (gas: copy_symbol_attributes)."""
         value = symbol.value
         if isinstance(value, Linear) and value.add is not None and value.sub is None:
             target = value.add
-            self._inherit(target)  # `value_of` has refused circles
+            self._inherit(target)  # `value_of` has rejected circles
             symbol.type = joined_type(symbol.type, target.type)
             if symbol.size == 0:
                 symbol.size, symbol.size_where = target.size, target.size_where
 
     def size_of(self, symbol: AsmSymbol) -> int:
-        """st_size. Raises Problem when `.size` gave no number."""
+        """The symbol's st_size. Raises Problem if the operand of `.size` is not a number."""
         try:
             found = self._value(symbol.size)
         except Problem as problem:
@@ -203,7 +214,7 @@ class FixupResolver:
     # -- fix-ups ----------------------------------------------------------------------------------
 
     def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
-        """The symbol and the addend of a relocation against `symbol + addend`, and the address as far as it is known.
+        """The symbol and the addend of a relocation against `symbol + addend`, and the known address.
 
         The symbol is None for a number, unless the number has a global name, because the linker may choose another
         definition of that name. A symbol equated to an undefined symbol is replaced by the undefined one.
@@ -223,7 +234,7 @@ class FixupResolver:
         return self._use(symbol), addend, value
 
     def _use(self, symbol: AsmSymbol) -> AsmSymbol:
-        """Put `symbol`, which a relocation names, into the symbol table. Raises Problem for `1f` without a label."""
+        """Add `symbol` to the symbol table for a relocation. Raises Problem for `1f` without a label."""
         if not symbol.used:
             symbol.used = True
             if not symbol.is_defined and symbol.name.startswith(".L") and "\x02" in symbol.name:
@@ -259,7 +270,7 @@ class FixupResolver:
                 relocs.append(PendingReloc(at, R(fix.type), symbol, addend, fix.relax and symbol is not None))
 
     def _thread_local(self, symbol: AsmSymbol) -> None:
-        """Make a symbol that is accessed through tp thread-local. Raises Problem if it is anything else."""
+        """Set the type of a symbol to STT_TLS. Raises Problem if it has another type."""
         found = self.value_of(symbol)
         place = found.section
         elsewhere = found.is_number or (place is not None and not place.flags & SHF_TLS)
@@ -293,9 +304,9 @@ class FixupResolver:
     def _data_difference(
         self, fix: Fix, at: int, size: int, data: bytearray, relocs: list[PendingReloc]
     ) -> None:
-        """`a - b`: a number when both are in one section without code (or are numbers), else a pair of relocations.
+        """`a - b`: a number if both are numbers or in one section without code, else two relocations.
 
-        In code the linker may delete bytes between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
+        The linker may delete bytes of code between them (gas: TC_FORCE_RELOCATION_SUB_SAME).
         """
         assert fix.sub is not None
         sub = self.value_of(fix.sub)

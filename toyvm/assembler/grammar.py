@@ -1,8 +1,9 @@
-"""The shape of an operand, and what it means: Lark reads each shape once.
+"""Parses operands. Lark parses each shape of an operand once.
 
-`%lo(counter+8)(a5)` has the shape `%lo(S+N)(R)`: registers, symbols, numbers and strings are abstracted by a regular
-expression. A compiler's output of 200,000 lines has a few dozen shapes, so the grammar's work is done a few dozen
-times, and every further operand costs a dictionary look-up. The grammar names no mnemonic and no register.
+A regular expression replaces registers, symbols, numbers and strings by letters: the shape of
+`%lo(counter+8)(a5)` is `%lo(S+N)(R)`. A compiler's output of 200,000 lines has a few dozen shapes,
+so the parser runs a few dozen times; every other operand costs a dictionary look-up. The grammar
+contains no mnemonic and no register.
 
 Precedence is that of GNU as (gas/expr.c, `op_rank`), from loose to tight:
 `||`, `&&`, comparisons, `+ -`, `| & ^ !` (`!` is or-not), `* / % << >>`, unary `- + ~ !`.
@@ -90,14 +91,17 @@ class ExprNode(NamedTuple):
     right: Expr
 
 
-# A number, a symbol's name, an operator with its operands; in expansions a label that has no name.
+# A number, a symbol's name, or an operator with its operands. Expansions also use labels without a name.
 Expr = int | str | ExprNode | AsmSymbol
 
 
 class WrittenOperand(NamedTuple):
-    """One operand. `form`: "register", "float_register", "memory" (`expr(register)`), "expression" or "string".
+    """One operand of a statement.
 
-    `modifier` is "%lo" and the like, or "". `number` is the register's; `text` a string or register as written.
+    form      "register", "float_register", "memory" (`expr(register)`), "expression" or "string"
+    modifier  a relocation modifier such as "%lo", or ""
+    number    the number of the register
+    text      the string or register, as written
     """
 
     form: str
@@ -125,7 +129,7 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A word of an operand: `letter` stands for it in the shape, `value` is what it holds, `text` what was written."""
+    """A token of an operand: its `letter` in the shape, its `value`, and its `text` as written."""
 
     letter: str
     value: Any
@@ -133,7 +137,7 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str) -> list[Token]:
-    """The words of an operand. Raises Problem at a character that can begin none."""
+    """The tokens of an operand. Raises Problem at a character that begins no token."""
     tokens = []
     at, size, scan = 0, len(text), _TOKEN.match
     while at < size:
@@ -151,7 +155,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _token(match: re.Match[str], kind: str | None) -> Token:
-    """The word that a match of `_TOKEN` found, by its last group."""
+    """The token of a match of `_TOKEN`, whose last group is `kind`."""
     text = match.group()
     if kind == "name":
         register = X_NUMBERS.get(text)
@@ -199,10 +203,10 @@ def character(text: str) -> int:
 
 @cache
 def parser() -> Lark:
-    """The grammar's LALR parser, built on first use (Lark is not imported before)."""
+    """The LALR parser of the grammar. The first call imports Lark and builds it."""
     from lark import Lark
 
-    # Lark keeps the tables it made, under a hash of the grammar and of its own version, and makes them anew if that fails.
+    # Lark caches its tables under a hash of the grammar and of its version. It rebuilds unusable ones.
     return Lark(
         GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True, cache=cache_path("operands.lark")
     )
@@ -213,7 +217,7 @@ _PLANS: dict[str, Plan] = {}
 
 
 class _Parsed(dict[str, WrittenOperand]):
-    """Operands by their text, so that `a0` is read once; kept within bounds."""
+    """A cache of operands by their text. It is cleared when it is full."""
 
     def __missing__(self, text: str) -> WrittenOperand:
         operand = _parse(text)
@@ -226,13 +230,13 @@ class _Parsed(dict[str, WrittenOperand]):
 
 _PARSED = _Parsed()
 parse_operand = _PARSED.__getitem__
-"""The operand that a text writes (`_parse`, remembered). Raises Problem, with the word to blame."""
+"""`_parse` with a cache."""
 
 
 def _parse(text: str) -> WrittenOperand:
-    """The operand that `text` writes. Raises Problem, with the word to blame.
+    """Parse one operand. Raises Problem with the wrong token.
 
-    In `s2+4` and `%lo(zero)(a5)` the name of a register is that of a symbol, as in GNU as.
+    As in GNU as, `s2` in `s2+4` and `zero` in `%lo(zero)(a5)` are symbols, not registers.
     """
     tokens = tokenize(text)
     try:
@@ -244,7 +248,7 @@ def _parse(text: str) -> WrittenOperand:
             try:
                 return _build(plain)
             except Problem:
-                continue  # the first complaint is the better one
+                continue  # the first error is the better one
         raise
 
 
@@ -261,7 +265,7 @@ def _build(tokens: list[Token]) -> WrittenOperand:
 
 
 def parse_expression(text: str) -> Expr:
-    """The expression that `text` writes; a register's name is a symbol here. Raises Problem."""
+    """Parse an expression, in which the name of a register is a symbol. Raises Problem."""
     operand = _build(_without_registers(tokenize(text)))
     if operand.form == "expression" and not operand.modifier:
         return operand.expr
@@ -269,7 +273,7 @@ def parse_expression(text: str) -> Expr:
 
 
 def _compile(shape: str, tokens: list[Token]) -> Plan:
-    """Let Lark read `shape`; the plan takes the tokens of any operand of that shape."""
+    """Parse `shape`. The plan makes an operand from the tokens of any text of that shape."""
     from lark.exceptions import UnexpectedInput
 
     if _depth(tokens) > MAX_EXPRESSION_DEPTH:
@@ -284,7 +288,7 @@ def _compile(shape: str, tokens: list[Token]) -> Plan:
 
 
 def _depth(tokens: list[Token]) -> int:
-    """How deep parentheses and prefix operators go."""
+    """The nesting depth of parentheses and prefix operators."""
     depth = deepest = prefix = 0
     for token in tokens:
         if token.letter == "(":
@@ -308,7 +312,7 @@ _SAID = {
 
 
 def _syntax_problem(shape: str, tokens: list[Token], error: Any) -> Problem:
-    """Lark's complaint about a shape, said of the text."""
+    """Translate Lark's error in a shape to an error in the text."""
     at = getattr(error, "pos_in_stream", None)
     index = shape[:at].count(" ") if isinstance(at, int) and at >= 0 else len(tokens)
     terminals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
@@ -325,7 +329,7 @@ def _list(words: list[str]) -> str:
 
 
 class _Plan:
-    """A shape's tree with holes; called with tokens it gives the operand."""
+    """The parsed tree of a shape as a function: it makes the operand from the tokens of a text."""
 
     __slots__ = ("build",)
 
@@ -337,7 +341,7 @@ class _Plan:
 
 
 class _Holes:
-    """Hands out the indices of a shape's abstracted words from left to right, as the tree is walked."""
+    """The token indices of a shape's leaves, from left to right, in the order of the tree walk."""
 
     def __init__(self, letters: list[str]):
         self._indices = iter([index for index, letter in enumerate(letters) if letter in "RFSNT" and letter])
@@ -386,7 +390,7 @@ def _expr_builder(tree: Any, holes: _Holes) -> Callable[[list[Token]], Expr]:
 
 
 def fold(op: str, left: Expr, right: Expr) -> Expr:
-    """The operator applied, when both operands are numbers; else the node."""
+    """The value of an operation on two numbers; otherwise its node. Raises Problem."""
     if isinstance(left, int) and isinstance(right, int):
         return calculate(op, left, right)
     return ExprNode(op, left, right)

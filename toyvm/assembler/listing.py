@@ -1,4 +1,4 @@
-"""The listing (`-a`): every statement with its line number, its offset, and its final bytes as in the object."""
+"""The listing (`-a`): each statement with its line number, its offset, and its bytes in the object."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BYTES_A_LINE = 4
 
 
 def listing(made: Assembled, forms: str = "ln") -> str:
-    """The text of a listing. `forms`: "l" the statements, "s" the symbols ("" means both)."""
+    """The text of a listing. `forms` selects its parts: "l" statements, "s" symbols, "" both."""
     letters = forms.partition("=")[0]
     want = set(letters or "ls")
     out: list[str] = []

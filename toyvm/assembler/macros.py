@@ -1,7 +1,7 @@
-"""Macros and repetitions: `.macro .rept .irp .irpc`, as text that is read again.
+"""Macros and repetitions (`.macro .rept .irp .irpc`), which expand to text.
 
-`\\name` is a parameter, `\\@` counts the macro calls so far, `\\()` separates a parameter from what follows it.
-A `\\word` that is no parameter stays as it is (`"\\n"`).
+`\\name` is a parameter, `\\@` the number of macro calls so far. `\\()` separates a parameter from
+the text after it. A `\\word` that is not a parameter is not changed (`"\\n"`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")
 
 
 class Parameter(Record):
-    """One parameter: its default, and whether it is required (`:req`) or takes all remaining arguments (`:vararg`)."""
+    """A parameter: its default, and whether it is `:req` (required) or `:vararg` (all other arguments)."""
 
     name: str
     default: str = ""
@@ -27,7 +27,7 @@ class Parameter(Record):
 
 
 class Macro(Record):
-    """A macro's parameters and text; its text begins at line `first` of `file`."""
+    """A macro: its parameters, and its text, which begins at line `first` of `file`."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -36,7 +36,7 @@ class Macro(Record):
     first: int
 
     def expand(self, rest: str, count: int) -> list[str]:
-        """The expansion of a call with operands `rest`; `count` is the number of earlier calls (`\\@`). Raises Problem."""
+        """The lines of a call with operands `rest`, after `count` earlier calls. Raises Problem."""
         return substitute(self.body, bind(self, rest), count)
 
 
@@ -75,7 +75,7 @@ _WORD = re.compile(rf"(?:{_QUOTED}|[^\s\"'])+")
 
 
 def _words(text: str) -> list[str]:
-    """Arguments separated by commas or blanks; blanks beside an operator do not separate."""
+    """Arguments, separated by commas or by blanks that are not next to an operator."""
     tight = _OPERATOR_BLANKS.sub(lambda m: m.group(1) or m.group(2), text.strip())
     words: list[str] = []
     for piece in split_operands(tight):
@@ -90,7 +90,7 @@ def _unquoted(text: str) -> str:
 
 
 def bind(macro: Macro, rest: str) -> dict[str, str]:
-    """The parameters' values for a call. Raises Problem for too many or missing arguments."""
+    """The values of the parameters in a call. Raises Problem for surplus or missing arguments."""
     values: dict[str, str] = {}
     parameters = macro.parameters
     names = {parameter.name for parameter in parameters}
@@ -131,7 +131,7 @@ def _take(rest: str, count: int) -> tuple[list[str], str]:
 
 
 def substitute(body: list[str], values: dict[str, str], count: int) -> list[str]:
-    """`body` with `\\name` replaced by its value; inserted text with `;` or line breaks is split again later."""
+    """`body` with each `\\name` replaced by its value. The caller splits lines that now contain `;`."""
 
     def replace(match: re.Match[str]) -> str:
         empty, counter, name = match.groups()

@@ -1,7 +1,8 @@
 """The candidates of a mnemonic, prepared for encoding from the instruction table.
 
-A mnemonic has candidates: its row in the table, then its pseudo-instructions, tried in that order until the operands
-fit. Rows and expansion lines are compiled once to a list of steps, one for each operand.
+The candidates are the mnemonic's row in the table, then its pseudo-instructions. The encoder takes
+the first one whose operands fit. Each row and each line of an expansion is compiled once, to a step
+for each operand.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ STACK = {
 
 
 class OperandStep(Record):
-    """One operand of a row, with the function that encodes its number. `shift` and `bias` (8 for x8..x15) are for registers."""
+    """One operand of a row. `insert` encodes a number; `shift` and `bias` (8 for x8..x15) a register."""
 
     kind: str
     slot: Slot
@@ -40,7 +41,7 @@ class OperandStep(Record):
     bias: int
 
     def register(self, operand: WrittenOperand) -> int:
-        """The bits of the register that `operand` names. Raises Problem for a register that does not fit."""
+        """The bits of the operand's register. Raises Problem if the row cannot encode it."""
         number = operand.number
         if self.kind in STACK:
             return 0
@@ -55,7 +56,7 @@ class OperandStep(Record):
 class EncodableRow:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
 
-    With `whole` False the last operand, the rounding mode, is omitted, and `fields` has its value.
+    If `whole` is false, the last operand (the rounding mode) is omitted, and `fields` has its value.
     """
 
     __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
@@ -85,7 +86,7 @@ def _nothing(value: int) -> int:
     return 0
 
 
-# A line of an expansion: the row, and how each of its operands comes from those of the pseudo-instruction.
+# Makes one operand of an expansion line from the operands of the pseudo-instruction and a label.
 Filler = Callable[[Sequence[WrittenOperand], AsmSymbol], WrittenOperand]
 
 
@@ -110,7 +111,10 @@ def _expansion_line(line: str) -> tuple[EncodableRow, list[Filler]]:
 
 
 def _filler(piece: str) -> Filler:
-    """How an operand of an expansion is made: `{0}`, `0({1})`, `{2}({1})`, `%hi({1})`, `%pcrel_lo({label})({0})`, `sp`."""
+    """The function for an operand of an expansion line.
+
+    Forms: `{0}`, `0({1})`, `{2}({1})`, `%hi({1})`, `%pcrel_lo({label})({0})`, `sp`.
+    """
     if piece.startswith("%pcrel_lo({label})"):
         base = piece[len("%pcrel_lo({label})") :]
         form = "memory" if base else "expression"
@@ -143,7 +147,7 @@ Candidate = EncodableRow | Expansion
 
 @cache
 def candidates(mnemonic: str) -> tuple[Candidate, ...]:
-    """The row and the pseudo-instructions of a mnemonic, in the order in which they are tried; () when unknown."""
+    """The row and the pseudo-instructions of a mnemonic, in order; () if it is unknown."""
     found: list[Candidate] = []
     row = lookup(mnemonic)
     if row is not None:
@@ -170,5 +174,5 @@ def mnemonics() -> tuple[str, ...]:
 
 
 def address(operand: WrittenOperand) -> Expr:
-    """The expression of an operand that is an address: here the name of a register is a symbol."""
+    """The expression of an operand that is an address. A register's name is a symbol there."""
     return operand.text if operand.form in ("register", "float_register") else operand.expr

@@ -1,4 +1,4 @@
-"""The finished object: symbols numbered, relocations sorted, everything in the ELF model."""
+"""Builds the object: numbers symbols, sorts relocations, and makes the `ObjectFile`."""
 
 from __future__ import annotations
 
@@ -33,18 +33,17 @@ if TYPE_CHECKING:
 
 
 class ObjectOutput:
-    """Sections in order with their bytes and relocations; `object` makes the ELF model of them."""
+    """Collects sections with their bytes and relocations. `object` makes the object file."""
 
     def __init__(self, state: AssemblyState, resolver: FixupResolver):
         self.state = state
         self.resolver = resolver
         self.sections: list[tuple[AsmSection, bytes, list[PendingReloc]]] = []
-        self._group_names: dict[
-            AsmSymbol, int
-        ] = {}  # names of groups that are no symbols: number of the first member
+        # Signature of a group that the text does not define as a symbol -> number of the first member.
+        self._group_names: dict[AsmSymbol, int] = {}
 
     def add(self, section: AsmSection, data: bytes, relocs: list[PendingReloc]) -> None:
-        """Append a section; its relocations' symbols become part of the symbol table."""
+        """Append a section, and add the symbols of its relocations to the symbol table."""
         section.index = len(self.sections) + 1
         self.sections.append((section, data, relocs))
         order = self.state.symbols
@@ -99,7 +98,7 @@ class ObjectOutput:
     def _signature(self, name: str, member: int) -> AsmSymbol:
         symbol = self.state.symbols.by_name.get(name)
         if symbol is None or not symbol.is_defined:
-            # GNU as makes a local symbol (in .group itself) for a group whose name is no symbol of the file.
+            # GNU as makes a local symbol, in a section of the group, if the file defines no such symbol.
             symbol = symbol or self.state.symbols.get(name)
             if symbol.binding == STB_LOCAL:
                 self._group_names[symbol] = member
@@ -109,7 +108,7 @@ class ObjectOutput:
     # -- symbols ----------------------------------------------------------------------------------
 
     def _symbols(self, signatures: list[AsmSymbol]) -> SymbolTable:
-        """The symbol table, and every symbol's number in `Symbol.index`."""
+        """The symbol table. Sets `AsmSymbol.index`."""
         state = self.state
         kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]
         late = [section.symbol for section, _, _ in self.sections if not section.symbol.listed]
@@ -130,14 +129,14 @@ class ObjectOutput:
         if symbol.used or symbol.section is not None or self.state.options.keep_locals:
             return True
         if symbol.value is not None and self.resolver.value_of(symbol).symbol is not None:
-            return False  # another name for an undefined symbol: relocations name that one
+            return False  # an alias of an undefined symbol: relocations name the undefined symbol
         if symbol.is_temporary and self._binding(symbol) == STB_LOCAL:
             return False
-        # An undefined symbol that got a version is kept for relocations only.
+        # An undefined symbol with a version is kept only if a relocation uses it.
         return symbol.is_defined or (symbol.binding != STB_WEAK and "@" not in symbol.name)
 
     def _binding(self, symbol: AsmSymbol) -> int:
-        """The binding of a symbol. An undefined symbol is global even if it is declared local, unless it names a group."""
+        """The binding of a symbol. An undefined symbol is global, unless it is a group's signature."""
         if symbol.binding == STB_LOCAL and not symbol.is_defined and symbol not in self._group_names:
             return STB_GLOBAL
         return symbol.binding
@@ -164,7 +163,7 @@ class ObjectOutput:
 
 
 def _rela(relocs: list[PendingReloc]) -> Table:
-    """Relocations by address (stable), each with its R_RISCV_RELAX behind it."""
+    """Relocations by address (stable), each followed by its R_RISCV_RELAX."""
     if not relocs:
         return NO_RELOCS
     offsets = np.array([reloc.offset for reloc in relocs], dtype=np.uint64)
@@ -181,7 +180,7 @@ def _rela(relocs: list[PendingReloc]) -> Table:
     out = np.repeat(table, 1 + relax)
     extra = np.cumsum(1 + relax)[relax.astype(bool)] - 1
     out["r_type"][extra] = R.RELAX
-    out["r_sym"][extra] = 0  # the addend stays, as in GNU as; it means nothing
+    out["r_sym"][extra] = 0  # the addend stays, as in GNU as; it has no effect
     return out
 
 

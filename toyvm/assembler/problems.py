@@ -1,7 +1,7 @@
-"""Errors in one statement, before the place of the statement is known.
+"""Errors in a statement whose place is not known yet, and the limits of the assembler.
 
-The parts that parse and encode raise `Problem` with the offending word; the driver, which knows file and line, turns
-it into a `source.Diagnostic` with a caret under that word, and goes on with the next statement.
+The parser and the encoder raise `Problem` with the wrong word. `statement_loop`, which knows file and
+line, makes a `Diagnostic` with a caret under that word, and continues with the next statement.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ MAX_ERRORS = 100
 """The assembler stops after this many errors in one run."""
 
 MAX_SECTION_BYTES = 1 << 28
-"""The most bytes that a section with contents may have (256 MiB)."""
+"""The maximum size in bytes of a section with contents (256 MiB)."""
 
 MAX_NOBITS_BYTES = 1 << 40
-"""The most bytes that a section without contents (.bss) may have (1 TiB)."""
+"""The maximum size in bytes of a section without contents, such as .bss (1 TiB)."""
 
 MAX_ALIGNMENT_LOG2 = 16
-"""The greatest alignment is 2**16 bytes, as in GNU as."""
+"""The maximum alignment is 2**16 bytes, as in GNU as."""
 
 MAX_REPORTS = 100 * MAX_ERRORS
-"""The most errors and warnings that are considered, including repeated ones."""
+"""The maximum number of errors, including repeated ones, and that of warnings."""
 
 MAX_SECTIONS = 20_000
-"""The most sections of one object: with their relocation and group sections they must stay below SHN_LORESERVE."""
+"""The maximum number of sections: with relocation and group sections it stays below SHN_LORESERVE."""
 
 MAX_NESTING = 100
-"""How deep macro calls, repetitions and included files may be inside one another."""
+"""The maximum nesting depth of macro calls, repetitions and included files."""
 
 MAX_EXPANDED_LINES = 4_000_000
-"""The most lines that macros and repetitions may produce in one run."""
+"""The maximum number of lines that macros and repetitions may expand to."""
 
 MAX_EXPRESSION_DEPTH = 100
-"""How deep parentheses and operators may be inside one another in an expression."""
+"""The maximum nesting depth of parentheses and operators in an expression."""
 
 
 class Problem(Exception):
-    """One statement cannot be assembled. `at` is the word of the statement that is wrong ("" for its first word)."""
+    """A statement that cannot be assembled. `at` is the wrong word ("": the first word)."""
 
     def __init__(self, message: str, at: str = "", *, expected: str = "", hint: str = ""):
         super().__init__(message)
@@ -62,5 +62,5 @@ class TooManyErrors(Exception):
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> Problem:
-    """The problem of a `word` that is not among the `known` ones, with a suggestion."""
+    """The problem that `word` is not one of the `known` words. It suggests a similar one."""
     return Problem(f"unknown {what} '{word}'", word, hint=did_you_mean(word, known))

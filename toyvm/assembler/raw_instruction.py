@@ -1,4 +1,4 @@
-"""`.insn` with a format: instructions that are not in the table, field by field (gas, "RISC-V Instruction Formats")."""
+"""`.insn` with a format: instructions that are not in the table (gas, "RISC-V Instruction Formats")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _SHIFTS = {"opcode": 0, "funct3": 12, "funct7": 25}
 def encode_format(
     state: AssemblyState, name: str, fields: tuple[tuple[int, int], ...], syntax: str, pieces: list[str]
 ) -> None:
-    """Encode `.insn NAME pieces`: numbers for the fixed fields, then operands as the format has them. Raises Problem."""
+    """Encode `.insn NAME pieces`: numbers for the fixed fields, then the operands of the format.
+
+    Raises Problem.
+    """
     wanted = len(fields) + syntax.count(",") + 1
     if len(pieces) != wanted:
         usage = ", ".join([*("opcode", "funct3", "funct7")[: len(fields)], syntax])

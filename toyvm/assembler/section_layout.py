@@ -1,9 +1,10 @@
-"""From chunks to addresses: which branches must grow, how much padding, where every label is.
+"""Lays out sections: sizes of branches, amounts of padding, addresses of labels.
 
-A conditional branch reaches 4 KiB, a compressed one 256 bytes. One whose target is farther, or is not known here,
-becomes the longer form or the opposite branch over a `jal`. Growing one may push another out of reach, so the sizes are
-computed until nothing changes, from the same first guess and in the same order as in GNU as: where two branches could
-both be short or both be long, the outcome is the same.
+A conditional branch reaches 4 KiB, a compressed one 256 bytes. If its target is farther away or
+undefined, it becomes the longer form, or the inverse branch over a `jal`. A branch that grows may
+move another target out of reach, so the sizes are computed until nothing changes. The first guess
+and the order are those of GNU as: if two branches could both be short or both be long, the result
+is the same.
 """
 
 from __future__ import annotations
@@ -21,26 +22,29 @@ from ..elf.leb128 import sleb128, uleb128
 from .problems import MAX_SECTION_BYTES, Problem
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
 
-MAX_PASSES = 500  # and one more for each part, while no more than MAX_MEASURED parts are measured in all
+MAX_PASSES = 500  # plus one for each part, as long as MAX_MEASURED parts in total are not exceeded
 MAX_MEASURED = 20_000_000
-MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so that it ends
+MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so the passes end
 JUMP, ALIGN, ORG, LEB128 = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG, PartKind.LEB128
 Resolve = Callable[[Value, Part], int]
 
 
 class Shifts(Record):
-    """How far each byte of a chunk has moved: `offsets` where growth is inserted, and the running `sums` from the chunk's base."""
+    """The distance that each byte of a chunk has moved.
+
+    `offsets` are the places of growth. `sums` are running sums that begin with the chunk's base.
+    """
 
     offsets: list[int]
     sums: list[int]
 
     def at(self, offset: int) -> int:
-        """The number to add to an offset in the chunk to get an offset in the section."""
+        """The difference between `offset` in the chunk and the resulting offset in the section."""
         return self.sums[bisect_right(self.offsets, offset)]
 
 
 class SectionLayout:
-    """The offsets of all labels in their sections, once `settle` has run."""
+    """The offsets of all labels in their sections. Call `settle` first."""
 
     def __init__(self) -> None:
         self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
@@ -48,7 +52,7 @@ class SectionLayout:
         self._resolve: Resolve = _unsettled
 
     def settle(self, sections: list[AsmSection], resolve: Resolve) -> None:
-        """Lay out `sections`. `resolve` evaluates the expression of a part; a Problem that it raises propagates."""
+        """Lay out `sections`. `resolve` evaluates the expression of a part. Raises Problem."""
         self._resolve = resolve
         for section in sections:
             for chunk in section.in_order():
@@ -67,7 +71,7 @@ class SectionLayout:
         return chunk.base + symbol.offset + shifts[bisect_right(frags, symbol.frag)]
 
     def shifts(self, chunk: Chunk) -> Shifts:
-        """How far the bytes of `chunk` have moved, by offset in the chunk."""
+        """The distances that the bytes of `chunk` have moved."""
         if not any(chunk.growth):
             return Shifts([], [chunk.base])
         return Shifts(
@@ -92,7 +96,7 @@ class SectionLayout:
         limit = MAX_PASSES + min(parts, MAX_MEASURED // (parts + 1))
         while changed:
             passes += 1
-            # By now every branch has its largest size: only a directive can still move.
+            # Every branch has its largest size by now, so the circle is one of directives.
             if passes > limit:
                 raise Problem(f"the place of an .org or .skip in {section.name} depends on itself")
             at, changed = 0, False
@@ -102,7 +106,7 @@ class SectionLayout:
             section.size = at
 
     def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
-        """The first guess, as in GNU as: a later address is not known yet and counts as 0."""
+        """The first guess of the growth, as in GNU as: an address that is not known yet is 0."""
         shift, sums = chunk.base, [0]
         for index, part in enumerate(chunk.parts):
             size = 0
@@ -128,14 +132,14 @@ class SectionLayout:
         return sums
 
     def _start(self, chunk: Chunk, frag: int) -> int:
-        """The offset of the last part in front of a frag, or 0: the best known start of the frag."""
+        """The offset of the last part before a frag, or 0: the best guess of the frag's start."""
         before = bisect_right(self._frags[chunk][0], frag)
         return chunk.parts[before - 1].offset if before else 0
 
     def _measure(self, chunk: Chunk, base: int, only_grow: bool) -> bool:
-        """The growth of every part of a chunk that begins at `base`; whether anything changed.
+        """Compute the growth of every part of a chunk at `base`. Returns whether anything changed.
 
-        Code in front already has its new place, and code behind still has its old one, as in GNU as.
+        As in GNU as, code before the part has its new address, and code after it its old one.
         """
         frags, old = self._frags[chunk]
         old_base, growth = chunk.base, chunk.growth
@@ -172,7 +176,7 @@ class SectionLayout:
         return changed
 
     def _space(self, part: Part, at: int) -> int:
-        """The bytes that `.org`, or a `.skip` or LEB128 number that is known late, takes at address `at`."""
+        """The size in bytes of an ORG, SPACE or LEB128 part at `at`. Raises Problem."""
         value = self._resolve(part.target, part)
         if part.kind == LEB128:
             return len(leb128_bytes(part, value))
@@ -185,10 +189,11 @@ class SectionLayout:
 
 
 class _Jump(NamedTuple):
-    """The constants of a branch or jump to a label of its own chunk, while the chunk is measured.
+    """The constants of a branch or jump to a label of its own chunk.
 
-    `before`: the number of parts in front of the target. `ahead`: the distance to the target if nothing grows. `reach`: the
-    distance up to which the instruction keeps its size.
+    before  the number of parts before the target
+    ahead   the distance to the target if no part grows
+    reach   the distance up to which the instruction keeps its size
     """
 
     before: int
@@ -197,7 +202,7 @@ class _Jump(NamedTuple):
 
 
 def _jump(part: Part, chunk: Chunk, frags: list[int]) -> _Jump | None:
-    """The `_Jump` of a part, or None when the part is not a jump within its chunk. `_measure` uses it in every pass."""
+    """The `_Jump` of a part, or None if the part is not a branch or jump within its chunk."""
     symbol = part.symbol
     if part.kind > JUMP or symbol is None or symbol.chunk is not chunk or not _is_near(symbol, chunk.section):
         return None
@@ -205,7 +210,7 @@ def _jump(part: Part, chunk: Chunk, frags: list[int]) -> _Jump | None:
     return _Jump(bisect_right(frags, symbol.frag), ahead, _SIZES[part.kind, part.size][0][0])
 
 
-# Of a branch or jump by kind and first size: up to which distance it takes how many bytes; the last beyond, too.
+# By kind and initial size of a branch or jump: (reach, size in bytes), in ascending order.
 _ANY = 1 << 64
 _SIZES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
     (PartKind.BRANCH, 2): ((256, 2), (4096, 4), (_ANY, 6)),
@@ -216,16 +221,16 @@ _SIZES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 
 
 def leb128_bytes(part: Part, value: int, size: int = 1) -> bytes:
-    """The bytes of a LEB128 part's number, at least `size` of them."""
+    """The LEB128 encoding of `value` for `part`, padded to at least `size` bytes."""
     if part.addend:
         return sleb128(sext(value, 64), size)
     return uleb128(value & M64, size)
 
 
 def grown_size(part: Part, distance: int | None) -> int:
-    """The bytes that a branch or jump takes whose target is `distance` away, None when that is not known here.
+    """The size in bytes of a branch or jump over `distance`, or None if the distance is not known.
 
-    gas: `relaxed_branch_length`. A jump that does not reach is the linker's to report.
+    The linker reports a jump that is out of range. gas: `relaxed_branch_length`.
     """
     if distance is None:
         return 8 if part.kind == PartKind.BRANCH else 4
@@ -238,7 +243,7 @@ def _unsettled(value: Value, part: Part) -> int:
 
 
 def _is_near(symbol: AsmSymbol | None, section: AsmSection) -> bool:
-    """Whether a branch of `section` can use the place of `symbol`: it is a label of the same section, and not weak."""
+    """Whether `symbol` is a label of `section` and not weak, so that its place is final here."""
     return (
         symbol is not None
         and symbol.chunk is not None
@@ -248,7 +253,7 @@ def _is_near(symbol: AsmSymbol | None, section: AsmSection) -> bool:
 
 
 def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytearray:
-    """The bytes of a chunk with all padding in place; long branches get 4 zero bytes behind them."""
+    """The bytes of a chunk with all padding. Grown branches are followed by zero bytes."""
     data = chunk.data
     if not any(chunk.growth):
         return data
@@ -265,5 +270,5 @@ def finished_bytes(chunk: Chunk, nops: Callable[[int], bytes]) -> bytes | bytear
 
 
 def pattern(fill: bytes, size: int) -> bytes:
-    """`size` bytes of padding with a pattern wider than a byte; the remainder is zeros in front (gas)."""
+    """`size` bytes of a pattern of several bytes, after zeros if it does not divide `size` (gas)."""
     return bytes(size % len(fill)) + fill * (size // len(fill))

@@ -1,14 +1,16 @@
-"""Sections while they grow, and the symbols in them: bytes, the places where they may still stretch, and what must be patched.
+"""Sections during assembly, and their symbols: bytes, places of variable size, and fix-ups.
 
-A section is made of chunks, one for each subsection number (`.text 1`), joined at the end in the order of their
-numbers. A chunk's bytes are appended to one bytearray; where its size is not known before the end (a branch that may
-become a longer pair, an alignment behind it) stands a *part*, whose growth `layout` decides. A *frag* is a stretch
-without such places, numbered from 0: two labels of one frag keep their distance whatever happens here.
+A section consists of chunks, one for each subsection (`.text 1`). At the end they are joined in the
+order of their numbers. The bytes of a chunk are appended to one bytearray. A *part* marks a place
+whose size is not known yet, such as a branch that may become a longer pair, or an alignment after
+one; `section_layout` decides its size. A *frag* is a range of bytes without parts. The frags of a
+chunk are numbered from 0. The distance of two labels in one frag does not change.
 
-Frags also end, as in GNU as, where the *linker* may delete bytes, because call frame information depends on it.
+As in GNU as, a frag also ends where the *linker* may delete bytes, because call frame information
+depends on such places.
 
-A symbol is undefined, a place in a section, a number (`x = 5`), an expression that is resolved at the end, or common.
-Chunks and symbols refer to each other, so both are here.
+A symbol is undefined, a label, a number (`x = 5`), an expression that is evaluated at the end, or
+common. Chunks and symbols refer to each other, so this module defines both.
 """
 
 from __future__ import annotations
@@ -33,11 +35,11 @@ from ..elf.constants import (
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
 
 FAKE_LABEL = ".L0 "
-"""The name of labels that the assembler makes itself (gas: FAKE_LABEL_NAME); no program can write it."""
+"""The name of the assembler's own labels (gas: FAKE_LABEL_NAME). A program cannot use it."""
 
 
 class AsmSymbol:
-    """One symbol. `chunk, frag, offset` say where a label stands; `value` is a number or a deferred expression."""
+    """One symbol. A label has `chunk`, `frag` and `offset`; other symbols have a `value`, or are common."""
 
     __slots__ = (
         "binding",
@@ -73,8 +75,8 @@ class AsmSymbol:
         self.size_where = 0
         self.common: tuple[int, int] | None = None  # (size, alignment)
         self.section: AsmSection | None = None  # set for section symbols only
-        self.equated = False  # by .set: may be redefined
-        self.listed = False  # has its place in the symbol table's order
+        self.equated = False  # by .set, which may redefine it
+        self.listed = False  # is in the order of the symbol table
         self.local_wanted = False  # by .local: stays local, and .comm allocates it
         self.used = False  # a relocation refers to it
         self.index = 0  # its number in the finished symbol table
@@ -87,28 +89,28 @@ class AsmSymbol:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the name is one that GNU as keeps out of the symbol table unless a relocation needs it."""
+        """Whether GNU as omits the name from the symbol table unless a relocation needs it."""
         return self.name.startswith(".L") or self.name.startswith("L0\x01")
 
     def __repr__(self) -> str:
         return f"Symbol({self.name!r})"
 
 
-# What a symbol with several types is, the strongest first.
+# Of several types of a symbol, the first in this order applies.
 _TYPE_ORDER = (STT_TLS, STT_GNU_IFUNC, STT_FUNC, STT_OBJECT)
 
 
 def joined_type(own: int, other: int) -> int:
     """The type of a symbol of type `own` that is set to a symbol of type `other` (gas: copy_symbol_attributes).
 
-    An alias of a function that is declared to be an IFUNC is one; being thread-local is not passed on.
+    An alias of an IFUNC is an IFUNC. An alias of a thread-local symbol is not thread-local.
     """
     types = (own, STT_OBJECT if other == STT_TLS else other)
     return next((type for type in _TYPE_ORDER if type in types), own)
 
 
 class Linear(NamedTuple):
-    """`add - sub + addend`; either symbol may be missing."""
+    """`add - sub + addend`. Either symbol may be None."""
 
     add: AsmSymbol | None
     sub: AsmSymbol | None
@@ -116,7 +118,7 @@ class Linear(NamedTuple):
 
 
 class DeferredOperation(NamedTuple):
-    """An operation that cannot be evaluated before all addresses are known. `left` is 0 for unary operators."""
+    """An operation that is evaluated when all addresses are known. `left` is 0 for unary operators."""
 
     op: str
     left: Value
@@ -127,23 +129,24 @@ Value = int | Linear | DeferredOperation
 
 
 class PartKind(IntEnum):
-    """The kinds of places whose size is not known at once."""
+    """The kinds of places whose size is determined by layout."""
 
     BRANCH = 0  # a conditional branch: grows when its target is out of reach
-    JUMP = 1  # c.j grows to jal; jal never grows, but ends a frag, and becomes a relocation only when branches do
+    JUMP = 1  # c.j grows to jal; jal keeps its size, but its relocation is in the order of branches
     ALIGN = 2  # padding up to an alignment
-    ORG = 3  # padding up to a place
-    SPACE = 4  # `.skip` with a size known at the end
-    LEB128 = 5  # a number of late known length
+    ORG = 3  # padding up to an offset
+    SPACE = 4  # `.skip` of a size that is known only at the end
+    LEB128 = 5  # a number whose length is known only at the end
 
 
 class Part(NamedTuple):
-    """A place where a chunk may stretch. Growth goes in front of `offset`; labels from frag `frag` on are behind it.
+    """A place where a chunk may grow. New bytes are inserted before `offset` and before frag `frag`.
 
-    BRANCH, JUMP: `symbol + addend` is the target and the instruction stands at `offset - size`.
-    ALIGN: `addend` is the alignment, `fill` the byte (None: nops), `limit` the most bytes to skip (0: any number).
-    ORG, SPACE: `target` is the place or the size, `fill` the byte.
-    LEB128: `target` is the number; `addend` is 1 for `.sleb128`.
+    BRANCH, JUMP  `symbol + addend` is the target; the instruction is at `offset - size`
+    ALIGN         `addend` is the alignment, `fill` the byte (None: nops), `limit` the maximum
+                  number of bytes (0: no limit)
+    ORG, SPACE    `target` is the offset or the size, `fill` the byte
+    LEB128        `target` is the number; `addend` is 1 for `.sleb128`
     """
 
     offset: int
@@ -159,10 +162,10 @@ class Part(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """Bytes at `offset` that hold `add - sub + addend`.
+    """A fix-up: the bytes at `offset` will contain `add - sub + addend`.
 
-    `type` > 0: a relocation number; `type` < 0: data of that many bytes, whose relocations depend on the symbols.
-    `relax`: a R_RISCV_RELAX stands beside it.
+    `type` > 0 is a relocation type. `type` < 0 is data of -`type` bytes, whose relocation types
+    depend on the symbols. If `relax` is set, the relocation is followed by R_RISCV_RELAX.
     """
 
     offset: int
@@ -175,7 +178,7 @@ class Fix(NamedTuple):
 
 
 class ZeroBytes(bytearray):
-    """The contents of a SHT_NOBITS section: only their size. Raises Problem for a byte that is not zero."""
+    """The contents of an SHT_NOBITS section: a size. Raises Problem for a nonzero byte."""
 
     __slots__ = ("size",)
 
@@ -186,7 +189,7 @@ class ZeroBytes(bytearray):
     def __len__(self) -> int:
         return self.size
 
-    def __iadd__(self, data: Any) -> Self:  # type: ignore[misc]  # `+` is not meant to be used
+    def __iadd__(self, data: Any) -> Self:  # type: ignore[misc]  # the contents only grow in place: no `+`
         if any(data):
             raise Problem("only zeros can be put into a section without contents (@nobits)")
         self.size += len(data)
@@ -214,11 +217,11 @@ class Chunk:
         return symbol
 
     def here(self) -> AsmSymbol:
-        """A new label without a name for this place: `.`, the high part of a pair, the start of a function's CFI."""
+        """A new label without a name at the current end: for `.`, the high part of a pair, or CFI."""
         return self.place(AsmSymbol(FAKE_LABEL))
 
     def skip(self, count: int, fill: bytes = b"\0") -> None:
-        """Append `count` times the byte or bytes `fill`."""
+        """Append `count` copies of `fill`. Raises Problem above the size limit."""
         self.check_room(count * len(fill))
         if isinstance(self.data, ZeroBytes) and not any(fill):
             self.data.size += count * len(fill)
@@ -226,7 +229,7 @@ class Chunk:
             self.data += fill * count
 
     def check_room(self, count: int) -> None:
-        """Raise Problem when `count` more bytes would make the section larger than the limit."""
+        """Raise Problem if `count` more bytes would exceed the size limit of a section."""
         limit = MAX_NOBITS_BYTES if isinstance(self.data, ZeroBytes) else MAX_SECTION_BYTES
         if count < 0 or len(self.data) + count > limit:
             raise Problem(
@@ -234,7 +237,7 @@ class Chunk:
             )
 
     def stretch(self, part: Part) -> None:
-        """End the frag with `part`, which must have been made for this place."""
+        """End the frag with `part`, whose `offset` and `frag` must be those of this place."""
         self.parts.append(part)
         self.frag += 1
 
@@ -248,7 +251,7 @@ class AsmSection:
         self.flags = flags
         self.entsize = entsize
         self.align = 1
-        self.link: str = ""  # name of the section that SHF_LINK_ORDER means
+        self.link: str = ""  # name of the section that SHF_LINK_ORDER refers to
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}
@@ -270,7 +273,7 @@ class AsmSection:
 
     @property
     def is_alloc(self) -> bool:
-        """Whether the section is in memory when the program runs (others: debugging information)."""
+        """Whether the section is in memory when the program runs. Debugging information is not."""
         return bool(self.flags & SHF_ALLOC)
 
     @property
@@ -279,7 +282,7 @@ class AsmSection:
         return self.type == SHT_NOBITS
 
     def chunk(self, number: int) -> Chunk:
-        """The subsection of that number, created if it is new."""
+        """The chunk of subsection `number`. It is created if necessary."""
         if number not in self.chunks:
             self.chunks[number] = Chunk(self, number)
         return self.chunks[number]
@@ -296,7 +299,7 @@ def place(section: AsmSection, symbol: AsmSymbol) -> None:
 
 
 def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
-    """`left - right` in bytes when nothing between the two labels can stretch, else None."""
+    """`left - right` in bytes, or None if a part between the two labels may grow."""
     a, b = left.chunk, right.chunk
     if a is None or a is not b:
         return None
@@ -307,7 +310,7 @@ def distance(left: AsmSymbol, right: AsmSymbol) -> int | None:
 
 
 def may_relax(value: Value) -> bool:
-    """Whether `value` is made of a distance in code that the linker may shorten."""
+    """Whether `value` contains a distance in code that the linker may shorten."""
     if isinstance(value, DeferredOperation):
         return may_relax(value.left) or may_relax(value.right)
     if not isinstance(value, Linear) or value.add is None or value.sub is None:

@@ -1,6 +1,6 @@
-"""The state of one assembly: sections, symbols, modes, the current place, and the evaluation of expressions.
+"""The state of one assembly: sections, symbols, modes, the current place; evaluation of expressions.
 
-Directives and the encoder work on this; `driver` feeds it statements and `finish` turns it into an object.
+`statement_loop` passes it to directives and the encoder, and `finalize` makes the object from it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
 class AssemblerOptions(Record):
-    """The options of an assembly. `march` and `mabi` are as in GNU as; `defsyms` are symbols with their numbers (--defsym).
+    """The options of an assembly. `march` and `mabi` are those of GNU as.
 
-    `keep_locals` is -L; `debug_lines` is -g (line numbers of the assembly text); `listing` makes one (`-al`).
+    defsyms      symbols and their numbers (--defsym)
+    debug_lines  -g: line numbers of the assembly text
+    keep_locals  -L: `.L` symbols in the symbol table
+    listing      record what a listing needs (-a)
     """
 
     march: str = "rv64gc"
@@ -66,7 +69,7 @@ class Modes(Record, frozen=False):
 
 
 class Condition(Record, frozen=False):
-    """An open `.if`: its place, whether a branch was taken, and whether `.else` was seen."""
+    """An open `.if`: its place, whether a branch has been taken, and whether `.else` has been read."""
 
     where: int
     taken: bool
@@ -74,7 +77,7 @@ class Condition(Record, frozen=False):
 
 
 class Listed(Record, frozen=False):
-    """One statement of the listing: its number, and the bytes that it appended."""
+    """A statement of the listing: its number, and the range of bytes that it appended."""
 
     where: int
     chunk: Chunk
@@ -83,7 +86,7 @@ class Listed(Record, frozen=False):
 
 
 class AssemblyState:
-    """One assembly. `where` is the number of the current statement in `source`, `line` its text."""
+    """The state of one assembly. `where` is the number of the current statement, `line` its text."""
 
     def __init__(self, options: AssemblerOptions):
         self.options = options
@@ -113,7 +116,7 @@ class AssemblyState:
         self.listed: list[Listed] = []
         self.conditions: list[Condition] = []
         self.section_stack: list[tuple[Chunk, Chunk]] = []
-        # statement text -> bytes, for statements without symbols; one for code and one for data
+        # Caches for statements without symbols: text -> bytes, for code and for data.
         self.memo: dict[str, bytes] = {}
         self.code_memo: dict[str, bytes] = {}
         self.data_memo: dict[str, bytes] = {}
@@ -132,7 +135,11 @@ class AssemblyState:
     def section(
         self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
     ) -> AsmSection:
-        """The section of that name and group, created if it is new; with `listed` its symbol goes into the symbol table's order."""
+        """The section of that name and group, created if necessary.
+
+        If `listed` is set, its symbol is appended to the order of the symbol table. Raises Fatal above
+        MAX_SECTIONS.
+        """
         found = self._by_key.get((name, group))
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
@@ -149,13 +156,13 @@ class AssemblyState:
         return self._by_key.get((name, group))
 
     def enter(self, chunk: Chunk) -> None:
-        """Make `chunk` the current place; `.previous` returns to the one before."""
+        """Make `chunk` the current place. `.previous` returns to the one before."""
         self.previous = self.chunk
         self.chunk = chunk
         self.refresh_memo()
 
     def refresh_memo(self) -> None:
-        """Choose the statements whose remembered bytes may be reused at the current place."""
+        """Choose the cache of statements for the current place."""
         section = self.chunk.section
         if self.options.listing:
             self.memo = self._no_memo
@@ -170,7 +177,7 @@ class AssemblyState:
             self.memo = self._no_memo if section.is_nobits else self.data_memo
 
     def modes_changed(self) -> None:
-        """Call after a change of `modes`: the remembered bytes of statements no longer hold."""
+        """Call after a change of `modes`. It invalidates the cached statements."""
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
         self.code_memo.clear()
@@ -181,7 +188,10 @@ class AssemblyState:
         self.mode_stack.append(copy(self.modes))
 
     def mark(self, kind: str) -> None:
-        """Note that code ("x") or data ("d") follows: mapping symbols, in code sections only (gas: riscv_mapping_state)."""
+        """Add a mapping symbol for code ("x") or data ("d") if a code section changes to it.
+
+        gas: riscv_mapping_state.
+        """
         section = self.chunk.section
         if not section.is_code:
             return
@@ -198,7 +208,7 @@ class AssemblyState:
         self.refresh_memo()
 
     def begin_instruction(self) -> None:
-        """Call before an instruction is appended: adds its mapping symbol and its row of the line table."""
+        """Call before an instruction: adds its mapping symbol and its row of the line table."""
         section = self.chunk.section
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
@@ -206,17 +216,17 @@ class AssemblyState:
             self.on_instruction()
 
     def note_privileged(self) -> None:
-        """A CSR or a privileged instruction: GNU as records the version of the privileged architecture, 1.11."""
+        """Record version 1.11 of the privileged architecture (GNU as: for each CSR or privileged row)."""
         self.attributes.setdefault(TAG_PRIV_SPEC, 1)
         self.attributes.setdefault(TAG_PRIV_SPEC_MINOR, 11)
 
     def watch_instructions(self) -> None:
-        """Let the next instruction take the row of a pending `.loc`."""
+        """Give the row of a pending `.loc` to the next instruction."""
         self.on_instruction = self._pending_line
         self.refresh_memo()
 
     def watch_text(self) -> None:
-        """-g: every instruction gets a row with its own place in the text, until a `.loc` says otherwise."""
+        """-g: give each instruction a row with its place in the text, until there is a `.loc`."""
         self.lines = LineTableWriter()
         self.on_instruction = self._text_line
         self.refresh_memo()
@@ -233,7 +243,7 @@ class AssemblyState:
         self.refresh_memo()
 
     def cfi_here(self) -> AsmSymbol:
-        """The label of the current place for call frame information; the same one until something is appended."""
+        """The label of the current place for CFI. It is the same one until bytes are appended."""
         label, chunk = self._cfi_label, self.chunk
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
             label = self._cfi_label = self.symbols.list(chunk.here())
@@ -242,7 +252,7 @@ class AssemblyState:
     # -- expressions ------------------------------------------------------------------------------
 
     def evaluate(self, expr: Expr) -> Value:
-        """The value of an expression as far as it is known now. Unknown names become undefined symbols."""
+        """The value of an expression as far as it is known. Unknown names become undefined symbols."""
         if isinstance(expr, int):
             return expr
         if isinstance(expr, str):
@@ -275,7 +285,7 @@ class AssemblyState:
         return found
 
     def is_number(self, expr: Expr) -> bool:
-        """Whether `expr` is a number now. Creates no symbols."""
+        """Whether `expr` is a number at this point. Creates no symbols."""
         if isinstance(expr, int):
             return True
         if isinstance(expr, str):
@@ -284,7 +294,7 @@ class AssemblyState:
         return isinstance(expr, ExprNode) and self.is_number(expr.left) and self.is_number(expr.right)
 
     def number(self, expr: Expr, what: str = "this") -> int:
-        """The value of `expr`, a number now. Raises Problem when it depends on something that is not known yet."""
+        """The value of `expr`. Raises Problem if it is not known yet."""
         value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
         if value is None:
             at = expr if isinstance(expr, str) else ""
@@ -292,11 +302,11 @@ class AssemblyState:
         return value
 
     def number_of(self, text: str, what: str = "this") -> int:
-        """`number` of an expression's text."""
+        """The value of the expression `text`. Raises Problem if it is not known yet."""
         return self.number(parse_expression(text), what)
 
     def fixed(self, value: Value) -> int | None:
-        """`value` as a number if it can no longer change, else None."""
+        """`value` as a number, or None if it may still change."""
         if isinstance(value, int):
             return value
         if isinstance(value, DeferredOperation):
@@ -335,7 +345,7 @@ class AssemblyState:
 
 
 def enabled_rows(arch: Arch) -> frozenset[str]:
-    """The extensions of the instruction table (`Insn.ext`) that an architecture has."""
+    """The extensions of the instruction table (`Insn.ext`) in an architecture."""
     names = {name.capitalize() for name, _ in arch.extensions} | {"I", "Privileged"}
     if arch.has("a"):
         names |= {"Zaamo", "Zalrsc"}
@@ -347,6 +357,6 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
 
 
 def int_of(value: Value) -> int:
-    """`value`, which the caller knows to be a number."""
+    """`value`, which must be a number."""
     assert isinstance(value, int)
     return value

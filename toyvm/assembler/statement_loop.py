@@ -39,7 +39,10 @@ class Driver:
         self.reader = Reader(self.state)
 
     def run(self, text: str, file: str) -> None:
-        """Assemble `text`, called `file` in messages. Errors are collected in the state. Raises TooManyErrors."""
+        """Assemble `text`. Messages call it `file`. Errors are collected in the state.
+
+        Raises TooManyErrors and Abandoned.
+        """
         self.reader.push_source(text, file)
         while self.reader.texts and not self.reader.ended:
             top = self.reader.texts[-1]

@@ -1,4 +1,4 @@
-"""The source of statements: a stack of texts (files, macro calls, repetitions), and the parts that `.if` skips."""
+"""Reads statements from a stack of texts (files, macro calls, repetitions), without those `.if` skips."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
 
 
 class SourceText(Record, frozen=False):
-    """A text being read: `base` is the number of its first statement, `pos` the index of the next one.
+    """A text on the stack: `base` is the number of its first statement, `pos` the index of the next one.
 
-    `conditions` is the number of `.if` that were open when it began. `macro` is set for a macro's text, where .exitm ends.
+    `conditions` is the number of `.if` that were open at its start. `macro` marks the text of a macro
+    call, which .exitm ends.
     """
 
     lines: list[str]
@@ -36,7 +37,7 @@ class SourceText(Record, frozen=False):
 
 
 class Reader:
-    """The stack of texts of one assembly, its macros, and the statements that are skipped."""
+    """The stack of texts and the macros of one assembly."""
 
     def __init__(self, state: AssemblyState):
         self.state = state
@@ -52,14 +53,14 @@ class Reader:
         lines, numbers = statements(text)
         base = self.state.source.add(file, lines, numbers, 1, parent, "included from here")
         opened = unclosed_comment(text)
-        if opened is not None:  # the statement on which it begins
+        if opened is not None:  # the statement in which the comment begins
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
             problem = Problem("end of file in multiline comment", expected="'*/'")
             self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
         self._push(SourceText(lines, base, len(self.state.conditions)))
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
-        """Read the lines of a macro or a repetition next; line breaks and `;` in substituted text separate statements."""
+        """Read the lines of a macro call or a repetition next. Raises Fatal above MAX_EXPANDED_LINES."""
         self.expanded += len(lines) + 1
         if self.expanded > MAX_EXPANDED_LINES:
             raise Fatal(f"macros and repetitions expand to more than {MAX_EXPANDED_LINES} lines")
@@ -88,7 +89,10 @@ class Reader:
     # -- blocks -----------------------------------------------------------------------------------
 
     def block(self, begin: re.Pattern[str], end: re.Pattern[str], what: str) -> tuple[list[str], str, int]:
-        """The statements up to the matching end, which is consumed; with the file and line of the first one."""
+        """Consume the statements up to the matching end.
+
+        Returns them without the end, and the file and line of the first one. Raises Problem.
+        """
         text = self.texts[-1]
         lines, at, depth = text.lines, text.pos, 1
         while at < len(lines):
@@ -110,7 +114,7 @@ class Reader:
         return body, file, first
 
     def define_macro(self, rest: str) -> None:
-        """`.macro name parameters` up to `.endm`."""
+        """Define the macro of `.macro name parameters` up to `.endm`."""
         body, file, first = self.block(_MACRO, _END_MACRO, ".macro")
         name, parameters = parse_header(rest)
         self.macros[name] = Macro(name, parameters, body, file, first)
@@ -165,7 +169,7 @@ class Reader:
     # -- conditions -------------------------------------------------------------------------------
 
     def if_(self, holds: bool) -> None:
-        """Open an `.if` whose condition is true or false."""
+        """Open an `.if`. If its condition does not hold, skip to the next branch."""
         if len(self.state.conditions) >= 1000:
             raise Problem(".if nested deeper than 1000")
         self.state.conditions.append(Condition(self.state.where, holds))
@@ -173,7 +177,7 @@ class Reader:
             self.skip()
 
     def skip(self) -> None:
-        """Skip statements up to the branch that is taken, or past the `.endif`."""
+        """Skip statements up to the branch that is taken, or up to and including the `.endif`."""
         text, state = self.texts[-1], self.state
         lines, depth = text.lines, 0
         condition = state.conditions[-1]
@@ -197,7 +201,7 @@ class Reader:
                     return
 
     def _branch(self, condition: Condition, word: str, rest: str) -> bool:
-        """`.else` or `.elseif` of a condition without a current branch; returns whether the branch that follows is read."""
+        """Handle `.else` or `.elseif` while skipping. Returns whether its branch is taken."""
         if condition.final:
             raise Problem(f".{word} after .else")
         condition.final = word in ("else", "elsec")
@@ -207,7 +211,7 @@ class Reader:
         return condition.taken
 
     def else_(self, word: str) -> None:
-        """`.else` or `.elseif` after a branch that was read: skip the rest."""
+        """Handle `.else` or `.elseif` after a branch that was taken: skip the other branches."""
         conditions = self.state.conditions
         if len(conditions) <= self.texts[-1].conditions:
             raise Problem(f".{word} without .if")
@@ -217,7 +221,7 @@ class Reader:
         self.skip()
 
     def endif(self) -> None:
-        """`.endif`."""
+        """Close an `.if`."""
         if len(self.state.conditions) <= self.texts[-1].conditions:
             raise Problem(".endif without .if")
         self.state.conditions.pop()

@@ -1,7 +1,8 @@
-"""From text to statements with their places: comments removed, `;` split, macros and included files on a stack.
+"""Splits text into statements, and maps each statement to its place.
 
-Every statement has one number, its `where`, under which the source map finds file, line and the macro calls around it;
-so a fix-up or a label remembers its place in one int.
+Comments are removed, and lines are split at `;`. Each statement has a number, its `where`, by which
+the source map finds its file, its line, and the macro calls around it. So one int is enough for the
+place of a fix-up or a label.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ _BLOCK_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'\\?[^\n]|[#][^\n]*|//[^\n]*|
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])|#.*|//.*|;', re.DOTALL)
 _OPERANDS = re.compile(r'(?:[^,"\']|"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?|\')*', re.DOTALL)
 
-# A symbol's name: a letter, `_`, `.`, `$` or anything beyond ASCII, then digits too. The class lists
-# what a name may not contain: Python takes milliseconds to compile one that reaches to the end of Unicode.
+# The name of a symbol: a letter, `_`, `.`, `$` or a character beyond ASCII, then also digits. The class
+# lists the excluded characters, because Python takes milliseconds to compile one up to the end of Unicode.
 NAME_PATTERN = r"[^\x00-#%-\-/-@\[-^`{-\x7f][^\x00-#%-\-/:-@\[-^`{-\x7f]*"
 
 
 def strip_block_comments(text: str) -> str:
-    """`text` with each `/* */` replaced by a blank, keeping the line breaks."""
+    """`text` with each `/* */` replaced by a blank and its line breaks."""
 
     def replace(match: re.Match[str]) -> str:
         found = match.group()
@@ -45,7 +46,7 @@ def unclosed_comment(text: str) -> int | None:
 
 
 def statements(text: str) -> tuple[list[str], list[int] | None]:
-    """The statements of `text`, and the line number of each; None when every line is one statement."""
+    """The statements of `text`, and their line numbers (None: each line is one statement)."""
     text = strip_block_comments(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -66,7 +67,7 @@ def statements(text: str) -> tuple[list[str], list[int] | None]:
 
 
 def _split_line(line: str) -> list[str]:
-    """One line's statements without its comment."""
+    """The statements of one line, without its comment."""
     pieces: list[str] = []
     start = 0
     for match in _PIECES.finditer(line):
@@ -82,7 +83,7 @@ def _split_line(line: str) -> list[str]:
 
 
 def split_operands(rest: str) -> list[str]:
-    """The operands in `rest`: split at commas outside strings, and stripped. Blank text has none."""
+    """The operands in `rest`, split at commas outside strings, and stripped. Blank text has none."""
     if '"' not in rest and "'" not in rest:
         pieces = [piece.strip() for piece in rest.split(",")]
     else:
@@ -102,7 +103,7 @@ _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def unquote(text: str) -> bytes:
-    """The bytes of a string literal. Raises Problem when `text` is not one."""
+    """The bytes of a string literal. Raises Problem if `text` is not one."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         raise Problem(
             f"expected a string, not '{text}'" if text else "expected a string", text, expected='"text"'
@@ -121,7 +122,7 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 class _Stretch(Record):
-    """Consecutive statements of the source map that have one origin: a file, a macro expansion, or a repetition."""
+    """Consecutive statements of one origin: a file, a macro call, or a repetition."""
 
     file: str
     lines: list[str]
@@ -148,7 +149,7 @@ class SourceMap:
         parent: int = -1,
         note: str = "",
     ) -> int:
-        """Add `lines`, the first of which is line `first` of `file`, and return the number of the first statement."""
+        """Add statements, the first of which is line `first` of `file`. Returns the number of the first."""
         base = self.next
         self._bases.append(base)
         self._stretches.append(_Stretch(file, lines, numbers, first, parent, note))
@@ -161,7 +162,7 @@ class SourceMap:
         return stretch.file, stretch.numbers[index] if stretch.numbers else stretch.first + index
 
     def span(self, where: int, at: str = "", column: int = 0) -> Span:
-        """The place of word `at` in a statement, or of the first word when `at` is not in it."""
+        """The place of the word `at` in a statement, or of its first word if `at` does not occur."""
         stretch, index = self._find(where)
         text = stretch.lines[index] if index < len(stretch.lines) else ""
         number = (
@@ -179,7 +180,7 @@ class SourceMap:
         return Span(stretch.file, number, start + 1, max(len(at), 1), printable(text))
 
     def callers(self, where: int) -> list[tuple[Span, str]]:
-        """The macro calls and includes that enclose a statement, innermost first; at most five."""
+        """The macro calls and includes around a statement, innermost first; at most five."""
         out: list[tuple[Span, str]] = []
         stretch, _ = self._find(where)
         while stretch.parent >= 0 and len(out) < 5:
@@ -194,7 +195,7 @@ class SourceMap:
 
 
 def printable(text: str) -> str:
-    """`text` with control characters and undecodable bytes made visible, one character each; at most 400 of them."""
+    """The first 400 characters of `text`, with "?" for each control character and undecodable byte."""
     clean = "".join(
         c if c == "\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "?" for c in text[:400]
     )

@@ -1,4 +1,4 @@
-"""`.symver`: symbols that go to the object under a name with a version, `name@VERSION` or `name@@VERSION` (the default)."""
+"""`.symver`: symbols with a version, `name@VERSION`, or `name@@VERSION` for the default version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ VISIBILITIES = ("local", "hidden", "remove")
 
 
 class VersionedName(Record):
-    """One `.symver`. `at` is "@", "@@" or "@@@"; `visibility` is one of VISIBILITIES or "", for the name without version."""
+    """One `.symver`.
+
+    `at` is "@", "@@" or "@@@". `visibility`, one of VISIBILITIES or "", applies to the name without
+    version.
+    """
 
     symbol: AsmSymbol
     name: str
@@ -33,7 +37,7 @@ def read_versioned(symbol: AsmSymbol, text: str, visibility: str, where: int) ->
     match = _VERSIONED.fullmatch(text)
     if match is None:
         raise Problem(
-            f"'{text}' is no name with a version",
+            f"'{text}' is not a name with a version",
             text,
             expected="name@VERSION, name@@VERSION or name@@@VERSION",
         )
@@ -45,9 +49,9 @@ def read_versioned(symbol: AsmSymbol, text: str, visibility: str, where: int) ->
 def apply_versions(
     versions: Sequence[VersionedName], symbols: AsmSymbols, report: Callable[[Problem, int], None]
 ) -> None:
-    """Rename undefined symbols, and give defined ones a second name (gas: elf_frob_symbol). Problems go to `report`.
+    """Rename undefined symbols, and give defined ones a second name (gas: elf_frob_symbol).
 
-    Call after the values of symbols have been settled, and before they are put out.
+    Call between `settle_symbols` and `ObjectOutput`. Problems are passed to `report`.
     """
     by_symbol: dict[AsmSymbol, list[VersionedName]] = {}
     for versioned in versions:

@@ -164,7 +164,15 @@ def _keep(path: str, version: bytes, data: Any) -> None:
 def libraries_version() -> bytes:
     """The version of the guest libraries' sources and of the tools that build them."""
     return source_version(
-        "libs", "base", "isa", "elf", "assembler", "linker", "relocations.py", "build.py", "program.py"
+        "libs",
+        "base",
+        "isa",
+        "elf",
+        "assembler",
+        "linker",
+        "relocations.py",
+        "relocation_fields.py",
+        "build.py",
     )
 
 

@@ -391,7 +391,7 @@ for _alias, _name in {
 _IGNORED: dict[str, bool] = {
     "relax": False, "no-relax": False, "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
     "sort-section": True, "no-undefined-version": False, "undefined-version": False,
-    "nostdlib": False, "no-add-needed": False, "add-needed": False, "no-ctors-in-init-array": False,
+    "nostdlib": False, "no-add-needed": False, "add-needed": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
     "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
     "no-omagic": False, "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,

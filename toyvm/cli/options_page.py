@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..run_options import GROUPS, CommandOptions, Option, RunOptions
+from ..base.options import Option
+from ..run_options import GROUPS, CommandOptions, RunOptions
 from .run_parser import default_text
 from .top import TopOptions
 from .trace import TraceOptions

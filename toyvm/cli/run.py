@@ -16,9 +16,9 @@ from ..run_options import CommandOptions
 if TYPE_CHECKING:
     import argparse
 
+    from ..build import Program
     from ..observe.pictures.frame_map import FrameWatcher
     from ..observe.pictures.layout_map import LayoutWatcher
-    from ..program import Program
     from ..result import RunResult
     from ..system import Start, Watcher
 

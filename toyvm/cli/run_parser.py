@@ -9,7 +9,8 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from ..run_options import GROUPS, CommandOptions, Option, size_text
+from ..base.options import Option
+from ..run_options import GROUPS, CommandOptions, size_text
 from .help_formatter import HelpFormatter
 
 Kind = TypeVar("Kind", bound=CommandOptions)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
-from ..run_options import CommandOptions, option
+from ..base.options import option
+from ..run_options import CommandOptions
 from . import run as run_command
 from . import run_parser
 

@@ -9,7 +9,8 @@ import tempfile
 from typing import BinaryIO, cast
 
 from ..base.errors import UsageError
-from ..run_options import CommandOptions, option
+from ..base.options import option
+from ..run_options import CommandOptions
 from . import run as run_command
 from . import run_parser
 

@@ -18,7 +18,8 @@ from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
 from ..base.errors import ElfError
-from ..relocations import RELOCATIONS, Formula, RelocationError, Tool, apply, relocation_name
+from ..relocation_fields import RelocationError, apply
+from ..relocations import RELOCATIONS, Formula, Tool, relocation_name
 from .constants import ET_REL, SHF_ALLOC, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128

@@ -1,8 +1,8 @@
 """GNU symbol versions: `printf@GLIBC_2.27` in the dynamic symbol table (LSB, "Symbol Versioning").
 
-.gnu.version has a 16-bit number for each dynamic symbol. .gnu.version_d and .gnu.version_r say which version a number
-means: one that the file defines (Elf64_Verdef, Elf64_Verdaux) or one that it needs from a library (Elf64_Verneed,
-Elf64_Vernaux). The records of both are linked by their distances in bytes.
+.gnu.version has a 16-bit number for each dynamic symbol. .gnu.version_d and .gnu.version_r give the
+version of a number: the file defines it (Elf64_Verdef, Elf64_Verdaux), or needs it from a library
+(Elf64_Verneed, Elf64_Vernaux). Each record holds the distance in bytes to the next.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _VERNAUX = struct.Struct("<IHHII")
 
 
 class Verdef(NamedTuple):
-    """A version that the file defines; `aux` is the distance to its first Verdaux, `next` to the next Verdef (0: none)."""
+    """A version that the file defines.
+
+    `aux` is the distance to its first Verdaux, `next` that to the next Verdef (0: none).
+    """
 
     version: int
     flags: int
@@ -46,7 +49,7 @@ class Verdef(NamedTuple):
 
 
 class Verdaux(NamedTuple):
-    """A name of a defined version: the first is its own, others are those of the versions it inherits from."""
+    """A name of a defined version. The first is its own, the others are the versions it inherits from."""
 
     name: int
     next: int
@@ -73,7 +76,7 @@ class Vernaux(NamedTuple):
 
 
 class NeededVersion(Record):
-    """A version to be written into .gnu.version_r: `name` is its name, `name_offset` where the name is in .dynstr."""
+    """A version to write into .gnu.version_r. `name_offset` is the offset of `name` in .dynstr."""
 
     name: bytes
     name_offset: int
@@ -81,7 +84,10 @@ class NeededVersion(Record):
 
 
 class Version(Record):
-    """The version of a dynamic symbol: `text` follows its name, "@NAME", or "@@NAME" for the default definition."""
+    """The version of a dynamic symbol.
+
+    `text` follows the symbol's name: "@NAME", or "@@NAME" for the default definition.
+    """
 
     text: str
     number: int
@@ -92,7 +98,7 @@ _Linked = TypeVar("_Linked", Verdef, Verdaux, Verneed, Vernaux)
 
 
 def read_versym(data: Buffer) -> tuple[int, ...]:
-    """.gnu.version: the number for each dynamic symbol, VERSYM_HIDDEN included. A last odd byte is ignored."""
+    """.gnu.version: the number of each dynamic symbol, with VERSYM_HIDDEN. A last odd byte is ignored."""
     count = len(data) // VERSYM_SIZE
     return struct.unpack_from(f"<{count}H", data)
 
@@ -103,26 +109,37 @@ def pack_versym(numbers: Sequence[int]) -> bytes:
 
 
 def defined_versions(data: bytes, strings: bytes, name: str) -> dict[int, str]:
-    """.gnu.version_d: number -> name of each version, without the file's own (VER_FLG_BASE). ElfError("NAME: ...")."""
+    """.gnu.version_d: the name of each version by its number, without the file's own (VER_FLG_BASE).
+
+    Raises ElfError, whose message begins with `name`.
+    """
     found: dict[int, str] = {}
-    for at, verdef in _chain(Verdef, _VERDEF, data, 0, name):
+    records = _Records(data, name)
+    for at, verdef in records.chain(Verdef, _VERDEF, 0):
         if not verdef.flags & VER_FLG_BASE:
-            _, verdaux = next(_chain(Verdaux, _VERDAUX, data, at + verdef.aux, name))
+            _, verdaux = next(records.chain(Verdaux, _VERDAUX, at + verdef.aux))
             found[verdef.ndx] = string_at(strings, verdaux.name, name, "version name")
     return found
 
 
 def needed_versions(data: bytes, strings: bytes, name: str) -> dict[int, str]:
-    """.gnu.version_r: number -> name of each version wanted from a library. ElfError("NAME: ...")."""
+    """.gnu.version_r: the name of each version that the file needs, by its number.
+
+    Raises ElfError, whose message begins with `name`.
+    """
     found: dict[int, str] = {}
-    for at, verneed in _chain(Verneed, _VERNEED, data, 0, name):
-        for _, vernaux in _chain(Vernaux, _VERNAUX, data, at + verneed.aux, name):
+    records = _Records(data, name)
+    for at, verneed in records.chain(Verneed, _VERNEED, 0):
+        for _, vernaux in records.chain(Vernaux, _VERNAUX, at + verneed.aux):
             found[vernaux.other] = string_at(strings, vernaux.name, name, "version name")
     return found
 
 
 def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]]) -> bytes:
-    """.gnu.version_r of (offset of the library's name in .dynstr, its versions), neither sequence empty."""
+    """.gnu.version_r of pairs: the offset of a library's name in .dynstr, and its versions.
+
+    There is at least one library, and each has at least one version.
+    """
     out = b""
     for i, (file, versions) in enumerate(libraries):
         aux = b""
@@ -135,7 +152,7 @@ def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]
 
 
 def symbol_versions(elf: ElfFile) -> dict[int, Version]:
-    """Number of a dynamic symbol -> its version, for the symbols that have one."""
+    """The version of each dynamic symbol that has one, by the symbol's number."""
     versym = next(elf.sections_of_type(SHT_GNU_VERSYM), None)
     if versym is None:
         return {}
@@ -160,15 +177,26 @@ def symbol_versions(elf: ElfFile) -> dict[int, Version]:
     return found
 
 
-def _chain(
-    kind: type[_Linked], layout: struct.Struct, data: bytes, at: int, name: str
-) -> Iterator[tuple[int, _Linked]]:
-    """(offset, record) of the records that are linked by their field `next`, from the one at `at` on."""
-    while True:
-        if at + layout.size > len(data):
-            raise ElfError(f"{name}: a version record outside the section")
-        record = kind._make(layout.unpack_from(data, at))
-        yield at, record
-        if not record.next:
-            return
-        at += record.next
+class _Records:
+    """The records of one section. All chains together read each byte at most once, so that hostile
+    chains, which share records, end soon.
+    """
+
+    def __init__(self, data: bytes, name: str):
+        self._data = data
+        self._name = name
+        self._unread = len(data)
+
+    def chain(self, kind: type[_Linked], layout: struct.Struct, at: int) -> Iterator[tuple[int, _Linked]]:
+        """(offset, record) of the records from `at` on that their `next` fields link. Raises ElfError."""
+        while True:
+            if at + layout.size > len(self._data):
+                raise ElfError(f"{self._name}: a version record outside the section")
+            self._unread -= layout.size
+            if self._unread < 0:
+                raise ElfError(f"{self._name}: version records overlap")
+            record = kind._make(layout.unpack_from(self._data, at))
+            yield at, record
+            if not record.next:
+                return
+            at += record.next

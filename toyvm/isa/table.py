@@ -4,18 +4,18 @@
     INSNS["addi"].encode(rd=10, rs1=2, imm=-16)         # bit fields by name
     insn, ordering = lookup("amoadd.w.aqrl")            # INSNS["amoadd.w"], {"aq": 1, "rl": 1}
 
-The assembler's operands and syntax, `decode`, the engines, the reference page and statistics are derived from it.
-To add an extension, write a module of rows and name it here.
+The assembler's operands and syntax, `decode`, the engines, the reference page and statistics are
+derived from it. To add an extension, write a module in `rows/` and list its rows here.
 """
 
 from __future__ import annotations
 
-from . import rows_a, rows_c, rows_f, rows_i, rows_m, rows_zb, rows_zicsr
+from .rows import rv64a, rv64c, rv64fd, rv64i, rv64m, zb, zicsr
 from .spec import Insn
 
 _ROWS = (
-    rows_i.insn, rows_m.insn, rows_a.insn, rows_zicsr.insn, rows_f.single, rows_f.double, rows_c.insn,
-    rows_zb.zba, rows_zb.zbb, rows_zb.zbs, rows_zb.zicond,
+    rv64i.insn, rv64m.insn, rv64a.insn, zicsr.insn, rv64fd.single, rv64fd.double, rv64c.insn,
+    zb.zba, zb.zbb, zb.zbs, zb.zicond,
 )  # fmt: skip
 INSNS: dict[str, Insn] = {row.name: row for rows in _ROWS for row in rows.rows}
 
@@ -23,7 +23,10 @@ ORDERINGS = {".aqrl": {"aq": 1, "rl": 1}, ".aq": {"aq": 1, "rl": 0}, ".rl": {"aq
 
 
 def lookup(mnemonic: str) -> tuple[Insn, dict[str, int]] | None:
-    """The row that a mnemonic names and the fields that its ordering suffix sets (`.aq`, `.rl`, `.aqrl`), or None."""
+    """The row of a mnemonic, and the fields that its ordering suffix (`.aq`, `.rl`, `.aqrl`) sets.
+
+    None if the mnemonic is unknown.
+    """
     insn = INSNS.get(mnemonic)
     if insn is not None:
         return insn, {}

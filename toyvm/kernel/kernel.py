@@ -24,7 +24,7 @@ from .proc.signals import SigInfo, Signal
 from .time_slices import STATUS_LIMIT, TimeSlices
 from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, LazyDir
-from .vfs.open_file import O_RDONLY, O_WRONLY, HostFileStream, HostStream, Sink, Source
+from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
 from .vfs.path_walk import Vfs
 
 if TYPE_CHECKING:
@@ -175,6 +175,8 @@ class Kernel(KernelState):
         if fd < 0:
             return HostStream(flags, path, source=source, sink=sink)
         if st.S_ISREG(os.fstat(fd).st_mode):
+            from .vfs.host_file_stream import HostFileStream
+
             return HostFileStream(fd, flags, path, source=source, sink=sink)
         if os.isatty(fd):
             return self._host_terminal(process, fd, flags, source, sink)

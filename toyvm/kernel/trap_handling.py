@@ -187,7 +187,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
     )
     text = ""
     if traced:
-        from .syscalls.strace import OUTPUTS, call_text
+        from .syscalls.tracing.strace import OUTPUTS, call_text
 
         text = call_text(process, entry, number, args)
     if traced and first:
@@ -215,7 +215,7 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
 
 
 def _foreign_name(number: int) -> str:
-    from .syscalls.linux_names import name_of  # most programs make no call that toyvm does not have
+    from .syscalls.tracing.linux_names import name_of  # most programs make no call that toyvm does not have
 
     return name_of(number)
 
@@ -241,7 +241,7 @@ def _wait(kernel: KernelState, process: Process, entry: Syscall, wait: WouldBloc
 def _report(
     kernel: KernelState, process: Process, entry: Syscall | None, number: int, text: str, result: int | None
 ) -> None:
-    from .syscalls.strace import result_text
+    from .syscalls.tracing.strace import result_text
 
     name = entry.name if entry is not None else _foreign_name(number)
     value = 0 if result is None else result

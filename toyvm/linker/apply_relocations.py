@@ -12,24 +12,10 @@ import numpy as np
 
 from ..base.bits import u64
 from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
-from ..relocations import (
-    RELOCATIONS,
-    U_I_TYPE,
-    U_TYPE,
-    ULEB128,
-    Formula,
-    Need,
-    R,
-    Reloc,
-    RelocationError,
-    RelocationOverflow,
-    Tool,
-    apply_many,
-    by_type,
-    uleb128_length,
-)
+from ..relocation_fields import RelocationError, RelocationOverflow, apply_many, uleb128_length
+from ..relocations import RELOCATIONS, U_I_TYPE, U_TYPE, ULEB128, Formula, Need, R, Reloc, Tool, by_type
 from .image_layout import ImageLayout
-from .input_columns import UNDEFINED, Column, ProgramColumns, RelocColumns
+from .inputs.columns import UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import Needs
 from .source_places import SourcePlaces

@@ -12,7 +12,7 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from .input_columns import ProgramColumns
+from .inputs.columns import ProgramColumns
 
 _TABLES = (".ctors", ".dtors")
 _WORD = 8

@@ -22,7 +22,7 @@ from ..elf.constants import (
     SHT_PREINIT_ARRAY,
 )
 from .defsyms import defsym_symbols
-from .input_columns import Column, ProgramColumns
+from .inputs.columns import Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .output_names import output_name

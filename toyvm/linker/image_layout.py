@@ -36,7 +36,7 @@ from ..elf.constants import (
     SHT_PREINIT_ARRAY,
     SHT_PROGBITS,
 )
-from .input_columns import MAX_SIZE, Column, ProgramColumns
+from .inputs.columns import MAX_SIZE, Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import DEFAULT_BASE, LinkOptions
 from .output_names import OutputRegion, member_rank, output_name, place

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..base.bits import u64
-from .abi_attributes import merge_attributes, merge_flags, wants_exec_stack
 from .apply_relocations import relocate
 from .constructors import reverse_constructors
 from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
-from .input_columns import UNDEFINED, ProgramColumns, flatten, without_debug
-from .input_files import open_inputs
+from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
+from .inputs.columns import UNDEFINED, ProgramColumns, flatten, without_debug
+from .inputs.files import open_inputs
+from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
 from .link_result import LinkResult
@@ -21,7 +22,6 @@ from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
 from .relax.deletions import align_code
 from .scan_relocations import refuse_unsupported, scan
-from .symbol_resolution import resolve
 from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from toyvm.base.record import Record
 
 from .image_layout import ImageLayout
-from .input_columns import ProgramColumns
-from .symbol_resolution import Decision, DefinitionKind, Resolution
+from .inputs.columns import ProgramColumns
+from .inputs.symbol_resolution import Decision, DefinitionKind, Resolution
 from .synthetic.addresses import Addresses
 
 

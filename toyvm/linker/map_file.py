@@ -8,9 +8,9 @@ import numpy as np
 
 from ..elf.constants import SHF_ALLOC
 from .image_layout import OutputSection
-from .input_columns import LINKER
+from .inputs.columns import LINKER
+from .inputs.symbol_resolution import DefinitionKind
 from .link_result import LinkResult
-from .symbol_resolution import DefinitionKind
 
 _NAME = 16
 _FILE = 30

@@ -15,7 +15,7 @@ from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import SHF_ALLOC, SHF_GROUP, SHF_MERGE, SHF_STRINGS, SHF_WRITE, STT_SECTION
-from .input_columns import Column, NewSection, ProgramColumns, RelocColumns, SymbolColumns
+from .inputs.columns import Column, NewSection, ProgramColumns, RelocColumns, SymbolColumns
 from .output_names import output_name
 
 _MAX_ENTSIZE = 64

@@ -39,7 +39,7 @@ from ..elf.constants import (
 )
 from ..elf.headers import Ehdr, Phdr, Shdr
 from .image_layout import ImageLayout, OutputSection
-from .input_columns import ProgramColumns
+from .inputs.columns import ProgramColumns
 from .link_options import LinkOptions
 from .output_names import OutputRegion
 from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers

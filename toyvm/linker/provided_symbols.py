@@ -13,7 +13,7 @@ from toyvm.base.record import replace
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
 from .defsyms import defsym_value
 from .image_layout import ImageLayout
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, ProgramColumns
+from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .output_names import OutputRegion, output_name

@@ -12,7 +12,7 @@ from toyvm.base.record import Record
 
 from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
-from .input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
+from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces

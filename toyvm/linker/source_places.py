@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.errors import ElfError
 from ..elf.constants import STT_FUNC
-from .input_columns import ProgramColumns
+from .inputs.columns import ProgramColumns
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..relocations import NUMBERS, RELOCATIONS, Formula, Need, Tool, by_type
-from .input_columns import Column
+from .inputs.columns import Column
 
 APPLIED: Column = by_type(lambda row: Tool.LINKER in row.by)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..elf.constants import SHF_ALLOC
-from .input_columns import UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
+from .inputs.columns import UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces

@@ -14,8 +14,8 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..base.errors import LinkError
-from .input_columns import Column, ProgramColumns
-from .symbol_resolution import DefinitionKind
+from .inputs.columns import Column, ProgramColumns
+from .inputs.symbol_resolution import DefinitionKind
 
 _TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
 

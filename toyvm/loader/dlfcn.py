@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from ..base.bits import M64
 from ..elf import constants as c
 from ..kernel.mm.frame_allocator import OutOfFrames
-from . import guest_calls, init_order, object_loading, r_debug, unloading
+from . import guest_calls, object_loading, unloading
 from .dlerror import DlError, undefined_symbol
-from .link_map import LinkMap, Namespace
+from .objects import init_order, r_debug
+from .objects.link_map import LinkMap, Namespace
 from .session import Session
 from .symbol_scope import Definition
 

@@ -13,11 +13,11 @@ from ..base.bits import u64
 from ..kernel.mm.address_space import AddressSpace
 from ..kernel.mm.vma import PROT_READ, PROT_WRITE
 from ..machine.physical_memory import PAGE_SIZE
-from . import init_order
 from .dlerror import DlError
 from .ld_debug import CALLS
-from .link_map import LinkMap
 from .loader_state import InitBatch, LoaderState, Pending
+from .objects import init_order
+from .objects.link_map import LinkMap
 from .session import Session
 
 _WORD = struct.Struct("<Q")

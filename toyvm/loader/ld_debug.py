@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from ..base.record import Record
 from .guest_process import Guest
-from .link_map import LinkMap
 from .loader_state import LoaderState
+from .objects.link_map import LinkMap
 
 CATEGORIES = {
     "libs": "display library search paths",

@@ -16,7 +16,7 @@ from .guest_process import Guest, LibraryFile
 from .ld_debug import DebugLog
 from .ld_environment import LdEnvironment
 from .library_check import WrongKind, verify
-from .link_map import LinkMap
+from .objects.link_map import LinkMap
 
 SYSTEM_DIRECTORIES = ("/lib", "/usr/lib")
 _TOKEN = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"

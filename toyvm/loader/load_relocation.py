@@ -18,12 +18,12 @@ from ..elf.symbol import relocation_fields
 from ..kernel.mm.address_space import AddressSpace
 from ..machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from ..relocations import RELOCATIONS, Formula, Need, R, Reloc, Tool
-from . import thread_storage
 from .dlerror import DlError, corrupt
-from .dynamic_section import ADDRESS_SIZE, Table
 from .guest_process import Guest
-from .link_map import LinkMap
 from .loader_state import Pending
+from .objects import thread_storage
+from .objects.dynamic_section import ADDRESS_SIZE, Table
+from .objects.link_map import LinkMap
 from .symbol_scope import COPY, PLT, Definition, Resolver
 
 _WORD = struct.Struct("<Q")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from ..base.light_types import Self
 from ..base.record import Record, replace
-from .link_map import LinkMap, Namespace, twins_of
+from .objects.link_map import LinkMap, Namespace, twins_of
 
 
 class Pending(Record):

@@ -9,13 +9,13 @@ from ..base.errors import NotExecutableError
 from ..elf import constants as c
 from ..kernel.mm.image_mapping import LoadedImage
 from ..machine.physical_memory import PAGE_SIZE
-from . import dynamic_section, dynamic_symbols, r_debug
 from .dlerror import DlError
 from .guest_process import LibraryFile
 from .library_search import origin_of
-from .link_map import LinkMap
 from .load_relocation import highest_symbol
 from .loader_events import LibraryMapped
+from .objects import dynamic_section, dynamic_symbols, r_debug
+from .objects.link_map import LinkMap
 from .session import Session
 
 

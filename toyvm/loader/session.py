@@ -9,16 +9,17 @@ from ..base.bits import align_down
 from ..elf import constants as c
 from ..kernel.mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..machine.physical_memory import PAGE_SIZE
-from . import stub, thread_storage
+from . import stub
 from .dlerror import DlError, corrupt
 from .guest_process import Guest
 from .ld_debug import DebugLog
 from .ld_environment import LdEnvironment
 from .library_search import Search
-from .link_map import LinkMap
 from .load_relocation import BoundSlot, Relocator
 from .loader_events import RelocationDone, SymbolBound
 from .loader_state import LoaderState
+from .objects import thread_storage
+from .objects.link_map import LinkMap
 from .symbol_scope import Definition, Resolver
 
 

@@ -6,12 +6,13 @@ import posixpath
 from collections.abc import Sequence
 
 from ..kernel.mm.image_mapping import LoadedImage
-from . import guest_calls, init_order, ld_debug, object_loading, r_debug, stub
+from . import guest_calls, ld_debug, object_loading, stub
 from .dlerror import DlError
 from .guest_process import Guest
 from .ld_environment import LdEnvironment
-from .link_map import LinkMap
 from .loader_state import LoaderState
+from .objects import init_order, r_debug
+from .objects.link_map import LinkMap
 from .session import Session
 
 _USUAL_NAME = "ld-linux-riscv64-lp64d.so.1"

@@ -15,9 +15,9 @@ from ..elf import constants as c
 from ..elf.hashes import SysvHash
 from ..elf.symbol import Sym, st_info
 from ..kernel.proc.execve import AT_ENTRY
-from .dynamic_section import Dynamic, Table
-from .dynamic_symbols import SymbolTable
-from .link_map import LinkMap
+from .objects.dynamic_section import Dynamic, Table
+from .objects.dynamic_symbols import SymbolTable
+from .objects.link_map import LinkMap
 
 NAME = "[ld.so]"
 CACHE_FILE = "stub.marshal"
@@ -49,7 +49,9 @@ def build() -> Stub:
 
 def code_version() -> bytes:
     """The version of all sources that determine the stub's code, for the cache."""
-    return source_version("base", "elf", "isa", "assembler", "linker", "loader", "relocations.py")
+    return source_version(
+        "base", "elf", "isa", "assembler", "linker", "loader", "relocations.py", "relocation_fields.py"
+    )
 
 
 def assembled() -> tuple[bytes, dict[str, int]]:

@@ -13,8 +13,8 @@ from ..elf import constants as c
 from ..elf.symbol import Sym
 from .dlerror import undefined_symbol
 from .ld_debug import DebugLog
-from .link_map import LinkMap
 from .loader_state import LoaderState
+from .objects.link_map import LinkMap
 
 PLT = 1
 """Class of references that the address of a PLT entry does not satisfy."""

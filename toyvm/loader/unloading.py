@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from . import guest_calls, init_order, object_loading, r_debug
-from .link_map import LinkMap, Namespace
+from . import guest_calls, object_loading
 from .loader_events import LibraryUnmapped
+from .objects import init_order, r_debug
+from .objects.link_map import LinkMap, Namespace
 from .session import Session
 
 

@@ -24,4 +24,18 @@
         printf("%s: %ld %s\n", #call, result_, result_ == -1 ? strerrorname_np(errno) : ""); \
     } while (0)
 
+/* Names are made in /tmp: it is the guest's writable place in memory, and on the host each program makes names of its own there. */
+static int nameless_file(int flags)
+{
+    char name[] = "/tmp/checksXXXXXX";
+    int file = mkostemp(name, flags);
+    unlink(name);
+    return file;
+}
+
+static char folder[] = "/tmp/checksXXXXXX";
+static void leave_folder(void) { chdir("/"); rmdir(folder); }
+/* Make an empty folder the current one. `leave_folder` removes it, when it is empty again. */
+static void enter_folder(void) { mkdtemp(folder); chdir(folder); }
+
 __attribute__((constructor)) static void whole_lines(void) { setvbuf(stdout, NULL, _IOLBF, 4096); }

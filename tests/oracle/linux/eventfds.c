@@ -39,14 +39,14 @@ int main(void)
     T(out(b, 5)); wait(NULL); T(in(b, &v)); T(v);
     struct sigaction a = {.sa_handler = handler};
     sigaction(SIGALRM, &a, NULL);
-    struct itimerval soon = {{0, 0}, {0, 20000}};
+    struct itimerval soon = {{0, 0}, {0, 300000}}; /* long enough for a busy host to be waiting by then */
     setitimer(ITIMER_REAL, &soon, NULL);
     T(in(b, &v)); T(caught);
 
     puts("timerfd");
     T(timerfd_create(99, 0)); T(timerfd_create(CLOCK_MONOTONIC, 1)); T(timerfd_create(CLOCK_PROCESS_CPUTIME_ID, 0));
     int t = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct itimerspec off = {0}, once = {{0, 0}, {0, 10000000}}, every = {{0, 10000000}, {0, 10000000}}, old, now;
+    struct itimerspec off = {0}, once = {{0, 0}, {0, 10000000}}, every = {{0, 100000000}, {0, 100000000}}, old, now;
     struct itimerspec bad = {{0, 0}, {0, 1000000000}}, negative = {{-1, 0}, {1, 0}}, far = {{7, 8}, {1000, 0}};
     T(in(t, &v)); T(state(t));
     T(timerfd_settime(t, 0, &far, &old)); T(old.it_value.tv_sec | old.it_value.tv_nsec | old.it_interval.tv_sec);
@@ -60,7 +60,7 @@ int main(void)
     fcntl(t, F_SETFL, 0);
     T(in(t, &v)); T(v); T(timerfd_gettime(t, &now)); T(now.it_value.tv_nsec);
     T(timerfd_settime(t, 0, &every, NULL));
-    struct timespec nap = {0, 55000000};
+    struct timespec nap = {0, 550000000};
     nanosleep(&nap, NULL);
     T(in(t, &v)); T(v >= 5); T(in(t, &v)); T(v);
     T(state(t)); T(out(t, 1)); T(read(t, small, 4));

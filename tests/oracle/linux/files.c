@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,13 +51,15 @@ static void contents(const char *path) { char b[64]; int fd = open(path, O_RDONL
 static long how2(int dir, const char *path, unsigned long flags, unsigned long mode, unsigned long resolve) {
     struct open_how h = {flags, mode, resolve}; long r = syscall(SYS_openat2, dir, path, &h, sizeof h); if (r >= 0) { close(r); return 0; } return r; }
 static void on_alarm(int s) { }
+static int removed(const char *path, const struct stat *s, int kind, struct FTW *at) { return remove(path); }
 
 /* As an ordinary user, whoever starts it: root may do what nobody in the machine may. */
 static void drop(void) { if (!geteuid()) { setgroups(0, 0); setgid(1000); setuid(1000); } if (!geteuid()) exit(77); }
 
 int main(void) {
     drop();
-    char dir[] = "/tmp/filesXXXXXX"; int fd, fd2, p[2]; char buf[256]; struct stat s; pid_t c;
+    char dir[] = "/tmp/filesXXXXXX"; /* /tmp is the guest's writable place */
+    int fd, fd2, p[2]; char buf[256]; struct stat s; pid_t c;
     setvbuf(stdout, 0, _IONBF, 0); umask(022); mkdtemp(dir); chdir(dir);
 
     /* modes and owners */
@@ -130,5 +133,6 @@ int main(void) {
     SHOW(close_range(200, 100, 0)); SHOW(close_range(0, 1, 8)); fd2 = dup2(fd, 150); dup2(fd, 151); SHOW(close_range(150, 150, CLOSE_RANGE_CLOEXEC)); SHOW(fcntl(150, F_GETFD)); SHOW(fcntl(151, F_GETFD)); SHOW(close_range(150, ~0U, 0)); SHOW(fcntl(150, F_GETFD)); SHOW(fcntl(fd, F_GETFD)); SHOW(fcntl(99, F_GETFD)); SHOW(fcntl(fd, 9999, 0)); SHOW(dup2(99, 5)); SHOW(dup2(fd, -1)); SHOW(dup3(fd, fd, 0)); SHOW(dup3(fd, 60, 1)); SHOW(fcntl(fd, F_DUPFD, -1)); SHOW(fcntl(fd, F_DUPFD, 1 << 30)); SHOW(fcntl(p[0], F_GETPIPE_SZ)); SHOW(fcntl(fd, F_GETPIPE_SZ));
     pipe(p); write(p[1], "again", 5); snprintf(buf, sizeof buf, "/dev/fd/%d", p[0]); fd2 = FD(open(buf, O_RDONLY)); SHOW(read(fd2, buf, 9)); close(fd2); snprintf(buf, sizeof buf, "/proc/self/fd/%d", p[0]); SHOW(readlink(buf, buf + 100, 50) > 6 && !memcmp(buf + 100, "pipe:[", 6)); CLOSED(open("/proc/self/fd/99", O_RDONLY)); close(p[0]); close(p[1]);
     fd2 = open("gone", O_CREAT | O_RDWR, 0600); write(fd2, "gone", 4); unlink("gone"); snprintf(buf, sizeof buf, "/proc/self/fd/%d", fd2); { int again = FD(open(buf, O_RDONLY)); SHOW(read(again, buf, 9)); close(again); } close(fd2);
+    chdir("/"); SHOW(nftw(dir, removed, 10, FTW_DEPTH | FTW_PHYS));
     return 0;
 }

@@ -145,7 +145,7 @@ int main(void) {
         SHOW(setpgid(g, g)); printf("%d %d\n", getpgid(g) == g, getsid(g) == getpid());
         int h = fork(); if (!h) { SHOW(setpgid(0, g)); printf("joined %d\n", getpgrp() == g); _exit(0); } waitpid(h, &st, 0);
         if (!(h = fork())) { setsid(); pause(); }
-        usleep(1000); int n = 0; while (getsid(h) != h && n++ < 100000) usleep(100);
+        int n = 0; while (getsid(h) != h && n++ < 100000) usleep(100);
         SHOW(setpgid(h, 0)); SHOW(setpgid(g, h)); kill(h, 9); waitpid(h, &st, 0); write(p[1], "y", 1);
         waitpid(g, &st, 0);
         _exit(0); }

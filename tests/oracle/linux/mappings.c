@@ -216,7 +216,7 @@ static void telling(void)
 static void files(void)
 {
     puts("== files");
-    char name[] = "/tmp/toyvm_mappings_XXXXXX", text[8] = "";
+    char name[] = "/tmp/toyvm_mappings_XXXXXX", text[8] = ""; /* /tmp is the guest's writable place */
     int fd = mkstemp(name);
     ftruncate(fd, 3 * PAGE);
     char *s = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0), *v = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE, fd, 0);

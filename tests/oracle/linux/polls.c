@@ -13,8 +13,7 @@ int main(void)
     int p[2], all = 0x3fff;
     char big[4096] = {0}, buf[8];
     T(pipe(p));
-    int null = open("/dev/null", O_RDWR), dir = open("/tmp", O_RDONLY), file = open("/tmp/poll_file", O_RDWR | O_CREAT, 0600);
-    unlink("/tmp/poll_file");
+    int null = open("/dev/null", O_RDWR), dir = open("/tmp", O_RDONLY), file = nameless_file(0);
     puts("states");
     T(st(p[0], all)); T(st(p[1], all)); T(st(null, all)); T(st(dir, all)); T(st(file, all)); T(st(99, all)); T(st(-1, all)); T(st(p[0], 0));
     write(p[1], "abc", 3); T(st(p[0], all)); T(st(p[0], POLLIN)); T(st(p[0], POLLRDNORM)); T(st(p[0], POLLPRI));

@@ -63,8 +63,8 @@ int main(void)
     printf("no such timer, nothing there: %ld\n", set(3, (void *)8, NULL));
 
     /* signal(2) of glibc sets SA_RESTART: a wait with a timeout ends all the same. */
-    struct itimerval once = {{0, 0}, {0, 20000}};
-    struct timespec timeout = {0, 500000000};
+    struct itimerval once = {{0, 0}, {0, 300000}}; /* long enough for a busy host to be waiting by then */
+    struct timespec timeout = {5, 0};
     int word = 0;
     set(ITIMER_REAL, &once, NULL);
     long r = syscall(SYS_futex, &word, FUTEX_WAIT, 0, &timeout, NULL, 0);

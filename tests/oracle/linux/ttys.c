@@ -15,7 +15,7 @@
 static int m, s; static char name[64];
 static void dump(const char *what, const char *b, int n) { printf("%s %d:", what, n); for (int i = 0; i < n; i++) printf(b[i] >= 32 && b[i] < 127 ? " %c" : " %02x", b[i] & 255); printf("\n"); }
 static void from(int fd, const char *what) { char b[256]; errno = 0; int n = read(fd, b, 256); if (n < 0) printf("%s: errno %d\n", what, errno); else dump(what, b, n); }
-static void type(const char *text) { printf("type "); dump("", text, strlen(text)); write(m, text, strlen(text)); usleep(20000); /* the host hands it on in its own time */ }
+static void type(const char *text) { printf("type "); dump("", text, strlen(text)); write(m, text, strlen(text)); usleep(50000); /* the host hands it on in its own time */ }
 static int waiting(int fd) { int n = -1; ioctl(fd, FIONREAD, &n); return n; }
 static volatile int hup; static void got(int sig) { if (sig == SIGHUP) hup = 1; char t[] = "signal 00\n"; t[7] += sig / 10; t[8] += sig % 10; write(1, t, 10); }
 static void pair(void) { m = posix_openpt(O_RDWR | O_NOCTTY); grantpt(m); unlockpt(m); strcpy(name, ptsname(m)); s = open(name, O_RDWR | O_NOCTTY); }

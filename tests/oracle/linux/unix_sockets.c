@@ -10,8 +10,10 @@ static struct sockaddr_un at(const char *path) { struct sockaddr_un a = {AF_UNIX
 static int st(int fd) { struct pollfd p = {fd, 0x3fff, 0}; poll(&p, 1, 0); return p.revents; }
 static int bind_to(int s, const char *path) { struct sockaddr_un a = at(path); return bind(s, (void *)&a, sizeof a); }
 static int connect_to(int s, const char *path) { struct sockaddr_un a = at(path); return connect(s, (void *)&a, sizeof a); }
-static int bind_abstract(int s, const char *name) { struct sockaddr_un a = {AF_UNIX}; strcpy(a.sun_path + 1, name); return bind(s, (void *)&a, 3 + strlen(name)); }
-static int connect_abstract(int s, const char *name) { struct sockaddr_un a = {AF_UNIX}; strcpy(a.sun_path + 1, name); return connect(s, (void *)&a, 3 + strlen(name)); }
+/* An abstract name of this process, so that two of these programs can run at once. */
+static socklen_t abstract(struct sockaddr_un *a, const char *name) { *a = (struct sockaddr_un){AF_UNIX}; return 3 + sprintf(a->sun_path + 1, "%s%010d", name, getpid()); }
+static int bind_abstract(int s, const char *name) { struct sockaddr_un a; socklen_t n = abstract(&a, name); return bind(s, (void *)&a, n); }
+static int connect_abstract(int s, const char *name) { struct sockaddr_un a; socklen_t n = abstract(&a, name); return connect(s, (void *)&a, n); }
 static void name(int s, int (*get)(int, struct sockaddr *, socklen_t *))
 {
     struct sockaddr_un a; socklen_t n = sizeof a; memset(&a, 'x', sizeof a);
@@ -52,7 +54,7 @@ int main(void)
 {
     int s[2], t[2], x, n; char buf[200] = {0}; static char big[300000];
     signal(SIGPIPE, on_pipe);
-    chdir("/tmp"); unlink("us_a"); unlink("us_b");
+    enter_folder();
     puts("making");
     T(socket(AF_UNIX, SOCK_STREAM, 7)); T(socket(AF_UNIX, SOCK_STREAM, 1) > 0); T(socket(AF_UNIX, 4, 0)); T(socket(AF_UNIX, 11, 0)); T(socket(77, SOCK_STREAM, 0)); T(socket(AF_UNIX, SOCK_STREAM | 0x100000, 0));
     T(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s)); T(fcntl(s[0], F_GETFD)); T(fcntl(s[1], F_GETFL) & O_NONBLOCK); T(recv(s[0], buf, 1, 0)); close(s[0]); close(s[1]);
@@ -96,7 +98,7 @@ int main(void)
     T(send(d2, big, 250000, 0)); struct iovec iv[2] = {{"ab", 2}, {"cd", 2}}; T(writev(d2, iv, 2)); iv[0].iov_base = buf; iv[0].iov_len = 1; iv[1].iov_base = buf + 50; iv[1].iov_len = 9; T(readv(d1, iv, 2)); T(buf[50]);
     int d3 = socket(AF_UNIX, SOCK_DGRAM, 0); T(connect_abstract(d1, "me")); T(connect_to(d3, "us_b")); a = at("us_b"); T(sendto(d3, "x", 1, 0, (void *)&a, sizeof a));
     x = 0; int d4 = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0); bind_abstract(d4, "sink"); int d5 = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0); connect_abstract(d5, "sink"); while (send(d5, "x", 1, 0) == 1) x++; T(x); T(st(d5)); recv(d4, buf, 1, 0); T(st(d5)); T(close(d4)); T(st(d5)); T(send(d5, "x", 1, 0)); T(send(d5, "x", 1, 0)); T(pipes);
-    T(shutdown(d2, SHUT_RD)); T(st(d2)); T(recv(d2, buf, 1, 0)); T(send(d1, "x", 1, 0)); T(pipes); unlink("us_b");
+    T(shutdown(d2, SHUT_RD)); T(st(d2)); T(recv(d2, buf, 1, 0)); T(send(d1, "x", 1, 0)); T(pipes); unlink("us_b"); leave_folder();
 
     puts("seqpacket");
     T(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s)); T(send(s[0], "one", 3, 0)); T(send(s[0], "two", 3, MSG_EOR)); T(send(s[0], "", 0, 0)); T(recv(s[1], buf, 2, MSG_TRUNC)); T(recv(s[1], buf, 10, 0)); T(recv(s[1], buf, 10, 0)); T(recv(s[1], buf, 10, MSG_DONTWAIT)); T(close(s[0])); T(recv(s[1], buf, 10, 0)); T(send(s[1], "x", 1, 0)); T(st(s[1])); close(s[1]);

@@ -11,11 +11,11 @@ from toyvm.base.errors import AssemblyError
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (".symver foo, foo", "a.s:1:9: error: 'foo' is no name with a version"),
+        (".symver foo, foo", "a.s:1:9: error: 'foo' is not a name with a version"),
         (".symver foo", "a.s:1:1: error: .symver takes a symbol and a name with a version"),
-        (".symver foo, foo@@@@V", "'foo@@@@V' is no name with a version"),
-        (".symver foo, foo@V@W", "'foo@V@W' is no name with a version"),
-        (".symver foo, @V", "'@V' is no name with a version"),
+        (".symver foo, foo@@@@V", "'foo@@@@V' is not a name with a version"),
+        (".symver foo, foo@V@W", "'foo@V@W' is not a name with a version"),
+        (".symver foo, @V", "'@V' is not a name with a version"),
         (".symver foo, foo@V, bogus", "a.s:1:21: error: unknown visibility 'bogus'"),
         (".symver foo, foo@@V\ncall foo", "a.s:1:14: error: 'foo@@V' names the default version of a symbol"),
         (".symver foo, foo@V\n.symver foo, foo@W\ncall foo", "'foo' cannot have several versions"),

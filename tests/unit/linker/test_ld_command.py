@@ -72,6 +72,10 @@ def test_spellings(words: str, expected: LinkOptions) -> None:
     ("words", "message"),
     [
         ("--gc-section", "unrecognized option '--gc-section'. did you mean 'gc-sections'?"),
+        (
+            "--no-ctors-in-init-array",
+            "unrecognized option '--no-ctors-in-init-array'",
+        ),  # gold's, not GNU ld's
         ("-o", "option '-o' needs a value"),
         ("--start-group --start-group", "may not nest groups"),
         ("--end-group", "group ended before it began"),

@@ -9,7 +9,7 @@ import pytest
 from tests.support.small_links import START, errors_of, link_all, obj
 from toyvm.base.errors import LinkError, ToyvmError
 from toyvm.elf.object_writer import write_object
-from toyvm.linker.input_files import ScriptItem, parse_script
+from toyvm.linker.inputs.files import ScriptItem, parse_script
 from toyvm.linker.link import link
 from toyvm.linker.link_errors import Diagnostics
 from toyvm.linker.link_options import Input, LinkOptions

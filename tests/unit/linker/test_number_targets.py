@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.small_links import at, elf_of, errors_of, link_all
 from toyvm.isa.decode import decode
-from toyvm.relocations import RELOCATIONS, R, gather
+from toyvm.relocation_fields import gather
+from toyvm.relocations import RELOCATIONS, R
 
 HERE = {"section_starts": {".text": 0x10000}}
 

@@ -15,7 +15,8 @@ from toyvm.elf import constants as c
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section
 from toyvm.linker import scan_relocations
 from toyvm.linker.link_result import LinkResult
-from toyvm.relocations import RELOCATIONS, Formula, R, Tool, apply, relocation_name
+from toyvm.relocation_fields import apply
+from toyvm.relocations import RELOCATIONS, Formula, R, Tool, relocation_name
 
 HIGH, NEAR, T, START = 1, 2, 3, 4  # symbols of `made`
 PLACE, A = 8, 6  # where the relocation stands in .text, and its addend

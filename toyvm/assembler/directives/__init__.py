@@ -1,1 +1,1 @@
-"""The directives, by topic. Each is a function that is registered under its names."""
+"""The directives by topic. Each is a function in a table of names."""

@@ -53,7 +53,7 @@ def option(state: AssemblyState, rest: str) -> None:
 
 
 def with_extension(arch: Arch, name: str, wanted: bool) -> Arch:
-    """`arch` with an extension (and what it implies), or without it."""
+    """`arch` with an extension and those that it implies, or without the extension."""
     if not wanted:
         return arch.without_extension(name)
     return arch if arch.has(name) else arch.with_extension(name)
@@ -81,7 +81,7 @@ def _changed(arch: Arch, piece: str) -> Arch:
 
 
 def attribute(state: AssemblyState, rest: str) -> None:
-    """`.attribute tag, value`; `arch` also sets the architecture from here on."""
+    """`.attribute tag, value`. The tag `arch` also sets the architecture of the following text."""
     pieces = split_operands(rest)
     if len(pieces) != 2:
         raise Problem(".attribute takes a tag and a value", expected="tag, value")
@@ -107,7 +107,7 @@ def attribute(state: AssemblyState, rest: str) -> None:
         state.attributes[tag] = text
 
 
-# format -> (number of numeric fields in front, their shifts and widths; register shifts in the order of the syntax)
+# format -> shifts and widths of the numeric fields, which come first; and the syntax of the operands
 _INSN_FORMATS: dict[str, tuple[tuple[tuple[int, int], ...], str]] = {
     "r": (((0, 7), (12, 3), (25, 7)), "rd, rs1, rs2"),
     "i": (((0, 7), (12, 3)), "rd, rs1, simm12"),

@@ -24,7 +24,7 @@ def _if_number(reader: Reader, rest: str, test: Callable[[int], bool]) -> None:
         holds = test(reader.state.number_of(rest, "the condition"))
     except Problem as problem:
         reader.state.report(problem)
-        holds = False  # the whole .if is passed over, so that its .endif finds it
+        holds = False  # skip the whole .if, so that its .endif is matched
     reader.if_(holds)
 
 

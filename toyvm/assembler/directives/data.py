@@ -34,7 +34,7 @@ def expression(text: str) -> Expr:
 
 
 def data(size: int) -> Directive:
-    """`.byte`, `.half`, `.word`, `.dword` and their other names: numbers of `size` bytes."""
+    """`.byte`, `.half`, `.word`, `.dword` and their synonyms: numbers of `size` bytes."""
     mask = (1 << 8 * size) - 1
 
     def directive(state: AssemblyState, rest: str) -> None:
@@ -83,7 +83,7 @@ def dtprel(size: int, type: R) -> Directive:
 
 
 def leb128(signed: bool) -> Directive:
-    """`.uleb128`, `.sleb128`: numbers, and distances of labels, which may be known at the end only."""
+    """`.uleb128`, `.sleb128`: numbers, and distances of labels, which may be known only at the end."""
     encode = sleb128 if signed else uleb128
 
     def directive(state: AssemblyState, rest: str) -> None:
@@ -186,7 +186,7 @@ def skip(state: AssemblyState, rest: str) -> None:
 
 
 def fill(state: AssemblyState, rest: str) -> None:
-    """`.fill repeat, size, value`: the value has at most 4 bytes, the size at most 8."""
+    """`.fill repeat, size, value`: the value has at most 4 bytes, and the size is at most 8."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
         raise Problem(".fill takes a count, a size and a value", expected="repeat, size, value")
@@ -242,10 +242,11 @@ def _log2(number: int) -> int:
 
 
 def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limit: int) -> None:
-    """Pad the current place to `alignment`: nops in code unless a fill is given.
+    """Pad the current place to `alignment`, in code with nops unless there is a `fill`.
 
-    With relaxation on, code gets as many nops as may be needed and a R_RISCV_ALIGN, for the linker to delete some
-    (gas: riscv_frag_align_code). Alignments up to the length of the shortest instruction need nothing.
+    If relaxation is on, code gets the maximum number of nops and an R_RISCV_ALIGN, and the linker
+    deletes the surplus (gas: riscv_frag_align_code). An alignment up to the length of the shortest
+    instruction needs no padding.
     """
     chunk = state.chunk
     section = chunk.section
@@ -282,7 +283,7 @@ def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limi
 
 
 def _pad(state: AssemblyState, alignment: int, filling: bytes | None, limit: int) -> None:
-    """Append padding at a place that can no longer move."""
+    """Pad a chunk whose offsets are known up to here."""
     from ..section_layout import pattern
 
     chunk = state.chunk
@@ -296,7 +297,10 @@ def _pad(state: AssemblyState, alignment: int, filling: bytes | None, limit: int
 
 
 def nops(size: int) -> bytes:
-    """`size` bytes of padding in code: a zero byte and a 2-byte nop in front where needed (gas: riscv_make_nops)."""
+    """`size` bytes of padding in code: nops, after a zero byte and a 2-byte nop if the size requires them.
+
+    gas: riscv_make_nops.
+    """
     return bytes(size % 2) + (SHORT_NOP if size & 2 else b"") + NOP * (size // 4)
 
 
@@ -339,7 +343,10 @@ def incbin(state: AssemblyState, rest: str) -> None:
 
 
 def find_file(state: AssemblyState, name: str, at: str) -> Path:
-    """The file `name` here, beside the including file, or in a folder of -I. Raises Problem."""
+    """The path of file `name`: in the current folder, beside the including file, or in a folder of -I.
+
+    Raises Problem.
+    """
     if not state.options.read_files or "\0" in name:
         raise Problem(f"file '{name}' may not be read here", at)
     here = Path(state.source.place(state.where)[0]).parent
@@ -349,7 +356,7 @@ def find_file(state: AssemblyState, name: str, at: str) -> Path:
             if path.is_file():
                 return path
         except OSError:
-            break  # a name that no file system takes
+            break  # an invalid file name
     raise Problem(f"cannot find the file '{name}'", at, expected="a file here or in a folder given by -I")
 
 

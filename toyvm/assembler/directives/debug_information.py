@@ -65,7 +65,7 @@ def _cfi_symbol(state: AssemblyState, text: str) -> AsmSymbol:
 
 
 def lines(state: AssemblyState) -> LineTableWriter[AsmSection, AsmSymbol]:
-    """The line table, created when it is first needed."""
+    """The line table, created if necessary."""
     if state.lines is None:
         state.lines = LineTableWriter()
     return state.lines
@@ -125,7 +125,7 @@ def loc(state: AssemblyState, rest: str) -> None:
 
 
 def _loc_option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:
-    """`row` with the next option of `.loc`, which is removed from `words`."""
+    """`row` with the next option of `.loc`. Removes it from `words`."""
     word = words.pop(0)
     if word in ("basic_block", "prologue_end", "epilogue_begin"):
         change: dict[str, Any] = {word: True}
@@ -133,7 +133,7 @@ def _loc_option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:
     if word not in _LOC_NUMBERS or not words:
         raise unknown("option of .loc", word, _LOC_OPTIONS)
     value = words.pop(0)
-    if word == "view":  # which of several rows at one address: nothing that our tables hold
+    if word == "view":  # the view numbers rows of one address; our tables do not have it
         return row
     number = state.number_of(value, word)
     change = {word: bool(number) if word == "is_stmt" else number}

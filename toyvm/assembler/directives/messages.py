@@ -1,4 +1,4 @@
-"""Directives with a message: `.error` and `.warning` for the user, `.ident` for the object's .comment section."""
+"""Directives with a text: `.error` and `.warning` for the user, `.ident` for the .comment section."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .data import Directive
 
 
 def ident(state: AssemblyState, rest: str) -> None:
-    """`.ident "text"`: into .comment, which begins with a zero byte."""
+    """`.ident "text"`: append to .comment, which begins with a zero byte."""
     text = unquote(rest.strip())
     section = state.section(".comment", SHT_PROGBITS, SHF_MERGE | SHF_STRINGS, 1, listed=False)
     chunk = section.chunk(0)

@@ -43,7 +43,7 @@ _TYPES = {
     "preinit_array": SHT_PREINIT_ARRAY,
 }
 _ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
-# Type and flags by section name, for a .section without them (BFD: special sections). NAME itself and NAME.anything.
+# Type and flags of a .section without them, by name: NAME and NAME.anything (BFD: special sections).
 _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".text", SHT_PROGBITS, TEXT_FLAGS),
     (".init_array", SHT_INIT_ARRAY, DATA_FLAGS),
@@ -65,7 +65,7 @@ _SPECIAL: tuple[tuple[str, int, int], ...] = (
 
 
 def special(name: str) -> tuple[int, int]:
-    """Type and flags that a section's name implies."""
+    """The type and flags that the name of a section implies."""
     for prefix, type, flags in _SPECIAL:
         if name == prefix or name.startswith(prefix + "."):
             return type, flags
@@ -80,7 +80,7 @@ class _Request(Record):
     group: str
     comdat: bool
     link: str
-    stated: bool  # whether flags or type were written
+    stated: bool  # whether flags or a type are given
 
 
 def _parse(rest: str) -> _Request:
@@ -97,7 +97,7 @@ def _parse(rest: str) -> _Request:
         return _Request(name, type, flags, 0, "", False, "", False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
     wanted = _flags(letters)
-    # In GNU as, what the name implies counts for the type only; the flags are those that are written.
+    # As in GNU as, the name implies only the type if flags are given.
     if more and more[0][:1] in "@%" and more[0]:
         type = _type(more.pop(0)[1:])
     elif more and more[0].startswith('"'):
@@ -150,7 +150,7 @@ def _entsize(text: str) -> int:
 
 
 def _open(state: AssemblyState, request: _Request) -> AsmSection:
-    """The section of a request; warns when it exists with other flags."""
+    """The section of a request. Warns if it exists with other flags."""
     found = state.find_section(request.name, request.group)
     if found is None:
         entsize = request.entsize or (8 if request.type in _ARRAYS else 0)
@@ -191,7 +191,7 @@ def popsection(state: AssemblyState, rest: str) -> None:
 
 
 def previous(state: AssemblyState, rest: str) -> None:
-    """`.previous`: swap with the section before this one."""
+    """`.previous`: swap the current and the previous section."""
     state.enter(state.previous)
 
 

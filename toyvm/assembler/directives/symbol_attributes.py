@@ -99,7 +99,7 @@ def type_(state: AssemblyState, rest: str) -> None:
 
 
 def _retyped(old: int, new: int) -> int:
-    """The type after `.type` when there was one: an IFUNC that is a function, too, stays one (gas: obj_elf_type)."""
+    """The type after a second `.type`: an IFUNC stays one if it becomes a function (gas: obj_elf_type)."""
     for special, plain in ((STT_GNU_IFUNC, STT_FUNC), (STT_TLS, STT_OBJECT)):
         if (old, new) == (special, plain):
             return special
@@ -107,7 +107,7 @@ def _retyped(old: int, new: int) -> int:
 
 
 def size(state: AssemblyState, rest: str) -> None:
-    """`.size name, expression`: resolved at the end."""
+    """`.size name, expression`. The expression is evaluated at the end."""
     name, comma, text = rest.partition(",")
     if not comma:
         raise Problem(".size takes a symbol and an expression", expected=".size name, expression")
@@ -117,7 +117,7 @@ def size(state: AssemblyState, rest: str) -> None:
 
 
 def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) -> None:
-    """`name = expression` (`.set`, `.equ`); `once`: `.equiv`, `==`, an error when it is defined already."""
+    """`name = expression` (`.set`, `.equ`). With `once` (`.equiv`, `==`), a defined name is an error."""
     if name == ".":
         from .data import org
 
@@ -142,7 +142,7 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
 
 
 def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Expr) -> None:
-    """Set the symbol's value: a number, the place of a defined label, or an expression that is evaluated at the end."""
+    """Set the value of a symbol: a number, the place of a label, or an expression to evaluate at the end."""
     symbol.chunk = None
     symbol.value = value
     if isinstance(value, int) or value.add is None or value.sub is not None:
@@ -157,7 +157,7 @@ def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Ex
 
 
 def redefinition(state: AssemblyState, name: str, known: AsmSymbol) -> Problem:
-    """The problem of a name that is defined already."""
+    """The problem that a name is already defined."""
     file, line = state.source.place(known.where)
     return Problem(f"symbol '{name}' is already defined", name, hint=f"first defined at {file}:{line}")
 
@@ -208,7 +208,7 @@ def common(local: bool) -> Directive:
 
 
 def _natural(size: int, local: bool) -> int:
-    """The default alignment of a common symbol: that of its size, up to 16 (8 for .lcomm)."""
+    """The default alignment of a common symbol: its size as a power of two, up to 16 (8 for .lcomm)."""
     limit = 8 if local else 16
     alignment = 1
     while alignment * 2 <= min(size, limit):
@@ -228,7 +228,7 @@ def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int
 
 
 def symver(state: AssemblyState, rest: str) -> None:
-    """`.symver name, name2@VERSION` and a visibility for `name` (gas, "Symver")."""
+    """`.symver name, name2@VERSION, visibility` (gas, "Symver")."""
     pieces = split_operands(rest)
     if not 2 <= len(pieces) <= 3:
         raise Problem(".symver takes a symbol and a name with a version", expected="name, name2@VERSION")
@@ -238,7 +238,7 @@ def symver(state: AssemblyState, rest: str) -> None:
 
 
 def accepted(state: AssemblyState, rest: str) -> None:
-    """A directive without effect on our objects; its operands are ignored."""
+    """A directive without effect on the object. Its operands are ignored."""
 
 
 SYMBOLS: dict[str, Directive] = {

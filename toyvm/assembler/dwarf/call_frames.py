@@ -38,7 +38,7 @@ PE_PCREL, PE_INDIRECT, PE_OMIT = 0x10, 0x80, 0xFF
 
 
 class CfiError(ValueError):
-    """A CFI directive is out of place or malformed; the message has no source position."""
+    """A CFI directive that is out of place or malformed. The message has no source position."""
 
 
 POINTER_SIZE = {PE_ABSPTR: 8, PE_UDATA4: 4, PE_UDATA8: 8, PE_SDATA4: 4, PE_SDATA8: 8}
@@ -49,7 +49,7 @@ class Advance(NamedTuple, Generic[L]):
     end: L
 
 
-# An instruction of the table: the raw bytes of an escape, an advance, or (operation, operands).
+# An instruction: the bytes of an escape, an advance, or (operation, operands).
 Plain = tuple[int, tuple[int, ...]]
 Insn = Plain | bytes | Advance[L]
 
@@ -89,7 +89,7 @@ class _Cie(Record, Generic[L], frozen=False):
 
 
 class FrameWriter(Generic[L]):
-    """Writes one section: each CIE before the first frame that needs it, the section padded to 8 at its end."""
+    """Writes one section, with each CIE before the first frame that needs it, and padded to 8 bytes."""
 
     def __init__(self, eh: bool, places: Callable[[L], Place]):
         self.eh = eh
@@ -107,7 +107,7 @@ class FrameWriter(Generic[L]):
 
     def _fde(self, frame: Frame[L], last: bool) -> None:
         cie = self._cie_for(frame)
-        assert frame.end is not None  # set by endproc, which is what puts a frame into the list
+        assert frame.end is not None  # set by endproc, which appends the frame to the list
         start = self._begin()
         if self.eh:
             self._word(len(self.out) - cie.offset, 4)
@@ -224,7 +224,7 @@ _ADVANCES = (
 
 
 def encode_instruction(operation: int, operands: Sequence[int]) -> bytes:
-    """The bytes of a call frame instruction; offsets are in bytes, and negative ones take the _sf forms."""
+    """The bytes of a call frame instruction. Offsets are in bytes; negative ones use the _sf forms."""
     match operation, *operands:
         case 0x80, register, offset:  # OFFSET
             return _factored(register, offset, OFFSET, OFFSET_EXTENDED, OFFSET_EXTENDED_SF)
@@ -245,7 +245,7 @@ def encode_instruction(operation: int, operands: Sequence[int]) -> bytes:
 
 
 def _divide(offset: int) -> int:
-    """C's division by the data alignment factor (towards zero)."""
+    """Divide by the data alignment factor, rounding towards zero as C does."""
     return -(abs(offset) // -DATA_ALIGN) if offset > 0 else abs(offset) // -DATA_ALIGN
 
 

@@ -1,14 +1,13 @@
-"""`.cfi_*` directives, collected while the text is read and turned into `.eh_frame` (or `.debug_frame`) at the end.
+"""`.cfi_*` directives: collects them while the text is read, and makes `.eh_frame` or `.debug_frame`.
 
-How the assembler uses it:
+The assembler makes one `CallFrameTable` for an object. `L` is its handle of a place: a label.
 
-1. One `FrameTable` an object. `L` is the assembler's own handle of a place (a label it makes at the current point).
-2. For every directive: `table.directive(name, arguments, here)` with `name` such as ".cfi_offset", the arguments as
-   integers (registers by `dwarf_register`), and `here` a function that makes (or finds) the handle of the current
-   place. Personality and LSDA go to `table.personality(encoding, symbol)` and `table.lsda(...)`.
-   A `CfiError` is a message without a source position, which the caller adds.
-3. When all addresses are settled: `for section in table.finish(places): ...`, each with its bytes and fixups;
-   `places(handle)` gives the handle's `Place` (which explains fragments).
+1. For each directive it calls `table.directive(name, arguments, here)`: `name` such as ".cfi_offset",
+   the arguments as integers (registers by `dwarf_register`), and a function that returns the handle
+   of the current place. Personality and LSDA have methods of their own. The caller adds the source
+   position to a `CfiError`.
+2. When all addresses are final, it calls `table.finish(places)`, which returns the sections with
+   bytes and fixups. `places(handle)` is the `Place` of a handle.
 
 Sources: DWARF 5 section 6.4, LSB "Exception Frames", binutils gas/dw2gencfi.c, RISC-V ELF psABI "DWARF".
 """
@@ -47,7 +46,7 @@ from .code_places import EmittedSection, L, Place
 
 
 def dwarf_register(name: str) -> int | None:
-    """The DWARF number of a register's name (psABI): x 0..31, f 32..63, CSRs from 4096; None for any other word."""
+    """The DWARF number of a register (psABI): x 0..31, f 32..63, CSRs from 4096; None for other words."""
     number = registers.x_register(name)
     if number is not None:
         return number
@@ -151,7 +150,7 @@ class CallFrameTable(Generic[L]):
         frame.lsda = self._pointer(encoding, symbol, ".cfi_lsda")
 
     def directive(self, name: str, arguments: Sequence[int], here: Callable[[], L]) -> None:
-        """One of `DIRECTIVES` with its arguments as integers. Raises CfiError when it is out of place or malformed."""
+        """Process one of `DIRECTIVES`. Raises CfiError if it is out of place or malformed."""
         frame = self._current(name)
         expected = _ARITY.get(name)
         if expected is not None and len(arguments) != expected:
@@ -180,7 +179,7 @@ class CallFrameTable(Generic[L]):
 
     @staticmethod
     def _track_cfa(frame: Frame[L], name: str, arguments: Sequence[int]) -> None:
-        """Keep track of the CFA's offset for the relative directives."""
+        """Track the offset of the CFA for the relative directives."""
         if name in (".cfi_def_cfa", ".cfi_def_cfa_offset"):
             frame.cfa_offset = arguments[-1]
         elif name == ".cfi_adjust_cfa_offset":
@@ -193,7 +192,7 @@ class CallFrameTable(Generic[L]):
             frame.cfa_offset = frame.states.pop()
 
     def finish(self, places: Callable[[L], Place]) -> list[EmittedSection[L]]:
-        """The finished sections; `places` gives the place of every handle. Empty when there was no `.cfi_startproc`."""
+        """The finished sections; none without `.cfi_startproc`. `places` maps a handle to its place."""
         if not self._frames:
             return []
         return [FrameWriter(name == ".eh_frame", places).write(self._frames) for name in self._sections]

@@ -1,8 +1,8 @@
 """Places in code, before and after layout, for the tables that describe it (call frames, lines).
 
-`L` is the assembler's handle of a place, made while the text is read. After layout a handle has a `Place`. What
-refers to places becomes an `EmittedSection` whose fixups name handles, so that the assembler makes symbols only for
-those that a relocation needs.
+`L` is the assembler's handle of a place, made while the text is read. After layout a handle has a
+`Place`. The fixups of an `EmittedSection` name handles, so the assembler makes symbols only for those
+that a relocation needs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ L = TypeVar("L", bound=Hashable)
 
 
 class Place(NamedTuple):
-    """The place of a handle after layout: its offset in the section, and the stretch within which distances are fixed.
+    """The place of a handle after layout: its offset in the section, and its fragment.
 
-    Two places in one fragment have a distance that no linker can change, and it is written as a constant. GNU as begins
-    a new fragment after each branch, jal/j, call/tail/la and the like, `lui %hi`, `auipc %pcrel_hi`, `%tprel_hi`,
-    `%tprel_add`, and at .align, .fill, .skip, .zero, .space, .org; not after %lo, %pcrel_lo, %got_pcrel_hi.
+    The linker cannot change the distance of two places in one fragment, so it is written as a
+    constant. GNU as begins a new fragment after each branch, jal/j, call/tail/la and the like,
+    `lui %hi`, `auipc %pcrel_hi`, `%tprel_hi`, `%tprel_add`, and at .align, .fill, .skip, .zero,
+    .space, .org; not after %lo, %pcrel_lo, %got_pcrel_hi.
     """
 
     offset: int

@@ -1,18 +1,21 @@
 """`.file`, `.loc` and `as -g`: the line table (`.debug_line`, DWARF 5) and a compile unit that refers to it.
 
-How the assembler uses it:
+The assembler makes one `LineTableWriter` for an object. `S` is its handle of a section, `L` that of a
+place (see `code_places`).
 
-1. One `LineTable` an object. `S` is its handle of a section, `L` of a place (see `places`).
-2. `.file N "dir" "name"`: `lines.file(...)`. `.loc ...`: `lines.loc(...)`. Before each instruction:
-   `if lines.pending: lines.instruction(section, here)`; before leaving a section or at the end of the file the same.
-3. With `-g` and no `.loc` in the text: `lines.row(section, here, file, line)` before each instruction, with a file
-   number from `lines.file_number(name)`.
-4. After layout: `lines.finish(places, bounds, unit)`; `bounds(section)` gives the handles of its first byte and its end;
-   `unit` describes the compile unit, None when the text has a .debug_info of its own (a compiler's).
+1. `.file N "dir" "name"` calls `lines.file(...)`, and `.loc ...` calls `lines.loc(...)`. Before each
+   instruction, before it leaves a section, and at the end of the file, the assembler calls
+   `lines.instruction(section, here)` if `lines.pending`.
+2. With `-g` and no `.loc` in the text, it calls `lines.row(section, here, file, line)` before each
+   instruction. `lines.file_number(name)` is the number of a file.
+3. After layout it calls `lines.finish(places, bounds, unit)`. `bounds(section)` are the handles of the
+   section's start and end. `unit` is None if the text has a .debug_info (of a compiler).
 
-Unlike GNU as, which writes every distance with an ADD16/SUB16 pair, distances inside a fragment are special opcodes;
-file names are inside the table (DW_FORM_string) and not in .debug_line_str.
-Sources: DWARF 5 sections 6.2 (lines), 7.5 (units), 6.1.2 (.debug_aranges), 7.28 (.debug_rnglists); binutils gas/dwarf2dbg.c.
+GNU as writes each distance with an ADD16/SUB16 pair; here distances inside a fragment are special
+opcodes. File names are in the table (DW_FORM_string), not in .debug_line_str.
+
+Sources: DWARF 5 sections 6.2 (lines), 7.5 (units), 6.1.2 (.debug_aranges), 7.28 (.debug_rnglists);
+binutils gas/dwarf2dbg.c.
 """
 
 from __future__ import annotations
@@ -40,12 +43,12 @@ END_SEQUENCE, SET_ADDRESS, SET_DISCRIMINATOR = 1, 2, 4
 _PATH, _DIRECTORY_INDEX, _MD5 = 1, 2, 5
 _STRING, _UDATA, _DATA16 = 0x08, 0x0F, 0x1E
 
-# A 16-bit advance must leave room for what the linker's relaxation may put back.
+# A 16-bit advance leaves room for bytes that linker relaxation may restore.
 _FAR = 50000
 
 
 class LineError(ValueError):
-    """A `.file` or `.loc` is malformed or inconsistent; the message has no source position."""
+    """A `.file` or `.loc` that is malformed or inconsistent. The message has no source position."""
 
 
 class Loc(NamedTuple):
@@ -100,7 +103,7 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
         return bool(self._rows)
 
     def file(self, number: int, name: str, directory: str | None = None, md5: bytes | None = None) -> None:
-        """`.file NUMBER "directory" "name" md5 0x...`; file 0 is the compile unit's own, its directory comp_dir."""
+        """`.file NUMBER "directory" "name" md5 0x...`. File 0 is that of the compile unit, in comp_dir."""
         if number < 0:
             raise LineError(f"file number {number} is negative")
         if directory is None and "/" in name:
@@ -114,14 +117,14 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
             raise LineError(f"file number {number} already allocated")
 
     def file_number(self, path: str) -> int:
-        """The number of file `path` for `row`; assigned on first use."""
+        """The number of file `path`, assigned at its first use."""
         if path not in self._numbers:
             self._numbers[path] = max(self._files, default=0) + 1
             self.file(self._numbers[path], path)
         return self._numbers[path]
 
     def loc(self, loc: Loc, section: S, here: Callable[[], L]) -> None:
-        """`.loc`: the row for the next instruction. An earlier `.loc` that had no instruction gets its row here."""
+        """`.loc`: set the row of the next instruction. A pending `.loc` gets its row here."""
         if loc.file not in self._files:
             raise LineError(f"unassigned file number {loc.file}")
         self.instruction(section, here)
@@ -135,12 +138,12 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
             self.pending = False
 
     def row(self, section: S, here: Callable[[], L], file: int, line: int) -> None:
-        """Add a row: the instruction at `here` is from `line` of `file` (`as -g`)."""
+        """Add a row for the instruction at `here`, which comes from `line` of `file` (`as -g`)."""
         self._rows.setdefault(section, []).append(_LineRow(here(), Loc(file, line)))
 
     @property
     def last(self) -> Loc:
-        """The last `.loc`; the next one inherits its is_stmt and isa."""
+        """The last `.loc`. The next one inherits its is_stmt and isa."""
         return self._loc
 
     def finish(
@@ -195,7 +198,7 @@ class _Emitter(Generic[L]):
         self.fixups: list[Fixup[L]] = []
 
     def length(self) -> int:
-        """Begin a part that starts with its 4-byte length; `close` it with the value returned."""
+        """Begin a unit that starts with its 4-byte length. Pass the result to `close`."""
         self.data += bytes(4)
         return len(self.data)
 
@@ -220,7 +223,7 @@ class _Sequence(Generic[L]):
     def __init__(self, out: _Emitter[L], places: Callable[[L], Place]):
         self.out = out
         self.places = places
-        # The table begins at file 1, but binutils 2.40 assumes file 0: always write it.
+        # The file register starts at 1, but binutils 2.40 assumes 0, so the first row always sets it.
         self.loc = Loc(file=-1, line=1)
         self.at: L | None = None
 
@@ -233,7 +236,7 @@ class _Sequence(Generic[L]):
         self._extended(END_SEQUENCE)
 
     def _registers(self, loc: Loc) -> None:
-        """Set all registers except address and line, which the row's own opcode advances."""
+        """Set all registers except address and line, which the opcode of the row advances."""
         data, old = self.out.data, self.loc
         if loc.file != old.file:
             data += bytes((SET_FILE,)) + uleb128(loc.file)
@@ -253,7 +256,7 @@ class _Sequence(Generic[L]):
         data += bytes(opcode for wanted, opcode in flags if wanted)
 
     def _row(self, place: L, lines: int) -> None:
-        """Move address and line, and append the row."""
+        """Advance address and line, and append the row."""
         distance = self._constant_distance(place)
         if distance is None:
             self._advance(place)
@@ -269,14 +272,14 @@ class _Sequence(Generic[L]):
         self.out.data.append(special)
 
     def _constant_distance(self, place: L) -> int | None:
-        """The distance from the last row, if no linker can change it, else None."""
+        """The distance from the last row, or None if the linker may change it."""
         if self.at is None:
             return None
         old, new = self.places(self.at), self.places(place)
         return new.offset - old.offset if old.fragment == new.fragment and new.offset >= old.offset else None
 
     def _advance(self, place: L) -> None:
-        """Advance the address to `place` with an operand that the linker can correct."""
+        """Advance the address to `place` with an operand that has relocations."""
         if self.at is not None and 0 <= self.places(place).offset - self.places(self.at).offset < _FAR:
             distance = self.places(place).offset - self.places(self.at).offset
             self.out.data.append(FIXED_ADVANCE_PC)

@@ -13,6 +13,11 @@ SUN_PATH_MAX = 108
 _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, an IPv4 address in an IPv6 one
 
 
+def family_of(address: bytes) -> int:
+    """The address family of a struct sockaddr of at least 2 bytes."""
+    return int.from_bytes(address[:2], "little")
+
+
 class InetAddress(Record):
     """A host, 4 or 16 bytes, and a port."""
 
@@ -55,7 +60,7 @@ def parse_inet(data: bytes, family: int) -> InetAddress:
     """The address of a socket of `family`. Raises OSError: EAFNOSUPPORT, EINVAL."""
     if len(data) < (16 if family == AF_INET else 24):
         raise error(errno.EINVAL)
-    found = int.from_bytes(data[:2], "little")
+    found = family_of(data)
     port = int.from_bytes(data[2:4], "big")
     if family == AF_INET6 and found == AF_INET6:
         return InetAddress(bytes(data[8:24]), port)
@@ -69,7 +74,7 @@ def parse_unix(data: bytes) -> bytes:
 
     Raises OSError(EINVAL).
     """
-    if not 2 <= len(data) <= 2 + SUN_PATH_MAX or int.from_bytes(data[:2], "little") != AF_UNIX:
+    if not 2 <= len(data) <= 2 + SUN_PATH_MAX or family_of(data) != AF_UNIX:
         raise error(errno.EINVAL)
     name = bytes(data[2:])
     return name if name[:1] == b"\0" else name.split(b"\0")[0]

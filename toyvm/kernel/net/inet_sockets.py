@@ -11,22 +11,27 @@ import errno
 from toyvm.base.errors import error
 
 from ..vfs.open_file import (
-    O_NONBLOCK,
-    POLLERR,
     POLLHUP,
     POLLIN,
     POLLOUT,
-    POLLRDHUP,
     POLLWRBAND,
     OpenFile,
     WouldBlock,
 )
-from .addresses import AF_INET, AF_INET6, AF_UNSPEC, InetAddress, parse_inet
+from .addresses import AF_INET, AF_INET6, AF_UNSPEC, InetAddress, family_of, parse_inet
 from .network import Network
+from .options import (
+    IPPROTO_IPV6,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPV6_V6ONLY,
+    SO_LINGER,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SOL_SOCKET,
+)
 from .socket_file import (
-    MSG_DONTWAIT,
     MSG_OOB,
-    MSG_PEEK,
     NO_CREDENTIALS,
     SHUT_RD,
     SHUT_WR,
@@ -39,11 +44,9 @@ from .socket_file import (
     SocketFile,
 )
 
-IPPROTO_TCP, IPPROTO_UDP = 6, 17
 UDP_MAX = 65507
 FIRST_FREE_PORT = 1024  # below, only root may bind
 LINGER_NOT = 1 << 32  # SO_LINGER with 0 seconds: close is a reset
-SO_REUSEADDR, SO_REUSEPORT, SO_LINGER, IPV6_V6ONLY = (1, 2), (1, 15), (1, 13), (41, 26)
 _LOOPBACK = {AF_INET: b"\x7f\0\0\1", AF_INET6: bytes(15) + b"\1"}
 
 
@@ -56,10 +59,15 @@ class InetSocket(SocketFile):
     @property
     def v6_only(self) -> bool:
         """Whether an IPv6 socket has nothing to do with IPv4."""
-        return bool(self.options.get(IPV6_V6ONLY))
+        return bool(self.options.get((IPPROTO_IPV6, IPV6_V6ONLY)))
+
+    @property
+    def wildcard(self) -> InetAddress:
+        """Any address of this machine and any free port."""
+        return InetAddress(bytes(len(_LOOPBACK[self.family])), 0)
 
     def name(self) -> bytes:
-        return (self.local or InetAddress(bytes(len(_LOOPBACK[self.family])), 0)).pack()
+        return (self.local or self.wildcard).pack()
 
     def parse(self, data: bytes) -> InetAddress:
         """The address of an argument. Raises OSError: EAFNOSUPPORT, EINVAL."""
@@ -97,7 +105,8 @@ class InetSocket(SocketFile):
         return not any(its) and not other.v6_only
 
     def _shares(self, other: InetSocket) -> bool:
-        def has(option: tuple[int, int]) -> bool:
+        def has(name: int) -> bool:
+            option = (SOL_SOCKET, name)
             return bool(self.options.get(option) and other.options.get(option))
 
         return has(SO_REUSEPORT) or (has(SO_REUSEADDR) and not other.listening)
@@ -123,7 +132,7 @@ class InetSocket(SocketFile):
     def source_for(self, to: InetAddress) -> InetAddress:
         """The own address as a packet to `to` has it; binds the socket if it is not bound."""
         if self.local is None:
-            self.bind_to(InetAddress(bytes(len(_LOOPBACK[self.family])), 0))
+            self.bind_to(self.wildcard)
         assert self.local is not None
         if not self.local.any:
             return self.local
@@ -131,10 +140,10 @@ class InetSocket(SocketFile):
             return InetAddress(_LOOPBACK[AF_INET], self.local.port).seen_from(AF_INET6)
         return InetAddress(_LOOPBACK[to.family], self.local.port)
 
-    def leave(self) -> None:
-        """Give up the port."""
+    def released(self) -> None:
         if self.local is not None:
             self.network.free_port(self, self.protocol, self.local.port)
+        super().released()
 
 
 def bound_to(network: Network, protocol: int, port: int) -> list[InetSocket]:
@@ -175,7 +184,7 @@ class TcpSocket(ConnectedSocket, InetSocket):
         if self.connected or self.connecting:
             raise error(errno.EINVAL)
         if self.local is None:
-            self.bind_to(InetAddress(bytes(len(_LOOPBACK[self.family])), 0))
+            self.bind_to(self.wildcard)
         assert self.local is not None
         for other in bound_to(self.network, self.protocol, self.local.port):
             if other.listening and self._meets(other, self.local) and not self._shares(other):
@@ -185,15 +194,13 @@ class TcpSocket(ConnectedSocket, InetSocket):
         self.accepted()
 
     def connect(self, address: bytes) -> None:
-        if len(address) >= 2 and int.from_bytes(address[:2], "little") == AF_UNSPEC:
+        if family_of(address) == AF_UNSPEC:
             self._disconnect()
             return
         if self.connecting:
             self._go_on()
             return
-        if self.connected:
-            raise error(errno.EISCONN)
-        if self.listening:
+        if self.connected or self.listening:
             raise error(errno.EISCONN)
         self.raise_error()
         to = self.target(self.parse(address))
@@ -222,9 +229,8 @@ class TcpSocket(ConnectedSocket, InetSocket):
             raise error(self.take_error() or errno.ECONNABORTED)
 
     def _disconnect(self) -> None:
-        peer, self.peer = self.peer, None
+        peer = self.part()
         if isinstance(peer, TcpSocket):
-            peer.peer = None
             peer.reset()
         self.connected = self.connecting = False
         self.remote = None
@@ -263,7 +269,7 @@ class TcpSocket(ConnectedSocket, InetSocket):
     def shutdown(self, sides: int) -> None:
         if self.listening:
             if sides & SHUT_RD:
-                self._stop_listening()
+                self.stop_listening()
                 self.shut |= SHUT_RD
                 self.changed.wake()
             return
@@ -301,49 +307,37 @@ class TcpSocket(ConnectedSocket, InetSocket):
             raise error(errno.ENOTCONN)
         if self.error and self.error != errno.EPIPE:
             self.raise_error()
-        if self.shut & SHUT_RD:
-            return Received(b"", 0, b"", NO_CREDENTIALS, [])
-        raise WouldBlock(self.changed)
+        return self.end_of_input()
 
     def poll(self) -> int:
         if self.listening:
             return POLLIN if self.queue else 0
         if self.waiting_for is not None:
             return 0
-        bits = POLLERR if self.error else 0
-        if self.shut == SHUT_RD | SHUT_WR or not self.connected:
-            bits |= POLLHUP
-        if self.shut & SHUT_RD:
-            bits |= POLLIN | POLLRDHUP
-        if len(self.inbox):
-            bits |= POLLIN
+        bits = self.input_bits() | (0 if self.connected else POLLHUP)
         return bits | (POLLOUT if self.can_write or self.shut & SHUT_WR else 0)
 
-    def _stop_listening(self) -> None:
-        self.backlog = -1
+    def stop_listening(self) -> None:
         for client in self.waiting:
             client.waiting_for = None
             client.error = errno.ECONNREFUSED
             client.shut = SHUT_RD | SHUT_WR
             client.changed.wake()
         self.waiting.clear()
-        while self.queue:
-            self.queue.popleft().released()
+        super().stop_listening()
 
     def released(self) -> None:
-        peer, self.peer = self.peer, None
-        lingers = self.options.get(SO_LINGER) == LINGER_NOT
+        peer = self.part()
+        lingers = self.options.get((SOL_SOCKET, SO_LINGER)) == LINGER_NOT
         if peer is not None:
-            peer.peer = None
             if isinstance(peer, TcpSocket) and (len(self.inbox) or self.parent is not None or lingers):
                 peer.reset()
             peer.shut |= SHUT_RD
             peer.changed.wake()
-        self._stop_listening()
+        self.stop_listening()
         if self.waiting_for is not None:
             self.waiting_for.waiting.remove(self)
             self.waiting_for = None
-        self.leave()
         super().released()
 
 
@@ -359,7 +353,7 @@ class UdpSocket(InetSocket):
         return self.remote.pack()
 
     def connect(self, address: bytes) -> None:
-        if len(address) >= 2 and int.from_bytes(address[:2], "little") == AF_UNSPEC:
+        if family_of(address) == AF_UNSPEC:
             self.remote = None
             return
         to = self.target(self.parse(address))
@@ -411,12 +405,7 @@ class UdpSocket(InetSocket):
         return best
 
     def receive(self, count: int, flags: int) -> Received:
-        self.raise_error()
-        if len(self.inbox):
-            return self.inbox.take(count, stream=False, peek=bool(flags & MSG_PEEK))
-        if self.shut & SHUT_RD and not (flags & MSG_DONTWAIT or self.flags & O_NONBLOCK):
-            return Received(b"", 0, b"", NO_CREDENTIALS, [])
-        raise WouldBlock(self.changed)
+        return self.take_datagram(count, flags)
 
     def shutdown(self, sides: int) -> None:
         connected = self.remote is not None
@@ -426,13 +415,4 @@ class UdpSocket(InetSocket):
             raise error(errno.ENOTCONN)
 
     def poll(self) -> int:
-        bits = POLLERR if self.error else 0
-        if self.shut == SHUT_RD | SHUT_WR:
-            bits |= POLLHUP
-        if self.shut & SHUT_RD:
-            bits |= POLLIN | POLLRDHUP
-        return bits | POLLOUT | POLLWRBAND | (POLLIN if len(self.inbox) else 0)
-
-    def released(self) -> None:
-        self.leave()
-        super().released()
+        return self.input_bits() | POLLOUT | POLLWRBAND

@@ -11,7 +11,8 @@ from .addresses import AF_INET, AF_INET6, AF_UNIX
 from .network import BUFFER
 from .socket_file import SOCK_STREAM, SocketFile
 
-SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6 = 1, 0, 6, 41
+SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_IPV6 = 1, 0, 6, 17, 41
+SO_REUSEADDR, SO_REUSEPORT = 2, 15
 SO_DEBUG, SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_LINGER, SO_PASSCRED, SO_PEERCRED = (
     1,
     3,
@@ -26,14 +27,15 @@ SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN, SO_PEERGROUPS = 20, 21, 30, 59
 SO_PROTOCOL, SO_DOMAIN, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW = 38, 39, 66, 67
 SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_PRIORITY = 32, 33, 12
 TCP_INFO, TCP_CONGESTION = 11, 13
+IPV6_V6ONLY = 26
 _READ_ONLY = {SO_TYPE, SO_ERROR, SO_PEERCRED, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_PEERGROUPS}
 # On or off: REUSEADDR, DONTROUTE, BROADCAST, KEEPALIVE, OOBINLINE, REUSEPORT, PASSCRED, TIMESTAMP, TIMESTAMPNS,
 # RXQ_OVFL; TCP_NODELAY, TCP_CORK, TCP_QUICKACK; IP_RECVERR, IP_PKTINFO, IP_FREEBIND; IPV6_V6ONLY, IPV6_RECVPKTINFO
 _FLAGS = {
-    SOL_SOCKET: {2, 5, 6, 9, 10, 15, 16, 29, 35, 40},
+    SOL_SOCKET: {SO_REUSEADDR, 5, 6, 9, 10, SO_REUSEPORT, SO_PASSCRED, 29, 35, 40},
     IPPROTO_TCP: {1, 3, 12},
     IPPROTO_IP: {8, 11, 15},
-    IPPROTO_IPV6: {26, 49, 25},
+    IPPROTO_IPV6: {IPV6_V6ONLY, 49, 25},
 }
 # Numbers with their first values: PRIORITY, RCVLOWAT, SNDLOWAT (read only), INCOMING_CPU, BUSY_POLL; TCP_MAXSEG, KEEPIDLE,
 # KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, DEFER_ACCEPT, USER_TIMEOUT, FASTOPEN; IP_TOS, IP_TTL, MTU_DISCOVER, multicast TTL and
@@ -126,11 +128,11 @@ def set_option(socket: SocketFile, level: int, name: int, value: bytes) -> None:
         number = int(number != 0)
     elif name not in _NUMBERS[level]:
         raise error(errno.ENOPROTOOPT)
-    if (level, name) == (SOL_SOCKET, 15) and socket.family == AF_UNIX and number:
+    if (level, name) == (SOL_SOCKET, SO_REUSEPORT) and socket.family == AF_UNIX and number:
         raise error(errno.EOPNOTSUPP)
     if (level, name) == (SOL_SOCKET, SO_PASSCRED) and socket.family != AF_UNIX:
         raise error(errno.EOPNOTSUPP)
-    if (level, name) == (IPPROTO_IPV6, 26) and socket.name()[2:4] != b"\0\0":
+    if (level, name) == (IPPROTO_IPV6, IPV6_V6ONLY) and socket.name()[2:4] != b"\0\0":
         raise error(errno.EINVAL)
     socket.options[level, name] = number
 

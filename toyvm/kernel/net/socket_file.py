@@ -11,7 +11,18 @@ from toyvm.base.errors import error
 from toyvm.base.record import Record
 
 from ..vfs.nodes import Stat
-from ..vfs.open_file import O_RDWR, POLLIN, POLLOUT, OpenFile, WaitQueue, WouldBlock
+from ..vfs.open_file import (
+    O_NONBLOCK,
+    O_RDWR,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDHUP,
+    OpenFile,
+    WaitQueue,
+    WouldBlock,
+)
 from .network import BUFFER, Network, NetworkMember
 
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET = 1, 2, 3, 5
@@ -212,6 +223,30 @@ class SocketFile(NetworkMember):
         if self.error:
             raise error(self.take_error())
 
+    def input_bits(self) -> int:
+        """The POLL bits of the pending error, the closed sides and the inbox."""
+        bits = POLLERR if self.error else 0
+        if self.shut == SHUT_RD | SHUT_WR:
+            bits |= POLLHUP
+        if self.shut & SHUT_RD:
+            bits |= POLLIN | POLLRDHUP
+        return bits | (POLLIN if len(self.inbox) else 0)
+
+    def end_of_input(self) -> Received:
+        """What a receive gets from an empty inbox: nothing after SHUT_RD. Before that it raises WouldBlock."""
+        if self.shut & SHUT_RD:
+            return Received(b"", 0, b"", self.peer_credentials, [])
+        raise WouldBlock(self.changed)
+
+    def take_datagram(self, count: int, flags: int) -> Received:
+        """The next datagram. After SHUT_RD there is an end only for a call that may wait. Raises WouldBlock, OSError."""
+        self.raise_error()
+        if len(self.inbox):
+            return self.inbox.take(count, stream=False, peek=bool(flags & MSG_PEEK))
+        if flags & MSG_DONTWAIT or self.flags & O_NONBLOCK:
+            raise WouldBlock(self.changed)
+        return self.end_of_input()
+
     def held_files(self) -> Iterator[OpenFile]:
         return self.inbox.files()
 
@@ -298,6 +333,19 @@ class ConnectedSocket(SocketFile):
         self.peer, other.peer = other, self
         self.connected = other.connected = True
         self.peer_credentials, other.peer_credentials = other.credentials, self.credentials
+
+    def part(self) -> ConnectedSocket | None:
+        """Take the two ends of the connection apart. Returns the other one if it was still open."""
+        peer, self.peer = self.peer, None
+        if peer is not None:
+            peer.peer = None
+        return peer
+
+    def stop_listening(self) -> None:
+        """Close the connections that wait to be accepted."""
+        self.backlog = -1
+        while self.queue:
+            self.queue.popleft().released()
 
     @property
     def full(self) -> bool:

@@ -10,12 +10,9 @@ from toyvm.base.errors import error
 from ..vfs.memory_files import INODE, MemFs, MemNode
 from ..vfs.nodes import Stat
 from ..vfs.open_file import (
-    O_NONBLOCK,
-    POLLERR,
     POLLHUP,
     POLLIN,
     POLLOUT,
-    POLLRDHUP,
     POLLWRBAND,
     OpenFile,
     WaitQueue,
@@ -23,10 +20,9 @@ from ..vfs.open_file import (
 )
 from .addresses import AF_UNIX, pack_unix
 from .network import Network
+from .options import SO_PASSCRED, SOL_SOCKET
 from .socket_file import (
-    MSG_DONTWAIT,
     MSG_OOB,
-    MSG_PEEK,
     SHUT_RD,
     SHUT_WR,
     SOCK_DGRAM,
@@ -55,17 +51,33 @@ class SocketNode(MemNode):
         return self._status(st.S_IFSOCK, self.links, 0)
 
 
-class UnixStream(ConnectedSocket):
+class UnixSocket(SocketFile):
+    """What AF_UNIX sockets share: a name, which is a path, an abstract name or b"" for none."""
+
+    bound_to = b""
+    entry: SocketNode | None = None  # of a path
+
+    def name(self) -> bytes:
+        return pack_unix(self.bound_to)
+
+    def source(self) -> bytes:
+        """The address that a receiver of a message sees."""
+        return self.name() if self.bound_to else b""
+
+    def released(self) -> None:
+        if self.network.abstract.get(self.bound_to) is self:
+            del self.network.abstract[self.bound_to]
+        if self.entry is not None:
+            self.entry.socket = None
+        super().released()
+
+
+class UnixStream(ConnectedSocket, UnixSocket):
     """A stream, or with SOCK_SEQPACKET messages in order."""
 
     def __init__(self, network: Network, kind: int, ino: int, flags: int, credentials: Credentials):
         super().__init__(network, AF_UNIX, kind, 0, ino, flags, credentials)
-        self.bound_to = b""
-        self.entry: SocketNode | None = None
         self.peer_bound_to = b""
-
-    def name(self) -> bytes:
-        return pack_unix(self.bound_to)
 
     def peer_name(self) -> bytes:
         if not self.connected:
@@ -95,9 +107,8 @@ class UnixStream(ConnectedSocket):
         other.bound_to, other.peer_bound_to = listener.bound_to, self.bound_to
         self.peer_bound_to = listener.bound_to
         self.pair(other)
-        other.options = {
-            key: value for key, value in listener.options.items() if key == (1, 16)
-        }  # SO_PASSCRED
+        passed = (SOL_SOCKET, SO_PASSCRED)
+        other.options = {passed: listener.options[passed]} if passed in listener.options else {}
         listener.enqueue(other)
         self.changed.wake(POLLOUT)
 
@@ -122,7 +133,7 @@ class UnixStream(ConnectedSocket):
             raise error(errno.ENOTCONN)
         if self.peer is None or self.shut & SHUT_WR:
             raise error(errno.EPIPE)
-        return self.transfer(data, self.name() if self.bound_to else b"", credentials, files)
+        return self.transfer(data, self.source(), credentials, files)
 
     def receive(self, count: int, flags: int) -> Received:
         if flags & MSG_OOB:
@@ -132,53 +143,36 @@ class UnixStream(ConnectedSocket):
         if len(self.inbox):
             return self.take(count, flags)
         self.raise_error()
-        if self.shut & SHUT_RD or self.peer is None:
-            return Received(b"", 0, b"", self.peer_credentials, [])
-        raise WouldBlock(self.changed)
+        return self.end_of_input()
 
     def poll(self) -> int:
-        bits = POLLERR if self.error else 0
-        if self.shut == SHUT_RD | SHUT_WR:
-            bits |= POLLHUP
-        if self.shut & SHUT_RD:
-            bits |= POLLRDHUP | POLLIN
-        if len(self.inbox) or self.queue:
-            bits |= POLLIN
+        bits = self.input_bits() | (POLLIN if self.queue else 0)
         if not self.connected and not self.listening:
             bits |= POLLHUP
         return bits | (_WRITABLE if self.can_write and not self.listening else 0)
 
     def released(self) -> None:
         unread = bool(len(self.inbox))
-        peer, self.peer = self.peer, None
+        peer = self.part()
         if peer is not None:
-            peer.peer = None
             peer.shut = SHUT_RD | SHUT_WR
             if unread or self.parent is not None:
                 peer.error = errno.ECONNRESET
             peer.changed.wake()
-        while self.queue:
-            self.queue.popleft().released()
-        self.backlog = -1
+        self.stop_listening()
         self.room.wake()
-        _unbind(self.network, self, self.bound_to, self.entry)
         super().released()
 
 
-class UnixDatagram(SocketFile):
+class UnixDatagram(UnixSocket):
     """Datagrams. `peer` is where they go without an address; a socket with a peer receives from nobody else."""
 
     def __init__(self, network: Network, ino: int, flags: int, credentials: Credentials):
         super().__init__(network, AF_UNIX, SOCK_DGRAM, 0, ino, flags, credentials)
-        self.bound_to = b""
-        self.entry: SocketNode | None = None
         self.peer: UnixDatagram | None = None
         self.connected = False
         self.sources: dict[UnixDatagram, None] = {}  # those that are connected with this one
         self.room = WaitQueue()
-
-    def name(self) -> bytes:
-        return pack_unix(self.bound_to)
 
     def peer_name(self) -> bytes:
         if self.peer is None:
@@ -229,24 +223,20 @@ class UnixDatagram(SocketFile):
         room = self.network.room(self.send_buffer) - other.inbox.charge
         if (other.peer is not self and waiting > MOST_DATAGRAMS) or (waiting and room < len(data)):
             raise WouldBlock(other.room)
-        source = self.name() if self.bound_to else b""
-        other.inbox.put(Packet(bytearray(data), source, credentials, files))
+        other.inbox.put(Packet(bytearray(data), self.source(), credentials, files))
         other.changed.wake(POLLIN)
         return len(data)
 
     def receive(self, count: int, flags: int) -> Received:
         if flags & MSG_OOB:
             raise error(errno.EOPNOTSUPP)
-        if len(self.inbox):
-            received = self.inbox.take(count, stream=False, peek=bool(flags & MSG_PEEK))
+        waited = len(self.inbox)
+        received = self.take_datagram(count, flags)
+        if waited:
             self.room.wake()
             for source in self.sources:
                 source.changed.wake(POLLOUT)
-            return received
-        self.raise_error()
-        if self.shut & SHUT_RD and not (flags & MSG_DONTWAIT or self.flags & O_NONBLOCK):
-            return Received(b"", 0, b"", self.peer_credentials, [])
-        raise WouldBlock(self.changed)
+        return received
 
     def shutdown(self, sides: int) -> None:
         self.shut |= sides
@@ -254,17 +244,10 @@ class UnixDatagram(SocketFile):
         self.room.wake()
 
     def poll(self) -> int:
-        bits = POLLERR if self.error else 0
-        if self.shut == SHUT_RD | SHUT_WR:
-            bits |= POLLHUP
-        if self.shut & SHUT_RD:
-            bits |= POLLRDHUP | POLLIN
-        if len(self.inbox):
-            bits |= POLLIN
         peer = self.peer
         full = peer is not None and peer.peer is not self and len(peer.inbox) > MOST_DATAGRAMS
         mutual = peer is not None and peer.peer is self and peer.inbox.charge * 3 > 2 * self.send_buffer
-        return bits | (0 if full or mutual else _WRITABLE)
+        return self.input_bits() | (0 if full or mutual else _WRITABLE)
 
     def released(self) -> None:
         for source in list(self.sources):
@@ -274,11 +257,7 @@ class UnixDatagram(SocketFile):
             self.peer.sources.pop(self, None)
             self.peer = None
         self.room.wake()
-        _unbind(self.network, self, self.bound_to, self.entry)
         super().released()
-
-
-UnixSocket = UnixStream | UnixDatagram
 
 
 def make_unix(network: Network, kind: int, ino: int, flags: int, credentials: Credentials) -> UnixSocket:
@@ -295,10 +274,3 @@ def join(one: UnixSocket, other: UnixSocket) -> None:
     elif isinstance(one, UnixDatagram) and isinstance(other, UnixDatagram):
         one.connect_to(other)
         other.connect_to(one)
-
-
-def _unbind(network: Network, socket: SocketFile, name: bytes, node: SocketNode | None) -> None:
-    if network.abstract.get(name) is socket:
-        del network.abstract[name]
-    if node is not None:
-        node.socket = None

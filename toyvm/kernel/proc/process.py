@@ -1,4 +1,4 @@
-"""A process: address space, hart state, file descriptors, signals, timers, parent and children."""
+"""A thread of a process: hart state, signals, blocked call; and what the threads of a process share."""
 
 from __future__ import annotations
 

@@ -1,30 +1,18 @@
-"""System calls on file descriptors."""
+"""System calls that move the bytes of open files: read, write and their forms, lseek; and close."""
 
 from __future__ import annotations
 
 import errno
-import struct
 
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from ..limits import PIPE_CAPACITY
 from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
-from ..vfs.nodes import FileNode
-from ..vfs.open_file import (
-    O_CLOEXEC,
-    O_DIRECTORY,
-    O_NOFOLLOW,
-    O_NONBLOCK,
-    O_PATH,
-    STATUS_FLAGS,
-    OpenFile,
-    WouldBlock,
-)
+from ..vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
 from .arguments import open_file, or_again, vectors
 
 if TYPE_CHECKING:
@@ -34,11 +22,6 @@ if TYPE_CHECKING:
 MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
 IN_ACCESS, IN_MODIFY = 1, 2  # inotify(7)
-F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
-F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
-F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
-FIONREAD, FIONBIO, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
-POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 
 
 def _read_into(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
@@ -348,192 +331,3 @@ def close(kernel: KernelState, process: Process, fd: int) -> int:
     """
     process.fds.close(sext(fd, 32))
     return 0
-
-
-def dup(kernel: KernelState, process: Process, fd: int) -> int:
-    """dup(2): return the lowest free descriptor, which refers to the same open file.
-
-    Errors: EBADF, EMFILE.
-    """
-    return process.fds.install(process.fds.get(sext(fd, 32)))
-
-
-def dup3(kernel: KernelState, process: Process, old: int, new: int, flags: int) -> int:
-    """dup3(2): make `new` refer to the open file of `old`, closing `new` first. Flag: O_CLOEXEC.
-
-    Errors: EBADF, EINVAL (the same descriptor twice, an unknown flag).
-    """
-    old, new = sext(old, 32), sext(new, 32)
-    if old == new or flags & ~O_CLOEXEC:
-        raise error(errno.EINVAL)
-    process.fds.replace(new, process.fds.get(old), cloexec=bool(flags & O_CLOEXEC))
-    return new
-
-
-def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
-    """fcntl(2): duplicate a descriptor, read and set its flags and its file's, lock parts of its file.
-
-    The commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW and
-    their F_OFD_ forms, F_GETOWN and F_SETOWN without effect, F_GETPIPE_SZ.
-
-    Errors: EAGAIN (locked), EBADF, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, EOVERFLOW.
-    """
-    number = sext(fd, 32)
-    file = process.fds.get(number)
-    command &= 0xFFFFFFFF
-    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
-        lowest = sext(argument, 32)
-        if not 0 <= lowest < process.fds.limit:
-            raise error(errno.EINVAL)
-        return process.fds.install(file, cloexec=command == F_DUPFD_CLOEXEC, lowest=lowest)
-    if command == F_GETFD:
-        return int(process.fds.cloexec(number))
-    if command == F_SETFD:
-        process.fds.set_cloexec(number, bool(argument & 1))
-        return 0
-    if command == F_GETFL:
-        if file.flags & O_PATH:
-            return file.flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
-        return file.flags & ~(O_CLOEXEC | 0o1700) | 0o100000  # O_LARGEFILE, as a 64-bit Linux shows it
-    open_file(process, fd)  # the other commands refuse O_PATH
-    if command == F_SETFL:
-        file.flags = file.flags & ~STATUS_FLAGS | argument & STATUS_FLAGS
-        return 0
-    if command in F_LOCKS:
-        from .lock_calls import record_lock
-
-        return record_lock(kernel, process, fd, command, argument)
-    if command in (F_SETOWN, F_GETOWN):
-        return 0  # no descriptor sends SIGIO
-    if command == F_GETPIPE_SZ:
-        from ..vfs.pipe import pipe_size
-
-        return pipe_size(file)
-    raise error(errno.EINVAL)
-
-
-def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
-    """pipe2(2): create a pipe; store its read and write descriptors as two ints at `va`.
-
-    Flags: O_CLOEXEC, O_NONBLOCK.
-
-    Errors: EFAULT, EINVAL, EMFILE, ENFILE.
-    """
-    if flags & ~(O_CLOEXEC | O_NONBLOCK):
-        raise error(errno.EINVAL)
-    from ..vfs.pipe import make_pipe
-
-    reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & O_NONBLOCK)
-    cloexec = bool(flags & O_CLOEXEC)
-    try:
-        first = process.fds.install(reader, cloexec=cloexec)
-    except OSError:
-        writer.released()
-        raise
-    try:
-        second = process.fds.install(writer, cloexec=cloexec)
-    except OSError:
-        process.fds.close(first)
-        raise
-    try:
-        process.mm.write(va, struct.pack("<ii", first, second))
-    except OSError:
-        process.fds.close(first)
-        process.fds.close(second)
-        raise
-    return 0
-
-
-def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
-    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, and of a terminal those of tty_ioctl(4).
-
-    Errors: EBADF, EFAULT, EINVAL, EIO, EMFILE, ENOTTY, EPERM, ESRCH.
-    """
-    file = open_file(process, fd)
-    if request == FIONREAD and not file.is_terminal:
-        process.mm.write_int(argument, file.available(), 4)
-        return 0
-    if request == FIONBIO:
-        wanted = process.mm.read_int(argument, 4)
-        file.flags = file.flags | O_NONBLOCK if wanted else file.flags & ~O_NONBLOCK
-        return 0
-    if request in (FIOCLEX, FIONCLEX):
-        process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
-        return 0
-    if file.is_terminal:
-        from .tty_calls import terminal_ioctl
-
-        return terminal_ioctl(kernel, process, file, request & 0xFFFFFFFF, argument)
-    raise error(errno.ENOTTY)
-
-
-def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
-    """ftruncate(2): set the size of an open file.
-
-    Errors: EBADF, EINVAL (a negative length, not open for writing), ENOSPC, EROFS.
-    """
-    file = open_file(process, fd)
-    if sext(length, 64) < 0 or not file.writable:
-        raise error(errno.EINVAL)
-    file.truncate(length)
-    if kernel.inotify is not None:
-        kernel.inotify.used(file, IN_MODIFY)
-    return 0
-
-
-def fsync(kernel: KernelState, process: Process, fd: int) -> int:
-    """fsync(2), fdatasync(2): write the file's dirty pages back.
-
-    Errors: EBADF, EIO.
-    """
-    from ..vfs.nodes import FileNode
-
-    node = open_file(process, fd).node
-    if isinstance(node, FileNode):
-        kernel.system.cache.write_back(node)
-    return 0
-
-
-def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
-    """posix_fadvise(2): WILLNEED brings pages into the page cache, DONTNEED drops them.
-
-    Other advice is ignored. Reads through descriptors are not cached, so WILLNEED only helps later
-    mappings.
-
-    Errors: EBADF, EINVAL, ESPIPE.
-    """
-    opened = open_file(process, fd)
-    from ..vfs.pipe import PipeReader, PipeWriter
-
-    if isinstance(opened, (PipeReader, PipeWriter)):
-        raise error(errno.ESPIPE)
-    if not 0 <= advice <= POSIX_FADV_NOREUSE or offset >> 63 or length >> 63:
-        raise error(errno.EINVAL)
-    file = opened.node
-    if isinstance(file, FileNode):
-        if advice == POSIX_FADV_WILLNEED:
-            _read_ahead(kernel, process, file, offset, length)
-        elif advice == POSIX_FADV_DONTNEED:
-            kernel.system.cache.drop_range(file, offset, offset + length if length else None)
-    return 0
-
-
-def readahead(kernel: KernelState, process: Process, fd: int, offset: int, length: int) -> int:
-    """readahead(2): bring pages of a file into the page cache.
-
-    Errors: EBADF (not open for reading too), EINVAL (not a file).
-    """
-    opened = open_file(process, fd)
-    if not opened.readable:
-        raise error(errno.EBADF)
-    if not isinstance(opened.node, FileNode):
-        raise error(errno.EINVAL)
-    _read_ahead(kernel, process, opened.node, offset, length)
-    return 0
-
-
-def _read_ahead(kernel: KernelState, process: Process, file: FileNode, offset: int, length: int) -> None:
-    """Bring whole pages into the page cache. Length 0 means up to the end of the file."""
-    first = offset >> PAGE_SHIFT
-    last = (offset + length if length else max(file.size, offset)) + PAGE_MASK >> PAGE_SHIFT
-    kernel.system.cache.read_ahead(file, first, last - first, process.mm.context)

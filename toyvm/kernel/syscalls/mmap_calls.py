@@ -11,7 +11,6 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE
-from ..vfs.devices import ZeroFile
 from ..vfs.nodes import FileNode
 from ..vfs.open_file import O_ACCMODE, O_RDWR
 from .arguments import open_file
@@ -55,7 +54,7 @@ def mmap(
     may_write = True
     # Strict overcommit ignores MAP_NORESERVE.
     no_reserve = bool(flags & MAP_NORESERVE) and kernel.system.commit.mode != NEVER
-    if not flags & MAP_ANONYMOUS and isinstance(open_file(process, fd), ZeroFile):
+    if not flags & MAP_ANONYMOUS and open_file(process, fd).maps_zeros:
         flags |= MAP_ANONYMOUS  # a mapping of /dev/zero is anonymous memory
     if not flags & MAP_ANONYMOUS:
         file, may_write = _mappable(process, fd, prot, shared)

@@ -19,13 +19,11 @@ from ..vfs.open_file import (
     O_PATH,
     O_RDWR,
     O_WRONLY,
-    DirectoryFile,
     OpenFile,
-    RegularFile,
-    UnopenedFile,
     WaitQueue,
     WouldBlock,
 )
+from ..vfs.opened_nodes import DirectoryFile, RegularFile, UnopenedFile
 from ..vfs.path_walk import RESOLVE_IN_ROOT, Location, require_access
 from .arguments import open_file, read_path
 

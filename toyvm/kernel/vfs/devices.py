@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import stat as st
 from collections.abc import Callable
 
-from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from .memory_files import MemDir
@@ -18,82 +16,24 @@ if TYPE_CHECKING:
     from .terminal import Terminals
 
 
-class NullFile(OpenFile):
-    """/dev/null."""
+class MemoryDevice(DeviceNode):
+    """A device of the mem(4) and random(4) families: `name` and the device number say which."""
 
-    RDEV = 0x103
-    _INO = 5
-
-    def stat(self) -> Stat:
-        return Stat(dev=6, ino=self._INO, mode=st.S_IFCHR | 0o666, rdev=self.RDEV)
-
-    def reopen(self, flags: int, path: str) -> OpenFile:
-        return type(self)(flags, path)
-
-    def read(self, count: int) -> bytes:
-        return b""
-
-    def write(self, data: bytes) -> int:
-        return len(data)
-
-    def pread(self, offset: int, count: int) -> bytes:
-        return self.read(count)
-
-    def pwrite(self, offset: int, data: bytes) -> int:
-        return self.write(data)
-
-    def seek(self, offset: int, whence: int) -> int:
-        return 0
-
-
-class ZeroFile(NullFile):
-    """/dev/zero; writing to /dev/full, its subclass, finds no space."""
-
-    RDEV = 0x105
-    _INO = 7
-
-    def read(self, count: int) -> bytes:
-        return bytes(count)
-
-
-class FullFile(ZeroFile):
-    """/dev/full."""
-
-    RDEV = 0x107
-    _INO = 9
-
-    def write(self, data: bytes) -> int:
-        raise error(errno.ENOSPC)
-
-
-class RandomFile(NullFile):
-    """/dev/random and /dev/urandom, from the run's seeded generator."""
-
-    RDEV = 0x109
-    _INO = 11
-
-    def __init__(self, flags: int, path: str, generator: Callable[[int], bytes]):
-        super().__init__(flags, path)
-        self._generator = generator
-
-    def reopen(self, flags: int, path: str) -> OpenFile:
-        return RandomFile(flags, path, self._generator)
-
-    def read(self, count: int) -> bytes:
-        return self._generator(count)
-
-
-class _Device(DeviceNode):
-    def __init__(self, kind: type[NullFile], number: int, make: Callable[[int, str], OpenFile]):
+    def __init__(self, name: str, number: int, rdev: int, generator: Callable[[int], bytes]):
         self.identity = (6, number)
-        self._rdev = kind.RDEV
-        self._make = make
+        self._name, self._rdev, self._generator = name, rdev, generator
 
     def stat(self) -> Stat:
         return Stat(*self.identity, st.S_IFCHR | 0o666, rdev=self._rdev)
 
     def open(self, flags: int, path: str) -> OpenFile:
-        return self._make(flags, path)
+        from .device_files import FullFile, NullFile, RandomFile, ZeroFile
+
+        status = self.stat()
+        if self._name in ("random", "urandom"):
+            return RandomFile(flags, path, status, self._generator)
+        kind = {"null": NullFile, "zero": ZeroFile, "full": FullFile}[self._name]
+        return kind(flags, path, status)
 
 
 class FixedLink(SymlinkNode):
@@ -131,15 +71,14 @@ def mount_devices(
     session: Callable[[], int],
 ) -> None:
     """Mount the devices. `generator` returns random bytes, `session` is that of the process that opens /dev/tty."""
-
-    def random(flags: int, path: str) -> OpenFile:
-        return RandomFile(flags, path, generator)
-
-    vfs.mount("/dev/null", _Device(NullFile, 5, NullFile))
-    vfs.mount("/dev/zero", _Device(ZeroFile, 7, ZeroFile))
-    vfs.mount("/dev/full", _Device(FullFile, 9, FullFile))
-    vfs.mount("/dev/random", _Device(RandomFile, 11, random))
-    vfs.mount("/dev/urandom", _Device(RandomFile, 12, random))
+    for name, number, rdev in (
+        ("null", 5, 0x103),
+        ("zero", 7, 0x105),
+        ("full", 9, 0x107),
+        ("random", 11, 0x108),
+        ("urandom", 12, 0x109),
+    ):
+        vfs.mount(f"/dev/{name}", MemoryDevice(name, number, rdev, generator))
     vfs.mount("/dev/pts", LazyDir((0x18, 1), terminals))
     vfs.mount("/dev/ptmx", TerminalDevice(18, 0x502, lambda flags: terminals().new_pair(flags)))
     vfs.mount(

@@ -16,7 +16,6 @@ from toyvm.base.errors import error
 
 from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
-from .open_file import host_error
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -346,3 +345,9 @@ class HostDir(DirNode):
             os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=target.fd)
         except OSError as failure:
             raise host_error(failure) from None
+
+
+def host_error(failure: OSError) -> OSError:
+    """The same failure with nothing of the host in it (its paths are not the guest's business)."""
+    number = failure.errno if failure.errno in errno.errorcode else errno.EIO
+    return OSError(number, os.strerror(number or errno.EIO))

@@ -7,15 +7,13 @@ that into EAGAIN for O_NONBLOCK, or puts the process to sleep and tries again.
 from __future__ import annotations
 
 import errno
-import os
 import stat as st
 from collections.abc import Callable
 
 from toyvm.base.errors import error
 from toyvm.base.light_types import Protocol
 
-from ..mm.cache.page_cache import PageCache
-from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
+from .nodes import Identity, Node, Stat, SymlinkNode
 
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
@@ -106,6 +104,7 @@ class OpenFile:
     messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
     synonyms    whether POLLIN and POLLOUT of `poll` mean POLLRDNORM and POLLWRNORM too
     sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
+    maps_zeros  whether a mapping of it is anonymous memory (/dev/zero)
     timeouts    how many ns a read and a write may wait (SO_RCVTIMEO, SO_SNDTIMEO), None for ever
     watchers    what epolls hold for this file; they are told when it is closed
     """
@@ -115,6 +114,7 @@ class OpenFile:
     messages = False
     synonyms = True
     sends_sigpipe = True
+    maps_zeros = False
     timeouts: tuple[int | None, int | None] = (None, None)
     watchers: dict[Watcher, Callable[[], None]] | None = None
     is_terminal = False
@@ -210,21 +210,6 @@ class OpenFileNode(Node):
         return self.file.stat()
 
 
-class UnopenedFile(OpenFile):
-    """What `Vfs.open` gives for a named pipe: openat(2) makes an end of it, and may have to wait for the other one."""
-
-    def __init__(self, node: Node, flags: int, path: str):
-        super().__init__(flags, path)
-        self._node = node
-
-    @property
-    def node(self) -> Node:
-        return self._node
-
-    def stat(self) -> Stat:
-        return self._node.stat()
-
-
 class MagicLink(SymlinkNode):
     """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
 
@@ -250,57 +235,6 @@ class DeviceNode(Node):
         raise NotImplementedError
 
 
-class RegularFile(OpenFile):
-    """An open regular file; reads and writes go by way of the page cache."""
-
-    seekable = True
-
-    def __init__(self, file: FileNode, cache: PageCache, flags: int, path: str):
-        super().__init__(flags, path)
-        self.file = file
-        self._cache = cache
-        file.opens += 1
-
-    @property
-    def node(self) -> FileNode:
-        return self.file
-
-    def stat(self) -> Stat:
-        return self.file.stat()
-
-    def read(self, count: int) -> bytes:
-        data = self._cache.pread(self.file, self.position, count)
-        self.position += len(data)
-        return data
-
-    def write(self, data: bytes) -> int:
-        if self.flags & O_APPEND:
-            self.position = self.file.size
-        written = self._cache.pwrite(self.file, self.position, data)
-        self.position += written
-        return written
-
-    def pread(self, offset: int, count: int) -> bytes:
-        return self._cache.pread(self.file, offset, count)
-
-    def pwrite(self, offset: int, data: bytes) -> int:
-        return self._cache.pwrite(self.file, offset, data)
-
-    def seek(self, offset: int, whence: int) -> int:
-        self.position = seek_to(self.position, self.file.size, offset, whence)
-        return self.position
-
-    def truncate(self, size: int) -> None:
-        self._cache.truncate(self.file, size)
-
-    def available(self) -> int:
-        return max(0, self.file.size - self.position)
-
-    def released(self) -> None:
-        self.file.opens -= 1
-        self._cache.released(self.file)
-
-
 def seek_to(position: int, size: int, offset: int, whence: int) -> int:
     """Where lseek(2) leads: SEEK_SET, CUR, END, and DATA and HOLE of a file without holes. Raises OSError."""
     if whence in (3, 4):
@@ -313,40 +247,6 @@ def seek_to(position: int, size: int, offset: int, whence: int) -> int:
     if not 0 <= target < 1 << 63:
         raise error(errno.EINVAL)
     return target
-
-
-class DirectoryFile(OpenFile):
-    """An open directory; `position` counts entries. The list is taken when reading begins, so that it stays whole."""
-
-    seekable = True
-
-    def __init__(self, directory: DirNode, flags: int, path: str, names: Callable[[], list[str]]):
-        super().__init__(flags, path)
-        self.directory = directory
-        self._names = names
-        self._entries: list[str] | None = None
-
-    @property
-    def node(self) -> DirNode:
-        return self.directory
-
-    def stat(self) -> Stat:
-        return self.directory.stat()
-
-    def read(self, count: int) -> bytes:
-        raise error(errno.EISDIR)
-
-    def seek(self, offset: int, whence: int) -> int:
-        self.position = seek_to(self.position, 0, offset, whence)
-        if self.position == 0:
-            self._entries = None
-        return self.position
-
-    def entries(self) -> list[str]:
-        """`.`, `..` and the names, in their settled order."""
-        if self._entries is None:
-            self._entries = [".", "..", *self._names()]
-        return self._entries
 
 
 class Sink(Protocol):
@@ -398,88 +298,3 @@ class HostStream(OpenFile):
         except ValueError:  # the host closed it
             raise error(errno.EIO) from None
         return len(data)
-
-
-class HostFileStream(HostStream):
-    """A standard stream that is a regular file of the host: it has a size, and a position that the host shares."""
-
-    seekable = True
-    pollable = False
-
-    def __init__(
-        self, fd: int, flags: int, path: str, *, source: Source | None = None, sink: Sink | None = None
-    ):
-        super().__init__(flags, path, source=source, sink=sink)
-        self._fd = fd
-        self.position = os.lseek(fd, 0, os.SEEK_CUR)
-
-    def stat(self) -> Stat:
-        status = os.fstat(self._fd)
-        ino = self.INO if self._source is not None else self.INO + 1
-        return Stat(
-            0x801, ino, status.st_mode, size=status.st_size, blocks=status.st_blocks, mtime=status.st_mtime_ns
-        )
-
-    def reopen(self, flags: int, path: str) -> OpenFile:
-        return HostFileStream(self._fd, flags, self.path, source=self._source, sink=self._sink)
-
-    def read(self, count: int) -> bytes:
-        data = self.pread(self.position, count)
-        self.position += len(data)
-        os.lseek(self._fd, self.position, os.SEEK_SET)
-        return data
-
-    def pread(self, offset: int, count: int) -> bytes:
-        try:
-            return os.pread(self._fd, count, offset)
-        except OSError as failure:
-            raise host_error(failure) from None
-
-    def write(self, data: bytes) -> int:
-        written = super().write(data)
-        self.position = os.lseek(self._fd, 0, os.SEEK_CUR)
-        return written
-
-    def pwrite(self, offset: int, data: bytes) -> int:
-        try:
-            return os.pwrite(self._fd, data, offset)
-        except OSError as failure:
-            raise host_error(failure) from None
-
-    def seek(self, offset: int, whence: int) -> int:
-        here = os.lseek(self._fd, 0, os.SEEK_CUR)
-        self.position = seek_to(here, os.fstat(self._fd).st_size, offset, whence)
-        os.lseek(self._fd, self.position, os.SEEK_SET)
-        return self.position
-
-
-class TextFile(OpenFile):
-    """A file whose bytes are made when it is opened (/proc)."""
-
-    seekable = True
-
-    def __init__(self, flags: int, path: str, data: bytes, status: Stat):
-        super().__init__(flags, path)
-        self._data = data
-        self._status = status
-
-    def stat(self) -> Stat:
-        return self._status
-
-    def read(self, count: int) -> bytes:
-        data = self.pread(self.position, count)
-        self.position += len(data)
-        return data
-
-    def pread(self, offset: int, count: int) -> bytes:
-        return self._data[offset : offset + count]
-
-    def seek(self, offset: int, whence: int) -> int:
-        self.position = seek_to(self.position, len(self._data), offset, whence)
-        return self.position
-
-
-def host_error(failure: OSError) -> OSError:
-    """The same failure with nothing of the host in it (its paths are not the guest's business)."""
-    number = failure.errno if failure.errno in errno.errorcode else errno.EIO
-    return OSError(number, os.strerror(number or errno.EIO))

@@ -30,11 +30,9 @@ from .open_file import (
     O_TMPFILE,
     O_TRUNC,
     DeviceNode,
-    DirectoryFile,
     MagicLink,
     OpenFile,
     OpenFileNode,
-    RegularFile,
 )
 
 MAX_LINKS = 40
@@ -55,21 +53,6 @@ class Location(Record):
     node: Node | None
     path: str
     file: OpenFile | None = None  # the open file whose link in /proc/PID/fd the path ends at
-
-
-class PathFile(OpenFile):
-    """What O_PATH opens: a place, not its contents."""
-
-    def __init__(self, node: Node, flags: int, path: str):
-        super().__init__(flags, path)
-        self._node = node
-
-    @property
-    def node(self) -> Node:
-        return self._node
-
-    def stat(self) -> Stat:
-        return self._node.stat()
 
 
 class _Mount(Record):
@@ -326,6 +309,8 @@ class Vfs:
         elif flags & O_DIRECTORY and not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
         if flags & O_PATH:
+            from .opened_nodes import PathFile
+
             return PathFile(node, flags, place.path)
         if isinstance(node, OpenFileNode):
             return node.file.reopen(flags, place.path)
@@ -344,6 +329,8 @@ class Vfs:
             raise error(errno.ENOENT)
         if not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
+        from .opened_nodes import RegularFile
+
         file = node.unnamed(mode & 0o7777)
         if isinstance(file, MemFile):
             file.linkable = not flags & O_EXCL
@@ -357,6 +344,8 @@ class Vfs:
         if isinstance(node, DirNode):
             if wants_write or flags & O_CREAT:
                 raise error(errno.EISDIR)
+            from .opened_nodes import DirectoryFile
+
             return DirectoryFile(node, flags, path, self._lister(node, path))
         if isinstance(node, DeviceNode):
             return node.open(flags, path)
@@ -368,6 +357,8 @@ class Vfs:
             node.open_host()
         if wants_write and not node.writable:
             raise error(errno.EROFS)
+        from .opened_nodes import RegularFile
+
         file = RegularFile(node, cache, flags, path)
         if flags & O_TRUNC and wants_write:
             file.truncate(0)

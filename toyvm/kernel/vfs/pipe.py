@@ -22,10 +22,10 @@ from .open_file import (
     POLLOUT,
     DeviceNode,
     OpenFile,
-    UnopenedFile,
     WaitQueue,
     WouldBlock,
 )
+from .opened_nodes import UnopenedFile
 
 PIPE_BUF = 4096
 _DEVICE = 12

@@ -12,7 +12,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import STT_SECTION
 from toyvm.relocations import R
 
-from ..input_columns import Column, ProgramColumns, RelocColumns, SymbolColumns
+from ..inputs.columns import Column, ProgramColumns, RelocColumns, SymbolColumns
 from ..link_errors import Diagnostics
 
 _NOP = (0x00000013).to_bytes(4, "little")

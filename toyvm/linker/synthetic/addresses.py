@@ -7,7 +7,7 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..image_layout import ImageLayout
-from ..input_columns import ABSOLUTE, Column, ProgramColumns
+from ..inputs.columns import ABSOLUTE, Column, ProgramColumns
 from .got_plt import GotPltTables
 
 

@@ -12,7 +12,7 @@ from toyvm.elf.record_arrays import RELA
 from toyvm.relocations import R, relocation_name
 
 from ..image_layout import ImageLayout
-from ..input_columns import LINKER, Column, ProgramColumns
+from ..inputs.columns import LINKER, Column, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from .addresses import Addresses

@@ -21,10 +21,10 @@ from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_
 from toyvm.relocations import Need
 
 from ..image_layout import ImageLayout
-from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
+from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
+from ..inputs.symbol_resolution import GlobalSymbol
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
-from ..symbol_resolution import GlobalSymbol
 from ..type_arrays import GOT_ENTRY
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs

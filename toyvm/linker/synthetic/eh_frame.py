@@ -14,7 +14,7 @@ import numpy as np
 
 from toyvm.base.errors import LinkError
 
-from ..input_columns import Column, ProgramColumns
+from ..inputs.columns import Column, ProgramColumns
 from ..relax.deletions import Deletions, delete
 
 _PC_BEGIN = 8  # offset of the function's address in an FDE

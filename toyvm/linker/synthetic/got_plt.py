@@ -12,9 +12,10 @@ import numpy as np
 
 from toyvm.base.record import Record, replace
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS
-from toyvm.relocations import RELOCATIONS, R, scatter
+from toyvm.relocation_fields import scatter
+from toyvm.relocations import RELOCATIONS, R
 
-from ..input_columns import Column, NewSection, ProgramColumns
+from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 

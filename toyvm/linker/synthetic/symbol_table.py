@@ -24,7 +24,7 @@ from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 
 from ..image_layout import ImageLayout
-from ..input_columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
+from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
 from ..link_options import LinkOptions
 from .addresses import Addresses
 

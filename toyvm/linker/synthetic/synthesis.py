@@ -22,7 +22,7 @@ from toyvm.elf.symbol import NHDR_SIZE, pack_note
 from toyvm.relocations import R
 
 from ..image_layout import ImageLayout
-from ..input_columns import Column, NewSection, ProgramColumns
+from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from .addresses import Addresses

@@ -22,7 +22,8 @@ from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.isa.decode import decode
 from toyvm.isa.registers import X_NAMES
 from toyvm.isa.text import instruction_text
-from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, gather, relocation_name
+from toyvm.relocation_fields import gather
+from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, relocation_name
 
 if TYPE_CHECKING:
     from toyvm.elf.dwarf import LineTable

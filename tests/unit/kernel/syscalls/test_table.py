@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.oracles import do_without
 from toyvm.kernel.syscalls import table
-from toyvm.kernel.syscalls.linux_names import NAMES
-from toyvm.kernel.syscalls.strace_events import EVENT_SHAPES
 from toyvm.kernel.syscalls.table import NEEDS_MMU, PRIVATE, SYSTEM_CALLS, find
+from toyvm.kernel.syscalls.tracing.linux_names import NAMES
+from toyvm.kernel.syscalls.tracing.strace_events import EVENT_SHAPES
 
 UNISTD = Path("/usr/riscv64-linux-gnu/include/asm-generic/unistd.h")
 LAST_KNOWN = 450  # the last call that the headers of Debian 12 have
@@ -90,23 +90,40 @@ def test_a_call_says_its_man_page_and_its_errors(number: int) -> None:
         assert all(hasattr(errno, name) for name in re.findall(r"\bE[A-Z0-9]{2,}\b", errors[1]))
 
 
+Found = tuple[Path, ast.FunctionDef]
+
+
 @cache
-def _functions() -> dict[str, ast.FunctionDef]:
-    trees = [ast.parse(path.read_text()) for path in sorted(ROOM.glob("*.py"))]
-    return {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+def _functions() -> dict[str, list[Found]]:
+    """The functions of this room and the rooms in it, by name."""
+    found: dict[str, list[Found]] = {}
+    for path in sorted(ROOM.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                found.setdefault(node.name, []).append((path, node))
+    return found
 
 
-def _raised(name: str, functions: dict[str, ast.FunctionDef], seen: set[str]) -> set[str]:
+def _function(name: str, path: Path) -> Found | None:
+    """The function that a name means in a module: its own one, else the only other one of that name."""
+    candidates = _functions().get(name, [])
+    own = [found for found in candidates if found[0] == path]
+    return next(iter(own or candidates), None)
+
+
+def _raised(name: str, path: Path, seen: set[Found]) -> set[str]:
     """The errors that a function of this room raises by name, and those that it calls."""
-    if name in seen or name not in functions:
+    function = _function(name, path)
+    if function is None or function in seen:
         return set()
-    seen.add(name)
+    seen.add(function)
+    path, tree = function
     found: set[str] = set()
-    for node in ast.walk(functions[name]):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "error":
                 found |= set(re.findall(r"errno\.(E\w+)", ast.unparse(node)))
-            found |= _raised(node.func.id, functions, seen)
+            found |= _raised(node.func.id, path, seen)
         elif isinstance(node, ast.Attribute) and node.attr in ("read_int", "write_int", "write", "read"):
             owner = node.value
             if isinstance(owner, ast.Attribute) and owner.attr == "mm":
@@ -114,16 +131,18 @@ def _raised(name: str, functions: dict[str, ast.FunctionDef], seen: set[str]) ->
     return found
 
 
+def _errors_of(name: str, path: Path) -> set[str]:
+    """The errors in the docstring of a call, and those of the calls that it refers to."""
+    function = _function(name, path)
+    assert function is not None
+    text = ast.get_docstring(function[1]) or ""
+    named = set(re.findall(r"\bE[A-Z0-9]{2,}\b", text))
+    return named.union(*(_errors_of(other, path) for other in re.findall(r"those of (\w+)\(2\)", text)))
+
+
 @pytest.mark.parametrize("number", PUBLIC)
 def test_every_error_that_a_call_raises_is_told(number: int) -> None:
     entry = find(number)
     assert entry is not None
-    functions = _functions()
-    name = entry.function.__name__
-    text = inspect.getdoc(entry.function) or ""
-    told = set(re.findall(r"\bE[A-Z0-9]{2,}\b", text))
-    for other in re.findall(r"those of (\w+)\(2\)", text):
-        told |= set(re.findall(r"\bE[A-Z0-9]{2,}\b", ast.get_docstring(functions[other]) or ""))
-        for further in re.findall(r"those of (\w+)\(2\)", ast.get_docstring(functions[other]) or ""):
-            told |= set(re.findall(r"\bE[A-Z0-9]{2,}\b", ast.get_docstring(functions[further]) or ""))
-    assert _raised(name, functions, set()) - CAUGHT.get(name, set()) <= told
+    name, path = entry.function.__name__, Path(inspect.getfile(entry.function))
+    assert _raised(name, path, set()) - CAUGHT.get(name, set()) <= _errors_of(name, path)

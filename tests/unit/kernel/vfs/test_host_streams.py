@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.support.guest_kernel import Guest
 from toyvm.kernel.kernel import Kernel
-from toyvm.kernel.vfs.open_file import HostFileStream, HostStream, OpenFile
+from toyvm.kernel.vfs.host_file_stream import HostFileStream
+from toyvm.kernel.vfs.open_file import HostStream, OpenFile
 from toyvm.kernel.vfs.terminal import ECHO, TERMIOS, HostTerminal, HostTerminalStream
 
 

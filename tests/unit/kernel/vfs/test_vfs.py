@@ -219,6 +219,27 @@ def test_devices() -> None:
     assert first == again.read(again.open("/dev/urandom"), 16) != bytes(16)  # seeded: every run is the same
 
 
+@pytest.mark.parametrize(
+    ("name", "minor"), [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)]
+)
+def test_a_device_is_the_same_by_its_path_and_by_its_descriptor(name: str, minor: int) -> None:
+    """The major number 1 and the minor numbers of mem(4), null(4) and random(4), full(4)."""
+    guest = Guest()
+    assert guest.call("newfstatat", AT_FDCWD, guest.text(f"/dev/{name}"), guest.scratch + 512, 0) == 0
+    by_path = guest.mm.read(guest.scratch + 512, 128)
+    assert guest.call("fstat", guest.open(f"/dev/{name}"), guest.scratch + 512) == 0
+    assert guest.mm.read(guest.scratch + 512, 128) == by_path
+    assert guest.mm.read_int(guest.scratch + 512 + 32) == 1 << 8 | minor
+
+
+def test_only_zero_of_the_devices_can_be_mapped() -> None:
+    guest = Guest()
+    va = guest.call("mmap", 0, 4096, 3, 2, guest.open("/dev/zero", O_RDWR), 0)
+    assert va is not None and va > 0 and guest.mm.read(va, 8) == bytes(8)
+    for name in ("null", "full", "urandom"):
+        assert guest.call("mmap", 0, 4096, 3, 2, guest.open(f"/dev/{name}", O_RDWR), 0) == -errno.ENODEV
+
+
 def test_a_host_file_that_is_mapped_and_written_agrees_with_its_descriptor(root: Path) -> None:
     guest = sandbox(root, writable=True)
     fd = guest.open("file", O_RDWR)

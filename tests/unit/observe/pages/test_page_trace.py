@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.harness import ASM, GUEST, OPTIONS, toyvm
 from toyvm.base.record import replace
-from toyvm.build import build_program
+from toyvm.build import Program, build_program
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.effects import Effects
 from toyvm.engines.engine import FaultHook
@@ -33,7 +33,6 @@ from toyvm.observe.pages.page_recorder import PageRecorder
 from toyvm.observe.pages.page_trace import PageTrace, Space, TraceError, TraceWriter, read_trace
 from toyvm.observe.pages.reference_string import reference_string
 from toyvm.observe.pictures import heat_map, locality_charts
-from toyvm.program import Program
 from toyvm.result import RunResult
 from toyvm.run_options import RunOptions
 from toyvm.system import Watcher, run

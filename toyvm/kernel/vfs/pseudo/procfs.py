@@ -17,8 +17,9 @@ from toyvm.kernel.mm.overcommit import ALWAYS, GUESS, NEVER
 from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT
 
 from ..nodes import PROC_IDENTITY, DirNode, Node, Stat, SymlinkNode
-from ..open_file import DeviceNode, MagicLink, OpenFile, TextFile
+from ..open_file import DeviceNode, MagicLink, OpenFile
 from .settings import Command, Setting, SettingFile
+from .text_file import TextFile
 
 if TYPE_CHECKING:
     from types import ModuleType

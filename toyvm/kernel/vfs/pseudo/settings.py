@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from toyvm.base.errors import error
 
 from ..nodes import Identity, Stat
-from ..open_file import O_ACCMODE, O_WRONLY, DeviceNode, OpenFile, TextFile
+from ..open_file import O_ACCMODE, O_WRONLY, DeviceNode, OpenFile
+from .text_file import TextFile
 
 _MOST = 0xFFFF_FFFF  # settings are unsigned ints
 

@@ -1,0 +1,1 @@
+"""System calls on files that few programs make: descriptors, metadata, whole file systems, locks, splices."""

@@ -1,0 +1,1 @@
+"""System calls on memory beyond mmap and brk: moved and advised mappings, System V segments, other processes."""

@@ -1,0 +1,1 @@
+"""`--trace=syscalls`: system calls as strace shows them."""

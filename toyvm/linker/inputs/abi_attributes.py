@@ -1,0 +1,84 @@
+"""Compatibility of the inputs: e_flags, and `.riscv.attributes` merged into the output's (psABI, "Attributes")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toyvm.base.errors import ElfError
+from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, Attributes, decode, encode
+from toyvm.elf.constants import (
+    EF_RISCV_FLOAT_ABI,
+    EF_RISCV_RVC,
+    EF_RISCV_RVE,
+    EF_RISCV_TSO,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHT_RISCV_ATTRIBUTES,
+)
+
+from ..link_errors import Diagnostics
+from .symbol_resolution import Resolution
+
+_FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-float"}
+
+
+def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:
+    """The output's e_flags. Objects of different calling conventions are an error, in GNU ld's words."""
+    flags: int | None = None
+    first = ""
+    for loaded in resolution.files:
+        obj = loaded.object
+        # An object without sections in memory has no calling convention.
+        if not any(s.flags & SHF_ALLOC and s.size for s in obj.sections):
+            continue
+        if flags is None:
+            flags, first = obj.e_flags, obj.name
+            continue
+        mine, ours = obj.e_flags & EF_RISCV_FLOAT_ABI, flags & EF_RISCV_FLOAT_ABI
+        if mine != ours:
+            errors.error(
+                f"{obj.name}: can't link {_FLOAT_ABI[mine]} modules with {_FLOAT_ABI[ours]} modules ({first})"
+            )
+        if (obj.e_flags ^ flags) & EF_RISCV_RVE:
+            errors.error(f"{obj.name}: can't link RVE with other target ({first})")
+        flags |= obj.e_flags & (EF_RISCV_RVC | EF_RISCV_TSO)
+    return flags or 0
+
+
+def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
+    """The output's `.riscv.attributes`: all extensions of all inputs; b"" when no input has any."""
+    merged: Attributes = {}
+    for name, attributes in _attributes(resolution, errors):
+        for tag, value in attributes.items():
+            if tag == TAG_ARCH and tag in merged:
+                try:
+                    merged[tag] = str(Arch.parse(str(merged[tag])).merge(Arch.parse(str(value))))
+                except ArchError as error:
+                    errors.error(f"{name}: {error}")
+            elif isinstance(value, int) and isinstance(merged.get(tag, 0), int):
+                merged[tag] = max(int(merged.get(tag, 0)), value)
+            else:
+                merged.setdefault(tag, value)
+    return encode(merged) if merged else b""
+
+
+def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[str, Attributes]]:
+    """Each distinct section of attributes, with the first object that has it."""
+    seen: set[bytes] = set()
+    for loaded in resolution.files:
+        for section in loaded.object.sections:
+            if section.type == SHT_RISCV_ATTRIBUTES and section.data not in seen:
+                seen.add(section.data)
+                try:
+                    yield loaded.object.name, decode(section.data, loaded.object.name)
+                except ElfError as error:
+                    errors.error(str(error))
+
+
+def wants_exec_stack(resolution: Resolution) -> bool:
+    """Whether the `.note.GNU-stack` of some object asks for an executable stack."""
+    return any(
+        section.name == ".note.GNU-stack" and section.flags & SHF_EXECINSTR
+        for loaded in resolution.files
+        for section in loaded.object.sections
+    )

@@ -1,0 +1,194 @@
+"""Finding and opening what the command line names: objects, archives, shared libraries, and GNU's small scripts.
+
+glibc's `libc.so` is a text: `GROUP ( /lib/libc.so.6 /lib/libc_nonshared.a AS_NEEDED ( ld.so ) )`. Such a text is
+replaced by the inputs it names. ld(1), "-l namespec", "Scripts".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+from toyvm.base.errors import ElfError
+from toyvm.base.record import Record, replace
+from toyvm.base.resources import read_input
+from toyvm.elf.archive import Archive
+from toyvm.elf.constants import ET_DYN, ET_REL
+from toyvm.elf.headers import is_elf, read_ehdr
+from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_reader import read_object
+
+from ..link_errors import Diagnostics
+from ..link_options import Input, LinkOptions
+from .shared_library import SharedLibrary, read_shared
+
+_TOKEN = re.compile(r'/\*.*?\*/|"([^"]*)"|([(),;])|([^\s(),;"]+)', re.S)
+_MAX_NESTING = 16
+
+
+class Opened(Record, eq=False):
+    """An input that has been read. Exactly one of `object`, `archive`, `library` is not None."""
+
+    source: Input
+    name: str
+    object: ObjectFile | None = None
+    archive: Archive | None = None
+    library: SharedLibrary | None = None
+
+
+def open_inputs(inputs: Sequence[Input], options: LinkOptions, errors: Diagnostics) -> list[Opened]:
+    """Open all inputs in order. Files that cannot be found or read are added to `errors`."""
+    opener = _Opener(options, errors)
+    return [opened for source in inputs for opened in opener.open(source)]
+
+
+class _Opener:
+    def __init__(self, options: LinkOptions, errors: Diagnostics):
+        self.options = options
+        self.errors = errors
+        self.library_path = list(options.library_path)
+        self.next_group = -1  # groups of scripts count downwards, those of the command line upwards
+
+    def open(self, source: Input, depth: int = 0) -> Iterator[Opened]:
+        """The inputs of `source`; more than one only for a script."""
+        if source.object is not None:
+            yield Opened(source, source.display, object=source.object)
+            return
+        found = self._contents(source)
+        if found is None:
+            return
+        name, data = found
+        try:
+            if is_elf(data):
+                yield self._elf(source, name, data)
+            elif data.startswith((b"!<arch>\n", b"!<thin>\n")):
+                yield Opened(source, name, archive=Archive.parse(data, name))
+            else:
+                yield from self._script(source, name, data, depth)
+        except ElfError as error:
+            self.errors.error(str(error))
+
+    def _contents(self, source: Input) -> tuple[str, bytes] | None:
+        """(name, bytes) of the input's file, or None after an error."""
+        if source.data is not None:
+            return source.path, source.data
+        path = self._search(source) if source.library else source.path
+        if path is None:
+            return None
+        try:
+            return path, read_input(path)
+        except OSError as error:
+            self.errors.error(f"cannot find {path}: {error.strerror}")
+            return None
+
+    def _search(self, source: Input) -> str | None:
+        """The file for -lNAME or -l:FILE."""
+        name = source.library
+        if name.startswith(":"):
+            candidates = [name[1:]]
+        elif source.static or self.options.static:
+            candidates = [f"lib{name}.a"]
+        else:
+            candidates = [f"lib{name}.so", f"lib{name}.a"]
+        for folder in self.library_path:
+            for candidate in candidates:
+                path = os.path.join(self._in_sysroot(folder), candidate)
+                if os.path.isfile(path):
+                    return path
+        self.errors.error(f"cannot find -l{name}: No such file or directory")
+        return None
+
+    def _in_sysroot(self, folder: str) -> str:
+        """A leading = or $SYSROOT stands for --sysroot (ld(1), -L)."""
+        for mark in ("=", "$SYSROOT"):
+            if folder.startswith(mark):
+                return self.options.sysroot.rstrip("/") + folder[len(mark) :]
+        return folder
+
+    def _elf(self, source: Input, name: str, data: bytes) -> Opened:
+        kind = read_ehdr(data, name).type
+        if kind == ET_REL:
+            return Opened(source, name, object=read_object(data, name))
+        if kind != ET_DYN:
+            raise ElfError(f"{name}: file in wrong format: an executable cannot be linked")
+        if self.options.static:
+            raise ElfError(f"attempted static link of dynamic object `{name}'")
+        return Opened(source, name, library=read_shared(data, name))
+
+    def _script(self, source: Input, name: str, data: bytes, depth: int) -> Iterator[Opened]:
+        if depth >= _MAX_NESTING:
+            raise ElfError(f"{name}: linker scripts are nested deeper than {_MAX_NESTING}")
+        text = data.decode("utf-8", "replace")
+        if "\0" in text or (not text.isprintable() and not text.strip()):
+            raise ElfError(f"{name}: file not recognized: file format not recognized")
+        group = source.group
+        if group is None:
+            group = self.next_group
+            self.next_group -= 1
+        for item in parse_script(text, name, self.library_path):
+            inner = replace(
+                source,
+                path=self._script_path(item.name, name),
+                library=item.name[2:] if item.name.startswith("-l") else "",
+                data=None,
+                as_needed=source.as_needed or item.as_needed,
+                group=group if item.grouped else source.group,
+            )
+            yield from self.open(inner, depth + 1)
+
+    def _script_path(self, path: str, script: str) -> str:
+        """A path in a script: in the sysroot when the script is, else as it is, beside the script, or in -L."""
+        root = self.options.sysroot.rstrip("/")
+        if path.startswith("/"):
+            return root + path if root and script.startswith(root + "/") else path
+        if path.startswith("="):
+            return root + path[1:]
+        folders = ["", os.path.dirname(script), *map(self._in_sysroot, self.library_path)]
+        return next((p for p in (os.path.join(f, path) for f in folders) if os.path.isfile(p)), path)
+
+
+class ScriptItem(Record):
+    """A file that a script names."""
+
+    name: str
+    grouped: bool
+    as_needed: bool
+
+
+def parse_script(text: str, name: str, search: list[str] | None = None) -> list[ScriptItem]:
+    """The files named by an implicit linker script; SEARCH_DIR folders are appended to `search`.
+
+    Raises ElfError for anything but OUTPUT_FORMAT, OUTPUT_ARCH, SEARCH_DIR, INPUT, GROUP and AS_NEEDED.
+    """
+    tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
+    items: list[ScriptItem] = []
+    at = 0
+    while at < len(tokens):
+        word = tokens[at]
+        at += 1
+        if word == ";":
+            continue
+        if word not in ("OUTPUT_FORMAT", "OUTPUT_ARCH", "SEARCH_DIR", "INPUT", "GROUP") or tokens[
+            at : at + 1
+        ] != ["("]:
+            raise ElfError(
+                f"{name}: file format not recognized; treating as linker script: syntax error at `{word}'"
+            )
+        at += 1
+        depth = 1
+        while depth:
+            if at >= len(tokens):
+                raise ElfError(f"{name}: linker script ends inside {word} (")
+            token = tokens[at]
+            at += 1
+            if token == ")":
+                depth -= 1
+            elif token == "AS_NEEDED" and tokens[at : at + 1] == ["("]:
+                depth += 1
+                at += 1
+            elif word in ("INPUT", "GROUP") and token != ",":
+                items.append(ScriptItem(token, word == "GROUP", depth > 1))
+            elif word == "SEARCH_DIR" and search is not None:
+                search.append(token)
+    return items

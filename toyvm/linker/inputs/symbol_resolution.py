@@ -1,0 +1,438 @@
+"""Resolves each global symbol to a definition, and selects the archive members that this needs.
+
+Inputs are taken in command-line order, as ld(1) says: an archive gives the members that define what is undefined
+when it is reached, again and again until nothing changes; a group of archives is searched in rounds. Rules for
+strong, weak and common symbols are the gABI's ("Symbol Table", "Sections: COMDAT groups") and, where it is
+silent, GNU ld's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import chain, groupby
+
+from toyvm.base.errors import ElfError
+from toyvm.base.record import Record
+from toyvm.elf.archive import Archive, defined_symbols
+from toyvm.elf.constants import (
+    GRP_COMDAT,
+    SHN_COMMON,
+    SHN_LORESERVE,
+    SHN_UNDEF,
+    ST_BIND_SHIFT,
+    ST_TYPE_MASK,
+    ST_VISIBILITY_MASK,
+    STB_WEAK,
+    STT_TLS,
+    STV_DEFAULT,
+    STV_HIDDEN,
+    STV_INTERNAL,
+)
+from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_reader import read_object
+
+from ..defsyms import defsym_symbols
+from ..link_errors import Diagnostics
+from ..link_options import LinkOptions
+from .files import Opened
+from .shared_library import SharedLibrary, SharedSymbol
+
+
+class DefinitionKind(IntEnum):
+    """The kind of definition that a global symbol has."""
+
+    UNDEFINED = 0
+    SHARED = 1  # defined by a shared library
+    COMMON = 2
+    DEFINED = 3
+
+
+class GlobalSymbol(Record, frozen=False):
+    """A global symbol. The resolver changes it; afterwards it is constant.
+
+    `file` and `index` say where the definition is: object and its symbol number, or (SHARED) library.
+    """
+
+    name: str
+    id: int
+    kind: DefinitionKind = DefinitionKind.UNDEFINED
+    weak: bool = True  # of the definition; of all references while undefined
+    file: int = -1
+    index: int = 0
+    section: int = 0
+    value: int = 0
+    size: int = 0
+    info: int = 0
+    visibility: int = STV_DEFAULT
+    strong_reference: bool = False  # from an object
+    object_reference: bool = False  # mentioned by an object at all
+    library_reference: bool = False  # mentioned by a shared library
+    first_file: int = -1  # the first object that mentions it
+    shared: SharedSymbol | None = None
+
+    @property
+    def dynamic_name(self) -> str:
+        """The name in .dynsym, where the version stands elsewhere: `foo` of the reference `foo@V1`."""
+        return self.name if self.shared is None else self.shared.name
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether no other component of a process can see the symbol."""
+        return self.visibility in (STV_HIDDEN, STV_INTERNAL)
+
+
+class Decision(Record):
+    """A choice of the linker, and its reason; `what` is "member", "library", "symbol", "section"."""
+
+    what: str
+    name: str
+    reason: str
+
+
+class Loaded(Record, eq=False):
+    """An object that takes part. `ids[k]` is the number of the GlobalSymbol for its symbol number first_global + k."""
+
+    object: ObjectFile
+    ids: list[int]
+    dropped: frozenset[int]  # sections of COMDAT groups that another object provides
+    archive: str = ""  # where it came from
+    reason: str = ""
+
+
+class Resolution(Record, eq=False):
+    """The result: objects in link order, libraries for DT_NEEDED, all global symbols."""
+
+    files: tuple[Loaded, ...]
+    libraries: tuple[SharedLibrary, ...]
+    symbols: tuple[GlobalSymbol, ...]
+    table: dict[str, GlobalSymbol]
+    decisions: tuple[Decision, ...]
+
+
+def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics) -> Resolution:
+    """Resolve all symbols over `inputs`. Duplicate definitions and broken members are added to `errors`."""
+    resolver = _Resolver(options, errors)
+    for name in options.undefined:
+        resolver.want(name)
+    for _, expression in options.defsyms:
+        for name in defsym_symbols(expression):
+            resolver.want(name)
+    if not options.shared:
+        resolver.want(options.entry)
+    for group, members in groupby(inputs, key=lambda opened: opened.source.group):
+        if group is None:
+            for opened in members:
+                resolver.add(opened)
+        else:
+            resolver.add_group(list(members))
+    return resolver.finish()
+
+
+class _Resolver:
+    def __init__(self, options: LinkOptions, errors: Diagnostics):
+        self.options = options
+        self.errors = errors
+        self.table: dict[str, GlobalSymbol] = {}
+        self.symbols: list[GlobalSymbol] = []
+        self.files: list[Loaded] = []
+        self.libraries: list[SharedLibrary] = []
+        self.exports: dict[str, tuple[int, SharedSymbol]] = {}
+        self.groups: dict[str, int] = {}
+        self.taken: set[tuple[str, int]] = set()
+        self.decisions: list[Decision] = []
+        self.indices: dict[str, dict[str, int]] = {}
+        self.defaults: dict[str, GlobalSymbol] = {}  # `foo@V` of a definition `foo@@V` -> its symbol
+        self.given = frozenset(name for name, _ in options.defsyms)  # no member is needed for these
+        self.wrapped = {f"__real_{name}": name for name in options.wrap} | {
+            name: f"__wrap_{name}" for name in options.wrap
+        }
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def want(self, name: str) -> None:
+        """-u NAME, or the entry symbol: pulls in its archive member. It is no error if nothing defines it."""
+        symbol = self._lookup(name)
+        symbol.object_reference, symbol.weak = True, False
+
+    def add(self, opened: Opened) -> bool:
+        """Add one input. Returns whether anything was added."""
+        if opened.object is not None:
+            self._add_object(opened.object)
+        elif opened.library is not None:
+            return self._add_library(opened.library, opened.source.as_needed)
+        elif opened.archive is not None:
+            if opened.source.whole_archive:
+                return self._add_whole_archive(opened)
+            return self._search_archive(opened)
+        return True
+
+    def add_group(self, members: list[Opened]) -> None:
+        """--start-group ... --end-group: search the archives in turn until a round adds nothing."""
+        archives = [opened for opened in members if opened.archive and not opened.source.whole_archive]
+        for opened in members:
+            self.add(opened)
+        while sum(self._search_archive(opened) for opened in archives):
+            pass
+
+    def _add_whole_archive(self, opened: Opened) -> bool:
+        assert opened.archive is not None
+        for number in range(len(opened.archive.members)):
+            self._add_member(opened, number, "--whole-archive")
+        return True
+
+    def _search_archive(self, opened: Opened) -> bool:
+        """Add members that define undefined symbols until no more do. Returns whether any was added."""
+        assert opened.archive is not None
+        index = self._index_of(opened.archive)
+        found = False
+        again = True
+        while again:
+            again = False
+            for name, number in index.items():
+                symbol = self.table.get(name)
+                if symbol is None or symbol.kind is not DefinitionKind.UNDEFINED or symbol.weak:
+                    continue
+                if name in self.given:
+                    continue
+                if self._add_member(opened, number, self._wanted_by(symbol)):
+                    again = found = True
+        return found
+
+    def _index_of(self, archive: Archive) -> dict[str, int]:
+        """Symbol -> member number; built here for an archive without an index."""
+        if archive.index is not None:
+            return archive.index
+        if archive.name not in self.indices:
+            made: dict[str, int] = {}
+            for number, member in enumerate(archive.members):
+                for raw in defined_symbols(member):
+                    made.setdefault(raw.decode("utf-8", "surrogateescape"), number)
+            self.indices[archive.name] = made
+        return self.indices[archive.name]
+
+    def _wanted_by(self, symbol: GlobalSymbol) -> str:
+        if symbol.first_file >= 0:
+            return f"{self.files[symbol.first_file].object.name} ({symbol.name})"
+        return f"({symbol.name})"
+
+    def _add_member(self, opened: Opened, number: int, reason: str) -> bool:
+        archive = opened.archive
+        assert archive is not None
+        if (opened.name, number) in self.taken:
+            return False
+        self.taken.add((opened.name, number))
+        member = archive.members[number]
+        name = f"{opened.name}({member.name})"
+        try:
+            obj = read_object(member.data, name)
+        except ElfError as error:
+            self.errors.error(str(error))
+            return False
+        self.decisions.append(Decision("member", name, reason))
+        self._add_object(obj, opened.name, reason)
+        return True
+
+    # -- objects ------------------------------------------------------------------------------------------------
+
+    def _add_object(self, obj: ObjectFile, archive: str = "", reason: str = "") -> None:
+        """Enter every global of `obj`: as a definition, or as a reference."""
+        dropped = self._dropped_sections(obj)
+        file = len(self.files)
+        ids: list[int] = []
+        self.files.append(Loaded(obj, ids, dropped, archive, reason))
+        first = obj.symbols.first_global
+        rows = obj.symbols.array[first:].tolist()
+        table, exports = self.table, self.exports
+        for index, (name, row) in enumerate(zip(obj.symbols.names[first:], rows, strict=True), first):
+            _, info, other, section, value, size = row
+            if section == SHN_UNDEF or section in dropped:
+                name = self.wrapped.get(name, name) if self.wrapped else name
+            symbol = table.get(name)
+            if symbol is None:
+                symbol = self._versioned(name, section, obj) if "@" in name else self._lookup(name)
+                symbol.first_file = file
+            elif symbol.first_file < 0:
+                symbol.first_file = file
+            ids.append(symbol.id)
+            symbol.object_reference = True
+            if other & ST_VISIBILITY_MASK:
+                visibility = other & ST_VISIBILITY_MASK
+                symbol.visibility = min(symbol.visibility, visibility) if symbol.visibility else visibility
+            if section == SHN_UNDEF or section in dropped:
+                self._reference(symbol, info, name in exports)
+            elif section == SHN_COMMON:
+                self._common(symbol, file, index, value, size, info)
+            else:
+                self._define(symbol, file, index, section, value, size, info)
+
+    def _dropped_sections(self, obj: ObjectFile) -> frozenset[int]:
+        """Members of the COMDAT groups of `obj` that an earlier object already provides."""
+        dropped: set[int] = set()
+        for group in obj.groups:
+            if not group.flags & GRP_COMDAT:
+                continue
+            name = obj.symbols.names[group.signature]
+            if not name:  # the signature is a section symbol: the section's name stands for it
+                shndx = int(obj.symbols.array["st_shndx"][group.signature])
+                name = obj.sections[shndx].name if shndx < len(obj.sections) else ""
+            if self.groups.setdefault(name, len(self.files)) != len(self.files):
+                dropped.update(group.members)
+        return frozenset(dropped)
+
+    def _lookup(self, name: str) -> GlobalSymbol:
+        symbol = self.table.get(name)
+        if symbol is None:
+            symbol = GlobalSymbol(name, len(self.symbols))
+            self.table[name] = symbol
+            self.symbols.append(symbol)
+        return symbol
+
+    def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
+        """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
+        base, _, version = name.partition("@@")
+        if section == SHN_UNDEF or not base:
+            return self._lookup(name)
+        if self.options.shared:
+            self.errors.error(f"{obj.name}: `{name}': a library's own symbol versions are not supported")
+        if not version:
+            return self._lookup(name)
+        symbol = self.table[name] = self.defaults[f"{base}@{version}"] = self._lookup(base)
+        return symbol
+
+    def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
+        symbol.strong_reference |= not weak
+        if symbol.kind is DefinitionKind.UNDEFINED:
+            symbol.weak &= weak
+            symbol.info = symbol.info or info
+            if in_library and not symbol.is_hidden:
+                self._take_from_library(symbol)
+
+    def _take_from_library(self, symbol: GlobalSymbol) -> None:
+        library, shared = self.exports[symbol.name]
+        symbol.kind, symbol.file, symbol.shared = DefinitionKind.SHARED, library, shared
+        symbol.weak, symbol.size, symbol.value = shared.weak, shared.size, shared.value
+        symbol.info = shared.type
+
+    def _common(self, symbol: GlobalSymbol, file: int, index: int, align: int, size: int, info: int) -> None:
+        if symbol.kind is DefinitionKind.COMMON:
+            symbol.size = max(symbol.size, size)
+            symbol.value = max(symbol.value, align)
+        elif symbol.kind is not DefinitionKind.DEFINED or symbol.weak:
+            symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.COMMON, False, file, index
+            symbol.section, symbol.value, symbol.size, symbol.info = SHN_COMMON, align, size, info
+            symbol.shared = None
+
+    def _define(
+        self, symbol: GlobalSymbol, file: int, index: int, section: int, value: int, size: int, info: int
+    ) -> None:
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
+        if symbol.kind is DefinitionKind.DEFINED:
+            if weak:
+                return
+            if not symbol.weak:
+                self._duplicate(symbol, file, section, value)
+                return
+        elif symbol.kind is DefinitionKind.COMMON and weak:
+            return
+        elif symbol.kind is DefinitionKind.SHARED and _is_tls(symbol.info) != _is_tls(info):
+            self.errors.error(
+                f"{self.files[file].object.name}: TLS definition of `{symbol.name}' mismatches "
+                f"non-TLS definition in {self.libraries[symbol.file].name}"
+            )
+        if symbol.kind is DefinitionKind.COMMON:
+            size = max(size, 0)
+        symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.DEFINED, weak, file, index
+        symbol.section, symbol.value, symbol.size, symbol.info = section, value, size, info
+        symbol.shared = None
+
+    def _duplicate(self, symbol: GlobalSymbol, file: int, section: int, value: int) -> None:
+        if self.options.allow_multiple_definition:
+            return
+        here = self._place(file, section, value)
+        first = self._place(symbol.file, symbol.section, symbol.value)
+        self.errors.error(f"{here}: multiple definition of `{symbol.name}'; {first}: first defined here")
+
+    def _place(self, file: int, section: int, value: int) -> str:
+        obj = self.files[file].object
+        name = obj.sections[section].name if section < min(SHN_LORESERVE, len(obj.sections)) else "*ABS*"
+        return f"{obj.name}:({name}+{value:#x})"
+
+    # -- shared libraries ---------------------------------------------------------------------------------------
+
+    def _add_library(self, library: SharedLibrary, as_needed: bool) -> bool:
+        if any(known.soname == library.soname for known in self.libraries):
+            return False
+        if as_needed:
+            wanted = self._wanted_from(library)
+            if wanted is None:
+                self.decisions.append(Decision("library", library.name, "--as-needed: nothing needs it"))
+                return False
+            self.decisions.append(
+                Decision("library", library.name, f"--as-needed: {self._wanted_by(wanted)}")
+            )
+        number = len(self.libraries)
+        self.libraries.append(library)
+        for name, shared in chain(library.exports.items(), library.versioned.items()):
+            if self.exports.setdefault(name, (number, shared))[0] != number:
+                continue
+            symbol = self.table.get(name)
+            if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and not symbol.is_hidden:
+                self._take_from_library(symbol)
+        for name, weak in library.undefined:
+            symbol = self._lookup(name)
+            symbol.library_reference = True
+            if symbol.kind is DefinitionKind.UNDEFINED:
+                # A weak reference pulls in no archive member, and an unresolved one is not an error of the objects.
+                symbol.weak &= weak
+                if name in self.exports and not symbol.is_hidden:
+                    self._take_from_library(symbol)
+        return True
+
+    def _wanted_from(self, library: SharedLibrary) -> GlobalSymbol | None:
+        """A symbol that objects need and `library` would define."""
+        for name in chain(library.exports, library.versioned):
+            symbol = self.table.get(name)
+            if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
+                return symbol
+        return None
+
+    def finish(self) -> Resolution:
+        """The final resolution. Symbols that libraries also mention or define stay visible to them."""
+        for library in self.libraries:
+            for name in library.exports:
+                symbol = self.table.get(name)
+                if symbol is not None:
+                    symbol.library_reference = True
+        self._join_versions()
+        for symbol in self.symbols:
+            if symbol.kind is DefinitionKind.SHARED and symbol.is_hidden:
+                symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
+                symbol.weak = not symbol.strong_reference
+        return Resolution(
+            tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
+        )
+
+    def _join_versions(self) -> None:
+        """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy."""
+        joined: dict[int, int] = {}
+        for symbol in [symbol for name, symbol in self.table.items() if "@" in name]:
+            other: GlobalSymbol | None = None
+            if symbol.kind is DefinitionKind.UNDEFINED:
+                other = self.defaults.get(symbol.name)
+            elif symbol.shared is not None:
+                other = self.table.get(symbol.shared.name)
+                other = other if other is not None and other.shared is symbol.shared else None
+            if other is None or other is symbol:
+                continue
+            joined[symbol.id] = other.id
+            other.object_reference |= symbol.object_reference
+            other.strong_reference |= symbol.strong_reference
+            self.symbols[symbol.id] = self.table[symbol.name] = GlobalSymbol(symbol.name, symbol.id)
+        for loaded in self.files if joined else ():
+            loaded.ids[:] = [joined.get(number, number) for number in loaded.ids]
+
+
+def _is_tls(info: int) -> bool:
+    return info & ST_TYPE_MASK == STT_TLS

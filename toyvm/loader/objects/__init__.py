@@ -1,0 +1,1 @@
+"""The loaded objects, their tables, and their storage in guest memory."""
