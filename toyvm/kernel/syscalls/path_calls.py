@@ -12,7 +12,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.host_files import HostDir
-from ..vfs.memory_files import MemFile, MemNode
+from ..vfs.memory_files import X_OK, MemDir, MemFile, MemNode, require_access
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import (
     O_CLOEXEC,
@@ -24,7 +24,7 @@ from ..vfs.open_file import (
     WouldBlock,
 )
 from ..vfs.opened_nodes import DirectoryFile, RegularFile, UnopenedFile
-from ..vfs.path_walk import RESOLVE_IN_ROOT, Location, require_access
+from ..vfs.path_walk import RESOLVE_IN_ROOT, Location
 from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
@@ -278,11 +278,13 @@ def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size
 
     Returns the number of bytes, 0 at the end.
 
-    Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOTDIR.
+    Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOENT (a removed directory), ENOTDIR.
     """
     file = open_file(process, fd)
     if not isinstance(file, DirectoryFile):
         raise error(errno.ENOTDIR)
+    if isinstance(file.directory, MemDir) and file.directory.removed:
+        raise error(errno.ENOENT)
     names = file.entries()
     out = bytearray()
     size = min(size, 1 << 20)
@@ -374,8 +376,15 @@ def renameat2(
     flags &= 0xFFFFFFFF
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == RENAME_NOREPLACE | RENAME_EXCHANGE:
         raise error(errno.EINVAL)
-    place = kernel.vfs.entry(source, base(process, old_fd, source))
+    place = kernel.vfs.resolve(source, base(process, old_fd, source), follow=False)
     there = kernel.vfs.resolve(target, base(process, new_fd, target), follow=False)
+    if _ends_in_dots(source):
+        raise error(errno.EBUSY)
+    if _ends_in_dots(target):
+        raise error(errno.EEXIST if flags & RENAME_NOREPLACE else errno.EBUSY)
+    if place.parent.identity[0] != there.parent.identity[0]:
+        raise error(errno.EXDEV)
+    place = kernel.vfs.entry(source, base(process, old_fd, source))
     if there.node is not None:
         if flags & RENAME_NOREPLACE:
             raise error(errno.EEXIST)
@@ -393,6 +402,11 @@ def renameat2(
     if isinstance(there.node, FileNode):
         kernel.system.cache.released(there.node)
     return 0
+
+
+def _ends_in_dots(path: str) -> bool:
+    """Whether the last component of a path is `.`, `..` or nothing: a name that cannot be given or taken."""
+    return path.rstrip("/").rsplit("/", 1)[-1] in ("", ".", "..")
 
 
 def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
@@ -425,13 +439,15 @@ def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int
 def chdir(kernel: KernelState, process: Process, va: int) -> int:
     """chdir(2): set the working directory.
 
-    Errors: EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EACCES, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
     place = kernel.vfs.resolve(read_path(process, va), process.cwd)
     if place.node is None:
         raise error(errno.ENOENT)
     if not isinstance(place.node, DirNode):
         raise error(errno.ENOTDIR)
+    if isinstance(place.node, MemNode):
+        place.node.require(X_OK)
     process.cwd = place.path
     return 0
 
@@ -439,11 +455,13 @@ def chdir(kernel: KernelState, process: Process, va: int) -> int:
 def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
     """fchdir(2): set the working directory to an open directory.
 
-    Errors: EBADF, ENOTDIR.
+    Errors: EACCES, EBADF, ENOTDIR.
     """
     file = process.fds.get(sext(fd, 32))
     if not isinstance(file.node, DirNode):
         raise error(errno.ENOTDIR)
+    if isinstance(file.node, MemNode):
+        file.node.require(X_OK)
     process.cwd = file.path
     return 0
 

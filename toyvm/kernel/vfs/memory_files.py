@@ -16,6 +16,7 @@ from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 
 _BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
+X_OK, W_OK, R_OK = 1, 2, 4
 INODE = 1024  # what a node costs besides its bytes: about what it costs the host
 
 
@@ -41,6 +42,13 @@ class MemFs(Record, frozen=False):
         if self.used + more > self.limit:
             raise error(errno.ENOSPC)
         self.used += more
+
+
+def require_access(status: Stat | MemNode, wanted: int) -> None:
+    """Whether the mode lets the guest's user do what `wanted` says (R_OK, W_OK, X_OK). Raises OSError(EACCES)."""
+    shift = 6 if status.uid == GUEST_ID else 3 if status.gid == GUEST_ID else 0
+    if wanted & ~(status.mode >> shift):
+        raise error(errno.EACCES)
 
 
 class MemNode(Node):
@@ -87,6 +95,10 @@ class MemNode(Node):
         if self._attributes is None:
             self._attributes = {}
         return self._attributes
+
+    def require(self, wanted: int) -> None:
+        """Raises OSError(EACCES) unless the mode lets the guest's user do what `wanted` says."""
+        require_access(self, wanted)
 
     def charge(self, more: int) -> None:
         self._fs.charge(more)
@@ -270,6 +282,7 @@ class MemDir(MemNode, DirNode):
             raise error(errno.EEXIST)
         if self.removed:
             raise error(errno.ENOENT)
+        self.require(W_OK | X_OK)
         self.changed()
 
     def create(self, name: str, mode: int) -> FileNode:
@@ -298,6 +311,8 @@ class MemDir(MemNode, DirNode):
         if node.links == 0 and not (isinstance(node, MemFile) and node.linkable):
             raise error(errno.ENOENT)
         node.links += 1
+        if isinstance(node, MemFile):
+            node.linkable = False
         node.ctime = self._fs.clock()
         self.entries[name] = node
 
@@ -318,6 +333,8 @@ class MemDir(MemNode, DirNode):
             isinstance(other, MemDir) and other.holds(self)
         ):
             raise error(errno.EINVAL)
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         self.entries[name], target.entries[new_name] = other, node
         for changed in (self, target):
             changed.changed()
@@ -326,6 +343,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if isinstance(node, DirNode):
             raise error(errno.EISDIR)
         self._unlinked(node)
@@ -345,6 +363,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
         if node.names():
@@ -363,6 +382,8 @@ class MemDir(MemNode, DirNode):
         old = target.entries.get(new_name)
         if old is node:
             return
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         if isinstance(old, DirNode):
             if not isinstance(node, DirNode):
                 raise error(errno.EISDIR)

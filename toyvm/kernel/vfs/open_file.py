@@ -213,6 +213,8 @@ class OpenFileNode(Node):
 class MagicLink(SymlinkNode):
     """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
 
+    magic = True
+
     def __init__(self, identity: Identity, file: OpenFile):
         self.identity = identity
         self.file = file

@@ -31,7 +31,16 @@ _OPEN_HOW = 24
 _OPEN_FLAGS = 0o37777703  # every O_ flag that openat2 knows
 _PAGE = 4096
 _MAX_BYTES = (1 << 63) - 1
-_EXT4, _TMPFS, _PROC, _SYSFS, _PIPEFS = 0xEF53, 0x01021994, 0x9FA0, 0x62656572, 0x50495045
+_EXT4, _TMPFS = 0xEF53, 0x01021994
+# st_dev to f_type; other devices are file systems in memory.
+_KINDS = {
+    PROC_IDENTITY[0]: 0x9FA0,
+    SYS_IDENTITY[0]: 0x62656572,
+    12: 0x50495045,
+    9: 0x534F434B,
+    15: 0x09041934,
+    0x18: 0x1CD1,
+}
 
 
 def _filesystem(kernel: KernelState, device: int) -> bytes:
@@ -47,7 +56,7 @@ def _filesystem(kernel: KernelState, device: int) -> bytes:
         blocks, free = memfs.limit // _PAGE, (memfs.limit - memfs.used) // _PAGE
         files, free_files = memfs.limit // INODE, (memfs.limit - memfs.used) // INODE
     else:
-        kind = {PROC_IDENTITY[0]: _PROC, SYS_IDENTITY[0]: _SYSFS, 12: _PIPEFS}.get(device, _TMPFS)
+        kind = _KINDS.get(device, _TMPFS)
     body = struct.pack(
         "<7QIIQQQ", kind, _PAGE, blocks, free, free, files, free_files, device, 0, 255, _PAGE, flags
     )
