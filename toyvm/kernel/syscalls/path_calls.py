@@ -12,18 +12,17 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.host_files import HostDir
-from ..vfs.memory_files import X_OK, MemDir, MemFile, MemNode, require_access
+from ..vfs.memory_files import X_OK, MemDir, MemNode, require_access
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import (
     O_CLOEXEC,
     O_PATH,
-    O_RDWR,
     O_WRONLY,
     OpenFile,
     WaitQueue,
     WouldBlock,
 )
-from ..vfs.opened_nodes import DirectoryFile, RegularFile, UnopenedFile
+from ..vfs.opened_nodes import DirectoryFile, UnopenedFile
 from ..vfs.path_walk import RESOLVE_IN_ROOT, Location
 from .arguments import open_file, read_path
 
@@ -409,15 +408,24 @@ def _ends_in_dots(path: str) -> bool:
     return path.rstrip("/").rsplit("/", 1)[-1] in ("", ".", "..")
 
 
+def require_growth(kernel: KernelState, process: Process, file: OpenFile, size: int) -> None:
+    """Raises OSError(EFBIG) if the file is to grow beyond RLIMIT_FSIZE."""
+    if process.rlimits.file_size < size and isinstance(file.node, FileNode) and size > file.node.size:
+        from .limit_calls import require_file_size
+
+        require_file_size(kernel, process, size)
+
+
 def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
     """truncate(2): set the size of a file.
 
-    Errors: EACCES, EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EACCES, EFBIG (RLIMIT_FSIZE), EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
     if sext(length, 64) < 0:
         raise error(errno.EINVAL)
     file = kernel.vfs.open(read_path(process, va), O_WRONLY, 0, kernel.system.cache, process.cwd)
     try:
+        require_growth(kernel, process, file, length)
         file.truncate(length)
     finally:
         file.released()
@@ -470,19 +478,3 @@ def umask(kernel: KernelState, process: Process, mask: int) -> int:
     """umask(2): set the file mode creation mask. Return the old one. It cannot fail."""
     old, process.umask = process.umask, mask & 0o777
     return old
-
-
-def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
-    """memfd_create(2): create an unnamed file, open for reading and writing. Return the descriptor.
-
-    `name` is shown in /proc.
-
-    Errors: EFAULT, EINVAL, EMFILE, ENAMETOOLONG.
-    """
-    label = os.fsdecode(process.mm.read_cstring(name, 250))
-    if flags & ~0xF:
-        raise error(errno.EINVAL)
-    file = MemFile(kernel.vfs.memfs, 0o777)
-    file.links = 0
-    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)")
-    return process.fds.install(opened, cloexec=bool(flags & 1))

@@ -12,7 +12,7 @@ from toyvm.base.record import Record
 from toyvm.machine.physical_memory import require_host_room
 
 from ..limits import GUEST_ID
-from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
+from .nodes import F_SEAL_SEAL, DirNode, FileNode, Node, Stat, SymlinkNode
 
 _BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
@@ -129,6 +129,7 @@ class MemFile(MemNode, FileNode):
     def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
         FileNode.__init__(self)
         MemNode.__init__(self, fs, mode, 0 if read_only else GUEST_ID)
+        self.seals = F_SEAL_SEAL
         self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)

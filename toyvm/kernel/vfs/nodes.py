@@ -15,6 +15,10 @@ from toyvm.base.record import Record
 Identity = tuple[int, int]  # (st_dev, st_ino)
 
 
+F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC = 1, 2, 4, 8, 16, 32
+F_ALL_SEALS = 63
+
+
 class Stat(Record):
     """The result of stat(2). Times are nanoseconds."""
 
@@ -74,6 +78,8 @@ class FileNode(Node):
 
     backed = True
     writable = True
+    seals = 0  # F_SEAL_ bits: what nobody may do to the file any more
+    write_hint = 0  # F_SET_RW_HINT
 
     def __init__(self) -> None:
         self.opens = 0
