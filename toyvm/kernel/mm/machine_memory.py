@@ -13,7 +13,7 @@ from toyvm.base.events import Bus, CowFault, PageFault
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U
+from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, pte_frame
 from toyvm.run_options import Limits
 
 from ..counters import FaultContext, Stats
@@ -189,6 +189,33 @@ class MachineMemory:
                 for area in space.vmas:
                     if area.file is file and area.offset + area.length > keep:
                         self.release_pages(space, area.start + max(0, keep - area.offset), area.end)
+
+    def clear_file(self, file: FileNode, start: int, end: int) -> None:
+        """Fill a range of a file with zeros, as far as the file goes; all its mappings see it.
+
+        The frames of whole pages are given back. Raises OSError.
+        """
+        first, last = start + PAGE_MASK >> PAGE_SHIFT, end >> PAGE_SHIFT
+        if file.mappings and first < last:
+            for space in self.spaces:
+                if file in space.file_bytes:
+                    for area in space.vmas:
+                        if area.file is file:
+                            self._unmap_cached(space, area, first << PAGE_SHIFT, last << PAGE_SHIFT)
+        self.cache.discard(file, first, last)
+        if file.backed:
+            self.cache.clear(file, start, end)
+
+    def _unmap_cached(self, space: MemoryMap, area: Vma, start: int, end: int) -> None:
+        """Unmap the pages that an area shows from a range of its file, private copies excluded."""
+        low, high = (area.start + max(0, min(at - area.offset, area.length)) for at in (start, end))
+        if area.shared or low == high:
+            self.release_pages(space, low, high)
+            return
+        space.table.split(low, high)
+        cached = self.cache.owner
+        for va in [va for va, _, pte in space.table.present(low, high) if pte_frame(pte) in cached]:
+            self.release_pages(space, va, va + PAGE_SIZE)
 
     def mappings(self, frame: int) -> int:
         """How many page-table entries map a frame: its references except caches and KSM."""

@@ -106,6 +106,11 @@ class MemNode(Node):
         self.mtime = self.ctime = self._fs.clock()
 
 
+def _pages(size: int) -> int:
+    """The pages that so many bytes take."""
+    return -(-size // _PAGE)
+
+
 class MemFile(MemNode, FileNode):
     """A regular file held in a bytearray; read-only when made from bytes that belong to someone else."""
 
@@ -115,6 +120,7 @@ class MemFile(MemNode, FileNode):
         self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
+        self._filled: bytearray | None = None  # of a file that has had holes: 1 for each page that is none
         if not read_only:
             fs.charge(INODE + len(data))
 
@@ -127,8 +133,40 @@ class MemFile(MemNode, FileNode):
         return self.links > 0
 
     def stat(self) -> Stat:
-        blocks = -(-self.size // _PAGE)
+        blocks = _pages(self.size) if self._filled is None else self._filled.count(1)
         return self._status(st.S_IFREG, self.links, self.size, blocks * (_PAGE // _BLOCK))
+
+    def in_memory(self, index: int) -> bool:
+        return index < _pages(self.size) if self._filled is None else self._filled[index : index + 1] == b"\1"
+
+    def fill(self, start: int, end: int) -> None:
+        if self._filled is not None:
+            first, last = start // _PAGE, min(_pages(end), len(self._filled))
+            self._filled[first:last] = b"\1" * (last - first)
+
+    def punch(self, start: int, end: int) -> None:
+        first = _pages(start)
+        last = end // _PAGE if end < self.size else _pages(self.size)
+        if first < last:
+            holed = self._with_holes()
+            holed[first:last] = bytes(last - first)
+
+    def _with_holes(self) -> bytearray:
+        if self._filled is None:
+            self._filled = bytearray(b"\1" * _pages(self.size))
+        return self._filled
+
+    def next_data(self, offset: int) -> int | None:
+        if self._filled is None or self.in_memory(offset // _PAGE):
+            return offset
+        page = self._filled.find(1, offset // _PAGE)
+        return page * _PAGE if page >= 0 else None
+
+    def next_hole(self, offset: int) -> int:
+        if self._filled is None:
+            return self.size
+        page = self._filled.find(0, offset // _PAGE)
+        return min(self.size, max(offset, page * _PAGE)) if page >= 0 else self.size
 
     def pread(self, offset: int, count: int) -> bytes:
         return bytes(self._data[offset : offset + count])
@@ -136,24 +174,31 @@ class MemFile(MemNode, FileNode):
     def pwrite(self, offset: int, data: bytes) -> int:
         end = offset + len(data)
         if end > self.size:
-            self._resize(end)
+            self._resize(end, sparse=offset > self.size)
+        self.fill(offset, end)
         assert isinstance(self._data, bytearray)
         self._data[offset:end] = data
         self.mtime = self.ctime = self._fs.clock()
         return len(data)
 
     def truncate(self, size: int) -> None:
-        self._resize(size)
+        self._resize(size, sparse=True)
         self.changed()
 
-    def _resize(self, size: int) -> None:
+    def _resize(self, size: int, *, sparse: bool) -> None:
+        """Set the size; new whole pages are holes if `sparse`, and else to be filled."""
         if not isinstance(self._data, bytearray):
             raise error(errno.EROFS)
         more = size - len(self._data)
         self._fs.charge(more)
         if more <= 0:
             del self._data[size:]
+            if self._filled is not None:
+                del self._filled[_pages(size) :]
             return
+        if sparse or self._filled is not None:
+            holed = self._with_holes()
+            holed.extend(bytes(_pages(size) - len(holed)))
         try:
             if size >> 20 > self.size >> 20:  # else it would be the kernel that finds nothing left
                 require_host_room(2 * more + size // 4 + _RESERVE)

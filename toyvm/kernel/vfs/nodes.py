@@ -88,6 +88,10 @@ class FileNode(Node):
         """Whether some directory still names it."""
         return True
 
+    def in_memory(self, index: int) -> bool:
+        """Whether the bytes of a page need no reading from a disk."""
+        return False
+
     def pread(self, offset: int, count: int) -> bytes:
         """Up to `count` bytes from `offset`; fewer at the end of the file."""
         raise NotImplementedError
@@ -97,6 +101,20 @@ class FileNode(Node):
 
     def truncate(self, size: int) -> None:
         raise error(errno.EROFS)
+
+    def fill(self, start: int, end: int) -> None:
+        """The pages of a range, inside the file, are holes no longer (fallocate(2), a page fault)."""
+
+    def punch(self, start: int, end: int) -> None:
+        """The whole pages of a range, which hold zeros, become holes."""
+
+    def next_data(self, offset: int) -> int | None:
+        """Where the first bytes from `offset` on are that are in no hole (SEEK_DATA); None for none."""
+        return offset
+
+    def next_hole(self, offset: int) -> int:
+        """Where the first hole from `offset` on begins (SEEK_HOLE); there is one at the end of every file."""
+        return self.size
 
     def attached(self, pid: int) -> None:
         """Process `pid` has mapped the file, or has been copied with its mappings."""

@@ -235,12 +235,15 @@ class DeviceNode(Node):
         raise NotImplementedError
 
 
+SEEK_DATA, SEEK_HOLE = 3, 4
+
+
 def seek_to(position: int, size: int, offset: int, whence: int) -> int:
     """Where lseek(2) leads: SEEK_SET, CUR, END, and DATA and HOLE of a file without holes. Raises OSError."""
-    if whence in (3, 4):
+    if whence in (SEEK_DATA, SEEK_HOLE):
         if not 0 <= offset < size:
             raise error(errno.ENXIO)
-        return offset if whence == 3 else size
+        return offset if whence == SEEK_DATA else size
     if whence not in (0, 1, 2):
         raise error(errno.EINVAL)
     target = offset + (0, position, size)[whence]

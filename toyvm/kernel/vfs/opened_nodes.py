@@ -12,7 +12,7 @@ from toyvm.base.errors import error
 
 from ..mm.cache.page_cache import PageCache
 from .nodes import DirNode, FileNode, Node, Stat
-from .open_file import O_APPEND, OpenFile, seek_to
+from .open_file import O_APPEND, SEEK_DATA, SEEK_HOLE, OpenFile, seek_to
 
 
 class RegularFile(OpenFile):
@@ -52,8 +52,16 @@ class RegularFile(OpenFile):
         return self._cache.pwrite(self.file, offset, data)
 
     def seek(self, offset: int, whence: int) -> int:
-        self.position = seek_to(self.position, self.file.size, offset, whence)
-        return self.position
+        position = seek_to(self.position, self.file.size, offset, whence)
+        if whence == SEEK_HOLE:
+            position = self.file.next_hole(offset)
+        elif whence == SEEK_DATA:
+            data = self.file.next_data(offset)
+            if data is None:
+                raise error(errno.ENXIO)
+            position = data
+        self.position = position
+        return position
 
     def truncate(self, size: int) -> None:
         self._cache.truncate(self.file, size)

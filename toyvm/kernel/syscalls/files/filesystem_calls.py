@@ -152,18 +152,12 @@ def fallocate(kernel: KernelState, process: Process, fd: int, mode: int, offset:
     if start + count > _MAX_BYTES:
         raise error(errno.EFBIG)
     if hole:
-        clear_range(kernel, file.file, start, start + count)
+        kernel.system.clear_file(file.file, start, start + count)
     elif not mode & FALLOC_FL_KEEP_SIZE and start + count > file.file.size:
         file.truncate(start + count)
+    if not hole:
+        file.file.fill(start, start + count)
     return 0
-
-
-def clear_range(kernel: KernelState, file: FileNode, start: int, end: int) -> None:
-    """Fill a range of a file with zeros, as far as the file goes; mappings see it. Raises OSError."""
-    end = min(end, file.size)
-    piece = 1 << 20
-    for at in range(start, end, piece):
-        kernel.system.cache.pwrite(file, at, bytes(min(piece, end - at)))
 
 
 def fadvise64(kernel: KernelState, process: Process, fd: int, offset: int, length: int, advice: int) -> int:
