@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .reclaim.swap_area import SwapArea
     from .vma import Vma
 
-EXACT_SPAN = 2 << 20  # bytes up to which invalidating single pages is cheaper than flushing the space
+EXACT_TABLES = 2  # leaf tables up to which invalidating single pages is cheaper than flushing the space
 RECENT = 8  # an instruction needs at most four pages: two for its own parcels, two for a misaligned access
 WRITE_BACK_PERIOD = 10_000_000  # nanoseconds of virtual time between two counts of the dirty pages
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
@@ -158,7 +158,7 @@ class MachineMemory:
         The D bit of a shared page marks the page cache's page dirty.
         """
         touched = []
-        if end - start <= EXACT_SPAN:
+        if space.table.has_at_most(EXACT_TABLES, start, end):  # the stack of a thread is long, but has few
             touched = [va >> PAGE_SHIFT for va, _, _ in space.table.entries(start, end)]
         taken = space.table.clear(start, end)
         if not len(taken):
