@@ -16,18 +16,46 @@ from .arguments import nanoseconds, timespec
 from .process_calls import rusage
 
 if TYPE_CHECKING:
+    from ..proc.cpu_clocks import CpuClock
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
 _MONOTONIC = {1, 4, 6, 7}
 _NO_SLEEP = {3, 4, 5, 6}  # CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, and the coarse ones
+_CPUCLOCK_KIND, _CPUCLOCK_OF_THREAD = 3, 4
 TIMER_ABSTIME = 1
 NS = 10**9
 
 
+def cpu_clock(kernel: KernelState, process: Process, clock: int) -> CpuClock:
+    """The clock of CPU time that `clock` names (clock_getcpuclockid(3)).
+
+    Raises OSError(EINVAL), also for a thread of another process.
+    """
+    if clock == CLOCK_PROCESS_CPUTIME_ID:
+        return process.clock_of_process()
+    if clock == CLOCK_THREAD_CPUTIME_ID:
+        return process.clock_of_thread()
+    if clock >= 0 or clock & _CPUCLOCK_KIND == _CPUCLOCK_KIND:
+        raise error(errno.EINVAL)
+    number = ~(clock >> 3)
+    target = kernel.threads.get(number) if number else process
+    if target is None:
+        raise error(errno.EINVAL)
+    if clock & _CPUCLOCK_OF_THREAD:
+        if target.thread_group is not process.thread_group:
+            raise error(errno.EINVAL)
+        return target.clock_of_thread()
+    if target.tid != target.pid and target is not process:
+        raise error(errno.EINVAL)
+    return target.clock_of_process()
+
+
 def _clock(kernel: KernelState, process: Process, clock: int) -> int:
     """The time of a clock in nanoseconds. Raises OSError(EINVAL)."""
+    if clock < 0:
+        return cpu_clock(kernel, process, clock).spent()
     if clock in _MONOTONIC:
         return kernel.now
     if clock in (0, 5, 11):
@@ -93,17 +121,37 @@ def nanosleep(kernel: KernelState, process: Process, request: int, remaining: in
 def clock_nanosleep(
     kernel: KernelState, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
-    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock.
+    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock, which can be one of
+    CPU time.
 
     Errors: EFAULT, EINTR, EINVAL, EOPNOTSUPP (a clock that nobody can sleep by).
     """
-    now = _clock(kernel, process, sext(clock, 32))
-    if sext(clock, 32) in _NO_SLEEP:
+    clock = sext(clock, 32)
+    now = _clock(kernel, process, clock)
+    if clock in _NO_SLEEP:
         raise error(errno.EOPNOTSUPP)
     wanted = timespec(process, request)
+    if clock < 0 or clock == CLOCK_PROCESS_CPUTIME_ID:
+        return _sleep_by(process, cpu_clock(kernel, process, clock), wanted, flags, remaining)
     if flags & TIMER_ABSTIME:
         return _sleep_until(kernel, process, kernel.now + wanted - now, 0)
     return _sleep_until(kernel, process, kernel.now + wanted, remaining)
+
+
+def _sleep_by(process: Process, clock: CpuClock, wanted: int, flags: int, remaining: int) -> int:
+    """Sleep by a clock of CPU time, which is not the thread's own. Raises OSError(EINVAL), WouldBlock."""
+    from ..proc.cpu_clocks import CpuSleep
+
+    if clock is process.cpu_clock:
+        raise error(errno.EINVAL)
+    call = process.call
+    if call.sleep is None:
+        call.deadline = wanted if flags & TIMER_ABSTIME else clock.spent() + wanted
+        call.remaining_at = 0 if flags & TIMER_ABSTIME else remaining
+        call.sleep = CpuSleep(clock, call.deadline)
+    if clock.spent() < call.sleep.deadline:
+        raise WouldBlock(call.sleep.queue)
+    return 0
 
 
 def times(kernel: KernelState, process: Process, va: int) -> int:
