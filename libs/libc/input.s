@@ -11,6 +11,8 @@
         lw      t0, FILE_flags(s0)
         andi    t1, t0, FILE_CAN_READ
         beqz    t1, 3f
+        andi    t1, t0, FILE_STRING
+        bnez    t1, 6f
         andi    t1, t0, FILE_INPUT
         bnez    t1, 1f
         call    __stdio_flush           # the stream was written to before
@@ -42,6 +44,8 @@
         call    __set_errno
         lw      t0, FILE_flags(s0)
         ori     t0, t0, FILE_ERROR
+        j       4f
+6:      ori     t0, t0, FILE_EOF        # sscanf's string
 4:      sw      t0, FILE_flags(s0)
         li      a0, -1
         ld      s0, 0(sp)
