@@ -537,6 +537,8 @@ format_return:
 
 # int vfprintf(FILE *f, const char *format, va_list arguments)
         FUNC    vfprintf
+        LOCKED  unlocked_vfprintf, a0, FILE_lock
+unlocked_vfprintf:
         PUSH_RA
         sd      s0, 0(sp)
         mv      s0, a0
@@ -556,8 +558,8 @@ format_return:
 # int vdprintf(int fd, const char *format, va_list arguments): uses a small buffer on the stack
         .equ    DPRINTF_BUFFER, 256
         FUNC    vdprintf
-        addi    sp, sp, -(DPRINTF_BUFFER + FILE_sizeof + 16)
-        sd      ra, DPRINTF_BUFFER + FILE_sizeof + 8(sp)
+        addi    sp, sp, -(DPRINTF_BUFFER + FILE_sizeof + 8)
+        sd      ra, DPRINTF_BUFFER + FILE_sizeof(sp)
         sw      a0, FILE_fd(sp)
         li      t0, FILE_CAN_WRITE | FILE_NONE
         sw      t0, FILE_flags(sp)
@@ -568,9 +570,9 @@ format_return:
         sd      zero, FILE_position(sp)
         sd      zero, FILE_end(sp)
         mv      a0, sp
-        call    __libc_vfprintf
-        ld      ra, DPRINTF_BUFFER + FILE_sizeof + 8(sp)
-        addi    sp, sp, DPRINTF_BUFFER + FILE_sizeof + 16
+        call    unlocked_vfprintf
+        ld      ra, DPRINTF_BUFFER + FILE_sizeof(sp)
+        addi    sp, sp, DPRINTF_BUFFER + FILE_sizeof + 8
         ret
         END     vdprintf
 
@@ -585,7 +587,7 @@ format_return:
 
 # int vsnprintf(char *s, size_t size, const char *format, va_list arguments)
         FUNC    vsnprintf
-        addi    sp, sp, -(FILE_sizeof + 16)
+        addi    sp, sp, -(FILE_sizeof + 24)
         sd      ra, FILE_sizeof + 8(sp)
         sd      a1, FILE_sizeof(sp)
         li      t0, FILE_CAN_WRITE | FILE_STRING
@@ -609,7 +611,7 @@ format_return:
         add     t0, t0, t1
         sb      zero, 0(t0)
 2:      ld      ra, FILE_sizeof + 8(sp)
-        addi    sp, sp, FILE_sizeof + 16
+        addi    sp, sp, FILE_sizeof + 24
         ret
         END     vsnprintf
 

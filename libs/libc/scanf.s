@@ -22,6 +22,8 @@
 #   s0 f, s1 format, s2 arguments, s3 bytes read, s4 values stored, s5 width left, s6 size of the argument, s7 the byte
 #   read last (negative at the end), s8 text of the number, s9 its length, s10 conversion, s11 base
         FUNC    vfscanf
+        LOCKED  unlocked_vfscanf, a0, FILE_lock
+unlocked_vfscanf:
         addi    sp, sp, -FRAME
         sd      ra, SAVED(sp)
         sd      s0, SAVED+8(sp)
@@ -505,7 +507,7 @@ done:   beq     s8, sp, 1f
         LOCAL   get
         PUSH_RA
         mv      a0, s0
-        call    __libc_fgetc
+        call    __stdio_getc
         mv      s7, a0
         bltz    a0, 1f
         addi    s3, s3, 1
@@ -685,7 +687,7 @@ done:   beq     s8, sp, 1f
 
 # int vsscanf(const char *s, const char *format, va_list arguments)
         FUNC    vsscanf
-        addi    sp, sp, -(FILE_sizeof + 32)
+        addi    sp, sp, -(FILE_sizeof + 40)
         sd      ra, FILE_sizeof + 24(sp)
         sd      a1, FILE_sizeof + 16(sp)
         sd      a2, FILE_sizeof + 8(sp)
@@ -701,9 +703,9 @@ done:   beq     s8, sp, 1f
         mv      a0, sp
         ld      a1, FILE_sizeof + 16(sp)
         ld      a2, FILE_sizeof + 8(sp)
-        call    __libc_vfscanf
+        call    unlocked_vfscanf
         ld      ra, FILE_sizeof + 24(sp)
-        addi    sp, sp, FILE_sizeof + 32
+        addi    sp, sp, FILE_sizeof + 40
         ret
         END     vsscanf
 
