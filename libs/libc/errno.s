@@ -49,13 +49,6 @@
 the_errno:
         .skip   4
 
-        .globl  __libc_threaded         # int: whether a second thread was ever made
-        .hidden __libc_threaded
-        .type   __libc_threaded, @object
-__libc_threaded:
-        .skip   4
-        .size   __libc_threaded, 4
-
         .balign 8
         .globl  __libc_main_tp          # the first thread's tp, if so
         .hidden __libc_main_tp
@@ -63,3 +56,13 @@ __libc_threaded:
 __libc_main_tp:
         .skip   8
         .size   __libc_main_tp, 8
+
+# int: whether a second thread was ever made. It is in .data, which the streams touch anyway.
+        .data
+        .balign 4
+        .globl  __libc_threaded
+        .hidden __libc_threaded
+        .type   __libc_threaded, @object
+__libc_threaded:
+        .word   0
+        .size   __libc_threaded, 4
