@@ -104,7 +104,7 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
     This is the case if the folder contains the program's PT_INTERP and a library that the program
     needs and that the guest libraries do not include.
     """
-    if not isinstance(program, (str, PathLike)):
+    if not isinstance(program, (str, PathLike)) or not os.path.isfile(program):
         return None
     try:
         with open(program, "rb") as stream:

@@ -185,7 +185,17 @@ class Session:
             process = self.kernel.spawn(path, list(start.argv), environment, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.
-            raise type(error)(str(error).replace(path, start.argv[0], 1)) from None
+            reason = str(error).replace(path, start.argv[0], 1)
+            if isinstance(program, (str, PathLike)):
+                from .observe.file_kind import refusal
+
+                reason = refusal(os.fspath(program), reason)
+            raise type(error)(reason) from None
+        image = process.image
+        if image is not None and image.is_library:
+            from .observe.file_kind import shared_library
+
+            raise NotExecutableError(shared_library(start.argv[0]))
         self.views.set_breakpoint(process, start.argv[0])
         if options.watch and not isinstance(program, (str, PathLike)):
             # ET_EXEC: linked at its run-time address

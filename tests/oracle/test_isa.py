@@ -15,6 +15,7 @@ from tests.support.oracles import GNU_AS, GNU_LD, QEMU, READELF, require_oracle
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.python.reference_engine import ReferenceEngine
+from toyvm.isa.absent_extensions import absent_instruction, rows
 from toyvm.isa.constants import load_constant
 from toyvm.isa.decode import decode
 from toyvm.isa.properties import class_of
@@ -26,6 +27,7 @@ from toyvm.machine.traps import Cause
 
 pytestmark = pytest.mark.oracle
 OBJCOPY = "riscv64-linux-gnu-objcopy"
+OBJDUMP = "riscv64-linux-gnu-objdump"
 MARCH = "-march=rv64imafd_zicsr_zifencei_zihintpause"
 
 
@@ -308,3 +310,52 @@ def test_qemu_computes_the_same(qemu_results: tuple[bytes, int, bytes], way: str
         assert trap is not None and (trap.cause, trap.tval) == (Cause.INSTRUCTION_PAGE_FAULT, 0)
         expected = computed[8 * stores * index : 8 * stores * (index + 1)]
         assert machine.data()[: 8 * stores].hex(" ", 8) == expected.hex(" ", 8), (a, b)
+
+
+ABSENT = "rv64gcv_zbc_zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zfh_zicbom_zicboz_zawrs_svinval_q_h"
+NEWER = (
+    "Zvbb",
+    "Zvkb",
+    "Zvbc",
+    "Zfa",
+    "Zacas",
+    "Zabha",
+    "Zicfiss",
+    "Zimop",
+    "Zfbfmin",
+    "Zcb",
+    "Zcmop",
+)  # than 2.40
+
+
+def test_instructions_of_other_extensions_have_the_names_of_objdump(tmp_path: Path) -> None:
+    """Random words of the opcodes that these extensions use. GNU's names of reserved forms are left out."""
+    chance = random.Random("absent")
+    words = []
+    for opcode in (0x57, 0x57, 0x57, 0x07, 0x27, 0x53, 0x33, 0x13, 0x3B, 0x73, 0x0F):
+        words += [chance.getrandbits(25) << 7 | opcode for _ in range(4000)]
+    words += [
+        match | chance.getrandbits(32) & ~mask & 0xFFFFFFFF for match, mask, _, _ in rows() if mask > 0xFFFF
+    ]
+    lines = "".join(f".4byte {word:#x}\n" for word in words)
+    source, output = tmp_path / "w.s", tmp_path / "w.o"
+    require_oracle(GNU_AS, OBJDUMP)
+    source.write_text(f'.attribute arch, "{ABSENT}"\n{lines}')
+    subprocess.run([GNU_AS, f"-march={ABSENT}", str(source), "-o", str(output)], check=True)
+    listing = subprocess.run(
+        [OBJDUMP, "-D", "-M", "no-aliases", "-j", ".text", str(output)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    compared = 0
+    for at, _, name in re.findall(r"^ *([0-9a-f]+):\t(\S+)\s*\t(\S+)", listing, re.M):
+        word = words[int(at, 16) // 4]
+        found = absent_instruction(word)
+        if decode(word) is not None or found is None or found[1] in NEWER:
+            continue
+        if name.startswith("."):
+            continue
+        assert found[0] == name, f"{word:#010x}: {found}"
+        compared += 1
+    assert compared > 5000

@@ -12,6 +12,8 @@ import sys
 from importlib import import_module
 
 from ..base.light_types import NoReturn
+from ..base.resources import cache_path
+from .start_code import FOLDER, LIMIT, install
 
 # command -> (module, summary), in the order in which a program passes through them
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -93,7 +95,12 @@ def run_process() -> NoReturn:
     """
     # By default the garbage collector runs after 700 allocations, a dozen times during the imports.
     gc.set_threshold(50_000)
+    start_code = install()
     status = main()
+    if start_code and start_code.keep():
+        from ..engines.python.code_cache import shrink
+
+        shrink(cache_path(FOLDER), LIMIT)
     if sys.getprofile() or sys.gettrace():
         sys.exit(status)
     try:

@@ -1,4 +1,4 @@
-"""`toyvm cache`: show or clear the code that runs cache for later runs."""
+"""`toyvm cache`: show or clear the code that commands cache for later ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm cache",
         formatter_class=HelpFormatter,
-        description="Show or clear the native code and the decoded programs that are cached between runs.",
+        description="Show or clear the native code, the decoded programs and toyvm's own byte code that are cached between runs.",
     )
     p.add_argument(
         "action", nargs="?", default="show", choices=("show", "clear"), help="what to do (default: show)"
@@ -25,10 +25,12 @@ def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     from ..base.resources import cache_path
     from ..engines.python import code_cache
+    from . import start_code
 
     kinds = (
         (code_cache.TRANSLATIONS, "translations", code_cache.TRANSLATIONS_LIMIT),
         (code_cache.BLOCKS, "decoded programs", code_cache.BLOCKS_LIMIT),
+        (start_code.FOLDER, "start-up files", start_code.LIMIT),
     )
     for name, what, limit in kinds:
         folder = cache_path(name)

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from toyvm.cli.cache import main
+from toyvm.cli.start_code import FOLDER
 from toyvm.engines.python import code_cache
 
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Both folders, a file of ten bytes and something that is none of ours in each."""
+    """The three folders, a file of ten bytes and something that is none of ours in each."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = [tmp_path / "toyvm" / name for name in (code_cache.TRANSLATIONS, code_cache.BLOCKS)]
+    made = [tmp_path / "toyvm" / name for name in (code_cache.TRANSLATIONS, code_cache.BLOCKS, FOLDER)]
     for folder in made:
         (folder / "other").mkdir(parents=True)
         (folder / "kept").write_bytes(bytes(10))
@@ -26,6 +27,7 @@ def test_what_is_there_is_shown(folders: list[Path], capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == (
         f"{folders[0]}: 1 translations, 10 bytes of at most 268,435,456\n"
         f"{folders[1]}: 1 decoded programs, 10 bytes of at most 33,554,432\n"
+        f"{folders[2]}: 1 start-up files, 10 bytes of at most 16,777,216\n"
     )
 
 
@@ -34,8 +36,9 @@ def test_what_is_there_is_cleared(folders: list[Path], capsys: pytest.CaptureFix
     told = capsys.readouterr().out
     assert told == (
         f"{folders[0]}: removed 1 translations, 10 bytes\n{folders[1]}: removed 1 decoded programs, 10 bytes\n"
+        f"{folders[2]}: removed 1 start-up files, 10 bytes\n"
     )
-    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["other"], ["other"]]
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["other"]] * 3
 
 
 def test_an_empty_cache_is_cleared(

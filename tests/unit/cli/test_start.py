@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import toyvm
 from tests.support.harness import ROOT
 from toyvm.base.resources import write_atomically
 from toyvm.build import build_program
+from toyvm.cli.start_code import StartCode
 
 # Each of these costs milliseconds, many of them tens.
 HEAVY = {
@@ -83,11 +86,11 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_statistics_say_that_no_byte_code_is_kept(copy: Path) -> None:
     for options, environment in (((), {"PYTHONDONTWRITEBYTECODE": "1"}), (("-B",), {})):
+        shutil.rmtree(copy / "cache", ignore_errors=True)
         (line,) = _byte_code_lines(copy, *options, **environment)
-        found = re.fullmatch(r"byte code +none, each start compiles (\d+) modules: PYTHONDONT.* is set", line)
+        found = re.fullmatch(r"byte code +none, this start compiled (\d+) modules: PYTHONDONT.* is set", line)
         assert found and int(found[1]) > 50, line
-    assert _byte_code_lines(copy) == []  # it is written by this start
-    assert _byte_code_lines(copy, PYTHONDONTWRITEBYTECODE="1") == []  # and read by this one
+        assert _byte_code_lines(copy, *options, **environment) == []  # the cache has kept it
 
 
 def test_the_statistics_name_the_folder_that_takes_no_byte_code(copy: Path) -> None:
@@ -95,5 +98,45 @@ def test_the_statistics_name_the_folder_that_takes_no_byte_code(copy: Path) -> N
     prefix = str(copy / "none" / "cache")
     (line,) = _byte_code_lines(copy, PYTHONPYCACHEPREFIX=prefix)
     assert re.fullmatch(
-        rf"byte code +none, each start compiles \d+ modules: {prefix}\S* cannot be written", line
+        rf"byte code +none, this start compiled \d+ modules: {prefix}\S* cannot be written", line
     )
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module `toyvm.made_up`, which is not imported yet."""
+    monkeypatch.setattr(toyvm, "__path__", [*toyvm.__path__, str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    (tmp_path / "made_up.py").write_text("VALUE = 1\n")
+    yield tmp_path
+    sys.modules.pop("toyvm.made_up", None)
+
+
+def _import(file: Path) -> tuple[object, bool]:
+    """The module's value, and whether a new finder's file `file` had its code."""
+    finder = StartCode(str(file))
+    sys.meta_path.insert(0, finder)
+    sys.modules.pop("toyvm.made_up", None)
+    importlib.invalidate_caches()
+    module = importlib.import_module("toyvm.made_up")
+    assert module.__file__ and Path(module.__file__).name == "made_up.py"
+    written = finder.keep()
+    sys.meta_path.remove(finder)
+    return module.VALUE, not written
+
+
+def test_kept_code_is_used_while_its_source_is_the_same(package: Path) -> None:
+    file = package / "kept" / "code"
+    assert [_import(file), _import(file)] == [(1, False), (1, True)]
+    (package / "made_up.py").write_text("VALUE = 22\n")
+    assert [_import(file), _import(file)] == [(22, False), (22, True)]
+
+
+def test_a_damaged_file_of_kept_code_is_made_again(package: Path) -> None:
+    file = package / "kept" / "code"
+    _import(file)
+    whole = file.read_bytes()
+    for content in (b"", b"x", whole[:40], whole[:-1], whole.replace(b"made_up", b"made_it", 1)):
+        file.write_bytes(content)
+        assert _import(file) == (1, False), content[:60]
+        assert file.read_bytes() == whole

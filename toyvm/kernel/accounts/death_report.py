@@ -53,8 +53,12 @@ def _place(kernel: KernelState, process: Process, pc: int) -> str:
 
 
 def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str:
+    why = ""
     if trap.cause == Cause.ILLEGAL_INSTRUCTION:
-        what = f"illegal instruction {trap.tval:#010x}" if trap.tval else "illegal instruction"
+        what, why = (
+            f"illegal instruction {trap.tval:#0{10 if trap.tval & 3 == 3 else 6}x}",
+            _why_illegal(trap.tval),
+        )
     elif trap.cause == Cause.BREAKPOINT:
         what = "ebreak"
     else:
@@ -63,7 +67,15 @@ def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str
     area = process.mm.vmas.find(process.hart.pc)
     if area is not None:
         lines.append(f"  in {area.describe()}")
+    if why:
+        lines.append(f"  {why}")
     return "\n".join(lines)
+
+
+def _why_illegal(word: int) -> str:
+    from toyvm.isa.absent_extensions import why_illegal  # only an illegal instruction needs it
+
+    return why_illegal(word)
 
 
 def _neighbours(process: Process, va: int) -> list[str]:

@@ -44,6 +44,11 @@ class LoadedImage(Record):
     interpreter: str | None
     executable_stack: bool
 
+    @property
+    def is_library(self) -> bool:
+        """Whether this is a shared object that is no program: it has no entry point and no PT_INTERP."""
+        return self.e_type == elf.ET_DYN and self.entry == self.bias and self.interpreter is None
+
 
 def map_image(mm: AddressSpace, file: FileNode, path: str, *, library: bool = False) -> LoadedImage:
     """Map the segments of `file` into `mm`.

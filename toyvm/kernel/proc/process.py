@@ -225,6 +225,7 @@ class ThreadGroup:
         self.no_new_privileges = False
         self.keep_capabilities = False
         self.dumpable = 1
+        self.subreaper = False  # orphans among its descendants become its children (PR_SET_CHILD_SUBREAPER)
         self.timer_slack = 50_000  # nanoseconds
         self.parent: Process | None = None
         self.children: list[Process] = []
@@ -427,6 +428,19 @@ class Process:
     @property
     def ppid(self) -> int:
         return self.parent.pid if self.parent is not None else 1
+
+    def reaper(self) -> Process | None:
+        """The ancestor that its children have for a parent when it ends; None: init."""
+        above = self.parent
+        while above is not None and not (above.thread_group.subreaper and above.alive):
+            above = above.parent
+        return above
+
+    def give_to(self, parent: Process | None) -> None:
+        """Let the process, whose parent ends, be the child of another one; None: of init."""
+        self.parent = parent
+        if parent is not None:
+            parent.children.append(self)
 
     @property
     def alive(self) -> bool:
