@@ -280,6 +280,8 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     7005: ("dl_close", "loader_calls.private_call", "", PRIVATE),
     7006: ("dl_error", "loader_calls.private_call", "", PRIVATE),
     7007: ("dl_fini", "loader_calls.private_call", "", PRIVATE),
+    7008: ("dl_new_thread", "loader_calls.private_call", "", PRIVATE),
+    7009: ("dl_end_thread", "loader_calls.private_call", "", PRIVATE),
 }
 
 
