@@ -50,6 +50,7 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
         OPTIONS,
         overcommit=int(Path("/proc/sys/vm/overcommit_memory").read_text()),  # promises as the host makes them
         thp=thp,
+        max_instructions=None if source.stem in LONG else OPTIONS.max_instructions,
         ksm=1000 if source.stem == "merging" else 0,
     )
 

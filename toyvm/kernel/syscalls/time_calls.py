@@ -12,7 +12,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
 from ..vfs.open_file import WouldBlock
-from .arguments import nanoseconds, timespec
+from .arguments import CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, cpu_clock, nanoseconds, timespec
 from .process_calls import rusage
 
 if TYPE_CHECKING:
@@ -20,36 +20,11 @@ if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
+CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
 _MONOTONIC = {1, 4, 6, 7}
 _NO_SLEEP = {3, 4, 5, 6}  # CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, and the coarse ones
-_CPUCLOCK_KIND, _CPUCLOCK_OF_THREAD = 3, 4
 TIMER_ABSTIME = 1
 NS = 10**9
-
-
-def cpu_clock(kernel: KernelState, process: Process, clock: int) -> CpuClock:
-    """The clock of CPU time that `clock` names (clock_getcpuclockid(3)).
-
-    Raises OSError(EINVAL), also for a thread of another process.
-    """
-    if clock == CLOCK_PROCESS_CPUTIME_ID:
-        return process.clock_of_process()
-    if clock == CLOCK_THREAD_CPUTIME_ID:
-        return process.clock_of_thread()
-    if clock >= 0 or clock & _CPUCLOCK_KIND == _CPUCLOCK_KIND:
-        raise error(errno.EINVAL)
-    number = ~(clock >> 3)
-    target = kernel.threads.get(number) if number else process
-    if target is None:
-        raise error(errno.EINVAL)
-    if clock & _CPUCLOCK_OF_THREAD:
-        if target.thread_group is not process.thread_group:
-            raise error(errno.EINVAL)
-        return target.clock_of_thread()
-    if target.tid != target.pid and target is not process:
-        raise error(errno.EINVAL)
-    return target.clock_of_process()
 
 
 def _clock(kernel: KernelState, process: Process, clock: int) -> int:

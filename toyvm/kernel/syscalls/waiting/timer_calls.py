@@ -12,7 +12,7 @@ from toyvm.kernel.proc.lifecycle import send
 from toyvm.kernel.proc.posix_timers import MOST_TIMERS, PosixTimer
 from toyvm.kernel.proc.signals import MAX_SIGNAL, SI_TIMER, SigInfo, Signal
 
-from ..time_calls import cpu_clock
+from ..arguments import cpu_clock
 from .event_calls import TFD_TIMER_ABSTIME, itimerspec, pack_itimerspec
 
 if TYPE_CHECKING:
