@@ -33,6 +33,7 @@ from .synthetic.synthesis import (
     fill,
     irelative_bounds,
     make_sections,
+    move_sections,
     section_infos,
     write_build_id,
     write_search_table,
@@ -88,7 +89,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         layout = lay_out(program, options, errors)
         errors.checkpoint()
         values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
-        return layout, addresses(program, layout, tables, values)
+        return layout, addresses(program, layout, made.tables, values)
 
     relaxations = {}
     if options.relax:
@@ -97,6 +98,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         )
         needs = needs.moved(program, relaxed.gone)
         program, relaxations = relaxed.program, relaxed.forms
+        made = move_sections(made, program, needs, relaxed.gone, options)
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)
