@@ -98,6 +98,7 @@ class _Finder:
         self._unmark_overlaps()
         flags = np.array([f.object.e_flags for f in program.resolution.files] + [0], dtype=np.int64)
         self.compressed = (flags[sections.file[relocs.sid]] & EF_RISCV_RVC) != 0
+        self.compressed &= ~self._whole_words()[relocs.sid]
 
     def _length(self) -> Column:
         """The bytes of code that each relocation is about."""
@@ -112,6 +113,18 @@ class _Finder:
         end = start + np.where(self.kind[rows] == R.ALIGN, relocs.addend[rows], self._length()[rows])
         over = np.flatnonzero((sid[1:] == sid[:-1]) & (start[1:] < end[:-1]))
         self.marked[rows[over]] = self.marked[rows[over + 1]] = False
+
+    def _whole_words(self) -> Column:
+        """Which sections have an alignment that counts on instructions of 4 bytes (`.option norvc`).
+
+        It has room for 4 bytes less than its boundary, not for 2 less.
+        """
+        relocs = self.program.relocs
+        rows = np.flatnonzero((self.kind == R.ALIGN) & (relocs.addend > 0))
+        result = np.zeros(len(self.program.sections), dtype=bool)
+        room = relocs.addend[rows]
+        result[relocs.sid[rows[(room & (room + 2)) != 0]]] = True
+        return result
 
     def find(self) -> Candidates:
         calls = np.flatnonzero(self.marked & np.isin(self.kind, _CALLS))

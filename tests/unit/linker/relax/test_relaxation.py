@@ -126,6 +126,11 @@ def test_lui_becomes_c_lui_where_the_number_fits() -> None:
     assert code(zero, size=4) == ["addi a0,zero,291"]
 
 
+def test_an_alignment_of_whole_words_forbids_compressed_forms() -> None:
+    text = f"{START}tail f\nlui a0, %hi(x)\n.option norvc\n.balign 8\n.option rvc\nf: ret\nx = 0x1f000\n"
+    assert [line.split()[0] for line in code(linked(text))] == ["j", "lui"]
+
+
 def test_what_refers_to_the_code_follows_it() -> None:
     """Symbols, sizes, differences, alignment, section symbols with addends, and words that the loader relocates."""
     text = f"""{START}
