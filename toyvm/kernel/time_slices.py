@@ -51,12 +51,16 @@ class TimeSlices:
             hart.time_offset = kernel.scheduler.now - before
             budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
             self._faults.begin(process, alone=budget > left)
-            trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
+            kernel.executing = True
+            try:
+                trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
+            finally:
+                kernel.executing = False
             self._faults.settle(hart.instret)
             left = self._left_after(left, hart.instret - before, trap)
             if process.cpu_timer_at is not None and process.counters.instructions >= process.cpu_timer_at:
                 _expire_cpu_timers(kernel, process)
-            if trap is not None:
+            if trap is not None and not kernel.interrupted:  # Ctrl-C: a call might wait for input
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
                 kernel.system.balance(process.mm.context)
@@ -70,7 +74,8 @@ class TimeSlices:
         from the engine costs as much as thousands of native instructions.
         """
         kernel = self._kernel
-        until = kernel.scheduler.undisturbed_until()
+        assert kernel.engine is not None
+        until = kernel.scheduler.undisturbed_until(kernel.engine.stretch)
         if until is None:
             return left
         if kernel.limits.virtual_seconds is not None:
