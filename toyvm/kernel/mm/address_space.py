@@ -29,7 +29,7 @@ from .memory_map import MemoryMap
 from .overcommit import Commit, admit, becomes_accounted
 from .page_table import PageTable
 from .user_memory import Fault, UserMemory
-from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet, flags_for
+from .vma import MACHINE_MAP_COUNT, PROT_EXEC, PROT_READ, PROT_WRITE, Vma, VmaSet, end_of_pages, flags_for
 
 if TYPE_CHECKING:
     from ..counters import Group
@@ -96,8 +96,8 @@ class AddressSpace(UserMemory):
 
         `addr` is a hint unless `fixed`. Raises OSError: EINVAL for a bad length, address or offset;
         ENOMEM if no gap is large enough, or a limit or the overcommit policy forbids it; EOVERFLOW
-        for an offset beyond 2**63; EAGAIN beyond RLIMIT_MEMLOCK; EEXIST for `no_replace`; EPERM
-        below MMAP_MIN.
+        for an offset beyond 2**63; EAGAIN beyond RLIMIT_MEMLOCK, EPERM if that is 0; EEXIST for
+        `no_replace`; EPERM below MMAP_MIN.
         """
         if length <= 0 or offset & PAGE_MASK:
             raise error(errno.EINVAL)
@@ -107,6 +107,8 @@ class AddressSpace(UserMemory):
         if offset + length >= 1 << 63:
             raise error(errno.EOVERFLOW)
         locked |= self.map.lock_future
+        if locked and not self.rlimits.locked:
+            raise error(errno.EPERM)
         if locked and self.vmas.locked_bytes + length > self.rlimits.locked:
             raise error(errno.EAGAIN)
         self.require_room(3 if fixed else 1)
@@ -166,7 +168,7 @@ class AddressSpace(UserMemory):
             if no_replace and self.vmas.overlapping(addr, addr + length):
                 raise error(errno.EEXIST)
             return addr
-        addr = align_up(addr, PAGE_SIZE)
+        addr &= ~PAGE_MASK
         if MMAP_MIN <= addr <= USER_TOP - length and not self.vmas.overlapping(addr, addr + length):
             return addr
         found = self.vmas.find_gap(length, MMAP_MIN, self.mmap_top)
@@ -235,11 +237,11 @@ class AddressSpace(UserMemory):
 
         Raises OSError: EINVAL, ENOMEM for a hole, EACCES for a read-only file.
         """
-        if addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
-            raise error(errno.EINVAL if addr & PAGE_MASK else errno.ENOMEM)
-        end = addr + align_up(length, PAGE_SIZE)
-        if end == addr:
+        end = end_of_pages(addr, length)
+        if not length:
             return
+        if end <= addr:
+            raise error(errno.ENOMEM)
         end, refused = self._protectable(addr, end, prot)
         self.require_room(2)
         for area in self.vmas.overlapping(addr, end):
@@ -341,9 +343,11 @@ class AddressSpace(UserMemory):
         space = self.map
         if wanted < space.brk_start or wanted > USER_TOP:
             return space.brk_end
+        if wanted - space.brk_start + space.data_size > self.rlimits.data:  # also to shrink, as on Linux
+            return space.brk_end
         old, new = align_up(space.brk_end, PAGE_SIZE), align_up(wanted, PAGE_SIZE)
         if new > old:
-            if not self._extend_heap(old, new, wanted):
+            if not self._extend_heap(old, new):
                 return space.brk_end
         elif new < old:
             self.unmap_range(new, old)
@@ -351,12 +355,12 @@ class AddressSpace(UserMemory):
         self.changed("brk", space.brk_start, wanted, None)
         return wanted
 
-    def _extend_heap(self, old: int, new: int, wanted: int) -> bool:
-        """Extend the heap from `old` to `new`, for a break of `wanted`; whether it may grow."""
+    def _extend_heap(self, old: int, new: int) -> bool:
+        """Extend the heap from `old` to `new`; whether it may grow."""
         space, commit = self.map, self.system.commit
         ceiling = self.vmas.above(old - 1 if old else 0)
         room = ceiling.start - PAGE_SIZE if ceiling is not None else USER_TOP
-        if new > room or wanted - space.brk_start + space.data_size > self.rlimits.data:
+        if new > room:
             return False
         area = Vma(old, new, PROT_READ | PROT_WRITE, name="[heap]", accounted=True, locked=space.lock_future)
         try:
@@ -366,6 +370,8 @@ class AddressSpace(UserMemory):
             return False
         commit.add(area.length >> PAGE_SHIFT)
         self.vmas.add(area)
+        if area.locked:
+            self.populate(old, new - old)
         return True
 
     def map_stack(self, *, executable: bool = False) -> int:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import errno
 
-from toyvm.base.bits import align_up
 from toyvm.base.errors import error
 from toyvm.base.events import FaultKind
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access
-from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_SWAP, PTE_U, USER_TOP, entry_slot, pte_frame
+from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.sv39 import PTE_A, PTE_D, PTE_SWAP, PTE_U, entry_slot, pte_frame
 
 from .address_space import AddressSpace
 from .cache.read_ahead import MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL
 from .faults.page_fault import RESOLVED_BADLY
 from .frame_allocator import ZERO_FRAME
-from .vma import PROT_READ, PROT_WRITE, Vma
+from .vma import PROT_READ, PROT_WRITE, Vma, end_of_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 3, 4, 8
+MADV_REMOVE = 9
 MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE = 10, 11, 12, 13
 MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP = 14, 15, 16, 17
 MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT = 18, 19, 20, 21
@@ -48,13 +48,15 @@ def madvise(mm: AddressSpace, addr: int, length: int, advice: int) -> None:
     """Apply advice to whole pages. In a range with holes, it applies to the mapped parts.
 
     Raises OSError: EINVAL for unknown advice or advice that does not fit the area, ENOMEM for a
-    hole, EFAULT or ENOMEM from populating.
+    hole, EFAULT or ENOMEM from populating, EACCES and EPERM from removing.
     """
-    if advice not in _KNOWN or addr & PAGE_MASK or length < 0 or addr + length > USER_TOP:
+    if advice not in _KNOWN:
         raise error(errno.EINVAL)
-    end = addr + align_up(length, PAGE_SIZE)
-    if end == addr:
+    end = end_of_pages(addr, length)
+    if end == addr and not length:
         return
+    if end <= addr:
+        raise error(errno.EINVAL)
     if advice in _MERGING:
         _merge(mm, addr, end, mergeable=advice == MADV_MERGEABLE)
     elif advice in _POPULATING:
@@ -160,6 +162,16 @@ def _page_out(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
         mm.system.page_out(own, mm.context)
 
 
+def _remove(mm: AddressSpace, area: Vma, start: int, end: int) -> None:
+    """Give back the pages of a file or of shared memory, for all its mappings: they read as zeros."""
+    _require_unlocked(area)
+    if area.file is None:
+        raise error(errno.EINVAL)
+    if not area.shared or not area.may_write:
+        raise error(errno.EACCES)
+    mm.system.clear_file(area.file, area.offset_of(start), area.offset_of(end))
+
+
 CLEAR_ALL, CLEAR_ANON, CLEAR_MAPPED, CLEAR_SOFT_DIRTY, CLEAR_PEAK = 1, 2, 3, 4, 5
 
 
@@ -185,6 +197,7 @@ _ACTIONS: dict[int, Callable[[AddressSpace, Vma, int, int], None]] = {
     MADV_WILLNEED: _will_need,
     MADV_DONTNEED: _dont_need,
     MADV_FREE: _free,
+    MADV_REMOVE: _remove,
     MADV_COLD: _cold,
     MADV_PAGEOUT: _page_out,
     MADV_DONTNEED_LOCKED: lambda mm, area, start, end: mm.release_pages(start, end),

@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.events import Bus, CowFault, PageFault
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U
+from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, pte_frame
 from toyvm.run_options import Limits
 
 from ..counters import FaultContext, Stats
+from ..vfs.nodes import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, FileNode
 from .cache.page_cache import PageCache
 from .faults.native_windows import Windows
 from .frame_allocator import FrameAllocator
@@ -28,14 +31,13 @@ if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
 
     from ..counters import Group
-    from ..vfs.nodes import FileNode
     from .cache.read_ahead import ReadAhead
     from .memory_groups import Groups
     from .merged_frames import MergedFrames
     from .reclaim.swap_area import SwapArea
     from .vma import Vma
 
-EXACT_SPAN = 2 << 20  # bytes up to which invalidating single pages is cheaper than flushing the space
+EXACT_TABLES = 2  # leaf tables up to which invalidating single pages is cheaper than flushing the space
 RECENT = 8  # an instruction needs at most four pages: two for its own parcels, two for a misaligned access
 WRITE_BACK_PERIOD = 10_000_000  # nanoseconds of virtual time between two counts of the dirty pages
 _FLUSH_ABOVE = 64 << PAGE_SHIFT  # a longer range is cheaper to flush whole
@@ -156,7 +158,7 @@ class MachineMemory:
         The D bit of a shared page marks the page cache's page dirty.
         """
         touched = []
-        if end - start <= EXACT_SPAN:
+        if space.table.has_at_most(EXACT_TABLES, start, end):  # the stack of a thread is long, but has few
             touched = [va >> PAGE_SHIFT for va, _, _ in space.table.entries(start, end)]
         taken = space.table.clear(start, end)
         if not len(taken):
@@ -189,6 +191,35 @@ class MachineMemory:
                 for area in space.vmas:
                     if area.file is file and area.offset + area.length > keep:
                         self.release_pages(space, area.start + max(0, keep - area.offset), area.end)
+
+    def clear_file(self, file: FileNode, start: int, end: int) -> None:
+        """Fill a range of a file with zeros, as far as the file goes; all its mappings see it.
+
+        The frames of whole pages are given back. Raises OSError: EPERM for a sealed file.
+        """
+        if file.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+            raise error(errno.EPERM)
+        first, last = start + PAGE_MASK >> PAGE_SHIFT, end >> PAGE_SHIFT
+        if file.mappings and first < last:
+            for space in self.spaces:
+                if file in space.file_bytes:
+                    for area in space.vmas:
+                        if area.file is file:
+                            self._unmap_cached(space, area, first << PAGE_SHIFT, last << PAGE_SHIFT)
+        self.cache.discard(file, first, last)
+        if file.backed:
+            self.cache.clear(file, start, end)
+
+    def _unmap_cached(self, space: MemoryMap, area: Vma, start: int, end: int) -> None:
+        """Unmap the pages that an area shows from a range of its file, private copies excluded."""
+        low, high = (area.start + max(0, min(at - area.offset, area.length)) for at in (start, end))
+        if area.shared or low == high:
+            self.release_pages(space, low, high)
+            return
+        space.table.split(low, high)
+        cached = self.cache.owner
+        for va in [va for va, _, pte in space.table.present(low, high) if pte_frame(pte) in cached]:
+            self.release_pages(space, va, va + PAGE_SIZE)
 
     def mappings(self, frame: int) -> int:
         """How many page-table entries map a frame: its references except caches and KSM."""

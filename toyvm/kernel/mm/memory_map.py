@@ -112,6 +112,7 @@ class MemoryMap:
         self.data_size = 0  # bytes of the image's initialised data, which RLIMIT_DATA counts with the heap
         self.no_megapages = False  # prctl(PR_SET_THP_DISABLE): a child and another program inherit it
         self.lock_future = False  # mlockall(MCL_FUTURE): new areas are locked
+        self.lock_on_fault = False  # and MCL_ONFAULT: their pages are brought in when they are used
         self.sigreturn_page = 0  # where the code that ends a signal handler is mapped, once one has run
         self.arg_range = self.env_range = (0, 0)
 

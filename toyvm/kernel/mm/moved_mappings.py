@@ -55,6 +55,8 @@ def mremap(
         if addr + old_length == area.end and end <= USER_TOP and not mm.vmas.overlapping(area.end, end):
             admit(mm.system.commit, mm.map, area, new_length - old_length >> PAGE_SHIFT)
             _add(mm, area, area.end, new_length - old_length, area.end)
+            if area.locked:
+                mm.populate(addr + old_length, new_length - old_length)
             return addr
         if not may_move:
             raise error(errno.ENOMEM)
@@ -98,6 +100,10 @@ def _move(
     _move_pages(mm, addr, old_length, to)
     if old_length and not keep:
         mm.munmap(addr, old_length)
+    if area.locked:
+        if keep:  # the lock goes with the pages
+            mm.mark(addr, addr + old_length, "locked", False)
+        mm.populate(to + old_length, new_length - old_length)
     return to
 
 

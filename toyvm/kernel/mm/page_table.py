@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from itertools import compress
+from itertools import compress, islice
 
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
@@ -237,6 +237,10 @@ class PageTable:
             for number, pte in enumerate(self.u64[base + first : base + last].tolist(), first):
                 if pte:
                     yield key << LEAF_SHIFT | number << PAGE_SHIFT, base + number, pte
+
+    def has_at_most(self, most: int, start: int, end: int) -> bool:
+        """Whether at most `most` leaf tables have entries from `start` to `end`."""
+        return len(list(islice(self._tables(start, end), most + 1))) <= most
 
     def slots(self, start: int, end: int) -> Iterator[range]:
         """The indices in u64 of all entries from `start` to `end` whose tables exist."""

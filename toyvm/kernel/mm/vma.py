@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
+from toyvm.base.bits import u64
+from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record, duplicate
-from toyvm.machine.physical_memory import PAGE_SHIFT
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 from toyvm.machine.sv39 import PTE_COW, PTE_R, PTE_SHARED, PTE_U, PTE_V, PTE_W, PTE_X
 
 if TYPE_CHECKING:
@@ -108,6 +111,16 @@ class Vma(Record, frozen=False):
             and self.may_write == other.may_write
             and self.locked == other.locked
         )
+
+
+def end_of_pages(addr: int, length: int) -> int:
+    """The end of the whole pages of a range, in 64 bits as Linux computes it: it can be below `addr`.
+
+    Raises OSError(EINVAL) if `addr` is not at a page.
+    """
+    if addr & PAGE_MASK:
+        raise error(errno.EINVAL)
+    return u64(addr + (u64(length + PAGE_MASK) & ~PAGE_MASK))
 
 
 def flags_for(area: Vma, *, writable: bool) -> int:

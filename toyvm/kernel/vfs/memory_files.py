@@ -12,10 +12,11 @@ from toyvm.base.record import Record
 from toyvm.machine.physical_memory import require_host_room
 
 from ..limits import GUEST_ID
-from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
+from .nodes import F_SEAL_SEAL, DirNode, FileNode, Node, Stat, SymlinkNode
 
 _BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
+X_OK, W_OK, R_OK = 1, 2, 4
 INODE = 1024  # what a node costs besides its bytes: about what it costs the host
 
 
@@ -41,6 +42,13 @@ class MemFs(Record, frozen=False):
         if self.used + more > self.limit:
             raise error(errno.ENOSPC)
         self.used += more
+
+
+def require_access(status: Stat | MemNode, wanted: int) -> None:
+    """Whether the mode lets the guest's user do what `wanted` says (R_OK, W_OK, X_OK). Raises OSError(EACCES)."""
+    shift = 6 if status.uid == GUEST_ID else 3 if status.gid == GUEST_ID else 0
+    if wanted & ~(status.mode >> shift):
+        raise error(errno.EACCES)
 
 
 class MemNode(Node):
@@ -88,6 +96,10 @@ class MemNode(Node):
             self._attributes = {}
         return self._attributes
 
+    def require(self, wanted: int) -> None:
+        """Raises OSError(EACCES) unless the mode lets the guest's user do what `wanted` says."""
+        require_access(self, wanted)
+
     def charge(self, more: int) -> None:
         self._fs.charge(more)
 
@@ -106,15 +118,22 @@ class MemNode(Node):
         self.mtime = self.ctime = self._fs.clock()
 
 
+def _pages(size: int) -> int:
+    """The pages that so many bytes take."""
+    return -(-size // _PAGE)
+
+
 class MemFile(MemNode, FileNode):
     """A regular file held in a bytearray; read-only when made from bytes that belong to someone else."""
 
     def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
         FileNode.__init__(self)
         MemNode.__init__(self, fs, mode, 0 if read_only else GUEST_ID)
+        self.seals = F_SEAL_SEAL
         self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
+        self._filled: bytearray | None = None  # of a file that has had holes: 1 for each page that is none
         if not read_only:
             fs.charge(INODE + len(data))
 
@@ -127,8 +146,40 @@ class MemFile(MemNode, FileNode):
         return self.links > 0
 
     def stat(self) -> Stat:
-        blocks = -(-self.size // _PAGE)
+        blocks = _pages(self.size) if self._filled is None else self._filled.count(1)
         return self._status(st.S_IFREG, self.links, self.size, blocks * (_PAGE // _BLOCK))
+
+    def in_memory(self, index: int) -> bool:
+        return index < _pages(self.size) if self._filled is None else self._filled[index : index + 1] == b"\1"
+
+    def fill(self, start: int, end: int) -> None:
+        if self._filled is not None:
+            first, last = start // _PAGE, min(_pages(end), len(self._filled))
+            self._filled[first:last] = b"\1" * (last - first)
+
+    def punch(self, start: int, end: int) -> None:
+        first = _pages(start)
+        last = end // _PAGE if end < self.size else _pages(self.size)
+        if first < last:
+            holed = self._with_holes()
+            holed[first:last] = bytes(last - first)
+
+    def _with_holes(self) -> bytearray:
+        if self._filled is None:
+            self._filled = bytearray(b"\1" * _pages(self.size))
+        return self._filled
+
+    def next_data(self, offset: int) -> int | None:
+        if self._filled is None or self.in_memory(offset // _PAGE):
+            return offset
+        page = self._filled.find(1, offset // _PAGE)
+        return page * _PAGE if page >= 0 else None
+
+    def next_hole(self, offset: int) -> int:
+        if self._filled is None:
+            return self.size
+        page = self._filled.find(0, offset // _PAGE)
+        return min(self.size, max(offset, page * _PAGE)) if page >= 0 else self.size
 
     def pread(self, offset: int, count: int) -> bytes:
         return bytes(self._data[offset : offset + count])
@@ -136,24 +187,31 @@ class MemFile(MemNode, FileNode):
     def pwrite(self, offset: int, data: bytes) -> int:
         end = offset + len(data)
         if end > self.size:
-            self._resize(end)
+            self._resize(end, sparse=offset > self.size)
+        self.fill(offset, end)
         assert isinstance(self._data, bytearray)
         self._data[offset:end] = data
         self.mtime = self.ctime = self._fs.clock()
         return len(data)
 
     def truncate(self, size: int) -> None:
-        self._resize(size)
+        self._resize(size, sparse=True)
         self.changed()
 
-    def _resize(self, size: int) -> None:
+    def _resize(self, size: int, *, sparse: bool) -> None:
+        """Set the size; new whole pages are holes if `sparse`, and else to be filled."""
         if not isinstance(self._data, bytearray):
             raise error(errno.EROFS)
         more = size - len(self._data)
         self._fs.charge(more)
         if more <= 0:
             del self._data[size:]
+            if self._filled is not None:
+                del self._filled[_pages(size) :]
             return
+        if sparse or self._filled is not None:
+            holed = self._with_holes()
+            holed.extend(bytes(_pages(size) - len(holed)))
         try:
             if size >> 20 > self.size >> 20:  # else it would be the kernel that finds nothing left
                 require_host_room(2 * more + size // 4 + _RESERVE)
@@ -225,6 +283,7 @@ class MemDir(MemNode, DirNode):
             raise error(errno.EEXIST)
         if self.removed:
             raise error(errno.ENOENT)
+        self.require(W_OK | X_OK)
         self.changed()
 
     def create(self, name: str, mode: int) -> FileNode:
@@ -253,6 +312,8 @@ class MemDir(MemNode, DirNode):
         if node.links == 0 and not (isinstance(node, MemFile) and node.linkable):
             raise error(errno.ENOENT)
         node.links += 1
+        if isinstance(node, MemFile):
+            node.linkable = False
         node.ctime = self._fs.clock()
         self.entries[name] = node
 
@@ -273,6 +334,8 @@ class MemDir(MemNode, DirNode):
             isinstance(other, MemDir) and other.holds(self)
         ):
             raise error(errno.EINVAL)
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         self.entries[name], target.entries[new_name] = other, node
         for changed in (self, target):
             changed.changed()
@@ -281,6 +344,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if isinstance(node, DirNode):
             raise error(errno.EISDIR)
         self._unlinked(node)
@@ -300,6 +364,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
         if node.names():
@@ -318,6 +383,8 @@ class MemDir(MemNode, DirNode):
         old = target.entries.get(new_name)
         if old is node:
             return
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         if isinstance(old, DirNode):
             if not isinstance(node, DirNode):
                 raise error(errno.EISDIR)

@@ -18,6 +18,7 @@ from .nodes import Identity, Node, Stat, SymlinkNode
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
 O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
+O_ASYNC = 0o20000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
@@ -118,6 +119,7 @@ class OpenFile:
     timeouts: tuple[int | None, int | None] = (None, None)
     watchers: dict[Watcher, Callable[[], None]] | None = None
     is_terminal = False
+    owner: Watcher | None = None  # whom a signal tells of the file (`proc.file_owners`)
     locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
@@ -213,6 +215,8 @@ class OpenFileNode(Node):
 class MagicLink(SymlinkNode):
     """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
 
+    magic = True
+
     def __init__(self, identity: Identity, file: OpenFile):
         self.identity = identity
         self.file = file
@@ -235,12 +239,15 @@ class DeviceNode(Node):
         raise NotImplementedError
 
 
+SEEK_DATA, SEEK_HOLE = 3, 4
+
+
 def seek_to(position: int, size: int, offset: int, whence: int) -> int:
     """Where lseek(2) leads: SEEK_SET, CUR, END, and DATA and HOLE of a file without holes. Raises OSError."""
-    if whence in (3, 4):
+    if whence in (SEEK_DATA, SEEK_HOLE):
         if not 0 <= offset < size:
             raise error(errno.ENXIO)
-        return offset if whence == 3 else size
+        return offset if whence == SEEK_DATA else size
     if whence not in (0, 1, 2):
         raise error(errno.EINVAL)
     target = offset + (0, position, size)[whence]

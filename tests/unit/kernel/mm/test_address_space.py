@@ -102,6 +102,18 @@ def test_unmapping_a_megabyte_forgets_nothing_else(guest: Guest) -> None:
     assert set(mm.mmu.tlb.write) == {guest.scratch // PAGE}
 
 
+def test_unmapping_the_stack_of_a_thread_forgets_nothing_else() -> None:
+    """A stack is long, but few of its pages are used."""
+    guest = Guest(16 << 20)
+    mm = guest.mm
+    stack = mm.mmap(0, 8 << 20, RW)
+    for va in (guest.scratch, stack + (8 << 20) - PAGE):
+        assert mm.fault(va, Access.WRITE, 0)
+        mm.mmu.translate(va, Access.WRITE)
+    mm.munmap(stack, 8 << 20)
+    assert set(mm.mmu.tlb.write) == {guest.scratch // PAGE}
+
+
 def test_a_cow_fault_tells_its_steps(guest: Guest) -> None:
     seen: list[CowFault] = []
     guest.bus.subscribe(CowFault, seen.append)

@@ -17,11 +17,13 @@ from toyvm.kernel.mm.advice import (
     MADV_FREE,
     MADV_PAGEOUT,
     MADV_RANDOM,
+    MADV_REMOVE,
     MADV_SEQUENTIAL,
     MADV_WILLNEED,
     madvise,
 )
 from toyvm.kernel.mm.frame_allocator import OutOfFrames
+from toyvm.kernel.mm.shared_anonymous import ShmNode
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.machine.sv39 import PTE_A, PTE_SWAP
 from toyvm.run_options import Limits
@@ -175,3 +177,19 @@ def test_cold_pages_count_as_unused() -> None:
     at = fill(guest, 3)
     madvise(guest.mm, at, 2 * PAGE, MADV_COLD)
     assert [bool(guest.mm.table.entry(at + n * PAGE) & PTE_A) for n in range(3)] == [False, False, True]
+
+
+def test_removed_pages_of_shared_memory_give_frames_and_slots_back() -> None:
+    guest = Guest(limits=Limits(swap=64 * PAGE))
+    mm, kernel = guest.mm, guest.kernel
+    at = mm.mmap(0, 8 * PAGE, RW, shared=True, file=ShmNode(kernel.new_inode(), 8 * PAGE))
+    for number in range(8):
+        mm.write(at + number * PAGE, bytes([number + 1]))
+    swap = kernel.system.swap
+    assert swap is not None
+    madvise(mm, at, 4 * PAGE, MADV_PAGEOUT)
+    before, slots = kernel.system.frames.free, swap.used
+    assert slots == 4
+    madvise(mm, at + 2 * PAGE, 4 * PAGE, MADV_REMOVE)
+    assert kernel.system.frames.free == before + 2 and swap.used == slots - 2
+    assert [mm.read(at + number * PAGE, 1)[0] for number in range(8)] == [1, 2, 0, 0, 0, 0, 7, 8]

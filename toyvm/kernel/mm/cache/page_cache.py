@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKED, UNBACKED = 1, 2  # values of `PageCache.kind`
 MAX_REMEMBERED = 1 << 14
+_PIECE = 1 << 20  # bytes that are filled with zeros at a time
 IN_FILE = -1  # the place of a page that its file has, instead of a slot of the swap area
 
 
@@ -76,6 +77,10 @@ class PageCache:
         pages = self._pages.get(file.identity)
         return None if pages is None else pages.get(index)
 
+    def holds(self, file: FileNode, index: int) -> bool:
+        """Whether a page is in memory: cached, or of a file that is in memory."""
+        return self.peek(file, index) is not None or file.in_memory(index)
+
     def found(self, frame: int) -> None:
         """Count a used page if it was read ahead."""
         if frame in self._early:
@@ -112,6 +117,7 @@ class PageCache:
                 self._frames.put(frame)
                 raise
             self._fill(frame, data)
+            file.fill(index << PAGE_SHIFT, (index << PAGE_SHIFT) + len(data))
         self._enter(file, index, frame)
         return frame, file.backed
 
@@ -198,6 +204,24 @@ class PageCache:
         for index in [i for i in pages if i << PAGE_SHIFT >= size]:
             self._evict(file.identity, index)
         self._clear_rest(file, min(before, size))
+
+    def clear(self, file: FileNode, start: int, end: int) -> None:
+        """Fill a range of a file with zeros, as far as the file goes; mappings see it. Raises OSError."""
+        end = min(end, file.size)
+        for at in range(start, end, _PIECE):
+            self.pwrite(file, at, bytes(min(_PIECE, end - at)))
+        file.punch(start, end)
+
+    def discard(self, file: FileNode, first: int, last: int) -> None:
+        """Drop the pages from `first` to `last` (excluded), which no process maps; what they hold is not kept."""
+        identity = file.identity
+        for index in [index for index in self._pages.get(identity, ()) if first <= index < last]:
+            self._evict(identity, index)
+        swapped = self._swapped.get(identity, {})
+        for index in [index for index in swapped if first <= index < last]:
+            swap = self._swap
+            assert swap is not None
+            swap.release(swapped.pop(index))
 
     def _clear_rest(self, file: FileNode, end: int) -> None:
         """Zero what a mapping may have written beyond the end of a file that is about to grow."""
