@@ -28,6 +28,7 @@ class Rlimits(Record, frozen=False):
     processes: int = 1000
     locked: int = 8 << 20  # bytes of mlock; the default is Linux's MLOCK_LIMIT
     file_size: int = RLIM_INFINITY
+    cpu: int = RLIM_INFINITY  # seconds
     kept: dict[int, int] = {}  # by RLIMIT_ number
     hard: dict[int, int] = {}
 
@@ -54,6 +55,7 @@ class Rlimits(Record, frozen=False):
 
 
 _RLIMIT_FIELDS = {
+    RLIMIT_CPU: "cpu",
     RLIMIT_FSIZE: "file_size",
     RLIMIT_DATA: "data",
     RLIMIT_STACK: "stack",

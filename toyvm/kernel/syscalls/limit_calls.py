@@ -9,7 +9,7 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..limits import RLIMIT_COUNT
+from ..limits import RLIMIT_COUNT, RLIMIT_CPU
 from ..proc.lifecycle import send
 from ..proc.signals import SI_USER, SigInfo, Signal
 from ..vfs.nodes import FileNode
@@ -33,6 +33,8 @@ def _set_limit(process: Process, resource: int, new: bytes) -> None:
     if hard > process.rlimits.get_hard(resource):
         raise error(errno.EPERM)
     process.rlimits.set(resource, soft, hard)
+    if resource == RLIMIT_CPU:
+        process.note_cpu_timers()
     process.fds.limit = min(process.rlimits.open_files, process.fds.hard_limit)
 
 
