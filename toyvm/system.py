@@ -23,7 +23,7 @@ from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
 from .result import RunResult, View
-from .run_options import RunOptions
+from .run_options import RunOptions, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,9 +190,9 @@ class Session:
             from .kernel.mm.no_mmu import Placement
 
             placement = Placement(start.load_at, start.stack_at)
-        environment = _environment(program, options)
+        variables = _environment(program, options)
         try:
-            process = self.kernel.spawn(path, list(start.argv), environment, self.kernel.vfs.home, placement)
+            process = self.kernel.spawn(path, list(start.argv), variables, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.
             reason = str(error).replace(path, start.argv[0], 1)
@@ -382,9 +382,10 @@ class _Views:
 
 def _environment(program: Program | str | PathLike[str], options: RunOptions) -> list[str]:
     """The guest's environment: variables of the options, then those of the directives."""
-    settings = [f"{name}={value}" for name, value in options.env]
+    settings = environment(options.env, options.env_all)
     if not isinstance(program, (str, PathLike)):
-        settings += program.directives.env
+        given = {setting.partition("=")[0] for setting in settings}
+        settings += [item for item in program.directives.env if item.partition("=")[0] not in given]
         if program.directives.preload and program.linkage == "dynamic":
             names = (f"/lib/{library.name}" for library in program.directives.preload)
             settings.append("LD_PRELOAD=" + ":".join(names))
