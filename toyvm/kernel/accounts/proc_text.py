@@ -173,6 +173,10 @@ def _ranges(bits: int) -> str:
     return ",".join(found)
 
 
+# No process has a capability; the bounding set is whole.
+_CAPABILITIES = (("CapInh", 0), ("CapPrm", 0), ("CapEff", 0), ("CapBnd", (1 << 41) - 1), ("CapAmb", 0))
+
+
 def status(process: Process, cpus: int) -> bytes:
     """/proc/PID/status: the lines that common tools read, in Linux's order."""
     uid = KernelState.UID
@@ -222,6 +226,10 @@ def status(process: Process, cpus: int) -> bytes:
         f"SigBlk:\t{signals.mask:016x}",
         f"SigIgn:\t{ignored:016x}",
         f"SigCgt:\t{caught:016x}",
+        *(f"{name}:\t{bits:016x}" for name, bits in _CAPABILITIES),
+        f"NoNewPrivs:\t{process.thread_group.no_new_privileges:d}",
+        "Seccomp:\t0",
+        "Seccomp_filters:\t0",
         f"Cpus_allowed:\t{processors:x}",
         f"Cpus_allowed_list:\t{_ranges(processors)}",
         f"voluntary_ctxt_switches:\t{process.counters.context_switches}",

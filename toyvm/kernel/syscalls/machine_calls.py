@@ -31,7 +31,7 @@ def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
     Errors: EFAULT.
     """
     frames, swap = kernel.frames, kernel.system.swap
-    words = [kernel.now // 10**9, 0, 0, 0, kernel.memory.size, frames.free << 12, 0, 0, 0, 0]
+    words = [kernel.now // 10**9, 0, 0, 0, (frames.count - 1) << 12, frames.free << 12, 0, 0, 0, 0]
     if swap is not None:
         words[8:] = [swap.slots << 12, swap.free << 12]
     body = struct.pack("<10QHHxxxxQQI", *words, min(len(kernel.threads), 0xFFFF), 0, 0, 0, 1)

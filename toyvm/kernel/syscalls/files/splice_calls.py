@@ -138,8 +138,8 @@ def tee(kernel: KernelState, process: Process, fd_in: int, fd_out: int, count: i
     if pipe_in is None or pipe_out is None or same_pipe(pipe_in, pipe_out):
         raise error(errno.EINVAL)
     try:
-        data = peek_pipe(pipe_in, min(count, pipe_room(pipe_out)))
-        return target.write(data) if data else 0
+        data = peek_pipe(pipe_in, count)  # the input first, as on Linux: it may have to wait for it
+        return target.write(data[: pipe_room(pipe_out)]) if data else 0
     except WouldBlock as wait:
         if flags & SPLICE_F_NONBLOCK or (source.flags | target.flags) & O_NONBLOCK:
             raise error(errno.EAGAIN) from None
