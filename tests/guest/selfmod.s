@@ -1,4 +1,4 @@
-# Code that is written while the program runs: fence.i makes it visible, mprotect takes it away, fork keeps them apart.
+# Code that is written while the program runs: fence.i or riscv_flush_icache makes it visible, mprotect takes it away, fork keeps them apart.
         .include "guest.inc"
         .text
         .globl  main
@@ -25,6 +25,20 @@ main:   enter
         addi    s1, s1, 100
         li      t0, 300
         bne     s1, t0, 1b
+        li      t0, 0x03700513          # li a0, 55
+        sw      t0, 0(s0)
+        mv      a0, s0
+        addi    a1, s0, 8
+        li      a2, 1
+        li      a7, 259                 # riscv_flush_icache
+        ecall
+        show    "flushed: %ld\n"
+        jalr    s0
+        show    "and it returns %ld\n"
+        li      a2, 2
+        li      a7, 259
+        ecall
+        show    "with a flag that there is not: %ld\n"
         in_child rewrite
         show    "the child's own version returns 256 + %ld\n"
         jalr    s0

@@ -25,6 +25,18 @@ def uname(kernel: KernelState, process: Process, va: int) -> int:
     return 0
 
 
+def riscv_flush_icache(kernel: KernelState, process: Process, start: int, end: int, flags: int) -> int:
+    """riscv_flush_icache(2): let every thread of the process fetch the code that has been written. Flag: 1, only the
+    calling thread.
+
+    Errors: EINVAL.
+    """
+    if flags & ~1:
+        raise error(errno.EINVAL)
+    kernel.system.invalidate(process.mm.mmu)
+    return 0
+
+
 def sysinfo(kernel: KernelState, process: Process, va: int) -> int:
     """sysinfo(2): store uptime, memory, swap area and number of processes.
 

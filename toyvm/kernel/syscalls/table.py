@@ -242,6 +242,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     240: ("rt_tgsigqueueinfo", "signal_calls.rt_tgsigqueueinfo", "int int signal ptr"),
     242: ("accept4", "sockets.socket_calls.accept4", "fd ptr ptr fdflags"),
     243: ("recvmmsg", "sockets.message_calls.recvmmsg", "fd ptr uint msgflags ptr"),
+    259: ("riscv_flush_icache", "machine_calls.riscv_flush_icache", "ptr ptr hex"),
     260: ("wait4", "process_calls.wait4", "int ptr hex ptr"),
     261: ("prlimit64", "limit_calls.prlimit64", "int int ptr ptr"),
     264: ("name_to_handle_at", "refused_calls.name_to_handle_at", "at path ptr ptr hex"),

@@ -17,7 +17,7 @@ _RUNS = {
     217: "add_key request_key keyctl",
     234: "remap_file_pages mbind get_mempolicy set_mempolicy migrate_pages move_pages",
     241: "perf_event_open",
-    258: "riscv_hwprobe riscv_flush_icache",
+    258: "riscv_hwprobe",
     262: "fanotify_init fanotify_mark",
     266: "clock_adjtime",
     272: "kcmp",
