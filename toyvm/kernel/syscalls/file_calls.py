@@ -145,8 +145,8 @@ def read(kernel: KernelState, process: Process, fd: int, va: int, count: int) ->
 def write(kernel: KernelState, process: Process, fd: int, va: int, count: int) -> int:
     """write(2): write `count` bytes from `va` at the file's position. Return the number written.
 
-    Errors: EBADF, EFAULT, EINVAL, EIO, ENOSPC, EROFS, EAGAIN (O_NONBLOCK and no room), EPIPE with
-    SIGPIPE.
+    Errors: EBADF, EFAULT, EFBIG (RLIMIT_FSIZE), EINVAL, EIO, ENOSPC, EPERM (sealed), EROFS, EAGAIN (O_NONBLOCK and no
+    room), EPIPE with SIGPIPE.
     """
     file = open_file(process, fd)
     if file.is_terminal:

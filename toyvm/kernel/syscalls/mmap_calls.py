@@ -49,7 +49,7 @@ def mmap(
     MAP_POPULATE and MAP_LOCKED bring in every page at once.
 
     Errors: EACCES, EAGAIN (RLIMIT_MEMLOCK), EBADF, EEXIST (MAP_FIXED_NOREPLACE), EINVAL, ENODEV,
-    ENOMEM, EOVERFLOW, EPERM.
+    ENOMEM, EOPNOTSUPP (MAP_SHARED_VALIDATE), EOVERFLOW, EPERM.
     """
     if not length or offset & PAGE_MASK:
         raise error(errno.EINVAL)

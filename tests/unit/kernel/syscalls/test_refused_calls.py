@@ -19,7 +19,6 @@ REFUSED = [
     "kexec_load",
     "init_module",
     "delete_module",
-    "clock_settime",
     "syslog",
     "reboot",
     "sethostname",
@@ -37,6 +36,14 @@ REFUSED = [
 def test_the_superusers_calls_are_refused(name: str) -> None:
     guest = Guest()
     assert guest.call(name, 0, 0, 0, 0, 0) == -errno.EPERM
+
+
+def test_no_clock_can_be_set() -> None:
+    guest = Guest()
+    guest.mm.write(guest.scratch, bytes(16))
+    assert guest.call("clock_settime", 0, guest.scratch) == -errno.EPERM
+    assert guest.call("clock_settime", 0, 8) == -errno.EFAULT
+    assert guest.call("clock_settime", 1, guest.scratch) == -errno.EINVAL  # CLOCK_MONOTONIC
 
 
 def test_the_clock_can_be_read_but_not_adjusted() -> None:

@@ -77,7 +77,7 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
     The commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW and
     their F_OFD_ forms, and those of `fcntl_calls`.
 
-    Errors: EAGAIN (locked), EBADF, EBUSY, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, ENOTDIR, EOVERFLOW, EPERM,
+    Errors: EACCES, EAGAIN (locked), EBADF, EBUSY, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, ENOTDIR, EOVERFLOW, EPERM,
     ESRCH.
     """
     number = sext(fd, 32)
@@ -117,7 +117,7 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
     """ioctl(2): FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, and of a terminal those of tty_ioctl(4).
 
-    Errors: EBADF, EFAULT, EINVAL, EIO, EMFILE, ENOTTY, EPERM, ESRCH.
+    Errors: EBADF, EFAULT, EINVAL, EIO, EMFILE, ENODEV (no such interface), ENOTTY, EPERM, ESRCH.
     """
     file = open_file(process, fd)
     if request == FIONREAD and not file.is_terminal:
@@ -150,7 +150,7 @@ def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request
         raise error(errno.ENOTTY)
     from toyvm.kernel.net.inet_sockets import TcpSocket
 
-    from .fcntl_calls import F_GETOWN, F_SETOWN, rare_command
+    from .fcntl_calls import F_GETOWN, F_SETOWN, ownership
 
     if request in INTERFACE_REQUESTS:
         from .interface_calls import interface_ioctl
@@ -161,9 +161,9 @@ def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request
             raise error(errno.ENOTTY)
         process.mm.write_int(argument, int(file.at_mark), 4)
     elif request in (FIOSETOWN, SIOCSPGRP):
-        rare_command(kernel, process, file, F_SETOWN, process.mm.read_int(argument, 4))
+        ownership(kernel, process, file, F_SETOWN, process.mm.read_int(argument, 4))
     else:
-        owner = rare_command(kernel, process, file, F_GETOWN, 0)
+        owner = ownership(kernel, process, file, F_GETOWN, 0)
         process.mm.write_int(argument, owner & 0xFFFFFFFF, 4)
     return 0
 

@@ -55,7 +55,7 @@ def set_async(kernel: KernelState, file: OpenFile, fd: int, wanted: bool) -> Non
 def rare_command(kernel: KernelState, process: Process, file: OpenFile, command: int, argument: int) -> int:
     """fcntl(2) with a command that is not one of the common ones. Raises Fault, OSError."""
     if command in (F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX):
-        return _ownership(kernel, process, _owner(kernel, file), command, argument)
+        return ownership(kernel, process, file, command, argument)
     if command == F_GETPIPE_SZ:
         return pipe_size(file)
     if command == F_SETPIPE_SZ:
@@ -79,7 +79,9 @@ def _owner(kernel: KernelState, file: OpenFile) -> FileOwner:
     return file.owner
 
 
-def _ownership(kernel: KernelState, process: Process, owner: FileOwner, command: int, argument: int) -> int:
+def ownership(kernel: KernelState, process: Process, file: OpenFile, command: int, argument: int) -> int:
+    """F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX. Raises Fault, OSError: EINVAL, ESRCH."""
+    owner = _owner(kernel, file)
     if command == F_GETSIG:
         return owner.signal
     if command == F_SETSIG:

@@ -149,7 +149,8 @@ def fallocate(kernel: KernelState, process: Process, fd: int, mode: int, offset:
     """fallocate(2): make sure that a range of a file has room, or with FALLOC_FL_PUNCH_HOLE fill it with zeros.
     FALLOC_FL_KEEP_SIZE leaves the size as it is.
 
-    Errors: EBADF (not open for writing), EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, EOPNOTSUPP, EROFS, ESPIPE.
+    Errors: EBADF (not open for writing), EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, EOPNOTSUPP, EPERM
+    (sealed), EROFS, ESPIPE.
     """
     file = open_file(process, fd)
     start, count = sext(offset, 64), sext(length, 64)

@@ -92,7 +92,8 @@ def test_nothing_leaves_the_machine(guest: Guest) -> None:
         assert guest.call("connect", socket, guest.scratch, 16) == -errno.ENETUNREACH
         assert guest.call("bind", socket, guest.scratch, 16) == -errno.EADDRNOTAVAIL
     assert guest.call("sendto", socket, guest.scratch, 1, 0, guest.scratch, 16) == -errno.ENETUNREACH
-    assert guest.call("socket", 16, 3, 0) == -errno.EAFNOSUPPORT
+    assert guest.call("socket", 17, 3, 0) == -errno.EAFNOSUPPORT  # AF_PACKET
+    assert guest.call("socket", 16, 3, 15) == -errno.EPROTONOSUPPORT  # NETLINK_KOBJECT_UEVENT
 
 
 def test_proc_net_shows_the_sockets(guest: Guest) -> None:
