@@ -162,6 +162,17 @@ int main(void)
     T(si.ssi_int);
     T(si.ssi_code);
     T(signalfd(sf, &set, 0) == sf);
+    T(fcntl(sf, F_SETOWN, getpid()));
+    T(fcntl(sf, F_SETSIG, SIGRTMIN));
+    T(fcntl(sf, F_SETFL, O_ASYNC | O_NONBLOCK)); /* a signal that says that a signal is there: there is none */
+    T(fcntl(sf, F_GETFL) & O_ASYNC);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    T(signalfd(sf, &set, 0) == sf);
+    T(raise(SIGUSR1));
+    T(read(sf, &si, sizeof si));
+    T(si.ssi_signo == SIGUSR1);
+    T(read(sf, &si, sizeof si));
 
     puts("inotify");
     enter_folder();

@@ -52,13 +52,20 @@ def _stands(entry: tuple[int, int, Alarm]) -> bool:
 
 
 class CpuSleep(Alarm):
-    """A thread that sleeps until a clock of CPU time reaches `deadline` (clock_nanosleep(2))."""
+    """A thread that sleeps until a clock of CPU time reaches `deadline` (clock_nanosleep(2)).
 
-    def __init__(self, clock: CpuClock, deadline: int):
+    Its maker sets it as an alarm of the clock. `sleeps` says whether it still does: a signal or its end may have ended the call.
+    """
+
+    def __init__(self, clock: CpuClock, deadline: int, sleeps: Callable[[CpuSleep], bool]):
         self.clock = clock
         self.deadline = self.alarm_at = deadline
         self.queue = WaitQueue()
-        clock.set_alarm(self, deadline)
+        self._sleeps = sleeps
+
+    @property
+    def alive(self) -> bool:  # type: ignore[override]
+        return self._sleeps(self)
 
     def expire(self, now: int) -> None:
         self.alarm_at = None

@@ -123,7 +123,10 @@ def _sleep_by(process: Process, clock: CpuClock, wanted: int, flags: int, remain
     if call.sleep is None:
         call.deadline = wanted if flags & TIMER_ABSTIME else clock.spent() + wanted
         call.remaining_at = 0 if flags & TIMER_ABSTIME else remaining
-        call.sleep = CpuSleep(clock, call.deadline)
+        call.sleep = CpuSleep(
+            clock, call.deadline, lambda sleep: process.call.sleep is sleep and process.alive
+        )
+        clock.set_alarm(call.sleep, call.deadline)
     if clock.spent() < call.sleep.deadline:
         raise WouldBlock(call.sleep.queue)
     return 0

@@ -10,6 +10,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.proc.file_owners import F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, FileOwner
 from toyvm.kernel.proc.signals import MAX_SIGNAL
+from toyvm.kernel.vfs.events.anonymous import AnonymousFile
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.nodes import (
     F_ALL_SEALS,
@@ -39,8 +40,8 @@ _LAST_HINT = 5  # RWH_WRITE_LIFE_EXTREME
 
 
 def set_async(kernel: KernelState, file: OpenFile, fd: int, wanted: bool) -> None:
-    """O_ASYNC: let a signal say that the file can be read or written. Regular files have none."""
-    queue = file.poll_queue() if file.pollable else None
+    """O_ASYNC: let a signal say that a pipe, a socket or a terminal can be read or written. Other files ignore it."""
+    queue = file.poll_queue() if file.pollable and not isinstance(file, AnonymousFile) else None
     if queue is None or wanted == bool(file.flags & O_ASYNC):
         return
     owner = _owner(kernel, file)
