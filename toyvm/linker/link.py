@@ -37,7 +37,7 @@ from .synthetic.synthesis import (
     write_search_table,
 )
 from .undefined_references import check_references
-from .version_script import local_symbols
+from .version_script import NO_SCRIPT, local_symbols, parse_version_script
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
@@ -49,7 +49,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
 
     # Resolve each name to a definition. This selects the archive members that take part.
-    resolution = resolve(opened, options, errors)
+    script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
+    resolution = resolve(opened, options, errors, script.versions)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
@@ -60,7 +61,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.strip:
         program = without_debug(program)
     program = provide(program, options)
-    local = local_symbols(program, options.version_script, options.exclude_libs)
+    local = local_symbols(program, script, options.exclude_libs)
     public = exported(program, options, local)
 
     # Drop unreachable sections, give code its final size, and merge equal constants.
@@ -79,7 +80,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
-    program, made = make_sections(program, needs, tables, public, attributes, options)
+    program, made = make_sections(program, needs, tables, public, attributes, script, options)
 
     # Memory layout. Addresses are fixed from here on.
     layout = lay_out(program, options, errors)
