@@ -96,7 +96,7 @@ work:   addi    sp, sp, -32
         la      a1, mutex
         call    pthread_cond_wait       # which frees the mutex while it sleeps
         j       2b
-3:      la      a0, speaks              # printf has no lock of its own: the mutex serves for that too
+3:      la      a0, speaks
         mv      a1, s0
         call    printf
         la      t0, turn

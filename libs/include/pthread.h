@@ -1,4 +1,4 @@
-/* Threads: libs/libc/pthread.s. Attributes are NULL; malloc and the streams have no locks. */
+/* Threads: libs/libc/pthread.s. Attributes are NULL. */
 #ifndef TOYVM_PTHREAD_H
 #define TOYVM_PTHREAD_H
 

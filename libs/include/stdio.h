@@ -1,4 +1,5 @@
-/* Streams and formatted output: libs/libc/stdio.s, input.s, file.s, printf.s, strerror.s. */
+/* Streams and formatted output: libs/libc/stdio.s, input.s, file.s, printf.s, scanf.s,
+ * strerror.s. */
 #ifndef TOYVM_STDIO_H
 #define TOYVM_STDIO_H
 
@@ -31,6 +32,13 @@ int vfprintf(FILE *f, const char *format, va_list arguments);
 int vdprintf(int fd, const char *format, va_list arguments);
 int vsprintf(char *s, const char *format, va_list arguments);
 int vsnprintf(char *s, size_t size, const char *format, va_list arguments);
+
+int scanf(const char *format, ...) __attribute__((format(scanf, 1, 2)));
+int fscanf(FILE *f, const char *format, ...) __attribute__((format(scanf, 2, 3)));
+int sscanf(const char *s, const char *format, ...) __attribute__((format(scanf, 2, 3)));
+int vscanf(const char *format, va_list arguments);
+int vfscanf(FILE *f, const char *format, va_list arguments);
+int vsscanf(const char *s, const char *format, va_list arguments);
 
 int fputc(int c, FILE *f);
 int putc(int c, FILE *f);

@@ -1,4 +1,4 @@
-/* Memory, numbers, sorting, the environment, the end: libs/libc/malloc.s, number.s, sort.s, random.s, environment.s, exit.s. */
+/* Memory, numbers, sorting, the environment, the end: libs/libc/malloc.s, number.s, strtod.s, sort.s, random.s, environment.s, exit.s. */
 #ifndef TOYVM_STDLIB_H
 #define TOYVM_STDLIB_H
 
@@ -25,6 +25,10 @@ long strtol(const char *s, char **end, int base);
 long long strtoll(const char *s, char **end, int base);
 unsigned long strtoul(const char *s, char **end, int base);
 unsigned long long strtoull(const char *s, char **end, int base);
+double atof(const char *s);
+double strtod(const char *s, char **end);
+float strtof(const char *s, char **end);
+long double strtold(const char *s, char **end);
 
 int abs(int n);
 long labs(long n);

@@ -90,10 +90,8 @@
         sd      t0, FILE_capacity(a0)
         sd      zero, FILE_position(a0)
         sd      zero, FILE_end(a0)
-        lla     t0, __stdio_streams
-        ld      t1, 0(t0)
-        sd      t1, FILE_next(a0)
-        sd      a0, 0(t0)
+        sw      zero, FILE_lock(a0)
+        call    link_stream
         j       2f
 1:      li      a0, 0
 2:      ld      ra, 24(sp)
@@ -102,6 +100,30 @@
         addi    sp, sp, 32
         ret
         END     fdopen
+
+# Put f at the head of the list of open streams; f.
+        LOCAL   link_stream
+        LOCKED_BY 1f, __stdio_streams_lock
+1:      lla     t0, __stdio_streams
+        ld      t1, 0(t0)
+        sd      t1, FILE_next(a0)
+        sd      a0, 0(t0)
+        ret
+        END     link_stream
+
+# Take f out of that list.
+        LOCAL   unlink_stream
+        LOCKED_BY 1f, __stdio_streams_lock
+1:      lla     t0, __stdio_streams     # t0: the link to f
+2:      ld      t1, 0(t0)
+        beqz    t1, 4f
+        beq     t1, a0, 3f
+        addi    t0, t1, FILE_next
+        j       2b
+3:      ld      t1, FILE_next(a0)
+        sd      t1, 0(t0)
+4:      ret
+        END     unlink_stream
 
 # int fclose(FILE *f): flush and close f; 0, or EOF and errno (f is closed in any case)
         FUNC    fclose
@@ -112,15 +134,9 @@
         mv      s0, a0
         call    __libc_fflush
         mv      s1, a0
-        lla     t0, __stdio_streams     # unlink it from the list; t0: the link to f
-1:      ld      t1, 0(t0)
-        beqz    t1, 2f
-        beq     t1, s0, 3f
-        addi    t0, t1, FILE_next
-        j       1b
-3:      ld      t1, FILE_next(s0)
-        sd      t1, 0(t0)
-2:      lw      a0, FILE_fd(s0)
+        mv      a0, s0
+        call    unlink_stream
+        lw      a0, FILE_fd(s0)
         call    __libc_close
         or      s1, s1, a0
         lw      t0, FILE_flags(s0)
@@ -141,13 +157,15 @@
 # int fseek(FILE *f, long offset, int whence): 0, or -1 and errno
         FUNC    fseek
         ALSO    fseeko
+        LOCKED  unlocked_fseek, a0, FILE_lock
+unlocked_fseek:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
         sd      a1, 8(sp)
         sd      a2, 0(sp)
         mv      s0, a0
-        call    __libc_fflush           # the kernel's offset is now that of the stream
+        call    __stdio_sync            # the kernel's offset is now that of the stream
         lw      t0, FILE_flags(s0)
         andi    t0, t0, ~FILE_EOF
         sw      t0, FILE_flags(s0)
@@ -165,6 +183,8 @@
 # long ftell(FILE *f): the offset, or -1 and errno
         FUNC    ftell
         ALSO    ftello
+        LOCKED  unlocked_ftell, a0, FILE_lock
+unlocked_ftell:
         PUSH_RA
         sd      s0, 0(sp)
         mv      s0, a0

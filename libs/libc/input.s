@@ -11,13 +11,15 @@
         lw      t0, FILE_flags(s0)
         andi    t1, t0, FILE_CAN_READ
         beqz    t1, 3f
+        andi    t1, t0, FILE_STRING
+        bnez    t1, 6f
         andi    t1, t0, FILE_INPUT
         bnez    t1, 1f
         call    __stdio_flush           # the stream was written to before
 1:      la      a0, stdout
         ld      a0, 0(a0)
         beq     a0, s0, 5f
-        call    __stdio_flush
+        call    __stdio_flush_output
 5:      lw      a0, FILE_fd(s0)
         ld      a1, FILE_buffer(s0)
         ld      a2, FILE_capacity(s0)
@@ -42,6 +44,8 @@
         call    __set_errno
         lw      t0, FILE_flags(s0)
         ori     t0, t0, FILE_ERROR
+        j       4f
+6:      ori     t0, t0, FILE_EOF        # sscanf's string
 4:      sw      t0, FILE_flags(s0)
         li      a0, -1
         ld      s0, 0(sp)
@@ -52,6 +56,12 @@
 # int fgetc(FILE *f): the next byte, or EOF (-1)
         FUNC    fgetc
         ALSO    getc
+        LOCKED  __stdio_getc, a0, FILE_lock
+        # falls through
+        END     fgetc
+
+# int __stdio_getc(FILE *f): the same for those who have locked the stream
+        HIDDEN  __stdio_getc
         ld      t0, FILE_position(a0)
         ld      t1, FILE_end(a0)        # 0 in a stream that is being written to
         bgeu    t0, t1, 1f
@@ -67,10 +77,10 @@
         mv      t0, a0
         ld      a0, 0(sp)
         POP_RA
-        beqz    t0, __libc_fgetc
+        beqz    t0, __stdio_getc
         li      a0, -1
         ret
-        END     fgetc
+        END     __stdio_getc
 
 # int getchar(void): the next byte of stdin, or EOF
         FUNC    getchar
@@ -81,6 +91,8 @@
 
 # int ungetc(int c, FILE *f): push c back; EOF if there is no room (one byte after a read is guaranteed)
         FUNC    ungetc
+        LOCKED  unlocked_ungetc, a1, FILE_lock
+unlocked_ungetc:
         bltz    a0, 1f
         ld      t0, FILE_position(a1)
         beqz    t0, 1f
@@ -102,6 +114,8 @@
 
 # char *fgets(char *s, int size, FILE *f): read at most size - 1 bytes, up to and including a newline; NULL at the end
         FUNC    fgets
+        LOCKED  unlocked_fgets, a2, FILE_lock
+unlocked_fgets:
         addi    sp, sp, -48
         sd      ra, 40(sp)
         sd      s0, 32(sp)
@@ -115,7 +129,7 @@
         bltz    s2, 3f
 1:      blez    s2, 2f
         mv      a0, s3
-        call    __libc_fgetc
+        call    __stdio_getc
         bltz    a0, 4f
         sb      a0, 0(s1)
         addi    s1, s1, 1
@@ -141,6 +155,8 @@
 
 # size_t fread(void *items, size_t size, size_t count, FILE *f): read items; the number of whole items read
         FUNC    fread
+        LOCKED  unlocked_fread, a3, FILE_lock
+unlocked_fread:
         addi    sp, sp, -48
         sd      ra, 40(sp)
         sd      s0, 32(sp)
@@ -189,6 +205,8 @@
 # ssize_t getline(char **line, size_t *size, FILE *f): read a line, including the newline, into *line of *size bytes,
 # which realloc enlarges if necessary; the length, or -1 at the end
         FUNC    getline
+        LOCKED  unlocked_getline, a2, FILE_lock
+unlocked_getline:
         addi    sp, sp, -64
         sd      ra, 56(sp)
         sd      s0, 48(sp)
@@ -204,7 +222,7 @@
         bnez    t0, 1f
         sd      zero, 0(s1)
 1:      mv      a0, s2
-        call    __libc_fgetc
+        call    __stdio_getc
         mv      s4, a0                  # s4: the byte
         addi    t0, s3, 2               # room for it and a NUL
         ld      t1, 0(s1)

@@ -12,6 +12,8 @@
 # above. Two bit masks show which lists are not empty. The last chunk, top, is in no list: it grows with sbrk, and
 # shrinks if a large part of it is free.
 #
+# A lock protects the heap once there are threads (locks.s).
+#
 # Double frees and invalid pointers are detected where that is cheap; the program aborts with a message.
 
         .include "defs.inc"
@@ -64,6 +66,8 @@
 
 # void *malloc(size_t n): n bytes, aligned to 16; NULL and ENOMEM if out of memory. malloc(0) returns a chunk too.
         FUNC    malloc
+        LOCKED_BY unlocked_malloc, __malloc_lock
+unlocked_malloc:
         li      t0, MAP_THRESHOLD
         bgeu    a0, t0, map_chunk
         addi    a1, a0, 8 + 15          # a1: size of the chunk
@@ -214,7 +218,7 @@
         li      t0, SMALLEST
         bltu    t3, t0, 3f              # too small for a free chunk
         addi    a0, t1, CHUNK_data
-        call    __libc_free
+        call    unlocked_free
 3:      li      a0, 0
         j       5f
 4:      ori     t0, t0, PREVIOUS_USED
@@ -314,6 +318,8 @@
 # void free(void *p): free p, which may be NULL. Preserves errno.
         FUNC    free
         beqz    a0, 1f
+        LOCKED_BY unlocked_free, __malloc_lock
+unlocked_free:
         addi    a0, a0, -CHUNK_data
         andi    t0, a0, 15
         bnez    t0, bad_pointer
@@ -529,6 +535,8 @@
 
 # int resize_in_place(void *p, size_t n): resize p's chunk to n bytes, using the free space after it; 1 on success.
         LOCAL   resize_in_place
+        LOCKED_BY unlocked_resize, __malloc_lock
+unlocked_resize:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -610,3 +618,10 @@ not_from_malloc:
         .bss
         .balign 16
 state:  .skip   STATE_lists + 8 * LISTS
+
+        .globl  __malloc_lock
+        .hidden __malloc_lock
+        .type   __malloc_lock, @object
+        .size   __malloc_lock, 4
+__malloc_lock:
+        .skip   4

@@ -1,6 +1,6 @@
-# Formatted output: the printf(3) family, without floating point.
+# Formatted output: the printf(3) family. Floating point is in printf_float.s.
 #
-#   %[-+ 0#][width|*][.precision|.*][hh|h|l|ll|z|j|t](d|i|u|x|X|o|c|s|p|n|%)
+#   %[-+ 0#][width|*][.precision|.*][hh|h|l|ll|z|j|t|L](d|i|u|x|X|o|c|s|p|n|f|F|e|E|g|G|a|A|%)
 #
 # __stdio_format does the work; the functions of the family pass it a stream and a va_list. On RISC-V a va_list is a
 # pointer to the arguments, 8 bytes each: a variadic function stores its argument registers just below the arguments on
@@ -9,13 +9,7 @@
 # Result: the number of bytes (for snprintf: the number with unlimited size), or -1 and errno on error.
 
         .include "defs.inc"
-
-        .equ    LEFT, 1                 # conversion flags
-        .equ    PLUS, 2
-        .equ    BLANK, 4
-        .equ    ALTERNATE, 8
-        .equ    ZEROS, 16
-        .equ    CAPITALS, 32
+        .include "format.inc"
 
         .equ    DIGITS_END, 32          # frame offsets: the end of the digits; at most 23 octal digits
         .equ    PREFIX, 32
@@ -106,6 +100,9 @@ length: lbu     t0, 0(s1)
         beqz    t1, 4f
         addi    t1, t0, -'t'
         beqz    t1, 4f
+        li      s10, 16
+        addi    t1, t0, -'L'
+        beqz    t1, 4f
         li      s10, 4
         j       conversion
 2:      addi    s1, s1, 1
@@ -148,6 +145,15 @@ percent:
         addi    a1, s1, -1
         li      a2, 1
         call    put
+        j       next_text
+
+floating:
+        andi    t1, t0, 'a' - 'A'
+        bnez    t1, 1f
+        ori     s4, s4, CAPITALS
+1:      ori     a0, t0, 'a' - 'A'
+        call    __format_float
+        bltz    a0, format_failed
         j       next_text
 
 count:  ld      t0, 0(s2)               # %n
@@ -235,7 +241,7 @@ hex:    call    fetch_unsigned
         beqz    a0, digits_done
         li      t3, 'a' - 10
         andi    t1, s4, CAPITALS
-        sub     t3, t3, t1              # 'A' is 32 below 'a', and so CAPITALS is 32
+        sub     t3, t3, t1
         andi    t0, s4, ALTERNATE
         beqz    t0, 1f
         li      t0, '0'
@@ -303,7 +309,7 @@ field:  sub     s5, s5, s8
         sub     s5, s5, s10             # s5: blanks
         andi    t0, s4, LEFT
         bnez    t0, 1f
-        lla     a1, blanks
+        lla     a1, __format_blanks
         mv      a2, s5
         call    fill
         li      s5, 0
@@ -311,14 +317,14 @@ field:  sub     s5, s5, s8
         addi    a1, sp, PREFIX
         mv      a2, s9
         call    put
-2:      lla     a1, zeros
+2:      lla     a1, __format_zeros
         mv      a2, s10
         call    fill
         beqz    s8, 3f
         mv      a1, s7
         mv      a2, s8
         call    put
-3:      lla     a1, blanks
+3:      lla     a1, __format_blanks
         mv      a2, s5
         call    fill
         j       next_text
@@ -352,23 +358,38 @@ format_return:
         ret
         END     __stdio_format
 
-# Subroutines of __stdio_format, which share its registers. On an error they jump to its exit, with the stack restored.
-# with the stack as it was.
+# Subroutines of __stdio_format, which share its registers. On an error `put` and `fill` jump to its exit, with the stack
+# as it was.
 
 # Write a2 bytes at a1 and add them to the count.
         LOCAL   put
         PUSH_RA
-        add     s3, s3, a2
-        mv      a0, s0
-        call    __stdio_write
+        call    __format_put
         POP_RA
         bltz    a0, format_failed
         ret
         END     put
 
-# Write the character of FILL_BYTES at a1 a2 times, if a2 is positive.
-        .equ    FILL_BYTES, 32
+# Write the character of the block at a1 a2 times, if a2 is positive.
         LOCAL   fill
+        blez    a2, 1f
+        PUSH_RA
+        call    __format_fill
+        POP_RA
+        bltz    a0, format_failed
+1:      ret
+        END     fill
+
+# The same for printf_float.s: 0, or -1 if the stream failed.
+        HIDDEN  __format_put
+        add     s3, s3, a2
+        mv      a0, s0
+        tail    __stdio_write
+        END     __format_put
+
+        .equ    FILL_BYTES, 32          # of a block
+        HIDDEN  __format_fill
+        li      a0, 0
         blez    a2, 3f
         addi    sp, sp, -32
         sd      ra, 24(sp)
@@ -380,18 +401,15 @@ format_return:
         mv      a2, t0
 2:      mv      a0, s0
         call    __stdio_write
-        mv      t0, a0
         ld      a1, 0(sp)
         ld      a2, 8(sp)
         addi    a2, a2, -FILL_BYTES
-        bltz    t0, 4f
+        bltz    a0, 4f
         bgtz    a2, 1b
-        ld      ra, 24(sp)
+4:      ld      ra, 24(sp)
         addi    sp, sp, 32
 3:      ret
-4:      addi    sp, sp, 32
-        j       format_failed
-        END     fill
+        END     __format_fill
 
 # a0 = the number at s1 (s1 advances), or for `*` the next argument; 0 if there is none.
         LOCAL   number_or_star
@@ -519,6 +537,8 @@ format_return:
 
 # int vfprintf(FILE *f, const char *format, va_list arguments)
         FUNC    vfprintf
+        LOCKED  unlocked_vfprintf, a0, FILE_lock
+unlocked_vfprintf:
         PUSH_RA
         sd      s0, 0(sp)
         mv      s0, a0
@@ -538,8 +558,8 @@ format_return:
 # int vdprintf(int fd, const char *format, va_list arguments): uses a small buffer on the stack
         .equ    DPRINTF_BUFFER, 256
         FUNC    vdprintf
-        addi    sp, sp, -(DPRINTF_BUFFER + FILE_sizeof + 16)
-        sd      ra, DPRINTF_BUFFER + FILE_sizeof + 8(sp)
+        addi    sp, sp, -(DPRINTF_BUFFER + FILE_sizeof + 8)
+        sd      ra, DPRINTF_BUFFER + FILE_sizeof(sp)
         sw      a0, FILE_fd(sp)
         li      t0, FILE_CAN_WRITE | FILE_NONE
         sw      t0, FILE_flags(sp)
@@ -550,9 +570,9 @@ format_return:
         sd      zero, FILE_position(sp)
         sd      zero, FILE_end(sp)
         mv      a0, sp
-        call    __libc_vfprintf
-        ld      ra, DPRINTF_BUFFER + FILE_sizeof + 8(sp)
-        addi    sp, sp, DPRINTF_BUFFER + FILE_sizeof + 16
+        call    unlocked_vfprintf
+        ld      ra, DPRINTF_BUFFER + FILE_sizeof(sp)
+        addi    sp, sp, DPRINTF_BUFFER + FILE_sizeof + 8
         ret
         END     vdprintf
 
@@ -567,7 +587,7 @@ format_return:
 
 # int vsnprintf(char *s, size_t size, const char *format, va_list arguments)
         FUNC    vsnprintf
-        addi    sp, sp, -(FILE_sizeof + 16)
+        addi    sp, sp, -(FILE_sizeof + 24)
         sd      ra, FILE_sizeof + 8(sp)
         sd      a1, FILE_sizeof(sp)
         li      t0, FILE_CAN_WRITE | FILE_STRING
@@ -591,7 +611,7 @@ format_return:
         add     t0, t0, t1
         sb      zero, 0(t0)
 2:      ld      ra, FILE_sizeof + 8(sp)
-        addi    sp, sp, FILE_sizeof + 16
+        addi    sp, sp, FILE_sizeof + 24
         ret
         END     vsnprintf
 
@@ -602,8 +622,18 @@ null_string:
         .string "(null)"
 null_pointer:
         .string "(nil)"
-blanks: .ascii  "                                "
-zeros:  .ascii  "00000000000000000000000000000000"
+
+        .macro  BLOCK name
+        .globl  \name
+        .hidden \name
+        .type   \name, @object
+        .size   \name, FILL_BYTES
+\name:
+        .endm
+        BLOCK   __format_blanks
+        .ascii  "                                "
+        BLOCK   __format_zeros
+        .ascii  "00000000000000000000000000000000"
 
         .macro  CONVERSION letter, code
         .word   \letter, \code - conversions
@@ -620,5 +650,13 @@ conversions:
         CONVERSION 's', string
         CONVERSION 'p', pointer
         CONVERSION 'n', count
+        CONVERSION 'f', floating
+        CONVERSION 'F', floating
+        CONVERSION 'e', floating
+        CONVERSION 'E', floating
+        CONVERSION 'g', floating
+        CONVERSION 'G', floating
+        CONVERSION 'a', floating
+        CONVERSION 'A', floating
         CONVERSION '%', percent
         .word   0

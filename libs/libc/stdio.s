@@ -89,6 +89,17 @@
         ret
         END     __stdio_settle
 
+# int __stdio_flush_output(FILE *f): nothing for input; otherwise take the lock, and write the buffer; 0, or -1 and errno
+        HIDDEN  __stdio_flush_output
+        lw      t0, FILE_flags(a0)
+        andi    t0, t0, FILE_INPUT
+        beqz    t0, 1f
+        li      a0, 0
+        ret
+1:      LOCKED  __stdio_flush, a0, FILE_lock
+        # falls through
+        END     __stdio_flush_output
+
 # int __stdio_flush(FILE *f): write the buffer; 0, or -1 and errno
         HIDDEN  __stdio_flush
         addi    sp, sp, -48
@@ -132,6 +143,8 @@
 
 # int __stdio_flush_all(void): flush all streams; 0, or -1 if one failed. exit and fork call it.
         HIDDEN  __stdio_flush_all
+        LOCKED_BY flush_all, __stdio_streams_lock
+flush_all:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -140,10 +153,12 @@
         lla     t0, __stdio_streams
         ld      s0, 0(t0)
 1:      beqz    s0, 2f
+        ld      t0, FILE_position(s0)
+        beqz    t0, 3f
         mv      a0, s0
-        call    __stdio_flush
+        call    __stdio_flush_output
         or      s1, s1, a0
-        ld      s0, FILE_next(s0)
+3:      ld      s0, FILE_next(s0)
         j       1b
 2:      mv      a0, s1
         ld      ra, 24(sp)
@@ -179,17 +194,23 @@
 # int fflush(FILE *f): flush f, or all streams if f is NULL; 0 or EOF
         FUNC    fflush
         beqz    a0, 1f
+        LOCKED  __stdio_sync, a0, FILE_lock
+1:      j       __stdio_flush_all
+        END     fflush
+
+# int __stdio_sync(FILE *f): write the buffer, or discard the read-ahead
+        HIDDEN  __stdio_sync
         lw      t0, FILE_flags(a0)
         andi    t0, t0, FILE_INPUT
-        bnez    t0, 2f
+        bnez    t0, __stdio_end_input
         j       __stdio_flush
-1:      j       __stdio_flush_all
-2:      j       __stdio_end_input
-        END     fflush
+        END     __stdio_sync
 
 # int fputc(int c, FILE *f): c, or EOF
         FUNC    fputc
         ALSO    putc
+        LOCKED  unlocked_fputc, a1, FILE_lock
+unlocked_fputc:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -219,6 +240,8 @@
 
 # int fputs(const char *s, FILE *f): not negative, or EOF
         FUNC    fputs
+        LOCKED  unlocked_fputs, a1, FILE_lock
+unlocked_fputs:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -242,12 +265,15 @@
 
 # int puts(const char *s): write s and a newline to stdout in one call; not negative, or EOF
         FUNC    puts
+        la      a1, stdout
+        ld      a1, 0(a1)
+        LOCKED  unlocked_puts, a1, FILE_lock
+unlocked_puts:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
         sd      s1, 8(sp)
-        la      s0, stdout
-        ld      s0, 0(s0)
+        mv      s0, a1
         mv      s1, a0
         call    __libc_strlen
         mv      a2, a0
@@ -271,6 +297,8 @@
 
 # size_t fwrite(const void *items, size_t size, size_t count, FILE *f): write items; the number of items written
         FUNC    fwrite
+        LOCKED  unlocked_fwrite, a3, FILE_lock
+unlocked_fwrite:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -311,7 +339,7 @@ newline:
 \name:  .dword  file_\name
 file_\name:
         .word   \fd, \flags
-        .dword  buffer_\name, BUFFER_BYTES, 0, 0, \next
+        .dword  buffer_\name, BUFFER_BYTES, 0, 0, \next, 0
         .pushsection .bss
         .balign 8
 buffer_\name:
@@ -329,3 +357,12 @@ buffer_\name:
         .size   __stdio_streams, 8
 __stdio_streams:
         .dword  file_stderr
+
+        .bss
+        .balign 4
+        .globl  __stdio_streams_lock
+        .hidden __stdio_streams_lock
+        .type   __stdio_streams_lock, @object
+        .size   __stdio_streams_lock, 4
+__stdio_streams_lock:
+        .skip   4

@@ -1,20 +1,14 @@
 # Thread-local storage of static programs. (The dynamic linker sets up the storage of dynamic programs.)
 #
-# The RISC-V psABI uses variant I: tp points to the program's TLS block. Below tp is the thread control block, two
-# words that are not used here. The initial contents are in the segment PT_TLS.
+# The RISC-V psABI uses variant I: tp points to the program's TLS block. Below tp is the thread control block: the address
+# of the dtv, which is 0 here (tls_get_addr.s), and of the thread's descriptor, 0 for the first thread (pthread.s). The
+# initial contents are in the segment PT_TLS.
 
         .include "defs.inc"
 
         .equ    AT_PHDR, 3              # struct { unsigned long type, value; } of the auxiliary vector
         .equ    AT_PHNUM, 5
         .equ    PT_TLS, 7
-        .equ    PHDR_SIZE, 56           # Elf64_Phdr
-        .equ    PHDR_type, 0
-        .equ    PHDR_vaddr, 16
-        .equ    PHDR_filesz, 32
-        .equ    PHDR_memsz, 40
-        .equ    PHDR_align, 48
-        .equ    TCB_SIZE, 16
 
 # void __libc_setup_tls(char **envp): find PT_TLS through the auxiliary vector after envp, allocate its block, set tp.
 # Without the segment nothing is done; without memory the program is ended by ebreak.
@@ -48,6 +42,8 @@ found:  addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
         mv      s0, t1                  # s0: the segment's header
+        lla     t0, __libc_tls_segment
+        sd      t1, 0(t0)
         ld      a1, PHDR_memsz(s0)
         ld      t0, PHDR_align(s0)
         add     a1, a1, t0
@@ -77,3 +73,13 @@ found:  addi    sp, sp, -32
         ret
 none:   ebreak
         END     __libc_setup_tls
+
+# The program's PT_TLS, for pthread_create; 0: there is none, or the dynamic linker knows it.
+        .bss
+        .balign 8
+        .globl  __libc_tls_segment
+        .hidden __libc_tls_segment
+        .type   __libc_tls_segment, @object
+        .size   __libc_tls_segment, 8
+__libc_tls_segment:
+        .skip   8

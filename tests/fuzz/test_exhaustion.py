@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.guest_kernel import AT_FDCWD, Guest
+from toyvm.kernel.limits import PIPE_CAPACITY
 from toyvm.kernel.mm.image_mapping import map_image
 from toyvm.kernel.mm.vma import MACHINE_MAP_COUNT, MAX_MAP_COUNT
 from toyvm.kernel.vfs.memory_files import MemFile
@@ -78,7 +79,7 @@ def test_time_does_not_overflow() -> None:
 
 
 def test_pipes_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PipePool, "FULL", 2)
+    monkeypatch.setattr(PipePool, "FULL", 2 * PIPE_CAPACITY)
     monkeypatch.setattr(PipePool, "MOST", 3)
     it = guest()
     ends = []

@@ -27,6 +27,7 @@ LIBS = ROOT / "libs"
 PROGRAMS = ROOT / "tests" / "c_libc"
 SYSROOT = "/usr/riscv64-linux-gnu"
 LIBRARIES = ("libc", "imath")
+FLOATING = ("setjmp.s", "strtod.s", "scanf.s")
 STDIN = "ab\nsecond line is long\nthird, a line for getline, longer than before\n123456789the rest"
 
 
@@ -95,7 +96,8 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Libraries:
 
 
 @pytest.mark.parametrize(
-    "topic", ["formats", "numbers", "strings", "sorting", "heap", "streams", "processes"]
+    "topic",
+    ["formats", "floats", "strtod", "scan", "numbers", "strings", "sorting", "heap", "streams", "processes"],
 )
 def test_the_same_program_prints_the_same_with_glibc(topic: str, libraries: Libraries) -> None:
     source = PROGRAMS / f"{topic}.c"
@@ -105,11 +107,11 @@ def test_the_same_program_prints_the_same_with_glibc(topic: str, libraries: Libr
 
 
 def test_only_rv64ima_and_csr_instructions() -> None:
-    """But for setjmp, which has registers of floating point to keep."""
+    """But for setjmp, which keeps registers of floating point, and strtod, whose result is in one."""
     require_oracle(GNU_AS)
     for name in LIBRARIES:
         for source in (LIBS / name).glob("*.s"):
-            arch = "rv64imafd_zicsr" if source.name == "setjmp.s" else "rv64ima_zicsr"
+            arch = "rv64imafd_zicsr" if source.name in FLOATING else "rv64ima_zicsr"
             run(GNU_AS, f"-march={arch}", "-mabi=lp64", "-I", LIBS / name, "-o", "/dev/null", source)
 
 

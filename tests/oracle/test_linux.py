@@ -15,13 +15,15 @@ import pytest
 
 from tests.support.harness import OPTIONS, C
 from tests.support.oracles import GCC, HOST_GCC, do_without, require_oracle
-from tests.support.ways import check_every_way
+from tests.support.ways import WAYS, check_every_way
 from toyvm.base.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
 
 pytestmark = pytest.mark.oracle
 SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), *sorted((C / "thp").glob("*.c"))]
+LONG = ("cpu_limit",)  # thousands of millions of instructions: an hour on the reference engine
+NATIVE_WAYS = ("llvm", "eager")
 HIDDEN = 77  # the status of a program that may not see what it asks the host
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -48,6 +50,7 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
         OPTIONS,
         overcommit=int(Path("/proc/sys/vm/overcommit_memory").read_text()),  # promises as the host makes them
         thp=thp,
+        max_instructions=None if source.stem in LONG else OPTIONS.max_instructions,
         ksm=1000 if source.stem == "merging" else 0,
     )
 
@@ -58,5 +61,8 @@ def test_as_on_the_hosts_linux(source: Path, tmp_path: Path) -> None:
         assert not options.ksm or result.stats.pages_merged > 0
 
     check_every_way(
-        lambda options: run(there, [str(there)], options, stdin=b"", capture=True), check, options
+        lambda options: run(there, [str(there)], options, stdin=b"", capture=True),
+        check,
+        options,
+        NATIVE_WAYS if source.stem in LONG else WAYS,
     )

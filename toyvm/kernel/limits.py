@@ -16,9 +16,9 @@ PIPE_CAPACITY = 64 << 10
 
 
 class Rlimits(Record, frozen=False):
-    """The soft limits that the kernel enforces, in bytes or counts.
+    """The soft limits that the kernel enforces, in bytes or counts; the others, which are only kept; the hard limits.
 
-    The other limits are always infinite.
+    A limit that is in neither dictionary is infinite.
     """
 
     stack: int = 8 << 20
@@ -27,23 +27,36 @@ class Rlimits(Record, frozen=False):
     open_files: int = 1024
     processes: int = 1000
     locked: int = 8 << 20  # bytes of mlock; the default is Linux's MLOCK_LIMIT
+    file_size: int = RLIM_INFINITY
+    cpu: int = RLIM_INFINITY  # seconds
+    kept: dict[int, int] = {}  # by RLIMIT_ number
+    hard: dict[int, int] = {}
 
     def get(self, resource: int) -> int:
         """The soft limit of an RLIMIT_ number."""
         name = _RLIMIT_FIELDS.get(resource)
-        return RLIM_INFINITY if name is None else int(getattr(self, name))
+        return self.kept.get(resource, RLIM_INFINITY) if name is None else int(getattr(self, name))
 
-    def set(self, resource: int, value: int) -> None:
-        """Set a soft limit. A limit that is not enforced is ignored."""
+    def get_hard(self, resource: int) -> int:
+        """The hard limit of an RLIMIT_ number, which no soft limit may exceed."""
+        return self.hard.get(resource, RLIM_INFINITY)
+
+    def set(self, resource: int, soft: int, hard: int) -> None:
+        """Set the two limits of an RLIMIT_ number."""
         name = _RLIMIT_FIELDS.get(resource)
         if name is not None:
-            setattr(self, name, value)
+            setattr(self, name, soft)
+        else:
+            self.kept = {**self.kept, resource: soft}
+        self.hard = {**self.hard, resource: hard}
 
     def copy(self) -> Rlimits:
         return replace(self)
 
 
 _RLIMIT_FIELDS = {
+    RLIMIT_CPU: "cpu",
+    RLIMIT_FSIZE: "file_size",
     RLIMIT_DATA: "data",
     RLIMIT_STACK: "stack",
     RLIMIT_AS: "address_space",

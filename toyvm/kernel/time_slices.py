@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from toyvm.base.events import ContextSwitch
 from toyvm.machine.traps import Trap
 
+from .limits import RLIMIT_CPU
 from .proc.kernel_state import KernelState
 from .proc.lifecycle import send
 from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
@@ -54,9 +55,9 @@ class TimeSlices:
             trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
             self._faults.settle(hart.instret)
             left = self._left_after(left, hart.instret - before, trap)
-            if process.cpu_timer_at is not None and process.counters.instructions >= process.cpu_timer_at:
+            if _cpu_timer_due(process):
                 _expire_cpu_timers(kernel, process)
-            if trap is not None:
+            if trap is not None and process.alive:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
                 kernel.system.balance(process.mm.context)
@@ -77,6 +78,8 @@ class TimeSlices:
             until = min(until, int(kernel.limits.virtual_seconds * 1e9) + 1)
         if process.cpu_timer_at is not None:
             until = min(until, kernel.now + process.cpu_timer_at - process.counters.instructions)
+        if process.thread_timer_at is not None:
+            until = min(until, kernel.now + process.thread_timer_at - process.hart.instret)
         quantum = self._quantum
         return left + max(0, -(-(until - kernel.now - left) // quantum)) * quantum
 
@@ -132,14 +135,38 @@ class TimeSlices:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
 
 
+def _cpu_timer_due(process: Process) -> bool:
+    at, thread_at = process.cpu_timer_at, process.thread_timer_at
+    return (at is not None and process.counters.instructions >= at) or (
+        thread_at is not None and process.hart.instret >= thread_at
+    )
+
+
 def _expire_cpu_timers(kernel: KernelState, process: Process) -> None:
     spent = process.counters.instructions
     for which, signal in ((ITIMER_VIRTUAL, Signal.SIGVTALRM), (ITIMER_PROF, Signal.SIGPROF)):
-        timer = process.timer(which)
-        if timer.expires_at is not None and timer.expires_at <= spent:
+        timer = process.timers.get(which)
+        if timer is not None and timer.expires_at is not None and timer.expires_at <= spent:
             timer.expire(spent)
             send(kernel, process, SigInfo(signal))
+    _enforce_cpu_limit(kernel, process, spent)
+    for clock in (process.thread_group.cpu_clock, process.cpu_clock):
+        if clock is not None:
+            clock.ring()
     process.note_cpu_timers()
+
+
+def _enforce_cpu_limit(kernel: KernelState, process: Process, spent: int) -> None:
+    """RLIMIT_CPU: SIGXCPU at the soft limit and each second from then on, SIGKILL at the hard one (setrlimit(2))."""
+    limits = process.rlimits
+    if spent < max(1, limits.cpu) * 10**9:
+        return
+    hard = limits.get_hard(RLIMIT_CPU)
+    if spent >= max(1, hard) * 10**9:
+        send(kernel, process, SigInfo(Signal.SIGKILL))
+        return
+    send(kernel, process, SigInfo(Signal.SIGXCPU))
+    limits.set(RLIMIT_CPU, max(1, limits.cpu) + 1, hard)
 
 
 def _deliver(kernel: KernelState, process: Process) -> bool:

@@ -136,10 +136,10 @@ def dlclose(session: Session, handle: int) -> None:
         unloading.collect(session)
 
 
-def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
+def dlsym(session: Session, handle: int, name: bytes, caller_va: int, tp: int) -> int:
     """The address of symbol `name` in the scope of `handle`, for a call from `caller_va`.
 
-    Raises DlError.
+    A thread-local variable is that of the thread with this `tp`. Raises DlError.
     """
     namespace = session.state.namespace
     caller = namespace.at(caller_va)
@@ -155,7 +155,7 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int) -> int:
         "bindings",
         f"binding file {filename(reference)} [0] to {filename(found.obj)} [0]: normal symbol `{text}'",
     )
-    return _value(session, found)
+    return _value(session, found, tp)
 
 
 def _dlsym_scopes(
@@ -188,16 +188,13 @@ def _objects_after(caller: LinkMap) -> Sequence[LinkMap]:
     return within[within.index(caller) + 1 :]
 
 
-def _value(session: Session, found: Definition) -> int:
-    """The address of a definition.
-
-    For a thread-local variable, it is that of the calling thread.
-    """
+def _value(session: Session, found: Definition, tp: int) -> int:
+    """The address of a definition; of a thread-local variable, in the thread with this `tp`."""
     if found.symbol.type == c.STT_GNU_IFUNC:
         raise DlError(found.obj.name, "dlsym of an IFUNC symbol is not supported")
     if found.symbol.type != c.STT_TLS:
         return found.address
     if not found.obj.tls_module:
         raise DlError(found.obj.name, "cannot handle TLS data")
-    block = session.state.namespace.tls.block(found.obj.tls_module, session.memory)
+    block = session.state.namespace.tls.block(found.obj.tls_module, tp, session.memory)
     return block + found.symbol.value

@@ -25,7 +25,7 @@ from .loader_state import LoaderCounts, LoaderState
 from .session import Session
 from .startup import start
 
-_RA, _T0, _T1, _A0, _A1, _A2, _T3 = 1, 5, 6, 10, 11, 12, 28
+_RA, _TP, _T0, _T1, _A0, _A1, _A2, _T3 = 1, 4, 5, 6, 10, 11, 12, 28
 _STUB_DEVICE = 0x1D
 _NAME_MAX = 4096
 _SYMBOL_MAX = 1 << 16
@@ -50,6 +50,8 @@ class DynamicLoader:
             stub.DL_CLOSE: self._close,
             stub.DL_ERROR: self._error,
             stub.DL_FINI: self._begin_exit,
+            stub.DL_NEW_THREAD: self._new_thread,
+            stub.DL_END_THREAD: self._end_thread,
         }
 
     def start(
@@ -137,10 +139,10 @@ class DynamicLoader:
 
     def _symbol(self, session: Session, x: Registers) -> None:
         """DL_SYM: a0 = handle, a1 = name, a2 = the caller's return address; a0 = address or 0."""
-        handle, name, caller = x[_A0], x[_A1], x[_A2]
+        handle, name, caller, tp = x[_A0], x[_A1], x[_A2], x[_TP]
         x[_A0] = self._or_dlerror(
             session,
-            lambda: dlfcn.dlsym(session, handle, session.memory.read_cstring(name, _SYMBOL_MAX), caller),
+            lambda: dlfcn.dlsym(session, handle, session.memory.read_cstring(name, _SYMBOL_MAX), caller, tp),
             0,
         )
 
@@ -168,6 +170,17 @@ class DynamicLoader:
         session.memory.write(buffer, data)
         session.state.error = None
         x[_A0] = len(data)
+
+    @staticmethod
+    def _new_thread(session: Session, x: Registers) -> None:
+        """DL_NEW_THREAD: a0 = the tp of a new thread. Raises OSError(ENOMEM)."""
+        x[_A0] = session.new_thread()
+
+    @staticmethod
+    def _end_thread(session: Session, x: Registers) -> None:
+        """DL_END_THREAD: a0 = the tp of a thread that has ended; a0 = 0. Raises OSError(EINVAL)."""
+        session.end_thread(x[_A0])
+        x[_A0] = 0
 
     @staticmethod
     def _or_dlerror(session: Session, action: Callable[[], int], failed: int) -> int:

@@ -77,6 +77,28 @@ class Session:
         if self.guest.wants(RelocationDone):
             self._emit_relocated(obj, before, lazy)
 
+    def new_thread(self) -> int:
+        """Thread-local storage for a new thread, initialised for all objects; return its tp.
+
+        The program's first thread gets its own now, if no object had variables so far. Raises
+        OSError(ENOMEM).
+        """
+        namespace = self.state.own()
+        tls, heap = namespace.tls, namespace.heap
+        if not tls.tp:
+            self.guest.set_register("tp", tls.allocate(heap, self.memory))
+        thread = tls.new_thread(heap, self.memory)
+        for obj in namespace.objects:
+            phdr = thread_storage.segment(obj.name, obj.image.phdrs if obj.image else ())
+            if obj.tls_module and phdr is not None:
+                tls.initialise_in(thread, obj.tls_module, phdr, obj.bias, heap, self.memory)
+        return thread.tp
+
+    def end_thread(self, tp: int) -> None:
+        """Free the storage of a thread that has ended. Raises OSError(EINVAL)."""
+        namespace = self.state.own()
+        namespace.tls.end_thread(tp, namespace.heap, self.memory)
+
     def _initialise_tls(self, obj: LinkMap) -> None:
         namespace = self.state.namespace
         phdr = thread_storage.segment(obj.name, obj.image.phdrs if obj.image else ())

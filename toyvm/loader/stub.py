@@ -22,6 +22,7 @@ from .objects.link_map import LinkMap
 NAME = "[ld.so]"
 CACHE_FILE = "stub.marshal"
 DL_RESOLVE, DL_NEXT_INIT, DL_NEXT_FINI, DL_OPEN, DL_SYM, DL_CLOSE, DL_ERROR, DL_FINI = range(7000, 7008)
+DL_NEW_THREAD, DL_END_THREAD = 7008, 7009
 _SYS_EXIT_GROUP = 94
 _CONSTANTS = (
     ("DL_RESOLVE", DL_RESOLVE),

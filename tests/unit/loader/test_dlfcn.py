@@ -43,7 +43,7 @@ def test_open_look_up_close() -> None:
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
     bias = loaded.object("p").bias
     assert guest_calls.next_init(loaded.session, 0) == bias + TEXT
-    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == bias + TEXT + 8
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0, 0) == bias + TEXT + 8
     assert close(loaded, handle) == [bias + TEXT + 1]
     assert [area.describe() for area in loaded.guest.memory.vmas] == areas
     assert loaded.names() == []
@@ -72,14 +72,14 @@ def test_local_is_not_seen_by_others_and_global_is() -> None:
     dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
     dlfcn.dlopen(loaded.session, "u", NOW)
     assert loaded.word(loaded.object("u").bias + DATA + 16) == loaded.address("/d", "s")
-    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", 0, 0) == loaded.address("/d", "s")
 
 
 def test_what_was_opened_together_sees_each_other() -> None:
     loaded = load(root=Maker(needed=["d", "u"]), d=Maker(symbols=[Sym("s", TEXT)]), u=USES_S)
     handle = dlfcn.dlopen(loaded.session, "root", NOW)
     assert loaded.word(loaded.object("/u").bias + DATA + 16) == loaded.address("/d", "s")
-    assert dlfcn.dlsym(loaded.session, handle, b"s", 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, handle, b"s", 0, 0) == loaded.address("/d", "s")
 
 
 def test_the_program_comes_first_unless_deepbind() -> None:
@@ -98,10 +98,10 @@ def test_rtld_next_looks_behind_the_caller() -> None:
         d=Maker(symbols=[Sym("s", TEXT)]),
     )
     caller = loaded.address("/w", "s")
-    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller) == loaded.address("/d", "s")
-    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", caller) == loaded.address("", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller, 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_DEFAULT, b"s", caller, 0) == loaded.address("", "s")
     with pytest.raises(DlError, match="RTLD_NEXT used in code not dynamically loaded"):
-        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", 0x1000)
+        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", 0x1000, 0)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_thread_local_variables_of_an_opened_library() -> None:
     assert "tp" not in loaded.guest.registers
     for name, bytes_there in (("small", b"ij"), ("large", b"st")):
         handle = dlfcn.dlopen(loaded.session, name, NOW)
-        assert memory.read(dlfcn.dlsym(loaded.session, handle, b"t", 0), 4) == bytes_there + bytes(2)
+        assert memory.read(dlfcn.dlsym(loaded.session, handle, b"t", 0, 0), 4) == bytes_there + bytes(2)
     tp = loaded.guest.registers["tp"]
     assert loaded.word(tp - 16) == loaded.state.namespace.tls.dtv
     with pytest.raises(DlError, match="cannot allocate memory in static TLS block"):
@@ -256,9 +256,9 @@ def test_rtld_next_in_a_library_that_only_a_binding_keeps() -> None:
     close(loaded, handle)
     assert loaded.names() == ["/lib/w", "/lib/d", "/lib/u"], "u is bound to w, which needs d"
     caller = loaded.address("/w", "s")
-    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"t", caller) == loaded.address("/d", "t")
+    assert dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"t", caller, 0) == loaded.address("/d", "t")
     with pytest.raises(DlError, match=r"^/lib/w: undefined symbol: s$"):
-        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller)
+        dlfcn.dlsym(loaded.session, dlfcn.RTLD_NEXT, b"s", caller, 0)
     close(loaded, user)
     assert loaded.names() == []
 
@@ -283,7 +283,7 @@ def test_module_numbers_and_memory_of_thread_local_data_are_given_back(
     for _ in range(300):
         if succeeds:
             handle = dlfcn.dlopen(loaded.session, "p", NOW)
-            va = dlfcn.dlsym(loaded.session, handle, b"t", 0)
+            va = dlfcn.dlsym(loaded.session, handle, b"t", 0, 0)
             assert memory.read(va - 8, 40) == b"abcdefgh" + bytes(32), "clean, whatever was there before"
             memory.write(va, b"used")
             close(loaded, handle)
@@ -294,14 +294,14 @@ def test_module_numbers_and_memory_of_thread_local_data_are_given_back(
     assert sizes[-1] == sizes[1]
     other = dlfcn.dlopen(loaded.session, "other", NOW)
     assert loaded.object("other").tls_module == 1
-    assert memory.read(dlfcn.dlsym(loaded.session, other, b"t", 0), 4) == bytes(4)
+    assert memory.read(dlfcn.dlsym(loaded.session, other, b"t", 0, 0), 4) == bytes(4)
 
 
 def test_more_libraries_with_thread_local_data_than_the_dtv_had_entries() -> None:
     library = Maker(symbols=[Sym("t", 0, type=c.STT_TLS)], **TLS)  # type: ignore[arg-type]
     loaded = load(**{f"p{i}": library for i in range(200)})
     handles = [dlfcn.dlopen(loaded.session, f"p{i}", NOW) for i in range(200)]
-    places = {dlfcn.dlsym(loaded.session, handle, b"t", 0) for handle in handles}
+    places = {dlfcn.dlsym(loaded.session, handle, b"t", 0, 0) for handle in handles}
     assert len(places) == 200
     assert {loaded.guest.memory.read(va, 8) for va in places} == {b"abcdefgh"}
     assert loaded.word(loaded.guest.registers["tp"] - 16) == loaded.state.namespace.tls.dtv
@@ -311,7 +311,7 @@ def test_the_programs_handle_sees_what_is_opened_globally() -> None:
     loaded = load(d=Maker(symbols=[Sym("s", TEXT)]))
     program = dlfcn.dlopen(loaded.session, None, LAZY)
     dlfcn.dlopen(loaded.session, "d", NOW | GLOBAL)
-    assert dlfcn.dlsym(loaded.session, program, b"s", 0) == loaded.address("/d", "s")
+    assert dlfcn.dlsym(loaded.session, program, b"s", 0, 0) == loaded.address("/d", "s")
 
 
 def test_noload_of_a_library_that_does_not_exist_is_an_error() -> None:
@@ -426,9 +426,9 @@ def test_no_history_raises_anything_but_dl_error(data: st.DataObject) -> None:
                 case "close":
                     dlfcn.dlclose(session, handle)
                 case "symbol":
-                    dlfcn.dlsym(session, handle, data.draw(SYMBOLS), caller)
+                    dlfcn.dlsym(session, handle, data.draw(SYMBOLS), caller, 0)
                 case "next":
-                    dlfcn.dlsym(session, dlfcn.RTLD_NEXT, data.draw(SYMBOLS), caller)
+                    dlfcn.dlsym(session, dlfcn.RTLD_NEXT, data.draw(SYMBOLS), caller, 0)
                 case "bind":
                     session.bind_lazily(handle, 0)
                 case "calls":

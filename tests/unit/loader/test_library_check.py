@@ -99,7 +99,7 @@ def exercise(files: dict[str, bytes]) -> None:
         if not guest_calls.next_init(session, TEXT):
             break
     handle = dlfcn.dlopen(session, "libx.so", dlfcn.RTLD_NOW)
-    dlfcn.dlsym(session, handle, b"g", 0)
+    dlfcn.dlsym(session, handle, b"g", 0, 0)
     dlfcn.dlclose(session, handle)
     guest_calls.begin_exit(session)
     for _ in range(100):

@@ -120,9 +120,9 @@ def limits(process: Process) -> bytes:
     """/proc/PID/limits."""
     lines = [f"{'Limit':<25} {'Soft Limit':<20} {'Hard Limit':<20} {'Units':<10}\n"]
     for number, (name, unit) in enumerate(_LIMITS):
-        soft = process.rlimits.get(number)
-        shown = "unlimited" if soft == RLIM_INFINITY else str(soft)
-        lines.append(f"{name:<25} {shown:<20} {'unlimited':<20} {unit:<10}\n")
+        both = process.rlimits.get(number), process.rlimits.get_hard(number)
+        soft, hard = ("unlimited" if limit == RLIM_INFINITY else str(limit) for limit in both)
+        lines.append(f"{name:<25} {soft:<20} {hard:<20} {unit:<10}\n")
     return "".join(lines).encode()
 
 

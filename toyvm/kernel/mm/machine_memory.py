@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from toyvm.base.bits import align_up
+from toyvm.base.errors import error
 from toyvm.base.events import Bus, CowFault, PageFault
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Mmu
@@ -17,6 +19,7 @@ from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, pte_frame
 from toyvm.run_options import Limits
 
 from ..counters import FaultContext, Stats
+from ..vfs.nodes import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, FileNode
 from .cache.page_cache import PageCache
 from .faults.native_windows import Windows
 from .frame_allocator import FrameAllocator
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from toyvm.engines.engine import Engine
 
     from ..counters import Group
-    from ..vfs.nodes import FileNode
     from .cache.read_ahead import ReadAhead
     from .memory_groups import Groups
     from .merged_frames import MergedFrames
@@ -193,8 +195,10 @@ class MachineMemory:
     def clear_file(self, file: FileNode, start: int, end: int) -> None:
         """Fill a range of a file with zeros, as far as the file goes; all its mappings see it.
 
-        The frames of whole pages are given back. Raises OSError.
+        The frames of whole pages are given back. Raises OSError: EPERM for a sealed file.
         """
+        if file.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+            raise error(errno.EPERM)
         first, last = start + PAGE_MASK >> PAGE_SHIFT, end >> PAGE_SHIFT
         if file.mappings and first < last:
             for space in self.spaces:

@@ -210,11 +210,11 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
             ProcessExited(kernel.now, process.pid, status >> 8, signal, process.counters.instructions)
         )
     for child in process.children:
-        child.parent = None
+        child.give_to(process.reaper())
         if child.thread_group.death_signal:
             send(kernel, child, SigInfo(child.thread_group.death_signal, SI_USER, pid=process.pid))
         if child.state is State.ZOMBIE and not child.alive:
-            _reap(kernel, child)
+            _tell_end(kernel, child)
     process.children.clear()
     if process.hold_at_exit:
         process.state = State.HELD
@@ -225,6 +225,11 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     process.thread_group.drop_timers()
     if process.thread_group.end_waiters is not None:
         process.thread_group.end_waiters.wake()
+    _tell_end(kernel, process)
+
+
+def _tell_end(kernel: KernelState, process: Process) -> None:
+    """A process has ended: its parent can wait for that, gets its signal, or lets it be reaped at once."""
     parent = process.parent
     if parent is None:
         _reap(kernel, process)
@@ -232,10 +237,9 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     action = parent.signals.action(Signal.SIGCHLD)
     parent.child_ended.wake()
     if process.exit_signal:
-        code = CLD_KILLED if signal else CLD_EXITED
-        info = SigInfo(
-            process.exit_signal, code, pid=process.pid, status=signal or status >> 8, uid=kernel.UID
-        )
+        killed = process.status & 0x7F
+        code, number = (CLD_KILLED, killed) if killed else (CLD_EXITED, process.status >> 8)
+        info = SigInfo(process.exit_signal, code, pid=process.pid, status=number, uid=kernel.UID)
         send(kernel, parent, info)
     if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
         parent.children.remove(process)

@@ -29,7 +29,7 @@ class PosixTimer(Alarm, SignalSource):
     ):
         self.number = number
         self.overrun = 0
-        self._now = now
+        self.now = now
         self._set_alarm = set_alarm
         self.clock_ahead = clock_ahead
         self._notify = notify
@@ -49,7 +49,7 @@ class PosixTimer(Alarm, SignalSource):
 
     def setting(self) -> tuple[int, int]:
         """(nanoseconds to the next expiry or 0, the interval)."""
-        now, at = self._now(), self._at
+        now, at = self.now(), self._at
         if at is None or (at <= now and not self._every):
             return (1 if at is not None and self._notify is not None else 0), self._every
         if at <= now:
@@ -69,7 +69,7 @@ class PosixTimer(Alarm, SignalSource):
             self._arm()
 
     def taken(self) -> None:
-        now, at = self._now(), self._at
+        now, at = self.now(), self._at
         self.overrun = 0
         if not self._every or at is None or at > now:
             return

@@ -12,7 +12,7 @@ from toyvm.base.light_types import TYPE_CHECKING, Any, Enum
 from toyvm.base.record import Record, replace
 from toyvm.machine.hart import Hart
 
-from ..limits import Rlimits
+from ..limits import RLIM_INFINITY, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.image_mapping import LoadedImage
 from ..vfs.open_file import Alarm, OpenFile, WaitQueue
@@ -20,6 +20,7 @@ from .signals import SignalState
 
 if TYPE_CHECKING:
     from ..counters import Group
+    from .cpu_clocks import CpuClock, CpuSleep
 
 
 class State(Enum):
@@ -186,6 +187,7 @@ class CallState(Record, frozen=False):
     done: int = 0  # bytes already transferred
     opening: tuple[OpenFile, int] | None = None  # a named pipe whose other end is not open yet
     futex: FutexWaiter | None = None
+    sleep: CpuSleep | None = None  # by CPU time: `deadline` is of that clock
 
 
 class Place(Record, frozen=False):
@@ -225,6 +227,7 @@ class ThreadGroup:
         self.no_new_privileges = False
         self.keep_capabilities = False
         self.dumpable = 1
+        self.subreaper = False  # orphans among its descendants become its children (PR_SET_CHILD_SUBREAPER)
         self.timer_slack = 50_000  # nanoseconds
         self.parent: Process | None = None
         self.children: list[Process] = []
@@ -244,6 +247,7 @@ class ThreadGroup:
         self.oom_score_adj = 0  # -1000 to 1000: added to the badness (`oom_killer`)
         self.timers: dict[int, IntervalTimer] = {}  # by ITIMER_ number, once setitimer has set them
         self.cpu_timer_at: int | None = None  # the CPU time at which the first CPU timer expires
+        self.cpu_clock: CpuClock | None = None  # once it has had an alarm or a sleeper
         self.posix_timers: dict[int, Alarm] = {}  # those of timer_create, by number
         self.next_timer = 0
         self.signal_waiters: WaitQueue | None = None  # signalfd: who waits for a pending signal
@@ -342,6 +346,8 @@ class Process:
         self.waits_for = ""  # for the message about a deadlock
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
         self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child calls exec or exits
+        self.cpu_clock: CpuClock | None = None  # of the thread, once it has had an alarm
+        self.thread_timer_at: int | None = None  # the CPU time of the thread at which that is due
         # Observing
         self.hold_at_exit = False  # keep the memory after the exit, until `lifecycle.release_held`
         self.watch_pc: int | None = None
@@ -357,6 +363,8 @@ class Process:
         own, old = self.thread_group, parent.thread_group
         own.personality = old.personality
         own.no_new_privileges = old.no_new_privileges
+        if self.rlimits.cpu != RLIM_INFINITY:
+            self.note_cpu_timers()
         self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:
@@ -408,9 +416,34 @@ class Process:
         return timer.expires_at if timer is not None else None
 
     def note_cpu_timers(self) -> None:
-        """Update `cpu_timer_at` from the CPU timers."""
+        """Update `cpu_timer_at` and `thread_timer_at` from the timers of CPU time and RLIMIT_CPU."""
         cpu = (self.timers.get(which) for which in (ITIMER_VIRTUAL, ITIMER_PROF))
-        self.cpu_timer_at = min((t.expires_at for t in cpu if t and t.expires_at is not None), default=None)
+        times = [timer.expires_at for timer in cpu if timer is not None]
+        if self.thread_group.cpu_clock is not None:
+            times.append(self.thread_group.cpu_clock.next_at)
+        if self.rlimits.cpu != RLIM_INFINITY:
+            times.append(max(1, self.rlimits.cpu) * 10**9)
+        self.cpu_timer_at = min((at for at in times if at is not None), default=None)
+        if self.cpu_clock is not None:
+            self.thread_timer_at = self.cpu_clock.next_at
+
+    def clock_of_process(self) -> CpuClock:
+        """The clock of the process's CPU time."""
+        group = self.thread_group
+        if group.cpu_clock is None:
+            from .cpu_clocks import CpuClock
+
+            leader = group.leader
+            group.cpu_clock = CpuClock(lambda: leader.counters.instructions, leader.note_cpu_timers)
+        return group.cpu_clock
+
+    def clock_of_thread(self) -> CpuClock:
+        """The clock of the thread's CPU time."""
+        if self.cpu_clock is None:
+            from .cpu_clocks import CpuClock
+
+            self.cpu_clock = CpuClock(lambda: self.hart.instret, self.note_cpu_timers)
+        return self.cpu_clock
 
     @property
     def group(self) -> Group | None:
@@ -427,6 +460,19 @@ class Process:
     @property
     def ppid(self) -> int:
         return self.parent.pid if self.parent is not None else 1
+
+    def reaper(self) -> Process | None:
+        """The ancestor that its children have for a parent when it ends; None: init."""
+        above = self.parent
+        while above is not None and not (above.thread_group.subreaper and above.alive):
+            above = above.parent
+        return above
+
+    def give_to(self, parent: Process | None) -> None:
+        """Let the process, whose parent ends, be the child of another one; None: of init."""
+        self.parent = parent
+        if parent is not None:
+            parent.children.append(self)
 
     @property
     def alive(self) -> bool:

@@ -114,21 +114,23 @@ def _interrupt_call(process: Process, action: Action) -> None:
         or process.hart.x[17] in _NEVER_RESTARTED
         or process.call.deadline is not None
     ):
-        _report_time_left(process)
-        process.end_call(process.call.done or -errno.EINTR)
+        process.end_call(process.call.done or _report_time_left(process))
     process.leave_call()
 
 
-def _report_time_left(process: Process) -> None:
+def _report_time_left(process: Process) -> int:
+    """Store how long an interrupted sleep had still to go; the result of the call."""
     call = process.call
     if call.remaining_at and call.deadline is not None:
-        left = max(0, call.deadline - process.mm.system.now())
+        now = call.sleep.clock.spent() if call.sleep is not None else process.mm.system.now()
+        left = max(0, call.deadline - now)
         try:
             process.mm.write(
                 call.remaining_at, b"".join(n.to_bytes(8, "little") for n in divmod(left, 10**9))
             )
         except (OSError, OutOfFrames):
-            call.remaining_at = 0  # Linux would report EFAULT; the sleep is over either way
+            return -errno.EFAULT
+    return -errno.EINTR
 
 
 def _handle(kernel: KernelState, process: Process, info: SigInfo, action: Action) -> bool:

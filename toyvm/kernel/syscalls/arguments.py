@@ -14,11 +14,15 @@ from ..vfs.open_file import O_NONBLOCK, O_PATH, WouldBlock
 from ..vfs.path_walk import PATH_MAX
 
 if TYPE_CHECKING:
+    from ..proc.cpu_clocks import CpuClock
+    from ..proc.kernel_state import KernelState
     from ..proc.process import Process
     from ..vfs.open_file import OpenFile
 
 IOV_MAX = 1024
 KTIME_MAX = (1 << 63) - 1  # nanoseconds; longer waits are clamped to it (ktime_set)
+CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 2, 3
+_CPUCLOCK_KIND, _CPUCLOCK_OF_THREAD = 3, 4
 
 
 def open_file(process: Process, fd: int) -> OpenFile:
@@ -73,3 +77,27 @@ def nanoseconds(seconds: int, nanos: int) -> int:
 def timespec(process: Process, va: int) -> int:
     """A struct timespec in nanoseconds. Raises Fault, OSError(EINVAL)."""
     return nanoseconds(*struct.unpack("<qq", process.mm.read(va, 16)))
+
+
+def cpu_clock(kernel: KernelState, process: Process, clock: int) -> CpuClock:
+    """The clock of CPU time that `clock` names (clock_getcpuclockid(3)).
+
+    Raises OSError(EINVAL), also for a thread of another process.
+    """
+    if clock == CLOCK_PROCESS_CPUTIME_ID:
+        return process.clock_of_process()
+    if clock == CLOCK_THREAD_CPUTIME_ID:
+        return process.clock_of_thread()
+    if clock >= 0 or clock & _CPUCLOCK_KIND == _CPUCLOCK_KIND:
+        raise error(errno.EINVAL)
+    number = ~(clock >> 3)
+    target = kernel.threads.get(number) if number else process
+    if target is None:
+        raise error(errno.EINVAL)
+    if clock & _CPUCLOCK_OF_THREAD:
+        if target.thread_group is not process.thread_group:
+            raise error(errno.EINVAL)
+        return target.clock_of_thread()
+    if target.tid != target.pid and target is not process:
+        raise error(errno.EINVAL)
+    return target.clock_of_process()

@@ -8,7 +8,7 @@ from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..limits import PIPE_CAPACITY
+from ..limits import PIPE_CAPACITY, RLIM_INFINITY
 from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
@@ -86,6 +86,12 @@ def _write_from(
         piece = PIPE_CAPACITY if not file.seekable and not file.messages else _CHUNK
         size = min(count - done, piece)
         try:
+            if process.rlimits.file_size != RLIM_INFINITY:
+                from .limit_calls import within_file_limit
+
+                size = within_file_limit(
+                    kernel, process, file, None if offset is None else offset + done, size
+                )
             data = _readable(process, file, va + done, size)
             written = file.write(data) if offset is None else file.pwrite(offset + done, data)
         except WouldBlock as wait:

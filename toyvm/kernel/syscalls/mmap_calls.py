@@ -12,7 +12,7 @@ from toyvm.machine.sv39 import USER_TOP
 
 from ..mm.overcommit import NEVER
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE, end_of_pages
-from ..vfs.nodes import FileNode
+from ..vfs.nodes import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, FileNode
 from ..vfs.open_file import O_ACCMODE, O_RDWR
 from .arguments import open_file
 
@@ -103,7 +103,7 @@ def mmap(
 def _mappable(process: Process, fd: int, prot: int, shared: bool) -> tuple[FileNode, bool]:
     """The file of `fd`, and whether its mapping may become writable.
 
-    Raises OSError: EBADF, EACCES, ENODEV.
+    Raises OSError: EBADF, EACCES, ENODEV, EPERM (sealed).
     """
     opened = open_file(process, fd)
     if not opened.readable:
@@ -112,6 +112,10 @@ def _mappable(process: Process, fd: int, prot: int, shared: bool) -> tuple[FileN
     if not isinstance(node, FileNode):
         raise error(errno.ENODEV)
     may_write = not shared or (opened.flags & O_ACCMODE == O_RDWR)
+    if shared and node.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        if prot & PROT_WRITE:
+            raise error(errno.EPERM)
+        may_write = False
     if prot & PROT_WRITE and not may_write:
         raise error(errno.EACCES)
     return node, may_write

@@ -12,19 +12,18 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.host_files import HostDir
-from ..vfs.memory_files import MemFile, MemNode
+from ..vfs.memory_files import X_OK, MemDir, MemNode, require_access
 from ..vfs.nodes import DirNode, FileNode, Node, Stat, SymlinkNode
 from ..vfs.open_file import (
     O_CLOEXEC,
     O_PATH,
-    O_RDWR,
     O_WRONLY,
     OpenFile,
     WaitQueue,
     WouldBlock,
 )
-from ..vfs.opened_nodes import DirectoryFile, RegularFile, UnopenedFile
-from ..vfs.path_walk import RESOLVE_IN_ROOT, Location, require_access
+from ..vfs.opened_nodes import DirectoryFile, UnopenedFile
+from ..vfs.path_walk import RESOLVE_IN_ROOT, Location
 from .arguments import open_file, read_path
 
 if TYPE_CHECKING:
@@ -278,11 +277,13 @@ def getdents64(kernel: KernelState, process: Process, fd: int, buffer: int, size
 
     Returns the number of bytes, 0 at the end.
 
-    Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOTDIR.
+    Errors: EBADF, EFAULT, EINVAL (no room for one entry), ENOENT (a removed directory), ENOTDIR.
     """
     file = open_file(process, fd)
     if not isinstance(file, DirectoryFile):
         raise error(errno.ENOTDIR)
+    if isinstance(file.directory, MemDir) and file.directory.removed:
+        raise error(errno.ENOENT)
     names = file.entries()
     out = bytearray()
     size = min(size, 1 << 20)
@@ -374,8 +375,15 @@ def renameat2(
     flags &= 0xFFFFFFFF
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == RENAME_NOREPLACE | RENAME_EXCHANGE:
         raise error(errno.EINVAL)
-    place = kernel.vfs.entry(source, base(process, old_fd, source))
+    place = kernel.vfs.resolve(source, base(process, old_fd, source), follow=False)
     there = kernel.vfs.resolve(target, base(process, new_fd, target), follow=False)
+    if _ends_in_dots(source):
+        raise error(errno.EBUSY)
+    if _ends_in_dots(target):
+        raise error(errno.EEXIST if flags & RENAME_NOREPLACE else errno.EBUSY)
+    if place.parent.identity[0] != there.parent.identity[0]:
+        raise error(errno.EXDEV)
+    place = kernel.vfs.entry(source, base(process, old_fd, source))
     if there.node is not None:
         if flags & RENAME_NOREPLACE:
             raise error(errno.EEXIST)
@@ -395,15 +403,29 @@ def renameat2(
     return 0
 
 
+def _ends_in_dots(path: str) -> bool:
+    """Whether the last component of a path is `.`, `..` or nothing: a name that cannot be given or taken."""
+    return path.rstrip("/").rsplit("/", 1)[-1] in ("", ".", "..")
+
+
+def require_growth(kernel: KernelState, process: Process, file: OpenFile, size: int) -> None:
+    """Raises OSError(EFBIG) if the file is to grow beyond RLIMIT_FSIZE."""
+    if process.rlimits.file_size < size and isinstance(file.node, FileNode) and size > file.node.size:
+        from .limit_calls import require_file_size
+
+        require_file_size(kernel, process, size)
+
+
 def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
     """truncate(2): set the size of a file.
 
-    Errors: EACCES, EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EACCES, EFBIG (RLIMIT_FSIZE), EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
     if sext(length, 64) < 0:
         raise error(errno.EINVAL)
     file = kernel.vfs.open(read_path(process, va), O_WRONLY, 0, kernel.system.cache, process.cwd)
     try:
+        require_growth(kernel, process, file, length)
         file.truncate(length)
     finally:
         file.released()
@@ -425,13 +447,15 @@ def getcwd(kernel: KernelState, process: Process, buffer: int, size: int) -> int
 def chdir(kernel: KernelState, process: Process, va: int) -> int:
     """chdir(2): set the working directory.
 
-    Errors: EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EACCES, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
     place = kernel.vfs.resolve(read_path(process, va), process.cwd)
     if place.node is None:
         raise error(errno.ENOENT)
     if not isinstance(place.node, DirNode):
         raise error(errno.ENOTDIR)
+    if isinstance(place.node, MemNode):
+        place.node.require(X_OK)
     process.cwd = place.path
     return 0
 
@@ -439,11 +463,13 @@ def chdir(kernel: KernelState, process: Process, va: int) -> int:
 def fchdir(kernel: KernelState, process: Process, fd: int) -> int:
     """fchdir(2): set the working directory to an open directory.
 
-    Errors: EBADF, ENOTDIR.
+    Errors: EACCES, EBADF, ENOTDIR.
     """
     file = process.fds.get(sext(fd, 32))
     if not isinstance(file.node, DirNode):
         raise error(errno.ENOTDIR)
+    if isinstance(file.node, MemNode):
+        file.node.require(X_OK)
     process.cwd = file.path
     return 0
 
@@ -452,19 +478,3 @@ def umask(kernel: KernelState, process: Process, mask: int) -> int:
     """umask(2): set the file mode creation mask. Return the old one. It cannot fail."""
     old, process.umask = process.umask, mask & 0o777
     return old
-
-
-def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
-    """memfd_create(2): create an unnamed file, open for reading and writing. Return the descriptor.
-
-    `name` is shown in /proc.
-
-    Errors: EFAULT, EINVAL, EMFILE, ENAMETOOLONG.
-    """
-    label = os.fsdecode(process.mm.read_cstring(name, 250))
-    if flags & ~0xF:
-        raise error(errno.EINVAL)
-    file = MemFile(kernel.vfs.memfs, 0o777)
-    file.links = 0
-    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)")
-    return process.fds.install(opened, cloexec=bool(flags & 1))

@@ -311,6 +311,7 @@ def setsid(kernel: KernelState, process: Process) -> int:
 
 PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 4
 PR_GET_KEEPCAPS, PR_SET_KEEPCAPS, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP = 7, 8, 15, 16, 21
+PR_GET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 27, 36, 37
 PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 23, 24, 29, 30
 PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE = 38, 39, 41, 42
 _LAST_CAPABILITY = 40
@@ -355,6 +356,10 @@ def prctl(kernel: KernelState, process: Process, option: int, a: int, b: int, c:
         process.mm.map.no_megapages = a != 0
     elif option == PR_GET_THP_DISABLE and not a | b | c | d:
         return process.mm.map.no_megapages
-    elif option != PR_GET_SECCOMP:
+    elif option == PR_SET_CHILD_SUBREAPER:
+        group.subreaper = bool(a)
+    elif option == PR_GET_CHILD_SUBREAPER:
+        process.mm.write_int(a, int(group.subreaper), 4)
+    elif option not in (PR_GET_SECCOMP, PR_GET_SECUREBITS):
         raise error(errno.EINVAL)
     return 0

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import errno
 
+from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+
+from .arguments import timespec
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -134,10 +137,13 @@ def delete_module(kernel: KernelState, process: Process, name: int, flags: int) 
 
 
 def clock_settime(kernel: KernelState, process: Process, clock: int, va: int) -> int:
-    """clock_settime(2): refused (set a clock).
+    """clock_settime(2): refused (set a clock). Only CLOCK_REALTIME could be set.
 
-    Errors: EPERM.
+    Errors: EFAULT, EINVAL, EPERM.
     """
+    if sext(clock, 32) != 0:
+        raise error(errno.EINVAL)
+    timespec(process, va)
     raise error(errno.EPERM)
 
 

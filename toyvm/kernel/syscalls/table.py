@@ -256,7 +256,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     275: ("sched_getattr", "sched_calls.sched_getattr", "int ptr uint hex"),
     276: ("renameat2", "path_calls.renameat2", "at path at path hex"),
     278: ("getrandom", "machine_calls.getrandom", "ptr uint hex"),
-    279: ("memfd_create", "path_calls.memfd_create", "path hex"),
+    279: ("memfd_create", "files.filesystem_calls.memfd_create", "path hex"),
     280: ("bpf", "refused_calls.bpf", "int ptr uint"),
     283: ("membarrier", "thread_calls.membarrier", "int hex int"),
     284: ("mlock2", "memory.mapping_calls.mlock2", "ptr uint hex"),
@@ -280,6 +280,8 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     7005: ("dl_close", "loader_calls.private_call", "", PRIVATE),
     7006: ("dl_error", "loader_calls.private_call", "", PRIVATE),
     7007: ("dl_fini", "loader_calls.private_call", "", PRIVATE),
+    7008: ("dl_new_thread", "loader_calls.private_call", "", PRIVATE),
+    7009: ("dl_end_thread", "loader_calls.private_call", "", PRIVATE),
 }
 
 

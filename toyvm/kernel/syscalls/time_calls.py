@@ -12,14 +12,15 @@ from toyvm.base.light_types import TYPE_CHECKING
 from ..proc.execve import CLOCK_TICKS
 from ..proc.process import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL
 from ..vfs.open_file import WouldBlock
-from .arguments import nanoseconds, timespec
+from .arguments import CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, cpu_clock, nanoseconds, timespec
 from .process_calls import rusage
 
 if TYPE_CHECKING:
+    from ..proc.cpu_clocks import CpuClock
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
+CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
 _MONOTONIC = {1, 4, 6, 7}
 _NO_SLEEP = {3, 4, 5, 6}  # CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, and the coarse ones
 TIMER_ABSTIME = 1
@@ -28,6 +29,8 @@ NS = 10**9
 
 def _clock(kernel: KernelState, process: Process, clock: int) -> int:
     """The time of a clock in nanoseconds. Raises OSError(EINVAL)."""
+    if clock < 0:
+        return cpu_clock(kernel, process, clock).spent()
     if clock in _MONOTONIC:
         return kernel.now
     if clock in (0, 5, 11):
@@ -93,17 +96,37 @@ def nanosleep(kernel: KernelState, process: Process, request: int, remaining: in
 def clock_nanosleep(
     kernel: KernelState, process: Process, clock: int, flags: int, request: int, remaining: int
 ) -> int:
-    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock.
+    """clock_nanosleep(2): sleep for a duration, or with TIMER_ABSTIME until a time of the clock, which can be one of
+    CPU time.
 
     Errors: EFAULT, EINTR, EINVAL, EOPNOTSUPP (a clock that nobody can sleep by).
     """
-    now = _clock(kernel, process, sext(clock, 32))
-    if sext(clock, 32) in _NO_SLEEP:
+    clock = sext(clock, 32)
+    now = _clock(kernel, process, clock)
+    if clock in _NO_SLEEP:
         raise error(errno.EOPNOTSUPP)
     wanted = timespec(process, request)
+    if clock < 0 or clock == CLOCK_PROCESS_CPUTIME_ID:
+        return _sleep_by(process, cpu_clock(kernel, process, clock), wanted, flags, remaining)
     if flags & TIMER_ABSTIME:
         return _sleep_until(kernel, process, kernel.now + wanted - now, 0)
     return _sleep_until(kernel, process, kernel.now + wanted, remaining)
+
+
+def _sleep_by(process: Process, clock: CpuClock, wanted: int, flags: int, remaining: int) -> int:
+    """Sleep by a clock of CPU time, which is not the thread's own. Raises OSError(EINVAL), WouldBlock."""
+    from ..proc.cpu_clocks import CpuSleep
+
+    if clock is process.cpu_clock:
+        raise error(errno.EINVAL)
+    call = process.call
+    if call.sleep is None:
+        call.deadline = wanted if flags & TIMER_ABSTIME else clock.spent() + wanted
+        call.remaining_at = 0 if flags & TIMER_ABSTIME else remaining
+        call.sleep = CpuSleep(clock, call.deadline)
+    if clock.spent() < call.sleep.deadline:
+        raise WouldBlock(call.sleep.queue)
+    return 0
 
 
 def times(kernel: KernelState, process: Process, va: int) -> int:

@@ -12,10 +12,11 @@ from toyvm.base.record import Record
 from toyvm.machine.physical_memory import require_host_room
 
 from ..limits import GUEST_ID
-from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
+from .nodes import F_SEAL_SEAL, DirNode, FileNode, Node, Stat, SymlinkNode
 
 _BLOCK, _PAGE = 512, 4096
 _RESERVE = 8 << 20  # bytes of the host's memory that no file takes
+X_OK, W_OK, R_OK = 1, 2, 4
 INODE = 1024  # what a node costs besides its bytes: about what it costs the host
 
 
@@ -41,6 +42,13 @@ class MemFs(Record, frozen=False):
         if self.used + more > self.limit:
             raise error(errno.ENOSPC)
         self.used += more
+
+
+def require_access(status: Stat | MemNode, wanted: int) -> None:
+    """Whether the mode lets the guest's user do what `wanted` says (R_OK, W_OK, X_OK). Raises OSError(EACCES)."""
+    shift = 6 if status.uid == GUEST_ID else 3 if status.gid == GUEST_ID else 0
+    if wanted & ~(status.mode >> shift):
+        raise error(errno.EACCES)
 
 
 class MemNode(Node):
@@ -88,6 +96,10 @@ class MemNode(Node):
             self._attributes = {}
         return self._attributes
 
+    def require(self, wanted: int) -> None:
+        """Raises OSError(EACCES) unless the mode lets the guest's user do what `wanted` says."""
+        require_access(self, wanted)
+
     def charge(self, more: int) -> None:
         self._fs.charge(more)
 
@@ -117,6 +129,7 @@ class MemFile(MemNode, FileNode):
     def __init__(self, fs: MemFs, mode: int, data: bytes = b"", *, read_only: bool = False):
         FileNode.__init__(self)
         MemNode.__init__(self, fs, mode, 0 if read_only else GUEST_ID)
+        self.seals = F_SEAL_SEAL
         self.linkable = False  # whether it may get a name again after the last (O_TMPFILE)
         self.writable = not read_only
         self._data: bytes | bytearray = data if read_only else bytearray(data)
@@ -270,6 +283,7 @@ class MemDir(MemNode, DirNode):
             raise error(errno.EEXIST)
         if self.removed:
             raise error(errno.ENOENT)
+        self.require(W_OK | X_OK)
         self.changed()
 
     def create(self, name: str, mode: int) -> FileNode:
@@ -298,6 +312,8 @@ class MemDir(MemNode, DirNode):
         if node.links == 0 and not (isinstance(node, MemFile) and node.linkable):
             raise error(errno.ENOENT)
         node.links += 1
+        if isinstance(node, MemFile):
+            node.linkable = False
         node.ctime = self._fs.clock()
         self.entries[name] = node
 
@@ -318,6 +334,8 @@ class MemDir(MemNode, DirNode):
             isinstance(other, MemDir) and other.holds(self)
         ):
             raise error(errno.EINVAL)
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         self.entries[name], target.entries[new_name] = other, node
         for changed in (self, target):
             changed.changed()
@@ -326,6 +344,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if isinstance(node, DirNode):
             raise error(errno.EISDIR)
         self._unlinked(node)
@@ -345,6 +364,7 @@ class MemDir(MemNode, DirNode):
         node = self.lookup(name)
         if self.read_only:
             raise error(errno.EROFS)
+        self.require(W_OK | X_OK)
         if not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
         if node.names():
@@ -363,6 +383,8 @@ class MemDir(MemNode, DirNode):
         old = target.entries.get(new_name)
         if old is node:
             return
+        self.require(W_OK | X_OK)
+        target.require(W_OK | X_OK)
         if isinstance(old, DirNode):
             if not isinstance(node, DirNode):
                 raise error(errno.EISDIR)

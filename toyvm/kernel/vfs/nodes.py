@@ -15,6 +15,10 @@ from toyvm.base.record import Record
 Identity = tuple[int, int]  # (st_dev, st_ino)
 
 
+F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC = 1, 2, 4, 8, 16, 32
+F_ALL_SEALS = 63
+
+
 class Stat(Record):
     """The result of stat(2). Times are nanoseconds."""
 
@@ -74,6 +78,8 @@ class FileNode(Node):
 
     backed = True
     writable = True
+    seals = 0  # F_SEAL_ bits: what nobody may do to the file any more
+    write_hint = 0  # F_SET_RW_HINT
 
     def __init__(self) -> None:
         self.opens = 0
@@ -127,7 +133,12 @@ class FileNode(Node):
 
 
 class DirNode(Node):
-    """A directory. Without an override it is read-only."""
+    """A directory. Without an override it is read-only.
+
+    `no_new_name` and `no_change` are the errors of a read-only one for a new name and for another change.
+    """
+
+    no_new_name = no_change = errno.EROFS
 
     def lookup(self, name: str) -> Node:
         """The entry `name`; OSError(ENOENT)."""
@@ -138,27 +149,27 @@ class DirNode(Node):
         raise NotImplementedError
 
     def create(self, name: str, mode: int) -> FileNode:
-        raise error(errno.EROFS)
+        raise error(self.no_new_name)
 
     def mkdir(self, name: str, mode: int) -> None:
-        raise error(errno.EROFS)
+        raise error(self.no_new_name)
 
     def unlink(self, name: str) -> None:
-        raise error(errno.EROFS)
+        raise error(self.no_change)
 
     def rmdir(self, name: str) -> None:
-        raise error(errno.EROFS)
+        raise error(self.no_change)
 
     def symlink(self, name: str, target: str) -> None:
-        raise error(errno.EROFS)
+        raise error(self.no_new_name)
 
     def add(self, name: str, node: Node) -> None:
         """Enter a new node that has been made for this file system (a named pipe)."""
-        raise error(errno.EROFS)
+        raise error(self.no_new_name)
 
     def link(self, name: str, node: Node) -> None:
         """Another name for `node`."""
-        raise error(errno.EROFS)
+        raise error(self.no_new_name)
 
     def unnamed(self, mode: int) -> FileNode:
         """A file without a name (O_TMPFILE)."""
@@ -169,7 +180,7 @@ class DirNode(Node):
         raise error(errno.EINVAL)
 
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
-        raise error(errno.EROFS)
+        raise error(self.no_change)
 
 
 PROC_IDENTITY: Identity = (0x14, 1)
@@ -179,8 +190,11 @@ SYS_IDENTITY: Identity = (0x17, 1)
 class LazyDir(DirNode):
     """A read-only directory that is made when it is first looked into."""
 
+    no_change = errno.EACCES
+
     def __init__(self, identity: Identity, make: Callable[[], DirNode]):
         self.identity = identity
+        self.no_new_name = errno.ENOENT if identity == PROC_IDENTITY else errno.EACCES
         self._make = make
         self._made: DirNode | None = None
 
@@ -200,7 +214,9 @@ class LazyDir(DirNode):
 
 
 class SymlinkNode(Node):
-    """A symbolic link."""
+    """A symbolic link. `magic`: one of /proc, which leads to an object and not by a path (path_resolution(7))."""
+
+    magic = False
 
     def readlink(self) -> str:
         raise NotImplementedError

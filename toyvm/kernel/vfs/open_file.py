@@ -18,6 +18,7 @@ from .nodes import Identity, Node, Stat, SymlinkNode
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
 O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
+O_ASYNC = 0o20000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
@@ -118,6 +119,7 @@ class OpenFile:
     timeouts: tuple[int | None, int | None] = (None, None)
     watchers: dict[Watcher, Callable[[], None]] | None = None
     is_terminal = False
+    owner: Watcher | None = None  # whom a signal tells of the file (`proc.file_owners`)
     locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
@@ -212,6 +214,8 @@ class OpenFileNode(Node):
 
 class MagicLink(SymlinkNode):
     """A link of /proc/PID/fd: it shows a path and leads to the open file, whatever the path has become."""
+
+    magic = True
 
     def __init__(self, identity: Identity, file: OpenFile):
         self.identity = identity

@@ -9,10 +9,32 @@ import errno
 from collections.abc import Callable
 
 from toyvm.base.errors import error
+from toyvm.machine.physical_memory import PAGE_MASK
 
 from ..mm.cache.page_cache import PageCache
-from .nodes import DirNode, FileNode, Node, Stat
+from .nodes import (
+    F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW,
+    F_SEAL_SEAL,
+    F_SEAL_SHRINK,
+    F_SEAL_WRITE,
+    DirNode,
+    FileNode,
+    Node,
+    Stat,
+)
 from .open_file import O_APPEND, SEEK_DATA, SEEK_HOLE, OpenFile, seek_to
+
+
+def unsealed(file: FileNode, offset: int, data: bytes) -> bytes:
+    """As much of `data` as the seals let be written at `offset`, in whole pages. Raises OSError(EPERM)."""
+    if file.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        raise error(errno.EPERM)
+    if file.seals & F_SEAL_GROW and offset + len(data) > file.size:
+        data = data[: max(0, (file.size & ~PAGE_MASK) - offset)]
+        if not data:
+            raise error(errno.EPERM)
+    return data
 
 
 class RegularFile(OpenFile):
@@ -41,6 +63,8 @@ class RegularFile(OpenFile):
     def write(self, data: bytes) -> int:
         if self.flags & O_APPEND:
             self.position = self.file.size
+        if self.file.seals > F_SEAL_SEAL:
+            data = unsealed(self.file, self.position, data)
         written = self._cache.pwrite(self.file, self.position, data)
         self.position += written
         return written
@@ -49,6 +73,8 @@ class RegularFile(OpenFile):
         return self._cache.pread(self.file, offset, count)
 
     def pwrite(self, offset: int, data: bytes) -> int:
+        if self.file.seals > F_SEAL_SEAL:
+            data = unsealed(self.file, offset, data)
         return self._cache.pwrite(self.file, offset, data)
 
     def seek(self, offset: int, whence: int) -> int:
@@ -64,10 +90,15 @@ class RegularFile(OpenFile):
         return position
 
     def truncate(self, size: int) -> None:
+        before = self.file.size
+        if self.file.seals & (
+            (F_SEAL_SHRINK if size < before else 0) | (F_SEAL_GROW if size > before else 0)
+        ):
+            raise error(errno.EPERM)
         self._cache.truncate(self.file, size)
 
     def available(self) -> int:
-        return max(0, self.file.size - self.position)
+        return self.file.size - self.position
 
     def released(self) -> None:
         self.file.opens -= 1

@@ -17,8 +17,8 @@ from toyvm.base.record import Record
 from ..limits import GUEST_ID
 from ..mm.cache.page_cache import PageCache
 from .host_files import HostDir, HostFile, HostFs
-from .memory_files import MemDir, MemFile, MemFs, MemNode
-from .nodes import DirNode, FileNode, Node, Stat, SymlinkNode
+from .memory_files import R_OK, W_OK, X_OK, MemDir, MemFile, MemFs, MemNode, require_access
+from .nodes import DirNode, FileNode, Node, SymlinkNode
 from .open_file import (
     O_ACCMODE,
     O_CLOEXEC,
@@ -39,7 +39,6 @@ MAX_LINKS = 40
 NAME_MAX, PATH_MAX = 255, 4096
 RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 1, 2, 4
 RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_CACHED = 8, 16, 32
-X_OK, W_OK, R_OK = 1, 2, 4
 _WANTED = (R_OK, W_OK, R_OK | W_OK, R_OK | W_OK)  # by O_ACCMODE
 Components = tuple[str, ...]
 Trail = list[tuple[str, DirNode]]  # from the root, whose name is "", down: each directory with its name
@@ -186,9 +185,12 @@ class Vfs:
             if path.startswith("/") and rules & RESOLVE_BENEATH:
                 raise error(errno.EXDEV)
             trail = self._trail(cwd)
+        elif rules & RESOLVE_NO_XDEV and not path.startswith("/"):
+            trail = self._trail(cwd)
         elif not path.startswith("/"):
             path = f"{cwd}/{path}"
-        floor = len(trail)  # what `..` and an absolute link cannot leave
+        # What `..` and an absolute link cannot leave.
+        floor = len(trail) if rules & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) else 1
         device = trail[-1][1].identity[0]
         if len(os.fsencode(path)) >= PATH_MAX:
             raise error(errno.ENAMETOOLONG)
@@ -200,6 +202,7 @@ class Vfs:
             if part == "..":
                 if len(trail) > floor:
                     trail.pop()
+                    _stays_on(device, trail[-1][1], rules)
                 elif rules & RESOLVE_BENEATH:
                     raise error(errno.EXDEV)
                 continue
@@ -207,20 +210,20 @@ class Vfs:
                 raise error(errno.ENAMETOOLONG)
             last = not todo
             directory = trail[-1][1]
+            if isinstance(directory, MemDir):
+                directory.require(X_OK)
             try:
                 node = self._child(directory, self._mounted_at(trail), part)
             except OSError as failure:
                 if failure.errno == errno.ENOENT and last:
                     return Location(directory, part, None, _path(trail, part))
                 raise
-            if rules & RESOLVE_NO_XDEV and node.identity[0] != device:
-                raise error(errno.EXDEV)
+            _stays_on(device, node, rules)
             if isinstance(node, SymlinkNode) and (follow or not last or must_be_dir):
                 links += 1
-                magic = isinstance(node, MagicLink)
-                if links > MAX_LINKS or rules & (RESOLVE_NO_SYMLINKS | magic * RESOLVE_NO_MAGICLINKS):
+                if links > MAX_LINKS or rules & (RESOLVE_NO_SYMLINKS | node.magic * RESOLVE_NO_MAGICLINKS):
                     raise error(errno.ELOOP)
-                if magic and rules & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
+                if node.magic and rules & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
                     raise error(errno.EXDEV)
                 if isinstance(node, MagicLink) and not isinstance(node.target(), DirNode):
                     if not last or must_be_dir:
@@ -231,6 +234,7 @@ class Vfs:
                     if rules & RESOLVE_BENEATH:
                         raise error(errno.EXDEV)
                     del trail[floor:]
+                    _stays_on(device, trail[-1][1], rules)
                 todo += _reversed_parts(target)
                 continue
             if isinstance(node, DirNode):
@@ -290,6 +294,8 @@ class Vfs:
         exclusive = flags & O_CREAT and flags & O_EXCL
         if flags & O_PATH:
             flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        elif flags & O_CREAT and flags & O_DIRECTORY:
+            raise error(errno.EINVAL)
         place = self.resolve(path, cwd, follow=not (flags & O_NOFOLLOW or exclusive), rules=rules)
         node = place.node
         if flags & O_TMPFILE & ~O_DIRECTORY and not flags & O_PATH:
@@ -300,8 +306,6 @@ class Vfs:
                 raise error(errno.ENOENT)
             if path.endswith("/"):
                 raise error(errno.EISDIR)
-            if flags & O_DIRECTORY:
-                raise error(errno.EINVAL)
             node = place.parent.create(place.name, mode & 0o7777)
             created = True
         elif exclusive:
@@ -329,6 +333,8 @@ class Vfs:
             raise error(errno.ENOENT)
         if not isinstance(node, DirNode):
             raise error(errno.ENOTDIR)
+        if not isinstance(node, HostDir):
+            require_access(node.stat(), W_OK | X_OK)
         from .opened_nodes import RegularFile
 
         file = node.unnamed(mode & 0o7777)
@@ -368,11 +374,10 @@ class Vfs:
         return lambda: self.names(node, path)
 
 
-def require_access(status: Stat, wanted: int) -> None:
-    """Whether the mode lets the guest's user do what `wanted` says. Raises OSError(EACCES)."""
-    shift = 6 if status.uid == GUEST_ID else 3 if status.gid == GUEST_ID else 0
-    if wanted & ~(status.mode >> shift):
-        raise error(errno.EACCES)
+def _stays_on(device: int, node: Node, rules: int) -> None:
+    """Raises OSError(EXDEV) if RESOLVE_NO_XDEV keeps the walk on another file system."""
+    if rules & RESOLVE_NO_XDEV and node.identity[0] != device:
+        raise error(errno.EXDEV)
 
 
 def _reversed_parts(path: str) -> list[str]:

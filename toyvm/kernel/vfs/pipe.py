@@ -32,25 +32,35 @@ _DEVICE = 12
 
 
 class PipePool:
-    """The pipes of one machine: past `FULL` of them a new one holds but a page, past `MOST` there is none (pipe(7),
-    pipe-user-pages-soft and -hard). So their bytes, which are the host's memory, have a limit."""
+    """The pipes of one machine: past `FULL` bytes in all of them a new one holds but a page, past `MOST` pipes there is
+    none (pipe(7), pipe-user-pages-soft and -hard). So their bytes, which are the host's memory, have a limit."""
 
-    FULL = 1024
+    FULL = 64 << 20
     MOST = 16384
+    LARGEST = 1 << 20  # of one pipe: pipe-max-size
 
     def __init__(self) -> None:
-        self._open = 0
+        self._open = self._bytes = 0
 
     def take(self) -> int:
         """The capacity of one pipe more. Raises OSError(ENFILE)."""
         if self._open >= self.MOST:
             raise error(errno.ENFILE)
         self._open += 1
-        return PIPE_CAPACITY if self._open <= self.FULL else PIPE_BUF
+        capacity = PIPE_CAPACITY if self._bytes + PIPE_CAPACITY <= self.FULL else PIPE_BUF
+        self._bytes += capacity
+        return capacity
 
-    def give_back(self) -> None:
+    def resize(self, old: int, new: int) -> None:
+        """A pipe changes its capacity. Raises OSError(EPERM)."""
+        if new > old and (new > self.LARGEST or self._bytes + new - old > self.FULL):
+            raise error(errno.EPERM)
+        self._bytes += new - old
+
+    def give_back(self, capacity: int) -> None:
         """A pipe has lost both its ends."""
         self._open -= 1
+        self._bytes -= capacity
 
 
 class MemFifo(MemNode, DeviceNode):
@@ -92,7 +102,7 @@ class _Channel:
         """One end is gone: wake what waits at the other."""
         self.changed.wake()
         if not self.readers and not self.writers:
-            self.pool.give_back()
+            self.pool.give_back(self.capacity)
             if isinstance(self.node, MemFifo):
                 self.node.channel = None
 
@@ -251,6 +261,25 @@ def pipe_size(file: OpenFile) -> int:
     if not isinstance(file, (PipeReader, PipeWriter, FifoBoth)):
         raise error(errno.EBADF)
     return file._channel.capacity
+
+
+def set_pipe_size(file: OpenFile, wanted: int) -> int:
+    """Change the capacity of a pipe to a power of two, at least a page (F_SETPIPE_SZ); returns it.
+
+    Raises OSError: EBADF, EBUSY (it holds more), EINVAL, EPERM (above the limits).
+    """
+    pipe_size(file)
+    assert isinstance(file, (PipeReader, PipeWriter, FifoBoth))
+    channel = file._channel
+    if wanted > 1 << 31:
+        raise error(errno.EINVAL)
+    capacity = 1 << (max(wanted, PIPE_BUF) - 1).bit_length()
+    if capacity < len(channel.data):
+        raise error(errno.EBUSY)
+    channel.pool.resize(channel.capacity, capacity)
+    channel.capacity = capacity
+    channel.changed.wake(POLLOUT)
+    return capacity
 
 
 def open_fifo(fifo: MemFifo, flags: int, path: str, pool: PipePool) -> tuple[OpenFile, int | None]:

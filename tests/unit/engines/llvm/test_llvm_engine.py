@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.bare_machine import CODE, DATA, DATA_PAGES, Machine, code
+from tests.support.bare_machine import CODE, DATA, DATA_PAGES, READ_ONLY, Machine, code
 from tests.unit.engines.test_agreement import (
     ADDRESSES,
     ALL,
@@ -281,6 +281,31 @@ def test_a_page_that_is_taken_away_faults_again(translator: Translator) -> None:
     llvm.invalidate_page(machine.hart.mmu, DATA)
     trap = llvm.run(machine.hart, 3000)
     assert trap is not None and trap.cause is Cause.LOAD_PAGE_FAULT and trap.tval == DATA
+
+
+@pytest.mark.parametrize("gap", range(3, 14, 2))
+def test_what_may_be_read_is_not_written(translator: Translator, gap: int) -> None:
+    """Many pointers share few ranges: a store does not use one that a load of a read-only page has left there."""
+    nop, short_nop = ("addi", dict[str, int]()), 1
+    body = b""
+    for number in range(64):
+        load = ("addi", {"rd": 6, "rs1": 1, "imm": 8 * number}), ("lw", {"rd": 7, "rs1": 6})
+        body += code(*load, *[nop] * (number % 4 == 0))
+    body += code(*[short_nop] * gap)
+    store = CODE + len(body) + 4
+    body += code(("addi", {"rd": 8, "rs1": 2}), ("sw", {"rs1": 8}), ("jalr", {"rs1": 3}))
+    machine = Machine(body, [0, READ_ONLY, DATA, CODE])
+    whole = Thresholds(ask=1, trace=1, hot=1, missed=1, first=0, price=0, cold=1, piece=len(body))
+    llvm = engine(machine, translator, whole)
+    assert llvm.run(machine.hart, len(body)) is None
+    llvm.want(CODE)
+    assert llvm.run(machine.hart, len(body)) is None and llvm.native_entries
+    machine.hart.x[2] = READ_ONLY
+    for _ in range(40):  # an access outside its range does not change the range each time
+        machine.hart.pc = CODE
+        trap = llvm.run(machine.hart, len(body))
+        assert trap is not None and outcome(trap) == (Cause.STORE_PAGE_FAULT, READ_ONLY)
+        assert machine.hart.pc == store
 
 
 def test_a_jump_to_a_page_that_is_not_there_is_done_before_it_faults(translator: Translator) -> None:

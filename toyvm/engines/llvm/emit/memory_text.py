@@ -417,10 +417,11 @@ class MemoryText(ValueText):
         return self._slot(number, loop.head[0] + (pointer.number << 1 | 1), write)
 
     def _slot(self, number: int, place: int, write: bool) -> int:
+        """Odd slots are for writes. Pointers may share a slot, but a write never uses a range for reads."""
         if number in _KEPT:
             return 2 * number + write
         hashed = ((place << 1 | write) * _SPREAD & 0xFFFFFFFF) >> 16
-        return layout.KEPT_SLOTS + hashed % (layout.SLOTS - layout.KEPT_SLOTS)
+        return layout.KEPT_SLOTS + hashed % (layout.SLOTS - layout.KEPT_SLOTS) // 2 * 2 + write
 
 
 def limit_of(loop: Loop) -> str:

@@ -8,7 +8,15 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, STATUS_FLAGS
+from toyvm.kernel.vfs.open_file import (
+    O_ASYNC,
+    O_CLOEXEC,
+    O_DIRECTORY,
+    O_NOFOLLOW,
+    O_NONBLOCK,
+    O_PATH,
+    STATUS_FLAGS,
+)
 
 from ..arguments import open_file
 
@@ -17,9 +25,8 @@ if TYPE_CHECKING:
     from toyvm.kernel.proc.process import Process
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
-F_SETOWN, F_GETOWN, F_GETPIPE_SZ = 8, 9, 1032
 F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
-FIONREAD, FIONBIO, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
+FIONREAD, FIONBIO, FIOASYNC, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5452, 0x5450, 0x5451
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 
 
@@ -63,9 +70,10 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
     """fcntl(2): duplicate a descriptor, read and set its flags and its file's, lock parts of its file.
 
     The commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW and
-    their F_OFD_ forms, F_GETOWN and F_SETOWN without effect, F_GETPIPE_SZ.
+    their F_OFD_ forms, and those of `fcntl_calls`.
 
-    Errors: EAGAIN (locked), EBADF, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, EOVERFLOW.
+    Errors: EAGAIN (locked), EBADF, EBUSY, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENOLCK, ENOTDIR, EOVERFLOW, EPERM,
+    ESRCH.
     """
     number = sext(fd, 32)
     file = process.fds.get(number)
@@ -86,23 +94,23 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
         return file.flags & ~(O_CLOEXEC | 0o1700) | 0o100000  # O_LARGEFILE, as a 64-bit Linux shows it
     open_file(process, fd)  # the other commands refuse O_PATH
     if command == F_SETFL:
+        if (file.flags ^ argument) & O_ASYNC:
+            from .fcntl_calls import set_async
+
+            set_async(kernel, file, number, bool(argument & O_ASYNC))
         file.flags = file.flags & ~STATUS_FLAGS | argument & STATUS_FLAGS
         return 0
     if command in F_LOCKS:
         from .lock_calls import record_lock
 
         return record_lock(kernel, process, fd, command, argument)
-    if command in (F_SETOWN, F_GETOWN):
-        return 0  # no descriptor sends SIGIO
-    if command == F_GETPIPE_SZ:
-        from toyvm.kernel.vfs.pipe import pipe_size
+    from .fcntl_calls import rare_command
 
-        return pipe_size(file)
-    raise error(errno.EINVAL)
+    return rare_command(kernel, process, file, command, argument)
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
-    """ioctl(2): FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, and of a terminal those of tty_ioctl(4).
+    """ioctl(2): FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, and of a terminal those of tty_ioctl(4).
 
     Errors: EBADF, EFAULT, EINVAL, EIO, EMFILE, ENOTTY, EPERM, ESRCH.
     """
@@ -113,6 +121,11 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
     if request == FIONBIO:
         wanted = process.mm.read_int(argument, 4)
         file.flags = file.flags | O_NONBLOCK if wanted else file.flags & ~O_NONBLOCK
+        return 0
+    if request == FIOASYNC:
+        from .fcntl_calls import set_async
+
+        set_async(kernel, file, sext(fd, 32), bool(process.mm.read_int(argument, 4)))
         return 0
     if request in (FIOCLEX, FIONCLEX):
         process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.host_files import HostFs
-from toyvm.kernel.vfs.memory_files import INODE
-from toyvm.kernel.vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
-from toyvm.kernel.vfs.open_file import O_CREAT, O_PATH, O_TMPFILE
+from toyvm.kernel.vfs.memory_files import INODE, MemFile
+from toyvm.kernel.vfs.nodes import F_SEAL_EXEC, F_SEAL_GROW, PROC_IDENTITY, SYS_IDENTITY, DirNode, FileNode
+from toyvm.kernel.vfs.open_file import O_CREAT, O_PATH, O_RDWR, O_TMPFILE
 from toyvm.kernel.vfs.opened_nodes import RegularFile
 from toyvm.kernel.vfs.path_walk import RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from ..arguments import open_file, read_path
 from ..file_calls import IN_MODIFY
-from ..path_calls import open_path
+from ..path_calls import open_path, require_growth
 
 if TYPE_CHECKING:
     from toyvm.kernel.proc.kernel_state import KernelState
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
 
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 SYNC_FILE_RANGE_ALL = 7
+MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC = 1, 2, 8, 16
+_MFD_ALL = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC
 POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE = 3, 4, 5
 _OPEN_HOW = 24
 _OPEN_FLAGS = 0o37777703  # every O_ flag that openat2 knows
 _PAGE = 4096
 _MAX_BYTES = (1 << 63) - 1
-_EXT4, _TMPFS, _PROC, _SYSFS, _PIPEFS = 0xEF53, 0x01021994, 0x9FA0, 0x62656572, 0x50495045
+_EXT4, _TMPFS = 0xEF53, 0x01021994
+# st_dev to f_type; other devices are file systems in memory.
+_KINDS = {
+    PROC_IDENTITY[0]: 0x9FA0,
+    SYS_IDENTITY[0]: 0x62656572,
+    12: 0x50495045,
+    9: 0x534F434B,
+    15: 0x09041934,
+    0x18: 0x1CD1,
+}
 
 
 def _filesystem(kernel: KernelState, device: int) -> bytes:
@@ -47,7 +59,7 @@ def _filesystem(kernel: KernelState, device: int) -> bytes:
         blocks, free = memfs.limit // _PAGE, (memfs.limit - memfs.used) // _PAGE
         files, free_files = memfs.limit // INODE, (memfs.limit - memfs.used) // INODE
     else:
-        kind = {PROC_IDENTITY[0]: _PROC, SYS_IDENTITY[0]: _SYSFS, 12: _PIPEFS}.get(device, _TMPFS)
+        kind = _KINDS.get(device, _TMPFS)
     body = struct.pack(
         "<7QIIQQQ", kind, _PAGE, blocks, free, free, files, free_files, device, 0, 255, _PAGE, flags
     )
@@ -121,11 +133,12 @@ def sync_file_range(
 def ftruncate(kernel: KernelState, process: Process, fd: int, length: int) -> int:
     """ftruncate(2): set the size of an open file.
 
-    Errors: EBADF, EINVAL (a negative length, not open for writing), ENOSPC, EROFS.
+    Errors: EBADF, EFBIG (RLIMIT_FSIZE), EINVAL (a negative length, not open for writing), ENOSPC, EPERM (sealed), EROFS.
     """
     file = open_file(process, fd)
     if sext(length, 64) < 0 or not file.writable:
         raise error(errno.EINVAL)
+    require_growth(kernel, process, file, length)
     file.truncate(length)
     if kernel.inotify is not None:
         kernel.inotify.used(file, IN_MODIFY)
@@ -151,8 +164,12 @@ def fallocate(kernel: KernelState, process: Process, fd: int, mode: int, offset:
         raise error(errno.ESPIPE if file.stat().mode & 0o170000 == 0o010000 else errno.ENODEV)
     if start + count > _MAX_BYTES:
         raise error(errno.EFBIG)
+    if not hole:
+        require_growth(kernel, process, file, start + count)
     if hole:
         kernel.system.clear_file(file.file, start, start + count)
+    elif file.file.seals & F_SEAL_GROW and start + count > file.file.size:
+        raise error(errno.EPERM)
     elif not mode & FALLOC_FL_KEEP_SIZE and start + count > file.file.size:
         file.truncate(start + count)
     if not hole:
@@ -232,3 +249,26 @@ def openat2(kernel: KernelState, process: Process, dirfd: int, va: int, how: int
     if rules & RESOLVE_CACHED and (creates or flags & 0o1000):
         raise error(errno.EAGAIN)
     return open_path(kernel, process, dirfd, va, flags, mode, rules)
+
+
+def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -> int:
+    """memfd_create(2): create an unnamed file, open for reading and writing. Return the descriptor.
+
+    `name` is shown in /proc.
+
+    Errors: EFAULT, EINVAL, EMFILE.
+    """
+    if flags & ~_MFD_ALL or flags & (both := MFD_NOEXEC_SEAL | MFD_EXEC) == both:
+        raise error(errno.EINVAL)
+    try:
+        label = os.fsdecode(process.mm.read_cstring(name, 250))
+    except OSError as failure:
+        raise error(errno.EINVAL) if failure.errno == errno.ENAMETOOLONG else failure from None
+    file = MemFile(kernel.vfs.memfs, 0o666 if flags & MFD_NOEXEC_SEAL else 0o777)
+    file.links = 0
+    if flags & MFD_NOEXEC_SEAL:
+        file.seals = F_SEAL_EXEC
+    elif flags & MFD_ALLOW_SEALING:
+        file.seals = 0
+    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)")
+    return process.fds.install(opened, cloexec=bool(flags & MFD_CLOEXEC))

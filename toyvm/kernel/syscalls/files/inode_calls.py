@@ -10,7 +10,9 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.vfs.nodes import DirNode, FileNode, Node, SymlinkNode
+from toyvm.kernel.vfs.host_files import HostDir, HostFile
+from toyvm.kernel.vfs.memory_files import R_OK, W_OK, require_access
+from toyvm.kernel.vfs.nodes import DirNode, Node, SymlinkNode
 
 from ..arguments import open_file, read_path
 from ..path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base, tell_made
@@ -226,13 +228,18 @@ def _attribute_name(process: Process, va: int) -> str:
 
 
 def _user_attributes(node: Node, name: str, *, writing: bool) -> dict[str, bytes]:
-    """The attributes of a node where `name` may be one. Raises OSError: EOPNOTSUPP, EPERM, ENODATA."""
+    """The attributes of a node where `name` may be one. Raises OSError: EACCES, EOPNOTSUPP, EPERM, ENODATA."""
+    if writing and name.startswith("security."):
+        raise error(errno.EPERM)
     if name.startswith("trusted."):
         raise error(errno.EPERM if writing else errno.ENODATA)
     if not name.startswith("user.") or name == "user.":
         raise error(errno.EINVAL if name == "user." else errno.EOPNOTSUPP)
-    if not isinstance(node, (FileNode, DirNode)):
+    status = node.stat()
+    if not st.S_ISREG(status.mode) and not st.S_ISDIR(status.mode):
         raise error(errno.EPERM if writing else errno.ENODATA)
+    if not isinstance(node, (HostFile, HostDir)):
+        require_access(status, W_OK if writing else R_OK)
     return node.attributes
 
 

@@ -12,6 +12,7 @@ from toyvm.kernel.proc.lifecycle import send
 from toyvm.kernel.proc.posix_timers import MOST_TIMERS, PosixTimer
 from toyvm.kernel.proc.signals import MAX_SIGNAL, SI_TIMER, SigInfo, Signal
 
+from ..arguments import cpu_clock
 from .event_calls import TFD_TIMER_ABSTIME, itimerspec, pack_itimerspec
 
 if TYPE_CHECKING:
@@ -20,19 +21,21 @@ if TYPE_CHECKING:
 
 SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
 _REAL, _OF_TIME, _ALARMS = (0, 11), (0, 1, 7, 11), (8, 9)
-_WITHOUT_TIMERS = (2, 3, 4, 5, 6)  # of CPU time, which has no timers here; raw and coarse ones, as on Linux
+_OF_CPU_TIME = (2, 3)
+_WITHOUT_TIMERS = (4, 5, 6)  # raw and coarse ones
 
 
 def timer_create(kernel: KernelState, process: Process, clock: int, event: int, va: int) -> int:
     """timer_create(2): a timer that sends a signal to the process or to one of its threads; its number goes to
-    `va`. Clocks of CPU time have no such timers here.
+    `va`.
 
     Errors: EAGAIN, EFAULT, EINVAL, EOPNOTSUPP, EPERM (a clock that wakes a machine from suspension).
     """
     clock = sext(clock, 32)
     if clock in _WITHOUT_TIMERS:
         raise error(errno.EOPNOTSUPP)
-    if clock not in _OF_TIME and clock not in _ALARMS:
+    cpu = cpu_clock(kernel, process, clock) if clock < 0 or clock in _OF_CPU_TIME else None
+    if cpu is None and clock not in _OF_TIME and clock not in _ALARMS:
         raise error(errno.EINVAL)
     timers = process.thread_group.posix_timers
     number = process.thread_group.next_timer
@@ -67,8 +70,8 @@ def timer_create(kernel: KernelState, process: Process, clock: int, event: int, 
     scheduler = kernel.scheduler
     timer = PosixTimer(
         number,
-        lambda: scheduler.now,
-        scheduler.set_alarm,
+        cpu.spent if cpu is not None else lambda: scheduler.now,
+        cpu.set_alarm if cpu is not None else scheduler.set_alarm,
         (lambda: kernel.epoch) if clock in _REAL else (lambda: 0),
         None if notify == SIGEV_NONE else fire,
     )
@@ -97,7 +100,7 @@ def timer_settime(kernel: KernelState, process: Process, number: int, flags: int
     first, every = itimerspec(process, new)
     timer = _find(process, number)
     before = pack_itimerspec(*timer.setting())
-    start = -timer.clock_ahead() if flags & TFD_TIMER_ABSTIME else kernel.now
+    start = -timer.clock_ahead() if flags & TFD_TIMER_ABSTIME else timer.now()
     timer.set(start + first if first else None, every)
     if old:
         process.mm.write(old, before)

@@ -47,8 +47,9 @@ class Text(DeviceNode):
 
 
 class _Link(SymlinkNode):
-    def __init__(self, ino: int, target: Callable[[], str]):
+    def __init__(self, ino: int, target: Callable[[], str], *, magic: bool = False):
         self.identity = (_DEVICE, ino)
+        self.magic = magic
         self._target = target
 
     def readlink(self) -> str:
@@ -61,9 +62,12 @@ class _Link(SymlinkNode):
 class Directory(DirNode):
     """A read-only directory whose entries are created on lookup."""
 
+    no_change = errno.EACCES
+
     def __init__(self, ino: int, entries: Callable[[], dict[str, Callable[[], Node]]], device: int = _DEVICE):
         self.identity = (device, ino)
         self._entries = entries
+        self.no_new_name = errno.ENOENT if device == _DEVICE else errno.EACCES
 
     def stat(self) -> Stat:
         return Stat(*self.identity, st.S_IFDIR | 0o555, 2)
@@ -139,7 +143,7 @@ def _process_entries(kernel: KernelState, process: Process) -> dict[str, Callabl
         return lambda: Text(base + number, make)
 
     def link(number: int, target: Callable[[], str]) -> Callable[[], Node]:
-        return lambda: _Link(base + number, target)
+        return lambda: _Link(base + number, target, magic=True)
 
     def adjust(value: int) -> None:
         if value > 1000:

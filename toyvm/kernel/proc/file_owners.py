@@ -1,0 +1,94 @@
+"""Signals about open files: who is told, and how, that one can be read or written (O_ASYNC; fcntl(2), "Managing signals")."""
+
+from __future__ import annotations
+
+import struct
+
+from ..vfs.open_file import (
+    ANY_EVENT,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLPRI,
+    Alarm,
+    OpenFile,
+    Watcher,
+)
+from .kernel_state import KernelState
+from .lifecycle import send
+from .process import Process
+from .signals import SI_KERNEL, SigInfo, Signal
+
+F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
+_POLL_IN, _POLL_OUT, _POLL_PRI, _POLL_HUP = 1, 2, 5, 6
+# Of each si_code: the POLL bits that si_band shows (Linux's band_table).
+_BANDS = {_POLL_IN: 0x41, _POLL_OUT: 0x304, _POLL_PRI: 0x82, _POLL_HUP: 0x18}
+
+
+class FileOwner(Watcher, Alarm):
+    """Who is told about an open file. `kind` is an F_OWNER_ number, `number` 0 for nobody; `signal` 0 is a plain SIGIO.
+
+    `descriptor` is the one that O_ASYNC was set by.
+    """
+
+    def __init__(self, kernel: KernelState, file: OpenFile):
+        self._kernel = kernel
+        self._file = file
+        self.kind = F_OWNER_TID
+        self.number = self.signal = 0
+        self.descriptor = 0
+        self._code = _POLL_IN
+
+    def notify(self, events: int) -> bool:
+        file = self._file
+        if not file.users:
+            queue = file.poll_queue()
+            if queue is not None:
+                queue.unwatch(self)
+            return False
+        code = self._reason(events)
+        if code and self.number:
+            self._code = code
+            if self.signal == Signal.SIGKILL:  # not in the middle of somebody's system call
+                self.alarm_at = self._kernel.now
+                self._kernel.scheduler.set_alarm(self, self._kernel.now)
+            else:
+                self._tell()
+        return False
+
+    def _reason(self, events: int) -> int:
+        """The si_code for POLL bits that may have become true; 0 for none that matters here."""
+        state = self._file.poll()
+        if events == ANY_EVENT:
+            events = state
+        if events & POLLPRI:
+            return _POLL_PRI
+        if events & POLLIN and self._file.readable:
+            return _POLL_IN
+        if events & (POLLHUP | POLLERR):
+            return _POLL_HUP
+        return _POLL_OUT if events & POLLOUT and self._file.writable else 0
+
+    def expire(self, now: int) -> None:
+        self.alarm_at = None
+        self._tell()
+
+    def _tell(self) -> None:
+        for target in self._targets():
+            if self.signal:
+                details = struct.pack("<iqi", 0, _BANDS[self._code], self.descriptor)
+                info = SigInfo(self.signal, self._code, raw=details)
+            else:
+                info = SigInfo(Signal.SIGIO, SI_KERNEL)
+            try:
+                send(self._kernel, target, info, to_thread=self.kind == F_OWNER_TID)
+            except OSError:  # too many are pending: a plain SIGIO is not lost
+                send(self._kernel, target, SigInfo(Signal.SIGIO, SI_KERNEL))
+
+    def _targets(self) -> list[Process]:
+        kernel = self._kernel
+        if self.kind == F_OWNER_PGRP:
+            return [process for process in kernel.processes.values() if process.pgid == self.number]
+        found = (kernel.threads if self.kind == F_OWNER_TID else kernel.processes).get(self.number)
+        return [found] if found is not None else []
