@@ -279,12 +279,11 @@ class Sequence:
     def flock(self) -> int:
         return self.put(
             struct.pack(
-                "<hhqqii",
+                "<hh4xqqi4x",
                 self.pick(0, 1, 2, 3),
                 self.pick(0, 1, 2),
                 self.pick(0, 1, 10, 1 << 62, -5),
                 self.pick(0, 1, 5, -3, 1 << 62),
-                0,
                 0,
             )
         )
