@@ -47,7 +47,9 @@ ENDINGS: dict[str, tuple[int, str, int, int]] = {
         124,
         r"deadlock: every thread waits for ever\n"
         r"  thread 100 of process 100 \(thread_deadlock\) waits in futex at tid\n"
-        r"  thread 101 of process 100 \(thread_deadlock\) waits in futex at never\n",
+        r"    #0  0x\w+ main\+0x\w+ \(guest.inc:\d+\)\n    #1  0x\w+ __libc_start_main.*\n(    .*\n)*"
+        r"  thread 101 of process 100 \(thread_deadlock\) waits in futex at never\n"
+        r"    #0  0x\w+ main",
         64 * MIB,
         10**6,
     ),

@@ -20,7 +20,11 @@ from __future__ import annotations
 from os import PathLike
 
 from .base.errors import UsageError
+from .base.light_types import TYPE_CHECKING
 from .base.options import Option, OptionRecord, option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DEFAULT_DATE = "1700000000"
 PAGE = 4096
@@ -39,6 +43,23 @@ MEMORY = "memory management"
 PROGRAMS = "several programs at once"
 SHOWING = "what to show (on standard error)"
 GROUPS = (BUILDING, WORLD, MACHINE, MEMORY, PROGRAMS, SHOWING)
+
+
+def environment(env: Iterable[tuple[str, str | None]], everything: bool = False) -> list[str]:
+    """The variables that a guest gets, as NAME=VALUE.
+
+    A value of None is the host's; a variable that the host does not have is left out. With
+    `everything` the host's variables come first. The last value of a name counts.
+    """
+    import os  # few runs set variables
+
+    values = dict(os.environ) if everything else {}
+    for name, value in env:
+        values.pop(name, None)
+        value = os.environ.get(name) if value is None else value
+        if value is not None:
+            values[name] = value
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 def seconds_of(date: str) -> float:
@@ -292,12 +313,19 @@ class RunOptions(Limits):
         "lib/; programs start in the current folder, which keeps its path",
     )
     libraries: bool = option(default=True, group=WORLD, help="put the guest libraries into /lib")
-    env: tuple[tuple[str, str], ...] = option(
+    env: tuple[tuple[str, str | None], ...] = option(
         default=(),
-        flags="-E",
+        flags="-E --env",
         group=WORLD,
-        metavar="VAR=VAL",
-        help="set a variable in the guest's environment, which is empty otherwise; may be repeated",
+        metavar="NAME[=VALUE]",
+        help="put a variable into the guest's environment, which is empty otherwise; without a value, "
+        "with the value it has here, if any; may be repeated, and the last one counts",
+    )
+    env_all: bool = option(
+        default=False,
+        flags="--env-all",
+        group=WORLD,
+        help="put all variables of this environment into the guest's",
     )
     memory: int = option(
         default=2 << 30,

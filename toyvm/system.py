@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` imports enum, which is slow
 import io
 import os
 import sys
@@ -22,7 +23,7 @@ from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
 from .result import RunResult, View
-from .run_options import RunOptions
+from .run_options import RunOptions, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .kernel.proc.process import Process
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
+    from .observe.backtrace import Backtracer
     from .observe.symbolize import Symbolizer
 
 
@@ -142,6 +144,7 @@ class Session:
             stdout=self.out,
             stderr=self.err,
             describe=self._describe,
+            backtrace=self._backtrace,
             breakpoints=self.views.breakpoints,
         )
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
@@ -160,6 +163,13 @@ class Session:
         from .observe.symbolize import kernel_symbolizer
 
         return kernel_symbolizer(self.kernel)
+
+    @cached_property
+    def backtracer(self) -> Backtracer:
+        """Finds the frames of threads; created on first use."""
+        from .observe.backtrace import Backtracer
+
+        return Backtracer(self.symbols)
 
     def start(self, start: Start) -> Process:
         """Add a program to the guest's file system, and create a process that will execute it.
@@ -180,9 +190,9 @@ class Session:
             from .kernel.mm.no_mmu import Placement
 
             placement = Placement(start.load_at, start.stack_at)
-        environment = _environment(program, options)
+        variables = _environment(program, options)
         try:
-            process = self.kernel.spawn(path, list(start.argv), environment, self.kernel.vfs.home, placement)
+            process = self.kernel.spawn(path, list(start.argv), variables, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.
             reason = str(error).replace(path, start.argv[0], 1)
@@ -203,15 +213,21 @@ class Session:
         return process
 
     def finish(self) -> RunResult:
-        """Run until all processes have ended, and collect the result."""
+        """Run until all processes have ended, and collect the result.
+
+        Ctrl-C ends the run: each thread is reported, and KeyboardInterrupt raised.
+        """
         kernel = self.kernel
-        status = kernel.run()
+        with Interrupts(kernel):
+            status = kernel.run()
         if kernel.engine is not None:
             kernel.engine.close()
         first = kernel.first
         assert first is not None
         stats = kernel.stats
         kernel.power_off()
+        if kernel.interrupted:
+            raise KeyboardInterrupt
         counts = None
         if first.loader_state is not None:
             from .loader.dynamic_loader import counts as loader_counts
@@ -248,6 +264,9 @@ class Session:
     def _describe(self, process: Process, va: int) -> str | None:
         return self.symbols.describe(process.pid, va) or None
 
+    def _backtrace(self, thread: Process) -> list[str]:
+        return self.backtracer.lines(thread)
+
     def _write(self, text: str) -> None:
         self.err.write(text.encode("utf-8", "replace"))
         self.err.flush()
@@ -264,6 +283,38 @@ class Session:
             from .loader.dynamic_loader import libraries
 
             self._libraries = libraries(process)
+
+
+class Interrupts:
+    """Ctrl-C while a kernel runs.
+
+    While the engine executes, the run ends when it returns, with exact registers. Otherwise, and at
+    the second Ctrl-C, KeyboardInterrupt is raised at once. A handler of the application, or a thread
+    other than the first, keeps its own way.
+    """
+
+    def __init__(self, kernel: Kernel):
+        self._kernel = kernel
+        self._set = False
+
+    def __enter__(self) -> None:
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            try:
+                _signal.signal(_signal.SIGINT, self._interrupted)
+                self._set = True
+            except ValueError:
+                return  # not the first thread
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._set:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        if kind is KeyboardInterrupt and self._set and not self._kernel.stopping:
+            self._kernel.report_threads()
+
+    def _interrupted(self, number: int, frame: object) -> None:
+        if not self._kernel.executing or self._kernel.stopping:
+            raise KeyboardInterrupt
+        self._kernel.interrupt()
 
 
 class _Views:
@@ -331,9 +382,10 @@ class _Views:
 
 def _environment(program: Program | str | PathLike[str], options: RunOptions) -> list[str]:
     """The guest's environment: variables of the options, then those of the directives."""
-    settings = [f"{name}={value}" for name, value in options.env]
+    settings = environment(options.env, options.env_all)
     if not isinstance(program, (str, PathLike)):
-        settings += program.directives.env
+        given = {setting.partition("=")[0] for setting in settings}
+        settings += [item for item in program.directives.env if item.partition("=")[0] not in given]
         if program.directives.preload and program.linkage == "dynamic":
             names = (f"/lib/{library.name}" for library in program.directives.preload)
             settings.append("LD_PRELOAD=" + ":".join(names))

@@ -95,7 +95,7 @@ class Loaded:
     def address(self, name: str, symbol: str) -> int:
         """Where object `name` defines `symbol`."""
         obj = self.object(name)
-        found = next(s for s in obj.symbols.find(symbol.encode()) if s.shndx)
+        found = next(s for _, s in obj.symbols.find(symbol.encode()) if s.shndx)
         return obj.bias + found.value
 
     def word(self, va: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +31,7 @@ from toyvm.run_options import (
     CommandOptions,
     Limits,
     RunOptions,
+    environment,
     size_text,
 )
 
@@ -78,7 +80,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "int | None": ("7", 7),
     "tuple[str, ...]": ("x", ("x",)),
     "tuple[int, ...]": ("0x10", (16,)),
-    "tuple[tuple[str, str], ...]": ("A=b=c", (("A", "b=c"),)),
+    "tuple[tuple[str, str | None], ...]": ("A=b=c", (("A", "b=c"),)),
 }
 
 
@@ -144,7 +146,7 @@ def test_the_range_holds_on_the_command_line_and_in_python(
         ),
         (["--swap", ""], "argument --swap: expected a size in bytes, such as 4096, 64M or 1G, not ''"),
         (["--stack-at", "top"], "argument --stack-at: expected an address, such as 0x200000, not 'top'"),
-        (["-E", "=x"], "argument -E: expected VAR=VAL, not '=x'"),
+        (["-E", "=x"], "argument -E/--env: expected NAME[=VALUE], not '=x'"),
         (["--overcommit", "3"], "argument --overcommit: expected one of 0, 1, 2, not '3'"),
         (["--trace", "faults,cows"], "argument --trace: expected any of faults, cow, swap, syscalls"),
         (["--schedule-seed", "x"], "argument --schedule-seed: expected a number, not 'x'"),
@@ -158,6 +160,24 @@ def test_messages_say_what_was_expected(
         read(*words)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_environment_is_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing passes by itself; a name alone passes the host's value, if there is one; the last one counts."""
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HERE", "host")
+    monkeypatch.setenv("OTHER", "a=b")
+
+    def told(*words: str) -> list[str]:
+        options = read(*words)
+        return environment(options.env, options.env_all)
+
+    assert told() == []
+    assert told("--env", "HERE", "-E", "NOT_HERE", "--env", "NEW=1,2=3") == ["HERE=host", "NEW=1,2=3"]
+    assert told("-E", "HERE=x", "-E", "NEW=1", "-E", "HERE=y") == ["NEW=1", "HERE=y"]
+    assert told("--env-all", "-E", "HERE=") == ["OTHER=a=b", "HERE="]
+    assert told("-E", "HERE=x", "--env", "HERE") == ["HERE=host"]
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS if row.excluded_by])

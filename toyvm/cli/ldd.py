@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..run_options import RunOptions
+from ..run_options import RunOptions, environment
 from .run_parser import add_option
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
     if not path.is_file():
         return report | {"error": "not regular file" if path.exists() else "No such file or directory"}
     vfs, guest_path = _tree(options, path)
-    env = [f"{name}={value}" for name, value in options.env]
+    env = environment(options.env)
     if options.unused:
         unused = unused_objects(vfs, guest_path, env)
         return report if unused is None else report | {"dynamic": True, "unused": list(unused)}

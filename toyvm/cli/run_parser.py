@@ -176,6 +176,6 @@ def _size(text: str) -> int:
     return _digits(number) * _SUFFIXES[suffix]
 
 
-def _variable(text: str) -> tuple[str, str] | None:
+def _variable(text: str) -> tuple[str, str | None] | None:
     name, equals, value = text.partition("=")
-    return (name, value) if name and equals else None
+    return (name, value if equals else None) if name else None

@@ -196,6 +196,7 @@ DF_1_PIE = 0x08000000
 VERSYM_HIDDEN = 0x8000
 VER_NDX_LOCAL, VER_NDX_GLOBAL = 0, 1
 VER_FLG_BASE = 0x1
+VER_FLG_WEAK = 0x2
 VER_NEED_CURRENT = 1
 
 # thread-local storage (psABI, "Thread Local Storage"): an entry of the dtv points this many bytes into the module's block

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from toyvm.base.record import Record
 
@@ -94,6 +94,14 @@ class Version(Record):
     is_needed: bool
 
 
+class Sliceable(Protocol):
+    """Bytes, or what reads them when a slice is asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+
 _Linked = TypeVar("_Linked", Verdef, Verdaux, Verneed, Vernaux)
 
 
@@ -113,13 +121,11 @@ def defined_versions(data: bytes, strings: bytes, name: str) -> dict[int, str]:
 
     Raises ElfError, whose message begins with `name`.
     """
-    found: dict[int, str] = {}
-    records = _Records(data, name)
-    for at, verdef in records.chain(Verdef, _VERDEF, 0):
-        if not verdef.flags & VER_FLG_BASE:
-            _, verdaux = next(records.chain(Verdaux, _VERDAUX, at + verdef.aux))
-            found[verdef.ndx] = string_at(strings, verdaux.name, name, "version name")
-    return found
+    return {
+        verdef.ndx: string_at(strings, verdaux.name, name, "version name")
+        for verdef, verdaux in defined_records(data, name)
+        if not verdef.flags & VER_FLG_BASE
+    }
 
 
 def needed_versions(data: bytes, strings: bytes, name: str) -> dict[int, str]:
@@ -127,12 +133,31 @@ def needed_versions(data: bytes, strings: bytes, name: str) -> dict[int, str]:
 
     Raises ElfError, whose message begins with `name`.
     """
-    found: dict[int, str] = {}
+    return {
+        vernaux.other: string_at(strings, vernaux.name, name, "version name")
+        for _, vernaux in needed_records(data, name)
+    }
+
+
+def needed_records(data: Sliceable, name: str) -> Iterator[tuple[Verneed, Vernaux]]:
+    """.gnu.version_r: each version that is needed, with the library that it is needed from.
+
+    Raises ElfError, whose message begins with `name`.
+    """
     records = _Records(data, name)
     for at, verneed in records.chain(Verneed, _VERNEED, 0):
         for _, vernaux in records.chain(Vernaux, _VERNAUX, at + verneed.aux):
-            found[vernaux.other] = string_at(strings, vernaux.name, name, "version name")
-    return found
+            yield verneed, vernaux
+
+
+def defined_records(data: Sliceable, name: str) -> Iterator[tuple[Verdef, Verdaux]]:
+    """.gnu.version_d: each version that is defined, with its first name, which is its own.
+
+    Raises ElfError, whose message begins with `name`.
+    """
+    records = _Records(data, name)
+    for at, verdef in records.chain(Verdef, _VERDEF, 0):
+        yield verdef, next(records.chain(Verdaux, _VERDAUX, at + verdef.aux))[1]
 
 
 def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]]) -> bytes:
@@ -182,7 +207,7 @@ class _Records:
     chains, which share records, end soon.
     """
 
-    def __init__(self, data: bytes, name: str):
+    def __init__(self, data: Sliceable, name: str):
         self._data = data
         self._name = name
         self._unread = len(data)
@@ -195,7 +220,7 @@ class _Records:
             self._unread -= layout.size
             if self._unread < 0:
                 raise ElfError(f"{self._name}: version records overlap")
-            record = kind._make(layout.unpack_from(self._data, at))
+            record = kind._make(layout.unpack(self._data[at : at + layout.size]))
             yield at, record
             if not record.next:
                 return

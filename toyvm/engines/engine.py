@@ -19,6 +19,14 @@ class Engine(Protocol):
     All engines agree to the instruction.
     """
 
+    @property
+    def stretch(self) -> int:
+        """How many instructions a run may have when nothing else needs the processor.
+
+        They take about a tenth of a second, so that the host's interrupts are served.
+        """
+        ...
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions.
 

@@ -46,6 +46,7 @@ class Kernel(KernelState):
     stdin            a host file in binary mode, or an object with `read`; None: empty
     stdout, stderr   host files in binary mode, or objects with `write`; None: output is discarded
     describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for reports
+    backtrace        thread -> its frames as lines, the innermost first, for reports
     breakpoints      the breakpoints of a debugger
     """
 
@@ -61,6 +62,7 @@ class Kernel(KernelState):
         stdout: Sink | None = None,
         stderr: Sink | None = None,
         describe: Callable[[Process, int], str | None] | None = None,
+        backtrace: Callable[[Process], list[str]] | None = None,
         breakpoints: Breakpoints | None = None,
     ):
         super().__init__(
@@ -72,6 +74,7 @@ class Kernel(KernelState):
             limits,
             stderr,
             describe,
+            backtrace,
             breakpoints,
             lambda context: self._oom.freed(context),
             lambda group, signal: lifecycle.signal_group(self, group, signal),
@@ -201,9 +204,9 @@ class Kernel(KernelState):
     def run(self) -> int:
         """Run until every process has ended or is held. Return the first one's exit status.
 
-        The status is the process's own, 128 + signal, or 124 at a time or instruction limit or a
-        deadlock. If the host runs out of memory, the running process is killed. Raises MemoryError
-        if no process can be killed.
+        The status is the process's own, 128 + signal, 124 at a time or instruction limit or a
+        deadlock, or 130 after `interrupt`. If the host runs out of memory, the running process is
+        killed. Raises MemoryError if no process can be killed, and KeyboardInterrupt.
         """
         scheduler = self.scheduler
         while self._stop is None:
@@ -218,10 +221,20 @@ class Kernel(KernelState):
                 from .proc.oom_killer import host_is_full
 
                 host_is_full(self, process)
-        if self._stop is not None:
-            lifecycle.kill_all(self)
-            return self._stop
-        return lifecycle.exit_code(self.first)
+        if self._stop is None:
+            return lifecycle.exit_code(self.first)
+        self.report_threads()
+        lifecycle.kill_all(self)
+        return self._stop
+
+    def report_threads(self) -> None:
+        """Print where each thread is."""
+        from .accounts.thread_report import all_threads  # only a run that is cut short needs it
+
+        if self._stop is None or self.interrupted:
+            self.message("toyvm: interrupted")
+        for line in all_threads(self):
+            self.message(line)
 
     def power_off(self) -> None:
         """Shut down after the last process: remove shared memory segments, and write files back."""

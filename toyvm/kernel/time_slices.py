@@ -52,12 +52,17 @@ class TimeSlices:
             hart.time_offset = kernel.scheduler.now - before
             budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
             self._faults.begin(process, alone=budget > left)
-            trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
+            kernel.executing = True
+            try:
+                trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
+            finally:
+                kernel.executing = False
             self._faults.settle(hart.instret)
             left = self._left_after(left, hart.instret - before, trap)
             if _cpu_timer_due(process):
                 _expire_cpu_timers(kernel, process)
-            if trap is not None and process.alive:
+            # After Ctrl-C no trap is answered: a call might wait for input.
+            if trap is not None and process.alive and not kernel.interrupted:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
                 kernel.system.balance(process.mm.context)
@@ -71,7 +76,8 @@ class TimeSlices:
         from the engine costs as much as thousands of native instructions.
         """
         kernel = self._kernel
-        until = kernel.scheduler.undisturbed_until()
+        assert kernel.engine is not None
+        until = kernel.scheduler.undisturbed_until(kernel.engine.stretch)
         if until is None:
             return left
         if kernel.limits.virtual_seconds is not None:

@@ -75,6 +75,11 @@ def _load_dependencies(session: Session, root: LinkMap, flags: int) -> None:
     fresh = [obj for obj in searchlist if not obj.relocated]
     for obj in fresh:
         obj.scope = [root, namespace.main] if flags & RTLD_DEEPBIND else [namespace.main, root]
+    for obj in fresh:
+        if obj.symbols.version_table is not None:
+            from . import version_check  # few objects have versions
+
+            version_check.check_opened(session, obj)
     root.searchlist = searchlist
     try:
         root.init_list = init_order.users_first(searchlist, namespace.main)
@@ -144,7 +149,7 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int, tp: int) -
     namespace = session.state.namespace
     caller = namespace.at(caller_va)
     reference, scopes = _dlsym_scopes(namespace, handle, caller)
-    found = session.resolver.look_up(name, scopes)
+    found = session.resolver.look_up(name, scopes, newest=True)
     text = name.decode("utf-8", "surrogateescape")
     filename = session.state.filename
     if found is None:

@@ -52,6 +52,10 @@ def _load(session: Session, image: LoadedImage) -> str:
     if environment.trace_objects:
         _trace(session)
         return "_dl_exit"
+    if any(obj.symbols.version_table for obj in scope):
+        from . import version_check  # few objects have versions
+
+        version_check.check_program(session, scope)
     session.lay_out_tls(scope)
     session.debug.list_scopes(scope, "\nInitial object scopes")
     # From here on, scopes and addresses are fixed.

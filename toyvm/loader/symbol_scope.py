@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ..base.light_types import NamedTuple
+from ..base.light_types import TYPE_CHECKING, NamedTuple
 from ..elf import constants as c
 from ..elf.symbol import Sym
 from .dlerror import undefined_symbol
 from .ld_debug import DebugLog
 from .loader_state import LoaderState
 from .objects.link_map import LinkMap
+
+if TYPE_CHECKING:
+    from .objects.dynamic_symbols import SymbolTable
+    from .objects.version_table import Version
 
 PLT = 1
 """Class of references that the address of a PLT entry does not satisfy."""
@@ -24,6 +28,7 @@ COPY = 2
 _TYPES = frozenset((c.STT_NOTYPE, c.STT_OBJECT, c.STT_FUNC, c.STT_COMMON, c.STT_TLS, c.STT_GNU_IFUNC))
 _BINDINGS = frozenset((c.STB_GLOBAL, c.STB_WEAK, c.STB_GNU_UNIQUE))
 _LOCAL_VISIBILITIES = frozenset((c.STV_HIDDEN, c.STV_INTERNAL))
+_OLDEST = 2  # the number of the oldest version; 0 and 1 are the object's own, local and global
 
 
 class Definition(NamedTuple):
@@ -71,28 +76,50 @@ class Resolver:
         self._last = None
 
     def look_up(
-        self, name: bytes, scopes: Iterable[Sequence[LinkMap]], reference_class: int = 0
+        self,
+        name: bytes,
+        scopes: Iterable[Sequence[LinkMap]],
+        reference_class: int = 0,
+        version: Version | None = None,
+        *,
+        newest: bool = False,
     ) -> Definition | None:
-        """The definition of `name`, or None."""
+        """The definition of `name`, or None.
+
+        Without a `version` it is the oldest definition, or the default one; with `newest`, as for
+        dlsym, the default one.
+        """
         self.state.lookups += 1
         for scope in scopes:
             for obj in scope:
-                found = self._in_object(name, obj, reference_class)
+                found = self._in_object(name, obj, reference_class, version, newest)
                 if found is not None:
                     return found
         return self._in_builtin(name)
 
-    def _in_object(self, name: bytes, obj: LinkMap, reference_class: int) -> Definition | None:
+    def _in_object(
+        self, name: bytes, obj: LinkMap, reference_class: int, version: Version | None, newest: bool
+    ) -> Definition | None:
         if reference_class & COPY and obj.executable:
             return None
         self.state.probes += 1
         if self.debug.on("symbols"):
             self._log_probe(name, obj)
-        for symbol in obj.symbols.find(name):
-            if _defines(symbol, reference_class):
-                found = Definition(obj, symbol)
-                return self._unique(name, found) if symbol.binding == c.STB_GNU_UNIQUE else found
-        return None
+        table = obj.symbols
+        defaults: list[Sym] = []
+        for index, symbol in table.find(name):
+            if not _defines(symbol, reference_class):
+                continue
+            if table.versions and not _has_version(table, index, version, newest):
+                if version is None and not table.version_number(index) & c.VERSYM_HIDDEN:
+                    defaults.append(symbol)
+                continue
+            return self._found(name, obj, symbol)
+        return self._found(name, obj, defaults[0]) if len(defaults) == 1 else None
+
+    def _found(self, name: bytes, obj: LinkMap, symbol: Sym) -> Definition:
+        found = Definition(obj, symbol)
+        return self._unique(name, found) if symbol.binding == c.STB_GNU_UNIQUE else found
 
     def _unique(self, name: bytes, found: Definition) -> Definition:
         """The first definition found of an STB_GNU_UNIQUE symbol. Its object becomes permanent."""
@@ -104,7 +131,7 @@ class Resolver:
 
     def _in_builtin(self, name: bytes) -> Definition | None:
         """The definition of `name` in the stub, which is searched last."""
-        for symbol in self._builtin.symbols.find(name):
+        for _, symbol in self._builtin.symbols.find(name):
             return Definition(self._builtin, symbol)
         return None
 
@@ -120,31 +147,38 @@ class Resolver:
         symbol = obj.symbols[index]
         if symbol.binding == c.STB_LOCAL or symbol.visibility in _LOCAL_VISIBILITIES:
             return Definition(obj, symbol) if symbol.shndx != c.SHN_UNDEF else None
-        self._last_answer = self._bind_global(obj, symbol, reference_class)
+        self._last_answer = self._bind_global(obj, index, symbol, reference_class)
         self._last = (obj, index, reference_class)
         return self._last_answer
 
-    def _bind_global(self, obj: LinkMap, symbol: Sym, reference_class: int) -> Definition | None:
+    def _bind_global(self, obj: LinkMap, index: int, symbol: Sym, reference_class: int) -> Definition | None:
         name = obj.symbols.name(symbol)
+        version = obj.symbols.version(index)
         own = Definition(obj, symbol) if symbol.visibility == c.STV_PROTECTED else None
-        found = self.bind_name(obj, name, reference_class, own)
+        found = self.bind_name(obj, name, reference_class, own, version)
         if found is None and symbol.binding != c.STB_WEAK:
-            raise undefined_symbol(self.state.filename(obj), name.decode("utf-8", "surrogateescape"))
+            text = _text(name) if version is None else f"{_text(name)}, version {_text(version.name)}"
+            raise undefined_symbol(self.state.filename(obj), text)
         return found
 
     def bind_name(
-        self, obj: LinkMap, name: bytes, reference_class: int = 0, own: Definition | None = None
+        self,
+        obj: LinkMap,
+        name: bytes,
+        reference_class: int = 0,
+        own: Definition | None = None,
+        version: Version | None = None,
     ) -> Definition | None:
         """The definition of `name` for a reference of `obj`, or None.
 
         A protected symbol is bound to `own`.
         """
-        found = self.look_up(name, obj.search_scopes(), reference_class)
+        found = self.look_up(name, obj.search_scopes(), reference_class, version)
         if found is None:
             return None
         found = own or found
         if self.debug.on("bindings"):
-            self._log_binding(obj, found.obj, name, "protected" if own else "normal")
+            self._log_binding(obj, found.obj, name, "protected" if own else "normal", version)
         self.on_bound(obj, name, found)
         if obj is not found.obj:
             self.state.used.add(found.obj.handle)
@@ -167,12 +201,34 @@ class Resolver:
             obj.reldeps.append(definer)
 
     def _log_probe(self, name: bytes, obj: LinkMap) -> None:
-        text = name.decode("utf-8", "surrogateescape")
-        self.debug.write(f"symbol={text};  lookup in file={self.state.filename(obj)} [0]")
+        self.debug.write(f"symbol={_text(name)};  lookup in file={self.state.filename(obj)} [0]")
 
-    def _log_binding(self, obj: LinkMap, definer: LinkMap, name: bytes, kind: str) -> None:
-        text = name.decode("utf-8", "surrogateescape")
+    def _log_binding(
+        self, obj: LinkMap, definer: LinkMap, name: bytes, kind: str, version: Version | None
+    ) -> None:
         filename = self.state.filename
+        suffix = f" [{_text(version.name)}]" if version else ""
         self.debug.write(
-            f"binding file {filename(obj)} [0] to {filename(definer)} [0]: {kind} symbol `{text}'"
+            f"binding file {filename(obj)} [0] to {filename(definer)} [0]: "
+            f"{kind} symbol `{_text(name)}'{suffix}"
         )
+
+
+def _has_version(table: SymbolTable, index: int, version: Version | None, newest: bool) -> bool:
+    """Whether a definition is of the version that a reference wants (glibc: check_match).
+
+    A reference without a version takes the first two numbers, which are the object's own and its
+    oldest version. A reference with one takes an unversioned definition too, unless it is hidden.
+    """
+    entry = table.version_number(index)
+    number = entry & ~c.VERSYM_HIDDEN
+    if version is None:
+        return number < (_OLDEST if newest else _OLDEST + 1)
+    own = table.version(index)
+    if own is not None:
+        return own.name == version.name
+    return not version.hidden and not entry & c.VERSYM_HIDDEN
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

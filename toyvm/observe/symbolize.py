@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..base.record import Record
-from ..elf.constants import PT_LOAD, SHN_UNDEF, ST_TYPE_MASK, STT_FILE, STT_SECTION, STT_TLS
+from ..elf.constants import (
+    PT_LOAD,
+    SHN_UNDEF,
+    ST_TYPE_MASK,
+    STB_LOCAL,
+    STT_FILE,
+    STT_FUNC,
+    STT_SECTION,
+    STT_TLS,
+)
 from ..elf.elf_file import ElfFile
 
 if TYPE_CHECKING:
@@ -40,20 +49,25 @@ class ImageSymbols:
         self.elf: ElfFile | None = None
         self.values: list[int] = []
         self.entries: list[tuple[str, int]] = []  # (name, size) at self.values
+        self.functions: list[int] = []  # the values of functions and of other global symbols, sorted
         self.lines: LineTable | None = None
         try:
             elf = ElfFile.parse(data, name)
             self._read_symbols(elf)
-            self.lines = self._read_lines(data)
+            self.elf = elf
         except ElfError:
             return  # not an ELF file, or a damaged one: its addresses are shown without names
-        self.elf = elf
+        try:
+            self.lines = self._read_lines(data)
+        except ElfError:
+            return  # such as compressed lines: addresses have their symbols at least
 
     def _read_symbols(self, elf: ElfFile) -> None:
         table = elf.symbols(".symtab") or elf.symbols(".dynsym")
         if table is None:
             return
         found: dict[int, tuple[str, int]] = {}
+        functions: set[int] = set()
         rows = table.array[["st_value", "st_size", "st_info", "st_shndx"]].tolist()
         for name, (value, size, info, shndx) in zip(table.names, rows, strict=True):
             if (
@@ -63,11 +77,14 @@ class ImageSymbols:
                 or name[0] == "$"
             ):
                 continue
+            if info & ST_TYPE_MASK == STT_FUNC or info >> 4 != STB_LOCAL:
+                functions.add(value)
             # Of several symbols at one address, take the first that has a size.
             if value not in found or (size and not found[value][1]):
                 found[value] = (name, size)
         self.values = sorted(found)
         self.entries = [found[value] for value in self.values]
+        self.functions = sorted(functions)
 
     @staticmethod
     def _read_lines(data: bytes) -> LineTable | None:
@@ -84,8 +101,23 @@ class ImageSymbols:
                 return segment.vaddr + offset - segment.offset
         return None
 
-    def symbol(self, address: int) -> str:
-        """`name+0xoffset` for the symbol that contains `address`, or ""."""
+    def function_start(self, address: int) -> int | None:
+        """The start of the function that `address` is in: a label in the middle of it does not count."""
+        return self._containing(self.functions, address)
+
+    def label_at(self, address: int) -> int | None:
+        """The symbol that `address` is in, be it a function or a label."""
+        return self._containing(self.values, address)
+
+    def _containing(self, values: list[int], address: int) -> int | None:
+        index = bisect_right(values, address) - 1
+        if index < 0:
+            return None
+        _, size = self.entries[bisect_right(self.values, values[index]) - 1]
+        return values[index] if not size or address < values[index] + size else None
+
+    def symbol(self, address: int, ahead: int = 0) -> str:
+        """`name+0xoffset` for the symbol that contains `address`, or "". `ahead` is added to the offset."""
         index = bisect_right(self.values, address) - 1
         if index < 0:
             return ""
@@ -93,6 +125,7 @@ class ImageSymbols:
         offset = address - self.values[index]
         if size and offset >= size:
             return ""
+        offset += ahead
         return f"{name}+{offset:#x}" if offset else name
 
     def line(self, address: int) -> str:
@@ -114,19 +147,48 @@ class Symbolizer:
         self._read = read
         self._images: dict[Hashable, ImageSymbols] = {}
 
-    def describe(self, pid: int, va: int) -> str:
-        """`main+0x34 (cow.s:41)`, `main+0x34`, or "" if the address has no name."""
+    def image_at(self, pid: int, va: int) -> tuple[FilePlace, ImageSymbols, int] | None:
+        """The file that is mapped at `va`, its symbols, and the link-time address there; or None."""
         place = self._locate(pid, va)
         if place is None:
-            return ""
+            return None
         image = self._images.get(place.identity)
         if image is None:
             image = self._images[place.identity] = ImageSymbols(place.read(), place.name)
         address = image.linked_address(place.offset)
-        if address is None:
+        return None if address is None else (place, image, address)
+
+    def describe(self, pid: int, va: int, *, called: bool = False) -> str:
+        """`main+0x34 (cow.s:41)`, `main+0x34`, or "" if the address has no name.
+
+        `called`: `va` is a return address. The call before it decides function and line, as the
+        call may be the last instruction of its function.
+        """
+        found = self.image_at(pid, va - called)
+        if found is None:
             return ""
+        _, image, address = found
         line = image.line(address)
-        return " ".join(part for part in (image.symbol(address), f"({line})" if line else "") if part)
+        symbol = image.symbol(address, int(called))
+        return " ".join(part for part in (symbol, f"({line})" if line else "") if part)
+
+    def file_place(self, pid: int, va: int) -> str:
+        """`(libc.so.6+0x2b04)`: the file that is mapped at an address without a name; or ""."""
+        found = self.image_at(pid, va)
+        return "" if found is None else f"({found[0].name.rsplit('/', 1)[-1]}+{found[2]:#x})"
+
+    def function_start(self, pid: int, va: int) -> int | None:
+        """The run-time address of the start of the function at `va`, or None."""
+        return self._before(pid, va, ImageSymbols.function_start)
+
+    def label_at(self, pid: int, va: int) -> int | None:
+        """The run-time address of the symbol that `va` is in, or None."""
+        return self._before(pid, va, ImageSymbols.label_at)
+
+    def _before(self, pid: int, va: int, find: Callable[[ImageSymbols, int], int | None]) -> int | None:
+        found = self.image_at(pid, va)
+        start = find(found[1], found[2]) if found is not None else None
+        return None if found is None or start is None else va - (found[2] - start)
 
     def instruction(self, pid: int, va: int) -> str:
         """The disassembled instruction at `va`, or "" if the memory cannot be read."""

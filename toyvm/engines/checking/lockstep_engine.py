@@ -58,6 +58,11 @@ class LockstepEngine:
         """How often native code was entered."""
         return self._llvm.native_entries
 
+    @property
+    def stretch(self) -> int:
+        """See `engine.Engine`."""
+        return 500_000
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions on both (see `engine.Engine.run`)."""
         self._memories.copy()  # the kernel may have written to memory

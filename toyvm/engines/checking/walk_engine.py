@@ -58,6 +58,11 @@ class WalkEngine:
     def __init__(self, memory: PhysicalMemory):
         self._effects = Effects(memory, self.invalidate)
 
+    @property
+    def stretch(self) -> int:
+        """See `engine.Engine`."""
+        return 50_000
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self._effects.bind(hart)

@@ -90,6 +90,11 @@ class LlvmEngine(ReferenceEngine):
 
     # --- the Engine protocol ---
 
+    @property
+    def stretch(self) -> int:
+        """See `engine.Engine`; of native code."""
+        return 100_000_000
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`).
 

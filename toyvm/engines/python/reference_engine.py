@@ -67,6 +67,11 @@ class ReferenceEngine:
 
     # --- the Engine protocol ---
 
+    @property
+    def stretch(self) -> int:
+        """See `engine.Engine`."""
+        return 1_000_000
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`).
 

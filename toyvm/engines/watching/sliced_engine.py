@@ -26,6 +26,11 @@ class SlicedEngine:
         self.total = 0
         self.hart: Hart | None = None  # the running hart
 
+    @property
+    def stretch(self) -> int:
+        """See `engine.Engine`."""
+        return self._engine.stretch
+
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""
         self.hart = hart

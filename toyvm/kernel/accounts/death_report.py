@@ -6,6 +6,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Cause, Trap
 
 from ..mm.vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
+from .thread_report import registers
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -26,6 +27,17 @@ _STACK_REACH = 1 << 20
 
 def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
     """The lines that follow "Segmentation fault" or a similar message, without a final newline."""
+    return "\n".join([*_explain(kernel, process, trap), *_where(kernel, process)])
+
+
+def _where(kernel: KernelState, process: Process) -> list[str]:
+    """The functions that have called the one that failed, if any are known, and the registers."""
+    frames = kernel.backtrace(process)
+    backtrace = ["  backtrace:", *(f"    {frame}" for frame in frames)] if len(frames) > 1 else []
+    return [*backtrace, *registers(process, "  ")]
+
+
+def _explain(kernel: KernelState, process: Process, trap: Trap) -> list[str]:
     pc, va = process.hart.pc, trap.tval
     who = process.title
     at = _place(kernel, process, pc)
@@ -44,7 +56,7 @@ def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap
     hint = _hint(process, va, pc, verb, area)
     if hint:
         lines.append(f"  {hint}")
-    return "\n".join(lines)
+    return lines
 
 
 def _place(kernel: KernelState, process: Process, pc: int) -> str:
@@ -52,7 +64,7 @@ def _place(kernel: KernelState, process: Process, pc: int) -> str:
     return f"{pc:#x} {symbol}" if symbol else f"{pc:#x}"
 
 
-def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str:
+def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> list[str]:
     why = ""
     if trap.cause == Cause.ILLEGAL_INSTRUCTION:
         what, why = (
@@ -69,7 +81,7 @@ def _explain_instruction(process: Process, who: str, at: str, trap: Trap) -> str
         lines.append(f"  in {area.describe()}")
     if why:
         lines.append(f"  {why}")
-    return "\n".join(lines)
+    return lines
 
 
 def _why_illegal(word: int) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.errors import error
+from toyvm.base.record import replace
 
 from ..vfs.open_file import (
     POLLHUP,
     POLLIN,
     POLLOUT,
+    POLLPRI,
     POLLWRBAND,
     OpenFile,
     WouldBlock,
@@ -26,12 +28,14 @@ from .options import (
     IPPROTO_UDP,
     IPV6_V6ONLY,
     SO_LINGER,
+    SO_OOBINLINE,
     SO_REUSEADDR,
     SO_REUSEPORT,
     SOL_SOCKET,
 )
 from .socket_file import (
     MSG_OOB,
+    MSG_PEEK,
     NO_CREDENTIALS,
     SHUT_RD,
     SHUT_WR,
@@ -172,6 +176,8 @@ class TcpSocket(ConnectedSocket, InetSocket):
         self.waiting_for: TcpSocket | None = None  # the listening socket whose queue is full
         self.accepted_ino = 0
         self.was_connected = False
+        self.mark: int | None = None  # where the urgent byte is among those received
+        self.urgent_unread = False  # whether MSG_OOB still gets it
         self.waiting: list[TcpSocket] = []  # clients, while the queue of this listening socket is full
 
     def peer_name(self) -> bytes:
@@ -284,8 +290,6 @@ class TcpSocket(ConnectedSocket, InetSocket):
     def send(
         self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
     ) -> int:
-        if flags & MSG_OOB:
-            raise error(errno.EOPNOTSUPP)
         self.raise_error()
         if self.waiting_for is not None:
             raise WouldBlock(self.changed)
@@ -295,11 +299,73 @@ class TcpSocket(ConnectedSocket, InetSocket):
             self.error = errno.EPIPE
             self._end()
             return len(data)
-        return self.transfer(data, b"", credentials, [])
+        peer = self.peer
+        sent = self.transfer(data, b"", credentials, [])
+        if flags & MSG_OOB and sent and isinstance(peer, TcpSocket):
+            peer.urge()
+        return sent
+
+    @property
+    def _inline(self) -> bool:
+        return bool(self.options.get((SOL_SOCKET, SO_OOBINLINE)))
+
+    def urge(self) -> None:
+        """The last byte received is urgent (tcp(7), "Out-of-band data"). An earlier one is so no longer."""
+        if self.mark == 0 and not self._inline and self.inbox.bytes > 1:
+            self.inbox.take(1, stream=True, peek=False)
+        self.mark = self.inbox.bytes - 1
+        self.urgent_unread = True
+        if self.owner is not None:
+            self.owner.urgent()
+        self.changed.wake(POLLPRI)
+
+    @property
+    def at_mark(self) -> bool:
+        """Whether the next byte is the urgent one (sockatmark(3))."""
+        return self.mark == 0
+
+    def available(self) -> int:
+        return self.inbox.bytes if self.mark is None or self._inline else self.mark
+
+    def _receive_urgent(self, flags: int) -> Received:
+        """recv(2) with MSG_OOB: the urgent byte, which is not among the others. Raises OSError: EINVAL, ENOTCONN."""
+        if self._inline or self.mark is None or not self.urgent_unread:
+            raise error(errno.EINVAL)
+        byte = self.inbox.take(self.mark + 1, stream=True, peek=True).data[-1:]
+        if not flags & MSG_PEEK:
+            self.urgent_unread = False
+        return Received(byte, 1, b"", self.peer_credentials, [])
+
+    def take(self, count: int, flags: int) -> Received:
+        """The next bytes up to the urgent one, which is passed over unless SO_OOBINLINE is set."""
+        mark, skip = self.mark, 0
+        if mark is None:
+            return super().take(count, flags)
+        peek = flags & MSG_PEEK
+        if mark:
+            count = min(count, mark)
+        elif not self._inline:
+            skip = 1
+            if not peek:
+                super().take(1, flags)
+                self.mark = None
+                skip = 0
+                if not len(self.inbox):
+                    return self.end_of_input()
+            elif self.inbox.bytes == 1:
+                return self.end_of_input()
+        received = super().take(count + skip, flags)
+        if skip:
+            received = replace(received, data=received.data[skip:], length=received.length - skip)
+        if not peek and self.mark is not None:
+            self.mark -= len(received.data)
+            if self.mark < 0:
+                self.mark = None
+        return received
 
     def receive(self, count: int, flags: int) -> Received:
         if flags & MSG_OOB:
-            raise error(errno.EINVAL)
+            return self._receive_urgent(flags)
         if len(self.inbox):
             return self.take(count, flags)
         if self.listening or not (self.connected or self.waiting_for or self.was_connected):
@@ -315,6 +381,10 @@ class TcpSocket(ConnectedSocket, InetSocket):
         if self.waiting_for is not None:
             return 0
         bits = self.input_bits() | (0 if self.connected else POLLHUP)
+        if self.mark is not None:
+            if self.mark == 0 and self.inbox.bytes == 1 and not self._inline and not self.shut & SHUT_RD:
+                bits &= ~POLLIN
+            bits |= POLLPRI if self.urgent_unread else 0
         return bits | (POLLOUT if self.can_write or self.shut & SHUT_WR else 0)
 
     def stop_listening(self) -> None:

@@ -204,6 +204,8 @@ class UnixDatagram(UnixSocket):
         self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
     ) -> int:
         self.raise_error()
+        if self.connected and self.shut & SHUT_WR:
+            raise error(errno.EPIPE)
         if self.peer is None:
             gone, self.connected = self.connected, False
             raise error(errno.ECONNREFUSED if gone else errno.ENOTCONN)

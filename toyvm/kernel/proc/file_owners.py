@@ -57,6 +57,11 @@ class FileOwner(Watcher, Alarm):
                 self._tell()
         return False
 
+    def urgent(self) -> None:
+        """SIGURG, whether or not O_ASYNC is set."""
+        for target in self._targets():
+            send(self._kernel, target, SigInfo(Signal.SIGURG, SI_KERNEL), to_thread=self.kind == F_OWNER_TID)
+
     def _reason(self, events: int) -> int:
         """The si_code for POLL bits that may have become true; 0 for none that matters here."""
         state = self._file.poll()

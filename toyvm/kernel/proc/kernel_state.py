@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .futexes import Futexes
 
 FIRST_PID = 100
+STATUS_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 Registers = list[int]
 """The 32 integer registers of the calling hart, unsigned 64-bit, for arguments and results."""
@@ -111,6 +112,7 @@ class KernelState:
         limits: Limits | None,
         stderr: Sink | None,
         describe: Callable[[Process, int], str | None] | None,
+        backtrace: Callable[[Process], list[str]] | None,
         breakpoints: Breakpoints | None,
         kill_process: Callable[[FaultContext], bool],
         signal_group: Callable[[int, int], None],
@@ -124,6 +126,7 @@ class KernelState:
         self.vfs = vfs if vfs is not None else Vfs(memfs_bytes=self.limits.memfs_bytes)
         self.interpreter = interpreter
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
+        self.backtrace: Callable[[Process], list[str]] = backtrace or (lambda process: [])
         self.scheduler = Scheduler()
         self.epoch = int(
             seconds_of(self.limits.date) * 10**9
@@ -154,6 +157,7 @@ class KernelState:
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
+        self.executing = False  # the engine runs, and registers are in its hands
 
     def _swap_failed(self, failure: OSError) -> None:
         self.message(f"toyvm: write error on the swap area: {failure}")
@@ -347,14 +351,24 @@ class KernelState:
             process.vfork_done = None
 
     def stop(self, status: int, message: str) -> None:
-        """End the run: print `message`; `run` then kills all processes and returns `status`."""
+        """End the run: print `message`; `run` then reports the threads, kills all processes and returns `status`."""
         if self._stop is None:
             self.message(f"toyvm: {message}")
             self._stop = status
 
+    def interrupt(self) -> None:
+        """End the run as soon as the engine returns. A signal handler of the host may call this."""
+        if self._stop is None:
+            self._stop = STATUS_INTERRUPTED
+
     def yield_now(self) -> None:
         """End the time slice of the running process (sched_yield)."""
         self.yielded = True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._stop == STATUS_INTERRUPTED
 
     @property
     def stopping(self) -> bool:

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from .kernel_state import KernelState
 
 STATUS_DEADLOCK = 124
-_LISTED = 10
 
 
 def fork(
@@ -487,12 +486,9 @@ def end_deadlock(kernel: KernelState) -> bool:
     if not waiting:
         return False
     if kernel.first is not None and kernel.first.alive:
-        lines = [f"  {thread.title} {thread.waits_for or 'is stopped'}" for thread in waiting[:_LISTED]]
-        if len(waiting) > _LISTED:
-            lines.append(f"  and {len(waiting) - _LISTED} more")
         threaded = len(waiting) > len({thread.pid for thread in waiting})
         every = "thread" if threaded else "process"
-        kernel.stop(STATUS_DEADLOCK, f"deadlock: every {every} waits for ever\n" + "\n".join(lines))
+        kernel.stop(STATUS_DEADLOCK, f"deadlock: every {every} waits for ever")
     else:
         kill_all(kernel)
     return True

@@ -14,7 +14,6 @@ from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
 COMPACT_ABOVE = 1024  # timers and alarms, from which stale ones are removed
-MAX_STRETCH = 100_000_000  # instructions that a lone process may run before the engine returns
 
 
 class Scheduler:
@@ -97,18 +96,17 @@ class Scheduler:
         """Whether the run queue is not empty."""
         return bool(self._ready)
 
-    def undisturbed_until(self) -> int | None:
+    def undisturbed_until(self, stretch: int) -> int | None:
         """The time until which no other process or daemon needs the processor.
 
-        None if another process is runnable now. The time is at most MAX_STRETCH from now, so that
-        the host's interrupts are served.
+        None if another process is runnable now. The time is at most `stretch` from now.
         """
         if any(process.state is State.RUNNABLE for process in self._ready):
             return None
         times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
         if self.daemon_at is not None:
             times.append(self.daemon_at)
-        return min([self.now + MAX_STRETCH, *times])
+        return min([self.now + stretch, *times])
 
     def next(self) -> Process | None:
         """The next runnable process, or None."""

@@ -188,10 +188,16 @@ def push_frame(process: Process, info: SigInfo, action: Action, trampoline: int)
     hart.pc = action.handler & ~1
 
 
+def saved_registers(frame: bytes) -> tuple[int, list[int]]:
+    """pc and x1 to x31 of the code that a signal has interrupted, from the signal's frame."""
+    pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
+    return pc, registers
+
+
 def pop_frame(process: Process) -> None:
     """rt_sigreturn(2): restore registers and mask from the frame at sp. Raises Fault."""
     frame = process.mm.read(process.hart.x[2], FRAME_SIZE)
-    pc, *registers = _GPRS.unpack_from(frame, _MCONTEXT)
+    pc, registers = saved_registers(frame)
     *floats, fcsr = _FPRS.unpack_from(frame, _FP)
     hart = process.hart
     hart.x[:] = [0, *registers]

@@ -36,6 +36,9 @@ class Watcher:
         """The queue woke for `events`. Returns whether somebody was waiting for that."""
         raise NotImplementedError
 
+    def urgent(self) -> None:
+        """A socket has received an urgent byte."""
+
 
 class WaitQueue:
     """The processes that wait for one thing, and the epolls that watch it.

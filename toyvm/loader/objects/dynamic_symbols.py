@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.hashes import (
@@ -29,6 +30,9 @@ from toyvm.machine.physical_memory import PAGE_SIZE
 from ..dlerror import corrupt
 from .dynamic_section import Dynamic, ImageReader
 
+if TYPE_CHECKING:
+    from .version_table import Version, VersionTable
+
 
 class SymbolTable(Record):
     """The dynamic symbols of one object."""
@@ -38,6 +42,7 @@ class SymbolTable(Record):
     strings: bytes
     hash: GnuHash | SysvHash | None
     versions: bytes
+    version_table: VersionTable | None = None
 
     def __len__(self) -> int:
         return len(self.array) // c.SYM_SIZE
@@ -54,8 +59,8 @@ class SymbolTable(Record):
             raise corrupt(self.objname, f"symbol name at {symbol.name:#x} is not in the string table")
         return self.strings[symbol.name : end]
 
-    def find(self, name: bytes) -> Iterator[Sym]:
-        """The symbols called `name`, defined or undefined, except hidden (non-default) versions."""
+    def find(self, name: bytes) -> Iterator[tuple[int, Sym]]:
+        """The symbols called `name` with their numbers, defined or undefined, of any version."""
         if self.hash is None:
             return
         wanted = name + b"\0"
@@ -63,12 +68,18 @@ class SymbolTable(Record):
             if index >= len(self):
                 return
             symbol = self[index]
-            if self.strings.startswith(wanted, symbol.name) and not self._hidden(index):
-                yield symbol
+            if self.strings.startswith(wanted, symbol.name):
+                yield index, symbol
 
-    def _hidden(self, index: int) -> bool:
-        entry = self.versions[c.VERSYM_SIZE * index : c.VERSYM_SIZE * (index + 1)]
-        return len(entry) == c.VERSYM_SIZE and bool(int.from_bytes(entry, "little") & c.VERSYM_HIDDEN)
+    def version_number(self, index: int) -> int:
+        """The entry of DT_VERSYM for a symbol, with VERSYM_HIDDEN; 0 if there is none."""
+        return int.from_bytes(self.versions[c.VERSYM_SIZE * index : c.VERSYM_SIZE * (index + 1)], "little")
+
+    def version(self, index: int) -> Version | None:
+        """The version of a symbol, which a reference to it wants; None if it has none."""
+        if self.version_table is None:
+            return None
+        return self.version_table.numbers.get(self.version_number(index) & ~c.VERSYM_HIDDEN)
 
 
 def read(reader: ImageReader, dynamic: Dynamic, highest_index: int) -> SymbolTable:
@@ -89,7 +100,12 @@ def read(reader: ImageReader, dynamic: Dynamic, highest_index: int) -> SymbolTab
         versions = reader.read(
             reader.bias + dynamic.tags[c.DT_VERSYM], c.VERSYM_SIZE * count, "symbol versions"
         )
-    return SymbolTable(reader.name, array, dynamic.strings, table, versions)
+    version_table = None
+    if c.DT_VERNEED in dynamic.tags or c.DT_VERDEF in dynamic.tags:
+        from . import version_table as version_tables  # few objects have versions
+
+        version_table = version_tables.read(reader, dynamic)
+    return SymbolTable(reader.name, array, dynamic.strings, table, versions, version_table)
 
 
 def _read_hash(reader: ImageReader, dynamic: Dynamic) -> GnuHash | SysvHash | None:

@@ -32,15 +32,18 @@ def test_finds_every_symbol_and_no_other(style: str) -> None:
     symbols = [Sym(f"f{i}", TEXT + 4 * i) for i in range(40)] + [Sym("wanted")]
     loaded = Loaded({"/bin/prog": Maker(symbols=symbols, hash=style).build()})
     table = loaded.object("").symbols
-    assert [next(iter(table.find(f"f{i}".encode()))).value for i in range(40)] == [
+    assert [next(iter(table.find(f"f{i}".encode())))[1].value for i in range(40)] == [
         TEXT + 4 * i for i in range(40)
     ]
-    assert not [s for s in table.find(b"absent") if s.shndx]
-    assert not [s for s in table.find(b"wanted") if s.shndx]
+    assert not [s for _, s in table.find(b"absent") if s.shndx]
+    assert not [s for _, s in table.find(b"wanted") if s.shndx]
 
 
 def test_a_hidden_version_is_not_the_default() -> None:
-    symbols = [Sym("f", TEXT, version=0x8002), Sym("g", TEXT, version=2)]
-    table = Loaded({"/bin/prog": Maker(symbols=symbols).build()}).object("").symbols
-    assert list(table.find(b"f")) == []
-    assert [s.value for s in table.find(b"g")] == [TEXT]
+    symbols = [Sym("f", TEXT, version=0x8003), Sym("g", TEXT, version=3), Sym("h", TEXT, version=0x8002)]
+    loaded = Loaded({"/bin/prog": Maker(symbols=symbols).build()})
+    scope = [[loaded.object("")]]
+    look_up = loaded.session.resolver.look_up
+    assert look_up(b"f", scope) is None and look_up(b"f", scope, newest=True) is None
+    assert look_up(b"g", scope) is not None and look_up(b"g", scope, newest=True) is not None
+    assert look_up(b"h", scope) is not None and look_up(b"h", scope, newest=True) is None

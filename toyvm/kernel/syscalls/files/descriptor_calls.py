@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat as st
 import struct
 
 from toyvm.base.bits import sext
@@ -16,6 +17,7 @@ from toyvm.kernel.vfs.open_file import (
     O_NONBLOCK,
     O_PATH,
     STATUS_FLAGS,
+    OpenFile,
 )
 
 from ..arguments import open_file
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
 FIONREAD, FIONBIO, FIOASYNC, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5452, 0x5450, 0x5451
+FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK = 0x8901, 0x8902, 0x8903, 0x8904, 0x8905
+SOCKET_REQUESTS = (FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK)
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 
 
@@ -130,11 +134,33 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
     if request in (FIOCLEX, FIONCLEX):
         process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
         return 0
+    if request in SOCKET_REQUESTS:
+        return _socket_ioctl(kernel, process, file, request, argument)
     if file.is_terminal:
         from ..tty_calls import terminal_ioctl
 
         return terminal_ioctl(kernel, process, file, request & 0xFFFFFFFF, argument)
     raise error(errno.ENOTTY)
+
+
+def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request: int, argument: int) -> int:
+    """The requests of socket(7) and tcp(7). Raises Fault, OSError(ENOTTY)."""
+    if st.S_IFMT(file.stat().mode) != st.S_IFSOCK:
+        raise error(errno.ENOTTY)
+    from toyvm.kernel.net.inet_sockets import TcpSocket
+
+    from .fcntl_calls import F_GETOWN, F_SETOWN, rare_command
+
+    if request == SIOCATMARK:
+        if not isinstance(file, TcpSocket):
+            raise error(errno.ENOTTY)
+        process.mm.write_int(argument, int(file.at_mark), 4)
+    elif request in (FIOSETOWN, SIOCSPGRP):
+        rare_command(kernel, process, file, F_SETOWN, process.mm.read_int(argument, 4))
+    else:
+        owner = rare_command(kernel, process, file, F_GETOWN, 0)
+        process.mm.write_int(argument, owner & 0xFFFFFFFF, 4)
+    return 0
 
 
 def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:

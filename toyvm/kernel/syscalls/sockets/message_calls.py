@@ -14,6 +14,7 @@ from toyvm.kernel.net.socket_file import (
     MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
+    MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
     MSG_WAITALL,
@@ -269,6 +270,7 @@ def _receive(
     total = sum(length for _, length in buffers)
     call = process.call
     done = call.done
+    discards = flags & MSG_TRUNC and not socket.messages and socket.family != AF_UNIX  # tcp(7)
     whole = bool(flags & MSG_WAITALL) and not socket.messages and not flags & MSG_PEEK
     while True:
         try:
@@ -284,7 +286,8 @@ def _receive(
                 return Received(b"", 0, b"", socket.peer_credentials, []), done
             raise
         try:
-            _scatter(process, buffers, done, received.data)
+            if not discards:
+                _scatter(process, buffers, done, received.data)
         except OSError:
             socket.network.release(received.files)
             raise
@@ -361,7 +364,7 @@ def _receive_message(kernel: KernelState, process: Process, socket: SocketFile, 
             _install_files(process, control, received.files, bool(flags & MSG_CMSG_CLOEXEC))
     finally:
         socket.network.release(received.files)
-    out = flags & MSG_CMSG_CLOEXEC
+    out = flags & (MSG_CMSG_CLOEXEC | MSG_OOB)
     out |= MSG_CTRUNC if control.truncated else 0
     cut = socket.messages and received.length > done
     out |= MSG_TRUNC if cut else 0
