@@ -56,7 +56,7 @@ _HOST_FILES = (
     "/made",
 )
 _PSEUDO = (
-    "/proc/self/fd/%d", "/dev/fd/%d", "/proc/self/fdinfo/%d", "/proc/%d/status", "/proc/%d/task", "/proc/%d/root/secret",
+    "/proc/self/fd/%d", "/dev/fd/%d", "/proc/self/fdinfo/%d", "/proc/%d/status", "/proc/%d/task", "/proc/%d/root" "/secret",
     "/proc/self/maps", "/proc/self/cwd/../secret", "/dev/ptmx", "/dev/pts/0", "/dev/tty", "/dev/null", "/dev/zero", "/dev/full",
     "/dev/stdin", "/proc/self/exe", "/proc/locks", "/proc/net/unix", "/proc/self/mountinfo", "/sys/devices/system/cpu/online",
 )  # fmt: skip
