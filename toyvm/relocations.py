@@ -64,6 +64,7 @@ class Tool(Enum):
     ASSEMBLER = "assembler"  # if the value is a constant
     LINKER = "linker"
     LOADER = "loader"
+    RELAXATION = "linker relaxation"  # and no input may hold it
 
 
 class Piece(NamedTuple):
@@ -151,6 +152,7 @@ CI_TYPE = Field("CI-type", 2, (Piece(17, 17, 12, _ROUND), Piece(16, 12, 2, _ROUN
 
 _LINKER, _LOADER = frozenset((Tool.LINKER,)), frozenset((Tool.LOADER,))
 _CONSTANT, _EITHER = _LINKER | {Tool.ASSEMBLER}, _LINKER | _LOADER
+_RELAXED = frozenset((Tool.RELAXATION,))
 _UNSUPPORTED: frozenset[Tool] = frozenset()  # the linker and the loader report it as an error
 _NO: frozenset[Need] = frozenset()
 _COPY, _PLT, _GOT, _TLS = (frozenset((need,)) for need in (Need.COPY, Need.PLT, Need.GOT, Need.THREAD_LOCAL))
@@ -232,11 +234,11 @@ class R(IntEnum):
     ALIGN = _row(43, Formula.NONE, NOWHERE, _NO, _LINKER, "A bytes of nops, of which the linker keeps as many as the alignment needs")
     RVC_BRANCH = _row(44, Formula.PC_RELATIVE, CB_TYPE, _PLT, _LINKER, "8-bit conditional branch")
     RVC_JUMP = _row(45, Formula.PC_RELATIVE, CJ_TYPE, _PLT, _LINKER, "11-bit jump")
-    RVC_LUI = _row(46, Formula.ABSOLUTE, CI_TYPE, _COPY, _UNSUPPORTED, "internal to relaxing linkers: high part in c.lui")
-    GPREL_I = _row(47, Formula.GP_RELATIVE, I_TYPE_12, _NO, _UNSUPPORTED, "internal to relaxing linkers: offset from gp")
-    GPREL_S = _row(48, Formula.GP_RELATIVE, S_TYPE_12, _NO, _UNSUPPORTED, "internal to relaxing linkers: offset from gp, in a store")
-    TPREL_I = _row(49, Formula.TP_RELATIVE, I_TYPE_12, _TLS, _UNSUPPORTED, "internal to relaxing linkers: offset from tp")
-    TPREL_S = _row(50, Formula.TP_RELATIVE, S_TYPE_12, _TLS, _UNSUPPORTED, "internal to relaxing linkers: offset from tp, in a store")
+    RVC_LUI = _row(46, Formula.ABSOLUTE, CI_TYPE, _COPY, _RELAXED, "internal to relaxing linkers: high part in c.lui")
+    GPREL_I = _row(47, Formula.GP_RELATIVE, I_TYPE_12, _NO, _RELAXED, "internal to relaxing linkers: offset from gp")
+    GPREL_S = _row(48, Formula.GP_RELATIVE, S_TYPE_12, _NO, _RELAXED, "internal to relaxing linkers: offset from gp, in a store")
+    TPREL_I = _row(49, Formula.TP_RELATIVE, I_TYPE_12, _TLS, _RELAXED, "internal to relaxing linkers: offset from tp")
+    TPREL_S = _row(50, Formula.TP_RELATIVE, S_TYPE_12, _TLS, _RELAXED, "internal to relaxing linkers: offset from tp, in a store")
     RELAX = _row(51, Formula.NONE, NOWHERE, _NO, _LINKER, "the linker may relax the relocation at the same place")
     SUB6 = _row(52, Formula.SUBTRACT, WORD6, _NO, _LINKER, "label subtraction in call frame information", partners=("SET6",))
     SET6 = _row(53, Formula.ABSOLUTE, WORD6, _NO, _LINKER, "label in call frame information")

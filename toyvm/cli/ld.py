@@ -30,6 +30,9 @@ inputs:
   -Bstatic, -Bdynamic            search for archives only; also for shared libraries
   --whole-archive, --as-needed, --start-group ... --end-group (and --no-...)
   --gc-sections, --print-gc-sections
+  --relax, --no-relax            shorten code whose targets are near, as far as the assembler
+                                 allows it (default), or keep it as it was assembled
+  --relax-gp, --no-relax-gp      also use addresses relative to gp, if the program sets it (default)
   @FILE                          read options from FILE
 
 symbols:

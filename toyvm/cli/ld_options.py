@@ -45,6 +45,7 @@ class CommandLine(Record, frozen=False):
 def parse(argv: list[str]) -> CommandLine:
     """Parse the whole command line. Raises UsageError."""
     state = CommandLine()
+    state.options["relax"] = True  # as GNU ld
     words = list(_expand(argv, 0))
     words.reverse()
     while words:
@@ -330,6 +331,10 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "gc-sections": _set(gc_sections=True),
     "no-gc-sections": _set(gc_sections=False),
     "print-gc-sections": _set(print_gc_sections=True),
+    "relax": _set(relax=True),
+    "no-relax": _set(relax=False),
+    "relax-gp": _set(relax_gp=True),
+    "no-relax-gp": _set(relax_gp=False),
     "whole-archive": _mode(whole_archive=True),
     "no-whole-archive": _mode(whole_archive=False),
     "as-needed": _mode(as_needed=True),
@@ -389,7 +394,7 @@ for _alias, _name in {
 
 # Accepted without effect. True: the option takes a value.
 _IGNORED: dict[str, bool] = {
-    "relax": False, "no-relax": False, "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
+    "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
     "sort-section": True, "no-undefined-version": False, "undefined-version": False,
     "nostdlib": False, "no-add-needed": False, "add-needed": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,

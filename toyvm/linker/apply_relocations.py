@@ -123,6 +123,8 @@ class _Relocator:
                 value[rows] -= self.place[rows]
             case Formula.GOT_PC_RELATIVE:
                 value[rows] = self._entry_addresses(rows) + self.relocs.addend[rows] - self.place[rows]
+            case Formula.GP_RELATIVE:
+                value[rows] -= self.known.gp
             case Formula.TP_RELATIVE:
                 value[rows] -= self.known.tls_start
             case Formula.DTP_RELATIVE:

@@ -20,7 +20,8 @@ from .link_result import LinkResult
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
-from .relax.deletions import align_code
+from .relax.alignment import align_code
+from .relax.relaxation import Reach, relax
 from .scan_relocations import refuse_unsupported, scan
 from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
@@ -32,6 +33,7 @@ from .synthetic.synthesis import (
     fill,
     irelative_bounds,
     make_sections,
+    move_sections,
     section_infos,
     write_build_id,
     write_search_table,
@@ -63,7 +65,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     local = local_symbols(program, options.version_script, options.exclude_libs)
     public = exported(program, options, local)
 
-    # Drop unreachable sections, give code its final size, and merge equal constants.
+    # Drop unreachable sections, and merge equal constants. Without relaxation code gets its final size.
     if options.gc_sections:
         program = collect(program, options, public, errors)
     refuse_unsupported(program, errors)
@@ -71,21 +73,35 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
     program = drop_dead_frames(program)
     program = reverse_constructors(program)
-    program = align_code(program, errors)
+    if not options.relax:
+        program = align_code(program, errors)
     program = merge(program)
     errors.checkpoint()
 
-    # Find what the relocations need (GOT, PLT, copies), and make room for it. Sizes are fixed from here on.
+    # Find what the relocations need (GOT, PLT, copies), and make room for it.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
     program, made = make_sections(program, needs, tables, public, attributes, options)
 
+    # Shorten code whose targets are near. Sizes are fixed from here on.
+    def placed(program: ProgramColumns, errors: Diagnostics) -> tuple[ImageLayout, Addresses]:
+        layout = lay_out(program, options, errors)
+        errors.checkpoint()
+        values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
+        return layout, addresses(program, layout, made.tables, values)
+
+    relaxations = {}
+    if options.relax:
+        relaxed = relax(
+            program, options, lambda trial: _reach(*placed(trial, Diagnostics()), options), errors
+        )
+        needs = needs.moved(program, relaxed.gone)
+        program, relaxations = relaxed.program, relaxed.forms
+        made = move_sections(made, program, needs, relaxed.gone, options)
+
     # Memory layout. Addresses are fixed from here on.
-    layout = lay_out(program, options, errors)
-    errors.checkpoint()
-    values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
-    known = addresses(program, layout, tables, values)
+    layout, known = placed(program, errors)
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
@@ -97,7 +113,14 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
     segments = phdrs(layout, options, exec_stack)
     data = finish(image, program, layout, options, segments, symbols, entry, e_flags, section_infos(made))
-    return _result(write_build_id(data, layout, options), program, layout, known, made, errors)
+    data = write_build_id(data, layout, options)
+    return _result(data, program, layout, known, made, relaxations, errors)
+
+
+def _reach(layout: ImageLayout, known: Addresses, options: LinkOptions) -> Reach:
+    """What relaxation measures with. Code may use gp if somebody sets it, which the image's own code does by its name."""
+    gp = known.gp if known.gp and options.relax_gp and not options.pic else None
+    return Reach(layout.addr, known.symbol, known.call, known.tls_start, gp)
 
 
 def _entry(
@@ -124,6 +147,7 @@ def _result(
     layout: ImageLayout,
     known: Addresses,
     made: LinkerSections,
+    relaxations: dict[str, tuple[int, int]],
     errors: Diagnostics,
 ) -> LinkResult:
     resolution = program.resolution
@@ -143,4 +167,5 @@ def _result(
         program=program,
         layout=layout,
         addresses=known,
+        relaxations=relaxations,
     )

@@ -55,6 +55,8 @@ class LinkOptions(Record):
     dynamic_linker: str = DEFAULT_INTERPRETER
     undefined: tuple[str, ...] = ()  # -u
     defsyms: tuple[tuple[str, str], ...] = ()
+    relax: bool = False  # shorten code whose targets are near
+    relax_gp: bool = True  # ... also by addresses from gp, if the program sets it
     gc_sections: bool = False
     print_gc_sections: bool = False
     hash_style: str = "gnu"  # "gnu", "sysv", "both"

@@ -31,6 +31,7 @@ class LinkResult(Record, eq=False):
     program: ProgramColumns
     layout: ImageLayout
     addresses: Addresses
+    relaxations: Mapping[str, tuple[int, int]]  # form of code -> (number, bytes saved)
 
     def __repr__(self) -> str:
         return (

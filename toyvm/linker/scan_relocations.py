@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from toyvm.base.record import Record
+from toyvm.base.record import Record, replace
 
 from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
 from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
+from .relax.deletions import Deletions, move_relocs
 from .source_places import SourcePlaces
 from .type_arrays import (
     ADDRESS,
@@ -47,6 +48,11 @@ class Needs(Record, eq=False):
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
     symbolic: RelocColumns  # words for the address of a symbol that the loader looks up
     relative: RelocColumns  # words that hold an address in the image, which moves with the load base
+
+    def moved(self, program: ProgramColumns, gone: Deletions) -> Needs:
+        """The needs of `program` without the bytes `gone`."""
+        symbolic, relative = (move_relocs(program, gone, rows) for rows in (self.symbolic, self.relative))
+        return replace(self, symbolic=symbolic, relative=relative)
 
 
 def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:

@@ -141,7 +141,7 @@ def test_a_formula_that_the_linker_cannot_compute_stops_it(monkeypatch: pytest.M
     """A row that says what is not so: that the linker applies it."""
     monkeypatch.setattr(scan_relocations, "APPLIED", np.ones(257, dtype=bool))
     for row in RELOCATIONS.values():
-        if row.formula in (Formula.GP_RELATIVE, Formula.LOAD_BASE, Formula.RESOLVER, Formula.TLS_DESCRIPTOR):
+        if row.formula in (Formula.LOAD_BASE, Formula.RESOLVER, Formula.TLS_DESCRIPTOR):
             assert Tool.LINKER not in row.by
             with pytest.raises(ValueError, match="the linker cannot compute"):
                 link_all(made((PLACE, row.type, NEAR, 0)))

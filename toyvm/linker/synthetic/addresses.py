@@ -10,6 +10,8 @@ from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, Column, ProgramColumns
 from .got_plt import GotPltTables
 
+GLOBAL_POINTER = "__global_pointer$"  # the symbol whose address start-up code puts into gp (psABI)
+
 
 class Addresses(Record, eq=False):
     """The operands of the relocation formulas, by symbol number."""
@@ -19,6 +21,7 @@ class Addresses(Record, eq=False):
     got: int
     tables: GotPltTables
     tls_start: int
+    gp: int  # 0 if the program does not name it
 
 
 def _section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
@@ -41,4 +44,6 @@ def addresses(
     through_plt = tables.plt_entry >= 0
     call[through_plt] = layout.addr[tables.plt] + tables.plt_entry[through_plt]
     tls = layout.tls()
-    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0)
+    pointer = program.resolution.table.get(GLOBAL_POINTER)
+    gp = int(values[pointer.id]) if pointer else 0
+    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0, gp)

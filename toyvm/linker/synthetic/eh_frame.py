@@ -15,7 +15,7 @@ import numpy as np
 from toyvm.base.errors import LinkError
 
 from ..inputs.columns import Column, ProgramColumns
-from ..relax.deletions import Deletions, delete
+from ..relax.deletions import Deletions, delete, with_bytes
 
 _PC_BEGIN = 8  # offset of the function's address in an FDE
 _TERMINATOR = b"\0\0\0\0"
@@ -105,7 +105,7 @@ def drop_dead_frames(program: ProgramColumns) -> ProgramColumns:
         elif program.sections.data[sid] == _TERMINATOR and sid != sids[-1]:
             gone.append((sid, 0, 4))
     columns = np.array(gone, dtype=np.int64).reshape(-1, 3).T
-    return delete(program, Deletions(*columns), patches)
+    return delete(with_bytes(program, patches), Deletions(*columns))
 
 
 def _dead_records(

@@ -17,6 +17,7 @@ from toyvm.relocations import RELOCATIONS, R
 
 from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
+from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
 
 WORD = 8
@@ -59,6 +60,13 @@ class GotPltTables(Record, eq=False):
     plt_entry: Column  # in .plt
     ifunc_target: dict[int, tuple[int, int]]  # symbol -> (sid, value) of its resolver function
     ifunc_slot: dict[int, int]  # symbol -> offset in .got of the word that its .iplt entry loads
+
+    def moved(self, gone: Deletions) -> GotPltTables:
+        """The tables of a program without the bytes `gone`: resolver functions are at other places."""
+        sid, value = (np.array([at[i] for at in self.ifunc_target.values()], dtype=np.int64) for i in (0, 1))
+        value -= gone.before(sid, value)
+        targets = zip(sid.tolist(), value.tolist(), strict=True)
+        return replace(self, ifunc_target=dict(zip(self.ifunc_target, targets, strict=True)))
 
 
 def make_tables(

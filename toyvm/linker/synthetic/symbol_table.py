@@ -176,7 +176,7 @@ def _globals(
             seen if sid != LINKER else 0,
             shndx,
             value & M64,  # an absolute symbol may be negative
-            symbol.size,
+            int(program.symbols.size[symbol.id]) & M64,
         )
         (hidden if binding == STB_LOCAL else visible).append(row)
     return hidden, visible

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 
-from toyvm.base.record import Record
+from toyvm.base.record import Record, replace
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
     RELA_SIZE,
@@ -24,6 +24,7 @@ from toyvm.relocations import R
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
+from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
@@ -74,6 +75,15 @@ def make_sections(
     program, numbers = program.extend(made)
     sids = {section.name: number for section, number in zip(made, numbers, strict=True)}
     return program, LinkerSections(sids, tables, start_up, jumps, dynamic, textrel)
+
+
+def move_sections(
+    made: LinkerSections, program: ProgramColumns, needs: Needs, gone: Deletions, options: LinkOptions
+) -> LinkerSections:
+    """The same sections for `program`, which has lost the bytes `gone`, and its `needs`: only places differ."""
+    tables = made.tables.moved(gone)
+    start_up, jumps = plan(program, needs, tables, options)
+    return replace(made, tables=tables, start_up=start_up, jumps=jumps)
 
 
 def _loader_sections(
