@@ -106,6 +106,23 @@ def test_a_read_only_sandbox_changes_nothing_on_the_host(root: Path) -> None:
     assert sorted(os.listdir(root)) == before and (root / "file").read_text() == "inside"
 
 
+@pytest.mark.parametrize("folder", ["", "/tmp"])
+def test_working_and_open_directories_follow_a_directory_that_moves(root: Path, folder: str) -> None:
+    guest = sandbox(root, writable=True)
+    old, inside, new = (
+        guest.text(f"{folder}/{name}", 512 * at) for at, name in enumerate(("one", "one/in", "two"))
+    )
+    for path in (old, inside):
+        assert guest.call("mkdirat", AT_FDCWD, path, 0o755) == 0
+    fd = guest.open(f"{folder}/one")
+    assert guest.call("chdir", inside) == 0
+    assert guest.call("renameat2", AT_FDCWD, old, AT_FDCWD, new, 0) == 0
+    assert guest.process.cwd == f"{folder}/two/in"
+    assert guest.call("mkdirat", AT_FDCWD, guest.text("deeper"), 0o755) == 0
+    assert guest.call("mkdirat", fd, guest.text("beside"), 0o755) == 0
+    assert guest.open(f"{folder}/two/in/deeper") > 0 and guest.open(f"{folder}/two/beside") > 0
+
+
 def test_a_named_pipe_in_a_writable_sandbox_is_the_guests(root: Path) -> None:
     """The host has a file of that kind, and no process of the host gets the bytes."""
     guest = sandbox(root, writable=True)
