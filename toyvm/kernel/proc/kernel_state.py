@@ -22,13 +22,13 @@ from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.run_options import Limits, seconds_of
 
-from ..counters import Counters, FaultContext, Stats
+from ..counters import MOST_PROCESSES, Counters, FaultContext, Stats
 from ..limits import GUEST_ID, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
 from ..mm.memory_system import MemorySystem
-from ..vfs.nodes import FileNode
+from ..vfs.nodes import DirNode, FileNode
 from ..vfs.open_file import O_WRONLY, HostStream, Sink
 from ..vfs.path_walk import Vfs
 from .process import Process
@@ -324,6 +324,22 @@ class KernelState:
             file = node
         return map_image(process.mm, file, path, library=True)
 
+    def directories_moved(self, moves: dict[str, str]) -> None:
+        """Let working directories and open directories, which are paths here, follow directories that have new paths."""
+
+        def followed(path: str) -> str:
+            for old, new in moves.items():
+                if path == old or path.startswith(old + "/"):
+                    return new + path[len(old) :]
+            return path
+
+        for place in {id(thread.place): thread.place for thread in self.threads.values()}.values():
+            place.cwd = followed(place.cwd)
+        tables = {id(thread.fds): thread.fds for thread in self.threads.values()}
+        opened = (file for table in tables.values() for file in map(table.get, table))
+        for file in {id(file): file for file in opened if isinstance(file.node, DirNode)}.values():
+            file.path = followed(file.path)
+
     def take_pid(self) -> int:
         """Allocate a process number."""
         pid = self._next_pid
@@ -333,7 +349,13 @@ class KernelState:
     def adopt(self, process: Process) -> None:
         """Add a process to the process table."""
         self.processes[process.pid] = self.threads[process.pid] = process
-        self.system.stats.processes[process.pid] = process.counters
+        stats = self.system.stats
+        if len(stats.processes) >= MOST_PROCESSES:
+            ended = next((pid for pid in stats.processes if pid not in self.processes), None)
+            if ended is not None:
+                del stats.processes[ended]
+                stats.processes_forgotten += 1
+        stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:
         """Release the address space of a process (exec or exit), and wake a vfork parent."""
