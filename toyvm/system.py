@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from os import PathLike
+from os import PathLike, fspath
 
 from .base.errors import NotExecutableError, NotFoundError, UsageError
 from .base.events import Bus, ProcessEnding
@@ -198,7 +198,8 @@ class Session:
             placement = Placement(start.load_at, start.stack_at)
         variables = _environment(program, options)
         try:
-            process = self.kernel.spawn(path, list(start.argv), variables, self.kernel.vfs.home, placement)
+            argv = self._argv(start, path)
+            process = self.kernel.spawn(path, argv, variables, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.
             reason = str(error).replace(path, start.argv[0], 1)
@@ -217,6 +218,25 @@ class Session:
             # ET_EXEC: linked at its run-time address
             process.watch_pc = program.link.symbols.get(options.watch)
         return process
+
+    def _argv(self, start: Start, path: str) -> list[str]:
+        """The arguments of a program whose guest path is `path`.
+
+        A program of the sysroot may look for its files beside argv[0]. If the guest has no file of
+        the name that the command line gives, argv[0] is the guest path.
+        """
+        name, *rest = start.argv
+        sysroot = self.options.sysroot
+        if (
+            sysroot is not None
+            and isinstance(start.program, (str, PathLike))
+            and name == fspath(start.program)
+        ):
+            vfs = self.kernel.vfs
+            inside = os.path.realpath(name).startswith(os.path.join(os.path.realpath(sysroot), ""))
+            if inside and not vfs.has(name, vfs.home):
+                name = path
+        return [name, *rest]
 
     def finish(self) -> RunResult:
         """Run until all processes have ended, and collect the result.
