@@ -442,7 +442,7 @@ def link_options(state: CommandLine) -> LinkOptions:
         (text.partition("=")[0], text.partition("=")[2]) for text in state.lists.get("defsyms", [])
     )
     lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
-    options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]
+    options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)
     if options.static and options.kind == "shared":
         raise UsageError("-static and -shared may not be used together")
