@@ -118,7 +118,7 @@ def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics)
     for _, expression in options.defsyms:
         for name in defsym_symbols(expression):
             resolver.want(name)
-    if not options.shared:
+    if options.kind not in ("shared", "relocatable"):
         resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
         if group is None:
@@ -291,7 +291,7 @@ class _Resolver:
     def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
         """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
         base, _, version = name.partition("@@")
-        if section == SHN_UNDEF or not base:
+        if section == SHN_UNDEF or not base or self.options.kind == "relocatable":
             return self._lookup(name)
         if self.options.shared:
             self.errors.error(f"{obj.name}: `{name}': a library's own symbol versions are not supported")
