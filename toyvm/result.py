@@ -65,7 +65,7 @@ class RunResult(Record):
             ("virtual time", f"{stats.virtual_ns / 1e9:.6f} s"),
             ("system calls", f"{stats.syscalls:,}"),
             ("context switches", f"{stats.context_switches:,}"),
-            ("processes", f"{len(stats.processes):,}"),
+            ("processes", f"{len(stats.processes) + stats.processes_forgotten:,}"),
             *((("threads started", f"{stats.threads:,}"),) if stats.threads else ()),
             ("page faults", f"{stats.page_faults:,}"),
             *((f"  {kind}", f"{count:,}") for kind, count in stats.faults.items() if count),

@@ -872,7 +872,7 @@ int main(int argc, char **argv)
     long first = atol(argv[1]), count = argc > 2 ? atol(argv[2]) : 1;
     pthread_mutexattr_t attr;
     sigset_t queued;
-    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    setvbuf(stdout, NULL, _IOLBF, 1 << 16); /* what is printed before a deadlock is seen */
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_mutexattr_init(&attr), pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED), pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&shared->robust, &attr);
@@ -882,7 +882,7 @@ int main(int argc, char **argv)
     sigaction(SIGUSR2, &(struct sigaction){.sa_handler = on_signal}, NULL);
     sigaction(SIGRTMIN + 1, &(struct sigaction){.sa_sigaction = on_queued, .sa_flags = SA_SIGINFO | SA_RESTART}, NULL);
     sigemptyset(&queued), sigaddset(&queued, SIGRTMIN + 2), pthread_sigmask(SIG_BLOCK, &queued, NULL);
-    start(waits_for_ever, (void *)2L); /* until the process ends */
+    start(waits_for_ever, (void *)5L); /* until the process ends */
     for (long seed = first; seed < first + count; seed++)
         run(seed);
     printf("forks %ld %ld, their sum %ld\n", (long)prepared, (long)parents, (long)shared->sum);

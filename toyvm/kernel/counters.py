@@ -59,8 +59,14 @@ class Counters(Record, frozen=False):
         return self.faults[FaultKind.FILE_MAJOR] + self.faults[FaultKind.SWAP_IN]
 
 
+MOST_PROCESSES = 8192  # whose counters are kept, so that a guest that forks for ever does not fill the host
+
+
 class Stats(Counters, frozen=False):
-    """The totals of a machine, and the counters of every process, running or ended, by pid."""
+    """The totals of a machine, and the counters of every process, running or ended, by pid.
+
+    Of a machine that has had many processes, `processes` has the last ones to end: see `MOST_PROCESSES`.
+    """
 
     frames_total: int = 0
     frames_used: int = 0
@@ -87,6 +93,7 @@ class Stats(Counters, frozen=False):
     used_early: int = 0  # of these, the pages that were used later
     oom_kills: int = 0
     processes: dict[int, Counters] = {}
+    processes_forgotten: int = 0  # ended long ago, and not in `processes` any more
     groups: list[Group] = []  # those with a limit
 
 

@@ -7,11 +7,12 @@ import struct
 
 from toyvm.base.errors import error
 
-from .addresses import AF_INET, AF_INET6, AF_UNIX
+from .addresses import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from .network import BUFFER
 from .socket_file import SOCK_STREAM, SocketFile
 
 SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_IPV6 = 1, 0, 6, 17, 41
+SOL_NETLINK = 270
 SO_REUSEADDR, SO_REUSEPORT = 2, 15
 SO_DEBUG, SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_LINGER, SO_PASSCRED, SO_PEERCRED = (
     1,
@@ -36,6 +37,17 @@ _FLAGS = {
     IPPROTO_TCP: {1, 3, 12},
     IPPROTO_IP: {8, 11, 15},
     IPPROTO_IPV6: {IPV6_V6ONLY, 49, 25},
+    SOL_NETLINK: {
+        1,
+        2,
+        3,
+        4,
+        5,
+        8,
+        10,
+        11,
+        12,
+    },  # memberships, PKTINFO, errors, CAP_ACK, EXT_ACK, GET_STRICT_CHK
 }
 # Numbers with their first values: PRIORITY, RCVLOWAT, SNDLOWAT (read only), INCOMING_CPU, BUSY_POLL; TCP_MAXSEG, KEEPIDLE,
 # KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, DEFER_ACCEPT, USER_TIMEOUT, FASTOPEN; IP_TOS, IP_TTL, MTU_DISCOVER, multicast TTL and
@@ -45,6 +57,7 @@ _NUMBERS = {
     IPPROTO_TCP: {2: 536, 4: 7200, 5: 75, 6: 9, 7: 6, 8: 60, 9: 0, 18: 0, 23: 0},
     IPPROTO_IP: {1: 0, 2: 64, 10: 1, 33: 1, 34: 1},
     IPPROTO_IPV6: {16: 64, 18: 1, 19: 1, 67: 0},
+    SOL_NETLINK: {},
 }
 _FIRST = {(IPPROTO_TCP, 3): 0, (IPPROTO_TCP, 12): 1}
 _BUFFERS = {SO_SNDBUF: 4608, SO_RCVBUF: 2304}  # the smallest
@@ -55,6 +68,8 @@ def _known(socket: SocketFile, level: int) -> bool:
     """Whether the socket has options of this level."""
     if level == SOL_SOCKET:
         return True
+    if level == SOL_NETLINK or socket.family == AF_NETLINK:
+        return level == SOL_NETLINK and socket.family == AF_NETLINK
     if level == IPPROTO_TCP:
         return socket.type == SOCK_STREAM and socket.family != AF_UNIX
     if level == IPPROTO_IP:

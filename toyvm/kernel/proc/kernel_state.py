@@ -22,7 +22,7 @@ from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.run_options import Limits, seconds_of
 
-from ..counters import Counters, FaultContext, Stats
+from ..counters import MOST_PROCESSES, Counters, FaultContext, Stats
 from ..limits import GUEST_ID, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
@@ -333,7 +333,13 @@ class KernelState:
     def adopt(self, process: Process) -> None:
         """Add a process to the process table."""
         self.processes[process.pid] = self.threads[process.pid] = process
-        self.system.stats.processes[process.pid] = process.counters
+        stats = self.system.stats
+        if len(stats.processes) >= MOST_PROCESSES:
+            ended = next((pid for pid in stats.processes if pid not in self.processes), None)
+            if ended is not None:
+                del stats.processes[ended]
+                stats.processes_forgotten += 1
+        stats.processes[process.pid] = process.counters
 
     def leave_image(self, process: Process) -> None:
         """Release the address space of a process (exec or exit), and wake a vfork parent."""

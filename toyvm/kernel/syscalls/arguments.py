@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..vfs.open_file import OpenFile
 
 IOV_MAX = 1024
+MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 KTIME_MAX = (1 << 63) - 1  # nanoseconds; longer waits are clamped to it (ktime_set)
 CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 2, 3
 _CPUCLOCK_KIND, _CPUCLOCK_OF_THREAD = 3, 4
@@ -49,14 +50,21 @@ def or_again(
 
 
 def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
-    """An array of `count` struct iovec: (address, length). Raises Fault, OSError(EINVAL)."""
+    """An array of `count` struct iovec: (address, length). As on Linux, what exceeds MAX_RW_COUNT bytes in all is cut off.
+
+    Raises Fault, OSError(EINVAL).
+    """
     number = sext(count, 32)
     if not 0 <= number <= IOV_MAX:
         raise error(errno.EINVAL)
     pairs = list(struct.iter_unpack("<QQ", process.mm.read(va, 16 * number)))
     if any(length >> 63 for _, length in pairs):
         raise error(errno.EINVAL)
-    return pairs
+    left, cut = MAX_RW_COUNT, []
+    for base, length in pairs:
+        cut.append((base, min(length, left)))
+        left -= cut[-1][1]
+    return cut
 
 
 def read_path(process: Process, va: int) -> str:

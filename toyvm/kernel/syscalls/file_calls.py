@@ -13,13 +13,12 @@ from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
-from .arguments import open_file, or_again, vectors
+from .arguments import MAX_RW_COUNT, open_file, or_again, vectors
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
     from ..proc.process import Process
 
-MAX_RW_COUNT = 0x7FFFF000  # Linux truncates longer transfers
 _CHUNK = 1 << 20
 IN_ACCESS, IN_MODIFY = 1, 2  # inotify(7)
 

@@ -31,6 +31,7 @@ F_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK to F_OFD_SETLKW: `lock_calls`
 FIONREAD, FIONBIO, FIOASYNC, FIONCLEX, FIOCLEX = 0x541B, 0x5421, 0x5452, 0x5450, 0x5451
 FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK = 0x8901, 0x8902, 0x8903, 0x8904, 0x8905
 SOCKET_REQUESTS = (FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK)
+INTERFACE_REQUESTS = range(0x8910, 0x8948)  # netdevice(7)
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 
 
@@ -134,7 +135,7 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
     if request in (FIOCLEX, FIONCLEX):
         process.fds.set_cloexec(sext(fd, 32), request == FIOCLEX)
         return 0
-    if request in SOCKET_REQUESTS:
+    if request in SOCKET_REQUESTS or request in INTERFACE_REQUESTS:
         return _socket_ioctl(kernel, process, file, request, argument)
     if file.is_terminal:
         from ..tty_calls import terminal_ioctl
@@ -144,13 +145,17 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
 
 
 def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request: int, argument: int) -> int:
-    """The requests of socket(7) and tcp(7). Raises Fault, OSError(ENOTTY)."""
+    """The requests of socket(7), tcp(7) and netdevice(7). Raises Fault, OSError(ENOTTY)."""
     if st.S_IFMT(file.stat().mode) != st.S_IFSOCK:
         raise error(errno.ENOTTY)
     from toyvm.kernel.net.inet_sockets import TcpSocket
 
     from .fcntl_calls import F_GETOWN, F_SETOWN, rare_command
 
+    if request in INTERFACE_REQUESTS:
+        from .interface_calls import interface_ioctl
+
+        return interface_ioctl(process, request, argument)
     if request == SIOCATMARK:
         if not isinstance(file, TcpSocket):
             raise error(errno.ENOTTY)

@@ -15,7 +15,7 @@ from toyvm.kernel.vfs.nodes import DirNode, FileNode
 from toyvm.kernel.vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBlock
 from toyvm.kernel.vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
 
-from ..arguments import open_file, or_again, vectors
+from ..arguments import MAX_RW_COUNT, open_file, or_again, vectors
 
 if TYPE_CHECKING:
     from toyvm.kernel.proc.kernel_state import KernelState
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SPLICE_F_NONBLOCK, _SPLICE_FLAGS = 2, 0xF
 _CHUNK = 64 << 10
-_MOST = 0x7FFFF000
 _FILE_CHUNK = 1 << 20
 
 
@@ -94,7 +93,7 @@ def splice(
         raise error(errno.EINVAL)
     if pipe_out is None and (target.flags & O_APPEND or isinstance(target.node, DirNode)):
         raise error(errno.EINVAL)
-    count = min(count, _MOST)
+    count = min(count, MAX_RW_COUNT)
     try:
         room = min(count, pipe_room(pipe_out) if pipe_out is not None else _CHUNK)
         if pipe_in is not None:
@@ -214,7 +213,7 @@ def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, off
         or isinstance(target.node, DirNode)
     ):
         raise error(errno.EINVAL)
-    count = min(count, _MOST)
+    count = min(count, MAX_RW_COUNT)
     call = process.call
     while call.done < count:
         start = where.at if where.at is not None else source.position
@@ -263,7 +262,7 @@ def copy_file_range(
     end = where_out.at if where_out.at is not None else target.position
     if count >> 63 or sext(start + count, 64) < 0 or sext(end + count, 64) < 0:
         raise error(errno.EOVERFLOW)
-    count = min(count, max(0, source.node.size - start), _MOST)
+    count = min(count, max(0, source.node.size - start), MAX_RW_COUNT)
     if source.node is target.node and start < end + count and end < start + count:
         raise error(errno.EINVAL)
     done = 0

@@ -10,8 +10,7 @@ from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SIZE
 
-from ..arguments import vectors
-from ..file_calls import MAX_RW_COUNT
+from ..arguments import MAX_RW_COUNT, vectors
 
 if TYPE_CHECKING:
     from toyvm.kernel.mm.address_space import AddressSpace

@@ -29,7 +29,7 @@ from toyvm.kernel.proc.lifecycle import send as send_signal
 from toyvm.kernel.proc.signals import SigInfo, Signal
 from toyvm.kernel.vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
 
-from ..arguments import or_again, timespec, vectors
+from ..arguments import MAX_RW_COUNT, or_again, timespec, vectors
 from .socket_calls import credentials_of, find_unix, read_address, socket_of, write_address
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def recvfrom(
     Errors: EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EFAULT, EINTR, EINVAL, ENOTCONN, ENOTSOCK, EOPNOTSUPP.
     """
     socket = socket_of(process, fd)
-    received, done = _receive(process, socket, [(va, min(count, 0x7FFFF000))], flags)
+    received, done = _receive(process, socket, [(va, min(count, MAX_RW_COUNT))], flags)
     socket.network.release(received.files)
     if source:
         write_address(process, received.address, source, length_at)

@@ -9,7 +9,15 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.kernel.net.addresses import AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, family_of, parse_unix
+from toyvm.kernel.net.addresses import (
+    AF_INET,
+    AF_INET6,
+    AF_NETLINK,
+    AF_UNIX,
+    AF_UNSPEC,
+    family_of,
+    parse_unix,
+)
 from toyvm.kernel.net.inet_sockets import TcpSocket, UdpSocket
 from toyvm.kernel.net.options import IPPROTO_TCP, IPPROTO_UDP, get_option, set_option
 from toyvm.kernel.net.socket_file import (
@@ -78,6 +86,10 @@ def _make(kernel: KernelState, process: Process, family: int, kind: int, protoco
         if kind not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
             raise error(errno.ESOCKTNOSUPPORT)
         return make_unix(kernel.network, kind, kernel.new_inode(), flags, who)
+    if family == AF_NETLINK:
+        from toyvm.kernel.net.netlink import make_netlink
+
+        return make_netlink(kernel.network, kind, protocol, kernel.new_inode(), flags, who)
     if family not in (AF_INET, AF_INET6):
         raise error(errno.EAFNOSUPPORT)
     if kind == SOCK_RAW:
@@ -96,7 +108,7 @@ def _check_type(kind: int) -> None:
 
 
 def socket(kernel: KernelState, process: Process, family: int, kind: int, protocol: int) -> int:
-    """socket(2): a new socket of AF_UNIX, AF_INET or AF_INET6; its descriptor. Flags in `kind`: SOCK_CLOEXEC,
+    """socket(2): a new socket of AF_UNIX, AF_INET, AF_INET6 or AF_NETLINK; its descriptor. Flags in `kind`: SOCK_CLOEXEC,
     SOCK_NONBLOCK.
 
     Errors: EAFNOSUPPORT, EINVAL, EMFILE, ENFILE, EPERM, EPROTONOSUPPORT, ESOCKTNOSUPPORT.

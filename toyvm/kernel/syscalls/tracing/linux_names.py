@@ -47,9 +47,105 @@ _RUNS = {
         "lsm_set_self_attr lsm_list_modules mseal"
     ),
 }
+# The arguments of these calls, as in `table.SYSTEM_CALLS`
+_ARGUMENTS = """
+io_setup: uint ptr
+io_destroy: hex
+io_submit: hex long ptr
+io_cancel: hex ptr ptr
+io_getevents: hex long long ptr timespec
+lookup_dcookie: long ptr uint
+ioprio_set: int int hex
+ioprio_get: int int
+nfsservctl: int ptr ptr
+restart_syscall:
+mq_open: path oflags mode ptr
+mq_unlink: path
+mq_timedsend: fd bytes uint uint timespec
+mq_timedreceive: fd ptr uint ptr timespec
+mq_notify: fd ptr
+mq_getsetattr: fd ptr ptr
+msgget: hex shmflags
+msgctl: int ipccommand ptr
+msgrcv: int ptr uint long hex
+msgsnd: int ptr uint hex
+semget: hex int shmflags
+semctl: int int hex hex
+semtimedop: int ptr uint timespec
+semop: int ptr uint
+add_key: path path ptr uint int
+request_key: path path path int
+keyctl: keyctl hex hex hex hex
+remap_file_pages: ptr uint prot uint mmap
+mbind: ptr uint mempolicy ptr uint hex
+get_mempolicy: ptr ptr uint ptr hex
+set_mempolicy: mempolicy ptr uint
+migrate_pages: int uint ptr ptr
+move_pages: int uint ptr ptr ptr hex
+perf_event_open: ptr int int fd hex
+riscv_hwprobe: ptr uint uint ptr hex
+riscv_flush_icache: ptr ptr hex
+fanotify_init: hex oflags
+fanotify_mark: fd hex hex at path
+clock_adjtime: clock ptr
+kcmp: int int kcmp uint uint
+seccomp: seccomp hex ptr
+execveat: at path strings strings atflags
+userfaultfd: fdflags
+preadv2: fd ptr uint long long hex
+pwritev2: fd ptr uint long long hex
+pkey_mprotect: ptr uint prot int
+pkey_alloc: hex pkeyrights
+pkey_free: int
+io_pgetevents: hex long long ptr timespec ptr
+rseq: ptr uint rseqflags hex
+kexec_file_load: fd fd uint ptr hex
+io_uring_setup: uint ptr
+io_uring_enter: fd uint uint hex ptr uint
+io_uring_register: fd uint ptr uint
+open_tree: at path hex
+move_mount: at path at path hex
+fsopen: path hex
+fsconfig: fd uint path ptr int
+fsmount: fd hex hex
+fspick: at path hex
+process_madvise: fd ptr uint madvise hex
+mount_setattr: at path hex ptr uint
+quotactl_fd: fd hex int ptr
+landlock_create_ruleset: ptr uint hex
+landlock_add_rule: fd uint ptr hex
+landlock_restrict_self: fd hex
+memfd_secret: hex
+process_mrelease: fd hex
+futex_waitv: ptr uint hex timespec clock
+set_mempolicy_home_node: ptr uint uint hex
+cachestat: fd ptr ptr hex
+map_shadow_stack: ptr uint hex
+futex_wake: ptr hex int hex
+futex_wait: ptr uint hex hex timespec clock
+futex_requeue: ptr hex int int
+statmount: ptr ptr uint hex
+listmount: ptr ptr uint hex
+lsm_get_self_attr: uint ptr ptr hex
+lsm_set_self_attr: uint ptr uint hex
+lsm_list_modules: ptr ptr hex
+mseal: ptr uint hex
+"""
 NAMES = {number: name for first, names in _RUNS.items() for number, name in enumerate(names.split(), first)}
 
 
 def name_of(number: int) -> str:
     """The name of a system call that toyvm does not have; `syscall_0x...` if Linux has none either."""
     return NAMES.get(number, f"syscall_{number:#x}")
+
+
+def shapes_of(number: int) -> tuple[str, ...]:
+    """The formats of its arguments, as in `table.SYSTEM_CALLS`: six numbers if they are not known.
+
+    The calls of 32-bit machines (clock_gettime64 and the like) are among those.
+    """
+    start = f"{name_of(number)}:"
+    for line in _ARGUMENTS.splitlines():
+        if line.startswith(start):
+            return tuple(line.removeprefix(start).split())
+    return ("hex",) * 6

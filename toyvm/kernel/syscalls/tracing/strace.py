@@ -10,6 +10,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.proc.signals import Signal
 
 from ..table import Syscall
+from .argument_names import FLAGS, NUMBERS, SHAPES, TIMED_FUTEXES, futex_operation
 from .strace_events import EVENT_SHAPES, event_argument
 from .trace_text import flags_text, peek, quote
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 32  # bytes of a string, as strace -s 32
 _MAX_STRINGS = 8
+_F_SETFD, _F_SETFL = 2, 4
 _OPEN_FLAGS = {
     0o100: "O_CREAT",
     0o200: "O_EXCL",
@@ -54,15 +56,17 @@ def call_text(
 
     If the call is over, `result` is its result, and its output arguments are shown too.
     """
-    if entry is None:
-        from .linux_names import name_of  # most programs make no call that toyvm does not have
+    if entry is not None:
+        name, shapes = entry.name, entry.shapes
+    else:
+        from .linux_names import name_of, shapes_of  # most programs make no call that toyvm does not have
 
-        return f"{name_of(number)}({', '.join(map(hex, args))})"
+        name, shapes = name_of(number), shapes_of(number)
     shown = [
         _output(process, kind, args[at], result) if kind in OUTPUTS else _argument(process, kind, args, at)
-        for at, kind in enumerate(entry.shapes)
+        for at, kind in enumerate(shapes)
     ]
-    return f"{entry.name}({', '.join(shown)})"
+    return f"{name}({', '.join(shown)})"
 
 
 def result_text(entry: Syscall | None, value: int) -> str:
@@ -70,7 +74,7 @@ def result_text(entry: Syscall | None, value: int) -> str:
     if -4095 <= value < 0:
         name = _ERRORS.get(-value) or errno.errorcode.get(-value, str(-value))
         return f"-1 {name} ({os.strerror(-value)})"
-    if entry is not None and entry.name in ("mmap", "brk", "mremap"):
+    if entry is not None and entry.name in ("mmap", "brk", "mremap", "shmat"):
         return hex(value)
     return str(value)
 
@@ -117,7 +121,72 @@ def _argument(process: Process, kind: str, args: tuple[int, ...], number: int) -
         return _signal(value)
     if kind in EVENT_SHAPES:
         return event_argument(process, kind, args, number)
+    if kind in SHAPES:
+        return _named(process, kind, args, number)
     return str(sext(value, 32))
+
+
+def _named(process: Process, kind: str, args: tuple[int, ...], number: int) -> str:
+    """An argument of one of the kinds of `argument_names`."""
+    value = args[number]
+    if kind in FLAGS:
+        if not value:
+            return "F_OK" if kind == "accessmode" else "0"
+        return flags_text(value & 0xFFFFFFFF, FLAGS[kind])
+    if kind in NUMBERS:
+        wide = value & 0xFFFFFFFF
+        return NUMBERS[kind].get(wide) or NUMBERS[kind].get(sext(value, 32)) or _plain(kind, wide)
+    if kind == "long":
+        return str(sext(value, 64))
+    if kind == "futexop":
+        return futex_operation(value & 0xFFFFFFFF)
+    if kind == "timeout":
+        timed = args[number - 2] & 0x7F in TIMED_FUTEXES
+        return _timespec(process, value) if timed else hex(value)
+    if kind == "timespec":
+        return _timespec(process, value)
+    if kind == "sigset":
+        return _signals(process, value)
+    if kind == "clone":
+        flags = value & 0xFFFFFF00
+        ending = _signal(value & 0xFF) if value & 0xFF else ""
+        return (
+            "|".join(
+                word for word in (flags_text(flags, FLAGS["cloneflags"]) if flags else "", ending) if word
+            )
+            or "0"
+        )
+    command = args[number - 1] & 0xFFFFFFFF  # fcntlarg
+    if command == _F_SETFL:
+        return flags_text(value & 0xFFFFFFFF, _OPEN_FLAGS) if value else "0"
+    if command == _F_SETFD:
+        return "FD_CLOEXEC" if value & 1 else "0"
+    return hex(value)
+
+
+def _plain(kind: str, value: int) -> str:
+    return hex(value) if kind in ("ioctl", "prctl") else str(sext(value, 32))
+
+
+def _timespec(process: Process, va: int) -> str:
+    data = peek(process, va, 16) if va else None
+    if data is None or len(data) < 16:
+        return hex(va) if va else "NULL"
+    seconds, nanoseconds = (int.from_bytes(data[at : at + 8], "little", signed=True) for at in (0, 8))
+    return f"{{tv_sec={seconds}, tv_nsec={nanoseconds}}}"
+
+
+def _signals(process: Process, va: int) -> str:
+    """A set of signals: `[INT CHLD]`, or `~[...]` of those that are not in it if most are."""
+    data = peek(process, va, 8) if va else None
+    if data is None or len(data) < 8:
+        return hex(va) if va else "NULL"
+    mask = int.from_bytes(data, "little")
+    inverted = mask.bit_count() > 32
+    if inverted:
+        mask ^= (1 << 64) - 1
+    names = [_signal(number + 1).removeprefix("SIG") for number in range(64) if mask >> number & 1]
+    return f"{'~' * inverted}[{' '.join(names)}]"
 
 
 def _signal(value: int) -> str:
