@@ -129,3 +129,12 @@ def test_whose_loader_runs_is_an_option(tmp_path: Path, choice: str, message: st
     empty.mkdir()
     done = toyvm(tmp_path, "--sysroot", empty, "--interp", choice, "./self")
     assert done.returncode == 127 and message in done.stderr, done.stderr
+
+
+def test_a_libc_that_needs_its_own_loader_is_refused_with_a_message(tmp_path: Path) -> None:
+    compile(tmp_path, "self", SELF)
+    done = toyvm(tmp_path, "--sysroot", GLIBC, "--interp", "toyvm", "./self")
+    assert done.returncode == 127
+    assert "libc.so.6: works only with its own dynamic loader, ld-linux-riscv64-lp64d.so.1" in done.stderr
+    assert "--interp program" in done.stderr
+    assert toyvm(tmp_path, "--sysroot", GLIBC, "--interp", "program", "./self", "y").returncode == 2

@@ -115,6 +115,34 @@ WORLDS["order"] = World(
     libc=True,
 )
 
+for first, second in (("1", "2"), ("2", "1")):
+    WORLDS[f"a ring, {first} first"] = World(
+        {
+            "libring2.so": ("int two(void) { return 2; }", ()),
+            "libring1.so": (announce("ring1"), ("-Wl,--no-as-needed", "libring2.so")),
+            "later.so": (
+                announce("ring2"),
+                (
+                    "-Wl,--no-as-needed",
+                    "libring1.so",
+                    "-Wl,-soname,libring2.so",
+                    "-Wl,--allow-shlib-undefined",
+                ),
+            ),
+            "prog": (
+                'void program(void) { say("program\\n"); }',
+                (
+                    "-Wl,--no-as-needed",
+                    f"libring{first}.so",
+                    f"libring{second}.so",
+                    "-Wl,--allow-shlib-undefined",
+                ),
+            ),
+        },
+        rename={"later.so": "libring2.so"},
+        libc=True,
+    )
+
 WORLDS["visibility"] = World(
     {
         "libsym.so": ("int f(void) { return 10; } int via(void) { return f(); }", ("-Wl,-Bsymbolic",)),

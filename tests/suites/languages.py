@@ -80,7 +80,7 @@ def _python_prepare(source: Path, root: Path) -> None:
 
 def _python_parts(tests: Path) -> dict[str, str]:
     """One part for each module."""
-    return {name: f"python3 one.py {name}" for name in _MODULES.read_text().split()}
+    return {name: f"cd /tmp; python3 $OLDPWD/one.py {name}" for name in _MODULES.read_text().split()}
 
 
 def _python_read(part: str, outcome: Outcome) -> Checks:

@@ -13,7 +13,7 @@ from tests.suites.suite import FAIL, PASS, SKIP, Checks, Outcome, Suite
 # What the scripts of the suites call.
 TOOLS = (
     *("bash", "coreutils", "dash", "diffutils", "grep", "sed", "gawk", "findutils", "hostname"),
-    *("base-files", "base-passwd", "debianutils", "perl", "make"),
+    *("base-files", "base-passwd", "debianutils", "libc-bin", "perl", "make"),
 )
 _CHUNK = 20  # tests of a part, where a suite has many short ones
 
@@ -71,11 +71,11 @@ BASH = Suite(
 def _mksh_prepare(source: Path, root: Path) -> None:
     """Divide check.t into files of a few tests. check.pl runs them one after the other."""
     (tests,) = source.glob("mksh")
-    cases = [
-        case for case in (tests / "check.t").read_text().split("\n---\n") if re.search("^name:", case, re.M)
-    ]
+    text = (tests / "check.t").read_text("latin-1")
+    cases = [case for case in text.split("\n---\n") if re.search("^name:", case, re.M)]
     for number, at in enumerate(range(0, len(cases), _CHUNK)):
-        (tests / f"check{number:02}.t").write_text("\n---\n".join([*cases[at : at + _CHUNK], ""]))
+        chunk = "\n---\n".join([*cases[at : at + _CHUNK], ""])
+        (tests / f"check{number:02}.t").write_text(chunk, "latin-1")
 
 
 def _mksh_parts(tests: Path) -> dict[str, str]:
@@ -146,14 +146,15 @@ BUSYBOX = Suite(
 
 
 def _gawk_prepare(source: Path, root: Path) -> None:
-    """Do configure's work on the Makefile of the tests, and keep nothing else."""
+    """Do configure's work on the Makefile of the tests, and keep nothing else. Some tests read "Makefile"."""
     (tree,) = source.glob("gawk-*")
     tests = tree / "test"
     text = (tests / "Makefile.in").read_text()
     values = {"SHELL": "/bin/sh", "AM_V": "$(V)", "AM_DEFAULT_V": "0"}
     values |= dict.fromkeys(("abs_srcdir", "abs_builddir"), "$(CURDIR)")
     values |= dict.fromkeys(("srcdir", "builddir"), ".") | dict.fromkeys(("top_srcdir", "top_builddir"), "..")
-    (tests / "Makefile").write_text(re.sub(r"@(\w+)@", lambda name: values.get(name[1], ""), text))
+    (tests / "tests.mk").write_text(re.sub(r"@(\w+)@", lambda name: values.get(name[1], ""), text))
+    shutil.copy(tests / "tests.mk", tests / "Makefile")
     for path in tree.iterdir():
         if path.is_dir() and path != tests:
             shutil.rmtree(path)
@@ -164,13 +165,13 @@ def _gawk_prepare(source: Path, root: Path) -> None:
 
 def _gawk_parts(tree: Path) -> dict[str, str]:
     """Parts of a few tests. A test that passes removes its output."""
-    text = (tree / "test" / "Makefile").read_text().replace("\\\n", " ")
+    text = (tree / "test" / "tests.mk").read_text().replace("\\\n", " ")
     parts = {}
     for group in ("BASIC", "UNIX", "GAWK_EXT", "ARRAYDEBUG", "LOCALE_CHARSET", "MACHINE"):
         (names,) = re.findall(rf"^{group}_TESTS =(.*)", text, re.M)
         for part, chunk in _chunks(names.split()):
             check = "; ".join(f"test -e _{name} && echo FAIL {name} || echo PASS {name}" for name in chunk)
-            parts[part] = f"cd test; make -k {' '.join(chunk)}; {check}"
+            parts[part] = f"cd test; make -k -f tests.mk {' '.join(chunk)}; {check}"
     return parts
 
 

@@ -198,6 +198,7 @@ VER_NDX_LOCAL, VER_NDX_GLOBAL = 0, 1
 VER_FLG_BASE = 0x1
 VER_FLG_WEAK = 0x2
 VER_NEED_CURRENT = 1
+VER_DEF_CURRENT = 1
 
 # thread-local storage (psABI, "Thread Local Storage"): an entry of the dtv points this many bytes into the module's block
 TLS_DTV_OFFSET = 0x800

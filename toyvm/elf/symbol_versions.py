@@ -18,6 +18,7 @@ from .constants import (
     SHT_GNU_VERDEF,
     SHT_GNU_VERNEED,
     SHT_GNU_VERSYM,
+    VER_DEF_CURRENT,
     VER_FLG_BASE,
     VER_NEED_CURRENT,
     VERSYM_HIDDEN,
@@ -81,6 +82,16 @@ class NeededVersion(Record):
     name: bytes
     name_offset: int
     number: int
+
+
+class DefinedVersion(Record):
+    """A version to write into .gnu.version_d. The offsets are those of names in .dynstr."""
+
+    name: bytes
+    name_offset: int
+    parent_offsets: tuple[int, ...]
+    number: int
+    flags: int
 
 
 class Version(Record):
@@ -173,6 +184,23 @@ def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]
             aux += _VERNAUX.pack(sysv_hash(version.name), 0, version.number, version.name_offset, following)
         following = _VERNEED.size + len(aux) if i + 1 < len(libraries) else 0
         out += _VERNEED.pack(VER_NEED_CURRENT, len(versions), file, _VERNEED.size, following) + aux
+    return out
+
+
+def pack_defined_versions(versions: Sequence[DefinedVersion]) -> bytes:
+    """.gnu.version_d of at least one version. Each begins with its own name, and its parents' follow."""
+    out = b""
+    for i, version in enumerate(versions):
+        names = (version.name_offset, *version.parent_offsets)
+        aux = b"".join(
+            _VERDAUX.pack(name, _VERDAUX.size if k + 1 < len(names) else 0) for k, name in enumerate(names)
+        )
+        following = _VERDEF.size + len(aux) if i + 1 < len(versions) else 0
+        digest = sysv_hash(version.name)
+        out += _VERDEF.pack(
+            VER_DEF_CURRENT, version.flags, version.number, len(names), digest, _VERDEF.size, following
+        )
+        out += aux
     return out
 
 

@@ -39,7 +39,7 @@ from .synthetic.synthesis import (
     write_search_table,
 )
 from .undefined_references import check_references
-from .version_script import local_symbols
+from .version_script import NO_SCRIPT, local_symbols, parse_version_script
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
@@ -51,7 +51,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
 
     # Resolve each name to a definition. This selects the archive members that take part.
-    resolution = resolve(opened, options, errors)
+    script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
+    resolution = resolve(opened, options, errors, script.versions)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
@@ -62,7 +63,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.strip:
         program = without_debug(program)
     program = provide(program, options)
-    local = local_symbols(program, options.version_script, options.exclude_libs)
+    local = local_symbols(program, script, options.exclude_libs)
     public = exported(program, options, local)
 
     # Drop unreachable sections, and merge equal constants. Without relaxation code gets its final size.
@@ -82,7 +83,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
-    program, made = make_sections(program, needs, tables, public, attributes, options)
+    program, made = make_sections(program, needs, tables, public, attributes, script, options)
 
     # Shorten code whose targets are near. Sizes are fixed from here on.
     def placed(program: ProgramColumns, errors: Diagnostics) -> tuple[ImageLayout, Addresses]:

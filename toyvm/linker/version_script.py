@@ -1,6 +1,8 @@
-"""Version scripts, for the visibility of symbols of a shared object only: `{ global: a; b*; local: *; };`.
+"""Version scripts: `V1 { global: a; b*; local: *; }; V2 { global: c; } V1;`, or one node without a name.
 
-ld(1), "VERSION Command". The version names themselves are read and not recorded in the output.
+ld(1), "VERSION Command". A node without a name decides only which symbols other components see. The
+others are versions that the output defines; each symbol belongs to the node that names it, or to the
+one that its own name says (`a@V1`, from `.symver`).
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -15,64 +19,175 @@ from toyvm.base.record import Record
 
 from ..base.errors import LinkError
 from .inputs.columns import Column, ProgramColumns
-from .inputs.symbol_resolution import DefinitionKind
+from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol
 
-_TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|"([^"]*)"|([{};:])|([^\s{};:"]+)', re.S)
+_TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|("[^"]*")|([{};:])|([^\s{};:"]+)', re.S)
+_SPECIAL = re.compile(r"[*?\[]")
 
 
-class VersionScript(Record):
-    """Patterns of global and of local names. An exact name takes precedence over a pattern, and any pattern over `*`."""
+class VersionNode(Record):
+    """A node: the versions that it inherits from, and its patterns of global and of local names."""
 
+    name: str
+    parents: tuple[str, ...]
     shown: tuple[str, ...]
     kept: tuple[str, ...]
 
-    def is_local(self, name: str) -> bool:
-        """Whether the symbol stays inside the file."""
-        return self._strength(name, self.kept) > self._strength(name, self.shown)
+    def names(self, patterns: tuple[str, ...], name: str) -> bool:
+        """Whether one of `patterns`, which are the node's, matches `name`."""
+        return name in patterns or any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in patterns if _SPECIAL.search(pattern)
+        )
 
-    @staticmethod
-    def _strength(name: str, patterns: tuple[str, ...]) -> int:
-        if name in patterns:
-            return 3
-        if any(p != "*" and fnmatch.fnmatchcase(name, p) for p in patterns):
-            return 2
-        return int("*" in patterns)
+
+class VersionScript:
+    """The nodes of a script, in its order."""
+
+    def __init__(self, nodes: tuple[VersionNode, ...] = ()) -> None:
+        self.nodes = nodes
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The names of the versions that the output defines."""
+        return tuple(node.name for node in self.nodes if node.name)
+
+    def node_of(self, name: str) -> tuple[VersionNode | None, bool]:
+        """The node of a symbol that has no version of its own, and whether it makes the symbol local.
+
+        An exact name takes precedence over a pattern, any pattern over `*`, and a global name over a
+        local one. Of several nodes with patterns, the last one counts (GNU ld: bfd_find_version_for_sym).
+        """
+        exact = self._exact.get(name)
+        if exact is not None:
+            return exact
+        for patterns in (self._patterns, self._stars):
+            for is_local in (False, True):
+                for node, pattern in reversed(patterns[is_local]):
+                    if pattern == "*" or fnmatch.fnmatchcase(name, pattern):
+                        return node, is_local
+        return None, False
+
+    @cached_property
+    def _exact(self) -> dict[str, tuple[VersionNode, bool]]:
+        """The first node that has a name itself."""
+        found: dict[str, tuple[VersionNode, bool]] = {}
+        for node in self.nodes:
+            for is_local, names in ((False, node.shown), (True, node.kept)):
+                for name in names:
+                    if not _SPECIAL.search(name):
+                        found.setdefault(name, (node, is_local))
+        return found
+
+    @cached_property
+    def _patterns(self) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
+        return self._select(lambda pattern: pattern != "*" and bool(_SPECIAL.search(pattern)))
+
+    @cached_property
+    def _stars(self) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
+        return self._select(lambda pattern: pattern == "*")
+
+    def _select(
+        self, wanted: Callable[[str], bool]
+    ) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
+        shown = [(node, pattern) for node in self.nodes for pattern in node.shown if wanted(pattern)]
+        kept = [(node, pattern) for node in self.nodes for pattern in node.kept if wanted(pattern)]
+        return shown, kept
+
+    def is_local(self, symbol: GlobalSymbol) -> bool:
+        """Whether the symbol stays inside the file."""
+        if symbol.name in self.versions:
+            return False
+        if not symbol.version:
+            return self.node_of(symbol.name)[1]
+        node = next((node for node in self.nodes if node.name == symbol.version), None)
+        if node is None:
+            return False
+        base = symbol.dynamic_name
+        return node.names(node.kept, base) and not node.names(node.shown, base)
+
+    def version_of(self, symbol: GlobalSymbol) -> str:
+        """The version of a symbol that is defined here; "" for none."""
+        if symbol.version or symbol.name in self.versions:
+            return symbol.version or symbol.name
+        node = self.node_of(symbol.name)[0]
+        return node.name if node is not None else ""
+
+
+NO_SCRIPT = VersionScript()
 
 
 def parse_version_script(text: str) -> VersionScript:
     """Parse the nodes of a version script. Raises LinkError when it is malformed."""
-    tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
-    shown: list[str] = []
-    kept: list[str] = []
-    target, depth, at = shown, 0, 0
-    while at < len(tokens):
-        token, following = tokens[at], tokens[at + 1 : at + 2]
-        at += 1
-        if token == "{":
-            target, depth = shown, depth + 1
-        elif token == "}":
-            depth -= 1
-            if depth < 0:
-                break
-        elif token in ("global", "local") and following == [":"]:
-            target = shown if token == "global" else kept
-            at += 1
-        elif token == "extern":
-            raise LinkError(["version script: extern blocks are not supported"])
-        elif token not in (";", ":") and depth:
-            target.append(token)
-    if depth:
-        raise LinkError(["version script: syntax error: unbalanced braces"])
-    return VersionScript(tuple(shown), tuple(kept))
+    return _Parser(text).script()
 
 
-def local_symbols(program: ProgramColumns, script: str, exclude_libs: tuple[str, ...]) -> Column:
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
+        self._at = 0
+
+    def script(self) -> VersionScript:
+        nodes: list[VersionNode] = []
+        while self._at < len(self._tokens):
+            node = self._node()
+            if node.name and node.name in [other.name for other in nodes]:
+                raise _syntax(f"duplicate version tag `{node.name}'")
+            for parent in node.parents:
+                if parent not in [other.name for other in nodes]:
+                    raise _syntax(f"unable to find version dependency `{parent}'")
+            nodes.append(node)
+        if len(nodes) > 1 and not all(node.name for node in nodes):
+            raise _syntax("anonymous version tag cannot be combined with other version tags")
+        return VersionScript(tuple(nodes))
+
+    def _next(self) -> str:
+        if self._at == len(self._tokens):
+            raise _syntax("syntax error: unbalanced braces")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _node(self) -> VersionNode:
+        name = self._next()
+        if name == "{":
+            name = ""
+        elif self._next() != "{":
+            raise _syntax(f"syntax error: expected {{ after {name}")
+        shown: list[str] = []
+        kept: list[str] = []
+        self._names(shown, kept)
+        parents = []
+        while (token := self._next()) != ";":
+            parents.append(token)
+        return VersionNode(name, tuple(parents), tuple(shown), tuple(kept))
+
+    def _names(self, shown: list[str], kept: list[str]) -> None:
+        """The names up to the brace that ends the node."""
+        target = shown
+        while (token := self._next()) != "}":
+            if token in ("global", "local") and self._tokens[self._at : self._at + 1] == [":"]:
+                target = shown if token == "global" else kept
+                self._at += 1
+            elif token == "extern":
+                if self._next() != '"C"' or self._next() != "{":
+                    raise _syntax('extern blocks are supported for "C" only')
+                self._names(target, target)
+            elif token not in (";", ":"):
+                target.append(token.strip('"'))
+
+
+def _syntax(message: str) -> LinkError:
+    return LinkError([f"version script: {message}"])
+
+
+def local_symbols(program: ProgramColumns, script: VersionScript, exclude_libs: tuple[str, ...]) -> Column:
     """Boolean by global symbol: whether the version script or --exclude-libs makes it local."""
     result = np.zeros(program.symbols.globals, dtype=bool)
-    if script:
-        parsed = parse_version_script(script)
+    if script.nodes:
+        explicit = {(s.dynamic_name, s.version) for s in program.resolution.symbols if "@" in s.name}
         for symbol in program.resolution.symbols:
-            result[symbol.id] = parsed.is_local(symbol.name)
+            # A definition beside `a@V` whose name alone would give it the same version is hidden.
+            twin = not symbol.version and (symbol.name, script.version_of(symbol)) in explicit
+            result[symbol.id] = twin or script.is_local(symbol)
     excluded = {name for text in exclude_libs for name in re.split("[,:]", text)}
     if excluded:
         for symbol in program.resolution.symbols:

@@ -1,4 +1,9 @@
-"""Whether the versions that objects need are there (glibc: dl-version.c), before anything is bound."""
+"""Whether the versions that objects need are there (glibc: dl-version.c), before anything is bound.
+
+A C library that works with its own dynamic loader only is refused here, too: glibc's libc.so.6 reads
+and writes that loader's private data (`_rtld_global`, the thread descriptor), whose layout changes
+with each release. The symbols have the version GLIBC_PRIVATE.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,18 @@ from .objects.link_map import LinkMap
 from .objects.version_table import NeededVersion
 from .session import Session
 
+_PRIVATE = b"GLIBC_PRIVATE"
 _MISSING_STATUS = 1  # of a program that needs a version that is not there
 
 
 def check_program(session: Session, objects: tuple[LinkMap, ...]) -> None:
     """Check a program and its libraries. All faults are told at once.
 
-    Raises LoadError if a version is missing. A library without versions is only reported.
+    Raises LoadError if a version is missing, DlError for a library that needs another loader. A
+    library without versions is only reported.
     """
+    for obj in objects:
+        _refuse_private(session, obj)
     told: list[str] = []
     missing = False
     for fault, fatal in (found for obj in objects for found in _faults(session, obj)):
@@ -31,9 +40,22 @@ def check_program(session: Session, objects: tuple[LinkMap, ...]) -> None:
 
 def check_opened(session: Session, obj: LinkMap) -> None:
     """Check an object that dlopen loads. Raises DlError for the first version that is missing."""
+    _refuse_private(session, obj)
     for fault, fatal in _faults(session, obj):
         if fatal:
             raise fault
+
+
+def _refuse_private(session: Session, obj: LinkMap) -> None:
+    """Raise DlError if `obj` uses private data of another dynamic loader."""
+    table = obj.symbols.version_table
+    for need in table.needed if table else ():
+        if need.name == _PRIVATE and need.file in session.state.own_names:
+            raise DlError(
+                session.state.filename(obj),
+                f"works only with its own dynamic loader, {need.file}, whose private data it uses; "
+                "toyvm's loader has none. Run the program without --interp toyvm, or with --interp program",
+            )
 
 
 def _faults(session: Session, obj: LinkMap) -> list[tuple[DlError, bool]]:

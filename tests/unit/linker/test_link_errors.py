@@ -10,6 +10,7 @@ from tests.support.small_links import START, errors_of, link_all, obj
 from toyvm.base.errors import LinkError, ToyvmError
 from toyvm.elf.object_writer import write_object
 from toyvm.linker.inputs.files import ScriptItem, parse_script
+from toyvm.linker.inputs.symbol_resolution import GlobalSymbol
 from toyvm.linker.link import link
 from toyvm.linker.link_errors import Diagnostics
 from toyvm.linker.link_options import Input, LinkOptions
@@ -107,14 +108,13 @@ def test_scripts() -> None:
 
 def test_version_scripts() -> None:
     script = parse_version_script("V1 { global: open; read_*; local: *; }; V2 { global: close; } V1;")
-    assert [script.is_local(n) for n in ("open", "read_all", "close", "secret")] == [
-        False,
-        False,
-        False,
-        True,
-    ]
-    with pytest.raises(LinkError):
-        parse_version_script("{ global: x;")
+    names = ("open", "read_all", "close", "secret")
+    symbols = [GlobalSymbol(name, number) for number, name in enumerate(names)]
+    assert [script.is_local(symbol) for symbol in symbols] == [False, False, False, True]
+    assert [script.version_of(symbol) for symbol in symbols[:3]] == ["V1", "V1", "V2"]
+    for bad in ("{ global: x;", "V1", "V1 { x; }", 'V1 { extern "C++" { x; }; };', "V1 { a; }; { b; };"):
+        with pytest.raises(LinkError, match="version script: "):
+            parse_version_script(bad)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -210,6 +210,54 @@ def test_thread_local_variables_of_an_opened_library() -> None:
         dlfcn.dlopen(loaded.session, "wants", NOW)
 
 
+def test_each_thread_has_thread_local_variables_of_its_own() -> None:
+    """Of libraries opened before the thread was made and after, small and large; a fork keeps them apart."""
+    image = b"abcdefghij".ljust(64)
+    tls = {"symbols": [Sym("t", 8, type=c.STT_TLS)], "data": image}
+    loaded = load(
+        small=Maker(tls=(DATA + 16, image[:10], 64, 8), **tls),  # type: ignore[arg-type]
+        large=Maker(tls=(DATA + 16, image[:10], 8192, 64), **tls),  # type: ignore[arg-type]
+    )
+    session, memory = loaded.session, loaded.guest.memory
+    small = dlfcn.dlopen(session, "small", NOW)
+    first = loaded.guest.registers["tp"]
+    threads = [first, session.new_thread(), session.new_thread()]
+    large = dlfcn.dlopen(session, "large", NOW)
+    places = [dlfcn.dlsym(session, handle, b"t", 0, tp) for handle in (small, large) for tp in threads]
+    assert len(set(places)) == 6
+    assert all(memory.read(place, 4) == b"ij" + bytes(2) for place in places)
+    for tp in threads:
+        dtv = loaded.word(tp - 16)
+        assert [loaded.word(dtv + 8 * number) + 8 for number in (1, 2)] == places[threads.index(tp) :: 3]
+
+    child = session.fork(loaded.guest)
+    child.end_thread(threads[1])
+    session.end_thread(threads[1])
+    for owner in (session, child):
+        with pytest.raises(OSError, match="Invalid argument"):
+            owner.end_thread(threads[1])
+    with pytest.raises(OSError, match="Invalid argument"):
+        session.end_thread(first)
+    assert session.new_thread() == threads[1], "its memory is used again"
+    assert memory.read(dlfcn.dlsym(session, large, b"t", 0, threads[1]), 4) == b"ij" + bytes(2)
+    dlfcn.dlclose(session, large)
+    assert unloading.next_fini(session) == 0
+    session.end_thread(threads[2])
+
+
+def test_a_thread_makes_room_for_variables_that_come_later() -> None:
+    image = b"abcdefghij".ljust(64)
+    small = Maker(symbols=[Sym("t", 8, type=c.STT_TLS)], tls=(DATA + 16, image[:10], 64, 8), data=image)
+    loaded = load(small=small)
+    assert "tp" not in loaded.guest.registers
+    thread = loaded.session.new_thread()
+    first = loaded.guest.registers["tp"]
+    handle = dlfcn.dlopen(loaded.session, "small", NOW)
+    assert loaded.guest.registers["tp"] == first
+    places = [dlfcn.dlsym(loaded.session, handle, b"t", 0, tp) for tp in (first, thread)]
+    assert [place - tp for place, tp in zip(places, (first, thread), strict=True)] == [8, 8]
+
+
 def test_closed_before_its_initialisers_were_called() -> None:
     loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]  # arguments of several types
     while guest_calls.next_init(loaded.session, 0):

@@ -28,7 +28,7 @@ from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
 from ..mm.memory_system import MemorySystem
-from ..vfs.nodes import FileNode
+from ..vfs.nodes import DirNode, FileNode
 from ..vfs.open_file import O_WRONLY, HostStream, Sink
 from ..vfs.path_walk import Vfs
 from .process import Process
@@ -323,6 +323,22 @@ class KernelState:
                 raise NotExecutableError(f"{path}: not a regular file")
             file = node
         return map_image(process.mm, file, path, library=True)
+
+    def directories_moved(self, moves: dict[str, str]) -> None:
+        """Let working directories and open directories, which are paths here, follow directories that have new paths."""
+
+        def followed(path: str) -> str:
+            for old, new in moves.items():
+                if path == old or path.startswith(old + "/"):
+                    return new + path[len(old) :]
+            return path
+
+        for place in {id(thread.place): thread.place for thread in self.threads.values()}.values():
+            place.cwd = followed(place.cwd)
+        tables = {id(thread.fds): thread.fds for thread in self.threads.values()}
+        opened = (file for table in tables.values() for file in map(table.get, table))
+        for file in {id(file): file for file in opened if isinstance(file.node, DirNode)}.values():
+            file.path = followed(file.path)
 
     def take_pid(self) -> int:
         """Allocate a process number."""

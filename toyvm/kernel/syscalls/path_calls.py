@@ -394,8 +394,11 @@ def renameat2(
         raise error(errno.ENOTDIR)
     if flags & RENAME_EXCHANGE:
         place.parent.exchange(place.name, there.parent, there.name)
+        kernel.directories_moved({place.path: there.path, there.path: place.path})
         return 0
     place.parent.rename(place.name, there.parent, there.name)
+    if isinstance(place.node, DirNode):
+        kernel.directories_moved({place.path: there.path})
     if kernel.inotify is not None and place.node is not None and place.node is not there.node:
         kernel.inotify.moved(place.parent, place.name, there.parent, there.name, place.node, there.node)
     if isinstance(there.node, FileNode):

@@ -2,7 +2,8 @@
 
 Every step is one name relative to an open directory, with O_NOFOLLOW (what openat2's RESOLVE_BENEATH gives); symbolic
 links and `..` are the business of the path walk above, which knows only guest directories. Host fifos, sockets
-and devices can be seen but not opened.
+and devices can be seen but not opened. A named pipe or a socket that the guest makes lives in the guest's kernel; a
+file of that kind on the host stands for it, so that names, links and renames are the host's.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class HostFs:
         self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
         self._numbers: dict[tuple[int, int], int] = {}
         self.files: dict[Identity, HostFile] = {}
+        self.made: dict[
+            Identity, Node
+        ] = {}  # the guest's pipes and sockets, by the host file that stands for them
 
     def hold(self, fd: int) -> Held:
         """Keep a host descriptor open as long as the result lives, or until it is closed.
@@ -267,7 +271,11 @@ class HostDir(DirNode):
             raise error(errno.ENOENT) from None
         if st.S_ISREG(status.st_mode):
             return self._file(name, status)
-        return HostSpecial(status, self.fs.identity(status))
+        identity = self.fs.identity(status)
+        made = self.fs.made.get(identity)
+        if made is not None and st.S_IFMT(made.stat().mode) == st.S_IFMT(status.st_mode):
+            return made
+        return HostSpecial(status, identity)
 
     def _file(self, name: str, status: os.stat_result) -> HostFile:
         """One node for one inode while something holds it open or mapped."""
@@ -305,12 +313,38 @@ class HostDir(DirNode):
         except OSError as failure:
             raise host_error(failure) from None
 
+    def add(self, name: str, node: Node) -> None:
+        self._writable()
+        mode = node.stat().mode
+        try:
+            os.mknod(name, st.S_IFMT(mode) | mode & 0o777, dir_fd=self.fd)
+            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError as failure:
+            raise host_error(failure) from None
+        self.fs.made[self.fs.identity(status)] = node
+
+    def _made(self, name: str) -> Identity | None:
+        """The host file that stands for the guest's own pipe or socket `name`, if it is one."""
+        try:
+            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError:
+            return None
+        identity = self.fs.identity(status)
+        return identity if identity in self.fs.made else None
+
+    def _gone(self, made: Identity | None) -> None:
+        """The name of such a pipe or socket, its only one, is gone."""
+        if made is not None:
+            self.fs.made.pop(made).unlinked()
+
     def unlink(self, name: str) -> None:
         self._writable()
+        made = self._made(name)
         try:
             os.unlink(name, dir_fd=self.fd)
         except OSError as failure:
             raise host_error(failure) from None
+        self._gone(made)
 
     def rmdir(self, name: str) -> None:
         self._writable()
@@ -341,10 +375,14 @@ class HostDir(DirNode):
         if not isinstance(target, HostDir):
             raise error(errno.EXDEV)
         target._writable()
+        replaced = target._made(new_name)
+        if replaced is not None and replaced == self._made(name):
+            return
         try:
             os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=target.fd)
         except OSError as failure:
             raise host_error(failure) from None
+        self._gone(replaced)
 
 
 def host_error(failure: OSError) -> OSError:

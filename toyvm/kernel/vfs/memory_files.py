@@ -108,6 +108,12 @@ class MemNode(Node):
             self._fs.charge(-sum(len(name) + len(value) for name, value in self._attributes.items()))
             self._attributes = None
 
+    def unlinked(self) -> None:
+        self.links -= 1
+        self.ctime = self._fs.clock()
+        if not self.links and not isinstance(self, MemFile):
+            self.dropped()
+
     def dropped(self) -> None:
         """Nothing can reach the node any more."""
         self._attributes_gone()
@@ -354,11 +360,8 @@ class MemDir(MemNode, DirNode):
         self.changed()
         if isinstance(node, MemDir):
             node.dropped()
-        elif isinstance(node, MemNode):
-            node.links -= 1
-            node.ctime = self._fs.clock()
-            if not node.links and not isinstance(node, MemFile):
-                node.dropped()
+        else:
+            node.unlinked()
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)

@@ -64,6 +64,9 @@ class Node:
     def charge(self, more: int) -> None:
         """Account for the bytes of extended attributes. Raises OSError(ENOSPC)."""
 
+    def unlinked(self) -> None:
+        """A name of the node has been removed."""
+
     @property
     def kind(self) -> int:
         """The file type bits of st_mode."""
@@ -164,7 +167,7 @@ class DirNode(Node):
         raise error(self.no_new_name)
 
     def add(self, name: str, node: Node) -> None:
-        """Enter a new node that has been made for this file system (a named pipe)."""
+        """Enter a new node that has been made for this name (a named pipe, a socket)."""
         raise error(self.no_new_name)
 
     def link(self, name: str, node: Node) -> None:

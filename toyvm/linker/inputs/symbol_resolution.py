@@ -12,25 +12,32 @@ from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain, groupby
 
+import numpy as np
+
 from toyvm.base.errors import ElfError
 from toyvm.base.record import Record
 from toyvm.elf.archive import Archive, defined_symbols
 from toyvm.elf.constants import (
     GRP_COMDAT,
+    SHN_ABS,
     SHN_COMMON,
     SHN_LORESERVE,
     SHN_UNDEF,
     ST_BIND_SHIFT,
     ST_TYPE_MASK,
     ST_VISIBILITY_MASK,
+    STB_GLOBAL,
     STB_WEAK,
+    STT_OBJECT,
     STT_TLS,
     STV_DEFAULT,
     STV_HIDDEN,
     STV_INTERNAL,
 )
-from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
 from toyvm.elf.object_reader import read_object
+from toyvm.elf.record_arrays import SYM
+from toyvm.elf.symbol import st_info
 
 from ..defsyms import defsym_symbols
 from ..link_errors import Diagnostics
@@ -70,10 +77,13 @@ class GlobalSymbol(Record, frozen=False):
     library_reference: bool = False  # mentioned by a shared library
     first_file: int = -1  # the first object that mentions it
     shared: SharedSymbol | None = None
+    version: str = ""  # of the definition, if its own name says so: `foo@V1` or `foo@@V1`
 
     @property
     def dynamic_name(self) -> str:
-        """The name in .dynsym, where the version stands elsewhere: `foo` of the reference `foo@V1`."""
+        """The name in .dynsym, where the version stands elsewhere: `foo` of `foo@V1`."""
+        if self.version:
+            return self.name.partition("@")[0]
         return self.name if self.shared is None else self.shared.name
 
     @property
@@ -110,9 +120,14 @@ class Resolution(Record, eq=False):
     decisions: tuple[Decision, ...]
 
 
-def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics) -> Resolution:
-    """Resolve all symbols over `inputs`. Duplicate definitions and broken members are added to `errors`."""
-    resolver = _Resolver(options, errors)
+def resolve(
+    inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics, versions: tuple[str, ...] = ()
+) -> Resolution:
+    """Resolve all symbols over `inputs`. Duplicate definitions and broken members are added to `errors`.
+
+    `versions` are those that the output defines. Each becomes an absolute symbol, as in GNU ld.
+    """
+    resolver = _Resolver(options, errors, versions)
     for name in options.undefined:
         resolver.want(name)
     for _, expression in options.defsyms:
@@ -126,12 +141,15 @@ def resolve(inputs: Sequence[Opened], options: LinkOptions, errors: Diagnostics)
                 resolver.add(opened)
         else:
             resolver.add_group(list(members))
+    if options.kind != "exec" or resolver.libraries:
+        resolver.define_versions()
     return resolver.finish()
 
 
 class _Resolver:
-    def __init__(self, options: LinkOptions, errors: Diagnostics):
+    def __init__(self, options: LinkOptions, errors: Diagnostics, versions: tuple[str, ...]):
         self.options = options
+        self.versions = versions
         self.errors = errors
         self.table: dict[str, GlobalSymbol] = {}
         self.symbols: list[GlobalSymbol] = []
@@ -243,16 +261,15 @@ class _Resolver:
         self.files.append(Loaded(obj, ids, dropped, archive, reason))
         first = obj.symbols.first_global
         rows = obj.symbols.array[first:].tolist()
-        table, exports = self.table, self.exports
+        table, exports, versions = self.table, self.exports, self.versions
         for index, (name, row) in enumerate(zip(obj.symbols.names[first:], rows, strict=True), first):
             _, info, other, section, value, size = row
             if section == SHN_UNDEF or section in dropped:
                 name = self.wrapped.get(name, name) if self.wrapped else name
             symbol = table.get(name)
-            if symbol is None:
+            if symbol is None or (versions and "@" in name):
                 symbol = self._versioned(name, section, obj) if "@" in name else self._lookup(name)
-                symbol.first_file = file
-            elif symbol.first_file < 0:
+            if symbol.first_file < 0:
                 symbol.first_file = file
             ids.append(symbol.id)
             symbol.object_reference = True
@@ -290,15 +307,31 @@ class _Resolver:
 
     def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
         """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
-        base, _, version = name.partition("@@")
+        base, at, version = name.partition("@@") if "@@" in name else name.partition("@")
         if section == SHN_UNDEF or not base or self.options.kind == "relocatable":
             return self._lookup(name)
-        if self.options.shared:
-            self.errors.error(f"{obj.name}: `{name}': a library's own symbol versions are not supported")
-        if not version:
-            return self._lookup(name)
-        symbol = self.table[name] = self.defaults[f"{base}@{version}"] = self._lookup(base)
+        if self.options.shared and version not in self.versions:
+            self.errors.error(f"{obj.name}: version node not found for symbol {name}")
+        if at == "@":
+            symbol = self._lookup(name)
+        else:
+            symbol = self.table[name] = self.defaults[f"{base}@{version}"] = self._lookup(base)
+        if version in self.versions:
+            symbol.version = version
         return symbol
+
+    def define_versions(self) -> None:
+        """Define a symbol for each version of the output."""
+        rows = [
+            (0, st_info(STB_GLOBAL, STT_OBJECT), STV_DEFAULT, SHN_ABS, 0, 0)
+            for name in self.versions
+            if name not in self.table
+        ]
+        if rows:
+            names = ["", *(name for name in self.versions if name not in self.table)]
+            array = np.array([(0, 0, 0, 0, 0, 0), *rows], dtype=SYM)
+            flags = self.files[0].object.e_flags if self.files else 0
+            self._add_object(ObjectFile("*versions*", (NULL_SECTION,), SymbolTable(names, array, 1), flags))
 
     def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
         weak = info >> ST_BIND_SHIFT == STB_WEAK

@@ -6,6 +6,7 @@ Formats: gABI, "Dynamic Linking"; for .gnu.hash and versions, the LSB and binuti
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,13 @@ from toyvm.elf.hashes import gnu_hash, gnu_hash_table, sysv_hash_table
 from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
-from toyvm.elf.symbol_versions import NeededVersion, pack_needed_versions, pack_versym
+from toyvm.elf.symbol_versions import (
+    DefinedVersion,
+    NeededVersion,
+    pack_defined_versions,
+    pack_needed_versions,
+    pack_versym,
+)
 from toyvm.relocations import Need
 
 from ..image_layout import ImageLayout
@@ -26,6 +33,7 @@ from ..inputs.symbol_resolution import GlobalSymbol
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
+from ..version_script import VersionScript
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, section_numbers, section_of
@@ -40,6 +48,7 @@ class DynamicPlan(Record, eq=False):
     strings: bytes
     string_at: dict[str, int]
     sections: dict[str, bytes]  # contents that need no addresses, by section name
+    verdef_count: int
     verneed_count: int
     needed: tuple[str, ...]
 
@@ -74,6 +83,7 @@ def plan_dynamic(
     needs: Needs,
     relocs: Sequence[DynamicRelocs],
     public: Column,
+    script: VersionScript,
     options: LinkOptions,
 ) -> DynamicPlan:
     """Choose and order the dynamic symbols, and make every table that needs no address."""
@@ -100,7 +110,11 @@ def plan_dynamic(
     string_at = {name: strings.add(name) for name in (*needed, options.soname, ":".join(options.rpath))}
     string_at |= {name: strings.add(name) for name in (symbols[n].dynamic_name for n in order)}
     sections: dict[str, bytes] = {}
-    verneed_count = _versions(program, order, strings, string_at, sections)
+    own = _own_versions(program, order, script)
+    numbers_of = {version: number for number, version in enumerate(script.versions, FIRST_VERSION)}
+    verneed_count = _versions(program, order, own, numbers_of, strings, string_at, sections)
+    if script.versions:
+        sections[".gnu.version_d"] = _definitions(program, script, strings, options)
     names = [_raw(symbols[n].dynamic_name) for n in order]
     if options.hash_style in ("gnu", "both"):
         sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
@@ -115,6 +129,7 @@ def plan_dynamic(
         bytes(strings.data),
         string_at,
         sections,
+        len(script.versions) + 1 if script.versions else 0,
         verneed_count,
         needed,
     )
@@ -133,32 +148,69 @@ def _aliases(program: ProgramColumns, number: int) -> list[int]:
 # -- versions ---------------------------------------------------------------------------------------------------
 
 
+FIRST_VERSION = 2  # 0 and 1 are the file's own
+
+
+def _own_versions(program: ProgramColumns, order: tuple[int, ...], script: VersionScript) -> dict[int, str]:
+    """The versions of the dynamic symbols that are defined here, by symbol number."""
+    if not script.versions:
+        return {}
+    symbols, sid = program.resolution.symbols, program.symbols.sid
+    found = ((n, script.version_of(symbols[n])) for n in order if int(sid[n]) not in (SHARED, UNDEFINED))
+    return {number: version for number, version in found if version}
+
+
+def _definitions(
+    program: ProgramColumns, script: VersionScript, strings: Strings, options: LinkOptions
+) -> bytes:
+    """.gnu.version_d: the file itself, and the versions of the script. An empty one is weak, as in GNU ld."""
+    base = options.soname or posixpath.basename(options.output)
+    versions = [DefinedVersion(_raw(base), strings.add(base), (), 1, c.VER_FLG_BASE)]
+    used = {symbol.version for symbol in program.resolution.symbols}
+    for number, node in enumerate(script.nodes, FIRST_VERSION):
+        empty = not node.shown and not node.kept and node.name not in used
+        parents = tuple(strings.add(parent) for parent in reversed(node.parents))
+        flags = c.VER_FLG_WEAK if empty else 0
+        versions.append(DefinedVersion(_raw(node.name), strings.add(node.name), parents, number, flags))
+    return pack_defined_versions(versions)
+
+
 def _versions(
     program: ProgramColumns,
     order: tuple[int, ...],
+    own: dict[int, str],
+    numbers: dict[str, int],
     strings: Strings,
     string_at: dict[str, int],
     sections: dict[str, bytes],
 ) -> int:
-    """.gnu.version and .gnu.version_r, when a library's symbols have versions; how many libraries they name."""
+    """.gnu.version and .gnu.version_r, when symbols have versions; how many libraries they name.
+
+    `own` are the versions of symbols defined here, `numbers` their numbers.
+    """
     index: dict[tuple[int, str], int] = {}
     versym = [0]
     for number in order:
         symbol = program.resolution.symbols[number]
-        if symbol.shared is None or not symbol.shared.version:
+        if number in own:
+            hidden = c.VERSYM_HIDDEN if "@" in symbol.name else 0
+            versym.append(numbers[own[number]] | hidden)
+        elif symbol.shared is None or not symbol.shared.version:
             versym.append(0 if _is_unresolved(program, symbol) else 1)
-            continue
-        key = (symbol.file, symbol.shared.version)
-        versym.append(index.setdefault(key, len(index) + 2))
-    if not index:
+        else:
+            key = (symbol.file, symbol.shared.version)
+            versym.append(index.setdefault(key, len(index) + len(numbers) + FIRST_VERSION))
+    if not index and not numbers:
         return 0
     sections[".gnu.version"] = pack_versym(versym)
+    if not index:
+        return 0
     libraries: dict[int, list[NeededVersion]] = {}
     for (file, version), number in sorted(index.items(), key=lambda item: item[0][0]):
         needed = NeededVersion(_raw(version), strings.add(version), number)
         libraries.setdefault(file, []).append(needed)
     sections[".gnu.version_r"] = pack_needed_versions(
-        [(string_at[program.resolution.libraries[file].soname], of) for file, of in libraries.items()]
+        [(string_at[program.resolution.libraries[file].soname], of[::-1]) for file, of in libraries.items()]
     )
     return len(libraries)
 
@@ -182,6 +234,7 @@ _SHAPES = {
     ".dynsym": (c.SHT_DYNSYM, _A, 8, c.SYM_SIZE),
     ".dynstr": (c.SHT_STRTAB, _A, 1, 0),
     ".gnu.version": (c.SHT_GNU_VERSYM, _A, 2, c.VERSYM_SIZE),
+    ".gnu.version_d": (c.SHT_GNU_VERDEF, _A, 8, 0),
     ".gnu.version_r": (c.SHT_GNU_VERNEED, _A, 8, 0),
     ".rela.dyn": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
     ".rela.plt": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
@@ -278,9 +331,12 @@ def dynamic_entries(
             (c.DT_RELASZ, size(".rela.dyn")),
             (c.DT_RELAENT, c.RELA_SIZE),
         ]
+    if plan.verdef_count:
+        entries += [(c.DT_VERDEF, start(".gnu.version_d")), (c.DT_VERDEFNUM, plan.verdef_count)]
     entries += _flags(options, textrel, program)
     if plan.verneed_count:
         entries += [(c.DT_VERNEED, start(".gnu.version_r")), (c.DT_VERNEEDNUM, plan.verneed_count)]
+    if plan.verneed_count or plan.verdef_count:
         entries.append((c.DT_VERSYM, start(".gnu.version")))
     if relative_count:
         entries.append((c.DT_RELACOUNT, relative_count))

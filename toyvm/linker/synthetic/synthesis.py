@@ -26,6 +26,7 @@ from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
+from ..version_script import VersionScript
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
@@ -53,6 +54,7 @@ def make_sections(
     tables: GotPltTables,
     public: Column,
     attributes: bytes,
+    script: VersionScript,
     options: LinkOptions,
 ) -> tuple[ProgramColumns, LinkerSections]:
     """Add all the sections that the loader and tools read. Their sizes are settled here."""
@@ -60,7 +62,7 @@ def make_sections(
     dynamic = None
     made: list[NewSection] = []
     if is_dynamic(program, options):
-        dynamic = plan_dynamic(program, needs, (start_up, jumps), public, options)
+        dynamic = plan_dynamic(program, needs, (start_up, jumps), public, script, options)
     textrel = bool(((program.sections.flags[start_up.sid] & SHF_WRITE) == 0).any())
     made += _loader_sections(program, dynamic, start_up, jumps, textrel, options)
     if attributes:
@@ -181,10 +183,11 @@ def irelative_bounds(layout: ImageLayout, made: LinkerSections, options: LinkOpt
 
 
 def section_infos(made: LinkerSections) -> dict[str, int]:
-    """sh_info of the loader's sections: local symbols of .dynsym, libraries in .gnu.version_r."""
+    """sh_info of the loader's sections: local symbols of .dynsym, records of .gnu.version_d and _r."""
     if made.dynamic is None:
         return {}
-    return {".dynsym": 1, ".gnu.version_r": made.dynamic.verneed_count}
+    counts = {".gnu.version_d": made.dynamic.verdef_count, ".gnu.version_r": made.dynamic.verneed_count}
+    return {".dynsym": 1} | counts
 
 
 def write_search_table(image: bytearray, layout: ImageLayout, made: LinkerSections) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat as st
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,44 @@ def test_a_read_only_sandbox_changes_nothing_on_the_host(root: Path) -> None:
     assert guest.call("renameat2", AT_FDCWD, text, AT_FDCWD, other, 0) == -errno.EROFS
     assert guest.call("truncate", text, 0) == -errno.EROFS
     assert sorted(os.listdir(root)) == before and (root / "file").read_text() == "inside"
+
+
+@pytest.mark.parametrize("folder", ["", "/tmp"])
+def test_working_and_open_directories_follow_a_directory_that_moves(root: Path, folder: str) -> None:
+    guest = sandbox(root, writable=True)
+    old, inside, new = (
+        guest.text(f"{folder}/{name}", 512 * at) for at, name in enumerate(("one", "one/in", "two"))
+    )
+    for path in (old, inside):
+        assert guest.call("mkdirat", AT_FDCWD, path, 0o755) == 0
+    fd = guest.open(f"{folder}/one")
+    assert guest.call("chdir", inside) == 0
+    assert guest.call("renameat2", AT_FDCWD, old, AT_FDCWD, new, 0) == 0
+    assert guest.process.cwd == f"{folder}/two/in"
+    assert guest.call("mkdirat", AT_FDCWD, guest.text("deeper"), 0o755) == 0
+    assert guest.call("mkdirat", fd, guest.text("beside"), 0o755) == 0
+    assert guest.open(f"{folder}/two/in/deeper") > 0 and guest.open(f"{folder}/two/beside") > 0
+
+
+def test_a_named_pipe_in_a_writable_sandbox_is_the_guests(root: Path) -> None:
+    """The host has a file of that kind, and no process of the host gets the bytes."""
+    guest = sandbox(root, writable=True)
+    pipe, other, again = guest.text("pipe"), guest.text("dir/other", 512), guest.text("again", 1024)
+    used = guest.kernel.vfs.memfs.used
+    assert guest.call("mknodat", AT_FDCWD, pipe, st.S_IFIFO | 0o640, 0) == 0
+    assert st.S_ISFIFO(os.stat(root / "pipe").st_mode) and guest.kernel.vfs.memfs.used > used
+    assert guest.call("mknodat", AT_FDCWD, pipe, st.S_IFIFO | 0o640, 0) == -errno.EEXIST
+    fd = guest.open("pipe", os.O_RDWR)
+    assert guest.call("write", fd, other, 3) == 3
+    assert guest.call("renameat2", AT_FDCWD, pipe, AT_FDCWD, other, 0) == 0
+    second = guest.open("dir/other", os.O_RDONLY | os.O_NONBLOCK)
+    assert guest.call("read", second, guest.text("", 2048), 10) == 3
+    assert guest.call("mknodat", AT_FDCWD, again, st.S_IFIFO | 0o600, 0) == 0
+    assert guest.call("renameat2", AT_FDCWD, again, AT_FDCWD, other, 0) == 0
+    assert guest.open("dir/other", os.O_WRONLY | os.O_NONBLOCK) == -errno.ENXIO  # nobody reads this one
+    assert guest.call("unlinkat", AT_FDCWD, other, 0) == 0
+    assert guest.kernel.vfs.memfs.used == used
+    assert not (root / "dir" / "other").exists() and guest.open("fifo") == -errno.EACCES
 
 
 def test_a_writable_sandbox_reaches_the_host(root: Path) -> None:
