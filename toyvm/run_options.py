@@ -376,8 +376,23 @@ class RunOptions(Limits):
         default="",
         flags="--break",
         group=SHOWING,
-        metavar="SYMBOL|0xADDRESS",
-        help="show the views when the program first reaches this place, instead of at the end",
+        metavar="SYMBOL|0xADDRESS|FILE:LINE",
+        help="show the backtrace, the registers and the views when a process reaches this place",
+    )
+    break_count: int = option(
+        default=1,
+        flags="--break-count",
+        group=SHOWING,
+        metavar="N",
+        lowest=1,
+        help="with --break, let a process pass the place N - 1 times before",
+    )
+    trace_range: tuple[str, ...] = option(
+        default=(),
+        flags="--trace-range",
+        group=SHOWING,
+        metavar="FUNCTION|0xSTART-0xEND",
+        help="with --trace=insn, trace the instructions in this function or range of addresses only; may be repeated",
     )
     watch: str = option(
         default="",

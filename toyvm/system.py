@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from os import PathLike
+from os import PathLike, fspath
 
 from .base.errors import NotExecutableError, NotFoundError, UsageError
 from .base.events import Bus, ProcessEnding
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
     from .observe.backtrace import Backtracer
+    from .observe.instruction_trace import InstructionTrace
     from .observe.symbolize import Symbolizer
 
 
@@ -126,7 +127,7 @@ class Session:
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
         self.bus = Bus()
-        self.views = _Views(options, self._describe, self._write)
+        self.views = _Views(options, self._describe, self._whereabouts, self._write)
         self.kernel = Kernel(
             memory_bytes=options.memory,
             engine_factory=self._engine,
@@ -147,6 +148,7 @@ class Session:
             backtrace=self._backtrace,
             breakpoints=self.views.breakpoints,
         )
+        self._instructions: InstructionTrace
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
         self._libraries: tuple[str, ...] = ()
         self.bus.subscribe(ProcessEnding, self._ending)
@@ -154,6 +156,10 @@ class Session:
             from .observe.event_trace import attach
 
             attach(self.bus, sorted(kinds), self._write, self.symbols)
+        if "insn" in options.trace:
+            from .observe.instruction_trace import InstructionTrace
+
+            self._instructions = InstructionTrace(self.kernel, self.symbols, self._write, options.trace_range)
         for watcher in watchers:
             watcher.start(self.kernel)
 
@@ -192,7 +198,8 @@ class Session:
             placement = Placement(start.load_at, start.stack_at)
         variables = _environment(program, options)
         try:
-            process = self.kernel.spawn(path, list(start.argv), variables, self.kernel.vfs.home, placement)
+            argv = self._argv(start, path)
+            process = self.kernel.spawn(path, argv, variables, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.
             reason = str(error).replace(path, start.argv[0], 1)
@@ -211,6 +218,25 @@ class Session:
             # ET_EXEC: linked at its run-time address
             process.watch_pc = program.link.symbols.get(options.watch)
         return process
+
+    def _argv(self, start: Start, path: str) -> list[str]:
+        """The arguments of a program whose guest path is `path`.
+
+        A program of the sysroot may look for its files beside argv[0]. If the guest has no file of
+        the name that the command line gives, argv[0] is the guest path.
+        """
+        name, *rest = start.argv
+        sysroot = self.options.sysroot
+        if (
+            sysroot is not None
+            and isinstance(start.program, (str, PathLike))
+            and name == fspath(start.program)
+        ):
+            vfs = self.kernel.vfs
+            inside = os.path.realpath(name).startswith(os.path.join(os.path.realpath(sysroot), ""))
+            if inside and not vfs.has(name, vfs.home):
+                name = path
+        return [name, *rest]
 
     def finish(self) -> RunResult:
         """Run until all processes have ended, and collect the result.
@@ -264,6 +290,11 @@ class Session:
     def _describe(self, process: Process, va: int) -> str | None:
         return self.symbols.describe(process.pid, va) or None
 
+    def _whereabouts(self, thread: Process) -> list[str]:
+        from .kernel.accounts.thread_report import whereabouts
+
+        return whereabouts(self.kernel, thread, "  ")
+
     def _backtrace(self, thread: Process) -> list[str]:
         return self.backtracer.lines(thread)
 
@@ -271,10 +302,8 @@ class Session:
         self.err.write(text.encode("utf-8", "replace"))
         self.err.flush()
 
-    def _trace_instruction(self, hart: Hart, decoded: Decoded) -> None:
-        pid, tid = next(((t.pid, t.tid) for t in self.kernel.threads.values() if t.hart is hart), (0, 0))
-        where = self.symbols.describe(pid, hart.pc)
-        self._write(f"[{tid}] {hart.pc:#x} {self.symbols.instruction(pid, hart.pc):<32} {where}\n")
+    def _trace_instruction(self, hart: Hart, decoded: Decoded) -> Callable[[], None] | None:
+        return self._instructions(hart, decoded)
 
     def _ending(self, event: ProcessEnding) -> None:
         process = self.kernel.processes[event.pid]
@@ -320,23 +349,25 @@ class Interrupts:
 class _Views:
     """The views that the options request.
 
-    With a breakpoint, they are written when a process reaches it; otherwise they are collected when
-    a process ends.
+    With a breakpoint, they are written when a process reaches it, after the backtrace and the
+    registers; otherwise they are collected when a process ends.
     """
 
     def __init__(
         self,
         options: RunOptions,
         describe: Callable[[Process, int], str | None],
+        whereabouts: Callable[[Process], list[str]],
         write: Callable[[str], None],
     ):
         self._options, self._describe, self._write = options, describe, write
+        self._whereabouts = whereabouts
         self.collected: list[View] = []
         self.breakpoints: Breakpoints | None = None
         if options.breakpoint:
             from .kernel.proc.breakpoints import Breakpoints
 
-            self.breakpoints = Breakpoints(self._reached)
+            self.breakpoints = Breakpoints(self._reached, options.break_count)
 
     def collect(self, process: Process) -> None:
         """Keep the views of a process that is about to end."""
@@ -358,7 +389,8 @@ class _Views:
         file = process.image.file
         va = address_of(text, file.pread(0, file.size), process.image.bias)
         if va is None:
-            raise UsageError(f"{name}: no symbol '{text}' to break at")
+            what = "code at" if ":" in text else "symbol"
+            raise UsageError(f"{name}: no {what} '{text}' to break at")
         try:
             self.breakpoints.set(process, va)
         except Fault:
@@ -366,9 +398,11 @@ class _Views:
 
     def _reached(self, process: Process) -> None:
         va = process.hart.pc
-        if self._options.views:
-            for view in self._of(process, f"at {self._describe(process, va) or hex(va)}"):
-                self._write(f"{view}\n")
+        place = self._describe(process, va) or hex(va)
+        lines = [f"toyvm: {process.title} is at {place}", *self._whereabouts(process)]
+        self._write("".join(f"{line}\n" for line in lines))
+        for view in self._of(process, f"at {place}"):
+            self._write(f"{view}\n")
 
     def _of(self, process: Process, when: str) -> list[View]:
         from .observe.memory_views import VIEWS

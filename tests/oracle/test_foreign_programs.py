@@ -113,6 +113,24 @@ def test_a_program_inside_a_merged_usr_root_keeps_its_path(tmp_path: Path) -> No
     assert toyvm(tmp_path, "--sysroot", root, program, "y").stdout.startswith("2 y\n")
 
 
+def test_a_program_of_the_root_is_called_by_a_name_that_it_can_open(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    (root / "bin").mkdir(parents=True)
+    elsewhere.mkdir()
+    (root / "lib").symlink_to(GLIBC / "lib")
+    text = """
+        #include <stdio.h>
+        #include <unistd.h>
+        int main(int argc, char **argv) { printf("%s %d\\n", argv[0], access(argv[0], X_OK)); return 0; }
+    """
+    program = compile(root / "bin", "name", text, "-static")
+    assert toyvm(tmp_path, "--sysroot", root, program).stdout == f"{program} 0\n"
+    assert toyvm(tmp_path, "--sysroot", root, "root/bin/name").stdout == "root/bin/name 0\n"
+    assert toyvm(elsewhere, "--sysroot", root, program).stdout == "/bin/name 0\n"
+    relative = Path("..", "root", "bin", "name")
+    assert toyvm(elsewhere, "--sysroot", root, relative).stdout == "/bin/name 0\n"
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [

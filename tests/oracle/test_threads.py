@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import OPTIONS
-from tests.support.oracles import GCC, HOST_GCC, require_oracle
+from tests.support.oracles import GCC, GO, HOST_GCC, require_oracle
 from tests.support.ways import engines_made, facts
 from toyvm.base.record import replace
 from toyvm.result import RunResult
@@ -74,3 +74,24 @@ def test_every_engine_switches_at_the_same_instructions(built: tuple[Path, Path]
 @pytest.mark.parametrize("first", BATCHES if SCHEDULES >= 20 else BATCHES[::3])
 def test_no_difference_in_lockstep(built: tuple[Path, Path], first: int) -> None:
     run_batch(built[1], first, first + 1, "lockstep")
+
+
+@pytest.fixture(scope="module")
+def goroutines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Go program for toyvm."""
+    require_oracle(GO)
+    folder = tmp_path_factory.mktemp("go")
+    told = {"GOOS": "linux", "GOARCH": "riscv64", "GO111MODULE": "off", "GOCACHE": str(folder / "cache")}
+    program = folder / "goroutines"
+    source = Path(__file__).with_name("goroutines.go")
+    subprocess.run([GO, "build", "-o", program, source], check=True, env={**os.environ, **told})
+    return program
+
+
+@pytest.mark.parametrize(("schedule", "processors"), [(1, 1), (2, 8)])
+def test_a_thousand_goroutines(goroutines: Path, schedule: int, processors: int) -> None:
+    options = replace(
+        OPTIONS, schedule_seed=schedule, cpus=processors, max_instructions=10**9, memory=1 << 30
+    )
+    result = run(goroutines, ["goroutines"], options, stdin=b"", capture=True)
+    assert (result.status, result.stdout) == (0, b"499500 499500 45000\n"), result.stderr

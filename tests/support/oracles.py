@@ -20,6 +20,7 @@ OBJDUMP = "riscv64-linux-gnu-objdump"
 NM = "riscv64-linux-gnu-nm"
 QEMU = "qemu-riscv64"
 HOST_GCC = "gcc"
+GO = "go"
 
 
 def require_oracle(*tools: str) -> None:

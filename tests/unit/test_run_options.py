@@ -101,6 +101,13 @@ def test_each_flag_sets_its_field_and_no_other(row: Option) -> None:
     assert options == CommandOptions(program="prog", args=("--its", "own"), **{row.name: value})
 
 
+def test_the_programs_own_options_are_left_alone() -> None:
+    own = ["log", "--stat", "--me", "--trace", "-E", "--", "--memory=1"]
+    assert run.read(["--memory", "64M", "prog", *own]).args == tuple(own)
+    with pytest.raises(SystemExit):
+        run.read(["--mem", "64M", "prog"])
+
+
 def test_flags_with_a_value_of_their_own() -> None:
     assert read("--dynamic").linkage == "dynamic" and read("--static").linkage == "static"
     assert read("--pagetable", "--maps").views == {"maps", "pagetable"}

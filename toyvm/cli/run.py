@@ -48,7 +48,28 @@ def main(argv: list[str]) -> int:
     options = read(argv)
     result = execute(options)
     report(options, result)
+    if options.args and (result.status or sys.stderr.isatty()):
+        _hint(options)
     return result.status
+
+
+def _hint(options: CommandOptions) -> None:
+    """Say that an option after PROGRAM was the program's, if toyvm has one of this name.
+
+    Only a program that has failed gets the hint, and a user at a terminal: what other programs read
+    from a program that succeeds is left alone. A program may well have such options itself.
+    """
+    flags = {
+        flag for row in options.rows.values() for flag in (*row.flags, *row.constants) if flag[:2] == "--"
+    }
+    for word in options.args:
+        if word.partition("=")[0] in flags:
+            print(
+                f"toyvm: {word} was passed to the program; toyvm's own options stand before it: "
+                f"toyvm run {word} {options.program}",
+                file=sys.stderr,
+            )
+            return
 
 
 def execute(
@@ -67,8 +88,10 @@ def execute(
     from ..system import run_all
 
     options.check()
-    if options.breakpoint and not options.views:
-        raise UsageError(f"--break {options.breakpoint}: expected --maps, --smaps or --pagetable too")
+    if options.break_count != 1 and not options.breakpoint:
+        raise UsageError("--break-count can be used with --break only")
+    if options.trace_range and "insn" not in options.trace:
+        raise UsageError("--trace-range can be used with --trace=insn only")
     starts = _starts(options)
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher, str, str]] = []

@@ -33,6 +33,8 @@ def parser(
         usage=f"{words} PROGRAM [ARG...]",
         description=description,
         argument_default=argparse.SUPPRESS,
+        # argparse would find the program's own options ambiguous: `git log --stat`.
+        allow_abbrev=False,
     )
     groups = dict.fromkeys([row.group for row in kind.rows.values() if row.group not in ("", *GROUPS)])
     for title in (*groups, *GROUPS):

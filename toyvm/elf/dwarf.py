@@ -69,6 +69,20 @@ class LineTable:
     def __bool__(self) -> bool:
         return bool(self._rows)
 
+    def address_of(self, file: str, line: int) -> int | None:
+        """The first instruction of a line, or of the next line with code; None if the file has none from there on.
+
+        `file` is the end of a path, as a user writes it. Relocatable objects have no addresses: None.
+        """
+        if self._relocatable:
+            return None
+        found = [
+            (row.line, row.address)
+            for row in self._rows
+            if row.line >= line and (row.file == file or row.file.endswith(f"/{file}"))
+        ]
+        return min(found)[1] if found else None
+
     def lookup(self, address: int, section: int = 0) -> tuple[str, int] | None:
         """(file, line) of the instruction at `address`; in a relocatable object: at offset `address` of `section`."""
         if self._relocatable:

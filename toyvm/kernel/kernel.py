@@ -222,10 +222,21 @@ class Kernel(KernelState):
 
                 host_is_full(self, process)
         if self._stop is None:
-            return lifecycle.exit_code(self.first)
+            status = lifecycle.exit_code(self.first)
+            if status and self.absent_calls:
+                self._report_absent_calls()
+            return status
         self.report_threads()
         lifecycle.kill_all(self)
         return self._stop
+
+    def _report_absent_calls(self) -> None:
+        """Name the absent system calls of a program that has failed, for they may be why."""
+        from .syscalls.tracing.linux_names import absent_calls_text
+
+        text = absent_calls_text(self.absent_calls)
+        if text:
+            self.message(f"toyvm: system calls that this machine does not have were refused (ENOSYS): {text}")
 
     def report_threads(self) -> None:
         """Print where each thread is."""

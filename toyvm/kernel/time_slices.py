@@ -51,6 +51,8 @@ class TimeSlices:
             before = hart.instret
             hart.time_offset = kernel.scheduler.now - before
             budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
+            if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
+                budget = 1
             self._faults.begin(process, alone=budget > left)
             kernel.executing = True
             try:
@@ -66,6 +68,8 @@ class TimeSlices:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
                 kernel.system.balance(process.mm.context)
+            if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
+                left = max(left, 1)  # no other thread runs before the breakpoint is set again
         if process.state is State.RUNNABLE:
             kernel.scheduler.add(process)
 

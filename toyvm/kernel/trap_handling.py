@@ -37,6 +37,9 @@ _SIGNALS = {
 }
 
 
+_MAX_ABSENT = 64  # different numbers that are counted
+
+
 class InPlaceFaults:
     """Resolves page faults while the engine runs, without ending the run.
 
@@ -196,6 +199,8 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
     result: int | None
     if entry is None or (entry.needs_mmu and not process.mm.has_mmu):
         result = -errno.ENOSYS
+        if entry is None and len(kernel.absent_calls) < _MAX_ABSENT:
+            kernel.absent_calls[number] = kernel.absent_calls.get(number, 0) + 1
     else:
         try:
             result = entry.function(kernel, process, *args[: entry.arity])

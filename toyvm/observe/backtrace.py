@@ -146,6 +146,8 @@ class Backtracer:
         ra = x[_RA]
         if ra is None or not _is_return_address(process, ra):
             return None
+        if ra == now.pc and called_by(_reader(process), ra) != start:
+            return None  # a label behind a call, which has returned
         x[_SP] = cfa
         return _Registers(ra, x, exact=False) if _grows(now, cfa) else None
 
@@ -226,7 +228,7 @@ def _by_frame_pointer(process: Process, now: _Registers, sp: int) -> _Registers 
 def _by_ra(process: Process, now: _Registers) -> _Registers | None:
     """The caller of code that has not saved anything yet."""
     ra = now.x[_RA]
-    if ra is None or not _is_return_address(process, ra):
+    if ra is None or ra == now.pc or not _is_return_address(process, ra):
         return None
     return _Registers(ra, list(now.x), exact=False)
 

@@ -67,9 +67,9 @@ VIEWS: dict[str, Callable[[AddressSpace], str]] = {
 
 
 def address_of(text: str, image: bytes, bias: int) -> int | None:
-    """The address of `text`, a symbol or a hexadecimal number with 0x, in an image at `bias`.
+    """The address of `text` in an image at `bias`: a symbol, a hexadecimal number with 0x, or FILE:LINE.
 
-    None if there is no such symbol.
+    None if there is no such place. Raises ElfError if the line tables cannot be read.
     """
     if text.startswith("0x"):
         try:
@@ -83,4 +83,10 @@ def address_of(text: str, image: bytes, bias: int) -> int | None:
             row = table.array[table.names.index(text)]
             if row["st_shndx"] != SHN_UNDEF:
                 return int(row["st_value"]) + bias
+    file, colon, line = text.rpartition(":")
+    if colon and line.isascii() and line.isdigit():
+        from ..elf.dwarf import LineTable  # imports pyelftools
+
+        address = LineTable.from_elf(image).address_of(file, int(line))
+        return None if address is None else address + bias
     return None

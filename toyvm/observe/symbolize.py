@@ -185,6 +185,15 @@ class Symbolizer:
         """The run-time address of the symbol that `va` is in, or None."""
         return self._before(pid, va, ImageSymbols.label_at)
 
+    def names_at(self, pid: int, va: int) -> tuple[str, ...]:
+        """The names of the function and of the label that `va` is in."""
+        found = self.image_at(pid, va)
+        if found is None:
+            return ()
+        _, image, address = found
+        starts = (image.function_start(address), image.label_at(address))
+        return tuple(image.symbol(start) for start in starts if start is not None)
+
     def _before(self, pid: int, va: int, find: Callable[[ImageSymbols, int], int | None]) -> int | None:
         found = self.image_at(pid, va)
         start = find(found[1], found[2]) if found is not None else None

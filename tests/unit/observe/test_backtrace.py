@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from toyvm.api import assemble_text, link, run
+from toyvm.base.errors import UsageError
 from toyvm.build import build_program
 from toyvm.result import RunResult
 
@@ -300,3 +301,123 @@ def test_a_deadlock_says_where_each_thread_waits() -> None:
         "deadlock: every process waits for ever\n  process 100 (guest) waits in rt_sigsuspend\n    #0 "
         in (result.stderr.decode())
     )
+
+
+COUNTED = """
+        .globl  _start, f
+_start: li      ra, 0
+        li      s1, 0
+1:      mv      a0, s1
+        call    f
+        addi    s1, s1, 1
+        j       1b
+f:      add     a0, a0, a0
+        li      t0, 40
+        beq     s1, t0, 2f
+        ret
+2:      li      a0, 0
+        li      a7, 94
+        ecall
+"""
+
+
+@pytest.mark.parametrize("engine", ["reference", "llvm", "lockstep"])
+@pytest.mark.parametrize(("count", "hex_count"), [(1, "the others 0"), (2, " s1 0x1,"), (30, " s1 0x1d,")])
+def test_a_breakpoint_counts(engine: str, count: int, hex_count: str) -> None:
+    plain = run_text(COUNTED, engine=engine)
+    result = run_text(COUNTED, engine=engine, breakpoint="f", break_count=count)
+    text = result.stderr.decode()
+    assert frames(result) == ["f", "_start"] and hex_count in text
+    assert text.startswith("toyvm: process 100 (guest) is at f") and text.count(" is at ") == 1
+    assert result.status == 0 and result.stats.instructions == plain.stats.instructions
+
+
+def test_a_breakpoint_that_is_not_reached_so_often_changes_nothing() -> None:
+    result = run_text(COUNTED, breakpoint="f", break_count=42)
+    assert result.status == 0 and result.stderr == b""
+
+
+def test_each_thread_counts_for_its_process() -> None:
+    """Two threads go through a breakpoint by turns; none passes it while it is not set."""
+    text = """
+        .globl  _start, f
+_start: li      a0, 0x10f00
+        la      a1, top
+        li      a2, 0
+        li      a3, 0
+        li      a4, 0
+        li      a7, 220
+        ecall
+        li      s1, 50
+1:      call    f
+        addi    s1, s1, -1
+        bnez    s1, 1b
+        li      a7, 93
+        ecall
+f:      la      t0, total
+        li      t1, 1
+        amoadd.w t2, t1, (t0)
+        ret
+        .bss
+        .balign 16
+total:  .skip   1024
+top:
+    """
+    for seed in range(5):
+        result = run_text(text, breakpoint="f", break_count=80, schedule_seed=seed, quantum=7)
+        assert result.stderr.decode().count(" is at f") == 1
+        assert not run_text(text, breakpoint="f", break_count=101, schedule_seed=seed, quantum=7).stderr
+
+
+def test_a_breakpoint_at_a_source_line(tmp_path: Path) -> None:
+    source = tmp_path / "lines.s"
+    source.write_text(".globl main\nmain: li a0, 1\n\n\n li a0, 2\n li a0, 0\n ret\n")
+    program = build_program([source])
+    for line, found in ((2, 2), (3, 5), (5, 5), (6, 6)):
+        result = run(program, capture=True, breakpoint=f"lines.s:{line}")
+        assert f" is at main{'' if line == 2 else '+'}" in result.stderr.decode()
+        assert f"(lines.s:{found})\n" in result.stderr.decode()
+    for place in ("lines.s:9", "other.s:2", "ines.s:2", "lines.s:", ":2"):
+        with pytest.raises(UsageError, match="to break at"):
+            run(program, capture=True, breakpoint=place)
+
+
+def test_instructions_are_traced_with_what_they_write() -> None:
+    text = """
+        .globl  _start, f
+_start: li      a0, -1
+        fmv.d.x fa0, a0
+        jal     f
+        beqz    zero, 1f
+1:      li      a7, 94
+        li      a0, 0
+        ecall
+f:      sd      a0, -8(sp)
+        nop
+        ret
+    """
+    lines = [
+        re.sub(r"0x[0-9a-f]{5,}", "N", " ".join(line.split()))
+        for line in run_text(text, trace=frozenset({"insn"})).stderr.decode().splitlines()
+    ]
+    assert [line.rpartition(" ")[2] for line in lines[:3]] == ["a0=N", "fa0=N", "ra=N"]
+    assert len(lines) == 10 and "=" not in "".join((lines[3], lines[4], lines[5], lines[6], lines[9]))
+    inside = run_text(text, trace=frozenset({"insn"}), trace_range=("f",)).stderr.decode()
+    assert len(inside.splitlines()) == 3 and all(" f" in line for line in inside.splitlines())
+    for wrong in ("0x10", "0x20-0x10", "0xg-0x2"):
+        with pytest.raises(UsageError, match="expected a function or 0xSTART-0xEND"):
+            run_text(text, trace=frozenset({"insn"}), trace_range=(wrong,))
+
+
+def test_an_option_after_the_program_gets_a_hint_if_the_program_fails(tmp_path: Path) -> None:
+    source = tmp_path / "p.s"
+    for status, hint in ((3, True), (0, False)):
+        source.write_text(f".globl _start\n_start: li a7, 94\n li a0, {status}\n ecall\n")
+        for word, known in (("--trace=syscalls", True), ("--stats", True), ("--else", False), ("-l", False)):
+            command = [sys.executable, "-m", "toyvm", "run", str(source), "x", word]
+            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            expected = (
+                f"toyvm: {word} was passed to the program; toyvm's own options stand before it: "
+                f"toyvm run {word} {source}\n"
+            )
+            assert done.stderr == (expected if hint and known else "") and done.returncode == status

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..code_map import BoundStep
     from ..engine import FaultHook
 
-    OnTrace = Callable[[Hart, Decoded], None]
+    OnTrace = Callable[[Hart, Decoded], Callable[[], None] | None]
 
 HOT = 250  # a block's executions before its trace is compiled; they take about as long as compilation
 MAX_BLOCK = 64
@@ -43,8 +43,9 @@ class ReferenceEngine:
     """Executes harts on one physical memory.
 
     `on_trace(hart, decoded)`, if given, is called before each instruction, with its address in
-    `hart.pc`. `hot` is the number of executions after which a block's trace is compiled. `keeping`:
-    use the blocks that earlier runs decoded, and keep this run's for later ones.
+    `hart.pc`. If it returns a function, that is called after the instruction, unless it traps.
+    `hot` is the number of executions after which a block's trace is compiled. `keeping`: use the
+    blocks that earlier runs decoded, and keep this run's for later ones.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class ReferenceEngine:
     # --- execution ---
 
     def _run_traced(self, hart: Hart, budget: int, on_trace: OnTrace) -> Trap | None:
-        """Execute one instruction at a time; call `on_trace` before each."""
+        """Execute one instruction at a time; call `on_trace` before each, and its result after each."""
         from toyvm.isa.decode import decode  # imports the table, which only tracing needs
 
         for _ in range(budget):
@@ -125,11 +126,12 @@ class ReferenceEngine:
                 decoded = decode(hart.mmu.fetch(hart.pc))
             except Trap as trap:
                 return trap
-            if decoded is not None:
-                on_trace(hart, decoded)
+            finish = on_trace(hart, decoded) if decoded is not None else None
             trapped = self._run(hart, 1)
             if trapped is not None:
                 return trapped
+            if finish is not None:
+                finish()
         return None
 
     def _run(self, hart: Hart, budget: int) -> Trap | None:

@@ -8,9 +8,11 @@ after PTRACE_POKETEXT (ptrace(2)).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from toyvm.base.light_types import TYPE_CHECKING
 
+from ..mm.frame_allocator import OutOfFrames
 from ..mm.user_memory import Fault
 
 if TYPE_CHECKING:
@@ -22,13 +24,17 @@ C_EBREAK = (0x9002).to_bytes(2, "little")
 class Breakpoints:
     """A set of breakpoints, each identified by executable path and address.
 
-    `reached(process)` is called when a process hits one. The breakpoint is then removed from the
-    memory of that process.
+    `reached(process)` is called when a process hits one for the `count`th time. The breakpoint is
+    then removed from the memory of that process. Before, the thread that hits it executes the
+    original instruction alone, and the breakpoint is set again.
     """
 
-    def __init__(self, reached: Callable[[Process], None]):
+    def __init__(self, reached: Callable[[Process], None], count: int = 1):
         self._reached = reached
+        self._count = count
         self._saved: dict[tuple[str, int], bytes] = {}
+        self._hits: dict[tuple[int, int], int] = {}  # by process and address
+        self._passing: dict[Process, tuple[int, int]] = {}  # thread -> address, and its `instret` there
 
     def set(self, process: Process, va: int) -> None:
         """Stop `process`, and the children that it forks later, at `va`.
@@ -50,5 +56,26 @@ class Breakpoints:
         if saved is None or process.mm.read(pc, len(C_EBREAK)) != C_EBREAK:
             return False
         process.mm.poke(pc, saved)
-        self._reached(process)
+        hits = self._hits[process.pid, pc] = self._hits.get((process.pid, pc), 0) + 1
+        if hits == self._count:
+            self._reached(process)
+        else:
+            self._passing[process] = pc, process.hart.instret
         return True
+
+    def passing(self, process: Process) -> bool:
+        """Whether a thread is at a breakpoint that it passes: it must then execute one instruction only.
+
+        Once it has, the breakpoint is set again.
+        """
+        if process not in self._passing:
+            return False
+        va, before = self._passing[process]
+        if process.alive and process.hart.pc == va and process.hart.instret == before:
+            return True
+        del self._passing[process]
+        if process.alive:
+            with suppress(Fault, OutOfFrames):  # the page may be unmapped by now
+                if process.mm.read(va, len(C_EBREAK)) == self._saved.get((process.exe, va)):
+                    process.mm.poke(va, C_EBREAK)
+        return False

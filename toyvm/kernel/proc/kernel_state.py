@@ -157,6 +157,9 @@ class KernelState:
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
+        self.absent_calls: dict[
+            int, int
+        ] = {}  # number of a call that this kernel does not have -> how often made
         self.executing = False  # the engine runs, and registers are in its hands
 
     def _swap_failed(self, failure: OSError) -> None:

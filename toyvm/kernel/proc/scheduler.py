@@ -77,13 +77,16 @@ class Scheduler:
         self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
     def due_alarms(self) -> list[Process | Alarm]:
-        """Remove the alarms that are due, and return their targets."""
-        due = []
+        """Remove the alarms that are due, and return their targets.
+
+        A target that was set twice to the same time is there once.
+        """
+        due: dict[int, Process | Alarm] = {}
         while self._alarms and self._alarms[0][0] <= self.now:
             at, _, target = heapq.heappop(self._alarms)
             if target.alarm_at == at and target.alive:
-                due.append(target)
-        return due
+                due[id(target)] = target
+        return list(due.values())
 
     def expire(self) -> None:
         """Wake every process whose deadline has passed."""

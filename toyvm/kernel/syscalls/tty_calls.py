@@ -36,6 +36,7 @@ TIOCOUTQ, TIOCGWINSZ, TIOCSWINSZ, TIOCNOTTY, TCSBRKP, TIOCGSID = (
     0x5429,
 )
 FIONREAD, TIOCGPTN, TIOCSPTLCK, TIOCGPTLCK, TIOCGPTPEER = 0x541B, 0x80045430, 0x40045431, 0x80045439, 0x5441
+_VSTART, _VSTOP = 8, 9  # control characters
 _CHANGING = {TCSETS, TCSETSW, TCSETSF, TCSBRK, TCSBRKP, TCXONC, TCFLSH, TIOCSPGRP}
 
 
@@ -115,7 +116,12 @@ def terminal_ioctl(kernel: KernelState, process: Process, file: OpenFile, reques
     elif request == TCFLSH:
         if argument not in (0, 1, 2):
             raise error(errno.EINVAL)
-        terminal.flush(argument)
+        if not isinstance(file, Master):
+            terminal.flush(argument)
+        elif argument != 1:  # the master's input is the slave's output
+            terminal.flush(1)
+    elif request == TCXONC:
+        _flow(terminal, argument)
     elif request == TIOCOUTQ:
         mm.write_int(argument, 0, 4)
     elif request == FIONREAD:
@@ -126,9 +132,26 @@ def terminal_ioctl(kernel: KernelState, process: Process, file: OpenFile, reques
         )
     elif request in (TIOCGPTN, TIOCSPTLCK, TIOCGPTLCK):
         _pair_ioctl(process, file, request, argument)
-    elif request not in (TCSBRK, TCSBRKP, TCXONC, TIOCEXCL, TIOCNXCL):
+    elif request not in (TCSBRK, TCSBRKP, TIOCEXCL, TIOCNXCL):
         raise error(errno.ENOTTY)
     return 0
+
+
+def _flow(terminal: Terminal, action: int) -> None:
+    """TCXONC: 0 stops output, 1 lets it go on, 2 and 3 send the characters that ask the other end to do so.
+
+    Raises OSError(EINVAL).
+    """
+    if action not in (0, 1, 2, 3):
+        raise error(errno.EINVAL)
+    if not isinstance(terminal, Pair):
+        return
+    character = terminal.flags[3][_VSTOP if action == 2 else _VSTART]
+    if action < 2:
+        terminal.stopped = action == 0
+    elif character:
+        terminal.output.append(character)
+    terminal.changed.wake()
 
 
 def _readable_bytes(file: OpenFile, terminal: Terminal) -> int:

@@ -265,6 +265,13 @@ class Vfs:
             raise error(errno.ENOENT)
         return found
 
+    def has(self, path: str, cwd: str = "/") -> bool:
+        """Whether `path` leads to anything."""
+        try:
+            return self.resolve(path, cwd).node is not None
+        except OSError:
+            return False
+
     def entry(self, path: str, cwd: str = "/") -> Location:
         """The place of a last component that may be removed or renamed. Raises OSError: ENOENT, EBUSY for a mount, EROFS."""
         place = self.resolve(path, cwd, follow=False)

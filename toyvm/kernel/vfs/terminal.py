@@ -67,6 +67,7 @@ class Terminal:
         self.foreground = 0  # the process group that may read
         self.settings = TERMIOS.pack(ICRNL | 0o2000, OPOST | ONLCR, 0o277, 0o105073, 0, _CONTROLS)
         self.size = bytes(8)  # struct winsize
+        self.stopped = False  # by TCOOFF: output waits
 
     @property
     def flags(self) -> tuple[int, int, int, bytes]:
@@ -189,6 +190,11 @@ class Pair(Terminal):
     def hang_up(self) -> None:
         self.hang_ups += 1
         self.changed.wake()
+
+    @property
+    def room(self) -> bool:
+        """Whether the slave can write now."""
+        return not self.stopped and len(self.output) < 1 << 16
 
     @property
     def ready(self) -> int:
@@ -328,7 +334,7 @@ class Slave(OpenFile):
         pair = self.terminal
         if self.hung_up:
             raise error(errno.EIO)
-        if len(pair.output) >= 1 << 16:
+        if not pair.room:
             raise WouldBlock(pair.changed)
         piece = data[:_ROOM]
         pair.written(piece)
@@ -337,7 +343,7 @@ class Slave(OpenFile):
     def poll(self) -> int:
         pair = self.terminal
         hung = POLLHUP | POLLIN if self.hung_up else 0
-        return hung | (POLLIN if pair.ready else 0) | (POLLOUT if len(pair.output) < 1 << 16 else 0)
+        return hung | (POLLIN if pair.ready else 0) | (POLLOUT if pair.room else 0)
 
     def poll_queue(self) -> WaitQueue:
         return self.terminal.changed

@@ -149,3 +149,19 @@ def shapes_of(number: int) -> tuple[str, ...]:
         if line.startswith(start):
             return tuple(line.removeprefix(start).split())
     return ("hex",) * 6
+
+
+# Calls whose refusal programs are known to expect: run-time libraries make them when they start and have another way.
+EXPECTED = frozenset(
+    {"rseq", "riscv_hwprobe", "riscv_flush_icache", "restart_syscall", "get_mempolicy", "io_uring_setup"}
+)
+
+
+def absent_calls_text(counts: dict[int, int]) -> str:
+    """`mq_open, semget (3 times)`: the calls of `counts` whose refusal is not expected."""
+    words = []
+    for number, count in sorted(counts.items()):
+        name = name_of(number)
+        if name not in EXPECTED:
+            words.append(f"{name} ({count} times)" if count > 1 else name)
+    return ", ".join(words)
