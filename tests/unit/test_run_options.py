@@ -231,7 +231,7 @@ def test_sizes_are_written_as_they_are_read(count: int, text: str) -> None:
 
 @pytest.mark.parametrize("parser", [run.parser, top.parser, trace.parser])
 def test_help_shows_every_option_with_its_default(parser: Callable[[], object]) -> None:
-    told = " ".join(parser().format_help().split())  # type: ignore[attr-defined]
+    told = " ".join(parser().format_help().split())  # type: ignore[attr-defined]  # of either parser
     for row in CommandOptions.rows.values():
         for flag in row.flags:
             assert f" {flag}" in told

@@ -141,7 +141,7 @@ def _compiled_init(kind: type[Record]) -> Any:
             copy = ".copy()" if isinstance(defaults[name], _CONTAINERS) else ""
             lines.append(f" if {name} is missing: {name} = default_{name}{copy}")
         lines.append(f" self.{name} = {name}" if mutable else f" put_{name}(self, {name})")
-    if kind.__post_init__ is not Record.__post_init__:  # type: ignore[attr-defined]
+    if kind.__post_init__ is not Record.__post_init__:  # type: ignore[attr-defined]  # added by the metaclass
         lines.append(" self.__post_init__()")
     exec("\n".join([f"def __init__(self, {', '.join(parameters)}):", *lines, " return None"]), namespace)
     return namespace["__init__"]

@@ -62,5 +62,5 @@ def all_commands(file: Any, folder: Any) -> argparse.ArgumentParser:
             if row is not None and row.choices and action.nargs != 0:
                 action.choices = [str(choice) for choice in row.choices]
             if action.choices is None and action.nargs != 0:
-                action.complete = folder if action.metavar in _FOLDERS else file  # type: ignore[attr-defined]
+                action.complete = folder if action.metavar in _FOLDERS else file  # type: ignore[attr-defined]  # shtab reads this attribute
     return root

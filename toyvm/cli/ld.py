@@ -7,9 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import LinkError, UsageError
-from .ld_options import link_options, parse
+from .ld_options import CommandLine, link_options, parse
+
+if TYPE_CHECKING:
+    from ..linker.link_options import LinkOptions
 
 _HELP = """usage: toyvm ld [options] FILE...
 
@@ -19,6 +23,7 @@ output:
   -o FILE                        write the output to FILE (default: a.out)
   -static, -shared, -pie         make a static program, a shared library, or a position-independent
                                  program (default: a program at a fixed address)
+  -r                             join objects into one object, for a later link
   -e SYMBOL                      set the entry point
   -s, -S                         omit all symbols; omit debugging information
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
@@ -71,6 +76,8 @@ def main(argv: list[str]) -> int:
     options = link_options(state)
     try:
         with _no_collection():
+            if options.kind == "relocatable":
+                return _join(state, options)
             result = link(state.inputs, options)
     except LinkError as error:
         raise LinkError([f"toyvm ld: {message}" for message in error.messages]) from None
@@ -91,6 +98,28 @@ def main(argv: list[str]) -> int:
             Path(state.map_file).write_text(text, encoding="utf-8", errors="surrogateescape")
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
+    return 0
+
+
+def _join(state: CommandLine, options: LinkOptions) -> int:
+    """-r: write one object. Raises UsageError for options that need a whole program."""
+    from ..base.resources import write_atomically
+    from ..linker.relocatable import link_relocatable
+
+    whole = {
+        "--gc-sections": options.gc_sections,
+        "--defsym": options.defsyms,
+        "-Map": state.map_file or state.print_map or state.cref,
+        "-y": options.trace_symbols,
+        "--section-start": options.section_starts,
+        "--version-script": options.version_script,
+    }
+    for name in (name for name, given in whole.items() if given):
+        raise UsageError(f"{name} and -r: relocatable output has no addresses and drops nothing")
+    result = link_relocatable(state.inputs, options)
+    if state.trace:
+        print("\n".join(result.inputs))
+    write_atomically(state.output, result.image)
     return 0
 
 

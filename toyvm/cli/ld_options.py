@@ -290,8 +290,7 @@ def _page_base(state: CommandLine, text: str) -> None:
 
 def _refuse(state: CommandLine, text: str) -> None:
     raise UsageError(
-        "linker scripts (-T) and relocatable output (-r) are not supported; "
-        "-Ttext=, -Tdata=, -Tbss= and --section-start= place sections"
+        "linker scripts (-T) are not supported; -Ttext=, -Tdata=, -Tbss= and --section-start= place sections"
     )
 
 
@@ -375,7 +374,8 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "cref": _attribute("cref"),
     "version": _attribute("version"),
     "script": ("value", _refuse),
-    "relocatable": ("flag", _refuse),
+    "relocatable": _set(kind="relocatable"),
+    "Ur": _set(kind="relocatable"),
     "no-warnings": _set(no_warnings=True),
     "fatal-warnings": _attribute("fatal_warnings"),
     "no-fatal-warnings": _attribute("fatal_warnings", False),
@@ -415,7 +415,7 @@ _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "h": lambda state, value: state.options.__setitem__("soname", value),
 }
 _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
-    "r": lambda state: _refuse(state, ""),
+    "r": lambda state: state.options.update(kind="relocatable"),
     "s": lambda state: state.options.__setitem__("strip", "all"),
     "S": lambda state: state.options.__setitem__("strip", "debug"),
     "x": lambda state: state.options.__setitem__("discard", "all"),
@@ -442,7 +442,7 @@ def link_options(state: CommandLine) -> LinkOptions:
         (text.partition("=")[0], text.partition("=")[2]) for text in state.lists.get("defsyms", [])
     )
     lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
-    options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]
+    options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)
     if options.static and options.kind == "shared":
         raise UsageError("-static and -shared may not be used together")

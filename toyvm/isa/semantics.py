@@ -91,17 +91,17 @@ class Value:
     def __le__(self, other: Value | int) -> Value:
         return self._with(Op.SGE if self.signed else Op.UGE, other, reverse=True)
 
-    def __eq__(self, other: object) -> Value:  # type: ignore[override]
+    def __eq__(self, other: object) -> Value:  # type: ignore[override]  # comparison builds a value
         if not isinstance(other, Value | int):
             return NotImplemented
         return self._with(Op.EQ, other)
 
-    def __ne__(self, other: object) -> Value:  # type: ignore[override]
+    def __ne__(self, other: object) -> Value:  # type: ignore[override]  # comparison builds a value
         if not isinstance(other, Value | int):
             return NotImplemented
         return self._with(Op.NE, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # equality builds a value
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a guest value has no truth when semantics are recorded: use select()")

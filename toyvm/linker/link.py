@@ -88,7 +88,6 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Shorten code whose targets are near. Sizes are fixed from here on.
     def placed(program: ProgramColumns, errors: Diagnostics) -> tuple[ImageLayout, Addresses]:
         layout = lay_out(program, options, errors)
-        errors.checkpoint()
         values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
         return layout, addresses(program, layout, made.tables, values)
 
@@ -103,6 +102,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)
+    errors.checkpoint()
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))

@@ -44,7 +44,7 @@ class Input(Record):
 class LinkOptions(Record):
     """The options of GNU ld, by its names. Addresses and sizes are in bytes."""
 
-    kind: str = "exec"  # "exec", "pie" or "shared"
+    kind: str = "exec"  # "exec", "pie", "shared"; "relocatable" for `link_relocatable`
     static: bool = False  # -static: no interpreter, no dynamic section, archives only
     entry: str = "_start"
     library_path: tuple[str, ...] = ()

@@ -80,8 +80,8 @@ _VALUES: dict[str, Callable[[ImageLayout], int]] = {
     "__GNU_EH_FRAME_HDR": lambda layout: layout.start(".eh_frame_hdr"),
 }
 for _which in ("preinit_array", "init_array", "fini_array"):
-    _VALUES[f"__{_which}_start"] = lambda layout, name=f".{_which}": layout.start(name)  # type: ignore[misc]
-    _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]
+    _VALUES[f"__{_which}_start"] = lambda layout, name=f".{_which}": layout.start(name)  # type: ignore[misc]  # the default binds the loop variable
+    _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]  # the default binds the loop variable
 _VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 

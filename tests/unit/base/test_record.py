@@ -32,7 +32,7 @@ def classes(request: pytest.FixtureRequest) -> tuple[type, type]:
 
 
 def test_a_class_derived_from_a_compiled_one_has_its_own_fields(classes: tuple[type, type]) -> None:
-    class Solid(classes[0]):  # type: ignore[misc]
+    class Solid(classes[0]):  # type: ignore[misc]  # a base that is computed
         z: int = 7
 
     assert (Solid(1).z, Solid(1, 2, [], 3).z, Solid(1, z=4).z) == (7, 3, 4)

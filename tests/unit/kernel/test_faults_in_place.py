@@ -79,7 +79,7 @@ def history(make: Callable[[PhysicalMemory], Engine], quantum: int, events: bool
     assert kernel.engine is not None
     if not ask:
         run = kernel.engine.run
-        kernel.engine.run = lambda hart, budget, on_fault=None: run(hart, budget)  # type: ignore[method-assign]
+        kernel.engine.run = lambda hart, budget, on_fault=None: run(hart, budget)  # type: ignore[method-assign]  # replaced for the test
     kernel.spawn("/bin/test", ["test"])
     status = kernel.run()
     stats = kernel.stats

@@ -28,7 +28,7 @@ def made(*rows: tuple[int, int, int, int], section: str = ".text", flags: int = 
     """An object whose section `section`, a copy of TEXT, has the relocations `rows` (offset, type, symbol, addend)."""
     if flags < 0:
         flags = c.SHF_ALLOC | c.SHF_EXECINSTR
-    mine = relocs(*rows)  # type: ignore[arg-type]
+    mine = relocs(*rows)  # type: ignore[arg-type]  # arguments of several types
     text = c.SHF_ALLOC | c.SHF_EXECINSTR
     sections = [
         NULL_SECTION,
@@ -101,7 +101,7 @@ def test_applied_or_refused(kind: int) -> None:
     formula = FORMULAS[kind]
     expected = bytearray(OLD)
     if formula is not None:
-        tls = result.layout.tls()[0] if kind in THREAD_LOCAL else 0  # type: ignore[index]
+        tls = result.layout.tls()[0] if kind in THREAD_LOCAL else 0  # type: ignore[index]  # optional in general
         got = entry(result, kind, symbol) if kind in (20, 21, 22, 41) else 0
         s = tls + 16 if kind in THREAD_LOCAL else start + 24
         apply(expected, 0, RELOCATIONS[R(kind)], formula(Place(s, start + PLACE, got, tls, 24)))

@@ -37,7 +37,7 @@ def close(loaded: Loaded, handle: int) -> list[int]:
 
 
 def test_open_look_up_close() -> None:
-    loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]
+    loaded = load(p=Maker(symbols=[Sym("s", TEXT + 8)], **WITH_CALLS))  # type: ignore[arg-type]  # arguments of several types
     guest_calls.next_init(loaded.session, 0)
     areas = [area.describe() for area in loaded.guest.memory.vmas]
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
@@ -172,7 +172,7 @@ def test_what_is_still_needed_or_bound_to_stays() -> None:
 
 
 def test_finalisers_may_still_bind_lazily() -> None:
-    plugin = Maker(needed=["h"], symbols=[Sym("s")], plt=["s"], **WITH_CALLS)  # type: ignore[arg-type]
+    plugin = Maker(needed=["h"], symbols=[Sym("s")], plt=["s"], **WITH_CALLS)  # type: ignore[arg-type]  # arguments of several types
     loaded = load(p=plugin, h=Maker(symbols=[Sym("s", TEXT)]))
     handle = dlfcn.dlopen(loaded.session, "p", LAZY)
     while guest_calls.next_init(loaded.session, 0):
@@ -259,7 +259,7 @@ def test_a_thread_makes_room_for_variables_that_come_later() -> None:
 
 
 def test_closed_before_its_initialisers_were_called() -> None:
-    loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    loaded = load(p=Maker(**WITH_CALLS))  # type: ignore[arg-type]  # arguments of several types
     while guest_calls.next_init(loaded.session, 0):
         continue
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
@@ -268,7 +268,7 @@ def test_closed_before_its_initialisers_were_called() -> None:
 
 
 def test_a_fork_between_dlclose_and_its_finalisers() -> None:
-    loaded = load(p=Maker(needed=["q"], **WITH_CALLS), q=Maker(**WITH_CALLS))  # type: ignore[arg-type]
+    loaded = load(p=Maker(needed=["q"], **WITH_CALLS), q=Maker(**WITH_CALLS))  # type: ignore[arg-type]  # arguments of several types
     handle = dlfcn.dlopen(loaded.session, "p", NOW)
     while guest_calls.next_init(loaded.session, 0):
         continue
@@ -323,9 +323,9 @@ def test_module_numbers_and_memory_of_thread_local_data_are_given_back(
     library = Maker(
         symbols=[Sym("t", 8, type=c.STT_TLS)] if succeeds else [Sym("s")],
         relocs=[] if succeeds else [Rel(DATA + 32, R.ABS64, "s")],
-        **tls,  # type: ignore[arg-type]
+        **tls,  # type: ignore[arg-type]  # arguments of several types
     )
-    loaded = load(p=library, other=Maker(symbols=[Sym("t", 8, type=c.STT_TLS)], **TLS))  # type: ignore[arg-type]
+    loaded = load(p=library, other=Maker(symbols=[Sym("t", 8, type=c.STT_TLS)], **TLS))  # type: ignore[arg-type]  # arguments of several types
     memory = loaded.guest.memory
     sizes = []
     for _ in range(300):
@@ -346,7 +346,7 @@ def test_module_numbers_and_memory_of_thread_local_data_are_given_back(
 
 
 def test_more_libraries_with_thread_local_data_than_the_dtv_had_entries() -> None:
-    library = Maker(symbols=[Sym("t", 0, type=c.STT_TLS)], **TLS)  # type: ignore[arg-type]
+    library = Maker(symbols=[Sym("t", 0, type=c.STT_TLS)], **TLS)  # type: ignore[arg-type]  # arguments of several types
     loaded = load(**{f"p{i}": library for i in range(200)})
     handles = [dlfcn.dlopen(loaded.session, f"p{i}", NOW) for i in range(200)]
     places = {dlfcn.dlsym(loaded.session, handle, b"t", 0, 0) for handle in handles}
@@ -430,13 +430,13 @@ def test_a_relocation_type_that_only_the_link_editor_applies_is_named(kind: int)
 
 
 WORLD = {
-    "a": Maker(symbols=[Sym("s", TEXT), Sym("t", 8, type=c.STT_TLS)], **TLS, **WITH_CALLS),  # type: ignore[arg-type]
-    "b": Maker(needed=["a"], symbols=[Sym("s", TEXT), Sym("u", TEXT)], plt=["u"], **WITH_CALLS),  # type: ignore[arg-type]
+    "a": Maker(symbols=[Sym("s", TEXT), Sym("t", 8, type=c.STT_TLS)], **TLS, **WITH_CALLS),  # type: ignore[arg-type]  # arguments of several types
+    "b": Maker(needed=["a"], symbols=[Sym("s", TEXT), Sym("u", TEXT)], plt=["u"], **WITH_CALLS),  # type: ignore[arg-type]  # arguments of several types
     "r": Maker(needed=["b", "a"], symbols=[Sym("v", TEXT)]),
     "u": Maker(symbols=[Sym("s"), Sym("w", TEXT)], relocs=[Rel(DATA + 16, R.ABS64, "s")]),
-    "l": Maker(symbols=[Sym("u"), Sym("s", TEXT)], plt=["u"], **TLS),  # type: ignore[arg-type]
+    "l": Maker(symbols=[Sym("u"), Sym("s", TEXT)], plt=["u"], **TLS),  # type: ignore[arg-type]  # arguments of several types
     "i": Maker(symbols=[Sym("t", type=c.STT_TLS)], relocs=[Rel(DATA + 16, R.TLS_TPREL64, "t")]),
-    "n": Maker(needed=["a", "gone"], **TLS),  # type: ignore[arg-type]
+    "n": Maker(needed=["a", "gone"], **TLS),  # type: ignore[arg-type]  # arguments of several types
     "q": Maker(symbols=[Sym("s", TEXT, binding=c.STB_GNU_UNIQUE)], extra=[(c.DT_FLAGS_1, c.DF_1_NODELETE)]),
 }
 FLAGS = st.sampled_from(

@@ -19,7 +19,7 @@ def load(maker: Maker, *env: str, **libraries: Maker) -> Loaded:
 
 
 def library_with(*relocs: Rel, symbols: tuple[Sym, ...] = (), **more: object) -> Loaded:
-    maker = Maker(relocs=relocs, symbols=symbols, **more)  # type: ignore[arg-type]
+    maker = Maker(relocs=relocs, symbols=symbols, **more)  # type: ignore[arg-type]  # arguments of several types
     return load(
         Maker(needed=["liba.so"], symbols=[Sym("s", TEXT + 8), Sym("v", DATA + 24, 8, c.STT_OBJECT)]),
         liba=maker,

@@ -22,11 +22,11 @@ def bound(files: dict[str, Maker], *env: str, of: str = "") -> str:
 
 
 def refer(*needed: str, own: Sym | None = None, **more: object) -> Maker:
-    return Maker(needed=needed, symbols=[own or Sym("s")], relocs=[REFERENCE], **more)  # type: ignore[arg-type]
+    return Maker(needed=needed, symbols=[own or Sym("s")], relocs=[REFERENCE], **more)  # type: ignore[arg-type]  # arguments of several types
 
 
 def define(*needed: str, **more: object) -> Maker:
-    return Maker(needed=needed, symbols=[Sym("s", TEXT, **more)])  # type: ignore[arg-type]
+    return Maker(needed=needed, symbols=[Sym("s", TEXT, **more)])  # type: ignore[arg-type]  # arguments of several types
 
 
 @pytest.mark.parametrize(

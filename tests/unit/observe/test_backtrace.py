@@ -26,7 +26,7 @@ def frames(result: RunResult | str) -> list[str]:
 
 def run_text(text: str, **options: object) -> RunResult:
     """Assemble a program that starts at _start, without a library, and run it."""
-    return run(link([assemble_text(text, "guest.s")]), capture=True, **options)  # type: ignore[arg-type]
+    return run(link([assemble_text(text, "guest.s")]), capture=True, **options)  # type: ignore[arg-type]  # arguments of several types
 
 
 NESTED = """

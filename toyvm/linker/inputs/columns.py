@@ -30,6 +30,7 @@ from toyvm.elf.constants import (
     STT_TLS,
     STV_HIDDEN,
 )
+from toyvm.elf.object_file import Section
 from toyvm.elf.record_arrays import RELA
 
 from ..link_errors import Diagnostics
@@ -175,22 +176,26 @@ class ProgramColumns(Record, eq=False):
         return replace(self, sections=sections), list(range(first, first + len(made)))
 
 
-def flatten(resolution: Resolution, errors: Diagnostics) -> ProgramColumns:
+def flatten(resolution: Resolution, errors: Diagnostics, relocatable: bool = False) -> ProgramColumns:
     """Put the resolved objects into columns. Each common symbol becomes a section called COMMON.
+
+    `relocatable` (-r) keeps common symbols, and the sections that are there for the last link only.
 
     A section or common symbol that no address space could hold is added to `errors` and is empty in the result.
     """
     bases = np.cumsum([0] + [len(f.object.sections) for f in resolution.files], dtype=np.int64)
-    sections = _sections(resolution, bases, errors)
+    sections = _sections(resolution, bases, errors, relocatable)
     file_symbols, locals_ = _symbol_numbers(resolution)
     program = ProgramColumns(
         resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
         bases[:-1], file_symbols,
     )  # fmt: skip
-    return _place_commons(program, errors)
+    return program if relocatable else _place_commons(program, errors)
 
 
-def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> SectionColumns:
+def _sections(
+    resolution: Resolution, bases: Column, errors: Diagnostics, relocatable: bool
+) -> SectionColumns:
     name: list[str] = []
     data: list[bytes] = []
     rows: list[tuple[int, ...]] = []
@@ -201,9 +206,7 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
             data.append(s.data)
             live = (
                 s.type not in (SHT_NULL, SHT_RISCV_ATTRIBUTES)
-                and not s.flags & SHF_EXCLUDE
-                and s.name not in _NOT_LINKED
-                and not s.name.startswith(WARNING_PREFIX)
+                and (relocatable or not _is_for_linker(s))
                 and index not in loaded.dropped
             )
             align, size, link = max(s.addralign, 1), s.size, base + s.link if s.link else -1
@@ -225,6 +228,12 @@ def _sections(resolution: Resolution, bases: Column, errors: Diagnostics) -> Sec
     columns = np.array(rows, dtype=np.int64).reshape(-1, 8)
     file, kind, flags, aligns, sizes, entsizes, lives, links = columns.T.copy()
     return SectionColumns(name, data, file, kind, flags, aligns, sizes, entsizes, lives.astype(bool), links)
+
+
+def _is_for_linker(section: Section) -> bool:
+    """Whether a section tells the linker something, and is not part of a program."""
+    name = section.name
+    return bool(section.flags & SHF_EXCLUDE) or name in _NOT_LINKED or name.startswith(WARNING_PREFIX)
 
 
 def without_debug(program: ProgramColumns) -> ProgramColumns:

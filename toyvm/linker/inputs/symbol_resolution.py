@@ -133,7 +133,7 @@ def resolve(
     for _, expression in options.defsyms:
         for name in defsym_symbols(expression):
             resolver.want(name)
-    if not options.shared:
+    if options.kind not in ("shared", "relocatable"):
         resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
         if group is None:
@@ -308,7 +308,7 @@ class _Resolver:
     def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
         """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
         base, at, version = name.partition("@@") if "@@" in name else name.partition("@")
-        if section == SHN_UNDEF or not base:
+        if section == SHN_UNDEF or not base or self.options.kind == "relocatable":
             return self._lookup(name)
         if self.options.shared and version not in self.versions:
             self.errors.error(f"{obj.name}: version node not found for symbol {name}")

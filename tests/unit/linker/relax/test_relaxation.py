@@ -188,6 +188,14 @@ def test_a_form_that_padding_puts_out_of_reach_becomes_longer_again() -> None:
         assert code(result)[0].split()[0] == ("j" if distance < 0x100000 else "auipc"), hex(distance)
 
 
+def test_segments_may_touch_before_code_is_shorter() -> None:
+    """As it was assembled the code would overlap with the data; the trial layouts do not complain."""
+    text = f"{START}{'call f; ' * 600}\nf: ret\n.data\n.globl x\nx: .word 1\n"
+    starts = {".text": 0x10000, ".data": 0x11000}
+    assert linked(text, section_starts=starts).symbols["x"] == 0x11000
+    assert "overlaps" in errors_of(text, section_starts=starts)
+
+
 def test_the_result_says_what_was_done() -> None:
     result = linked(f"{START}call f\ntail f\ncall f\nf: ret\n")
     assert result.relaxations == {"jal": (2, 8), "c.j": (1, 6)}

@@ -13,7 +13,7 @@ from toyvm.observe.symbolize import disassemble_one
 
 
 @pytest.mark.parametrize("insn", INSNS.values(), ids=lambda insn: insn.name)
-def test_every_row_has_a_text(insn) -> None:  # type: ignore[no-untyped-def]
+def test_every_row_has_a_text(insn) -> None:  # type: ignore[no-untyped-def]  # any row
     fields = {field.name: 9 for field in insn.free if field.name in ("rd", "rs1", "rs2", "rs3")}
     fields |= {field.name: 2 * field.step for field in insn.free if field.name in ("imm", "uimm", "shamt")}
     raw = insn.encode(**fields).to_bytes(insn.length, "little")

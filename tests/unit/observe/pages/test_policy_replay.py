@@ -325,7 +325,7 @@ def test_command(trace: Path, tmp_path: Path) -> None:
 
 def test_parts_of_a_trace(trace: Path) -> None:
     def asked(*args: str) -> dict[str, int]:
-        return json.loads(toyvm("policies", trace, "--policy=lru", "--json", *args).stdout)  # type: ignore[no-any-return]
+        return json.loads(toyvm("policies", trace, "--policy=lru", "--json", *args).stdout)  # type: ignore[no-any-return]  # what the command printed
 
     whole = asked()
     assert (

@@ -79,7 +79,7 @@ def test_buffers_are_small_once_the_machines_share_is_used_up(guest: Guest) -> N
 
 
 def test_sockets_have_a_limit(guest: Guest) -> None:
-    guest.kernel.network.sockets = dict.fromkeys(range(MOST_SOCKETS))  # type: ignore[arg-type]
+    guest.kernel.network.sockets = dict.fromkeys(range(MOST_SOCKETS))  # type: ignore[arg-type]  # numbers stand for sockets
     assert guest.call("socket", AF_INET, STREAM, 0) == -errno.ENFILE
     assert guest.call("socketpair", AF_UNIX, STREAM, 0, guest.scratch) == -errno.ENFILE
 

@@ -1,0 +1,304 @@
+"""Relocatable output (-r): several objects become one, which a later link takes as it would have taken them.
+
+Sections of equal name, type and flags are joined; members of section groups stay as they are. Relocations are kept and
+follow their sections. Nothing is resolved for good: undefined and common symbols stay undefined and common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toyvm.base.record import Record, replace
+from toyvm.elf.constants import (
+    EF_RISCV_RVC,
+    SHF_EXECINSTR,
+    SHF_GROUP,
+    SHF_INFO_LINK,
+    SHF_LINK_ORDER,
+    SHN_ABS,
+    SHN_COMMON,
+    SHN_UNDEF,
+    SHT_NOBITS,
+    SHT_RISCV_ATTRIBUTES,
+    ST_BIND_SHIFT,
+    ST_VISIBILITY_MASK,
+    STB_GLOBAL,
+    STB_GNU_UNIQUE,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_SECTION,
+)
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
+from toyvm.elf.object_writer import write_object
+from toyvm.elf.record_arrays import RELA, SYM, Table
+from toyvm.elf.symbol import st_info
+from toyvm.relocations import R
+
+from ..base.bits import align_up, u64
+from .inputs.abi_attributes import merge_attributes, merge_flags
+from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
+from .inputs.files import open_inputs
+from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol, resolve
+from .link_errors import Diagnostics
+from .link_options import Input, LinkOptions
+from .synthetic.eh_frame import drop_dead_frames
+
+_APART = SHF_GROUP | SHF_LINK_ORDER | SHF_INFO_LINK  # sections that refer to sections are not joined
+_NOP, _C_NOP = (0x13).to_bytes(4, "little"), (1).to_bytes(2, "little")
+
+
+class Relocatable(Record, eq=False):
+    """The result: the object, its file, and messages."""
+
+    object: ObjectFile
+    image: bytes
+    warnings: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatable:
+    """Join `inputs` (in command-line order). Raises LinkError with all errors."""
+    errors = Diagnostics()
+    opened = open_inputs(inputs, options, errors)
+    for each in opened:
+        if each.library is not None:
+            errors.error(f"{each.name}: a shared library cannot be part of relocatable output")
+    errors.checkpoint()
+    resolution = resolve(opened, options, errors)
+    e_flags = merge_flags(resolution, errors)
+    attributes = merge_attributes(resolution, errors)
+    program = flatten(resolution, errors, relocatable=True)
+    errors.checkpoint()
+    if options.strip:
+        program = without_debug(program)
+    program = drop_dead_frames(program)
+    joined = _Joiner(program, options).join(e_flags, attributes)
+    names = tuple(loaded.object.name for loaded in resolution.files)
+    return Relocatable(joined, write_object(joined), tuple(errors.warnings), names)
+
+
+class _Joined:
+    """An output section, which grows by one member after the other."""
+
+    def __init__(self, number: int, group: int | None):
+        self.number, self.group = number, group
+        self.members: list[int] = []
+        self.parts: list[bytes] = []
+        self.size, self.align = 0, 1
+        self.aligns: list[tuple[int, int]] = []  # (offset, room) of each R_RISCV_ALIGN between members
+        self.shrinks = False  # whether a later link may shorten the code of a member
+
+    def add(self, sid: int, data: bytes | None, size: int, align: int, unit: int | None) -> int:
+        """Append a member and return its offset. `unit`: the size of the smallest instruction, None for data."""
+        self.align = max(self.align, align)
+        start = align_up(self.size, align)
+        padding = bytes(start - self.size)
+        if self.shrinks and unit is not None and align > unit:
+            # When the code before them shrinks, R_RISCV_ALIGN keeps as many nops as the member needs.
+            room = align - unit
+            self.aligns.append((self.size, room))
+            padding = _NOP * (room // 4) + _C_NOP * (room % 4 // 2)
+            start = self.size + room
+        if data is not None:
+            self.parts += [padding, data]
+        self.members.append(sid)
+        self.size = start + size
+        return start
+
+
+class _Joiner:
+    def __init__(self, program: ProgramColumns, options: LinkOptions):
+        self.program, self.options = program, options
+        count = len(program.sections)
+        self.output = np.zeros(count, dtype=np.int64)  # number of the output section of each section, or 0
+        self.offset = np.zeros(count, dtype=np.int64)
+        self.joined: list[_Joined] = []
+        self.names: list[str] = [""]
+        self.rows: list[tuple[int, int, int, int, int, int]] = [(0, 0, 0, 0, 0, 0)]
+
+    def join(self, e_flags: int, attributes: bytes) -> ObjectFile:
+        groups = self._place_sections()
+        for joined in self.joined:
+            self._symbol("", STB_LOCAL, STT_SECTION, 0, joined.number, 0, 0)
+        number = self._locals()
+        first_global = len(self.names)
+        for symbol in self.program.resolution.symbols:
+            if symbol.object_reference:
+                number[symbol.id] = self._global(symbol)
+        sections = [NULL_SECTION, *self._sections(number)]
+        if attributes:
+            sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
+        table = SymbolTable(self.names, np.array(self.rows, dtype=SYM), first_global)
+        signed = [self._sign(group, number) for group in groups]
+        return ObjectFile(self.options.output, tuple(sections), table, e_flags, signed)
+
+    # -- sections -----------------------------------------------------------------------------------------------
+
+    def _place_sections(self) -> list[tuple[int, SectionGroup]]:
+        """Give each live section its place. Returns the groups that are left: (object, group of output sections)."""
+        program, sections = self.program, self.program.sections
+        groups = [
+            (file, group)
+            for file, loaded in enumerate(program.resolution.files)
+            for group in loaded.object.groups
+            if not loaded.dropped.issuperset(group.members)
+        ]
+        group_of = {
+            int(program.file_sections[file]) + member: index
+            for index, (file, group) in enumerate(groups)
+            for member in group.members
+        }
+        flags = np.array([f.object.e_flags for f in program.resolution.files], dtype=np.int64)
+        units = np.where(flags & EF_RISCV_RVC, 2, 4).tolist()
+        shrinks = set(program.relocs.sid[np.isin(program.relocs.type, (R.RELAX, R.ALIGN))].tolist())
+        by_key: dict[tuple[object, ...], _Joined] = {}
+        for sid in np.flatnonzero(sections.live).tolist():
+            flag, kind = int(sections.flags[sid]), int(sections.type[sid])
+            apart = sid if flag & _APART else -1
+            key = (sections.name[sid], kind, flag, int(sections.entsize[sid]), apart)
+            if key not in by_key:
+                by_key[key] = _Joined(len(self.joined) + 1, group_of.get(sid))
+                self.joined.append(by_key[key])
+            joined = by_key[key]
+            data = None if kind == SHT_NOBITS else sections.data[sid]
+            unit = units[int(sections.file[sid])] if flag & SHF_EXECINSTR else None
+            size = int(sections.size[sid])
+            self.offset[sid] = joined.add(sid, data, size, int(sections.align[sid]), unit)
+            self.output[sid] = joined.number
+            joined.shrinks |= sid in shrinks
+        return [
+            (
+                file,
+                replace(
+                    group,
+                    members=tuple(
+                        int(self.output[program.file_sections[file] + member]) for member in group.members
+                    ),
+                ),
+            )
+            for file, group in groups
+        ]
+
+    def _sign(self, group: tuple[int, SectionGroup], number: Column) -> SectionGroup:
+        """The group with the number of its signature in the output."""
+        file, found = group
+        signature = int(number[self.program.file_symbols[file][found.signature]])
+        return replace(found, signature=signature, members=tuple(m for m in found.members if m))
+
+    def _sections(self, number: Column) -> list[Section]:
+        """The output sections with their relocations; `number`: symbol here -> symbol of the output."""
+        program, sections, relocs = self.program, self.program.sections, self.program.relocs
+        rows = np.flatnonzero(sections.live[relocs.sid])
+        table = np.zeros(len(rows), dtype=RELA)
+        sid, sym = relocs.sid[rows], relocs.sym[rows]
+        target = np.maximum(program.symbols.sid[sym], 0)
+        is_section = (program.symbols.type[sym] == STT_SECTION) & (program.symbols.sid[sym] >= 0)
+        table["r_offset"] = self.offset[sid] + relocs.offset[rows]
+        table["r_type"] = relocs.type[rows]
+        table["r_sym"] = np.where(is_section, self.output[target], number[sym])
+        table["r_addend"] = relocs.addend[rows] + np.where(is_section, self.offset[target], 0)
+        owner = self.output[sid]
+        order = np.lexsort((np.arange(len(rows)), owner))
+        starts = np.searchsorted(owner[order], np.arange(1, len(self.joined) + 2))
+        made = []
+        for joined, first, last in zip(self.joined, starts[:-1], starts[1:], strict=True):
+            sid0 = joined.members[0]
+            link = int(sections.link[sid0])
+            made.append(
+                Section(
+                    sections.name[sid0],
+                    int(sections.type[sid0]),
+                    u64(int(sections.flags[sid0])),
+                    joined.align,
+                    int(sections.entsize[sid0]),
+                    b"".join(joined.parts),
+                    joined.size,
+                    link=int(self.output[link])
+                    if link >= 0 and u64(int(sections.flags[sid0])) & _APART
+                    else 0,
+                    relocs=_with_aligns(table[order[first:last]], joined.aligns),
+                    group=joined.group,
+                )
+            )
+        return made
+
+    # -- symbols ------------------------------------------------------------------------------------------------
+
+    def _symbol(
+        self, name: str, binding: int, kind: int, other: int, shndx: int, value: int, size: int
+    ) -> int:
+        self.names.append(name)
+        self.rows.append((0, st_info(binding, kind), other, shndx, u64(value), u64(size)))
+        return len(self.names) - 1
+
+    def _locals(self) -> Column:
+        """Add the local symbols of all objects. Returns a column by symbol number: the number in the output, or 0."""
+        program, symbols = self.program, self.program.symbols
+        number = np.zeros(len(symbols), dtype=np.int64)
+        used = np.zeros(len(symbols), dtype=bool)
+        used[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
+        for file, loaded in enumerate(program.resolution.files):
+            table = loaded.object.symbols
+            for local in range(1, table.first_global):
+                row, here = table.array[local], int(program.file_symbols[file][local])
+                sid, kind, name = int(symbols.sid[here]), int(symbols.type[here]), table.names[local]
+                if kind == STT_SECTION or (sid >= 0 and not self.output[sid]):
+                    continue
+                if not used[here] and self._discards(name):
+                    continue
+                shndx, value = (
+                    (int(self.output[sid]), int(symbols.value[here] + self.offset[sid]))
+                    if sid >= 0
+                    else (SHN_UNDEF if sid == UNDEFINED else SHN_ABS, int(symbols.value[here]))
+                )
+                other = int(row["st_other"])
+                number[here] = self._symbol(
+                    name, STB_LOCAL, kind, other, shndx, value, int(symbols.size[here])
+                )
+        return number
+
+    def _discards(self, name: str) -> bool:
+        """Whether a local symbol that no relocation names is left out. Mapping symbols tell code from data."""
+        if self.options.strip == "all" or self.options.discard == "all":
+            return not name.startswith("$")
+        return self.options.discard == "locals" and name.startswith(".L")
+
+    def _global(self, symbol: GlobalSymbol) -> int:
+        """Add one global symbol."""
+        symbols, kind = self.program.symbols, int(self.program.symbols.type[symbol.id])
+        sid, value, size = (
+            int(symbols.sid[symbol.id]),
+            int(symbols.value[symbol.id]),
+            int(symbols.size[symbol.id]),
+        )
+        binding = STB_WEAK if symbol.weak else STB_GLOBAL
+        name, other = symbol.name, 0
+        if symbol.kind is DefinitionKind.UNDEFINED:
+            shndx, value, size = SHN_UNDEF, 0, 0
+        else:
+            table = self.program.resolution.files[symbol.file].object.symbols
+            name, row = table.names[symbol.index], table.array[symbol.index]  # the name with its version
+            other = int(row["st_other"]) & ~ST_VISIBILITY_MASK
+            if int(row["st_info"]) >> ST_BIND_SHIFT == STB_GNU_UNIQUE:
+                binding = STB_GNU_UNIQUE
+            if symbol.kind is DefinitionKind.COMMON:
+                shndx = SHN_COMMON
+            elif sid >= 0:
+                shndx, value = int(self.output[sid]), value + int(self.offset[sid])
+            else:
+                shndx = SHN_ABS
+        return self._symbol(name, binding, kind, other | symbol.visibility, shndx, value, size)
+
+
+def _with_aligns(rows: Table, aligns: list[tuple[int, int]]) -> Table:
+    """The relocations of a section and those between its members, by offset; equal offsets keep their order."""
+    if not aligns:
+        return rows
+    made = np.zeros(len(aligns), dtype=RELA)
+    made["r_offset"], made["r_addend"] = zip(*aligns, strict=True)
+    made["r_type"] = R.ALIGN
+    every = np.concatenate((made, rows))
+    result: Table = every[np.argsort(every["r_offset"], kind="stable")]
+    return result
