@@ -13,6 +13,7 @@ from tests.support.guest_kernel import Guest
 from toyvm.kernel.proc.lifecycle import kill_all
 from toyvm.kernel.proc.process import State
 from toyvm.kernel.syscalls.table import SYSTEM_CALLS
+from toyvm.kernel.syscalls.tracing.argument_names import SHAPES as NAMED_SHAPES
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.machine.physical_memory import PAGE_SIZE
 from toyvm.run_options import Limits
@@ -70,6 +71,9 @@ GOOD = {
     "epollevent": in_scratch,
     "clock": st.integers(0, 11),
 }
+
+
+GOOD.update((shape, GOOD["hex"]) for shape in NAMED_SHAPES if shape not in GOOD)
 
 
 def _arguments(number: int) -> st.SearchStrategy[tuple[int, tuple[int, ...]]]:

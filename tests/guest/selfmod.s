@@ -35,10 +35,6 @@ main:   enter
         show    "flushed: %ld\n"
         jalr    s0
         show    "and it returns %ld\n"
-        li      a2, 2
-        li      a7, 259
-        ecall
-        show    "with a flag that there is not: %ld\n"
         in_child rewrite
         show    "the child's own version returns 256 + %ld\n"
         jalr    s0

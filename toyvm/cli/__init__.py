@@ -69,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return 141
-    except (MemoryError, ImportError) as error:  # without memory, a library cannot be loaded either
+    except (MemoryError, ImportError, SystemError) as error:
+        # Without memory a library cannot be loaded either, and Python may lose the error ("without exception set").
         return _cannot(args[0] if known else "", error)
     except OSError as error:
         try:
@@ -82,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _cannot(command: str, error: Exception) -> int:
-    reason = str(error).strip().rsplit("\n", 1)[-1] or "the host has no memory left"
+    told = "" if isinstance(error, SystemError) else str(error)
+    reason = told.strip().rsplit("\n", 1)[-1] or "the host has no memory left"
     print(f"toyvm{f' {command}' if command else ''}: {reason}", file=sys.stderr)
     return 1
 

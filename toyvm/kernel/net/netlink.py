@@ -24,7 +24,7 @@ _NLMSG_ERROR, _NLMSG_DONE, _FIRST_OF_PROTOCOL = 2, 3, 16
 _F_REQUEST, _F_MULTI, _F_ACK, _F_DUMP = 1, 2, 4, 0x300
 _RTM_NEWLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_GETADDR, _RTM_GETROUTE = 16, 18, 20, 22, 26
 _IFLA_IFNAME = 3
-_HEADER = struct.Struct("<IHHII")  # struct nlmsghdr
+_HEADER = struct.Struct("<LHHLL")  # struct nlmsghdr
 _FOR_EVER = 0xFFFFFFFF
 
 
