@@ -96,7 +96,7 @@ def run_tools(path: Path) -> None:
     for name, options in TOOLS:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = import_module(f"toyvm.cli.{name}").main([*options, str(path)])
+            status = import_module(f"toyvm.cli.binutils.{name}").main([*options, str(path)])
         assert status in (0, 1)
         assert (status == 1) <= bool(err.getvalue())
 

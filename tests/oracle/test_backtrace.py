@@ -12,7 +12,7 @@ from elftools.dwarf.callframe import FDE
 from elftools.elf.elffile import ELFFile
 
 from tests.support.gnu import GLIBC
-from tests.support.oracles import GCC, QEMU, require_oracle
+from tests.support.oracles import GCC, QEMU, do_without, require_oracle
 from toyvm.api import run
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.unwind_tables import OFFSET, UNDEFINED, UnwindTable
@@ -97,7 +97,7 @@ def test_the_same_on_an_alternate_stack_and_without_symbols(build: str, tmp_path
 def test_rows_are_those_that_pyelftools_reads(name: str) -> None:
     path = GLIBC / "lib" / name
     if not path.exists():
-        pytest.skip(f"{path} is not installed")
+        do_without(f"not installed: {path}")
     data = path.read_bytes()
     table = UnwindTable.from_elf(ElfFile.parse(data, name))
     elf = ELFFile(io.BytesIO(data))

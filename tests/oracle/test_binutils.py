@@ -66,7 +66,7 @@ def ours(folder: Path, command: str) -> str:
     name, *arguments = command.split()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = import_module(f"toyvm.cli.{name}").main(arguments)
+        status = import_module(f"toyvm.cli.binutils.{name}").main(arguments)
     assert (status, err.getvalue()) == (0, "")
     return out.getvalue()
 

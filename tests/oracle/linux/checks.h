@@ -27,7 +27,7 @@
 /* Names are made in /tmp: it is the guest's writable place in memory, and on the host each program makes names of its own there. */
 static int nameless_file(int flags)
 {
-    char name[] = "/tmp/checksXXXXXX";
+    char name[] = "/tmp/checksXXXXXX"; /* /tmp is the guest's writable place */
     int file = mkostemp(name, flags);
     unlink(name);
     return file;

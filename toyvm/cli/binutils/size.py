@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show the sizes of each file. Returns 1 if a file cannot be read."""
-    from ..observe.binutils.binaries import binaries, for_each
-    from ..observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
+    from ...observe.binutils.binaries import binaries, for_each
+    from ...observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
 
     options = parser().parse_args(argv)
     total = Sizes(0, 0, 0)

@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
-    from ..observe.binutils.binaries import Binary, binaries, for_each
+    from ...observe.binutils.binaries import Binary, binaries, for_each
 
     options = parser().parse_args(argv)
     if options.all:
@@ -115,8 +115,8 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
-    from ..observe.binutils import readelf_headers, readelf_tables
-    from ..observe.binutils.binaries import Binary
+    from ...observe.binutils import readelf_headers, readelf_tables
+    from ...observe.binutils.binaries import Binary
 
     assert isinstance(binary, Binary)
     elf = binary.elf
@@ -146,9 +146,9 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
 
 def _facts(binary: object) -> dict[str, object]:
     """The headers and the dynamic section as JSON values."""
-    from ..observe.binutils import elf_names
-    from ..observe.binutils.binaries import Binary
-    from ..observe.binutils.readelf_headers import dynamic_value
+    from ...observe.binutils import elf_names
+    from ...observe.binutils.binaries import Binary
+    from ...observe.binutils.readelf_headers import dynamic_value
 
     assert isinstance(binary, Binary)
     elf = binary.elf

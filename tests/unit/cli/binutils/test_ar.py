@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toyvm.base.errors import UsageError
-from toyvm.cli.ar import main
+from toyvm.cli.binutils.ar import main
 
 
 @pytest.mark.parametrize("words", ["tN 2 x.a u.o", "rN 2 x.a u.o", "xN 0 x.a u.o", "xN x.a u.o", "xN"])

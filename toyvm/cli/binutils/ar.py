@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import ElfError, NotFoundError, UsageError
-from ..base.record import Record, replace
+from ...base.errors import ElfError, NotFoundError, UsageError
+from ...base.record import Record, replace
 
 if TYPE_CHECKING:
-    from ..elf.archive import Archive, Member
+    from ...elf.archive import Archive, Member
 
 USAGE = """usage: toyvm ar OPERATION[MODIFIERS] [COUNT] ARCHIVE [FILE...]
 
@@ -99,23 +99,23 @@ def main(argv: list[str]) -> int:
 
 
 def _read(path: str) -> Archive:
-    from ..elf.archive import Archive
-    from ..observe.binutils.binaries import read
+    from ...elf.archive import Archive
+    from ...observe.binutils.binaries import read
 
     return Archive.parse(read(path), path)
 
 
 def _write(command: _Command, members: Sequence[Member]) -> int:
-    from ..base.resources import write_atomically
-    from ..elf.archive import write
+    from ...base.resources import write_atomically
+    from ...elf.archive import write
 
     write_atomically(Path(command.archive), write(members, index="S" not in command.modifiers))
     return 0
 
 
 def _replace(command: _Command) -> int:
-    from ..elf.archive import Member
-    from ..observe.binutils.binaries import read
+    from ...elf.archive import Member
+    from ...observe.binutils.binaries import read
 
     members: list[Member] = []
     if Path(command.archive).exists():
@@ -197,7 +197,7 @@ def _print(command: _Command, member: Member) -> None:
 
 def _extract(command: _Command, member: Member) -> None:
     """Write a member to the current folder, whatever path its name contains."""
-    from ..base.resources import write_atomically
+    from ...base.resources import write_atomically
 
     name = os.path.basename(member.name)
     if name in ("", ".", ".."):

@@ -6,8 +6,8 @@ import argparse
 import stat
 from pathlib import Path
 
-from ..base.errors import UsageError
-from ..base.record import replace
+from ...base.errors import UsageError
+from ...base.record import replace
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,11 +36,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Strip each file in place, or one file to another. Returns 1 if a file cannot be read."""
-    from ..base.resources import write_atomically
-    from ..elf.archive import Archive, write
-    from ..elf.headers import is_elf
-    from ..elf.strip import strip
-    from ..observe.binutils.binaries import for_each, read
+    from ...base.resources import write_atomically
+    from ...elf.archive import Archive, write
+    from ...elf.headers import is_elf
+    from ...elf.strip import strip
+    from ...observe.binutils.binaries import for_each, read
 
     options = parser().parse_args(argv)
     if options.output and len(options.files) != 1:

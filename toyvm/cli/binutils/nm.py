@@ -37,9 +37,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """List the symbols of each file. Returns 1 if a file cannot be read."""
-    from ..elf.archive import Archive
-    from ..observe.binutils.binaries import Binary, binaries, for_each, read
-    from ..observe.binutils.nm_listing import NmSymbol, line, symbols
+    from ...elf.archive import Archive
+    from ...observe.binutils.binaries import Binary, binaries, for_each, read
+    from ...observe.binutils.nm_listing import NmSymbol, line, symbols
 
     options = parser().parse_args(argv)
     document: list[dict[str, object]] = []

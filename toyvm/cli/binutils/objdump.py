@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..base.errors import ElfError, UsageError
+from ...base.errors import ElfError, UsageError
 
 if TYPE_CHECKING:
-    from ..elf.elf_file import ElfFile, ElfSection
-    from ..observe.binutils.binaries import Binary
+    from ...elf.elf_file import ElfFile, ElfSection
+    from ...observe.binutils.binaries import Binary
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
-    from ..observe.binutils.binaries import binaries, for_each
+    from ...observe.binutils.binaries import binaries, for_each
 
     options = parser().parse_args(argv)
     options.disassemble |= options.source or options.all
@@ -91,8 +91,8 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
-    from ..observe.binutils import objdump_listing
-    from ..observe.binutils.binaries import content_sections
+    from ...observe.binutils import objdump_listing
+    from ...observe.binutils.binaries import content_sections
 
     elf = binary.elf
     yield ""
@@ -123,9 +123,9 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Namespace) -> Iterator[str]:
-    from ..elf.constants import SHF_EXECINSTR, SHT_NOBITS
-    from ..observe.binutils.binaries import content_sections
-    from ..observe.binutils.disassembly import Listing, line_table  # capstone
+    from ...elf.constants import SHF_EXECINSTR, SHT_NOBITS
+    from ...observe.binutils.binaries import content_sections
+    from ...observe.binutils.disassembly import Listing, line_table  # capstone
 
     lines = line_table(elf) if options.lines or options.source else None
     listing = Listing(elf, relocations=options.reloc, lines=lines, source=options.source)

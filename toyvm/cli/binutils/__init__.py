@@ -1,0 +1,1 @@
+"""The commands that GNU binutils has too, with its options."""
