@@ -21,20 +21,7 @@
 #   s7 text, s8 text length, s9 prefix length, s10 size of the argument, later the zeros to insert, s11 start of the
 #   the conversion
         HIDDEN  __stdio_format
-        addi    sp, sp, -FRAME
-        sd      ra, SAVED(sp)
-        sd      s0, SAVED+8(sp)
-        sd      s1, SAVED+16(sp)
-        sd      s2, SAVED+24(sp)
-        sd      s3, SAVED+32(sp)
-        sd      s4, SAVED+40(sp)
-        sd      s5, SAVED+48(sp)
-        sd      s6, SAVED+56(sp)
-        sd      s7, SAVED+64(sp)
-        sd      s8, SAVED+72(sp)
-        sd      s9, SAVED+80(sp)
-        sd      s10, SAVED+88(sp)
-        sd      s11, SAVED+96(sp)
+        SAVE_ALL
         mv      s0, a0
         mv      s1, a1
         mv      s2, a2
@@ -341,21 +328,7 @@ format_end:
         li      t0, 0x7fffffff
         bgtu    s3, t0, too_large
 format_return:
-        ld      ra, SAVED(sp)
-        ld      s0, SAVED+8(sp)
-        ld      s1, SAVED+16(sp)
-        ld      s2, SAVED+24(sp)
-        ld      s3, SAVED+32(sp)
-        ld      s4, SAVED+40(sp)
-        ld      s5, SAVED+48(sp)
-        ld      s6, SAVED+56(sp)
-        ld      s7, SAVED+64(sp)
-        ld      s8, SAVED+72(sp)
-        ld      s9, SAVED+80(sp)
-        ld      s10, SAVED+88(sp)
-        ld      s11, SAVED+96(sp)
-        addi    sp, sp, FRAME
-        ret
+        RESTORE_ALL
         END     __stdio_format
 
 # Subroutines of __stdio_format, which share its registers. On an error `put` and `fill` jump to its exit, with the stack

@@ -24,20 +24,7 @@
         FUNC    vfscanf
         LOCKED  unlocked_vfscanf, a0, FILE_lock
 unlocked_vfscanf:
-        addi    sp, sp, -FRAME
-        sd      ra, SAVED(sp)
-        sd      s0, SAVED+8(sp)
-        sd      s1, SAVED+16(sp)
-        sd      s2, SAVED+24(sp)
-        sd      s3, SAVED+32(sp)
-        sd      s4, SAVED+40(sp)
-        sd      s5, SAVED+48(sp)
-        sd      s6, SAVED+56(sp)
-        sd      s7, SAVED+64(sp)
-        sd      s8, SAVED+72(sp)
-        sd      s9, SAVED+80(sp)
-        sd      s10, SAVED+88(sp)
-        sd      s11, SAVED+96(sp)
+        SAVE_ALL
         mv      s0, a0
         mv      s1, a1
         mv      s2, a2
@@ -484,21 +471,7 @@ done:   beq     s8, sp, 1f
         mv      a0, s8
         call    free
 1:      mv      a0, s4
-        ld      ra, SAVED(sp)
-        ld      s0, SAVED+8(sp)
-        ld      s1, SAVED+16(sp)
-        ld      s2, SAVED+24(sp)
-        ld      s3, SAVED+32(sp)
-        ld      s4, SAVED+40(sp)
-        ld      s5, SAVED+48(sp)
-        ld      s6, SAVED+56(sp)
-        ld      s7, SAVED+64(sp)
-        ld      s8, SAVED+72(sp)
-        ld      s9, SAVED+80(sp)
-        ld      s10, SAVED+88(sp)
-        ld      s11, SAVED+96(sp)
-        addi    sp, sp, FRAME
-        ret
+        RESTORE_ALL
         END     vfscanf
 
 # Subroutines of vfscanf, which share its registers and its frame.

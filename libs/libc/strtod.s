@@ -60,20 +60,7 @@
 #   s1 the next byte, s2 format, s3 sign, s4 first digit that is not 0, s5 digits, s6 power of ten, later the exponent
 #   s7, s8 the integers, s9, s10 their words, s11 whether anything not 0 follows what is computed
         HIDDEN  __parse_float
-        addi    sp, sp, -FRAME
-        sd      ra, SAVED(sp)
-        sd      s0, SAVED+8(sp)
-        sd      s1, SAVED+16(sp)
-        sd      s2, SAVED+24(sp)
-        sd      s3, SAVED+32(sp)
-        sd      s4, SAVED+40(sp)
-        sd      s5, SAVED+48(sp)
-        sd      s6, SAVED+56(sp)
-        sd      s7, SAVED+64(sp)
-        sd      s8, SAVED+72(sp)
-        sd      s9, SAVED+80(sp)
-        sd      s10, SAVED+88(sp)
-        sd      s11, SAVED+96(sp)
+        SAVE_ALL
         sd      a0, TEXT(sp)
         sd      a1, END_POINTER(sp)
         mv      s0, sp
@@ -458,21 +445,7 @@ finish: lwu     t0, FORMAT_precision(s2)
         beqz    t0, 4f
         sd      s1, 0(t0)
 4:      mv      sp, s0
-        ld      ra, SAVED(sp)
-        ld      s0, SAVED+8(sp)
-        ld      s1, SAVED+16(sp)
-        ld      s2, SAVED+24(sp)
-        ld      s3, SAVED+32(sp)
-        ld      s4, SAVED+40(sp)
-        ld      s5, SAVED+48(sp)
-        ld      s6, SAVED+56(sp)
-        ld      s7, SAVED+64(sp)
-        ld      s8, SAVED+72(sp)
-        ld      s9, SAVED+80(sp)
-        ld      s10, SAVED+88(sp)
-        ld      s11, SAVED+96(sp)
-        addi    sp, sp, FRAME
-        ret
+        RESTORE_ALL
 
 nothing:
         ld      s1, TEXT(s0)
