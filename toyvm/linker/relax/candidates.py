@@ -25,7 +25,6 @@ LONG = 0
 JAL, FROM_ZERO_CALL, C_J = 1, 2, 3  # of a call
 C_LUI = 1  # of a high part
 FROM_GP, FROM_ZERO = 1, 2  # of an address or a distance
-FROM_TP = 1  # of a thread-local address
 
 _CALLS = (R.CALL, R.CALL_PLT)
 _ABSOLUTE_LOW = (R.LO12_I, R.LO12_S)
@@ -88,13 +87,13 @@ class _Finder:
         relocs, sections = program.relocs, program.sections
         self.kind = relocs.type
         code = sections.live & ((sections.flags & SHF_ALLOC) != 0) & ((sections.flags & SHF_EXECINSTR) != 0)
-        self.usable = code[relocs.sid] & (relocs.offset >= 0)
-        self.usable &= relocs.offset + self._length() <= sections.size[relocs.sid]
+        usable = code[relocs.sid] & (relocs.offset >= 0)
+        usable &= relocs.offset + self._length() <= sections.size[relocs.sid]
         self.marked = np.zeros(len(relocs), dtype=bool)
         if len(relocs) > 1:  # the mark is the next relocation, at the same place
             same = (relocs.sid[1:] == relocs.sid[:-1]) & (relocs.offset[1:] == relocs.offset[:-1])
             self.marked[:-1] = same & (self.kind[1:] == R.RELAX)
-        self.marked &= self.usable
+        self.marked &= usable
         self._unmark_overlaps()
         flags = np.array([f.object.e_flags for f in program.resolution.files] + [0], dtype=np.int64)
         self.compressed = (flags[sections.file[relocs.sid]] & EF_RISCV_RVC) != 0
