@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .observe.instruction_trace import InstructionTrace
     from .observe.symbolize import Symbolizer
 
+_REPORT_ROOM = 16 << 20  # bytes of the host's memory; the backtrace of a small program takes 7 MiB
+
 
 class Watcher(Protocol):
     """Observes a run. It may supply the engine."""
@@ -288,7 +290,7 @@ class Session:
         )
 
     def _describe(self, process: Process, va: int) -> str | None:
-        return self.symbols.describe(process.pid, va) or None
+        return (_can_report() and self.symbols.describe(process.pid, va)) or None
 
     def _whereabouts(self, thread: Process) -> list[str]:
         from .kernel.accounts.thread_report import whereabouts
@@ -296,6 +298,8 @@ class Session:
         return whereabouts(self.kernel, thread, "  ")
 
     def _backtrace(self, thread: Process) -> list[str]:
+        if not _can_report():
+            return ["no backtrace: the host has no memory left"]
         return self.backtracer.lines(thread)
 
     def _write(self, text: str) -> None:
@@ -412,6 +416,20 @@ class _Views:
             for what, render in VIEWS.items()
             if what in self._options.views
         ]
+
+
+def _can_report() -> bool:
+    """Whether the host has memory for what a report loads: modules and debug information.
+
+    Python takes lack of memory during an import for something else, such as a syntax error.
+    """
+    from .machine.physical_memory import require_host_room
+
+    try:
+        require_host_room(_REPORT_ROOM)
+    except MemoryError:
+        return False
+    return True
 
 
 def _environment(program: Program | str | PathLike[str], options: RunOptions) -> list[str]:
