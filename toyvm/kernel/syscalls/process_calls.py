@@ -10,18 +10,14 @@ from collections.abc import Callable
 from toyvm.base.bits import sext
 from toyvm.base.errors import NotExecutableError, error
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.base.record import replace
 
 from ..limits import ARG_MAX
 from ..proc.execve import execute
 from ..proc.lifecycle import exit_process, find_child, take_report
 from ..proc.process import Process
 from ..proc.signals import CLD_CONTINUED, CLD_STOPPED, MAX_SIGNAL, Signal
-from ..vfs.nodes import SymlinkNode
 from ..vfs.open_file import O_NONBLOCK, WouldBlock
-from ..vfs.path_walk import PATH_MAX, Location
 from .arguments import read_path
-from .path_calls import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, base
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -40,61 +36,15 @@ def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: in
     Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR, ETXTBSY (open for writing).
     """
     name = read_path(process, path)
-    arguments = _strings(process, argv)
-    environment = _strings(process, envp)
+    arguments = strings(process, argv)
+    environment = strings(process, envp)
     try:
         execute(kernel, process, name, arguments or [b""], environment)
     except NotExecutableError:
         raise error(errno.ENOEXEC) from None
 
 
-def execveat(
-    kernel: KernelState, process: Process, dirfd: int, path: int, argv: int, envp: int, flags: int
-) -> None:
-    """execveat(2): execve(2) of a path relative to `dirfd`, or with AT_EMPTY_PATH of the open file `dirfd` itself.
-    AT_SYMLINK_NOFOLLOW refuses a link as the last component.
-
-    The program sees itself as /dev/fd/N or /dev/fd/N/PATH. A script needs that name, so its descriptor
-    must not be close-on-exec.
-
-    Errors: those of execve(2), EBADF, EINVAL, ELOOP (a link with AT_SYMLINK_NOFOLLOW), ENOENT (also a script whose
-    descriptor is close-on-exec).
-    """
-    flags &= 0xFFFFFFFF
-    name = os.fsdecode(process.mm.read_cstring(path, PATH_MAX))
-    if not name and not flags & AT_EMPTY_PATH:
-        raise error(errno.ENOENT)
-    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
-        raise error(errno.EINVAL)
-    fd = sext(dirfd, 32)
-    survives = True
-    if name.startswith("/") or fd == AT_FDCWD:
-        place = kernel.vfs.resolve(name or process.cwd, process.cwd, follow=not flags & AT_SYMLINK_NOFOLLOW)
-        place = replace(place, name=name.rsplit("/", 1)[-1])
-    else:
-        survives = not process.fds.cloexec(fd)
-        if name:
-            cwd = base(process, dirfd, name)
-            place = kernel.vfs.resolve(name, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW)
-            place = replace(place, name=name.rsplit("/", 1)[-1])
-            name = f"/dev/fd/{fd}/{name}"
-        else:
-            file = process.fds.get(fd)
-            called = file.path.rsplit("/", 1)[-1].removesuffix(" (deleted)")
-            place = Location(kernel.vfs.root, called, file.node, file.path, file)
-            if file.node is None:
-                raise error(errno.EACCES)
-            name = f"/dev/fd/{fd}"
-    if isinstance(place.node, SymlinkNode):
-        raise error(errno.ELOOP)
-    arguments, environment = _strings(process, argv), _strings(process, envp)
-    try:
-        execute(kernel, process, name, arguments or [b""], environment, place=place, path_survives=survives)
-    except NotExecutableError:
-        raise error(errno.ENOEXEC) from None
-
-
-def _strings(process: Process, va: int) -> list[bytes]:
+def strings(process: Process, va: int) -> list[bytes]:
     """The strings of a NULL-terminated array of pointers. Raises Fault, OSError(E2BIG)."""
     found: list[bytes] = []
     if not va:
