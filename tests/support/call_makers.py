@@ -184,6 +184,12 @@ call("write", lambda s: (s.fd(), s.out(), s.size()))
 call("pread64", lambda s: (s.fd(), s.out(), s.size(), s.offset()))
 call("pwrite64", lambda s: (s.fd(), s.out(), s.small(), s.offset()))
 call("readv", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1024, 1025, -1)))
+call("preadv2", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1025), s.pick(-1, s.offset()), 0, s.bits(1, 2, 4, 8,
+     16, 32)))
+call("pwritev2", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1025), s.pick(-1, s.offset()), 0, s.bits(1, 2, 4, 8,
+     16, 32)))
+call("execveat", lambda s: (s.pick(s.at(), s.fd("file")), s.pick(s.path(), s.put(b"\0")), s.maybe(s.out()), 0,
+     s.bits(0x100, 0x1000, 0x1000, 0x400)))
 call("writev", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1024, 1025, -1)))
 call("lseek", lambda s: (s.fd(), s.offset(), s.pick(0, 1, 2, 3, 4, 5)))
 call("ppoll", lambda s: (s.put(b"".join(struct.pack("<ihh", sign(s.fd()), s.pick(1, 4, 5, 0x2000),
@@ -253,7 +259,7 @@ FAMILIES = (
     "setxattr getxattr listxattr removexattr lsetxattr fsetxattr fgetxattr flistxattr fremovexattr openat"
     " symlinkat mkdirat unlinkat renameat2",
     "fallocate ftruncate truncate openat memfd_create mmap munmap mremap madvise pread64 pwrite64 lseek readv"
-    " writev sync copy_file_range",
+    " writev preadv2 pwritev2 sync copy_file_range execveat",
     "openat2 openat renameat2 linkat symlinkat unlinkat mkdirat mknodat readlinkat statx newfstatat utimensat"
     " fchmodat fchownat faccessat2 statfs"
     " getdents64 chdir getcwd",

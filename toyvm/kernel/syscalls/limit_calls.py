@@ -52,8 +52,10 @@ def within_file_limit(
     """
     if not isinstance(file.node, FileNode):
         return size
-    if offset is None:
-        offset = file.node.size if file.flags & O_APPEND else file.position
+    if file.flags & O_APPEND:
+        offset = file.node.size
+    elif offset is None:
+        offset = file.position
     require_file_size(kernel, process, offset + 1)
     return min(size, process.rlimits.file_size - offset)
 
