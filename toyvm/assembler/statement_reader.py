@@ -11,6 +11,7 @@ from toyvm.base.record import Record
 from . import alternate_macros
 from .macros import Macro, bind_arguments, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
+from .source_listing import ListedText
 from .state import AssemblyState, Condition
 from .statements import statements, unclosed_comment
 
@@ -28,7 +29,7 @@ class SourceText(Record, frozen=False):
     """A text on the stack: `base` is the number of its first statement, `pos` the index of the next one.
 
     `conditions` is the number of `.if` that were open at its start. `macro` marks the text of a macro
-    call, which .exitm ends.
+    call, which .exitm ends. `listed` is the index of a file in the listing, None for an expansion.
     """
 
     lines: list[str]
@@ -36,6 +37,7 @@ class SourceText(Record, frozen=False):
     conditions: int
     macro: bool = False
     pos: int = 0
+    listed: int | None = None
 
 
 class Reader:
@@ -62,7 +64,19 @@ class Reader:
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
             problem = Problem("end of file in multiline comment", expected="'*/'")
             self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
-        self._push(SourceText(lines, base, len(self.state.conditions)))
+        listed = 0
+        if self.state.options.listing:
+            texts = self.state.listing.texts
+            listed = len(texts)
+            around = self.line_read() if self.texts else None
+            texts.append(ListedText(text.replace("\r\n", "\n").split("\n"), around))
+        self._push(SourceText(lines, base, len(self.state.conditions), listed=listed))
+
+    def line_read(self) -> tuple[int, int]:
+        """The line of a file that was read last: (index of the file in the listing, number)."""
+        text = next(text for text in reversed(self.texts) if text.listed is not None)
+        assert text.listed is not None
+        return text.listed, self.state.source.place(text.base + max(text.pos - 1, 0))[1]
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
         """Read the lines of a macro call or a repetition next. Raises Fatal above MAX_EXPANDED_LINES."""
@@ -231,6 +245,8 @@ class Reader:
         while text.pos < len(lines):
             line = lines[text.pos]
             text.pos += 1
+            if state.options.listing and text.listed is not None and not _CONDITIONAL.match(line):
+                state.listing.skipped.add(self.line_read())
             found = _CONDITIONAL.match(line) if "." in line else None
             if found is None:
                 continue
