@@ -8,6 +8,7 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.limits import RLIM_INFINITY
 from toyvm.kernel.net.socket_file import SOCK_STREAM, SocketFile
 from toyvm.kernel.proc.lifecycle import send
 from toyvm.kernel.proc.signals import SigInfo, Signal
@@ -16,6 +17,7 @@ from toyvm.kernel.vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBloc
 from toyvm.kernel.vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
 
 from ..arguments import MAX_RW_COUNT, open_file, or_again, vectors
+from ..limit_calls import tell_of_file_limit, within_file_limit
 
 if TYPE_CHECKING:
     from toyvm.kernel.proc.kernel_state import KernelState
@@ -57,8 +59,19 @@ class _Offset:
     def read(self, count: int) -> bytes:
         return self._file.read(count) if self.at is None else self._file.pread(self.at, count)
 
-    def write(self, data: bytes) -> int:
-        return self._file.write(data) if self.at is None else self._file.pwrite(self.at, data)
+    def write(self, kernel: KernelState, data: bytes) -> int:
+        """Write what RLIMIT_FSIZE lets pass. As on Linux, the rest is SIGXFSZ even if a part was written.
+
+        Raises OSError(EFBIG) if all is beyond it.
+        """
+        process, file = self._process, self._file
+        fits = len(data)
+        if process.rlimits.file_size != RLIM_INFINITY:
+            fits = within_file_limit(kernel, process, file, self.at, fits)
+        written = file.write(data[:fits]) if self.at is None else file.pwrite(self.at, data[:fits])
+        if fits < len(data):
+            tell_of_file_limit(kernel, process)
+        return written
 
     def advance(self, count: int) -> None:
         """`count` bytes are done."""
@@ -72,7 +85,7 @@ def splice(
 ) -> int:  # fmt: skip
     """splice(2): move bytes from a file to another, one of which is a pipe; the bytes moved.
 
-    Errors: EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
+    Errors: EAGAIN, EBADF, EFAULT, EFBIG with SIGXFSZ, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
     """
     if flags & 0xFFFFFFFF & ~_SPLICE_FLAGS:
         raise error(errno.EINVAL)
@@ -99,7 +112,7 @@ def splice(
         if pipe_in is not None:
             where = _Offset(process, target, off_out)
             data = peek_pipe(pipe_in, room)
-            moved = where.write(data) if data else 0
+            moved = where.write(kernel, data) if data else 0
             source.read(moved)
         else:
             where = _Offset(process, source, off_in)
@@ -195,7 +208,7 @@ def vmsplice(kernel: KernelState, process: Process, fd: int, va: int, count: int
 def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, offset: int, count: int) -> int:
     """sendfile(2): copy bytes of a file to another open file; the bytes copied.
 
-    Errors: EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
+    Errors: EAGAIN, EBADF, EFAULT, EFBIG with SIGXFSZ, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
     """
     source = open_file(process, fd_in)
     if not source.readable:
@@ -204,6 +217,7 @@ def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, off
         raise error(errno.ESPIPE)
     where = _Offset(process, source, offset)
     target = open_file(process, fd_out)
+    end = _Offset(process, target, 0)
     if not target.writable:
         raise error(errno.EBADF)
     if (
@@ -221,7 +235,7 @@ def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, off
         if not data:
             break
         try:
-            moved = target.write(data)
+            moved = end.write(kernel, data)
         except WouldBlock as wait:
             again = or_again(process, target, wait, writing=True)
             if isinstance(again, OSError) and call.done:
@@ -245,7 +259,7 @@ def copy_file_range(
 ) -> int:  # fmt: skip
     """copy_file_range(2): copy bytes between two regular files; the bytes copied.
 
-    Errors: EBADF, EFAULT, EINVAL, EISDIR, ENOSPC, EOVERFLOW.
+    Errors: EBADF, EFAULT, EFBIG with SIGXFSZ, EINVAL, EISDIR, ENOSPC, EOVERFLOW, EXDEV (two file systems).
     """
     source, target = open_file(process, fd_in), open_file(process, fd_out)
     where_in = _Offset(process, source, off_in, errno.EOVERFLOW)
@@ -262,7 +276,11 @@ def copy_file_range(
     end = where_out.at if where_out.at is not None else target.position
     if count >> 63 or sext(start + count, 64) < 0 or sext(end + count, 64) < 0:
         raise error(errno.EOVERFLOW)
+    if source.node.identity[0] != target.node.identity[0]:
+        raise error(errno.EXDEV)
     count = min(count, max(0, source.node.size - start), MAX_RW_COUNT)
+    if process.rlimits.file_size != RLIM_INFINITY:
+        count = within_file_limit(kernel, process, target, end, count)
     if source.node is target.node and start < end + count and end < start + count:
         raise error(errno.EINVAL)
     done = 0
