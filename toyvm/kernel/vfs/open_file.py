@@ -18,7 +18,7 @@ from .nodes import Identity, Node, Stat, SymlinkNode
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
 O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
-O_ASYNC = 0o20000
+O_ASYNC, O_DIRECT = 0o20000, 0o40000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
@@ -106,6 +106,7 @@ class OpenFile:
 
     pollable    whether epoll(7) takes it: the file has a state that changes, and a queue that says so
     messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
+    packets     whether what one write puts in, one read takes out (a pipe with O_DIRECT)
     synonyms    whether POLLIN and POLLOUT of `poll` mean POLLRDNORM and POLLWRNORM too
     sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
     maps_zeros  whether a mapping of it is anonymous memory (/dev/zero)
@@ -116,6 +117,7 @@ class OpenFile:
     seekable = False
     pollable = False
     messages = False
+    packets = False
     synonyms = True
     sends_sigpipe = True
     maps_zeros = False

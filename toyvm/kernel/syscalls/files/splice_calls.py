@@ -14,7 +14,18 @@ from toyvm.kernel.proc.lifecycle import send
 from toyvm.kernel.proc.signals import SigInfo, Signal
 from toyvm.kernel.vfs.nodes import DirNode, FileNode
 from toyvm.kernel.vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBlock
-from toyvm.kernel.vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
+from toyvm.kernel.vfs.pipe import (
+    FifoBoth,
+    PipeFile,
+    PipeReader,
+    PipeWriter,
+    pass_on,
+    peek_pipe,
+    pipe_room,
+    put_pipe,
+    same_pipe,
+    take_pipe,
+)
 
 from ..arguments import MAX_RW_COUNT, open_file, or_again, vectors
 from ..limit_calls import tell_of_file_limit, within_file_limit
@@ -108,16 +119,20 @@ def splice(
         raise error(errno.EINVAL)
     count = min(count, MAX_RW_COUNT)
     try:
+        if pipe_in is not None and pipe_out is not None:
+            pipe_room(pipe_out)
+            return pass_on(pipe_in, pipe_out, count, keep=False)
         room = min(count, pipe_room(pipe_out) if pipe_out is not None else _CHUNK)
         if pipe_in is not None:
             where = _Offset(process, target, off_out)
             data = peek_pipe(pipe_in, room)
             moved = where.write(kernel, data) if data else 0
-            source.read(moved)
+            take_pipe(pipe_in, moved)
         else:
             where = _Offset(process, source, off_in)
+            assert pipe_out is not None
             data = where.read(room)
-            moved = target.write(data) if data else 0
+            moved = put_pipe(pipe_out, data) if data else 0
         where.advance(moved)
         return moved
     except WouldBlock as wait:
@@ -150,8 +165,7 @@ def tee(kernel: KernelState, process: Process, fd_in: int, fd_out: int, count: i
     if pipe_in is None or pipe_out is None or same_pipe(pipe_in, pipe_out):
         raise error(errno.EINVAL)
     try:
-        data = peek_pipe(pipe_in, count)  # the input first, as on Linux: it may have to wait for it
-        return target.write(data[: pipe_room(pipe_out)]) if data else 0
+        return pass_on(pipe_in, pipe_out, count, keep=True)  # waits for the input first, as on Linux
     except WouldBlock as wait:
         if flags & SPLICE_F_NONBLOCK or (source.flags | target.flags) & O_NONBLOCK:
             raise error(errno.EAGAIN) from None
@@ -183,11 +197,11 @@ def vmsplice(kernel: KernelState, process: Process, fd: int, va: int, count: int
             while at < length:
                 if file.writable:
                     data = process.mm.read(base + at, min(length - at, pipe_room(pipe)))
-                    moved = file.write(data)
+                    moved = put_pipe(pipe, data)
                 else:
                     data = peek_pipe(pipe, min(length - at, _CHUNK))
                     process.mm.write(base + at, data)
-                    moved = len(file.read(len(data)))
+                    moved = len(take_pipe(pipe, len(data)))
                     if moved < length - at:
                         return done + moved
                 at += moved

@@ -186,3 +186,21 @@ def test_clear_refs_clears_the_referenced_bits() -> None:
     assert b"Referenced:            0 kB" not in smaps_rollup(guest.mm)
     assert guest.call("write", fd, guest.scratch, 1) == 1
     assert b"Referenced:            0 kB" in smaps_rollup(guest.mm)
+
+
+def test_soft_dirty_bits_are_accepted_and_never_set() -> None:
+    """As on a riscv64 Linux of that time, which has no CONFIG_MEM_SOFT_DIRTY: "4" is taken, and bit 55 of pagemap stays clear."""
+    guest = Guest()
+    refs, pagemap = guest.open("/proc/self/clear_refs", 1), guest.open("/proc/self/pagemap")
+
+    def word() -> int:
+        assert guest.call("pread64", pagemap, guest.scratch + 512, 8, guest.scratch >> 12 << 3) == 8
+        return guest.mm.read_int(guest.scratch + 512)
+
+    guest.mm.write(guest.scratch, b"4")
+    before = word()
+    assert before >> 63 and not before >> 55 & 1
+    assert guest.call("write", refs, guest.scratch, 1) == 1
+    assert word() == before
+    guest.mm.write(guest.scratch, b"written again")
+    assert word() == before
