@@ -101,6 +101,24 @@ class LockOwner(Protocol):
     def closed(self, file: OpenFile) -> None: ...
 
 
+class FileCount:
+    """How many files are open in the machine, `used` of at most `most` (/proc/sys/fs/file-nr and file-max)."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self.used = 0
+
+    @property
+    def full(self) -> bool:
+        return self.used >= self.most
+
+    def enter(self, file: OpenFile) -> None:
+        """A file has its first user. It is counted until it has none."""
+        if file.counted is None:
+            file.counted = self
+            self.used += 1
+
+
 class OpenFile:
     """Base of open files. `users` counts file descriptors of all processes; the last `put` calls `released`.
 
@@ -125,6 +143,7 @@ class OpenFile:
     watchers: dict[Watcher, Callable[[], None]] | None = None
     is_terminal = False
     owner: Watcher | None = None  # whom a signal tells of the file (`proc.file_owners`)
+    counted: FileCount | None = None  # where it counts as an open file
     locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
@@ -196,6 +215,9 @@ class OpenFile:
         """A user less: a descriptor was closed, or a message with it is gone. The last one closes the file."""
         self.users -= 1
         if not self.users:
+            if self.counted is not None:
+                self.counted.used -= 1
+                self.counted = None
             if self.watchers:
                 for forget in list(self.watchers.values()):
                     forget()
