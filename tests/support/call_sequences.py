@@ -348,7 +348,7 @@ class Sequence:
         kernel = self.kernel
         kill_all(kernel)
         kernel.power_off()
-        assert kernel.frames.used == 0
+        assert kernel.frames.used == 0 and kernel.files.used == 0
         lazily = kernel.__dict__
         if "network" in lazily:
             assert not kernel.network.sockets and not kernel.network.in_flight and not kernel.network.used

@@ -18,8 +18,9 @@ from .limits import Rlimits
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError, execute
+from .proc.fd_table import FdTable
 from .proc.kernel_state import Interpreter, KernelState
-from .proc.process import ITIMER_REAL, FdTable, Process
+from .proc.process import ITIMER_REAL, Process
 from .proc.signals import SigInfo, Signal
 from .time_slices import STATUS_LIMIT, TimeSlices
 from .vfs.devices import mount_devices
@@ -132,7 +133,7 @@ class Kernel(KernelState):
             mm = self.new_space(rlimits, pid=pid, counters=Counters(), group=group)
         except OutOfFrames:
             raise NotExecutableError(f"{path}: Cannot allocate memory") from None
-        process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files), rlimits)
+        process = Process(pid, mm, Hart(mm.mmu), FdTable(self.limits.open_files, self.files), rlimits)
         process.cwd = cwd
         process.started_at = self.now
         self._open_streams(process)

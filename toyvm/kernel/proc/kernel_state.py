@@ -29,8 +29,9 @@ from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
 from ..mm.memory_system import MemorySystem
 from ..vfs.nodes import DirNode, FileNode
-from ..vfs.open_file import O_WRONLY, HostStream, Sink
+from ..vfs.open_file import O_WRONLY, FileCount, HostStream, Sink
 from ..vfs.path_walk import Vfs
+from .fd_table import file_max
 from .process import Process
 from .scheduler import Scheduler
 from .signals import Signal
@@ -128,6 +129,7 @@ class KernelState:
         self.describe: Callable[[Process, int], str | None] = describe or (lambda process, va: None)
         self.backtrace: Callable[[Process], list[str]] = backtrace or (lambda process: [])
         self.scheduler = Scheduler()
+        self.files = FileCount(file_max(memory_bytes))
         self.epoch = int(
             seconds_of(self.limits.date) * 10**9
         )  # the date in nanoseconds when the machine is switched on

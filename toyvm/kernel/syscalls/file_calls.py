@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
@@ -13,7 +14,7 @@ from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
-from .arguments import MAX_RW_COUNT, open_file, or_again, vectors
+from .arguments import MAX_RW_COUNT, gather, open_file, or_again, vectors
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -75,6 +76,20 @@ def _write_from(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     """Write `count` bytes from `va` in bounded pieces. A blocked write keeps its progress."""
+    return _write_pieces(
+        kernel, process, file, count, lambda at, size: _readable(process, file, va + at, size), offset
+    )
+
+
+def _write_pieces(
+    kernel: KernelState,
+    process: Process,
+    file: OpenFile,
+    count: int,
+    fetch: Callable[[int, int], bytes],
+    offset: int | None = None,
+) -> int:
+    """Write `count` bytes in bounded pieces, which `fetch` reads from the program by place and size."""
     if not file.writable:
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
@@ -87,7 +102,7 @@ def _write_from(
         piece = PIPE_CAPACITY if not file.seekable and not file.messages else _CHUNK
         size = min(count - done, piece)
         try:
-            data = _readable(process, file, va + done, size)
+            data = fetch(done, size)
             written = file.write(data) if offset is None else file.pwrite(offset + done, data)
         except WouldBlock as wait:
             if file.flags & O_NONBLOCK and done:
@@ -233,7 +248,7 @@ def _read_message(process: Process, file: OpenFile, buffers: list[tuple[int, int
 
 def read_vectors(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
     total = 0
-    if file.messages and offset is None:
+    if (file.messages or file.packets) and offset is None:
         return _read_message(process, file, vectors(process, va, count))
     for base, length in vectors(process, va, count):
         if not length:
@@ -299,10 +314,14 @@ def write_vectors(
 ) -> int:
     if file.messages and offset is None:
         return _write_message(kernel, process, file, vectors(process, va, count))
-    resumed, process.call.done = process.call.done, 0
-    total = 0
     buffers = vectors(process, va, count)
     whole = sum(length for _, length in buffers)
+    if file.packets and offset is None:
+        return _write_pieces(
+            kernel, process, file, whole, lambda at, size: gather(process, buffers, at, size)
+        )
+    resumed, process.call.done = process.call.done, 0
+    total = 0
     if whole and process.rlimits.file_size != RLIM_INFINITY:  # one write, so one signal at most
         whole = _within_limit(kernel, process, file, offset, whole)
     for base, length in buffers:

@@ -102,6 +102,7 @@ def open_path(
         call.opening = None
         return process.fds.install(opened, cloexec=bool(flags & O_CLOEXEC))
     path = read_path(process, va)
+    process.fds.require_room()
     inside = path.lstrip("/") or "." if rules & RESOLVE_IN_ROOT else path
     cwd = base(process, dirfd, inside)
     made = kernel.inotify is not None and not _exists(kernel, path, cwd)

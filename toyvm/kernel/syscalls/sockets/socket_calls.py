@@ -204,7 +204,7 @@ def listen(kernel: KernelState, process: Process, fd: int, backlog: int) -> int:
 def accept(kernel: KernelState, process: Process, fd: int, va: int, length_at: int) -> int:
     """accept(2): the next connection of a listening socket; its descriptor. Its address goes to `va`.
 
-    Errors: EAGAIN, EBADF, ECONNABORTED, EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, EOPNOTSUPP.
+    Errors: EAGAIN, EBADF, ECONNABORTED, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOTSOCK, EOPNOTSUPP.
     """
     return accept4(kernel, process, fd, va, length_at, 0)
 
@@ -217,8 +217,7 @@ def accept4(kernel: KernelState, process: Process, fd: int, va: int, length_at: 
     if flags & 0xFFFFFFFF & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
     listener = socket_of(process, fd)
-    if not process.fds.room():
-        raise error(errno.EMFILE)
+    process.fds.require_room()
     try:
         made = listener.accept()
     except WouldBlock as wait:

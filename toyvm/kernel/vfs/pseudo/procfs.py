@@ -300,13 +300,12 @@ def _kernel_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
 
 def _fs_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """/proc/sys/fs."""
-    texts = {
-        "file-max": "9223372036854775807",
-        "nr_open": "1048576",
-        "pipe-max-size": "1048576",
-        "file-nr": "0\t0\t9223372036854775807",
-    }
-    return _constants(80, texts)
+    files = kernel.files
+    texts = {"file-max": str(files.most), "nr_open": "1048576", "pipe-max-size": "1048576"}
+    entries = _constants(80, texts)
+    # The text is made before the file that shows it is counted.
+    entries["file-nr"] = lambda: Text(83, lambda: f"{files.used + 1}\t0\t{files.most}\n".encode())
+    return entries
 
 
 def _vm(kernel: KernelState) -> dict[str, Callable[[], Node]]:
