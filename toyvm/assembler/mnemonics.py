@@ -32,13 +32,17 @@ STACK = {
 
 
 class OperandStep(Record):
-    """One operand of a row. `insert` encodes a number; `shift` and `bias` (8 for x8..x15) a register."""
+    """One operand of a row. `insert` encodes a number; `shift` and `bias` (8 for x8..x15) a register.
+
+    `step` is 2 for a register that names a pair.
+    """
 
     kind: str
     slot: Slot
     insert: Callable[[int], int]
     shift: int
     bias: int
+    step: int = 1
 
     def register(self, operand: WrittenOperand) -> int:
         """The bits of the operand's register. Raises Problem if the row cannot encode it."""
@@ -50,6 +54,10 @@ class OperandStep(Record):
                 raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)
         elif self.slot.nonzero and not number and operand.form != "memory":
             raise Problem("x0 is reserved here", operand.text, expected="another register")
+        if number % self.step:
+            raise Problem(
+                f"{X_NAMES[number]} is not the first of a pair", operand.text, expected="an even register"
+            )
         return (number - self.bias) << self.shift
 
 
@@ -67,8 +75,7 @@ class EncodableRow:
         self.raw = raw
         self.ext = insn.ext
         self.match = insn.encode(**fields)
-        # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
-        self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
+        self.privileged = insn.ext == "Privileged"  # mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         operands = insn.operands if whole else insn.operands[:-1]
         self.steps = tuple(_step(insn, slot) for slot in operands)
         self.kinds = tuple(step.kind for step in self.steps)
@@ -78,10 +85,12 @@ def _step(insn: Insn, slot: Slot) -> OperandStep:
     fields = insn.format.fields
     register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
     field = fields.get(register)
-    shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
-    return OperandStep(
-        slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias
-    )
+    shift, bias, step = 0, 0, 1
+    if field is not None:
+        at, _, to = field.parts[0]
+        shift, bias, step = at - to, field.bias, field.step if register in ("rd", "rs2") else 1
+    insert = fields[slot.fields[0]].insert if slot.fields else _nothing
+    return OperandStep(slot.kind, slot, insert, shift, bias, step)
 
 
 def _nothing(value: int) -> int:

@@ -14,6 +14,7 @@ from toyvm.base.record import Record
 from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
+from ..isa.extensions import satisfied
 from .dwarf.cfi_directives import CallFrameTable
 from .dwarf.line_table import LineTableWriter
 from .expressions import combine
@@ -403,9 +404,9 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
         names |= {"Zaamo", "Zalrsc"}
     if arch.has("c") and arch.has("d"):
         names.add("Zcd")
-    if arch.has("zca"):
-        names.add("C")
-    return frozenset(names)
+    if arch.has_compressed:
+        names |= {"C", "Zca"}
+    return satisfied(names)
 
 
 def int_of(value: Value) -> int:

@@ -110,8 +110,10 @@ class ArchError(ToyvmError):
 _VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
 zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
 zvl512b zvl1024b zaamo zalrsc zabha zacas zama16b zca zcb zcd zcf zcmp zcmt zcmop zimop zihintntl zfa zfbfmin zic64b
-ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
-smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
+zicfilp zicfiss ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
+smaia smcntrpmf smctr smdbltrp smmpm smnpm smrnmi smstateen smcdeleg smcsrind ssaia ssccfg
+ssccptr sscofpmf sscounterenw sscsrind ssctr ssdbltrp ssnpm sspm ssqosid ssstateen sstc sstvala sstvecd ssu64xl
+sstrict supm svbare svade sdtrig shcounterenw shgatpa shlcofideleg shtvala shvsatpa shvstvala shvstvecd svinval svnapot svpbmt"""
 
 # extension -> default version
 _VERSIONS: dict[str, tuple[int, int]] = {
