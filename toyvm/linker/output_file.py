@@ -49,6 +49,8 @@ _STACK_ALIGN = 16
 
 def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     """All program headers, in GNU ld's order."""
+    if layout.headers is not None:
+        return list(layout.headers)
     found: list[Phdr] = []
     whole = {s.name: s for s in layout.outputs if s.size}
 
@@ -84,7 +86,9 @@ def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[P
     found.append(Phdr(PT_GNU_STACK, PF_R | PF_W | (PF_X if exec_stack else 0), 0, 0, 0, 0, 0, _STACK_ALIGN))
     for s in layout.segments:
         if s.region is OutputRegion.RELRO:
-            found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, s.memsz, 1))
+            # Protection works on pages, and the next segment begins on a new one.
+            size = align_up(s.addr + s.memsz, options.page) - s.addr
+            found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, size, 1))
     return found
 
 
@@ -99,6 +103,9 @@ def section_contents(program: ProgramColumns, layout: ImageLayout, made: Mapping
         if layout.outputs[layout.output[sid]].type == SHT_NOBITS:
             continue
         image[offsets[sid] : offsets[sid] + len(data)] = data
+    for patch in layout.patches:
+        whole = patch.pattern * -(-patch.length // len(patch.pattern))
+        image[patch.offset : patch.offset + patch.length] = whole[: patch.length]
     return image
 
 
