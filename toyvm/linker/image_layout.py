@@ -98,7 +98,7 @@ class FilePatch(Record):
 class PlacedSymbol(Record):
     """A symbol that a script defines: its address, and the index in `outputs` of its section (-1: it is absolute).
 
-    `like` is the one symbol that its value stands on, whose type it takes; "" for none.
+    `like` is the one symbol that its value stands on, whose type and visibility it takes; "" for none.
     """
 
     value: int
@@ -307,7 +307,7 @@ class _Addresses:
             self.errors.error(
                 f"the output would be {file_end:#x} bytes in the file, {here - self.base:#x} in memory"
             )
-        finished = tuple(sorted(segments, key=lambda segment: segment.addr))
+        finished = tuple(sorted(self._finish(segments), key=lambda segment: segment.addr))
         for before, after in pairwise(finished):
             if before.addr + before.memsz > after.addr:
                 self.errors.error(
@@ -351,6 +351,13 @@ class _Addresses:
         offset = file_end + (here - file_end) % self.page
         segments.append(LoadSegment(_PERMISSIONS[region], region, here, offset, 0, 0))
         return here
+
+    def _finish(self, segments: list[LoadSegment]) -> Iterator[LoadSegment]:
+        for segment in segments:
+            if segment.region is OutputRegion.RELRO:
+                end = align_up(segment.addr + segment.memsz, self.page)
+                segment = replace(segment, memsz=end - segment.addr)
+            yield segment
 
 
 def _grow(segment: LoadSegment, section: OutputSection, start: int, here: int) -> LoadSegment:

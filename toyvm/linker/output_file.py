@@ -86,9 +86,7 @@ def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[P
     found.append(Phdr(PT_GNU_STACK, PF_R | PF_W | (PF_X if exec_stack else 0), 0, 0, 0, 0, 0, _STACK_ALIGN))
     for s in layout.segments:
         if s.region is OutputRegion.RELRO:
-            # Protection works on pages, and the next segment begins on a new one.
-            size = align_up(s.addr + s.memsz, options.page) - s.addr
-            found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, size, 1))
+            found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, s.memsz, 1))
     return found
 
 

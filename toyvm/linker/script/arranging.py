@@ -35,7 +35,11 @@ class _Arranger:
         ]
         self.table: list[Out] = []
         patterns = [p for out in self.outs for p in out.statement.body if isinstance(p, InputPattern)]
-        self.matcher = Matcher(program, patterns, options.sort_section)
+        # GNU ld makes one section for the relocations of each section, and calls those of a static program .rela.iplt.
+        made_names = {".rela.dyn": [".rela.dyn", ".rela.got"]}
+        if options.static and not options.pic:
+            made_names[".rela.plt"] = [".rela.iplt"]
+        self.matcher = Matcher(program, patterns, options.sort_section, made_names)
         columns = (sections.type.tolist(), sections.flags.tolist())
         self.flags = [
             section_flags(name, kind, flag) if live else 0

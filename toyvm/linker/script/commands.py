@@ -51,7 +51,9 @@ def with_implicit(
     for other in implicit:
         script.merge(other)
     if found is None:
+        entry = script.entry
         script.merge(_builtin(options))
+        script.entry = entry or script.entry
     script.inputs.clear()  # they are open already
     return completed(script, inputs, options)
 
@@ -66,14 +68,14 @@ def _builtin(options: LinkOptions) -> Script:
 
 def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> Request:
     """The options with what `script` says."""
-    more = [_input(file) for file in script.inputs]
-    named = {given.path for given in (*inputs, *more)}
+    first, last = [_input(file) for file in script.inputs], []
+    named = {given.display for given in (*inputs, *first)}
     for section in script.sections():
         for pattern in section.body:
             file = getattr(pattern, "file", "")
             if file and not any(c in "*?[:" for c in file) and file not in named:
                 named.add(file)
-                more.append(Input(path=file))  # a file that a pattern names is an input
+                last.append(Input(path=file))  # a file that a pattern names is an input
     defsyms = [
         Assignment(name, read_expression("--defsym", text), Place(Source("--defsym", text), 0, len(text)))
         for name, text in options.defsyms
@@ -93,7 +95,7 @@ def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> 
         "defsyms": (),
         "output": script.output if options.output == "a.out" and script.output else options.output,
     }
-    return Request(script, (*more, *inputs), replace(options, **changes))
+    return Request(script, (*first, *inputs, *last), replace(options, **changes))
 
 
 def _input(file: InputFile) -> Input:

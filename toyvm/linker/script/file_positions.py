@@ -247,4 +247,6 @@ class FilePositions:
                 segment.memsz = end - first.vma
                 segment.filesz = min(segment.memsz, load.vaddr + load.filesz - first.vma)
                 segment.align, segment.final_flags = 1, PF_R
+                if load.sections[0] is first and last_end <= end:  # it ends with a page, as in `image_layout`
+                    load.memsz = max(load.memsz, end - load.vaddr)
             return

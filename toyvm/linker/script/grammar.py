@@ -109,7 +109,7 @@ _body_end: ";" | ","
 data: (BYTE | SHORT | LONG | QUAD | SQUAD | FILL) "(" exp ")"
     | ASCIZ QUOTED                                            -> text
 constructors: CONSTRUCTORS | CREATE_OBJECT_SYMBOLS | LINKER_VERSION
-    | (SORT | SORT_BY_NAME) "(" CONSTRUCTORS ")"
+    | sort "(" CONSTRUCTORS ")"
 keep: KEEP "(" wild ")"
 wild: [section_flags] file_spec "(" section_spec (","? section_spec)* ")"
     | word                                                    -> whole_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cmp_to_key
 
 import numpy as np
@@ -115,12 +115,18 @@ def _is_excluded(patterns: tuple[str, ...], file: InputName) -> bool:
 class Matcher:
     """The sections of a program, by the patterns of a script."""
 
-    def __init__(self, program: ProgramColumns, patterns: Sequence[InputPattern], sort_section: str) -> None:
-        self.program, self.patterns = program, patterns
+    def __init__(
+        self,
+        program: ProgramColumns,
+        patterns: Sequence[InputPattern],
+        sort_section: str,
+        made_names: Mapping[str, list[str]],
+    ) -> None:
+        self.program, self.patterns, self.made_names = program, patterns, made_names
         self.sort_section = sort_section
         self.files = [*input_names(program), InputName("")]  # the last one is for linker-made sections
         self.chosen: list[list[tuple[int, SectionPattern | None]]] = [[] for _ in patterns]
-        self._by_name: dict[str, list[tuple[int, list[SectionPattern]]]] = {}
+        self._by_name: dict[tuple[str, ...], list[tuple[int, list[SectionPattern]]]] = {}
         for sid in self.order():
             self._choose(sid)
 
@@ -137,13 +143,13 @@ class Matcher:
         sids: list[int] = live[np.argsort(key, kind="stable")].tolist()
         return sids
 
-    def _named(self, name: str) -> list[tuple[int, list[SectionPattern]]]:
-        """The patterns that match a section's name, by their numbers, with what of them matches."""
-        found = self._by_name.get(name)
+    def _named(self, *names: str) -> list[tuple[int, list[SectionPattern]]]:
+        """The patterns that match one of a section's names, by their numbers, with what of them matches."""
+        found = self._by_name.get(names)
         if found is None:
-            found = self._by_name[name] = []
+            found = self._by_name[names] = []
             for index, pattern in enumerate(self.patterns):
-                those = [section for section in pattern.sections if matches(section.name, name)]
+                those = [p for p in pattern.sections if any(matches(p.name, name) for name in names)]
                 if those or not pattern.sections:
                     found.append((index, those))
         return found
@@ -152,7 +158,10 @@ class Matcher:
         sections = self.program.sections
         file = self.files[int(sections.file[sid])]
         flags = int(sections.flags[sid])
-        for index, those in self._named(sections.name[sid]):
+        names = [sections.name[sid]]
+        if sections.file[sid] < 0:
+            names = self.made_names.get(names[0], names)
+        for index, those in self._named(*names):
             pattern = self.patterns[index]
             if not file_matches(pattern.file, file) or _is_excluded(pattern.exclude, file):
                 continue

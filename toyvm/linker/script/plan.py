@@ -59,7 +59,7 @@ class Out(Record, frozen=False, eq=False):
             flags |= READONLY
         elif kind == "NOLOAD":
             flags = NEVER_LOAD | ALLOC
-        self.create(flags)
+        self.create(flags | READONLY)
         self.flags |= flags
 
     def add(self, flags: int, type: int, align: int, entsize: int, note: bool) -> None:
@@ -84,7 +84,7 @@ class Out(Record, frozen=False, eq=False):
         self.flags |= flags
         if not self.has_input:
             self.has_input = True
-            self.type, self.entsize = type, entsize
+            self.type, self.entsize = type if not kind.startswith("READONLY") else 0, entsize
         self.align = max(self.align, align)
 
 

@@ -199,11 +199,7 @@ def _needs_new(sizing: Sizing, segment: Mapped, last: Placed, placed: Placed) ->
         new = True
     else:
         new = not writable and not placed.flags & READONLY
-    if new:
-        return True
-    if options.separate_code and (placed.flags ^ last.flags) & CODE:
-        return True
-    return placed.region is not last.region
+    return new or placed.region is not last.region
 
 
 def _scripted(sizing: Sizing) -> list[Mapped]:

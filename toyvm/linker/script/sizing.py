@@ -101,15 +101,6 @@ class Sizing(ScriptScope):
         regions = self.regions
         if placed.region is None or (placed.flags & (ALLOC | LOAD) and placed.region is regions.default):
             placed.region = regions.fitting(placed.flags)
-        if (
-            self.check_regions
-            and placed.region is regions.default
-            and regions.declared
-            and not placed.ignored
-            and not placed.takes_no_addresses
-            and self.options.check_sections
-        ):
-            self._error_once(placed, f"no memory region specified for loadable section `{placed.out.name}'")
 
     def _error_once(self, placed: Placed, message: str) -> None:
         if id(placed) not in self._failed:

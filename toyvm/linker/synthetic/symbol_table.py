@@ -17,6 +17,7 @@ from toyvm.elf.constants import (
     STT_NOTYPE,
     STT_SECTION,
     STT_TLS,
+    STV_DEFAULT,
     STV_HIDDEN,
     STV_INTERNAL,
     STV_PROTECTED,
@@ -98,6 +99,18 @@ def of_script(
     if symbol.output < 0:
         return SHN_ABS, kind
     return int(numbers[symbol.output]) or home(layout, numbers, symbol.value), kind
+
+
+def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) -> int:
+    """The visibility that .symtab shows of a symbol that the linker or a script defines."""
+    symbol = layout.symbols.get(name)
+    if symbol is None:
+        return STV_PROTECTED if name.startswith(_BOUNDS) else STV_DEFAULT
+    source = layout.symbols.get(symbol.like)
+    if source is not None:
+        return STV_HIDDEN if source.hidden else STV_DEFAULT
+    known = program.resolution.table.get(symbol.like)
+    return known.visibility if known is not None else STV_DEFAULT
 
 
 def build(
@@ -195,7 +208,7 @@ def _globals(
         row = (
             strings.add(symbol.name),
             st_info(binding, kind),
-            seen if sid != LINKER else STV_PROTECTED if symbol.name.startswith(_BOUNDS) else 0,
+            seen if sid != LINKER else _linker_visibility(layout, program, symbol.name),
             shndx,
             value & M64,  # an absolute symbol may be negative
             int(program.symbols.size[symbol.id]) & M64,
