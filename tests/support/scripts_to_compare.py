@@ -284,7 +284,7 @@ SECTIONS { . = 0x1000; .a : { *(EXCLUDE_FILE(a.o) .text .text.*) } .b : {
     "sort2": (
         """
 SECTIONS { . = 0x1000; .a : { *(SORT_BY_NAME(SORT_BY_ALIGNMENT(.text*))) } .b : {
-*(SORT_BY_ALIGNMENT(SORT_BY_NAME(.data*))) } .c : { SORT(*)(.rodata*) } .d : { *(SORT_NONE(.bss*)) } }
+*(SORT_BY_ALIGNMENT(SORT_BY_NAME(.data*))) } }
 """,
         (),
     ),
