@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 
 from toyvm.base.bits import M64
@@ -281,6 +282,10 @@ class Process:
         hart = self.hart
         hart.x[10] = result & M64
         hart.pc = hart.pc + 4 & M64
+
+    def still_in(self, call: CallState) -> Callable[[], bool]:
+        """Whether, when that is asked later, the thread is still in the system call that has this state."""
+        return lambda: self.alive and self.in_call and self.call is call
 
     def leave_call(self) -> None:
         """The thread is in no system call any more."""

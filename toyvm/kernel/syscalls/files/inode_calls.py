@@ -50,19 +50,36 @@ def _inode_at(kernel: KernelState, process: Process, dirfd: int, va: int, flags:
     return kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
 
 
-def _tell_attributes(kernel: KernelState, node: Node) -> None:
-    """inotify(7): a file's mode, owner or dates were set."""
-    if kernel.inotify is not None:
+def _tell_attributes(
+    kernel: KernelState, process: Process, node: Node, dirfd: int, va: int = 0, flags: int = 0
+) -> None:
+    """inotify(7): the mode, owner or dates were set of a file that was named as for `_inode_at`, or by a descriptor alone."""
+    if kernel.inotify is None:
+        return
+    try:
+        path = read_path(process, va) if va else ""
+        if path:
+            cwd = base(process, dirfd, path)
+            place = kernel.vfs.resolve(path, cwd, follow=not flags & AT_SYMLINK_NOFOLLOW)
+        else:
+            fd = sext(dirfd, 32)
+            place = kernel.vfs.resolve(process.cwd if fd == AT_FDCWD else process.fds.get(fd).path)
+    except OSError:  # it has no name any more
         kernel.inotify.happened(node, IN_ATTRIB, None, "")
+        return
+    named = place.node is node
+    kernel.inotify.happened(node, IN_ATTRIB, place.parent if named else None, place.name)
 
 
-def _set_mode(kernel: KernelState, node: Node, mode: int) -> int:
+def _set_mode(
+    kernel: KernelState, process: Process, node: Node, mode: int, dirfd: int, va: int = 0, flags: int = 0
+) -> int:
     if isinstance(node, SymlinkNode):
         raise error(errno.EOPNOTSUPP)
     if node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(mode=mode & 0o7777)
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, process, node, dirfd, va, flags)
     return 0
 
 
@@ -71,7 +88,7 @@ def fchmod(kernel: KernelState, process: Process, fd: int, mode: int) -> int:
 
     Errors: EBADF, EOPNOTSUPP, EPERM (another's file), EROFS.
     """
-    return _set_mode(kernel, _inode(process, fd), mode)
+    return _set_mode(kernel, process, _inode(process, fd), mode, fd)
 
 
 def fchmodat(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int) -> int:
@@ -79,7 +96,8 @@ def fchmodat(kernel: KernelState, process: Process, dirfd: int, path: int, mode:
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM (another's file), EROFS.
     """
-    return _set_mode(kernel, _inode_at(kernel, process, dirfd, path, 0), mode)
+    node = _inode_at(kernel, process, dirfd, path, 0)
+    return _set_mode(kernel, process, node, mode, dirfd, path)
 
 
 def fchmodat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
@@ -90,10 +108,20 @@ def fchmodat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode
     """
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise error(errno.EINVAL)
-    return _set_mode(kernel, _inode_at(kernel, process, dirfd, path, flags), mode)
+    node = _inode_at(kernel, process, dirfd, path, flags)
+    return _set_mode(kernel, process, node, mode, dirfd, path, flags)
 
 
-def _set_owner(kernel: KernelState, node: Node, uid: int, gid: int) -> int:
+def _set_owner(
+    kernel: KernelState,
+    process: Process,
+    node: Node,
+    uid: int,
+    gid: int,
+    dirfd: int,
+    va: int = 0,
+    flags: int = 0,
+) -> int:
     """A user may give a file only to itself. Writing to a file's owner takes its set-user-ID bits away."""
     before = node.stat()
     user, group = uid & _NO_ID, gid & _NO_ID
@@ -105,7 +133,7 @@ def _set_owner(kernel: KernelState, node: Node, uid: int, gid: int) -> int:
     if st.S_ISREG(before.mode):
         mode &= ~st.S_ISUID & ~(st.S_ISGID if mode & st.S_IXGRP else 0)
     node.set_attributes(mode=mode if mode != before.mode & 0o7777 else None)
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, process, node, dirfd, va, flags)
     return 0
 
 
@@ -114,7 +142,7 @@ def fchown(kernel: KernelState, process: Process, fd: int, uid: int, gid: int) -
 
     Errors: EBADF, EPERM, EROFS.
     """
-    return _set_owner(kernel, _inode(process, fd), uid, gid)
+    return _set_owner(kernel, process, _inode(process, fd), uid, gid, fd)
 
 
 def fchownat(
@@ -126,7 +154,8 @@ def fchownat(
     """
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise error(errno.EINVAL)
-    return _set_owner(kernel, _inode_at(kernel, process, dirfd, path, flags), uid, gid)
+    node = _inode_at(kernel, process, dirfd, path, flags)
+    return _set_owner(kernel, process, node, uid, gid, dirfd, path, flags)
 
 
 def utimensat(kernel: KernelState, process: Process, dirfd: int, va: int, times: int, flags: int) -> int:
@@ -159,7 +188,7 @@ def utimensat(kernel: KernelState, process: Process, dirfd: int, va: int, times:
     if explicit and node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(atime=dates[0], mtime=dates[1])
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, process, node, dirfd, va, flags)
     return 0
 
 
