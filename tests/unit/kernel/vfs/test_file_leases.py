@@ -6,6 +6,7 @@ import errno
 
 from tests.support.guest_kernel import Guest
 from toyvm.kernel.proc.process import State
+from toyvm.kernel.vfs.path_walk import Vfs
 
 F_SETLEASE, F_GETLEASE = 1024, 1025
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
@@ -13,7 +14,7 @@ O_WRONLY, O_CREAT, O_RDWR = 1, 0o100, 2
 
 
 def _holder(kind: int) -> tuple[Guest, int]:
-    guest = Guest()
+    guest = Guest(vfs=Vfs.sandbox(None))
     assert guest.call("close", guest.open("/tmp/file", O_CREAT | O_RDWR)) == 0
     fd = guest.open("/tmp/file")
     assert guest.call("fcntl", fd, F_SETLEASE, kind) == 0
