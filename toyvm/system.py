@@ -21,7 +21,6 @@ from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record, replace
 from .guestfs import add_program, find_sysroot, sandbox
 from .kernel.kernel import Kernel
-from .loader.loader_events import LibraryMapped
 from .loader.on_demand import OnDemandLoader
 from .result import RunResult, View
 from .run_options import RunOptions, environment
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from .isa.decode import Decoded
     from .kernel.proc.breakpoints import Breakpoints
     from .kernel.proc.process import Process
+    from .loader.loader_events import LibraryMapped
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
     from .observe.backtrace import Backtracer
@@ -157,6 +157,8 @@ class Session:
         self._libraries: tuple[str, ...] = ()
         self.bus.subscribe(ProcessEnding, self._ending)
         if options.breakpoint:
+            from .loader.loader_events import LibraryMapped
+
             self.bus.subscribe(MappingChanged, self._mapped)
             self.bus.subscribe(LibraryMapped, self._mapped)
         if kinds := options.trace - {"insn"}:
