@@ -260,14 +260,15 @@ class Process:
         self.parent = parent.parent if sibling else parent.leader
         self.place = replace(parent.place)
         self.schedule = parent.schedule and parent.schedule.inherited()
-        self.pgid, self.sid = parent.pgid, parent.sid
-        self.oom_score_adj = parent.oom_score_adj
         own, old = self.thread_group, parent.thread_group
+        own.pgid, own.sid = old.pgid, old.sid
+        own.oom_score_adj = old.oom_score_adj
+        own.exe, own.image = old.exe, old.image
         own.personality = old.personality
         own.no_new_privileges = old.no_new_privileges
         if self.rlimits.cpu != RLIM_INFINITY:
             self.note_cpu_timers()
-        self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
+        self.comm = parent.comm
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:
             self.parent.children.append(self)
