@@ -6,8 +6,12 @@ import errno
 from collections.abc import Iterable, Iterator, Sequence
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import TYPE_CHECKING
 
 from ..vfs.open_file import OpenFile
+
+if TYPE_CHECKING:
+    from .host_loopback import HostLoopback
 
 BUFFER = 212992  # net.core.rmem_default and wmem_default
 SMALL_BUFFER = 4096  # what a socket may hold when the machine's share is used up
@@ -35,9 +39,10 @@ class NetworkMember(OpenFile):
 
 
 class Network:
-    """The sockets of one machine."""
+    """The sockets of one machine. `host` leads to servers on the host's loopback, if the machine may reach them."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: HostLoopback | None = None) -> None:
+        self.host = host
         self.sockets: dict[NetworkMember, None] = {}
         self.used = 0
         self.abstract: dict[bytes, NetworkMember] = {}

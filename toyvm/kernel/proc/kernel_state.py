@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import FlatMemory, Placement
     from ..mm.sysv_shm import Segments
+    from ..net.host_loopback import HostLoopback
     from ..net.network import Network
     from ..vfs.events.inotify import FileEvents
     from ..vfs.file_leases import FileLeases
@@ -209,7 +210,16 @@ class KernelState:
         """The sockets of this machine, from the first one on."""
         from ..net.network import Network
 
-        return Network()
+        return Network(self.host_loopback)
+
+    @cached_property
+    def host_loopback(self) -> HostLoopback | None:
+        """The way to servers on the host's loopback, if the options open it (`--net loopback-host`)."""
+        if self.limits.net != "loopback-host":
+            return None
+        from ..net.host_loopback import HostLoopback
+
+        return HostLoopback()
 
     @cached_property
     def terminals(self) -> Terminals:
