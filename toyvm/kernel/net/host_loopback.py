@@ -1,6 +1,6 @@
 """Servers on the host's loopback, for a machine that may talk to them (`--net loopback-host`).
 
-A connection has two ends in the machine, as any other: the program's socket, and one that no program has. A `HostLink`
+A connection has two ends in the machine, as any other: the program's socket, and one that no program has. A `StreamLink`
 moves bytes between that one and a socket of the host. Nothing but 127.0.0.0/8 and ::1 is ever connected with.
 """
 
@@ -16,6 +16,7 @@ from toyvm.base.errors import error
 from ..vfs.open_file import POLLIN, POLLOUT, Watcher
 from .addresses import InetAddress
 from .inet_sockets import TcpSocket
+from .network import NetworkMember
 from .options import SO_OOBINLINE, SOL_SOCKET
 from .socket_file import NO_CREDENTIALS, SHUT_RD, SHUT_WR, Packet
 from .udp_sockets import UdpSocket
@@ -41,7 +42,7 @@ def _guest_address(family: int, address: tuple[str, int], like: int) -> bytes:
     return InetAddress(host, address[1]).seen_from(like).pack()
 
 
-class _Link:
+class HostLink:
     """A socket of the host. `wanted` are the POLL bits that it waits for."""
 
     def __init__(self, loopback: HostLoopback, family: int, kind: int):
@@ -70,7 +71,7 @@ class _Link:
             self.host.close()
 
 
-class StreamLink(_Link, Watcher):
+class StreamLink(HostLink, Watcher):
     """A TCP connection. `end` is the end that no program has, once there is a connection."""
 
     def __init__(self, loopback: HostLoopback, client: TcpSocket, to: InetAddress):
@@ -209,7 +210,7 @@ class StreamLink(_Link, Watcher):
         self.close()
 
 
-class DatagramLink(_Link):
+class DatagramLink(HostLink):
     """The datagrams of one socket to and from one family of the host's addresses; `to` if the socket is connected."""
 
     def __init__(self, loopback: HostLoopback, guest: UdpSocket, family: int, to: tuple[str, int] | None):
@@ -257,18 +258,19 @@ class HostLoopback:
     """The links of one machine."""
 
     def __init__(self) -> None:
-        self.links: dict[_Link, None] = {}
-        self._datagrams: dict[tuple[UdpSocket, int], DatagramLink] = {}
+        self.links: dict[HostLink, None] = {}
+        self._datagrams: dict[tuple[NetworkMember, int], DatagramLink] = {}
 
     def _require_room(self) -> None:
         if len(self.links) >= MOST_LINKS:
             raise error(errno.EADDRNOTAVAIL)
 
-    def connect(self, client: TcpSocket, to: InetAddress) -> None:
+    def connect(self, client: NetworkMember, to: InetAddress) -> None:
         """Begin a connection; `client.waiting_for` until it is there or has failed.
 
         Raises OSError: EADDRNOTAVAIL (too many connections), ENETUNREACH.
         """
+        assert isinstance(client, TcpSocket)
         self._require_room()
         try:
             link = StreamLink(self, client, to)
@@ -277,8 +279,9 @@ class HostLoopback:
         client.waiting_for = link
         link.pump()
 
-    def send(self, guest: UdpSocket, data: bytes, to: InetAddress, *, connected: bool) -> None:
+    def send(self, guest: NetworkMember, data: bytes, to: InetAddress, *, connected: bool) -> None:
         """Send a datagram. Raises OSError: EADDRNOTAVAIL (too many sockets), ENETUNREACH."""
+        assert isinstance(guest, UdpSocket)
         family, address = _host_address(to)
         wanted = address if connected else None
         link = self._datagrams.get((guest, family))
@@ -293,14 +296,14 @@ class HostLoopback:
         link.send(data, address)
         link.pump()
 
-    def forget(self, guest: UdpSocket) -> None:
+    def forget(self, guest: NetworkMember) -> None:
         """A socket of datagrams is closed."""
         for family in (socket.AF_INET, socket.AF_INET6):
             link = self._datagrams.pop((guest, family), None)
             if link is not None:
                 link.close()
 
-    def receive(self, guest: UdpSocket) -> None:
+    def receive(self, guest: NetworkMember) -> None:
         """Fetch what has come for a socket of datagrams."""
         for family in (socket.AF_INET, socket.AF_INET6):
             link = self._datagrams.get((guest, family))
