@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import compute, latency, memory, swap, system, tools
+from tests.bench import compute, debian_programs, latency, memory, swap, system, tools
 from tests.bench.host import describe
 from tests.bench.measure import progress
 from tests.bench.settings import Settings
@@ -30,6 +30,7 @@ GROUPS: dict[str, Group] = {
     "engine": (tools.ENGINE, tools.engine),
     **memory.GROUPS,
     **swap.GROUPS,
+    "debian": (debian_programs.TABLE, debian_programs.rows),
 }
 # Names for several groups at once.
 SEVERAL = {"system": ("calls", "start"), "memory": tuple(memory.GROUPS), "swap": tuple(swap.GROUPS)}

@@ -143,8 +143,11 @@ def test_one_process_takes_all(name: str) -> None:
         (_full_pipe, errno.ENFILE),
         (lambda it: it.call("socket", AF_UNIX, STREAM, 0), errno.ENFILE),
         (lambda it: it.call("inotify_init1", 0), errno.EMFILE),
+        (lambda it: it.call("eventfd2", 0, 0), errno.ENFILE),
+        (lambda it: it.open("/tmp/file", 0o102), errno.ENFILE),
+        (lambda it: it.call("epoll_create1", 0), errno.ENFILE),
     ],
-    ids=["full pipes", "sockets", "inotifies"],
+    ids=["full pipes", "sockets", "inotifies", "eventfds", "files", "epolls"],
 )
 def test_many_processes_take_all(
     call: Callable[[Guest], int | None], expected: int, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.line_script import ROWS, build, lines_by_loc, lines_by_row
 from tests.support.oracles import GNU_AS, GNU_LD, OBJDUMP, READELF, require_oracle
+from toyvm.assembler.assemble import assemble_text
 from toyvm.elf.dwarf import LineTable
 from toyvm.elf.object_writer import write_object
 
@@ -54,3 +55,37 @@ def test_we_find_the_lines_of_gas(tmp_path: Path) -> None:
         unlinked = LineTable.from_elf((tmp_path / "g.o").read_bytes(), "g.o")
         assert [unlinked.lookup(offset, 1) for offset in (0, 4, 8, 12)] == [("g.s", n) for n in (3, 4, 4, 5)]
         assert LineTable.from_elf((tmp_path / "g").read_bytes(), "g")
+
+
+def test_labels_get_the_rows_that_gas_gives_them(tmp_path: Path) -> None:
+    require_oracle(GNU_AS, OBJDUMP)
+    text = """.file 1 "a.c"
+        .loc_mark_labels 1
+        foo: nop
+        .loc 1 7 3
+        nop
+        1: nop
+        .L1: nop
+        .data
+        other: .word 1
+        .text
+        bar: .word 2
+        .loc 1 9
+        both: nop
+        .loc_mark_labels 0
+        .loc 1 12
+        nop
+        last: nop
+        .section .debug_info
+        .byte 0
+        """
+    (tmp_path / "g.s").write_text(text)
+    _run(GNU_AS, "-march=rv64gc", "g.s", "-o", "g.o", cwd=tmp_path)
+    (tmp_path / "t.o").write_bytes(write_object(assemble_text(text, "g.s")))
+    rows = {
+        name: re.findall(
+            r"^\S+ +(\d+|-) +(\S+)", _run(OBJDUMP, "--dwarf=decodedline", name, cwd=tmp_path), re.MULTILINE
+        )
+        for name in ("g.o", "t.o")
+    }
+    assert len(rows["g.o"]) > 6 and rows["t.o"] == rows["g.o"]

@@ -132,7 +132,7 @@ def _fcntl(s: Sequence) -> Arguments:
     return (
         s.fd(),
         s.pick(0, 1, 2, 3, 4, 8, 9, 10, 11, 15, 16, 1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034, 1036),
-        s.pick(0, 1, 4, 10, 4096, 1 << 20, 0o4000),
+        s.pick(0, 1, 2, 4, 10, 4096, 1 << 20, 0o4000, 0o44000, 0x8000003F),
     )
 
 
@@ -184,6 +184,12 @@ call("write", lambda s: (s.fd(), s.out(), s.size()))
 call("pread64", lambda s: (s.fd(), s.out(), s.size(), s.offset()))
 call("pwrite64", lambda s: (s.fd(), s.out(), s.small(), s.offset()))
 call("readv", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1024, 1025, -1)))
+call("preadv2", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1025), s.pick(-1, s.offset()), 0, s.bits(1, 2, 4, 8,
+     16, 32)))
+call("pwritev2", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1025), s.pick(-1, s.offset()), 0, s.bits(1, 2, 4, 8,
+     16, 32)))
+call("execveat", lambda s: (s.pick(s.at(), s.fd("file")), s.pick(s.path(), s.put(b"\0")), s.maybe(s.out()), 0,
+     s.bits(0x100, 0x1000, 0x1000, 0x400)))
 call("writev", lambda s: (s.fd(), s.iov(), s.pick(0, 1, 3, 8, 1024, 1025, -1)))
 call("lseek", lambda s: (s.fd(), s.offset(), s.pick(0, 1, 2, 3, 4, 5)))
 call("ppoll", lambda s: (s.put(b"".join(struct.pack("<ihh", sign(s.fd()), s.pick(1, 4, 5, 0x2000),
@@ -249,11 +255,11 @@ FAMILIES = (
     "rt_sigqueueinfo rt_tgsigqueueinfo rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigsuspend"
     " rt_sigreturn sigaltstack kill"
     " signalfd4 read clone setitimer timer_create timer_settime",
-    "flock fcntl fcntl fcntl openat clone close dup exit memfd_create pipe2",
+    "flock fcntl fcntl fcntl openat openat truncate unlinkat clone close dup exit memfd_create pipe2",
     "setxattr getxattr listxattr removexattr lsetxattr fsetxattr fgetxattr flistxattr fremovexattr openat"
     " symlinkat mkdirat unlinkat renameat2",
     "fallocate ftruncate truncate openat memfd_create mmap munmap mremap madvise pread64 pwrite64 lseek readv"
-    " writev sync copy_file_range",
+    " writev preadv2 pwritev2 sync copy_file_range execveat",
     "openat2 openat renameat2 linkat symlinkat unlinkat mkdirat mknodat readlinkat statx newfstatat utimensat"
     " fchmodat fchownat faccessat2 statfs"
     " getdents64 chdir getcwd",

@@ -348,7 +348,7 @@ class Sequence:
         kernel = self.kernel
         kill_all(kernel)
         kernel.power_off()
-        assert kernel.frames.used == 0
+        assert kernel.frames.used == 0 and kernel.files.used == 0
         lazily = kernel.__dict__
         if "network" in lazily:
             assert not kernel.network.sockets and not kernel.network.in_flight and not kernel.network.used
@@ -360,6 +360,8 @@ class Sequence:
         for locks in ("flocks", "record_locks"):
             if locks in lazily:
                 assert not lazily[locks]._held and lazily[locks]._count == 0
+        if kernel.leases is not None:
+            assert not kernel.leases._held
         if kernel.inotify is not None:
             assert kernel.inotify.instances == 0 and not kernel.inotify._watching
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -148,8 +149,8 @@ def run_by_qemu(row: Row, root: Path, folder: Path, wrappers: Path | None = None
     return _run(row, folder, commands, env)
 
 
-def run_by_toyvm(row: Row, root: Path, folder: Path) -> Outcome:
-    """The row in toyvm, in `folder`."""
+def run_by_toyvm(row: Row, root: Path, folder: Path, variables: Mapping[str, str] | None = None) -> Outcome:
+    """The row in toyvm, in `folder`. `variables` are set for toyvm itself, not for the guest."""
     env = {**_environment(row, folder), "PATH": "/usr/bin:/bin"}
     run = [
         sys.executable,
@@ -166,7 +167,7 @@ def run_by_toyvm(row: Row, root: Path, folder: Path) -> Outcome:
     for name, value in env.items():
         run += ["-E", f"{name}={value}"]
     commands = [[*run, str(program_path(root, command[0])), *command[1:]] for command in row.commands]
-    return _run(row, folder, commands, dict(os.environ))
+    return _run(row, folder, commands, {**os.environ, **(variables or {})})
 
 
 def _environment(row: Row, folder: Path) -> dict[str, str]:

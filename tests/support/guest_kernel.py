@@ -13,7 +13,8 @@ from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.limits import Rlimits
 from toyvm.kernel.mm.address_space import AddressSpace
-from toyvm.kernel.proc.process import FdTable, Process, State
+from toyvm.kernel.proc.fd_table import FdTable
+from toyvm.kernel.proc.process import Process, State
 from toyvm.kernel.syscalls.table import SYSTEM_CALLS
 from toyvm.kernel.trap_handling import serve
 from toyvm.kernel.vfs.path_walk import Vfs
@@ -42,7 +43,9 @@ class Guest:
         self.bus = Bus()
         self.kernel = Kernel(memory, None, vfs, self.bus, limits=limits, stdout=self.out, stderr=self.err)
         mm = AddressSpace(self.kernel.system, Rlimits())
-        self.process = Process(self.kernel.take_pid(), mm, Hart(mm.mmu), FdTable(), mm.rlimits)
+        self.process = Process(
+            self.kernel.take_pid(), mm, Hart(mm.mmu), FdTable(count=self.kernel.files), mm.rlimits
+        )
         mm.set_brk_start(0x100000)
         self.kernel.first = self.process
         self.kernel.adopt(self.process)

@@ -36,11 +36,19 @@ ADDEND_IN_FIELD = frozenset(row.type for row in RELOCATIONS.values() if Tool.ASS
 _RELAXABLE = frozenset(row.type for row in RELOCATIONS.values() if row.relax)
 # After these the linker may delete bytes, and a new frag begins (gas: append_insn).
 _ENDS_FRAG = frozenset(type for type in _RELAXABLE if not RELOCATIONS[type].is_low_part)
+# Kind and length of a branch that keeps its size (`.insn`) -> its relocation
+RAW_BRANCHES = {
+    ("branch", 4): R.BRANCH,
+    ("jump", 4): R.JAL,
+    ("branch", 2): R.RVC_BRANCH,
+    ("jump", 2): R.RVC_JUMP,
+}
 _MEMORY = ("load_mem", "store_mem", "amo_mem")
 _SAID = {
     "rd": "a register",
     "rs1": "a register",
     "rs2": "a register",
+    "rs3": "a register",
     "temp": "a register",
     **dict.fromkeys(FLOAT_KINDS, "a floating-point register"),
     "rm": "a rounding mode (rne, rtz, rdn, rup, rmm, dyn)",
@@ -66,7 +74,7 @@ _SAID = {
 
 
 _FORMS = {
-    **dict.fromkeys(("rd", "rs1", "rs2", "temp"), "register"),
+    **dict.fromkeys(("rd", "rs1", "rs2", "rs3", "temp"), "register"),
     **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
@@ -300,7 +308,7 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
     )  # `.` is the instruction itself
     data += word.to_bytes(length, "little")
     if deferred is not None and value is not None:
-        _defer(state, deferred[0], deferred[1], value, start, length)
+        _defer(state, deferred[0], deferred[1], value, start, length, row.raw)
     chunk.frag += ends
 
 
@@ -328,7 +336,13 @@ def _said(operand: WrittenOperand) -> str:
 
 
 def _defer(
-    state: AssemblyState, kind: str, operand: WrittenOperand, value: Linear, start: int, length: int
+    state: AssemblyState,
+    kind: str,
+    operand: WrittenOperand,
+    value: Linear,
+    start: int,
+    length: int,
+    raw: bool,
 ) -> None:
     """Record a fix-up at `start`: a branch, or the relocation that `MODIFIERS` gives for a modifier."""
     if kind in ("branch", "jump"):
@@ -336,6 +350,10 @@ def _defer(
         if sub is not None:
             raise Problem("the target of a branch cannot be a difference", "")
         chunk = state.chunk
+        if raw:
+            chunk.fixes.append(Fix(start, RAW_BRANCHES[kind, length], add, None, addend, False, state.where))
+            chunk.frag += 1
+            return
         part = PartKind.BRANCH if kind == "branch" else PartKind.JUMP
         chunk.stretch(Part(start + length, chunk.frag + 1, part, add, addend, state.where, size=length))
         return

@@ -19,6 +19,8 @@ from ..elf.constants import (
     SHF_ALLOC,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
+    STB_LOCAL,
+    STB_WEAK,
 )
 from ..elf.object_file import ObjectFile
 from ..isa.decode import decode
@@ -54,6 +56,7 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
     if state.errors:
         return None
+    _leave_absolute(state)
     _end_lines(state)
     _pad_code(state)
     layout = SectionLayout()
@@ -63,10 +66,14 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
     except Problem as problem:
         state.report(problem, resolver.where)
         return None
+    for symbol in state.weak_targets:
+        if not symbol.is_defined and symbol.binding == STB_LOCAL:
+            symbol.binding = STB_WEAK
     resolver.settle_symbols()
     # All labels have their addresses now.
     tables = [] if state.errors else _tables(state, layout)
     contents = {section: _section_contents(state, resolver, section) for section in state.sections}
+    _explicit_relocs(state, resolver, contents)
     for table in tables:
         section, made = _emitted(state, table)
         contents[section] = made
@@ -84,6 +91,17 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
     last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
     output.add(last, attributes.encode(state.attributes), [])
     return output.object(name, _e_flags(state))
+
+
+def _leave_absolute(state: AssemblyState) -> None:
+    """Report addresses in the absolute section, and leave it."""
+    for chunk in state.absolute:
+        for fix in chunk.fixes:
+            state.report(Problem("attempt to store a value in the absolute section"), fix.where)
+    text = state.find_section(".text")
+    assert text is not None
+    if state.chunk.is_absolute:
+        state.enter(text.chunk(0))
 
 
 def _e_flags(state: AssemblyState) -> int:
@@ -134,6 +152,22 @@ def _section_contents(state: AssemblyState, resolver: FixupResolver, section: As
     for chunk in section.in_order():
         _branches(state, resolver, chunk, out)
     return out
+
+
+def _explicit_relocs(
+    state: AssemblyState, resolver: FixupResolver, contents: dict[AsmSection, _Contents]
+) -> None:
+    """Add the relocations of `.reloc`. At an address they precede those of instructions and data, as in GNU as."""
+    made: dict[AsmSection, list[PendingReloc]] = {}
+    for wanted in state.relocs:
+        try:
+            section, reloc = resolver.explicit(wanted)
+        except Problem as problem:
+            state.report(problem, wanted.where)
+            continue
+        made.setdefault(section, []).append(reloc)
+    for section, relocs in made.items():
+        contents[section].relocs[:0] = relocs
 
 
 def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: _Contents) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
 from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R
-from .encode import ADDEND_IN_FIELD
+from .encode import ADDEND_IN_FIELD, RAW_BRANCHES
 from .expressions import combine
 from .problems import Problem
 from .section_layout import SectionLayout, leb128_bytes
@@ -16,6 +16,7 @@ from .sections import (
     AsmSection,
     AsmSymbol,
     DeferredOperation,
+    ExplicitReloc,
     Fix,
     Linear,
     Part,
@@ -51,6 +52,7 @@ class SymbolValue(NamedTuple):
 
 
 _THREAD_LOCAL = frozenset(row.type for row in RELOCATIONS.values() if Need.THREAD_LOCAL in row.needs)
+_DISTANCES = frozenset(RAW_BRANCHES.values())
 _ULEB128_PAIR = (R.SET_ULEB128, R.SUB_ULEB128)
 # Size of data -> the types that store a difference of two addresses.
 _PAIRS = {
@@ -211,6 +213,24 @@ class FixupResolver:
             return 0
         return found.value & 0xFFFFFFFFFFFFFFFF
 
+    def explicit(self, wanted: ExplicitReloc) -> tuple[AsmSection, PendingReloc]:
+        """The section and the relocation of a `.reloc`. Raises Problem."""
+        place = self._value(wanted.place)
+        section = wanted.section if place.section is None else place.section
+        size = min(RELOCATIONS[wanted.type].field.width, 4)
+        if place.symbol is not None or section not in self.state.sections:
+            raise Problem("the place of a .reloc must be a label of this file, or an offset")
+        if section.is_nobits or not 0 <= place.value <= section.size - size:
+            raise Problem(f"the place of this .reloc is not within section {section.name}")
+        add, sub, addend = wanted.value
+        if sub is not None or (add is not None and not add.name):
+            found = self._value(wanted.value)
+            if not found.is_number:
+                raise Problem("the value of a .reloc must be a symbol plus a number")
+            add, addend = None, found.value
+        symbol, addend, _ = self.target(add, addend)
+        return section, PendingReloc(place.value, wanted.type, symbol, addend, False)
+
     # -- fix-ups ----------------------------------------------------------------------------------
 
     def target(self, symbol: AsmSymbol | None, addend: int) -> tuple[AsmSymbol | None, int, int]:
@@ -261,7 +281,9 @@ class FixupResolver:
         elif fix.type == R.ALIGN:
             relocs.append(PendingReloc(at, R.ALIGN, None, fix.addend, False))
         else:
-            symbol, addend, _ = self.target(fix.add, fix.addend)
+            symbol, addend, value = self.target(fix.add, fix.addend)
+            if symbol is not None and fix.type in _DISTANCES:
+                _put_field(R(fix.type), at, value - at, data)
             if symbol is not None and fix.type in _THREAD_LOCAL:
                 self._thread_local(symbol)
             if symbol is None and fix.type in ADDEND_IN_FIELD:

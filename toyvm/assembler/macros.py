@@ -1,12 +1,14 @@
-"""Macros and repetitions (`.macro .rept .irp .irpc`), which expand to text.
+"""Macros and repetitions (`.macro .rept .irp .irpc`), which expand to text. For `.altmacro` see `alternate_macros`.
 
-`\\name` is a parameter, `\\@` the number of macro calls so far. `\\()` separates a parameter from
-the text after it. A `\\word` that is not a parameter is not changed (`"\\n"`).
+`\\name` and `&name` are a parameter, `\\@` is the number of macro calls so far, and `\\+` that of earlier calls of this
+macro or rounds of this repetition. `\\(text)` is that text; `\\()` separates a parameter from the text after it.
+A `\\word` that is not a parameter is not changed (`"\\n"`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from toyvm.base.record import Record
 
@@ -14,7 +16,7 @@ from .problems import Problem
 from .statements import split_operands
 
 _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
-_USE = re.compile(r"\\(?:(\(\))|(@)|([A-Za-z_.$][\w.$]*))")
+_USE = re.compile(r"\\(?:\(([^)]*)\)|(@)|(\+)|([A-Za-z_.$][\w.$]*))|&([A-Za-z_.$][\w.$]*)(&?)")
 
 
 class Parameter(Record):
@@ -35,9 +37,12 @@ class Macro(Record):
     file: str
     first: int
 
-    def expand(self, rest: str, count: int) -> list[str]:
-        """The lines of a call with operands `rest`, after `count` earlier calls. Raises Problem."""
-        return substitute(self.body, bind(self, rest), count)
+    def expand(self, rest: str, count: int, times: int) -> list[str]:
+        """The lines of a call with operands `rest`. Raises Problem.
+
+        `count` is the number of earlier calls of any macro, `times` that of this one.
+        """
+        return substitute(self.body, bind(self, rest), count, times)
 
 
 def parse_header(rest: str) -> tuple[str, tuple[Parameter, ...]]:
@@ -104,13 +109,34 @@ def bind(macro: Macro, rest: str) -> dict[str, str]:
         if equals and head in names and not value.startswith("="):
             values[head] = _unquoted(value)
             continue
-        if position >= len(parameters):
-            raise Problem(f"too many arguments for macro '{macro.name}', which takes {len(parameters)}", word)
-        values[parameters[position].name] = _unquoted(word)
+        values[_position(macro, position, word)] = _unquoted(word)
         position += 1
     if parameters and parameters[-1].vararg:
         values.setdefault(parameters[-1].name, tail)
-    for parameter in parameters:
+    return with_defaults(macro, values)
+
+
+def bind_arguments(macro: Macro, given: list[tuple[str, str]]) -> dict[str, str]:
+    """The values of the parameters in a call with arguments (name or "", value). Raises Problem."""
+    values: dict[str, str] = {}
+    position = 0
+    for name, value in given:
+        values[name or _position(macro, position, value)] = value
+        position += not name
+    return with_defaults(macro, values)
+
+
+def _position(macro: Macro, position: int, word: str) -> str:
+    """The name of the parameter at a position. Raises Problem if there is none."""
+    count = len(macro.parameters)
+    if position >= count:
+        raise Problem(f"too many arguments for macro '{macro.name}', which takes {count}", word)
+    return macro.parameters[position].name
+
+
+def with_defaults(macro: Macro, values: dict[str, str]) -> dict[str, str]:
+    """`values` with the defaults of the parameters that have none. Raises Problem for one that is required."""
+    for parameter in macro.parameters:
         if not values.get(parameter.name):
             if parameter.required:
                 raise Problem(f"macro '{macro.name}' needs a value for '{parameter.name}'", macro.name)
@@ -130,22 +156,27 @@ def _take(rest: str, count: int) -> tuple[list[str], str]:
     return words, text.strip()
 
 
-def substitute(body: list[str], values: dict[str, str], count: int) -> list[str]:
+def substitute(body: list[str], values: dict[str, str], count: int, times: int) -> list[str]:
     """`body` with each `\\name` replaced by its value. The caller splits lines that now contain `;`."""
 
     def replace(match: re.Match[str]) -> str:
-        empty, counter, name = match.groups()
-        if empty:
-            return ""
-        if counter:
-            return str(count)
-        return values.get(name, match.group())
+        literal, counter, round, name, marked, _ = match.groups()
+        if literal is not None:
+            return literal
+        if counter or round:
+            return str(count if counter else times)
+        return values.get(name or marked, match.group())
 
-    return [_USE.sub(replace, line) if "\\" in line else line for line in body]
+    return [_USE.sub(replace, line) if "\\" in line or "&" in line else line for line in body]
 
 
-def repetitions(kind: str, rest: str) -> tuple[str, list[str]]:
-    """Parameter and values of `.irp name, values` and `.irpc name, characters`. Raises Problem."""
+def repetitions(
+    kind: str, rest: str, words: Callable[[str], list[str]] | None = None
+) -> tuple[str, list[str]]:
+    """Parameter and values of `.irp name, values` and `.irpc name, characters`. Raises Problem.
+
+    `words` splits the values (None: as in the arguments of a macro).
+    """
     match = _NAME.match(rest.strip())
     if match is None:
         raise Problem(f"{kind} needs a parameter", rest.strip() or kind, expected=f"{kind} name, values")
@@ -153,4 +184,5 @@ def repetitions(kind: str, rest: str) -> tuple[str, list[str]]:
     tail = tail[1:] if tail.startswith(",") else tail
     if kind == ".irpc":
         return match.group(), list(_unquoted(tail.strip())) or [""]
-    return match.group(), [_unquoted(word) for word in _words(tail)] or [""]
+    values = [_unquoted(word) for word in _words(tail)] if words is None else words(tail)
+    return match.group(), values or [""]

@@ -56,13 +56,15 @@ class OperandStep(Record):
 class EncodableRow:
     """A row of the table ready for encoding: `match` with the ordering bits, and a step for each operand.
 
-    If `whole` is false, the last operand (the rounding mode) is omitted, and `fields` has its value.
+    If `whole` is false, the last operand (the rounding mode) is omitted, and `fields` has its value. `raw`: a row of
+    `.insn`, whose branches keep their size.
     """
 
-    __slots__ = ("ext", "insn", "kinds", "match", "privileged", "steps")
+    __slots__ = ("ext", "insn", "kinds", "match", "privileged", "raw", "steps")
 
-    def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True):
+    def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True, raw: bool = False):
         self.insn = insn
+        self.raw = raw
         self.ext = insn.ext
         self.match = insn.encode(**fields)
         # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)

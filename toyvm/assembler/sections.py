@@ -18,6 +18,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
+from ..base.bits import M64
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_EXECINSTR,
@@ -32,6 +33,7 @@ from ..elf.constants import (
     STT_TLS,
     STV_DEFAULT,
 )
+from ..relocations import R
 from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
 
 FAKE_LABEL = ".L0 "
@@ -240,6 +242,62 @@ class Chunk:
         """End the frag with `part`, whose `offset` and `frag` must be those of this place."""
         self.parts.append(part)
         self.frag += 1
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether labels here are numbers (`.struct`)."""
+        return False
+
+
+class _AbsoluteBytes(ZeroBytes):
+    """The contents of the absolute section: a size. Raises Problem for anything that is not padding."""
+
+    __slots__ = ()
+
+    def __iadd__(self, data: Any) -> Self:  # type: ignore[misc]  # the contents only grow in place: no `+`
+        if any(data):
+            raise Problem(
+                "attempt to store a value in the absolute section", expected="room, such as .skip 8"
+            )
+        self.size += len(data)
+        return self
+
+
+class AbsoluteChunk(Chunk):
+    """The absolute section (`.struct`, `.offset`), in which labels are numbers: `origin` plus the room before them."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, origin: int):
+        super().__init__(AsmSection("*ABS*", SHT_NOBITS), 0)
+        self.section.chunks[0] = self
+        self.origin = min(0, origin >> 16 << 16)  # a multiple of every alignment
+        self.data = data = _AbsoluteBytes()
+        data.size = origin - self.origin
+
+    def place(self, symbol: AsmSymbol) -> AsmSymbol:
+        """Give `symbol` the number of this place."""
+        symbol.value = (self.origin + len(self.data)) & M64
+        return symbol
+
+    def stretch(self, part: Part) -> None:
+        """Raises Problem: the size of each part must be known here."""
+        raise Problem("in the absolute section this must be known here, and cannot be an instruction")
+
+    @property
+    def is_absolute(self) -> bool:
+        """True."""
+        return True
+
+
+class ExplicitReloc(NamedTuple):
+    """A `.reloc`: the relocation `type` for `value` at `place`, a label plus a number, or an offset in `section`."""
+
+    section: AsmSection
+    place: Value
+    type: R
+    value: Linear
+    where: int
 
 
 class AsmSection:

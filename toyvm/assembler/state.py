@@ -26,6 +26,7 @@ from .sections import (
     AsmSymbol,
     Chunk,
     DeferredOperation,
+    ExplicitReloc,
     Linear,
     Value,
     distance,
@@ -44,6 +45,7 @@ class AssemblerOptions(Record):
     debug_lines  -g: line numbers of the assembly text
     keep_locals  -L: `.L` symbols in the symbol table
     listing      record what a listing needs (-a)
+    alternate    begin in the macro language of .altmacro (--alternate)
     """
 
     march: str = "rv64gc"
@@ -56,6 +58,7 @@ class AssemblerOptions(Record):
     keep_locals: bool = False
     listing: bool = False
     fatal_warnings: bool = False
+    alternate: bool = False
     read_files: bool = True  # whether .include and .incbin may read files
 
 
@@ -101,6 +104,14 @@ class AssemblyState:
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
         self.versions: list[VersionedName] = []
+        self.relocs: list[ExplicitReloc] = []
+        self.absolute: list[Chunk] = []  # the stretches of .struct
+        # Names that stand for an expression wherever they are used: of .eqv and .weakref
+        self.substitutes: dict[str, Expr] = {}
+        self._substituting: list[str] = []
+        # The aliases that .weakref makes, and those of their targets that nothing else refers to so far
+        self.weak_aliases: set[str] = set()
+        self.weak_targets: set[AsmSymbol] = set()
         self.attributes: dict[int, int | str] = {}
         self.abi = options.mabi
         self.where = 0
@@ -109,6 +120,8 @@ class AssemblyState:
         self._cfi_label: AsmSymbol | None = None
         self.lines: LineTableWriter[AsmSection, AsmSymbol] | None = None
         self.on_instruction: Callable[[], None] | None = None
+        self.mark_labels = False  # by .loc_mark_labels
+        self.seen_stabs = False
         self.errors: list[str] = []
         self._reports = 0
         self.warnings: list[str] = []
@@ -210,6 +223,8 @@ class AssemblyState:
     def begin_instruction(self) -> None:
         """Call before an instruction: adds its mapping symbol and its row of the line table."""
         section = self.chunk.section
+        if self.chunk.is_absolute:
+            raise Problem("an instruction cannot be put into the absolute section")
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
         if self.on_instruction is not None:
@@ -224,6 +239,15 @@ class AssemblyState:
         """Give the row of a pending `.loc` to the next instruction."""
         self.on_instruction = self._pending_line
         self.refresh_memo()
+
+    def mark_label(self, symbol: AsmSymbol) -> None:
+        """Give a label in code its row of the line table. It takes the place of a pending `.loc`."""
+        if self.lines is None or not self.chunk.section.is_code:
+            return
+        self.lines.label(self.chunk.section, symbol)
+        if not self.options.debug_lines:
+            self.on_instruction = None
+            self.refresh_memo()
 
     def watch_text(self) -> None:
         """-g: give each instruction a row with its place in the text, until there is a `.loc`."""
@@ -245,6 +269,8 @@ class AssemblyState:
     def cfi_here(self) -> AsmSymbol:
         """The label of the current place for CFI. It is the same one until bytes are appended."""
         label, chunk = self._cfi_label, self.chunk
+        if chunk.is_absolute:
+            raise Problem("the absolute section has no call frames")
         if label is None or (label.chunk, label.frag, label.offset) != (chunk, chunk.frag, len(chunk.data)):
             label = self._cfi_label = self.symbols.list(chunk.here())
         return label
@@ -262,11 +288,33 @@ class AssemblyState:
         return combine(expr.op, self.evaluate(expr.left), self.evaluate(expr.right))
 
     def _symbol_value(self, name: str) -> Value:
+        if self.substitutes:
+            expr = self.substitutes.get(name)
+            if expr is not None:
+                return self._substituted(name, expr)
         symbol = self.symbols.by_name.get(name)
+        if self.weak_targets and symbol is not None:
+            self.weak_targets.discard(symbol)
         if symbol is None:
             symbol = self._special(name)
         value = symbol.value
         return value if isinstance(value, int) else Linear(symbol, None, 0)
+
+    def _substituted(self, name: str, expr: Expr) -> Value:
+        """The value of a name that stands for an expression. Raises Problem if it stands for itself."""
+        if name in self._substituting:
+            raise Problem(f"symbol '{name}' is defined in terms of itself", name)
+        target = (
+            self.symbols.by_name.get(expr) if name in self.weak_aliases and isinstance(expr, str) else None
+        )
+        still_weak = target is not None and target in self.weak_targets
+        self._substituting.append(name)
+        try:
+            return self.evaluate(expr)
+        finally:
+            self._substituting.pop()
+            if still_weak and target is not None:
+                self.weak_targets.add(target)
 
     def _special(self, name: str) -> AsmSymbol:
         if name == ".":

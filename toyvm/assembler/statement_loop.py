@@ -12,7 +12,9 @@ from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
 from .directives.debug_information import DEBUG_INFORMATION
+from .directives.floating import FLOATING
 from .directives.messages import MESSAGES
+from .directives.relocation import RELOCATION
 from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, redefinition
 from .encode import encode
@@ -23,7 +25,9 @@ from .state import AssemblerOptions, AssemblyState, Listed
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
 
-DIRECTIVES = {**DATA, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES}
+DIRECTIVES = {
+    **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES, **RELOCATION
+}  # fmt: skip
 
 _WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
 
@@ -143,6 +147,8 @@ class Driver:
                 raise redefinition(state, symbol.name, symbol)
         symbol.where = state.where
         state.chunk.place(symbol)
+        if state.mark_labels:
+            state.mark_label(symbol)
 
     def _command(self, word: str, rest: str | None, whole: bool) -> None:
         """Execute a directive or a macro call, or assemble an instruction. Raises Problem."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
+from toyvm.base.bits import sext
 from toyvm.base.record import Record
 
-from .macros import Macro, parse_header, repetitions, substitute
+from . import alternate_macros
+from .macros import Macro, bind_arguments, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
 from .state import AssemblyState, Condition
 from .statements import statements, unclosed_comment
@@ -44,6 +46,9 @@ class Reader:
         self.texts: list[SourceText] = []
         self.macros: dict[str, Macro] = {}
         self.calls = 0
+        self.times: dict[str, int] = {}  # the calls of each macro
+        self.alternate = state.options.alternate  # .altmacro
+        self._locals = 0
         self.expanded = 0
         self.ended = False
         self.included: list[str] = []
@@ -117,16 +122,40 @@ class Reader:
         """Define the macro of `.macro name parameters` up to `.endm`."""
         body, file, first = self.block(_MACRO, _END_MACRO, ".macro")
         name, parameters = parse_header(rest)
+        known = self.macros.get(name)
+        if known is not None:
+            place = f"first defined at {known.file}:{known.first - 1}"
+            raise Problem(
+                f"macro '{name}' is already defined", name, hint=f"{place}; .purgem {name} removes it"
+            )
         self.macros[name] = Macro(name, parameters, body, file, first)
         self.state.code_memo.clear()
 
     def call_macro(self, macro: Macro, rest: str) -> None:
         """Read the text of a macro call next."""
-        lines = macro.expand(rest, self.calls)
+        times = self.times.get(macro.name, 0)
+        if self.alternate:
+            names = [parameter.name for parameter in macro.parameters]
+            vararg = bool(names) and macro.parameters[-1].vararg
+            given = alternate_macros.arguments(rest, names, vararg, self._percent)
+            values = bind_arguments(macro, given)
+            lines = alternate_macros.substitute(macro.body, values, self.calls, times, self._local_name)
+        else:
+            lines = macro.expand(rest, self.calls, times)
         self.calls += 1
+        self.times[macro.name] = times + 1
         self.push_expansion(
             lines, macro.file, macro.first, f"in macro '{macro.name}' called here", macro=True
         )
+
+    def _percent(self, text: str) -> int:
+        """The value of `%text` in the arguments of a macro. Raises Problem."""
+        return sext(self.state.number_of(text, "the expression after %"), 64)
+
+    def _local_name(self) -> str:
+        """A new name for a symbol that a macro declares by LOCAL (gas's form of it)."""
+        self._locals += 1
+        return f".LL{self._locals:04x}"
 
     def exit_macro(self) -> None:
         """`.exitm`: leave the innermost macro call."""
@@ -147,15 +176,33 @@ class Reader:
         if count < 0:
             raise Problem(f"count {count} of .rept is negative", rest.strip())
         self._check_size(count, body)
-        self.push_expansion(body * count, file, first, "repeated here", macro=False)
+        if any("\\+" in line for line in body):
+            lines = [line for times in range(count) for line in self._round(body, {}, times)]
+        else:
+            lines = body * count
+        self.push_expansion(lines, file, first, "repeated here", macro=False)
 
     def irp(self, kind: str, rest: str) -> None:
         """`.irp name, values` and `.irpc name, characters` up to `.endr`."""
         body, file, first = self.block(_REPEAT, _END_REPEAT, kind)
-        name, values = repetitions(kind, rest)
+        if self.alternate and kind == ".irp":
+            name, values = repetitions(kind, rest, self._alternate_words)
+        else:
+            name, values = repetitions(kind, rest)
         self._check_size(len(values), body)
-        lines = [line for value in values for line in substitute(body, {name: value}, self.calls)]
+        lines = [
+            line for times, value in enumerate(values) for line in self._round(body, {name: value}, times)
+        ]
         self.push_expansion(lines, file, first, "repeated here", macro=False)
+
+    def _alternate_words(self, text: str) -> list[str]:
+        return [value for _, value in alternate_macros.arguments(text, [], False, self._percent)]
+
+    def _round(self, body: list[str], values: dict[str, str], times: int) -> list[str]:
+        """The lines of one round of a repetition, after `times` others. An inner repetition has its own `\\+`."""
+        if self.alternate:
+            return alternate_macros.substitute(body, values, self.calls, times, None)
+        return substitute(body, values, self.calls, times)
 
     def _check_size(self, count: int, body: list[str]) -> None:
         if (

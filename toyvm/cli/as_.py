@@ -78,6 +78,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         keep_locals=args.L,
         listing=args.a is not None,
         fatal_warnings=args.fatal_warnings,
+        alternate=args.alternate,
     )
 
 
@@ -179,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-fno-pic", dest="pic", action="store_false", help="make `la` compute addresses (default)")
     add("-L", "--keep-locals", dest="L", action="store_true", help="keep local symbols (.L...)")
     add("-a", metavar="ln", help="print a listing; -aln=FILE writes it to a file")
+    add("--alternate", action="store_true", help="begin in the macro language of .altmacro")
     add("--fatal-warnings", action="store_true", help="treat warnings as errors")
     add("-W", "--no-warn", dest="no_warn", action="store_true", help="do not print warnings")
     add("--warn", action="store_false", dest="no_warn", help=argparse.SUPPRESS)

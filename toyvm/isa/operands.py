@@ -5,7 +5,7 @@ This is the closed set:
 
 | kind         | written                       | field           | the field holds                            |
 |--------------|-------------------------------|-----------------|--------------------------------------------|
-| rd rs1 rs2   | an x register                 | of that name    | its number                                 |
+| rd rs1 rs2 rs3 | an x register               | of that name    | its number                                 |
 | frd frs1 frs2 frs3 | an f register           | rd rs1 rs2 rs3  | its number                                 |
 | rm           | rne rtz rdn rup rmm dyn       | rm              | 0 1 2 3 4 7; the operand may be left out   |
 | imm12        | -2048..2047 or `%lo(...)`     | imm             | the number                                 |
@@ -46,6 +46,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "rd": ("rd",),
     "rs1": ("rs1",),
     "rs2": ("rs2",),
+    "rs3": ("rs3",),
     "frd": ("rd",),
     "frs1": ("rs1",),
     "frs2": ("rs2",),
@@ -74,7 +75,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 }
 KINDS = tuple(_FIELDS)
 _UPPER = ("imm20", "lui6")
-REGISTER_KINDS = frozenset({"rd", "rs1", "rs2"})
+REGISTER_KINDS = frozenset({"rd", "rs1", "rs2", "rs3"})
 FLOAT_KINDS = frozenset({"frd", "frs1", "frs2", "frs3"})
 
 

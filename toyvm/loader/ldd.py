@@ -9,7 +9,8 @@ from ..elf import constants as c
 from ..kernel.kernel import Kernel
 from ..kernel.mm.address_space import AddressSpace
 from ..kernel.mm.image_mapping import LoadedImage, map_image
-from ..kernel.proc.process import FdTable, Process
+from ..kernel.proc.fd_table import FdTable
+from ..kernel.proc.process import Process
 from ..kernel.vfs.nodes import FileNode
 from ..kernel.vfs.path_walk import Vfs
 from ..machine.hart import Hart

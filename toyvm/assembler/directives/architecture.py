@@ -6,10 +6,12 @@ import re
 
 from toyvm.elf.attributes import TAG_ARCH, TAGS, Arch, ArchError
 
-from ..problems import Problem, unknown
+from ..encode import encode
+from ..problems import MAX_SECTION_BYTES, Problem, unknown
 from ..state import AssemblyState
 from ..statements import split_operands, unquote
 from .data import Directive
+from .data import nops as nop_bytes
 
 _OPTIONS = (
     "push",
@@ -107,45 +109,42 @@ def attribute(state: AssemblyState, rest: str) -> None:
         state.attributes[tag] = text
 
 
-# format -> shifts and widths of the numeric fields, which come first; and the syntax of the operands
-_INSN_FORMATS: dict[str, tuple[tuple[tuple[int, int], ...], str]] = {
-    "r": (((0, 7), (12, 3), (25, 7)), "rd, rs1, rs2"),
-    "i": (((0, 7), (12, 3)), "rd, rs1, simm12"),
-    "s": (((0, 7), (12, 3)), "rs2, simm12(rs1)"),
-    "b": (((0, 7), (12, 3)), "rs1, rs2, symbol"),
-    "sb": (((0, 7), (12, 3)), "rs1, rs2, symbol"),
-    "u": (((0, 7),), "rd, simm20"),
-    "j": (((0, 7),), "rd, symbol"),
-    "uj": (((0, 7),), "rd, symbol"),
-}
-
-
 def insn(state: AssemblyState, rest: str) -> None:
     """`.insn r opcode, funct3, funct7, rd, rs1, rs2` and the other formats, or `.insn value`, `.insn 4, value`."""
-    from ..raw_instruction import encode_format
+    from ..raw_instruction import encode_raw, is_format
 
     words = rest.strip().split(None, 1)
-    if words and words[0].lower() in _INSN_FORMATS:
-        fields, syntax = _INSN_FORMATS[words[0].lower()]
-        encode_format(
-            state, words[0].lower(), fields, syntax, split_operands(words[1] if len(words) > 1 else "")
-        )
-        return
+    if words and is_format(words[0].lower()):
+        encode_raw(state, words[0].lower(), split_operands(words[1] if len(words) > 1 else ""))
+    else:
+        encode_raw(state, "", split_operands(rest))
+
+
+def nop(state: AssemblyState, rest: str) -> None:
+    """`.nop`: the instruction nop, of 16 bits if there are compressed instructions."""
+    if rest.strip():
+        raise Problem(".nop takes no operand", rest.split()[0])
+    state.begin_instruction()
+    encode(state, "nop", [])
+
+
+def nops(state: AssemblyState, rest: str) -> None:
+    """`.nops size`: nops of that many bytes in all. A second operand, their largest size, has no effect."""
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
-        raise unknown("format of .insn", words[0] if words else "", _INSN_FORMATS)
-    value = state.number_of(pieces[-1], "the instruction")
-    length = 2 if value & 3 != 3 else 4
-    if len(pieces) == 2 and state.number_of(pieces[0], "the length") != length:
-        raise Problem(f"instruction {value:#x} has {length} bytes by its lowest bits", pieces[0])
-    if not 0 <= value < 1 << 8 * length:
-        raise Problem(f"instruction {value:#x} does not fit {length} bytes", pieces[-1])
+        raise Problem(".nops takes a size", expected="size")
+    size = state.number_of(pieces[0], "the size")
+    if not 0 <= size <= MAX_SECTION_BYTES or size % (2 if state.modes.rvc else 4):
+        raise Problem(f"{size} bytes cannot be filled with nops", pieces[0])
     state.begin_instruction()
-    state.chunk.data += value.to_bytes(length, "little")
+    state.chunk.check_room(size)
+    state.chunk.data += nop_bytes(size)
 
 
 ARCHITECTURE: dict[str, Directive] = {
     ".option": option,
     ".attribute": attribute,
     ".insn": insn,
+    ".nop": nop,
+    ".nops": nops,
 }

@@ -87,6 +87,13 @@ def _purge(reader: Reader, rest: str) -> None:
             raise Problem(f"there is no macro '{name}'", name)
 
 
+def _alternate(wanted: bool) -> FlowDirective:
+    def directive(reader: Reader, rest: str) -> None:
+        reader.alternate = wanted
+
+    return directive
+
+
 def _stray(message: str) -> FlowDirective:
     def directive(reader: Reader, rest: str) -> None:
         raise Problem(message)
@@ -116,6 +123,8 @@ FLOW: dict[str, FlowDirective] = {
     ".endif": lambda reader, rest: reader.endif(),
     ".endc": lambda reader, rest: reader.endif(),
     ".macro": lambda reader, rest: reader.define_macro(rest),
+    ".altmacro": _alternate(True),
+    ".noaltmacro": _alternate(False),
     ".exitm": lambda reader, rest: reader.exit_macro(),
     ".purgem": _purge,
     ".endm": _stray(".endm without .macro"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,33 +109,6 @@ def leb128(signed: bool) -> Directive:
     return directive
 
 
-def floats(code: str) -> Directive:
-    """`.float`, `.double`: IEEE 754 numbers, little-endian."""
-
-    def directive(state: AssemblyState, rest: str) -> None:
-        state.mark("d")
-        for piece in split_operands(rest):
-            state.chunk.data += struct.pack(f"<{code}", _float(piece, code))
-
-    return directive
-
-
-def _float(text: str, code: str) -> float:
-    word = text.lower().replace(" ", "")
-    if word[:2] in ("0f", "0d", "0e", "0r") and len(word) > 2:
-        word = word[2:]
-    try:
-        value = float.fromhex(word) if word.lstrip("+-").startswith("0x") else float(word)
-        struct.pack(f"<{code}", value)
-    except ValueError:
-        raise Problem(
-            f"'{text}' is not a floating-point number", text, expected="a number such as 1.5e-3"
-        ) from None
-    except OverflowError:
-        return float("-inf" if word.startswith("-") else "inf")
-    return value
-
-
 def strings(ending: bytes) -> Directive:
     """`.ascii`, `.asciz`, `.string`: strings, each followed by `ending`."""
 
@@ -206,6 +178,47 @@ def fill(state: AssemblyState, rest: str) -> None:
     state.mark("d")
     state.chunk.skip(repeat, (value & 0xFFFFFFFF).to_bytes(8, "little")[:size])
     state.chunk.frag += 1
+
+
+def repeat_count(state: AssemblyState, text: str) -> int:
+    """The count of a repeated value. Raises Problem if it is negative or not known here."""
+    count = state.number_of(text, "the count")
+    if count < 0:
+        raise Problem(f"count {count} is negative", text)
+    return count
+
+
+def repeated(size: int) -> Directive:
+    """`.dcb.w count, value` and the other sizes: a number of `size` bytes, `count` times (0 without a value)."""
+
+    def directive(state: AssemblyState, rest: str) -> None:
+        pieces = split_operands(rest)
+        if not 1 <= len(pieces) <= 2:
+            raise Problem("this takes a count and a value", expected="count, value")
+        count = repeat_count(state, pieces[0])
+        value = state.number_of(pieces[1], "the value") if len(pieces) > 1 else 0
+        state.mark("d")
+        state.chunk.skip(count, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
+
+    return directive
+
+
+def reserved(size: int) -> Directive:
+    """`.ds.w count, fill` and the other sizes: room for `count` numbers of `size` bytes."""
+
+    def directive(state: AssemblyState, rest: str) -> None:
+        pieces = split_operands(rest)
+        if not 1 <= len(pieces) <= 2:
+            raise Problem("this takes a count and an optional fill", expected="count, fill")
+        count = state.number_of(pieces[0], "the count")
+        value = state.number_of(pieces[1], "the fill") if len(pieces) > 1 else 0
+        if count <= 0:
+            state.warn(f"count {count} of numbers to reserve is not positive, ignored", pieces[0])
+            return
+        state.mark("d")
+        state.chunk.skip(count, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
+
+    return directive
 
 
 def align(power: bool, width: int = 1) -> Directive:
@@ -362,7 +375,7 @@ def find_file(state: AssemblyState, name: str, at: str) -> Path:
 
 DATA: dict[str, Directive] = {
     **dict.fromkeys((".byte", ".1byte", ".dc.b"), data(1)),
-    **dict.fromkeys((".half", ".hword", ".short", ".2byte", ".dc.w"), data(2)),
+    **dict.fromkeys((".half", ".hword", ".short", ".2byte", ".dc", ".dc.w"), data(2)),
     **dict.fromkeys((".word", ".long", ".int", ".4byte", ".dc.l"), data(4)),
     **dict.fromkeys((".dword", ".quad", ".8byte", ".dc.a"), data(8)),
     ".octa": octa,
@@ -370,8 +383,6 @@ DATA: dict[str, Directive] = {
     ".dtpreldword": dtprel(8, R.TLS_DTPREL64),
     ".uleb128": leb128(signed=False),
     ".sleb128": leb128(signed=True),
-    **dict.fromkeys((".float", ".single", ".dc.s"), floats("f")),
-    **dict.fromkeys((".double", ".dc.d"), floats("d")),
     ".ascii": strings(b""),
     **dict.fromkeys((".asciz", ".string", ".string8"), strings(b"\0")),
     ".string16": wide_strings(2),
@@ -379,6 +390,14 @@ DATA: dict[str, Directive] = {
     ".string64": wide_strings(8),
     **dict.fromkeys((".skip", ".space", ".zero"), skip),
     ".fill": fill,
+    **dict.fromkeys((".dcb", ".dcb.w"), repeated(2)),
+    ".dcb.b": repeated(1),
+    ".dcb.l": repeated(4),
+    ".ds.b": reserved(1),
+    **dict.fromkeys((".ds", ".ds.w"), reserved(2)),
+    **dict.fromkeys((".ds.l", ".ds.s"), reserved(4)),
+    ".ds.d": reserved(8),
+    **dict.fromkeys((".ds.p", ".ds.x"), reserved(12)),
     **dict.fromkeys((".align", ".p2align"), align(True)),
     ".p2alignw": align(True, 2),
     ".p2alignl": align(True, 4),

@@ -112,6 +112,8 @@ def loc(state: AssemblyState, rest: str) -> None:
         numbers.append(int(words.pop(0)))
     if len(numbers) < 2:
         raise Problem(".loc takes a file number and a line", rest.strip(), expected="file line column")
+    if state.chunk.is_absolute:
+        raise Problem("the absolute section has no lines")
     table = lines(state)
     column = numbers[2] if len(numbers) > 2 else 0
     row = Loc(numbers[0], numbers[1], column, is_stmt=table.last.is_stmt, isa=table.last.isa)
@@ -140,6 +142,20 @@ def _loc_option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:
     return row._replace(**change)
 
 
+def loc_mark_labels(state: AssemblyState, rest: str) -> None:
+    """`.loc_mark_labels 1`: give each label in code a row of the line table, as the start of a basic block."""
+    if rest.strip() not in ("0", "1"):
+        raise Problem("expected 0 or 1", rest.strip(), expected="0 or 1")
+    state.mark_labels = rest.strip() == "1"
+
+
+def stabs(state: AssemblyState, rest: str) -> None:
+    """`.stabs`, `.stabn`, `.stabd`: debugging information of a format that nothing reads any more."""
+    if not state.seen_stabs:
+        state.seen_stabs = True
+        state.warn("debugging information in the stabs format is ignored; -g writes DWARF")
+
+
 DEBUG_INFORMATION: dict[str, Directive] = {
     **{
         name: cfi(name)
@@ -147,4 +163,6 @@ DEBUG_INFORMATION: dict[str, Directive] = {
     },
     ".file": file,
     ".loc": loc,
+    ".loc_mark_labels": loc_mark_labels,
+    **dict.fromkeys((".stabs", ".stabn", ".stabd", ".xstabs"), stabs),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from toyvm.base.bits import sext
 from toyvm.base.record import Record
 from toyvm.elf.constants import (
     SHF_ALLOC,
@@ -24,8 +25,8 @@ from toyvm.elf.constants import (
     SHT_PROGBITS,
 )
 
-from ..problems import Problem, unknown
-from ..sections import DATA_FLAGS, TEXT_FLAGS, AsmSection
+from ..problems import MAX_NOBITS_BYTES, Problem, unknown
+from ..sections import DATA_FLAGS, TEXT_FLAGS, AbsoluteChunk, AsmSection
 from ..state import AssemblyState
 from ..statements import split_operands, unquote
 from .data import Directive
@@ -204,7 +205,32 @@ def _subsection_number(state: AssemblyState, text: str) -> int:
 
 def subsection(state: AssemblyState, rest: str) -> None:
     """`.subsection number` of the current section."""
+    if state.chunk.is_absolute:
+        raise Problem("the absolute section has no subsections")
     state.enter(state.chunk.section.chunk(_subsection_number(state, rest.strip())))
+
+
+def struct(state: AssemblyState, rest: str) -> None:
+    """`.struct number`, `.offset number`: labels are numbers from here on, until another section begins."""
+    origin = state.number_of(rest, "the offset") if rest.strip() else 0
+    if not -MAX_NOBITS_BYTES <= (origin := sext(origin, 64)) <= MAX_NOBITS_BYTES:
+        raise Problem(f"offset {origin} is not in -{MAX_NOBITS_BYTES}..{MAX_NOBITS_BYTES}", rest.strip())
+    state.enter(AbsoluteChunk(origin))
+    state.absolute.append(state.chunk)
+
+
+def attach_to_group(state: AssemblyState, rest: str) -> None:
+    """`.attach_to_group name`: make the current section a member of a section group."""
+    name = _plain(rest.strip())
+    if not name:
+        raise Problem("this takes the name of a group", expected="a group's name")
+    current = state.chunk.section
+    if state.chunk.is_absolute:
+        raise Problem("the absolute section cannot be in a group")
+    if current.group:
+        state.warn(f"section {current.name} already has a group ({current.group})", rest.strip())
+        return
+    current.group = name
 
 
 def well_known(name: str) -> Directive:
@@ -239,4 +265,6 @@ SECTIONS: dict[str, Directive] = {
     ".popsection": popsection,
     ".previous": previous,
     ".subsection": subsection,
+    **dict.fromkeys((".struct", ".offset"), struct),
+    ".attach_to_group": attach_to_group,
 }

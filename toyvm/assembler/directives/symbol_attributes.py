@@ -9,6 +9,7 @@ from toyvm.elf.constants import (
     STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
+    STO_RISCV_VARIANT_CC,
     STT_COMMON,
     STT_FUNC,
     STT_GNU_IFUNC,
@@ -68,9 +69,39 @@ def visibility(value: int) -> Directive:
 
     def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
-            symbol_named(state, text).visibility = value
+            symbol = symbol_named(state, text)
+            symbol.visibility = value | symbol.visibility & STO_RISCV_VARIANT_CC
 
     return directive
+
+
+def variant_cc(state: AssemblyState, rest: str) -> None:
+    """`.variant_cc name`: a function with another calling convention, which lazy binding must not disturb (psABI)."""
+    symbol_named(state, rest.strip()).visibility |= STO_RISCV_VARIANT_CC
+
+
+def weakref(state: AssemblyState, rest: str) -> None:
+    """`.weakref alias, target`: the alias means the target, which is weak unless something else refers to it."""
+    pieces = split_operands(rest)
+    if len(pieces) != 2 or not all(NAME.fullmatch(piece) for piece in pieces):
+        raise Problem(".weakref takes an alias and a symbol", expected="alias, symbol")
+    alias, target = pieces
+    known = state.symbols.by_name.get(alias)
+    if known is not None and known.is_defined:
+        raise redefinition(state, alias, known)
+    at = target
+    while at in state.weak_aliases:
+        at = str(state.substitutes[at])
+    if at == alias:
+        raise Problem(f"'{alias}' is a weak reference to itself", target)
+    if at not in state.symbols.by_name:
+        state.weak_targets.add(state.symbols.get(at, state.where))
+    if known is not None:  # it has been used: what used it means the target now
+        known.value = Linear(state.symbols.get(at), None, 0)
+    state.substitutes[alias] = target
+    state.weak_aliases.add(alias)
+    state.code_memo.clear()
+    state.data_memo.clear()
 
 
 _TYPES = {
@@ -139,6 +170,18 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
     _give(state, symbol, value if isinstance(value, int | Linear) else split(state, expr), expr)
     state.code_memo.clear()
     state.data_memo.clear()
+
+
+def eqv(state: AssemblyState, rest: str) -> None:
+    """`.eqv name, expression`: the expression is evaluated wherever the name is used, not here."""
+    name, comma, text = rest.partition(",")
+    name = name.strip()
+    if not comma or not text.strip() or not NAME.fullmatch(name):
+        raise Problem("this takes a symbol and an expression", expected="name, expression")
+    expr = parse_expression(text)
+    assign(state, name, text, once=True)
+    state.symbols.by_name[name].equated = False  # .set cannot change it
+    state.substitutes[name] = expr
 
 
 def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Expr) -> None:
@@ -252,6 +295,9 @@ SYMBOLS: dict[str, Directive] = {
     ".size": size,
     **dict.fromkeys((".set", ".equ"), set_(False)),
     ".equiv": set_(True),
+    ".eqv": eqv,
+    ".weakref": weakref,
+    ".variant_cc": variant_cc,
     ".comm": common(False),
     ".common": common(False),
     ".lcomm": common(True),

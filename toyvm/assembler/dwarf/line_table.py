@@ -141,6 +141,15 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
         """Add a row for the instruction at `here`, which comes from `line` of `file` (`as -g`)."""
         self._rows.setdefault(section, []).append(_LineRow(here(), Loc(file, line)))
 
+    def label(self, section: S, place: L) -> None:
+        """Give a label a row of its own, with the last `.loc`, at the start of a basic block (`.loc_mark_labels`)."""
+        if not self._files:
+            return
+        last = Loc(1, 1) if self._loc is _NO_LOC else self._loc
+        self._rows.setdefault(section, []).append(_LineRow(place, last._replace(basic_block=True)))
+        self._loc = Loc(last.file, last.line, last.column, last.is_stmt, isa=last.isa)
+        self.pending = False
+
     @property
     def last(self) -> Loc:
         """The last `.loc`. The next one inherits its is_stmt and isa."""

@@ -39,12 +39,16 @@ NO_CREDENTIALS: Credentials = (0, 0xFFFFFFFF, 0xFFFFFFFF)
 
 
 class Packet(Record, frozen=False):
-    """One message, or a run of bytes of a stream. `address` is the sender's, as struct sockaddr."""
+    """One message, or a run of bytes of a stream. `address` is the sender's, as struct sockaddr.
+
+    `urgent`: it is or was an urgent byte of a stream (MSG_OOB); it has no byte once that is received.
+    """
 
     data: bytearray
     address: bytes
     credentials: Credentials
     files: list[OpenFile]
+    urgent: bool = False
 
 
 class Received(Record):
@@ -76,7 +80,7 @@ class Inbox:
         self.bytes += size
         if merge and self._packets and not packet.files:
             last = self._packets[-1]
-            if not last.files and last.credentials == packet.credentials:
+            if not last.files and not last.urgent and last.credentials == packet.credentials:
                 last.data += packet.data
                 self._account(size)
                 return
@@ -129,6 +133,25 @@ class Inbox:
             if len(out) == count or files:
                 break
         return Received(bytes(out), len(out), first.address, first.credentials, files)
+
+    @property
+    def packets(self) -> list[Packet]:
+        """The messages in their order."""
+        return list(self._packets)
+
+    def shorten(self, packet: Packet, count: int) -> None:
+        """The first `count` bytes of a message are received; its files stay."""
+        del packet.data[:count]
+        self.bytes -= count
+        self._account(-count)
+
+    def remove(self, packet: Packet) -> list[OpenFile]:
+        """Take a message out. The caller answers for its files."""
+        self._packets.remove(packet)
+        self.bytes -= len(packet.data)
+        self._account(-len(packet.data) - _OVERHEAD)
+        self._network.land(packet.files)
+        return packet.files
 
     @property
     def first_length(self) -> int:

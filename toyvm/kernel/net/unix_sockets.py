@@ -13,6 +13,7 @@ from ..vfs.open_file import (
     POLLHUP,
     POLLIN,
     POLLOUT,
+    POLLPRI,
     POLLWRBAND,
     OpenFile,
     WaitQueue,
@@ -20,9 +21,10 @@ from ..vfs.open_file import (
 )
 from .addresses import AF_UNIX, pack_unix
 from .network import Network
-from .options import SO_PASSCRED, SOL_SOCKET
+from .options import SO_OOBINLINE, SO_PASSCRED, SOL_SOCKET
 from .socket_file import (
     MSG_OOB,
+    MSG_PEEK,
     SHUT_RD,
     SHUT_WR,
     SOCK_DGRAM,
@@ -34,6 +36,7 @@ from .socket_file import (
     Received,
     SocketFile,
 )
+from .unix_urgent import UrgentBytes
 
 _WRITABLE = POLLOUT | POLLWRBAND
 MOST_DATAGRAMS = 10  # net.unix.max_dgram_qlen
@@ -78,6 +81,7 @@ class UnixStream(ConnectedSocket, UnixSocket):
     def __init__(self, network: Network, kind: int, ino: int, flags: int, credentials: Credentials):
         super().__init__(network, AF_UNIX, kind, 0, ino, flags, credentials)
         self.peer_bound_to = b""
+        self.urgent: UrgentBytes | None = None  # once there was one
 
     def peer_name(self) -> bytes:
         if not self.connected:
@@ -125,7 +129,7 @@ class UnixStream(ConnectedSocket, UnixSocket):
         self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
     ) -> int:
         self.raise_error()
-        if flags & MSG_OOB:
+        if flags & MSG_OOB and (self.type != SOCK_STREAM or not data):
             raise error(errno.EOPNOTSUPP)
         if to is not None and self.type == SOCK_STREAM:
             raise error(errno.EISCONN if self.connected else errno.EOPNOTSUPP)
@@ -133,13 +137,61 @@ class UnixStream(ConnectedSocket, UnixSocket):
             raise error(errno.ENOTCONN)
         if self.peer is None or self.shut & SHUT_WR:
             raise error(errno.EPIPE)
+        if flags & MSG_OOB:
+            return self._send_urgent(data, credentials, files)
         return self.transfer(data, self.source(), credentials, files)
 
+    def _send_urgent(self, data: bytes, credentials: Credentials, files: list[OpenFile]) -> int:
+        """Send bytes of which the last one is urgent, as far as there is room. Raises WouldBlock."""
+        peer = self.peer
+        assert isinstance(peer, UnixStream)
+        sent = 0
+        if len(data) > 1:
+            sent = self.transfer(data[:-1], self.source(), credentials, files)
+            files = []
+        if sent < len(data) - 1 or (sent and self.writable_room <= 0):
+            return sent
+        if self.writable_room <= 0:
+            raise WouldBlock(self.changed)
+        if peer.urgent is None:
+            peer.urgent = UrgentBytes(self.network, peer.inbox)
+        peer.urgent.put(data[-1:], self.source(), credentials, files)
+        if peer.owner is not None:
+            peer.owner.urgent()
+        peer.changed.wake(POLLIN | POLLPRI)
+        return len(data)
+
+    @property
+    def _inline(self) -> bool:
+        return bool(self.options.get((SOL_SOCKET, SO_OOBINLINE)))
+
+    @property
+    def at_mark(self) -> bool:
+        """Whether the next byte is the urgent one, or was it (sockatmark(3))."""
+        return self.urgent is not None and self.urgent.at_mark
+
+    def take(self, count: int, flags: int) -> Received:
+        urgent = self.urgent
+        if urgent is None or not urgent.left:
+            return super().take(count, flags)
+        peek = bool(flags & MSG_PEEK)
+        received = urgent.take(count, inline=self._inline, peek=peek)
+        if self.peer is not None and not peek:
+            self.peer.changed.wake(POLLOUT if self.peer.can_write else 0)
+        if received is None:
+            self.raise_error()
+            return self.end_of_input()
+        return received
+
     def receive(self, count: int, flags: int) -> Received:
-        if flags & MSG_OOB:
-            raise error(errno.EOPNOTSUPP if self.type != SOCK_STREAM else errno.EINVAL)
+        if flags & MSG_OOB and self.type != SOCK_STREAM:
+            raise error(errno.EOPNOTSUPP)
         if not self.connected:
             raise error(errno.ENOTCONN if self.type == SOCK_SEQPACKET else errno.EINVAL)
+        if flags & MSG_OOB:
+            if self.urgent is None:
+                raise error(errno.EINVAL)
+            return self.urgent.receive(count, inline=self._inline, peek=bool(flags & MSG_PEEK))
         if len(self.inbox):
             return self.take(count, flags)
         self.raise_error()
@@ -149,10 +201,12 @@ class UnixStream(ConnectedSocket, UnixSocket):
         bits = self.input_bits() | (POLLIN if self.queue else 0)
         if not self.connected and not self.listening:
             bits |= POLLHUP
+        if self.urgent is not None and self.urgent.current is not None:
+            bits |= POLLPRI
         return bits | (_WRITABLE if self.can_write and not self.listening else 0)
 
     def released(self) -> None:
-        unread = bool(len(self.inbox))
+        unread = bool(len(self.inbox)) and (self.urgent is None or not self.urgent.only_a_place)
         peer = self.part()
         if peer is not None:
             peer.shut = SHUT_RD | SHUT_WR

@@ -10,6 +10,7 @@ sp  ->  argc            (sp is a multiple of 16)
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
 from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
+from ..vfs.open_file import O_RDONLY
 from ..vfs.path_walk import Location
 from .lifecycle import become_leader
 
@@ -58,14 +60,25 @@ def execute(
     argv: Sequence[bytes],
     envp: Sequence[bytes],
     placement: Placement | None = None,
+    place: Location | None = None,
+    *,
+    path_survives: bool = True,
 ) -> None:
     """Replace the image of `process`.
 
-    Raises OSError or NotExecutableError and leaves the process unchanged, or ExecFailedError after
+    `place` is the file, if the caller has found it (execveat(2)); `path` is its name for the new
+    program. `path_survives`: whether the name still leads to the file afterwards, as an interpreter
+    of a script needs.
+
+    Raises OSError, NotExecutableError or WouldBlock (the file has a lease) and leaves the process unchanged, or ExecFailedError after
     the point of no return.
     """
-    place = kernel.vfs.resolve(path, process.cwd)
-    file, place, argv = _program(kernel, process, place, path, list(argv))
+    if place is None:
+        place = kernel.vfs.resolve(path, process.cwd)
+        name = path.rsplit("/", 1)[-1]
+    else:
+        name = place.name
+    file, place, argv = _program(kernel, process, place, path, list(argv), path_survives=path_survives)
     _check_size(process, argv, envp)
     try:
         mm = kernel.new_space(
@@ -87,7 +100,7 @@ def execute(
         mm.release()
         raise
     process = become_leader(kernel, process)
-    _commit(kernel, process, mm, image, place.path)
+    _commit(kernel, process, mm, image, place.path, name)
     process.hart.x[2] = sp
     process.hart.pc = loader.entry if loader is not None else _entry(kernel, process, image, argv, envp)
     if kernel.bus.wants(ProcessExecuted):
@@ -95,7 +108,14 @@ def execute(
 
 
 def _program(
-    kernel: KernelState, process: Process, place: Location, path: str, argv: list[bytes], depth: int = 0
+    kernel: KernelState,
+    process: Process,
+    place: Location,
+    path: str,
+    argv: list[bytes],
+    depth: int = 0,
+    *,
+    path_survives: bool = True,
 ) -> tuple[FileNode, Location, list[bytes]]:
     """Return the ELF file to run, its location, and argv.
 
@@ -107,6 +127,11 @@ def _program(
         raise error(errno.ENOENT)
     if not isinstance(node, FileNode) or not node.stat().mode & 0o111:
         raise error(errno.EACCES)
+    before = kernel.lease_breaker(process)
+    if before is not None:
+        before(node, O_RDONLY)
+    if node.writers:
+        raise error(errno.ETXTBSY)
     head = node.pread(0, 256)
     if not head.startswith(b"#!"):
         return node, place, argv
@@ -115,6 +140,8 @@ def _program(
     words = head[2:].split(b"\n")[0].strip().split(None, 1)
     if not words:
         raise error(errno.ENOEXEC)
+    if not path_survives:  # the interpreter could not open it
+        raise error(errno.ENOENT)
     interpreter = words[0].decode("utf-8", "surrogateescape")
     script = path.encode("utf-8", "surrogateescape")
     argv = [*words, script, *argv[1:]]
@@ -177,13 +204,19 @@ def _check_size(process: Process, argv: Sequence[bytes], envp: Sequence[bytes]) 
         raise error(errno.E2BIG)
 
 
-def _commit(kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str) -> None:
-    """The point of no return: release the old image; reset descriptors, signals and registers."""
+def _commit(
+    kernel: KernelState, process: Process, mm: AddressSpace, image: LoadedImage, path: str, name: str
+) -> None:
+    """The point of no return: release the old image; reset descriptors, signals and registers.
+
+    `name` is what the process is called (/proc/PID/comm): as on Linux, that of the script rather
+    than of its interpreter, and of the link rather than of the file.
+    """
     kernel.leave_image(process)
     process.mm = mm
     process.image = image
     process.exe = path
-    process.comm = path.rsplit("/", 1)[-1][:15]
+    process.comm = os.fsdecode(os.fsencode(name)[:15])
     process.fds = process.fds.alone()
     process.fds.exec()
     process.signals.exec()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from operator import attrgetter
 
 from toyvm.base.bits import M64
-from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING, Any, Enum
 from toyvm.base.record import Record, replace
 from toyvm.machine.hart import Hart
@@ -16,6 +14,7 @@ from ..limits import RLIM_INFINITY, Rlimits
 from ..mm.address_space import AddressSpace
 from ..mm.image_mapping import LoadedImage
 from ..vfs.open_file import Alarm, OpenFile, WaitQueue
+from .fd_table import FdTable
 from .signals import SignalState
 
 if TYPE_CHECKING:
@@ -32,103 +31,6 @@ class State(Enum):
     HELD = "t (held at its exit)"
     ZOMBIE = "Z (zombie)"
     DEAD = "X (dead)"
-
-
-class FdTable:
-    """File descriptors: number -> (open file, close-on-exec). `users` threads share it (CLONE_FILES)."""
-
-    def __init__(self, limit: int = 1024):
-        self._files: dict[int, tuple[OpenFile, bool]] = {}
-        self.limit = self.hard_limit = limit
-        self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
-        self.users = 1
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._files))
-
-    def get(self, fd: int) -> OpenFile:
-        """The open file. Raises OSError(EBADF)."""
-        try:
-            return self._files[fd][0]
-        except KeyError:
-            raise error(errno.EBADF) from None
-
-    def cloexec(self, fd: int) -> bool:
-        self.get(fd)
-        return self._files[fd][1]
-
-    def set_cloexec(self, fd: int, value: bool) -> None:
-        self._files[fd] = (self.get(fd), value)
-
-    def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
-        """Give `file` the lowest free number from `lowest` up, and return it.
-
-        Raises OSError(EMFILE), and closes the file if it has no other user.
-        """
-        fd = lowest
-        while fd in self._files:
-            fd += 1
-        if fd >= self.limit:
-            if not file.users:
-                file.released()
-            raise error(errno.EMFILE)
-        file.users += 1
-        self._files[fd] = (file, cloexec)
-        return fd
-
-    def room(self) -> bool:
-        """Whether a descriptor is free."""
-        return len(self._files) < self.limit
-
-    def replace(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> None:
-        """Make `fd` refer to `file`, closing the old file (dup3(2)). Raises OSError(EBADF)."""
-        if not 0 <= fd < self.limit:
-            raise error(errno.EBADF)
-        file.users += 1
-        if fd in self._files:
-            self.close(fd)
-        self._files[fd] = (file, cloexec)
-
-    def close(self, fd: int) -> None:
-        """Raises OSError(EBADF)."""
-        file = self.get(fd)
-        del self._files[fd]
-        if self.on_close is not None:
-            self.on_close(self, file)
-        file.put()
-
-    def release(self) -> None:
-        """A thread has ended: the last one closes everything."""
-        self.users -= 1
-        if not self.users:
-            for fd in list(self):
-                self.close(fd)
-
-    def share(self) -> FdTable:
-        """The same table for another thread."""
-        self.users += 1
-        return self
-
-    def alone(self) -> FdTable:
-        """A table that nobody else uses: this one, or else a copy in its place."""
-        if self.users == 1:
-            return self
-        self.users -= 1
-        return self.fork()
-
-    def exec(self) -> None:
-        """Close the descriptors that are marked close-on-exec."""
-        for fd in list(self):
-            if self._files[fd][1]:
-                self.close(fd)
-
-    def fork(self) -> FdTable:
-        twin = FdTable(self.hard_limit)
-        twin.limit = self.limit
-        twin._files = dict(self._files)
-        for file, _ in twin._files.values():
-            file.users += 1
-        return twin
 
 
 ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
@@ -358,14 +260,15 @@ class Process:
         self.parent = parent.parent if sibling else parent.leader
         self.place = replace(parent.place)
         self.schedule = parent.schedule and parent.schedule.inherited()
-        self.pgid, self.sid = parent.pgid, parent.sid
-        self.oom_score_adj = parent.oom_score_adj
         own, old = self.thread_group, parent.thread_group
+        own.pgid, own.sid = old.pgid, old.sid
+        own.oom_score_adj = old.oom_score_adj
+        own.exe, own.image = old.exe, old.image
         own.personality = old.personality
         own.no_new_privileges = old.no_new_privileges
         if self.rlimits.cpu != RLIM_INFINITY:
             self.note_cpu_timers()
-        self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
+        self.comm = parent.comm
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:
             self.parent.children.append(self)
@@ -380,6 +283,10 @@ class Process:
         hart = self.hart
         hart.x[10] = result & M64
         hart.pc = hart.pc + 4 & M64
+
+    def still_in(self, call: CallState) -> Callable[[], bool]:
+        """Whether, when that is asked later, the thread is still in the system call that has this state."""
+        return lambda: self.alive and self.in_call and self.call is call
 
     def leave_call(self) -> None:
         """The thread is in no system call any more."""

@@ -67,6 +67,21 @@ def vectors(process: Process, va: int, count: int) -> list[tuple[int, int]]:
     return cut
 
 
+def gather(process: Process, buffers: list[tuple[int, int]], skip: int, most: int) -> bytes:
+    """Up to `most` bytes of the buffers, from byte `skip` on. Raises Fault."""
+    out = bytearray()
+    for base, length in buffers:
+        if skip >= length:
+            skip -= length
+            continue
+        size = min(length - skip, most - len(out))
+        out += process.mm.read(base + skip, size)
+        skip = 0
+        if len(out) == most:
+            break
+    return bytes(out)
+
+
 def read_path(process: Process, va: int) -> str:
     """A path argument. Raises Fault, OSError(ENAMETOOLONG)."""
     return os.fsdecode(process.mm.read_cstring(va, PATH_MAX))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
@@ -13,7 +14,7 @@ from ..mm.user_memory import Fault
 from ..proc.lifecycle import send
 from ..proc.signals import SigInfo, Signal
 from ..vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
-from .arguments import MAX_RW_COUNT, open_file, or_again, vectors
+from .arguments import MAX_RW_COUNT, gather, open_file, or_again, vectors
 
 if TYPE_CHECKING:
     from ..proc.kernel_state import KernelState
@@ -75,23 +76,33 @@ def _write_from(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     """Write `count` bytes from `va` in bounded pieces. A blocked write keeps its progress."""
+    return _write_pieces(
+        kernel, process, file, count, lambda at, size: _readable(process, file, va + at, size), offset
+    )
+
+
+def _write_pieces(
+    kernel: KernelState,
+    process: Process,
+    file: OpenFile,
+    count: int,
+    fetch: Callable[[int, int], bytes],
+    offset: int | None = None,
+) -> int:
+    """Write `count` bytes in bounded pieces, which `fetch` reads from the program by place and size."""
     if not file.writable:
         raise error(errno.EBADF)
     count = min(count, MAX_RW_COUNT)
     done = process.call.done
     if not count:
         return file.write(b"") if offset is None else 0
+    if process.rlimits.file_size != RLIM_INFINITY:
+        count = _within_limit(kernel, process, file, offset, count)
     while done < count:
         piece = PIPE_CAPACITY if not file.seekable and not file.messages else _CHUNK
         size = min(count - done, piece)
         try:
-            if process.rlimits.file_size != RLIM_INFINITY:
-                from .limit_calls import within_file_limit
-
-                size = within_file_limit(
-                    kernel, process, file, None if offset is None else offset + done, size
-                )
-            data = _readable(process, file, va + done, size)
+            data = fetch(done, size)
             written = file.write(data) if offset is None else file.pwrite(offset + done, data)
         except WouldBlock as wait:
             if file.flags & O_NONBLOCK and done:
@@ -113,6 +124,14 @@ def _write_from(
         if not written or len(data) < size or file.messages:
             break
     return done
+
+
+def _within_limit(
+    kernel: KernelState, process: Process, file: OpenFile, offset: int | None, count: int
+) -> int:
+    from .limit_calls import within_file_limit  # most programs have no limit
+
+    return within_file_limit(kernel, process, file, offset, count)
 
 
 def _readable(process: Process, file: OpenFile, va: int, size: int) -> bytes:
@@ -192,7 +211,7 @@ def readv(kernel: KernelState, process: Process, fd: int, va: int, count: int) -
     Errors: those of read(2), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
     file = open_file(process, fd)
-    done = _read_vectors(process, file, va, count)
+    done = read_vectors(process, file, va, count)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_ACCESS)
     return done
@@ -206,7 +225,7 @@ def preadv(kernel: KernelState, process: Process, fd: int, va: int, count: int, 
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     file = open_file(process, fd)
-    done = _read_vectors(process, file, va, count, offset)
+    done = read_vectors(process, file, va, count, offset)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_ACCESS)
     return done
@@ -227,9 +246,9 @@ def _read_message(process: Process, file: OpenFile, buffers: list[tuple[int, int
     return len(data)
 
 
-def _read_vectors(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
+def read_vectors(process: Process, file: OpenFile, va: int, count: int, offset: int | None = None) -> int:
     total = 0
-    if file.messages and offset is None:
+    if (file.messages or file.packets) and offset is None:
         return _read_message(process, file, vectors(process, va, count))
     for base, length in vectors(process, va, count):
         if not length:
@@ -252,7 +271,7 @@ def writev(kernel: KernelState, process: Process, fd: int, va: int, count: int) 
     Errors: those of write(2), EMSGSIZE (a datagram), and EINVAL for more than IOV_MAX buffers or a negative length.
     """
     file = open_file(process, fd)
-    done = _write_vectors(kernel, process, file, va, count)
+    done = write_vectors(kernel, process, file, va, count)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_MODIFY)
     return done
@@ -266,7 +285,7 @@ def pwritev(kernel: KernelState, process: Process, fd: int, va: int, count: int,
     if sext(offset, 64) < 0:
         raise error(errno.EINVAL)
     file = open_file(process, fd)
-    done = _write_vectors(kernel, process, file, va, count, offset)
+    done = write_vectors(kernel, process, file, va, count, offset)
     if kernel.inotify is not None and done:
         kernel.inotify.used(file, IN_MODIFY)
     return done
@@ -290,14 +309,23 @@ def _write_message(
         raise
 
 
-def _write_vectors(
+def write_vectors(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     if file.messages and offset is None:
         return _write_message(kernel, process, file, vectors(process, va, count))
+    buffers = vectors(process, va, count)
+    whole = sum(length for _, length in buffers)
+    if file.packets and offset is None:
+        return _write_pieces(
+            kernel, process, file, whole, lambda at, size: gather(process, buffers, at, size)
+        )
     resumed, process.call.done = process.call.done, 0
     total = 0
-    for base, length in vectors(process, va, count):
+    if whole and process.rlimits.file_size != RLIM_INFINITY:  # one write, so one signal at most
+        whole = _within_limit(kernel, process, file, offset, whole)
+    for base, length in buffers:
+        length = min(length, whole - total)
         if resumed >= length:
             resumed -= length
             total += length

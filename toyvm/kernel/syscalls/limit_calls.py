@@ -52,8 +52,10 @@ def within_file_limit(
     """
     if not isinstance(file.node, FileNode):
         return size
-    if offset is None:
-        offset = file.node.size if file.flags & O_APPEND else file.position
+    if file.flags & O_APPEND:
+        offset = file.node.size
+    elif offset is None:
+        offset = file.position
     require_file_size(kernel, process, offset + 1)
     return min(size, process.rlimits.file_size - offset)
 
@@ -61,10 +63,13 @@ def within_file_limit(
 def require_file_size(kernel: KernelState, process: Process, size: int) -> None:
     """Raises OSError(EFBIG), with SIGXFSZ, if a file may not grow to `size` bytes (RLIMIT_FSIZE)."""
     if size > process.rlimits.file_size:
-        send(
-            kernel, process, SigInfo(Signal.SIGXFSZ, SI_USER, pid=process.pid, uid=kernel.UID), to_thread=True
-        )
+        tell_of_file_limit(kernel, process)
         raise error(errno.EFBIG)
+
+
+def tell_of_file_limit(kernel: KernelState, process: Process) -> None:
+    """SIGXFSZ for a write beyond RLIMIT_FSIZE."""
+    send(kernel, process, SigInfo(Signal.SIGXFSZ, SI_USER, pid=process.pid, uid=kernel.UID), to_thread=True)
 
 
 def getrlimit(kernel: KernelState, process: Process, resource: int, va: int) -> int:

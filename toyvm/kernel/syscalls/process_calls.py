@@ -33,18 +33,18 @@ _MAX_STRINGS = 1 << 16
 def execve(kernel: KernelState, process: Process, path: int, argv: int, envp: int) -> None:
     """execve(2): run the program at `path` in this process. It returns only on failure.
 
-    Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: E2BIG, EACCES, ENOEXEC, ENOMEM, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR, ETXTBSY (open for writing).
     """
     name = read_path(process, path)
-    arguments = _strings(process, argv)
-    environment = _strings(process, envp)
+    arguments = strings(process, argv)
+    environment = strings(process, envp)
     try:
         execute(kernel, process, name, arguments or [b""], environment)
     except NotExecutableError:
         raise error(errno.ENOEXEC) from None
 
 
-def _strings(process: Process, va: int) -> list[bytes]:
+def strings(process: Process, va: int) -> list[bytes]:
     """The strings of a NULL-terminated array of pointers. Raises Fault, OSError(E2BIG)."""
     found: list[bytes] = []
     if not va:

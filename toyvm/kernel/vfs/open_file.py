@@ -18,7 +18,7 @@ from .nodes import Identity, Node, Stat, SymlinkNode
 O_ACCMODE, O_RDONLY, O_WRONLY, O_RDWR = 0o3, 0o0, 0o1, 0o2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0o100, 0o200, 0o1000, 0o2000
 O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW = 0o4000, 0o200000, 0o400000
-O_ASYNC = 0o20000
+O_ASYNC, O_DIRECT = 0o20000, 0o40000
 O_CLOEXEC, O_PATH, O_TMPFILE = 0o2000000, 0o10000000, 0o20000000
 STATUS_FLAGS = O_APPEND | O_NONBLOCK
 
@@ -101,11 +101,30 @@ class LockOwner(Protocol):
     def closed(self, file: OpenFile) -> None: ...
 
 
+class FileCount:
+    """How many files are open in the machine, `used` of at most `most` (/proc/sys/fs/file-nr and file-max)."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self.used = 0
+
+    @property
+    def full(self) -> bool:
+        return self.used >= self.most
+
+    def enter(self, file: OpenFile) -> None:
+        """A file has its first user. It is counted until it has none."""
+        if file.counted is None:
+            file.counted = self
+            self.used += 1
+
+
 class OpenFile:
     """Base of open files. `users` counts file descriptors of all processes; the last `put` calls `released`.
 
     pollable    whether epoll(7) takes it: the file has a state that changes, and a queue that says so
     messages    each read or write is one whole message (datagrams, eventfd), never cut into pieces
+    packets     whether what one write puts in, one read takes out (a pipe with O_DIRECT)
     synonyms    whether POLLIN and POLLOUT of `poll` mean POLLRDNORM and POLLWRNORM too
     sends_sigpipe  whether a write to what nobody reads is SIGPIPE too
     maps_zeros  whether a mapping of it is anonymous memory (/dev/zero)
@@ -116,6 +135,7 @@ class OpenFile:
     seekable = False
     pollable = False
     messages = False
+    packets = False
     synonyms = True
     sends_sigpipe = True
     maps_zeros = False
@@ -123,6 +143,7 @@ class OpenFile:
     watchers: dict[Watcher, Callable[[], None]] | None = None
     is_terminal = False
     owner: Watcher | None = None  # whom a signal tells of the file (`proc.file_owners`)
+    counted: FileCount | None = None  # where it counts as an open file
     locks: LockOwner | None = None  # what to do about locks when the last descriptor is closed
 
     def __init__(self, flags: int, path: str = ""):
@@ -194,6 +215,9 @@ class OpenFile:
         """A user less: a descriptor was closed, or a message with it is gone. The last one closes the file."""
         self.users -= 1
         if not self.users:
+            if self.counted is not None:
+                self.counted.used -= 1
+                self.counted = None
             if self.watchers:
                 for forget in list(self.watchers.values()):
                     forget()

@@ -38,15 +38,23 @@ def unsealed(file: FileNode, offset: int, data: bytes) -> bytes:
 
 
 class RegularFile(OpenFile):
-    """An open regular file; reads and writes go by way of the page cache."""
+    """An open regular file; reads and writes go by way of the page cache.
+
+    `counted`: whether it is one of the file's `writers` if it is open for writing. What memfd_create(2)
+    returns is not, so that a program in it can be run.
+    """
 
     seekable = True
 
-    def __init__(self, file: FileNode, cache: PageCache, flags: int, path: str):
+    def __init__(self, file: FileNode, cache: PageCache, flags: int, path: str, *, counted: bool = True):
         super().__init__(flags, path)
         self.file = file
         self._cache = cache
         file.opens += 1
+        self._writes = self.writable and counted
+        self._only_reads = self.readable and not self.writable
+        file.writers += self._writes
+        file.readers += self._only_reads
 
     @property
     def node(self) -> FileNode:
@@ -73,6 +81,8 @@ class RegularFile(OpenFile):
         return self._cache.pread(self.file, offset, count)
 
     def pwrite(self, offset: int, data: bytes) -> int:
+        if self.flags & O_APPEND:  # as on Linux, in spite of POSIX
+            offset = self.file.size
         if self.file.seals > F_SEAL_SEAL:
             data = unsealed(self.file, offset, data)
         return self._cache.pwrite(self.file, offset, data)
@@ -102,6 +112,8 @@ class RegularFile(OpenFile):
 
     def released(self) -> None:
         self.file.opens -= 1
+        self.file.writers -= self._writes
+        self.file.readers -= self._only_reads
         self._cache.released(self.file)
 
 
@@ -124,6 +136,9 @@ class DirectoryFile(OpenFile):
         return self.directory.stat()
 
     def read(self, count: int) -> bytes:
+        raise error(errno.EISDIR)
+
+    def pread(self, offset: int, count: int) -> bytes:
         raise error(errno.EISDIR)
 
     def seek(self, offset: int, whence: int) -> int:

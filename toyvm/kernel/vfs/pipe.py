@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import stat as st
+from collections import deque
 
 from toyvm.base.errors import error
 
@@ -12,6 +13,7 @@ from .memory_files import INODE, MemFs, MemNode
 from .nodes import Node, Stat
 from .open_file import (
     O_ACCMODE,
+    O_DIRECT,
     O_NONBLOCK,
     O_RDONLY,
     O_RDWR,
@@ -78,14 +80,27 @@ class MemFifo(MemNode, DeviceNode):
         return UnopenedFile(self, flags, path)
 
 
+class _Run:
+    """Bytes of a pipe: a packet, or a stretch without borders."""
+
+    def __init__(self, length: int, packet: bool):
+        self.length, self.packet = length, packet
+
+    @property
+    def slots(self) -> int:
+        """The pages that it needs: a packet has one for itself."""
+        return 1 if self.packet else -(-self.length // PIPE_BUF)
+
+
 class _Channel:
-    """What both ends share."""
+    """What both ends share. `runs` says how the bytes are divided; None while there is no packet among them."""
 
     def __init__(self, ino: int, pool: PipePool):
         self.ino = ino
         self.pool = pool
         self.capacity = pool.take()
         self.data = bytearray()
+        self.runs: deque[_Run] | None = None
         self.readers = self.writers = 1
         self.node: Node | None = None  # of a fifo, which has a name
         self.reader_opens = self.writer_opens = (
@@ -106,8 +121,89 @@ class _Channel:
             if isinstance(self.node, MemFifo):
                 self.node.channel = None
 
+    @property
+    def free_slots(self) -> int:
+        """The pages that are free in a pipe with packets."""
+        return self.capacity // PIPE_BUF - sum(run.slots for run in self.runs or ())
+
+    @property
+    def room(self) -> int:
+        """How many bytes without borders fit."""
+        if self.runs is None:
+            return self.capacity - len(self.data)
+        last = self.runs[-1] if self.runs else None
+        slack = -last.length % PIPE_BUF if last is not None and not last.packet else 0
+        return max(0, self.free_slots) * PIPE_BUF + slack
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether poll reports POLLOUT: a page is free."""
+        return self.free_slots > 0 if self.runs is not None else self.room >= PIPE_BUF
+
+    def write(self, data: bytes, packets: bool) -> int:
+        """Append bytes, or packets of up to PIPE_BUF bytes; how many there was room for. Raises WouldBlock, OSError(EPIPE)."""
+        if not self.readers:
+            raise error(errno.EPIPE)
+        if packets and data:
+            return self._write_packets(data)
+        room = self.room
+        if data and (not room or (len(data) <= PIPE_BUF and room < len(data))):
+            raise WouldBlock(self.changed)
+        piece = data[:room]
+        self.append(piece, False)
+        self.changed.wake(POLLIN)
+        return len(piece)
+
+    def _write_packets(self, data: bytes) -> int:
+        if self.runs is None:
+            self.runs = deque([_Run(len(self.data), False)] if self.data else [])
+        free = self.free_slots
+        if free <= 0:
+            raise WouldBlock(self.changed)
+        taken = data[: free * PIPE_BUF]
+        for at in range(0, len(taken), PIPE_BUF):
+            self.append(taken[at : at + PIPE_BUF], True)
+        self.changed.wake(POLLIN)
+        return len(taken)
+
+    def append(self, data: bytes, packet: bool) -> None:
+        """Append a packet, or bytes without borders."""
+        self.data += data
+        if self.runs is not None and data:
+            if not packet and self.runs and not self.runs[-1].packet:
+                self.runs[-1].length += len(data)
+            else:
+                self.runs.append(_Run(len(data), packet))
+
+    def take(self, count: int, *, packets: bool) -> bytes:
+        """The next bytes. With `packets` they end with a packet, whose rest is lost (read(2)); else they do not stop there."""
+        could_write = self.takes_more
+        size = lost = 0
+        if self.runs is None:
+            size = min(count, len(self.data))
+        while self.runs and size < count:
+            run = self.runs[0]
+            piece = min(run.length, count - size)
+            size += piece
+            run.length -= piece
+            ends = packets and run.packet
+            if ends:
+                lost, run.length = run.length, 0
+            if not run.length:
+                self.runs.popleft()
+            if ends:
+                break
+        data = bytes(self.data[:size])
+        del self.data[: size + lost]
+        if not self.data:
+            self.runs = None
+        self.changed.wake(0 if could_write else POLLOUT)
+        return data
+
     def open(self, flags: int, path: str) -> OpenFile:
-        """One end more, or with O_RDWR both in one."""
+        """One end more, or with O_RDWR both in one. Raises OSError(EINVAL): O_DIRECT, which open(2) does not give to a pipe."""
+        if flags & O_DIRECT:
+            raise error(errno.EINVAL)
         access = flags & O_ACCMODE
         if access != O_WRONLY:
             self.readers += 1
@@ -133,6 +229,10 @@ class PipeReader(OpenFile):
     def node(self) -> Node | None:
         return self._channel.node
 
+    @property
+    def packets(self) -> bool:  # type: ignore[override]  # an attribute of other files
+        return self._channel.runs is not None
+
     def reopen(self, flags: int, path: str) -> OpenFile:
         return self._channel.open(flags, self.path)
 
@@ -147,11 +247,7 @@ class PipeReader(OpenFile):
             if channel.writers:
                 raise WouldBlock(channel.changed)
             return b""
-        was_full = channel.capacity - len(channel.data) < PIPE_BUF
-        data = bytes(channel.data[:count])
-        del channel.data[:count]
-        channel.changed.wake(POLLOUT if was_full else 0)
-        return data
+        return channel.take(count, packets=True)
 
     def available(self) -> int:
         return len(self._channel.data)
@@ -180,6 +276,10 @@ class PipeWriter(OpenFile):
     def node(self) -> Node | None:
         return self._channel.node
 
+    @property
+    def packets(self) -> bool:  # type: ignore[override]  # an attribute of other files
+        return bool(self.flags & O_DIRECT)
+
     def reopen(self, flags: int, path: str) -> OpenFile:
         return self._channel.open(flags, self.path)
 
@@ -187,16 +287,7 @@ class PipeWriter(OpenFile):
         return self._channel.stat()
 
     def write(self, data: bytes) -> int:
-        channel = self._channel
-        if not channel.readers:
-            raise error(errno.EPIPE)
-        room = channel.capacity - len(channel.data)
-        if data and (not room or (len(data) <= PIPE_BUF and room < len(data))):
-            raise WouldBlock(channel.changed)
-        piece = data[:room]
-        channel.data += piece
-        channel.changed.wake(POLLIN)
-        return len(piece)
+        return self._channel.write(data, self.packets)
 
     def available(self) -> int:
         return len(self._channel.data)
@@ -205,7 +296,7 @@ class PipeWriter(OpenFile):
         channel = self._channel
         if not channel.readers:
             return POLLOUT | POLLERR
-        return POLLOUT if channel.capacity - len(channel.data) >= PIPE_BUF else 0
+        return POLLOUT if channel.takes_more else 0
 
     def poll_queue(self) -> WaitQueue:
         return self._channel.changed
@@ -229,6 +320,10 @@ class FifoBoth(OpenFile):
     def node(self) -> Node | None:
         return self._channel.node
 
+    @property
+    def packets(self) -> bool:  # type: ignore[override]  # an attribute of other files
+        return bool(self.flags & O_DIRECT) or self._channel.runs is not None
+
     def reopen(self, flags: int, path: str) -> OpenFile:
         return self._channel.open(flags, self.path)
 
@@ -239,7 +334,7 @@ class FifoBoth(OpenFile):
         return self._reader.read(count)
 
     def write(self, data: bytes) -> int:
-        return self._writer.write(data)
+        return self._channel.write(data, bool(self.flags & O_DIRECT))
 
     def available(self) -> int:
         return len(self._channel.data)
@@ -274,7 +369,8 @@ def set_pipe_size(file: OpenFile, wanted: int) -> int:
     if wanted > 1 << 31:
         raise error(errno.EINVAL)
     capacity = 1 << (max(wanted, PIPE_BUF) - 1).bit_length()
-    if capacity < len(channel.data):
+    slots = len(channel.data) if channel.runs is None else channel.capacity - channel.free_slots * PIPE_BUF
+    if capacity < slots:
         raise error(errno.EBUSY)
     channel.pool.resize(channel.capacity, capacity)
     channel.capacity = capacity
@@ -285,9 +381,11 @@ def set_pipe_size(file: OpenFile, wanted: int) -> int:
 def open_fifo(fifo: MemFifo, flags: int, path: str, pool: PipePool) -> tuple[OpenFile, int | None]:
     """open(2) of a named pipe: the open file, and a number for `fifo_ready` if the caller has to wait for the other end.
 
-    Raises OSError: ENXIO (O_NONBLOCK, writing, no reader), ENFILE.
+    Raises OSError: EINVAL (O_DIRECT), ENXIO (O_NONBLOCK, writing, no reader), ENFILE.
     """
     channel = fifo.channel
+    if flags & O_DIRECT:
+        raise error(errno.EINVAL)
     if channel is None:
         channel = _Channel(fifo.identity[1], pool)
         channel.readers = channel.writers = 0
@@ -311,9 +409,9 @@ def fifo_ready(file: OpenFile, opens: int) -> bool:
 
 
 def make_pipe(ino: int, pool: PipePool, flags: int = 0) -> tuple[PipeReader, PipeWriter]:
-    """Both ends of a new pipe. Raises OSError(ENFILE)."""
+    """Both ends of a new pipe; O_DIRECT is for the write end. Raises OSError(ENFILE)."""
     channel = _Channel(ino, pool)
-    return PipeReader(channel, flags), PipeWriter(channel, flags)
+    return PipeReader(channel, flags & ~O_DIRECT), PipeWriter(channel, flags)
 
 
 PipeFile = PipeReader | PipeWriter | FifoBoth
@@ -338,7 +436,50 @@ def pipe_room(file: PipeFile) -> int:
     channel = file._channel
     if not channel.readers:
         raise error(errno.EPIPE)
-    room = channel.capacity - len(channel.data)
+    room = channel.room
     if room <= 0:
         raise WouldBlock(channel.changed)
     return room
+
+
+def put_pipe(file: PipeFile, data: bytes) -> int:
+    """Append bytes that are no packet, even with O_DIRECT; how many there was room for. Raises WouldBlock, OSError(EPIPE)."""
+    return file._channel.write(data, False)
+
+
+def take_pipe(file: PipeFile, count: int) -> bytes:
+    """Remove up to `count` bytes, whatever packets they belong to."""
+    return file._channel.take(count, packets=False)
+
+
+def pass_on(source: PipeFile, target: PipeFile, count: int, *, keep: bool) -> int:
+    """Move up to `count` bytes to another pipe, or with `keep` copy them: packets stay packets. Returns their number.
+
+    Raises WouldBlock, OSError(EPIPE).
+    """
+    data = peek_pipe(source, min(count, source._channel.capacity))
+    if not data:
+        return 0
+    room = pipe_room(target)
+    here, there = source._channel, target._channel
+    if here.runs is None:
+        done = put_pipe(target, data[:room])
+    else:
+        if there.runs is None:
+            there.runs = deque([_Run(len(there.data), False)] if there.data else [])
+        done = 0
+        for run in list(here.runs):
+            piece = data[done : done + run.length]
+            piece = piece[: there.room if not run.packet else PIPE_BUF * max(0, there.free_slots)]
+            if not piece:
+                break
+            there.append(piece, run.packet)
+            done += len(piece)
+            if len(piece) < run.length:
+                break
+        if not done:
+            raise WouldBlock(there.changed)
+        there.changed.wake(POLLIN)
+    if not keep:
+        take_pipe(source, done)
+    return done

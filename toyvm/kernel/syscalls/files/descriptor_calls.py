@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import stat as st
+import stat
 import struct
 
 from toyvm.base.bits import sext
@@ -12,6 +12,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.open_file import (
     O_ASYNC,
     O_CLOEXEC,
+    O_DIRECT,
     O_DIRECTORY,
     O_NOFOLLOW,
     O_NONBLOCK,
@@ -103,7 +104,8 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
             from .fcntl_calls import set_async
 
             set_async(kernel, file, number, bool(argument & O_ASYNC))
-        file.flags = file.flags & ~STATUS_FLAGS | argument & STATUS_FLAGS
+        status = STATUS_FLAGS | (O_DIRECT if stat.S_ISFIFO(file.stat().mode) else 0)
+        file.flags = file.flags & ~status | argument & status
         return 0
     if command in F_LOCKS:
         from .lock_calls import record_lock
@@ -111,7 +113,7 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
         return record_lock(kernel, process, fd, command, argument)
     from .fcntl_calls import rare_command
 
-    return rare_command(kernel, process, file, command, argument)
+    return rare_command(kernel, process, number, command, argument)
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:
@@ -146,9 +148,10 @@ def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument
 
 def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request: int, argument: int) -> int:
     """The requests of socket(7), tcp(7) and netdevice(7). Raises Fault, OSError(ENOTTY)."""
-    if st.S_IFMT(file.stat().mode) != st.S_IFSOCK:
+    if stat.S_IFMT(file.stat().mode) != stat.S_IFSOCK:
         raise error(errno.ENOTTY)
     from toyvm.kernel.net.inet_sockets import TcpSocket
+    from toyvm.kernel.net.unix_sockets import UnixSocket, UnixStream
 
     from .fcntl_calls import F_GETOWN, F_SETOWN, ownership
 
@@ -157,9 +160,10 @@ def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request
 
         return interface_ioctl(process, request, argument)
     if request == SIOCATMARK:
-        if not isinstance(file, TcpSocket):
+        if not isinstance(file, (TcpSocket, UnixSocket)):
             raise error(errno.ENOTTY)
-        process.mm.write_int(argument, int(file.at_mark), 4)
+        at_mark = isinstance(file, (TcpSocket, UnixStream)) and file.at_mark
+        process.mm.write_int(argument, int(at_mark), 4)
     elif request in (FIOSETOWN, SIOCSPGRP):
         ownership(kernel, process, file, F_SETOWN, process.mm.read_int(argument, 4))
     else:
@@ -171,15 +175,15 @@ def _socket_ioctl(kernel: KernelState, process: Process, file: OpenFile, request
 def pipe2(kernel: KernelState, process: Process, va: int, flags: int) -> int:
     """pipe2(2): create a pipe; store its read and write descriptors as two ints at `va`.
 
-    Flags: O_CLOEXEC, O_NONBLOCK.
+    Flags: O_CLOEXEC, O_NONBLOCK, O_DIRECT (each write is a packet).
 
     Errors: EFAULT, EINVAL, EMFILE, ENFILE.
     """
     from toyvm.kernel.vfs.pipe import make_pipe
 
-    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+    if flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT):
         raise error(errno.EINVAL)
-    reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & O_NONBLOCK)
+    reader, writer = make_pipe(kernel.new_inode(), kernel.pipes, flags & (O_NONBLOCK | O_DIRECT))
     cloexec = bool(flags & O_CLOEXEC)
     try:
         first = process.fds.install(reader, cloexec=cloexec)

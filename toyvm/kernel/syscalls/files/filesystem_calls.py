@@ -271,5 +271,5 @@ def memfd_create(kernel: KernelState, process: Process, name: int, flags: int) -
         file.seals = F_SEAL_EXEC
     elif flags & MFD_ALLOW_SEALING:
         file.seals = 0
-    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)")
+    opened = RegularFile(file, kernel.system.cache, O_RDWR, f"/memfd:{label} (deleted)", counted=False)
     return process.fds.install(opened, cloexec=bool(flags & MFD_CLOEXEC))

@@ -8,14 +8,27 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.kernel.limits import RLIM_INFINITY
 from toyvm.kernel.net.socket_file import SOCK_STREAM, SocketFile
 from toyvm.kernel.proc.lifecycle import send
 from toyvm.kernel.proc.signals import SigInfo, Signal
 from toyvm.kernel.vfs.nodes import DirNode, FileNode
 from toyvm.kernel.vfs.open_file import O_APPEND, O_NONBLOCK, OpenFile, WouldBlock
-from toyvm.kernel.vfs.pipe import FifoBoth, PipeFile, PipeReader, PipeWriter, peek_pipe, pipe_room, same_pipe
+from toyvm.kernel.vfs.pipe import (
+    FifoBoth,
+    PipeFile,
+    PipeReader,
+    PipeWriter,
+    pass_on,
+    peek_pipe,
+    pipe_room,
+    put_pipe,
+    same_pipe,
+    take_pipe,
+)
 
 from ..arguments import MAX_RW_COUNT, open_file, or_again, vectors
+from ..limit_calls import tell_of_file_limit, within_file_limit
 
 if TYPE_CHECKING:
     from toyvm.kernel.proc.kernel_state import KernelState
@@ -57,8 +70,19 @@ class _Offset:
     def read(self, count: int) -> bytes:
         return self._file.read(count) if self.at is None else self._file.pread(self.at, count)
 
-    def write(self, data: bytes) -> int:
-        return self._file.write(data) if self.at is None else self._file.pwrite(self.at, data)
+    def write(self, kernel: KernelState, data: bytes) -> int:
+        """Write what RLIMIT_FSIZE lets pass. As on Linux, the rest is SIGXFSZ even if a part was written.
+
+        Raises OSError(EFBIG) if all is beyond it.
+        """
+        process, file = self._process, self._file
+        fits = len(data)
+        if process.rlimits.file_size != RLIM_INFINITY:
+            fits = within_file_limit(kernel, process, file, self.at, fits)
+        written = file.write(data[:fits]) if self.at is None else file.pwrite(self.at, data[:fits])
+        if fits < len(data):
+            tell_of_file_limit(kernel, process)
+        return written
 
     def advance(self, count: int) -> None:
         """`count` bytes are done."""
@@ -72,7 +96,7 @@ def splice(
 ) -> int:  # fmt: skip
     """splice(2): move bytes from a file to another, one of which is a pipe; the bytes moved.
 
-    Errors: EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
+    Errors: EAGAIN, EBADF, EFAULT, EFBIG with SIGXFSZ, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
     """
     if flags & 0xFFFFFFFF & ~_SPLICE_FLAGS:
         raise error(errno.EINVAL)
@@ -95,16 +119,20 @@ def splice(
         raise error(errno.EINVAL)
     count = min(count, MAX_RW_COUNT)
     try:
+        if pipe_in is not None and pipe_out is not None:
+            pipe_room(pipe_out)
+            return pass_on(pipe_in, pipe_out, count, keep=False)
         room = min(count, pipe_room(pipe_out) if pipe_out is not None else _CHUNK)
         if pipe_in is not None:
             where = _Offset(process, target, off_out)
             data = peek_pipe(pipe_in, room)
-            moved = where.write(data) if data else 0
-            source.read(moved)
+            moved = where.write(kernel, data) if data else 0
+            take_pipe(pipe_in, moved)
         else:
             where = _Offset(process, source, off_in)
+            assert pipe_out is not None
             data = where.read(room)
-            moved = target.write(data) if data else 0
+            moved = put_pipe(pipe_out, data) if data else 0
         where.advance(moved)
         return moved
     except WouldBlock as wait:
@@ -137,8 +165,7 @@ def tee(kernel: KernelState, process: Process, fd_in: int, fd_out: int, count: i
     if pipe_in is None or pipe_out is None or same_pipe(pipe_in, pipe_out):
         raise error(errno.EINVAL)
     try:
-        data = peek_pipe(pipe_in, count)  # the input first, as on Linux: it may have to wait for it
-        return target.write(data[: pipe_room(pipe_out)]) if data else 0
+        return pass_on(pipe_in, pipe_out, count, keep=True)  # waits for the input first, as on Linux
     except WouldBlock as wait:
         if flags & SPLICE_F_NONBLOCK or (source.flags | target.flags) & O_NONBLOCK:
             raise error(errno.EAGAIN) from None
@@ -170,11 +197,11 @@ def vmsplice(kernel: KernelState, process: Process, fd: int, va: int, count: int
             while at < length:
                 if file.writable:
                     data = process.mm.read(base + at, min(length - at, pipe_room(pipe)))
-                    moved = file.write(data)
+                    moved = put_pipe(pipe, data)
                 else:
                     data = peek_pipe(pipe, min(length - at, _CHUNK))
                     process.mm.write(base + at, data)
-                    moved = len(file.read(len(data)))
+                    moved = len(take_pipe(pipe, len(data)))
                     if moved < length - at:
                         return done + moved
                 at += moved
@@ -195,7 +222,7 @@ def vmsplice(kernel: KernelState, process: Process, fd: int, va: int, count: int
 def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, offset: int, count: int) -> int:
     """sendfile(2): copy bytes of a file to another open file; the bytes copied.
 
-    Errors: EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
+    Errors: EAGAIN, EBADF, EFAULT, EFBIG with SIGXFSZ, EINTR, EINVAL, EPIPE with SIGPIPE, ESPIPE.
     """
     source = open_file(process, fd_in)
     if not source.readable:
@@ -204,6 +231,7 @@ def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, off
         raise error(errno.ESPIPE)
     where = _Offset(process, source, offset)
     target = open_file(process, fd_out)
+    end = _Offset(process, target, 0)
     if not target.writable:
         raise error(errno.EBADF)
     if (
@@ -221,7 +249,7 @@ def sendfile(kernel: KernelState, process: Process, fd_out: int, fd_in: int, off
         if not data:
             break
         try:
-            moved = target.write(data)
+            moved = end.write(kernel, data)
         except WouldBlock as wait:
             again = or_again(process, target, wait, writing=True)
             if isinstance(again, OSError) and call.done:
@@ -245,7 +273,7 @@ def copy_file_range(
 ) -> int:  # fmt: skip
     """copy_file_range(2): copy bytes between two regular files; the bytes copied.
 
-    Errors: EBADF, EFAULT, EINVAL, EISDIR, ENOSPC, EOVERFLOW.
+    Errors: EBADF, EFAULT, EFBIG with SIGXFSZ, EINVAL, EISDIR, ENOSPC, EOVERFLOW, EXDEV (two file systems).
     """
     source, target = open_file(process, fd_in), open_file(process, fd_out)
     where_in = _Offset(process, source, off_in, errno.EOVERFLOW)
@@ -262,7 +290,11 @@ def copy_file_range(
     end = where_out.at if where_out.at is not None else target.position
     if count >> 63 or sext(start + count, 64) < 0 or sext(end + count, 64) < 0:
         raise error(errno.EOVERFLOW)
+    if source.node.identity[0] != target.node.identity[0]:
+        raise error(errno.EXDEV)
     count = min(count, max(0, source.node.size - start), MAX_RW_COUNT)
+    if process.rlimits.file_size != RLIM_INFINITY:
+        count = within_file_limit(kernel, process, target, end, count)
     if source.node is target.node and start < end + count and end < start + count:
         raise error(errno.EINVAL)
     done = 0

@@ -29,7 +29,7 @@ from toyvm.kernel.proc.lifecycle import send as send_signal
 from toyvm.kernel.proc.signals import SigInfo, Signal
 from toyvm.kernel.vfs.open_file import O_NONBLOCK, OpenFile, WouldBlock
 
-from ..arguments import MAX_RW_COUNT, or_again, timespec, vectors
+from ..arguments import MAX_RW_COUNT, gather, or_again, timespec, vectors
 from .socket_calls import credentials_of, find_unix, read_address, socket_of, write_address
 
 if TYPE_CHECKING:
@@ -71,21 +71,6 @@ def _header(process: Process, va: int) -> _Header:
     )
 
 
-def _gather(process: Process, buffers: list[tuple[int, int]], skip: int, most: int) -> bytes:
-    """Up to `most` bytes of the buffers, from byte `skip` on. Raises Fault."""
-    out = bytearray()
-    for base, length in buffers:
-        if skip >= length:
-            skip -= length
-            continue
-        size = min(length - skip, most - len(out))
-        out += process.mm.read(base + skip, size)
-        skip = 0
-        if len(out) == most:
-            break
-    return bytes(out)
-
-
 def _scatter(process: Process, buffers: list[tuple[int, int]], skip: int, data: bytes) -> None:
     """Write bytes to the buffers, from byte `skip` of these on. Raises Fault."""
     at = 0
@@ -122,11 +107,12 @@ def _send(
         if socket.messages:
             if total > _MESSAGE_MAX:
                 raise error(errno.EMSGSIZE)
-            data = _gather(process, buffers, 0, total)
+            data = gather(process, buffers, 0, total)
             return _send_piece(kernel, process, socket, data, flags, to, credentials, files)
         while True:
-            data = _gather(process, buffers, done, _PIECE)
-            done += _send_piece(kernel, process, socket, data, flags, to, credentials, [] if done else files)
+            data = gather(process, buffers, done, _PIECE)
+            now = flags if done + len(data) >= total else flags & ~MSG_OOB  # the last byte of all is urgent
+            done += _send_piece(kernel, process, socket, data, now, to, credentials, [] if done else files)
             if done >= total:
                 return done
     except WouldBlock as wait:

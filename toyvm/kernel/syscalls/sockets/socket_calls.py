@@ -18,7 +18,7 @@ from toyvm.kernel.net.addresses import (
     family_of,
     parse_unix,
 )
-from toyvm.kernel.net.inet_sockets import TcpSocket, UdpSocket
+from toyvm.kernel.net.inet_sockets import TcpSocket
 from toyvm.kernel.net.options import IPPROTO_TCP, IPPROTO_UDP, get_option, set_option
 from toyvm.kernel.net.socket_file import (
     SHUT_RD,
@@ -30,6 +30,7 @@ from toyvm.kernel.net.socket_file import (
     Credentials,
     SocketFile,
 )
+from toyvm.kernel.net.udp_sockets import UdpSocket
 from toyvm.kernel.net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, UnixStream, join, make_unix
 from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK, WouldBlock
 
@@ -204,7 +205,7 @@ def listen(kernel: KernelState, process: Process, fd: int, backlog: int) -> int:
 def accept(kernel: KernelState, process: Process, fd: int, va: int, length_at: int) -> int:
     """accept(2): the next connection of a listening socket; its descriptor. Its address goes to `va`.
 
-    Errors: EAGAIN, EBADF, ECONNABORTED, EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, EOPNOTSUPP.
+    Errors: EAGAIN, EBADF, ECONNABORTED, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOTSOCK, EOPNOTSUPP.
     """
     return accept4(kernel, process, fd, va, length_at, 0)
 
@@ -217,8 +218,7 @@ def accept4(kernel: KernelState, process: Process, fd: int, va: int, length_at: 
     if flags & 0xFFFFFFFF & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
     listener = socket_of(process, fd)
-    if not process.fds.room():
-        raise error(errno.EMFILE)
+    process.fds.require_room()
     try:
         made = listener.accept()
     except WouldBlock as wait:

@@ -51,6 +51,7 @@ FLAGS: dict[str, dict[int, str]] = {
         0x2000: "AT_STATX_FORCE_SYNC",
         0x4000: "AT_STATX_DONT_SYNC",
     },
+    "rwflags": {1: "RWF_HIPRI", 2: "RWF_DSYNC", 4: "RWF_SYNC", 8: "RWF_NOWAIT", 0x10: "RWF_APPEND"},
     "unlinkflags": {0x200: "AT_REMOVEDIR"},
     "accessflags": {0x100: "AT_SYMLINK_NOFOLLOW", 0x200: "AT_EACCESS", 0x1000: "AT_EMPTY_PATH"},
     "statxmask": {

@@ -22,8 +22,8 @@ _RUNS = {
     266: "clock_adjtime",
     272: "kcmp",
     277: "seccomp",
-    281: "execveat userfaultfd",
-    286: "preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free",
+    282: "userfaultfd",
+    288: "pkey_mprotect pkey_alloc pkey_free",
     292: "io_pgetevents rseq kexec_file_load",
     403: (
         "clock_gettime64 clock_settime64 clock_adjtime64 clock_getres_time64 clock_nanosleep_time64 "
@@ -90,10 +90,7 @@ fanotify_mark: fd hex hex at path
 clock_adjtime: clock ptr
 kcmp: int int kcmp uint uint
 seccomp: seccomp hex ptr
-execveat: at path strings strings atflags
 userfaultfd: fdflags
-preadv2: fd ptr uint long long hex
-pwritev2: fd ptr uint long long hex
 pkey_mprotect: ptr uint prot int
 pkey_alloc: hex pkeyrights
 pkey_free: int

@@ -300,13 +300,19 @@ def _kernel_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
 
 def _fs_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """/proc/sys/fs."""
+    files = kernel.files
     texts = {
-        "file-max": "9223372036854775807",
+        "file-max": str(files.most),
         "nr_open": "1048576",
         "pipe-max-size": "1048576",
-        "file-nr": "0\t0\t9223372036854775807",
+        "lease-break-time": "45",
+        "leases-enable": "1",
+        "dir-notify-enable": "1",
     }
-    return _constants(80, texts)
+    entries = _constants(80, texts)
+    # The text is made before the file that shows it is counted.
+    entries["file-nr"] = lambda: Text(86, lambda: f"{files.used + 1}\t0\t{files.most}\n".encode())
+    return entries
 
 
 def _vm(kernel: KernelState) -> dict[str, Callable[[], Node]]:

@@ -186,3 +186,55 @@ def test_clear_refs_clears_the_referenced_bits() -> None:
     assert b"Referenced:            0 kB" not in smaps_rollup(guest.mm)
     assert guest.call("write", fd, guest.scratch, 1) == 1
     assert b"Referenced:            0 kB" in smaps_rollup(guest.mm)
+
+
+def test_soft_dirty_bits_are_accepted_and_never_set() -> None:
+    """As on a riscv64 Linux of that time, which has no CONFIG_MEM_SOFT_DIRTY: "4" is taken, and bit 55 of pagemap stays clear."""
+    guest = Guest()
+    refs, pagemap = guest.open("/proc/self/clear_refs", 1), guest.open("/proc/self/pagemap")
+
+    def word() -> int:
+        assert guest.call("pread64", pagemap, guest.scratch + 512, 8, guest.scratch >> 12 << 3) == 8
+        return guest.mm.read_int(guest.scratch + 512)
+
+    guest.mm.write(guest.scratch, b"4")
+    before = word()
+    assert before >> 63 and not before >> 55 & 1
+    assert guest.call("write", refs, guest.scratch, 1) == 1
+    assert word() == before
+    guest.mm.write(guest.scratch, b"written again")
+    assert word() == before
+
+
+def test_file_nr_counts_the_open_files_of_the_machine() -> None:
+    guest = Guest()
+    count = guest.kernel.files
+
+    def numbers() -> list[int]:
+        fd = guest.open("/proc/sys/fs/file-nr")
+        text = guest.read(fd)
+        guest.call("close", fd)
+        return [int(word) for word in text.split(b"\t")]
+
+    first, free, most = numbers()
+    assert (first, free, most) == (4, 0, 8192)  # the standard streams, and the file itself
+    assert guest.read(guest.open("/proc/sys/fs/file-max")) == b"8192\n"
+    assert guest.call("dup", 0) == 4
+    child = guest.fork()
+    assert numbers()[0] == first + 1  # a copy of a descriptor is no further file
+    assert guest.call("pipe2", guest.scratch, 0) == 0
+    assert numbers()[0] == first + 3
+    count.most = count.used
+    assert guest.call("dup", 0) == 7
+    assert guest.call("eventfd2", 0, 0) == guest.call("pipe2", guest.scratch, 0) == -errno.ENFILE
+    assert guest.open("/tmp/never", 0o102) == guest.open("/gone") == -errno.ENFILE
+    count.most += 1
+    assert guest.open("/tmp/never") == -errno.ENOENT  # nothing was made
+    assert (
+        guest.call("pipe2", guest.scratch, 0) == -errno.ENFILE
+    )  # it needs two, and gives the first one back
+    assert guest.call("eventfd2", 0, 0) == 8
+    guest.call("exit_group", 0, process=child)
+    for fd in range(9):
+        guest.call("close", fd)
+    assert count.used == 0
