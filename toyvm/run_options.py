@@ -34,6 +34,7 @@ RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock"
 THP_POLICIES = ("always", "madvise", "never")
 ENGINES = ("auto", "llvm", "reference", "lockstep")
 TRACES = ("faults", "cow", "swap", "syscalls", "process", "loader", "insn")
+NETS = ("machine", "loopback-host")
 VIEWS = ("maps", "smaps", "pagetable")
 
 BUILDING = "building (.s and .o files)"
@@ -112,6 +113,16 @@ class Limits(OptionRecord):
         choices=("auto", "program", "toyvm"),
         help="choose the dynamic loader: program is the one in PT_INTERP, toyvm is the built-in one, "
         "auto is the one in PT_INTERP if the guest's files include it",
+    )
+    net: str = option(
+        default="machine",
+        flags="--net",
+        group=WORLD,
+        metavar="NETWORK",
+        choices=NETS,
+        help="say whom sockets reach: machine is other sockets of this machine and nobody else; with loopback-host a "
+        "connection or a datagram to 127.0.0.1 or ::1, to a port that no program of the machine has, goes to this host's "
+        "loopback, and such a run is not repeatable",
     )
     memory_limit: int = option(
         default=0,

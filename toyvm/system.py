@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike, fspath
 
-from .base.errors import NotExecutableError, NotFoundError, UsageError
-from .base.events import Bus, ProcessEnding
+from .base.errors import NotExecutableError, NotFoundError
+from .base.events import Bus, MappingChanged, ProcessEnding
 from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record, replace
 from .guestfs import add_program, find_sysroot, sandbox
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from .isa.decode import Decoded
     from .kernel.proc.breakpoints import Breakpoints
     from .kernel.proc.process import Process
+    from .loader.loader_events import LibraryMapped
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
     from .observe.backtrace import Backtracer
+    from .observe.breakpoint_places import BreakpointPlaces
     from .observe.instruction_trace import InstructionTrace
     from .observe.symbolize import Symbolizer
 
@@ -154,6 +156,11 @@ class Session:
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
         self._libraries: tuple[str, ...] = ()
         self.bus.subscribe(ProcessEnding, self._ending)
+        if options.breakpoint:
+            from .loader.loader_events import LibraryMapped
+
+            self.bus.subscribe(MappingChanged, self._mapped)
+            self.bus.subscribe(LibraryMapped, self._mapped)
         if kinds := options.trace - {"insn"}:
             from .observe.event_trace import attach
 
@@ -215,7 +222,8 @@ class Session:
             from .observe.file_kind import shared_library
 
             raise NotExecutableError(shared_library(start.argv[0]))
-        self.views.set_breakpoint(process, start.argv[0])
+        if self.views.places is not None:
+            self.views.places.start(process, start.argv[0])
         if options.watch and not isinstance(program, (str, PathLike)):
             # ET_EXEC: linked at its run-time address
             process.watch_pc = program.link.symbols.get(options.watch)
@@ -254,6 +262,8 @@ class Session:
         assert first is not None
         stats = kernel.stats
         kernel.power_off()
+        if self.views.places is not None and (text := self.views.places.report()):
+            self._write(f"toyvm: {text}\n")
         if kernel.interrupted:
             raise KeyboardInterrupt
         counts = None
@@ -288,6 +298,11 @@ class Session:
         return engine_choice.make_engine(
             options.engine, memory, on_trace, caching=options.caching, seed=options.schedule_seed or 0
         )
+
+    def _mapped(self, event: MappingChanged | LibraryMapped) -> None:
+        process = self.kernel.processes.get(event.pid)
+        if process is not None and self.views.places is not None:
+            self.views.places.search(process, event.start, event.end)
 
     def _describe(self, process: Process, va: int) -> str | None:
         return (_can_report() and self.symbols.describe(process.pid, va)) or None
@@ -368,37 +383,18 @@ class _Views:
         self._whereabouts = whereabouts
         self.collected: list[View] = []
         self.breakpoints: Breakpoints | None = None
+        self.places: BreakpointPlaces | None = None
         if options.breakpoint:
             from .kernel.proc.breakpoints import Breakpoints
+            from .observe.breakpoint_places import BreakpointPlaces
 
             self.breakpoints = Breakpoints(self._reached, options.break_count)
+            self.places = BreakpointPlaces(options.breakpoint, self.breakpoints)
 
     def collect(self, process: Process) -> None:
         """Keep the views of a process that is about to end."""
         if self._options.views and self.breakpoints is None:
             self.collected += self._of(process, "as it ended")
-
-    def set_breakpoint(self, process: Process, name: str) -> None:
-        """Set the breakpoint of the options, if there is one.
-
-        Raises UsageError if it is not in the program.
-        """
-        if self.breakpoints is None:
-            return
-        from .kernel.mm.user_memory import Fault
-        from .observe.memory_views import address_of
-
-        text = self._options.breakpoint
-        assert process.image is not None
-        file = process.image.file
-        va = address_of(text, file.pread(0, file.size), process.image.bias)
-        if va is None:
-            what = "code at" if ":" in text else "symbol"
-            raise UsageError(f"{name}: no {what} '{text}' to break at")
-        try:
-            self.breakpoints.set(process, va)
-        except Fault:
-            raise UsageError(f"{name}: {va:#x} is not the address of an instruction") from None
 
     def _reached(self, process: Process) -> None:
         va = process.hart.pc

@@ -132,7 +132,7 @@ def _fcntl(s: Sequence) -> Arguments:
     return (
         s.fd(),
         s.pick(0, 1, 2, 3, 4, 8, 9, 10, 11, 15, 16, 1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034, 1036),
-        s.pick(0, 1, 4, 10, 4096, 1 << 20, 0o4000),
+        s.pick(0, 1, 2, 4, 10, 4096, 1 << 20, 0o4000, 0o44000, 0x8000003F),
     )
 
 
@@ -255,7 +255,7 @@ FAMILIES = (
     "rt_sigqueueinfo rt_tgsigqueueinfo rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigsuspend"
     " rt_sigreturn sigaltstack kill"
     " signalfd4 read clone setitimer timer_create timer_settime",
-    "flock fcntl fcntl fcntl openat clone close dup exit memfd_create pipe2",
+    "flock fcntl fcntl fcntl openat openat truncate unlinkat clone close dup exit memfd_create pipe2",
     "setxattr getxattr listxattr removexattr lsetxattr fsetxattr fgetxattr flistxattr fremovexattr openat"
     " symlinkat mkdirat unlinkat renameat2",
     "fallocate ftruncate truncate openat memfd_create mmap munmap mremap madvise pread64 pwrite64 lseek readv"

@@ -360,6 +360,8 @@ class Sequence:
         for locks in ("flocks", "record_locks"):
             if locks in lazily:
                 assert not lazily[locks]._held and lazily[locks]._count == 0
+        if kernel.leases is not None:
+            assert not kernel.leases._held
         if kernel.inotify is not None:
             assert kernel.inotify.instances == 0 and not kernel.inotify._watching
 

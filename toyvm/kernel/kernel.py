@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as st
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
@@ -31,8 +32,11 @@ from .vfs.path_walk import Vfs
 if TYPE_CHECKING:
     from ..engines.engine import Engine
     from .mm.no_mmu import Placement
+    from .net.host_loopback import HostLoopback
     from .proc.breakpoints import Breakpoints
     from .proc.oom_killer import OomKiller
+
+_HOST_WAIT = 10**8  # ns of one wait for the host, after which Ctrl-C and limits are looked at
 
 
 class Kernel(KernelState):
@@ -209,12 +213,16 @@ class Kernel(KernelState):
         deadlock, or 130 after `interrupt`. If the host runs out of memory, the running process is
         killed. Raises MemoryError if no process can be killed, and KeyboardInterrupt.
         """
-        scheduler = self.scheduler
+        scheduler, host = self.scheduler, self.host_loopback
         while self._stop is None:
             process = scheduler.next()
             try:
                 if process is not None:
                     self._slices.give(process)
+                    if host is not None and host.links:
+                        host.wait(0)
+                elif host is not None and host.links and any(p.alive for p in self.processes.values()):
+                    self._wait_for_host(host)
                 elif not scheduler.advance() and not lifecycle.end_deadlock(self):
                     break
                 self._timers()
@@ -230,6 +238,16 @@ class Kernel(KernelState):
         self.report_threads()
         lifecycle.kill_all(self)
         return self._stop
+
+    def _wait_for_host(self, host: HostLoopback) -> None:
+        """No process can run, and there are connections with the host: time passes as it does there."""
+        scheduler = self.scheduler
+        begun = time.monotonic_ns()
+        until = scheduler.next_deadline()
+        left = _HOST_WAIT if until is None else min(_HOST_WAIT, max(0, until - scheduler.now))
+        host.wait(left / 1e9)
+        now = scheduler.now + time.monotonic_ns() - begun
+        scheduler.now = now if until is None else max(scheduler.now, min(now, until))
 
     def _report_absent_calls(self) -> None:
         """Name the absent system calls of a program that has failed, for they may be why."""
@@ -253,6 +271,8 @@ class Kernel(KernelState):
         if "segments" in self.__dict__:
             for segment in self.segments.all():
                 self.segments.remove(segment)
+        if self.host_loopback is not None:
+            self.host_loopback.power_off()
         self.system.cache.drop()
         if "terminals" in self.__dict__ and self.terminals.host is not None:
             self.terminals.host.restore()

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..elf.constants import SHN_UNDEF
-from ..elf.elf_file import ElfFile
 from ..kernel.accounts import proc_text
 from ..machine.physical_memory import PAGE_SHIFT
 from ..machine.sv39 import (
@@ -64,29 +62,3 @@ VIEWS: dict[str, Callable[[AddressSpace], str]] = {
     "smaps": lambda mm: os.fsdecode(proc_text.smaps(mm)),
     "pagetable": page_table,
 }
-
-
-def address_of(text: str, image: bytes, bias: int) -> int | None:
-    """The address of `text` in an image at `bias`: a symbol, a hexadecimal number with 0x, or FILE:LINE.
-
-    None if there is no such place. Raises ElfError if the line tables cannot be read.
-    """
-    if text.startswith("0x"):
-        try:
-            return int(text, 16)
-        except ValueError:
-            return None
-    elf = ElfFile.parse(image, "")
-    for name in (".symtab", ".dynsym"):
-        table = elf.symbols(name)
-        if table is not None and text in table.names:
-            row = table.array[table.names.index(text)]
-            if row["st_shndx"] != SHN_UNDEF:
-                return int(row["st_value"]) + bias
-    file, colon, line = text.rpartition(":")
-    if colon and line.isascii() and line.isdigit():
-        from ..elf.dwarf import LineTable  # imports pyelftools
-
-        address = LineTable.from_elf(image).address_of(file, int(line))
-        return None if address is None else address + bias
-    return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import ASM
 from toyvm.api import assemble_text, link, run
 from toyvm.base.errors import UsageError
 from toyvm.build import build_program
@@ -321,6 +322,15 @@ f:      add     a0, a0, a0
 """
 
 
+NEVER = """
+        .globl  _start, f
+_start: li      a0, 0
+        li      a7, 94
+        ecall
+f:      ret
+"""
+
+
 @pytest.mark.parametrize("engine", ["reference", "llvm", "lockstep"])
 @pytest.mark.parametrize(("count", "hex_count"), [(1, "the others 0"), (2, " s1 0x1,"), (30, " s1 0x1d,")])
 def test_a_breakpoint_counts(engine: str, count: int, hex_count: str) -> None:
@@ -332,9 +342,24 @@ def test_a_breakpoint_counts(engine: str, count: int, hex_count: str) -> None:
     assert result.status == 0 and result.stats.instructions == plain.stats.instructions
 
 
-def test_a_breakpoint_that_is_not_reached_so_often_changes_nothing() -> None:
+def test_a_breakpoint_that_is_not_reached_so_often_changes_nothing_and_is_told() -> None:
+    plain = run_text(COUNTED)
     result = run_text(COUNTED, breakpoint="f", break_count=42)
-    assert result.status == 0 and result.stderr == b""
+    assert result.status == 0 and result.stats.instructions == plain.stats.instructions
+    assert result.stderr == b"toyvm: no process reached 'f' 42 times, at most 41\n"
+    assert run_text(NEVER, breakpoint="f").stderr == b"toyvm: no process reached 'f'\n"
+
+
+def test_a_breakpoint_in_a_library() -> None:
+    """It is set when the library is mapped."""
+    program = build_program([ASM / "hello.s"], linkage="dynamic")
+    result = run(program, capture=True, breakpoint="puts")
+    assert frames(result)[0] == "puts" and "main" in frames(result)
+    va = result.stderr.decode().split("#0 ")[1].split()[0]
+    assert frames(run(program, capture=True, breakpoint=va))[0] == "puts"
+    result = run(program, capture=True, breakpoint="nowhere")
+    told = b"toyvm: no symbol 'nowhere' in the program and in the libraries that it loaded\n"
+    assert result.status == 0 and result.stderr == told
 
 
 def test_each_thread_counts_for_its_process() -> None:
@@ -366,7 +391,8 @@ top:
     for seed in range(5):
         result = run_text(text, breakpoint="f", break_count=80, schedule_seed=seed, quantum=7)
         assert result.stderr.decode().count(" is at f") == 1
-        assert not run_text(text, breakpoint="f", break_count=101, schedule_seed=seed, quantum=7).stderr
+        told = run_text(text, breakpoint="f", break_count=101, schedule_seed=seed, quantum=7).stderr
+        assert told == b"toyvm: no process reached 'f' 101 times, at most 100\n"
 
 
 def test_a_breakpoint_at_a_source_line(tmp_path: Path) -> None:

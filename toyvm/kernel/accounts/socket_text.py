@@ -6,8 +6,9 @@ import os
 
 from toyvm.base.light_types import TYPE_CHECKING
 
-from ..net.inet_sockets import InetSocket, TcpSocket, UdpSocket
+from ..net.inet_sockets import InetSocket, TcpSocket
 from ..net.socket_file import SHUT_RD, SHUT_WR
+from ..net.udp_sockets import UdpSocket
 from ..net.unix_sockets import UnixDatagram, UnixStream
 
 if TYPE_CHECKING:

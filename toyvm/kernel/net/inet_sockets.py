@@ -1,4 +1,4 @@
-"""AF_INET and AF_INET6 sockets on loopback: TCP and UDP without a wire (ip(7), tcp(7), udp(7)).
+"""AF_INET and AF_INET6 sockets on loopback: what they share, and TCP without a wire (ip(7), tcp(7)). UDP is in `udp_sockets`.
 
 The two ends of a connection hand each other bytes at once, so there is nothing to lose, to retransmit or to wait for.
 Whatever would leave the machine is ENETUNREACH.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import Protocol
 from toyvm.base.record import replace
 
 from ..vfs.open_file import (
@@ -16,7 +17,6 @@ from ..vfs.open_file import (
     POLLIN,
     POLLOUT,
     POLLPRI,
-    POLLWRBAND,
     OpenFile,
     WouldBlock,
 )
@@ -25,7 +25,6 @@ from .network import Network
 from .options import (
     IPPROTO_IPV6,
     IPPROTO_TCP,
-    IPPROTO_UDP,
     IPV6_V6ONLY,
     SO_LINGER,
     SO_OOBINLINE,
@@ -39,16 +38,13 @@ from .socket_file import (
     NO_CREDENTIALS,
     SHUT_RD,
     SHUT_WR,
-    SOCK_DGRAM,
     SOCK_STREAM,
     ConnectedSocket,
     Credentials,
-    Packet,
     Received,
     SocketFile,
 )
 
-UDP_MAX = 65507
 FIRST_FREE_PORT = 1024  # below, only root may bind
 LINGER_NOT = 1 << 32  # SO_LINGER with 0 seconds: close is a reset
 _LOOPBACK = {AF_INET: b"\x7f\0\0\1", AF_INET6: bytes(15) + b"\1"}
@@ -165,6 +161,13 @@ def find_receiver(network: Network, protocol: int, to: InetAddress, listening: b
     return min(found, key=lambda s: s.local is None or s.local.any, default=None)
 
 
+class Accepting(Protocol):
+    """What a connecting socket waits for: a listening socket whose queue is full, or the host."""
+
+    def give_up(self, client: TcpSocket) -> None:
+        """`client` does not wait any more."""
+
+
 class TcpSocket(ConnectedSocket, InetSocket):
     """A stream over loopback. `connecting`: a connection was begun that the program has not asked about since."""
 
@@ -173,7 +176,7 @@ class TcpSocket(ConnectedSocket, InetSocket):
     def __init__(self, network: Network, family: int, ino: int, flags: int, credentials: Credentials):
         super().__init__(network, family, SOCK_STREAM, IPPROTO_TCP, ino, flags, credentials)
         self.connecting = False
-        self.waiting_for: TcpSocket | None = None  # the listening socket whose queue is full
+        self.waiting_for: Accepting | None = None  # what has not answered yet
         self.accepted_ino = 0
         self.was_connected = False
         self.mark: int | None = None  # where the urgent byte is among those received
@@ -216,14 +219,29 @@ class TcpSocket(ConnectedSocket, InetSocket):
         listener = find_receiver(self.network, self.protocol, to, True)
         self.connecting = True
         if listener is None:
-            self.error = errno.ECONNREFUSED
-            self.shut = SHUT_RD | SHUT_WR
+            self._connect_outside(to)
         elif isinstance(listener, TcpSocket):
             self.waiting_for = listener
             listener.waiting.append(self)
             listener.accepted()
         self.changed.wake()
         raise WouldBlock(self.changed)
+
+    def _connect_outside(self, to: InetAddress) -> None:
+        """Nobody in the machine listens: ask the host, if the machine may."""
+        number = errno.ECONNREFUSED
+        if self.network.host is not None:
+            try:
+                self.network.host.connect(self, to)
+                return
+            except OSError as failure:
+                number = failure.errno or number
+        self.error = number
+        self.shut = SHUT_RD | SHUT_WR
+
+    def give_up(self, client: TcpSocket) -> None:
+        """`client` does not wait for this listening socket any more."""
+        self.waiting.remove(client)
 
     def _go_on(self) -> None:
         """A further call of connect: what has become of the first one."""
@@ -238,6 +256,9 @@ class TcpSocket(ConnectedSocket, InetSocket):
         peer = self.part()
         if isinstance(peer, TcpSocket):
             peer.reset()
+        if self.waiting_for is not None:
+            self.waiting_for.give_up(self)
+            self.waiting_for = None
         self.connected = self.connecting = False
         self.remote = None
         self.shut = 0
@@ -406,83 +427,6 @@ class TcpSocket(ConnectedSocket, InetSocket):
             peer.changed.wake()
         self.stop_listening()
         if self.waiting_for is not None:
-            self.waiting_for.waiting.remove(self)
+            self.waiting_for.give_up(self)
             self.waiting_for = None
         super().released()
-
-
-class UdpSocket(InetSocket):
-    """Datagrams over loopback. What there is no room for is lost, as the manual warns."""
-
-    def __init__(self, network: Network, family: int, ino: int, flags: int, credentials: Credentials):
-        super().__init__(network, family, SOCK_DGRAM, IPPROTO_UDP, ino, flags, credentials)
-
-    def peer_name(self) -> bytes:
-        if self.remote is None:
-            raise error(errno.ENOTCONN)
-        return self.remote.pack()
-
-    def connect(self, address: bytes) -> None:
-        if family_of(address) == AF_UNSPEC:
-            self.remote = None
-            return
-        to = self.target(self.parse(address))
-        source = self.source_for(to)
-        self.remote, self.local = to, source
-
-    def send(
-        self, data: bytes, flags: int, to: bytes | None, credentials: Credentials, files: list[OpenFile]
-    ) -> int:
-        if flags & MSG_OOB:
-            raise error(errno.EOPNOTSUPP)
-        target = self.remote if to is None else self.parse(to)
-        if target is None:
-            raise error(errno.EDESTADDRREQ)
-        if len(data) > UDP_MAX:
-            raise error(errno.EMSGSIZE)
-        if not target.port:
-            raise error(errno.EINVAL)
-        target = self.target(target)
-        self.raise_error()
-        if self.shut & SHUT_WR:
-            raise error(errno.EPIPE)
-        source = self.source_for(target)
-        receiver = self._receiver(target, source)
-        if receiver is None:
-            if self.remote is not None and to is None:
-                self.error = errno.ECONNREFUSED
-                self.changed.wake()
-        elif receiver.inbox.charge + len(data) <= self.network.room(receiver.receive_buffer):
-            receiver.inbox.put(
-                Packet(bytearray(data), source.seen_from(receiver.family).pack(), credentials, [])
-            )
-            receiver.changed.wake(POLLIN)
-        return len(data)
-
-    def _receiver(self, to: InetAddress, source: InetAddress) -> InetSocket | None:
-        """The socket for a datagram: one that is connected with its source comes first."""
-        best: InetSocket | None = None
-        points = -1
-        for socket in bound_to(self.network, self.protocol, to.port):
-            if not socket.receives(to):
-                continue
-            remote = socket.remote
-            if remote is not None and (remote.plain, remote.port) != (source.plain, source.port):
-                continue
-            score = (2 if remote is not None else 0) + (socket.local is not None and not socket.local.any)
-            if score > points:
-                best, points = socket, score
-        return best
-
-    def receive(self, count: int, flags: int) -> Received:
-        return self.take_datagram(count, flags)
-
-    def shutdown(self, sides: int) -> None:
-        connected = self.remote is not None
-        self.shut |= sides
-        self.changed.wake()
-        if not connected:
-            raise error(errno.ENOTCONN)
-
-    def poll(self) -> int:
-        return self.input_bits() | POLLOUT | POLLWRBAND

@@ -6,8 +6,10 @@ import errno
 from collections.abc import Iterable, Iterator, Sequence
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import Protocol
 
 from ..vfs.open_file import OpenFile
+from .addresses import InetAddress
 
 BUFFER = 212992  # net.core.rmem_default and wmem_default
 SMALL_BUFFER = 4096  # what a socket may hold when the machine's share is used up
@@ -34,10 +36,27 @@ class NetworkMember(OpenFile):
         raise NotImplementedError
 
 
-class Network:
-    """The sockets of one machine."""
+class Outside(Protocol):
+    """Servers that are not in the machine (`host_loopback`). The functions raise OSError."""
 
-    def __init__(self) -> None:
+    def connect(self, client: NetworkMember, to: InetAddress) -> None:
+        """Begin a connection of a TCP socket."""
+
+    def send(self, guest: NetworkMember, data: bytes, to: InetAddress, *, connected: bool) -> None:
+        """Send a datagram."""
+
+    def receive(self, guest: NetworkMember) -> None:
+        """Fetch what has come for a socket of datagrams."""
+
+    def forget(self, guest: NetworkMember) -> None:
+        """A socket of datagrams is closed."""
+
+
+class Network:
+    """The sockets of one machine. `host` leads to servers on the host's loopback, if the machine may reach them."""
+
+    def __init__(self, host: Outside | None = None) -> None:
+        self.host = host
         self.sockets: dict[NetworkMember, None] = {}
         self.used = 0
         self.abstract: dict[bytes, NetworkMember] = {}

@@ -30,8 +30,9 @@ class Breakpoints:
     """
 
     def __init__(self, reached: Callable[[Process], None], count: int = 1):
-        self._reached = reached
+        self._tell = reached
         self._count = count
+        self.reached = False  # by any process, often enough
         self._saved: dict[tuple[str, int], bytes] = {}
         self._hits: dict[tuple[int, int], int] = {}  # by process and address
         self._passing: dict[Process, tuple[int, int]] = {}  # thread -> address, and its `instret` there
@@ -46,6 +47,12 @@ class Breakpoints:
         self._saved[process.exe, va] = process.mm.read(va, len(C_EBREAK))
         process.mm.poke(va, C_EBREAK)
 
+    def often(self) -> str:
+        """How often the process that went furthest was there, for "not reached"; "" if one time is asked for."""
+        return (
+            "" if self._count == 1 else f" {self._count} times, at most {max(self._hits.values(), default=0)}"
+        )
+
     def answer(self, process: Process) -> bool:
         """Handle an ebreak at the pc of `process`.
 
@@ -58,7 +65,8 @@ class Breakpoints:
         process.mm.poke(pc, saved)
         hits = self._hits[process.pid, pc] = self._hits.get((process.pid, pc), 0) + 1
         if hits == self._count:
-            self._reached(process)
+            self.reached = True
+            self._tell(process)
         else:
             self._passing[process] = pc, process.hart.instret
         return True

@@ -26,6 +26,7 @@ from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import OutOfFrames
 from ..mm.image_mapping import LoadedImage, map_image
 from ..vfs.nodes import FileNode
+from ..vfs.open_file import O_RDONLY
 from ..vfs.path_walk import Location
 from .lifecycle import become_leader
 
@@ -69,7 +70,7 @@ def execute(
     program. `path_survives`: whether the name still leads to the file afterwards, as an interpreter
     of a script needs.
 
-    Raises OSError or NotExecutableError and leaves the process unchanged, or ExecFailedError after
+    Raises OSError, NotExecutableError or WouldBlock (the file has a lease) and leaves the process unchanged, or ExecFailedError after
     the point of no return.
     """
     if place is None:
@@ -126,6 +127,9 @@ def _program(
         raise error(errno.ENOENT)
     if not isinstance(node, FileNode) or not node.stat().mode & 0o111:
         raise error(errno.EACCES)
+    before = kernel.lease_breaker(process)
+    if before is not None:
+        before(node, O_RDONLY)
     if node.writers:
         raise error(errno.ETXTBSY)
     head = node.pread(0, 256)

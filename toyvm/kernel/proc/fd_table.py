@@ -28,7 +28,8 @@ class FdTable:
         self._count = count if count is not None else FileCount(NR_FILE)
         self._files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
-        self.on_close: Callable[[FdTable, OpenFile], None] | None = None  # once the table owns record locks
+        # What the table owns, and so ends when it closes a file: record locks, notifications (F_NOTIFY)
+        self.on_close: dict[str, Callable[[FdTable, OpenFile], None]] = {}
         self.users = 1
 
     def __iter__(self) -> Iterator[int]:
@@ -90,8 +91,8 @@ class FdTable:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
         del self._files[fd]
-        if self.on_close is not None:
-            self.on_close(self, file)
+        for tell in self.on_close.values():
+            tell(self, file)
         file.put()
 
     def release(self) -> None:

@@ -21,9 +21,9 @@ from .process import Process
 from .signals import SI_KERNEL, SigInfo, Signal
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
-_POLL_IN, _POLL_OUT, _POLL_PRI, _POLL_HUP = 1, 2, 5, 6
+_POLL_IN, _POLL_OUT, _POLL_MSG, _POLL_PRI, _POLL_HUP = 1, 2, 3, 5, 6
 # Of each si_code: the POLL bits that si_band shows (Linux's band_table).
-_BANDS = {_POLL_IN: 0x41, _POLL_OUT: 0x304, _POLL_PRI: 0x82, _POLL_HUP: 0x18}
+_BANDS = {_POLL_IN: 0x41, _POLL_OUT: 0x304, _POLL_MSG: 0x441, _POLL_PRI: 0x82, _POLL_HUP: 0x18}
 
 
 class FileOwner(Watcher, Alarm):
@@ -38,7 +38,7 @@ class FileOwner(Watcher, Alarm):
         self.kind = F_OWNER_TID
         self.number = self.signal = 0
         self.descriptor = 0
-        self._code = _POLL_IN
+        self._later: list[tuple[int, int]] = []
 
     def notify(self, events: int) -> bool:
         file = self._file
@@ -48,14 +48,32 @@ class FileOwner(Watcher, Alarm):
                 queue.unwatch(self)
             return False
         code = self._reason(events)
-        if code and self.number:
-            self._code = code
-            if self.signal == Signal.SIGKILL:  # not in the middle of somebody's system call
-                self.alarm_at = self._kernel.now
-                self._kernel.scheduler.set_alarm(self, self._kernel.now)
-            else:
-                self._tell()
+        if code:
+            self._send(code, self.descriptor)
         return False
+
+    def message(self, descriptor: int) -> None:
+        """Tell of a lease or a directory: si_code is POLL_MSG, si_fd is `descriptor`."""
+        self._send(_POLL_MSG, descriptor)
+
+    def set_default(self, process: Process) -> None:
+        """`process` is told if nobody is yet."""
+        if not self.number:
+            self.kind, self.number = F_OWNER_PID, process.pid
+
+    def forget(self) -> None:
+        """Nobody is told any more."""
+        self.number = self.signal = 0
+
+    def _send(self, code: int, descriptor: int) -> None:
+        if not self.number:
+            return
+        if self.signal == Signal.SIGKILL:  # not in the middle of somebody's system call
+            self._later = [(code, descriptor)]
+            self.alarm_at = self._kernel.now
+            self._kernel.scheduler.set_alarm(self, self._kernel.now)
+        else:
+            self._tell(code, descriptor)
 
     def urgent(self) -> None:
         """SIGURG, whether or not O_ASYNC is set."""
@@ -77,13 +95,14 @@ class FileOwner(Watcher, Alarm):
 
     def expire(self, now: int) -> None:
         self.alarm_at = None
-        self._tell()
+        for code, descriptor in self._later:
+            self._tell(code, descriptor)
 
-    def _tell(self) -> None:
+    def _tell(self, code: int, descriptor: int) -> None:
         for target in self._targets():
             if self.signal:
-                details = struct.pack("<iqi", 0, _BANDS[self._code], self.descriptor)
-                info = SigInfo(self.signal, self._code, raw=details)
+                details = struct.pack("<iqi", 0, _BANDS[code], descriptor)
+                info = SigInfo(self.signal, code, raw=details)
             else:
                 info = SigInfo(Signal.SIGIO, SI_KERNEL)
             try:

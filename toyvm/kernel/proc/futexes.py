@@ -8,10 +8,10 @@ find each other whatever addresses they map the file at. A page may move to anot
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Access
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ANY_BIT = 0xFFFFFFFF
 FUTEX_WAITERS, FUTEX_OWNER_DIED, FUTEX_TID_MASK = 0x80000000, 0x40000000, 0x3FFFFFFF
 ROBUST_LIST_LIMIT = 2048  # entries that Linux looks at
+_LIST_HEAD = struct.Struct(
+    "<QqQ"
+)  # struct robust_list_head: the first entry, the futex's offset, the pending one
 _PRIORITY_INHERITING = 1  # a bit of a pointer in a robust list
 
 
@@ -99,7 +102,7 @@ class Futexes:
         head, thread.robust_list = thread.robust_list, 0
         with suppress(OSError, OutOfFrames):  # what follows a bad address is lost
             read = thread.mm.read_int
-            entry, offset, pending = read(head), sext(read(head + 8), 64), read(head + 16)
+            entry, offset, pending = _LIST_HEAD.unpack(thread.mm.read(head, _LIST_HEAD.size))
             waited = pending & ~_PRIORITY_INHERITING
             for _ in range(ROBUST_LIST_LIMIT):
                 at = entry & ~_PRIORITY_INHERITING

@@ -28,7 +28,7 @@ from ..mm.address_space import AddressSpace
 from ..mm.frame_allocator import FrameAllocator
 from ..mm.image_mapping import LoadedImage, map_image
 from ..mm.memory_system import MemorySystem
-from ..vfs.nodes import DirNode, FileNode
+from ..vfs.nodes import DirNode, FileNode, Node
 from ..vfs.open_file import O_WRONLY, FileCount, HostStream, Sink
 from ..vfs.path_walk import Vfs
 from .fd_table import file_max
@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from ..mm.ksm import Ksm
     from ..mm.no_mmu import FlatMemory, Placement
     from ..mm.sysv_shm import Segments
+    from ..net.host_loopback import HostLoopback
     from ..net.network import Network
     from ..vfs.events.inotify import FileEvents
+    from ..vfs.file_leases import FileLeases
     from ..vfs.file_locks import FileLocks
     from ..vfs.pipe import PipePool
     from ..vfs.terminal import Terminal, Terminals
@@ -150,6 +152,7 @@ class KernelState:
         self.last_tid = 0  # the thread that ran last; 0: none yet
         self.yielded = False  # the running process has called sched_yield: end its time slice
         self.current: Process | None = None  # the process whose system call is being served: /proc/self
+        self.leases: FileLeases | None = None  # since the first lease
         self.inotify: FileEvents | None = None  # since the first inotify instance
         self.held: list[Process] = []  # ended, but their memory is kept (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
@@ -207,7 +210,16 @@ class KernelState:
         """The sockets of this machine, from the first one on."""
         from ..net.network import Network
 
-        return Network()
+        return Network(self.host_loopback)
+
+    @cached_property
+    def host_loopback(self) -> HostLoopback | None:
+        """The way to servers on the host's loopback, if the options open it (`--net loopback-host`)."""
+        if self.limits.net != "loopback-host":
+            return None
+        from ..net.host_loopback import HostLoopback
+
+        return HostLoopback()
 
     @cached_property
     def terminals(self) -> Terminals:
@@ -228,6 +240,21 @@ class KernelState:
         if "terminals" in self.__dict__ and (terminal := self.terminals.controlling(session)) is not None:
             self.hang_up(terminal)
             terminal.hang_up()
+
+    def lease_breaker(self, process: Process) -> Callable[[Node, int], None] | None:
+        """What breaks the leases of a file that `process` opens, with its flags; None if there are no leases."""
+        leases = self.leases
+        if leases is None:
+            return None
+        return lambda node, flags: leases.opening(node, flags, process, process.still_in(process.call))
+
+    def file_events(self) -> FileEvents:
+        """Who watches files (inotify(7), F_NOTIFY). From the first call on the system calls tell it what they do."""
+        from ..vfs.events.inotify import FileEvents
+
+        if self.inotify is None:
+            self.inotify = FileEvents()
+        return self.inotify
 
     @cached_property
     def flocks(self) -> FileLocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 
 from toyvm.base.bits import M64
@@ -259,14 +260,15 @@ class Process:
         self.parent = parent.parent if sibling else parent.leader
         self.place = replace(parent.place)
         self.schedule = parent.schedule and parent.schedule.inherited()
-        self.pgid, self.sid = parent.pgid, parent.sid
-        self.oom_score_adj = parent.oom_score_adj
         own, old = self.thread_group, parent.thread_group
+        own.pgid, own.sid = old.pgid, old.sid
+        own.oom_score_adj = old.oom_score_adj
+        own.exe, own.image = old.exe, old.image
         own.personality = old.personality
         own.no_new_privileges = old.no_new_privileges
         if self.rlimits.cpu != RLIM_INFINITY:
             self.note_cpu_timers()
-        self.exe, self.comm, self.image = parent.exe, parent.comm, parent.image
+        self.comm = parent.comm
         self.signals = parent.signals.fork(same_handlers=same_handlers)
         if self.parent is not None:
             self.parent.children.append(self)
@@ -281,6 +283,10 @@ class Process:
         hart = self.hart
         hart.x[10] = result & M64
         hart.pc = hart.pc + 4 & M64
+
+    def still_in(self, call: CallState) -> Callable[[], bool]:
+        """Whether, when that is asked later, the thread is still in the system call that has this state."""
+        return lambda: self.alive and self.in_call and self.call is call
 
     def leave_call(self) -> None:
         """The thread is in no system call any more."""

@@ -122,15 +122,20 @@ class Scheduler:
 
     def advance(self) -> bool:
         """Advance time to the next deadline or alarm. Return False if there is none."""
+        at = self.next_deadline()
+        if at is None:
+            return False
+        self.now = max(self.now, at)
+        return True
+
+    def next_deadline(self) -> int | None:
+        """When the next deadline or alarm is; None if there is none."""
         while self._timers and not self._sleeps(self._timers[0]):
             heapq.heappop(self._timers)
         while self._alarms and not self._alarm_stands(self._alarms[0]):
             heapq.heappop(self._alarms)
         times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
-        if not times:
-            return False
-        self.now = max(self.now, min(times))
-        return True
+        return min(times, default=None)
 
     def _sleeps(self, timer: tuple[int, int, Process, int]) -> bool:
         return timer[2].state is State.BLOCKED and timer[2].wake_serial == timer[3]

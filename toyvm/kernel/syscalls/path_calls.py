@@ -106,7 +106,15 @@ def open_path(
     inside = path.lstrip("/") or "." if rules & RESOLVE_IN_ROOT else path
     cwd = base(process, dirfd, inside)
     made = kernel.inotify is not None and not _exists(kernel, path, cwd)
-    file = kernel.vfs.open(path, flags, mode & ~process.umask, kernel.system.cache, cwd, rules)
+    file = kernel.vfs.open(
+        path,
+        flags,
+        mode & ~process.umask,
+        kernel.system.cache,
+        cwd,
+        rules,
+        kernel.lease_breaker(process),
+    )
     if isinstance(file, UnopenedFile):
         from ..vfs.pipe import MemFifo, open_fifo
 
@@ -421,13 +429,20 @@ def require_growth(kernel: KernelState, process: Process, file: OpenFile, size: 
 
 
 def truncate(kernel: KernelState, process: Process, va: int, length: int) -> int:
-    """truncate(2): set the size of a file.
+    """truncate(2): set the size of a file. It waits for the holders of leases.
 
-    Errors: EACCES, EFBIG (RLIMIT_FSIZE), EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
+    Errors: EACCES, EFBIG (RLIMIT_FSIZE), EINTR, EINVAL, EISDIR, ENOSPC, EROFS, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR.
     """
     if sext(length, 64) < 0:
         raise error(errno.EINVAL)
-    file = kernel.vfs.open(read_path(process, va), O_WRONLY, 0, kernel.system.cache, process.cwd)
+    file = kernel.vfs.open(
+        read_path(process, va),
+        O_WRONLY,
+        0,
+        kernel.system.cache,
+        process.cwd,
+        before=kernel.lease_breaker(process),
+    )
     try:
         require_growth(kernel, process, file, length)
         file.truncate(length)

@@ -74,7 +74,8 @@ class Node:
 
 
 class FileNode(Node):
-    """A regular file: bytes by offset. `opens` and `mappings` count its uses, `writers` the opens for writing.
+    """A regular file: bytes by offset. `opens` and `mappings` count its uses, `writers` the opens for writing, `readers`
+    those for reading only.
 
     `backed` is False when the page cache is the only place its bytes live (shared anonymous memory).
     """
@@ -86,7 +87,7 @@ class FileNode(Node):
 
     def __init__(self) -> None:
         self.opens = 0
-        self.writers = 0
+        self.writers = self.readers = 0
         self.mappings = 0
 
     @property

@@ -52,7 +52,9 @@ class RegularFile(OpenFile):
         self._cache = cache
         file.opens += 1
         self._writes = self.writable and counted
+        self._only_reads = self.readable and not self.writable
         file.writers += self._writes
+        file.readers += self._only_reads
 
     @property
     def node(self) -> FileNode:
@@ -111,6 +113,7 @@ class RegularFile(OpenFile):
     def released(self) -> None:
         self.file.opens -= 1
         self.file.writers -= self._writes
+        self.file.readers -= self._only_reads
         self._cache.released(self.file)
 
 

@@ -295,9 +295,16 @@ class Vfs:
     # Opening
 
     def open(
-        self, path: str, flags: int, mode: int, cache: PageCache, cwd: str = "/", rules: int = 0
+        self,
+        path: str,
+        flags: int,
+        mode: int,
+        cache: PageCache,
+        cwd: str = "/",
+        rules: int = 0,
+        before: Callable[[Node, int], None] | None = None,
     ) -> OpenFile:
-        """open(2). Raises OSError."""
+        """open(2). `before` gets a file that exists, and the flags, before it is opened. Raises OSError, and what `before` raises."""
         exclusive = flags & O_CREAT and flags & O_EXCL
         if flags & O_PATH:
             flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
@@ -330,6 +337,8 @@ class Vfs:
         read_only = isinstance(node, MemFile) and not node.writable  # which is EROFS, whatever the mode
         if not created and isinstance(node, MemNode) and not read_only:
             require_access(node.stat(), _WANTED[flags & O_ACCMODE] | (W_OK if flags & O_TRUNC else 0))
+        if before is not None and not created:
+            before(node, flags)
         return self._open_node(node, flags, place.path, cache)
 
     def _open_unnamed(self, node: Node | None, flags: int, mode: int, cache: PageCache) -> OpenFile:

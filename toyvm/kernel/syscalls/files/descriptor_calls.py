@@ -113,7 +113,7 @@ def fcntl(kernel: KernelState, process: Process, fd: int, command: int, argument
         return record_lock(kernel, process, fd, command, argument)
     from .fcntl_calls import rare_command
 
-    return rare_command(kernel, process, file, command, argument)
+    return rare_command(kernel, process, number, command, argument)
 
 
 def ioctl(kernel: KernelState, process: Process, fd: int, request: int, argument: int) -> int:

@@ -11,6 +11,7 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.proc.file_owners import F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, FileOwner
 from toyvm.kernel.proc.signals import MAX_SIGNAL
 from toyvm.kernel.vfs.events.anonymous import AnonymousFile
+from toyvm.kernel.vfs.file_leases import F_RDLCK, F_UNLCK, F_WRLCK, FileLeases
 from toyvm.kernel.vfs.memory_files import MemFile
 from toyvm.kernel.vfs.nodes import (
     F_ALL_SEALS,
@@ -35,7 +36,6 @@ F_SETLEASE, F_GETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET
     1024, 1025, 1026, 1031, 1032, 1033, 1034,
 )  # fmt: skip
 F_GET_RW_HINT, F_SET_RW_HINT = 1035, 1036
-_F_RDLCK, _F_WRLCK, _F_UNLCK = 0, 1, 2
 _LAST_HINT = 5  # RWH_WRITE_LIFE_EXTREME
 
 
@@ -53,8 +53,9 @@ def set_async(kernel: KernelState, file: OpenFile, fd: int, wanted: bool) -> Non
     file.flags ^= O_ASYNC
 
 
-def rare_command(kernel: KernelState, process: Process, file: OpenFile, command: int, argument: int) -> int:
+def rare_command(kernel: KernelState, process: Process, fd: int, command: int, argument: int) -> int:
     """fcntl(2) with a command that is not one of the common ones. Raises Fault, OSError."""
+    file = process.fds.get(fd)
     if command in (F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX):
         return ownership(kernel, process, file, command, argument)
     if command == F_GETPIPE_SZ:
@@ -66,11 +67,11 @@ def rare_command(kernel: KernelState, process: Process, file: OpenFile, command:
     if command == F_ADD_SEALS:
         return _add_seals(kernel, file, argument & 0xFFFFFFFF)
     if command in (F_GETLEASE, F_SETLEASE):
-        return _lease(kernel, file, command, sext(argument, 32))
+        return _lease(kernel, process, file, fd, command, sext(argument, 32))
     if command in (F_GET_RW_HINT, F_SET_RW_HINT):
         return _write_hint(process, file, command, argument)
-    if command == F_NOTIFY and not isinstance(file.node, DirNode):
-        raise error(errno.ENOTDIR)
+    if command == F_NOTIFY:
+        return _notify(kernel, process, file, fd, argument & 0xFFFFFFFF)
     raise error(errno.EINVAL)
 
 
@@ -141,13 +142,43 @@ def _add_seals(kernel: KernelState, file: OpenFile, seals: int) -> int:
     return 0
 
 
-def _lease(kernel: KernelState, file: OpenFile, command: int, kind: int) -> int:
-    """F_GETLEASE and F_SETLEASE. No lease is granted: programs go on without one."""
+def _lease(kernel: KernelState, process: Process, file: OpenFile, fd: int, command: int, kind: int) -> int:
+    """F_GETLEASE and F_SETLEASE. Raises OSError: EACCES (another user's file), EAGAIN, EINVAL."""
+    leases = kernel.leases
     if command == F_GETLEASE:
-        return _F_UNLCK
-    if kind not in (_F_RDLCK, _F_WRLCK, _F_UNLCK) or not isinstance(file.node, (FileNode, DirNode)):
+        return leases.kind(file) if leases is not None else F_UNLCK
+    if kind not in (F_RDLCK, F_WRLCK, F_UNLCK):
         raise error(errno.EINVAL)
-    raise error(errno.EAGAIN if file.stat().uid == kernel.UID else errno.EACCES)
+    if file.stat().uid != kernel.UID:
+        raise error(errno.EACCES)
+    node = file.node
+    if not isinstance(node, FileNode):
+        raise error(errno.EINVAL)
+    if leases is None:
+        leases = kernel.leases = FileLeases(lambda: kernel.now)
+    if kind == F_UNLCK:
+        leases.remove(file)
+        return 0
+    owner = _owner(kernel, file)
+    leases.place(file, node, kind, lambda: owner.message(fd), owner.forget)
+    owner.set_default(process)
+    return 0
+
+
+def _notify(kernel: KernelState, process: Process, file: OpenFile, fd: int, mask: int) -> int:
+    """F_NOTIFY: a signal for changes in a directory, one, or with DN_MULTISHOT any number. Raises OSError(ENOTDIR)."""
+    from toyvm.kernel.vfs.events.dnotify import DN_MULTISHOT, Notifications
+
+    if not mask & ~DN_MULTISHOT:
+        Notifications.remove(file, process.fds)
+        return 0
+    if not isinstance(file.node, DirNode):
+        raise error(errno.ENOTDIR)
+    owner = _owner(kernel, file)
+    Notifications.place(kernel.file_events(), file, process.fds, mask, lambda: owner.message(fd))
+    owner.set_default(process)
+    process.fds.on_close["notifications"] = lambda table, closed: Notifications.remove(closed, table)
+    return 0
 
 
 def _write_hint(process: Process, file: OpenFile, command: int, argument: int) -> int:

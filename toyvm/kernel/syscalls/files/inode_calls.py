@@ -10,6 +10,7 @@ import struct
 from toyvm.base.bits import sext
 from toyvm.base.errors import error
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.record import Record
 from toyvm.kernel.vfs.host_files import HostDir, HostFile
 from toyvm.kernel.vfs.memory_files import R_OK, W_OK, require_access
 from toyvm.kernel.vfs.nodes import DirNode, Node, SymlinkNode
@@ -29,40 +30,68 @@ XATTR_NAME_MAX, XATTR_SIZE_MAX = 255, 1 << 16
 _NO_ID = 0xFFFFFFFF
 
 
+class _Named(Record):
+    """An inode and how it was named: a path from `cwd`."""
+
+    node: Node
+    path: str
+    cwd: str = "/"
+    follow: bool = True
+
+
+def _named(process: Process, fd: int) -> _Named:
+    """An open file. Raises OSError: EBADF, EROFS for what has no inode."""
+    file = open_file(process, fd)
+    if file.node is None:
+        raise error(errno.EROFS)
+    return _Named(file.node, file.path)
+
+
 def _inode(process: Process, fd: int) -> Node:
     """The inode of an open file. Raises OSError: EBADF, EROFS for what has no inode."""
-    node = open_file(process, fd).node
-    if node is None:
-        raise error(errno.EROFS)
-    return node
+    return _named(process, fd).node
+
+
+def _named_at(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> _Named:
+    """What `dirfd` and a path name, by AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. Raises Fault, OSError."""
+    path = read_path(process, va)
+    if not path and flags & AT_EMPTY_PATH:
+        if sext(dirfd, 32) == AT_FDCWD:
+            return _Named(kernel.vfs.node(process.cwd), process.cwd)
+        file = process.fds.get(sext(dirfd, 32))
+        if file.node is None:
+            raise error(errno.EROFS)
+        return _Named(file.node, file.path)
+    cwd, follow = base(process, dirfd, path), not flags & AT_SYMLINK_NOFOLLOW
+    return _Named(kernel.vfs.node(path, cwd, follow=follow), path, cwd, follow)
 
 
 def _inode_at(kernel: KernelState, process: Process, dirfd: int, va: int, flags: int) -> Node:
     """The inode that `dirfd` and a path name, by AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. Raises Fault, OSError."""
-    path = read_path(process, va)
-    if not path and flags & AT_EMPTY_PATH:
-        if sext(dirfd, 32) == AT_FDCWD:
-            return kernel.vfs.node(process.cwd)
-        node = process.fds.get(sext(dirfd, 32)).node
-        if node is None:
-            raise error(errno.EROFS)
-        return node
-    return kernel.vfs.node(path, base(process, dirfd, path), follow=not flags & AT_SYMLINK_NOFOLLOW)
+    return _named_at(kernel, process, dirfd, va, flags).node
 
 
-def _tell_attributes(kernel: KernelState, node: Node) -> None:
+def _tell_attributes(kernel: KernelState, named: _Named) -> None:
     """inotify(7): a file's mode, owner or dates were set."""
-    if kernel.inotify is not None:
-        kernel.inotify.happened(node, IN_ATTRIB, None, "")
+    if kernel.inotify is None:
+        return
+    try:
+        place = kernel.vfs.resolve(named.path, named.cwd, follow=named.follow)
+    except OSError:  # it has no name any more
+        kernel.inotify.happened(named.node, IN_ATTRIB, None, "")
+        return
+    directory = place.parent if place.node is named.node else None
+    kernel.inotify.happened(named.node, IN_ATTRIB, directory, place.name)
 
 
-def _set_mode(kernel: KernelState, node: Node, mode: int) -> int:
+def _set_mode(kernel: KernelState, named: _Named, mode: int) -> int:
+    node = named.node
     if isinstance(node, SymlinkNode):
         raise error(errno.EOPNOTSUPP)
     if node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(mode=mode & 0o7777)
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, named)
     return 0
 
 
@@ -71,7 +100,7 @@ def fchmod(kernel: KernelState, process: Process, fd: int, mode: int) -> int:
 
     Errors: EBADF, EOPNOTSUPP, EPERM (another's file), EROFS.
     """
-    return _set_mode(kernel, _inode(process, fd), mode)
+    return _set_mode(kernel, _named(process, fd), mode)
 
 
 def fchmodat(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int) -> int:
@@ -79,7 +108,7 @@ def fchmodat(kernel: KernelState, process: Process, dirfd: int, path: int, mode:
 
     Errors: EBADF, EFAULT, ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM (another's file), EROFS.
     """
-    return _set_mode(kernel, _inode_at(kernel, process, dirfd, path, 0), mode)
+    return _set_mode(kernel, _named_at(kernel, process, dirfd, path, 0), mode)
 
 
 def fchmodat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode: int, flags: int) -> int:
@@ -90,11 +119,12 @@ def fchmodat2(kernel: KernelState, process: Process, dirfd: int, path: int, mode
     """
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise error(errno.EINVAL)
-    return _set_mode(kernel, _inode_at(kernel, process, dirfd, path, flags), mode)
+    return _set_mode(kernel, _named_at(kernel, process, dirfd, path, flags), mode)
 
 
-def _set_owner(kernel: KernelState, node: Node, uid: int, gid: int) -> int:
+def _set_owner(kernel: KernelState, named: _Named, uid: int, gid: int) -> int:
     """A user may give a file only to itself. Writing to a file's owner takes its set-user-ID bits away."""
+    node = named.node
     before = node.stat()
     user, group = uid & _NO_ID, gid & _NO_ID
     if (user != _NO_ID or group != _NO_ID) and before.uid != kernel.UID:
@@ -105,7 +135,7 @@ def _set_owner(kernel: KernelState, node: Node, uid: int, gid: int) -> int:
     if st.S_ISREG(before.mode):
         mode &= ~st.S_ISUID & ~(st.S_ISGID if mode & st.S_IXGRP else 0)
     node.set_attributes(mode=mode if mode != before.mode & 0o7777 else None)
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, named)
     return 0
 
 
@@ -114,7 +144,7 @@ def fchown(kernel: KernelState, process: Process, fd: int, uid: int, gid: int) -
 
     Errors: EBADF, EPERM, EROFS.
     """
-    return _set_owner(kernel, _inode(process, fd), uid, gid)
+    return _set_owner(kernel, _named(process, fd), uid, gid)
 
 
 def fchownat(
@@ -126,7 +156,7 @@ def fchownat(
     """
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise error(errno.EINVAL)
-    return _set_owner(kernel, _inode_at(kernel, process, dirfd, path, flags), uid, gid)
+    return _set_owner(kernel, _named_at(kernel, process, dirfd, path, flags), uid, gid)
 
 
 def utimensat(kernel: KernelState, process: Process, dirfd: int, va: int, times: int, flags: int) -> int:
@@ -153,13 +183,14 @@ def utimensat(kernel: KernelState, process: Process, dirfd: int, va: int, times:
     if not va and sext(dirfd, 32) != AT_FDCWD:
         if flags:
             raise error(errno.EINVAL)
-        node = _inode(process, dirfd)
+        named = _named(process, dirfd)
     else:
-        node = _inode_at(kernel, process, dirfd, va, flags)
+        named = _named_at(kernel, process, dirfd, va, flags)
+    node = named.node
     if explicit and node.stat().uid != kernel.UID:
         raise error(errno.EPERM)
     node.set_attributes(atime=dates[0], mtime=dates[1])
-    _tell_attributes(kernel, node)
+    _tell_attributes(kernel, named)
     return 0
 
 

@@ -102,7 +102,7 @@ def record_lock(kernel: KernelState, process: Process, fd: int, command: int, va
     if by_file:
         file.locks = _closing(kernel)
     else:
-        process.fds.on_close = lambda table, closed: _posix_closed(locks, table, closed)
+        process.fds.on_close["record locks"] = lambda table, closed: _posix_closed(locks, table, closed)
     return 0
 
 

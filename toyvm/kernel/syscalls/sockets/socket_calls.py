@@ -18,7 +18,7 @@ from toyvm.kernel.net.addresses import (
     family_of,
     parse_unix,
 )
-from toyvm.kernel.net.inet_sockets import TcpSocket, UdpSocket
+from toyvm.kernel.net.inet_sockets import TcpSocket
 from toyvm.kernel.net.options import IPPROTO_TCP, IPPROTO_UDP, get_option, set_option
 from toyvm.kernel.net.socket_file import (
     SHUT_RD,
@@ -30,6 +30,7 @@ from toyvm.kernel.net.socket_file import (
     Credentials,
     SocketFile,
 )
+from toyvm.kernel.net.udp_sockets import UdpSocket
 from toyvm.kernel.net.unix_sockets import SocketNode, UnixDatagram, UnixSocket, UnixStream, join, make_unix
 from toyvm.kernel.vfs.open_file import O_CLOEXEC, O_NONBLOCK, WouldBlock
 

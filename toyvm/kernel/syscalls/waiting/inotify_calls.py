@@ -12,7 +12,6 @@ from toyvm.kernel.vfs.events.inotify import (
     IN_MASK_ADD,
     IN_MASK_CREATE,
     IN_ONLYDIR,
-    FileEvents,
     InotifyFile,
 )
 from toyvm.kernel.vfs.nodes import DirNode
@@ -34,9 +33,7 @@ def inotify_init1(kernel: KernelState, process: Process, flags: int) -> int:
     """
     if flags & 0xFFFFFFFF & ~(O_CLOEXEC | O_NONBLOCK):
         raise error(errno.EINVAL)
-    if kernel.inotify is None:
-        kernel.inotify = FileEvents()
-    made = kernel.inotify.new(flags & O_NONBLOCK)
+    made = kernel.file_events().new(flags & O_NONBLOCK)
     return process.fds.install(made, cloexec=bool(flags & O_CLOEXEC))
 
 

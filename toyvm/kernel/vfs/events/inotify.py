@@ -12,6 +12,7 @@ import struct
 from collections import deque
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import Protocol
 
 from ..nodes import FileNode, Identity, Node
 from ..open_file import POLLIN, OpenFile, Watcher, WouldBlock
@@ -27,6 +28,7 @@ IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_MOVE_SELF =
     0x800,
 )
 IN_ALL_EVENTS, IN_Q_OVERFLOW, IN_IGNORED = 0xFFF, 0x4000, 0x8000
+RENAMED_WITHIN = 1 << 16  # FS_RENAME of Linux: for F_NOTIFY, not for inotify
 IN_ONLYDIR, IN_DONT_FOLLOW, IN_EXCL_UNLINK = 1 << 24, 1 << 25, 1 << 26
 IN_MASK_CREATE, IN_MASK_ADD, IN_ISDIR, IN_ONESHOT = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 MOST_INSTANCES = 128  # fs.inotify.max_user_instances
@@ -36,6 +38,16 @@ _HEAD = struct.Struct("<iIII")
 
 Event = tuple[int, int, int, bytes]
 """Watch descriptor, mask, cookie, name."""
+
+
+class Listener(Protocol):
+    """Who is told about a file: an inotify instance, or the notifications of a directory."""
+
+    def tell(self, identity: Identity, mask: int, cookie: int, name: bytes) -> None:
+        """Something has happened to a watched file, or to the entry `name` of a watched directory."""
+
+    def gone(self, identity: Identity) -> None:
+        """The file is no more."""
 
 
 class InotifyFile(AnonymousFile):
@@ -147,7 +159,7 @@ class FileEvents:
 
     def __init__(self) -> None:
         self.instances = 0
-        self._watching: dict[Identity, dict[InotifyFile, None]] = {}
+        self._watching: dict[Identity, dict[Listener, None]] = {}
         self._watches = 0
         self._cookie = 0
 
@@ -158,14 +170,14 @@ class FileEvents:
         self.instances += 1
         return InotifyFile(self, flags)
 
-    def enter(self, identity: Identity, instance: InotifyFile) -> None:
+    def enter(self, identity: Identity, instance: Listener) -> None:
         """Raises OSError(ENOSPC)."""
         if self._watches >= MOST_WATCHES:
             raise error(errno.ENOSPC)
         self._watches += 1
         self._watching.setdefault(identity, {})[instance] = None
 
-    def leave(self, identity: Identity, instance: InotifyFile) -> None:
+    def leave(self, identity: Identity, instance: Listener) -> None:
         """Undo `enter`."""
         self._watches -= 1
         instances = self._watching[identity]
@@ -234,6 +246,8 @@ class FileEvents:
     ) -> None:
         """A file was given another name."""
         self._cookie += 1
+        if source is target:
+            self._tell(source, RENAMED_WITHIN, old)
         self.in_directory(source, old, IN_MOVED_FROM, node, self._cookie)
         self.in_directory(target, new, IN_MOVED_TO, node, self._cookie)
         self._tell(node, IN_MOVE_SELF)

@@ -301,10 +301,17 @@ def _kernel_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
 def _fs_settings(kernel: KernelState) -> dict[str, Callable[[], Node]]:
     """/proc/sys/fs."""
     files = kernel.files
-    texts = {"file-max": str(files.most), "nr_open": "1048576", "pipe-max-size": "1048576"}
+    texts = {
+        "file-max": str(files.most),
+        "nr_open": "1048576",
+        "pipe-max-size": "1048576",
+        "lease-break-time": "45",
+        "leases-enable": "1",
+        "dir-notify-enable": "1",
+    }
     entries = _constants(80, texts)
     # The text is made before the file that shows it is counted.
-    entries["file-nr"] = lambda: Text(83, lambda: f"{files.used + 1}\t0\t{files.most}\n".encode())
+    entries["file-nr"] = lambda: Text(86, lambda: f"{files.used + 1}\t0\t{files.most}\n".encode())
     return entries
 
 
