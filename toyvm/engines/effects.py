@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NX = 1  # the inexact flag
 RNE, RMM, DYN = 0, 4, 7  # rounding modes: the first (ties to even) and last static ones, and frm's
+HPM_COUNTERS = range(0xC03, 0xC20)
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
@@ -125,6 +126,8 @@ class Effects:
             return hart.instret & M64
         if number == TIME:
             return (hart.instret + hart.time_offset) & M64
+        if number in HPM_COUNTERS:
+            return 0  # no event is selected
         if number == FFLAGS:
             return hart.fcsr & 0x1F
         if number == FRM:

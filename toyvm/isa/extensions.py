@@ -25,6 +25,16 @@ COMPOUND = (
 """Every expression of the table with more than one extension."""
 
 
+CACHE_BLOCK = 64
+"""The size in bytes of a cache block (Zicbom, Zicboz)."""
+
+_MACHINE = """i m a f d c
+zicbom zicbop zicboz zicntr zicond zicsr zifencei zihintntl zihintpause zihpm zimop zaamo zabha zacas zalrsc zawrs
+zfa zfbfmin zfh zfhmin zca zcb zcd zcmop zba zbb zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh zkt"""
+MACHINE = tuple(_MACHINE.split())
+"""The extensions that user mode has here, in the order of /proc/cpuinfo. Zkt: no instruction takes more time than another."""
+
+
 def satisfied(names: Iterable[str]) -> frozenset[str]:
     """`names` of extensions, and the expressions of COMPOUND that they satisfy."""
     known = frozenset(names)

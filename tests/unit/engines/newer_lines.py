@@ -177,6 +177,7 @@ hsv.h a3, (a1)                      | a0=7                          | a0=7 trap=
 hsv.w a3, (a1)                      | a0=7                          | a0=7 trap=illegal pc=0
 hsv.d a3, (a1)                      | a0=7                          | a0=7 trap=illegal pc=0
 mnret                               | a0=7                          | a0=7 trap=illegal pc=0
+csrrs a0, hpmcounter31, zero         | a0=7                          | a0=0
 ntl.p1                              | sp=5                          | sp=5 pc=4
 c.ntl.p1                            | sp=5                          | sp=5 pc=2
 ntl.pall                            | sp=5                          | sp=5 pc=4

@@ -6,6 +6,7 @@ as under Linux. Hints, and the operations of Zimop that no other extension redef
 
 from __future__ import annotations
 
+from ..extensions import CACHE_BLOCK
 from ..fields import Format, R
 from ..semantics import Machine, number
 from ..spec import Rows
@@ -14,8 +15,6 @@ zicbom, zicboz, zicbop = Rows("Zicbom"), Rows("Zicboz"), Rows("Zicbop")
 zihintntl, zawrs, zimop, zcmop = Rows("Zihintntl"), Rows("Zawrs"), Rows("Zimop"), Rows("Zcmop")
 
 _OP, _OP_IMM, _MISC_MEM, _SYSTEM = 0x33, 0x13, 0x0F, 0x73
-BLOCK_SIZE = 64
-"""The size in bytes of a cache block."""
 
 _BLOCK = Format("I-block", "funct12:12 rs1 funct3 rd opcode", "amo_mem")
 _PREFETCH = Format("S-prefetch", "imm[11:5] rs2 rs1 funct3 rd opcode", "store_mem")
@@ -46,8 +45,8 @@ def cbo_flush(m: Machine) -> None:
 @zicboz("cbo.zero", _BLOCK, opcode=_MISC_MEM, funct3=2, rd=0, funct12=4)
 def cbo_zero(m: Machine) -> None:
     """Store zeros to the whole cache block that holds the address."""
-    start = m.rs1 & -BLOCK_SIZE
-    for offset in range(0, BLOCK_SIZE, 8):
+    start = m.rs1 & -CACHE_BLOCK
+    for offset in range(0, CACHE_BLOCK, 8):
         m.store(start + offset, number(0))
 
 
