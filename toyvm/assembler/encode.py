@@ -129,13 +129,13 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
         kinds = candidate.kinds
         if len(kinds) != count:
             continue
-        if candidate.ext not in state.enabled:
-            missing = candidate.ext
-            continue
         for kind, operand in zip(kinds, operands, strict=True):
             if not fits(kind, operand, state):
                 break
         else:
+            if candidate.ext not in state.enabled:
+                missing = missing or candidate.ext
+                continue
             if "csr" in kinds:
                 state.note_privileged()
             if isinstance(candidate, EncodableRow):
@@ -423,6 +423,7 @@ def _misfit(
     operands: list[WrittenOperand],
 ) -> Problem:
     """The error for operands that fit no candidate: the first wrong operand of the best candidate."""
+    options = tuple([option for option in options if option.ext in state.enabled]) or options
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
     best, blame = -1, ""
     for option in options:

@@ -155,6 +155,29 @@ def _filler(piece: str) -> Filler:
 
 Candidate = EncodableRow | Expansion
 
+# Extension -> the one with the same instructions on integer registers
+_IN_X = {
+    "F": "Zfinx",
+    "D": "Zdinx",
+    "Zfh": "Zhinx",
+    "Zfhmin": "Zhinxmin",
+    "Zfhmin and D": "Zhinxmin and Zdinx",
+}
+_X_KINDS = {"frd": "rd", "frs1": "rs1", "frs2": "rs2", "frs3": "rs3"}
+
+
+def in_integer_registers(insn: Insn) -> Insn | None:
+    """The row of Zfinx and its kin that corresponds to one of F and its kin; None for loads, stores and moves."""
+    if insn.ext not in _IN_X or "_mem" in insn.syntax or insn.name.startswith("fmv."):
+        return None
+    kinds = [_X_KINDS.get(kind, kind) for kind in insn.syntax.split(", ")]
+    return insn.twin(_IN_X[insn.ext], ", ".join(kinds))
+
+
+def _pseudo_in_integer_registers(pseudo: Pseudo) -> Pseudo:
+    kinds = ", ".join(_X_KINDS.get(kind, kind) for kind in pseudo.operands)
+    return Pseudo(pseudo.name, kinds, pseudo.lines, pseudo.when, _IN_X[pseudo.ext])
+
 
 @cache
 def candidates(mnemonic: str) -> tuple[Candidate, ...]:
@@ -166,6 +189,13 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
         if row[0].syntax.endswith("rm"):
             found.append(EncodableRow(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
     found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
+    if row is not None and (insn := in_integer_registers(row[0])) is not None:
+        found.append(EncodableRow(insn, {}))
+        if insn.syntax.endswith("rm"):
+            found.append(EncodableRow(insn, {"rm": ROUNDING_MODES["dyn"]}, whole=False))
+    for pseudo in PSEUDOS.get(mnemonic, ()):
+        if pseudo.ext in _IN_X and not any(kind in ("symbol", "temp") for kind in pseudo.operands):
+            found.append(Expansion(_pseudo_in_integer_registers(pseudo)))
     return tuple(found)
 
 

@@ -89,7 +89,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
 
     return AssemblerOptions(
         march=args.march,
-        mabi=args.mabi,
+        mabi=args.mabi or _default_abi(args.march),
         relax=args.relax,
         pic=args.pic,
         include_dirs=tuple(args.I),
@@ -103,6 +103,15 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         stt_common=args.stt_common == "yes",
         stack_note=args.stack_note,
     )
+
+
+def _default_abi(march: str) -> str:
+    from ..elf.attributes import Arch, ArchError
+
+    try:
+        return Arch.parse(march).default_abi
+    except ArchError as error:
+        raise UsageError(f"-march: {error}") from None
 
 
 def _defsym(text: str) -> tuple[str, int]:
@@ -184,9 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     add("-march", default="rv64gc", metavar="ISA", help="set the instruction set (default: rv64gc)")
     add(
         "-mabi",
-        default="lp64d",
         choices=("lp64", "lp64f", "lp64d", "lp64q"),
-        help="set the calling convention (default: lp64d)",
+        help="set the calling convention (default: that of the instruction set)",
     )
     for ignored in ("--hash-size", "--size-check", "--debug-prefix-map", "--generate-missing-build-notes"):
         add(ignored, help=argparse.SUPPRESS)

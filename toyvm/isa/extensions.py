@@ -21,6 +21,7 @@ COMPOUND = (
     "Zcb and Zmmul",
     "Zca and Zihintntl",
     "Svinval and H",
+    "Zhinxmin and Zdinx",
 )
 """Every expression of the table with more than one extension."""
 

@@ -155,6 +155,11 @@ sbreak |                    | ebreak
 sfence.vma |                | sfence.vma zero, zero
 sfence.vma | rs1            | sfence.vma {0}, zero
 
+hfence.vvma |               | hfence.vvma zero, zero
+hfence.vvma | rs1           | hfence.vvma {0}, zero
+hfence.gvma |               | hfence.gvma zero, zero
+hfence.gvma | rs1           | hfence.gvma {0}, zero
+
 csrr   | rd, csr            | csrrs {0}, {1}, zero
 csrw   | csr, rs1           | csrrw zero, {0}, {1}
 csrs   | csr, rs1           | csrrs zero, {0}, {1}

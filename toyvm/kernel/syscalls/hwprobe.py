@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ..proc.process import Process
 
 _WHICH_CPUS = 1
-_PAIR = struct.Struct("<qQ")
+_PAIR = struct.Struct("<2Q")  # key and value; a key is signed
+_UNKNOWN = M64  # -1
 _MAX_PAIRS = 1 << 16
 _MVENDORID, _MARCHID, _MIMPID, _BASE, _EXTENSIONS, _PERFORMANCE, _ZICBOZ_SIZE, _HIGHEST, _FREQUENCY = range(9)
 _SCALAR_MISALIGNED, _VECTOR_MISALIGNED, _ZICBOM_SIZE = 9, 10, 12
@@ -77,7 +78,9 @@ def riscv_hwprobe(
         return 0
     if (size or cpus) and not chosen & online:
         raise error(errno.EINVAL)
-    answers = [_PAIR.pack(key, _VALUES[key]) if key in _VALUES else _PAIR.pack(-1, 0) for key, _ in given]
+    answers = [
+        _PAIR.pack(key, _VALUES[key]) if key in _VALUES else _PAIR.pack(_UNKNOWN, 0) for key, _ in given
+    ]
     process.mm.write(pairs, b"".join(answers))
     return 0
 
