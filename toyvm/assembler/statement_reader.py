@@ -8,7 +8,6 @@ from bisect import bisect_left
 from toyvm.base.bits import sext
 from toyvm.base.record import Record
 
-from . import alternate_macros
 from .macros import Macro, bind_arguments, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
 from .source_listing import ListedText
@@ -149,6 +148,8 @@ class Reader:
         """Read the text of a macro call next."""
         times = self.times.get(macro.name, 0)
         if self.alternate:
+            from . import alternate_macros  # few texts use .altmacro
+
             names = [parameter.name for parameter in macro.parameters]
             vararg = bool(names) and macro.parameters[-1].vararg
             given = alternate_macros.arguments(rest, names, vararg, self._percent)
@@ -210,11 +211,15 @@ class Reader:
         self.push_expansion(lines, file, first, "repeated here", macro=False)
 
     def _alternate_words(self, text: str) -> list[str]:
+        from . import alternate_macros
+
         return [value for _, value in alternate_macros.arguments(text, [], False, self._percent)]
 
     def _round(self, body: list[str], values: dict[str, str], times: int) -> list[str]:
         """The lines of one round of a repetition, after `times` others. An inner repetition has its own `\\+`."""
         if self.alternate:
+            from . import alternate_macros
+
             return alternate_macros.substitute(body, values, self.calls, times, None)
         return substitute(body, values, self.calls, times)
 
