@@ -8,16 +8,20 @@ the object.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
 from ..elf.attributes import ArchError
-from ..elf.object_file import ObjectFile
 from .finalize import finish
+from .object_output import AssembledFile
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import AssemblerOptions, AssemblyState
 from .statement_loop import Driver, define
+
+if TYPE_CHECKING:
+    from ..elf.object_file import ObjectFile
 
 
 class Assembled(Record):
@@ -26,12 +30,17 @@ class Assembled(Record):
     There are errors only if `AssemblerOptions.always_write` asks for an object in spite of them.
     """
 
-    object: ObjectFile
+    output: AssembledFile
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     printed: tuple[str, ...]
     included: tuple[str, ...]
     state: AssemblyState
+
+    @property
+    def object(self) -> ObjectFile:
+        """The object as a model."""
+        return self.output.object
 
 
 def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
@@ -54,7 +63,7 @@ def assemble_texts(
     state = driver.state
     for symbol, value in options.defsyms:
         define(state, symbol, value)
-    made: ObjectFile | None = None
+    made: AssembledFile | None = None
     try:
         for text, file in texts:
             driver.run(text, file)

@@ -23,7 +23,6 @@ from ..elf.constants import (
     STB_LOCAL,
     STB_WEAK,
 )
-from ..elf.object_file import ObjectFile
 from ..isa.decode import decode
 from ..isa.pseudo import expanded_branch, inverse_branch
 from ..isa.table import INSNS
@@ -34,7 +33,7 @@ from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart
 from .dwarf.line_table import Unit
 from .fixup_resolution import FixupResolver, PendingReloc
-from .object_output import ObjectOutput
+from .object_output import AssembledFile, ObjectOutput
 from .problems import Problem
 from .section_layout import SectionLayout, finished_bytes
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind
@@ -51,7 +50,7 @@ class _Contents(Record):
     relocs: list[PendingReloc]
 
 
-def finish(state: AssemblyState, name: str) -> ObjectFile | None:
+def finish(state: AssemblyState, name: str) -> AssembledFile | None:
     """The object file of `state`. Returns None if there are errors; `state.errors` contains them."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
@@ -94,7 +93,7 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
         output.add(section, bytes(contents[section].data), contents[section].relocs)
     last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
     output.add(last, attributes.encode(state.attributes), [])
-    return output.object(name, _e_flags(state))
+    return output.finish(name, _e_flags(state))
 
 
 def _leave_absolute(state: AssemblyState) -> None:

@@ -24,7 +24,6 @@ def main(argv: list[str]) -> int:
     # imports numpy and Lark, which --help does not need
     from ..assembler.assemble import assemble_texts
     from ..base.resources import require_other_file, write_atomically
-    from ..elf.object_writer import write_object
 
     require_other_file(args.o, args.files)
     gc.disable()  # the process ends soon: garbage collection would only take time
@@ -32,7 +31,7 @@ def main(argv: list[str]) -> int:
     output = Path(args.o)
     try:
         made = assemble_texts(texts, output.name, _options(args))
-        data = write_object(_compressed(made.object) if args.compress == "zlib" else made.object)
+        data = _compressed(made.object) if args.compress == "zlib" else made.output.file()
     except ToyvmError:
         _forget(output)
         raise
@@ -55,11 +54,13 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _compressed(made: ObjectFile) -> ObjectFile:
+def _compressed(made: ObjectFile) -> bytes:
+    """The file of an object with compressed debugging information."""
     from ..base.record import replace
     from ..elf.compression import compressed
+    from ..elf.object_writer import write_object
 
-    return replace(made, sections=[compressed(section) for section in made.sections])
+    return write_object(replace(made, sections=[compressed(section) for section in made.sections]))
 
 
 def _forget(output: Path) -> None:

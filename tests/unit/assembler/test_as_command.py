@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
 from toyvm.cli import as_
 from toyvm.elf.object_reader import read_object
+from toyvm.elf.object_writer import write_object
 
 
 def test_object_listing_and_dependencies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,3 +75,26 @@ def test_listing_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     made = assemble_texts([("nop\n.abs = 5\n", "{standard input}")], "x", AssemblerOptions(listing=True))
     assert listing(made).startswith("GAS LISTING  \t\t\tpage 1\n\n\n   1 0000 0100     \tnop\n")
     assert "NO UNDEFINED SYMBOLS" in listing(made)
+
+
+def test_a_short_text_is_assembled_without_numpy_and_lark(tmp_path: Path) -> None:
+    """And gives the file that the object as a model gives."""
+    source, output = tmp_path / "a.s", tmp_path / "a.o"
+    text = """.globl f
+        f: call g
+        beq a0, a1, f
+        .section .x, "aG", @progbits, grp, comdat
+        .dword f-8, undefined
+        .section .y, "awR"
+        .comm c, 8, 4
+        .type f, @function
+        u: .word 5
+        .type u, @gnu_unique_object
+        .weak g
+        """
+    source.write_text(text)
+    code = f"from toyvm.cli import as_; import sys; as_.main([{str(source)!r}, '-o', {str(output)!r}])"
+    code += "; assert not {'numpy', 'lark'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    made = assemble_texts([(text, str(source))], output.name)
+    assert output.read_bytes() == made.output.file() == write_object(made.object)
