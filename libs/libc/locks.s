@@ -1,4 +1,4 @@
-# Locks of the library's own: the heap, the streams, their list, the environment, rand. They are linked into programs that have threads.
+# Locks of the library's own: the heap, the streams, their list, the environment, atexit, rand. They are linked into programs that have threads.
 #
 # A lock is a word, like a mutex (pthread.s): 0 free, 1 locked, 2 locked and perhaps waited for. A function that needs one
 # begins with LOCKED (defs.inc), which does nothing until the first thread is made.
@@ -81,7 +81,8 @@
         la      a0, __libc_environment_lock
         beqz    a0, 1f
         call    __libc_lock
-1:
+1:      lla     a0, __libc_atexit_lock
+        call    __libc_lock
         lla     a0, __stdio_streams_lock
         call    __libc_lock
         lla     a0, __malloc_lock
@@ -103,6 +104,8 @@
 2:      lla     a0, __malloc_lock
         call    __libc_unlock
         lla     a0, __stdio_streams_lock
+        call    __libc_unlock
+        lla     a0, __libc_atexit_lock
         call    __libc_unlock
         la      a0, __libc_environment_lock
         beqz    a0, 3f
