@@ -21,9 +21,13 @@ from .statement_loop import Driver, define
 
 
 class Assembled(Record):
-    """An object, the warnings and messages of its text, the included files, and the state for a listing."""
+    """An object, the messages of its text, the included files, and the state for a listing.
+
+    There are errors only if `AssemblerOptions.always_write` asks for an object in spite of them.
+    """
 
     object: ObjectFile
+    errors: tuple[str, ...]
     warnings: tuple[str, ...]
     printed: tuple[str, ...]
     included: tuple[str, ...]
@@ -54,7 +58,7 @@ def assemble_texts(
     try:
         for text, file in texts:
             driver.run(text, file)
-        if not state.errors:
+        if not state.is_stopped:
             made = finish(state, name)
     except TooManyErrors:
         state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not assembled")
@@ -65,10 +69,17 @@ def assemble_texts(
             state.report(problem)
         except TooManyErrors:
             pass  # the problem has been recorded
-    if state.errors or made is None:
+    if made is None or state.is_stopped:
         raise AssemblyError([*state.warnings, *state.errors])
     if state.warnings and options.fatal_warnings:
         raise AssemblyError(
             [*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
         )
-    return Assembled(made, tuple(state.warnings), tuple(state.printed), tuple(driver.reader.included), state)
+    return Assembled(
+        made,
+        tuple(state.errors),
+        tuple(state.warnings),
+        tuple(state.printed),
+        tuple(driver.reader.included),
+        state,
+    )

@@ -17,6 +17,7 @@ from ..elf.constants import (
     EF_RISCV_FLOAT_ABI_SINGLE,
     EF_RISCV_RVC,
     SHF_ALLOC,
+    SHF_EXECINSTR,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
     STB_LOCAL,
@@ -54,8 +55,11 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
     """The object file of `state`. Returns None if there are errors; `state.errors` contains them."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
-    if state.errors:
+    if state.is_stopped:
         return None
+    if state.options.stack_note is not None:
+        flags = SHF_EXECINSTR if state.options.stack_note else 0
+        state.section(".note.GNU-stack", SHT_PROGBITS, flags, listed=False)
     _leave_absolute(state)
     _end_lines(state)
     _pad_code(state)
@@ -71,18 +75,18 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
     # All labels have their addresses now.
-    tables = [] if state.errors else _tables(state, layout)
+    tables = [] if state.is_stopped else _tables(state, layout)
     contents = {section: _section_contents(state, resolver, section) for section in state.sections}
     _explicit_relocs(state, resolver, contents)
     for table in tables:
         section, made = _emitted(state, table)
         contents[section] = made
-    if state.errors:
+    if state.is_stopped:
         return None
     _trim_mapping_symbols(state, layout)
     if state.versions:
         apply_versions(state.versions, state.symbols, state.report)
-        if state.errors:
+        if state.is_stopped:
             return None
     state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
     output = ObjectOutput(state, resolver)

@@ -16,7 +16,9 @@ from ..elf.constants import (
     STB_GLOBAL,
     STB_LOCAL,
     STB_WEAK,
+    STT_COMMON,
     STT_FILE,
+    STT_OBJECT,
     STT_SECTION,
     STT_TLS,
 )
@@ -149,6 +151,8 @@ class ObjectOutput:
             return 0, STT_FILE, 0, SHN_ABS, 0, 0
         info = self._binding(symbol) << 4 | symbol.type
         size = self.resolver.size_of(symbol)
+        if symbol.common is not None and self.state.options.stt_common and symbol.type == STT_OBJECT:
+            info = info & 0xF0 | STT_COMMON
         if symbol.common is not None:
             return 0, info, symbol.visibility, SHN_COMMON, symbol.common[1], symbol.common[0]
         value = self.resolver.value_of(symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from ..base.errors import LinkError, UsageError
 from .ld_options import CommandLine, link_options, parse
 
 if TYPE_CHECKING:
+    from ..linker.image_layout import MemoryUse
     from ..linker.link_options import LinkOptions
 
 _HELP = """usage: toyvm ld [options] FILE...
@@ -29,6 +30,16 @@ output:
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
   -Ttext=ADDR, -Tdata=ADDR, -Tbss=ADDR, --section-start=NAME=ADDR, --image-base=ADDR
   --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
+
+  -n, -N                         do not align sections to pages in the file (with -T)
+
+layout:
+  -T FILE, -dT FILE              order the output by a linker script; a default that -T takes precedence over
+  --verbose                      print the built-in linker script
+  --orphan-handling=place|warn|error|discard    what to do with sections that the script does not name
+  --sort-section=name|alignment, --unique       sort the sections of patterns; keep orphans apart
+  --print-memory-usage           print how full the regions of MEMORY are
+  --no-check-sections            allow sections to overlap
 
 inputs:
   -l NAME, -l:FILE, -L DIR       add a library; add a folder to the library search path
@@ -67,6 +78,10 @@ def main(argv: list[str]) -> int:
         print(f"toyvm ld {__version__} (GNU ld compatible)")
         if not state.inputs:
             return 0
+    if state.verbose:
+        _print_script(state)
+        if not state.inputs:
+            return 0
     if not state.inputs:
         raise UsageError("no input files")
     from ..base.resources import require_other_file, write_atomically
@@ -89,7 +104,11 @@ def main(argv: list[str]) -> int:
         print("\n".join(result.trace_symbol(name)))
     if state.trace:
         print("\n".join(result.inputs))
-    write_atomically(state.output, result.image, mode=0o755)
+    output = result.output if state.output == "a.out" else state.output
+    require_other_file(output, [given.path for given in state.inputs if not given.library])
+    write_atomically(output, result.image, mode=0o755)
+    if state.print_memory_usage:
+        print(memory_usage(result.layout.memory))
     if state.map_file or state.print_map or state.cref:
         from ..linker.map_file import map_text
 
@@ -99,6 +118,32 @@ def main(argv: list[str]) -> int:
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
     return 0
+
+
+def _print_script(state: CommandLine) -> None:
+    """--verbose: the script in force, between lines of signs, as GNU ld prints it."""
+    from ..linker.script.builtin import builtin_script
+
+    options = link_options(state)
+    text = "\n".join(text for _, text in options.scripts) or builtin_script(options)
+    kind = "external" if options.scripts else "internal"
+    print(f"using {kind} linker script:\n{'=' * 50}\n{text}\n{'=' * 50}")
+
+
+def memory_usage(regions: Sequence[MemoryUse]) -> str:
+    """The table of --print-memory-usage, in GNU ld's format."""
+
+    def size(count: int) -> str:
+        for shift, unit in ((30, "GB"), (20, "MB"), (10, "KB")):
+            if count and not count & ((1 << shift) - 1):
+                return f"{count >> shift:10} {unit}"
+        return f" {count:10} B"
+
+    lines = ["Memory region         Used Size  Region Size  %age Used"]
+    for region in regions:
+        share = f"    {region.used * 100 / region.length:6.2f}%" if region.length else ""
+        lines.append(f"{region.name:>16}: {size(region.used)}{size(region.length)}{share}")
+    return "\n".join(lines)
 
 
 def _join(state: CommandLine, options: LinkOptions) -> int:
@@ -113,6 +158,7 @@ def _join(state: CommandLine, options: LinkOptions) -> int:
         "-y": options.trace_symbols,
         "--section-start": options.section_starts,
         "--version-script": options.version_script,
+        "-T": options.scripts,
     }
     for name in (name for name, given in whole.items() if given):
         raise UsageError(f"{name} and -r: relocatable output has no addresses and drops nothing")

@@ -6,6 +6,7 @@ one or two dashes, and values can follow an option directly or as a separate wor
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ class CommandLine(Record, frozen=False):
     trace: bool = False
     version: bool = False
     fatal_warnings: bool = False
+    default_script: str = ""
+    print_memory_usage: bool = False
+    verbose: bool = False
 
     def mode(self, **changes: object) -> None:
         """Change modes of the inputs that follow."""
@@ -183,13 +187,13 @@ _KEYWORDS: dict[str, dict[str, object]] = {
     "nodelete": {"nodelete": True},
     "initfirst": {"initfirst": True},
     "origin": {"origin": True},
+    "separate-code": {"separate_code": True},
+    "noseparate-code": {"separate_code": False},
 }
 _KEYWORDS_IGNORED = frozenset(
     [
         "combreloc",
         "nocombreloc",
-        "separate-code",
-        "noseparate-code",
         "common-page-size",
         "stack-size",
         "copyreloc",
@@ -288,10 +292,15 @@ def _page_base(state: CommandLine, text: str) -> None:
     state.options["image_base"] = _number(text)
 
 
-def _refuse(state: CommandLine, text: str) -> None:
-    raise UsageError(
-        "linker scripts (-T) are not supported; -Ttext=, -Tdata=, -Tbss= and --section-start= place sections"
-    )
+def _default_script(state: CommandLine, path: str) -> None:
+    """-dT: the script in place of the built-in one, read when all options are known. -T takes precedence."""
+    state.default_script = path
+
+
+def _choice(state: CommandLine, name: str, value: str, known: tuple[str, ...], option: str) -> None:
+    if value not in known:
+        raise UsageError(f"invalid argument to option --{option}: '{value}' ({', '.join(known)})")
+    state.options[name] = value
 
 
 _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
@@ -373,7 +382,29 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "print-map": _attribute("print_map"),
     "cref": _attribute("cref"),
     "version": _attribute("version"),
-    "script": ("value", _refuse),
+    "script": _each("scripts"),
+    "default-script": ("value", _default_script),
+    "dT": ("value", _default_script),
+    "orphan-handling": (
+        "value",
+        lambda state, value: _choice(
+            state, "orphan_handling", value, ("place", "warn", "error", "discard"), "orphan-handling"
+        ),
+    ),
+    "sort-section": (
+        "value",
+        lambda state, value: _choice(state, "sort_section", value, ("name", "alignment"), "sort-section"),
+    ),
+    "unique": _set(unique=True),
+    "print-memory-usage": _attribute("print_memory_usage"),
+    "verbose": ("optional", lambda state, _: setattr(state, "verbose", True)),
+    "dll-verbose": ("flag", lambda state, _: setattr(state, "verbose", True)),
+    "check-sections": _set(check_sections=True),
+    "no-check-sections": _set(check_sections=False),
+    "nmagic": _set(paged=False),
+    "no-nmagic": _set(paged=True),
+    "omagic": _set(paged=False),
+    "no-omagic": _set(paged=True),
     "relocatable": _set(kind="relocatable"),
     "Ur": _set(kind="relocatable"),
     "no-warnings": _set(no_warnings=True),
@@ -395,12 +426,12 @@ for _alias, _name in {
 # Accepted without effect. True: the option takes a value.
 _IGNORED: dict[str, bool] = {
     "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "sort-section": True, "no-undefined-version": False, "undefined-version": False,
+    "no-undefined-version": False, "undefined-version": False,
     "nostdlib": False, "no-add-needed": False, "add-needed": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
     "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
-    "no-omagic": False, "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
-    "warn-execstack": False, "no-warn-mismatch": False, "check-sections": False, "no-check-sections": False, "no-whole-program": False,
+    "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
+    "warn-execstack": False, "no-warn-mismatch": False, "no-whole-program": False,
     "G": True, "O": True, "O0": False, "O1": False, "O2": False, "oformat": True, "format": True, "threads": False, "no-threads": False,
     "color-diagnostics": False, "build-id-link": False, "error-unresolved-symbols": False,
 }  # fmt: skip
@@ -411,7 +442,7 @@ _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "e": lambda state, value: state.options.__setitem__("entry", value),
     "m": _emulation,
     "z": _keyword,
-    "T": _refuse,
+    "T": lambda state, value: state.add("scripts", value),
     "h": lambda state, value: state.options.__setitem__("soname", value),
 }
 _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
@@ -428,11 +459,22 @@ _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
     "w": lambda state: state.options.__setitem__("no_warnings", True),
     "(": lambda state: _begin_group(state, ""),
     ")": lambda state: _end_group(state, ""),
-    "n": lambda state: None,
-    "N": lambda state: None,
+    "n": lambda state: state.options.__setitem__("paged", False),
+    "N": lambda state: state.options.__setitem__("paged", False),
     "g": lambda state: None,
     "q": lambda state: None,
 }
+
+
+def _script(path: str, folders: list[str]) -> tuple[str, str]:
+    """(path, text) of a linker script, which is looked for in the folders of -L, too."""
+    from ..base.resources import read_input
+
+    found = next((p for p in (path, *(os.path.join(f, path) for f in folders)) if os.path.isfile(p)), path)
+    try:
+        return found, read_input(found).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise UsageError(f"cannot open linker script file {path}: {error.strerror}") from None
 
 
 def link_options(state: CommandLine) -> LinkOptions:
@@ -441,6 +483,8 @@ def link_options(state: CommandLine) -> LinkOptions:
     lists["defsyms"] = tuple(
         (text.partition("=")[0], text.partition("=")[2]) for text in state.lists.get("defsyms", [])
     )
+    paths = state.lists.get("scripts") or ([state.default_script] if state.default_script else [])
+    lists["scripts"] = tuple(_script(path, state.lists.get("library_path", [])) for path in paths)
     lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
     options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)

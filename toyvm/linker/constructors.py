@@ -8,6 +8,8 @@ functions, never existed for RISC-V.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from toyvm.base.record import replace
@@ -15,20 +17,28 @@ from toyvm.base.record import replace
 from .inputs.columns import ProgramColumns
 
 _TABLES = (".ctors", ".dtors")
+_ARRAYS = (".init_array", ".fini_array")
 _WORD = 8
 
+NameOf = Callable[[int], str]  # the output section of an input section
 
-def reverse_constructors(program: ProgramColumns) -> ProgramColumns:
+
+def reverse_constructors(program: ProgramColumns, names_of: NameOf | None = None) -> ProgramColumns:
     """The program with the words of each live `.ctors` and `.dtors` section, and their relocations, in reverse order.
 
-    A section that is no table of words stays as it is.
+    A section that is no table of words stays as it is. With a script, so does one that joins no array: `names_of` tells a
+    section's output section.
     """
     sections, relocs = program.sections, program.relocs
     names = enumerate(sections.name)
     tables = [
         sid
         for sid, name in names
-        if name.startswith(_TABLES) and name[6:7] in ("", ".") and sections.live[sid] and sections.alloc[sid]
+        if name.startswith(_TABLES)
+        and name[6:7] in ("", ".")
+        and sections.live[sid]
+        and sections.alloc[sid]
+        and (names_of is None or names_of(sid) in _ARRAYS)
     ]
     if not tables:
         return program

@@ -33,11 +33,18 @@ _KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
 def collect(
-    program: ProgramColumns, options: LinkOptions, exported: Column, errors: Diagnostics
+    program: ProgramColumns,
+    options: LinkOptions,
+    exported: Column,
+    errors: Diagnostics,
+    keep: Column | None = None,
 ) -> ProgramColumns:
-    """The program with unreachable sections dead. `exported`: boolean by global symbol."""
+    """The program with unreachable sections dead. `exported`: boolean by global symbol.
+
+    `keep`: boolean by section, what a script says KEEP of; without a script, GNU ld's default script says it.
+    """
     marker = _Marker(program, options)
-    marker.mark(_roots(program, options, exported, marker.behind))
+    marker.mark(_roots(program, options, exported, marker.behind, keep))
     sections = program.sections
     live = sections.live & (marker.marked | ~sections.alloc)
     frames = eh_frame_sections(program)
@@ -50,23 +57,31 @@ def collect(
 
 
 def _roots(
-    program: ProgramColumns, options: LinkOptions, exported: Column, behind: Mapping[int, Sequence[int]]
+    program: ProgramColumns,
+    options: LinkOptions,
+    exported: Column,
+    behind: Mapping[int, Sequence[int]],
+    keep: Column | None,
 ) -> list[int]:
     sections, table = program.sections, program.resolution.table
     roots = []
     for sid in np.flatnonzero(sections.live & sections.alloc).tolist():
         if (
             int(sections.flags[sid]) & SHF_GNU_RETAIN
-            or int(sections.type[sid]) in _KEEP_TYPES
             or int(sections.type[sid]) == SHT_NOTE
-            or output_name(sections.name[sid]) in _KEEP
+            or (_is_kept(sections.name[sid], int(sections.type[sid])) if keep is None else keep[sid])
         ):
             roots.append(sid)
-    names = [options.entry, options.init, options.fini, *options.undefined]
+    names = [options.entry_symbol, options.init, options.fini, *options.undefined, *options.wanted]
     numbers = [table[name].id for name in names if name in table] + np.flatnonzero(exported).tolist()
     roots += [int(s) for s in program.symbols.sid[numbers] if s >= 0]
     roots += [sid for number in numbers for sid in behind.get(number, ())]
     return roots
+
+
+def _is_kept(name: str, type: int) -> bool:
+    """Whether the default script keeps a section."""
+    return type in _KEEP_TYPES or output_name(name) in _KEEP
 
 
 class _Marker:

@@ -36,6 +36,7 @@ from ..elf.constants import (
     SHT_PREINIT_ARRAY,
     SHT_PROGBITS,
 )
+from ..elf.headers import Phdr
 from .inputs.columns import MAX_SIZE, Column, ProgramColumns
 from .link_errors import Diagnostics
 from .link_options import DEFAULT_BASE, LinkOptions
@@ -61,6 +62,8 @@ class OutputSection(Record, eq=False):
     size: int = 0
     addr: int = 0
     offset: int = 0
+    lma: int | None = None  # where it is loaded, if a script says so
+    kept: bool = False  # it has a header even if it is empty
 
     @property
     def end(self) -> int:
@@ -84,6 +87,35 @@ class LoadSegment(Record):
     memsz: int
 
 
+class FilePatch(Record):
+    """Bytes that a script writes into the file: `pattern` again and again, for `length` bytes."""
+
+    offset: int
+    length: int
+    pattern: bytes
+
+
+class PlacedSymbol(Record):
+    """A symbol that a script defines: its address, and the index in `outputs` of its section (-1: it is absolute).
+
+    `like` is the one symbol that its value stands on, whose type and visibility it takes; "" for none.
+    """
+
+    value: int
+    output: int
+    hidden: bool
+    like: str
+
+
+class MemoryUse(Record):
+    """A memory region of a script, and how many bytes of it are used."""
+
+    name: str
+    origin: int
+    length: int
+    used: int
+
+
 class ImageLayout(Record, eq=False):
     """Addresses. `addr` and `offset` are columns by section number: its address and its place in the file, or -1."""
 
@@ -96,6 +128,11 @@ class ImageLayout(Record, eq=False):
     phdr_count: int
     file_end: int
     by_name: Mapping[str, OutputSection] = {}
+    # Of a script only:
+    headers: tuple[Phdr, ...] | None = None
+    patches: tuple[FilePatch, ...] = ()
+    symbols: Mapping[str, PlacedSymbol] = {}
+    memory: tuple[MemoryUse, ...] = ()
 
     def start(self, name: str) -> int:
         """The address of an output section, 0 when it is not there."""

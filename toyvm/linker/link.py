@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..base.bits import u64
 from .apply_relocations import relocate
@@ -12,7 +13,7 @@ from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
 from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
 from .inputs.columns import UNDEFINED, ProgramColumns, flatten, without_debug
-from .inputs.files import open_inputs
+from .inputs.files import Opened, ScriptItem, open_inputs
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -41,13 +42,17 @@ from .synthetic.synthesis import (
 from .undefined_references import check_references
 from .version_script import NO_SCRIPT, local_symbols, parse_version_script
 
+if TYPE_CHECKING:
+    from .script.scripted import Scripted
+    from .script.tree import Script
+
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     """Link `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
 
-    # Read everything that the command line names.
-    opened = open_inputs(inputs, options, errors)
+    # Read everything that the command line names. A linker script may name more, and orders the output.
+    opened, options, scripted = _open(inputs, options, errors)
     errors.checkpoint()
 
     # Resolve each name to a definition. This selects the archive members that take part.
@@ -62,21 +67,25 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
     if options.strip:
         program = without_debug(program)
-    program = provide(program, options)
+    program = provide(program, options, scripted.names() if scripted else None)
     local = local_symbols(program, script, options.exclude_libs)
     public = exported(program, options, local)
 
     # Drop unreachable sections, and merge equal constants. Without relaxation code gets its final size.
+    keep = None
+    if scripted:
+        program, keep = scripted.without_discarded(program)
     if options.gc_sections:
-        program = collect(program, options, public, errors)
+        program = collect(program, options, public, errors, keep)
     refuse_unsupported(program, errors)
     check_references(program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
-    program = reverse_constructors(program)
+    plan = scripted.plan(program, errors) if scripted else None
+    program = reverse_constructors(program, plan.name_of if plan else None)
     if not options.relax:
         program = align_code(program, errors)
-    program = merge(program)
+    program = merge(program, plan.out_of if plan else None)
     errors.checkpoint()
 
     # Find what the relocations need (GOT, PLT, copies), and make room for it.
@@ -85,9 +94,15 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     program, tables = make_tables(program, needs, options)
     program, made = make_sections(program, needs, tables, public, attributes, script, options)
 
+    if scripted:
+        plan = scripted.plan(program)
+        scripted.check_references(program, plan)
+        errors.checkpoint()
+
     # Shorten code whose targets are near. Sizes are fixed from here on.
     def placed(program: ProgramColumns, errors: Diagnostics) -> tuple[ImageLayout, Addresses]:
-        layout = lay_out(program, options, errors)
+        by_script = scripted.lay_out(program, plan, errors) if scripted and plan else None
+        layout = by_script if by_script is not None else lay_out(program, options, errors)
         values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
         return layout, addresses(program, layout, made.tables, values)
 
@@ -115,7 +130,38 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     segments = phdrs(layout, options, exec_stack)
     data = finish(image, program, layout, options, segments, symbols, entry, e_flags, section_infos(made))
     data = write_build_id(data, layout, options)
-    return _result(data, program, layout, known, made, relaxations, errors)
+    return _result(data, program, layout, known, made, relaxations, options, errors)
+
+
+def _open(
+    inputs: Sequence[Input], options: LinkOptions, errors: Diagnostics
+) -> tuple[list[Opened], LinkOptions, Scripted | None]:
+    """(the inputs, opened; the options with what scripts say; the script, if there is one)."""
+    found = None
+    if options.scripts:
+        from .script.commands import request
+
+        found = request(inputs, options)
+        if found is not None:
+            inputs, options = found.inputs, found.options
+    implicit: list[Script] = []
+
+    def read(name: str, data: bytes) -> list[ScriptItem]:
+        from .script.commands import read_implicit
+
+        implicit.append(read_implicit(name, data, options))
+        return [ScriptItem(f.name, f.group is not None, f.as_needed) for f in implicit[-1].inputs]
+
+    opened = open_inputs(inputs, options, errors, read)
+    if any(script.says_more for script in implicit):
+        from .script.commands import with_implicit
+
+        found = with_implicit(found, implicit, inputs, options)
+    if found is None:
+        return opened, options, None
+    from .script.scripted import Scripted
+
+    return opened, found.options, Scripted(found.script, found.options, errors)
 
 
 def _reach(layout: ImageLayout, known: Addresses, options: LinkOptions) -> Reach:
@@ -128,17 +174,18 @@ def _entry(
     program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, errors: Diagnostics
 ) -> int:
     """The entry address: that of a symbol, or a number; otherwise the start of .text, as in GNU ld."""
-    symbol = program.resolution.table.get(options.entry)
+    symbol = program.resolution.table.get(options.entry_symbol)
     if symbol is not None and program.symbols.sid[symbol.id] != UNDEFINED:
         return u64(int(known.symbol[symbol.id]))
     try:
-        return int(options.entry, 0)
+        return int(options.entry_symbol, 0)
     except ValueError:
         pass
     if options.shared:
         return 0
     start = layout.start(".text")
-    errors.warning(f"cannot find entry symbol {options.entry}; defaulting to {start:016x}")
+    if options.warn_entry:
+        errors.warning(f"cannot find entry symbol {options.entry_symbol}; defaulting to {start:016x}")
     return start
 
 
@@ -149,6 +196,7 @@ def _result(
     known: Addresses,
     made: LinkerSections,
     relaxations: dict[str, tuple[int, int]],
+    options: LinkOptions,
     errors: Diagnostics,
 ) -> LinkResult:
     resolution = program.resolution
@@ -169,4 +217,5 @@ def _result(
         layout=layout,
         addresses=known,
         relaxations=relaxations,
+        output=options.output,
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_INTERPRETER = "/lib/ld-linux-riscv64-lp64d.so.1"
 DEFAULT_BASE = 0x10000
 PAGE = 0x1000
+DEFAULT_ENTRY = "_start"
 
 
 class Input(Record):
@@ -46,7 +47,8 @@ class LinkOptions(Record):
 
     kind: str = "exec"  # "exec", "pie", "shared"; "relocatable" for `link_relocatable`
     static: bool = False  # -static: no interpreter, no dynamic section, archives only
-    entry: str = "_start"
+    entry: str = ""  # "" for _start
+    warn_entry: bool = True  # ... if it cannot be found
     library_path: tuple[str, ...] = ()
     sysroot: str = ""
     soname: str = ""
@@ -87,6 +89,20 @@ class LinkOptions(Record):
     wrap: tuple[str, ...] = ()
     no_warnings: bool = False
     output: str = "a.out"
+    scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script
+    assigned: tuple[str, ...] = ()  # symbols that a script assigns
+    wanted: tuple[str, ...] = ()  # symbols that a script's expressions need
+    orphan_handling: str = "place"  # "place", "warn", "error", "discard"
+    sort_section: str = ""  # --sort-section: "name", "alignment"
+    unique: bool = False  # --unique: orphans of one name stay apart
+    check_sections: bool = True
+    paged: bool = True  # else -n, -N: sections are not aligned to pages in the file
+    separate_code: bool = False  # with a script: code has segments of its own
+
+    @property
+    def entry_symbol(self) -> str:
+        """The name, or number, of the entry."""
+        return self.entry or DEFAULT_ENTRY
 
     @property
     def pic(self) -> bool:

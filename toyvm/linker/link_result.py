@@ -32,6 +32,7 @@ class LinkResult(Record, eq=False):
     layout: ImageLayout
     addresses: Addresses
     relaxations: Mapping[str, tuple[int, int]]  # form of code -> (number, bytes saved)
+    output: str = "a.out"  # the name that options or a script's OUTPUT give the file
 
     def __repr__(self) -> str:
         return (

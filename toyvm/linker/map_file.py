@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..base.bits import M64
 from ..elf.constants import SHF_ALLOC
 from .image_layout import OutputSection
 from .inputs.columns import LINKER
@@ -75,7 +76,7 @@ def _section_line(name: str, address: int, size: int, owner: str) -> Iterator[st
     if len(name) >= _NAME:
         yield name
         name = ""
-    yield f"{name:<{_NAME}}0x{address:016x} {size:>#10x} {owner}".rstrip()
+    yield f"{name:<{_NAME}}0x{address & M64:016x} {size:>#10x} {owner}".rstrip()
 
 
 def _memory(result: LinkResult) -> Iterator[str]:
@@ -84,6 +85,8 @@ def _memory(result: LinkResult) -> Iterator[str]:
         "",
         "Name             Origin             Length             Attributes",
     )
+    for region in result.layout.memory:
+        yield f"{region.name:<16} 0x{region.origin:016x} 0x{region.length:016x}"
     yield from (
         "*default*        0x0000000000000000 0xffffffffffffffff",
         "",
@@ -95,7 +98,8 @@ def _memory(result: LinkResult) -> Iterator[str]:
     by_section = _symbols_by_section(result)
     for output in result.layout.outputs:
         yield ""
-        yield from _section_line(output.name, output.addr, output.size, "")
+        load = "" if output.lma in (None, output.addr) else f"load address 0x{output.lma:016x}"
+        yield from _section_line(output.name, output.addr, output.size, load)
         yield from _contents(result, output, by_section)
     provided = [s.id for s in result.resolution.symbols if result.program.symbols.sid[s.id] == LINKER]
     if provided:
@@ -118,7 +122,7 @@ def _contents(result: LinkResult, output: OutputSection, symbols: dict[int, list
 
 
 def _symbol_line(result: LinkResult, number: int, form: str) -> str:
-    address = int(result.addresses.symbol[number])
+    address = int(result.addresses.symbol[number]) & M64
     return f"{'':<{_NAME}}0x{address:016x}{'':<16}{form.format(result.program.symbol_name(number))}"
 
 

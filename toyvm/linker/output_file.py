@@ -49,6 +49,8 @@ _STACK_ALIGN = 16
 
 def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[Phdr]:
     """All program headers, in GNU ld's order."""
+    if layout.headers is not None:
+        return list(layout.headers)
     found: list[Phdr] = []
     whole = {s.name: s for s in layout.outputs if s.size}
 
@@ -99,6 +101,9 @@ def section_contents(program: ProgramColumns, layout: ImageLayout, made: Mapping
         if layout.outputs[layout.output[sid]].type == SHT_NOBITS:
             continue
         image[offsets[sid] : offsets[sid] + len(data)] = data
+    for patch in layout.patches:
+        whole = patch.pattern * -(-patch.length // len(patch.pattern))
+        image[patch.offset : patch.offset + patch.length] = whole[: patch.length]
     return image
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from toyvm.base.record import replace
+from toyvm.base.record import Record, replace
 
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
 from .defsyms import defsym_value
@@ -84,18 +84,42 @@ for _which in ("preinit_array", "init_array", "fini_array"):
     _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]  # the default binds the loop variable
 _VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
+# Of them, those that GNU ld itself defines: the others are in its script, and with another script they are not there.
+_NOT_IN_SCRIPT = (
+    "__ehdr_start",
+    "_GLOBAL_OFFSET_TABLE_",
+    "_PROCEDURE_LINKAGE_TABLE_",
+    "_DYNAMIC",
+    "__GNU_EH_FRAME_HDR",
+)
 
 
-def provide(program: ProgramColumns, options: LinkOptions) -> ProgramColumns:
+class ScriptNames(Record):
+    """The symbols that a script defines: always, or if they are referred to and nothing defines them."""
+
+    assigned: frozenset[str]
+    provided: frozenset[str]
+    hidden: frozenset[str]
+
+
+def provide(
+    program: ProgramColumns, options: LinkOptions, script: ScriptNames | None = None
+) -> ProgramColumns:
     """Mark the undefined symbols that the linker will define. Their values are set after layout."""
     wanted = {}
     table = program.resolution.table
     names: set[str] | None = None
     for symbol in program.resolution.symbols:
         name = symbol.name
+        if script is not None and name in script.assigned:
+            wanted[symbol.id] = name
+            continue
         if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
             continue
-        if name in _VALUES or name in _IRELATIVE_BOUNDS:
+        if script is not None and (name in script.provided or not _is_own(name)):
+            if name in script.provided:
+                wanted[symbol.id] = name
+        elif name in _VALUES or name in _IRELATIVE_BOUNDS:
             # In a program without a dynamic section a weak reference to it is 0.
             if name != "_DYNAMIC" or is_dynamic(program, options):
                 wanted[symbol.id] = name
@@ -112,7 +136,19 @@ def provide(program: ProgramColumns, options: LinkOptions) -> ProgramColumns:
     visibility[numbers] = STV_HIDDEN
     exported = [table[name].id for name, _ in options.defsyms if name in table]
     visibility[exported] = 0
+    if script is not None:
+        shown = [
+            n
+            for n, name in wanted.items()
+            if name in script.assigned | script.provided and name not in script.hidden
+        ]
+        visibility[shown] = 0
     return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
+
+
+def _is_own(name: str) -> bool:
+    """Whether the linker defines a symbol even with a script."""
+    return name in _NOT_IN_SCRIPT or name.startswith(("__start_", "__stop_"))
 
 
 def _live_names(program: ProgramColumns) -> set[str]:
@@ -146,8 +182,9 @@ def linker_values(
     """Symbol number -> address, for every linker-defined symbol. --defsym may name any symbol."""
     table = program.resolution.table
     defsyms = dict(options.defsyms)
+    placed = layout.symbols
     values = {
-        s.id: value_of(s.name, layout, irelative)
+        s.id: placed[s.name].value if s.name in placed else value_of(s.name, layout, irelative)
         for s in program.resolution.symbols
         if program.symbols.sid[s.id] == LINKER and s.name not in defsyms
     }

@@ -88,7 +88,7 @@ def test_spellings(words: str, expected: LinkOptions) -> None:
         ("-z max-page-size=5", "power of two"),
         ("--image-base=123", "not a multiple"),
         ("--defsym x", "expected SYMBOL=VALUE"),
-        ("-T x.ld", "linker scripts (-T) are not supported"),
+        ("-T x.ld", "cannot open linker script file x.ld: No such file or directory"),
         ("-static -shared", "may not be used together"),
     ],
 )

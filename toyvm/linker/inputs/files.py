@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from toyvm.base.errors import ElfError
+from toyvm.base.errors import ElfError, LinkError
 from toyvm.base.record import Record, replace
 from toyvm.base.resources import read_input
 from toyvm.elf.archive import Archive
@@ -37,15 +37,26 @@ class Opened(Record, eq=False):
     library: SharedLibrary | None = None
 
 
-def open_inputs(inputs: Sequence[Input], options: LinkOptions, errors: Diagnostics) -> list[Opened]:
-    """Open all inputs in order. Files that cannot be found or read are added to `errors`."""
-    opener = _Opener(options, errors)
+ReadScript = Callable[[str, bytes], "Iterable[ScriptItem]"]
+
+
+def open_inputs(
+    inputs: Sequence[Input],
+    options: LinkOptions,
+    errors: Diagnostics,
+    read_script: ReadScript | None = None,
+) -> list[Opened]:
+    """Open all inputs in order. Files that cannot be found or read are added to `errors`.
+
+    `read_script` reads a linker script that is more than a list of files, and returns the files that it names.
+    """
+    opener = _Opener(options, errors, read_script)
     return [opened for source in inputs for opened in opener.open(source)]
 
 
 class _Opener:
-    def __init__(self, options: LinkOptions, errors: Diagnostics):
-        self.options = options
+    def __init__(self, options: LinkOptions, errors: Diagnostics, read_script: ReadScript | None):
+        self.options, self.read_script = options, read_script
         self.errors = errors
         self.library_path = list(options.library_path)
         self.next_group = -1  # groups of scripts count downwards, those of the command line upwards
@@ -126,7 +137,7 @@ class _Opener:
         if group is None:
             group = self.next_group
             self.next_group -= 1
-        for item in parse_script(text, name, self.library_path):
+        for item in self._items(text, name, data):
             inner = replace(
                 source,
                 path=self._script_path(item.name, name),
@@ -136,6 +147,21 @@ class _Opener:
                 group=group if item.grouped else source.group,
             )
             yield from self.open(inner, depth + 1)
+
+    def _items(self, text: str, name: str, data: bytes) -> Iterable[ScriptItem]:
+        folders = list(self.library_path)
+        try:
+            items = parse_script(text, name, folders)
+        except ElfError:
+            if self.read_script is None:
+                raise
+            try:
+                return self.read_script(name, data)
+            except LinkError as error:
+                message = "file format not recognized; treating as linker script"
+                raise ElfError("\n".join([f"{name}: {message}", *error.messages])) from None
+        self.library_path = folders
+        return items
 
     def _script_path(self, path: str, script: str) -> str:
         """A path in a script: in the sysroot when the script is, else as it is, beside the script, or in -L."""

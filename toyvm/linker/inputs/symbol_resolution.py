@@ -133,8 +133,10 @@ def resolve(
     for _, expression in options.defsyms:
         for name in defsym_symbols(expression):
             resolver.want(name)
+    for name in (*options.assigned, *options.wanted):
+        resolver.want(name)
     if options.kind not in ("shared", "relocatable"):
-        resolver.want(options.entry)
+        resolver.want(options.entry_symbol)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
         if group is None:
             for opened in members:
@@ -161,7 +163,9 @@ class _Resolver:
         self.decisions: list[Decision] = []
         self.indices: dict[str, dict[str, int]] = {}
         self.defaults: dict[str, GlobalSymbol] = {}  # `foo@V` of a definition `foo@@V` -> its symbol
-        self.given = frozenset(name for name, _ in options.defsyms)  # no member is needed for these
+        self.given = frozenset(
+            (*(name for name, _ in options.defsyms), *options.assigned)
+        )  # no member is needed for these
         self.wrapped = {f"__real_{name}": name for name in options.wrap} | {
             name: f"__wrap_{name}" for name in options.wrap
         }

@@ -26,7 +26,7 @@ class Addresses(Record, eq=False):
 
 def _section_addresses(program: ProgramColumns, layout: ImageLayout, sid: Column, value: Column) -> Column:
     """The address of offset `value` in section `sid`; 0 if the section is not in the output."""
-    placed = (sid >= 0) & (layout.addr[np.maximum(sid, 0)] >= 0)
+    placed = (sid >= 0) & (layout.output[np.maximum(sid, 0)] >= 0)
     return np.where(placed, layout.addr[np.maximum(sid, 0)] + value, 0)
 
 

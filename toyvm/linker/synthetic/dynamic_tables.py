@@ -36,7 +36,7 @@ from ..type_arrays import GOT_ENTRY
 from ..version_script import VersionScript
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
-from .symbol_table import Strings, home, section_numbers, section_of
+from .symbol_table import Strings, home, of_script, section_numbers, section_of
 
 
 class DynamicPlan(Record, eq=False):
@@ -263,7 +263,9 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             # A canonical PLT entry is no definition: SHN_UNDEF with a value (psABI, gABI "Function Addresses").
             shndx = c.SHN_UNDEF if n in plan.canonical else section_of(layout, numbers, sid, value)
         elif sid == LINKER:
-            shndx, kind = home(layout, numbers, value), c.STT_NOTYPE
+            shndx, kind = of_script(layout, numbers, program, symbol.name) or (
+                home(layout, numbers, value), c.STT_NOTYPE,
+            )  # fmt: skip
         else:
             shndx = c.SHN_ABS if sid == ABSOLUTE else c.SHN_UNDEF
         if kind == c.STT_TLS and shndx:

@@ -17,8 +17,10 @@ from toyvm.elf.constants import (
     STT_NOTYPE,
     STT_SECTION,
     STT_TLS,
+    STV_DEFAULT,
     STV_HIDDEN,
     STV_INTERNAL,
+    STV_PROTECTED,
 )
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
@@ -27,6 +29,8 @@ from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
 from ..link_options import LinkOptions
 from .addresses import Addresses
+
+_BOUNDS = ("__start_", "__stop_")  # symbols that bound a section
 
 
 class SymbolTableBytes(Record, eq=False):
@@ -57,8 +61,8 @@ class Strings:
 
 
 def section_numbers(layout: ImageLayout) -> Column:
-    """Index in `layout.outputs` -> section header number; empty sections have none (0)."""
-    present = np.array([bool(s.size) for s in layout.outputs], dtype=bool)
+    """Index in `layout.outputs` -> section header number; empty sections have none (0), unless a script keeps them."""
+    present = np.array([bool(s.size or s.kept) for s in layout.outputs], dtype=bool)
     numbers: Column = np.where(present, np.cumsum(present), 0)
     return numbers
 
@@ -77,10 +81,36 @@ def home(layout: ImageLayout, numbers: Column, address: int) -> int:
             number
             and section.flags & SHF_ALLOC
             and not section.is_tbss
-            and section.addr <= address <= section.end
+            and section.addr <= address & M64 <= section.end
         ):
             found = number
     return found
+
+
+def of_script(
+    layout: ImageLayout, numbers: Column, program: ProgramColumns, name: str
+) -> tuple[int, int] | None:
+    """(section header number, type) of a symbol that a script defines; None for other symbols."""
+    symbol = layout.symbols.get(name)
+    if symbol is None:
+        return None
+    table = program.resolution.table
+    kind = int(program.symbols.type[table[symbol.like].id]) if symbol.like in table else STT_NOTYPE
+    if symbol.output < 0:
+        return SHN_ABS, kind
+    return int(numbers[symbol.output]) or home(layout, numbers, symbol.value), kind
+
+
+def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) -> int:
+    """The visibility that .symtab shows of a symbol that the linker or a script defines."""
+    symbol = layout.symbols.get(name)
+    if symbol is None:
+        return STV_PROTECTED if name.startswith(_BOUNDS) else STV_DEFAULT
+    source = layout.symbols.get(symbol.like)
+    if source is not None:
+        return STV_HIDDEN if source.hidden else STV_DEFAULT
+    known = program.resolution.table.get(symbol.like)
+    return known.visibility if known is not None else STV_DEFAULT
 
 
 def build(
@@ -157,7 +187,12 @@ def _globals(
             if symbol.shared is not None and known.tables.plt_entry[symbol.id] >= 0:
                 shndx = SHN_UNDEF  # a canonical PLT entry
         elif sid == LINKER:
-            shndx, kind, binding = home(layout, numbers, value), STT_NOTYPE, STB_GLOBAL
+            binding = STB_GLOBAL
+            shndx, kind = of_script(layout, numbers, program, symbol.name) or (
+                home(layout, numbers, value), STT_NOTYPE,
+            )  # fmt: skip
+            if symbol.name in layout.symbols and layout.symbols[symbol.name].hidden:
+                binding = STB_LOCAL
         elif sid == ABSOLUTE:
             shndx = SHN_ABS
         else:
@@ -173,7 +208,7 @@ def _globals(
         row = (
             strings.add(symbol.name),
             st_info(binding, kind),
-            seen if sid != LINKER else 0,
+            seen if sid != LINKER else _linker_visibility(layout, program, symbol.name),
             shndx,
             value & M64,  # an absolute symbol may be negative
             int(program.symbols.size[symbol.id]) & M64,

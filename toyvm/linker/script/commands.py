@@ -1,0 +1,103 @@
+"""Carries out what a script says besides its layout: inputs, search folders, the entry, symbols that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from toyvm.base.record import Record, replace
+from toyvm.base.resources import read_input
+
+from ..link_options import Input, LinkOptions
+from .builtin import builtin_script
+from .reader import read_expression, read_script
+from .tree import Assignment, InputFile, Insert, Name, Place, Script, Source
+
+_DEFAULT_ENTRY = "start"  # GNU ld: of a script without ENTRY
+
+
+class Request(Record, eq=False):
+    """A link by a script: what it is, and the inputs and options with what the script adds to them."""
+
+    script: Script
+    inputs: tuple[Input, ...]
+    options: LinkOptions
+
+
+def request(inputs: Sequence[Input], options: LinkOptions) -> Request | None:
+    """Read the scripts of `options`; None if there is none. Raises LinkError with a place."""
+    if not options.scripts:
+        return None
+    script = Script()
+    for name, text in options.scripts:
+        script.merge(_read(name, text.encode("utf-8", "surrogateescape"), options))
+    if any(isinstance(statement, Insert) for statement in script.statements):
+        script.merge(_builtin(options))
+    return completed(script, inputs, options)
+
+
+def read_implicit(name: str, data: bytes, options: LinkOptions) -> Script:
+    """A script among the inputs."""
+    return _read(name, data, options)
+
+
+def with_implicit(
+    found: Request | None, implicit: Sequence[Script], inputs: Sequence[Input], options: LinkOptions
+) -> Request:
+    """The request with the scripts among the inputs. They add to the script of -T, or to the built-in one."""
+    script = Script()
+    if found is not None:
+        script.merge(found.script)
+    for other in implicit:
+        script.merge(other)
+    if found is None:
+        entry = script.entry
+        script.merge(_builtin(options))
+        script.entry = entry or script.entry
+    script.inputs.clear()  # they are open already
+    return completed(script, inputs, options)
+
+
+def _read(name: str, data: bytes, options: LinkOptions) -> Script:
+    return read_script(name, data, read_input, options.library_path)
+
+
+def _builtin(options: LinkOptions) -> Script:
+    return read_script("built-in script", builtin_script(options).encode(), read_input)
+
+
+def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> Request:
+    """The options with what `script` says."""
+    first, last = [_input(file) for file in script.inputs], []
+    named = {given.display for given in (*inputs, *first)}
+    for section in script.sections():
+        for pattern in section.body:
+            file = getattr(pattern, "file", "")
+            if file and not any(c in "*?[:" for c in file) and file not in named:
+                named.add(file)
+                last.append(Input(path=file))  # a file that a pattern names is an input
+    defsyms = [
+        Assignment(name, read_expression("--defsym", text), Place(Source("--defsym", text), 0, len(text)))
+        for name, text in options.defsyms
+    ]
+    script.statements[:0] = defsyms
+    assigned = {a.name for a in script.assignments() if not a.provide and a.name != "."}
+    named_in = [part.name for expr in script.expressions() for part in expr.walk() if isinstance(part, Name)]
+    wanted = tuple(dict.fromkeys(name for name in named_in if name != "." and name not in assigned))
+    changes: Mapping[str, object] = {
+        "library_path": (*options.library_path, *script.search),
+        "entry": options.entry or script.entry or _DEFAULT_ENTRY,
+        "warn_entry": bool(options.entry or script.entry),
+        "undefined": (*options.undefined, *script.externs),
+        "assigned": tuple(sorted(assigned)),
+        "wanted": wanted,
+        "version_script": options.version_script + "\n".join(script.versions),
+        "defsyms": (),
+        "output": script.output if options.output == "a.out" and script.output else options.output,
+    }
+    return Request(script, (*first, *inputs, *last), replace(options, **changes))
+
+
+def _input(file: InputFile) -> Input:
+    make = partial(Input, as_needed=file.as_needed, group=None if file.group is None else -1000 - file.group)
+    return make(library=file.name[2:]) if file.name.startswith("-l") else make(path=file.name)

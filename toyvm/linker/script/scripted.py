@@ -1,0 +1,69 @@
+"""A link by a script, for the passes of `link`: what each of them asks of the script."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toyvm.base.record import replace
+
+from ..image_layout import ImageLayout
+from ..inputs.columns import Column, ProgramColumns
+from ..link_errors import Diagnostics
+from ..link_options import LinkOptions
+from ..provided_symbols import ScriptNames
+from .arranging import arrange
+from .layout import lay_out_by_script
+from .plan import Plan
+from .tree import CrossReferences, Script
+
+
+class Scripted:
+    """A script, applied to one program."""
+
+    def __init__(self, script: Script, options: LinkOptions, errors: Diagnostics) -> None:
+        self.script, self.options, self.errors = script, options, errors
+
+    def names(self) -> ScriptNames:
+        """The symbols that the script defines."""
+        assignments = [a for a in self.script.assignments() if a.name != "."]
+        return ScriptNames(
+            frozenset(a.name for a in assignments if not a.provide),
+            frozenset(a.name for a in assignments if a.provide),
+            frozenset(a.name for a in assignments if a.hidden),
+        )
+
+    def plan(self, program: ProgramColumns, errors: Diagnostics | None = None) -> Plan:
+        """Where each section goes. Orphans are reported once: with `errors`."""
+        return arrange(program, self.script, self.options, errors if errors is not None else Diagnostics())
+
+    def without_discarded(self, program: ProgramColumns) -> tuple[ProgramColumns, Column]:
+        """(the program without sections of /DISCARD/, which sections KEEP keeps)."""
+        plan = self.plan(program)
+        live = program.sections.live & ~plan.discarded
+        return replace(program, sections=replace(program.sections, live=live)), plan.keep
+
+    def lay_out(self, program: ProgramColumns, plan: Plan, errors: Diagnostics) -> ImageLayout:
+        """All addresses."""
+        return lay_out_by_script(program, plan, self.options, errors)
+
+    def check_references(self, program: ProgramColumns, plan: Plan) -> None:
+        """NOCROSSREFS: output sections that must not refer to each other."""
+        for rule in self.script.cross_references:
+            self._check(program, plan, rule)
+
+    def _check(self, program: ProgramColumns, plan: Plan, rule: CrossReferences) -> None:
+        numbers = {name: i for i, name in enumerate(rule.sections)}
+        group = np.array([numbers.get(out.name, -1) for out in plan.outs] + [-1], dtype=np.int64)
+        relocs = program.relocs
+        target = program.symbols.sid[relocs.sym]
+        here, there = group[plan.out_of[relocs.sid]], group[plan.out_of[np.maximum(target, 0)]]
+        wrong = (here >= 0) & (there >= 0) & (here != there) & (target >= 0)
+        if rule.to_first:
+            wrong &= there == 0
+        for row in np.flatnonzero(wrong & program.sections.live[relocs.sid]).tolist():
+            sid = int(relocs.sid[row])
+            self.errors.error(
+                f"{program.section_label(sid)}+{int(relocs.offset[row]):#x}): prohibited cross reference from "
+                f"{rule.sections[int(here[row])]} to `{program.symbol_name(int(relocs.sym[row]))}' in "
+                f"{rule.sections[int(there[row])]}"
+            )
