@@ -12,7 +12,7 @@ from functools import cache
 from ..base.light_types import TYPE_CHECKING
 from .buckets import file_rows, find_row
 from .decode import decode
-from .registers import CSRS
+from .registers import CSR_NAMES, CSRS
 from .vector_names import vector_name
 
 if TYPE_CHECKING:
@@ -47,10 +47,6 @@ _OPCODES = {
 _CSR_OWNERS = {
     0x008: "V", 0x009: "V", 0x00A: "V", 0x00F: "V", 0xC20: "V", 0xC21: "V", 0xC22: "V",
     0x011: "Zicfiss", 0x015: "Zkr", 0x017: "Zcmt",
-}  # fmt: skip
-_CSR_NAMES = {number: name for name, number in CSRS.items()} | {
-    0x008: "vstart", 0x009: "vxsat", 0x00A: "vxrm", 0x00F: "vcsr", 0xC20: "vl", 0xC21: "vtype", 0xC22: "vlenb",
-    0x011: "ssp", 0x015: "seed", 0x017: "jvt",
 }  # fmt: skip
 _MODES = ("user", "supervisor", "hypervisor", "machine")
 _PRIVILEGED = ("Privileged", "Svinval", "H", "Svinval and H", "Smrnmi")
@@ -140,7 +136,7 @@ def _known(word: int, name: str, extension: str) -> str:
     if extension != "Zicsr":
         return ""
     number = word >> 20
-    csr = _CSR_NAMES.get(number, f"{number:#x}")
+    csr = CSR_NAMES.get(number, f"{number:#x}")
     if number in _CSR_OWNERS:
         return f"{name} of the CSR {csr}, which is of the {_CSR_OWNERS[number]} extension, {_ABSENT}"
     mode = number >> 8 & 3

@@ -6,10 +6,9 @@ from .decode import Decoded
 from .ieee754 import ROUNDING_MODES
 from .lookup_tables import FLI_NAMES
 from .operands import FLOAT_KINDS, REGISTER_KINDS, Operand, fence_set
-from .registers import CSRS, F_NAMES, X_NAMES
+from .registers import CSR_NAMES, F_NAMES, X_NAMES
 
 _MODE_NAMES = {number: name for name, number in ROUNDING_MODES.items()}
-_CSR_NAMES = {number: name for name, number in CSRS.items()}
 
 
 def instruction_text(decoded: Decoded, pc: int | None = None) -> str:
@@ -42,7 +41,7 @@ def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
     if kind in ("branch", "jump"):
         return f"{value:+d}" if pc is None else f"{(pc + value) & ((1 << 64) - 1):#x}"
     if kind == "csr":
-        return _CSR_NAMES.get(value, f"{value:#x}")
+        return CSR_NAMES.get(value, f"{value:#x}")
     if kind in ("fence_pred", "fence_succ"):
         return fence_set(value)
     if kind in ("imm20", "lui6"):
