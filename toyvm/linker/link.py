@@ -58,6 +58,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Resolve each name to a definition. This selects the archive members that take part.
     script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
     resolution = resolve(opened, options, errors, script.versions)
+    if scripted:
+        resolution = scripted.with_provided(resolution)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
@@ -121,6 +123,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
+    if scripted:
+        program = scripted.without_unstored(program, layout)
     relocate(image, program, layout, needs, known, options.pic, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()

@@ -71,12 +71,13 @@ def _note_runs(table: Sequence[Placed]) -> list[list[Placed]]:
     return runs
 
 
-def estimated_headers(program: ProgramColumns, table: Sequence[Placed], options: LinkOptions) -> int:
+def estimated_headers(sizing: Sizing) -> int:
     """The first guess of the size of all headers: two PT_LOAD, and what is sure (get_program_header_size)."""
+    program, table, options = sizing.program, sizing.table, sizing.options
     interp = _named(table, ".interp")
     count = 2 + 2 * (interp is not None and bool(interp.previous_size or interp.size))
     count += _named(table, ".dynamic") is not None
-    count += options.relro
+    count += sizing.relro
     count += _named(table, _FRAMES) is not None
     count += _has_stack_note(program, options)
     count += len(_note_runs(table))
@@ -106,7 +107,7 @@ def _usual(sizing: Sizing) -> list[Mapped]:
     sections = sorted_sections(table)
     page = options.page
     known = sizing.header_size
-    size = known if known is not None else estimated_headers(sizing.program, table, options)
+    size = known if known is not None else estimated_headers(sizing)
     headers = sizing.uses_headers
     if sections and sections[0].lma % page >= size % page:
         headers = True
@@ -199,7 +200,9 @@ def _needs_new(sizing: Sizing, segment: Mapped, last: Placed, placed: Placed) ->
         new = True
     else:
         new = not writable and not placed.flags & READONLY
-    return new or placed.region is not last.region
+    # GNU ld looks the regions up by name, so that the first of several sections of one name counts.
+    regions = [sizing.by_name.get(p.out.name, p).region for p in (placed, last)]
+    return new or regions[0] is not regions[1]
 
 
 def _scripted(sizing: Sizing) -> list[Mapped]:
