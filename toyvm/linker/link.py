@@ -80,7 +80,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.gc_sections:
         program = collect(program, options, public, errors, keep)
     refuse_unsupported(program, errors)
-    check_references(program, options, errors)
+    check_references(scripted.without_unloaded(program) if scripted else program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
     plan = scripted.plan(program, errors) if scripted else None

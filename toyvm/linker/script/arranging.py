@@ -180,8 +180,11 @@ class _Arranger:
                 pending = []
             else:
                 pending.append(next(items))
-        result = [*pending, *items]
+        result = [*flow]
         for insert, moved in moves:
+            old = result
+            kept = {id(item) for item in moved}
+            result = [item for item in result if id(item) not in kept]
             where = next(
                 (
                     i
@@ -192,6 +195,7 @@ class _Arranger:
             )
             if where < 0:
                 self.errors.error(insert.place.message(f"{insert.where} not found for insert"))
+                result = old
                 continue
             if insert.before:
                 earlier = [i for i in range(where) if isinstance(result[i], Out) and result[i].matches]  # type: ignore[union-attr]  # the test before says that it is an Out

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from toyvm.base.record import Record
 
+from ...elf.constants import SHT_NOBITS, SHT_NOTE, SHT_PROGBITS
 from ..inputs.columns import Column
 from .flags import ALLOC, ARRAY_TYPES, CONTENTS, LOAD, MERGE, NEVER_LOAD, READONLY, STRINGS, named_type
 from .tree import Assertion, Assignment, BodyStatement, OutputSection, Script
@@ -52,7 +53,7 @@ class Out(Record, frozen=False, eq=False):
             self.exists = True
             self.flags = flags
             kind = named_type(self.name)
-            self.named = not (by_input or self.statement.type == "NOLOAD") or kind in ARRAY_TYPES
+            self.named = not by_input or kind in ARRAY_TYPES
             self.type = kind if self.named else 0
 
     def add_data(self) -> None:
@@ -91,8 +92,8 @@ class Out(Record, frozen=False, eq=False):
             self.has_input = True
             self.entsize = entsize
             # GNU ld takes the type only if the script changes nothing about the section.
-            if self.type == 0 and self.flags == original:
-                self.type = type
+            if self.type in (0, SHT_PROGBITS, SHT_NOTE, SHT_NOBITS):
+                self.type = type if self.flags == original else 0
         self.align = max(self.align, align)
 
 

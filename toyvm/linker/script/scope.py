@@ -286,7 +286,9 @@ class ScriptScope:
         if name in self.symbols:
             return False
         found = self.program.resolution.table.get(name)
-        return found is not None and int(self.program.symbols.sid[found.id]) == LINKER
+        if found is None or (name in self.options.assigned and found.first_file < 0):
+            return False
+        return int(self.program.symbols.sid[found.id]) == LINKER
 
     def _is_new(self, name: str) -> bool:
         found = self.program.resolution.table.get(name)

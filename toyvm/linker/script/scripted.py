@@ -37,7 +37,9 @@ class Scripted:
     def with_provided(self, resolution: Resolution) -> Resolution:
         """The resolution with symbols that only expressions of PROVIDE name, whose symbols the objects need."""
         names = self.names()
-        provided = {a.name: a for a in self.script.assignments() if a.provide and a.name not in names.assigned}
+        provided = {
+            a.name: a for a in self.script.assignments() if a.provide and a.name not in names.assigned
+        }
         symbols, table = list(resolution.symbols), resolution.table
         queue = [name for name in provided if name in table and table[name].kind is DefinitionKind.UNDEFINED]
         for name in queue:
@@ -56,7 +58,13 @@ class Scripted:
         """(the program without sections of /DISCARD/, which sections KEEP keeps)."""
         plan = self.plan(program)
         live = program.sections.live & ~plan.discarded
+        unloaded = np.array([*(out.statement.type == "NOLOAD" for out in plan.outs), False], dtype=bool)
+        self.unloaded = unloaded[plan.out_of]
         return replace(program, sections=replace(program.sections, live=live)), plan.keep
+
+    def without_unloaded(self, program: ProgramColumns) -> ProgramColumns:
+        """The program without relocations of NOLOAD: GNU ld lets them refer to what is not there."""
+        return replace(program, relocs=program.relocs.where(~self.unloaded[program.relocs.sid]))
 
     def lay_out(self, program: ProgramColumns, plan: Plan, errors: Diagnostics) -> ImageLayout:
         """All addresses."""

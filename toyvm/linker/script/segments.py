@@ -37,6 +37,7 @@ from .placing import Placed
 if TYPE_CHECKING:
     from .sizing import Sizing
 
+MOST_HEADERS = 1000  # PHDRS beyond that is a mistake
 _STACK_ALIGN = 16
 _STACK_NOTE = ".note.GNU-stack"
 _ATTRIBUTES = ".riscv.attributes"
@@ -211,8 +212,10 @@ def _scripted(sizing: Sizing) -> list[Mapped]:
     segments: list[Mapped] = []
     used: set[str] = set()
     last: tuple[str, ...] = ()
+    if len(script.headers) > MOST_HEADERS:
+        raise script.headers[MOST_HEADERS].place.error(f"more than {MOST_HEADERS} program headers")
     for header in script.headers:
-        kind = sizing.constant(header.type, "program header type")
+        kind = sizing.constant(header.type, "program header type") & 0xFFFFFFFF
         sections: list[Placed] = []
         for index, placed in enumerate(sizing.order):
             if not placed.out.matches:
@@ -233,7 +236,7 @@ def _scripted(sizing: Sizing) -> list[Mapped]:
             if placed.out.exists and header.name in names:
                 sections.append(placed)
                 used.add(header.name)
-        flags = sizing.constant(header.flags, "phdr flags") if header.flags is not None else None
+        flags = sizing.constant(header.flags, "phdr flags") & 0xFFFFFFFF if header.flags is not None else None
         at = sizing.constant(header.at, "phdr load address") if header.at is not None else None
         kept = [p for p in sections if not p.excluded and (p.flags & ALLOC or kind != PT_LOAD)]
         if kind == PT_LOAD and (header.headers or header.file_header):

@@ -331,7 +331,9 @@ class Script(Record, frozen=False, eq=False):
         """The symbols whose values the script needs in any case: those of a PROVIDE count if something needs its symbol."""
         needed = {name for expr in self._plain_expressions() for name in names_in(expr)}
         assigned = {a.name for a in self.assignments() if not a.provide}
-        provided = {a.name: names_in(a.value) for a in self.assignments() if a.provide and a.name not in assigned}
+        provided = {
+            a.name: names_in(a.value) for a in self.assignments() if a.provide and a.name not in assigned
+        }
         new = set(needed)
         while new:
             new = {name for known in new for name in provided.get(known, ())} - needed
