@@ -1,9 +1,12 @@
 # The environment: getenv(3), setenv(3), unsetenv(3), putenv(3). environ is a null-terminated array of "NAME=value".
+# Threads may call these functions at the same time. A value stays where it is until its variable is set again.
 
         .include "defs.inc"
 
 # char *getenv(const char *name): its value, or NULL
         FUNC    getenv
+        LOCKED_BY unlocked_getenv, __libc_environment_lock
+unlocked_getenv:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      a0, 16(sp)
@@ -50,6 +53,8 @@
 
 # int setenv(const char *name, const char *value, int overwrite): 0, or -1 with EINVAL (empty or with `=`) or ENOMEM
         FUNC    setenv
+        LOCKED_BY unlocked_setenv, __libc_environment_lock
+unlocked_setenv:
         addi    sp, sp, -48
         sd      ra, 40(sp)
         sd      s0, 32(sp)
@@ -99,6 +104,8 @@
 
 # int putenv(char *string): make the string "NAME=value" itself part of the environment; 0, or -1 and errno
         FUNC    putenv
+        LOCKED_BY unlocked_putenv, __libc_environment_lock
+unlocked_putenv:
         PUSH_RA
         sd      a0, 0(sp)
         li      a1, '='
@@ -116,6 +123,8 @@
 
 # int unsetenv(const char *name): remove all variables of that name; 0, or -1 and EINVAL
         FUNC    unsetenv
+        LOCKED_BY unlocked_unsetenv, __libc_environment_lock
+unlocked_unsetenv:
         addi    sp, sp, -32
         sd      ra, 24(sp)
         sd      s0, 16(sp)
@@ -209,3 +218,7 @@ equals: .string "="
         .balign 8
 own_array:
         .skip   8                       # the array allocated by put_variable
+        .globl  __libc_environment_lock
+        .hidden __libc_environment_lock
+__libc_environment_lock:
+        .skip   4

@@ -2,7 +2,7 @@
 #
 # Exit functions are stored in blocks of entries { function, argument, owner }. The first block is in .bss. If it is
 # full, a page from mmap becomes the head of the list. The functions are called in reverse order of registration. A
-# function registered while exit runs is called next.
+# function registered while exit runs is called next. Threads may register functions at the same time.
 
         .include "defs.inc"
 
@@ -26,6 +26,8 @@
 
 # int __cxa_atexit(void (*function)(void *), void *argument, void *owner): 0, or -1 if out of memory (Itanium C++ ABI)
         FUNC    __cxa_atexit
+        LOCKED_BY unlocked_cxa_atexit, __libc_atexit_lock
+unlocked_cxa_atexit:
         lla     t0, newest
         ld      t1, 0(t0)
         bnez    t1, 1f
@@ -113,21 +115,14 @@
 # void exit(int status): call the atexit functions, flush the streams, end the process
         FUNC    exit
         mv      s0, a0                  # exit does not return, so it saves no registers
-1:      lla     t0, newest
-        ld      t1, 0(t0)
-        beqz    t1, 4f
-        ld      t2, BLOCK_used(t1)
-        bnez    t2, 2f
-        ld      t1, BLOCK_older(t1)     # this block is empty
-        sd      t1, 0(t0)
-        j       1b
-2:      addi    t2, t2, -ENTRY_sizeof   # removed before the call, because the function may call exit or atexit
-        sd      t2, BLOCK_used(t1)
-        add     t1, t1, t2
-        ld      t3, BLOCK_entries + ENTRY_function(t1)
-        ld      a0, BLOCK_entries + ENTRY_argument(t1)
-        beqz    t3, 1b
-        jalr    t3
+1:      lla     t0, newest              # most programs have registered nothing
+        ld      a0, 0(t0)
+        beqz    a0, 4f
+        call    take_last
+        beqz    a0, 4f
+        beqz    s1, 1b
+        mv      a0, s2
+        jalr    s1
         j       1b
 4:      .weak   __stdio_flush_all       # undefined in a static program without streams
         la      t0, __stdio_flush_all
@@ -137,6 +132,29 @@
         call    __libc__exit
         ebreak
         END     exit
+
+# a0 = 1, s1 = the function that was registered last and s2 = its argument; a0 = 0 if there is none. It is removed before
+# it is called, because it may call exit or atexit.
+        LOCAL   take_last
+        LOCKED_BY unlocked_take_last, __libc_atexit_lock
+unlocked_take_last:
+        li      a0, 0
+1:      lla     t0, newest
+        ld      t1, 0(t0)
+        beqz    t1, 3f
+        ld      t2, BLOCK_used(t1)
+        bnez    t2, 2f
+        ld      t1, BLOCK_older(t1)     # this block is empty
+        sd      t1, 0(t0)
+        j       1b
+2:      addi    t2, t2, -ENTRY_sizeof
+        sd      t2, BLOCK_used(t1)
+        add     t1, t1, t2
+        ld      s1, BLOCK_entries + ENTRY_function(t1)
+        ld      s2, BLOCK_entries + ENTRY_argument(t1)
+        li      a0, 1
+3:      ret
+        END     take_last
 
 # void _exit(int status): end the process at once, with all its threads; _exit(2)
         FUNC    _exit
@@ -176,3 +194,7 @@
 newest: .skip   8                       # the block that is being filled
 first_block:
         .skip   BLOCK_entries + FIRST_ENTRIES
+        .globl  __libc_atexit_lock
+        .hidden __libc_atexit_lock
+__libc_atexit_lock:
+        .skip   4

@@ -1,4 +1,4 @@
-# Locks of the library's own: the heap, the streams, their list. They are linked into programs that have threads.
+# Locks of the library's own: the heap, the streams, their list, the environment, atexit, rand. They are linked into programs that have threads.
 #
 # A lock is a word, like a mutex (pthread.s): 0 free, 1 locked, 2 locked and perhaps waited for. A function that needs one
 # begins with LOCKED (defs.inc), which does nothing until the first thread is made.
@@ -77,6 +77,12 @@
 # void __libc_before_fork(void)
         HIDDEN  __libc_before_fork
         PUSH_RA
+        .weak   __libc_environment_lock # undefined in a static program that does not use the environment
+        la      a0, __libc_environment_lock
+        beqz    a0, 1f
+        call    __libc_lock
+1:      lla     a0, __libc_atexit_lock
+        call    __libc_lock
         lla     a0, __stdio_streams_lock
         call    __libc_lock
         lla     a0, __malloc_lock
@@ -99,7 +105,12 @@
         call    __libc_unlock
         lla     a0, __stdio_streams_lock
         call    __libc_unlock
-        ld      a0, 0(sp)
+        lla     a0, __libc_atexit_lock
+        call    __libc_unlock
+        la      a0, __libc_environment_lock
+        beqz    a0, 3f
+        call    __libc_unlock
+3:      ld      a0, 0(sp)
         POP_RA
         ret
         END     __libc_after_fork

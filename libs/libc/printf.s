@@ -1,6 +1,8 @@
 # Formatted output: the printf(3) family. Floating point is in printf_float.s.
 #
-#   %[-+ 0#][width|*][.precision|.*][hh|h|l|ll|z|j|t|L](d|i|u|x|X|o|c|s|p|n|f|F|e|E|g|G|a|A|%)
+#   %[n$][-+ 0#][width|*|*n$][.precision|.*|.*n$][hh|h|l|ll|z|j|t|L](d|i|u|x|X|o|c|s|p|n|f|F|e|E|g|G|a|A|%)
+#
+# n$ is the place of the argument (POSIX), from 1. Either all conversions have one or none.
 #
 # __stdio_format does the work; the functions of the family pass it a stream and a va_list. On RISC-V a va_list is a
 # pointer to the arguments, 8 bytes each: a variadic function stores its argument registers just below the arguments on
@@ -14,7 +16,11 @@
         .equ    DIGITS_END, 32          # frame offsets: the end of the digits; at most 23 octal digits
         .equ    PREFIX, 32
         .equ    SAVED, 40
-        .equ    FRAME, 144
+        .equ    FORMAT, 144             # the start of the format and of the arguments, for n$
+        .equ    ARGUMENTS, 152
+        .equ    FRAME, 160
+
+        .equ    LAST_PLACE, 4096        # NL_ARGMAX
 
 # int __stdio_format(FILE *f, const char *format, va_list arguments)
 #   s0 f, s1 format, s2 arguments, s3 bytes written, s4 flags, s5 width, s6 precision (-1: none),
@@ -25,6 +31,8 @@
         mv      s0, a0
         mv      s1, a1
         mv      s2, a2
+        sd      a1, FORMAT(sp)
+        sd      a2, ARGUMENTS(sp)
         li      s3, 0
 
 # Text up to the next conversion.
@@ -43,6 +51,16 @@ next_text:
         beqz    t0, format_end
         mv      s11, s1
 
+# The place of the argument.
+        addi    a0, s1, 1
+        call    place
+        beqz    a0, 4f
+        mv      s1, a1
+        ld      a1, FORMAT(sp)
+        ld      a2, ARGUMENTS(sp)
+        call    argument
+        mv      s2, a0
+4:
 # Flags, width, precision, length.
         li      s4, 0
         lla     t2, flag_characters
@@ -384,6 +402,102 @@ format_return:
 3:      ret
         END     __format_fill
 
+# a0 = the number of "n$" at a0, and a1 = where its `$` is; a0 = 0 if there is none.
+        LOCAL   place
+        li      t1, 0
+        li      t2, 10
+        li      t3, LAST_PLACE
+1:      lbu     t0, 0(a0)
+        addi    t4, t0, -'0'
+        bgeu    t4, t2, 2f
+        mul     t1, t1, t2
+        add     t1, t1, t4
+        addi    a0, a0, 1
+        bleu    t1, t3, 1b
+        li      a0, 0
+        ret
+2:      mv      a1, a0
+        mv      a0, t1
+        addi    t0, t0, -'$'
+        beqz    t0, 3f
+        li      a0, 0
+3:      ret
+        END     place
+
+# a0 = the address of argument number a0 of the format at a1, whose first one is at a2. Each is 8 bytes, but a long double
+# has 16, and begins at a multiple of 16.
+        LOCAL   argument
+        addi    sp, sp, -48
+        sd      ra, 40(sp)
+        sd      s0, 32(sp)
+        sd      s1, 24(sp)
+        sd      s2, 16(sp)
+        sd      s3, 8(sp)
+        mv      s0, a0
+        mv      s1, a1
+        mv      s2, a2
+        li      s3, 1
+1:      beq     s3, s0, 3f
+        mv      a0, s1
+        mv      a1, s3
+        call    is_long_double
+        beqz    a0, 2f
+        addi    s2, s2, 15
+        andi    s2, s2, -16
+        addi    s2, s2, 8
+2:      addi    s2, s2, 8
+        addi    s3, s3, 1
+        j       1b
+3:      mv      a0, s2
+        ld      ra, 40(sp)
+        ld      s0, 32(sp)
+        ld      s1, 24(sp)
+        ld      s2, 16(sp)
+        ld      s3, 8(sp)
+        addi    sp, sp, 48
+        ret
+        END     argument
+
+# a0 = whether the format at a0 has a conversion of argument number a1 as a long double (t5, t6 are its own)
+        LOCAL   is_long_double
+        PUSH_RA
+        mv      t5, a1
+        mv      t6, a0
+1:      lbu     a0, 0(t6)
+        beqz    a0, 4f
+        addi    t6, t6, 1
+        addi    a0, a0, -'%'
+        bnez    a0, 1b
+        lbu     t0, 0(t6)
+        addi    t0, t0, -'%'
+        bnez    t0, 2f
+        addi    t6, t6, 1
+        j       1b
+2:      mv      a0, t6
+        call    place
+        bne     a0, t5, 1b
+        addi    t6, a1, 1
+3:      lbu     a0, 0(t6)               # to the first letter
+        beqz    a0, 4f
+        addi    t6, t6, 1
+        ori     t1, a0, 'a' - 'A'
+        addi    t1, t1, -'a'
+        li      t2, 26
+        bgeu    t1, t2, 3b
+        addi    a0, a0, -'L'
+        bnez    a0, 1b
+        lbu     t0, 0(t6)               # an integer of 8 bytes, or a, e, f, g
+        ori     t0, t0, 'a' - 'A'
+        li      a0, 1
+        addi    t1, t0, -'a'
+        beqz    t1, 4f
+        addi    t0, t0, -'e'
+        sltiu   a0, t0, 3
+        beqz    a0, 1b
+4:      POP_RA
+        ret
+        END     is_long_double
+
 # a0 = the number at s1 (s1 advances), or for `*` the next argument; 0 if there is none.
         LOCAL   number_or_star
         li      a0, 0
@@ -391,9 +505,21 @@ format_return:
         lbu     t0, 0(s1)
         li      t1, '*'
         bne     t0, t1, 1f
+        PUSH_RA
+        addi    s1, s1, 1
+        mv      a0, s1
+        call    place
+        beqz    a0, 3f
+        addi    s1, a1, 1
+        ld      a1, 16 + FORMAT(sp)
+        ld      a2, 16 + ARGUMENTS(sp)
+        call    argument
+        lw      a0, 0(a0)
+        POP_RA
+        ret
+3:      POP_RA
         lw      a0, 0(s2)
         addi    s2, s2, 8
-        addi    s1, s1, 1
         ret
 1:      lbu     t0, 0(s1)
         addi    t0, t0, -'0'

@@ -1,11 +1,14 @@
 # Pseudo-random numbers: rand(3), srand(3). A 64-bit linear congruential generator with Knuth's multiplier (MMIX), of
-# which the upper bits are used. A seed always gives the same numbers; the default seed is 1.
+# which the upper bits are used. A seed always gives the same numbers; the default seed is 1. No two threads get the same
+# number of the sequence.
 
         .include "defs.inc"
 
 # int rand(void): 0 .. RAND_MAX = 2^31 - 1
         FUNC    rand
         ALSO    random                  # (long; the same numbers)
+        LOCKED_BY unlocked_rand, rand_lock
+unlocked_rand:
         lla     t0, rand_state
         ld      a0, 0(t0)
         lla     t1, multiplier
@@ -40,3 +43,8 @@ increment:
         .balign 8
 rand_state:
         .dword  1
+
+        .bss
+        .balign 4
+rand_lock:
+        .skip   4

@@ -1,6 +1,8 @@
 # Formatted input: the scanf(3) family.
 #
-#   white space | text | %[*][width][hh|h|l|ll|z|j|t|L](d|i|u|o|x|X|p|f|F|e|E|g|G|a|A|s|c|[set]|n|%)
+#   white space | text | %[*][width][m][hh|h|l|ll|z|j|t|L](d|i|u|o|x|X|p|f|F|e|E|g|G|a|A|s|c|[set]|n|%)
+#
+# With `m` (POSIX), s, c and [set] make a block with malloc, which the program frees, and store its address.
 #
 # __libc_vfscanf does the work, on a stream; sscanf makes a stream of a string. One byte that does not fit is left in the
 # stream. Where the C standard leaves a choice, the functions follow glibc: "0x" without digits is a 0, and "1e" a 1.
@@ -16,7 +18,13 @@
         .equ    CAPACITY, 200
         .equ    PLACE, 208              # where the value goes, or 0
         .equ    END_POINTER, 216
-        .equ    FRAME, 224
+        .equ    GROWS, 224              # where the address of a block goes (%ms), or 0
+        .equ    BLOCK, 232              # the block, the bytes in it, and its size
+        .equ    BLOCK_USED, 240
+        .equ    BLOCK_SIZE, 248
+        .equ    FRAME, 256
+
+        .equ    FIRST_SIZE, 32
 
 # int vfscanf(FILE *f, const char *format, va_list arguments)
 #   s0 f, s1 format, s2 arguments, s3 bytes read, s4 values stored, s5 width left, s6 size of the argument, s7 the byte
@@ -30,6 +38,7 @@ unlocked_vfscanf:
         mv      s2, a2
         li      s3, 0
         li      s4, 0
+        sd      zero, GROWS(sp)
         mv      s8, sp
         li      t0, BUFFER_BYTES
         sd      t0, CAPACITY(sp)
@@ -71,7 +80,12 @@ conversion:
         bltu    s5, t1, 2b
         mv      s5, t1
         j       2b
-3:      li      s6, 4                   # s6: 1, 2, 4, 8, 16
+3:      lbu     t0, 0(s1)
+        addi    t0, t0, -'m'
+        bnez    t0, size
+        addi    s1, s1, 1
+        sd      s1, GROWS(sp)           # (not 0)
+size:   li      s6, 4                   # s6: 1, 2, 4, 8, 16
         lbu     t0, 0(s1)
         li      t1, 'h'
         bne     t0, t1, 4f
@@ -112,7 +126,9 @@ conversion:
         ld      t0, 0(s2)
         addi    s2, s2, 8
         sd      t0, PLACE(sp)
-8:      li      t1, 'c'
+8:      call    begin_block
+        bnez    a0, input_failure
+        li      t1, 'c'
         beq     s10, t1, characters
         li      t1, '['
         beq     s10, t1, set
@@ -186,10 +202,21 @@ string: call    put_byte
 string_end:
         ld      t0, PLACE(sp)
         beqz    t0, directive
-        sb      zero, 0(t0)
+        li      s7, 0
+        call    put_byte
 stored: ld      t0, PLACE(sp)
         beqz    t0, directive
         addi    s4, s4, 1
+        ld      t0, GROWS(sp)
+        beqz    t0, directive
+        ld      a0, BLOCK(sp)
+        ld      a1, BLOCK_USED(sp)
+        call    realloc                 # what is not used goes back
+        bnez    a0, 1f
+        ld      a0, BLOCK(sp)
+1:      ld      t0, GROWS(sp)
+        sd      a0, 0(t0)
+        sd      zero, GROWS(sp)
         j       directive
 
 # %[: bytes in a set, or not in it.
@@ -467,7 +494,11 @@ mismatch:
 input_failure:
         bnez    s4, done
         li      s4, -1
-done:   beq     s8, sp, 1f
+done:   ld      t0, GROWS(sp)
+        beqz    t0, 2f
+        ld      a0, BLOCK(sp)           # of a conversion that has failed
+        call    free
+2:      beq     s8, sp, 1f
         mv      a0, s8
         call    free
 1:      mv      a0, s4
@@ -554,9 +585,59 @@ done:   beq     s8, sp, 1f
         ret
         END     unget_unless_full
 
-# Store s7 at PLACE, which moves on.
-        LOCAL   put_byte
+# a0 = 0, or 1 if there is no memory: the block for `m`, if the conversion has it, can have one, and is stored.
+        LOCAL   begin_block
+        li      a0, 0
+        ld      t0, GROWS(sp)
+        beqz    t0, 2f
+        sd      zero, GROWS(sp)
+        li      t1, 'c'
+        beq     s10, t1, 1f
+        li      t1, 's'
+        beq     s10, t1, 1f
+        li      t1, '['
+        bne     s10, t1, 2f
+1:      ld      t0, PLACE(sp)
+        beqz    t0, 2f
+        PUSH_RA
+        li      a0, FIRST_SIZE
+        call    malloc
+        POP_RA
+        mv      t0, a0
+        li      a0, 1
+        beqz    t0, 2f
+        sd      t0, BLOCK(sp)
+        sd      zero, BLOCK_USED(sp)
+        li      t0, FIRST_SIZE
+        sd      t0, BLOCK_SIZE(sp)
         ld      t0, PLACE(sp)
+        sd      t0, GROWS(sp)
+        li      a0, 0
+2:      ret
+        END     begin_block
+
+# Append s7 to the block of `m`, or store it at PLACE, which moves on.
+        LOCAL   put_byte
+        ld      t0, GROWS(sp)
+        beqz    t0, 3f
+        ld      t0, BLOCK_USED(sp)
+        ld      a1, BLOCK_SIZE(sp)
+        ld      a0, BLOCK(sp)
+        bltu    t0, a1, 2f
+        slli    a1, a1, 1
+        sd      a1, BLOCK_SIZE(sp)
+        PUSH_RA
+        call    realloc
+        POP_RA
+        beqz    a0, input_failure       # no memory: errno says so
+        sd      a0, BLOCK(sp)
+        ld      t0, BLOCK_USED(sp)
+2:      add     a0, a0, t0
+        sb      s7, 0(a0)
+        addi    t0, t0, 1
+        sd      t0, BLOCK_USED(sp)
+        ret
+3:      ld      t0, PLACE(sp)
         beqz    t0, 1f
         sb      s7, 0(t0)
         addi    t0, t0, 1

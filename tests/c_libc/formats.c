@@ -63,6 +63,14 @@ static void others(void)
     TRY("%s %d %s %ld %c %u", "a", 1, "b", 2L, 'c', 3u);
     TRY("%hhd %hhu %hd %hu", 300, 300, 70000, 70000);
     TRY("%zu %zd %jd %ju %td", sizeof(long), (size_t)-1, (long)-5, (long)-5, (long)7);
+    TRY("%2$s %1$s|%1$s", "one", "two");
+    TRY("%1$s %1$s %1$.2s|%2$*3$d|%2$-*3$d|%2$.*3$d", "again", 42, 6);
+    TRY("%3$c%2$c%1$c%%%2$5c", 'a', 'b', 'c');
+    TRY("%2$Lf %1$d %3$d %4$.1Lf %5$s", 1, 2.5L, 3, 4.25L, "five");
+    TRY("%5$s %4$Lg %1$Ld %2$f %3$x", 1LL, 2.5, 0xabc, 0.125L, "last");
+    TRY("%10$d %9$d %8$d %1$d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+    TRY("%1$+d %1$05d %1$#x %2$10.3f|%2$-10.2e|", 77, 3.14159);
+    TRY("%3$*1$.*2$f", 10, 2, 2.71828);
     TRY("%300d|", 7);
     TRY("%-300d|%.300d", 7, 7);
     TRY("");

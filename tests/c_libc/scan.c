@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned long state = 88172645463325252;
@@ -111,12 +112,45 @@ static int through_list(const char *text, const char *format, ...)
 
 static char text[3000];
 
+/* %ms, %mc, %m[: blocks that the program frees. */
+static void allocated(void)
+{
+    char *one = NULL, *two = NULL, *three = NULL;
+    int n, a = 0;
+    n = sscanf("first second,third", "%ms %m[a-z],%mc", &one, &two, &three);
+    printf("%d %s %s %c\n", n, one, two, *three);
+    free(one), free(two), free(three);
+    n = sscanf("  abcdefgh 12", "%3ms%m[^ ] %md", &one, &two, &a);
+    printf("%d %s %s %d\n", n, one, two, a);
+    free(one), free(two);
+    n = sscanf("xyz123", "%5mc%d", &one, &a);
+    printf("%d %.5s %d\n", n, one, a);
+    free(one);
+    n = sscanf("word skipped next", "%ms %*ms %ms", &one, &two);
+    printf("%d %s %s\n", n, one, two);
+    free(one), free(two);
+    one = two = NULL;
+    printf("%d %d\n", sscanf("", "%ms", &one), one == NULL);
+    printf("%d %d\n", sscanf("7", "%d %ms", &a, &one), a);
+    memset(text, 'w', 2999);
+    text[1000] = ' ';
+    text[2999] = 0;
+    n = sscanf(text, "%ms%m[ w]", &one, &two);
+    printf("%d %d %d %c%c\n", n, (int)strlen(one), (int)strlen(two), two[0], two[1998]);
+    free(one), free(two);
+    n = sscanf(text, "%31ms%32mc%1ms", &one, &two, &three);
+    printf("%d %d %.32s %s\n", n, (int)strlen(one), two, three);
+    free(one), free(two), free(three);
+}
+
 int main(void)
 {
     int a = 0, b = 0, c, n;
     char word[100] = "", rest[100] = "";
     double d = 0;
     chosen();
+    allocated();
+    memset(text, 0, sizeof text);
     random_formats();
     printf("%d %d\n", through_list("7 8", "%d %d", &a, &b), a * 10 + b);
 

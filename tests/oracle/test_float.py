@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle.test_isa import gnu_assemble, section_bytes
+from tests.oracle.test_isa import MARCH, gnu_assemble, section_bytes
 from tests.support.bare_machine import CODE, DATA, Machine
 from tests.support.oracles import GNU_AS, GNU_LD, QEMU, require_oracle
 from toyvm.engines.checking.walk_engine import WalkEngine
@@ -40,13 +40,22 @@ DOUBLES = [
     0x47EFFFFFE0000000, 0x47EFFFFFF0000000, (0x7FF << 52) - 1, 0x7FF << 52, (0x7FF << 52) + 1, 0x7FF8 << 48,
     (1 << 63) - 1,
 ]  # fmt: skip
+HALVES = [
+    0x0000, 0x0001, 0x03FF, 0x0400, 0x0401, 0x0C00, 0x1400, 0x37FF, 0x3800, 0x3BFF, 0x3C00, 0x3C01, 0x3E00, 0x4100,
+    0x6401, 0x6800, 0x77FF, 0x7800, 0x7BFF, 0x7C00, 0x7C01, 0x7E00, 0x7FFF,
+]  # fmt: skip
 MODES = range(5)
+EXTENSIONS = {
+    "s": ("F", "D"), "d": ("F", "D"), "h": ("Zfh", "Zfhmin", "Zfhmin or Zfbfmin", "Zfhmin and D"),
+}  # fmt: skip
 
 
 def operands(letter: str) -> list[tuple[int, int, int]]:
     """Patterns of three registers: every pair of corners, both signs of the second, and a third number from the list."""
     if letter == "d":
         values, sign = DOUBLES, 1 << 63
+    elif letter == "h":
+        values, sign = [value | -1 << 16 & (1 << 64) - 1 for value in HALVES], 1 << 15
     else:
         values, sign = [value | BOX for value in SINGLES], 1 << 31
     found = []
@@ -60,6 +69,10 @@ def operands(letter: str) -> list[tuple[int, int, int]]:
                     c ^ (sign if i & 1 else 0),
                 )
             )
+    if letter == "h":  # not NaN-boxed, and wider formats as operands of conversions
+        found += [(HALVES[10], values[10], values[11]), (values[10], HALVES[3], 1), (1, 2, 3)]
+        found += [(value | BOX, values[1], values[2]) for value in SINGLES]
+        found += [(value, values[3], values[4]) for value in DOUBLES]
     if letter == "s":  # not NaN-boxed
         found += [
             (SINGLES[10], values[10], values[11]),
@@ -86,7 +99,7 @@ def body(letter: str) -> tuple[str, int]:
     """Assembly that stores result and flags of every instruction of one precision at s1; and the bytes that it stores."""
     lines, at = [], 0
     for insn in INSNS.values():
-        if insn.ext in ("F", "D") and f".{letter}" in insn.name:
+        if insn.ext in EXTENSIONS[letter] and f".{letter}" in insn.name:
             for text, result in statements(insn):
                 store = "fsd" if result == "fa0" else "sd"
                 lines += [
@@ -128,7 +141,7 @@ def program(work: str, size: int, triples: list[tuple[int, int, int]]) -> str:
 Computed = tuple[bytes, int, list[tuple[int, int, int]], bytes]
 
 
-@pytest.fixture(scope="module", params=["s", "d"])
+@pytest.fixture(scope="module", params=["s", "d", "h"])
 def computed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Computed:
     """(the code of the body, bytes that it stores, operands, what qemu computed)."""
     require_oracle(GNU_AS, GNU_LD, QEMU)
@@ -136,9 +149,11 @@ def computed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     work, size = body(request.param)
     assert 500 < size < 2048
     triples = operands(request.param)
-    compiled = gnu_assemble(folder, program(work, size, triples), "program")
+    compiled = gnu_assemble(folder, program(work, size, triples), "program", march=f"{MARCH}_zfh")
     subprocess.run([GNU_LD, "-o", str(folder / "program"), str(compiled)], check=True, capture_output=True)
-    out = subprocess.run([QEMU, str(folder / "program")], capture_output=True, check=True, timeout=60).stdout
+    out = subprocess.run(
+        [QEMU, "-cpu", "rv64,Zfh=true", str(folder / "program")], capture_output=True, check=True, timeout=60
+    ).stdout
     assert len(out) == size * len(triples) * len(MODES)
     return section_bytes(compiled, ".body"), size, triples, out
 
@@ -173,7 +188,8 @@ def test_qemu_computes_the_same(computed: Computed, way: str, every: int) -> Non
         ours, theirs = machine.data()[:size], out[size * index : size * (index + 1)]
         if ours != theirs:
             pytest.fail(difference(ours, theirs, triples[which], mode))
-    if isinstance(engine, LlvmEngine):
+    halves = size == body("h")[1]  # there is no native code for them
+    if isinstance(engine, LlvmEngine) and not halves:
         assert engine.native_entries > 4 * len(triples) // every
         assert engine.slow_steps < hart.instret // 50
 
@@ -184,12 +200,12 @@ def difference(ours: bytes, theirs: bytes, triple: tuple[int, int, int], mode: i
         [
             text
             for insn in INSNS.values()
-            if insn.ext in ("F", "D") and f".{letter}" in insn.name
+            if insn.ext in EXTENSIONS[letter] and f".{letter}" in insn.name
             for text, _ in statements(insn)
         ]
-        for letter in "sd"
+        for letter in "sdh"
     ]
-    listed = names[0] if 16 * len(names[0]) == len(ours) else names[1]
+    listed = next(each for each in names if 16 * len(each) == len(ours))
     found = [
         f"{text}: {ours[at : at + 9].hex()} instead of {theirs[at : at + 9].hex()}"
         for at, text in zip(range(0, len(ours), 16), listed, strict=True)

@@ -97,7 +97,19 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Libraries:
 
 @pytest.mark.parametrize(
     "topic",
-    ["formats", "floats", "strtod", "scan", "numbers", "strings", "sorting", "heap", "streams", "processes"],
+    [
+        "formats",
+        "floats",
+        "strtod",
+        "scan",
+        "numbers",
+        "strings",
+        "sorting",
+        "heap",
+        "streams",
+        "processes",
+        "threads",
+    ],
 )
 def test_the_same_program_prints_the_same_with_glibc(topic: str, libraries: Libraries) -> None:
     source = PROGRAMS / f"{topic}.c"

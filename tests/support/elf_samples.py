@@ -14,7 +14,8 @@ from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, Arch, encode
 from toyvm.elf.headers import Ehdr, Phdr, Shdr, pack_dynamic
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
 from toyvm.elf.object_writer import write_object
-from toyvm.elf.record_arrays import RELA, SYM, StringTable
+from toyvm.elf.record_arrays import RELA, SYM
+from toyvm.elf.string_table import StringTable
 from toyvm.relocations import R
 
 CODE = bytes.fromhex("130101ff97000000e78000006304050067800000")

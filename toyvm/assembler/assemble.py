@@ -8,26 +8,39 @@ the object.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
 from ..elf.attributes import ArchError
-from ..elf.object_file import ObjectFile
 from .finalize import finish
+from .object_output import AssembledFile
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import AssemblerOptions, AssemblyState
 from .statement_loop import Driver, define
 
+if TYPE_CHECKING:
+    from ..elf.object_file import ObjectFile
+
 
 class Assembled(Record):
-    """An object, the warnings and messages of its text, the included files, and the state for a listing."""
+    """An object, the messages of its text, the included files, and the state for a listing.
 
-    object: ObjectFile
+    There are errors only if `AssemblerOptions.always_write` asks for an object in spite of them.
+    """
+
+    output: AssembledFile
+    errors: tuple[str, ...]
     warnings: tuple[str, ...]
     printed: tuple[str, ...]
     included: tuple[str, ...]
     state: AssemblyState
+
+    @property
+    def object(self) -> ObjectFile:
+        """The object as a model."""
+        return self.output.object
 
 
 def assemble_text(text: str, name: str, options: AssemblerOptions | None = None) -> ObjectFile:
@@ -50,11 +63,11 @@ def assemble_texts(
     state = driver.state
     for symbol, value in options.defsyms:
         define(state, symbol, value)
-    made: ObjectFile | None = None
+    made: AssembledFile | None = None
     try:
         for text, file in texts:
             driver.run(text, file)
-        if not state.errors:
+        if not state.is_stopped:
             made = finish(state, name)
     except TooManyErrors:
         state.errors.append(f"{name}: more than {MAX_ERRORS} errors; the rest is not assembled")
@@ -65,10 +78,17 @@ def assemble_texts(
             state.report(problem)
         except TooManyErrors:
             pass  # the problem has been recorded
-    if state.errors or made is None:
+    if made is None or state.is_stopped:
         raise AssemblyError([*state.warnings, *state.errors])
     if state.warnings and options.fatal_warnings:
         raise AssemblyError(
             [*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
         )
-    return Assembled(made, tuple(state.warnings), tuple(state.printed), tuple(driver.reader.included), state)
+    return Assembled(
+        made,
+        tuple(state.errors),
+        tuple(state.warnings),
+        tuple(state.printed),
+        tuple(driver.reader.included),
+        state,
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..isa.ieee754 import ROUNDING_MODES
+from ..isa.lookup_tables import FLI_NAMES
 from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
 from ..isa.registers import CSRS, X_NUMBERS
@@ -69,6 +71,7 @@ _SAID = {
     "sp": "sp",
     "load_sp": "offset(sp)",
     "store_sp": "offset(sp)",
+    "rtz": "rtz",
     "lui6": "a number in 1..31 or 0xfffe0..0xfffff",
 }
 
@@ -101,6 +104,8 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
         return (operand.modifier, kind) in MODIFIERS
     if kind == "rm":
         return operand.expr in ROUNDING_MODES
+    if kind == "rtz":
+        return operand.expr == "rtz"
     if kind == "csr":
         return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
     if kind in ("fence_pred", "fence_succ"):
@@ -113,6 +118,8 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
     options = candidates(mnemonic)
     if not options:
         raise unknown("instruction", mnemonic, mnemonics())
+    if mnemonic.startswith("fli."):
+        pieces = _with_constant_number(pieces)
     operands = [parse_operand(piece) for piece in pieces]
     count = len(operands)
     if state.modes.rvc and _compress(state, mnemonic, operands):
@@ -122,13 +129,13 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
         kinds = candidate.kinds
         if len(kinds) != count:
             continue
-        if candidate.ext not in state.enabled:
-            missing = candidate.ext
-            continue
         for kind, operand in zip(kinds, operands, strict=True):
             if not fits(kind, operand, state):
                 break
         else:
+            if candidate.ext not in state.enabled:
+                missing = missing or candidate.ext
+                continue
             if "csr" in kinds:
                 state.note_privileged()
             if isinstance(candidate, EncodableRow):
@@ -138,14 +145,27 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
                 _expand(state, candidate, operands)
                 return
     if missing:
-        wanted = (
-            f"'{_WHOLE[missing]}' or '{missing.lower()}'" if missing in _WHOLE else f"'{missing.lower()}'"
-        )
+        names = re.split(r" (or|and) ", missing)
+        names = [name if name in ("or", "and") else f"'{name.lower()}'" for name in names]
+        wanted = " ".join([f"'{_WHOLE[missing]}' or", *names] if missing in _WHOLE else names)
         raise Problem(
             f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
             mnemonic,
         )
     raise _misfit(state, mnemonic, options, pieces, operands)
+
+
+def _with_constant_number(pieces: Sequence[str]) -> list[str]:
+    """The operands of fli, with the number of its constant for the constant. Raises Problem if there is no such one."""
+    *others, text = pieces or [""]
+    for number, name in enumerate(FLI_NAMES):
+        try:
+            same = text == name or float(text) == float(name)
+        except ValueError:
+            same = False  # `min`, or no number at all
+        if same or text.lower() == name:
+            return [*others, str(number)]
+    raise Problem(f"'{text}' is not a constant of fli", text, expected=", ".join(FLI_NAMES))
 
 
 def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand]) -> bool:
@@ -179,6 +199,9 @@ def _matches(
         return known and (pattern == "mem" or number == _SP)
     if pattern == "label":
         return fits("branch", operand, state)
+    if pattern in ("255", "-1"):
+        known = form == "expression" and not operand.modifier and state.is_number(operand.expr)
+        return known and state.number(operand.expr) == int(pattern)
     if pattern in ("imm", "nzimm", "0"):
         if form != "expression" or operand.modifier or not state.is_number(operand.expr):
             return False
@@ -322,6 +345,8 @@ def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) ->
         return bits
     if kind == "rm":
         return ROUNDING_MODES[str(expr)]
+    if kind == "rtz":
+        return 0
     value = CSRS[expr] if kind == "csr" and isinstance(expr, str) and expr in CSRS else state.number(expr)
     if kind in ("imm12", "load_mem", "store_mem") and value >> 12 == 0xFFFFFFFFFFFFF:
         value -= 1 << 64  # 0xfffffffffffff800 and above, as 64-bit numbers
@@ -398,6 +423,7 @@ def _misfit(
     operands: list[WrittenOperand],
 ) -> Problem:
     """The error for operands that fit no candidate: the first wrong operand of the best candidate."""
+    options = tuple([option for option in options if option.ext in state.enabled]) or options
     usage = " or ".join(dict.fromkeys(f"{mnemonic} {', '.join(option.kinds)}".strip() for option in options))
     best, blame = -1, ""
     for option in options:

@@ -17,12 +17,12 @@ from ..elf.constants import (
     EF_RISCV_FLOAT_ABI_SINGLE,
     EF_RISCV_RVC,
     SHF_ALLOC,
+    SHF_EXECINSTR,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
     STB_LOCAL,
     STB_WEAK,
 )
-from ..elf.object_file import ObjectFile
 from ..isa.decode import decode
 from ..isa.pseudo import expanded_branch, inverse_branch
 from ..isa.table import INSNS
@@ -33,7 +33,7 @@ from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart
 from .dwarf.line_table import Unit
 from .fixup_resolution import FixupResolver, PendingReloc
-from .object_output import ObjectOutput
+from .object_output import AssembledFile, ObjectOutput
 from .problems import Problem
 from .section_layout import SectionLayout, finished_bytes
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind
@@ -50,12 +50,15 @@ class _Contents(Record):
     relocs: list[PendingReloc]
 
 
-def finish(state: AssemblyState, name: str) -> ObjectFile | None:
+def finish(state: AssemblyState, name: str) -> AssembledFile | None:
     """The object file of `state`. Returns None if there are errors; `state.errors` contains them."""
     if state.frames.is_open:
         state.report(Problem("open CFI at the end of file; missing .cfi_endproc directive"))
-    if state.errors:
+    if state.is_stopped:
         return None
+    if state.options.stack_note is not None:
+        flags = SHF_EXECINSTR if state.options.stack_note else 0
+        state.section(".note.GNU-stack", SHT_PROGBITS, flags, listed=False)
     _leave_absolute(state)
     _end_lines(state)
     _pad_code(state)
@@ -71,18 +74,18 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
     # All labels have their addresses now.
-    tables = [] if state.errors else _tables(state, layout)
+    tables = [] if state.is_stopped else _tables(state, layout)
     contents = {section: _section_contents(state, resolver, section) for section in state.sections}
     _explicit_relocs(state, resolver, contents)
     for table in tables:
         section, made = _emitted(state, table)
         contents[section] = made
-    if state.errors:
+    if state.is_stopped:
         return None
     _trim_mapping_symbols(state, layout)
     if state.versions:
         apply_versions(state.versions, state.symbols, state.report)
-        if state.errors:
+        if state.is_stopped:
             return None
     state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
     output = ObjectOutput(state, resolver)
@@ -90,7 +93,7 @@ def finish(state: AssemblyState, name: str) -> ObjectFile | None:
         output.add(section, bytes(contents[section].data), contents[section].relocs)
     last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
     output.add(last, attributes.encode(state.attributes), [])
-    return output.object(name, _e_flags(state))
+    return output.finish(name, _e_flags(state))
 
 
 def _leave_absolute(state: AssemblyState) -> None:

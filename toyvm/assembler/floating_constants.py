@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import re
 import struct
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from toyvm.base.record import Record
 
 from .problems import Problem
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _MAX_EXPONENT = 20_000  # decimal or binary: beyond every format, and still quick to compute
 _MAX_DIGITS = 2_000
@@ -77,6 +80,8 @@ def _invalid(text: str) -> Problem:
 
 
 def _decimal(match: re.Match[str], text: str) -> Fraction:
+    from fractions import Fraction  # takes milliseconds to import
+
     whole, fraction, sign, exponent = match[1], match[2] or "", match[3], match[4] or "0"
     if len(whole) + len(fraction) > _MAX_DIGITS or len(exponent) > 20:
         raise Problem(f"a floating-point number of {len(text)} characters is too long", text)
@@ -90,6 +95,8 @@ def _decimal(match: re.Match[str], text: str) -> Fraction:
 
 
 def _hexadecimal(match: re.Match[str], text: str) -> Fraction:
+    from fractions import Fraction  # takes milliseconds to import
+
     whole, fraction = match[2], match[3] or ""
     if not whole + fraction:
         raise _invalid(text)
@@ -109,6 +116,8 @@ def _too_large(text: str) -> Problem:
 
 def _packed(negative: bool, value: Fraction, format: FloatFormat, text: str) -> bytes:
     """`value`, rounded to nearest, ties to even. Raises Problem if it is beyond the largest finite number."""
+    from fractions import Fraction  # takes milliseconds to import
+
     bias = (1 << (format.exponent - 1)) - 1
     exponent = 1 - bias  # that of subnormal numbers
     if value:

@@ -1,4 +1,4 @@
-"""Parses operands. Lark parses each shape of an operand once.
+"""Parses operands. Lark parses each shape of an operand once, but for the commonest shapes (`operand_shapes`).
 
 A regular expression replaces registers, symbols, numbers and strings by letters: the shape of
 `%lo(counter+8)(a5)` is `%lo(S+N)(R)`. A compiler's output of 200,000 lines has a few dozen shapes,
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base.resources import cache_path
 from ..isa.registers import F_NUMBERS, X_NUMBERS
 from .expressions import calculate
+from .operand_shapes import known_tree
 from .problems import MAX_EXPRESSION_DEPTH, Problem
 from .sections import AsmSymbol
 from .statements import NAME_PATTERN
@@ -274,6 +275,9 @@ def parse_expression(text: str) -> Expr:
 
 def _compile(shape: str, tokens: list[Token]) -> Plan:
     """Parse `shape`. The plan makes an operand from the tokens of any text of that shape."""
+    known = known_tree(shape)
+    if known is not None:
+        return _Plan(known, shape)
     from lark.exceptions import UnexpectedInput
 
     if _depth(tokens) > MAX_EXPRESSION_DEPTH:

@@ -32,13 +32,17 @@ STACK = {
 
 
 class OperandStep(Record):
-    """One operand of a row. `insert` encodes a number; `shift` and `bias` (8 for x8..x15) a register."""
+    """One operand of a row. `insert` encodes a number; `shift` and `bias` (8 for x8..x15) a register.
+
+    `step` is 2 for a register that names a pair.
+    """
 
     kind: str
     slot: Slot
     insert: Callable[[int], int]
     shift: int
     bias: int
+    step: int = 1
 
     def register(self, operand: WrittenOperand) -> int:
         """The bits of the operand's register. Raises Problem if the row cannot encode it."""
@@ -50,6 +54,10 @@ class OperandStep(Record):
                 raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)
         elif self.slot.nonzero and not number and operand.form != "memory":
             raise Problem("x0 is reserved here", operand.text, expected="another register")
+        if number % self.step:
+            raise Problem(
+                f"{X_NAMES[number]} is not the first of a pair", operand.text, expected="an even register"
+            )
         return (number - self.bias) << self.shift
 
 
@@ -67,8 +75,7 @@ class EncodableRow:
         self.raw = raw
         self.ext = insn.ext
         self.match = insn.encode(**fields)
-        # SYSTEM with funct3 = 0, and a privilege level in bits[29:28]: mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
-        self.privileged = self.match & 0x707F == 0x73 and self.match >> 28 in (1, 3)
+        self.privileged = insn.ext == "Privileged"  # mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         operands = insn.operands if whole else insn.operands[:-1]
         self.steps = tuple(_step(insn, slot) for slot in operands)
         self.kinds = tuple(step.kind for step in self.steps)
@@ -78,10 +85,12 @@ def _step(insn: Insn, slot: Slot) -> OperandStep:
     fields = insn.format.fields
     register = slot.fields[0] if slot.kind in REGISTER_KINDS | FLOAT_KINDS else "rs1"
     field = fields.get(register)
-    shift, bias = (field.parts[0][0], field.bias) if field is not None else (0, 0)
-    return OperandStep(
-        slot.kind, slot, fields[slot.fields[0]].insert if slot.fields else _nothing, shift, bias
-    )
+    shift, bias, step = 0, 0, 1
+    if field is not None:
+        at, _, to = field.parts[0]
+        shift, bias, step = at - to, field.bias, field.step if register in ("rd", "rs2") else 1
+    insert = fields[slot.fields[0]].insert if slot.fields else _nothing
+    return OperandStep(slot.kind, slot, insert, shift, bias, step)
 
 
 def _nothing(value: int) -> int:
@@ -146,6 +155,29 @@ def _filler(piece: str) -> Filler:
 
 Candidate = EncodableRow | Expansion
 
+# Extension -> the one with the same instructions on integer registers
+_IN_X = {
+    "F": "Zfinx",
+    "D": "Zdinx",
+    "Zfh": "Zhinx",
+    "Zfhmin": "Zhinxmin",
+    "Zfhmin and D": "Zhinxmin and Zdinx",
+}
+_X_KINDS = {"frd": "rd", "frs1": "rs1", "frs2": "rs2", "frs3": "rs3"}
+
+
+def in_integer_registers(insn: Insn) -> Insn | None:
+    """The row of Zfinx and its kin that corresponds to one of F and its kin; None for loads, stores and moves."""
+    if insn.ext not in _IN_X or "_mem" in insn.syntax or insn.name.startswith("fmv."):
+        return None
+    kinds = [_X_KINDS.get(kind, kind) for kind in insn.syntax.split(", ")]
+    return insn.twin(_IN_X[insn.ext], ", ".join(kinds))
+
+
+def _pseudo_in_integer_registers(pseudo: Pseudo) -> Pseudo:
+    kinds = ", ".join(_X_KINDS.get(kind, kind) for kind in pseudo.operands)
+    return Pseudo(pseudo.name, kinds, pseudo.lines, pseudo.when, _IN_X[pseudo.ext])
+
 
 @cache
 def candidates(mnemonic: str) -> tuple[Candidate, ...]:
@@ -157,6 +189,13 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
         if row[0].syntax.endswith("rm"):
             found.append(EncodableRow(row[0], {"rm": ROUNDING_MODES["dyn"]}, whole=False))
     found += [Expansion(pseudo) for pseudo in PSEUDOS.get(mnemonic, ())]
+    if row is not None and (insn := in_integer_registers(row[0])) is not None:
+        found.append(EncodableRow(insn, {}))
+        if insn.syntax.endswith("rm"):
+            found.append(EncodableRow(insn, {"rm": ROUNDING_MODES["dyn"]}, whole=False))
+    for pseudo in PSEUDOS.get(mnemonic, ()):
+        if pseudo.ext in _IN_X and not any(kind in ("symbol", "temp") for kind in pseudo.operands):
+            found.append(Expansion(_pseudo_in_integer_registers(pseudo)))
     return tuple(found)
 
 

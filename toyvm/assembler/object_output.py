@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..elf.constants import (
     GRP_COMDAT,
+    SHF_GNU_RETAIN,
+    SHF_GROUP,
     SHF_LINK_ORDER,
     SHF_TLS,
     SHN_ABS,
     SHN_COMMON,
     SHN_UNDEF,
+    ST_TYPE_MASK,
     STB_GLOBAL,
+    STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
+    STT_COMMON,
     STT_FILE,
+    STT_GNU_IFUNC,
+    STT_OBJECT,
     STT_SECTION,
     STT_TLS,
 )
-from ..elf.object_file import NO_RELOCS, NULL_SECTION, ObjectFile, SectionGroup, SymbolTable
-from ..elf.object_file import Section as ElfSection
-from ..elf.record_arrays import RELA, SYM, Table
+from ..elf.object_layout import Contents, GroupRow, SectionRow, object_bytes, relocation_bytes, symbol_bytes
 from ..relocations import R
 from .fixup_resolution import FixupResolver, PendingReloc
 from .sections import AsmSymbol
 
 if TYPE_CHECKING:
+    from ..elf.object_file import ObjectFile
+    from ..elf.record_arrays import Table
     from .sections import AsmSection
     from .state import AssemblyState
+
+
+# st_name (not used), st_info, st_other, st_shndx, st_value, st_size
+SymbolRow = tuple[int, int, int, int, int, int]
 
 
 class ObjectOutput:
@@ -53,38 +63,36 @@ class ObjectOutput:
                 symbol.used = True
                 order.list(symbol)
 
-    def object(self, name: str, e_flags: int) -> ObjectFile:
-        """The object file called `name`."""
+    def finish(self, name: str, e_flags: int) -> AssembledFile:
+        """Number the symbols and the groups; nothing can be added any more."""
         groups = self._groups()
-        table = self._symbols([signature for signature, _ in groups])
+        names, rows, first_global = self._symbols([signature for signature, _ in groups])
         members: dict[int, int] = {}
-        elf_groups = []
+        group_rows = []
         for number, (signature, sections) in enumerate(groups):
             flags = GRP_COMDAT if any(section.comdat for section in sections) else 0
-            elf_groups.append(
-                SectionGroup(signature.index, flags, tuple(section.index for section in sections))
-            )
+            group_rows.append(GroupRow(signature.index, flags, tuple(section.index for section in sections)))
             members.update({section.index: number for section in sections})
-        made = [NULL_SECTION] + [self._section(*entry, members) for entry in self.sections]
-        return ObjectFile(name, made, table, e_flags, elf_groups)
+        made = [self._section(section, data, members) for section, data, _ in self.sections]
+        relocs = [relocs for _, _, relocs in self.sections]
+        return AssembledFile(name, made, relocs, group_rows, names, rows, first_global, e_flags)
 
-    def _section(
-        self, section: AsmSection, data: bytes, relocs: list[PendingReloc], groups: dict[int, int]
-    ) -> ElfSection:
+    def _section(self, section: AsmSection, data: bytes, groups: dict[int, int]) -> SectionRow:
         link = 0
         if section.flags & SHF_LINK_ORDER:
             link = next((other.index for other, _, _ in self.sections if other.name == section.link), 0)
-        return ElfSection(
+        group = groups.get(section.index)
+        return SectionRow(
             section.name,
             section.type,
-            section.flags,
+            section.flags | (SHF_GROUP if group is not None else 0),
             section.align,
             section.entsize,
             data,
-            section.size if section.is_nobits else -1,
+            section.size if section.is_nobits else len(data),
             link,
-            relocs=_rela(relocs),
-            group=groups.get(section.index),
+            0,
+            group,
         )
 
     def _groups(self) -> list[tuple[AsmSymbol, list[AsmSection]]]:
@@ -107,23 +115,21 @@ class ObjectOutput:
 
     # -- symbols ----------------------------------------------------------------------------------
 
-    def _symbols(self, signatures: list[AsmSymbol]) -> SymbolTable:
-        """The symbol table. Sets `AsmSymbol.index`."""
+    def _symbols(self, signatures: list[AsmSymbol]) -> tuple[list[str], list[SymbolRow], int]:
+        """Names and rows of the symbol table, and the number of the first global. Sets `AsmSymbol.index`."""
         state = self.state
         kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]
         late = [section.symbol for section, _, _ in self.sections if not section.symbol.listed]
         local = [symbol for symbol in kept if self._binding(symbol) == STB_LOCAL]
         others = [symbol for symbol in kept if self._binding(symbol) != STB_LOCAL]
         symbols = [*state.symbols.files, *local, *late, *others]
-        array = np.zeros(len(symbols) + 1, dtype=SYM)
-        rows = [(0, 0, 0, 0, 0, 0)]
+        rows: list[SymbolRow] = [(0, 0, 0, 0, 0, 0)]
         names = [""]
         for number, symbol in enumerate(symbols, start=1):
             symbol.index = number
             rows.append(self._row(symbol))
             names.append("" if symbol.section is not None else symbol.name)
-        array[:] = rows
-        return SymbolTable(names, array, len(symbols) - len(others) + 1)
+        return names, rows, len(symbols) - len(others) + 1
 
     def _is_kept(self, symbol: AsmSymbol) -> bool:
         if symbol.used or symbol.section is not None or self.state.options.keep_locals:
@@ -141,7 +147,7 @@ class ObjectOutput:
             return STB_GLOBAL
         return symbol.binding
 
-    def _row(self, symbol: AsmSymbol) -> tuple[int, int, int, int, int, int]:
+    def _row(self, symbol: AsmSymbol) -> SymbolRow:
         """st_name (not used), st_info, st_other, st_shndx, st_value, st_size."""
         if symbol.section is not None:
             return 0, STT_SECTION, 0, symbol.section.index, 0, 0
@@ -149,6 +155,8 @@ class ObjectOutput:
             return 0, STT_FILE, 0, SHN_ABS, 0, 0
         info = self._binding(symbol) << 4 | symbol.type
         size = self.resolver.size_of(symbol)
+        if symbol.common is not None and self.state.options.stt_common and symbol.type == STT_OBJECT:
+            info = info & 0xF0 | STT_COMMON
         if symbol.common is not None:
             return 0, info, symbol.visibility, SHN_COMMON, symbol.common[1], symbol.common[0]
         value = self.resolver.value_of(symbol)
@@ -162,8 +170,103 @@ class ObjectOutput:
         return 0, info, symbol.visibility, index, value.value & 0xFFFFFFFFFFFFFFFF, size
 
 
+class AssembledFile:
+    """An assembled object: as a model for the linker (`object`), or as a file (`file`), which for a short text needs no numpy."""
+
+    def __init__(
+        self,
+        name: str,
+        sections: list[SectionRow],
+        relocs: list[list[PendingReloc]],
+        groups: list[GroupRow],
+        names: list[str],
+        rows: list[SymbolRow],
+        first_global: int,
+        e_flags: int,
+    ):
+        self._name = name
+        self._sections = sections
+        self._relocs = relocs
+        self._groups = groups
+        self._names = names
+        self._rows = rows
+        self._first_global = first_global
+        self._e_flags = e_flags
+
+    @cached_property
+    def object(self) -> ObjectFile:
+        """The object file."""
+        import numpy as np
+
+        from ..elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
+        from ..elf.record_arrays import SYM
+
+        array = np.zeros(len(self._rows), dtype=SYM)
+        array[:] = self._rows
+        sections = [NULL_SECTION]
+        for row, relocs in zip(self._sections, self._relocs, strict=True):
+            name, type, flags, addralign, entsize, data, size, link, info, group = row
+            found = _rela(relocs)
+            sections.append(
+                Section(name, type, flags, addralign, entsize, data, size, link, info, found, group)
+            )
+        table = SymbolTable(self._names, array, self._first_global)
+        groups = [SectionGroup(*group) for group in self._groups]
+        return ObjectFile(self._name, sections, table, self._e_flags, groups)
+
+    def file(self) -> bytes:
+        """The bytes of the `.o`."""
+        if len(self._rows) + sum(map(len, self._relocs)) > _FEW:
+            from ..elf.object_writer import write_object
+
+            return write_object(self.object)
+        infos = [row[1] for row in self._rows]
+        gnu = any(section.flags & SHF_GNU_RETAIN for section in self._sections)
+        gnu |= any(info & ST_TYPE_MASK == STT_GNU_IFUNC or info >> 4 == STB_GNU_UNIQUE for info in infos)
+        relas = {
+            index: relocation_bytes(_rela_rows(relocs))
+            for index, relocs in enumerate(self._relocs, start=1)
+            if relocs
+        }
+        symtab = symbol_bytes(self._rows, self._names)
+        return object_bytes(
+            Contents(
+                self._name,
+                self._sections,
+                self._groups,
+                relas,
+                self._names,
+                symtab,
+                self._first_global,
+                self._e_flags,
+                gnu,
+            )
+        )
+
+
+_FEW = 2000  # symbols and relocations: importing numpy takes as long as handling so many without it
+
+
+def _rela_rows(relocs: list[PendingReloc]) -> list[tuple[int, int, int, int]]:
+    """The rows of `_rela`."""
+    rows = []
+    for reloc in sorted(relocs, key=lambda reloc: reloc.offset):
+        addend = _signed(reloc.addend)
+        rows.append(
+            (reloc.offset, int(reloc.type), 0 if reloc.symbol is None else reloc.symbol.index, addend)
+        )
+        if reloc.relax:
+            rows.append((reloc.offset, int(R.RELAX), 0, addend))
+    return rows
+
+
 def _rela(relocs: list[PendingReloc]) -> Table:
     """Relocations by address (stable), each followed by its R_RISCV_RELAX."""
+    import numpy as np
+
+    from ..elf.object_file import NO_RELOCS
+    from ..elf.record_arrays import RELA
+
     if not relocs:
         return NO_RELOCS
     offsets = np.array([reloc.offset for reloc in relocs], dtype=np.uint64)

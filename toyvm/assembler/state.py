@@ -14,6 +14,7 @@ from toyvm.base.record import Record
 from ..base.diagnostics import Diagnostic
 from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
+from ..isa.extensions import satisfied
 from .dwarf.cfi_directives import CallFrameTable
 from .dwarf.line_table import LineTableWriter
 from .expressions import combine
@@ -31,6 +32,7 @@ from .sections import (
     Value,
     distance,
 )
+from .source_listing import SourceListing
 from .statements import SourceMap
 from .symbols import AsmSymbols
 from .versioned_symbols import VersionedName
@@ -46,6 +48,9 @@ class AssemblerOptions(Record):
     keep_locals  -L: `.L` symbols in the symbol table
     listing      record what a listing needs (-a)
     alternate    begin in the macro language of .altmacro (--alternate)
+    always_write make an object in spite of errors, of what has none (-Z)
+    stt_common   common symbols are of type STT_COMMON (--elf-stt-common)
+    stack_note   whether the object needs an executable stack: None says nothing (--execstack, --noexecstack)
     """
 
     march: str = "rv64gc"
@@ -59,6 +64,9 @@ class AssemblerOptions(Record):
     listing: bool = False
     fatal_warnings: bool = False
     alternate: bool = False
+    always_write: bool = False
+    stt_common: bool = False
+    stack_note: bool | None = None
     read_files: bool = True  # whether .include and .incbin may read files
 
 
@@ -77,15 +85,6 @@ class Condition(Record, frozen=False):
     where: int
     taken: bool
     final: bool = False
-
-
-class Listed(Record, frozen=False):
-    """A statement of the listing: its number, and the range of bytes that it appended."""
-
-    where: int
-    chunk: Chunk
-    start: int
-    end: int
 
 
 class AssemblyState:
@@ -126,7 +125,7 @@ class AssemblyState:
         self._reports = 0
         self.warnings: list[str] = []
         self.printed: list[str] = []
-        self.listed: list[Listed] = []
+        self.listing = SourceListing()
         self.conditions: list[Condition] = []
         self.section_stack: list[tuple[Chunk, Chunk]] = []
         # Caches for statements without symbols: text -> bytes, for code and for data.
@@ -217,6 +216,7 @@ class AssemblyState:
             return
         section.map_state = kind
         symbol = self.symbols.list(self.chunk.place(AsmSymbol(name)))
+        symbol.where = self.where
         section.mapping.append(symbol)
         self.refresh_memo()
 
@@ -366,6 +366,11 @@ class AssemblyState:
             return None if between is None else between + addend
         return None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether errors forbid an object."""
+        return bool(self.errors) and not self.options.always_write
+
     # -- problems ---------------------------------------------------------------------------------
 
     def report(self, problem: Problem, where: int | None = None, severity: str = "error") -> None:
@@ -399,9 +404,9 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
         names |= {"Zaamo", "Zalrsc"}
     if arch.has("c") and arch.has("d"):
         names.add("Zcd")
-    if arch.has("zca"):
-        names.add("C")
-    return frozenset(names)
+    if arch.has_compressed:
+        names |= {"C", "Zca"}
+    return satisfied(names)
 
 
 def int_of(value: Value) -> int:

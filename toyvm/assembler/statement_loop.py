@@ -13,6 +13,7 @@ from .directives.control_flow import FLOW
 from .directives.data import DATA
 from .directives.debug_information import DEBUG_INFORMATION
 from .directives.floating import FLOATING
+from .directives.listing_control import LISTING
 from .directives.messages import MESSAGES
 from .directives.relocation import RELOCATION
 from .directives.section_switching import SECTIONS
@@ -21,12 +22,14 @@ from .encode import encode
 from .mnemonics import candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
 from .sections import AsmSymbol
-from .state import AssemblerOptions, AssemblyState, Listed
+from .source_listing import Listed, Mark
+from .state import AssemblerOptions, AssemblyState
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
 
 DIRECTIVES = {
-    **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES, **RELOCATION
+    **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES, **RELOCATION,
+    **LISTING,
 }  # fmt: skip
 
 _WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
@@ -85,18 +88,24 @@ class Driver:
 
     def _read_listed(self, text: SourceText) -> None:
         """Read one statement of `text`, and record for the listing what it appends."""
-        state = self.state
+        state, reader = self.state, self.reader
         line = text.lines[text.pos]
         text.pos += 1
         state.where, state.line = text.base + text.pos - 1, line
-        chunk, start = state.chunk, len(state.chunk.data)
+        state.listing.at = reader.line_read()
+        expanded = sum(other.listed is None for other in reader.texts)
+        chunk, start = state.chunk, Mark.here(state.chunk)
         try:
             self.statement(line)
         except Problem as problem:
             self._report(problem)
         same = state.chunk is chunk
         chunk = state.chunk
-        state.listed.append(Listed(state.where, chunk, start if same else len(chunk.data), len(chunk.data)))
+        end = Mark.here(chunk)
+        at = state.listing.at
+        state.listing.statements.append(
+            Listed(at[0], at[1], expanded, line, chunk, start if same else end, end)
+        )
 
     def _report(self, problem: Problem) -> None:
         self.state.report(problem)

@@ -8,9 +8,9 @@ from bisect import bisect_left
 from toyvm.base.bits import sext
 from toyvm.base.record import Record
 
-from . import alternate_macros
 from .macros import Macro, bind_arguments, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
+from .source_listing import ListedText
 from .state import AssemblyState, Condition
 from .statements import statements, unclosed_comment
 
@@ -28,7 +28,7 @@ class SourceText(Record, frozen=False):
     """A text on the stack: `base` is the number of its first statement, `pos` the index of the next one.
 
     `conditions` is the number of `.if` that were open at its start. `macro` marks the text of a macro
-    call, which .exitm ends.
+    call, which .exitm ends. `listed` is the index of a file in the listing, None for an expansion.
     """
 
     lines: list[str]
@@ -36,6 +36,7 @@ class SourceText(Record, frozen=False):
     conditions: int
     macro: bool = False
     pos: int = 0
+    listed: int | None = None
 
 
 class Reader:
@@ -62,7 +63,19 @@ class Reader:
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
             problem = Problem("end of file in multiline comment", expected="'*/'")
             self.state.report(problem, base + min(at, len(lines) - 1), severity="warning")
-        self._push(SourceText(lines, base, len(self.state.conditions)))
+        listed = 0
+        if self.state.options.listing:
+            texts = self.state.listing.texts
+            listed = len(texts)
+            around = self.line_read() if self.texts else None
+            texts.append(ListedText(text.replace("\r\n", "\n").split("\n"), around))
+        self._push(SourceText(lines, base, len(self.state.conditions), listed=listed))
+
+    def line_read(self) -> tuple[int, int]:
+        """The line of a file that was read last: (index of the file in the listing, number)."""
+        text = next(text for text in reversed(self.texts) if text.listed is not None)
+        assert text.listed is not None
+        return text.listed, self.state.source.place(text.base + max(text.pos - 1, 0))[1]
 
     def push_expansion(self, lines: list[str], file: str, first: int, note: str, macro: bool) -> None:
         """Read the lines of a macro call or a repetition next. Raises Fatal above MAX_EXPANDED_LINES."""
@@ -135,6 +148,8 @@ class Reader:
         """Read the text of a macro call next."""
         times = self.times.get(macro.name, 0)
         if self.alternate:
+            from . import alternate_macros  # few texts use .altmacro
+
             names = [parameter.name for parameter in macro.parameters]
             vararg = bool(names) and macro.parameters[-1].vararg
             given = alternate_macros.arguments(rest, names, vararg, self._percent)
@@ -196,11 +211,15 @@ class Reader:
         self.push_expansion(lines, file, first, "repeated here", macro=False)
 
     def _alternate_words(self, text: str) -> list[str]:
+        from . import alternate_macros
+
         return [value for _, value in alternate_macros.arguments(text, [], False, self._percent)]
 
     def _round(self, body: list[str], values: dict[str, str], times: int) -> list[str]:
         """The lines of one round of a repetition, after `times` others. An inner repetition has its own `\\+`."""
         if self.alternate:
+            from . import alternate_macros
+
             return alternate_macros.substitute(body, values, self.calls, times, None)
         return substitute(body, values, self.calls, times)
 
@@ -231,6 +250,8 @@ class Reader:
         while text.pos < len(lines):
             line = lines[text.pos]
             text.pos += 1
+            if state.options.listing and text.listed is not None and not _CONDITIONAL.match(line):
+                state.listing.skipped.add(self.line_read())
             found = _CONDITIONAL.match(line) if "." in line else None
             if found is None:
                 continue

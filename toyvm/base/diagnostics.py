@@ -6,7 +6,6 @@ line with a caret, what was expected, a suggestion and related positions follow.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from toyvm.base.record import Record
@@ -60,5 +59,7 @@ def _excerpt(span: Span) -> list[str]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` for the closest of `known`, or "" when nothing is close."""
+    import difflib  # only errors need it
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,16 @@ from ..base.errors import ToyvmError, UsageError
 if TYPE_CHECKING:
     from ..assembler.assemble import Assembled
     from ..assembler.state import AssemblerOptions
+    from ..elf.object_file import ObjectFile
 
 
 def main(argv: list[str]) -> int:
     """Assemble the files into one object. On an error, no output file remains."""
+    began = time.process_time()
     args = _parser().parse_args(_split_joined(argv))
     # imports numpy and Lark, which --help does not need
     from ..assembler.assemble import assemble_texts
     from ..base.resources import require_other_file, write_atomically
-    from ..elf.object_writer import write_object
 
     require_other_file(args.o, args.files)
     gc.disable()  # the process ends soon: garbage collection would only take time
@@ -29,17 +31,36 @@ def main(argv: list[str]) -> int:
     output = Path(args.o)
     try:
         made = assemble_texts(texts, output.name, _options(args))
-        data = write_object(made.object)
+        data = _compressed(made.object) if args.compress == "zlib" else made.output.file()
     except ToyvmError:
         _forget(output)
         raise
-    for line in made.warnings if not args.no_warn else ():
+    for line in (*(made.warnings if not args.no_warn else ()), *made.errors):
         print(line, file=sys.stderr)
     for line in made.printed:
         print(line)
     write_atomically(output, data)
     _extras(args, made, [name for _, name in texts])
+    if args.statistics:
+        print(f"toyvm as: total time in assembly: {time.process_time() - began:.6f}", file=sys.stderr)
+        print(
+            f"toyvm as: {sum(len(text) for text, _ in texts)} characters of text, ", end="", file=sys.stderr
+        )
+        print(f"{len(made.object.sections) - 1} sections, {len(data)} bytes of object", file=sys.stderr)
+    if made.errors:
+        counts = f"{len(made.errors)} errors, {len(made.warnings)} warnings"
+        print(f"{counts}, generating bad object file (-Z)", file=sys.stderr)
+        return 1
     return 0
+
+
+def _compressed(made: ObjectFile) -> bytes:
+    """The file of an object with compressed debugging information."""
+    from ..base.record import replace
+    from ..elf.compression import compressed
+    from ..elf.object_writer import write_object
+
+    return write_object(replace(made, sections=[compressed(section) for section in made.sections]))
 
 
 def _forget(output: Path) -> None:
@@ -53,7 +74,7 @@ def _extras(args: argparse.Namespace, made: Assembled, sources: list[str]) -> No
     if args.a is not None:
         from ..assembler.listing import listing
 
-        text = listing(made, args.a or "ln")
+        text = listing(made, args.a)
         target = args.a.partition("=")[2]
         if target:
             Path(target).write_text(text)
@@ -69,7 +90,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
 
     return AssemblerOptions(
         march=args.march,
-        mabi=args.mabi,
+        mabi=args.mabi or _default_abi(args.march),
         relax=args.relax,
         pic=args.pic,
         include_dirs=tuple(args.I),
@@ -79,7 +100,19 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         listing=args.a is not None,
         fatal_warnings=args.fatal_warnings,
         alternate=args.alternate,
+        always_write=args.always_write,
+        stt_common=args.stt_common == "yes",
+        stack_note=args.stack_note,
     )
+
+
+def _default_abi(march: str) -> str:
+    from ..elf.attributes import Arch, ArchError
+
+    try:
+        return Arch.parse(march).default_abi
+    except ArchError as error:
+        raise UsageError(f"-march: {error}") from None
 
 
 def _defsym(text: str) -> tuple[str, int]:
@@ -90,6 +123,14 @@ def _defsym(text: str) -> tuple[str, int]:
     except ValueError:
         pass  # reported below
     raise UsageError(f"--defsym takes SYMBOL=NUMBER, not '{text}'")
+
+
+def _compression(word: str) -> str:
+    """The format for --compress-debug-sections. Raises UsageError for one that this assembler does not write."""
+    formats = {"none": "none", "zlib": "zlib", "zlib-gabi": "zlib"}
+    if word not in formats:
+        raise UsageError(f"--compress-debug-sections: '{word}' is not one of {', '.join(formats)}")
+    return formats[word]
 
 
 def _read(name: str) -> tuple[str, str]:
@@ -105,13 +146,21 @@ def _read(name: str) -> tuple[str, str]:
 
 
 def _split_joined(argv: list[str]) -> list[str]:
-    """Convert GNU's spellings for argparse: `-gdwarf-5` to -g, `-aln=FILE` to -a=ln=FILE."""
+    """Convert GNU's spellings for argparse: `-gdwarf-5` to -g, `-aln=FILE` to -a=ln=FILE, and values left out."""
     out: list[str] = []
     for word in argv:
+        if word.startswith(("--gdwarf-sections", "--gdwarf-cie-version")):
+            continue  # our line tables have one section, and our call frames the version that readers expect
         if word.startswith(("-gdwarf", "--gdwarf", "-gstabs", "--gen-debug")):
             out.append("-g")
-        elif word.startswith("-a") and word != "-a" and not word.startswith(("-alternate", "-arch")):
+        elif (
+            word.startswith("-a")
+            and word != "-a"
+            and not word.startswith(("-alternate", "-arch", "-assembler"))
+        ):
             out += [f"-a={word[2:]}"]
+        elif word == "--compress-debug-sections":
+            out.append(f"{word}=zlib")
         elif word == "-a":
             out += ["-a="]
         else:
@@ -141,14 +190,15 @@ def _parser() -> argparse.ArgumentParser:
         help="search this folder for the files of .include and .incbin",
     )
     add("-g", dest="debug", action="store_true", help="record line numbers for debuggers")
-    add("--defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol")
+    add("--defsym", "-defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol")
     add("-march", default="rv64gc", metavar="ISA", help="set the instruction set (default: rv64gc)")
     add(
         "-mabi",
-        default="lp64d",
         choices=("lp64", "lp64f", "lp64d", "lp64q"),
-        help="set the calling convention (default: lp64d)",
+        help="set the calling convention (default: that of the instruction set)",
     )
+    for ignored in ("--hash-size", "--size-check", "--debug-prefix-map", "--generate-missing-build-notes"):
+        add(ignored, help=argparse.SUPPRESS)
     add("-misa-spec", default="20191213", help=argparse.SUPPRESS)
     add("-mpriv-spec", help=argparse.SUPPRESS)
     add(
@@ -167,6 +217,16 @@ def _parser() -> argparse.ArgumentParser:
         "-march-attr",
         "-mno-arch-attr",
         "--64",
+        "-D",
+        "-f",
+        "-J",
+        "-K",
+        "-X",
+        "-w",
+        "-x",
+        "--reduce-memory-overheads",
+        "--no-pad-sections",
+        "--sectname-subst",
         action="store_true",
         help=argparse.SUPPRESS,
     )
@@ -179,10 +239,54 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("-fno-pic", dest="pic", action="store_false", help="make `la` compute addresses (default)")
     add("-L", "--keep-locals", dest="L", action="store_true", help="keep local symbols (.L...)")
-    add("-a", metavar="ln", help="print a listing; -aln=FILE writes it to a file")
-    add("--alternate", action="store_true", help="begin in the macro language of .altmacro")
+    add(
+        "-a",
+        metavar="cdlmns",
+        help="print a listing: lines (l), symbols (s), macro expansions (m), without skipped lines (c), "
+        "directives for debuggers (d) or pages (n); -aln=FILE writes it to a file",
+    )
+    add("--alternate", "-alternate", action="store_true", help="begin in the macro language of .altmacro")
     add("--fatal-warnings", action="store_true", help="treat warnings as errors")
     add("-W", "--no-warn", dest="no_warn", action="store_true", help="do not print warnings")
     add("--warn", action="store_false", dest="no_warn", help=argparse.SUPPRESS)
-    add("--MD", metavar="FILE", help="write a list of the input files, for make")
+    add("-Z", dest="always_write", action="store_true", help="write an object even if there are errors")
+    add(
+        "--elf-stt-common",
+        dest="stt_common",
+        choices=("yes", "no"),
+        default="no",
+        help="give common symbols the type STT_COMMON",
+    )
+    add(
+        "--compress-debug-sections",
+        dest="compress",
+        default="none",
+        type=_compression,
+        metavar="none|zlib",
+        help="compress debugging information",
+    )
+    add(
+        "--nocompress-debug-sections",
+        dest="compress",
+        action="store_const",
+        const="none",
+        help=argparse.SUPPRESS,
+    )
+    add(
+        "--noexecstack",
+        dest="stack_note",
+        action="store_false",
+        default=None,
+        help="mark the object as not needing an executable stack",
+    )
+    add(
+        "--execstack",
+        dest="stack_note",
+        action="store_true",
+        help="mark the object as needing an executable stack",
+    )
+    add(
+        "--statistics", action="store_true", help="print the time and the sizes of the work to standard error"
+    )
+    add("--MD", "-MD", metavar="FILE", help="write a list of the input files, for make")
     return parser

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from toyvm.base.record import Record
 
+from ..base.diagnostics import did_you_mean
 from ..base.errors import ElfError, ToyvmError
 from .leb128 import read_uleb128, uleb128
 
@@ -109,9 +110,11 @@ class ArchError(ToyvmError):
 
 _VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx zdinx zqinx zhinx zhinxmin zba zbb zbc zbs zbkb
 zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
-zvl512b zvl1024b zaamo zalrsc zabha zacas zama16b zca zcb zcd zcf zcmp zcmt zcmop zimop zihintntl zfa zfbfmin zic64b
-ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
-smaia smstateen ssaia sscofpmf ssstateen sstc svinval svnapot svpbmt"""
+zvl512b zvl1024b zaamo zalrsc zabha zacas zama16b zca zcb zcd zcf zcmp zcmt zcmop zimop zihintntl zfa zfbfmin zic64b b
+za64rs za128rs zvkt zicfilp zicfiss ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
+smaia smcntrpmf smctr smdbltrp smmpm smnpm smrnmi smstateen smcdeleg smcsrind ssaia ssccfg
+ssccptr sscofpmf sscounterenw sscsrind ssctr ssdbltrp ssnpm sspm ssqosid ssstateen sstc sstvala sstvecd ssu64xl
+sstrict supm svbare svade sdtrig shcounterenw shgatpa shlcofideleg shtvala shvsatpa shvstvala shvstvecd svinval svnapot svpbmt"""
 
 # extension -> default version
 _VERSIONS: dict[str, tuple[int, int]] = {
@@ -160,6 +163,7 @@ _IMPLIED: dict[str, tuple[str, ...]] = {
     "zvfhmin": ("zve32f",),
     "zfh": ("zfhmin",),
     "zfhmin": ("f",),
+    "b": ("zba", "zbb", "zbs"),
     "zqinx": ("zdinx",),
     "zdinx": ("zfinx",),
     "zhinx": ("zhinxmin",),
@@ -172,6 +176,44 @@ _IMPLIED: dict[str, tuple[str, ...]] = {
     "smstateen": ("ssstateen",),
     **dict.fromkeys(("ssaia", "ssstateen", "sscofpmf", "sstc"), ("zicsr",)),
 }
+
+# Profile -> what it stands for (riscv-profiles; binutils 2.44)
+_RVA20 = "imafdc_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_za128rs"
+_RVA22 = (
+    "imafdc_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zihintpause_zihpm_za64rs_zfhmin"
+    "_zba_zbb_zbs_zkt"
+)
+_RVA23 = (
+    "imafdcbv_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_zihintntl_zihintpause_zihpm"
+    "_zimop_za64rs_zawrs_zfa_zfhmin_zcb_zcmop_zkt_zvbb_zvfhmin_zvkt"
+)
+_RVB23 = (
+    "imafdcb_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_zihintntl_zihintpause_zihpm"
+    "_zimop_za64rs_zawrs_zfa_zcb_zcmop_zkt"
+)
+_SUPERVISOR20 = "_zifencei_ssccptr_sstvala_sstvecd_svade_svbare"
+_SUPERVISOR22 = f"{_SUPERVISOR20}_sscounterenw_svpbmt_svinval"
+_SUPERVISOR23 = f"{_SUPERVISOR22}_svnapot_sstc_sscofpmf_ssnpm_ssu64xl"
+_HYPERVISOR23 = "_h_shcounterenw_shgatpa_shtvala_shvsatpa_shvstvala_shvstvecd_ssstateen_supm"
+PROFILES = {
+    "rvi20u64": "rv64i",
+    "rvi20u32": "rv32i",
+    "rva20u64": f"rv64{_RVA20}",
+    "rva20s64": f"rv64{_RVA20}{_SUPERVISOR20}",
+    "rva22u64": f"rv64{_RVA22}",
+    "rva22s64": f"rv64{_RVA22}{_SUPERVISOR22}",
+    "rva23u64": f"rv64{_RVA23}",
+    "rva23s64": f"rv64{_RVA23}{_SUPERVISOR23}{_HYPERVISOR23}",
+    "rvb23u64": f"rv64{_RVB23}",
+    "rvb23s64": f"rv64{_RVB23}{_SUPERVISOR23}",
+}
+
+# Extensions that cannot be together, and why
+_CONFLICTS = (
+    ("zfinx", "f", "floating point is in integer registers, or in registers of its own"),
+    ("zcmp", "zcd", "their encodings are those of the compressed loads and stores of doubles"),
+    ("zcmt", "zcd", "their encodings are those of the compressed loads and stores of doubles"),
+)
 
 _LETTERS = "eimafdqlcbkjtpvnh"  # canonical order of single letters
 _Z_CLASSES = "imafdqlcbkjtpvnh"  # after them Z extensions, by the letter behind the z
@@ -191,9 +233,16 @@ class Arch(Record):
     @classmethod
     def parse(cls, text: str) -> Arch:
         """The architecture that `text` (such as "rv64gc", "rv64i2p1_m2p0_zicsr") names. Raises ArchError."""
+        profile, _, more = text.partition("_")
+        if profile in PROFILES:
+            text = PROFILES[profile] + (f"_{more}" if more else "")
         match = re.match(r"rv(32|64)([eig])", text)
         if match is None:
-            raise ArchError(f"'{text}': an architecture begins with rv64i, rv64e or rv64g")
+            hint = did_you_mean(profile, PROFILES)
+            raise ArchError(
+                f"'{text}': an architecture begins with rv64i, rv64e or rv64g, or is a profile such as rva22u64"
+                + (f"; {hint}" if hint else "")
+            )
         found: dict[str, tuple[int, int]] = {}
         rest = text[4:]
         if match[2] == "g":
@@ -205,14 +254,17 @@ class Arch(Record):
                 raise ArchError(f"'{text}': cannot read '{rest}'")
             found[token[1]] = cls._version(text, token[1], token[2], token[3])
             rest = rest[token.end() :]
-        return cls(int(match[1]), _canonical(_with_implied(found)))
+        found = _with_implied(found)
+        _reject_conflicts(text, int(match[1]), found)
+        return cls(int(match[1]), _canonical(found))
 
     @staticmethod
     def _version(text: str, name: str, major: str | None, minor: str | None) -> tuple[int, int]:
         if major is not None:
             return int(major), int(minor or 0)
         if name not in _VERSIONS:
-            raise ArchError(f"'{text}': unknown extension '{name}'")
+            hint = did_you_mean(name, _VERSIONS)
+            raise ArchError(f"'{text}': unknown extension '{name}'" + (f"; {hint}" if hint else ""))
         return _VERSIONS[name]
 
     def __str__(self) -> str:
@@ -223,6 +275,12 @@ class Arch(Record):
     def has(self, name: str) -> bool:
         """Whether extension `name` ("c", "zicsr") is included."""
         return any(name == known for known, _ in self.extensions)
+
+    @property
+    def default_abi(self) -> str:
+        """The calling convention that GNU as assumes: floating-point arguments in the widest registers."""
+        letter = next((letter for letter in "qdf" if self.has(letter)), "")
+        return f"{'ilp32' if self.xlen == 32 else 'lp64'}{letter or ('e' if self.has('e') else '')}"
 
     @property
     def has_compressed(self) -> bool:
@@ -269,6 +327,21 @@ def _with_implied(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int
                 found[name] = _VERSIONS[name]
                 waiting.append(name)
     return found
+
+
+def _reject_conflicts(text: str, xlen: int, found: Mapping[str, tuple[int, int]]) -> None:
+    """Raise ArchError for extensions that cannot be together, or not with this width."""
+    has = {*found, *(("zcd",) if "c" in found and "d" in found else ())}
+    for one, other, why in _CONFLICTS:
+        if one in has and other in has:
+            both = (
+                f"'{one}' and '{other}'" if other != "zcd" or "zcd" in found else f"'{one}' and 'c' with 'd'"
+            )
+            raise ArchError(f"'{text}': {both} cannot be together: {why}")
+    if xlen == 64 and "zcf" in found:
+        raise ArchError(
+            f"'{text}': 'zcf' is of 32-bit machines; with 64 bits its encodings are c.ld and c.sd"
+        )
 
 
 def _canonical(found: Mapping[str, tuple[int, int]]) -> tuple[tuple[str, tuple[int, int]], ...]:

@@ -11,10 +11,12 @@ import struct
 import numpy as np
 
 from ..base.errors import ElfError
+from .compression import decompressed, decompressed_size
 from .constants import (
     ET_REL,
     MAX_ALIGN,
     SHF_ALLOC,
+    SHF_COMPRESSED,
     SHF_GROUP,
     SHF_INFO_LINK,
     SHF_LINK_ORDER,
@@ -107,7 +109,10 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
             raise ElfError(f"{where}: relocates section {target}, which does not exist")
         if len(array) and int(array["r_sym"].max()) >= len(symbols):
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
-        limit = elf.sections[target].header.file_size
+        header = elf.sections[target].header
+        limit = header.file_size
+        if header.flags & SHF_COMPRESSED and header.type != SHT_NOBITS and not header.flags & SHF_ALLOC:
+            limit = decompressed_size(elf.contents(elf.sections[target]), where)
         if len(array) and int(array["r_offset"].max()) > limit:
             raise ElfError(
                 f"{where}: offset {int(array['r_offset'].max()):#x} outside the section's {limit:#x} bytes"
@@ -146,21 +151,25 @@ def _section(
 ) -> Section:
     shdr = section.header
     where = f"{elf.name}: section {section.name}"
-    if shdr.addralign & (shdr.addralign - 1):
-        raise ElfError(f"{where}: alignment {shdr.addralign} is not a power of two")
-    if shdr.addralign > MAX_ALIGN:
-        raise ElfError(f"{where}: alignment {shdr.addralign} is larger than {MAX_ALIGN}")
+    data, size, flags, align = elf.contents(section), shdr.size, shdr.flags & ~SHF_GROUP, shdr.addralign
+    if flags & SHF_COMPRESSED and shdr.type != SHT_NOBITS and not flags & SHF_ALLOC:
+        data, align = decompressed(data, where)
+        size, flags = len(data), flags & ~SHF_COMPRESSED
+    if align & (align - 1):
+        raise ElfError(f"{where}: alignment {align} is not a power of two")
+    if align > MAX_ALIGN:
+        raise ElfError(f"{where}: alignment {align} is larger than {MAX_ALIGN}")
     if shdr.type == SHT_NOBITS and section.number in relocs:
         raise ElfError(f"{where}: relocations for a section without contents")
     link = shdr.link if shdr.link < len(numbers) else 0
     return Section(
         name=section.name,
         type=shdr.type,
-        flags=shdr.flags & ~SHF_GROUP,
-        addralign=max(shdr.addralign, 1),
+        flags=flags,
+        addralign=max(align, 1),
         entsize=shdr.entsize,
-        data=elf.contents(section),
-        size=shdr.size,
+        data=data,
+        size=size,
         link=numbers[link] if shdr.flags & SHF_LINK_ORDER else 0,
         info=numbers[shdr.info] if shdr.flags & SHF_INFO_LINK and shdr.info < len(numbers) else 0,
         relocs=relocs.get(section.number, NO_RELOCS),

@@ -31,7 +31,7 @@ from .headers import Buffer, Shdr
 from .object_file import ObjectFile, Section, SectionGroup, SymbolTable
 from .object_reader import read_object
 from .object_writer import write_object
-from .record_arrays import StringTable
+from .string_table import StringTable
 
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index", ".gnu.debuglto_")
 

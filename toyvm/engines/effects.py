@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..base.bits import M64
 from ..base.light_types import TYPE_CHECKING
+from ..isa.lookup_tables import look_up
 from ..machine.hart import Hart
 from ..machine.mmu import Access, Mmu
 from ..machine.physical_memory import PhysicalMemory
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NX = 1  # the inexact flag
 RNE, RMM, DYN = 0, 4, 7  # rounding modes: the first (ties to even) and last static ones, and frm's
+HPM_COUNTERS = range(0xC03, 0xC20)
 FFLAGS, FRM, FCSR, CYCLE, TIME, INSTRET = 0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02
 
 
@@ -107,8 +109,12 @@ class Effects:
         return self._unit(self._mmu.translate(va, Access.WRITE), size)
 
     def _unit(self, pa: int, size: int) -> int:
-        """An aligned word or doubleword of physical memory."""
-        return self._memory.u64[pa >> 3] if size == 8 else self._memory.u32[pa >> 2]
+        """An aligned number of physical memory."""
+        if size == 8:
+            return self._memory.u64[pa >> 3]
+        if size == 4:
+            return self._memory.u32[pa >> 2]
+        return self._memory.u16[pa >> 1] if size == 2 else self._memory.u8[pa]
 
     def csr_read(self, number: int) -> int:
         """Read a CSR. `hart.instret` must be exact.
@@ -120,6 +126,8 @@ class Effects:
             return hart.instret & M64
         if number == TIME:
             return (hart.instret + hart.time_offset) & M64
+        if number in HPM_COUNTERS:
+            return 0  # no event is selected
         if number == FFLAGS:
             return hart.fcsr & 0x1F
         if number == FRM:
@@ -251,4 +259,9 @@ def trailing_zeros(value: int, width: int) -> int:
     return (value & -value).bit_length() - 1 if value else width
 
 
-HELPERS: dict[str, object] = {"quotient": quotient, "remainder": remainder, "trailing_zeros": trailing_zeros}
+HELPERS: dict[str, object] = {
+    "quotient": quotient,
+    "remainder": remainder,
+    "trailing_zeros": trailing_zeros,
+    "look_up": look_up,
+}

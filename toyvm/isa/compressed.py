@@ -11,7 +11,7 @@ within the limits of its row: registers of three bits, immediates that are known
 | other     | neither zero nor sp                |
 | freg      | an f register                      |
 | =0        | the same register as operand 0     |
-| sp zero 0 | that, and nothing else             |
+| sp zero 0 255 -1 | that, and nothing else      |
 | imm       | a number                           |
 | mem spmem | `offset(register)`, `offset(sp)`   |
 | label     | the target of a branch             |
@@ -71,6 +71,26 @@ sw            | reg, spmem     | c.swsp {0}, {1}
 sw            | reg, mem       | c.sw {0}, {1}
 sd            | reg, spmem     | c.sdsp {0}, {1}
 sd            | reg, mem       | c.sd {0}, {1}
+lbu           | reg, mem       | c.lbu {0}, {1}
+lhu           | reg, mem       | c.lhu {0}, {1}
+lh            | reg, mem       | c.lh {0}, {1}
+sb            | reg, mem       | c.sb {0}, {1}
+sh            | reg, mem       | c.sh {0}, {1}
+zext.b        | reg, =0        | c.zext.b {0}
+andi          | reg, =0, 255   | c.zext.b {0}
+sext.b        | reg, =0        | c.sext.b {0}
+zext.h        | reg, =0        | c.zext.h {0}
+sext.h        | reg, =0        | c.sext.h {0}
+zext.w        | reg, =0        | c.zext.w {0}
+add.uw        | reg, =0, zero  | c.zext.w {0}
+not           | reg, =0        | c.not {0}
+xori          | reg, =0, -1    | c.not {0}
+mul           | reg, =0, reg   | c.mul {0}, {2}
+mul           | reg, reg, =0   | c.mul {0}, {1}
+ntl.p1        |                | c.ntl.p1
+ntl.pall      |                | c.ntl.pall
+ntl.s1        |                | c.ntl.s1
+ntl.all       |                | c.ntl.all
 fld           | freg, spmem    | c.fldsp {0}, {1}
 fld           | freg, mem      | c.fld {0}, {1}
 fsd           | freg, spmem    | c.fsdsp {0}, {1}

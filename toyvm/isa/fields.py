@@ -122,6 +122,11 @@ J = Format("J", "imm[20|10:1|11|19:12] rd opcode", "rd, jump")
 SHIFT = Format("I-shift", "funct6:6 shamt:6 rs1 funct3 rd opcode", "rd, rs1, uimm6")
 SHIFTW = Format("I-shift-w", "funct7 shamt:5 rs1 funct3 rd opcode", "rd, rs1, uimm5")
 AMO = Format("R-atomic", "funct5:5 aq:1 rl:1 rs2 rs1 funct3 rd opcode", "rd, rs2, amo_mem")
+AMO_PAIR = Format(
+    "R-atomic-pair",
+    "funct5:5 aq:1 rl:1 rs2[4:1] even2:1 rs1 funct3 rd[4:1] even:1 opcode",
+    "rd, rs2, amo_mem",
+)
 CSR = Format("I-csr", "csr:12 rs1 funct3 rd opcode", "rd, csr, rs1")
 CSRI = Format("I-csr-imm", "csr:12 uimm:5 funct3 rd opcode", "rd, csr, zimm5")
 FENCE = Format("I-fence", "fm:4 pred:4 succ:4 rs1 funct3 rd opcode", "fence_pred, fence_succ")

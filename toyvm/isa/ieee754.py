@@ -1,6 +1,6 @@
 """IEEE 754 arithmetic on bit patterns, with integers only: exact results and flags, in every rounding mode.
 
-One implementation serves binary32 and binary64. A finite number is sign, significand and exponent (significand times
+One implementation serves binary16, binary32, binary64 and bfloat16. A finite number is sign, significand and exponent (significand times
 2**exponent); sums and products are exact integers, quotients and roots carry one sticky bit, and everything is rounded
 once, in `_round`. Where IEEE 754 leaves a choice, the unprivileged manual decides (chapter "F"): a NaN result is the
 canonical NaN, tininess is detected after rounding, fmin and fmax are minimumNumber and maximumNumber of
@@ -60,7 +60,7 @@ class BinaryFormat:
         return self.nan, NV if any(self.is_signalling(bits) for bits in operands) else 0
 
 
-S, D = BinaryFormat(32, 23), BinaryFormat(64, 52)
+H, BF, S, D = BinaryFormat(16, 10), BinaryFormat(16, 7), BinaryFormat(32, 23), BinaryFormat(64, 52)
 
 
 def _rounds_up(kept: int, rest: int, half: int, negative: bool, mode: int) -> bool:
@@ -225,6 +225,16 @@ def _extreme(f: BinaryFormat, a: int, b: int, first: bool) -> Result:
     return (a if first or f.is_nan(b) else b), flags
 
 
+def minimum_or_nan(f: BinaryFormat, a: int, b: int) -> Result:
+    """minimum of IEEE 754-2019: the smaller one, or a NaN if one of them is."""
+    return f.invalid(a, b) if f.is_nan(a) or f.is_nan(b) else minimum(f, a, b)
+
+
+def maximum_or_nan(f: BinaryFormat, a: int, b: int) -> Result:
+    """maximum of IEEE 754-2019."""
+    return f.invalid(a, b) if f.is_nan(a) or f.is_nan(b) else maximum(f, a, b)
+
+
 def equal(f: BinaryFormat, a: int, b: int) -> Result:
     """1 if equal; quiet: only a signalling NaN is invalid."""
     if f.is_nan(a) or f.is_nan(b):
@@ -244,6 +254,48 @@ def less_equal(f: BinaryFormat, a: int, b: int) -> Result:
     if f.is_nan(a) or f.is_nan(b):
         return 0, NV
     return int(_order(f, a) <= _order(f, b) or not (a | b) & ~f.sign), 0
+
+
+def less_quiet(f: BinaryFormat, a: int, b: int) -> Result:
+    """1 if a < b; only a signalling NaN is invalid."""
+    return (0, f.invalid(a, b)[1]) if f.is_nan(a) or f.is_nan(b) else less(f, a, b)
+
+
+def less_equal_quiet(f: BinaryFormat, a: int, b: int) -> Result:
+    """1 if a <= b; only a signalling NaN is invalid."""
+    return (0, f.invalid(a, b)[1]) if f.is_nan(a) or f.is_nan(b) else less_equal(f, a, b)
+
+
+def round_exactly(f: BinaryFormat, a: int, mode: int) -> Result:
+    """The nearest integral number in the format, with the inexact flag if it differs. Keeps the sign of zero."""
+    if f.is_nan(a):
+        return f.invalid(a)
+    if a & f.infinity == f.infinity:
+        return a, 0
+    sign = a & f.sign
+    significand, exponent = f.magnitude(a)
+    whole, inexact = _shifted(significand, -exponent, sign != 0, mode)
+    if exponent >= 0:
+        return a, 0
+    bits, _ = _round(f, sign != 0, whole, 0, mode)
+    return bits, NX if inexact else 0
+
+
+def round_quietly(f: BinaryFormat, a: int, mode: int) -> Result:
+    """`round_exactly` without the inexact flag."""
+    bits, flags = round_exactly(f, a, mode)
+    return bits, flags & ~NX
+
+
+def to_modular_word(f: BinaryFormat, a: int) -> Result:
+    """The integer modulo 2**32, rounded towards zero, sign-extended to 64 bits; the flags are those of fcvt.w."""
+    _, flags = to_integer(f, a, RTZ, -(1 << 31), (1 << 31) - 1)
+    if f.is_nan(a) or a & f.infinity == f.infinity:
+        return 0, flags
+    significand, exponent = f.magnitude(a)
+    magnitude = significand << min(exponent, 32) if exponent >= 0 else significand >> -exponent
+    value = (-magnitude if a & f.sign else magnitude) & 0xFFFFFFFF
+    return (value ^ 1 << 31) - (1 << 31) & _M64, flags
 
 
 def classify(f: BinaryFormat, a: int) -> Result:
@@ -309,26 +361,38 @@ INTEGERS = {
 
 def _operations() -> dict[str, FloatOperation]:
     found: dict[str, FloatOperation] = {}
-    for name, f in (("f32", S), ("f64", D)):
+    for name, f in (("f16", H), ("f32", S), ("f64", D)):
         for suffix, rounded in (
             ("add", add),
             ("sub", sub),
             ("mul", mul),
             ("div", div),
             ("sqrt", sqrt),
+            ("round", round_quietly),
+            ("roundnx", round_exactly),
             ("fma", fma),
         ):
             found[f"{name}_{suffix}"] = FloatOperation(_bind(rounded, f), rounds=True)
         for suffix, plain in (
             ("min", minimum), ("max", maximum), ("eq", equal), ("lt", less), ("le", less_equal), ("class", classify),
+            ("minm", minimum_or_nan), ("maxm", maximum_or_nan), ("ltq", less_quiet), ("leq", less_equal_quiet),
         ):  # fmt: skip
             found[f"{name}_{suffix}"] = FloatOperation(_bind(plain, f), rounds=False)
         for integer, (low, high) in INTEGERS.items():
             found[f"{name}_to_{integer}"] = FloatOperation(_to(f, low, high), rounds=True)
             found[f"{name}_from_{integer}"] = FloatOperation(_from(f, low, high), rounds=True)
-    found["f64_to_f32"] = FloatOperation(lambda a, mode: convert(D, S, a, mode), rounds=True)
-    found["f32_to_f64"] = FloatOperation(lambda a, mode: convert(S, D, a, mode), rounds=True)
+    formats = {"bf16": BF, "f16": H, "f32": S, "f64": D}
+    for source, to in (
+        ("f64", "f32"), ("f32", "f64"), ("f16", "f32"), ("f32", "f16"), ("f16", "f64"), ("f64", "f16"),
+        ("bf16", "f32"), ("f32", "bf16"),
+    ):  # fmt: skip
+        found[f"{source}_to_{to}"] = FloatOperation(_conversion(formats[source], formats[to]), rounds=True)
+    found["f64_to_mod32"] = FloatOperation(_bind(to_modular_word, D), rounds=False)
     return found
+
+
+def _conversion(f: BinaryFormat, to: BinaryFormat) -> Callable[..., Result]:
+    return lambda a, mode: convert(f, to, a, mode)
 
 
 def _bind(function: Callable[..., Result], f: BinaryFormat) -> Callable[..., Result]:

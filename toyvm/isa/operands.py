@@ -23,6 +23,10 @@ This is the closed set:
 | jump         | a label                       | imm             | target - pc, -1048576..1048574, even       |
 | csr          | a CSR's name or 0..4095       | csr             | its number                                 |
 | zimm5        | 0..31                         | uimm            | the number                                 |
+| rnum         | 0..10                         | rnum            | the number                                 |
+| bs           | 0..3                          | bs              | the number                                 |
+| fli          | a constant of `FLI_NAMES`     | rs1             | its number                                 |
+| rtz          | `rtz`                         |                 |                                            |
 | fence_pred   | letters of `iorw` in order    | pred            | i = 8, o = 4, r = 2, w = 1                 |
 | fence_succ   | the same                      | succ            | the same                                   |
 
@@ -69,7 +73,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "imm10": ("imm",),
     "uimm10": ("uimm",),
     "lui6": ("imm",),
+    "rnum": ("rnum",),
+    "bs": ("bs",),
+    "fli": ("rs1",),
     "sp": (),
+    "rtz": (),
     "load_sp": ("uimm",),
     "store_sp": ("uimm",),
 }
@@ -98,6 +106,8 @@ class Operand:
         field = format.fields[self.fields[0]]
         self.low, self.high, self.step = field.low, field.high, field.step
         self.nonzero = field.mask == nonzero or (kind == "uimm6" and format.length == 2)
+        if kind == "rnum":
+            self.high = 10
         if kind in _UPPER:
             self.low, self.high, self.step = 0, (1 << 20) - 1, 1
 

@@ -43,6 +43,8 @@ class Op(IntEnum):
     CTZ = auto()  # number of zero bits below the lowest that is set; w for 0
     CPOP = auto()  # number of bits that are set
 
+    TABLE = auto()  # (index) name: a table of `lookup_tables` with entries of width w; the index is inside it
+
     # comparisons; width 1
     EQ = auto()
     NE = auto()

@@ -155,6 +155,11 @@ sbreak |                    | ebreak
 sfence.vma |                | sfence.vma zero, zero
 sfence.vma | rs1            | sfence.vma {0}, zero
 
+hfence.vvma |               | hfence.vvma zero, zero
+hfence.vvma | rs1           | hfence.vvma {0}, zero
+hfence.gvma |               | hfence.gvma zero, zero
+hfence.gvma | rs1           | hfence.gvma {0}, zero
+
 csrr   | rd, csr            | csrrs {0}, {1}, zero
 csrw   | csr, rs1           | csrrw zero, {0}, {1}
 csrs   | csr, rs1           | csrrs zero, {0}, {1}
@@ -182,6 +187,17 @@ fabs.d   | frd, frs1        | fsgnjx.d {0}, {1}, {1}
 fneg.d   | frd, frs1        | fsgnjn.d {0}, {1}, {1}
 fgt.d    | rd, frs1, frs2   | flt.d {0}, {2}, {1}
 fge.d    | rd, frs1, frs2   | fle.d {0}, {2}, {1}
+fmv.h    | frd, frs1        | fsgnj.h {0}, {1}, {1}
+fabs.h   | frd, frs1        | fsgnjx.h {0}, {1}, {1}
+fneg.h   | frd, frs1        | fsgnjn.h {0}, {1}, {1}
+fgt.h    | rd, frs1, frs2   | flt.h {0}, {2}, {1}
+fge.h    | rd, frs1, frs2   | fle.h {0}, {2}, {1}
+fgtq.s   | rd, frs1, frs2   | fltq.s {0}, {2}, {1}
+fgeq.s   | rd, frs1, frs2   | fleq.s {0}, {2}, {1}
+fgtq.d   | rd, frs1, frs2   | fltq.d {0}, {2}, {1}
+fgeq.d   | rd, frs1, frs2   | fleq.d {0}, {2}, {1}
+fgtq.h   | rd, frs1, frs2   | fltq.h {0}, {2}, {1}
+fgeq.h   | rd, frs1, frs2   | fleq.h {0}, {2}, {1}
 fmv.x.s  | rd, frs1         | fmv.x.w {0}, {1}
 fmv.s.x  | frd, rs1         | fmv.w.x {0}, {1}
 

@@ -35,6 +35,7 @@ def expression(node: Node) -> str:
         Op.CLZ: lambda: f"clz{node.width}({args[0]})",
         Op.CTZ: lambda: f"ctz{node.width}({args[0]})",
         Op.CPOP: lambda: f"cpop{node.width}({args[0]})",
+        Op.TABLE: lambda: f"{node.name}[{args[0]}]",
         Op.READ_F: lambda: f"f[{args[0]}]",
         Op.FLOAT: lambda: f"{node.name}({', '.join(args)})",
         Op.TRUNC: lambda: f"{args[0]}[{node.width - 1}:0]",
@@ -67,6 +68,9 @@ def effect(node: Node) -> str | None:
         Op.WRITE_F: lambda: f"f[{expression(args[0])}] = {expression(args[1])}",
     }
     return texts[node.op]() if node.op in texts else None
+
+
+_LONGEST = 600  # characters of a meaning that helps a reader
 
 
 def bits(insn: Insn) -> str:
@@ -108,7 +112,8 @@ def _row(insn: Insn) -> str:
     effects = [text for text in map(effect, tree(insn)) if text is not None]
     meaning = "; ".join(effects).replace("|", "\\|")
     syntax = f"{insn.name} {insn.syntax}".strip()
-    return f"| `{syntax}` | `{bits(insn)}` | {class_of(insn)} | {insn.doc}<br>`{meaning}` |"
+    shown = f"<br>`{meaning}`" if len(meaning) <= _LONGEST else ""
+    return f"| `{syntax}` | `{bits(insn)}` | {class_of(insn)} | {insn.doc}{shown} |"
 
 
 def main() -> None:

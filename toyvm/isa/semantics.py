@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 from ..base.bits import sext as signed_int
 from ..base.light_types import TYPE_CHECKING, NoReturn
+from .lookup_tables import entry_width
+from .lookup_tables import look_up as entry
 from .ops import COMPARISONS, Node, Op, Tree
 
 if TYPE_CHECKING:
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 XLEN = 64
 
-CANONICAL_NAN_32 = 0x7FC00000
+CANONICAL_NANS = {
+    16: 0x7E00,
+    32: 0x7FC00000,
+}  # width -> the NaN that stands for a number that is not NaN-boxed
 # Causes that semantics raise themselves (privileged manual, scause).
 CAUSE_ILLEGAL, CAUSE_BREAKPOINT, CAUSE_ECALL_U = 2, 3, 8
 
@@ -234,6 +239,14 @@ def bit_count(value: Value) -> Value:
     return _counted(Op.CPOP, value)
 
 
+def look_up(name: str, index: Value) -> Value:
+    """The entry of a table of `lookup_tables`. The index is as wide as the table needs."""
+    width = entry_width(name)
+    if index.node.op is Op.CONST:
+        return Value(constant(entry(name, index.node.value), width))
+    return Value(Node(Op.TABLE, width, (index.node,), name=name))
+
+
 def select(condition: Value, if_true: Value | int, if_false: Value | int) -> Value:
     """`if_true` where the condition (1 bit) holds, else `if_false`; at least one of them is a Value."""
     width = if_true.node.width if isinstance(if_true, Value) else lift(if_false, XLEN).width
@@ -329,10 +342,10 @@ class Machine:
         value = Value(Node(Op.READ_F, 64, (self.field(name, 5).node,)))
         if width == 64:
             return value
-        return select(high(value, 32) == -1, low(value, 32), CANONICAL_NAN_32)
+        return select(high(value, 64 - width) == -1, low(value, width), CANONICAL_NANS[width])
 
     def frs1(self, width: int) -> Value:
-        """The floating-point register that field rs1 names; 32 bits that are not NaN-boxed are the canonical NaN."""
+        """The floating-point register that field rs1 names; fewer than 64 bits that are not NaN-boxed are the canonical NaN."""
         return self._float_register("rs1", width)
 
     def frs2(self, width: int) -> Value:
@@ -345,12 +358,12 @@ class Machine:
 
     def _write_frd(self, value: Value) -> None:
         node = value.node
-        if node.width == 32:
-            node = make(Op.OR, 64, make(Op.ZEXT, 64, node), constant(-1 << 32, 64))
+        if node.width < 64:
+            node = make(Op.OR, 64, make(Op.ZEXT, 64, node), constant(-1 << node.width, 64))
         self._writes.append(Node(Op.WRITE_F, 0, (self.field("rd", 5).node, node)))
 
     frd = property(
-        None, _write_frd, doc="Writes the floating-point register that field rd names, NaN-boxing 32 bits."
+        None, _write_frd, doc="Writes the floating-point register that field rd names, NaN-boxing fewer bits."
     )
 
     @property
@@ -408,6 +421,31 @@ class Machine:
         old = self._effect(Op.AMO_LOAD, width, address.node)
         self.store(address, change(old))
         self.rd = sext(old)
+
+    def amo_load(self, width: int, address: Value) -> Value:
+        """The load of an atomic operation; a `store` to the same address follows. Traps when misaligned."""
+        return self._effect(Op.AMO_LOAD, width, address.node)
+
+    @property
+    def rd_value(self) -> Value:
+        """The integer register that field rd names, before the instruction writes it."""
+        return self._register("rd")
+
+    def pair(self, name: str, index: int) -> Value:
+        """One register of the pair that an even field names: (register 0, 1) is (0, 0)."""
+        number = self.field(name, 5)
+        if number.node.op is Op.CONST and number.node.value == 0:
+            return Value(constant(0, XLEN))
+        found = Value(Node(Op.READ_X, XLEN, ((number | index).node,)))
+        return found if number.node.op is Op.CONST else select(number == 0, 0, found)
+
+    def write_pair(self, low: Value, high: Value) -> None:
+        """Write the pair of registers that field rd names; the pair of x0 stays."""
+        number = self.field("rd", 5)
+        if number.node.op is Op.CONST and number.node.value == 0:
+            return
+        for index, value in enumerate((low, high)):
+            self._writes.append(Node(Op.WRITE_X, 0, ((number | index).node, value.node)))
 
     def csr_read(self) -> Value:
         """The CSR that field csr names."""

@@ -11,6 +11,7 @@ The function is not run here: `trees.tree` runs it on first use, so that importi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from types import MappingProxyType
 
 from .fields import Format
@@ -71,6 +72,12 @@ class Insn:
             self.mask |= format.fields[field].mask
         self.free = tuple(field for name, field in format.fields.items() if name not in fixed)
         self._operands: tuple[Operand, ...] | None = None
+
+    def twin(self, ext: str, syntax: str) -> Insn:
+        """The same instruction of another extension, with other operands in the same fields."""
+        twin = copy(self)
+        twin.ext, twin.syntax, twin._operands = ext, syntax, None
+        return twin
 
     @property
     def operands(self) -> tuple[Operand, ...]:

@@ -10,12 +10,15 @@ derived from it. To add an extension, write a module in `rows/` and list its row
 
 from __future__ import annotations
 
-from .rows import rv64a, rv64c, rv64fd, rv64i, rv64m, zb, zicsr
+from .rows import privileged, rv64a, rv64c, rv64fd, rv64i, rv64m, zb, zbk, zcb, zfa, zi, zicsr, zk
 from .spec import Insn
 
 _ROWS = (
     rv64i.insn, rv64m.insn, rv64a.insn, zicsr.insn, rv64fd.single, rv64fd.double, rv64c.insn,
-    zb.zba, zb.zbb, zb.zbs, zb.zicond,
+    zb.zba, zb.zbb, zb.zbs, zb.zicond, zbk.zbc, zbk.zbkb, zbk.zbkx, zk.zkn, zk.zks,
+    rv64a.zabha, rv64a.zacas, rv64fd.half, rv64fd.bfloat, zfa.insn, zcb.insn,
+    privileged.insn, privileged.svinval, privileged.hypervisor, privileged.smrnmi,
+    zi.zicbom, zi.zicboz, zi.zicbop, zi.zihintntl, zi.zawrs, zi.zimop, zi.zcmop,
 )  # fmt: skip
 INSNS: dict[str, Insn] = {row.name: row for rows in _ROWS for row in rows.rows}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .decode import Decoded
 from .ieee754 import ROUNDING_MODES
+from .lookup_tables import FLI_NAMES
 from .operands import FLOAT_KINDS, REGISTER_KINDS, Operand, fence_set
 from .registers import CSRS, F_NAMES, X_NAMES
 
@@ -21,11 +22,15 @@ def _operand(operand: Operand, decoded: Decoded, pc: int | None) -> str:
     kind = operand.kind
     if kind == "sp":
         return "sp"
+    if kind == "rtz":
+        return "rtz"
     value = decoded.fields[operand.fields[0]]
     if kind in REGISTER_KINDS:
         return X_NAMES[value]
     if kind in FLOAT_KINDS:
         return F_NAMES[value]
+    if kind == "fli":
+        return FLI_NAMES[value]
     if kind == "rm":
         return _MODE_NAMES.get(value, str(value))
     if kind in ("load_mem", "store_mem"):

@@ -39,6 +39,8 @@ def relocs(made: ObjectFile, name: str) -> list[tuple[int, str, str, int]]:
         (".altmacro\n.macro m a\n.ascii a\n.endm\nm 'x!\"y'", "782279"),
         (".altmacro\n.macro m a, b:vararg\n.byte a\n.ifnb \\b\n.byte b\n.endif\n.endm\nm 1\nm 2, 3, 4", "01020304"),
         (".ds.w 2\n.dcb.l 1, -1", "00000000ffffffff"),
+        (".irep x, 1, 2\n.byte \\x\n.endr\n.irepc x, 34\n.byte \\x\n.endr", "01020304"),
+        (".if 0\n.byte 1\n.elsec\n.byte 2\n.endc", "02"),
     ],
 )  # fmt: skip
 def test_data(text: str, expected: str) -> None:
@@ -113,6 +115,9 @@ def test_stabs_are_dropped_with_one_warning() -> None:
         ('.altmacro\n.macro m a\n.endm\nm "a', "a string without its end"),
         (".altmacro\n.macro m a\n.endm\nm %x", "the expression after % must be a number"),
         (".altmacro\n.macro m a\n.endm\nm 1, 2", "too many arguments for macro 'm'"),
+        (".abort\n.byte 1", "t.s:1:1: error: .abort"),
+        (".fail 5", ".fail 5 encountered"),
+        (".psize 5, 6", "new paper width is too small"),
         (".nops 3", "3 bytes cannot be filled with nops"),
         (".nop 3", ".nop takes no operand"),
     ],

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from toyvm.assembler.grammar import ExprNode, WrittenOperand, parse_expression, parse_operand
+from toyvm.assembler.grammar import ExprNode, WrittenOperand, parse_expression, parse_operand, parser
+from toyvm.assembler.operand_shapes import known_shapes, known_tree
 from toyvm.assembler.problems import Problem
 
 
@@ -75,3 +79,24 @@ def test_errors_name_the_word(text: str, word: str, expected: str) -> None:
 def test_division_by_zero() -> None:
     with pytest.raises(Problem, match="division by zero"):
         parse_expression("1/0")
+
+
+def test_the_table_of_common_shapes_is_what_lark_makes() -> None:
+    def plain(tree: object) -> object:
+        if tree is None or not hasattr(tree, "data"):
+            return None if tree is None else str(tree)
+        return str(tree.data), [plain(child) for child in tree.children]  # type: ignore[attr-defined]  # Lark's or ours
+
+    assert len(known_shapes()) > 50
+    for shape in known_shapes():
+        assert plain(known_tree(shape)) == plain(parser().parse(shape)), shape
+    assert known_tree("N + + N") is None
+
+
+def test_a_compilers_text_needs_no_parser() -> None:
+    text = (
+        ".L1: lw a0, %lo(x+4)(a5)\nsd ra, -8(sp)\ncall f\nbeq a0, zero, .L1\n.dword .L1-x, 5\nlui a0, %hi(x)"
+    )
+    code = f"from toyvm.assembler.assemble import assemble_text; assemble_text({text!r}, 'x'); import sys"
+    code += "; assert not {'lark', 'difflib', 'fractions', 'decimal'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

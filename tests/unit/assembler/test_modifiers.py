@@ -18,6 +18,7 @@ WRITTEN = {
     "amo_mem": "(a0)", "branch": "x", "jump": "x", "csr": "fcsr", "zimm5": "1", "fence_pred": "rw", "fence_succ": "rw",
     "symbol": "x", "constant": "1", "tprel_add": "%tprel_add(x)", "tlsdesc_call": "%tlsdesc_call(x)", "imm6": "1",
     "imm10": "16", "uimm10": "4", "lui6": "1", "sp": "sp", "load_sp": "8(sp)", "store_sp": "8(sp)",
+    "rnum": "3", "bs": "2", "fli": "1.0", "rtz": "rtz", "rs3": "a3",
 }  # fmt: skip
 NAMES = sorted({modifier for modifier, _ in MODIFIERS if modifier} | {"%nonsense", "%call_plt"})
 

@@ -6,6 +6,7 @@ import pytest
 
 from toyvm.base.errors import ElfError
 from toyvm.elf.attributes import (
+    PROFILES,
     TAG_ARCH,
     TAG_STACK_ALIGN,
     TAG_UNALIGNED_ACCESS,
@@ -90,3 +91,56 @@ def test_section_bytes() -> None:
 def test_malformed_sections(data: bytes) -> None:
     with pytest.raises(ElfError, match=r"^x\.o: .*riscv\.attributes"):
         decode(data, "x.o")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_is_what_it_stands_for(profile: str) -> None:
+    assert str(Arch.parse(profile)) == str(Arch.parse(PROFILES[profile]))
+    if "64" in profile:
+        arch = Arch.parse(f"{profile}_zbc")
+        assert arch.has("zbc") and arch.default_abi == ("lp64" if profile.startswith("rvi") else "lp64d")
+
+
+def test_profiles_hold_what_their_specification_demands() -> None:
+    """riscv-profiles: what RVA22 and RVA23 make mandatory that the profile before them did not."""
+    rva22, rva23 = Arch.parse("rva22u64"), Arch.parse("rva23u64")
+    for name in ("zba", "zbb", "zbs", "zicbom", "zicbop", "zicboz", "zfhmin", "zkt", "zihintpause", "za64rs"):
+        assert rva22.has(name) and rva23.has(name) and not Arch.parse("rva20u64").has(name)
+    for name in (
+        "v",
+        "zvfhmin",
+        "zvbb",
+        "zvkt",
+        "zihintntl",
+        "zicond",
+        "zimop",
+        "zcmop",
+        "zcb",
+        "zfa",
+        "zawrs",
+    ):
+        assert rva23.has(name) and not rva22.has(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rv64gc_zfinx", "'zfinx' and 'f' cannot be together"),
+        ("rv64gc_zcmp", "'zcmp' and 'c' with 'd' cannot be together"),
+        ("rv64imafd_zcd_zcmt", "'zcmt' and 'zcd' cannot be together"),
+        ("rv64if_zcf", "'zcf' is of 32-bit machines"),
+        ("rv64gc_zicbon", "unknown extension 'zicbon'; did you mean 'zic"),
+        ("rva24u64", "did you mean 'rva2"),
+    ],
+)
+def test_what_cannot_be(text: str, words: str) -> None:
+    with pytest.raises(ArchError) as raised:
+        Arch.parse(text)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "abi"), [("rv64i", "lp64"), ("rv64e", "lp64e"), ("rv64if", "lp64f"), ("rv32imac", "ilp32"), ("rv64gq", "lp64q")]
+)  # fmt: skip
+def test_the_calling_convention_follows(text: str, abi: str) -> None:
+    assert Arch.parse(text).default_abi == abi

@@ -13,7 +13,7 @@ from toyvm.elf.headers import EHDR_SIZE, Shdr, read_ehdr, read_shdrs
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, null_symbols
 from toyvm.elf.object_reader import ElfFile, read_object
 from toyvm.elf.object_writer import write_object
-from toyvm.elf.record_arrays import StringTable
+from toyvm.elf.string_table import StringTable
 from toyvm.elf.strip import strip_object
 from toyvm.relocations import R
 

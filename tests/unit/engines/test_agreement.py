@@ -69,7 +69,9 @@ def fields_of(format: Format, names: Sequence[str]) -> st.SearchStrategy[dict[st
     for name in names:
         field = format.fields[name]
         if name in ("rd", "rs1", "rs2", "rs3") and not field.bias:
-            choices[name] = st.integers(0, 12)
+            choices[name] = st.integers(0, 12 // field.step).map(
+                lambda number, step=field.step: number * step
+            )
         elif name == "csr":
             choices[name] = st.sampled_from([0x001, 0x002, 0x003, 0xC00, 0xC01, 0xC02, 0x300, 0x800])
         elif name == "imm" and format.name in ("B", "J", "CB", "CJ"):

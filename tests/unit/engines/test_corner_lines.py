@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bare_machine import CODE, DATA, Machine
+from tests.unit.engines import newer_lines
 from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_rows import make_native
 from toyvm.assembler import assemble_text
@@ -158,11 +159,13 @@ c.sdsp a0, 504(sp)                  | a0=-2                         | m504=-2
 c.fldsp fa0, 504(sp)                | m504=nand                     | fa0=nand
 c.fsdsp fa0, 0(sp)                  | fa0=-infd                     | m0=-infd
 """
-CASES = [line for line in LINES.splitlines() if line]
+CASES = [line for line in (LINES + newer_lines.LINES).splitlines() if line]
 NAMES = {"D": DATA, "MIN": 1 << 63, "MAX": (1 << 63) - 1, "NX": 1, "UF": 2, "OF": 4, "DZ": 8, "NV": 16}
 NAMES |= {"illegal": Cause.ILLEGAL_INSTRUCTION, "breakpoint": Cause.BREAKPOINT}
 NAMES |= {"nans": 0xFFFFFFFF7FC00000, "nand": 0x7FF8 << 48}
-ARCHITECTURE = ".option norelax\n.option arch, +zba, +zbb, +zbs, +zicond, +zihintpause\n"
+EXTENSIONS = """zba zbb zbc zbs zbkb zbkx zknd zkne zknh zksed zksh zicond zihintpause zihintntl zcb zcmop zimop zacas zabha
+zfh zfa zfbfmin zawrs zicbom zicbop zicboz svinval h smrnmi"""
+ARCHITECTURE = f".option norelax\n.option arch, {', '.join(f'+{name}' for name in EXTENSIONS.split())}\n"
 
 
 def number(text: str) -> int:

@@ -14,13 +14,12 @@ ABSENT = "which this machine does not have"
         (0x0D0572D7, f"vsetvli is of the V extension, {ABSENT}"),
         (0x5208A0D7, f"an instruction of the V extension or of one that extends it, {ABSENT}"),
         (0x0205E507, f"vle32.v is of the V extension, {ABSENT}"),
-        (0x0A001033, f"clmul is of the Zbc extension, {ABSENT}"),
-        (0x04B57553, f"fadd.h is of the Zfh extension, {ABSENT}"),
-        (0x40257553, f"fcvt.s.h is of the Zfh extension, {ABSENT}"),
+        (0x06B57553, f"fadd.q is of the Q extension, {ABSENT}"),
+        (0x04B55553, "fadd.h with a rounding mode that is reserved, in the instruction or in frm"),
         (0x46157553, f"fcvt.q.d is of the Q extension, {ABSENT}"),
-        (0x28B5A52F, f"amocas.w is of the Zacas extension, {ABSENT}"),
-        (0x9C61, f"c.zext.b is of the Zcb extension, {ABSENT}"),
-        (0x12349C61, f"c.zext.b is of the Zcb extension, {ABSENT}"),
+        (0x48B5A52F, f"ssamoswap.w is of the Zicfiss extension, {ABSENT}"),
+        (0x0005200F, "cbo.inval is a privileged instruction: a program in user mode cannot execute it"),
+        (0x6E004073, "hsv.d is a privileged instruction: a program in user mode cannot execute it"),
         (0xA20081F7, f"an instruction of a vector cryptography extension (Zvk), {ABSENT}"),
         (0x0000000B, f"an instruction of a vendor's own (custom-0), for example of T-Head's extensions, {ABSENT}"),
         (0x10200073, "sret is a privileged instruction: a program in user mode cannot execute it"),
@@ -42,11 +41,9 @@ def test_an_illegal_word_is_explained(word: int, words: str) -> None:
 
 def test_no_row_hides_an_instruction_that_this_machine_has() -> None:
     found = rows()
-    assert len(found) > 100
+    assert len(found) > 20
     for match, mask, _, (name, extension) in found:
         for word in (match, match | ~mask & (0xFFFFFFFF if mask > 0xFFFF else 0xFFFF)):
-            if name == "packw" and decode(word) is not None:
-                continue  # zext.h of Zbb is a case of it
             assert decode(word) is None, f"{name} of {extension}: {word:#x}"
             assert absent_instruction(word) is not None
 

@@ -56,7 +56,8 @@ def test_encode_then_decode(insn: Insn) -> None:
         decoded = decode(word)
         assert decoded is not None
         if decoded.insn is not insn:  # fence: its reserved encodings have names of their own
-            assert insn.name == "fence" and decoded.insn.mask == 0xFFFFFFFF
+            assert decoded.insn.mask & insn.mask == insn.mask and decoded.insn.mask != insn.mask
+            assert insn.name in ("fence", "packw", "ori")
             continue
         assert decoded.fields == fields
         assert decoded.insn.encode(**decoded.fields) == word
@@ -104,7 +105,10 @@ def test_operands_fill_every_free_field_that_a_program_can_choose(insn: Insn) ->
     reserved = {
         "fence": {"fm", "rs1", "rd"},
         "fence.i": {"imm", "rs1", "rd"},
-        **{name: {"rm"} for name in ("fcvt.d.s", "fcvt.d.w", "fcvt.d.wu")},
+        **{
+            name: {"rm"}
+            for name in ("fcvt.d.s", "fcvt.d.w", "fcvt.d.wu", "fcvt.s.h", "fcvt.d.h", "fcvt.s.bf16")
+        },
     }.get(insn.name, set())
     assert set(filled) == free - reserved
 
@@ -219,7 +223,7 @@ def test_a_format_must_fill_its_instruction() -> None:
 def plain(fields: dict[str, int], insn: Insn) -> dict[str, int]:
     """Fields for which capstone prints no alias of its own: no x0, a CSR of RV64, fence sets that are not empty."""
     fixed = {"csr": 0xC00, "pred": fields.get("pred", 0) | 1, "succ": fields.get("succ", 0) | 2}
-    fixed |= {name: fields.get(name, 0) or 9 for name in ("rd", "rs1", "rs2")}
+    fixed |= {name: fields.get(name, 0) or 8 for name in ("rd", "rs1", "rs2")}
     if "rm" in fields:
         fixed["rm"] = 0 if "rm" not in insn.syntax else 7 if fields["rm"] in (5, 6) else fields["rm"]
     if insn.name.startswith("fsgnj") and fixed["rs1"] == fixed["rs2"]:
@@ -229,7 +233,21 @@ def plain(fields: dict[str, int], insn: Insn) -> dict[str, int]:
     return {name: fixed.get(name, value) for name, value in fields.items()}
 
 
-UNKNOWN_TO_CAPSTONE = ("Zba", "Zbb", "Zbs", "Zicond")
+KNOWN_TO_CAPSTONE = (
+    "I",
+    "Zmmul",
+    "M",
+    "Zaamo",
+    "Zalrsc",
+    "Zicsr",
+    "Zifencei",
+    "Zihintpause",
+    "F",
+    "D",
+    "C",
+    "Zcd",
+)
+CAPSTONE_LACKS = "an instruction of a newer extension, or a hint that capstone shows as what it is built of"
 
 
 @pytest.mark.parametrize("insn", ROWS, ids=lambda insn: insn.name)
@@ -240,8 +258,8 @@ def test_capstone_agrees(insn: Insn) -> None:
         decoded = decode(word)
         assert decoded is not None
         found = list(reader.disasm(word.to_bytes(insn.length, "little"), 0))
-        if insn.ext in UNKNOWN_TO_CAPSTONE:
-            assert not found
+        if insn.ext not in (*KNOWN_TO_CAPSTONE, "Privileged"):
+            assert not found or found[0].mnemonic != insn.name, CAPSTONE_LACKS
             continue
         (theirs,) = found
         if insn.name == "pause":  # a hint that capstone does not know

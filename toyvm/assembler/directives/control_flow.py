@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..problems import Problem
+from ..problems import Fatal, Problem
 from ..statement_reader import Reader
 from ..statements import split_operands, unquote
 from .data import find_file
@@ -81,6 +81,10 @@ def _end(reader: Reader, rest: str) -> None:
     reader.ended = True
 
 
+def _abort(reader: Reader, rest: str) -> None:
+    raise Fatal(".abort: the text ends the assembly")
+
+
 def _purge(reader: Reader, rest: str) -> None:
     for name in split_operands(rest):
         if reader.macros.pop(name, None) is None:
@@ -118,21 +122,22 @@ FLOW: dict[str, FlowDirective] = {
     ".ifnc": _same_text(False),
     ".ifeqs": _same_string(True),
     ".ifnes": _same_string(False),
-    ".else": lambda reader, rest: reader.else_("else"),
+    **dict.fromkeys((".else", ".elsec"), lambda reader, rest: reader.else_("else")),
     ".elseif": lambda reader, rest: reader.else_("elseif"),
     ".endif": lambda reader, rest: reader.endif(),
     ".endc": lambda reader, rest: reader.endif(),
     ".macro": lambda reader, rest: reader.define_macro(rest),
     ".altmacro": _alternate(True),
     ".noaltmacro": _alternate(False),
-    ".exitm": lambda reader, rest: reader.exit_macro(),
+    **dict.fromkeys((".exitm", ".mexit"), lambda reader, rest: reader.exit_macro()),
     ".purgem": _purge,
     ".endm": _stray(".endm without .macro"),
     ".rept": lambda reader, rest: reader.repeat(rest),
     ".rep": lambda reader, rest: reader.repeat(rest),
-    ".irp": lambda reader, rest: reader.irp(".irp", rest),
-    ".irpc": lambda reader, rest: reader.irp(".irpc", rest),
+    **dict.fromkeys((".irp", ".irep"), lambda reader, rest: reader.irp(".irp", rest)),
+    **dict.fromkeys((".irpc", ".irepc"), lambda reader, rest: reader.irp(".irpc", rest)),
     ".endr": _stray(".endr without .rept, .irp or .irpc"),
     ".include": _include,
     ".end": _end,
+    ".abort": _abort,
 }

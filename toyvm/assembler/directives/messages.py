@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from toyvm.elf.constants import SHF_MERGE, SHF_STRINGS, SHT_PROGBITS
+import struct
+
+from toyvm.elf.constants import NT_VERSION, SHF_MERGE, SHF_STRINGS, SHT_NOTE, SHT_PROGBITS
 
 from ..problems import Problem
 from ..state import AssemblyState
@@ -39,10 +41,38 @@ def message(kind: str) -> Directive:
     return directive
 
 
+def fail(state: AssemblyState, rest: str) -> None:
+    """`.fail number`: an error below 500, a warning from 500 on."""
+    number = state.number_of(rest, "the number") if rest.strip() else 0
+    text = f".fail {number} encountered"
+    if number < 500:
+        raise Problem(text)
+    state.warn(text)
+
+
+def version(state: AssemblyState, rest: str) -> None:
+    """`.version "text"`: a note of type NT_VERSION in the section .note, whose name is the text."""
+    text = unquote(rest.strip()) + b"\0"
+    chunk = state.section(".note", SHT_NOTE, 0, listed=False).chunk(0)
+    chunk.section.align = 4
+    chunk.data += struct.pack("<III", len(text), 0, NT_VERSION) + text + bytes(-len(text) % 4)
+
+
+def ignored(reason: str) -> Directive:
+    """A directive without effect, which a warning says."""
+    return lambda state, rest: state.warn(reason)
+
+
 MESSAGES: dict[str, Directive] = {
     ".ident": ident,
     ".err": message(".err"),
     ".error": message(".error"),
     ".warning": message(".warning"),
     ".print": message(".print"),
+    ".fail": fail,
+    ".version": version,
+    ".linkonce": ignored(".linkonce is not supported for this object file format"),
+    **dict.fromkeys(
+        (".vtable_inherit", ".vtable_entry"), ignored("virtual table garbage collection is obsolete; ignored")
+    ),
 }

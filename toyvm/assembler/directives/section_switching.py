@@ -260,7 +260,7 @@ SECTIONS: dict[str, Directive] = {
     ".tdata": shorthand(".tdata"),
     ".tbss": shorthand(".tbss"),
     ".section": section,
-    ".section.s": section,
+    **dict.fromkeys((".section.s", ".sect", ".sect.s"), section),
     ".pushsection": pushsection,
     ".popsection": popsection,
     ".previous": previous,

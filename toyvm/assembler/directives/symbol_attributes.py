@@ -250,6 +250,12 @@ def common(local: bool) -> Directive:
     return directive
 
 
+def tls_common(state: AssemblyState, rest: str) -> None:
+    """`.tls_common name, size, alignment`: a thread-local common symbol."""
+    common(False)(state, rest)
+    symbol_named(state, split_operands(rest)[0]).type = STT_TLS
+
+
 def _natural(size: int, local: bool) -> int:
     """The default alignment of a common symbol: its size as a power of two, up to 16 (8 for .lcomm)."""
     limit = 8 if local else 16
@@ -285,7 +291,7 @@ def accepted(state: AssemblyState, rest: str) -> None:
 
 
 SYMBOLS: dict[str, Directive] = {
-    **dict.fromkeys((".globl", ".global"), binding(STB_GLOBAL)),
+    **dict.fromkeys((".globl", ".global", ".xdef"), binding(STB_GLOBAL)),
     **dict.fromkeys((".weak", ".weakext"), binding(STB_WEAK)),
     ".local": binding(STB_LOCAL),
     ".hidden": visibility(STV_HIDDEN),
@@ -293,14 +299,16 @@ SYMBOLS: dict[str, Directive] = {
     ".protected": visibility(STV_PROTECTED),
     ".type": type_,
     ".size": size,
-    **dict.fromkeys((".set", ".equ"), set_(False)),
+    **dict.fromkeys((".set", ".equ", ".lsym"), set_(False)),
     ".equiv": set_(True),
     ".eqv": eqv,
     ".weakref": weakref,
     ".variant_cc": variant_cc,
-    ".comm": common(False),
-    ".common": common(False),
+    **dict.fromkeys((".comm", ".common", ".common.s", ".xcom"), common(False)),
+    ".tls_common": tls_common,
     ".lcomm": common(True),
     ".symver": symver,
-    **dict.fromkeys((".extern", ".version", ".addrsig", ".addrsig_sym", ".lflags", ".ln", ".line"), accepted),
+    **dict.fromkeys(
+        (".extern", ".xref", ".linefile", ".addrsig", ".addrsig_sym", ".lflags", ".ln", ".line"), accepted
+    ),
 }

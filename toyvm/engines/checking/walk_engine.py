@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from toyvm.base.bits import sext
 from toyvm.isa.decode import decode
+from toyvm.isa.lookup_tables import table
 from toyvm.isa.ops import Node, Op
 from toyvm.isa.trees import tree
 from toyvm.machine.hart import Hart
@@ -141,6 +142,8 @@ class _Walk:
             bits = f"{self.value(args[0]):0{node.width}b}"
             zeros = {Op.CLZ: bits.lstrip("0"), Op.CTZ: bits.rstrip("0"), Op.CPOP: bits.replace("1", "")}
             result = node.width - len(zeros[op])
+        elif op is Op.TABLE:
+            result = table(node.name)[self.value(args[0])]
         elif op is Op.READ_F:
             result = self._hart.f[self.value(args[0])]
         elif op in (Op.TRUNC, Op.ZEXT):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from toyvm.isa.lookup_tables import look_up
 from toyvm.isa.ops import Node, Op
 from toyvm.isa.semantics import maximum
 
@@ -143,6 +144,9 @@ class Printer:
     def _cpop(self, node: Node) -> str:
         return f"({self.exact(node.args[0])}).bit_count()"
 
+    def _table(self, node: Node) -> str:
+        return f"{look_up.__name__}({node.name!r}, {self.exact(node.args[0])})"
+
     def _masked(self, node: Node) -> str:
         return f"({self.raw(node)} & {_mask(node.width)})"
 
@@ -207,6 +211,7 @@ _EXACT: dict[Op, Callable[[Printer, Node], str]] = {
     Op.CLZ: Printer._clz,
     Op.CTZ: Printer._ctz,
     Op.CPOP: Printer._cpop,
+    Op.TABLE: Printer._table,
     Op.ADD: Printer._masked,
     Op.SUB: Printer._masked,
     Op.MUL: Printer._masked,

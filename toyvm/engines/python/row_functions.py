@@ -93,7 +93,11 @@ class _RowPrinter(StatementPrinter):
         self._next: str | None = None
 
     def register(self, number: Node) -> str:
-        return f"x[{number.name or number.value}]"
+        return f"x[{self._number(number)}]"
+
+    def _number(self, node: Node) -> str:
+        """A register's number: a field, a constant, or the second register of a pair."""
+        return node.name or (str(node.value) if node.op is Op.CONST else self.exact(node))
 
     def float_register(self, number: Node) -> str:
         return f"c.f[{number.name}]"
@@ -115,7 +119,7 @@ class _RowPrinter(StatementPrinter):
         self._next = f"{self.exact(target)} if {self.truth(condition)} else pc + {self._insn.length}"
 
     def write(self, number: Node, value: str) -> None:
-        self.line(f"x[{number.name or number.value}] = {value}")
+        self.line(f"x[{self._number(number)}] = {value}")
 
     def write_float(self, number: Node, value: str) -> None:
         self.line(f"c.f[{number.name}] = {value}")

@@ -1,6 +1,6 @@
-"""F and D: single and double precision floating point (unprivileged manual, chapters "F" and "D").
+"""F, D, Zfh and Zfbfmin: floating point of 32, 64 and 16 bits (unprivileged manual, chapters of those names).
 
-Both extensions have the same instructions, so each row is made for both. A single-precision operand that is not
+F, D and Zfh have the same instructions, so each row is made for all three. A single-precision operand that is not
 NaN-boxed (its upper 32 bits all ones) is the canonical NaN; a single-precision result is boxed. Arithmetic is
 `ieee754.OPERATIONS`; sign injection and moves are plain bit operations and raise no flags.
 """
@@ -13,7 +13,8 @@ from ..fields import FR, LOAD, R4, R, S
 from ..semantics import Machine, Value, low, sext
 from ..spec import Rows
 
-single, double = Rows("F"), Rows("D")
+single, double, half, bfloat = Rows("F"), Rows("D"), Rows("Zfh"), Rows("Zfbfmin")
+_HALF_MOVES = "Zfhmin or Zfbfmin"
 
 _LOAD_FP, _STORE_FP, _OP_FP = 0x07, 0x27, 0x53
 _UNARY, _FROM_X, _TO_X = "frd, frs1, rm", "frd, rs1, rm", "rd, frs1, rm"
@@ -31,9 +32,11 @@ class _Precision:
         self.width = width
         self.name = f"f{bits}"
         self.sign = 1 << (bits - 1)
+        self.letter = {16: "h", 32: "w", 64: "d"}[bits]  # of loads, stores and moves
 
 
 _S, _D = _Precision(single, "s", 32, 0, 2), _Precision(double, "d", 64, 1, 3)
+_H = _Precision(half, "h", 16, 2, 1)
 
 
 def _load(p: _Precision) -> Callable[[Machine], None]:
@@ -54,7 +57,7 @@ def _store(p: _Precision) -> Callable[[Machine], None]:
 
 def _raw(register: Value, p: _Precision) -> Value:
     """The low bits of a register, NaN-boxed or not."""
-    return low(register) if p.bits == 32 else register
+    return low(register, p.bits) if p.bits < 64 else register
 
 
 def _fused(p: _Precision, negate_product: bool, negate_addend: bool) -> Callable[[Machine], None]:
@@ -146,9 +149,11 @@ def _from_x(p: _Precision) -> Callable[[Machine], None]:
     return from_x
 
 
-def _convert(to: _Precision, source: _Precision) -> Callable[[Machine], None]:
+def _convert(to: _Precision, source: _Precision, name: str = "") -> Callable[[Machine], None]:
+    operation = name or f"{source.name}_to_{to.name}"
+
     def convert(m: Machine) -> None:
-        m.frd = m.float(f"{source.name}_to_{to.name}", to.bits, m.frs1(source.bits), rounds=True)
+        m.frd = m.float(operation, to.bits, m.frs1(source.bits), rounds=True)
 
     convert.__doc__ = f"Convert from {source.bits} to {to.bits} bits."
     return convert
@@ -181,9 +186,9 @@ _COMPARISONS = (
 
 def _rows(p: _Precision) -> None:
     insn, suffix, fmt = p.rows, p.suffix, p.fmt
-    letter = "w" if p.bits == 32 else "d"
-    insn(f"fl{letter}", LOAD, "frd, load_mem", opcode=_LOAD_FP, funct3=p.width)(_load(p))
-    insn(f"fs{letter}", S, "frs2, store_mem", opcode=_STORE_FP, funct3=p.width)(_store(p))
+    moves = _HALF_MOVES if p.bits == 16 else None
+    insn(f"fl{p.letter}", LOAD, "frd, load_mem", ext=moves, opcode=_LOAD_FP, funct3=p.width)(_load(p))
+    insn(f"fs{p.letter}", S, "frs2, store_mem", ext=moves, opcode=_STORE_FP, funct3=p.width)(_store(p))
     for name, opcode, negate_product, negate_addend in _FUSED:
         insn(f"{name}.{suffix}", R4, opcode=opcode, fmt=fmt)(_fused(p, negate_product, negate_addend))
     for operation, funct7, doc in _ARITHMETIC:
@@ -211,13 +216,30 @@ def _rows(p: _Precision) -> None:
         syntax = "frd, rs1" if p.bits == 64 and name[0] == "w" else _FROM_X
         row = insn(f"fcvt.{suffix}.{name}", FR, syntax, opcode=_OP_FP, funct7=0x68 | fmt, rs2=number)
         row(_from_integer(p, integer))
-    insn(f"fmv.x.{letter}", R, "rd, frs1", opcode=_OP_FP, funct7=0x70 | fmt, funct3=0, rs2=0)(_to_x(p))
-    insn(f"fmv.{letter}.x", R, "frd, rs1", opcode=_OP_FP, funct7=0x78 | fmt, funct3=0, rs2=0)(_from_x(p))
+    move = insn(
+        f"fmv.x.{p.letter}", R, "rd, frs1", ext=moves, opcode=_OP_FP, funct7=0x70 | fmt, funct3=0, rs2=0
+    )
+    move(_to_x(p))
+    move = insn(
+        f"fmv.{p.letter}.x", R, "frd, rs1", ext=moves, opcode=_OP_FP, funct7=0x78 | fmt, funct3=0, rs2=0
+    )
+    move(_from_x(p))
 
 
 _rows(_S)
 _rows(_D)
+_rows(_H)
 double("fcvt.s.d", FR, _UNARY, opcode=_OP_FP, funct7=0x20, rs2=1)(_convert(_S, _D))
 double("fcvt.d.s", FR, "frd, frs1", opcode=_OP_FP, funct7=0x21, rs2=0)(_convert(_D, _S))
+
+for _to, _from, _ext in (
+    (_H, _S, "Zfhmin"), (_S, _H, "Zfhmin"), (_H, _D, "Zfhmin and D"), (_D, _H, "Zfhmin and D"),
+):  # fmt: skip
+    half(
+        f"fcvt.{_to.suffix}.{_from.suffix}", FR, _UNARY if _to is _H else "frd, frs1", ext=_ext, opcode=_OP_FP,
+        funct7=0x20 | _to.fmt, rs2=_from.fmt,
+    )(_convert(_to, _from))  # fmt: skip
+bfloat("fcvt.bf16.s", FR, _UNARY, opcode=_OP_FP, funct7=0x22, rs2=8)(_convert(_H, _S, "f32_to_bf16"))
+bfloat("fcvt.s.bf16", FR, "frd, frs1", opcode=_OP_FP, funct7=0x20, rs2=6)(_convert(_S, _H, "bf16_to_f32"))
 
 fld, fsd = double.rows[0].semantics, double.rows[1].semantics

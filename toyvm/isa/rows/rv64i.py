@@ -343,14 +343,3 @@ def ecall(m: Machine) -> None:
 def ebreak(m: Machine) -> None:
     """Stop for a debugger."""
     m.trap_breakpoint()
-
-
-def _privileged(m: Machine) -> None:
-    """Privileged: illegal in user mode."""
-    m.trap_illegal()
-
-
-insn("sret", SYSTEM, ext="Privileged", opcode=_SYSTEM, funct3=0, rd=0, rs1=0, funct12=0x102)(_privileged)
-insn("mret", SYSTEM, ext="Privileged", opcode=_SYSTEM, funct3=0, rd=0, rs1=0, funct12=0x302)(_privileged)
-insn("wfi", SYSTEM, ext="Privileged", opcode=_SYSTEM, funct3=0, rd=0, rs1=0, funct12=0x105)(_privileged)
-insn("sfence.vma", R, "rs1, rs2", ext="Privileged", opcode=_SYSTEM, funct3=0, rd=0, funct7=9)(_privileged)

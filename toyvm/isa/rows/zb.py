@@ -22,6 +22,7 @@ from ..spec import Rows, Semantics
 
 zba, zbb, zbs, zicond = Rows("Zba"), Rows("Zbb"), Rows("Zbs"), Rows("Zicond")
 
+_SHARED = "Zbb or Zbkb"
 _OP, _OP_IMM, _OP_32, _OP_IMM_32 = 0x33, 0x13, 0x3B, 0x1B
 
 
@@ -57,19 +58,19 @@ def slli_uw(m: Machine) -> None:
     m.rd = _word(m.rs1) << m.shamt
 
 
-@zbb("andn", R, opcode=_OP, funct3=7, funct7=0x20)
+@zbb("andn", R, ext=_SHARED, opcode=_OP, funct3=7, funct7=0x20)
 def andn(m: Machine) -> None:
     """And with rs2 inverted."""
     m.rd = m.rs1 & ~m.rs2
 
 
-@zbb("orn", R, opcode=_OP, funct3=6, funct7=0x20)
+@zbb("orn", R, ext=_SHARED, opcode=_OP, funct3=6, funct7=0x20)
 def orn(m: Machine) -> None:
     """Or with rs2 inverted."""
     m.rd = m.rs1 | ~m.rs2
 
 
-@zbb("xnor", R, opcode=_OP, funct3=4, funct7=0x20)
+@zbb("xnor", R, ext=_SHARED, opcode=_OP, funct3=4, funct7=0x20)
 def xnor(m: Machine) -> None:
     """Exclusive or, inverted."""
     m.rd = ~(m.rs1 ^ m.rs2)
@@ -140,37 +141,37 @@ def _rotated_right(value: Value, amount: Value) -> Value:
     return value >> (amount & mask) | value << ((~amount + 1) & mask)
 
 
-@zbb("rol", R, opcode=_OP, funct3=1, funct7=0x30)
+@zbb("rol", R, ext=_SHARED, opcode=_OP, funct3=1, funct7=0x30)
 def rol(m: Machine) -> None:
     """Rotate left by the low 6 bits of rs2."""
     m.rd = _rotated_right(m.rs1, ~m.rs2 + 1)
 
 
-@zbb("rolw", R, opcode=_OP_32, funct3=1, funct7=0x30)
+@zbb("rolw", R, ext=_SHARED, opcode=_OP_32, funct3=1, funct7=0x30)
 def rolw(m: Machine) -> None:
     """Rotate the low 32 bits left by the low 5 bits of rs2; the result is sign-extended."""
     m.rd = sext(_rotated_right(low(m.rs1), ~low(m.rs2) + 1))
 
 
-@zbb("ror", R, opcode=_OP, funct3=5, funct7=0x30)
+@zbb("ror", R, ext=_SHARED, opcode=_OP, funct3=5, funct7=0x30)
 def ror(m: Machine) -> None:
     """Rotate right by the low 6 bits of rs2."""
     m.rd = _rotated_right(m.rs1, m.rs2)
 
 
-@zbb("rori", SHIFT, opcode=_OP_IMM, funct3=5, funct6=0x18)
+@zbb("rori", SHIFT, ext=_SHARED, opcode=_OP_IMM, funct3=5, funct6=0x18)
 def rori(m: Machine) -> None:
     """Rotate right by an immediate amount."""
     m.rd = _rotated_right(m.rs1, m.shamt)
 
 
-@zbb("roriw", SHIFTW, opcode=_OP_IMM_32, funct3=5, funct7=0x30)
+@zbb("roriw", SHIFTW, ext=_SHARED, opcode=_OP_IMM_32, funct3=5, funct7=0x30)
 def roriw(m: Machine) -> None:
     """Rotate the low 32 bits right by an immediate amount; the result is sign-extended."""
     m.rd = sext(_rotated_right(low(m.rs1), low(m.shamt)))
 
 
-@zbb("rorw", R, opcode=_OP_32, funct3=5, funct7=0x30)
+@zbb("rorw", R, ext=_SHARED, opcode=_OP_32, funct3=5, funct7=0x30)
 def rorw(m: Machine) -> None:
     """Rotate the low 32 bits right by the low 5 bits of rs2; the result is sign-extended."""
     m.rd = sext(_rotated_right(low(m.rs1), low(m.rs2)))
@@ -185,7 +186,7 @@ def orc_b(m: Machine) -> None:
     m.rd = (value & 0x0101010101010101) * 0xFF
 
 
-@zbb("rev8", UNARY, opcode=_OP_IMM, funct3=5, funct12=0x6B8)
+@zbb("rev8", UNARY, ext=_SHARED, opcode=_OP_IMM, funct3=5, funct12=0x6B8)
 def rev8(m: Machine) -> None:
     """Reverse the order of bytes."""
     value = m.rs1

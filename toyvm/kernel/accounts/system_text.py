@@ -6,6 +6,7 @@ import os
 import struct
 
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.isa.extensions import MACHINE
 
 from ..limits import RLIM_INFINITY
 from ..proc.process import State
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CLOCK_TICK = 10_000_000  # nanoseconds
 VERSION = "Linux version 6.1.0 (toyvm@toyvm) (toyvm) #1 SMP toyvm\n"
+_ISA = "rv64" + "".join(name if len(name) == 1 else f"_{name}" for name in MACHINE)
 _FILESYSTEMS = ("sysfs", "tmpfs", "proc", "devtmpfs", "pipefs", "devpts")
 _LIMITS = (
     ("Max cpu time", "seconds"), ("Max file size", "bytes"), ("Max data size", "bytes"), ("Max stack size", "bytes"),
@@ -33,7 +35,7 @@ def cpuinfo(kernel: KernelState) -> bytes:
     found = []
     for number in range(kernel.limits.cpus):
         fields = (
-            ("processor\t", number), ("hart\t\t", number), ("isa\t\t", "rv64imafdc_zicsr_zifencei"),
+            ("processor\t", number), ("hart\t\t", number), ("isa\t\t", _ISA),
             ("mmu\t\t", mmu), ("uarch\t\t", "toyvm"), ("mvendorid\t", "0x0"), ("marchid\t\t", "0x0"),
             ("mimpid\t\t", "0x0"),
         )  # fmt: skip

@@ -243,6 +243,7 @@ SYSTEM_CALLS: dict[int, tuple[str, str, str] | tuple[str, str, str, str]] = {
     240: ("rt_tgsigqueueinfo", "signal_calls.rt_tgsigqueueinfo", "int int signal ptr"),
     242: ("accept4", "sockets.socket_calls.accept4", "fd ptr ptr fdflags"),
     243: ("recvmmsg", "sockets.message_calls.recvmmsg", "fd ptr uint msgflags timespec"),
+    258: ("riscv_hwprobe", "hwprobe.riscv_hwprobe", "ptr uint uint ptr hex"),
     259: ("riscv_flush_icache", "machine_calls.riscv_flush_icache", "ptr ptr hex"),
     260: ("wait4", "process_calls.wait4", "int ptr waitoptions ptr"),
     261: ("prlimit64", "limit_calls.prlimit64", "int rlimit ptr ptr"),

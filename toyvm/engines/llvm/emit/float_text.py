@@ -47,6 +47,8 @@ _CSRS = frozenset({FFLAGS, FRM, FCSR})
 def float_supported(node: Node) -> bool:
     """Whether this host has the rounding mode and the instructions that a FLOAT needs."""
     operation = node.name.partition("_")[2]
+    if node.name[:3] not in ("f32", "f64") or operation not in _NATIVE:
+        return False
     if operation == "fma" and "fma" not in features():
         return False
     if not _rounds(operation) or node.args[-1].op is not Op.CONST:
@@ -55,6 +57,12 @@ def float_supported(node: Node) -> bool:
     if operation.startswith("to_") and operation[3:] in INTEGERS:
         return mode == RTZ or (mode in (*_INTEGRAL, RMM) and "sse4_1" in features())
     return mode < NATIVE_MODES or mode == DYN or (mode == RMM and _exact(node))
+
+
+_NATIVE = frozenset({
+    *_ARITHMETIC, "min", "max", "eq", "lt", "le", "class", "to_f32", "to_f64",
+    *(f"to_{name}" for name in INTEGERS), *(f"from_{name}" for name in INTEGERS),
+})  # fmt: skip
 
 
 def _rounds(operation: str) -> bool:

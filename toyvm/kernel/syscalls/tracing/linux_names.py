@@ -17,7 +17,6 @@ _RUNS = {
     217: "add_key request_key keyctl",
     234: "remap_file_pages mbind get_mempolicy set_mempolicy migrate_pages move_pages",
     241: "perf_event_open",
-    258: "riscv_hwprobe",
     262: "fanotify_init fanotify_mark",
     266: "clock_adjtime",
     272: "kcmp",
@@ -83,7 +82,6 @@ set_mempolicy: mempolicy ptr uint
 migrate_pages: int uint ptr ptr
 move_pages: int uint ptr ptr ptr hex
 perf_event_open: ptr int int fd hex
-riscv_hwprobe: ptr uint uint ptr hex
 riscv_flush_icache: ptr ptr hex
 fanotify_init: hex oflags
 fanotify_mark: fd hex hex at path
@@ -149,9 +147,7 @@ def shapes_of(number: int) -> tuple[str, ...]:
 
 
 # Calls whose refusal programs are known to expect: run-time libraries make them when they start and have another way.
-EXPECTED = frozenset(
-    {"rseq", "riscv_hwprobe", "riscv_flush_icache", "restart_syscall", "get_mempolicy", "io_uring_setup"}
-)
+EXPECTED = frozenset({"rseq", "riscv_flush_icache", "restart_syscall", "get_mempolicy", "io_uring_setup"})
 
 
 def absent_calls_text(counts: dict[int, int]) -> str:

@@ -1,0 +1,44 @@
+"""Compressed sections: a round trip, and headers that lie."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pytest
+
+from toyvm.base.errors import ElfError
+from toyvm.elf.compression import compressed, decompressed
+from toyvm.elf.constants import SHF_COMPRESSED
+from toyvm.elf.object_file import Section
+
+
+def test_round_trip() -> None:
+    section = Section(".debug_x", addralign=4, data=b"words " * 100)
+    packed = compressed(section)
+    assert packed.flags & SHF_COMPRESSED and len(packed.data) < 100 and packed.size == len(packed.data)
+    assert decompressed(packed.data, "x") == (section.data, 4)
+
+
+@pytest.mark.parametrize(
+    "section", [Section(".debug_x", data=b"abc"), Section(".data", data=bytes(1000)), Section(".debug_y", flags=2, data=bytes(999))]
+)  # fmt: skip
+def test_small_and_other_sections_stay(section: Section) -> None:
+    assert compressed(section) is section
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"short", "5 bytes are no compressed section"),
+        (struct.pack("<IIQQ", 2, 0, 5, 1), "in format 2"),
+        (struct.pack("<IIQQ", 1, 0, 1 << 40, 1), "the limit is"),
+        (struct.pack("<IIQQ", 1, 0, 5, 1) + b"junk", "cannot be decompressed"),
+        (struct.pack("<IIQQ", 1, 0, 5, 1) + zlib.compress(b"longer than 5"), "another size than the 5"),
+        (struct.pack("<IIQQ", 1, 0, 500, 1) + zlib.compress(b"shorter"), "another size than the 500"),
+        (struct.pack("<IIQQ", 1, 0, 7, 1) + zlib.compress(b"shorter")[:-3], "another size"),
+    ],
+)
+def test_headers_that_lie(data: bytes, words: str) -> None:
+    with pytest.raises(ElfError, match=words):
+        decompressed(data, "a.o: section .debug_x")

@@ -1,0 +1,129 @@
+"""The syntax trees of the shapes that nearly every text has, as Lark makes them from `grammar.GRAMMAR`.
+
+A text that has no others needs no parser: importing Lark and loading its tables takes as long as assembling a thousand
+lines. A test compares each tree with Lark's (tests/unit/assembler/test_grammar.py).
+
+    shape | tree
+
+A tree is the name of its rule, then its children in brackets; `-` is a child that is absent.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+_SHAPES = """
+N | operand[number]
+S | operand[name]
+R | register
+F | float_register
+T | string
+- N | operand[unary_neg[number]]
+N ( R ) | operand[memory[number]]
+- N ( R ) | operand[memory[unary_neg[number]]]
+S ( R ) | operand[memory[name]]
+( R ) | operand[memory[-]]
+S + N | operand[binary_add[name number]]
+S - N | operand[binary_sub[name number]]
+S - S | operand[binary_sub[name name]]
+S + N ( R ) | operand[memory[binary_add[name number]]]
+N * N ( R ) | operand[memory[binary_mul[number number]]]
+N << N | operand[binary_shl[number number]]
+N * S | operand[binary_mul[number name]]
+S * S | operand[binary_mul[name name]]
+S | S | operand[binary_or[name name]]
+N - N | operand[binary_sub[number number]]
+N + N | operand[binary_add[number number]]
+N * N | operand[binary_mul[number number]]
+S + S | operand[binary_add[name name]]
+- S | operand[unary_neg[name]]
+~ N | operand[unary_not[number]]
+~ S | operand[unary_not[name]]
+S * N | operand[binary_mul[name number]]
+S - S + N | operand[binary_add[binary_sub[name name] number]]
+%hi ( S ) | operand[modified[%hi name]]
+%hi ( S + N ) | operand[modified[%hi binary_add[name number]]]
+%hi ( S - N ) | operand[modified[%hi binary_sub[name number]]]
+%pcrel_hi ( S ) | operand[modified[%pcrel_hi name]]
+%pcrel_hi ( S + N ) | operand[modified[%pcrel_hi binary_add[name number]]]
+%pcrel_hi ( S - N ) | operand[modified[%pcrel_hi binary_sub[name number]]]
+%got_pcrel_hi ( S ) | operand[modified[%got_pcrel_hi name]]
+%got_pcrel_hi ( S + N ) | operand[modified[%got_pcrel_hi binary_add[name number]]]
+%got_pcrel_hi ( S - N ) | operand[modified[%got_pcrel_hi binary_sub[name number]]]
+%tprel_hi ( S ) | operand[modified[%tprel_hi name]]
+%tprel_hi ( S + N ) | operand[modified[%tprel_hi binary_add[name number]]]
+%tprel_hi ( S - N ) | operand[modified[%tprel_hi binary_sub[name number]]]
+%tls_ie_pcrel_hi ( S ) | operand[modified[%tls_ie_pcrel_hi name]]
+%tls_ie_pcrel_hi ( S + N ) | operand[modified[%tls_ie_pcrel_hi binary_add[name number]]]
+%tls_ie_pcrel_hi ( S - N ) | operand[modified[%tls_ie_pcrel_hi binary_sub[name number]]]
+%tls_gd_pcrel_hi ( S ) | operand[modified[%tls_gd_pcrel_hi name]]
+%tls_gd_pcrel_hi ( S + N ) | operand[modified[%tls_gd_pcrel_hi binary_add[name number]]]
+%tls_gd_pcrel_hi ( S - N ) | operand[modified[%tls_gd_pcrel_hi binary_sub[name number]]]
+%tprel_add ( S ) | operand[modified[%tprel_add name]]
+%tprel_add ( S + N ) | operand[modified[%tprel_add binary_add[name number]]]
+%tprel_add ( S - N ) | operand[modified[%tprel_add binary_sub[name number]]]
+%lo ( S ) | operand[modified[%lo name]]
+%lo ( S + N ) | operand[modified[%lo binary_add[name number]]]
+%lo ( S - N ) | operand[modified[%lo binary_sub[name number]]]
+%lo ( S ) ( R ) | operand[memory[modified[%lo name]]]
+%lo ( S + N ) ( R ) | operand[memory[modified[%lo binary_add[name number]]]]
+%lo ( S - N ) ( R ) | operand[memory[modified[%lo binary_sub[name number]]]]
+%pcrel_lo ( S ) | operand[modified[%pcrel_lo name]]
+%pcrel_lo ( S + N ) | operand[modified[%pcrel_lo binary_add[name number]]]
+%pcrel_lo ( S - N ) | operand[modified[%pcrel_lo binary_sub[name number]]]
+%pcrel_lo ( S ) ( R ) | operand[memory[modified[%pcrel_lo name]]]
+%pcrel_lo ( S + N ) ( R ) | operand[memory[modified[%pcrel_lo binary_add[name number]]]]
+%pcrel_lo ( S - N ) ( R ) | operand[memory[modified[%pcrel_lo binary_sub[name number]]]]
+%tprel_lo ( S ) | operand[modified[%tprel_lo name]]
+%tprel_lo ( S + N ) | operand[modified[%tprel_lo binary_add[name number]]]
+%tprel_lo ( S - N ) | operand[modified[%tprel_lo binary_sub[name number]]]
+%tprel_lo ( S ) ( R ) | operand[memory[modified[%tprel_lo name]]]
+%tprel_lo ( S + N ) ( R ) | operand[memory[modified[%tprel_lo binary_add[name number]]]]
+%tprel_lo ( S - N ) ( R ) | operand[memory[modified[%tprel_lo binary_sub[name number]]]]
+"""
+_WORD = re.compile(r"[\w%.]+|-|\[|\]")
+
+
+class ShapeTree:
+    """A syntax tree with the attributes of Lark's: the rule, and the children (trees, words or None)."""
+
+    __slots__ = ("children", "data")
+
+    def __init__(self, data: str, children: list[ShapeTree | str | None]):
+        self.data = data
+        self.children = children
+
+
+@cache
+def _texts() -> dict[str, str]:
+    return {line.rpartition(" | ")[0]: line.rpartition(" | ")[2] for line in _SHAPES.strip().split("\n")}
+
+
+def known_shapes() -> tuple[str, ...]:
+    """Every shape of the table."""
+    return tuple(_texts())
+
+
+def known_tree(shape: str) -> ShapeTree | None:
+    """The tree of a shape, or None if it is not in the table."""
+    text = _texts().get(shape)
+    return None if text is None else _tree(_WORD.findall(text)[::-1])
+
+
+def _tree(words: list[str]) -> ShapeTree:
+    """The tree that begins at the end of `words`, which are in reverse; removes what it reads."""
+    name, children = words.pop(), []
+    if words and words[-1] == "[":
+        words.pop()
+        while words[-1] != "]":
+            children.append(_child(words))
+        words.pop()
+    return ShapeTree(name, children)
+
+
+def _child(words: list[str]) -> ShapeTree | str | None:
+    if words[-1] == "-":
+        words.pop()
+        return None
+    return words.pop() if words[-1].startswith("%") else _tree(words)
