@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from tests.support import scripts_to_compare
+from tests.support import random_scripts, scripts_to_compare
 from tests.support.harness import shell, toyvm
 from tests.support.oracles import GCC, GNU_AS, GNU_LD, QEMU, require_oracle
 from tests.support.script_links import differences, facts
@@ -146,3 +147,21 @@ def test_default_scripts_with_glibc(
         shell([GCC, kind, pic, *flags, "hello.c", "-Wl,-T,script.ld", "-o", "hello"])
         result = shell([QEMU, "-L", "/usr/riscv64-linux-gnu", "hello"])
         assert result.stdout == b"before\n3 2.50 1\n", flags
+
+
+def test_random_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOYVM_RANDOM_SCRIPTS=n takes n other scripts at each run."""
+    require_oracle(GNU_AS, GNU_LD)
+    monkeypatch.chdir(tmp_path)
+    objects = _assemble(random_scripts.OBJECTS)
+    count = os.environ.get("TOYVM_RANDOM_SCRIPTS")
+
+    @settings(
+        max_examples=int(count or 100), derandomize=not count, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(random_scripts.scripts())
+    def check(script: str) -> None:
+        assert differences(script, objects) == [], script
+
+    check()

@@ -292,6 +292,13 @@ def _page_base(state: CommandLine, text: str) -> None:
     state.options["image_base"] = _number(text)
 
 
+def _add_script(state: CommandLine, path: str) -> None:
+    """-T. Files that the script names come at its place among the inputs."""
+    if not state.lists.get("scripts"):
+        state.options["script_position"] = len(state.inputs)
+    state.add("scripts", path)
+
+
 def _default_script(state: CommandLine, path: str) -> None:
     """-dT: the script in place of the built-in one, read when all options are known. -T takes precedence."""
     state.default_script = path
@@ -382,7 +389,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "print-map": _attribute("print_map"),
     "cref": _attribute("cref"),
     "version": _attribute("version"),
-    "script": _each("scripts"),
+    "script": ("value", _add_script),
     "default-script": ("value", _default_script),
     "dT": ("value", _default_script),
     "orphan-handling": (
@@ -442,7 +449,7 @@ _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "e": lambda state, value: state.options.__setitem__("entry", value),
     "m": _emulation,
     "z": _keyword,
-    "T": lambda state, value: state.add("scripts", value),
+    "T": _add_script,
     "h": lambda state, value: state.options.__setitem__("soname", value),
 }
 _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {

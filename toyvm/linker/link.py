@@ -58,6 +58,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Resolve each name to a definition. This selects the archive members that take part.
     script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
     resolution = resolve(opened, options, errors, script.versions)
+    if scripted:
+        resolution = scripted.with_provided(resolution)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
@@ -78,7 +80,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.gc_sections:
         program = collect(program, options, public, errors, keep)
     refuse_unsupported(program, errors)
-    check_references(program, options, errors)
+    check_references(scripted.without_unloaded(program) if scripted else program, options, errors)
     errors.checkpoint()
     program = drop_dead_frames(program)
     plan = scripted.plan(program, errors) if scripted else None
@@ -121,6 +123,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Bytes.
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
+    if scripted:
+        program = scripted.without_unstored(program, layout)
     relocate(image, program, layout, needs, known, options.pic, errors)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()

@@ -90,6 +90,7 @@ class LinkOptions(Record):
     no_warnings: bool = False
     output: str = "a.out"
     scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script
+    script_position: int = 0  # the number of inputs before -T
     assigned: tuple[str, ...] = ()  # symbols that a script assigns
     wanted: tuple[str, ...] = ()  # symbols that a script's expressions need
     orphan_handling: str = "place"  # "place", "warn", "error", "discard"

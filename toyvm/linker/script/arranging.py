@@ -8,11 +8,11 @@ from ...elf.constants import SHT_NOTE
 from ..inputs.columns import ProgramColumns
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
-from .flags import READONLY, section_flags
+from .flags import KEEP, NEVER_LOAD, READONLY, section_flags
 from .matching import Matcher
 from .orphans import Flow, OrphanPlacer, OrphanSection
 from .plan import DISCARD, Out, Plan
-from .tree import Assignment, Call, Data, Expr, InputPattern, Insert, OutputSection, Script, Text
+from .tree import Assignment, Call, Data, Expr, Fill, InputPattern, Insert, OutputSection, Script, Text
 
 
 def arrange(program: ProgramColumns, script: Script, options: LinkOptions, errors: Diagnostics) -> Plan:
@@ -29,10 +29,7 @@ class _Arranger:
         self.out_of = np.full(len(sections), -1, dtype=np.int64)
         self.keep, self.discarded = np.zeros(len(sections), dtype=bool), np.zeros(len(sections), dtype=bool)
         self.taken: set[int] = set()
-        self.outs = [
-            Out(s, s.name, region=s.region, lma_region=s.lma_region, headers=s.headers)
-            for s in script.sections()
-        ]
+        self.outs = [_out(statement) for statement in script.sections()]
         self.table: list[Out] = []
         patterns = [p for out in self.outs for p in out.statement.body if isinstance(p, InputPattern)]
         # GNU ld makes one section for the relocations of each section, and calls those of a static program .rela.iplt.
@@ -55,6 +52,10 @@ class _Arranger:
                 flow.append(next(outs))
             elif not isinstance(statement, Insert):
                 flow.append(statement)
+        for pattern, chosen in zip(self.matcher.patterns, self.matcher.chosen, strict=True):
+            for sid, _ in chosen if pattern.keep else ():
+                self.keep[sid] = True
+                self.flags[sid] |= KEEP
         numbers = {id(p): i for i, p in enumerate(self.matcher.patterns)}
         for item in flow:
             if isinstance(item, Out):
@@ -63,20 +64,21 @@ class _Arranger:
                 self._mention(item.value if isinstance(item, Assignment) else item.test)
         for name, address in self.options.section_starts.items():
             self._start(name, address, flow)
+        made = list(self.outs)
         flow, self.outs = self._inserted(flow)
-        self._place_orphans(flow)
+        made += self._place_orphans(flow)
+        text = next((out for out in self.table if out.name == ".text"), None)
+        if text is not None:  # whatever is in it
+            text.flags |= READONLY
         index = {id(out): i for i, out in enumerate(self.outs)}
         for out in self.outs:
             self.out_of[list(out.members)] = index[id(out)]
-        return Plan(self.script, flow, self.outs, self.table, self.out_of, self.keep, self.discarded)
+        return Plan(self.script, flow, self.outs, self.table, made, self.out_of, self.keep, self.discarded)
 
     def _map(self, out: Out, numbers: dict[int, int]) -> None:
         statement = out.statement
         patterns = [p for p in statement.body if isinstance(p, InputPattern)]
         chosen = {id(p): self.matcher.sids(numbers[id(p)], out.name) for p in patterns}
-        for pattern in patterns:
-            if pattern.keep:
-                self.keep[chosen[id(pattern)]] = True
         if statement.constraint in ("ONLY_IF_RO", "ONLY_IF_RW"):
             readonly = all(
                 self.flags[sid] & READONLY
@@ -120,20 +122,25 @@ class _Arranger:
             elif isinstance(item, Assignment):
                 self._create(out)
                 self._mention(item.value)
+            elif isinstance(item, Fill):
+                self._create(out)
 
     def _create(self, out: Out) -> None:
         """Make the section."""
         existed = out.exists
-        out.create(0)
+        out.create()
         self._created(out, existed)
 
     def _created(self, out: Out, existed: bool) -> None:
         """A new section gets its header; sections that its address mentions exist, too."""
         if not existed:
             self.table.append(out)
-            for expr in (out.statement.address, out.statement.at):
-                if expr is not None:
-                    self._mention(expr)
+            self._mention_addresses(out)
+
+    def _mention_addresses(self, out: Out) -> None:
+        for expr in (out.statement.address, out.statement.at) if out.exists else ():
+            if expr is not None:
+                self._mention(expr)
 
     def _mention(self, expr: Expr) -> None:
         """ADDR and LOADADDR of a section make it (GNU ld: exp_init_os)."""
@@ -173,8 +180,11 @@ class _Arranger:
                 pending = []
             else:
                 pending.append(next(items))
-        result = [*pending, *items]
+        result = [*flow]
         for insert, moved in moves:
+            old = result
+            kept = {id(item) for item in moved}
+            result = [item for item in result if id(item) not in kept]
             where = next(
                 (
                     i
@@ -185,11 +195,12 @@ class _Arranger:
             )
             if where < 0:
                 self.errors.error(insert.place.message(f"{insert.where} not found for insert"))
+                result = old
                 continue
             if insert.before:
                 earlier = [i for i in range(where) if isinstance(result[i], Out) and result[i].matches]  # type: ignore[union-attr]  # the test before says that it is an Out
                 where = earlier[-1] if earlier else -1
-            placer = OrphanPlacer(result, [], [], False)
+            placer = OrphanPlacer(result, [], [])
             after = result[where] if where >= 0 else None
             at = placer.flow_place(after)  # type: ignore[arg-type]  # an Out, as above
             result[at:at] = moved
@@ -198,9 +209,10 @@ class _Arranger:
         self.table.sort(key=lambda out: rank[id(out)])
         return result, outs
 
-    def _place_orphans(self, flow: Flow) -> None:
+    def _place_orphans(self, flow: Flow) -> list[Out]:
+        """Place what no pattern chose; the output sections made for it."""
         handling = self.options.orphan_handling
-        placer = OrphanPlacer(flow, self.outs, self.table, self.options.unique)
+        placer = OrphanPlacer(flow, self.outs, self.table, self.options.unique, self._mention_addresses)
         sections = self.program.sections
         for sid in self.matcher.order():
             if sid in self.taken:
@@ -227,3 +239,15 @@ class _Arranger:
                 self.errors.warning(
                     f"orphan section `{sections.name[sid]}' from `{owner}' being placed in section `{out.name}'"
                 )
+        return placer.made
+
+
+def _out(statement: OutputSection) -> Out:
+    return Out(
+        statement,
+        statement.name,
+        region=statement.region,
+        lma_region=statement.lma_region,
+        headers=statement.headers,
+        hint=NEVER_LOAD if statement.type == "NOLOAD" else 0,
+    )

@@ -11,7 +11,7 @@ from toyvm.base.resources import read_input
 from ..link_options import Input, LinkOptions
 from .builtin import builtin_script
 from .reader import read_expression, read_script
-from .tree import Assignment, InputFile, Insert, Name, Place, Script, Source
+from .tree import Assignment, InputFile, InputPattern, Insert, Place, Script, Source
 
 _DEFAULT_ENTRY = "start"  # GNU ld: of a script without ENTRY
 
@@ -68,22 +68,15 @@ def _builtin(options: LinkOptions) -> Script:
 
 def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> Request:
     """The options with what `script` says."""
-    first, last = [_input(file) for file in script.inputs], []
-    named = {given.display for given in (*inputs, *first)}
-    for section in script.sections():
-        for pattern in section.body:
-            file = getattr(pattern, "file", "")
-            if file and not any(c in "*?[:" for c in file) and file not in named:
-                named.add(file)
-                last.append(Input(path=file))  # a file that a pattern names is an input
+    before, after = list(inputs[: options.script_position]), list(inputs[options.script_position :])
+    first = [_input(file) for file in script.inputs] + _named_files(script, before, after)
     defsyms = [
         Assignment(name, read_expression("--defsym", text), Place(Source("--defsym", text), 0, len(text)))
         for name, text in options.defsyms
     ]
     script.statements[:0] = defsyms
     assigned = {a.name for a in script.assignments() if not a.provide and a.name != "."}
-    named_in = [part.name for expr in script.expressions() for part in expr.walk() if isinstance(part, Name)]
-    wanted = tuple(dict.fromkeys(name for name in named_in if name != "." and name not in assigned))
+    wanted = tuple(sorted(script.needed_names() - assigned))
     changes: Mapping[str, object] = {
         "library_path": (*options.library_path, *script.search),
         "entry": options.entry or script.entry or _DEFAULT_ENTRY,
@@ -95,7 +88,25 @@ def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> 
         "defsyms": (),
         "output": script.output if options.output == "a.out" and script.output else options.output,
     }
-    return Request(script, (*first, *inputs, *last), replace(options, **changes))
+    return Request(script, (*before, *first, *after), replace(options, **changes))
+
+
+def _named_files(script: Script, before: list[Input], after: list[Input]) -> list[Input]:
+    """The files that patterns name without wildcards. They are inputs, and come where the script comes (GNU ld: lookup_name);
+    `after` loses them."""
+    found: list[Input] = []
+    known = {given.path for given in before}
+    for section in script.sections():
+        for pattern in section.body:
+            file = pattern.file if isinstance(pattern, InputPattern) else ""
+            if not file or any(c in "*?[:" for c in file) or file in known:
+                continue
+            known.add(file)
+            given = next((i for i in after if i.display == file and not i.library), None)
+            if given is not None:
+                after.remove(given)
+            found.append(given if given is not None else Input(path=file))
+    return found
 
 
 def _input(file: InputFile) -> Input:

@@ -17,10 +17,13 @@ from ...elf.constants import (
     PT_NOTE,
     PT_PHDR,
     PT_TLS,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_WRITE,
     SHT_NOBITS,
 )
-from .flags import ALLOC, CODE, READONLY, TLS
-from .mapped import Mapped, present, relro_range, section_type, sorted_sections
+from .flags import ALLOC, TLS
+from .mapped import Mapped, header_align, header_flags, present, relro_range, section_type, sorted_sections
 from .placing import Placed
 
 if TYPE_CHECKING:
@@ -54,8 +57,8 @@ class FilePositions:
         for placed in present(sizing.table):
             if id(placed) in self.offset_of:
                 continue
-            align = max(placed.align, 1)
-            if placed.flags & ALLOC:
+            align = header_align(placed)
+            if header_flags(placed) & SHF_ALLOC:
                 align = self.page if placed.size else align
                 offset += (placed.vma - offset) % align
             else:
@@ -131,9 +134,7 @@ class FilePositions:
         for index, placed in enumerate(segment.sections):
             offset, adjust = self._member(segment, index, placed, offset, adjust)
             if segment.flags is None:
-                flags |= (
-                    PF_R | (PF_X if placed.flags & CODE else 0) | (0 if placed.flags & READONLY else PF_W)
-                )
+                flags |= _permissions(placed)
         segment.final_flags = flags
         return offset - adjust
 
@@ -195,8 +196,7 @@ class FilePositions:
                 )
         for placed in segment.sections:
             if segment.flags is None:
-                flags |= PF_R | (PF_X if placed.flags & CODE else 0)
-                flags |= PF_W if placed.flags & ALLOC and not placed.flags & READONLY else 0
+                flags |= _permissions(placed) if placed.flags & ALLOC else PF_R
             if segment.type != PT_PHDR:
                 segment.align = max(segment.align, placed.align)
                 segment.memsz += self._memory(segment, placed)
@@ -250,3 +250,8 @@ class FilePositions:
                 if load.sections[0] is first and last_end <= end:  # it ends with a page, as in `image_layout`
                     load.memsz = max(load.memsz, end - load.vaddr)
             return
+
+
+def _permissions(placed: Placed) -> int:
+    shown = header_flags(placed)
+    return PF_R | (PF_X if shown & SHF_EXECINSTR else 0) | (PF_W if shown & SHF_WRITE else 0)

@@ -17,8 +17,8 @@ from ...elf.constants import (
     SHT_PROGBITS,
 )
 
-ALLOC, LOAD, READONLY, CODE, DATA, CONTENTS, TLS, MERGE, STRINGS, DEBUG, NEVER_LOAD = (
-    1 << i for i in range(11)
+ALLOC, LOAD, READONLY, CODE, DATA, CONTENTS, TLS, MERGE, STRINGS, DEBUG, NEVER_LOAD, KEEP = (
+    1 << i for i in range(12)
 )
 
 _DEBUG_NAMES = (
@@ -28,6 +28,25 @@ _NAMED_TYPES = {
     ".bss": SHT_NOBITS, ".sbss": SHT_NOBITS, ".tbss": SHT_NOBITS, ".note": SHT_NOTE, ".init_array": SHT_INIT_ARRAY,
     ".fini_array": SHT_FINI_ARRAY, ".preinit_array": SHT_PREINIT_ARRAY,
 }  # fmt: skip
+_WA = SHF_WRITE | SHF_ALLOC
+_NAMED_FLAGS = (
+    ((".text", ".init", ".fini"), SHF_ALLOC | SHF_EXECINSTR),
+    ((".data", ".data1", ".bss", ".sdata", ".sbss", ".init_array", ".fini_array", ".preinit_array"), _WA),
+    ((".tdata", ".tbss"), _WA | SHF_TLS),
+    ((".rodata", ".rodata1"), SHF_ALLOC),
+)
+_PREFIXES = (
+    ".text",
+    ".data",
+    ".bss",
+    ".rodata",
+    ".tdata",
+    ".tbss",
+    ".sdata",
+    ".sbss",
+    ".init_array",
+    ".fini_array",
+)
 _PLAIN_NAMES = (
     ".text",
     ".data",
@@ -72,6 +91,14 @@ def elf_flags(flags: int) -> int:
 def default_type(flags: int) -> int:
     """sh_type of a section without one of its own."""
     return SHT_NOBITS if flags & ALLOC and not flags & (LOAD | CONTENTS) else SHT_PROGBITS
+
+
+def named_flags(name: str) -> int:
+    """The sh_flags that a name alone gives to a section without contents (gABI, "Special Sections")."""
+    for names, flags in _NAMED_FLAGS:
+        if any(name == known or (known in _PREFIXES and name.startswith(known + ".")) for known in names):
+            return flags
+    return 0
 
 
 def named_type(name: str) -> int:

@@ -22,8 +22,8 @@ from ..inputs.columns import ProgramColumns
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from ..output_names import OutputRegion
-from .flags import ALLOC, CODE, READONLY, elf_flags
-from .mapped import section_type
+from .flags import ALLOC, CODE, CONTENTS, READONLY
+from .mapped import header_align, header_flags, section_type
 from .passes import Written, nearby, run_passes
 from .placing import Placed
 from .plan import Plan
@@ -94,7 +94,7 @@ class _Layout:
     def _output(self, placed: Placed) -> OutputSection:
         out = placed.out
         kind = section_type(placed)
-        flags = elf_flags(placed.flags)
+        flags = header_flags(placed)
         if not placed.flags & ALLOC:
             region = OutputRegion.NONE
         elif placed.flags & CODE:
@@ -106,7 +106,7 @@ class _Layout:
         if placed.statement.type in ("TYPE", "READONLY_TYPE") and placed.statement.type_value is not None:
             kind = self.sizing.section_type(placed.statement.type_value)
         return OutputSection(
-            out.name, kind, flags, placed.align, out.entsize, tuple(out.members), region,
+            out.name, kind, flags, header_align(placed), out.entsize, tuple(out.members), region,
             0 if placed.excluded else placed.size, placed.vma, self.sizing.file_offset.get(id(placed), 0),
             placed.lma, not placed.excluded,
         )  # fmt: skip
@@ -135,7 +135,7 @@ class _Layout:
             if placed.excluded or section_type(placed) == SHT_NOBITS:
                 continue
             base = self.sizing.file_offset[id(placed)]
-            for at, length, pattern in placed.pads:
+            for at, length, pattern in placed.pads if placed.flags & CONTENTS else ():
                 if pattern.strip(b"\0"):
                     found.append(FilePatch(base + at, length, pattern))
         for placed, at, data in written:

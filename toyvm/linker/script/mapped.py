@@ -10,7 +10,7 @@ from toyvm.base.record import Record
 from ...base.bits import M64
 from ...elf.constants import SHT_NOBITS, SHT_NOTE
 from ...elf.headers import Phdr
-from .flags import ALLOC, CONTENTS, LOAD, TLS, default_type
+from .flags import ALLOC, CONTENTS, LOAD, TLS, default_type, elf_flags, named_flags
 from .placing import Placed
 
 if TYPE_CHECKING:
@@ -47,13 +47,23 @@ class Mapped(Record, frozen=False, eq=False):
 def section_type(placed: Placed) -> int:
     """sh_type of an output section."""
     kind = placed.out.type
-    if placed.out.statement.type in ("NOLOAD",) and kind != SHT_NOTE and not placed.flags & CONTENTS:
-        return SHT_NOBITS
-    if kind in (0, SHT_NOBITS):
+    if kind == 0 or (kind == SHT_NOBITS and placed.flags & ALLOC):
         return default_type(placed.flags)
     if kind != SHT_NOTE and placed.flags & ALLOC and not placed.flags & (LOAD | CONTENTS):
         return SHT_NOBITS
     return kind
+
+
+def header_flags(placed: Placed) -> int:
+    """sh_flags of an output section."""
+    out = placed.out
+    return elf_flags(placed.flags) | (named_flags(out.name) if out.named and not out.has_input else 0)
+
+
+def header_align(placed: Placed) -> int:
+    """sh_addralign of an output section: less than its alignment if the script forces its address."""
+    align = placed.align | placed.vma
+    return align & -align
 
 
 def present(table: Sequence[Placed]) -> list[Placed]:

@@ -170,12 +170,14 @@ class Matcher:
             if not pattern.sections:
                 self.chosen[index].append((sid, None))
                 continue
-            fitting = next((section for section in those if not _is_excluded(section.exclude, file)), None)
-            if fitting is not None:
-                self.chosen[index].append((sid, fitting))
+            fitting = [section for section in those if not _is_excluded(section.exclude, file)]
+            self.chosen[index] += [(sid, section) for section in fitting]
 
     def sids(self, index: int, out_name: str) -> list[int]:
-        """The sections of pattern number `index`, in its order."""
+        """The sections of pattern number `index`, in its order. One that several parts match comes where the first is."""
+        return list(dict.fromkeys(self._sorted(index, out_name)))
+
+    def _sorted(self, index: int, out_name: str) -> list[int]:
         pattern, found = self.patterns[index], self.chosen[index]
         by_option = self.sort_section if out_name not in (".init", ".fini") else ""
         sorts = {section: _effective(section, by_option) for section in pattern.sections}
@@ -196,28 +198,47 @@ class Matcher:
         found: list[tuple[int, SectionPattern | None]],
         sorts: dict[SectionPattern, tuple[str, ...]],
     ) -> list[int]:
-        """Insert one after the other, as GNU ld does when patterns of different orders share a statement."""
-        out: list[int] = []
-        for sid, section in found:
+        """Insert one after the other into a binary tree, as GNU ld does when patterns of different orders share a
+        statement: what needs no order goes to the end (ld/ldlang.c: wild_sort)."""
+        left: dict[int, int] = {}  # by index in `found`
+        right: dict[int, int] = {}
+        last = -1
+        for new, (sid, section) in enumerate(found):
             how = sorts[section] if section is not None else ()
             reverse = section.reverse if section is not None else False
+            at, side, at_end = 0, right, True
             if not pattern.sort_files and not how:
-                out.append(sid)
-                continue
-            place = len(out)
-            for at, other in enumerate(out):
-                order = 0
-                if pattern.sort_files:
-                    mine, theirs = self._file_key(sid), self._file_key(other)
-                    order = (mine > theirs) - (mine < theirs)
-                    order = -order if pattern.reverse_files else order
-                if order == 0 and how:
-                    order = self._compare(how, reverse, sid, other)
-                if order < 0:
-                    place = at
-                    break
-            out.insert(place, sid)
+                at = last
+            else:
+                while new:
+                    order = self._file_order(pattern, sid, found[at][0]) if pattern.sort_files else 0
+                    if order == 0 and how:
+                        order = self._compare(how, reverse, sid, found[at][0])
+                    side = left if order < 0 else right
+                    at_end &= side is right
+                    if at not in side:
+                        break
+                    at = side[at]
+            if new:
+                side[at] = new
+            if at_end:
+                last = new
+        out: list[int] = []
+        stack: list[int] = []
+        at = 0 if found else -1
+        while stack or at >= 0:
+            while at >= 0:
+                stack.append(at)
+                at = left.get(at, -1)
+            at = stack.pop()
+            out.append(found[at][0])
+            at = right.get(at, -1)
         return out
+
+    def _file_order(self, pattern: InputPattern, a: int, b: int) -> int:
+        mine, theirs = self._file_key(a), self._file_key(b)
+        order = (mine > theirs) - (mine < theirs)
+        return -order if pattern.reverse_files else order
 
     def _file_key(self, sid: int) -> tuple[str, str]:
         file = self.files[int(self.program.sections.file[sid])]

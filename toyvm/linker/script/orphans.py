@@ -9,7 +9,7 @@ from toyvm.base.record import Record
 
 from ...elf.constants import SHT_NOTE, SHT_RELA
 from .flags import ALLOC, CODE, CONTENTS, DATA, DEBUG, LOAD, READONLY, TLS
-from .plan import Out
+from .plan import Lone, Out
 from .tree import Assertion, Assignment, Number, OutputSection, Place, Source
 
 Flow = list[Out | Assignment | Assertion]
@@ -52,8 +52,17 @@ class _Hold(Record, frozen=False, eq=False):
 class OrphanPlacer:
     """Places orphans in `flow` (order of addresses), `outs` (order of statements) and `table` (order of headers)."""
 
-    def __init__(self, flow: Flow, outs: list[Out], table: list[Out], unique: bool) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        outs: list[Out],
+        table: list[Out],
+        unique: bool = False,
+        created: Callable[[Out], None] = lambda out: None,
+    ) -> None:
         self.flow, self.outs, self.table, self.unique = flow, outs, table, unique
+        self.created = created  # called with a section of the script that an orphan has made
+        self.made: list[Out] = []
         self.holds: dict[str, _Hold] = {}
         self.notes: list[Out] = []
 
@@ -90,7 +99,8 @@ class OrphanPlacer:
         out.add(section.flags, section.type, section.align, section.entsize, section.type == SHT_NOTE)
         if not existed:
             self.table.append(out)
-        out.items.append([section.sid])
+            self.created(out)
+        out.items.append(Lone((section.sid,)))
         return out
 
     def _begin(self) -> None:
@@ -192,9 +202,9 @@ class OrphanPlacer:
         out = Out(statement, section.name, orphan=True)
         if after is not None and in_memory:
             out.region, out.lma_region, out.headers = after.region, after.lma_region, after.headers
-        out.create(0)
         out.add(section.flags, section.type, section.align, section.entsize, section.type == SHT_NOTE)
-        out.items.append([section.sid])
+        out.items.append(Lone((section.sid,)))
+        self.made.append(out)
         return out
 
     def _insert(self, section: OrphanSection, after: Out | None, hold: _Hold) -> Out:

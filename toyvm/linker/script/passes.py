@@ -26,7 +26,7 @@ Written = list[tuple[Placed, int, bytes]]
 
 def run_passes(sizing: Sizing) -> tuple[list[Phdr], Written]:
     """Settle all addresses: (program headers, bytes that the script writes: section, offset, data)."""
-    sizing.estimate_headers = lambda: estimated_headers(sizing.program, sizing.table, sizing.options)
+    sizing.estimate_headers = lambda: estimated_headers(sizing)
     sizing.phase = "first"
     for item in sizing.plan.flow:
         for statement in item.statement.body if isinstance(item, Out) else (item,):
@@ -60,7 +60,7 @@ def run_passes(sizing: Sizing) -> tuple[list[Phdr], Written]:
                 break
         old = sizing.header_size
         headers, needed = map_segments(sizing)
-        if old is None or old == needed or (attempt >= _SHRINKING and needed < old):
+        if old is not None and (old == needed or (attempt >= _SHRINKING and needed < old)):
             break
         sizing.header_size = needed
     _final_sizes(sizing)

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from toyvm.base.record import Record
 
+from ...elf.constants import SHT_NOBITS, SHT_NOTE, SHT_PROGBITS
 from ..inputs.columns import Column
-from .flags import ALLOC, CONTENTS, LOAD, MERGE, NEVER_LOAD, READONLY, STRINGS, named_type
+from .flags import ALLOC, ARRAY_TYPES, CONTENTS, LOAD, MERGE, NEVER_LOAD, READONLY, STRINGS, named_type
 from .tree import Assertion, Assignment, BodyStatement, OutputSection, Script
 
 DISCARD = "/DISCARD/"
 _NO_ALLOC = ("DSECT", "COPY", "INFO", "OVERLAY")
+
+
+class Lone(list[int]):
+    """An input section that no pattern chose, as an item of its own."""
 
 
 class Out(Record, frozen=False, eq=False):
@@ -34,6 +39,7 @@ class Out(Record, frozen=False, eq=False):
     lma_region: str = ""
     headers: tuple[str, ...] = ()
     orphan: bool = False
+    named: bool = False  # its name alone gives its type, because nothing else did when it was made
     hint: int = 0  # the properties that a name in the script stands for, while nothing is there
 
     @property
@@ -41,14 +47,14 @@ class Out(Record, frozen=False, eq=False):
         """The input sections in order."""
         return (sid for item in self.items if isinstance(item, list) for sid in item)
 
-    def create(self, flags: int) -> None:
-        """Make the section, as the statement that names it first."""
+    def create(self, flags: int = 0, by_input: bool = False) -> None:
+        """Make the section, as the statement that names it first, or for its first input section."""
         if not self.exists:
             self.exists = True
-            kind = self.statement.type
-            self.flags = flags | (READONLY if kind.startswith("READONLY") else 0)
-            self.flags |= NEVER_LOAD if kind == "NOLOAD" else 0
-            self.type = named_type(self.name)
+            self.flags = flags
+            kind = named_type(self.name)
+            self.named = not by_input or kind in ARRAY_TYPES
+            self.type = kind if self.named else 0
 
     def add_data(self) -> None:
         """A statement that writes bytes is in the body."""
@@ -59,19 +65,19 @@ class Out(Record, frozen=False, eq=False):
             flags |= READONLY
         elif kind == "NOLOAD":
             flags = NEVER_LOAD | ALLOC
-        self.create(flags | READONLY)
-        self.flags |= flags
+        self.flags |= flags if self.exists else flags | READONLY
+        self.create(self.flags)
 
     def add(self, flags: int, type: int, align: int, entsize: int, note: bool) -> None:
         """Take the properties of an input section (GNU ld: lang_add_section)."""
-        kind = self.statement.type
+        kind, original = self.statement.type, flags
         if kind in _NO_ALLOC:
             flags &= ~ALLOC
         elif kind.startswith("READONLY"):
             flags |= READONLY
         elif kind == "NOLOAD":
             flags = (flags & ~(LOAD | (ALLOC if note else CONTENTS))) | NEVER_LOAD
-        self.create(flags)
+        self.create(flags, by_input=True)
         self.flags &= flags | ~READONLY
         if self.has_input:
             flags &= ~READONLY
@@ -84,7 +90,10 @@ class Out(Record, frozen=False, eq=False):
         self.flags |= flags
         if not self.has_input:
             self.has_input = True
-            self.type, self.entsize = type if not kind.startswith("READONLY") else 0, entsize
+            self.entsize = entsize
+            # GNU ld takes the type only if the script changes nothing about the section.
+            if self.type in (0, SHT_PROGBITS, SHT_NOTE, SHT_NOBITS):
+                self.type = type if self.flags == original else 0
         self.align = max(self.align, align)
 
 
@@ -96,6 +105,7 @@ class Plan(Record, eq=False):
     flow: list[Out | Assignment | Assertion]
     outs: list[Out]
     table: list[Out]
+    made: list[Out]  # in the order in which they were made, by which names are looked up
     out_of: Column
     keep: Column  # boolean: sections of a KEEP
     discarded: Column  # boolean

@@ -10,7 +10,7 @@ from ..inputs.columns import ABSOLUTE as SYMBOL_ABSOLUTE
 from ..inputs.columns import LINKER, SHARED, UNDEFINED, ProgramColumns
 from ..link_errors import Diagnostics
 from ..link_options import PAGE, LinkOptions
-from .flags import TLS
+from .flags import KEEP, TLS
 from .placing import Placed, Regions, ScriptSymbol
 from .plan import Plan
 from .tree import Assertion, Assignment, Binary, Call, Conditional, Expr, Name, Number, Place
@@ -33,7 +33,9 @@ class ScriptScope:
         self, program: ProgramColumns, plan: Plan, options: LinkOptions, errors: Diagnostics
     ) -> None:
         self.program, self.plan, self.options, self.errors = program, plan, options, errors
-        self.placed = {id(out): Placed(out, out.flags, out.align) for out in plan.outs}
+        self.placed = {
+            id(out): Placed(out, out.flags, out.align, keep=bool(out.flags & KEEP)) for out in plan.outs
+        }
         self.order = [self.placed[id(out)] for out in plan.outs]
         self.table = [self.placed[id(out)] for out in plan.table]
         self.regions = Regions(plan.script)
@@ -70,7 +72,7 @@ class ScriptScope:
 
     def _prepare(self) -> None:
         self.by_name: dict[str, Placed] = {
-            out.name: self.placed[id(out)] for out in reversed(self.plan.outs) if out.matches
+            out.name: self.placed[id(out)] for out in reversed(self.plan.made) if out.matches
         }
         self._section_regions()
         for _, region in self.regions.declared:
@@ -111,9 +113,9 @@ class ScriptScope:
             self._failed.add(id(place))
             self.errors.error(place.message(message))
 
-    def saw_dot(self) -> None:
-        """The value stands on the location counter."""
-        self.on_dot = True
+    def saw_dot(self, stands: bool = True) -> None:
+        """The value stands on the location counter, or no longer does."""
+        self.on_dot = stands
 
     def lookup(self, name: Name) -> Value | None:
         """A symbol of the script or of an object."""
@@ -140,10 +142,8 @@ class ScriptScope:
         sid, value = int(self.program.symbols.sid[found.id]), u64(int(self.program.symbols.value[found.id]))
         if sid >= 0:
             index = int(self.plan.out_of[sid])
-            if index < 0:
-                if self.phase not in ("first", "mark"):
-                    self.fail(name.place, f"unresolvable symbol `{name.name}' referenced in expression")
-                return None
+            if index < 0:  # its section was left out
+                return Value(value, ABSOLUTE)
             return Value(u64(value + self.offset_of[sid]), self.order[index])
         if sid == SYMBOL_ABSOLUTE:
             return Value(value, ABSOLUTE)
@@ -286,7 +286,9 @@ class ScriptScope:
         if name in self.symbols:
             return False
         found = self.program.resolution.table.get(name)
-        return found is not None and int(self.program.symbols.sid[found.id]) == LINKER
+        if found is None or (name in self.options.assigned and found.first_file < 0):
+            return False
+        return int(self.program.symbols.sid[found.id]) == LINKER
 
     def _is_new(self, name: str) -> bool:
         found = self.program.resolution.table.get(name)

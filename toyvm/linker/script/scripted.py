@@ -6,15 +6,17 @@ import numpy as np
 
 from toyvm.base.record import replace
 
+from ...elf.constants import SHT_NOBITS
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, ProgramColumns
+from ..inputs.symbol_resolution import DefinitionKind, GlobalSymbol, Resolution
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from ..provided_symbols import ScriptNames
 from .arranging import arrange
 from .layout import lay_out_by_script
 from .plan import Plan
-from .tree import CrossReferences, Script
+from .tree import CrossReferences, Script, names_in
 
 
 class Scripted:
@@ -32,6 +34,22 @@ class Scripted:
             frozenset(a.name for a in assignments if a.hidden),
         )
 
+    def with_provided(self, resolution: Resolution) -> Resolution:
+        """The resolution with symbols that only expressions of PROVIDE name, whose symbols the objects need."""
+        names = self.names()
+        provided = {
+            a.name: a for a in self.script.assignments() if a.provide and a.name not in names.assigned
+        }
+        symbols, table = list(resolution.symbols), resolution.table
+        queue = [name for name in provided if name in table and table[name].kind is DefinitionKind.UNDEFINED]
+        for name in queue:
+            for other in sorted(names_in(provided[name].value)) if name in provided else ():
+                if other not in table and other not in names.assigned:
+                    table[other] = GlobalSymbol(other, len(symbols), object_reference=True)
+                    symbols.append(table[other])
+                    queue.append(other)
+        return replace(resolution, symbols=tuple(symbols))
+
     def plan(self, program: ProgramColumns, errors: Diagnostics | None = None) -> Plan:
         """Where each section goes. Orphans are reported once: with `errors`."""
         return arrange(program, self.script, self.options, errors if errors is not None else Diagnostics())
@@ -40,11 +58,23 @@ class Scripted:
         """(the program without sections of /DISCARD/, which sections KEEP keeps)."""
         plan = self.plan(program)
         live = program.sections.live & ~plan.discarded
+        unloaded = np.array([*(out.statement.type == "NOLOAD" for out in plan.outs), False], dtype=bool)
+        self.unloaded = unloaded[plan.out_of]
         return replace(program, sections=replace(program.sections, live=live)), plan.keep
+
+    def without_unloaded(self, program: ProgramColumns) -> ProgramColumns:
+        """The program without relocations of NOLOAD: GNU ld lets them refer to what is not there."""
+        return replace(program, relocs=program.relocs.where(~self.unloaded[program.relocs.sid]))
 
     def lay_out(self, program: ProgramColumns, plan: Plan, errors: Diagnostics) -> ImageLayout:
         """All addresses."""
         return lay_out_by_script(program, plan, self.options, errors)
+
+    def without_unstored(self, program: ProgramColumns, layout: ImageLayout) -> ProgramColumns:
+        """The program without relocations of bytes that are not in the file, such as those of NOLOAD."""
+        stored = np.array([*(section.type != SHT_NOBITS for section in layout.outputs), True], dtype=bool)
+        relocs = program.relocs
+        return replace(program, relocs=relocs.where(stored[layout.output[relocs.sid]]))
 
     def check_references(self, program: ProgramColumns, plan: Plan) -> None:
         """NOCROSSREFS: output sections that must not refer to each other."""

@@ -37,6 +37,7 @@ from .placing import Placed
 if TYPE_CHECKING:
     from .sizing import Sizing
 
+MOST_HEADERS = 1000  # PHDRS beyond that is a mistake
 _STACK_ALIGN = 16
 _STACK_NOTE = ".note.GNU-stack"
 _ATTRIBUTES = ".riscv.attributes"
@@ -71,12 +72,13 @@ def _note_runs(table: Sequence[Placed]) -> list[list[Placed]]:
     return runs
 
 
-def estimated_headers(program: ProgramColumns, table: Sequence[Placed], options: LinkOptions) -> int:
+def estimated_headers(sizing: Sizing) -> int:
     """The first guess of the size of all headers: two PT_LOAD, and what is sure (get_program_header_size)."""
+    program, table, options = sizing.program, sizing.table, sizing.options
     interp = _named(table, ".interp")
     count = 2 + 2 * (interp is not None and bool(interp.previous_size or interp.size))
     count += _named(table, ".dynamic") is not None
-    count += options.relro
+    count += sizing.relro
     count += _named(table, _FRAMES) is not None
     count += _has_stack_note(program, options)
     count += len(_note_runs(table))
@@ -106,7 +108,7 @@ def _usual(sizing: Sizing) -> list[Mapped]:
     sections = sorted_sections(table)
     page = options.page
     known = sizing.header_size
-    size = known if known is not None else estimated_headers(sizing.program, table, options)
+    size = known if known is not None else estimated_headers(sizing)
     headers = sizing.uses_headers
     if sections and sections[0].lma % page >= size % page:
         headers = True
@@ -199,7 +201,9 @@ def _needs_new(sizing: Sizing, segment: Mapped, last: Placed, placed: Placed) ->
         new = True
     else:
         new = not writable and not placed.flags & READONLY
-    return new or placed.region is not last.region
+    # GNU ld looks the regions up by name, so that the first of several sections of one name counts.
+    regions = [sizing.by_name.get(p.out.name, p).region for p in (placed, last)]
+    return new or regions[0] is not regions[1]
 
 
 def _scripted(sizing: Sizing) -> list[Mapped]:
@@ -208,8 +212,10 @@ def _scripted(sizing: Sizing) -> list[Mapped]:
     segments: list[Mapped] = []
     used: set[str] = set()
     last: tuple[str, ...] = ()
+    if len(script.headers) > MOST_HEADERS:
+        raise script.headers[MOST_HEADERS].place.error(f"more than {MOST_HEADERS} program headers")
     for header in script.headers:
-        kind = sizing.constant(header.type, "program header type")
+        kind = sizing.constant(header.type, "program header type") & 0xFFFFFFFF
         sections: list[Placed] = []
         for index, placed in enumerate(sizing.order):
             if not placed.out.matches:
@@ -230,7 +236,7 @@ def _scripted(sizing: Sizing) -> list[Mapped]:
             if placed.out.exists and header.name in names:
                 sections.append(placed)
                 used.add(header.name)
-        flags = sizing.constant(header.flags, "phdr flags") if header.flags is not None else None
+        flags = sizing.constant(header.flags, "phdr flags") & 0xFFFFFFFF if header.flags is not None else None
         at = sizing.constant(header.at, "phdr load address") if header.at is not None else None
         kept = [p for p in sections if not p.excluded and (p.flags & ALLOC or kind != PT_LOAD)]
         if kind == PT_LOAD and (header.headers or header.file_header):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...base.bits import M64, align_up, u64
 from .flags import ALLOC, LOAD
 from .placing import DEFAULT_REGION, MemoryRegion, Placed
-from .plan import Out
+from .plan import Lone, Out
 from .scope import ScriptScope
 from .tree import Assertion, Assignment, Data, Expr, Fill, Number, Text
 from .values import ABSOLUTE
@@ -78,7 +78,7 @@ class Sizing(ScriptScope):
         placed.pads = []
         self._size_body(placed, start)
         placed.vma_known = True
-        dot = placed.vma
+        dot = dot if placed.ignored else placed.vma
         self._load_address(placed, dot, align, moved)
         if placed.ignored:
             return dot
@@ -169,24 +169,30 @@ class Sizing(ScriptScope):
             else 0
         )
         sizes, aligns, names = self.size_of, self.align_of, self.program.sections.name
-        vma = placed.vma
+        vma, moved_dot = placed.vma, False
         for item in placed.out.items:
+            if not isinstance(item, list):
+                moved_dot = False
             if isinstance(item, list):
                 if placed.ignored:
                     for sid in item:
                         self.offset_of[sid] = dot - vma
                     continue
                 frame_end = -1
+                # GNU ld has one gap between an assignment and a section that no pattern chose: that of the section.
+                joined = isinstance(item, Lone) and moved_dot
+                moved_dot = False
                 for sid in item:
                     align = subalign or aligns[sid]
-                    if subalign:
-                        placed.align = max(subalign, 1)
-                    elif align > placed.align:
+                    if align > placed.align:
                         placed.align = align
                     packed = dot == frame_end and names[sid] == ".eh_frame"
                     start = dot if packed else align_up(dot, align)
                     if start != dot:
+                        if joined:
+                            placed.pads.pop()
                         placed.pads.append((dot - vma, start - dot, fill))
+                    joined = False
                     self.offset_of[sid] = start - vma
                     dot = start + sizes[sid]
                     frame_end = dot if names[sid] == ".eh_frame" else -1
@@ -196,6 +202,7 @@ class Sizing(ScriptScope):
                 assert following is not None
                 if not placed.ignored and following != dot:
                     placed.pads.append((dot - vma, following - dot, fill))
+                    moved_dot = True
                     placed.size = following - vma
                     if placed.statement.type not in ("DSECT", "COPY", "INFO", "OVERLAY"):
                         placed.flags |= ALLOC

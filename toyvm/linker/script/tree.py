@@ -327,8 +327,20 @@ class Script(Record, frozen=False, eq=False):
             elif isinstance(statement, OutputSection):
                 yield from (inner for inner in statement.body if isinstance(inner, Assignment))
 
-    def expressions(self) -> Iterator[Expr]:
-        """The outermost expressions of all statements."""
+    def needed_names(self) -> set[str]:
+        """The symbols whose values the script needs in any case: those of a PROVIDE count if something needs its symbol."""
+        needed = {name for expr in self._plain_expressions() for name in names_in(expr)}
+        assigned = {a.name for a in self.assignments() if not a.provide}
+        provided = {
+            a.name: names_in(a.value) for a in self.assignments() if a.provide and a.name not in assigned
+        }
+        new = set(needed)
+        while new:
+            new = {name for known in new for name in provided.get(known, ())} - needed
+            needed |= new
+        return needed
+
+    def _plain_expressions(self) -> Iterator[Expr]:
         for statement in self.statements:
             yield from _expressions(statement)
             for inner in statement.body if isinstance(statement, OutputSection) else ():
@@ -337,7 +349,14 @@ class Script(Record, frozen=False, eq=False):
             yield from (region.origin, region.length)
 
 
+def names_in(expr: Expr) -> set[str]:
+    """The symbols in an expression."""
+    return {part.name for part in expr.walk() if isinstance(part, Name) and part.name != "."}
+
+
 def _expressions(statement: object) -> Iterator[Expr]:
+    if isinstance(statement, Assignment) and statement.provide:
+        return
     for name in getattr(statement, "record_fields", ()):
         value = getattr(statement, name)
         if isinstance(value, Expr):

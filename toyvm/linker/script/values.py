@@ -94,8 +94,8 @@ class Scope(Protocol):
         """Report an error in the expression."""
         ...
 
-    def saw_dot(self) -> None:
-        """Note that the value stands on the location counter."""
+    def saw_dot(self, stands: bool = True) -> None:
+        """Note that the value stands on the location counter, or, because it was made absolute, no longer does."""
         ...
 
 
@@ -178,6 +178,7 @@ class Evaluator:
         if left.section is right.section:
             return left, right, False
         if left.section is not None and right.section is not None:
+            self.scope.saw_dot(False)
             return Value(left.address, ABSOLUTE), Value(right.address, ABSOLUTE), False
         section = left.section if left.section is not None else right.section
         return Value(left.value, section), Value(right.value, section), True
@@ -223,12 +224,14 @@ class Evaluator:
         dot = scope.dot
         match function:
             case "ABSOLUTE":
+                scope.saw_dot(False)
                 return Value(first.address, ABSOLUTE)
             case "LOG2CEIL":
                 return Value(max(first.value - 1, 0).bit_length())
             case "ALIGN" if len(values) == 1:
                 return None if dot is None else self._from_address(align_to(dot, first.value))
             case "NEXT":
+                scope.saw_dot(False)
                 return None if dot is None else Value(align_to(dot, first.address), ABSOLUTE)
             case "ALIGN" | "MAX" | "MIN":
                 result = first

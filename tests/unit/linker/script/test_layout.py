@@ -147,7 +147,7 @@ def test_archives_in_patterns() -> None:
         ("libx.a", {"f", "g"}),
         ("EXCLUDE_FILE(*x.a:one.o) *", {"_start", "g"}),
     ):
-        symbols = script_link(script.format(pattern), main, archive).symbols
+        symbols = script_link(script.format(pattern), main, archive, script_position=2).symbols
         assert {name for name in ("f", "g", "_start") if symbols[name] < 0x2000} == inside, pattern
 
 
@@ -361,3 +361,24 @@ def test_the_builtin_script_gives_the_default_layout(kind: str, relro: bool) -> 
     for found in (first, second):
         found["symbols"] = {name: row[0] for name, row in found["symbols"].items()}
     assert first == second
+
+
+def test_file_that_a_pattern_names_comes_where_the_script_comes() -> None:
+    archive = lib("libx.a", one=".globl f\nf: ret\n")
+    main = Input(object=obj(START + "call f\n", "main.o"))
+    script = "SECTIONS { .x 0x1000 : { libx.a(.text) } .rest 0x2000 : { *(.text) } }"
+    assert "f" in script_link(script, main, archive, script_position=1).symbols
+    assert "undefined reference to `f'" in script_errors(script, main, archive)
+
+
+def test_insert_after_what_is_not_there_or_moves_itself() -> None:
+    for name in (".none", ".x"):
+        text = script_errors(f"SECTIONS {{ .x : {{ BYTE(1) }} }} INSERT AFTER {name};")
+        assert f"{name} not found for insert" in text
+
+
+def test_too_many_program_headers() -> None:
+    headers = " ".join(f"p{i} PT_LOAD;" for i in range(1001))
+    text = script_errors(f"PHDRS {{ {headers} }} SECTIONS {{ .text : {{ *(.text) }} :p0 }}")
+    assert "more than 1000 program headers" in text
+    assert "^" in text
