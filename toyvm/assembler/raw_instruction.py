@@ -131,7 +131,7 @@ def _encode_number(state: AssemblyState, pieces: list[str]) -> None:
     Raises Problem.
     """
     if not 1 <= len(pieces) <= 2:
-        raise unknown("format of .insn", pieces[0].split()[0] if pieces else "", _FORMATS)
+        raise unknown("format of .insn", (pieces or [""])[0].partition(" ")[0], _FORMATS)
     value = state.number_of(pieces[-1], "the instruction")
     length = _length(value)
     if not length:

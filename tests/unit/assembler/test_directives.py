@@ -104,6 +104,7 @@ def test_stabs_are_dropped_with_one_warning() -> None:
         (".dcb.w -1, 2", "count -1 is negative"),
         (".insn 10, 0x13", "0x13 has 4 bytes by its lowest bits"),
         (".insn 0x707f", "has no length"),
+        (".insn ,, 1", "unknown format of .insn"),
         (".insn 0x10000000000000013", "does not fit 4 bytes"),
         (".insn r C0, 0, 0, a0, a1, a2", "the lowest bits of the opcode of 4 bytes are 0b11"),
         (".insn cl C0, 2, a0, 32(a1)", "32 is not in 0..31"),
