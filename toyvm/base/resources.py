@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import marshal
 import os
 import stat
@@ -246,3 +247,19 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+class NoCollection:
+    """Disables the garbage collector in a `with` block.
+
+    It takes a fifth of the time of a short command, and finds almost nothing. A caller in the same
+    process may go on afterwards, so it is enabled again.
+    """
+
+    def __enter__(self) -> None:
+        self._enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._enabled:
+            gc.enable()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import time
 from pathlib import Path
@@ -21,12 +20,18 @@ def main(argv: list[str]) -> int:
     """Assemble the files into one object. On an error, no output file remains."""
     began = time.process_time()
     args = _parser().parse_args(_split_joined(argv))
-    # imports numpy and Lark, which --help does not need
-    from ..assembler.assemble import assemble_texts
-    from ..base.resources import require_other_file, write_atomically
+    from ..base.resources import NoCollection, require_other_file
 
     require_other_file(args.o, args.files)
-    gc.disable()  # the process ends soon: garbage collection would only take time
+    with NoCollection():
+        return _assemble(args, began)
+
+
+def _assemble(args: argparse.Namespace, began: float) -> int:
+    # imports numpy and Lark, which --help does not need
+    from ..assembler.assemble import assemble_texts
+    from ..base.resources import write_atomically
+
     texts = [_read(name) for name in args.files or ["-"]]
     output = Path(args.o)
     try:

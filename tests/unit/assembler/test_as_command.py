@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,16 @@ def test_object_listing_and_dependencies(tmp_path: Path, capsys: pytest.CaptureF
     assert read_object(output.read_bytes(), "a.o").e_flags == 4
     assert "1 0000 13053000 \tstart: li a0, N" in capsys.readouterr().out
     assert depends.read_text() == f"{output}: {source}\n"
+
+
+def test_the_garbage_collector_goes_on_afterwards(tmp_path: Path) -> None:
+    source = tmp_path / "a.s"
+    source.write_text("nop\n")
+    assert as_.main([str(source), "-o", str(tmp_path / "a.o")]) == 0 and gc.isenabled()
+    source.write_text("no such\n")
+    with pytest.raises(AssemblyError):
+        as_.main([str(source), "-o", str(tmp_path / "a.o")])
+    assert gc.isenabled()
 
 
 def test_no_output_after_an_error(tmp_path: Path) -> None:
