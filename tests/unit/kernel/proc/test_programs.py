@@ -140,7 +140,7 @@ DEATHS = {
     ),
     "illegal": (".word 0xffffffff", 132, "Illegal instruction", "0xffffffff"),
     "vector": (".word 0x0d0572d7", 132, "0x0d0572d7", "vsetvli is of the V extension, which this machine"),
-    "compressed": (".hword 0x9c61", 132, "illegal instruction 0x9c61", "c.zext.b is of the Zcb extension"),
+    "compressed": (".hword 0x9c79", 132, "illegal instruction 0x9c79", ""),
     "privileged": ("mret", 132, "0x30200073", "mret is a privileged instruction"),
     "CSR": (".word 0xc2202573", 132, "0xc2202573", "csrrs of the CSR vlenb, which is of the V extension"),
     "ebreak": ("ebreak", 133, "Trace/breakpoint trap", "ebreak"),
