@@ -66,7 +66,7 @@ class ObjectOutput:
     def finish(self, name: str, e_flags: int) -> AssembledFile:
         """Number the symbols and the groups; nothing can be added any more."""
         groups = self._groups()
-        names, rows, first_global = self._symbols([signature for signature, _ in groups])
+        names, rows, first_global = self._symbols()
         members: dict[int, int] = {}
         group_rows = []
         for number, (signature, sections) in enumerate(groups):
@@ -115,7 +115,7 @@ class ObjectOutput:
 
     # -- symbols ----------------------------------------------------------------------------------
 
-    def _symbols(self, signatures: list[AsmSymbol]) -> tuple[list[str], list[SymbolRow], int]:
+    def _symbols(self) -> tuple[list[str], list[SymbolRow], int]:
         """Names and rows of the symbol table, and the number of the first global. Sets `AsmSymbol.index`."""
         state = self.state
         kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]

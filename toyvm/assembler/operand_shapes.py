@@ -42,46 +42,20 @@ S + S | operand[binary_add[name name]]
 ~ S | operand[unary_not[name]]
 S * N | operand[binary_mul[name number]]
 S - S + N | operand[binary_add[binary_sub[name name] number]]
-%hi ( S ) | operand[modified[%hi name]]
-%hi ( S + N ) | operand[modified[%hi binary_add[name number]]]
-%hi ( S - N ) | operand[modified[%hi binary_sub[name number]]]
-%pcrel_hi ( S ) | operand[modified[%pcrel_hi name]]
-%pcrel_hi ( S + N ) | operand[modified[%pcrel_hi binary_add[name number]]]
-%pcrel_hi ( S - N ) | operand[modified[%pcrel_hi binary_sub[name number]]]
-%got_pcrel_hi ( S ) | operand[modified[%got_pcrel_hi name]]
-%got_pcrel_hi ( S + N ) | operand[modified[%got_pcrel_hi binary_add[name number]]]
-%got_pcrel_hi ( S - N ) | operand[modified[%got_pcrel_hi binary_sub[name number]]]
-%tprel_hi ( S ) | operand[modified[%tprel_hi name]]
-%tprel_hi ( S + N ) | operand[modified[%tprel_hi binary_add[name number]]]
-%tprel_hi ( S - N ) | operand[modified[%tprel_hi binary_sub[name number]]]
-%tls_ie_pcrel_hi ( S ) | operand[modified[%tls_ie_pcrel_hi name]]
-%tls_ie_pcrel_hi ( S + N ) | operand[modified[%tls_ie_pcrel_hi binary_add[name number]]]
-%tls_ie_pcrel_hi ( S - N ) | operand[modified[%tls_ie_pcrel_hi binary_sub[name number]]]
-%tls_gd_pcrel_hi ( S ) | operand[modified[%tls_gd_pcrel_hi name]]
-%tls_gd_pcrel_hi ( S + N ) | operand[modified[%tls_gd_pcrel_hi binary_add[name number]]]
-%tls_gd_pcrel_hi ( S - N ) | operand[modified[%tls_gd_pcrel_hi binary_sub[name number]]]
-%tprel_add ( S ) | operand[modified[%tprel_add name]]
-%tprel_add ( S + N ) | operand[modified[%tprel_add binary_add[name number]]]
-%tprel_add ( S - N ) | operand[modified[%tprel_add binary_sub[name number]]]
-%lo ( S ) | operand[modified[%lo name]]
-%lo ( S + N ) | operand[modified[%lo binary_add[name number]]]
-%lo ( S - N ) | operand[modified[%lo binary_sub[name number]]]
-%lo ( S ) ( R ) | operand[memory[modified[%lo name]]]
-%lo ( S + N ) ( R ) | operand[memory[modified[%lo binary_add[name number]]]]
-%lo ( S - N ) ( R ) | operand[memory[modified[%lo binary_sub[name number]]]]
-%pcrel_lo ( S ) | operand[modified[%pcrel_lo name]]
-%pcrel_lo ( S + N ) | operand[modified[%pcrel_lo binary_add[name number]]]
-%pcrel_lo ( S - N ) | operand[modified[%pcrel_lo binary_sub[name number]]]
-%pcrel_lo ( S ) ( R ) | operand[memory[modified[%pcrel_lo name]]]
-%pcrel_lo ( S + N ) ( R ) | operand[memory[modified[%pcrel_lo binary_add[name number]]]]
-%pcrel_lo ( S - N ) ( R ) | operand[memory[modified[%pcrel_lo binary_sub[name number]]]]
-%tprel_lo ( S ) | operand[modified[%tprel_lo name]]
-%tprel_lo ( S + N ) | operand[modified[%tprel_lo binary_add[name number]]]
-%tprel_lo ( S - N ) | operand[modified[%tprel_lo binary_sub[name number]]]
-%tprel_lo ( S ) ( R ) | operand[memory[modified[%tprel_lo name]]]
-%tprel_lo ( S + N ) ( R ) | operand[memory[modified[%tprel_lo binary_add[name number]]]]
-%tprel_lo ( S - N ) ( R ) | operand[memory[modified[%tprel_lo binary_sub[name number]]]]
 """
+# The same with each modifier in place of `%m`: those of upper immediates, and those of lower ones, which also give an offset.
+_MODIFIED = """
+%m ( S ) | operand[modified[%m name]]
+%m ( S + N ) | operand[modified[%m binary_add[name number]]]
+%m ( S - N ) | operand[modified[%m binary_sub[name number]]]
+"""
+_OFFSETS = """
+%m ( S ) ( R ) | operand[memory[modified[%m name]]]
+%m ( S + N ) ( R ) | operand[memory[modified[%m binary_add[name number]]]]
+%m ( S - N ) ( R ) | operand[memory[modified[%m binary_sub[name number]]]]
+"""
+_UPPER = "%hi %pcrel_hi %got_pcrel_hi %tprel_hi %tls_ie_pcrel_hi %tls_gd_pcrel_hi %tprel_add".split()
+_LOWER = "%lo %pcrel_lo %tprel_lo".split()
 _WORD = re.compile(r"[\w%.]+|-|\[|\]")
 
 
@@ -97,7 +71,10 @@ class ShapeTree:
 
 @cache
 def _texts() -> dict[str, str]:
-    return {line.rpartition(" | ")[0]: line.rpartition(" | ")[2] for line in _SHAPES.strip().split("\n")}
+    texts = [_SHAPES, *(_MODIFIED.replace("%m", modifier) for modifier in (*_UPPER, *_LOWER))]
+    texts += [_OFFSETS.replace("%m", modifier) for modifier in _LOWER]
+    lines = [line.rpartition(" | ") for text in texts for line in text.strip().split("\n")]
+    return {shape: tree for shape, _, tree in lines}
 
 
 def known_shapes() -> tuple[str, ...]:

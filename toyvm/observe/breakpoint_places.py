@@ -74,7 +74,7 @@ class BreakpointPlaces:
         if not self._set:
             return f"{self._missing()} in the program and in the libraries that it loaded"
         if not self._breakpoints.reached:
-            return f"no process reached '{self._text}'{self._breakpoints.often()}"
+            return f"no process reached '{self._text}'{self._breakpoints.required_hits()}"
         return ""
 
     def _missing(self) -> str:

@@ -47,8 +47,8 @@ class Breakpoints:
         self._saved[process.exe, va] = process.mm.read(va, len(C_EBREAK))
         process.mm.poke(va, C_EBREAK)
 
-    def often(self) -> str:
-        """How often the process that went furthest was there, for "not reached"; "" if one time is asked for."""
+    def required_hits(self) -> str:
+        """` N times, at most M`: the hits that are required, and those of the process with most. "" for one."""
         return (
             "" if self._count == 1 else f" {self._count} times, at most {max(self._hits.values(), default=0)}"
         )
