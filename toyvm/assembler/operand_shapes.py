@@ -54,8 +54,16 @@ _OFFSETS = """
 %m ( S + N ) ( R ) | operand[memory[modified[%m binary_add[name number]]]]
 %m ( S - N ) ( R ) | operand[memory[modified[%m binary_sub[name number]]]]
 """
-_UPPER = "%hi %pcrel_hi %got_pcrel_hi %tprel_hi %tls_ie_pcrel_hi %tls_gd_pcrel_hi %tprel_add".split()
-_LOWER = "%lo %pcrel_lo %tprel_lo".split()
+_UPPER = [
+    "%hi",
+    "%pcrel_hi",
+    "%got_pcrel_hi",
+    "%tprel_hi",
+    "%tls_ie_pcrel_hi",
+    "%tls_gd_pcrel_hi",
+    "%tprel_add",
+]
+_LOWER = ["%lo", "%pcrel_lo", "%tprel_lo"]
 _WORD = re.compile(r"[\w%.]+|-|\[|\]")
 
 
