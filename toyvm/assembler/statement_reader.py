@@ -8,7 +8,7 @@ from bisect import bisect_left
 from toyvm.base.bits import sext
 from toyvm.base.record import Record
 
-from .macros import Macro, bind_arguments, parse_header, repetitions, substitute
+from .macros.expansion import Macro, bind_arguments, parse_header, repetitions, substitute
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
 from .source_listing import ListedText
 from .state import AssemblyState, Condition
@@ -148,13 +148,13 @@ class Reader:
         """Read the text of a macro call next."""
         times = self.times.get(macro.name, 0)
         if self.alternate:
-            from . import alternate_macros  # few texts use .altmacro
+            from .macros import alternate  # few texts use .altmacro
 
             names = [parameter.name for parameter in macro.parameters]
             vararg = bool(names) and macro.parameters[-1].vararg
-            given = alternate_macros.arguments(rest, names, vararg, self._percent)
+            given = alternate.arguments(rest, names, vararg, self._percent)
             values = bind_arguments(macro, given)
-            lines = alternate_macros.substitute(macro.body, values, self.calls, times, self._local_name)
+            lines = alternate.substitute(macro.body, values, self.calls, times, self._local_name)
         else:
             lines = macro.expand(rest, self.calls, times)
         self.calls += 1
@@ -211,16 +211,16 @@ class Reader:
         self.push_expansion(lines, file, first, "repeated here", macro=False)
 
     def _alternate_words(self, text: str) -> list[str]:
-        from . import alternate_macros
+        from .macros import alternate
 
-        return [value for _, value in alternate_macros.arguments(text, [], False, self._percent)]
+        return [value for _, value in alternate.arguments(text, [], False, self._percent)]
 
     def _round(self, body: list[str], values: dict[str, str], times: int) -> list[str]:
         """The lines of one round of a repetition, after `times` others. An inner repetition has its own `\\+`."""
         if self.alternate:
-            from . import alternate_macros
+            from .macros import alternate
 
-            return alternate_macros.substitute(body, values, self.calls, times, None)
+            return alternate.substitute(body, values, self.calls, times, None)
         return substitute(body, values, self.calls, times)
 
     def _check_size(self, count: int, body: list[str]) -> None:

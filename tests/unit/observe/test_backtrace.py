@@ -447,3 +447,16 @@ def test_an_option_after_the_program_gets_a_hint_if_the_program_fails(tmp_path: 
                 f"toyvm run {word} {source}\n"
             )
             assert done.stderr == (expected if hint and known else "") and done.returncode == status
+
+
+def test_a_report_without_memory_has_no_backtrace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python takes lack of memory during an import for a syntax error, so the report is made without one."""
+
+    def none_left(size: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("toyvm.machine.physical_memory.require_host_room", none_left)
+    result = run_text("_start: j _start", max_instructions=1000)
+    assert result.status == 124
+    assert "no backtrace: the host has no memory left" in result.stderr.decode()
+    assert "registers:" in result.stderr.decode()

@@ -1,4 +1,4 @@
-"""Macros and repetitions (`.macro .rept .irp .irpc`), which expand to text. For `.altmacro` see `alternate_macros`.
+"""Macros and repetitions (`.macro .rept .irp .irpc`), which expand to text. For `.altmacro` see `alternate`.
 
 `\\name` and `&name` are a parameter, `\\@` is the number of macro calls so far, and `\\+` that of earlier calls of this
 macro or rounds of this repetition. `\\(text)` is that text; `\\()` separates a parameter from the text after it.
@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from toyvm.base.record import Record
 
-from .problems import Problem
-from .statements import split_operands
+from ..problems import Problem
+from ..statements import split_operands
 
 _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
 _USE = re.compile(r"\\(?:\(([^)]*)\)|(@)|(\+)|([A-Za-z_.$][\w.$]*))|&([A-Za-z_.$][\w.$]*)(&?)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .problems import Problem
+from ..problems import Problem
 
 Evaluate = Callable[[str], int]
 
