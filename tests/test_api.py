@@ -71,3 +71,46 @@ _start: addi sp, sp, -64
 """
     result = toyvm.run(toyvm.link([toyvm.assemble_text(echo)]), stdin=b"as it came\n", capture=True)
     assert (result.status, result.stdout, result.frames_leaked) == (0, b"as it came\n", 0)
+
+
+def run_text(text: str, **settings: object) -> toyvm.RunResult:
+    program = toyvm.link([toyvm.assemble_text(text, "text.s")])
+    return toyvm.run(program, capture=True, **settings)
+
+
+PRINTS = """
+.globl _start
+_start: li a0, {stream}
+ la a1, text
+ li a2, 5
+ li a7, 64
+ ecall
+ {then}
+ li a0, 124
+ li a7, 93
+ ecall
+ .data
+text: .ascii "hello"
+"""
+
+
+def test_a_limit_on_output_stops_the_run() -> None:
+    """At the byte, and the machine's own message is not counted; what fits is no reason to stop."""
+    endless = run_text(PRINTS.format(stream=1, then="j _start"), max_output=12)
+    assert (endless.status, endless.stdout) == (124, b"hellohellohe")
+    assert endless.stopped == "limit of 12 bytes of output reached"
+    assert b"toyvm: limit of 12 bytes of output reached\n" in endless.stderr
+    within = run_text(PRINTS.format(stream=2, then=""), max_output=5)
+    assert (within.status, within.stderr, within.stopped) == (124, b"hello", "")
+    assert within.stats.calls == {"write": 1, "exit": 1}
+
+
+def test_a_result_tells_a_signal_from_a_status_and_what_is_left() -> None:
+    killed = run_text(".globl _start\n_start: sd zero, 0(zero)\n")
+    assert (killed.status, killed.signal, killed.stopped) == (139, 11, "")
+    assert run_text(FALSE.replace("7", "139")).signal == 0
+    segment = (
+        ".globl _start\n_start: li a0, 0\n li a1, 4096\n li a2, 0x380\n li a7, 194\n ecall\n" + FALSE[22:]
+    )
+    assert run_text(segment).segments_left == 1
+    assert run_text(FALSE, max_instructions=1).stopped == "limit of 1 instructions reached"

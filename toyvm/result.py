@@ -32,7 +32,10 @@ class RunResult(Record):
     in use after all processes ended and the page cache was dropped; anything but 0 is a bug in the
     kernel. The relocations, symbol look-ups and `libraries` (file names in load order) are those of
     the first process. `views` holds the requested views of each process at its end. `watched` is
-    the number of instructions before the symbol `RunOptions.watch` was first reached.
+    the number of instructions before the symbol `RunOptions.watch` was first reached. `signal` is
+    the signal that killed the first process, or 0. `stopped` says why the run was cut short: a
+    limit, or a deadlock. `segments_left` counts the System V shared memory segments that the
+    programs did not remove.
     """
 
     status: int
@@ -47,6 +50,9 @@ class RunResult(Record):
     symbol_lookups: int = 0
     views: tuple[View, ...] = ()
     watched: int | None = None
+    signal: int = 0
+    stopped: str = ""
+    segments_left: int = 0
 
     @property
     def maps(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
@@ -132,9 +138,13 @@ class RunResult(Record):
         return {
             "schema": SCHEMA,
             "status": self.status,
+            "signal": self.signal,
+            "stopped": self.stopped,
+            "segments_left": self.segments_left,
             "instructions": stats.instructions,
             "virtual_ns": stats.virtual_ns,
             "syscalls": stats.syscalls,
+            "calls": dict(sorted(stats.calls.items())),
             "context_switches": stats.context_switches,
             "faults": {str(kind): count for kind, count in stats.faults.items()},
             "cow_copies": stats.cow_copies,

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from os import PathLike
 
-from .base.errors import UsageError
 from .base.light_types import TYPE_CHECKING
 from .base.options import Option, OptionRecord, option
 
@@ -61,26 +60,6 @@ def environment(env: Iterable[tuple[str, str | None]], everything: bool = False)
         if value is not None:
             values[name] = value
     return [f"{name}={value}" for name, value in values.items()]
-
-
-def seconds_of(date: str) -> float:
-    """A `--date` in seconds since 1970. Raises UsageError."""
-    if date.isascii() and date.isdigit() and len(date) < 11:
-        return int(date)
-    import datetime  # few runs give another date
-
-    if date == "now":
-        return datetime.datetime.now().timestamp()
-    try:
-        moment = datetime.datetime.fromisoformat(date)
-    except ValueError:
-        raise UsageError(f"--date: expected now, seconds since 1970 or YYYY-MM-DD, not '{date}'") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    seconds = moment.timestamp()
-    if seconds < 0:
-        raise UsageError(f"--date: expected a date after 1970, not '{date}'")
-    return seconds
 
 
 class Limits(OptionRecord):
@@ -252,6 +231,16 @@ class Limits(OptionRecord):
         unset="no limit",
         help="stop the run with status 124 after this many instructions",
     )
+    max_output: int | None = option(
+        default=None,
+        flags="--max-output",
+        group=MACHINE,
+        metavar="SIZE",
+        unit="bytes",
+        lowest=0,
+        unset="no limit",
+        help="stop the run with status 124 when the programs write more than this to standard output and error together",
+    )
     virtual_seconds: float | None = option(
         default=None,
         group=MACHINE,
@@ -280,21 +269,27 @@ class Limits(OptionRecord):
     )
     processes: int = option(
         default=1000,
+        flags="--processes",
         group=MACHINE,
+        metavar="COUNT",
         unit="processes",
         lowest=1,
         help="allow at most this many processes and threads at the same time",
     )
     open_files: int = option(
         default=1024,
+        flags="--open-files",
         group=WORLD,
+        metavar="COUNT",
         unit="descriptors",
         lowest=3,
         help="allow each process at most this many open descriptors",
     )
     memfs_bytes: int = option(
         default=256 << 20,
+        flags="--memory-files",
         group=WORLD,
+        metavar="SIZE",
         unit="bytes",
         lowest=0,
         help="allow at most this much data in files that are kept in memory (/tmp, /dev/shm, memfd)",

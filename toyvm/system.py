@@ -27,6 +27,7 @@ from .run_options import RunOptions, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from .build import Program
     from .engines.engine import Engine
@@ -115,7 +116,10 @@ def _with_sysroot(starts: Sequence[Start], options: RunOptions) -> RunOptions:
 
 
 class Session:
-    """One kernel with its observers. `start` adds programs, `finish` runs them."""
+    """One kernel with its observers. `start` adds programs, `finish` runs them.
+
+    `messages` receives the machine's own messages; None: with the programs' standard error.
+    """
 
     def __init__(
         self,
@@ -124,12 +128,14 @@ class Session:
         *,
         stdin: bytes | None = None,
         capture: bool = False,
+        messages: IO[bytes] | None = None,
     ):
         options.check()
         self.options = options
         self.watchers = watchers
         self.out = io.BytesIO() if capture else sys.stdout.buffer
         self.err = io.BytesIO() if capture else sys.stderr.buffer
+        self.messages = self.err if messages is None else messages
         self.bus = Bus()
         self.views = _Views(options, self._describe, self._whereabouts, self._write)
         self.kernel = Kernel(
@@ -148,6 +154,7 @@ class Session:
             stdin=io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer,
             stdout=self.out,
             stderr=self.err,
+            messages=self.messages,
             describe=self._describe,
             backtrace=self._backtrace,
             breakpoints=self.views.breakpoints,
@@ -261,6 +268,7 @@ class Session:
         first = kernel.first
         assert first is not None
         stats = kernel.stats
+        segments_left = len(list(kernel.segments.all())) if "segments" in kernel.__dict__ else 0
         kernel.power_off()
         if self.views.places is not None and (text := self.views.places.report()):
             self._write(f"toyvm: {text}\n")
@@ -285,6 +293,9 @@ class Session:
             symbol_lookups=counts.lookups if counts else 0,
             views=tuple(self.views.collected),
             watched=first.watched_at,
+            signal=0 if kernel.stopped else first.status & 0x7F,
+            stopped=kernel.stopped,
+            segments_left=segments_left,
         )
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
@@ -318,8 +329,8 @@ class Session:
         return self.backtracer.lines(thread)
 
     def _write(self, text: str) -> None:
-        self.err.write(text.encode("utf-8", "replace"))
-        self.err.flush()
+        self.messages.write(text.encode("utf-8", "replace"))
+        self.messages.flush()
 
     def _trace_instruction(self, hart: Hart, decoded: Decoded) -> Callable[[], None] | None:
         return self._instructions(hart, decoded)

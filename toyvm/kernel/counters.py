@@ -73,6 +73,7 @@ class Stats(Counters, frozen=False):
     frames_peak: int = 0
     page_cache_frames: int = 0
     virtual_ns: int = 0
+    calls: dict[str, int] = {}  # the system calls of the table, by name
     forks: int = 0
     threads: int = 0  # started besides the first of each process
     pages_merged: int = 0  # pages whose frame KSM replaced by a shared one

@@ -26,7 +26,7 @@ from .proc.signals import SigInfo, Signal
 from .time_slices import STATUS_LIMIT, TimeSlices
 from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, LazyDir
-from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, Sink, Source
+from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, OutputBudget, Sink, Source
 from .vfs.path_walk import Vfs
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Kernel(KernelState):
     limits           see Limits
     stdin            a host file in binary mode, or an object with `read`; None: empty
     stdout, stderr   host files in binary mode, or objects with `write`; None: output is discarded
+    messages         receives the kernel's own messages; None: stderr
     describe         (process, va) -> "symbol+0x8 (file.s:12)" or None, for reports
     backtrace        thread -> its frames as lines, the innermost first, for reports
     breakpoints      the breakpoints of a debugger
@@ -66,6 +67,7 @@ class Kernel(KernelState):
         stdin: Source | None = None,
         stdout: Sink | None = None,
         stderr: Sink | None = None,
+        messages: Sink | None = None,
         describe: Callable[[Process, int], str | None] | None = None,
         backtrace: Callable[[Process], list[str]] | None = None,
         breakpoints: Breakpoints | None = None,
@@ -77,7 +79,7 @@ class Kernel(KernelState):
             bus,
             interpreter,
             limits,
-            stderr,
+            stderr if messages is None else messages,
             describe,
             backtrace,
             breakpoints,
@@ -85,6 +87,9 @@ class Kernel(KernelState):
             lambda group, signal: lifecycle.signal_group(self, group, signal),
         )
         self._streams = (stdin, stdout, stderr)
+        most = self.limits.max_output
+        reached = f"limit of {most} bytes of output reached"
+        self._budget = None if most is None else OutputBudget(most, lambda: self.stop(STATUS_LIMIT, reached))
         self._slices = TimeSlices(self)
         mount_devices(self.vfs, self.random_bytes, lambda: self.terminals, self._current_session)
         self.vfs.mount("/proc", LazyDir(PROC_IDENTITY, self._proc))
@@ -169,6 +174,7 @@ class Kernel(KernelState):
             self._stream(process, O_WRONLY, "/dev/stdout", None, stdout),
             self._stream(process, O_WRONLY, "/dev/stderr", None, stderr),
         ):
+            file.budget = self._budget
             process.fds.install(file)
 
     def _stream(

@@ -184,7 +184,10 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
     kernel.current = process
     if first:
         process.counters.syscalls += 1
-        kernel.system.stats.syscalls += 1
+        stats = kernel.system.stats
+        stats.syscalls += 1
+        if entry is not None:
+            stats.calls[entry.name] = stats.calls.get(entry.name, 0) + 1
     traced = not (entry is not None and entry.private) and (
         kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
     )

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from toyvm.base.bits import M64
+from toyvm.base.dates import seconds_of
 from toyvm.base.errors import NotExecutableError
 from toyvm.base.events import Bus, FaultKind
 from toyvm.base.light_types import TYPE_CHECKING, Protocol
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
-from toyvm.run_options import Limits, seconds_of
+from toyvm.run_options import Limits
 
 from ..counters import MOST_PROCESSES, Counters, FaultContext, Stats
 from ..limits import GUEST_ID, Rlimits
@@ -162,6 +163,7 @@ class KernelState:
         self._next_pid = FIRST_PID
         self._next_ino = 1
         self._stop: int | None = None
+        self.stopped = ""  # why the run was cut short
         self.absent_calls: dict[
             int, int
         ] = {}  # number of a call that this kernel does not have -> how often made
@@ -402,7 +404,7 @@ class KernelState:
         """End the run: print `message`; `run` then reports the threads, kills all processes and returns `status`."""
         if self._stop is None:
             self.message(f"toyvm: {message}")
-            self._stop = status
+            self._stop, self.stopped = status, message
 
     def interrupt(self) -> None:
         """End the run as soon as the engine returns. A signal handler of the host may call this."""

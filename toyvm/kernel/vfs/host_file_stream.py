@@ -30,7 +30,8 @@ class HostFileStream(HostStream):
         )
 
     def reopen(self, flags: int, path: str) -> OpenFile:
-        return HostFileStream(self._fd, flags, self.path, source=self._source, sink=self._sink)
+        again = HostFileStream(self._fd, flags, self.path, source=self._source, sink=self._sink)
+        return self._with_budget(again)
 
     def read(self, count: int) -> bytes:
         data = self.pread(self.position, count)
@@ -51,7 +52,8 @@ class HostFileStream(HostStream):
 
     def pwrite(self, offset: int, data: bytes) -> int:
         try:
-            return os.pwrite(self._fd, data, offset)
+            allowed = self.within_budget(data)
+            return os.pwrite(self._fd, allowed, offset) + len(data) - len(allowed)
         except OSError as failure:
             raise host_error(failure) from None
 

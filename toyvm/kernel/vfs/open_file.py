@@ -295,11 +295,32 @@ class Source(Protocol):
     def read(self, count: int, /) -> bytes | None: ...
 
 
+class OutputBudget:
+    """How many bytes the output streams of a machine may still write together.
+
+    `spent` is called once, by the first write that is larger than what is left.
+    """
+
+    def __init__(self, size: int, spent: Callable[[], None]):
+        self._left = size
+        self._spent: Callable[[], None] | None = spent
+
+    def take(self, data: bytes) -> bytes:
+        """The part of `data` that may be written."""
+        if len(data) > self._left and self._spent is not None:
+            spent, self._spent = self._spent, None
+            spent()
+        allowed = data[: self._left]
+        self._left -= len(allowed)
+        return allowed
+
+
 class HostStream(OpenFile):
     """A standard stream of the host. It looks like a pipe to the guest, whatever it is, so that runs are the same everywhere."""
 
     INO = 3
     pollable = True
+    budget: OutputBudget | None = None  # shared with the other output streams
 
     def __init__(self, flags: int, path: str, *, source: Source | None = None, sink: Sink | None = None):
         super().__init__(flags, path)
@@ -310,7 +331,15 @@ class HostStream(OpenFile):
         return Stat(dev=12, ino=self.INO, mode=st.S_IFIFO | 0o600)
 
     def reopen(self, flags: int, path: str) -> OpenFile:
-        return HostStream(flags, self.path, source=self._source, sink=self._sink)
+        return self._with_budget(HostStream(flags, self.path, source=self._source, sink=self._sink))
+
+    def _with_budget(self, again: HostStream) -> HostStream:
+        again.budget = self.budget
+        return again
+
+    def within_budget(self, data: bytes) -> bytes:
+        """The part of `data` that the machine's limit on output leaves. The program is told that all was written."""
+        return data if self.budget is None else self.budget.take(data)
 
     def read(self, count: int) -> bytes:
         if self._source is None or not count:
@@ -323,7 +352,7 @@ class HostStream(OpenFile):
         if self._sink is None:
             return len(data)
         try:
-            self._sink.write(data)
+            self._sink.write(self.within_budget(data))
             flush = getattr(self._sink, "flush", None)
             if flush is not None:
                 flush()

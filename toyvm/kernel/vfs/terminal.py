@@ -492,4 +492,4 @@ class HostTerminalStream(HostStream):
         return Stat(6, 17, st.S_IFCHR | 0o620, uid=GUEST_ID, gid=GUEST_ID, rdev=0x501)
 
     def reopen(self, flags: int, path: str) -> OpenFile:
-        return HostTerminalStream(flags, self.terminal, self._source, self._sink)
+        return self._with_budget(HostTerminalStream(flags, self.terminal, self._source, self._sink))

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.guest_kernel import Guest
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.vfs.host_file_stream import HostFileStream
-from toyvm.kernel.vfs.open_file import HostStream, OpenFile
+from toyvm.kernel.vfs.open_file import HostStream, OpenFile, OutputBudget
 from toyvm.kernel.vfs.terminal import ECHO, TERMIOS, HostTerminal, HostTerminalStream
 
 
@@ -74,3 +74,18 @@ def test_a_terminal_has_the_hosts_settings_and_gives_them_back() -> None:
 
 def test_what_has_no_descriptor_is_a_pipe() -> None:
     assert type(Guest().process.fds.get(1)) is HostStream
+
+
+def test_all_output_streams_share_a_budget(tmp_path: Path) -> None:
+    """A program cannot pass the limit by pwrite(2), or by opening /dev/stdout again."""
+    spent: list[int] = []
+    budget = OutputBudget(8, lambda: spent.append(1))
+    with open(tmp_path / "out", "wb", buffering=0) as sink:
+        stream = HostFileStream(sink.fileno(), 1, "/dev/stdout", sink=sink)
+        stream.budget = budget
+        assert stream.write(b"abcde") == 5 and not spent
+        again = stream.reopen(1, "/dev/stdout")
+        assert isinstance(again, HostFileStream)
+        assert again.pwrite(100, b"fghij") == 5 and spent == [1]
+        assert stream.write(b"more") == 4 and spent == [1]
+    assert (tmp_path / "out").read_bytes() == b"abcde" + bytes(95) + b"fgh"
