@@ -7,8 +7,7 @@ they return (`toyvm.api`). Names are imported on first use, so that `import toyv
 from __future__ import annotations
 
 from .base.light_types import TYPE_CHECKING, Any
-
-__version__ = "0.1.0"
+from .base.version import VERSION as __version__  # noqa: F401  (for users)
 
 if TYPE_CHECKING:
     from .api import (

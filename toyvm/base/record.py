@@ -107,6 +107,10 @@ class Record(metaclass=RecordMeta):
     def __hash__(self) -> int:
         return hash(_values(self))
 
+    def __reduce__(self) -> tuple[type[Record], tuple[Any, ...]]:
+        """Pickled and copied as a call of the class: a frozen record cannot be filled in afterwards."""
+        return type(self), _values(self)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.record_fields)
         return f"{type(self).__name__}({shown})"

@@ -139,9 +139,9 @@ def _overview(args: list[str]) -> int:
         print(usage())
         return 0 if args else 2
     if args[0] in ("-V", "--version"):
-        from .. import __version__
+        from ..base.version import VERSION
 
-        print(f"toyvm {__version__}")
+        print(f"toyvm {VERSION}")
         return 0
     from ..base.diagnostics import did_you_mean
 

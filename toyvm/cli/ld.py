@@ -72,9 +72,9 @@ def main(argv: list[str]) -> int:
         return 0
     state = parse(argv)
     if state.version:
-        from .. import __version__
+        from ..base.version import VERSION
 
-        print(f"toyvm ld {__version__} (GNU ld compatible)")
+        print(f"toyvm ld {VERSION} (GNU ld compatible)")
         if not state.inputs:
             return 0
     if state.verbose:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from toyvm.base import record
@@ -59,3 +62,14 @@ def test_records(classes: tuple[type, type]) -> None:
         "value": 1,
         "next": [{"x": 2, "y": 0, "tags": []}, {"a": {"value": 3, "next": None}}],
     }
+
+
+class Held(Record):
+    number: int
+    inner: object = None
+
+
+def test_records_can_be_pickled_and_copied() -> None:
+    held = Held(3, Held(4))
+    assert pickle.loads(pickle.dumps(held)) == held
+    assert copy.deepcopy(held) == held

@@ -1,0 +1,3 @@
+"""The version of toyvm; `pyproject.toml` has the same."""
+
+VERSION = "0.1.0"
