@@ -23,7 +23,7 @@ SAMPLES = [path.read_text() for path in sorted((ROOT / "asm").glob("*.s"))[:12]]
 SETTINGS = settings(
     max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-OPTIONS = AssemblerOptions(read_files=False)
+OPTIONS = AssemblerOptions(files={})
 
 _PIECES = [
     "a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 
 from toyvm.base.record import Record
@@ -67,7 +67,7 @@ class AssemblerOptions(Record):
     always_write: bool = False
     stt_common: bool = False
     stack_note: bool | None = None
-    read_files: bool = True  # whether .include and .incbin may read files
+    files: Mapping[str, bytes] | None = None  # all that .include and .incbin find, by path; None: the host's
 
 
 class Modes(Record, frozen=False):

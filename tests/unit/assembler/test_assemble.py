@@ -290,3 +290,21 @@ main:   call    f
     assert code.data[8:10] == bytes.fromhex("0545")  # `.attribute 5` sets the architecture, too
     assert decode(attributes.data, "a.o") == {4: 16, 5: "rv64i2p1_zca1p0", 14: 3, 16: 1}
     assert "f" in made.symbols.names and "never_mentioned" not in made.symbols.names
+
+
+def test_given_files_are_all_that_a_text_can_read(tmp_path: Path) -> None:
+    """A text of somebody else's must not read the host's files, under whatever name."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    files = {"parts/a.inc": b'.incbin "b.bin", 1\n.incbin "../c.bin"', "parts/b.bin": b"123", "c.bin": b"4"}
+    assert section('.data\n.include "./parts/a.inc"', files=files).data == b"234"
+    for name in (
+        str(tmp_path / "secret"),
+        "../" * 20 + str(tmp_path / "secret"),
+        "b.bin",
+        "",
+        "parts",
+        "a\\0b",
+    ):
+        for directive in (".include", ".incbin"):
+            with pytest.raises(AssemblyError, match="there is no file"):
+                section(f'.data\n{directive} "{name}"', files=files)

@@ -67,14 +67,9 @@ def _same_string(wanted: bool) -> FlowDirective:
 def _include(reader: Reader, rest: str) -> None:
     state = reader.state
     name = unquote(rest.strip()).decode("utf-8", "surrogateescape")
-    path = find_file(state, name, rest.strip())
-    if path.stat().st_size > MAX_SOURCE_BYTES:
-        raise Problem(
-            f"{path}: {path.stat().st_size} bytes of text; the limit is {MAX_SOURCE_BYTES}", rest.strip()
-        )
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
-    reader.included.append(str(path))
-    reader.push_source(text, str(path), state.where)
+    path, contents = find_file(state, name, rest.strip(), MAX_SOURCE_BYTES)
+    reader.included.append(path)
+    reader.push_source(contents.decode("utf-8", "surrogateescape"), path, state.where)
 
 
 def _end(reader: Reader, rest: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -340,12 +341,10 @@ def incbin(state: AssemblyState, rest: str) -> None:
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
         raise Problem(".incbin takes a file, bytes to skip and a count", expected='"file", skip, count')
-    path = find_file(state, unquote(pieces[0]).decode("utf-8", "surrogateescape"), pieces[0])
+    name = unquote(pieces[0]).decode("utf-8", "surrogateescape")
+    path, contents = find_file(state, name, pieces[0], MAX_SECTION_BYTES)
     start = state.number_of(pieces[1], "the skip") if len(pieces) > 1 and pieces[1] else 0
     count = state.number_of(pieces[2], "the count") if len(pieces) > 2 else None
-    if path.stat().st_size > MAX_SECTION_BYTES:
-        raise Problem(f"{path}: {path.stat().st_size} bytes; the limit is {MAX_SECTION_BYTES}", pieces[0])
-    contents = path.read_bytes()
     if not 0 <= start <= len(contents) or (count is not None and not 0 <= count <= len(contents) - start):
         raise Problem(
             f"skip {start} and count {count} do not fit the {len(contents)} bytes of {path}", pieces[0]
@@ -355,21 +354,32 @@ def incbin(state: AssemblyState, rest: str) -> None:
     state.chunk.data += contents[start : None if count is None else start + count]
 
 
-def find_file(state: AssemblyState, name: str, at: str) -> Path:
-    """The path of file `name`: in the current folder, beside the including file, or in a folder of -I.
+def find_file(state: AssemblyState, name: str, at: str, largest: int) -> tuple[str, bytes]:
+    """Path and contents of file `name`: in the current folder, in a folder of -I, or beside the including file.
 
-    Raises Problem.
+    Raises Problem, also for a file of more than `largest` bytes.
     """
-    if not state.options.read_files or "\0" in name:
-        raise Problem(f"file '{name}' may not be read here", at)
     here = Path(state.source.place(state.where)[0]).parent
-    for folder in (Path("."), *map(Path, state.options.include_dirs), here):
+    folders = (Path("."), *map(Path, state.options.include_dirs), here)
+    files = state.options.files
+    if files is not None:
+        places = (os.path.normpath(folder / name) for folder in folders)
+        found = next((place for place in places if place in files), None)
+        if found is None:
+            known = ", ".join(sorted(files)[:8])
+            raise Problem(f"there is no file '{name}'", at, expected=f"one of {known}" if known else "")
+        return found, files[found]
+    for folder in folders if "\0" not in name else ():
         path = folder / name
         try:
-            if path.is_file():
-                return path
+            if not path.is_file():
+                continue
+            size = path.stat().st_size
         except OSError:
             break  # an invalid file name
+        if size > largest:
+            raise Problem(f"{path}: {size} bytes; the limit is {largest}", at)
+        return str(path), path.read_bytes()
     raise Problem(f"cannot find the file '{name}'", at, expected="a file here or in a folder given by -I")
 
 
