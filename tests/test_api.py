@@ -114,3 +114,16 @@ def test_a_result_tells_a_signal_from_a_status_and_what_is_left() -> None:
     )
     assert run_text(segment).segments_left == 1
     assert run_text(FALSE, max_instructions=1).stopped == "limit of 1 instructions reached"
+
+
+def test_an_empty_root_shows_nothing_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("secret")
+    monkeypatch.chdir(tmp_path)
+    opens = "\n".join(
+        (".globl _start\n_start: li a0, -100\n la a1, name\n li a2, {flags}\n li a3, 0x1a4\n li a7, 56\n ecall",
+         "li a7, 93\n ecall\n.data\nname: .asciz \"{name}\"")
+    )  # fmt: skip
+    assert run_text(opens.format(flags=0, name="secret")).status == 3
+    assert run_text(opens.format(flags=0, name="secret"), root="").status == 256 - 2  # ENOENT
+    assert run_text(opens.format(flags=0x41, name="new"), root="").status == 3  # O_CREAT | O_WRONLY
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]

@@ -137,14 +137,16 @@ def sandbox(
     libraries: bool,
     memfs_bytes: int,
 ) -> Vfs:
-    """The file system of a run, without the program. `root` None is the current folder.
+    """The file system of a run, without the program.
+
+    `root` None is the current folder, "" an empty directory in memory.
 
     Raises ToyvmError if `root` or `sysroot` cannot be opened.
     """
     folder = fspath(root) if root is not None else "."
     try:
         system = fspath(sysroot) if sysroot is not None else None
-        vfs = Vfs.sandbox(folder, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
+        vfs = Vfs.sandbox(folder or None, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
     for path, text in _USER_FILES.items():
@@ -168,7 +170,7 @@ def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0)
         path = f"/bin/{program.name}{suffix}"
         vfs.add_file(path, program.image)
         for name, data in program.files.items():
-            _add(vfs, name, data)
+            add_guest_file(vfs, name, data)
         return path
     name = fspath(program)
     if not os.path.exists(name):
@@ -199,8 +201,8 @@ def _place_in_tree(vfs: Vfs, name: str) -> str | None:
     return None
 
 
-def _add(vfs: Vfs, path: str, data: bytes) -> None:
-    """Add a file for the program: writable in /tmp, which is in memory; read-only elsewhere."""
+def add_guest_file(vfs: Vfs, path: str, data: bytes) -> None:
+    """Add a file for a program: writable in /tmp, which is in memory; read-only elsewhere."""
     if not path.startswith("/tmp/"):
         vfs.add_file(path, data)
         return

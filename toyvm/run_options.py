@@ -305,7 +305,8 @@ class RunOptions(Limits):
         group=WORLD,
         metavar="DIR[:rw]",
         unset="the current folder, read-only",
-        help="make this folder the guest's root directory, writable with :rw",
+        help="make this folder the guest's root directory, writable with :rw; an empty DIR is an empty directory in "
+        "memory, which the guest can write to",
     )
     root_writable: bool = option(
         default=False, group=WORLD, help="let the guest write to `root` (the :rw of --root)"
@@ -476,11 +477,3 @@ class CommandOptions(RunOptions):
     @staticmethod
     def spelling(row: Option) -> str:
         return row.flags[0] if row.flags else row.name
-
-
-def size_text(count: int) -> str:
-    """A number of bytes as the command line spells it: 64M, 1G, 4096."""
-    for suffix, unit in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
-        if count and count % unit == 0:
-            return f"{count // unit}{suffix}"
-    return str(count)

@@ -12,6 +12,7 @@ from toyvm.base.errors import UsageError
 from toyvm.base.events import Bus
 from toyvm.base.options import Option, option
 from toyvm.base.record import replace
+from toyvm.base.sizes import size_text
 from toyvm.cli import run, top, trace
 from toyvm.cli.options_page import page
 from toyvm.cli.run_parser import default_text, parse
@@ -32,7 +33,6 @@ from toyvm.run_options import (
     Limits,
     RunOptions,
     environment,
-    size_text,
 )
 
 KINDS = [Limits, RunOptions, CommandOptions, top.TopOptions, trace.TraceOptions]

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ..base.options import Option
-from ..run_options import GROUPS, CommandOptions, size_text
+from ..base.sizes import parse_digits, parse_size, size_text
+from ..run_options import GROUPS, CommandOptions
 from .help_formatter import HelpFormatter
 
 Kind = TypeVar("Kind", bound=CommandOptions)
-
-_SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def parser(
@@ -139,7 +138,7 @@ def reader(row: Option) -> Callable[[str], Any]:
 
 def _converter(row: Option) -> Callable[[str], Any]:
     if row.unit == "bytes":
-        return _size
+        return parse_size
     if row.unit == "address":
         return lambda text: int(text, 0)
     if row.type.startswith("tuple[tuple"):
@@ -149,7 +148,7 @@ def _converter(row: Option) -> Callable[[str], Any]:
     if row.choices:
         return {str(choice): choice for choice in row.choices}.get
     if row.number:
-        return _digits if row.lowest is not None else int
+        return parse_digits if row.lowest is not None else int
     return str
 
 
@@ -160,22 +159,6 @@ def _expected(row: Option) -> str:
     if row.unit == "address":
         return "an address, such as 0x200000"
     return row.metavar if row.type.startswith("tuple[tuple") else row.expected()
-
-
-def _digits(text: str) -> int:
-    """A decimal number without a sign and underscores. Raises ValueError."""
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(text)
-    return int(text)
-
-
-def _size(text: str) -> int:
-    number, suffix = text.rstrip("bB"), ""
-    if number[-1:].isalpha():
-        number, suffix = number[:-1], number[-1].lower()
-    if suffix not in _SUFFIXES:
-        raise ValueError(text)
-    return _digits(number) * _SUFFIXES[suffix]
 
 
 def _variable(text: str) -> tuple[str, str | None] | None:
