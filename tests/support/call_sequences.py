@@ -71,8 +71,8 @@ _SORTS = {
 class Sequence:
     """One machine and the dice that decide what its processes call."""
 
-    def __init__(self, seed: int, root: str | None = None, *, writable: bool = False):
-        self.dice = Random(seed)
+    def __init__(self, seed: int | Random, root: str | None = None, *, writable: bool = False):
+        self.dice = seed if isinstance(seed, Random) else Random(seed)
         vfs = Vfs.sandbox(root, writable=writable, memfs_bytes=1 << 20)
         limits = Limits(processes=12, open_files=64)
         self.guest = Guest(2 << 20, vfs, limits)

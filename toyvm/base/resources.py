@@ -190,10 +190,13 @@ MAX_STREAM = 256 << 20  # the most bytes read from a pipe or a device
 
 
 def read_input(path: str | Path) -> bytes:
-    """Read a file that the user named.
+    """Read a file that the user, or a text, named.
 
-    Raises OSError: EFBIG for a device or pipe of more than MAX_STREAM.
+    Raises OSError: EFBIG for a device or pipe of more than MAX_STREAM, ENOENT for a name that has
+    a NUL.
     """
+    if "\0" in str(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     with open(path, "rb") as stream:
         return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else read_stream(stream)
 

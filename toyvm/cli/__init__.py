@@ -7,6 +7,7 @@ of a `ToyvmError`, 130 for an interrupt, 141 for a closed output pipe (as a shel
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from importlib import import_module
@@ -56,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = sys.argv[1:] if argv is None else argv
     _open_missing_streams()
+    _print_any_name()
     # numpy is used without linear algebra; starting its threads takes longer than most commands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     known = bool(args) and args[0] in COMMANDS
@@ -123,6 +125,13 @@ def _open_missing_streams() -> None:
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _print_any_name() -> None:
+    """Let stdout take names of files and symbols that are not UTF-8, or that its encoding does not have."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
 
 
 def _discard_output() -> None:

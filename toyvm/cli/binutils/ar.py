@@ -200,7 +200,7 @@ def _extract(command: _Command, member: Member) -> None:
     from ...base.resources import write_atomically
 
     name = os.path.basename(member.name)
-    if name in ("", ".", ".."):
+    if name in ("", ".", "..") or "\0" in name:
         raise ElfError(f"{command.archive}: illegal member name '{member.name}'")
     if command.verbose:
         print(f"x - {name}")

@@ -15,7 +15,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from toyvm.base.errors import ElfError
-from toyvm.base.record import Record
+from toyvm.base.record import Record, replace
 from toyvm.elf.archive import Archive, defined_symbols
 from toyvm.elf.constants import (
     GRP_COMDAT,
@@ -228,7 +228,12 @@ class _Resolver:
         if archive.name not in self.indices:
             made: dict[str, int] = {}
             for number, member in enumerate(archive.members):
-                for raw in defined_symbols(member):
+                try:
+                    symbols = defined_symbols(replace(member, name=f"{archive.name}({member.name})"))
+                except ElfError as error:
+                    self.errors.error(str(error))
+                    continue
+                for raw in symbols:
                     made.setdefault(raw.decode("utf-8", "surrogateescape"), number)
             self.indices[archive.name] = made
         return self.indices[archive.name]

@@ -135,7 +135,10 @@ def _dead_records(
 
 
 def search_table(frame: bytes, frame_addr: int, header_addr: int) -> bytes:
-    """`.eh_frame_hdr`: the address of .eh_frame, then (function, FDE) sorted by function, for `frame` as relocated."""
+    """`.eh_frame_hdr`: the address of .eh_frame, then (function, FDE) sorted by function, for `frame` as relocated.
+
+    Raises LinkError if a function is more than 2 GiB away.
+    """
     entries = []
     encodings: dict[int, int] = {}
     for record in records(frame, "(.eh_frame"):
@@ -147,10 +150,13 @@ def search_table(frame: bytes, frame_addr: int, header_addr: int) -> bytes:
         )
         entries.append((start - header_addr, frame_addr + record.offset - header_addr))
     entries.sort()
-    head = _HEADER.pack(
-        1, _SDATA4_PCREL, _UDATA4, _SDATA4_DATAREL, frame_addr - header_addr - 4, len(entries)
-    )
-    return head + b"".join(_ENTRY.pack(*entry) for entry in entries)
+    try:
+        head = _HEADER.pack(
+            1, _SDATA4_PCREL, _UDATA4, _SDATA4_DATAREL, frame_addr - header_addr - 4, len(entries)
+        )
+        return head + b"".join(_ENTRY.pack(*entry) for entry in entries)
+    except struct.error:
+        raise LinkError([".eh_frame_hdr: a function or .eh_frame is more than 2 GiB away"]) from None
 
 
 def search_table_size(program: ProgramColumns) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.small_links import START, at, elf_of, errors_of, lib, link_all, shared
+from tests.support.small_links import START, at, elf_of, errors_of, lib, link_all, obj, shared
+from toyvm.elf.archive import Member, write
+from toyvm.elf.object_writer import write_object
 from toyvm.linker.link_options import Input
 
 ASKS = START + ".globl answer\n.data\nvalue: .dword answer\n"
@@ -173,3 +175,10 @@ def test_the_default_version_of_an_object_is_plain_and_versioned() -> None:
         values = [at(result, result.symbols["value"] + 8 * i) for i in range(3)]
         assert values == [2, 2, 1]
     assert "a.o: version node not found for symbol foo@@V2" in errors_of(gives, kind="shared")
+
+
+def test_a_broken_member_of_an_archive_without_index_is_reported() -> None:
+    member = bytearray(write_object(obj(definition(1), "broken.o")))
+    member[0x28:0x30] = (1 << 40).to_bytes(8, "little")  # e_shoff
+    told = errors_of(ASKS, Input(path="x.a", data=write([Member("broken.o", 0, bytes(member))], index=False)))
+    assert told.startswith("x.a(broken.o): truncated")
