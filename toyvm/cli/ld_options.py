@@ -70,7 +70,11 @@ def _expand(argv: list[str], depth: int) -> Iterator[str]:
 
             if depth > 16:
                 raise UsageError(f"{word}: response files are nested too deeply")
-            yield from _expand(shlex.split(path.read_text(errors="surrogateescape")), depth + 1)
+            try:
+                found = shlex.split(path.read_text(errors="surrogateescape"))
+            except ValueError as error:
+                raise UsageError(f"{word}: {str(error).lower()}") from None
+            yield from _expand(found, depth + 1)
         else:
             yield word
 

@@ -40,7 +40,7 @@ def assembly(data: bytes) -> None:
     """`toyvm as` with options that the input's checksum chooses, and a listing; the object is read again."""
     bits = zlib.crc32(data)
     options = AssemblerOptions(
-        files={"x": b".word 1\n.include \"x\"\n", "y": bytes(9)},
+        files={"x": b'.word 1\n.include "x"\n', "y": bytes(9)},
         relax=bool(bits & 1),
         pic=bool(bits & 2),
         debug_lines=bool(bits & 4),
@@ -275,6 +275,7 @@ def options(data: bytes) -> None:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
+        Path("r").write_bytes(data)  # what @r names
         try:
             call()
         except SystemExit as end:  # argparse
@@ -294,6 +295,7 @@ def option_seeds() -> Iterable[bytes]:
     yield b"binutils.readelf\n-x\n.text\n-W\n-a\n--hex-dump=1\n-p\n.s"
     yield b"binutils.objdump\n-d\n-j\n.text\n--start-address=0x10\n--stop-address=020\n-M\nno-aliases"
     yield b"binutils.ar\nrcsD\nlib.a\na.o"
+    yield b"ld\n@r\n'a b' \"c\" \\x"
     yield b"policies\n--string\n1,2,3,4\n--frames\n1..8:1\n--policy\nlru,opt\n--seed\n3"
 
 

@@ -109,6 +109,12 @@ def test_output_file(folder: Path) -> None:
     assert "\n.text           0x" in text
 
 
+def test_a_response_file_with_an_open_quote(folder: Path) -> None:
+    (folder / "words").write_text("-o 'prog")
+    with pytest.raises(UsageError, match="@words: no closing quotation"):
+        ld(["@words"])
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

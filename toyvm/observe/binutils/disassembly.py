@@ -7,6 +7,7 @@ Zbs, Zicond); other bytes are shown as `.word` or `.half`.
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, relocation_na
 
 if TYPE_CHECKING:
     from toyvm.elf.dwarf import LineTable
+
+_MAX_SOURCE = 16 << 20  # bytes of a source file that a listing shows
 
 
 class Instruction(NamedTuple):
@@ -402,8 +405,13 @@ def relocation_lines(elf: ElfFile, section: ElfSection, array: Any) -> list[tupl
 
 @cache
 def source_text(path: str) -> list[str] | None:
-    """The lines of a source file, or None if it cannot be read."""
+    """The lines of a source file, or None if it cannot be read.
+
+    Debugging information names the file, so it may be anything: a device, or a file of any size.
+    """
     try:
+        if not os.path.isfile(path) or os.path.getsize(path) > _MAX_SOURCE:
+            return None
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read().splitlines()
     except (OSError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.small_links import START, errors_of
 from toyvm.base.errors import LinkError
 from toyvm.linker.script.reader import MAX_INCLUDES, read_script
 from toyvm.linker.script.tree import Assignment, Call, Fill, InputPattern, Insert, OutputSection, Script, Text
@@ -182,3 +183,9 @@ def test_includes_end() -> None:
 def test_many_parentheses_are_no_depth() -> None:
     script = read("x = " + "(" * 5000 + "1" + ")" * 5000 + ";")
     assert len(script.statements) == 1
+
+
+def test_a_file_name_with_a_nul_is_a_file_that_is_not_there() -> None:
+    """Whatever names it: INCLUDE, INPUT, or an implicit script."""
+    assert "cannot find linker script `a\0b'" in errors_of(START, scripts=(("s", 'INCLUDE "a\0b"'),))
+    assert "cannot find a\0b: No such file" in errors_of(START, scripts=(("s", 'INPUT("a\0b")'),))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_writer import write_object
 from toyvm.isa.table import INSNS
-from toyvm.observe.binutils.disassembly import Listing, disassemble
+from toyvm.observe.binutils.disassembly import Listing, disassemble, source_text
 from toyvm.observe.symbolize import disassemble_one
 
 
@@ -92,3 +95,15 @@ def test_data_in_code_is_shown_in_words_wherever_it_begins() -> None:
         (15, ".word 0x07060504"),
         (19, ".byte 0x08"),
     ]
+
+
+def test_debugging_information_that_names_a_device_or_a_huge_file(tmp_path: Path) -> None:
+    """A listing shows the lines of the file that debugging information names, whatever that is."""
+    huge = tmp_path / "huge"
+    with huge.open("wb") as stream:
+        stream.truncate(1 << 40)
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", huge, tmp_path / "pipe", tmp_path, "a\0b", "x" * 300):
+        assert source_text(str(path)) is None
+    (tmp_path / "a.c").write_text("one\ntwo\n")
+    assert source_text(str(tmp_path / "a.c")) == ["one", "two"]
