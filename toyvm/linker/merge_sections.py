@@ -71,8 +71,8 @@ def _groups(program: ProgramColumns, output_of: Column | None) -> dict[tuple[str
     for sid in np.flatnonzero(candidates).tolist():
         flags = int(sections.flags[sid]) & ~SHF_GROUP
         entsize, data = int(sections.entsize[sid]), sections.data[sid]
-        if flags & SHF_STRINGS and data[-entsize:].strip(b"\0"):
-            continue  # the last string has no end: leave it alone
+        if not data or (flags & SHF_STRINGS and data[-entsize:].strip(b"\0")):
+            continue  # NOBITS, or the last string has no end: leave it alone
         name = output_name(sections.name[sid]) if flags & SHF_ALLOC else sections.name[sid]
         if output_of is not None:
             name = str(output_of[sid])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.small_links import START, at, elf_of, link_all
 
 STRINGS = """
@@ -54,3 +56,10 @@ def test_a_tail_shares_the_bytes_of_the_whole() -> None:
     assert result.sizes[".rodata"] == len("a tail") + 1
     base = result.symbols["b"]
     assert (result.symbols["a"], result.symbols["c"]) == (base + 2, base + 4)
+
+
+@pytest.mark.parametrize("flags", ["aM", "aMS"])
+def test_a_section_without_contents_is_not_merged(flags: str) -> None:
+    room = f'.section .room,"{flags}",@nobits,1\n.skip 64\n'
+    result = link_all(f"{START} la a0, .room\n{room}", room)
+    assert result.sizes[".room"] == 128
