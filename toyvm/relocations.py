@@ -204,7 +204,7 @@ class R(IntEnum):
     TLS_DTPREL64 = _row(9, Formula.DTP_RELATIVE, WORD64, _TLS, _EITHER, "offset in the module's TLS block")
     TLS_TPREL32 = _row(10, Formula.TP_RELATIVE, WORD32, _TLS, _UNSUPPORTED, "RV32 only")
     TLS_TPREL64 = _row(11, Formula.TP_RELATIVE, WORD64, _TLS, _LOADER, "offset from the thread pointer")
-    TLSDESC = _row(12, Formula.TLS_DESCRIPTOR, WORD64, _TLS, _UNSUPPORTED, "thread-local descriptor")
+    TLSDESC = _row(12, Formula.TLS_DESCRIPTOR, WORD64, _TLS, _LOADER, "thread-local descriptor: a function and its argument")
     BRANCH = _row(16, Formula.PC_RELATIVE, B_TYPE, _PLT, _LINKER, "12-bit conditional branch", "")
     JAL = _row(17, Formula.PC_RELATIVE, J_TYPE, _PLT, _LINKER, "20-bit jump", "")
     CALL = _row(18, Formula.PC_RELATIVE, U_I_TYPE, _PLT, _LINKER, "auipc and jalr pair (older name)")
@@ -250,10 +250,10 @@ class R(IntEnum):
     PLT32 = _row(59, Formula.PC_RELATIVE, OFFSET32, _PLT, _LINKER, "32-bit distance to a function or its PLT entry")
     SET_ULEB128 = _row(60, Formula.ABSOLUTE, ULEB128, _NO, _LINKER, "label in a ULEB128 number")
     SUB_ULEB128 = _row(61, Formula.SUBTRACT, ULEB128, _NO, _LINKER, "label subtraction in a ULEB128 number", partners=("SET_ULEB128",))
-    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _UNSUPPORTED, "high part of the descriptor's offset", "%tlsdesc_hi")
-    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _NO, _UNSUPPORTED, "low part at S, in the load", "%tlsdesc_load_lo", _DESC_HIGH)
-    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _NO, _UNSUPPORTED, "low part at S, in the add", "%tlsdesc_add_lo", _DESC_HIGH)
-    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _NO, _UNSUPPORTED, "marks the call for relaxation", "%tlsdesc_call", _DESC_HIGH)
+    TLSDESC_HI20 = _row(62, Formula.GOT_PC_RELATIVE, U_TYPE, _DESC, _LINKER, "high part of descriptor's offset", "%tlsdesc_hi", (), True)
+    TLSDESC_LOAD_LO12 = _row(63, Formula.PC_LOW, I_TYPE, _NO, _LINKER, "low part at S, in the load", "%tlsdesc_load_lo", _DESC_HIGH)
+    TLSDESC_ADD_LO12 = _row(64, Formula.PC_LOW, I_TYPE, _NO, _LINKER, "low part at S, in the add", "%tlsdesc_add_lo", _DESC_HIGH)
+    TLSDESC_CALL = _row(65, Formula.NONE, NOWHERE, _NO, _LINKER, "marks the call for relaxation", "%tlsdesc_call", _DESC_HIGH)
     # fmt: on
 
     cells: _Cells

@@ -29,7 +29,14 @@ pytestmark = pytest.mark.oracle
 SLOT, SLOTS = 16, 200  # bytes of a slot, and slots in a section of an object
 SIZE = 2 * SLOT * SLOTS  # of a section of both
 TEXT, DATA, TDATA = 1, 2, 3
-NEW = (R.GOT32_PCREL, R.PLT32, R.SET_ULEB128, R.SUB_ULEB128)  # newer than GNU ld 2.40, which crashes on some
+DESCRIPTOR = (R.TLSDESC_HI20, R.TLSDESC_LOAD_LO12, R.TLSDESC_ADD_LO12, R.TLSDESC_CALL)
+NEW = (
+    R.GOT32_PCREL,
+    R.PLT32,
+    R.SET_ULEB128,
+    R.SUB_ULEB128,
+    *DESCRIPTOR,
+)  # newer than GNU ld 2.40, which crashes on some
 LINKERS = [r for r in RELOCATIONS.values() if Tool.LINKER in r.by and r.type not in (*NEW, R.ALIGN)]
 GOT_WORDS = {Need.GOT: 1, Need.TLS_IE: 1, Need.TLS_GD: 2}
 WHERE = [

@@ -126,7 +126,8 @@ class _Relocator:
             case Formula.GP_RELATIVE:
                 value[rows] -= self.known.gp
             case Formula.TP_RELATIVE:
-                value[rows] -= self.known.tls_start
+                # As in lld, the offset of an undefined weak variable is 0: no offset is its address.
+                value[rows & (self.program.symbols.sid[self.relocs.sym] != UNDEFINED)] -= self.known.tls_start
             case Formula.DTP_RELATIVE:
                 value[rows] -= self.known.tls_start + TLS_DTV_OFFSET
             case Formula.PC_LOW:
@@ -137,7 +138,12 @@ class _Relocator:
     def _entry_addresses(self, rows: Column) -> Column:
         """G + GOT of each of `rows`."""
         tables, kind, sym = self.known.tables, self.relocs.type[rows], self.relocs.sym[rows]
-        entries = {Need.GOT: tables.got_entry, Need.TLS_IE: tables.ie_entry, Need.TLS_GD: tables.gd_entry}
+        entries = {
+            Need.GOT: tables.got_entry,
+            Need.TLS_IE: tables.ie_entry,
+            Need.TLS_GD: tables.gd_entry,
+            Need.TLS_DESC: tables.desc_entry,
+        }
         offset = np.full(len(sym), -1, dtype=np.int64)
         for need, types in GOT_ENTRY.items():
             mine = types[kind]

@@ -23,7 +23,8 @@ from .output_file import finish, phdrs, section_contents
 from .provided_symbols import linker_values, provide
 from .relax.alignment import align_code
 from .relax.relaxation import Reach, relax
-from .scan_relocations import refuse_unsupported, scan
+from .relax.transitions import simplify
+from .scan_relocations import preemptible, refuse_unsupported, scan
 from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
@@ -90,6 +91,11 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     program = merge(program, plan.out_of if plan else None)
     errors.checkpoint()
 
+    # Replace accesses that are more general than this output needs.
+    simpler = simplify(program, options, preemptible(program, options, local), scripted is not None, errors)
+    errors.checkpoint()
+    program = simpler.program
+
     # Find what the relocations need (GOT, PLT, copies), and make room for it.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
@@ -108,13 +114,13 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         values = linker_values(program, layout, irelative_bounds(layout, made, options), options, errors)
         return layout, addresses(program, layout, made.tables, values)
 
-    relaxations = {}
+    relaxations = simpler.forms
     if options.relax:
         relaxed = relax(
             program, options, lambda trial: _reach(*placed(trial, Diagnostics()), options), errors
         )
         needs = needs.moved(program, relaxed.gone)
-        program, relaxations = relaxed.program, relaxed.forms
+        program, relaxations = relaxed.program, relaxations | relaxed.forms
         made = move_sections(made, program, needs, relaxed.gone, options)
 
     # Memory layout. Addresses are fixed from here on.

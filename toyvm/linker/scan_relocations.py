@@ -41,6 +41,7 @@ class Needs(Record, eq=False):
     got: Column
     tls_ie: Column
     tls_gd: Column
+    tls_desc: Column
     plt: Column
     ifunc: Column
     copy: Column
@@ -119,6 +120,7 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
         got=entries[Need.GOT],
         tls_ie=entries[Need.TLS_IE],
         tls_gd=entries[Need.TLS_GD],
+        tls_desc=entries[Need.TLS_DESC],
         plt=plt,
         ifunc=_unique(sym[ifuncs[sym]]),
         copy=copy,

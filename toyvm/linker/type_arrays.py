@@ -37,7 +37,9 @@ ADDRESS = (DIRECT | CALL | needing(Need.GOT)) & ~THREAD_LOCAL
 FIXED_ADDRESS = DIRECT & computing(Formula.ABSOLUTE) & ~DYNAMIC
 
 # The kinds of GOT entry that the linker makes.
-GOT_ENTRY: dict[Need, Column] = {need: needing(need) for need in (Need.GOT, Need.TLS_IE, Need.TLS_GD)}
+GOT_ENTRY: dict[Need, Column] = {
+    need: needing(need) for need in (Need.GOT, Need.TLS_IE, Need.TLS_GD, Need.TLS_DESC)
+}
 
 ANY_GOT_ENTRY: Column = np.logical_or.reduce(list(GOT_ENTRY.values()))
 FORMULAS = tuple(Formula)

@@ -18,6 +18,7 @@ from ..elf.symbol import relocation_fields
 from ..kernel.mm.address_space import AddressSpace
 from ..machine.physical_memory import PAGE_MASK, PAGE_SIZE
 from ..relocations import RELOCATIONS, Formula, Need, R, Reloc, Tool
+from . import stub
 from .dlerror import DlError, corrupt
 from .guest_process import Guest
 from .loader_state import Pending
@@ -37,7 +38,12 @@ _CLASSES = {
     Formula.TLS_MODULE: PLT,
     Formula.DTP_RELATIVE: PLT,
     Formula.TP_RELATIVE: PLT,
+    Formula.TLS_DESCRIPTOR: PLT,
 }
+_DESCRIPTOR_MODULES, _DESCRIPTOR_OFFSETS = (
+    1 << 16,
+    1 << 47,
+)  # what `_dl_tlsdesc_dynamic` in stub.s can tell apart
 
 
 class Writes:
@@ -187,6 +193,10 @@ class Relocator:
             self._copy(obj, place, index, found, writes)
         elif formula is Formula.LOAD_BASE:
             writes.set(place, obj.bias + addend)
+        elif formula is Formula.TLS_DESCRIPTOR:
+            function, argument = _descriptor(obj, found, index != 0, addend)
+            writes.set(place, self._state.stub + stub.build().labels[function])
+            writes.set(place + ADDRESS_SIZE, argument)
         elif Need.THREAD_LOCAL in row.needs:
             writes.set(place, _tls_value(obj, row, found, addend))
         elif found is not None and found.symbol.type == c.STT_GNU_IFUNC and found.symbol.shndx != c.SHN_UNDEF:
@@ -271,10 +281,7 @@ def _tls_value(obj: LinkMap, row: Reloc, found: Definition | None, addend: int) 
     """The value of a TLS relocation: module number, offset in the module's block, or offset from
     tp.
     """
-    definer = found.obj if found else obj
-    value = (found.symbol.value if found else 0) + addend
-    if found is not None and not definer.tls_module:
-        raise corrupt(obj.name, "thread-local relocation against an object without thread-local storage")
+    definer, value = _tls_variable(obj, found, addend)
     if row.formula is Formula.TLS_MODULE:
         return definer.tls_module
     if row.formula is Formula.DTP_RELATIVE:
@@ -286,6 +293,32 @@ def _tls_value(obj: LinkMap, row: Reloc, found: Definition | None, addend: int) 
     if definer.tls_offset is None:
         raise DlError(obj.name, "cannot allocate memory in static TLS block")
     return definer.tls_offset + value
+
+
+def _tls_variable(obj: LinkMap, found: Definition | None, addend: int) -> tuple[LinkMap, int]:
+    """The object that defines a thread-local variable, and the variable's offset in the object's block."""
+    definer = found.obj if found else obj
+    if found is not None and not definer.tls_module:
+        raise corrupt(obj.name, "thread-local relocation against an object without thread-local storage")
+    return definer, (found.symbol.value if found else 0) + addend
+
+
+def _descriptor(obj: LinkMap, found: Definition | None, named: bool, addend: int) -> tuple[str, int]:
+    """The function (a label in stub.s) and the argument of a TLS descriptor.
+
+    `named` says that the relocation names a symbol: if none was found, it is an undefined weak one.
+    """
+    if named and found is None:
+        return "_dl_tlsdesc_undefweak", addend
+    definer, value = _tls_variable(obj, found, addend)
+    if definer.tls_offset is not None:
+        return "_dl_tlsdesc_return", definer.tls_offset + value
+    if (
+        not definer.tls_module < _DESCRIPTOR_MODULES
+        or not -_DESCRIPTOR_OFFSETS <= value < _DESCRIPTOR_OFFSETS
+    ):
+        raise corrupt(obj.name, "thread-local offset out of range")
+    return "_dl_tlsdesc_dynamic", definer.tls_module << 48 | value & (1 << 48) - 1
 
 
 def read_table(memory: AddressSpace, obj: LinkMap, table: Table) -> bytes:

@@ -152,6 +152,45 @@ __tls_get_addr:
         add     a0, a0, t0
         ret
 
+# The functions of TLS descriptors (psABI, "TLS Descriptors"): a descriptor is the address of one of
+# them and its argument. a0 = the descriptor, t0 = the return address; the result in a0 is the
+# variable's offset from tp, and every other register keeps its value.
+#
+# _dl_tlsdesc_return: a variable in the static block; the argument is its offset.
+        .globl  _dl_tlsdesc_return
+_dl_tlsdesc_return:
+        ld      a0, 8(a0)
+        jr      t0
+
+# _dl_tlsdesc_undefweak: an undefined weak variable, whose address is the argument.
+        .globl  _dl_tlsdesc_undefweak
+_dl_tlsdesc_undefweak:
+        ld      a0, 8(a0)
+        sub     a0, a0, tp
+        jr      t0
+
+# _dl_tlsdesc_dynamic: a variable in a block of its own. The upper 16 bits of the argument are its
+# module, the lower 48 its offset in the block.
+        .globl  _dl_tlsdesc_dynamic
+_dl_tlsdesc_dynamic:
+        addi    sp, sp, -16
+        sd      t1, 0(sp)
+        sd      t2, 8(sp)
+        ld      a0, 8(a0)
+        ld      t2, -16(tp)             # the dtv
+        srli    t1, a0, 48
+        slli    t1, t1, 3
+        add     t1, t1, t2
+        ld      t1, 0(t1)               # the module's block
+        slli    a0, a0, 16
+        srai    a0, a0, 16
+        add     a0, a0, t1
+        sub     a0, a0, tp
+        ld      t1, 0(sp)
+        ld      t2, 8(sp)
+        addi    sp, sp, 16
+        jr      t0
+
 # _dl_debug_state: r_brk of struct r_debug, where debuggers set a breakpoint.
         .globl  _dl_debug_state
 _dl_debug_state:

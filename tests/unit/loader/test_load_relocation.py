@@ -157,7 +157,7 @@ APPLIED = {
     R.RELATIVE: lambda bias, s: bias + 5,
     R.JUMP_SLOT: lambda bias, s: s + 5,
 }
-THREAD_LOCAL = (R.TLS_DTPMOD64, R.TLS_DTPREL64, R.TLS_TPREL64)
+THREAD_LOCAL = (R.TLS_DTPMOD64, R.TLS_DTPREL64, R.TLS_TPREL64, R.TLSDESC)
 ELSEWHERE = (R.COPY, R.IRELATIVE)  # tests of their own
 
 

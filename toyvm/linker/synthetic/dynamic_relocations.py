@@ -130,6 +130,11 @@ def _plan_tls(
         else:
             rows.add(tables.got, entry[foreign], R.TLS_TPREL64, foreign, _NONE)
             rows.add(tables.got, entry[mine], R.TLS_TPREL64, _NONE, mine)
+    # A program has no descriptor: `thread_models` has replaced its accesses.
+    foreign = needs.tls_desc[needs.preemptible[needs.tls_desc]]
+    mine = needs.tls_desc[~needs.preemptible[needs.tls_desc]]
+    rows.add(tables.got, tables.desc_entry[foreign], R.TLSDESC, foreign, _NONE)
+    rows.add(tables.got, tables.desc_entry[mine], R.TLSDESC, _NONE, mine)
 
 
 def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
@@ -148,7 +153,8 @@ def encode(
     table["r_sym"] = np.where(rows.symbol >= 0, dynsym[np.maximum(rows.symbol, 0)], 0)
     target = np.maximum(rows.target, 0)
     addend = rows.addend + np.where(rows.target >= 0, known.symbol[target], 0)
-    addend -= np.where((rows.type == R.TLS_TPREL64) & (rows.target >= 0), known.tls_start, 0)
+    in_block = np.isin(rows.type, (R.TLS_TPREL64, R.TLSDESC)) & (rows.target >= 0)
+    addend -= np.where(in_block, known.tls_start, 0)
     for row in np.flatnonzero(rows.type == R.IRELATIVE).tolist():
         sid, value = tables.ifunc_target[int(rows.target[row])]
         addend[row] = int(layout.addr[sid]) + value

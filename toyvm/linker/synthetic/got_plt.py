@@ -57,6 +57,7 @@ class GotPltTables(Record, eq=False):
     got_entry: Column
     ie_entry: Column
     gd_entry: Column
+    desc_entry: Column
     plt_entry: Column  # in .plt
     ifunc_target: dict[int, tuple[int, int]]  # symbol -> (sid, value) of its resolver function
     ifunc_slot: dict[int, int]  # symbol -> offset in .got of the word that its .iplt entry loads
@@ -75,9 +76,14 @@ def make_tables(
     """Add .got, .got.plt, .plt, .iplt and the copies, and move the symbols that are now defined there."""
     count = len(program.symbols)
     none = np.full(count, -1, dtype=np.int64)
-    entry = {name: none.copy() for name in ("got", "ie", "gd", "plt")}
+    entry = {name: none.copy() for name in ("got", "ie", "gd", "desc", "plt")}
     at = WORD
-    for name, numbers, words in (("got", needs.got, 1), ("ie", needs.tls_ie, 1), ("gd", needs.tls_gd, 2)):
+    for name, numbers, words in (
+        ("got", needs.got, 1),
+        ("ie", needs.tls_ie, 1),
+        ("gd", needs.tls_gd, 2),
+        ("desc", needs.tls_desc, 2),
+    ):
         entry[name][numbers] = at + np.arange(len(numbers)) * WORD * words
         at += len(numbers) * WORD * words
     slots = {int(symbol): at + i * WORD for i, symbol in enumerate(needs.ifunc)}
@@ -105,7 +111,17 @@ def make_tables(
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
     program = _place_copies(program, needs)
     return program, GotPltTables(
-        got, got_plt, plt, iplt, entry["got"], entry["ie"], entry["gd"], entry["plt"], targets, slots
+        got,
+        got_plt,
+        plt,
+        iplt,
+        got_entry=entry["got"],
+        ie_entry=entry["ie"],
+        gd_entry=entry["gd"],
+        desc_entry=entry["desc"],
+        plt_entry=entry["plt"],
+        ifunc_target=targets,
+        ifunc_slot=slots,
     )
 
 
