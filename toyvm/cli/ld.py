@@ -29,6 +29,7 @@ output:
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
   -Ttext=ADDR, -Tdata=ADDR, -Tbss=ADDR, --section-start=NAME=ADDR, --image-base=ADDR
   --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
+  --package-metadata=JSON
 
   -n, -N                         do not align sections to pages in the file (with -T)
 
@@ -53,11 +54,16 @@ inputs:
 symbols:
   -u SYMBOL                      add an undefined reference to SYMBOL
   --defsym SYM=VALUE, --wrap SYM, --version-script FILE
-  -export-dynamic, -Bsymbolic[-functions]
+  -export-dynamic, --export-dynamic-symbol=GLOB, --export-dynamic-symbol-list=FILE
+  --dynamic-list=FILE, --dynamic-list-data, --dynamic-list-cpp-new, --dynamic-list-cpp-typeinfo
+  -Bsymbolic[-functions]         let others see, or preempt, all symbols or those named
+  --require-defined=SYMBOL, --no-undefined-version
 
 dynamic linking:
   -soname NAME, -rpath DIR, -dynamic-linker FILE
-  -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N
+  -f NAME, -F NAME, --audit=NAME, -P NAME
+  -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N|stack-size=N
+  -z nodelete|initfirst|interpose|global|nodlopen|nodefaultlib|nodump|loadfltr
 
 reports:
   -Map=FILE, --print-map, --cref    write a link map; print it; add a cross reference table

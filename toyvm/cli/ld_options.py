@@ -7,13 +7,13 @@ one or two dashes, and values can follow an option directly or as a separate wor
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..base.errors import UsageError
 from ..base.record import Record, replace
 from ..linker.link_options import Input, LinkOptions
+from .ld_keywords import keyword
 
 
 class CommandLine(Record, frozen=False):
@@ -159,56 +159,6 @@ def _build_id(state: CommandLine, style: str) -> None:
     state.options["build_id"] = style if style == "none" or style.startswith("0x") else "sha1"
 
 
-def _keyword(state: CommandLine, text: str) -> None:
-    """-z KEYWORD."""
-    name, _, value = text.partition("=")
-    if name == "max-page-size":
-        try:
-            page = int(value, 0)
-        except ValueError:
-            page = 0
-        if page < 0x1000 or page & (page - 1):
-            raise UsageError(f"-z max-page-size={value}: must be a power of two of at least 4096")
-        state.options["page"] = page
-    elif name in _KEYWORDS:
-        state.options.update(_KEYWORDS[name])
-    elif name not in _KEYWORDS_IGNORED:
-        print(f"toyvm ld: warning: -z {text} ignored", file=sys.stderr)
-
-
-_KEYWORDS: dict[str, dict[str, object]] = {
-    "now": {"now": True},
-    "lazy": {"now": False},
-    "relro": {"relro": True},
-    "norelro": {"relro": False},
-    "defs": {"defs": True},
-    "undefs": {"defs": False},
-    "muldefs": {"allow_multiple_definition": True},
-    "execstack": {"exec_stack": True},
-    "noexecstack": {"exec_stack": False},
-    "text": {"text_relocations": False},
-    "notext": {"text_relocations": True},
-    "nodelete": {"nodelete": True},
-    "initfirst": {"initfirst": True},
-    "origin": {"origin": True},
-    "separate-code": {"separate_code": True},
-    "noseparate-code": {"separate_code": False},
-}
-_KEYWORDS_IGNORED = frozenset(
-    [
-        "combreloc",
-        "nocombreloc",
-        "common-page-size",
-        "stack-size",
-        "copyreloc",
-        "keep-text-section-prefix",
-        "start-stop-gc",
-        "nostart-stop-gc",
-        "unique-symbol",
-    ]
-)
-
-
 def _set(**changes: object) -> tuple[str, Callable[[CommandLine, str], None]]:
     return "flag", lambda state, _: state.options.update(changes)
 
@@ -234,6 +184,18 @@ def _section_start(state: CommandLine, text: str) -> None:
     if not equals:
         raise UsageError(f"--section-start {text}: expected NAME=ADDRESS")
     state.starts[name] = _number(value)
+
+
+def _package_metadata(state: CommandLine, text: str) -> None:
+    """--package-metadata[=JSON]: what systemd's tools read from the notes of programs. Empty: no note."""
+    if text:
+        import json
+
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise UsageError(f"--package-metadata: not JSON: {error}") from None
+    state.options["package_metadata"] = text
 
 
 def _begin_group(state: CommandLine, _: str) -> None:
@@ -276,8 +238,18 @@ def _defsym(state: CommandLine, text: str) -> None:
     state.add("defsyms", text)
 
 
+def _require(state: CommandLine, name: str) -> None:
+    state.add("undefined", name)
+    state.add("required", name)
+
+
 def _version_script(state: CommandLine, path: str) -> None:
     state.options["version_script"] = Path(path).read_text(errors="surrogateescape")
+
+
+def _file(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
+    """An option that may be repeated and whose value is the text of a file."""
+    return "value", lambda state, path: state.add(name, Path(path).read_text(errors="surrogateescape"))
 
 
 def _hash_style(state: CommandLine, style: str) -> None:
@@ -340,10 +312,12 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "disable-new-dtags": _set(new_dtags=False),
     "dynamic-linker": _text("dynamic_linker"),
     "undefined": _each("undefined"),
-    "require-defined": _each("undefined"),
+    "require-defined": ("value", _require),
     "defsym": ("value", _defsym),
     "wrap": _each("wrap"),
     "version-script": ("value", _version_script),
+    "undefined-version": _set(undefined_version=True),
+    "no-undefined-version": _set(undefined_version=False),
     "exclude-libs": _each("exclude_libs"),
     "trace-symbol": _each("trace_symbols"),
     "trace": _attribute("trace"),
@@ -364,6 +338,12 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "pop-state": ("flag", _pop),
     "export-dynamic": _set(export_dynamic=True),
     "no-export-dynamic": _set(export_dynamic=False),
+    "export-dynamic-symbol": _each("exported_symbols"),
+    "export-dynamic-symbol-list": _file("export_lists"),
+    "dynamic-list": _file("dynamic_lists"),
+    "dynamic-list-data": _set(dynamic_data=True),
+    "dynamic-list-cpp-new": ("flag", lambda state, _: state.add("dynamic_cpp", "new")),
+    "dynamic-list-cpp-typeinfo": ("flag", lambda state, _: state.add("dynamic_cpp", "typeinfo")),
     "Bsymbolic": _set(symbolic="all"),
     "Bsymbolic-functions": _set(symbolic="functions"),
     "no-undefined": _set(defs=True),
@@ -374,6 +354,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     ),
     "hash-style": ("value", _hash_style),
     "build-id": ("optional", _build_id),
+    "package-metadata": ("optional", _package_metadata),
     "eh-frame-hdr": _set(eh_frame_hdr=True),
     "no-eh-frame-hdr": _set(eh_frame_hdr=False),
     "strip-all": _set(strip="all"),
@@ -381,6 +362,13 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "discard-all": _set(discard="all"),
     "discard-locals": _set(discard="locals"),
     "discard-none": _set(discard="none"),
+    "auxiliary": _each("auxiliary"),
+    "f": _each("auxiliary"),
+    "filter": _text("filter"),
+    "F": _text("filter"),
+    "audit": _each("audit"),
+    "depaudit": _each("depaudit"),
+    "P": _each("depaudit"),
     "init": _text("init"),
     "fini": _text("fini"),
     "Ttext": _start(".text"),
@@ -437,7 +425,6 @@ for _alias, _name in {
 # Accepted without effect. True: the option takes a value.
 _IGNORED: dict[str, bool] = {
     "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "no-undefined-version": False, "undefined-version": False,
     "nostdlib": False, "no-add-needed": False, "add-needed": False,
     "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
     "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
@@ -452,7 +439,7 @@ _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "o": lambda state, value: setattr(state, "output", value),
     "e": lambda state, value: state.options.__setitem__("entry", value),
     "m": _emulation,
-    "z": _keyword,
+    "z": lambda state, value: keyword(state.options, value),
     "T": _add_script,
     "h": lambda state, value: state.options.__setitem__("soname", value),
 }

@@ -96,7 +96,9 @@ class _Marker:
         self.symbol = relocs.sym[order]
         self.extra = self._frame_edges()
         self.groups = self._groups()
-        self.behind = self._start_stop()  # symbol that the linker defines -> the sections that it stands for
+        self.behind = (
+            {} if options.start_stop_gc else self._start_stop()
+        )  # symbol that the linker defines -> the sections that it stands for
         for name, _ in options.defsyms:
             self._alias(name, dict(options.defsyms))
 

@@ -41,7 +41,7 @@ from .synthetic.synthesis import (
     write_search_table,
 )
 from .undefined_references import check_references
-from .version_script import NO_SCRIPT, local_symbols, parse_version_script
+from .version_script import NO_SCRIPT, check_versions, local_symbols, parse_version_script
 
 if TYPE_CHECKING:
     from .script.scripted import Scripted
@@ -71,6 +71,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.strip:
         program = without_debug(program)
     program = provide(program, options, scripted.names() if scripted else None)
+    if not options.undefined_version:
+        check_versions(program, script, errors)
     local = local_symbols(program, script, options.exclude_libs)
     public = exported(program, options, local)
 

@@ -56,10 +56,12 @@ class LinkOptions(Record):
     new_dtags: bool = True  # else DT_RPATH in the place of DT_RUNPATH, and no DT_FLAGS
     dynamic_linker: str = DEFAULT_INTERPRETER
     undefined: tuple[str, ...] = ()  # -u
+    required: tuple[str, ...] = ()  # --require-defined
     defsyms: tuple[tuple[str, str], ...] = ()
     relax: bool = False  # shorten code whose targets are near
     relax_gp: bool = True  # ... also by addresses from gp, if the program sets it
     gc_sections: bool = False
+    start_stop_gc: bool = False  # __start_NAME and __stop_NAME keep no section
     print_gc_sections: bool = False
     hash_style: str = "gnu"  # "gnu", "sysv", "both"
     build_id: str = "none"  # "sha1", "none" or "0xHEX"
@@ -67,6 +69,11 @@ class LinkOptions(Record):
     strip: str = ""  # "" keeps all, "debug" is -S, "all" is -s
     discard: str = "locals"  # "none", "locals" (.L names), "all" (-x)
     export_dynamic: bool = False
+    exported_symbols: tuple[str, ...] = ()  # --export-dynamic-symbol: names and globs
+    export_lists: tuple[str, ...] = ()  # the text of each --export-dynamic-symbol-list
+    dynamic_lists: tuple[str, ...] = ()  # the text of each --dynamic-list
+    dynamic_data: bool = False
+    dynamic_cpp: tuple[str, ...] = ()  # --dynamic-list-cpp-NAME: "new", "typeinfo"
     symbolic: str = ""  # "" , "all" (-Bsymbolic), "functions"
     defs: bool = False  # -z defs, --no-undefined
     allow_undefined: bool = False  # --unresolved-symbols=ignore-all
@@ -75,13 +82,19 @@ class LinkOptions(Record):
     relro: bool = True
     exec_stack: bool | None = None
     text_relocations: bool = False  # -z notext: allowed, with a warning
-    nodelete: bool = False
-    initfirst: bool = False
+    flags_1: int = 0  # bits of DT_FLAGS_1 that -z keywords ask for
+    stack_size: int = 0  # of PT_GNU_STACK; 0: the system's
+    auxiliary: tuple[str, ...] = ()
+    filter: str = ""
+    audit: tuple[str, ...] = ()
+    depaudit: tuple[str, ...] = ()
+    package_metadata: str = ""  # JSON
     origin: bool = False
     page: int = PAGE
     image_base: int | None = None
     section_starts: Mapping[str, int] = {}  # --section-start, -Ttext, -Tdata, -Tbss
     version_script: str = ""  # the script's text
+    undefined_version: bool = True  # it may name symbols that nothing defines
     exclude_libs: tuple[str, ...] = ()
     init: str = "_init"
     fini: str = "_fini"

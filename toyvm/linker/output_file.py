@@ -83,7 +83,18 @@ def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[P
         offset = next(s.offset for s in layout.outputs if s.flags & SHF_TLS and s.size)
         found.append(Phdr(PT_TLS, PF_R, offset, start, start, filled, size, align))
     of_section(PT_GNU_EH_FRAME, ".eh_frame_hdr", PF_R)
-    found.append(Phdr(PT_GNU_STACK, PF_R | PF_W | (PF_X if exec_stack else 0), 0, 0, 0, 0, 0, _STACK_ALIGN))
+    found.append(
+        Phdr(
+            PT_GNU_STACK,
+            PF_R | PF_W | (PF_X if exec_stack else 0),
+            0,
+            0,
+            0,
+            0,
+            options.stack_size,
+            _STACK_ALIGN,
+        )
+    )
     for s in layout.segments:
         if s.region is OutputRegion.RELRO:
             found.append(Phdr(PT_GNU_RELRO, PF_R, s.offset, s.addr, s.addr, s.filesz, s.memsz, 1))

@@ -10,8 +10,9 @@ import numpy as np
 
 from toyvm.base.record import Record, replace
 
-from ..elf.constants import SHF_TLS, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
+from ..elf.constants import SHF_TLS, SHF_WRITE, STT_COMMON, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
+from .dynamic_list import binds, listed
 from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
@@ -68,10 +69,10 @@ def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) ->
     if options.shared:
         result[:n] |= (sid == UNDEFINED) & (symbols.visibility[:n] == STV_DEFAULT)
         defined = ((sid >= 0) | (sid == ABSOLUTE)) & visible
-        if options.symbolic == "all":
-            defined[:] = False
+        if options.symbolic == "all" or binds(options):
+            defined &= listed(program, options)
         elif options.symbolic == "functions":
-            defined &= symbols.type[:n] != STT_FUNC
+            defined &= np.isin(symbols.type[:n], (STT_OBJECT, STT_COMMON)) | listed(program, options)
         result[:n] |= defined
     return result
 

@@ -22,6 +22,9 @@ def check_references(program: ProgramColumns, options: LinkOptions, errors: Diag
         _undefined(program, relocs, places, options, errors)
     if not options.shared and not options.allow_undefined:
         _undefined_in_libraries(program, errors)
+    for name in options.required:
+        if program.symbols.sid[program.resolution.table[name].id] == UNDEFINED:
+            errors.error(f"required symbol `{name}' not defined")
     _discarded(program, relocs, errors)
     _warnings(program, relocs, places, errors)
 

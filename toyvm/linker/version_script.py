@@ -7,7 +7,6 @@ one that its own name says (`a@V1`, from `.symver`).
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Callable
@@ -18,11 +17,13 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..base.errors import LinkError
-from .inputs.columns import Column, ProgramColumns
+from ..elf.demangling import demangled
+from .inputs.columns import SHARED, UNDEFINED, Column, ProgramColumns
 from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol
+from .link_errors import Diagnostics
+from .name_patterns import NamePattern, matches_any
 
-_TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|("[^"]*")|([{};:])|([^\s{};:"]+)', re.S)
-_SPECIAL = re.compile(r"[*?\[]")
+_TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|("[^"]*")|([{};:])|((?:[^\s{};:"]|::)+)', re.S)
 
 
 class VersionNode(Record):
@@ -30,14 +31,11 @@ class VersionNode(Record):
 
     name: str
     parents: tuple[str, ...]
-    shown: tuple[str, ...]
-    kept: tuple[str, ...]
+    shown: tuple[NamePattern, ...]
+    kept: tuple[NamePattern, ...]
 
-    def names(self, patterns: tuple[str, ...], name: str) -> bool:
-        """Whether one of `patterns`, which are the node's, matches `name`."""
-        return name in patterns or any(
-            fnmatch.fnmatchcase(name, pattern) for pattern in patterns if _SPECIAL.search(pattern)
-        )
+
+_ByLocality = tuple[list[tuple[VersionNode, NamePattern]], list[tuple[VersionNode, NamePattern]]]
 
 
 class VersionScript:
@@ -57,38 +55,42 @@ class VersionScript:
         An exact name takes precedence over a pattern, any pattern over `*`, and a global name over a
         local one. Of several nodes with patterns, the last one counts (GNU ld: bfd_find_version_for_sym).
         """
-        exact = self._exact.get(name)
+        exact = self._exact.get((name, False))
+        if exact is None and self._has_cpp:
+            exact = self._exact.get((demangled(name), True))
         if exact is not None:
             return exact
         for patterns in (self._patterns, self._stars):
             for is_local in (False, True):
                 for node, pattern in reversed(patterns[is_local]):
-                    if pattern == "*" or fnmatch.fnmatchcase(name, pattern):
+                    if pattern.matches(name):
                         return node, is_local
         return None, False
 
     @cached_property
-    def _exact(self) -> dict[str, tuple[VersionNode, bool]]:
-        """The first node that has a name itself."""
-        found: dict[str, tuple[VersionNode, bool]] = {}
+    def _has_cpp(self) -> bool:
+        return any(cpp for _, cpp in self._exact)
+
+    @cached_property
+    def _exact(self) -> dict[tuple[str, bool], tuple[VersionNode, bool]]:
+        """(name, whether it is one of C++) -> the first node that has it itself, and whether it is local there."""
+        found: dict[tuple[str, bool], tuple[VersionNode, bool]] = {}
         for node in self.nodes:
-            for is_local, names in ((False, node.shown), (True, node.kept)):
-                for name in names:
-                    if not _SPECIAL.search(name):
-                        found.setdefault(name, (node, is_local))
+            for is_local, patterns in ((False, node.shown), (True, node.kept)):
+                for pattern in patterns:
+                    if pattern.is_exact:
+                        found.setdefault((pattern.text, pattern.cpp), (node, is_local))
         return found
 
     @cached_property
-    def _patterns(self) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
-        return self._select(lambda pattern: pattern != "*" and bool(_SPECIAL.search(pattern)))
+    def _patterns(self) -> _ByLocality:
+        return self._select(lambda pattern: not pattern.is_exact and pattern.text != "*")
 
     @cached_property
-    def _stars(self) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
-        return self._select(lambda pattern: pattern == "*")
+    def _stars(self) -> _ByLocality:
+        return self._select(lambda pattern: not pattern.is_exact and pattern.text == "*")
 
-    def _select(
-        self, wanted: Callable[[str], bool]
-    ) -> tuple[list[tuple[VersionNode, str]], list[tuple[VersionNode, str]]]:
+    def _select(self, wanted: Callable[[NamePattern], bool]) -> _ByLocality:
         shown = [(node, pattern) for node in self.nodes for pattern in node.shown if wanted(pattern)]
         kept = [(node, pattern) for node in self.nodes for pattern in node.kept if wanted(pattern)]
         return shown, kept
@@ -103,7 +105,7 @@ class VersionScript:
         if node is None:
             return False
         base = symbol.dynamic_name
-        return node.names(node.kept, base) and not node.names(node.shown, base)
+        return matches_any(node.kept, base) and not matches_any(node.shown, base)
 
     def version_of(self, symbol: GlobalSymbol) -> str:
         """The version of a symbol that is defined here; "" for none."""
@@ -152,15 +154,26 @@ class _Parser:
             name = ""
         elif self._next() != "{":
             raise _syntax(f"syntax error: expected {{ after {name}")
-        shown: list[str] = []
-        kept: list[str] = []
+        shown: list[NamePattern] = []
+        kept: list[NamePattern] = []
         self._names(shown, kept)
         parents = []
         while (token := self._next()) != ";":
             parents.append(token)
         return VersionNode(name, tuple(parents), tuple(shown), tuple(kept))
 
-    def _names(self, shown: list[str], kept: list[str]) -> None:
+    def dynamic_list(self) -> tuple[NamePattern, ...]:
+        """The names of a dynamic list: braces around names, and a semicolon; several of them are joined."""
+        names: list[NamePattern] = []
+        while self._at < len(self._tokens):
+            if self._next() != "{":
+                raise _syntax("syntax error: expected {")
+            self._names(names, names)
+            if self._next() != ";":
+                raise _syntax("syntax error: expected ; after }")
+        return tuple(names)
+
+    def _names(self, shown: list[NamePattern], kept: list[NamePattern], cpp: bool = False) -> None:
         """The names up to the brace that ends the node."""
         target = shown
         while (token := self._next()) != "}":
@@ -168,15 +181,21 @@ class _Parser:
                 target = shown if token == "global" else kept
                 self._at += 1
             elif token == "extern":
-                if self._next() != '"C"' or self._next() != "{":
-                    raise _syntax('extern blocks are supported for "C" only')
-                self._names(target, target)
+                language = self._next()
+                if language not in ('"C"', '"C++"') or self._next() != "{":
+                    raise _syntax('extern blocks are supported for "C" and "C++" only')
+                self._names(target, target, language == '"C++"')
             elif token not in (";", ":"):
-                target.append(token.strip('"'))
+                target.append(NamePattern(token.strip('"'), cpp, token.startswith('"')))
 
 
 def _syntax(message: str) -> LinkError:
     return LinkError([f"version script: {message}"])
+
+
+def parse_dynamic_list(text: str) -> tuple[NamePattern, ...]:
+    """The names in a file for --dynamic-list or --export-dynamic-symbol-list. Raises LinkError when it is malformed."""
+    return _Parser(text).dynamic_list()
 
 
 def local_symbols(program: ProgramColumns, script: VersionScript, exclude_libs: tuple[str, ...]) -> Column:
@@ -196,3 +215,17 @@ def local_symbols(program: ProgramColumns, script: VersionScript, exclude_libs: 
             )
             result[symbol.id] |= bool(archive) and bool({"ALL", os.path.basename(archive)} & excluded)
     return result
+
+
+def check_versions(program: ProgramColumns, script: VersionScript, errors: Diagnostics) -> None:
+    """Add an error for each name that the script gives a version and that the output does not define (--no-undefined-version)."""
+    defined = {
+        symbol.dynamic_name
+        for symbol in program.resolution.symbols
+        if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED)
+    }
+    for node in script.nodes:
+        for pattern in node.shown:
+            names = {demangled(name) for name in defined} if pattern.cpp else defined
+            if pattern.is_exact and pattern.text not in names:
+                errors.error(f"{pattern.text}: undefined version: {node.name}")

@@ -112,7 +112,7 @@ def test_version_scripts() -> None:
     symbols = [GlobalSymbol(name, number) for number, name in enumerate(names)]
     assert [script.is_local(symbol) for symbol in symbols] == [False, False, False, True]
     assert [script.version_of(symbol) for symbol in symbols[:3]] == ["V1", "V1", "V2"]
-    for bad in ("{ global: x;", "V1", "V1 { x; }", 'V1 { extern "C++" { x; }; };', "V1 { a; }; { b; };"):
+    for bad in ("{ global: x;", "V1", "V1 { x; }", 'V1 { extern "Rust" { x; }; };', "V1 { a; }; { b; };"):
         with pytest.raises(LinkError, match="version script: "):
             parse_version_script(bad)
 

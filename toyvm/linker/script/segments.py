@@ -153,7 +153,12 @@ def _usual(sizing: Sizing) -> list[Mapped]:
         if execute is None:
             execute = wants_exec_stack(sizing.program.resolution)
         segments.append(
-            Mapped(PT_GNU_STACK, flags=PF_R | PF_W | (PF_X if execute else 0), align=_STACK_ALIGN)
+            Mapped(
+                PT_GNU_STACK,
+                flags=PF_R | PF_W | (PF_X if execute else 0),
+                align=_STACK_ALIGN,
+                memsz=options.stack_size,
+            )
         )
     if sizing.relro and relro_range(sizing) is not None:
         start, end = sizing.segment.base, sizing.segment.relro_end

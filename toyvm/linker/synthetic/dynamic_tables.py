@@ -27,6 +27,7 @@ from toyvm.elf.symbol_versions import (
 )
 from toyvm.relocations import Need
 
+from ..dynamic_list import listed
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..inputs.symbol_resolution import GlobalSymbol
@@ -72,7 +73,8 @@ def exported(program: ProgramColumns, options: LinkOptions, local: Column) -> Co
     defined = ((sid >= 0) | (sid == ABSOLUTE) | (sid == LINKER)) & ~local
     visible = (seen == c.STV_DEFAULT) | (seen == c.STV_PROTECTED)
     if not (options.shared or options.export_dynamic):
-        visible &= np.array([s.library_reference for s in program.resolution.symbols], dtype=bool)
+        referenced = np.array([s.library_reference for s in program.resolution.symbols], dtype=bool)
+        visible &= referenced | listed(program, options)
     mentioned = np.array([s.object_reference for s in program.resolution.symbols], dtype=bool)
     result: Column = defined & visible & mentioned
     return result
@@ -107,7 +109,10 @@ def plan_dynamic(
     for name in (options.soname, ":".join(options.rpath)):
         strings.add(name)
     needed = tuple(library.soname for library in program.resolution.libraries)
-    string_at = {name: strings.add(name) for name in (*needed, options.soname, ":".join(options.rpath))}
+    named = (*options.auxiliary, options.filter, ":".join(options.depaudit), ":".join(options.audit))
+    string_at = {
+        name: strings.add(name) for name in (*needed, *named, options.soname, ":".join(options.rpath))
+    }
     string_at |= {name: strings.add(name) for name in (symbols[n].dynamic_name for n in order)}
     sections: dict[str, bytes] = {}
     own = _own_versions(program, order, script)
@@ -300,6 +305,11 @@ def dynamic_entries(
     start = layout.start if layout else lambda _: 0
     size = layout.size if layout else lambda _: 0
     entries = [(c.DT_NEEDED, plan.string_at[soname]) for soname in plan.needed]
+    strings = [(c.DT_AUXILIARY, name) for name in options.auxiliary]
+    strings += [(c.DT_FILTER, options.filter)] if options.filter else []
+    strings += [(c.DT_AUDIT, ":".join(options.audit))] if options.audit else []
+    strings += [(c.DT_DEPAUDIT, ":".join(options.depaudit))] if options.depaudit else []
+    entries += [(tag, plan.string_at[text]) for tag, text in strings]
     if options.soname and options.shared:
         entries.append((c.DT_SONAME, plan.string_at[options.soname]))
     if options.rpath:
@@ -354,7 +364,7 @@ def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list
     static_tls = options.shared and bool(program.sections.live[program.relocs.sid[initial_exec]].any())
     flags |= c.DF_STATIC_TLS if static_tls else 0
     more = (c.DF_1_NOW if options.now else 0) | (c.DF_1_PIE if options.kind == "pie" else 0)
-    more |= (c.DF_1_NODELETE if options.nodelete else 0) | (c.DF_1_INITFIRST if options.initfirst else 0)
+    more |= options.flags_1
     more |= c.DF_1_ORIGIN if options.origin else 0
     entries = [(c.DT_TEXTREL, 0)] if textrel else []
     entries += [(c.DT_SYMBOLIC, 0)] if flags & c.DF_SYMBOLIC else []

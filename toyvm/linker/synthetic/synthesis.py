@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 
+from toyvm.base.bits import align_up
 from toyvm.base.record import Record, replace
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
@@ -35,6 +36,7 @@ from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 
 _SHA1_SIZE = 20
 _NOTE_OWNER = b"GNU"
+_PACKAGE_OWNER, _PACKAGE_TYPE = b"FDO", 0xCAFE1A7E  # systemd, "Package Metadata for Executable Files"
 
 
 class LinkerSections(Record, eq=False):
@@ -72,6 +74,10 @@ def make_sections(
     if options.build_id != "none":
         note = _build_id_note(options.build_id)
         made.append(NewSection(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
+    if options.package_metadata:
+        text = options.package_metadata.encode() + b"\0"
+        note = pack_note(_PACKAGE_OWNER, _PACKAGE_TYPE, text.ljust(align_up(len(text), 4), b"\0"))
+        made.append(NewSection(".note.package", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
     if options.eh_frame_hdr and eh_frame_sections(program):
         made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, search_table_size(program)))
     program, numbers = program.extend(made)

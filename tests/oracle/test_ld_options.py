@@ -1,0 +1,111 @@
+"""Options of GNU ld that leave a mark in the file: the same mark as GNU's, as readelf shows it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
+from toyvm.base.errors import LinkError
+from toyvm.cli.ld import main as ld
+from toyvm.elf.elf_file import ElfFile
+
+pytestmark = pytest.mark.oracle
+
+TEXT = """
+        .globl  _start, used
+        .weak   __start_things
+_start: la      a0, __start_things
+        ret
+used:   ret
+        .section things, "aw"
+        .dword  1
+        .section .note.GNU-stack, "", @progbits
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for oracle in (GNU_LD, GNU_AS, READELF):
+        require_oracle(oracle)
+    made = tmp_path_factory.mktemp("options")
+    (made / "a.s").write_text(TEXT)
+    (made / "lib.s").write_text(".globl f\nf: ret\n")
+    (made / "names").write_text("V1 { global: used; absent; local: *; };")
+    for name in ("a", "lib"):
+        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    subprocess.run([GNU_LD, "-shared", "lib.o", "-o", "lib.so"], cwd=made, check=True)
+    return made
+
+
+def shown(options: str, path: str) -> list[str]:
+    """The lines of readelf about what a user asked for, without addresses."""
+    text = subprocess.run(
+        [READELF, "-W", *options.split(), path], capture_output=True, text=True, check=True
+    ).stdout
+    if options == "-S":
+        return re.findall(r"\] (things) ", text)
+    wanted = r"FLAGS|AUXILIARY|FILTER|AUDIT|GNU_STACK|FDO|Packaging"
+    lines = [re.sub(r"0x[0-9a-f]{16}", "", line) for line in text.splitlines() if re.search(wanted, line)]
+    return [" ".join(line.split()) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("-shared -z interpose", "-d"),
+        ("-shared -z nodelete -z initfirst -z nodump", "-d"),
+        ("-shared -z global -z nodefaultlib -z loadfltr -z nodlopen", "-d"),
+        ("-shared -f one.so -f two.so", "-d"),
+        ("-shared --filter=real.so", "-d"),
+        ("-shared --audit=a.so --depaudit=b.so -P c.so", "-d"),
+        ("-z stack-size=0x20000", "-l"),
+        ('--package-metadata={"name":"toy"}', "-n"),
+        ("--package-metadata=", "-n"),
+        ("--gc-sections -z start-stop-gc", "-S"),
+        ("--gc-sections -z nostart-stop-gc", "-S"),
+    ],
+)
+def test_as_gnu_ld(words: str, what: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for linker, output in ((ld, "ours"), (_gnu, "gnu")):
+        assert linker([*words.split(), "a.o", "lib.so", "-o", output]) == 0
+    assert shown(what, "ours") == shown(what, "gnu")
+
+
+def _gnu(words: list[str]) -> int:
+    return subprocess.run([GNU_LD, *words], check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--require-defined=absent", "required symbol `absent' not defined"),
+        ("-shared --version-script=names --no-undefined-version", "absent: undefined version: V1"),
+    ],
+)
+def test_refused_as_gnu_ld_does(
+    words: str, message: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    gnu = subprocess.run(
+        [GNU_LD, *words.split(), "a.o", "-o", "x"], capture_output=True, text=True, check=False
+    )
+    assert gnu.returncode
+    assert message.partition(": V1")[0] in gnu.stderr
+    with pytest.raises(LinkError, match=re.escape(message)):
+        ld([*words.split(), "a.o", "-o", "x"])
+
+
+def test_a_required_symbol_is_taken_out_of_an_archive(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    from toyvm.cli.binutils.ar import main as ar
+
+    assert ar(["rcs", "lib.a", "lib.o"]) == 0
+    assert ld(["--require-defined=f", "a.o", "lib.a", "-o", "out"]) == 0
+    table = ElfFile.parse(Path("out").read_bytes(), "out").symbols()
+    assert table
+    assert "f" in table.names

@@ -1,0 +1,93 @@
+"""The keywords of `ld -z` (ld(1), "-z keyword")."""
+
+from __future__ import annotations
+
+import sys
+
+from ..base.errors import UsageError
+from ..elf.constants import (
+    DF_1_GLOBAL,
+    DF_1_INITFIRST,
+    DF_1_INTERPOSE,
+    DF_1_LOADFLTR,
+    DF_1_NODEFLIB,
+    DF_1_NODELETE,
+    DF_1_NODUMP,
+    DF_1_NOOPEN,
+)
+
+# Keyword -> the options that it sets.
+_OPTIONS: dict[str, dict[str, object]] = {
+    "now": {"now": True},
+    "lazy": {"now": False},
+    "relro": {"relro": True},
+    "norelro": {"relro": False},
+    "defs": {"defs": True},
+    "undefs": {"defs": False},
+    "muldefs": {"allow_multiple_definition": True},
+    "execstack": {"exec_stack": True},
+    "noexecstack": {"exec_stack": False},
+    "text": {"text_relocations": False},
+    "notext": {"text_relocations": True},
+    "textoff": {"text_relocations": True},
+    "origin": {"origin": True},
+    "start-stop-gc": {"start_stop_gc": True},
+    "nostart-stop-gc": {"start_stop_gc": False},
+    "separate-code": {"separate_code": True},
+    "noseparate-code": {"separate_code": False},
+}
+# Keyword -> its bit in DT_FLAGS_1.
+_FLAGS = {
+    "global": DF_1_GLOBAL,
+    "nodelete": DF_1_NODELETE,
+    "loadfltr": DF_1_LOADFLTR,
+    "initfirst": DF_1_INITFIRST,
+    "nodlopen": DF_1_NOOPEN,
+    "interpose": DF_1_INTERPOSE,
+    "nodefaultlib": DF_1_NODEFLIB,
+    "nodump": DF_1_NODUMP,
+}
+# What GNU ld does without the keyword, or what has no effect on the output here.
+_NO_EFFECT = frozenset(
+    [
+        "combreloc",
+        "nocombreloc",
+        "common-page-size",
+        "copyreloc",
+        "keep-text-section-prefix",
+        "unique-symbol",
+        "nounique-symbol",
+        "notext-section-prefix",
+        "nopack-relative-relocs",
+    ]
+)
+
+
+def keyword(options: dict[str, object], text: str) -> None:
+    """Set what `-z text` asks for in `options` (the fields of LinkOptions). Raises UsageError."""
+    name, _, value = text.partition("=")
+    if name == "max-page-size":
+        page = _number(value)
+        if page < 0x1000 or page & (page - 1):
+            raise UsageError(f"-z max-page-size={value}: must be a power of two of at least 4096")
+        options["page"] = page
+    elif name == "stack-size":
+        size = _number(value)
+        if not 0 <= size < 1 << 47:
+            raise UsageError(f"-z stack-size={value}: not a size in bytes")
+        options["stack_size"] = size
+    elif name in _OPTIONS:
+        options.update(_OPTIONS[name])
+    elif name in _FLAGS:
+        flags = options.get("flags_1", 0)
+        assert isinstance(flags, int)
+        options["flags_1"] = flags | _FLAGS[name]
+    elif name not in _NO_EFFECT:
+        print(f"toyvm ld: warning: -z {text} ignored", file=sys.stderr)
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return -1
