@@ -127,3 +127,17 @@ def test_an_empty_root_shows_nothing_of_the_host(tmp_path: Path, monkeypatch: py
     assert run_text(opens.format(flags=0, name="secret"), root="").status == 256 - 2  # ENOENT
     assert run_text(opens.format(flags=0x41, name="new"), root="").status == 3  # O_CREAT | O_WRONLY
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+def test_limits_on_calls_and_faults_stop_the_run() -> None:
+    """At the call or the fault that reaches the limit, wherever faults are resolved."""
+    calls = ".globl _start\n_start: li a7, 124\n ecall\n j _start\n"  # sched_yield
+    run = run_text(calls, max_syscalls=7)
+    assert (run.status, run.stopped, run.stats.syscalls) == (124, "limit of 7 system calls reached", 7)
+    touches = (
+        ".globl _start\n_start: li a0, 0\n li a1, 0x1000000\n li a2, 3\n li a3, 0x22\n li a4, -1\n li a7, 222\n ecall\n"
+        "li t0, 4096\n1: sd zero, 0(a0)\n add a0, a0, t0\n j 1b\n"
+    )
+    run = run_text(touches, max_faults=100, max_instructions=10**6)
+    assert (run.status, run.stopped) == (124, "limit of 100 page faults reached")
+    assert 100 <= run.stats.page_faults < 200

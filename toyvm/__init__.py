@@ -1,7 +1,7 @@
 """toyvm: from assembly text to running pages.
 
-The Python interface is the four verbs `assemble`, `link`, `run` and `compare` and the values that
-they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is cheap.
+The Python interface is the verbs `assemble`, `link`, `run`, `compare` and `grade`, and the values
+that they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is cheap.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from .base.version import VERSION as __version__  # noqa: F401  (for users)
 if TYPE_CHECKING:
     from .api import (
         Comparison,
+        Grades,
         LinkResult,
         ObjectFile,
         Program,
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
         assemble,
         assemble_text,
         compare,
+        grade,
         link,
         run,
     )
 
 __all__ = [
     "Comparison",
+    "Grades",
     "LinkResult",
     "ObjectFile",
     "Program",
@@ -34,6 +37,7 @@ __all__ = [
     "assemble",
     "assemble_text",
     "compare",
+    "grade",
     "link",
     "run",
 ]

@@ -1,4 +1,4 @@
-"""The Python interface: four verbs and the values they return.
+"""The Python interface: five verbs and the values they return.
 
 import toyvm
 
@@ -7,6 +7,7 @@ program = toyvm.link([hello], linkage="dynamic")  # Program: the ELF image and h
 result = toyvm.run(program, capture=True)         # RunResult: status, output, statistics
 print(result.stdout.decode(), result.stats.instructions)
 print(toyvm.compare(["asm/hello.s"]).claims)      # Comparison: measurements and four claims
+toyvm.grade("sums.toml", ["alice.s", "bob.s"])    # Grades: a row for each submission and test
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from typing import Any
 
 from . import experiment, system
 from .base.record import replace
+from .batch.grade.assignment import Assignment, read_assignment
+from .batch.grade.grades import Grades
+from .batch.grade.grading import grade_submissions
+from .batch.grade.submissions import read_submissions
+from .batch.pool.batch import Progress
 from .build import Program, assemble_file, build_program
 from .elf.object_file import ObjectFile
 from .linker.link_result import LinkResult
@@ -27,6 +33,7 @@ from .run_options import RunOptions
 
 __all__ = [
     "Comparison",
+    "Grades",
     "LinkResult",
     "ObjectFile",
     "Program",
@@ -35,6 +42,7 @@ __all__ = [
     "assemble",
     "assemble_text",
     "compare",
+    "grade",
     "link",
     "run",
 ]
@@ -106,3 +114,35 @@ def compare(
     Raises ToyvmError if the sources cannot be built.
     """
     return experiment.compare([Path(source) for source in sources], libs=libs, instances=instances)
+
+
+def grade(
+    assignment: Assignment | Source,
+    submissions: Sequence[Source],
+    *,
+    workers: int = 0,
+    store: Source | None = None,
+    cluster: str = "",
+    progress: Progress = lambda done, total: None,
+) -> Grades:
+    """Build, run and check submissions as an assignment says (docs/grading.md).
+
+    Each submission is a file or a folder. `workers` is the number of processes, 0 for one a
+    processor; `cluster` is the address of a Dask scheduler that does the work instead. With
+    `store`, an SQLite file, results are kept as they come, and those of equal tests kept there
+    before are used. `progress` is called with the numbers of tests that are done and that there
+    are. `pandas.DataFrame(toyvm.grade(...).rows)` has a row for each submission and test.
+
+    Raises DiagnosticsError for mistakes in the assignment, UsageError for submissions that do not
+    exist or have one name. Whatever is wrong with a submission is in its grade.
+    """
+    checked = assignment if isinstance(assignment, Assignment) else read_assignment(Path(assignment))
+    found = read_submissions([Path(path) for path in submissions], checked.build.accept)
+    return grade_submissions(
+        checked,
+        found,
+        workers=workers,
+        store=Path(store) if store is not None else None,
+        cluster=cluster,
+        progress=progress,
+    )

@@ -206,5 +206,10 @@ def add_guest_file(vfs: Vfs, path: str, data: bytes) -> None:
     if not path.startswith("/tmp/"):
         vfs.add_file(path, data)
         return
+    parts = path.split("/")
+    for depth in range(3, len(parts)):
+        folder = vfs.resolve("/".join(parts[:depth]))
+        if folder.node is None:
+            folder.parent.mkdir(folder.name, 0o777)
     place = vfs.vacancy(path)
     place.parent.create(place.name, 0o644).pwrite(0, data)

@@ -231,6 +231,26 @@ class Limits(OptionRecord):
         unset="no limit",
         help="stop the run with status 124 after this many instructions",
     )
+    max_syscalls: int | None = option(
+        default=None,
+        flags="--max-syscalls",
+        group=MACHINE,
+        metavar="N",
+        unit="system calls",
+        lowest=0,
+        unset="no limit",
+        help="stop the run with status 124 after this many system calls",
+    )
+    max_faults: int | None = option(
+        default=None,
+        flags="--max-faults",
+        group=MACHINE,
+        metavar="N",
+        unit="page faults",
+        lowest=0,
+        unset="no limit",
+        help="stop the run with status 124 after this many page faults",
+    )
     max_output: int | None = option(
         default=None,
         flags="--max-output",

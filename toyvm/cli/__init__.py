@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ld": ("ld", "link objects and archives into a program or a shared library"),
     "run": ("run", "run a program: an ELF image, or .s and .o files, which are built first"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),
+    "grade": ("grade", "build, run and check submissions as an assignment says, and write reports"),
     "top": ("top", "run a program and show its processes and its memory while it runs"),
     "trace": ("trace", "record the page references of a run"),
     "locality": ("locality", "show working sets, reuse distances, TLB reach and a heat map of a trace"),

@@ -15,7 +15,7 @@ from ..machine.hart import Hart
 from ..machine.physical_memory import DEFAULT_SIZE, PAGE_SHIFT, PhysicalMemory
 from ..run_options import Limits
 from .counters import Counters
-from .limits import Rlimits
+from .limits import STATUS_LIMIT, Rlimits
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
 from .proc.execve import ExecFailedError, execute
@@ -23,7 +23,7 @@ from .proc.fd_table import FdTable
 from .proc.kernel_state import Interpreter, KernelState
 from .proc.process import ITIMER_REAL, Process
 from .proc.signals import SigInfo, Signal
-from .time_slices import STATUS_LIMIT, TimeSlices
+from .time_slices import TimeSlices
 from .vfs.devices import mount_devices
 from .vfs.nodes import PROC_IDENTITY, SYS_IDENTITY, DirNode, LazyDir
 from .vfs.open_file import O_RDONLY, O_WRONLY, HostStream, OutputBudget, Sink, Source

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.record import Record, replace
 
 GUEST_ID = 1000  # the user and the group of every process
+STATUS_LIMIT = 124  # of a run that a limit cuts short, as timeout(1) exits
 RLIM_INFINITY = (1 << 64) - 1
 
 RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE = 0, 1, 2, 3, 4

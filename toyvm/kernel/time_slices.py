@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from toyvm.base.events import ContextSwitch
 from toyvm.machine.traps import Trap
 
-from .limits import RLIMIT_CPU
+from .limits import RLIMIT_CPU, STATUS_LIMIT
 from .proc.kernel_state import KernelState
 from .proc.lifecycle import send
 from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
 from .proc.scheduler import random_quanta
 from .proc.signals import SigInfo, Signal
 from .trap_handling import ACCESS, InPlaceFaults, answer, serve
-
-STATUS_LIMIT = 124  # as timeout(1) exits
 
 
 class TimeSlices:
@@ -143,6 +141,9 @@ class TimeSlices:
         limit = kernel.limits.max_instructions
         if limit is not None and stats.instructions >= limit:
             kernel.stop(STATUS_LIMIT, f"limit of {limit} instructions reached")
+        most = kernel.limits.max_faults
+        if most is not None and stats.page_faults >= most:
+            kernel.stop(STATUS_LIMIT, f"limit of {most} page faults reached")
 
 
 def _cpu_timer_due(process: Process) -> bool:

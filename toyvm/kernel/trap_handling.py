@@ -13,6 +13,7 @@ from toyvm.base.events import FaultKind, SyscallEnter, SyscallExit
 from toyvm.machine.mmu import Access
 from toyvm.machine.traps import Cause, Trap
 
+from .limits import STATUS_LIMIT
 from .mm.faults.page_fault import RESOLVED_BADLY, handle_fault
 from .mm.frame_allocator import OutOfFrames
 from .proc import lifecycle
@@ -98,6 +99,7 @@ class InPlaceFaults:
             or process.state is not State.RUNNABLE
             or process.signals.pending
             or process.signals.shared
+            or kernel.stopping
             or (self._alone and kernel.scheduler.crowded)
         ):
             self._answer = kind
@@ -188,6 +190,9 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         stats.syscalls += 1
         if entry is not None:
             stats.calls[entry.name] = stats.calls.get(entry.name, 0) + 1
+        most = kernel.limits.max_syscalls
+        if most is not None and stats.syscalls >= most:
+            kernel.stop(STATUS_LIMIT, f"limit of {most} system calls reached")
     traced = not (entry is not None and entry.private) and (
         kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
     )

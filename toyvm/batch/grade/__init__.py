@@ -1,0 +1,1 @@
+"""Builds and runs submissions, compares them with what an assignment expects, and reports."""

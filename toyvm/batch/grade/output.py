@@ -1,0 +1,40 @@
+"""Writes the reports of a grading into a folder. The same grades give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...base.errors import UsageError
+from ...base.resources import write_atomically
+from .grades import Grades
+from .page import html_page
+from .student_report import student_report
+from .tables import json_lines, junit_xml, points_csv, results_csv
+
+REPORTS = "reports"
+
+
+def report_files(grades: Grades) -> Iterator[tuple[str, str]]:
+    """(name, text) of each report."""
+    yield "index.html", html_page(grades)
+    yield "points.csv", points_csv(grades)
+    yield "results.csv", results_csv(grades)
+    yield "results.jsonl", json_lines(grades)
+    yield "junit.xml", junit_xml(grades)
+    for grade in grades.grades:
+        yield f"{REPORTS}/{grade.file}.txt", student_report(grades, grade)
+
+
+def write_reports(grades: Grades, folder: Path) -> None:
+    """Write all reports, in place of those of the same names. Nothing else in the folder is touched.
+
+    Raises UsageError if `folder` cannot be made, OSError.
+    """
+    reports = folder / REPORTS
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f"{folder}: not a folder") from None
+    for name, text in report_files(grades):
+        write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))

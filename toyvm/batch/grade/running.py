@@ -1,0 +1,147 @@
+"""Runs a program and checks what it did: the task of a test job."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from ...base.errors import ToyvmError
+from ...base.record import as_dict
+from ...guestfs import add_guest_file
+from ...kernel.proc.signals import Signal
+from ...kernel.vfs.nodes import FileNode
+from ...kernel.vfs.path_walk import Vfs
+from ...run_options import RunOptions
+from ...system import Session, Start
+from . import building
+from .assignment import BOUND_FIELDS, Case, Expectation
+from .checks import Check, Observed, check, ending
+from .counters import COUNTERS
+from .printable import file_name, printable_lines, text_of
+from .toml_tables import Text
+
+_LARGEST_FILE = 4 << 20  # bytes of a written file that are compared
+_MESSAGE_LINES = 40
+_ERROR_LINES = 12
+
+
+def prepare() -> None:
+    """Build and run a program of each linkage, and one that fails, so that what they import and cache is there."""
+    for linkage in ("static", "dynamic"):
+        image = building.warm_program(linkage).image
+        for signal in ("", "SIGSEGV"):
+            test = {**_WARM_TEST, "expect": {**_WARM_TEST["expect"], "signal": signal}}
+            _perform_test("ready", image, test)
+    _perform_test("ready", building.crashing_program(), _WARM_TEST)
+
+
+def case_work(case: Case, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """What a job needs to do a test, besides the program."""
+    test = case.test
+    limits = {field: getattr(test.limits, name) for name, field in BOUND_FIELDS.items()}
+    guest = {path: text.encode("utf-8", "surrogateescape") for path, text in test.files.items()}
+    return {
+        "args": list(test.args),
+        "stdin": files[test.stdin_file] if test.stdin_file else test.stdin.encode("utf-8", "surrogateescape"),
+        "env": dict(test.env),
+        "files": {**guest, **{path: files[name] for path, name in test.files_from.items()}},
+        "options": {**as_dict(test.machine), **limits},
+        "expect": _plain(test.expect),
+    }
+
+
+def _plain(expect: Expectation) -> dict[str, Any]:
+    """The expectations as values of a job."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Text):
+            return [value.way, value.value]
+        if isinstance(value, Mapping):
+            return {key: plain(item) for key, item in value.items()}
+        return list(value) if isinstance(value, tuple) else value
+
+    return {name: plain(value) for name, value in as_dict(expect).items()}
+
+
+_WARM_TEST: dict[str, Any] = {
+    "args": [],
+    "stdin": b"",
+    "env": {},
+    "files": {},
+    "options": {"memory": 16 << 20, "max_instructions": 1_000_000},
+    "expect": _plain(Expectation(stdout=Text("exact", "ready\n"))),
+}
+
+
+def perform(work: dict[str, Any]) -> dict[str, Any]:
+    """Do a test, with the image of `work` or one that is built here.
+
+    Returns `built`, the messages of a build that failed, and of a run its `ending`, `checks`, `counters`, and
+    the lines of the machine's messages and of the program's standard error.
+    """
+    image = work["image"]
+    if image is None:
+        built = building.build(work["build"])
+        if isinstance(built, list):
+            return {"built": False, "messages": built}
+        image = built
+    return _perform_test(work["name"], image, work["test"])
+
+
+def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str, Any]:
+    messages = io.BytesIO()
+    options = RunOptions(root="", env=tuple(test["env"].items()), **test["options"])
+    program = file_name(name)
+    try:
+        session = Session(options, stdin=test["stdin"], capture=True, messages=messages)
+        path = f"/bin/{program}"
+        session.kernel.vfs.add_file(path, image)
+        for guest, data in test["files"].items():
+            add_guest_file(session.kernel.vfs, guest, data)
+        session.spawn(Start(program, [program, *test["args"]]), path)
+    except ToyvmError as problem:
+        return _not_started(str(problem))
+    except OSError as problem:
+        return _not_started(f"a file of the test cannot be put into the machine: {problem.strerror}")
+    result = session.finish()
+    files = {guest: _content(session.kernel.vfs, guest) for guest in test["expect"]["files"]}
+    checks = check(test["expect"], Observed(image, result, files))
+    signal = Signal(result.signal).name if result.signal else ""
+    return {
+        "built": True,
+        "ending": ending(result),
+        "status": result.status,
+        "signal": signal,
+        "stopped": result.stopped,
+        "checks": [[item.what, item.holds, list(item.lines)] for item in checks],
+        "counters": {counter: row.of(result) for counter, row in COUNTERS.items()},
+        "messages": printable_lines(text_of(messages.getvalue()), _MESSAGE_LINES),
+        "stderr": printable_lines(text_of(result.stderr), _ERROR_LINES),
+    }
+
+
+def _not_started(reason: str) -> dict[str, Any]:
+    checks = [Check("start", False, (f"the program cannot be started: {reason}",))]
+    return {
+        "built": True,
+        "ending": "not started",
+        "status": 126,
+        "signal": "",
+        "stopped": "",
+        "checks": [[item.what, item.holds, list(item.lines)] for item in checks],
+        "counters": dict.fromkeys(COUNTERS, 0),
+        "messages": printable_lines(reason),
+        "stderr": [],
+    }
+
+
+def _content(vfs: Vfs, path: str) -> bytes | None:
+    """The contents of a file in the machine, or None if there is none."""
+    try:
+        node = vfs.resolve(path).node
+        if not isinstance(node, FileNode):
+            return None
+        return node.pread(0, min(node.size, _LARGEST_FILE))
+    except OSError:
+        return None
