@@ -309,7 +309,7 @@ def _check_names(reader: TomlReader, tests: list[Test]) -> None:
     for number, test in enumerate(tests):
         if first.setdefault(test.name, number) != number:
             reader.mistake(("test", number, "name"), f"two tests are named '{test.name}'")
-    if "test" in reader.values and not tests:
+    if reader.values.get("test") == []:
         reader.mistake((), "there is no test", expected="[[test]]")
 
 

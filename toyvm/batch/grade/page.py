@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
-from .grades import STATES, Grade, Grades, points_text
+from .grades import STATES, Grade, Grades, Result, points_text
 from .student_report import student_report
 from .tables import percent
 
@@ -27,12 +27,13 @@ svg .axis { stroke:var(--fg) } svg rect { fill:var(--bar) }
 .wide { overflow-x:auto } table { border-collapse:collapse; overflow-wrap:normal }
 td,th { padding:.2rem .5rem; border-bottom:1px solid var(--line); text-align:left; vertical-align:top; font-weight:400 }
 thead th { color:var(--soft); font-size:.85rem; vertical-align:bottom } .n { text-align:right; font-variant-numeric:tabular-nums }
-.rate { min-width:7rem } .rate div { background:var(--none); height:.8rem; margin-top:.35rem; display:flex }
+.rate { min-width:4.5rem } .rate div { background:var(--none); height:.8rem; margin-top:.35rem; display:flex }
 .rate i { background:var(--bar) } .rate i+i { background:var(--mid) }
 .m { text-align:center; min-width:2rem } .passed { background:var(--ok) } .partly { background:var(--half) }
 .failed,.signal,.limit,.timeout { background:var(--no) } .unbuilt,.error { background:var(--none) }
 .key span { padding:.05rem .45rem; margin-right:.3rem } .key { color:var(--soft); font-size:.9rem }
-tbody th { position:sticky; left:0; background:var(--bg); max-width:11rem; overflow-wrap:anywhere } a { color:inherit }
+tbody th { position:sticky; left:0; background:var(--bg); min-width:7.5rem; max-width:20rem }
+tbody small { color:var(--soft) } .wide th,.wide td { overflow-wrap:break-word } a { color:inherit }
 details { border-bottom:1px solid var(--line); padding:.25rem 0 } summary { cursor:pointer }
 pre { background:color-mix(in srgb,var(--fg) 6%,var(--bg)); padding:.6rem; overflow-x:auto; font-size:13px; margin:.4rem 0 }
 """
@@ -109,22 +110,27 @@ def histogram(grades: Grades) -> str:
 
 def _tests(grades: Grades) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr><th>test</th><th class="n">points</th><th class="n">passed</th>'
-    yield '<th class="n">%</th><th></th><th>most common problem</th></tr></thead><tbody>'
+    yield '<th class="n">%</th><th></th></tr></thead><tbody>'
     count = len(grades.grades)
-    for number, name in enumerate(grades.tests):
-        results = [grade.results[number] for grade in grades.grades]
+    for number, name in enumerate(grades.tests, 1):
+        results = [grade.results[number - 1] for grade in grades.grades]
         passed = sum(result.state == "passed" for result in results)
         partly = sum(result.state == "partly" for result in results)
         # Of equally common reasons, the first in the order of the alphabet.
-        reasons = Counter(sorted(result.reason for result in results if result.reason)).most_common(1)
-        reason = f"{reasons[0][1]}× {reasons[0][0]}" if reasons else ""
+        reasons = Counter(
+            sorted(_reason(result) for result in results if result.state != "passed")
+        ).most_common(1)
+        reason = f"<br><small>{reasons[0][1]}× {escape(reasons[0][0])}</small>" if reasons else ""
         widths = "".join(f'<i style="width:{100 * n / count:.1f}%"></i>' for n in (passed, partly))
         yield (
-            f'<tr><th>{escape(name)}</th><td class="n">{points_text(results[0].of)}</td><td class="n">{passed}</td>'
-            f'<td class="n">{100 * passed / count:.0f}</td><td class="rate"><div>{widths}</div></td>'
-            f"<td>{escape(reason)}</td></tr>"
+            f'<tr><th>{number}. {escape(name)}{reason}</th><td class="n">{points_text(results[0].of)}</td><td class="n">{passed}</td>'
+            f'<td class="n">{100 * passed / count:.0f}</td><td class="rate"><div>{widths}</div></td></tr>'
         )
     yield "</tbody></table></div>"
+
+
+def _reason(result: Result) -> str:
+    return STATES["unbuilt"][1] if result.state == "unbuilt" else result.reason
 
 
 def _key(grades: Grades) -> Iterator[str]:
@@ -158,6 +164,6 @@ def _matrix(grades: Grades) -> Iterator[str]:
 
 def _report(grades: Grades, number: int, grade: Grade) -> str:
     return (
-        f'<details id="r{number}"><summary>{escape(grade.submission)}: {points_text(grade.points)}</summary>'
-        f"<pre>{escape(student_report(grades, grade))}</pre></details>"
+        f"<details><summary>{escape(grade.submission)}: {points_text(grade.points)}</summary>"
+        f'<pre id="r{number}">{escape(student_report(grades, grade))}</pre></details>'
     )
