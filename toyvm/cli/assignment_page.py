@@ -16,8 +16,9 @@ from .run_parser import default_text
 _HEAD = """\
 # Assignments
 
-This page is printed from `toyvm/batch/grade/assignment.py` by `python -m toyvm.cli.assignment_page`.
-A test checks that it is current. [Grading](../grading.md) explains the keys by an example.
+This page is printed from `toyvm/batch/grade/assignment.py` by
+`python -m toyvm.cli.assignment_page`. A test checks that it is current. [Grading](../grading.md)
+explains the keys by an example.
 
 An assignment of `toyvm grade` is a TOML file. A size is a number of bytes, or a text such as
 `"64K"` or `"16M"`. Files beside the assignment are named relative to its folder."""
