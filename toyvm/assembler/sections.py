@@ -303,7 +303,14 @@ class ExplicitReloc(NamedTuple):
 class AsmSection:
     """One section: its name, type, flags and chunks."""
 
-    def __init__(self, name: str, type: int = SHT_PROGBITS, flags: int = 0, entsize: int = 0):
+    def __init__(
+        self,
+        name: str,
+        type: int = SHT_PROGBITS,
+        flags: int = 0,
+        entsize: int = 0,
+        symbol: AsmSymbol | None = None,
+    ):
         self.name = name
         self.type = type
         self.flags = flags
@@ -313,7 +320,7 @@ class AsmSection:
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}
-        self.symbol = AsmSymbol(name)
+        self.symbol = symbol or AsmSymbol(name)
         self.symbol.section = self
         # mapping symbols ($x, $d) of code sections: the state, and the symbols so far
         self.map_state = ""

@@ -150,13 +150,19 @@ class AssemblyState:
         """The section of that name and group, created if necessary.
 
         If `listed` is set, its symbol is appended to the order of the symbol table. Raises Fatal above
-        MAX_SECTIONS.
+        MAX_SECTIONS, Problem if a label has the name.
         """
         found = self._by_key.get((name, group))
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
                 raise Fatal(f"more than {MAX_SECTIONS} sections")
-            found = self._by_key[name, group] = AsmSection(name, type, flags, entsize)
+            # The name of a section is a symbol, which may have been used before (gas: section_symbol).
+            known = self.symbols.by_name.get(name)
+            if known is not None and known.section is None and known.is_defined:
+                raise Problem(f"section name '{name}' is defined as another symbol")
+            unused = known if known is not None and known.section is None else None
+            found = self._by_key[name, group] = AsmSection(name, type, flags, entsize, unused)
+            self.symbols.by_name.setdefault(name, found.symbol)
             found.group = group
             self.sections.append(found)
             if listed:

@@ -25,6 +25,7 @@ output:
                                  program (default: a program at a fixed address)
   -r                             join objects into one object, for a later link
   -e SYMBOL                      set the entry point
+  -q, --emit-relocs              keep the relocations that made the output
   -s, -S                         omit all symbols; omit debugging information
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
   -Ttext=ADDR, -Tdata=ADDR, -Tbss=ADDR, --section-start=NAME=ADDR, --image-base=ADDR
@@ -42,6 +43,7 @@ layout:
   --no-check-sections            allow sections to overlap
 
 inputs:
+  -R FILE, --just-symbols=FILE   take the addresses of a program's symbols, and nothing else
   -l NAME, -l:FILE, -L DIR       add a library; add a folder to the library search path
   -Bstatic, -Bdynamic            search for archives only; also for shared libraries
   --whole-archive, --as-needed, --start-group ... --end-group (and --no-...)

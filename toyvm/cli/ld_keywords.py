@@ -1,4 +1,4 @@
-"""The keywords of `ld -z` (ld(1), "-z keyword")."""
+"""The keywords of `ld -z` (ld(1), "-z keyword"), and the options of ld that have no effect here."""
 
 from __future__ import annotations
 
@@ -61,6 +61,19 @@ _NO_EFFECT = frozenset(
         "nopack-relative-relocs",
     ]
 )
+
+
+# Options that are accepted without effect. True: the option takes a value.
+IGNORED: dict[str, bool] = {
+    "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
+    "nostdlib": False, "no-add-needed": False, "add-needed": False,
+    "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
+    "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
+    "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
+    "warn-execstack": False, "no-warn-mismatch": False, "no-whole-program": False,
+    "G": True, "O": True, "O0": False, "O1": False, "O2": False, "oformat": True, "format": True, "threads": False, "no-threads": False,
+    "color-diagnostics": False, "build-id-link": False, "error-unresolved-symbols": False,
+}  # fmt: skip
 
 
 def keyword(options: dict[str, object], text: str) -> None:

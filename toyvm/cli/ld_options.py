@@ -13,7 +13,7 @@ from pathlib import Path
 from ..base.errors import UsageError
 from ..base.record import Record, replace
 from ..linker.link_options import Input, LinkOptions
-from .ld_keywords import keyword
+from .ld_keywords import IGNORED, keyword
 
 
 class CommandLine(Record, frozen=False):
@@ -117,8 +117,8 @@ def _split(word: str) -> tuple[str, str | None]:
 def _long(state: CommandLine, word: str, words: list[str]) -> None:
     name, value = _split(word)
     if name not in _LONG:
-        if name in _IGNORED:
-            if _IGNORED[name] and value is None:
+        if name in IGNORED:
+            if IGNORED[name] and value is None:
                 _value(word, "", words)
             return
         from ..base.diagnostics import did_you_mean
@@ -238,6 +238,14 @@ def _defsym(state: CommandLine, text: str) -> None:
     state.add("defsyms", text)
 
 
+def _just_symbols(state: CommandLine, path: str) -> None:
+    """-R: a folder is one of the run path, as for -rpath; of a file, only the symbols are taken."""
+    if os.path.isdir(path):
+        state.add("rpath", path)
+    else:
+        state.inputs.append(Input(path=path, just_symbols=True))
+
+
 def _require(state: CommandLine, name: str) -> None:
     state.add("undefined", name)
     state.add("required", name)
@@ -307,6 +315,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "no-pie": _set(kind="exec"),
     "no-dynamic-linker": _set(dynamic_linker=""),
     "soname": _text("soname"),
+    "just-symbols": ("value", _just_symbols),
     "rpath": _each("rpath"),
     "enable-new-dtags": _set(new_dtags=True),
     "disable-new-dtags": _set(new_dtags=False),
@@ -321,6 +330,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "exclude-libs": _each("exclude_libs"),
     "trace-symbol": _each("trace_symbols"),
     "trace": _attribute("trace"),
+    "emit-relocs": _set(emit_relocs=True),
     "gc-sections": _set(gc_sections=True),
     "no-gc-sections": _set(gc_sections=False),
     "print-gc-sections": _set(print_gc_sections=True),
@@ -415,27 +425,15 @@ for _alias, _name in {
     "(": "start-group",
     ")": "end-group",
     "h": "soname",
-    "R": "rpath",
     "I": "dynamic-linker",
     "export_dynamic": "export-dynamic",
     "M": "print-map",
 }.items():
     _LONG[_alias] = _LONG[_name]
 
-# Accepted without effect. True: the option takes a value.
-_IGNORED: dict[str, bool] = {
-    "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "nostdlib": False, "no-add-needed": False, "add-needed": False,
-    "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
-    "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
-    "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
-    "warn-execstack": False, "no-warn-mismatch": False, "no-whole-program": False,
-    "G": True, "O": True, "O0": False, "O1": False, "O2": False, "oformat": True, "format": True, "threads": False, "no-threads": False,
-    "color-diagnostics": False, "build-id-link": False, "error-unresolved-symbols": False,
-}  # fmt: skip
-
 _SHORT_LISTS = {"L": "library_path", "u": "undefined", "y": "trace_symbols"}
 _SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
+    "R": _just_symbols,
     "o": lambda state, value: setattr(state, "output", value),
     "e": lambda state, value: state.options.__setitem__("entry", value),
     "m": _emulation,
@@ -460,7 +458,7 @@ _SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
     "n": lambda state: state.options.__setitem__("paged", False),
     "N": lambda state: state.options.__setitem__("paged", False),
     "g": lambda state: None,
-    "q": lambda state: None,
+    "q": lambda state: state.options.__setitem__("emit_relocs", True),
 }
 
 

@@ -3,16 +3,19 @@
 The output is deterministic, as with `ar D`: no times, no owners. Layout: "!<arch>\\n", then members, each a 60-byte
 header and its data, padded to an even length. Member "/" is the index (big-endian count, header offsets, names),
 "//" holds the names longer than 15 characters. BSD's "#1/N" names are read and BSD's index is ignored. A thin
-archive is an error. Source: ar(5), binutils bfd/archive.c.
+archive ("!<thin>\\n") has headers only: a member is a file, whose path is in "//" and starts at the archive's folder.
+Source: ar(5), binutils bfd/archive.c.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 from toyvm.base.record import Record
 
 from ..base.errors import ElfError
+from ..base.resources import read_input
 from .constants import SHN_UNDEF, ST_BIND_SHIFT, STB_LOCAL
 from .headers import Buffer, is_elf
 
@@ -20,6 +23,8 @@ MAGIC = b"!<arch>\n"
 THIN_MAGIC = b"!<thin>\n"
 HEADER_SIZE = 60
 _END = b"`\n"
+_SPECIAL = (b"/", b"//", b"/SYM64/")  # the names of members that are tables
+_SHORT_NAME = 15  # bytes of a name in a header
 
 
 class Member(Record):
@@ -40,10 +45,14 @@ class Archive(Record):
     name: str
     members: list[Member]
     index: dict[str, int] | None
+    thin: bool = False
 
     @classmethod
     def parse(cls, data: Buffer, name: str) -> Archive:
-        """The archive in `data`. ElfError("NAME: ...") on anything malformed."""
+        """The archive in `data`. The members of a thin one are read from the files that it names.
+
+        ElfError("NAME: ...") on anything malformed, and on a file that cannot be read.
+        """
         return _Parser(bytes(data), name).parse()
 
     @staticmethod
@@ -57,25 +66,25 @@ class _Parser:
         self.data = data
         self.name = name
         self.long_names = b""
+        self.thin = False
         self.index: bytes | None = None
         self.index_word = 4
 
     def parse(self) -> Archive:
-        if self.data[:8] == THIN_MAGIC:
-            raise ElfError(
-                f"{self.name}: a thin archive, which only names its members; make it again without 'T'"
-            )
-        if self.data[:8] != MAGIC:
+        self.thin = self.data[:8] == THIN_MAGIC
+        if self.data[:8] != MAGIC and not self.thin:
             raise ElfError(f"{self.name}: not an archive")
         members: list[Member] = []
         at = len(MAGIC)
         while at < len(self.data):
             member = self._member(at)
-            at += HEADER_SIZE + self._number(at, 48, 10, 10, "size")
+            at += HEADER_SIZE
+            if member is None or not self.thin:
+                at += self._number(at - HEADER_SIZE, 48, 10, 10, "size")
             at += at & 1
             if member is not None:
                 members.append(member)
-        return Archive(self.name, members, self._symbols(members))
+        return Archive(self.name, members, self._symbols(members), self.thin)
 
     def _member(self, at: int) -> Member | None:
         """The member whose header is at `at`; None for the special ones, which are remembered."""
@@ -85,9 +94,12 @@ class _Parser:
             raise ElfError(f"{self.name}: no archive header at {at:#x}")
         size = self._number(at, 48, 10, 10, "size")
         body = at + HEADER_SIZE
+        field = self.data[at : at + 16].rstrip(b" ")
+        is_file = self.thin and field not in _SPECIAL
+        if is_file:
+            size = 0
         if body + size > len(self.data):
             raise ElfError(f"{self.name}: truncated: member at {at:#x} of {size} bytes ends beyond the file")
-        field = self.data[at : at + 16].rstrip(b" ")
         data = self.data[body : body + size]
         if field in (b"/", b"/SYM64/"):
             self.index, self.index_word = data, 4 if field == b"/" else 8
@@ -96,6 +108,8 @@ class _Parser:
             self.long_names = data
             return None
         name, data = self._name(at, field, data)
+        if is_file:
+            data = self._file(at, name)
         if name.startswith("__.SYMDEF"):
             return None
         time, owner, group = (
@@ -119,6 +133,15 @@ class _Parser:
                 )
             field = self.long_names[start:end]
         return field.removesuffix(b"/").decode("utf-8", "surrogateescape"), data
+
+    def _file(self, at: int, name: str) -> bytes:
+        """The contents of a member of a thin archive."""
+        path = os.path.join(os.path.dirname(self.name), name)
+        try:
+            return read_input(path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a path"
+            raise ElfError(f"{self.name}: member {path} of the thin archive: {reason}") from None
 
     def _number(self, at: int, offset: int, width: int, base: int, what: str) -> int:
         text = self.data[at + offset : at + offset + width].strip(b" ")
@@ -149,9 +172,12 @@ class _Parser:
         return index
 
 
-def write(members: Sequence[Member], index: bool = True) -> bytes:
-    """The archive of `members` (name, data; in order), with the symbol index unless `index` is false."""
-    table, fields = _long_names(members)
+def write(members: Sequence[Member], index: bool = True, thin: bool = False) -> bytes:
+    """The archive of `members` (name, data; in order), with the symbol index unless `index` is false.
+
+    In a `thin` archive the name of a member is its path from the archive's folder, and data is read for the index only.
+    """
+    table, fields = _long_names(members, 0 if thin else _SHORT_NAME)
     symbols = [list(defined_symbols(member)) if index else [] for member in members]
     head = b""
     size = 4 + sum(4 + len(name) + 1 for names in symbols for name in names)
@@ -163,24 +189,25 @@ def write(members: Sequence[Member], index: bool = True) -> bytes:
     body = bytearray()
     for member, field in zip(members, fields, strict=True):
         offsets.append(start + len(body))
-        body += _header(field, len(member.data), mode=b"%o" % member.mode) + member.data
-        body += b"\n" * (len(member.data) & 1)
+        body += _header(field, len(member.data), mode=b"%o" % member.mode)
+        if not thin:
+            body += member.data + b"\n" * (len(member.data) & 1)
     if index:
         words = [sum(map(len, symbols))]
         words += [offset for offset, names in zip(offsets, symbols, strict=True) for _ in names]
         raw = b"".join(word.to_bytes(4, "big") for word in words)
         raw += b"".join(name + b"\0" for names in symbols for name in names)
         head += raw.ljust(size, b"\0")
-    return MAGIC + head + table + bytes(body)
+    return (THIN_MAGIC if thin else MAGIC) + head + table + bytes(body)
 
 
-def _long_names(members: Iterable[Member]) -> tuple[bytes, list[bytes]]:
-    """(the "//" member or nothing, each member's name field)."""
+def _long_names(members: Iterable[Member], longest: int) -> tuple[bytes, list[bytes]]:
+    """(the "//" member or nothing, each member's name field); names of up to `longest` bytes stand in the field."""
     names = bytearray()
     fields = []
     for member in members:
         raw = member.name.encode("utf-8", "surrogateescape")
-        if len(raw) > 15:
+        if len(raw) > longest:
             fields.append(b"/%d" % len(names))
             names += raw + b"/\n"
         else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..base.bits import u64
 from .apply_relocations import relocate
 from .constructors import reverse_constructors
+from .emitted_relocations import emitted
 from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
 from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
@@ -20,7 +21,7 @@ from .link_options import Input, LinkOptions
 from .link_result import LinkResult
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
-from .provided_symbols import linker_values, provide
+from .provided_symbols import NAMES, linker_values, provide
 from .relax.alignment import align_code
 from .relax.relaxation import Reach, relax
 from .relax.transitions import simplify
@@ -140,7 +141,9 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     symbols = build(program, layout, known, options) if options.strip != "all" else None
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
     segments = phdrs(layout, options, exec_stack)
-    data = finish(image, program, layout, options, segments, symbols, entry, e_flags, section_infos(made))
+    kept = emitted(program, layout, known, symbols) if options.emit_relocs and symbols else []
+    infos = section_infos(made)
+    data = finish(image, program, layout, options, segments, symbols, entry, e_flags, infos, kept)
     data = write_build_id(data, layout, options)
     return _result(data, program, layout, known, made, relaxations, options, errors)
 
@@ -164,7 +167,7 @@ def _open(
         implicit.append(read_implicit(name, data, options))
         return [ScriptItem(f.name, f.group is not None, f.as_needed) for f in implicit[-1].inputs]
 
-    opened = open_inputs(inputs, options, errors, read)
+    opened = open_inputs(inputs, options, errors, read, NAMES)
     if any(script.says_more for script in implicit):
         from .script.commands import with_implicit
 

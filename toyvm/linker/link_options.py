@@ -32,6 +32,7 @@ class Input(Record):
     whole_archive: bool = False
     as_needed: bool = False
     static: bool = False  # -Bstatic: -lNAME finds archives only
+    just_symbols: bool = False  # -R: take the addresses of the file's symbols, and nothing else
     group: int | None = None  # inputs of one --start-group share a number
 
     @property
@@ -58,6 +59,7 @@ class LinkOptions(Record):
     undefined: tuple[str, ...] = ()  # -u
     required: tuple[str, ...] = ()  # --require-defined
     defsyms: tuple[tuple[str, str], ...] = ()
+    emit_relocs: bool = False  # -q: the output has the relocations that made it
     relax: bool = False  # shorten code whose targets are near
     relax_gp: bool = True  # ... also by addresses from gp, if the program sets it
     gc_sections: bool = False

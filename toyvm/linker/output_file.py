@@ -27,17 +27,20 @@ from ..elf.constants import (
     PT_PHDR,
     PT_RISCV_ATTRIBUTES,
     PT_TLS,
+    RELA_SIZE,
     SHF_ALLOC,
     SHF_INFO_LINK,
     SHF_TLS,
     SHT_NOBITS,
     SHT_NOTE,
+    SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
     STT_GNU_IFUNC,
     SYM_SIZE,
 )
 from ..elf.headers import Ehdr, Phdr, Shdr
+from ..elf.record_arrays import Table
 from .image_layout import ImageLayout, OutputSection
 from .inputs.columns import ProgramColumns
 from .link_options import LinkOptions
@@ -128,8 +131,12 @@ def finish(
     entry: int,
     e_flags: int,
     infos: Mapping[str, int],
+    relocations: Sequence[tuple[int, Table]] = (),
 ) -> bytes:
-    """Add symbol table and all headers to the contents. `infos`: sh_info of sections by name."""
+    """Add symbol table and all headers to the contents. `infos`: sh_info of sections by name.
+
+    `relocations` are those of --emit-relocs, by section header number.
+    """
     numbers = section_numbers(layout)
     names = Strings()
     shdrs = [Shdr()]
@@ -141,10 +148,16 @@ def finish(
     start = align_up(len(image), 8)
 
     def add(name: str, kind: int, data: bytes, **more: int) -> None:
+        tail.extend(bytes(-len(tail) % more.get("addralign", 1)))
         at = start + len(tail)
-        shdrs.append(Shdr(names.add(name), kind, 0, 0, at, len(data), **more))
+        shdrs.append(Shdr(names.add(name), kind, more.pop("flags", 0), 0, at, len(data), **more))
         tail.extend(data)
 
+    of_number = {int(number): s.name for s, number in zip(layout.outputs, numbers.tolist(), strict=True)}
+    symtab = len(shdrs) + len(relocations)
+    for number, table in relocations:
+        add(f".rela{of_number[number]}", SHT_RELA, table.tobytes(), flags=SHF_INFO_LINK, link=symtab, info=number,
+            addralign=8, entsize=RELA_SIZE)  # fmt: skip
     if symbols is not None:
         count = len(shdrs)
         add(".symtab", SHT_SYMTAB, symbols.symbols, link=count + 1, info=symbols.first_global, addralign=8,

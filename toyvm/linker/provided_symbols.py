@@ -83,6 +83,7 @@ for _which in ("preinit_array", "init_array", "fini_array"):
     _VALUES[f"__{_which}_start"] = lambda layout, name=f".{_which}": layout.start(name)  # type: ignore[misc]  # the default binds the loop variable
     _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]  # the default binds the loop variable
 _VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
+NAMES = frozenset(_VALUES)
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 # Of them, those that GNU ld itself defines: the others are in its script, and with another script they are not there.
 _NOT_IN_SCRIPT = (

@@ -59,7 +59,7 @@ def test_bsd_names_and_index() -> None:
 GOOD = archive()
 MALFORMED = {
     "not an archive": b"hello",
-    "a thin archive": b"!<thin>\n" + header(b"a.o/", 3),
+    "the thin archive": b"!<thin>\n" + header(b"absent.o/", 3),
     "truncated archive header": GOOD[:40],
     "no archive header at": GOOD[:66] + b"xx" + GOOD[68:],
     "ends beyond the file": GOOD[:-2],

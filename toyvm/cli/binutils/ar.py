@@ -35,12 +35,13 @@ modifiers:
   o  preserve the time of extracted members
   P  use full path names
   S  do not write a symbol index
+  T  make a thin archive: it names its members, whose files stay where they are
   v  verbose
   D, U, l, s, u  accepted: archives are deterministic and have an index, and r replaces every member
 """
 
 _OPERATIONS = "rqdxtp"
-_MODIFIERS = "csSvuDUoPlN"
+_MODIFIERS = "csSvuDUoPlNT"
 
 
 class _Command(Record):
@@ -91,7 +92,7 @@ def main(argv: list[str]) -> int:
         case "d":
             return _delete(command, archive)
         case "s":
-            return _write(command, archive.members)
+            return _write(command, archive.members, archive.thin)
     wanted, missing = _select(archive, command)
     for member in wanted:
         {"t": _list, "p": _print, "x": _extract}[command.operation](command, member)
@@ -105,11 +106,12 @@ def _read(path: str) -> Archive:
     return Archive.parse(read(path), path)
 
 
-def _write(command: _Command, members: Sequence[Member]) -> int:
+def _write(command: _Command, members: Sequence[Member], thin: bool) -> int:
     from ...base.resources import write_atomically
     from ...elf.archive import write
 
-    write_atomically(Path(command.archive), write(members, index="S" not in command.modifiers))
+    data = write(members, index="S" not in command.modifiers, thin=thin)
+    write_atomically(Path(command.archive), data)
     return 0
 
 
@@ -118,14 +120,20 @@ def _replace(command: _Command) -> int:
     from ...observe.binutils.binaries import read
 
     members: list[Member] = []
+    thin = "T" in command.modifiers
     if Path(command.archive).exists():
-        members = list(_read(command.archive).members)
+        old = _read(command.archive)
+        if thin and not old.thin:
+            raise UsageError(f"{command.archive}: cannot convert an existing archive to a thin one")
+        members, thin = list(old.members), old.thin
     elif "c" not in command.modifiers:
         print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
     # A file replaces an old member, but two new files with one name become two members (GNU ar).
     kept = [member.name for member in members] if command.operation == "r" else []
     for path in command.files:
         name = path if "P" in command.modifiers else os.path.basename(path)
+        if thin:
+            name = _from_archive(path, command.archive)
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
         # Archives are deterministic: no times, no owners, and of the mode only the executable bit.
         member = Member(name, 0, read(path), mode=0o644 if not mode & 0o111 else 0o755)
@@ -136,7 +144,12 @@ def _replace(command: _Command) -> int:
             members[at], kept[at] = member, ""
         if command.verbose:
             print(f"{'a' if at is None else 'r'} - {path}")
-    return _write(command, [replace(member, mtime=0, uid=0, gid=0) for member in members])
+    return _write(command, [replace(member, mtime=0, uid=0, gid=0) for member in members], thin)
+
+
+def _from_archive(path: str, archive: str) -> str:
+    """The path of a file from the folder of a thin archive, as the archive names it."""
+    return path if os.path.isabs(path) else os.path.relpath(path, os.path.dirname(archive) or ".")
 
 
 def _delete(command: _Command, archive: Archive) -> int:
@@ -145,7 +158,7 @@ def _delete(command: _Command, archive: Archive) -> int:
         for member in wanted:
             print(f"d - {member.name}")
     offsets = {member.offset for member in wanted}
-    _write(command, [member for member in archive.members if member.offset not in offsets])
+    _write(command, [member for member in archive.members if member.offset not in offsets], archive.thin)
     return _complain(command, missing)
 
 
@@ -162,7 +175,12 @@ def _select(archive: Archive, command: _Command) -> tuple[list[Member], list[str
     mentioned: dict[str, int] = {}
     for name in command.files:
         mentioned[name] = mentioned.get(name, 0) + 1
-        have = [member for member in archive.members if member.name in (name, os.path.basename(name))]
+        names = (name, os.path.basename(name))
+        have = [
+            member
+            for member in archive.members
+            if member.name in names or (archive.thin and os.path.basename(member.name) in names)
+        ]
         number = command.instance or mentioned[name]
         if number > len(have):
             missing.append(name)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+
+import numpy as np
 
 from toyvm.base.errors import ElfError, LinkError
 from toyvm.base.record import Record, replace
 from toyvm.base.resources import read_input
 from toyvm.elf.archive import Archive
-from toyvm.elf.constants import ET_DYN, ET_REL
+from toyvm.elf.constants import ET_DYN, ET_REL, SHN_ABS, SHN_COMMON, SHN_UNDEF
+from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.headers import is_elf, read_ehdr
-from toyvm.elf.object_file import ObjectFile
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable, null_symbols
 from toyvm.elf.object_reader import read_object
 
 from ..link_errors import Diagnostics
@@ -45,18 +48,35 @@ def open_inputs(
     options: LinkOptions,
     errors: Diagnostics,
     read_script: ReadScript | None = None,
+    own: Set[str] = frozenset(),
 ) -> list[Opened]:
     """Open all inputs in order. Files that cannot be found or read are added to `errors`.
 
-    `read_script` reads a linker script that is more than a list of files, and returns the files that it names.
+    `read_script` reads a linker script that is more than a list of files, and returns the files that it names. `own` are
+    the symbols that the linker defines itself: --just-symbols does not take those of another program.
     """
-    opener = _Opener(options, errors, read_script)
+    opener = _Opener(options, errors, read_script, own)
     return [opened for source in inputs for opened in opener.open(source)]
 
 
+def symbols_alone(data: bytes, name: str, own: Set[str]) -> ObjectFile:
+    """The global symbols of an object or a program as numbers, without those in `own`. Raises ElfError."""
+    table = ElfFile.parse(data, name).symbols() or null_symbols()
+    array = table.array[table.first_global :]
+    defined = (array["st_shndx"] != SHN_UNDEF) & (array["st_shndx"] != SHN_COMMON)
+    defined &= [name not in own for name in table.names[table.first_global :]]
+    rows = np.flatnonzero(defined)
+    kept = np.concatenate((np.zeros(1, dtype=array.dtype), array[rows]))
+    kept["st_shndx"][1:] = SHN_ABS
+    names = ["", *(table.names[table.first_global + row] for row in rows.tolist())]
+    return ObjectFile(name, [NULL_SECTION], SymbolTable(names, kept, 1), read_ehdr(data, name).flags)
+
+
 class _Opener:
-    def __init__(self, options: LinkOptions, errors: Diagnostics, read_script: ReadScript | None):
-        self.options, self.read_script = options, read_script
+    def __init__(
+        self, options: LinkOptions, errors: Diagnostics, read_script: ReadScript | None, own: Set[str]
+    ):
+        self.options, self.read_script, self.own = options, read_script, own
         self.errors = errors
         self.library_path = list(options.library_path)
         self.next_group = -1  # groups of scripts count downwards, those of the command line upwards
@@ -71,7 +91,9 @@ class _Opener:
             return
         name, data = found
         try:
-            if is_elf(data):
+            if source.just_symbols:
+                yield Opened(source, name, object=symbols_alone(data, name, self.own))
+            elif is_elf(data):
                 yield self._elf(source, name, data)
             elif data.startswith((b"!<arch>\n", b"!<thin>\n")):
                 yield Opened(source, name, archive=Archive.parse(data, name))

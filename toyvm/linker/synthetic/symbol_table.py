@@ -34,11 +34,17 @@ _BOUNDS = ("__start_", "__stop_")  # symbols that bound a section
 
 
 class SymbolTableBytes(Record, eq=False):
-    """.symtab and .strtab, and how many symbols at the front are local (sh_info)."""
+    """.symtab and .strtab, and how many symbols at the front are local (sh_info).
+
+    With --emit-relocs also where relocations find their symbols: `index` by symbol number (0: not in the table),
+    `sections` by section header number.
+    """
 
     symbols: bytes
     strings: bytes
     first_global: int
+    index: Column
+    sections: Column
 
 
 Row = tuple[int, int, int, int, int, int]  # an Elf64_Sym
@@ -119,14 +125,26 @@ def build(
     """The whole table."""
     strings = Strings()
     numbers = section_numbers(layout)
+    index = np.zeros(len(program.symbols), dtype=np.int64)
+    sections = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
+    wanted = np.zeros(len(program.symbols), dtype=bool)
     rows: list[Row] = [(0, 0, 0, 0, 0, 0)]
+    if options.emit_relocs:
+        for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
+            if number:
+                sections[number] = len(rows)
+                rows.append((0, STT_SECTION, 0, number, section.addr & M64, 0))
+        wanted[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
     if options.discard != "all":
         for file in range(len(program.file_symbols)):
-            rows += _locals(program, layout, known, options, numbers, strings, file)
-    hidden, visible = _globals(program, layout, known, numbers, strings)
+            mine, found = _locals(program, layout, known, options, numbers, strings, file, wanted)
+            index[found] = np.arange(len(mine) - len(found), len(mine)) + len(rows)
+            rows += mine
+    hidden, visible, order = _globals(program, layout, known, numbers, strings)
+    index[order] = np.arange(len(order)) + len(rows)
     rows += hidden
     table = np.array(rows + visible, dtype=SYM)
-    return SymbolTableBytes(table.tobytes(), bytes(strings.data), len(rows))
+    return SymbolTableBytes(table.tobytes(), bytes(strings.data), len(rows), index, sections)
 
 
 def _locals(
@@ -137,7 +155,9 @@ def _locals(
     numbers: Column,
     strings: Strings,
     file: int,
-) -> list[Row]:
+    wanted: Column,
+) -> tuple[list[Row], list[int]]:
+    """The rows of an object's locals, and the symbol number of each but that of a source file; `wanted` ones stay."""
     table = program.resolution.files[file].object.symbols
     symbols = program.symbols
     mine = program.file_symbols[file][: table.first_global]
@@ -148,12 +168,14 @@ def _locals(
         alloc = (program.sections.flags[np.maximum(sid, 0)] & SHF_ALLOC) != 0
         keep &= alloc | ~placed
     rows = []
+    found = []
     names = table.names
     for i in np.flatnonzero(keep).tolist():
         name = names[i]
-        if not name or (name.startswith(".L") and options.discard == "locals"):
-            continue
         number = int(mine[i])
+        if not name or (name.startswith(".L") and options.discard == "locals" and not wanted[number]):
+            continue
+        found.append(number)
         address = int(known.symbol[number])
         shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
         value = address - (known.tls_start if kind[i] == STT_TLS else 0)
@@ -161,15 +183,16 @@ def _locals(
     source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
     if source and rows:
         rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
-    return rows
+    return rows, found
 
 
 def _globals(
     program: ProgramColumns, layout: ImageLayout, known: Addresses, numbers: Column, strings: Strings
-) -> tuple[list[Row], list[Row]]:
-    """(hidden ones, which become local, and those that stay global)."""
+) -> tuple[list[Row], list[Row], list[int]]:
+    """(hidden ones, which become local, those that stay global, the symbol numbers of both)."""
     hidden: list[Row] = []
     visible: list[Row] = []
+    order: tuple[list[int], list[int]] = ([], [])
     symbols = program.symbols
     sids, values = symbols.sid[: symbols.globals].tolist(), known.symbol[: symbols.globals].tolist()
     visibility = symbols.visibility.tolist()
@@ -214,4 +237,5 @@ def _globals(
             int(program.symbols.size[symbol.id]) & M64,
         )
         (hidden if binding == STB_LOCAL else visible).append(row)
-    return hidden, visible
+        order[binding != STB_LOCAL].append(symbol.id)
+    return hidden, visible, order[0] + order[1]
