@@ -61,5 +61,5 @@ def test_a_tail_shares_the_bytes_of_the_whole() -> None:
 @pytest.mark.parametrize("flags", ["aM", "aMS"])
 def test_a_section_without_contents_is_not_merged(flags: str) -> None:
     room = f'.section .room,"{flags}",@nobits,1\n.skip 64\n'
-    result = link_all(f"{START} la a0, .room\n{room}", room)
+    result = link_all(f"{START} la a0, r\n{room}r:", room)
     assert result.sizes[".room"] == 128
