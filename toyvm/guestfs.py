@@ -11,9 +11,9 @@ import stat as st
 from functools import cached_property
 from os import PathLike, fspath
 
-from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError
+from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
-from .base.resources import libraries_path, library_files
+from .base.resources import cache_path, libraries_path, library_files
 from .elf.constants import PT_INTERP
 from .elf.headers import names_interpreter, needed_libraries, read_phdrs
 from .kernel.limits import GUEST_ID
@@ -136,25 +136,42 @@ def sandbox(
     sysroot: str | PathLike[str] | None,
     libraries: bool,
     memfs_bytes: int,
+    disk_limit: int = 0,
 ) -> Vfs:
     """The file system of a run, without the program.
 
-    `root` None is the current folder, "" an empty directory in memory.
+    `root` None is the current folder, "" an empty directory in memory. The guest may add
+    `disk_limit` bytes to a writable `root`.
 
-    Raises ToyvmError if `root` or `sysroot` cannot be opened.
+    Raises ToyvmError if `root` or `sysroot` cannot be opened, UsageError if a writable `root` holds
+    the cache, whose code runs on the host.
     """
     folder = fspath(root) if root is not None else "."
     try:
         system = fspath(sysroot) if sysroot is not None else None
-        vfs = Vfs.sandbox(folder or None, writable=writable, sysroot=system, memfs_bytes=memfs_bytes)
+        vfs = Vfs.sandbox(
+            folder or None, writable=writable, sysroot=system, memfs_bytes=memfs_bytes, disk_limit=disk_limit
+        )
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
+    if writable and folder:
+        _keep_cache_out(folder)
     for path, text in _USER_FILES.items():
         vfs.mount(path, MadeUpFile(text), first=False)
     if libraries:
         for number, name in enumerate(library_files(), 1):
             vfs.mount(f"/lib/{name}", GuestLibraryFile(name, number), first=False)
     return vfs
+
+
+def _keep_cache_out(root: str) -> None:
+    """Raises UsageError if the guest could change the code that later runs take from the cache."""
+    cache, top = os.path.realpath(cache_path()), os.path.realpath(root)
+    if f"{cache}/".startswith(f"{top.rstrip('/')}/") or f"{top}/".startswith(f"{cache}/"):
+        raise UsageError(
+            f"--root {root}:rw: holds toyvm's cache {cache}, whose code runs on this host: "
+            "choose another folder, or set XDG_CACHE_HOME to one outside"
+        )
 
 
 def add_program(vfs: Vfs, program: Program | str | PathLike[str], copy: int = 0) -> str:

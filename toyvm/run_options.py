@@ -314,6 +314,15 @@ class Limits(OptionRecord):
         lowest=0,
         help="allow at most this much data in files that are kept in memory (/tmp, /dev/shm, memfd)",
     )
+    disk_limit: int = option(
+        default=1 << 30,
+        flags="--disk-limit",
+        group=WORLD,
+        metavar="SIZE",
+        unit="bytes",
+        lowest=0,
+        help="let the guest add at most this much to the disk of a writable root (--root DIR:rw); it gets ENOSPC after that",
+    )
 
 
 class RunOptions(Limits):

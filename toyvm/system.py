@@ -147,6 +147,7 @@ class Session:
                 sysroot=options.sysroot,
                 libraries=options.libraries,
                 memfs_bytes=options.memfs_bytes,
+                disk_limit=options.disk_limit,
             ),
             bus=self.bus,
             interpreter=OnDemandLoader(),

@@ -6,9 +6,12 @@ line with a caret, what was expected, a suggestion and related positions follow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from toyvm.base.record import Record
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Span(Record):
@@ -46,6 +49,11 @@ class Diagnostic(Record):
             lines.append(f"{span}: note: {note}")
             lines += _excerpt(span)
         return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """A name that a guest chose, for one line of a message: control characters are escapes."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _excerpt(span: Span) -> list[str]:

@@ -65,7 +65,7 @@ class Watch:
                 self.seen.append(f"{event} {path!r}")
 
     def _is_ours(self, path: str | bytes) -> bool:
-        return os.path.realpath(os.fsdecode(path)).startswith((*self._folders, os.devnull))
+        return f"{os.path.realpath(os.fsdecode(path))}/".startswith((*self._folders, f"{os.devnull}/"))
 
 
 class Runner:

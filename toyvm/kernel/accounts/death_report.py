@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toyvm.base.diagnostics import printable
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Cause, Trap
 
@@ -27,7 +28,7 @@ _STACK_REACH = 1 << 20
 
 def explain_death(kernel: KernelState, process: Process, signal: int, trap: Trap) -> str:
     """The lines that follow "Segmentation fault" or a similar message, without a final newline."""
-    return "\n".join([*_explain(kernel, process, trap), *_where(kernel, process)])
+    return "\n".join(map(printable, [*_explain(kernel, process, trap), *_where(kernel, process)]))
 
 
 def _where(kernel: KernelState, process: Process) -> list[str]:

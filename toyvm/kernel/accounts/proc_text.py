@@ -177,11 +177,16 @@ def _ranges(bits: int) -> str:
 _CAPABILITIES = (("CapInh", 0), ("CapPrm", 0), ("CapEff", 0), ("CapBnd", (1 << 41) - 1), ("CapAmb", 0))
 
 
+def _one_line(comm: str) -> str:
+    """A thread's name as status and stat show it."""
+    return comm.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def status(process: Process, cpus: int) -> bytes:
     """/proc/PID/status: the lines that common tools read, in Linux's order."""
     uid = KernelState.UID
     lines = [
-        f"Name:\t{process.comm}",
+        f"Name:\t{_one_line(process.comm)}",
         f"Umask:\t{process.umask:04o}",
         f"State:\t{process.state.value}",
         f"Tgid:\t{process.pid}",
@@ -247,7 +252,7 @@ def stat(process: Process) -> bytes:
     minor = counters.page_faults - counters.major_faults
     nice = process.schedule.nice if process.schedule else 0
     fields: list[int | str] = [
-        process.tid, f"({process.comm})", process.state.value[0], process.ppid, process.pgid, process.sid, 0, -1, 0,
+        process.tid, f"({_one_line(process.comm)})", process.state.value[0], process.ppid, process.pgid, process.sid, 0, -1, 0,
         minor, 0, counters.major_faults, 0, ticks, 0, process.children_instructions // 10_000_000, 0,
         20 + nice, nice, max(1, len(process.thread_group.members)), 0,
         process.started_at // 10_000_000, size["size"] << 12, size["rss"], (1 << 64) - 1,

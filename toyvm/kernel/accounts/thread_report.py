@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toyvm.base.diagnostics import printable
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.isa.registers import X_NAMES
 
@@ -15,7 +16,7 @@ _WIDTH = 100
 
 def whereabouts(kernel: KernelState, thread: Process, indent: str) -> list[str]:
     """The backtrace of a thread that is not executing, and its registers."""
-    return [*(indent + line for line in kernel.backtrace(thread)), *registers(thread, indent)]
+    return [*(indent + printable(line) for line in kernel.backtrace(thread)), *registers(thread, indent)]
 
 
 def registers(thread: Process, indent: str) -> list[str]:

@@ -88,6 +88,7 @@ class Vma(Record, frozen=False):
         offset = self.offset if self.file is not None else 0
         major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
         where = f"{self.start:08x}-{self.end:08x} {self.permissions()} {offset:08x} {major:02x}:{minor:02x} {ino} "
+        name = name.replace("\n", "\\012")  # a name makes no line of its own
         return f"{where:<72} {name}" if name else where
 
     def continues(self, other: Vma) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 
+from toyvm.base.diagnostics import printable
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import PTE_SWAP, USER_TOP, pte_frame
@@ -101,7 +102,7 @@ class OomKiller:
 
 def kill(kernel: KernelState, victim: Process, asker: Process) -> None:
     """Print the report, and end `victim` and all processes that share its memory."""
-    kernel.message("\n".join(report(kernel, victim, asker)))
+    kernel.message("\n".join(map(printable, report(kernel, victim, asker))))
     if victim is kernel.first:
         kernel.message("Killed")
     kernel.system.stats.oom_kills += 1
@@ -134,7 +135,7 @@ def host_is_full(kernel: KernelState, process: Process | None) -> None:
     if kernel.engine is not None:
         kernel.engine.drop_caches()
     gc.collect()
-    kernel.message(f"toyvm: the host has no memory left: killed process {victim.pid} ({victim.comm})")
+    kernel.message(f"toyvm: the host has no memory left: killed {victim.title}")
     if victim is kernel.first:
         kernel.message("Killed")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from toyvm.base.bits import M64
+from toyvm.base.diagnostics import printable
 from toyvm.base.light_types import TYPE_CHECKING, Any, Enum
 from toyvm.base.record import Record, replace
 from toyvm.machine.hart import Hart
@@ -361,8 +362,8 @@ class Process:
     def title(self) -> str:
         """How messages name it: "process 100 (sh)", or "thread 101 of process 100 (sh)"."""
         if self.leader is self and len(self.thread_group.members) <= 1:
-            return f"process {self.pid} ({self.comm})"
-        return f"thread {self.tid} of process {self.pid} ({self.comm})"
+            return f"process {self.pid} ({printable(self.comm)})"
+        return f"thread {self.tid} of process {self.pid} ({printable(self.comm)})"
 
     @property
     def ppid(self) -> int:

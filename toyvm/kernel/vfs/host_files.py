@@ -4,6 +4,8 @@ Every step is one name relative to an open directory, with O_NOFOLLOW (what open
 links and `..` are the business of the path walk above, which knows only guest directories. Host fifos, sockets
 and devices can be seen but not opened. A named pipe or a socket that the guest makes lives in the guest's kernel; a
 file of that kind on the host stands for it, so that names, links and renames are the host's.
+
+What the guest adds to the host's disk has a limit: `HostFs.charge` counts the blocks of files and a page for each name.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from toyvm.base.errors import error
 from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 
+_BLOCK = 512  # bytes, of st_blocks
+_NAME = 4096  # bytes that a new name is counted as: its inode, and its place in the directory
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -46,7 +50,9 @@ class HostFs:
     DEVICE = 0x801
     _RESERVE = 32  # descriptors that are ours: Python opens a file for each module it imports
 
-    def __init__(self) -> None:
+    def __init__(self, disk_limit: int | None = None) -> None:
+        self.limit = disk_limit  # of what the guest adds to the disk, in bytes; None: no limit
+        self.used = 0  # bytes that it has added; negative if it has removed more
         self._held = 0
         self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
         self._numbers: dict[tuple[int, int], int] = {}
@@ -68,6 +74,15 @@ class HostFs:
             raise error(errno.ENFILE)
         self._held += 1
         return Held(self, fd)
+
+    def require(self, more: int) -> None:
+        """Raises OSError(ENOSPC) if there is no room on the disk for `more` bytes."""
+        if self.limit is not None and more > 0 and self.used + more > self.limit:
+            raise error(errno.ENOSPC)
+
+    def charge(self, more: int) -> None:
+        """Count bytes that have been added to the disk, or removed."""
+        self.used += more
 
     def close(self, fd: int) -> None:
         """Close what was held."""
@@ -107,6 +122,25 @@ class HostFile(FileNode):
         self._host = (status.st_dev, status.st_ino)
         self.writable = directory.writable
         self._fd: int | None = None
+        self._removed: int | None = None  # the bytes of a file without a name, when it lost the last one
+
+    @property
+    def linked(self) -> bool:
+        return self._removed is None
+
+    def removed(self, blocks: int) -> None:
+        """The last name is gone; the bytes of its blocks are the disk's again as soon as no process uses the file."""
+        self._removed = blocks * _BLOCK
+
+    def dropped(self) -> None:
+        fs = self.directory.fs
+        freed = self._removed or 0
+        if self._fd is not None:
+            freed = os.fstat(self._fd).st_blocks * _BLOCK
+            self.let_go()
+        fs.charge(-freed)
+        if fs.files.get(self.identity) is self:
+            del fs.files[self.identity]
 
     def _descriptor(self) -> int:
         if self._fd is None:
@@ -168,10 +202,16 @@ class HostFile(FileNode):
         fd = self._descriptor()
         if not self.writable:
             raise error(errno.EROFS)
+        fs, before = self.directory.fs, os.fstat(fd)
+        allocated = before.st_blocks * _BLOCK
+        holes = allocated < before.st_size  # any byte may be in one
+        fs.require(len(data) if holes else offset + len(data) - max(offset, allocated))
         try:
             return os.pwrite(fd, data, offset)
         except OSError as failure:
             raise host_error(failure) from None
+        finally:
+            fs.charge(os.fstat(fd).st_blocks * _BLOCK - allocated)
 
     def set_attributes(self, **changes: int | None) -> None:
         if not self.directory.writable:
@@ -182,10 +222,12 @@ class HostFile(FileNode):
         fd = self._descriptor()
         if not self.writable:
             raise error(errno.EROFS)
+        fs, before = self.directory.fs, os.fstat(fd).st_blocks
         try:
             os.ftruncate(fd, size)
         except OSError as failure:
             raise host_error(failure) from None
+        fs.charge((os.fstat(fd).st_blocks - before) * _BLOCK)
 
 
 def _set_attributes(fd: int, before: Stat, changes: dict[str, int | None]) -> None:
@@ -296,55 +338,68 @@ class HostDir(DirNode):
         if not self.writable:
             raise error(errno.EROFS)
 
-    def create(self, name: str, mode: int) -> FileNode:
+    def _new_name(self) -> None:
+        """Raises OSError if the directory cannot have another name."""
         self._writable()
+        self.fs.require(_NAME)
+
+    def create(self, name: str, mode: int) -> FileNode:
+        self._new_name()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             os.close(os.open(name, flags, mode & 0o777, dir_fd=self.fd))
             status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(_NAME)
         return self._file(name, status)
 
     def mkdir(self, name: str, mode: int) -> None:
-        self._writable()
+        self._new_name()
         try:
             os.mkdir(name, mode & 0o777, dir_fd=self.fd)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(_NAME)
 
     def add(self, name: str, node: Node) -> None:
-        self._writable()
+        self._new_name()
         mode = node.stat().mode
         try:
             os.mknod(name, st.S_IFMT(mode) | mode & 0o777, dir_fd=self.fd)
             status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(_NAME)
         self.fs.made[self.fs.identity(status)] = node
 
-    def _made(self, name: str) -> Identity | None:
-        """The host file that stands for the guest's own pipe or socket `name`, if it is one."""
+    def _status(self, name: str) -> os.stat_result | None:
+        """What `name` is, if it is there."""
         try:
-            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError:
             return None
-        identity = self.fs.identity(status)
-        return identity if identity in self.fs.made else None
 
-    def _gone(self, made: Identity | None) -> None:
-        """The name of such a pipe or socket, its only one, is gone."""
-        if made is not None:
-            self.fs.made.pop(made).unlinked()
+    def _gone(self, status: os.stat_result | None) -> None:
+        """A name of what had this status is gone."""
+        if status is None:
+            return
+        self.fs.charge(-_NAME)
+        identity = self.fs.identity(status)
+        made, file = self.fs.made.pop(identity, None), self.fs.files.get(identity)
+        if made is not None:  # a pipe or a socket, which has one name
+            made.unlinked()
+        elif st.S_ISREG(status.st_mode) and status.st_nlink == 1 and file is not None:
+            file.removed(status.st_blocks)
 
     def unlink(self, name: str) -> None:
         self._writable()
-        made = self._made(name)
+        status = self._status(name)
         try:
             os.unlink(name, dir_fd=self.fd)
         except OSError as failure:
             raise host_error(failure) from None
-        self._gone(made)
+        self._gone(status)
 
     def rmdir(self, name: str) -> None:
         self._writable()
@@ -352,16 +407,18 @@ class HostDir(DirNode):
             os.rmdir(name, dir_fd=self.fd)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(-_NAME)
 
     def symlink(self, name: str, target: str) -> None:
-        self._writable()
+        self._new_name()
         try:
             os.symlink(target, name, dir_fd=self.fd)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(_NAME)
 
     def link(self, name: str, node: Node) -> None:
-        self._writable()
+        self._new_name()
         if not isinstance(node, HostFile):
             raise error(errno.EXDEV)
         node.directory._writable()
@@ -369,20 +426,21 @@ class HostDir(DirNode):
             os.link(node.name, name, src_dir_fd=node.directory.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         except OSError as failure:
             raise host_error(failure) from None
+        self.fs.charge(_NAME)
 
     def rename(self, name: str, target: DirNode, new_name: str) -> None:
         self._writable()
         if not isinstance(target, HostDir):
             raise error(errno.EXDEV)
         target._writable()
-        replaced = target._made(new_name)
-        if replaced is not None and replaced == self._made(name):
-            return
+        status, replaced = self._status(name), target._status(new_name)
+        same = status is not None and replaced is not None and os.path.samestat(status, replaced)
         try:
             os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=target.fd)
         except OSError as failure:
             raise host_error(failure) from None
-        self._gone(replaced)
+        if not same:  # else both names stay (rename(2))
+            self._gone(replaced)
 
 
 def host_error(failure: OSError) -> OSError:

@@ -65,8 +65,10 @@ class Vfs:
     `root` None means an empty directory in memory. Use `sandbox` for the usual tree.
     """
 
-    def __init__(self, root: DirNode | None = None, *, memfs_bytes: int = 256 << 20):
-        self.hostfs = HostFs()
+    def __init__(
+        self, root: DirNode | None = None, *, memfs_bytes: int = 256 << 20, disk_limit: int | None = None
+    ):
+        self.hostfs = HostFs(disk_limit)
         self.memfs = MemFs(dev=0x15, limit=memfs_bytes)
         self.root: DirNode = root if root is not None else MemDir(self.memfs, owner=GUEST_ID)
         self._mounts: dict[Components, dict[str, _Mount]] = {}
@@ -84,13 +86,16 @@ class Vfs:
         writable: bool = False,
         sysroot: str | None = None,
         memfs_bytes: int = 256 << 20,
+        disk_limit: int | None = None,
     ) -> Vfs:
         """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`.
+
+        `disk_limit` is what the guest may add to a writable `root`, in bytes.
 
         With `sysroot`, that host directory is `/`, read-only, and `root` has the path that it has on the host, where
         programs start.
         """
-        vfs = cls(memfs_bytes=memfs_bytes)
+        vfs = cls(memfs_bytes=memfs_bytes, disk_limit=disk_limit)
         if sysroot is not None and (root is None or not os.path.samefile(root, sysroot)):
             vfs.root = HostDir.open_root(sysroot, vfs.hostfs)
             vfs.host_folders.append(("/", os.path.abspath(sysroot)))

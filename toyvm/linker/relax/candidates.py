@@ -172,12 +172,13 @@ class _Finder:
         if self.options.pic:
             highs = highs[:0]
         lows = np.flatnonzero(np.isin(self.kind, _DISTANCE_LOW))
-        span = int(max(relocs.offset.max(initial=0), symbols.value.max(initial=0))) + 1
+        span = int(relocs.offset.max(initial=0)) + 1
         keys = relocs.sid[highs] * span + relocs.offset[highs]
         order = np.argsort(keys, kind="stable")
         keys, highs = keys[order], highs[order]
         label = relocs.sym[lows]
-        wanted = np.where(symbols.sid[label] >= 0, symbols.sid[label] * span + symbols.value[label], -1)
+        sid, value = symbols.sid[label], symbols.value[label]
+        wanted = np.where((sid >= 0) & (value >= 0) & (value < span), sid * span + value, -1)
         unit = np.searchsorted(keys, wanted)
         found = unit < len(keys)
         found[found] = keys[unit[found]] == wanted[found]

@@ -230,3 +230,13 @@ def test_an_alignment_that_overlaps_another_is_an_error() -> None:
         assert "R_RISCV_ALIGN of 6 bytes overlaps the one before" in errors_of(
             replace(base, sections=sections), relax=relax
         )
+
+
+@pytest.mark.parametrize("value", [(1 << 63) - 1, 1 << 62, 1 << 40, 1 << 63])
+def test_a_label_far_outside_its_section_marks_nothing(value: int) -> None:
+    """The key of (section, offset) does not overflow, and does not become another section's."""
+    base = obj(START + "1: auipc a0, %pcrel_hi(f)\n addi a0, a0, %pcrel_lo(1b)\nx: nop\nf: ret\n")
+    symbols = base.symbols.array.copy()
+    symbols["st_value"][base.symbols.names.index("x")] = value
+    changed = link_all(replace(base, symbols=replace(base.symbols, array=symbols)), relax=True)
+    assert code(changed, size=10) == code(link_all(base, relax=True), size=10)

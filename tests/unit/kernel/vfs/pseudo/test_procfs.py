@@ -238,3 +238,16 @@ def test_file_nr_counts_the_open_files_of_the_machine() -> None:
     for fd in range(9):
         guest.call("close", fd)
     assert count.used == 0
+
+
+def test_names_make_no_lines_of_their_own(guest: Guest) -> None:
+    """Names with line ends, of a thread and of a mapped file, as Linux shows them."""
+    assert guest.call("prctl", 15, guest.text("a\nb\\c")) == 0  # PR_SET_NAME
+    fd = guest.open("/x\ny", 0o102)
+    assert guest.call("ftruncate", fd, 4096) == 0
+    assert guest.call("mmap", 0, 4096, 1, 1, fd, 0)
+    assert "/x\\012y\n" in guest.read(guest.open("/proc/self/maps")).decode()
+    assert guest.read(guest.open("/proc/self/status")).startswith(b"Name:\ta\\nb\\\\c\nUmask:")
+    assert b" (a\\nb\\\\c) " in guest.read(guest.open("/proc/self/stat"))
+    assert guest.read(guest.open("/proc/self/comm")) == b"a\nb\\c\n"
+    assert guest.process.title == f"process {guest.process.pid} (a\\x0ab\\c)"
