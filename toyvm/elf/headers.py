@@ -186,12 +186,15 @@ def require_riscv(ehdr: Ehdr, name: str) -> None:
 
 
 def read_phdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Phdr]:
-    """All program headers; each one's file contents are known to lie in the file."""
+    """All program headers; each one's file contents are known to lie in the file.
+
+    A segment of 0 bytes in the file may have any offset, as in Linux.
+    """
     ehdr = ehdr or read_ehdr(data, name)
     raw = data[ehdr.phoff : ehdr.phoff + ehdr.phnum * PHDR_SIZE]
     phdrs = [Phdr(*fields) for fields in _PHDR.iter_unpack(raw)]
     for index, phdr in enumerate(phdrs):
-        if phdr.offset + phdr.filesz > len(data):
+        if phdr.filesz and phdr.offset + phdr.filesz > len(data):
             raise ElfError(
                 f"{name}: truncated: segment {index} (offset {phdr.offset:#x}, {phdr.filesz:#x} bytes) ends beyond "
                 f"the file's {len(data):#x} bytes"

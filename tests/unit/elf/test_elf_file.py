@@ -49,6 +49,13 @@ def test_headers_come_back() -> None:
     assert read_dynamic(pack_dynamic(entries) + b"tail") == entries[:1]
 
 
+def test_a_segment_of_no_bytes_may_have_any_offset() -> None:
+    """The bss of a program without data, on a page of its own: the linker counts the offset on."""
+    ehdr = Ehdr(c.ET_EXEC, entry=0x1234, phoff=64, phentsize=56, phnum=1, flags=5)
+    bss = Phdr(c.PT_LOAD, 6, 0x1000, 0x12000, 0x12000, 0, 0x1000, 0x1000)
+    assert read_phdrs(ehdr.pack() + bss.pack(), "h") == [bss]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
