@@ -16,7 +16,7 @@ import numpy as np
 
 from toyvm.base.errors import ElfError
 from toyvm.base.record import Record, replace
-from toyvm.elf.archive import Archive, defined_symbols
+from toyvm.elf.archive import Archive, Member, defined_symbols
 from toyvm.elf.constants import (
     GRP_COMDAT,
     SHN_ABS,
@@ -28,6 +28,7 @@ from toyvm.elf.constants import (
     ST_VISIBILITY_MASK,
     STB_GLOBAL,
     STB_WEAK,
+    STT_FUNC,
     STT_OBJECT,
     STT_TLS,
     STV_DEFAULT,
@@ -213,13 +214,21 @@ class _Resolver:
             again = False
             for name, number in index.items():
                 symbol = self.table.get(name)
-                if symbol is None or symbol.kind is not DefinitionKind.UNDEFINED or symbol.weak:
-                    continue
-                if name in self.given:
+                if symbol is None or name in self.given or not self._needs(symbol, opened.archive, number):
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True
         return found
+
+    def _needs(self, symbol: GlobalSymbol, archive: Archive, number: int) -> bool:
+        """Whether a symbol that a member defines makes the member take part.
+
+        An undefined symbol does, if an object refers to it strongly. A common symbol does if the
+        member has data for it, as in GNU ld: the common symbol was only a reference then.
+        """
+        if symbol.kind is DefinitionKind.UNDEFINED:
+            return not symbol.weak
+        return symbol.kind is DefinitionKind.COMMON and _has_data_for(symbol.name, archive.members[number])
 
     def _index_of(self, archive: Archive) -> dict[str, int]:
         """Symbol -> member number; built here for an archive without an index."""
@@ -474,6 +483,27 @@ class _Resolver:
             self.symbols[symbol.id] = self.table[symbol.name] = GlobalSymbol(symbol.name, symbol.id)
         for loaded in self.files if joined else ():
             loaded.ids[:] = [joined.get(number, number) for number in loaded.ids]
+
+
+def _has_data_for(name: str, member: Member) -> bool:
+    """Whether an archive's member defines `name`, and not as a function, a weak or a common symbol.
+
+    A member that cannot be read has none; it is reported when another symbol needs it.
+    """
+    try:
+        symbols = read_object(member.data, member.name).symbols
+    except ElfError:
+        return False
+    rows = zip(
+        symbols.names[symbols.first_global :], symbols.array[symbols.first_global :].tolist(), strict=True
+    )
+    return any(
+        known == name
+        and info >> ST_BIND_SHIFT != STB_WEAK
+        and info & ST_TYPE_MASK != STT_FUNC
+        and section not in (SHN_UNDEF, SHN_COMMON)
+        for known, (_, info, _, section, _, _) in rows
+    )
 
 
 def _is_tls(info: int) -> bool:

@@ -67,6 +67,23 @@ def test_weak_reference_takes_no_member() -> None:
     assert link_all(START + ".weak answer\n.data\n.dword answer\n", archive).inputs == ("a.o",)
 
 
+def test_a_common_symbol_takes_the_member_that_has_its_data() -> None:
+    """As GNU ld: not for a function, a weak definition, or another common symbol."""
+    asks = START + ".comm answer, 8, 8\n"
+    data = lib("lib.a", used=".globl answer\n.data\nanswer: .dword 7\n")
+    result = link_all(asks, data)
+    assert (
+        result.inputs == ("a.o", "lib.a(used.o)")
+        and result.definition("answer") == "lib.a(used.o):(.data+0x0)"
+    )
+    for text in (
+        ".globl answer\n.type answer, @function\nanswer: ret\n",
+        ".weak answer\n.data\nanswer: .dword 7\n",
+        ".comm answer, 16, 8\n",
+    ):
+        assert link_all(asks, lib("lib.a", used=text)).inputs == ("a.o",)
+
+
 def test_archive_before_its_user_gives_nothing() -> None:
     assert "undefined reference to `answer'" in errors_of(
         START, lib("lib.a", used=definition(5)), ".data\n.dword answer\n"
