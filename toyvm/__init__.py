@@ -1,7 +1,8 @@
 """toyvm: from assembly text to running pages.
 
-The Python interface is the verbs `assemble`, `link`, `run`, `compare` and `grade`, and the values
-that they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is cheap.
+The Python interface is the verbs `assemble`, `link`, `run`, `compare`, `grade` and `quiz`, and the
+values that they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is
+cheap.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         LinkResult,
         ObjectFile,
         Program,
+        Question,
         RunOptions,
         RunResult,
         assemble,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         compare,
         grade,
         link,
+        quiz,
         run,
     )
 
@@ -32,6 +35,7 @@ __all__ = [
     "LinkResult",
     "ObjectFile",
     "Program",
+    "Question",
     "RunOptions",
     "RunResult",
     "assemble",
@@ -39,6 +43,7 @@ __all__ = [
     "compare",
     "grade",
     "link",
+    "quiz",
     "run",
 ]
 

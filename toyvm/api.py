@@ -1,4 +1,4 @@
-"""The Python interface: five verbs and the values they return.
+"""The Python interface: verbs and the values they return.
 
 import toyvm
 
@@ -28,6 +28,7 @@ from .build import Program, assemble_file, build_program
 from .elf.object_file import ObjectFile
 from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
+from .quizzes.question import Question
 from .result import RunResult
 from .run_options import RunOptions
 
@@ -37,6 +38,7 @@ __all__ = [
     "LinkResult",
     "ObjectFile",
     "Program",
+    "Question",
     "RunOptions",
     "RunResult",
     "assemble",
@@ -44,6 +46,7 @@ __all__ = [
     "compare",
     "grade",
     "link",
+    "quiz",
     "run",
 ]
 
@@ -146,3 +149,15 @@ def grade(
         cluster=cluster,
         progress=progress,
     )
+
+
+def quiz(kind: str, *, seed: int = 1, number: int = 0, level: int = 2) -> Question:
+    """A question about a real run or link: `question` and `solution` as text, its figures as `data`.
+
+    `kind` is one of those that `toyvm quiz --list` shows, `number` counts the questions of a seed
+    from 0, `level` is 1 (short) to 3 (long). The same arguments give the same question. Raises
+    UsageError for an unknown kind or level.
+    """
+    from .quizzes.kinds import quiz as make_question
+
+    return make_question(kind, seed, number, level)

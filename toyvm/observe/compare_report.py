@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from .comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts
+from .html_page import document
 from .pictures import svg
 
 Row = tuple[str, str, str]
@@ -119,30 +120,10 @@ def text_table(result: Comparison, width: int | None = None) -> str:
     return console.file.getvalue()
 
 
-_STYLE = """
-:root { --bg:#fff; --fg:#1b1f24; --soft:#6b7280; --line:#d8dce2; --a:#3b6fb6; --b:#d9822b; --ok:#2e7d4f; --no:#b3261e }
-@media (prefers-color-scheme: dark) {
-  :root { --bg:#16181c; --fg:#e6e8eb; --soft:#9aa3ae; --line:#333941; --a:#7aa7e6; --b:#f0a860; --ok:#6cc08b; --no:#f2827a } }
-body { background:var(--bg); color:var(--fg); font:15px/1.5 system-ui,sans-serif; max-width:960px; margin:2rem auto; padding:0 1rem }
-h1 { font-size:1.5rem } h2 { font-size:1.1rem; margin-top:2rem }
-table { border-collapse:collapse; width:100% } td,th { padding:.15rem .6rem; border-bottom:1px solid var(--line) }
-td+td,th+th { text-align:right; font-variant-numeric:tabular-nums } th[colspan] { text-align:left; padding-top:1rem }
-td:first-child { white-space:pre } .claim b { color:var(--ok) } .claim b.no { color:var(--no) } .claim small { color:var(--soft) }
-svg { width:100%; max-width:720px; height:auto } svg text { fill:var(--fg); font:12px system-ui,sans-serif } svg .v { fill:var(--soft) }
-.s0 { fill:var(--a) } .s1 { fill:var(--b) } .t0 { fill:var(--a)!important } .t1 { fill:var(--b)!important }
-path { fill:none } .l0 { stroke:var(--a); stroke-width:2 } .l1 { stroke:var(--b); stroke-width:2 }
-.axis { stroke:var(--fg) } .grid { stroke:var(--line) } .key i { display:inline-block; width:.8em; height:.8em; margin:0 .3em 0 1em }
-pre { background:color-mix(in srgb,var(--fg) 6%,var(--bg)); padding:.6rem; overflow:auto }
-"""
-
-
 def html_page(result: Comparison) -> str:
     """A self-contained HTML page with the claims, plots, the table, and the outputs."""
     s, d = result.static, result.dynamic
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        "<meta name=viewport content='width=device-width'>",
-        f"<title>{escape(result.program)}: static and dynamic</title><style>{_STYLE}</style>",
         f"<h1>{escape(result.program)}: static against dynamic linking</h1>",
         "<p class=key><i style='background:var(--a)'></i>static<i style='background:var(--b)'></i>dynamic</p>",
         *(_claim(claim.text, claim.holds, claim.figures) for claim in result.claims),
@@ -162,9 +143,8 @@ def html_page(result: Comparison) -> str:
         _html_table(rows(result)),
         "<h2>Output</h2>",
         f"<pre>{escape(s.stdout)}</pre>" if s.stdout == d.stdout else _two_outputs(s, d),
-        "</html>",
     ]
-    return "\n".join(parts)
+    return document(f"{result.program}: static and dynamic", parts)
 
 
 def _claim(text: str, holds: bool, figures: str) -> str:

@@ -1,0 +1,36 @@
+"""The kinds of questions."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from random import Random
+
+from ..base.errors import UsageError
+from .question import Question
+
+# kind -> (module, what it asks)
+KINDS: dict[str, tuple[str, str]] = {
+    "translation": ("translation", "walk a page table: physical addresses and page faults"),
+    "pagetables": ("page_tables", "from the pages of a process to its tables and their entries"),
+    "faults": ("page_faults", "which accesses of a program fault, and how the kernel resolves them"),
+    "cow": ("copy_on_write", "processes fork and write: which stores copy a page, and who keeps the frame"),
+    "replacement": ("replacement", "replay a recorded reference string with page replacement policies"),
+    "relocation": ("relocation", "apply relocations: values, and the bytes of the image"),
+    "symbols": ("symbol_resolution", "strong, weak and common symbols, archives: which definition wins"),
+}
+LEVELS = (1, 2, 3)
+
+
+def quiz(kind: str, seed: int = 1, number: int = 0, level: int = 2) -> Question:
+    """The question number `number` of the sheet of a seed: any other seed or number is another question.
+
+    `level` is 1 (short) to 3 (long). Raises UsageError for an unknown kind or level.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"'{kind}' is not a kind of question: expected one of {', '.join(KINDS)}")
+    if level not in LEVELS:
+        raise UsageError(f"level {level}: expected 1, 2 or 3")
+    rng = Random(f"{kind}/{seed}/{number}/{level}")
+    module = import_module(f".{KINDS[kind][0]}", __package__)
+    question: Question = module.make(rng, seed, number, level)
+    return question
