@@ -65,6 +65,7 @@ dynamic linking:
   -soname NAME, -rpath DIR, -dynamic-linker FILE
   -f NAME, -F NAME, --audit=NAME, -P NAME
   -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N|stack-size=N
+  -z pack-relative-relocs        keep base-relative relocations in a table of a bit each (DT_RELR)
   -z nodelete|initfirst|interpose|global|nodlopen|nodefaultlib|nodump|loadfltr
 
 reports:

@@ -31,6 +31,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "notext": {"text_relocations": True},
     "textoff": {"text_relocations": True},
     "origin": {"origin": True},
+    "pack-relative-relocs": {"pack_relative": True},
+    "nopack-relative-relocs": {"pack_relative": False},
     "start-stop-gc": {"start_stop_gc": True},
     "nostart-stop-gc": {"start_stop_gc": False},
     "separate-code": {"separate_code": True},

@@ -26,6 +26,7 @@ from .relax.alignment import align_code
 from .relax.relaxation import Reach, relax
 from .relax.transitions import simplify
 from .scan_relocations import preemptible, refuse_unsupported, scan
+from .synthetic import relative_table
 from .synthetic.addresses import Addresses, addresses
 from .synthetic.dynamic_tables import exported
 from .synthetic.eh_frame import drop_dead_frames
@@ -125,6 +126,12 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         needs = needs.moved(program, relaxed.gone)
         program, relaxations = relaxed.program, relaxations | relaxed.forms
         made = move_sections(made, program, needs, relaxed.gone, options)
+
+    if len(made.packed):
+        table = made.sids[relative_table.NAME]
+        program = relative_table.settle(
+            program, table, made.packed, lambda trial: placed(trial, Diagnostics())[0]
+        )
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)

@@ -92,6 +92,7 @@ class LinkOptions(Record):
     depaudit: tuple[str, ...] = ()
     package_metadata: str = ""  # JSON
     origin: bool = False
+    pack_relative: bool = False  # R_RISCV_RELATIVE relocations in a DT_RELR table
     page: int = PAGE
     image_base: int | None = None
     section_starts: Mapping[str, int] = {}  # --section-start, -Ttext, -Tdata, -Tbss

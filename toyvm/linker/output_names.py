@@ -40,6 +40,7 @@ _ORDER: dict[OutputRegion, list[str]] = {
         ".gnu.version_r",
         ".rela.dyn",
         ".rela.plt",
+        ".relr.dyn",
     ],
     OutputRegion.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
     OutputRegion.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],

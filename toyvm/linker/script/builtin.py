@@ -25,6 +25,7 @@ _SECTIONS: dict[str, list[tuple[str, str]]] = {
             ".rela.plt",
             "*(.rela.plt) PROVIDE_HIDDEN (__rela_iplt_start = .); *(.rela.iplt) PROVIDE_HIDDEN (__rela_iplt_end = .);",
         ),
+        (".relr.dyn", "*(.relr.dyn)"),
     ],
     "code": [
         (".init", "KEEP (*(.init))"),

@@ -35,6 +35,7 @@ from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
 from ..version_script import VersionScript
+from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .symbol_table import Strings, home, of_script, section_numbers, section_of
@@ -117,7 +118,9 @@ def plan_dynamic(
     sections: dict[str, bytes] = {}
     own = _own_versions(program, order, script)
     numbers_of = {version: number for number, version in enumerate(script.versions, FIRST_VERSION)}
-    verneed_count = _versions(program, order, own, numbers_of, strings, string_at, sections)
+    verneed_count = _versions(
+        program, order, own, numbers_of, strings, string_at, sections, options.pack_relative
+    )
     if script.versions:
         sections[".gnu.version_d"] = _definitions(program, script, strings, options)
     names = [_raw(symbols[n].dynamic_name) for n in order]
@@ -153,6 +156,7 @@ def _aliases(program: ProgramColumns, number: int) -> list[int]:
 # -- versions ---------------------------------------------------------------------------------------------------
 
 
+_RELR_VERSION = "GLIBC_ABI_DT_RELR"  # glibc since 2.36
 FIRST_VERSION = 2  # 0 and 1 are the file's own
 
 
@@ -188,10 +192,12 @@ def _versions(
     strings: Strings,
     string_at: dict[str, int],
     sections: dict[str, bytes],
+    packed: bool,
 ) -> int:
     """.gnu.version and .gnu.version_r, when symbols have versions; how many libraries they name.
 
-    `own` are the versions of symbols defined here, `numbers` their numbers.
+    `own` are the versions of symbols defined here, `numbers` their numbers. With `packed` the output needs a glibc that
+    applies DT_RELR, which a version says.
     """
     index: dict[tuple[int, str], int] = {}
     versym = [0]
@@ -205,6 +211,10 @@ def _versions(
         else:
             key = (symbol.file, symbol.shared.version)
             versym.append(index.setdefault(key, len(index) + len(numbers) + FIRST_VERSION))
+    if packed:
+        for file in {file for file, version in index if version.startswith("GLIBC_2.")}:
+            if program.resolution.libraries[file].soname.startswith("libc.so."):
+                index[file, _RELR_VERSION] = len(index) + len(numbers) + FIRST_VERSION
     if not index and not numbers:
         return 0
     sections[".gnu.version"] = pack_versym(versym)
@@ -241,6 +251,7 @@ _SHAPES = {
     ".gnu.version": (c.SHT_GNU_VERSYM, _A, 2, c.VERSYM_SIZE),
     ".gnu.version_d": (c.SHT_GNU_VERDEF, _A, 8, 0),
     ".gnu.version_r": (c.SHT_GNU_VERNEED, _A, 8, 0),
+    relative_table.NAME: (c.SHT_RELR, _A, 8, relative_table.ENTRY),
     ".rela.dyn": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
     ".rela.plt": (c.SHT_RELA, _A, 8, c.RELA_SIZE),
     ".dynamic": (c.SHT_DYNAMIC, _A | c.SHF_WRITE, 8, c.DYN_SIZE),
@@ -342,6 +353,12 @@ def dynamic_entries(
             (c.DT_RELA, start(".rela.dyn")),
             (c.DT_RELASZ, size(".rela.dyn")),
             (c.DT_RELAENT, c.RELA_SIZE),
+        ]
+    if relative_table.NAME in present:
+        entries += [
+            (c.DT_RELR, start(relative_table.NAME)),
+            (c.DT_RELRSZ, size(relative_table.NAME)),
+            (c.DT_RELRENT, relative_table.ENTRY),
         ]
     if plan.verdef_count:
         entries += [(c.DT_VERDEF, start(".gnu.version_d")), (c.DT_VERDEFNUM, plan.verdef_count)]

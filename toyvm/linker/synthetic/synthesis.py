@@ -28,11 +28,13 @@ from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
 from ..version_script import VersionScript
+from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
 from .eh_frame import eh_frame_sections, search_table, search_table_size
 from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
+from .relative_table import split
 
 _SHA1_SIZE = 20
 _NOTE_OWNER = b"GNU"
@@ -45,6 +47,7 @@ class LinkerSections(Record, eq=False):
     sids: dict[str, int]
     tables: GotPltTables
     start_up: DynamicRelocs
+    packed: DynamicRelocs  # in .relr.dyn
     jumps: DynamicRelocs
     dynamic: DynamicPlan | None
     text_relocations: bool
@@ -60,13 +63,13 @@ def make_sections(
     options: LinkOptions,
 ) -> tuple[ProgramColumns, LinkerSections]:
     """Add all the sections that the loader and tools read. Their sizes are settled here."""
-    start_up, jumps = plan(program, needs, tables, options)
+    start_up, packed, jumps = _planned(program, needs, tables, options)
     dynamic = None
     made: list[NewSection] = []
     if is_dynamic(program, options):
         dynamic = plan_dynamic(program, needs, (start_up, jumps), public, script, options)
     textrel = bool(((program.sections.flags[start_up.sid] & SHF_WRITE) == 0).any())
-    made += _loader_sections(program, dynamic, start_up, jumps, textrel, options)
+    made += _loader_sections(program, dynamic, start_up, packed, jumps, textrel, options)
     if attributes:
         made.append(
             NewSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, len(attributes), 0, attributes)
@@ -82,7 +85,17 @@ def make_sections(
         made.append(NewSection(".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, search_table_size(program)))
     program, numbers = program.extend(made)
     sids = {section.name: number for section, number in zip(made, numbers, strict=True)}
-    return program, LinkerSections(sids, tables, start_up, jumps, dynamic, textrel)
+    return program, LinkerSections(sids, tables, start_up, packed, jumps, dynamic, textrel)
+
+
+def _planned(
+    program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
+) -> tuple[DynamicRelocs, DynamicRelocs, DynamicRelocs]:
+    """(relocations of .rela.dyn, of .relr.dyn, of .rela.plt)."""
+    start_up, jumps = plan(program, needs, tables, options)
+    nothing = start_up.where(np.zeros(0, dtype=np.int64))
+    packed, start_up = split(start_up, program) if options.pack_relative else (nothing, start_up)
+    return start_up, packed, jumps
 
 
 def move_sections(
@@ -90,14 +103,15 @@ def move_sections(
 ) -> LinkerSections:
     """The same sections for `program`, which has lost the bytes `gone`, and its `needs`: only places differ."""
     tables = made.tables.moved(gone)
-    start_up, jumps = plan(program, needs, tables, options)
-    return replace(made, tables=tables, start_up=start_up, jumps=jumps)
+    start_up, packed, jumps = _planned(program, needs, tables, options)
+    return replace(made, tables=tables, start_up=start_up, packed=packed, jumps=jumps)
 
 
 def _loader_sections(
     program: ProgramColumns,
     dynamic: DynamicPlan | None,
     start_up: DynamicRelocs,
+    packed: DynamicRelocs,
     jumps: DynamicRelocs,
     textrel: bool,
     options: LinkOptions,
@@ -106,6 +120,8 @@ def _loader_sections(
     contents: dict[str, bytes] = {}
     if len(start_up):
         sizes[".rela.dyn"] = len(start_up) * RELA_SIZE
+    if len(packed):
+        sizes[relative_table.NAME] = relative_table.ENTRY  # `relative_table.settle` gives its final size
     if len(jumps):
         sizes[".rela.plt"] = len(jumps) * RELA_SIZE
     if dynamic is not None:
@@ -171,6 +187,10 @@ def fill(
     for name, rows in ((".rela.dyn", made.start_up), (".rela.plt", made.jumps)):
         if name in sids:
             out[sids[name]] = encode(rows, layout, known, tables, number)
+    if relative_table.NAME in sids:
+        sid = sids[relative_table.NAME]
+        table = relative_table.encode(made.packed, layout)
+        out[sid] = relative_table.padded(table, int(program.sections.size[sid]))
     if made.dynamic is not None:
         out[sids[".dynsym"]] = dynsym_bytes(program, layout, known, made.dynamic)
         sizes = {name: int(program.sections.size[sid]) for name, sid in sids.items()}
