@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
-from toyvm.base.errors import LinkError
+from toyvm.base.errors import LinkError, UsageError
+from toyvm.cli.as_ import main as assemble
 from toyvm.cli.ld import main as ld
+from toyvm.elf.compression import decompressed
+from toyvm.elf.constants import SHF_COMPRESSED
 from toyvm.elf.elf_file import ElfFile
 
 pytestmark = pytest.mark.oracle
@@ -109,3 +112,49 @@ def test_a_required_symbol_is_taken_out_of_an_archive(folder: Path, monkeypatch:
     table = ElfFile.parse(Path("out").read_bytes(), "out").symbols()
     assert table
     assert "f" in table.names
+
+
+DEBUG = """
+        .globl  _start
+_start: ret
+        .section .debug_str, "MS", @progbits, 1
+        .string "{words}"
+        .section .debug_info, "", @progbits
+        .dword  _start, .debug_str
+        .zero   2000
+"""
+
+
+@pytest.mark.parametrize("format", ["zlib", "zstd"])
+def test_compressed_debugging_information(format: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In objects, which are then read, and in the output, which GNU readelf reads (zlib; zstd is newer than its build)."""
+    monkeypatch.chdir(folder)
+    Path("d.s").write_text(DEBUG.format(words="a word " * 200))
+    option = f"--compress-debug-sections={format}"
+    for name, words in ("plain", []), ("packed", [option]):
+        assert assemble([*words, "d.s", "-o", f"{name}.o"]) == 0
+    assert Path("packed.o").stat().st_size < Path("plain.o").stat().st_size - 2500
+    for name in "plain", "packed":
+        assert ld([f"{name}.o", "-o", f"{name}.out"]) == 0
+    assert Path("plain.out").read_bytes() == Path("packed.out").read_bytes()
+    assert ld(["plain.o", option, "-o", "small.out"]) == 0
+    plain, small = (ElfFile.parse(Path(name).read_bytes(), name) for name in ("plain.out", "small.out"))
+    for name in ".debug_info", ".debug_str":
+        before, after = plain.section(name), small.section(name)
+        assert before
+        assert after
+        assert after.header.flags & SHF_COMPRESSED
+        contents, align = decompressed(bytes(small.contents(after)), name)
+        assert (contents, align) == (bytes(plain.contents(before)), before.header.addralign)
+    if format == "zlib":
+        texts = [
+            subprocess.run([READELF, "-z", "-x", ".debug_info", name], capture_output=True, check=True).stdout
+            for name in ("plain.out", "small.out")
+        ]
+        assert texts[0] == texts[1]
+
+
+def test_compression_of_another_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError, match=r"'lzma' \(none, zlib, zlib-gabi, zstd\)"):
+        ld(["a.o", "--compress-debug-sections=lzma"])

@@ -36,7 +36,7 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
     output = Path(args.o)
     try:
         made = assemble_texts(texts, output.name, _options(args))
-        data = _compressed(made.object) if args.compress == "zlib" else made.output.file()
+        data = _compressed(made.object, args.compress) if args.compress != "none" else made.output.file()
     except ToyvmError:
         _forget(output)
         raise
@@ -59,13 +59,15 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
     return 0
 
 
-def _compressed(made: ObjectFile) -> bytes:
+def _compressed(made: ObjectFile, format: str) -> bytes:
     """The file of an object with compressed debugging information."""
     from ..base.record import replace
-    from ..elf.compression import compressed
+    from ..elf.compression import FORMATS, compressed
     from ..elf.object_writer import write_object
 
-    return write_object(replace(made, sections=[compressed(section) for section in made.sections]))
+    return write_object(
+        replace(made, sections=[compressed(section, FORMATS[format]) for section in made.sections])
+    )
 
 
 def _forget(output: Path) -> None:
@@ -132,10 +134,11 @@ def _defsym(text: str) -> tuple[str, int]:
 
 def _compression(word: str) -> str:
     """The format for --compress-debug-sections. Raises UsageError for one that this assembler does not write."""
-    formats = {"none": "none", "zlib": "zlib", "zlib-gabi": "zlib"}
-    if word not in formats:
-        raise UsageError(f"--compress-debug-sections: '{word}' is not one of {', '.join(formats)}")
-    return formats[word]
+    from ..elf.compression import FORMATS
+
+    if word != "none" and word not in FORMATS:
+        raise UsageError(f"--compress-debug-sections: '{word}' is not one of none, {', '.join(FORMATS)}")
+    return word
 
 
 def _read(name: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ output:
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
   -Ttext=ADDR, -Tdata=ADDR, -Tbss=ADDR, --section-start=NAME=ADDR, --image-base=ADDR
   --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
-  --package-metadata=JSON
+  --package-metadata=JSON, --compress-debug-sections=none|zlib|zstd
 
   -n, -N                         do not align sections to pages in the file (with -T)
 

@@ -198,6 +198,15 @@ def _package_metadata(state: CommandLine, text: str) -> None:
     state.options["package_metadata"] = text
 
 
+def _compression(state: CommandLine, word: str) -> None:
+    """--compress-debug-sections. Raises UsageError."""
+    from ..elf.compression import FORMATS
+
+    if word != "none" and word not in FORMATS:
+        raise UsageError(f"invalid --compress-debug-sections option: '{word}' (none, {', '.join(FORMATS)})")
+    state.options["compression"] = FORMATS.get(word, 0)
+
+
 def _begin_group(state: CommandLine, _: str) -> None:
     if state.modes.group is not None:
         raise UsageError("may not nest groups (--start-group)")
@@ -367,6 +376,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "package-metadata": ("optional", _package_metadata),
     "eh-frame-hdr": _set(eh_frame_hdr=True),
     "no-eh-frame-hdr": _set(eh_frame_hdr=False),
+    "compress-debug-sections": ("value", _compression),
     "strip-all": _set(strip="all"),
     "strip-debug": _set(strip="debug"),
     "discard-all": _set(discard="all"),

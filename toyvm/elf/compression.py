@@ -1,4 +1,4 @@
-"""Compressed sections (SHF_COMPRESSED, gABI "Section Compression"): debugging information, with zlib."""
+"""Compressed sections (SHF_COMPRESSED, gABI "Section Compression"): debugging information, with zlib or Zstandard."""
 
 from __future__ import annotations
 
@@ -7,55 +7,95 @@ import zlib
 
 from ..base.errors import ElfError
 from ..base.record import replace
-from .constants import ELFCOMPRESS_ZLIB, SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS
+from .constants import ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS
 from .object_file import Section
 
+# What --compress-debug-sections takes; "none" is no format.
+FORMATS = {"zlib": ELFCOMPRESS_ZLIB, "zlib-gabi": ELFCOMPRESS_ZLIB, "zstd": ELFCOMPRESS_ZSTD}
+ALIGN = 8  # of Elf64_Chdr, and so of a compressed section
 _HEADER = struct.Struct("<IIQQ")  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
 _MAX_SIZE = 1 << 30  # bytes of one section after decompression
-_ALIGN = 8  # of Elf64_Chdr
 
 
-def compressed(section: Section) -> Section:
-    """The section in compressed form if it is debugging information and that is smaller, else itself (as GNU as)."""
-    if not section.name.startswith(".debug_") or section.flags & SHF_ALLOC or section.type == SHT_NOBITS:
-        return section
-    packed = zlib.compress(section.data)
-    if _HEADER.size + len(packed) >= len(section.data):
-        return section
-    header = _HEADER.pack(ELFCOMPRESS_ZLIB, 0, len(section.data), section.addralign)
-    return replace(
-        section,
-        data=header + packed,
-        size=_HEADER.size + len(packed),
-        flags=section.flags | SHF_COMPRESSED,
-        addralign=_ALIGN,
+def is_compressible(name: str, type: int, flags: int) -> bool:
+    """Whether a section is debugging information that is not compressed yet."""
+    return name.startswith(".debug_") and type != SHT_NOBITS and not flags & (SHF_ALLOC | SHF_COMPRESSED)
+
+
+def packed(data: bytes, align: int, format: int) -> bytes:
+    """The header and the compressed form of a section's contents. Raises ElfError without the library for the format."""
+    contents = (
+        zlib.compress(data) if format == ELFCOMPRESS_ZLIB else _zstandard("").ZstdCompressor().compress(data)
     )
+    return _HEADER.pack(format, 0, len(data), align) + contents
+
+
+def compressed(section: Section, format: int) -> Section:
+    """The section in compressed form if it is debugging information and that is smaller, else itself (as GNU as)."""
+    if not is_compressible(section.name, section.type, section.flags):
+        return section
+    data = packed(section.data, section.addralign, format)
+    if len(data) >= len(section.data):
+        return section
+    return replace(section, data=data, size=len(data), flags=section.flags | SHF_COMPRESSED, addralign=ALIGN)
 
 
 def decompressed_size(data: bytes, where: str) -> int:
     """The size in bytes of a compressed section after decompression. Raises ElfError("WHERE: ...")."""
-    return _header(data, where)[0]
+    return _header(data, where)[1]
 
 
 def decompressed(data: bytes, where: str) -> tuple[bytes, int]:
     """The contents and the alignment of a compressed section. Raises ElfError("WHERE: ...") when it is malformed."""
-    size, align = _header(data, where)
-    unpacker = zlib.decompressobj()
-    try:
-        contents = unpacker.decompress(data[_HEADER.size :], size + 1)
-    except zlib.error as error:
-        raise ElfError(f"{where}: cannot be decompressed: {error}") from None
-    if len(contents) != size or not unpacker.eof:
+    kind, size, align = _header(data, where)
+    body = data[_HEADER.size :]
+    contents, ended = (
+        _inflated(body, size, where) if kind == ELFCOMPRESS_ZLIB else _from_zstd(body, size, where)
+    )
+    if len(contents) != size or not ended:
         raise ElfError(f"{where}: decompresses to another size than the {size} bytes that its header states")
     return contents, align
 
 
-def _header(data: bytes, where: str) -> tuple[int, int]:
+def _inflated(body: bytes, size: int, where: str) -> tuple[bytes, bool]:
+    """(contents, a byte more than `size` at most; whether the data ends there)."""
+    unpacker = zlib.decompressobj()
+    try:
+        return unpacker.decompress(body, size + 1), unpacker.eof
+    except zlib.error as error:
+        raise ElfError(f"{where}: cannot be decompressed: {error}") from None
+
+
+def _from_zstd(body: bytes, size: int, where: str) -> tuple[bytes, bool]:
+    """As `_inflated`."""
+    import io
+
+    library = _zstandard(f"{where}: ")
+    try:
+        with library.ZstdDecompressor(max_window_size=_MAX_SIZE).stream_reader(io.BytesIO(body)) as reader:
+            contents = reader.read(size + 1)
+    except library.ZstdError as error:
+        raise ElfError(f"{where}: cannot be decompressed: {error}") from None
+    return contents, len(contents) == size
+
+
+def _zstandard(where: str):  # type: ignore[no-untyped-def] # a module
+    try:
+        import zstandard
+    except ImportError:
+        raise ElfError(f"{where}Zstandard needs the library zstandard: pip install 'toyvm[zstd]'") from None
+    return zstandard
+
+
+def _header(data: bytes, where: str) -> tuple[int, int, int]:
     if len(data) < _HEADER.size:
         raise ElfError(f"{where}: {len(data)} bytes are no compressed section")
     kind, _, size, align = _HEADER.unpack_from(data)
-    if kind != ELFCOMPRESS_ZLIB:
-        raise ElfError(f"{where}: compressed in format {kind}; only zlib ({ELFCOMPRESS_ZLIB}) is supported")
+    if kind not in (ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD):
+        raise ElfError(
+            f"{where}: compressed in format {kind}; only zlib ({ELFCOMPRESS_ZLIB}) and "
+            f"Zstandard ({ELFCOMPRESS_ZSTD}) are supported"
+        )
     if size > _MAX_SIZE:
         raise ElfError(f"{where}: {size} bytes after decompression; the limit is {_MAX_SIZE}")
-    return size, max(align, 1)
+    return kind, size, max(align, 1)

@@ -7,7 +7,6 @@ bounded by the size of the section: every step consumes a byte of it.
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_right
 from typing import NamedTuple
 
@@ -17,12 +16,9 @@ from .constants import PT_GNU_EH_FRAME, SHF_COMPRESSED
 from .elf_file import ElfFile
 from .leb128 import read_uleb128
 
-_MAX_SECTION = 64 << 20  # bytes of a section after decompression
 _MAX_CIE = 4096  # bytes: many entries may name places inside of each other
 _MAX_FDE = 1 << 16  # bytes; those of real programs have a few hundred
 _MAX_SAVED = 64  # states that DW_CFA_remember_state keeps
-_COMPRESSION_HEADER = 24  # Elf64_Chdr
-_ZLIB = 1  # ELFCOMPRESS_ZLIB
 
 # The kinds of rules for a register of the caller
 UNDEFINED, SAME, OFFSET, VALUE_OFFSET, REGISTER, EXPRESSION, VALUE_EXPRESSION = range(7)
@@ -92,7 +88,9 @@ class UnwindTable:
             if section is not None:
                 content = elf.contents(section)
                 if section.header.flags & SHF_COMPRESSED:
-                    content = _decompressed(content)
+                    from .compression import decompressed  # few files need it
+
+                    content = decompressed(content, elf.name)[0]
                 entries += _entries(content, 0, eh_frame=False)
         except ElfError:
             return cls(entries)  # headers that lie: what has been read so far is used
@@ -137,15 +135,6 @@ def _eh_frame(elf: ElfFile) -> tuple[bytes, int]:
     if segment is None:
         return b"", 0
     return elf.data[segment.offset + address - segment.vaddr : segment.offset + segment.filesz], address
-
-
-def _decompressed(data: bytes) -> bytes:
-    if int.from_bytes(data[:4], "little") != _ZLIB:
-        return b""
-    try:
-        return zlib.decompressobj().decompress(data[_COMPRESSION_HEADER:], _MAX_SECTION)
-    except zlib.error:
-        return b""
 
 
 def _entries(data: bytes, address: int, *, eh_frame: bool) -> list[_Entry]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..base.bits import u64
 from .apply_relocations import relocate
 from .constructors import reverse_constructors
+from .debug_compression import compress
 from .emitted_relocations import emitted
 from .garbage_collection import collect
 from .image_layout import ImageLayout, lay_out
@@ -146,11 +147,12 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
     write_search_table(image, layout, made)
     symbols = build(program, layout, known, options) if options.strip != "all" else None
+    image, stored = compress(image, layout, options.compression) if options.compression else (image, layout)
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
-    segments = phdrs(layout, options, exec_stack)
+    segments = phdrs(stored, options, exec_stack)
     kept = emitted(program, layout, known, symbols) if options.emit_relocs and symbols else []
     infos = section_infos(made)
-    data = finish(image, program, layout, options, segments, symbols, entry, e_flags, infos, kept)
+    data = finish(image, program, stored, options, segments, symbols, entry, e_flags, infos, kept)
     data = write_build_id(data, layout, options)
     return _result(data, program, layout, known, made, relaxations, options, errors)
 

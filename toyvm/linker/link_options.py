@@ -68,6 +68,7 @@ class LinkOptions(Record):
     hash_style: str = "gnu"  # "gnu", "sysv", "both"
     build_id: str = "none"  # "sha1", "none" or "0xHEX"
     eh_frame_hdr: bool = False
+    compression: int = 0  # ch_type of compressed debugging information; 0: none
     strip: str = ""  # "" keeps all, "debug" is -S, "all" is -s
     discard: str = "locals"  # "none", "locals" (.L names), "all" (-x)
     export_dynamic: bool = False

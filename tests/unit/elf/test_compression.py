@@ -6,16 +6,18 @@ import struct
 import zlib
 
 import pytest
+import zstandard
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.compression import compressed, decompressed
-from toyvm.elf.constants import SHF_COMPRESSED
+from toyvm.elf.compression import FORMATS, compressed, decompressed
+from toyvm.elf.constants import ELFCOMPRESS_ZLIB, SHF_COMPRESSED
 from toyvm.elf.object_file import Section
 
 
-def test_round_trip() -> None:
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_round_trip(format: str) -> None:
     section = Section(".debug_x", addralign=4, data=b"words " * 100)
-    packed = compressed(section)
+    packed = compressed(section, FORMATS[format])
     assert packed.flags & SHF_COMPRESSED and len(packed.data) < 100 and packed.size == len(packed.data)
     assert decompressed(packed.data, "x") == (section.data, 4)
 
@@ -24,14 +26,19 @@ def test_round_trip() -> None:
     "section", [Section(".debug_x", data=b"abc"), Section(".data", data=bytes(1000)), Section(".debug_y", flags=2, data=bytes(999))]
 )  # fmt: skip
 def test_small_and_other_sections_stay(section: Section) -> None:
-    assert compressed(section) is section
+    assert compressed(section, ELFCOMPRESS_ZLIB) is section
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (b"short", "5 bytes are no compressed section"),
-        (struct.pack("<IIQQ", 2, 0, 5, 1), "in format 2"),
+        (struct.pack("<IIQQ", 3, 0, 5, 1), "in format 3"),
+        (struct.pack("<IIQQ", 2, 0, 5, 1), "another size than the 5"),
+        (struct.pack("<IIQQ", 2, 0, 5, 1) + b"junk", "cannot be decompressed"),
+        (struct.pack("<IIQQ", 2, 0, 5, 1) + zstandard.compress(b"longer than 5"), "another size than the 5"),
+        (struct.pack("<IIQQ", 2, 0, 500, 1) + zstandard.compress(b"shorter"), "another size than the 500"),
+        (struct.pack("<IIQQ", 2, 0, 9999, 1) + zstandard.compress(b"shorter" * 999)[:-3], "another size"),
         (struct.pack("<IIQQ", 1, 0, 1 << 40, 1), "the limit is"),
         (struct.pack("<IIQQ", 1, 0, 5, 1) + b"junk", "cannot be decompressed"),
         (struct.pack("<IIQQ", 1, 0, 5, 1) + zlib.compress(b"longer than 5"), "another size than the 5"),
