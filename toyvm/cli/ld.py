@@ -47,6 +47,7 @@ inputs:
   -l NAME, -l:FILE, -L DIR       add a library; add a folder to the library search path
   -Bstatic, -Bdynamic            search for archives only; also for shared libraries
   --whole-archive, --as-needed, --start-group ... --end-group (and --no-...)
+  --icf=none|safe|all, --print-icf-sections    fold functions of equal code
   --gc-sections, --print-gc-sections
   --relax, --no-relax            shorten code whose targets are near, as far as the assembler
                                  allows it (default), or keep it as it was assembled

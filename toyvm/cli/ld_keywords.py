@@ -1,4 +1,4 @@
-"""The keywords of `ld -z` (ld(1), "-z keyword"), and the options of ld that have no effect here."""
+"""The keywords of `ld -z` (ld(1), "-z keyword"), its formats of compression, and options without effect."""
 
 from __future__ import annotations
 
@@ -99,6 +99,15 @@ def keyword(options: dict[str, object], text: str) -> None:
         options["flags_1"] = flags | _FLAGS[name]
     elif name not in _NO_EFFECT:
         print(f"toyvm ld: warning: -z {text} ignored", file=sys.stderr)
+
+
+def compression(options: dict[str, object], word: str) -> None:
+    """Set the format of --compress-debug-sections in `options`. Raises UsageError."""
+    from ..elf.compression import FORMATS
+
+    if word != "none" and word not in FORMATS:
+        raise UsageError(f"invalid --compress-debug-sections option: '{word}' (none, {', '.join(FORMATS)})")
+    options["compression"] = FORMATS.get(word, 0)
 
 
 def _number(text: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..base.errors import UsageError
 from ..base.record import Record, replace
 from ..linker.link_options import Input, LinkOptions
-from .ld_keywords import IGNORED, keyword
+from .ld_keywords import IGNORED, compression, keyword
 
 
 class CommandLine(Record, frozen=False):
@@ -198,15 +198,6 @@ def _package_metadata(state: CommandLine, text: str) -> None:
     state.options["package_metadata"] = text
 
 
-def _compression(state: CommandLine, word: str) -> None:
-    """--compress-debug-sections. Raises UsageError."""
-    from ..elf.compression import FORMATS
-
-    if word != "none" and word not in FORMATS:
-        raise UsageError(f"invalid --compress-debug-sections option: '{word}' (none, {', '.join(FORMATS)})")
-    state.options["compression"] = FORMATS.get(word, 0)
-
-
 def _begin_group(state: CommandLine, _: str) -> None:
     if state.modes.group is not None:
         raise UsageError("may not nest groups (--start-group)")
@@ -340,6 +331,8 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "trace-symbol": _each("trace_symbols"),
     "trace": _attribute("trace"),
     "emit-relocs": _set(emit_relocs=True),
+    "icf": ("value", lambda state, value: _choice(state, "icf", value, ("none", "safe", "all"), "icf")),
+    "print-icf-sections": _set(print_icf=True),
     "gc-sections": _set(gc_sections=True),
     "no-gc-sections": _set(gc_sections=False),
     "print-gc-sections": _set(print_gc_sections=True),
@@ -376,7 +369,7 @@ _LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "package-metadata": ("optional", _package_metadata),
     "eh-frame-hdr": _set(eh_frame_hdr=True),
     "no-eh-frame-hdr": _set(eh_frame_hdr=False),
-    "compress-debug-sections": ("value", _compression),
+    "compress-debug-sections": ("value", lambda state, word: compression(state.options, word)),
     "strip-all": _set(strip="all"),
     "strip-debug": _set(strip="debug"),
     "discard-all": _set(discard="all"),

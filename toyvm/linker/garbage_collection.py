@@ -96,9 +96,8 @@ class _Marker:
         self.symbol = relocs.sym[order]
         self.extra = self._frame_edges()
         self.groups = self._groups()
-        self.behind = (
-            {} if options.start_stop_gc else self._start_stop()
-        )  # symbol that the linker defines -> the sections that it stands for
+        # Symbol that the linker defines -> the sections that it stands for.
+        self.behind = {} if options.start_stop_gc else self._start_stop()
         for name, _ in options.defsyms:
             self._alias(name, dict(options.defsyms))
 

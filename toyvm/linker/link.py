@@ -12,6 +12,7 @@ from .constructors import reverse_constructors
 from .debug_compression import compress
 from .emitted_relocations import emitted
 from .garbage_collection import collect
+from .identical_code import identical, with_moved_symbols, without_folded
 from .image_layout import ImageLayout, lay_out
 from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
 from .inputs.columns import UNDEFINED, ProgramColumns, flatten, without_debug
@@ -88,7 +89,13 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     refuse_unsupported(program, errors)
     check_references(scripted.without_unloaded(program) if scripted else program, options, errors)
     errors.checkpoint()
+    stands = None
+    if options.icf != "none":
+        stands = identical(program, options, preemptible(program, options, local), public, errors)
+        program = without_folded(program, stands)
     program = drop_dead_frames(program)
+    if stands is not None:
+        program = with_moved_symbols(program, stands)
     plan = scripted.plan(program, errors) if scripted else None
     program = reverse_constructors(program, plan.name_of if plan else None)
     if not options.relax:

@@ -62,6 +62,8 @@ class LinkOptions(Record):
     emit_relocs: bool = False  # -q: the output has the relocations that made it
     relax: bool = False  # shorten code whose targets are near
     relax_gp: bool = True  # ... also by addresses from gp, if the program sets it
+    icf: str = "none"  # fold identical code: "none", "safe", "all"
+    print_icf: bool = False
     gc_sections: bool = False
     start_stop_gc: bool = False  # __start_NAME and __stop_NAME keep no section
     print_gc_sections: bool = False
