@@ -34,3 +34,21 @@ def test_bomb(text: str, said: str) -> None:
         assemble_text(text, "bomb.s", AssemblerOptions())
     assert said in str(told.value)
     assert time.process_time() - start < 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f'.section .s{number},"a"\n.zero 0x0fffffff\n' for number in range(3)),
+        "".join(f".subsection {number}\n.fill 0x0fffffff, 1, 7\n" for number in range(3)),
+        "".join(f'.section .s{number},"a"\n.org 0x0fffffff\n' for number in range(3)),
+        ".rept 5000\n.balign 65536\nnop\n.endr\n",
+        "".join(f'.section .s{number},"a"\n.skip end - start + 0x0ffffff0\n' for number in range(3))
+        + "start: .byte 1\nend:\n",
+    ],
+    ids=["zeros", "fill in subsections", "org", "balign", "skip by labels"],
+)
+def test_many_large_sections(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is within its limit; all together are not."""
+    with pytest.raises(AssemblyError, match="together; the limit is 268435456"):
+        assemble_text(text, "bomb.s", AssemblerOptions())

@@ -16,6 +16,9 @@ MAX_ERRORS = 100
 MAX_SECTION_BYTES = 1 << 28
 """The maximum size in bytes of a section with contents (256 MiB)."""
 
+MAX_CONTENTS_BYTES = MAX_SECTION_BYTES
+"""The maximum size in bytes of all sections with contents together."""
+
 MAX_NOBITS_BYTES = 1 << 40
 """The maximum size in bytes of a section without contents, such as .bss (1 TiB)."""
 
@@ -47,6 +50,11 @@ class Problem(Exception):
         self.at = at
         self.expected = expected
         self.hint = hint
+
+
+def too_much(size: int) -> Problem:
+    """All sections together are too large."""
+    return Problem(f"the sections would have {size} bytes together; the limit is {MAX_CONTENTS_BYTES}")
 
 
 class Fatal(Problem):

@@ -19,7 +19,7 @@ from toyvm.base.record import Record
 from ..base.bits import M64, sext
 from ..elf.constants import STB_WEAK
 from ..elf.leb128 import sleb128, uleb128
-from .problems import MAX_SECTION_BYTES, Problem
+from .problems import MAX_CONTENTS_BYTES, MAX_SECTION_BYTES, Problem, too_much
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
 
 MAX_PASSES = 500  # plus one for each part, as long as MAX_MEASURED parts in total are not exceeded
@@ -57,8 +57,12 @@ class SectionLayout:
         for section in sections:
             for chunk in section.in_order():
                 chunk.growth = [0] * len(chunk.parts)
+        total = 0
         for section in sections:
             self._settle(section)
+            total += 0 if section.is_nobits else section.size
+            if total > MAX_CONTENTS_BYTES:
+                raise too_much(total)
 
     def address(self, symbol: AsmSymbol) -> int:
         """The offset of a label in its section."""

@@ -19,6 +19,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
 from ..base.bits import M64
+from ..base.record import Record
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_EXECINSTR,
@@ -34,7 +35,7 @@ from ..elf.constants import (
     STV_DEFAULT,
 )
 from ..relocations import R
-from .problems import MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem
+from .problems import MAX_CONTENTS_BYTES, MAX_NOBITS_BYTES, MAX_SECTION_BYTES, Problem, too_much
 
 FAKE_LABEL = ".L0 "
 """The name of the assembler's own labels (gas: FAKE_LABEL_NAME). A program cannot use it."""
@@ -198,6 +199,12 @@ class ZeroBytes(bytearray):
         return self
 
 
+class Room(Record, frozen=False):
+    """The bytes that directives have put into all sections with contents of one object."""
+
+    used: int = 0
+
+
 class Chunk:
     """One subsection. `base` is its offset in the section after layout."""
 
@@ -231,12 +238,18 @@ class Chunk:
             self.data += fill * count
 
     def check_room(self, count: int) -> None:
-        """Raise Problem if `count` more bytes would exceed the size limit of a section."""
-        limit = MAX_NOBITS_BYTES if isinstance(self.data, ZeroBytes) else MAX_SECTION_BYTES
+        """Count `count` more bytes. Raise Problem if that is too much for a section, or for all sections."""
+        nobits = isinstance(self.data, ZeroBytes)
+        limit = MAX_NOBITS_BYTES if nobits else MAX_SECTION_BYTES
         if count < 0 or len(self.data) + count > limit:
             raise Problem(
                 f"section {self.section.name} would have {len(self.data) + count} bytes; the limit is {limit}"
             )
+        if not nobits:
+            room = self.section.room
+            if room.used + count > MAX_CONTENTS_BYTES:
+                raise too_much(room.used + count)
+            room.used += count
 
     def stretch(self, part: Part) -> None:
         """End the frag with `part`, whose `offset` and `frag` must be those of this place."""
@@ -320,6 +333,7 @@ class AsmSection:
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}
+        self.room = Room()  # until the section is one of an object
         self.symbol = symbol or AsmSymbol(name)
         self.symbol.section = self
         # mapping symbols ($x, $d) of code sections: the state, and the symbols so far

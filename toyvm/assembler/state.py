@@ -29,6 +29,7 @@ from .sections import (
     DeferredOperation,
     ExplicitReloc,
     Linear,
+    Room,
     Value,
     distance,
 )
@@ -95,6 +96,7 @@ class AssemblyState:
         self.source = SourceMap()
         self.symbols = AsmSymbols()
         self.sections: list[AsmSection] = []
+        self.room = Room()  # of all of them
         self._by_key: dict[tuple[str, str], AsmSection] = {}
         self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
         self.modes.rvc = self.modes.arch.has_compressed
@@ -163,7 +165,7 @@ class AssemblyState:
             unused = known if known is not None and known.section is None else None
             found = self._by_key[name, group] = AsmSection(name, type, flags, entsize, unused)
             self.symbols.by_name.setdefault(name, found.symbol)
-            found.group = group
+            found.group, found.room = group, self.room
             self.sections.append(found)
             if listed:
                 self.symbols.list(found.symbol)

@@ -6,12 +6,9 @@ line with a caret, what was expected, a suggestion and related positions follow.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from toyvm.base.record import Record
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Span(Record):
@@ -52,8 +49,12 @@ class Diagnostic(Record):
 
 
 def printable(text: str) -> str:
-    """A name that a guest chose, for one line of a message: control characters are escapes."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    r"""`text` with every character that does not print as an escape: \t, \x1b, \u202e, \udc80."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _excerpt(span: Span) -> list[str]:

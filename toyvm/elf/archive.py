@@ -21,6 +21,7 @@ from .headers import Buffer, is_elf
 
 MAGIC = b"!<arch>\n"
 THIN_MAGIC = b"!<thin>\n"
+MAX_THIN = 1 << 30  # bytes of all files that a thin archive names
 HEADER_SIZE = 60
 _END = b"`\n"
 _SPECIAL = (b"/", b"//", b"/SYM64/")  # the names of members that are tables
@@ -67,6 +68,7 @@ class _Parser:
         self.name = name
         self.long_names = b""
         self.thin = False
+        self.files: dict[str, bytes] = {}  # of a thin archive, which may name one many times
         self.index: bytes | None = None
         self.index_word = 4
 
@@ -137,11 +139,16 @@ class _Parser:
     def _file(self, at: int, name: str) -> bytes:
         """The contents of a member of a thin archive."""
         path = os.path.join(os.path.dirname(self.name), name)
-        try:
-            return read_input(path)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not a path"
-            raise ElfError(f"{self.name}: member {path} of the thin archive: {reason}") from None
+        if path not in self.files:
+            try:
+                self.files[path] = read_input(path)
+            except OSError as error:
+                raise ElfError(f"{self.name}: member {path} of the thin archive: {error.strerror}") from None
+            if sum(map(len, self.files.values())) > MAX_THIN:
+                raise ElfError(
+                    f"{self.name}: the files of the thin archive have more than {MAX_THIN >> 20} MiB"
+                )
+        return self.files[path]
 
     def _number(self, at: int, offset: int, width: int, base: int, what: str) -> int:
         text = self.data[at + offset : at + offset + width].strip(b" ")

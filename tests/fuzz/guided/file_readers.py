@@ -16,7 +16,8 @@ from tests.support import elf_samples
 from tests.support.small_links import lib, link_all, obj, shared
 from toyvm import cli
 from toyvm.base.errors import ElfError, LinkError, ToyvmError
-from toyvm.elf.archive import Archive
+from toyvm.elf.archive import Archive, Member
+from toyvm.elf.archive import write as write_archive
 from toyvm.elf.dwarf import LineTable
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_reader import read_object
@@ -194,7 +195,8 @@ def archives() -> list[bytes]:
         a_name_that_is_rather_long=".globl x\nx: call twice\n",
     ).data
     assert made is not None
-    return [elf_samples.archive(), made]
+    thin = write_archive([Member("x.a", 0, b""), Member("../outside.o", 0, b"")], thin=True)
+    return [elf_samples.archive(), made, thin]
 
 
 # Any ELF file

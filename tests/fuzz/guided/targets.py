@@ -37,6 +37,7 @@ _ALL = (
     Target("linker_script", text_readers.linker_script, text_readers.scripts, _text(text_readers.script_words), 2),
     Target("version_script", text_readers.version_script, text_readers.versions, _text(text_readers.version_words)),
     Target("directives", text_readers.directives, text_readers.directive_seeds, _text(text_readers.directive_words)),
+    Target("assignment", text_readers.assignment, text_readers.assignments, _text(text_readers.assignment_words)),
     Target("options", text_readers.options, text_readers.option_seeds, _text(text_readers.option_words)),
     Target("object", file_readers.relocatable, file_readers.objects, mutators.elf, 2, 1 << 14),
     Target("shared_object", file_readers.shared_object, file_readers.shared_objects, mutators.elf, 2, 1 << 14),

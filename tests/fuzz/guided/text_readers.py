@@ -19,8 +19,10 @@ from toyvm.assembler.directives.control_flow import FLOW
 from toyvm.assembler.listing import listing
 from toyvm.assembler.state import AssemblerOptions
 from toyvm.assembler.statement_loop import DIRECTIVES
-from toyvm.base.errors import AssemblyError, LinkError, ToyvmError
+from toyvm.base.errors import AssemblyError, DiagnosticsError, LinkError, NotFoundError, ToyvmError
 from toyvm.base.sample_directives import parse_directives
+from toyvm.batch.grade.assignment import parse_assignment
+from toyvm.batch.grade.differences import difference
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_reader import read_object
 from toyvm.isa.pseudo import PSEUDOS
@@ -229,6 +231,71 @@ def directive_words() -> list[str]:
         "1e9",
     ]
 
+
+# Assignments of `toyvm grade`
+
+_ASSIGNMENT = """title = "t"
+[build]
+with = ["x"]
+include = ["y"]
+linkage = "both"
+points = 1
+[limits]
+instructions = 100_000
+memory = "1M"
+[machine]
+engine = "reference"
+[[test]]
+name = "a"
+args = ["1"]
+stdin = "x"
+env = { A = "b" }
+files = { "/tmp/a" = "b" }
+files_from = { "/tmp/b" = "x" }
+expect.stdout = { pattern = '^a(b|c)*$' }
+expect.files = { "/tmp/a" = { lines = "a\\nb" } }
+expect.at_most = { instructions = 10_000 }
+expect.exit = 3
+"""
+
+
+def assignment(data: bytes) -> None:
+    """An assignment, which names two files; and the difference of two texts."""
+    text = data.decode("utf-8", "surrogateescape")
+    files = {"x": b"contents", "y": b"\xff"}
+
+    def read(name: str) -> bytes:
+        if name not in files:
+            raise NotFoundError(f"{name}: No such file or directory")
+        return files[name]
+
+    first, _, second = text.partition("]")
+    if first != second:
+        difference(first, second)
+    try:
+        parse_assignment(text, "a.toml", read)
+    except DiagnosticsError as error:
+        assert error.messages
+
+
+def assignments() -> Iterable[bytes]:
+    yield _ASSIGNMENT.encode()
+    for path in sorted((ROOT / "asm").rglob("*.toml")):
+        yield path.read_bytes()
+
+
+@cache
+def assignment_words() -> list[str]:
+    from toyvm.batch.grade.assignment import Bounds, Build, Expectation, Machine, Test, Top
+
+    keys = [
+        name.rstrip("_") for kind in (Top, Build, Bounds, Machine, Test, Expectation) for name in kind.rows
+    ]
+    return [*keys, *_TOML.split()]
+
+
+_TOML = """[[test]] [test.expect] [build] = { } [ ]
+    , . "x" 'y' true false 1e9 nan -1 1_0 0x1f 2020-01-01 inf 1M "(a*)*b" "[" "\\ud800" \"\"\""""
 
 # Command lines
 

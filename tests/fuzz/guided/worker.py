@@ -7,6 +7,7 @@ place), `corpus/NAME` the inputs that reached new code, `NAME.json` the counts.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -149,19 +151,19 @@ def main() -> None:
             instrument = atheris
         except ImportError:
             print("atheris is not installed: inputs are chosen without looking at what they reach")
-    if instrument is None:
+    with instrument.instrument_imports(include=["toyvm", "elftools"]) if instrument else nullcontext():
         from .targets import TARGETS
-    else:
-        with instrument.instrument_imports(include=["toyvm"], enable_loader_override=False):
-            from .targets import TARGETS
-    target = TARGETS[options.target]
+
+        target = TARGETS[options.target]
+        # What is imported late is instrumented too, and what is cached is there before memory is measured.
+        with contextlib.chdir(tempfile.mkdtemp()):
+            for data in target.seeds():
+                target.run(data)
     folder: Path = options.folder.resolve()
     corpus = folder / "corpus" / target.name
     corpus.mkdir(parents=True, exist_ok=True)
     for data in (*target.seeds(), *target.corpus()):
         (corpus / hashlib.sha1(data).hexdigest()).write_bytes(data)
-    for data in target.seeds():  # what is imported late and cached is there before memory is measured
-        target.run(data)
     scratch = tempfile.mkdtemp(dir=folder)
     os.chdir(scratch)
     cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))

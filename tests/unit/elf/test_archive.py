@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.elf_samples import archive, objects
@@ -78,3 +80,17 @@ def test_malformed_archives_are_named(words: str) -> None:
     with pytest.raises(ElfError) as caught:
         Archive.parse(MALFORMED[words], "bad.a")
     assert str(caught.value).startswith("bad.a: ") and words in str(caught.value)
+
+
+def test_a_thin_archive_that_names_one_file_many_times(tmp_path: Path) -> None:
+    """Its bytes are in memory once, and files of more than the limit are refused."""
+    (tmp_path / "big").write_bytes(bytes(1 << 20))
+    data = b"!<thin>\n" + header(b"big/", 1 << 20) * 5000
+    found = Archive.parse(data, str(tmp_path / "x.a"))
+    assert len(found.members) == 5000 and len({id(member.data) for member in found.members}) == 1
+    with (tmp_path / "huge").open("wb") as stream:
+        stream.truncate(1 << 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toyvm.elf.archive.MAX_THIN", 3 << 19)
+        with pytest.raises(ElfError, match="the files of the thin archive have more than"):
+            Archive.parse(b"!<thin>\n" + header(b"big/", 1) + header(b"huge/", 1), str(tmp_path / "x.a"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from .printable import printable, shortened
+from ...base.diagnostics import printable
+from .printable import shortened
 
 CONTEXT = 2  # equal lines shown before the first difference
 WIDTH = 96  # columns of a line that are shown

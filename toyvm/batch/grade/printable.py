@@ -5,17 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 
+from ...base.diagnostics import printable
+
 _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
 _LONGEST_NAME = 80
-
-
-def printable(text: str) -> str:
-    r"""`text` with every character that does not print as an escape: \t, \x1b, \u202e, \udc80."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def printable_lines(text: str, most_lines: int = 60, most_columns: int = 400) -> list[str]:

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from ...base.diagnostics import printable
 from ...base.options import Option
 from ...base.sizes import size_text
 from ...run_options import RunOptions
 from .assignment import BOUND_FIELDS, Bounds, Build, Case
 from .grades import BUILD, STATES, Grade, Grades, Result, points_text
-from .printable import printable
 
 _LONGEST_COMMAND = 500
 

@@ -11,12 +11,12 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ...base.diagnostics import printable
 from ...base.errors import ToyvmError, UsageError
 from ...base.record import Record
 from ...elf.constants import ET_REL
 from ...elf.headers import is_elf, read_ehdr
 from .assignment import OBJECT_SUFFIX, SOURCE_SUFFIXES
-from .printable import printable
 
 MOST_BYTES = 8 << 20  # of all files of a submission
 MOST_FILES = 500

@@ -250,4 +250,4 @@ def test_names_make_no_lines_of_their_own(guest: Guest) -> None:
     assert guest.read(guest.open("/proc/self/status")).startswith(b"Name:\ta\\nb\\\\c\nUmask:")
     assert b" (a\\nb\\\\c) " in guest.read(guest.open("/proc/self/stat"))
     assert guest.read(guest.open("/proc/self/comm")) == b"a\nb\\c\n"
-    assert guest.process.title == f"process {guest.process.pid} (a\\x0ab\\c)"
+    assert guest.process.title == f"process {guest.process.pid} (a\\nb\\c)"
