@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import toyvm
-from tests.support.oracles import QEMU, require_oracle
+from tests.support.oracles import GXX, QEMU, require_oracle
 
 pytestmark = pytest.mark.oracle
-GXX = "riscv64-linux-gnu-g++"
 
 PROGRAM = r"""
 #include <cstdio>
