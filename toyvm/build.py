@@ -21,6 +21,7 @@ from .base.resources import START_FILE, data_dir, libraries_path, library_name, 
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 
 if TYPE_CHECKING:
+    from .elf.archive import Archive
     from .elf.object_file import ObjectFile
     from .linker.link_options import Input
     from .linker.link_result import LinkResult
@@ -32,6 +33,7 @@ class LibraryDir(Record):
     """A folder with crt1.o and, for each library in libs/, libX.a and libX.so."""
 
     path: Path
+    archives: Mapping[str, Archive] = {}  # by path; see `kept_libraries`
 
     @property
     def start_object(self) -> Path:
@@ -90,6 +92,21 @@ def guest_libraries() -> LibraryDir:
             print("building the guest libraries (once)...", file=sys.stderr)
         _build_into(folder)
     return LibraryDir(folder)
+
+
+@cache
+def kept_libraries() -> LibraryDir:
+    """The guest libraries with their archives read, for a process that links many programs."""
+    from .elf.archive import Archive
+
+    libraries = guest_libraries()
+    archives = {
+        str(path): Archive.parse(path.read_bytes(), str(path)) for path in sorted(libraries.path.glob("*.a"))
+    }
+    for archive in archives.values():
+        for number in range(len(archive.members)):
+            archive.object(number)
+    return LibraryDir(libraries.path, archives)
 
 
 def _build_into(folder: Path) -> None:
@@ -234,7 +251,12 @@ def _link_program(
     if not any(_defines_start(entry) for entry in inputs):
         inputs.insert(0, Input(path=str(libraries.start_object)))
     inputs += _library_inputs((*libs, C_LIBRARY))
-    options = LinkOptions(static=linkage == "static", library_path=(str(libraries.path),), image_base=base)
+    options = LinkOptions(
+        static=linkage == "static",
+        library_path=(str(libraries.path),),
+        archives=libraries.archives,
+        image_base=base,
+    )
     return link(inputs, options)
 
 

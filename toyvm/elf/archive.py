@@ -15,9 +15,13 @@ from collections.abc import Iterable, Sequence
 from toyvm.base.record import Record
 
 from ..base.errors import ElfError
+from ..base.light_types import TYPE_CHECKING
 from ..base.resources import read_input
 from .constants import SHN_UNDEF, ST_BIND_SHIFT, STB_LOCAL
 from .headers import Buffer, is_elf
+
+if TYPE_CHECKING:
+    from .object_file import ObjectFile
 
 MAGIC = b"!<arch>\n"
 THIN_MAGIC = b"!<thin>\n"
@@ -47,6 +51,17 @@ class Archive(Record):
     members: list[Member]
     index: dict[str, int] | None
     thin: bool = False
+    objects: dict[int, ObjectFile] = {}  # the members that were read, by number
+
+    def object(self, number: int) -> ObjectFile:
+        """A member as an object. It is read once. Raises ElfError."""
+        found = self.objects.get(number)
+        if found is None:
+            from .object_reader import read_object  # imports numpy
+
+            member = self.members[number]
+            found = self.objects[number] = read_object(member.data, f"{self.name}({member.name})")
+        return found
 
     @classmethod
     def parse(cls, data: Buffer, name: str) -> Archive:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from toyvm.base.record import Record
 
 if TYPE_CHECKING:
+    from ..elf.archive import Archive
     from ..elf.object_file import (
         ObjectFile,  # imports numpy, which options alone do not need
     )
@@ -51,6 +52,7 @@ class LinkOptions(Record):
     entry: str = ""  # "" for _start
     warn_entry: bool = True  # ... if it cannot be found
     library_path: tuple[str, ...] = ()
+    archives: Mapping[str, Archive] = {}  # by path: archives that need not be read again
     sysroot: str = ""
     soname: str = ""
     rpath: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...assembler import AssemblerOptions, assemble_text
 from ...base.errors import DiagnosticsError, ToyvmError
-from ...build import Program, build_program, guest_libraries
+from ...build import Program, build_program, guest_libraries, kept_libraries
 from ...elf.object_file import ObjectFile
 from ...elf.object_reader import read_object
 from .assignment import SOURCE_SUFFIXES, Build
@@ -32,7 +32,7 @@ def prepare() -> None:
 def warm_program(linkage: str) -> Program:
     """A program that uses most of the assembler and the linker."""
     made = assemble_text(_WARM_UP, "warm.s", AssemblerOptions(debug_lines=True, files={}))
-    return build_program([made], linkage=linkage)
+    return build_program([made], linkage=linkage, libraries=kept_libraries())
 
 
 _WARM_UP = """
@@ -55,7 +55,7 @@ def crashing_program() -> bytes:
     made = assemble_text(
         ".globl main\nmain: sd zero, 0(zero)\n", "warm.s", AssemblerOptions(debug_lines=True)
     )
-    return build_program([made], linkage="static").image
+    return build_program([made], linkage="static", libraries=kept_libraries()).image
 
 
 def build_work(
@@ -103,10 +103,15 @@ def build(work: dict[str, Any]) -> bytes | list[str]:
                 messages.append(_said(place + name, problem))
     if not messages:
         try:
-            return build_program(objects, linkage=work["linkage"], libs=work["libs"]).image
+            return _linked(objects, work)
         except (ToyvmError, RecursionError) as problem:
             messages.append(_said("the linker", problem))
     return printable_lines("\n".join(messages))
+
+
+def _linked(objects: list[ObjectFile], work: dict[str, Any]) -> bytes:
+    linkage, libs = work["linkage"], work["libs"]
+    return build_program(objects, linkage=linkage, libs=libs, libraries=kept_libraries()).image
 
 
 def _said(where: str, problem: Exception) -> str:

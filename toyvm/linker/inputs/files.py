@@ -86,7 +86,13 @@ class _Opener:
         if source.object is not None:
             yield Opened(source, source.display, object=source.object)
             return
-        found = self._contents(source)
+        path = self._path(source)
+        if path is None:
+            return
+        if (known := self.options.archives.get(path)) is not None and source.data is None:
+            yield Opened(source, path, archive=known)
+            return
+        found = self._contents(source, path)
         if found is None:
             return
         name, data = found
@@ -102,13 +108,14 @@ class _Opener:
         except ElfError as error:
             self.errors.error(str(error))
 
-    def _contents(self, source: Input) -> tuple[str, bytes] | None:
+    def _path(self, source: Input) -> str | None:
+        """The input's file, or None after an error."""
+        return self._search(source) if source.library and source.data is None else source.path
+
+    def _contents(self, source: Input, path: str) -> tuple[str, bytes] | None:
         """(name, bytes) of the input's file, or None after an error."""
         if source.data is not None:
-            return source.path, source.data
-        path = self._search(source) if source.library else source.path
-        if path is None:
-            return None
+            return path, source.data
         try:
             return path, read_input(path)
         except OSError as error:

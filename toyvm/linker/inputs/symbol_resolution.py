@@ -36,7 +36,6 @@ from toyvm.elf.constants import (
     STV_INTERNAL,
 )
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
-from toyvm.elf.object_reader import read_object
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 
@@ -261,7 +260,7 @@ class _Resolver:
         member = archive.members[number]
         name = f"{opened.name}({member.name})"
         try:
-            obj = read_object(member.data, name)
+            obj = archive.object(number)
         except ElfError as error:
             self.errors.error(str(error))
             return False

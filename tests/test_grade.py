@@ -1,0 +1,144 @@
+"""`toyvm grade` as a whole: 20 tests on generated submissions, whose verdicts are known by construction.
+
+TOYVM_GRADE_FULL=1 takes 50 submissions, kills and resumes 20 times, and loses a worker of a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import toyvm
+from tests.support.graded import KINDS, states_of_cases, write_assignment, write_submissions
+from tests.support.harness import ROOT
+from toyvm.batch.grade.grades import Grades
+from toyvm.batch.grade.output import report_files
+from toyvm.batch.pool.jobs import Job, Outcome
+from toyvm.batch.pool.workers import run_here
+
+FULL = bool(os.environ.get("TOYVM_GRADE_FULL"))
+COUNT = 50 if FULL else len(KINDS) + 2
+KILLS = 20 if FULL else 1
+
+
+class Course:
+    """An assignment, its submissions, the states that they must have, and one grading of them."""
+
+    def __init__(self, folder: Path):
+        self.assignment = write_assignment(folder)
+        submissions = folder / "submissions"
+        submissions.mkdir()
+        self.expected = write_submissions(submissions, COUNT)
+        self.submissions = sorted(submissions.iterdir())
+        self.grades = self.grade()
+        self.reports = dict(report_files(self.grades))
+
+    def grade(self, **settings: object) -> Grades:
+        return toyvm.grade(self.assignment, self.submissions, **settings)  # type: ignore[arg-type] # passed on
+
+    def command(self, out: Path) -> list[str]:
+        words = [
+            sys.executable,
+            "-m",
+            "toyvm",
+            "grade",
+            "--workers",
+            "2",
+            "-o",
+            str(out),
+            str(self.assignment),
+        ]
+        return [*words, *map(str, self.submissions)]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    return Course(tmp_path_factory.mktemp("course"))
+
+
+def test_every_verdict_is_right(course: Course) -> None:
+    found = {grade.submission: [result.state for result in grade.results] for grade in course.grades.grades}
+    assert found == {name: states_of_cases(states) for name, states in course.expected.items()}
+    for grade in course.grades.grades:
+        right = grade.submission.startswith("right")
+        assert (grade.points == grade.of == 24) == right
+        assert 0 <= grade.points <= grade.of
+        assert bool(grade.build_lines) == grade.submission.startswith("unbuilt")
+
+
+def test_another_grading_gives_the_same_bytes(course: Course) -> None:
+    """With another number of workers, other file system order, and results that come in another order."""
+    course_again = toyvm.grade(course.assignment, course.submissions[::-1], workers=3)
+    assert dict(report_files(course_again)) == course.reports
+
+
+def test_a_grading_that_is_killed_goes_on(course: Course, tmp_path: Path) -> None:
+    """SIGKILL at random moments, and the same command again."""
+    rng = random.Random(7)
+    out = tmp_path / "out"
+    killed = 0
+    for _ in range(KILLS):
+        process = subprocess.Popen(course.command(out), cwd=ROOT, stdout=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 2.0))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+    assert killed
+    subprocess.run(course.command(out), cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    written = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert written == course.reports  # and the store of results is gone
+
+
+@pytest.fixture
+def cluster() -> Iterator[object]:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
+        yield made
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_bytes(course: Course, cluster: object) -> None:
+    """In the full test, one of the two workers is killed in the middle."""
+    made = []
+
+    def progress(done: int, total: int) -> None:
+        if FULL and done > total // 3 and not made:
+            made.append(1)
+            worker = next(iter(cluster.workers.values()))  # type: ignore[attr-defined] # distributed is untyped
+            os.kill(worker.pid, signal.SIGKILL)
+
+    grades = course.grade(cluster=cluster.scheduler_address, progress=progress)  # type: ignore[attr-defined] # untyped
+    assert dict(report_files(grades)) == course.reports
+    assert bool(made) == FULL
+
+
+def test_a_store_keeps_what_has_not_changed(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later grading with the same store does the submission that changed, and nothing else."""
+    paths = [tmp_path / course.submissions[number].name for number in (0, 1)]
+    for path, source in zip(paths, course.submissions, strict=False):
+        path.write_text(source.read_text())
+    done: list[str] = []
+
+    def noting(jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
+        done.extend(job.key for job in jobs)
+        return run_here(jobs, count)
+
+    monkeypatch.setattr("toyvm.batch.pool.batch.run_here", noting)
+    first = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
+    count, done[:] = len(done), []
+    paths[0].write_text(paths[0].read_text() + ".data\n.byte 1\n")
+    again = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
+    assert again.rows == first.rows
+    assert len(done) == count // 2 and all(key.endswith(f"/{paths[0].stem}") for key in done)
