@@ -91,7 +91,8 @@ def perform(work: dict[str, Any]) -> dict[str, Any]:
 
 def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str, Any]:
     messages = io.BytesIO()
-    options = RunOptions(root="", env=tuple(test["env"].items()), **test["options"])
+    # Programs of submissions differ, and most run once: a cache of their code would grow and not be read.
+    options = RunOptions(root="", env=tuple(test["env"].items()), caching=False, **test["options"])
     program = file_name(name)
     try:
         session = Session(options, stdin=test["stdin"], capture=True, messages=messages)

@@ -80,7 +80,7 @@ class PreparedRows:
 
     def __init__(self, memory: PhysicalMemory):
         self.version = code_version()
-        self._data = load(self.version)
+        self._data = _loaded(self.version)
         self._rows: dict[str, PreparedRow] = {}  # rows in use, by name
         self._names: dict[Operation, tuple[str, bool]] = {}  # of the linked functions
         self._namespace: dict[str, object] = {
@@ -150,6 +150,12 @@ def load(version: bytes) -> Filed[RowData]:
         return table_data()
 
     return kept(CACHE_FILE, version, make)
+
+
+@cache
+def _loaded(version: bytes) -> Filed[RowData]:
+    """`load`, once for all engines of this process."""
+    return load(version)
 
 
 @cache

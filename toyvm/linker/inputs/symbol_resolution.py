@@ -36,6 +36,7 @@ from toyvm.elf.constants import (
     STV_INTERNAL,
 )
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
+from toyvm.elf.object_reader import read_object
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 

@@ -170,16 +170,21 @@ def _locals(
     rows = []
     found = []
     names = table.names
-    for i in np.flatnonzero(keep).tolist():
+    chosen = np.flatnonzero(keep)
+    ids = mine[chosen]
+    # Columns as lists: a number of an array costs ten times as much as one of a list.
+    shown = np.where(placed, numbers[np.maximum(layout.output[np.maximum(sid, 0)], 0)], SHN_ABS)[chosen]
+    columns = (chosen, ids, kind[chosen], shown, known.symbol[ids], symbols.size[ids])
+    for i, number, type_, section, address, size in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
         name = names[i]
-        number = int(mine[i])
         if not name or (name.startswith(".L") and options.discard == "locals" and not wanted[number]):
             continue
         found.append(number)
-        address = int(known.symbol[number])
-        shndx = section_of(layout, numbers, int(sid[i]), address) if placed[i] else SHN_ABS
-        value = address - (known.tls_start if kind[i] == STT_TLS else 0)
-        rows.append((strings.add(name), int(kind[i]), 0, shndx, value & M64, int(symbols.size[number]) & M64))
+        shndx = section or home(layout, numbers, address)  # a symbol in an empty section goes to a neighbour
+        value = address - (known.tls_start if type_ == STT_TLS else 0)
+        rows.append((strings.add(name), type_, 0, shndx, value & M64, size & M64))
     source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
     if source and rows:
         rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
