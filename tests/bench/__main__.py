@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import compute, debian_programs, latency, memory, swap, system, tools
+from tests.bench import compute, debian_programs, grade, latency, memory, swap, system, tools
 from tests.bench.host import describe
 from tests.bench.measure import progress
 from tests.bench.settings import Settings
@@ -28,6 +28,7 @@ GROUPS: dict[str, Group] = {
     "latency": (latency.TABLE, latency.rows),
     "tools": (tools.TABLE, tools.rows),
     "engine": (tools.ENGINE, tools.engine),
+    "grade": (grade.TABLE, grade.rows),
     **memory.GROUPS,
     **swap.GROUPS,
     "debian": (debian_programs.TABLE, debian_programs.rows),

@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     if options.check:
         return _list_tests(assignment)
     from ..batch.grade.grading import grade_submissions
-    from ..batch.grade.output import write_reports
+    from ..batch.grade.output import make_folder, write_reports
     from ..batch.grade.submissions import read_submissions
     from ..batch.grade.table import text_table
     from ..batch.grade.tables import percent
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> int:
 
     submissions = read_submissions([Path(path) for path in options.submissions], assignment.build.accept)
     folder = Path(options.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     store = Path(options.store or folder / STORE)
     with progress_bar("grading") as progress:
         grades = grade_submissions(

@@ -21,7 +21,10 @@ COUNTERS: dict[str, Counter] = {
     "major_faults": Counter(
         "page faults that read a file or the swap area", lambda run: run.stats.major_faults
     ),
-    "copies": Counter("frames copied by copy-on-write", lambda run: run.stats.cow_copies),
+    "copies": Counter(
+        "frames copied by copy-on-write; the first write to a page of initialised data is one",
+        lambda run: run.stats.cow_copies,
+    ),
     "syscalls": Counter("system calls", lambda run: run.stats.syscalls),
     "processes": Counter("processes", lambda run: len(run.stats.processes) + run.stats.processes_forgotten),
     "threads": Counter("threads besides the first of each process", lambda run: run.stats.threads),

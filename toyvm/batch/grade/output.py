@@ -26,15 +26,19 @@ def report_files(grades: Grades) -> Iterator[tuple[str, str]]:
         yield f"{REPORTS}/{grade.file}.txt", student_report(grades, grade)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it. Raises UsageError if a file is in the way, OSError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder}: not a folder") from None
+
+
 def write_reports(grades: Grades, folder: Path) -> None:
     """Write all reports, in place of those of the same names. Nothing else in the folder is touched.
 
     Raises UsageError if `folder` cannot be made, OSError.
     """
-    reports = folder / REPORTS
-    try:
-        reports.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UsageError(f"{folder}: not a folder") from None
+    make_folder(folder / REPORTS)
     for name, text in report_files(grades):
         write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
