@@ -142,3 +142,20 @@ def test_a_store_keeps_what_has_not_changed(
     again = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
     assert again.rows == first.rows
     assert len(done) == count // 2 and all(key.endswith(f"/{paths[0].stem}") for key in done)
+
+
+def test_a_pattern_without_end_costs_its_own_test(tmp_path: Path) -> None:
+    """A regular expression that backtracks for ever; the program is right, and so are the other tests."""
+    program = tmp_path / "ada.s"
+    program.write_text(
+        ".globl main\nmain: li a0, 1\n la a1, text\n li a2, 41\n li a7, 64\n ecall\n li a0, 0\n ret\n"
+        '.data\ntext: .ascii "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"\n'
+    )
+    assignment = tmp_path / "a.toml"
+    assignment.write_text(
+        "[[test]]\nname = 'endless'\nlimits.seconds = 1\nexpect.stdout = { pattern = '^(a+)+$' }\n"
+        "[[test]]\nname = 'good'\nexpect.stdout = { contains = 'ab' }\n"
+    )
+    grades = toyvm.grade(assignment, [program], workers=2)
+    assert [row["state"] for row in grades.rows] == ["timeout", "passed"]
+    assert grades.rows[0]["reason"] == "the test took more than 1 s of the host's time"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.diagnostics import did_you_mean
+from ...base.errors import UsageError
 from ...base.options import OptionMeta, OptionRecord, option
 from ...base.record import Record, replace
 from ...base.resources import library_files
@@ -233,9 +234,12 @@ class Assignment(Record):
 def read_assignment(path: Path) -> Assignment:
     """Read and check an assignment and the files that it names.
 
-    Raises TomlError with all mistakes, NotFoundError or ToyvmError if the file cannot be read.
+    Raises TomlError with all mistakes, NotFoundError, UsageError or ToyvmError if the file cannot be read.
     """
-    text = read_file(path).decode("utf-8", "surrogateescape")
+    try:
+        text = read_file(path).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"{path}: not UTF-8 text, at byte {problem.start}") from None
     return parse_assignment(text, str(path), lambda name: read_file(path.parent / name))
 
 
@@ -249,6 +253,8 @@ def parse_assignment(text: str, name: str, read: Callable[[str], bytes]) -> Assi
         test = reader.record(Test, table, path, start)
         _check_test(reader, test, table, path)
         tests.append(test)
+    if not top.title.isprintable():
+        reader.mistake(("title",), "a title consists of printable characters")
     _check_names(reader, tests)
     _check_build(reader, top.build)
     files: dict[str, bytes] = {}

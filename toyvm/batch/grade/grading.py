@@ -111,24 +111,25 @@ class _Plan:
         if submission.problem:
             lines: tuple[str, ...] = (submission.problem,)
             results = [_unbuilt(case, lines) for case in self.cases]
-            return self._with_build(submission, results, lines)
+            return self._with_build(submission, results, lines, "unbuilt")
         results = []
         lines = ()
+        build_state = "passed"
         for number, case in enumerate(self.cases):
             outcome = done.get(_test_key(submission, number)) or built[_build_key(submission, case.linkage)]
             result = self._result(case, outcome)
             if result.state == "unbuilt":
                 lines = lines or result.lines
+            if result.state == "unbuilt" or outcome.key.startswith("build/"):
+                build_state = result.state
             results.append(result)
-        return self._with_build(submission, results, lines)
+        return self._with_build(submission, results, lines, build_state)
 
-    def _with_build(self, submission: Submission, results: list[Result], lines: tuple[str, ...]) -> Grade:
+    def _with_build(
+        self, submission: Submission, results: list[Result], lines: tuple[str, ...], state: str
+    ) -> Grade:
         points = self.assignment.build.points
         if points:
-            states = {
-                result.state for result in results if result.status is None
-            }  # of those that did not run
-            state = next((state for state in ("unbuilt", "error") if state in states), "passed")
             got = points if state == "passed" else 0.0
             results = [Result(BUILD, "", state, got, points, lines=lines), *results]
         name = submission.name

@@ -165,5 +165,5 @@ def _matrix(grades: Grades) -> Iterator[str]:
 def _report(grades: Grades, number: int, grade: Grade) -> str:
     return (
         f"<details><summary>{escape(grade.submission)}: {points_text(grade.points)}</summary>"
-        f'<pre id="r{number}">{escape(student_report(grades, grade))}</pre></details>'
+        f'<pre id="r{number}">{escape(student_report(grades, grade, show_hidden=True))}</pre></details>'
     )

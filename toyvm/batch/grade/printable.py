@@ -8,6 +8,7 @@ import re
 from ...base.diagnostics import printable
 
 _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
+_HASHED = re.compile("-[0-9a-f]{8}$")
 _LONGEST_NAME = 80
 
 
@@ -35,6 +36,6 @@ def text_of(data: bytes) -> str:
 def file_name(name: str) -> str:
     """A name of a file for the report on submission `name`: different for different names, on any file system."""
     plain = _UNSAFE.sub("_", name)[:_LONGEST_NAME].lstrip(".-") or "_"
-    if plain == name:
+    if plain == name and not _HASHED.search(name):
         return plain
     return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

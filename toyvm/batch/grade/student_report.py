@@ -16,8 +16,8 @@ from .grades import BUILD, STATES, Grade, Grades, Result, points_text
 _LONGEST_COMMAND = 500
 
 
-def student_report(grades: Grades, grade: Grade) -> str:
-    """The report on one submission as text."""
+def student_report(grades: Grades, grade: Grade, *, show_hidden: bool = False) -> str:
+    """The report on one submission as text; with `show_hidden`, as a lecturer reads it."""
     title = f"{printable(grades.assignment.title)}: {grade.submission}"
     passed = f"{grade.passed} of {len(grade.results)} tests passed"
     lines = [title, "=" * len(title), "", f"{_points(grade.points, grade.of)}, {passed}"]
@@ -27,7 +27,10 @@ def student_report(grades: Grades, grade: Grade) -> str:
         if grades.assignment.build.hint:
             lines.append(f"  hint: {printable(grades.assignment.build.hint)}")
     for number, result in enumerate(grade.results, 1):
-        lines += ["", *_test(number, result, cases.get(result.test), grades.assignment.build, grade)]
+        lines += [
+            "",
+            *_test(number, result, cases.get(result.test), grades.assignment.build, grade, show_hidden),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -39,12 +42,14 @@ def _indented(lines: tuple[str, ...] | list[str], by: int) -> list[str]:
     return [f"{' ' * by}{line}".rstrip() for line in lines]
 
 
-def _test(number: int, result: Result, case: Case | None, build: Build, grade: Grade) -> Iterator[str]:
+def _test(
+    number: int, result: Result, case: Case | None, build: Build, grade: Grade, show_hidden: bool
+) -> Iterator[str]:
     mark, words = STATES[result.state]
     yield f"{number}. {mark} {result.test}: {words}, {_points(result.points, result.of)}"
     if result.state == "passed" or result.test == BUILD or case is None:
         return
-    if result.state != "unbuilt" and not case.test.hidden:
+    if result.state != "unbuilt" and (show_hidden or not case.test.hidden):
         yield from _indented(list(_details(result, case, build, grade)), 3)
     if case.test.hint and result.state != "unbuilt":
         yield f"   hint: {printable(case.test.hint)}"

@@ -52,7 +52,8 @@ def read_submissions(paths: Sequence[Path], accept: Sequence[str]) -> list[Submi
         name = _name_of(path)
         other = found.setdefault(name, path)
         if other is not path:
-            raise UsageError(f"two submissions are named '{name}': {other} and {path}")
+            hint = "; give the folders that they are in" if path.parent != other.parent else ""
+            raise UsageError(f"two submissions are named '{name}': {other} and {path}{hint}")
     by_case: dict[str, str] = {}
     for name in found:
         other_name = by_case.setdefault(name.casefold(), name)

@@ -7,6 +7,7 @@ is REQUIRED must be given. All mistakes are collected.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -144,7 +145,7 @@ def _number(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("must be a number")
     return value
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import ROOT
+from toyvm.base.errors import UsageError
 from toyvm.base.options import Option
 from toyvm.batch.grade.assignment import (
     BOUND_FIELDS,
@@ -128,6 +129,8 @@ def test_both_linkages_share_the_points() -> None:
         (TEST + TEST, "a.toml:4:1: error: two tests are named 'a'"),
         ('[[test]]\nname = "a\\tb"', "a.toml:2:1: error: a name consists of printable characters"),
         (TEST + "points = -1", "a.toml:3:1: error: 'points' cannot be -1"),
+        ('title = "\\u001b[2J"\n' + TEST, "a.toml:1:1: error: a title consists of printable characters"),
+        (TEST + "points = inf", "a.toml:3:1: error: 'points' must be a number"),
         (TEST + "points = true", "a.toml:3:1: error: 'points' must be a number"),
         (TEST + 'args = "a"', "a.toml:3:1: error: 'args' must be a list of strings"),
         (TEST + 'args = ["\\u0000"]', "a.toml:3:1: error: an argument cannot contain a zero byte"),
@@ -166,3 +169,9 @@ def test_all_mistakes_are_reported_in_order_with_suggestions() -> None:
 def test_the_sample_is_an_assignment() -> None:
     made = read_assignment(Path(ROOT / "docs/grading/sums.toml"))
     assert len(made.tests) == 4 and made.points == 6
+
+
+def test_a_file_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b'title = "\xff"')
+    with pytest.raises(UsageError, match="not UTF-8 text, at byte 9"):
+        read_assignment(tmp_path / "a.toml")

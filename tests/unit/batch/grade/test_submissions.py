@@ -74,7 +74,7 @@ def test_names_differ_and_print(tmp_path: Path) -> None:
     for folder, name in (("x", "ada.s"), ("y", "ada.s"), ("y", "Ada.s"), ("y", "\x1b[2J\udcff.s")):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / name).write_text("nop")
-    with pytest.raises(UsageError, match="two submissions are named 'ada'"):
+    with pytest.raises(UsageError, match=r"two submissions are named 'ada': .*; give the folders"):
         read_submissions([tmp_path / "x/ada.s", tmp_path / "y/ada.s"], ["source"])
     with pytest.raises(UsageError, match="differ only in case: 'ada' and 'Ada'"):
         read_submissions([tmp_path / "x/ada.s", tmp_path / "y/Ada.s"], ["source"])

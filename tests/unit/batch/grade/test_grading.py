@@ -1,0 +1,127 @@
+"""From submissions to jobs, and from outcomes of any kind to grades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from toyvm.batch.grade import building, running
+from toyvm.batch.grade.assignment import parse_assignment
+from toyvm.batch.grade.grades import Grades
+from toyvm.batch.grade.grading import grade_submissions
+from toyvm.batch.grade.submissions import Submission
+from toyvm.batch.pool.jobs import Job, Outcome
+
+SOURCE = {"ada.s": b".globl main\nmain: li a0, 7\n ret\n"}
+TWO = '[build]\npoints = 1\n[[test]]\nname = "a"\nexpect.status = 7\n[[test]]\nname = "b"\npoints = 2\nexpect.status = 8\n'
+ONE = '[[test]]\nname = "a"\nexpect.status = 7\nlimits.seconds = 5\n'
+
+
+class Pool:
+    """Does jobs here, in reversed order, except those whose outcome is given."""
+
+    def __init__(self, given: dict[str, Outcome]):
+        self.given = given
+        self.jobs: list[Job] = []
+
+    def run(self, jobs: Sequence[Job], **settings: Any) -> Iterator[Outcome]:
+        self.jobs += jobs
+        for job in reversed(jobs):
+            task = building if job.task == building.__name__ else running
+            yield self.given.get(job.key) or Outcome(job.key, "done", task.perform(job.work))
+
+
+def grade(
+    monkeypatch: pytest.MonkeyPatch, text: str, *submissions: Submission, given: Sequence[Outcome] = ()
+) -> tuple[Grades, Pool]:
+    pool = Pool({outcome.key: outcome for outcome in given})
+    monkeypatch.setattr("toyvm.batch.grade.grading.run_jobs", pool.run)
+    return grade_submissions(parse_assignment(text, "a.toml", lambda name: b""), submissions), pool
+
+
+def states(grades: Grades) -> list[list[tuple[str, float]]]:
+    return [[(result.state, result.points) for result in grade.results] for grade in grades.grades]
+
+
+def test_a_program_of_several_tests_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pool = grade(monkeypatch, TWO, Submission("ada", SOURCE))
+    assert [job.key for job in pool.jobs] == ["build/static/ada", "test/0/ada", "test/1/ada"]
+    assert states(made) == [[("passed", 1), ("passed", 1), ("failed", 0)]]
+    assert (made.grades[0].points, made.grades[0].of) == (2, 4)
+
+
+def test_a_program_of_one_test_is_built_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pool = grade(monkeypatch, ONE, Submission("ada", SOURCE), Submission("bill", {"b.s": b"x"}))
+    assert [(job.key, job.seconds) for job in pool.jobs] == [("test/0/ada", 35), ("test/0/bill", 35)]
+    assert states(made) == [[("passed", 1)], [("unbuilt", 0)]]
+    assert made.grades[1].build_lines[0].startswith("b.s:1:1: error")
+
+
+def test_an_image_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = parse_assignment(TWO, "a.toml", lambda name: b"")
+    work = building.build_work(Submission("ada", SOURCE), made.build, "static", {})
+    image = building.image_of(building.perform(work))
+    found, pool = grade(monkeypatch, TWO, Submission("ada", image=image))
+    assert [job.key for job in pool.jobs] == ["test/0/ada", "test/1/ada"]
+    assert states(found) == [[("passed", 1), ("passed", 1), ("failed", 0)]]
+
+
+def test_a_submission_with_a_problem_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pool = grade(monkeypatch, TWO, Submission("ada", problem="it is a pipe"))
+    assert not pool.jobs
+    assert states(made) == [[("unbuilt", 0), ("unbuilt", 0), ("unbuilt", 0)]]
+    assert made.grades[0].build_lines == ("it is a pipe",)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "line"),
+    [
+        (
+            Outcome("build/static/ada", "timeout", None, "..."),
+            [("unbuilt", 0), ("unbuilt", 0), ("unbuilt", 0)],
+            "building took more than 30 s of the host's time",
+        ),
+        (
+            Outcome("build/static/ada", "crashed", None, "Traceback\n  ...\nKeyError: 'x'\n"),
+            [("error", 0), ("error", 0), ("error", 0)],
+            "the build failed inside toyvm: KeyError: 'x'",
+        ),
+        (
+            Outcome("test/1/ada", "timeout", None, "..."),
+            [("passed", 1), ("passed", 1), ("timeout", 0)],
+            "the test took more than 60 s of the host's time",
+        ),
+        (
+            Outcome("test/1/ada", "crashed", None, "the job's process was killed by SIGSEGV"),
+            [("passed", 1), ("passed", 1), ("error", 0)],
+            "the test failed inside toyvm: the job's process was killed by SIGSEGV",
+        ),
+    ],
+)
+def test_what_goes_wrong_costs_what_it_touches(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, expected: list[tuple[str, float]], line: str
+) -> None:
+    made, _ = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", SOURCE), given=[outcome])
+    assert states(made) == [expected, [("passed", 1), ("passed", 1), ("failed", 0)]]
+    assert made.grades[0].results[-1].lines == (line,)
+    assert made.grades[0].results[-1].reason == line
+
+
+def test_partial_points_are_for_programs_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        '[[test]]\nname = "a"\npoints = 3\npartial = true\nlimits.instructions = 5_000\n'
+        'expect = { status = 7, stdout = "x", stderr = "" }\n'
+    )
+    loops = {"l.s": b".globl main\nmain: j main\n"}
+    crashes = {"c.s": b".globl main\nmain: sd zero, 0(zero)\n"}
+    made, _ = grade(
+        monkeypatch, text, Submission("ada", SOURCE), Submission("c", crashes), Submission("l", loops)
+    )
+    assert states(made) == [[("partly", 2)], [("signal", 0)], [("limit", 0)]]
+    assert [made.grades[n].results[0].reason for n in range(3)] == [
+        "standard output",
+        "killed by SIGSEGV",
+        "stopped: limit of 5000 instructions reached",
+    ]
