@@ -1,8 +1,8 @@
 """toyvm: from assembly text to running pages.
 
-The Python interface is the verbs `assemble`, `link`, `run`, `compare`, `grade` and `quiz`, and the
-values that they return (`toyvm.api`). Names are imported on first use, so that `import toyvm` is
-cheap.
+The Python interface is the verbs `assemble`, `link`, `run`, `compare`, `grade`, `sweep` and `quiz`,
+and the values that they return (`toyvm.api`). Names are imported on first use, so that `import
+toyvm` is cheap.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Question,
         RunOptions,
         RunResult,
+        Sweep,
         assemble,
         assemble_text,
         compare,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         link,
         quiz,
         run,
+        sweep,
     )
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Question",
     "RunOptions",
     "RunResult",
+    "Sweep",
     "assemble",
     "assemble_text",
     "compare",
@@ -45,6 +48,7 @@ __all__ = [
     "link",
     "quiz",
     "run",
+    "sweep",
 ]
 
 

@@ -8,6 +8,8 @@ result = toyvm.run(program, capture=True)         # RunResult: status, output, s
 print(result.stdout.decode(), result.stats.instructions)
 print(toyvm.compare(["asm/hello.s"]).claims)      # Comparison: measurements and four claims
 toyvm.grade("sums.toml", ["alice.s", "bob.s"])    # Grades: a row for each submission and test
+toyvm.sweep("asm/sorts.s", memory="256K..1M*2")   # Sweep: a row for each run
+toyvm.quiz("translation", seed=7)                 # Question: text, solution, figures
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from .batch.grade.grades import Grades
 from .batch.grade.grading import grade_submissions
 from .batch.grade.submissions import read_submissions
 from .batch.pool.batch import Progress
+from .batch.sweep.table import Sweep
 from .build import Program, assemble_file, build_program
 from .elf.object_file import ObjectFile
 from .linker.link_result import LinkResult
@@ -41,6 +44,7 @@ __all__ = [
     "Question",
     "RunOptions",
     "RunResult",
+    "Sweep",
     "assemble",
     "assemble_text",
     "compare",
@@ -48,6 +52,7 @@ __all__ = [
     "link",
     "quiz",
     "run",
+    "sweep",
 ]
 
 Source = str | PathLike[str]
@@ -161,3 +166,43 @@ def quiz(kind: str, *, seed: int = 1, number: int = 0, level: int = 2) -> Questi
     from .quizzes.kinds import quiz as make_question
 
     return make_question(kind, seed, number, level)
+
+
+def sweep(
+    programs: Source | Sequence[Source],
+    *,
+    args: Sequence[str] | None = None,
+    stdin: bytes | None = None,
+    seconds: float = 60.0,
+    workers: int = 0,
+    store: Source | None = None,
+    cluster: str = "",
+    progress: Progress = lambda done, total: None,
+    **values: Any,
+) -> Sweep:
+    """Run programs with every combination of the values given to options of a run.
+
+    `sweep("a.s", memory="64K..1M*2", reclaim=["clock", "lru"], linkage="static,dynamic")`: a value,
+    a sequence of values, or text as `toyvm sweep` takes it. The columns of the table are named in
+    `Sweep`; `pandas.DataFrame(toyvm.sweep(...).rows)` takes its rows. A run that fails is a row.
+    `workers`, `store`, `cluster` and `progress` are those of `grade`; a run that takes more than
+    `seconds` of the host's time is given up.
+
+    Raises UsageError for options and values that do not exist, ToyvmError for a program that cannot
+    be read or built.
+    """
+    from .batch.sweep.axes import axis
+    from .batch.sweep.sweeping import sweep as sweep_programs
+
+    several = [programs] if isinstance(programs, (str, PathLike)) else programs
+    return sweep_programs(
+        [Path(program) for program in several],
+        [axis(name, given) for name, given in values.items()],
+        args=args,
+        stdin=stdin,
+        seconds=seconds,
+        workers=workers,
+        store=Path(store) if store is not None else None,
+        cluster=cluster,
+        progress=progress,
+    )

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("trace", "record the page references of a run"),
     "locality": ("locality", "show working sets, reuse distances, TLB reach and a heat map of a trace"),
     "policies": ("policies", "replay a trace with page replacement policies"),
+    "sweep": ("sweep", "run programs with every combination of options, and make a table"),
     "quiz": ("quiz", "print homework: questions from real runs and links, with solutions"),
     "ldd": ("ldd", "show which shared libraries a program would load"),
     "objdump": ("binutils.objdump", "disassemble an object, and show its sections, symbols and relocations"),

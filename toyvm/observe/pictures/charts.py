@@ -129,13 +129,17 @@ def lines(
     *,
     x_base: int = 0,
     y_log: bool = False,
+    x_text: Callable[[float], str] = number,
     y_text: Callable[[float], str] = number,
+    x_ticks: Sequence[float] = (),
+    x_names: Sequence[str] = (),
     dots: bool = True,
 ) -> str:
     """A line chart with a legend.
 
-    With an `x_base` other than 0, the x axis is logarithmic with ticks at powers of it. Raises
-    ValueError if there are no points.
+    With an `x_base` other than 0, the x axis is logarithmic with ticks at powers of it. `x_ticks`
+    are other ticks. With `x_names`, x counts these names from 0, and no line joins the points.
+    Raises ValueError if there are no points.
     """
     width, height = 780, 420
     xs = [x for points in series.values() for x, _ in points]
@@ -144,22 +148,27 @@ def lines(
         raise ValueError("no points")
     lowest = min((y for y in ys if y > 0), default=1.0) if y_log else 0.0
     x = Scale(min(xs), max(xs), 90, width - 130, bool(x_base))
+    x_ticks = x_ticks or x.ticks(x_base or 10)
+    if x_names:
+        x = Scale(-0.5, len(x_names) - 0.5, 90, width - 130)
+        x_ticks, x_text = list(map(float, range(len(x_names)))), lambda value: escape(x_names[int(value)])
     y_low = 10.0 ** math.floor(math.log10(lowest)) if y_log else 0.0
     y_high = max(*ys, lowest) if len(ys) > 1 else max(ys[0], lowest)
     if y_log:
         y_high = max(10.0 ** math.ceil(math.log10(y_high)), 10 * y_low)
     y = Scale(y_low, y_high or 1.0, height - 60, 44, y_log)
-    out = axes(x, y, x_title, y_title, x.ticks(x_base or 10), y.ticks(), y_text=y_text)
+    out = axes(x, y, x_title, y_title, x_ticks, y.ticks(), x_text, y_text)
     for index, (name, points) in enumerate(series.items()):
         colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
         places = [(x.at(a), y.at(b)) for a, b in points]
         path = "".join(f"{'L' if at else 'M'}{a:.1f} {b:.1f}" for at, (a, b) in enumerate(places))
         pattern = f' stroke-dasharray="{dash}"' if dash else ""
-        out.append(f'<path class="line" stroke="{colour}"{pattern} d="{path}"/>')
-        if dots:
+        if not x_names:
+            out.append(f'<path class="line" stroke="{colour}"{pattern} d="{path}"/>')
+        if dots or x_names:
             for (a, b), (at, value) in zip(places, points, strict=True):
                 out.append(
-                    f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"><title>{escape(name)}, {number(at)}: '
+                    f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"><title>{escape(name)}, {x_text(at)}: '
                     f"{y_text(value)}</title></circle>"
                 )
         row = 60 + 22 * index
