@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from ..base.options import Option, OptionRecord
 from ..batch.grade.assignment import Bounds, Build, Expectation, Machine, Test, Top
 from ..batch.grade.counters import COUNTERS
+from ..batch.grade.grades import STATES
 from ..batch.grade.toml_tables import REQUIRED, TEXT_WAYS, key_of
 from .run_parser import default_text
 
@@ -70,6 +71,12 @@ def page() -> Iterator[str]:
     yield "\n## Counters\n"
     yield "The keys of `at_most` and `at_least`.\n"
     yield from _table(("key", "what it counts"), ((f"`{name}`", row.help) for name, row in COUNTERS.items()))
+
+    yield "\n## States\n"
+    yield "What became of a test: the `state` of a row, and the mark in tables.\n"
+    yield from _table(
+        ("state", "mark", "meaning"), ((f"`{name}`", mark, text) for name, (mark, text) in STATES.items())
+    )
 
 
 def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
