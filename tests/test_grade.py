@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,8 +78,11 @@ def test_every_verdict_is_right(course: Course) -> None:
 
 def test_another_grading_gives_the_same_bytes(course: Course) -> None:
     """With another number of workers, other file system order, and results that come in another order."""
-    course_again = toyvm.grade(course.assignment, course.submissions[::-1], workers=3)
-    assert dict(report_files(course_again)) == course.reports
+    some = course.submissions[::-1] if FULL else course.submissions[2::-1]
+    again = dict(report_files(toyvm.grade(course.assignment, some, workers=3)))
+    same = {name for name, text in again.items() if course.reports[name] == text}
+    assert same == (set(again) if FULL else {name for name in again if name.startswith("reports/")})
+    assert len(again) == 5 + len(some)
 
 
 def test_a_grading_that_is_killed_goes_on(course: Course, tmp_path: Path) -> None:
@@ -87,12 +92,16 @@ def test_a_grading_that_is_killed_goes_on(course: Course, tmp_path: Path) -> Non
     killed = 0
     for _ in range(KILLS):
         process = subprocess.Popen(course.command(out), cwd=ROOT, stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 2.0))
+        time.sleep(rng.uniform(0.5, 4.0 if FULL else 2.0))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.wait()
-    assert killed
+    assert killed == KILLS
+    if FULL:
+        with closing(sqlite3.connect(out / "jobs.sqlite")) as store:
+            (kept,) = store.execute("select count(*) from outcomes").fetchone()
+        assert kept > 100
     subprocess.run(course.command(out), cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     written = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
     assert written == course.reports  # and the store of results is gone
