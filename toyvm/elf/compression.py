@@ -14,7 +14,7 @@ from .object_file import Section
 FORMATS = {"zlib": ELFCOMPRESS_ZLIB, "zlib-gabi": ELFCOMPRESS_ZLIB, "zstd": ELFCOMPRESS_ZSTD}
 ALIGN = 8  # of Elf64_Chdr, and so of a compressed section
 _HEADER = struct.Struct("<IIQQ")  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
-_MAX_SIZE = 1 << 30  # bytes of one section after decompression
+MAX_SIZE = 1 << 29  # bytes after decompression: of one section, and of all sections of a file
 
 
 def is_compressible(name: str, type: int, flags: int) -> bool:
@@ -72,7 +72,7 @@ def _from_zstd(body: bytes, size: int, where: str) -> tuple[bytes, bool]:
 
     library = _zstandard(f"{where}: ")
     try:
-        with library.ZstdDecompressor(max_window_size=_MAX_SIZE).stream_reader(io.BytesIO(body)) as reader:
+        with library.ZstdDecompressor(max_window_size=MAX_SIZE).stream_reader(io.BytesIO(body)) as reader:
             contents = reader.read(size + 1)
     except library.ZstdError as error:
         raise ElfError(f"{where}: cannot be decompressed: {error}") from None
@@ -96,6 +96,6 @@ def _header(data: bytes, where: str) -> tuple[int, int, int]:
             f"{where}: compressed in format {kind}; only zlib ({ELFCOMPRESS_ZLIB}) and "
             f"Zstandard ({ELFCOMPRESS_ZSTD}) are supported"
         )
-    if size > _MAX_SIZE:
-        raise ElfError(f"{where}: {size} bytes after decompression; the limit is {_MAX_SIZE}")
+    if size > MAX_SIZE:
+        raise ElfError(f"{where}: {size} bytes after decompression; the limit is {MAX_SIZE}")
     return kind, size, max(align, 1)

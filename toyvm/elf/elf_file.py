@@ -61,6 +61,9 @@ class Note(Record):
     desc: bytes
 
 
+MAX_SHARED_NAMES = 64  # the names of all sections have at most this many times the bytes of their table
+
+
 class ElfFile:
     """One ELF file. Every accessor raises ElfError("NAME: ...") when the part that it reads is malformed."""
 
@@ -87,12 +90,17 @@ class ElfFile:
         if self.header.shstrndx:
             table = shdrs[self.header.shstrndx]
             names = self.data[table.offset : table.offset + table.file_size]
-        return [
-            ElfSection(
-                index, string_at(names, shdr.name, self.name, f"name of section {index}: string"), shdr
-            )
-            for index, shdr in enumerate(shdrs)
-        ]
+        found = []
+        room = MAX_SHARED_NAMES * (len(names) + len(shdrs))
+        for index, shdr in enumerate(shdrs):
+            name = string_at(names, shdr.name, self.name, f"name of section {index}: string")
+            room -= len(name)
+            if room < 0:
+                raise ElfError(
+                    f"{self.name}: the sections' names overlap: they are longer than their string table"
+                )
+            found.append(ElfSection(index, name, shdr))
+        return found
 
     def section(self, name: str) -> ElfSection | None:
         """The first section called `name`."""

@@ -213,8 +213,14 @@ def names_interpreter(head: bytes) -> bool:
     )
 
 
+MAX_OVERLAP = 4  # all sections together have at most this many times the file's bytes
+
+
 def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:
-    """All section headers; each one's file contents are known to lie in the file."""
+    """All section headers; each one's file contents are known to lie in the file.
+
+    Sections of real files share few bytes, if any; those of a hostile file could make readers copy it many times.
+    """
     ehdr = ehdr or read_ehdr(data, name)
     raw = data[ehdr.shoff : ehdr.shoff + ehdr.shnum * SHDR_SIZE]
     shdrs = [Shdr(*fields) for fields in _SHDR.iter_unpack(raw)]
@@ -224,6 +230,8 @@ def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:
                 f"{name}: truncated: section {index} (offset {shdr.offset:#x}, {shdr.size:#x} bytes) ends beyond "
                 f"the file's {len(data):#x} bytes"
             )
+    if sum(shdr.file_size for shdr in shdrs) > MAX_OVERLAP * len(data):
+        raise ElfError(f"{name}: the sections overlap: together they have more bytes than the file")
     return shdrs
 
 

@@ -58,6 +58,9 @@ def empty(dtype: np.dtype[Any]) -> Table:
     return np.zeros(0, dtype=dtype)
 
 
+MAX_SHARED = 64  # the names of all symbols have at most this many times the bytes of their string table
+
+
 def names(array: Table, strings: Buffer, name: str) -> list[str]:
     """The name of every symbol of `array` in the string table `strings`. ElfError on an offset outside it."""
     strings = bytes(strings)
@@ -68,7 +71,13 @@ def names(array: Table, strings: Buffer, name: str) -> list[str]:
     if strings and strings[-1]:
         raise ElfError(f"{name}: string table does not end with a NUL")
     find = strings.find
+    offsets = array["st_name"].tolist()
+    ends = [find(b"\0", offset) if offset else 0 for offset in offsets]
+    if sum(ends) - sum(offsets) > MAX_SHARED * (len(strings) + len(offsets)):
+        raise ElfError(
+            f"{name}: the symbols' names overlap: together they are longer than their string table"
+        )
     return [
-        strings[offset : find(b"\0", offset)].decode("utf-8", "surrogateescape") if offset else ""
-        for offset in array["st_name"].tolist()
+        strings[offset:end].decode("utf-8", "surrogateescape") if offset else ""
+        for offset, end in zip(offsets, ends, strict=True)
     ]
