@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import LinkError, UsageError
 from ..base.resources import NoCollection
-from .ld_options import CommandLine, link_options, parse
+from .ld_command_line import CommandLine
+from .ld_options import link_options, parse
 
 if TYPE_CHECKING:
     from ..linker.image_layout import MemoryUse
@@ -91,6 +93,9 @@ def main(argv: list[str]) -> int:
         _print_script(state)
         if not state.inputs:
             return 0
+    if state.answer:
+        print(state.answer)
+        return 0
     if not state.inputs:
         raise UsageError("no input files")
     from ..base.resources import require_other_file, write_atomically
@@ -104,9 +109,10 @@ def main(argv: list[str]) -> int:
                 return _join(state, options)
             result = link(state.inputs, options)
     except LinkError as error:
-        raise LinkError([f"toyvm ld: {message}" for message in error.messages]) from None
+        raise LinkError([f"toyvm ld: {_readable(state, message)}" for message in error.messages]) from None
     for warning in () if options.no_warnings else result.warnings:
-        print(f"toyvm ld: {'' if ': warning: ' in warning else 'warning: '}{warning}", file=sys.stderr)
+        mark = "" if ": warning: " in warning else "warning: "
+        print(f"toyvm ld: {mark}{_readable(state, warning)}", file=sys.stderr)
     if state.fatal_warnings and result.warnings:
         raise LinkError([f"toyvm ld: {len(result.warnings)} warnings treated as errors"])
     for name in options.trace_symbols:
@@ -116,6 +122,7 @@ def main(argv: list[str]) -> int:
     output = result.output if state.output == "a.out" else state.output
     require_other_file(output, [given.path for given in state.inputs if not given.library])
     write_atomically(output, result.image, mode=0o755)
+    _write_dependencies(state, output, result.inputs)
     if state.print_memory_usage:
         print(memory_usage(result.layout.memory))
     if state.map_file or state.print_map or state.cref:
@@ -127,6 +134,29 @@ def main(argv: list[str]) -> int:
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
     return 0
+
+
+_MANGLED = re.compile(r"`(_Z[\w.$]*)")
+
+
+def _readable(state: CommandLine, message: str) -> str:
+    """A message with the names of C++ symbols as programmers write them."""
+    if not state.demangle or "`_Z" not in message:
+        return message
+    from ..elf.demangling import demangled
+
+    return _MANGLED.sub(lambda match: f"`{demangled(match[1])}", message)
+
+
+def _write_dependencies(state: CommandLine, output: str, inputs: Sequence[str]) -> None:
+    """--dependency-file: a rule for make, and an empty one for each input, so that a file may vanish."""
+    if state.dependency_file:
+        from ..base.resources import write_atomically
+
+        read = dict.fromkeys(name.partition("(")[0] if name.endswith(")") else name for name in inputs)
+        text = f"{output}: \\\n" + " \\\n".join(f"  {name}" for name in read) + "\n"
+        text += "".join(f"\n{name}:\n" for name in read)
+        write_atomically(state.dependency_file, text.encode("utf-8", "surrogateescape"))
 
 
 def _print_script(state: CommandLine) -> None:
@@ -175,4 +205,5 @@ def _join(state: CommandLine, options: LinkOptions) -> int:
     if state.trace:
         print("\n".join(result.inputs))
     write_atomically(state.output, result.image)
+    _write_dependencies(state, state.output, result.inputs)
     return 0

@@ -65,17 +65,21 @@ _NO_EFFECT = frozenset(
 )
 
 
-# Options that are accepted without effect. True: the option takes a value.
-IGNORED: dict[str, bool] = {
-    "plugin": True, "plugin-opt": True, "rpath-link": True, "sort-common": False,
-    "nostdlib": False, "no-add-needed": False, "add-needed": False,
-    "no-copy-dt-needed-entries": False, "copy-dt-needed-entries": False, "allow-shlib-undefined": False,
-    "no-allow-shlib-undefined": False, "demangle": False, "no-demangle": False, "warn-common": False, "no-print-gc-sections": False,
-    "warn-rwx-segments": False, "no-warn-rwx-segments": False, "no-warn-execstack": False,
-    "warn-execstack": False, "no-warn-mismatch": False, "no-whole-program": False,
-    "G": True, "O": True, "O0": False, "O1": False, "O2": False, "oformat": True, "format": True, "threads": False, "no-threads": False,
-    "color-diagnostics": False, "build-id-link": False, "error-unresolved-symbols": False,
-}  # fmt: skip
+# Options that are accepted without effect, with a value and without.
+_WITH_VALUE = """
+plugin plugin-opt rpath-link G O oformat hash-size max-cache-size assert spare-dynamic-tags architecture A gpsize
+ctf-share-types split-by-reloc split-by-file Y
+"""
+_ALONE = """
+sort-common nostdlib no-add-needed add-needed no-copy-dt-needed-entries copy-dt-needed-entries warn-common
+no-warn-common no-print-gc-sections warn-rwx-segments no-warn-rwx-segments no-warn-execstack warn-execstack
+no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads color-diagnostics build-id-link
+EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables no-define-common
+no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
+warn-section-align warn-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
+no-map-whole-files print-map-discarded no-print-map-discarded force-exe-suffix embedded-relocs flto
+"""
+IGNORED = {**dict.fromkeys(_WITH_VALUE.split(), True), **dict.fromkeys(_ALONE.split(), False)}
 
 
 def keyword(options: dict[str, object], text: str) -> None:

@@ -7,43 +7,15 @@ one or two dashes, and values can follow an option directly or as a separate wor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.errors import UsageError
-from ..base.record import Record, replace
-from ..linker.link_options import Input, LinkOptions
-from .ld_keywords import IGNORED, compression, keyword
-
-
-class CommandLine(Record, frozen=False):
-    """The state of the parser: options, inputs, and the modes for the inputs that follow."""
-
-    options: dict[str, object] = {}
-    lists: dict[str, list[str]] = {}
-    inputs: list[Input] = []
-    modes: Input = Input()  # the template of the next input
-    stack: list[Input] = []
-    starts: dict[str, int] = {}
-    groups: int = 0
-    output: str = "a.out"
-    map_file: str = ""
-    print_map: bool = False
-    cref: bool = False
-    trace: bool = False
-    version: bool = False
-    fatal_warnings: bool = False
-    default_script: str = ""
-    print_memory_usage: bool = False
-    verbose: bool = False
-
-    def mode(self, **changes: object) -> None:
-        """Change modes of the inputs that follow."""
-        self.modes = replace(self.modes, **changes)
-
-    def add(self, name: str, value: str) -> None:
-        """Append a value of an option that may be repeated."""
-        self.lists.setdefault(name, []).append(value)
+from ..base.record import replace
+from ..linker.link_options import LinkOptions
+from .ld_command_line import CommandLine
+from .ld_keywords import IGNORED
+from .ld_option_table import LONG, SHORT_FLAGS, SHORT_LISTS, SHORT_VALUES
 
 
 def parse(argv: list[str]) -> CommandLine:
@@ -93,17 +65,17 @@ def _short(state: CommandLine, word: str, words: list[str]) -> bool:
 
     Returns False for another option, such as a long option with one dash.
     """
-    if word.startswith("--") or _split(word)[0] in _LONG or word[1:] in _LONG:
+    if word.startswith("--") or _split(word)[0] in LONG or word[1:] in LONG:
         return False
     letter, rest = word[1], word[2:]
     if letter == "l":
         state.inputs.append(replace(state.modes, library=_value(word, rest, words)))
-    elif letter in _SHORT_LISTS:
-        state.add(_SHORT_LISTS[letter], _value(word, rest, words))
-    elif letter in _SHORT_VALUES:
-        _SHORT_VALUES[letter](state, _value(word, rest, words))
-    elif not rest and letter in _SHORT_FLAGS:
-        _SHORT_FLAGS[letter](state)
+    elif letter in SHORT_LISTS:
+        state.add(SHORT_LISTS[letter], _value(word, rest, words))
+    elif letter in SHORT_VALUES:
+        SHORT_VALUES[letter](state, _value(word, rest, words))
+    elif not rest and letter in SHORT_FLAGS:
+        SHORT_FLAGS[letter](state)
     else:
         return False
     return True
@@ -116,353 +88,21 @@ def _split(word: str) -> tuple[str, str | None]:
 
 def _long(state: CommandLine, word: str, words: list[str]) -> None:
     name, value = _split(word)
-    if name not in _LONG:
+    if name not in LONG:
         if name in IGNORED:
             if IGNORED[name] and value is None:
                 _value(word, "", words)
             return
         from ..base.diagnostics import did_you_mean
 
-        raise UsageError(f"unrecognized option '{word}'. {did_you_mean(name, _LONG)}".rstrip())
-    kind, act = _LONG[name]
+        raise UsageError(f"unrecognized option '{word}'. {did_you_mean(name, LONG)}".rstrip())
+    kind, act = LONG[name]
     if kind == "value":
         act(state, value if value is not None else _value(word, "", words))
     elif kind == "optional":
         act(state, value or "")
     else:
         act(state, "")
-
-
-_ADDRESS_LIMIT = 1 << 38  # the user half of Sv39
-
-
-def _number(text: str) -> int:
-    """An address: hexadecimal, with or without 0x (ld(1), -Ttext)."""
-    try:
-        value = int(text, 16)
-    except ValueError:
-        raise UsageError(f"'{text}' is not a hexadecimal number") from None
-    if not 0 <= value < _ADDRESS_LIMIT:
-        raise UsageError(f"address {text} is not in [0, {_ADDRESS_LIMIT:#x})")
-    return value
-
-
-def _build_id(state: CommandLine, style: str) -> None:
-    """--build-id[=STYLE]. All computed styles use SHA-1."""
-    if style.startswith("0x"):
-        try:
-            bytes.fromhex(style[2:])
-        except ValueError:
-            raise UsageError(f"--build-id={style}: not an even number of hexadecimal digits") from None
-    elif style not in ("", "sha1", "md5", "uuid", "fast", "tree", "none"):
-        raise UsageError(f"--build-id={style}: unknown style (sha1, none, 0xHEX)")
-    state.options["build_id"] = style if style == "none" or style.startswith("0x") else "sha1"
-
-
-def _set(**changes: object) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "flag", lambda state, _: state.options.update(changes)
-
-
-def _mode(**changes: object) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "flag", lambda state, _: state.mode(**changes)
-
-
-def _text(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "value", lambda state, value: state.options.__setitem__(name, value)
-
-
-def _each(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "value", lambda state, value: state.add(name, value)
-
-
-def _start(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "value", lambda state, value: state.starts.__setitem__(name, _number(value))
-
-
-def _section_start(state: CommandLine, text: str) -> None:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--section-start {text}: expected NAME=ADDRESS")
-    state.starts[name] = _number(value)
-
-
-def _package_metadata(state: CommandLine, text: str) -> None:
-    """--package-metadata[=JSON]: what systemd's tools read from the notes of programs. Empty: no note."""
-    if text:
-        import json
-
-        try:
-            json.loads(text)
-        except ValueError as error:
-            raise UsageError(f"--package-metadata: not JSON: {error}") from None
-    state.options["package_metadata"] = text
-
-
-def _begin_group(state: CommandLine, _: str) -> None:
-    if state.modes.group is not None:
-        raise UsageError("may not nest groups (--start-group)")
-    state.mode(group=state.groups)
-    state.groups += 1
-
-
-def _end_group(state: CommandLine, _: str) -> None:
-    if state.modes.group is None:
-        raise UsageError("group ended before it began (--end-group)")
-    state.mode(group=None)
-
-
-def _push(state: CommandLine, _: str) -> None:
-    state.stack.append(state.modes)
-
-
-def _pop(state: CommandLine, _: str) -> None:
-    if not state.stack:
-        raise UsageError("--pop-state without --push-state")
-    saved = state.stack.pop()
-    state.mode(whole_archive=saved.whole_archive, as_needed=saved.as_needed, static=saved.static)
-
-
-def _static(state: CommandLine, _: str) -> None:
-    state.options["static"] = True
-    state.mode(static=True)
-
-
-def _emulation(state: CommandLine, name: str) -> None:
-    if name != "elf64lriscv":
-        raise UsageError(f"unrecognised emulation mode: {name} (supported: elf64lriscv)")
-
-
-def _defsym(state: CommandLine, text: str) -> None:
-    if "=" not in text:
-        raise UsageError(f"--defsym {text}: expected SYMBOL=VALUE")
-    state.add("defsyms", text)
-
-
-def _just_symbols(state: CommandLine, path: str) -> None:
-    """-R: a folder is one of the run path, as for -rpath; of a file, only the symbols are taken."""
-    if os.path.isdir(path):
-        state.add("rpath", path)
-    else:
-        state.inputs.append(Input(path=path, just_symbols=True))
-
-
-def _require(state: CommandLine, name: str) -> None:
-    state.add("undefined", name)
-    state.add("required", name)
-
-
-def _version_script(state: CommandLine, path: str) -> None:
-    state.options["version_script"] = Path(path).read_text(errors="surrogateescape")
-
-
-def _file(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
-    """An option that may be repeated and whose value is the text of a file."""
-    return "value", lambda state, path: state.add(name, Path(path).read_text(errors="surrogateescape"))
-
-
-def _hash_style(state: CommandLine, style: str) -> None:
-    if style not in ("gnu", "sysv", "both"):
-        raise UsageError(f"invalid hash style '{style}' (gnu, sysv, both)")
-    state.options["hash_style"] = style
-
-
-def _attribute(name: str, value: object = True) -> tuple[str, Callable[[CommandLine, str], None]]:
-    return "flag", lambda state, _: setattr(state, name, value)
-
-
-def _page_base(state: CommandLine, text: str) -> None:
-    if _number(text) % 0x1000:
-        raise UsageError(f"image base {text} is not a multiple of 0x1000")
-    state.options["image_base"] = _number(text)
-
-
-def _add_script(state: CommandLine, path: str) -> None:
-    """-T. Files that the script names come at its place among the inputs."""
-    if not state.lists.get("scripts"):
-        state.options["script_position"] = len(state.inputs)
-    state.add("scripts", path)
-
-
-def _default_script(state: CommandLine, path: str) -> None:
-    """-dT: the script in place of the built-in one, read when all options are known. -T takes precedence."""
-    state.default_script = path
-
-
-def _choice(state: CommandLine, name: str, value: str, known: tuple[str, ...], option: str) -> None:
-    if value not in known:
-        raise UsageError(f"invalid argument to option --{option}: '{value}' ({', '.join(known)})")
-    state.options[name] = value
-
-
-_LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
-    "o": ("value", lambda state, value: setattr(state, "output", value)),
-    "output": ("value", lambda state, value: setattr(state, "output", value)),
-    "entry": _text("entry"),
-    "library": ("value", lambda state, value: state.inputs.append(replace(state.modes, library=value))),
-    "library-path": _each("library_path"),
-    "sysroot": _text("sysroot"),
-    "static": ("flag", _static),
-    "Bstatic": _mode(static=True),
-    "dn": _mode(static=True),
-    "non_shared": _mode(static=True),
-    "Bdynamic": _mode(static=False),
-    "dy": _mode(static=False),
-    "call_shared": _mode(static=False),
-    "shared": _set(kind="shared"),
-    "Bshareable": _set(kind="shared"),
-    "pie": _set(kind="pie"),
-    "pic-executable": _set(kind="pie"),
-    "no-pie": _set(kind="exec"),
-    "no-dynamic-linker": _set(dynamic_linker=""),
-    "soname": _text("soname"),
-    "just-symbols": ("value", _just_symbols),
-    "rpath": _each("rpath"),
-    "enable-new-dtags": _set(new_dtags=True),
-    "disable-new-dtags": _set(new_dtags=False),
-    "dynamic-linker": _text("dynamic_linker"),
-    "undefined": _each("undefined"),
-    "require-defined": ("value", _require),
-    "defsym": ("value", _defsym),
-    "wrap": _each("wrap"),
-    "version-script": ("value", _version_script),
-    "undefined-version": _set(undefined_version=True),
-    "no-undefined-version": _set(undefined_version=False),
-    "exclude-libs": _each("exclude_libs"),
-    "trace-symbol": _each("trace_symbols"),
-    "trace": _attribute("trace"),
-    "emit-relocs": _set(emit_relocs=True),
-    "icf": ("value", lambda state, value: _choice(state, "icf", value, ("none", "safe", "all"), "icf")),
-    "print-icf-sections": _set(print_icf=True),
-    "gc-sections": _set(gc_sections=True),
-    "no-gc-sections": _set(gc_sections=False),
-    "print-gc-sections": _set(print_gc_sections=True),
-    "relax": _set(relax=True),
-    "no-relax": _set(relax=False),
-    "relax-gp": _set(relax_gp=True),
-    "no-relax-gp": _set(relax_gp=False),
-    "whole-archive": _mode(whole_archive=True),
-    "no-whole-archive": _mode(whole_archive=False),
-    "as-needed": _mode(as_needed=True),
-    "no-as-needed": _mode(as_needed=False),
-    "start-group": ("flag", _begin_group),
-    "end-group": ("flag", _end_group),
-    "push-state": ("flag", _push),
-    "pop-state": ("flag", _pop),
-    "export-dynamic": _set(export_dynamic=True),
-    "no-export-dynamic": _set(export_dynamic=False),
-    "export-dynamic-symbol": _each("exported_symbols"),
-    "export-dynamic-symbol-list": _file("export_lists"),
-    "dynamic-list": _file("dynamic_lists"),
-    "dynamic-list-data": _set(dynamic_data=True),
-    "dynamic-list-cpp-new": ("flag", lambda state, _: state.add("dynamic_cpp", "new")),
-    "dynamic-list-cpp-typeinfo": ("flag", lambda state, _: state.add("dynamic_cpp", "typeinfo")),
-    "Bsymbolic": _set(symbolic="all"),
-    "Bsymbolic-functions": _set(symbolic="functions"),
-    "no-undefined": _set(defs=True),
-    "allow-multiple-definition": _set(allow_multiple_definition=True),
-    "unresolved-symbols": (
-        "value",
-        lambda state, value: state.options.__setitem__("allow_undefined", value.startswith("ignore")),
-    ),
-    "hash-style": ("value", _hash_style),
-    "build-id": ("optional", _build_id),
-    "package-metadata": ("optional", _package_metadata),
-    "eh-frame-hdr": _set(eh_frame_hdr=True),
-    "no-eh-frame-hdr": _set(eh_frame_hdr=False),
-    "compress-debug-sections": ("value", lambda state, word: compression(state.options, word)),
-    "strip-all": _set(strip="all"),
-    "strip-debug": _set(strip="debug"),
-    "discard-all": _set(discard="all"),
-    "discard-locals": _set(discard="locals"),
-    "discard-none": _set(discard="none"),
-    "auxiliary": _each("auxiliary"),
-    "f": _each("auxiliary"),
-    "filter": _text("filter"),
-    "F": _text("filter"),
-    "audit": _each("audit"),
-    "depaudit": _each("depaudit"),
-    "P": _each("depaudit"),
-    "init": _text("init"),
-    "fini": _text("fini"),
-    "Ttext": _start(".text"),
-    "Tdata": _start(".data"),
-    "Tbss": _start(".bss"),
-    "Ttext-segment": ("value", _page_base),
-    "image-base": ("value", _page_base),
-    "section-start": ("value", _section_start),
-    "Map": ("value", lambda state, value: setattr(state, "map_file", value)),
-    "print-map": _attribute("print_map"),
-    "cref": _attribute("cref"),
-    "version": _attribute("version"),
-    "script": ("value", _add_script),
-    "default-script": ("value", _default_script),
-    "dT": ("value", _default_script),
-    "orphan-handling": (
-        "value",
-        lambda state, value: _choice(
-            state, "orphan_handling", value, ("place", "warn", "error", "discard"), "orphan-handling"
-        ),
-    ),
-    "sort-section": (
-        "value",
-        lambda state, value: _choice(state, "sort_section", value, ("name", "alignment"), "sort-section"),
-    ),
-    "unique": _set(unique=True),
-    "print-memory-usage": _attribute("print_memory_usage"),
-    "verbose": ("optional", lambda state, _: setattr(state, "verbose", True)),
-    "dll-verbose": ("flag", lambda state, _: setattr(state, "verbose", True)),
-    "check-sections": _set(check_sections=True),
-    "no-check-sections": _set(check_sections=False),
-    "nmagic": _set(paged=False),
-    "no-nmagic": _set(paged=True),
-    "omagic": _set(paged=False),
-    "no-omagic": _set(paged=True),
-    "relocatable": _set(kind="relocatable"),
-    "Ur": _set(kind="relocatable"),
-    "no-warnings": _set(no_warnings=True),
-    "fatal-warnings": _attribute("fatal_warnings"),
-    "no-fatal-warnings": _attribute("fatal_warnings", False),
-}
-for _alias, _name in {
-    "Bshared": "Bdynamic",
-    "(": "start-group",
-    ")": "end-group",
-    "h": "soname",
-    "I": "dynamic-linker",
-    "export_dynamic": "export-dynamic",
-    "M": "print-map",
-}.items():
-    _LONG[_alias] = _LONG[_name]
-
-_SHORT_LISTS = {"L": "library_path", "u": "undefined", "y": "trace_symbols"}
-_SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
-    "R": _just_symbols,
-    "o": lambda state, value: setattr(state, "output", value),
-    "e": lambda state, value: state.options.__setitem__("entry", value),
-    "m": _emulation,
-    "z": lambda state, value: keyword(state.options, value),
-    "T": _add_script,
-    "h": lambda state, value: state.options.__setitem__("soname", value),
-}
-_SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
-    "r": lambda state: state.options.update(kind="relocatable"),
-    "s": lambda state: state.options.__setitem__("strip", "all"),
-    "S": lambda state: state.options.__setitem__("strip", "debug"),
-    "x": lambda state: state.options.__setitem__("discard", "all"),
-    "X": lambda state: state.options.__setitem__("discard", "locals"),
-    "t": lambda state: setattr(state, "trace", True),
-    "v": lambda state: setattr(state, "version", True),
-    "V": lambda state: setattr(state, "version", True),
-    "M": lambda state: setattr(state, "print_map", True),
-    "E": lambda state: state.options.__setitem__("export_dynamic", True),
-    "w": lambda state: state.options.__setitem__("no_warnings", True),
-    "(": lambda state: _begin_group(state, ""),
-    ")": lambda state: _end_group(state, ""),
-    "n": lambda state: state.options.__setitem__("paged", False),
-    "N": lambda state: state.options.__setitem__("paged", False),
-    "g": lambda state: None,
-    "q": lambda state: state.options.__setitem__("emit_relocs", True),
-}
 
 
 def _script(path: str, folders: list[str]) -> tuple[str, str]:
@@ -483,7 +123,9 @@ def link_options(state: CommandLine) -> LinkOptions:
         (text.partition("=")[0], text.partition("=")[2]) for text in state.lists.get("defsyms", [])
     )
     paths = state.lists.get("scripts") or ([state.default_script] if state.default_script else [])
-    lists["scripts"] = tuple(_script(path, state.lists.get("library_path", [])) for path in paths)
+    folders = state.lists.get("library_path", [])
+    lists["scripts"] = tuple(_script(path, folders) for path in paths)
+    lists["orderings"] = tuple(_script(path, folders) for path in state.lists.get("orderings", []))
     lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
     options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)

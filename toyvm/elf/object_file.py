@@ -98,13 +98,17 @@ class SectionGroup(Record):
 
 
 class ObjectFile(Record, eq=False):
-    """A relocatable object file. `name` is what messages call it: "main.o", "libc.a(printf.o)"."""
+    """A relocatable object file. `name` is what messages call it: "main.o", "libc.a(printf.o)".
+
+    `raw`: made of any file's bytes, so that it has no calling convention.
+    """
 
     name: str
     sections: Sequence[Section]
     symbols: SymbolTable
     e_flags: int = 0
     groups: Sequence[SectionGroup] = ()
+    raw: bool = False
 
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""

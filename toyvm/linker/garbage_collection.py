@@ -20,6 +20,7 @@ from ..elf.constants import (
     SHT_INIT_ARRAY,
     SHT_NOTE,
     SHT_PREINIT_ARRAY,
+    STV_DEFAULT,
 )
 from .defsyms import defsym_symbols
 from .inputs.columns import Column, ProgramColumns
@@ -72,6 +73,10 @@ def _roots(
             or (_is_kept(sections.name[sid], int(sections.type[sid])) if keep is None else keep[sid])
         ):
             roots.append(sid)
+    if options.keep_exported:
+        n = program.symbols.globals
+        seen = program.symbols.sid[:n][program.symbols.visibility[:n] == STV_DEFAULT]
+        roots += seen[seen >= 0].tolist()
     names = [options.entry_symbol, options.init, options.fini, *options.undefined, *options.wanted]
     numbers = [table[name].id for name in names if name in table] + np.flatnonzero(exported).tolist()
     roots += [int(s) for s in program.symbols.sid[numbers] if s >= 0]

@@ -33,13 +33,14 @@ class Diagnostics:
         """Whether `limited` would not show another error of the kind `key`."""
         return self._seen[key] >= limit
 
-    def limited(self, key: str, limit: int, message: str, last: str) -> None:
-        """Add an error of the kind `key`. After `limit` of them only `last` is added, once."""
+    def limited(self, key: str, limit: int, message: str, last: str, warn: bool = False) -> None:
+        """Add an error of the kind `key`, or with `warn` a warning. After `limit` of them only `last` is added, once."""
+        add = self.warning if warn else self.error
         self._seen[key] += 1
         if self._seen[key] <= limit:
-            self.error(message)
+            add(message)
         elif self._seen[key] == limit + 1:
-            self.error(last)
+            add(last)
 
     def checkpoint(self) -> None:
         """Raise LinkError with all errors so far, if there are any."""

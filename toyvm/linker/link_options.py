@@ -33,6 +33,7 @@ class Input(Record):
     whole_archive: bool = False
     as_needed: bool = False
     static: bool = False  # -Bstatic: -lNAME finds archives only
+    binary: bool = False  # -b binary: the file's bytes are data
     just_symbols: bool = False  # -R: take the addresses of the file's symbols, and nothing else
     group: int | None = None  # inputs of one --start-group share a number
 
@@ -83,7 +84,14 @@ class LinkOptions(Record):
     dynamic_cpp: tuple[str, ...] = ()  # --dynamic-list-cpp-NAME: "new", "typeinfo"
     symbolic: str = ""  # "" , "all" (-Bsymbolic), "functions"
     defs: bool = False  # -z defs, --no-undefined
-    allow_undefined: bool = False  # --unresolved-symbols=ignore-all
+    allow_undefined: bool = False  # anywhere; or only ...
+    ignore_in_objects: bool = False
+    ignore_in_libraries: bool = False  # --allow-shlib-undefined
+    ignored_symbols: tuple[str, ...] = ()  # --ignore-unresolved-symbol
+    warn_unresolved: bool = False  # undefined symbols are warnings
+    retained: tuple[str, ...] | None = None  # --retain-symbols-file: .symtab has only these
+    keep_exported: bool = False  # --gc-keep-exported
+    place_commons: bool = False  # -d: with -r, common symbols get their places
     allow_multiple_definition: bool = False
     now: bool = False
     relro: bool = True
@@ -111,6 +119,7 @@ class LinkOptions(Record):
     no_warnings: bool = False
     output: str = "a.out"
     scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script
+    orderings: tuple[tuple[str, str], ...] = ()  # --section-ordering-file: name and text of each
     script_position: int = 0  # the number of inputs before -T
     assigned: tuple[str, ...] = ()  # symbols that a script assigns
     wanted: tuple[str, ...] = ()  # symbols that a script's expressions need

@@ -69,7 +69,7 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     resolution = resolve(opened, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
-    program = flatten(resolution, errors, relocatable=True)
+    program = flatten(resolution, errors, relocatable=True, commons=options.place_commons)
     errors.checkpoint()
     if options.strip:
         program = without_debug(program)
@@ -283,7 +283,7 @@ class _Joiner:
             other = int(row["st_other"]) & ~ST_VISIBILITY_MASK
             if int(row["st_info"]) >> ST_BIND_SHIFT == STB_GNU_UNIQUE:
                 binding = STB_GNU_UNIQUE
-            if symbol.kind is DefinitionKind.COMMON:
+            if symbol.kind is DefinitionKind.COMMON and sid < 0:
                 shndx = SHN_COMMON
             elif sid >= 0:
                 shndx, value = int(self.output[sid]), value + int(self.offset[sid])

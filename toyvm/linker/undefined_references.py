@@ -18,9 +18,9 @@ def check_references(program: ProgramColumns, options: LinkOptions, errors: Diag
     """Add every bad reference of a live section to `errors`."""
     relocs = program.relocs.where(program.sections.live[program.relocs.sid])
     places = SourcePlaces(program)
-    if not options.allow_undefined:
+    if not options.allow_undefined and not options.ignore_in_objects:
         _undefined(program, relocs, places, options, errors)
-    if not options.shared and not options.allow_undefined:
+    if not options.shared and not options.allow_undefined and not options.ignore_in_libraries:
         _undefined_in_libraries(program, errors)
     for name in options.required:
         if program.symbols.sid[program.resolution.table[name].id] == UNDEFINED:
@@ -42,6 +42,9 @@ def _undefined(
     missing[:n] = (symbols.sid[:n] == UNDEFINED) & ~symbols.weak[:n]
     if options.shared and not options.defs:
         missing[:n] &= symbols.visibility[:n] != 0
+    for name in options.ignored_symbols:
+        if name in program.resolution.table:
+            missing[program.resolution.table[name].id] = False
     for row in np.flatnonzero(missing[relocs.sym]).tolist():
         number, sid = int(relocs.sym[row]), int(relocs.sid[row])
         name = program.symbol_name(number)
@@ -51,7 +54,8 @@ def _undefined(
         text = ""
         if not errors.is_full(key, REFERENCES_SHOWN):
             text = f"{places.describe(sid, int(relocs.offset[row]))}: undefined reference to {hidden}`{name}'"
-        errors.limited(key, REFERENCES_SHOWN, text, f"{file}: more undefined references to `{name}' follow")
+        more = f"{file}: more undefined references to `{name}' follow"
+        errors.limited(key, REFERENCES_SHOWN, text, more, warn=options.warn_unresolved)
 
 
 def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> None:

@@ -371,14 +371,14 @@ _VALUES = "64M 1G -1 0 1e9 0x 0xfffffffffffffffff 9999999999999999999999 = , : .
 
 @cache
 def option_words() -> list[str]:
-    from toyvm.cli.ld_options import _LONG  # what GNU ld's long options are
+    from toyvm.cli.ld_option_table import LONG  # what GNU ld's long options are
     from toyvm.run_options import CommandOptions
 
     flags = [flag for row in CommandOptions.rows.values() for flag in (row.flags or ())]
     values = _VALUES.split()
     return [
         *(f"\n{flag}" for flag in flags),
-        *(f"\n--{name}" for name in _LONG),
+        *(f"\n--{name}" for name in LONG),
         *(f"\n{v}" for v in values),
         *values,
         "\n",

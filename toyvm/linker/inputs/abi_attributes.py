@@ -29,7 +29,7 @@ def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:
     for loaded in resolution.files:
         obj = loaded.object
         # An object without sections in memory has no calling convention.
-        if not any(s.flags & SHF_ALLOC and s.size for s in obj.sections):
+        if obj.raw or not any(s.flags & SHF_ALLOC and s.size for s in obj.sections):
             continue
         if flags is None:
             flags, first = obj.e_flags, obj.name

@@ -176,10 +176,12 @@ class ProgramColumns(Record, eq=False):
         return replace(self, sections=sections), list(range(first, first + len(made)))
 
 
-def flatten(resolution: Resolution, errors: Diagnostics, relocatable: bool = False) -> ProgramColumns:
+def flatten(
+    resolution: Resolution, errors: Diagnostics, relocatable: bool = False, commons: bool = True
+) -> ProgramColumns:
     """Put the resolved objects into columns. Each common symbol becomes a section called COMMON.
 
-    `relocatable` (-r) keeps common symbols, and the sections that are there for the last link only.
+    `relocatable` (-r) keeps the sections that are there for the last link only; without `commons`, common symbols stay so.
 
     A section or common symbol that no address space could hold is added to `errors` and is empty in the result.
     """
@@ -190,7 +192,7 @@ def flatten(resolution: Resolution, errors: Diagnostics, relocatable: bool = Fal
         resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
         bases[:-1], file_symbols,
     )  # fmt: skip
-    return program if relocatable else _place_commons(program, errors)
+    return _place_commons(program, errors) if commons else program
 
 
 def _sections(

@@ -21,6 +21,7 @@ from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.headers import is_elf, read_ehdr
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable, null_symbols
 from toyvm.elf.object_reader import read_object
+from toyvm.elf.raw_object import raw_object
 
 from ..link_errors import Diagnostics
 from ..link_options import Input, LinkOptions
@@ -99,6 +100,8 @@ class _Opener:
         try:
             if source.just_symbols:
                 yield Opened(source, name, object=symbols_alone(data, name, self.own))
+            elif source.binary:
+                yield Opened(source, name, object=raw_object(data, name))
             elif is_elf(data):
                 yield self._elf(source, name, data)
             elif data.startswith((b"!<arch>\n", b"!<thin>\n")):

@@ -10,8 +10,18 @@ from toyvm.base.resources import read_input
 
 from ..link_options import Input, LinkOptions
 from .builtin import builtin_script
-from .reader import read_expression, read_script
-from .tree import Assignment, InputFile, InputPattern, Insert, Place, Script, Source
+from .reader import read_expression, read_ordering, read_script
+from .tree import (
+    Assignment,
+    InputFile,
+    InputPattern,
+    Insert,
+    OutputSection,
+    Place,
+    Script,
+    SectionsStatement,
+    Source,
+)
 
 _DEFAULT_ENTRY = "start"  # GNU ld: of a script without ENTRY
 
@@ -26,14 +36,39 @@ class Request(Record, eq=False):
 
 def request(inputs: Sequence[Input], options: LinkOptions) -> Request | None:
     """Read the scripts of `options`; None if there is none. Raises LinkError with a place."""
-    if not options.scripts:
+    if not options.scripts and not options.orderings:
         return None
     script = Script()
     for name, text in options.scripts:
         script.merge(_read(name, text.encode("utf-8", "surrogateescape"), options))
-    if any(isinstance(statement, Insert) for statement in script.statements):
+    if not options.scripts or any(isinstance(statement, Insert) for statement in script.statements):
         script.merge(_builtin(options))
+    for name, text in options.orderings:
+        _order(script, read_ordering(name, text))
     return completed(script, inputs, options)
+
+
+def _order(script: Script, ordering: Sequence[SectionsStatement]) -> None:
+    """--section-ordering-file: what it puts into an output section comes there before what the script puts there."""
+    for wanted in ordering:
+        if not isinstance(wanted, OutputSection):
+            continue
+        for statement in wanted.body:
+            if not isinstance(statement, InputPattern):
+                raise statement.place.error("an ordering file places input sections, and nothing else")
+        at = next(
+            (
+                number
+                for number, other in enumerate(script.statements)
+                if isinstance(other, OutputSection) and other.name == wanted.name
+            ),
+            None,
+        )
+        if at is None:
+            raise wanted.place.error(f"the linker script has no output section `{wanted.name}'")
+        found = script.statements[at]
+        assert isinstance(found, OutputSection)
+        script.statements[at] = replace(found, body=(*wanted.body, *found.body))
 
 
 def read_implicit(name: str, data: bytes, options: LinkOptions) -> Script:

@@ -83,6 +83,12 @@ def read_script(name: str, data: bytes, read_file: ReadFile, folders: Sequence[s
     return script
 
 
+def read_ordering(name: str, text: str) -> list[Any]:
+    """Read the text of a --section-ordering-file: statements as in SECTIONS. Raises LinkError."""
+    statements: list[Any] = _Reader(_no_files, ()).read("sections_body", Source(name, text))
+    return statements
+
+
 def read_expression(name: str, text: str) -> Any:
     """Read one expression, such as that of --defsym. Raises LinkError."""
     return _Reader(_no_files, ()).read("exp", Source(name, text))

@@ -128,6 +128,7 @@ def build(
     index = np.zeros(len(program.symbols), dtype=np.int64)
     sections = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
     wanted = np.zeros(len(program.symbols), dtype=bool)
+    retained = None if options.retained is None else frozenset(options.retained)
     rows: list[Row] = [(0, 0, 0, 0, 0, 0)]
     if options.emit_relocs:
         for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
@@ -137,10 +138,10 @@ def build(
         wanted[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
     if options.discard != "all":
         for file in range(len(program.file_symbols)):
-            mine, found = _locals(program, layout, known, options, numbers, strings, file, wanted)
+            mine, found = _locals(program, layout, known, options, numbers, strings, file, wanted, retained)
             index[found] = np.arange(len(mine) - len(found), len(mine)) + len(rows)
             rows += mine
-    hidden, visible, order = _globals(program, layout, known, numbers, strings)
+    hidden, visible, order = _globals(program, layout, known, numbers, strings, wanted, retained)
     index[order] = np.arange(len(order)) + len(rows)
     rows += hidden
     table = np.array(rows + visible, dtype=SYM)
@@ -156,6 +157,7 @@ def _locals(
     strings: Strings,
     file: int,
     wanted: Column,
+    retained: frozenset[str] | None,
 ) -> tuple[list[Row], list[int]]:
     """The rows of an object's locals, and the symbol number of each but that of a source file; `wanted` ones stay."""
     table = program.resolution.files[file].object.symbols
@@ -179,6 +181,8 @@ def _locals(
         *(column.tolist() for column in columns), strict=True
     ):
         name = names[i]
+        if retained is not None and name not in retained and not wanted[number]:
+            continue
         if not name or (name.startswith(".L") and options.discard == "locals" and not wanted[number]):
             continue
         found.append(number)
@@ -192,7 +196,13 @@ def _locals(
 
 
 def _globals(
-    program: ProgramColumns, layout: ImageLayout, known: Addresses, numbers: Column, strings: Strings
+    program: ProgramColumns,
+    layout: ImageLayout,
+    known: Addresses,
+    numbers: Column,
+    strings: Strings,
+    wanted: Column,
+    retained: frozenset[str] | None,
 ) -> tuple[list[Row], list[Row], list[int]]:
     """(hidden ones, which become local, those that stay global, the symbol numbers of both)."""
     hidden: list[Row] = []
@@ -203,6 +213,8 @@ def _globals(
     visibility = symbols.visibility.tolist()
     for symbol, sid, value in zip(program.resolution.symbols, sids, values, strict=True):
         if not symbol.object_reference:
+            continue
+        if retained is not None and symbol.name not in retained and not wanted[symbol.id]:
             continue
         kind = int(symbols.type[symbol.id])
         # The binding of an undefined symbol is that of its references, not that of the library's definition.
