@@ -237,7 +237,7 @@ def read_assignment(path: Path) -> Assignment:
     Raises TomlError with all mistakes, NotFoundError, UsageError or ToyvmError if the file cannot be read.
     """
     try:
-        text = read_file(path).decode("utf-8")
+        text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UsageError(f"{path}: not UTF-8 text, at byte {problem.start}") from None
     return parse_assignment(text, str(path), lambda name: read_file(path.parent / name))

@@ -43,6 +43,8 @@ class TomlReader:
             self.values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as problem:
             raise TomlError([self._syntax(str(problem))]) from None
+        except RecursionError:
+            raise TomlError([f"{name}:1:1: error: arrays or tables are nested too deeply"]) from None
         self._places = dict(_key_lines(self._lines))
 
     def finish(self) -> None:

@@ -122,6 +122,7 @@ def test_both_linkages_share_the_points() -> None:
         ("[limits]\ninstructions = 0\n" + TEST, "a.toml:2:1: error: 'instructions' cannot be 0"),
         ("[limits]\nseconds = nan\n" + TEST, "a.toml:2:1: error: 'seconds' must be a number"),
         ('[machine]\nreclaim = "lrx"\n' + TEST, "a.toml:2:1: error: 'reclaim' cannot be 'lrx'"),
+        ("a = " + "[" * 100_000, "a.toml:1:1: error: arrays or tables are nested too deeply"),
         ("", "a.toml:1:1: error: 'test' is missing"),
         ("test = []", "a.toml:1:1: error: there is no test"),
         ("test = 1", "a.toml:1:1: error: 'test' must be an array of tables"),
@@ -172,6 +173,8 @@ def test_the_sample_is_an_assignment() -> None:
 
 
 def test_a_file_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf" + TEST.encode())  # a byte order mark
+    assert read_assignment(tmp_path / "a.toml").points == 1
     (tmp_path / "a.toml").write_bytes(b'title = "\xff"')
     with pytest.raises(UsageError, match="not UTF-8 text, at byte 9"):
         read_assignment(tmp_path / "a.toml")
