@@ -20,7 +20,12 @@ def parser() -> argparse.ArgumentParser:
         description="Print questions about a program that has just run on the machine, or about a link; the "
         "same seed gives the same questions.",
     )
-    p.add_argument("kinds", nargs="*", metavar="KIND", help="the kinds of questions; `--list` shows them")
+    p.add_argument(
+        "kinds",
+        nargs="*",
+        metavar="KIND",
+        help="the kinds of questions, which `--list` shows; all is every kind",
+    )
     p.add_argument("--list", action="store_true", help="list the kinds of questions")
     p.add_argument("--seed", type=int, default=1, metavar="N", help="choose the questions (default: 1)")
     p.add_argument(
@@ -59,10 +64,9 @@ def main(argv: list[str]) -> int:
         raise UsageError(f"expected KIND: one or more of {', '.join(KINDS)}")
     if not 1 <= options.count <= MOST:
         raise UsageError(f"--count {options.count}: expected 1 to {MOST}")
+    kinds = [kind for word in options.kinds for kind in (KINDS if word == "all" else [word])]
     questions = [
-        quiz(kind, options.seed, number, options.level)
-        for kind in options.kinds
-        for number in range(options.count)
+        quiz(kind, options.seed, number, options.level) for kind in kinds for number in range(options.count)
     ]
     from ..base.resources import write_atomically
     from ..quizzes import html_sheet

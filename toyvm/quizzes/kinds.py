@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from random import Random
 
+from ..base.diagnostics import did_you_mean
 from ..base.errors import UsageError
 from .question import Question
 
@@ -27,7 +28,8 @@ def quiz(kind: str, seed: int = 1, number: int = 0, level: int = 2) -> Question:
     `level` is 1 (short) to 3 (long). Raises UsageError for an unknown kind or level.
     """
     if kind not in KINDS:
-        raise UsageError(f"'{kind}' is not a kind of question: expected one of {', '.join(KINDS)}")
+        hint = did_you_mean(kind, KINDS) or f"expected one of {', '.join(KINDS)}"
+        raise UsageError(f"'{kind}' is not a kind of question: {hint}")
     if level not in LEVELS:
         raise UsageError(f"level {level}: expected 1, 2 or 3")
     rng = Random(f"{kind}/{seed}/{number}/{level}")

@@ -106,7 +106,7 @@ def run(
     watcher: Watcher | None = None,
 ) -> Recording:
     """Run a program to its end. `at_mark` is called at each getpid(2), after the snapshot."""
-    settings = {"engine": "reference", "caching": False, "libraries": False, **options}
+    settings = {"engine": "reference", "caching": False, "libraries": False, "root": "", **options}
     settings.setdefault("max_instructions", CAP_OF_INSTRUCTIONS)
     session = Session(
         RunOptions(**settings),  # type: ignore[arg-type]  # settings of several types, by name

@@ -33,6 +33,9 @@ def test_json_and_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == "toyvm.quiz/1"
     assert told["questions"] == [json.loads(json.dumps(quiz("symbols", level=1).to_json()))]
+    assert main(["quiz", "all", "--level", "1"]) == 0
+    told = capsys.readouterr().out
+    assert told == "\n".join(quiz(kind, level=1).question for kind in KINDS)
     assert main(["quiz", "--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(KINDS)
 
@@ -41,7 +44,7 @@ def test_json_and_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         ([], "expected KIND: one or more of translation, "),
-        (["cows"], "'cows' is not a kind of question: expected one of translation, "),
+        (["cows"], "'cows' is not a kind of question: did you mean 'cow'?"),
         (["cow", "--count", "0"], "--count 0: expected 1 to 1000"),
     ],
 )
