@@ -72,7 +72,7 @@ def _package_metadata(state: CommandLine, text: str) -> None:
 
         try:
             json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"--package-metadata: not JSON: {error}") from None
     state.options["package_metadata"] = text
 

@@ -280,7 +280,7 @@ def assignment(data: bytes) -> None:
 
 def assignments() -> Iterable[bytes]:
     yield _ASSIGNMENT.encode()
-    for path in sorted((ROOT / "asm").rglob("*.toml")):
+    for path in sorted((ROOT / "docs/grading").glob("*.toml")):
         yield path.read_bytes()
 
 

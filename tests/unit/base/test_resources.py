@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from toyvm.base.resources import cache_dir, data_dir, kept, libraries_path, source_version, write_atomically
+from toyvm.base.errors import ToyvmError
+from toyvm.base.resources import (
+    cache_dir,
+    cache_path,
+    data_dir,
+    kept,
+    libraries_path,
+    source_version,
+    write_atomically,
+)
 
 
 def test_write_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +91,24 @@ def test_libraries_of_other_sources_are_elsewhere(monkeypatch: pytest.MonkeyPatc
     assert libraries_path() == before
     monkeypatch.setattr("toyvm.base.resources.source_version", lambda *folders: b"other")
     assert libraries_path() != before
+
+
+def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code runs on the host. A link in the temporary folder may lead to a folder of somebody else."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    assert cache_path("x") == str(tmp_path / "cache/toyvm/x")
+    (tmp_path / "cache/toyvm").chmod(0o777)
+    mine = temporary / f"toyvm-{os.getuid()}"
+    assert cache_path("x") == str(mine / "x") and mine.stat().st_mode & 0o777 == 0o700
+    mine.rmdir()
+    mine.symlink_to(tmp_path / "cache/toyvm")
+    with pytest.raises(ToyvmError, match="belongs to another user"):
+        cache_path("x")
+    mine.unlink()
+    (tmp_path / "cache/toyvm").chmod(0o755)
+    monkeypatch.setattr("os.getuid", lambda: os.geteuid() + 1)  # the folder is another user's
+    with pytest.raises(ToyvmError, match="belongs to another user"):
+        cache_path("x")

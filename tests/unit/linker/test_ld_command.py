@@ -109,6 +109,11 @@ def test_output_file(folder: Path) -> None:
     assert "\n.text           0x" in text
 
 
+def test_metadata_that_is_nested_too_deeply() -> None:
+    with pytest.raises(UsageError, match="--package-metadata: not JSON: maximum recursion depth"):
+        parse(["--package-metadata=" + "[" * 100_000])
+
+
 def test_a_response_file_with_an_open_quote(folder: Path) -> None:
     (folder / "words").write_text("-o 'prog")
     with pytest.raises(UsageError, match="@words: no closing quotation"):

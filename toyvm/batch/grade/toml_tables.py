@@ -41,7 +41,9 @@ class TomlReader:
         self._found: list[tuple[int, str]] = []
         try:
             self.values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as problem:
+        except RecursionError:
+            raise TomlError([self._syntax("nested too deeply")]) from None
+        except ValueError as problem:  # TOMLDecodeError, or a number of thousands of digits
             raise TomlError([self._syntax(str(problem))]) from None
         except RecursionError:
             raise TomlError([f"{name}:1:1: error: arrays or tables are nested too deeply"]) from None

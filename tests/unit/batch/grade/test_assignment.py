@@ -178,3 +178,10 @@ def test_a_file_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b'title = "\xff"')
     with pytest.raises(UsageError, match="not UTF-8 text, at byte 9"):
         read_assignment(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 100_000, "a = " + "9" * 5000, "a = 1e999999", "a." * 5000 + "b = 1", "[" * 50_000]
+)
+def test_toml_that_is_too_much_is_a_mistake(text: str) -> None:
+    assert mistakes(text)[0].startswith("a.toml:")
