@@ -14,7 +14,7 @@ from toyvm.base.record import Record
 
 from .errors import ToyvmError
 
-_LINE = re.compile(r"^\s*(?:#|//|/?\*)\s*toyvm:\s*([a-z]+):[ \t]*(.*?)\s*(?:\*/)?\s*$", re.M)
+_LINE = re.compile(r"^[ \t]*(?:#|//|/?\*)[ \t]*toyvm:[ \t]*([a-z]+):(.*)$", re.M)
 LINKAGES = ("static", "dynamic")
 
 
@@ -45,7 +45,8 @@ class Directives(Record):
 def parse_directives(text: str, name: str) -> Directives:
     """Parse the directives in `text`. Raises ToyvmError for an unknown key or an invalid value."""
     found: dict[str, list[str]] = {}
-    for key, value in _LINE.findall(text):
+    for key, rest in _LINE.findall(text):
+        value = rest.strip().removesuffix("*/").rstrip()
         if key not in _PARSERS:
             raise ToyvmError(f"{name}: unknown directive 'toyvm: {key}:'; known: {', '.join(_PARSERS)}")
         found.setdefault(key, []).append(value)

@@ -176,7 +176,7 @@ def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]
 
     There is at least one library, and each has at least one version.
     """
-    out = b""
+    out = bytearray()
     for i, (file, versions) in enumerate(libraries):
         aux = b""
         for k, version in enumerate(versions):
@@ -184,12 +184,12 @@ def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]
             aux += _VERNAUX.pack(sysv_hash(version.name), 0, version.number, version.name_offset, following)
         following = _VERNEED.size + len(aux) if i + 1 < len(libraries) else 0
         out += _VERNEED.pack(VER_NEED_CURRENT, len(versions), file, _VERNEED.size, following) + aux
-    return out
+    return bytes(out)
 
 
 def pack_defined_versions(versions: Sequence[DefinedVersion]) -> bytes:
     """.gnu.version_d of at least one version. Each begins with its own name, and its parents' follow."""
-    out = b""
+    out = bytearray()
     for i, version in enumerate(versions):
         names = (version.name_offset, *version.parent_offsets)
         aux = b"".join(
@@ -201,7 +201,7 @@ def pack_defined_versions(versions: Sequence[DefinedVersion]) -> bytes:
             VER_DEF_CURRENT, version.flags, version.number, len(names), digest, _VERDEF.size, following
         )
         out += aux
-    return out
+    return bytes(out)
 
 
 def symbol_versions(elf: ElfFile) -> dict[int, Version]:

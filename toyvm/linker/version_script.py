@@ -23,7 +23,8 @@ from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol
 from .link_errors import Diagnostics
 from .name_patterns import NamePattern, matches_any
 
-_TOKEN = re.compile(r'/\*.*?\*/|#[^\n]*|("[^"]*")|([{};:])|((?:[^\s{};:"]|::)+)', re.S)
+MAX_VERSIONS = 0x7F00  # .gnu.version has 15 bits for the number of a version
+_TOKEN = re.compile(r'/\*.*?(?:\*/|(\Z))|#[^\n]*|("[^"]*")|([{};:])|((?:[^\s{};:"]|::)+)', re.S)
 
 
 class VersionNode(Record):
@@ -44,10 +45,14 @@ class VersionScript:
     def __init__(self, nodes: tuple[VersionNode, ...] = ()) -> None:
         self.nodes = nodes
 
-    @property
+    @cached_property
     def versions(self) -> tuple[str, ...]:
         """The names of the versions that the output defines."""
         return tuple(node.name for node in self.nodes if node.name)
+
+    @cached_property
+    def _named(self) -> dict[str, VersionNode]:
+        return {node.name: node for node in self.nodes if node.name}
 
     def node_of(self, name: str) -> tuple[VersionNode | None, bool]:
         """The node of a symbol that has no version of its own, and whether it makes the symbol local.
@@ -97,11 +102,11 @@ class VersionScript:
 
     def is_local(self, symbol: GlobalSymbol) -> bool:
         """Whether the symbol stays inside the file."""
-        if symbol.name in self.versions:
+        if symbol.name in self._named:
             return False
         if not symbol.version:
             return self.node_of(symbol.name)[1]
-        node = next((node for node in self.nodes if node.name == symbol.version), None)
+        node = self._named.get(symbol.version)
         if node is None:
             return False
         base = symbol.dynamic_name
@@ -109,7 +114,7 @@ class VersionScript:
 
     def version_of(self, symbol: GlobalSymbol) -> str:
         """The version of a symbol that is defined here; "" for none."""
-        if symbol.version or symbol.name in self.versions:
+        if symbol.version or symbol.name in self._named:
             return symbol.version or symbol.name
         node = self.node_of(symbol.name)[0]
         return node.name if node is not None else ""
@@ -125,19 +130,28 @@ def parse_version_script(text: str) -> VersionScript:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
+        self._tokens: list[str] = []
+        for found in _TOKEN.finditer(text):
+            if found[1] is not None:
+                raise _syntax("comment without end")
+            if token := found[2] or found[3] or found[4]:
+                self._tokens.append(token)
         self._at = 0
 
     def script(self) -> VersionScript:
         nodes: list[VersionNode] = []
+        known: set[str] = set()
         while self._at < len(self._tokens):
             node = self._node()
-            if node.name and node.name in [other.name for other in nodes]:
+            if node.name and node.name in known:
                 raise _syntax(f"duplicate version tag `{node.name}'")
             for parent in node.parents:
-                if parent not in [other.name for other in nodes]:
+                if parent not in known:
                     raise _syntax(f"unable to find version dependency `{parent}'")
             nodes.append(node)
+            known.add(node.name)
+            if len(nodes) > MAX_VERSIONS:
+                raise _syntax(f"more than {MAX_VERSIONS} versions")
         if len(nodes) > 1 and not all(node.name for node in nodes):
             raise _syntax("anonymous version tag cannot be combined with other version tags")
         return VersionScript(tuple(nodes))

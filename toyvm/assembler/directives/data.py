@@ -274,6 +274,7 @@ def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limi
     if code and state.modes.relax:
         state.mark("x")
         count = alignment - shortest
+        chunk.check_room(count)
         chunk.fixes.append(Fix(len(chunk.data), R.ALIGN, None, None, count, False, state.where))
         chunk.data += nops(count)
         chunk.frag += 1

@@ -41,8 +41,6 @@ class TomlReader:
         self._found: list[tuple[int, str]] = []
         try:
             self.values = tomllib.loads(text)
-        except RecursionError:
-            raise TomlError([self._syntax("nested too deeply")]) from None
         except ValueError as problem:  # TOMLDecodeError, or a number of thousands of digits
             raise TomlError([self._syntax(str(problem))]) from None
         except RecursionError:

@@ -27,7 +27,7 @@ from ..link_errors import Diagnostics
 from ..link_options import Input, LinkOptions
 from .shared_library import SharedLibrary, read_shared
 
-_TOKEN = re.compile(r'/\*.*?\*/|"([^"]*)"|([(),;])|([^\s(),;"]+)', re.S)
+_TOKEN = re.compile(r'/\*.*?(?:\*/|(\Z))|"([^"]*)"|([(),;])|([^\s(),;"]+)', re.S)
 _MAX_NESTING = 16
 
 
@@ -219,7 +219,14 @@ def parse_script(text: str, name: str, search: list[str] | None = None) -> list[
 
     Raises ElfError for anything but OUTPUT_FORMAT, OUTPUT_ARCH, SEARCH_DIR, INPUT, GROUP and AS_NEEDED.
     """
-    tokens = [m[1] or m[2] or m[3] for m in _TOKEN.finditer(text) if m[1] or m[2] or m[3]]
+    tokens: list[str] = []
+    for found in _TOKEN.finditer(text):
+        if found[1] is not None:
+            raise ElfError(
+                f"{name}: file format not recognized; treating as linker script: comment without end"
+            )
+        if token := found[2] or found[3] or found[4]:
+            tokens.append(token)
     items: list[ScriptItem] = []
     at = 0
     while at < len(tokens):

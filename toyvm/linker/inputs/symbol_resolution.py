@@ -152,7 +152,7 @@ def resolve(
 class _Resolver:
     def __init__(self, options: LinkOptions, errors: Diagnostics, versions: tuple[str, ...]):
         self.options = options
-        self.versions = versions
+        self.versions = dict.fromkeys(versions)
         self.errors = errors
         self.table: dict[str, GlobalSymbol] = {}
         self.symbols: list[GlobalSymbol] = []
