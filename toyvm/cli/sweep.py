@@ -28,6 +28,23 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "programs", nargs="+", metavar="PROGRAM", help="an ELF image, or a .s or .o file to be built"
     )
+    _add_results(p)
+    _add_runs(p)
+    titles = dict.fromkeys(row.group for row in ROWS.values())
+    groups = {title: p.add_argument_group(f"options that vary: {title}") for title in titles}
+    for row in ROWS.values():
+        groups[row.group].add_argument(
+            flag_of(row),
+            dest="axes",
+            action=_AddAxis,
+            const=row.name,
+            metavar="VALUES",
+            help=_help(row).replace("%", "%%"),
+        )
+    return p
+
+
+def _add_results(p: argparse.ArgumentParser) -> None:
     out = p.add_argument_group("results")
     out.add_argument(
         "-o", dest="output", metavar="FILE", help="write the table as CSV there (default: print it)"
@@ -52,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
         help="write the plot there; once for each --plot",
     )
     out.add_argument("--html", metavar="FILE", help="write a page with the plots and the table")
+
+
+def _add_runs(p: argparse.ArgumentParser) -> None:
     runs = p.add_argument_group("runs")
     runs.add_argument(
         "--linkage",
@@ -66,7 +86,11 @@ def parser() -> argparse.ArgumentParser:
     runs.add_argument(
         "-l", dest="libs", action="append", default=[], metavar="LIB", help="add a library to each link"
     )
-    runs.add_argument("--stdin", metavar="FILE", help="the standard input of every run (default: empty)")
+    runs.add_argument(
+        "--stdin",
+        metavar="FILE",
+        help="the standard input of every run (default: as a source's directives say)",
+    )
     runs.add_argument(
         "--seconds",
         type=float,
@@ -82,18 +106,6 @@ def parser() -> argparse.ArgumentParser:
     runs.add_argument(
         "--cluster", default="", metavar="ADDRESS", help="use the Dask cluster with this scheduler"
     )
-    titles = dict.fromkeys(row.group for row in ROWS.values())
-    groups = {title: p.add_argument_group(f"options that vary: {title}") for title in titles}
-    for row in ROWS.values():
-        groups[row.group].add_argument(
-            flag_of(row),
-            dest="axes",
-            action=_AddAxis,
-            const=row.name,
-            metavar="VALUES",
-            help=_help(row).replace("%", "%%"),
-        )
-    return p
 
 
 class _AddAxis(argparse.Action):

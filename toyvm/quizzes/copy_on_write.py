@@ -67,40 +67,6 @@ def make(rng: Random, seed: int, number: int, level: int) -> Question:
     event = next(e for e in recording.copies if e.pc == recording.address(f"a{asked + 1}"))
     if (event.refcount_before, event.refcount_after) != (worked[asked].before, worked[asked].after):
         raise RuntimeError(f"the working says {worked[asked]}, the machine {event}")
-    given: tuple[Block, ...] = (
-        paragraph(
-            f"This program has {pages} pages of anonymous memory at `region`, which nothing has touched when it "
-            f"begins. {'It forks once' if depth == 2 else 'It forks, and its child forks'}: "
-            f"{', '.join(WHO[name] for name in NAMES[:depth])}. A process that has forked waits until its child "
-            "has ended, so the numbered instructions run in the order of their numbers."
-        ),
-        *(
-            ()
-            if shared is None
-            else (
-                paragraph(
-                    f"Page {shared} is mapped again with MAP_SHARED before anything else happens; all "
-                    "other pages are private."
-                ),
-            )
-        ),
-        Listing(source),
-        paragraph(
-            "fork copies the page table and no page: afterwards both processes map the same frames, and the "
-            "entries of private pages have lost W. The kernel resolves an access in one of these ways:"
-        ),
-        table("outcome, when and how", OUTCOMES.items()),
-        *(
-            ()
-            if shared is None
-            else (
-                paragraph(
-                    "A process that has no entry for the shared page gets one with W at its first access "
-                    "(outcome shared_zero): all processes share one frame. fork copies such an entry as it is."
-                ),
-            )
-        ),
-    )
     parts = (
         _outcomes_part(steps, worked),
         _references_part(asked, steps, worked),
@@ -119,7 +85,42 @@ def make(rng: Random, seed: int, number: int, level: int) -> Question:
         "references": [event.refcount_before, event.refcount_after],
         "mapped": worked[-1].mapped,
     }
-    return Question("cow", seed, number, level, TITLE, given, parts, data)
+    return Question("cow", seed, number, level, TITLE, _given(source, pages, depth, shared), parts, data)
+
+
+def _given(source: str, pages: int, depth: int, shared: int | None) -> tuple[Block, ...]:
+    """The program, and the rules for its accesses."""
+    blocks: list[Block] = [
+        paragraph(
+            f"This program has {pages} pages of anonymous memory at `region`, which nothing has touched when it "
+            f"begins. {'It forks once' if depth == 2 else 'It forks, and its child forks'}: "
+            f"{', '.join(WHO[name] for name in NAMES[:depth])}. A process that has forked waits until its child "
+            "has ended, so the numbered instructions run in the order of their numbers."
+        )
+    ]
+    if shared is not None:
+        blocks.append(
+            paragraph(
+                f"Page {shared} is mapped again with MAP_SHARED before anything else happens; all "
+                "other pages are private."
+            )
+        )
+    blocks += [
+        Listing(source),
+        paragraph(
+            "fork copies the page table and no page: afterwards both processes map the same frames, and the "
+            "entries of private pages have lost W. The kernel resolves an access in one of these ways:"
+        ),
+        table("outcome, when and how", OUTCOMES.items()),
+    ]
+    if shared is not None:
+        blocks.append(
+            paragraph(
+                "A process that has no entry for the shared page gets one with W at its first access "
+                "(outcome shared_zero): all processes share one frame. fork copies such an entry as it is."
+            )
+        )
+    return tuple(blocks)
 
 
 def _steps(rng: Random, pages: int, depth: int, level: int) -> list[Step]:

@@ -214,12 +214,12 @@ def _short_branch(rng: Random, function: str, datum: str, count: int) -> list[st
     ]
 
 
-def _difference_of_calls(rng: Random, function: str, datum: str, count: int) -> list[str]:
+def _call_and_jump(rng: Random, function: str, datum: str, count: int) -> list[str]:
     return [f"        call    {function}", f"        jal     ra, {function}"]
 
 
 _STATEMENTS: list[_Statement] = [
-    _near, _near_store, _absolute, _absolute_store, _call, _jump, _branch, _difference_of_calls, _short_jump, _short_branch,
+    _near, _near_store, _absolute, _absolute_store, _call, _jump, _branch, _call_and_jump, _short_jump, _short_branch,
 ]  # fmt: skip
 _WORDS: list[Callable[[Random, str, str], list[str]]] = [
     lambda rng, function, datum: [f"        .dword  {datum}{_plus(rng)}"],

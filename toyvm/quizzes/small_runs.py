@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..result import RunResult
 
 PAGE = 4096
-CAP_OF_INSTRUCTIONS = 100_000
+MOST_INSTRUCTIONS = 100_000
 
 Callback = Callable[["Process"], None]
 
@@ -107,7 +107,7 @@ def run(
 ) -> Recording:
     """Run a program to its end. `at_mark` is called at each getpid(2), after the snapshot."""
     settings = {"engine": "reference", "caching": False, "libraries": False, "root": "", **options}
-    settings.setdefault("max_instructions", CAP_OF_INSTRUCTIONS)
+    settings.setdefault("max_instructions", MOST_INSTRUCTIONS)
     session = Session(
         RunOptions(**settings),  # type: ignore[arg-type]  # settings of several types, by name
         (watcher,) if watcher is not None else (),
