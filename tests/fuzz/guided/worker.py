@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .targets import Target
 
 HANG = 10.0  # seconds of CPU time for one input
-MEMORY = 1536 << 20  # bytes that the process may map beyond what it has at the start
+MEMORY = 4 << 30  # bytes that the process may map beyond what it has at the start; a machine has 2 GiB
 GROWTH = 512 << 10  # KiB by which one input may raise the peak of the resident set
 _FORBIDDEN = (
     "socket.",
