@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.support.scripts_to_compare import OBJECTS
 from tests.support.small_links import obj
@@ -339,6 +340,7 @@ def options(data: bytes) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,  # where `ar r` and others write
         contextlib.chdir(folder),
+        patch("sys.stdin", io.TextIOWrapper(io.BytesIO(data))),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
