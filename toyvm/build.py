@@ -96,8 +96,13 @@ def guest_libraries() -> LibraryDir:
 
 @cache
 def kept_libraries() -> LibraryDir:
-    """The guest libraries with their archives read, for a process that links many programs."""
+    """The guest libraries with their archives read, for a process that links many programs.
+
+    The archives are without the local constants of the sources (system call numbers, offsets), which
+    are most of their symbols.
+    """
     from .elf.archive import Archive
+    from .elf.strip import without_constants
 
     libraries = guest_libraries()
     archives = {
@@ -105,7 +110,7 @@ def kept_libraries() -> LibraryDir:
     }
     for archive in archives.values():
         for number in range(len(archive.members)):
-            archive.object(number)
+            archive.objects[number] = without_constants(archive.object(number))
     return LibraryDir(libraries.path, archives)
 
 

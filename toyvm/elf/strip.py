@@ -21,6 +21,7 @@ from .constants import (
     PT_LOAD,
     SHF_ALLOC,
     SHF_INFO_LINK,
+    SHN_ABS,
     SHT_NOBITS,
     SHT_RELA,
     SHT_STRTAB,
@@ -71,6 +72,17 @@ def strip_object(obj: ObjectFile, debug_only: bool = False) -> ObjectFile:
     renumber = np.zeros(len(obj.symbols), dtype=np.uint32)
     renumber[keep] = np.arange(len(keep))
     return _renumbered(obj, kept, numbers, keep, renumber)
+
+
+def without_constants(obj: ObjectFile) -> ObjectFile:
+    """`obj` without the local symbols that are numbers (`.equ`) and that no relocation needs."""
+    used = {int(symbol) for section in obj.sections for symbol in np.unique(section.relocs["r_sym"])}
+    array = obj.symbols.array
+    constant = (array["st_shndx"] == SHN_ABS) & (array["st_info"] == 0)  # STB_LOCAL, STT_NOTYPE
+    keep = [symbol for symbol in range(len(array)) if not constant[symbol] or symbol in used]
+    renumber = np.zeros(len(array), dtype=np.uint32)
+    renumber[keep] = np.arange(len(keep))
+    return _renumbered(obj, list(obj.sections), list(range(len(obj.sections))), keep, renumber)
 
 
 def _renumbered(
