@@ -30,7 +30,7 @@ TESTS = 20
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """One test of many submissions, which each job builds itself; 20 tests of each, which share a build."""
+    """One test of each of many submissions; 20 tests of each, which share a job and a build."""
     count = settings.length(JOBS)
     for what, submissions, tests in (
         (f"{count} × 1", count, 1),

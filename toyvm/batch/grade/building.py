@@ -1,4 +1,4 @@
-"""Builds a submission from bytes: the task of a build job, and the first step of a test job that builds itself.
+"""Builds a submission from bytes: the first step of a job.
 
 A submission sees no file of the host: what it may include is in the job. Its `# toyvm:` directives
 do not count.
@@ -6,8 +6,6 @@ do not count.
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +19,6 @@ from .printable import printable_lines
 from .submissions import Submission
 
 GIVEN = "assignment/"  # before the names of the assignment's files in messages
-
-
-def prepare() -> None:
-    """Build a program of each linkage, so that what they import and cache is there."""
-    for linkage in ("static", "dynamic"):
-        warm_program(linkage)
 
 
 def warm_program(linkage: str) -> Program:
@@ -71,21 +63,8 @@ def build_work(
         "include": {name: files[name] for name in build.include},
         "libs": list(build.libs),
         "linkage": linkage,
+        "seconds": build.seconds,
     }
-
-
-def perform(work: dict[str, Any]) -> dict[str, Any]:
-    """The image, compressed, or the messages of the assembler or the linker."""
-    built = build(work)
-    if isinstance(built, list):
-        return {"image": None, "messages": built}
-    return {"image": base64.b64encode(zlib.compress(built, 1)).decode("ascii"), "messages": []}
-
-
-def image_of(value: dict[str, Any]) -> bytes | None:
-    """The image in the value of a build job."""
-    image = value["image"]
-    return None if image is None else zlib.decompress(base64.b64decode(image))
 
 
 def build(work: dict[str, Any]) -> bytes | list[str]:

@@ -1,17 +1,17 @@
 """Grades submissions: makes the jobs, runs them in the pool, and collects the results.
 
-A program that several tests need is built once, by a job of its own; a program for a single test is
-built by the test's job, which saves a process. Each test is a job, so that nothing that happens in
-one touches another.
+A job builds the program of a submission and does all of its tests, so that submissions cannot touch
+each other. If a job crashes or takes too long, the build and then each test get a job of their own: what
+went wrong costs its own test only.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...base.record import Record
 from ..pool.batch import Progress, run_jobs
 from ..pool.jobs import Job, Outcome
 from . import building, running
@@ -20,6 +20,8 @@ from .checks import Check
 from .grades import BUILD, Grade, Grades, Result, rounded
 from .printable import file_name, printable_lines
 from .submissions import Submission
+
+_SLACK = 10.0  # seconds of a job besides those of its steps
 
 
 def grade_submissions(
@@ -38,21 +40,52 @@ def grade_submissions(
     """
     building.build_libraries_once()
     plan = _Plan(assignment, submissions)
-    built: dict[str, Outcome] = {}
-    done: dict[str, Outcome] = {}
-    total = len(plan.build_jobs) + plan.count
+    outcomes: dict[str, Outcome] = {}
+    total = 0
 
-    def count(finished: int, _: int) -> None:
-        progress(len(built) + len(done), total)
-
-    def run(jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
-        for outcome in run_jobs(jobs, workers=workers, store=store, cluster=cluster, progress=count):
+    def run(jobs: list[Job]) -> None:
+        nonlocal total
+        before, total = total, total + len(jobs)
+        for outcome in run_jobs(
+            jobs,
+            workers=workers,
+            store=store,
+            cluster=cluster,
+            progress=lambda done, _: progress(before + done, total),
+        ):
             outcomes[outcome.key] = outcome
 
-    run(plan.build_jobs, built)
-    run(list(plan.test_jobs(built)), done)
-    progress(total, total)
-    return Grades(assignment, tuple(plan.cases), tuple(plan.grade(s, built, done) for s in submissions))
+    run([plan.job(group, group.key, group.numbers) for group in plan.groups])
+    broken = [
+        group for group in plan.groups if len(group.numbers) > 1 and outcomes[group.key].state != "done"
+    ]
+    if broken:
+        run([plan.job(group, group.build_key, ()) for group in broken if group.submission.image is None])
+        split = [group for group in broken if plan.is_built(group, outcomes)]
+        run([plan.job(group, group.key_of(n), (n,)) for group in split for n in group.numbers])
+    return Grades(assignment, tuple(plan.cases), tuple(plan.grade(s, outcomes) for s in submissions))
+
+
+class _Group(Record):
+    """The tests (numbers of cases) of a submission that need the same program."""
+
+    submission: Submission
+    linkage: str
+    numbers: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        """The key of the job that does all of them."""
+        return f"{self.linkage}/{self.submission.name}"
+
+    def key_of(self, number: int) -> str:
+        """The key of the job that does one of them."""
+        return f"{self.key}/{number}"
+
+    @property
+    def build_key(self) -> str:
+        """The key of the job that only builds."""
+        return f"{self.key}/build"
 
 
 class _Plan:
@@ -60,115 +93,110 @@ class _Plan:
 
     def __init__(self, assignment: Assignment, submissions: Sequence[Submission]):
         self.assignment = assignment
-        self.submissions = [submission for submission in submissions if not submission.problem]
         self.cases = assignment.cases()
         self.works = [running.case_work(case, assignment.files) for case in self.cases]
-        uses = Counter(case.linkage for case in self.cases)
-        self.prebuilt = sorted(linkage for linkage, count in uses.items() if count > 1)
-        self.count = len(self.cases) * len(self.submissions)
-        self.seconds: dict[str, float] = {}  # of each test job
-        self.build_jobs = [
-            Job(
-                _build_key(s, linkage),
-                building.__name__,
-                self._build_work(s, linkage),
-                assignment.build.seconds,
-            )
-            for s in self.submissions
-            if s.image is None
-            for linkage in self.prebuilt
-        ]
-
-    def _build_work(self, submission: Submission, linkage: str) -> dict[str, Any]:
-        return building.build_work(submission, self.assignment.build, linkage, self.assignment.files)
-
-    def test_jobs(self, built: dict[str, Outcome]) -> Iterator[Job]:
-        """The jobs of the tests whose programs were built, or are built by the test."""
-        for submission in self.submissions:
-            images: dict[str, bytes | None] = {}
-            for number, case in enumerate(self.cases):
-                seconds = case.test.limits.seconds
-                work: dict[str, Any] = {"name": submission.name, "test": self.works[number], "build": None}
-                if submission.image is not None:
-                    work["image"] = submission.image
-                elif case.linkage not in self.prebuilt:
-                    work["image"], work["build"] = None, self._build_work(submission, case.linkage)
-                    seconds += self.assignment.build.seconds
-                else:
-                    if case.linkage not in images:
-                        outcome = built[_build_key(submission, case.linkage)]
-                        done = outcome.state == "done"
-                        images[case.linkage] = building.image_of(outcome.value) if done else None
-                    if images[case.linkage] is None:
-                        continue
-                    work["image"] = images[case.linkage]
-                key = _test_key(submission, number)
-                self.seconds[key] = seconds
-                yield Job(key, running.__name__, work, seconds)
-
-    def grade(self, submission: Submission, built: dict[str, Outcome], done: dict[str, Outcome]) -> Grade:
-        """The grade of a submission, from the outcomes of its jobs."""
-        if submission.problem:
-            lines: tuple[str, ...] = (submission.problem,)
-            results = [_unbuilt(case, lines) for case in self.cases]
-            return self._with_build(submission, results, lines, "unbuilt")
-        results = []
-        lines = ()
-        build_state = "passed"
+        linkages: dict[str, list[int]] = {}
         for number, case in enumerate(self.cases):
-            outcome = done.get(_test_key(submission, number)) or built[_build_key(submission, case.linkage)]
-            result = self._result(case, outcome)
-            if result.state == "unbuilt":
-                lines = lines or result.lines
-            if result.state == "unbuilt" or outcome.key.startswith("build/"):
-                build_state = result.state
-            results.append(result)
-        return self._with_build(submission, results, lines, build_state)
+            linkages.setdefault(case.linkage, []).append(number)
+        self.groups_of = {
+            submission.name: [_Group(submission, linkage, tuple(of)) for linkage, of in linkages.items()]
+            for submission in submissions
+            if not submission.problem
+        }
 
-    def _with_build(
-        self, submission: Submission, results: list[Result], lines: tuple[str, ...], state: str
-    ) -> Grade:
+    @property
+    def groups(self) -> list[_Group]:
+        """All groups, in the order of the submissions."""
+        return [group for groups in self.groups_of.values() for group in groups]
+
+    def job(self, group: _Group, key: str, numbers: Sequence[int]) -> Job:
+        """The job that does these tests of a group; without any it only builds."""
+        submission, build = group.submission, self.assignment.build
+        work = {
+            "name": submission.name,
+            "image": submission.image,
+            "build": building.build_work(submission, build, group.linkage, self.assignment.files),
+            "tests": [self.works[number] for number in numbers],
+        }
+        # The job ends itself when one of its steps takes too long; see `running.perform`.
+        seconds = build.seconds + sum(self.cases[number].test.limits.seconds for number in numbers)
+        return Job(key, running.__name__, work, seconds + _SLACK)
+
+    def is_built(self, group: _Group, outcomes: Mapping[str, Outcome]) -> bool:
+        """Whether a group whose job went wrong has a program."""
+        if group.submission.image is not None:
+            return True
+        outcome = outcomes[group.build_key]
+        return outcome.state == "done" and bool(outcome.value["built"])
+
+    def grade(self, submission: Submission, outcomes: Mapping[str, Outcome]) -> Grade:
+        """The grade of a submission, from the outcomes of its jobs."""
+        results: dict[int, Result] = {}
+        lines: tuple[str, ...] = ()
+        state = "passed"  # of the build
+        if submission.problem:
+            lines, state = (submission.problem,), "unbuilt"
+            results = {number: _without_run(case, state, lines) for number, case in enumerate(self.cases)}
+        for group in self.groups_of.get(submission.name, ()):
+            for number in group.numbers:
+                result, is_build = self._result(group, number, outcomes)
+                results[number] = result
+                if is_build:
+                    state, lines = result.state, lines or result.lines
+        ordered = [results[number] for number in range(len(self.cases))]
         points = self.assignment.build.points
         if points:
             got = points if state == "passed" else 0.0
-            results = [Result(BUILD, "", state, got, points, lines=lines), *results]
+            ordered.insert(0, Result(BUILD, "", state, got, points, lines=lines))
         name = submission.name
-        return Grade(name, tuple(results), tuple(sorted(submission.sources)), file_name(name), lines)
+        unbuilt = lines if state == "unbuilt" else ()
+        return Grade(name, tuple(ordered), tuple(sorted(submission.sources)), file_name(name), unbuilt)
 
-    def _result(self, case: Case, outcome: Outcome) -> Result:
-        """The result of a case, from the outcome of its job, or of the build that failed."""
-        is_build = outcome.key.startswith("build/")
-        if outcome.state == "timeout":
-            seconds = self.assignment.build.seconds if is_build else self.seconds[outcome.key]
-            line = f"{'building' if is_build else 'the test'} took more than {seconds:g} s of the host's time"
-            return _unbuilt(case, (line,)) if is_build else _without_run(case, "timeout", (line,))
+    def _result(self, group: _Group, number: int, outcomes: Mapping[str, Outcome]) -> tuple[Result, bool]:
+        """The result of a case, and whether it is that of a build that failed."""
+        case = self.cases[number]
+        keys = (
+            group.key_of(number),
+            group.build_key,
+            group.key,
+        )  # a job of its own, the build's, that of all
+        outcome = next(outcomes[key] for key in keys if key in outcomes)
+        is_build = outcome.key == group.build_key
+        what = "the build" if is_build else "the test"
+        if outcome.state == "timeout" or running.TIME_IS_UP.name in outcome.detail:
+            seconds = self.assignment.build.seconds if is_build else case.test.limits.seconds
+            line = f"{what} took more than {seconds:g} s of the host's time"
+            return _without_run(case, "unbuilt" if is_build else "timeout", (line,)), is_build
         if outcome.state == "crashed":
             reason = outcome.detail.strip().rpartition("\n")[2]
-            lines = tuple(
-                printable_lines(f"{'the build' if is_build else 'the test'} failed inside toyvm: {reason}")
-            )
-            return _without_run(case, "error", lines)
-        value = outcome.value
-        if is_build or not value["built"]:
-            return _unbuilt(case, tuple(value["messages"]))
-        checks = tuple(Check(what, holds, tuple(lines)) for what, holds, lines in value["checks"])
-        return Result(
-            case.name,
-            case.linkage,
-            *_state(case, checks, value),
-            of=case.points,
-            ending=value["ending"],
-            status=value["status"],
-            signal=value["signal"],
-            stopped=value["stopped"],
-            checks=checks,
-            counters=value["counters"],
-            lines=tuple(value["messages"]),
-            stderr=tuple(value["stderr"]),
-        )
+            lines = tuple(printable_lines(f"{what} failed inside toyvm: {reason}"))
+            return _without_run(case, "error", lines), is_build
+        if not outcome.value["built"]:
+            return _without_run(case, "unbuilt", tuple(outcome.value["messages"])), True
+        at = group.numbers.index(number) if outcome.key == group.key else 0
+        return _ran(case, outcome.value["tests"][at]), False
 
 
-def _state(case: Case, checks: Sequence[Check], value: dict[str, Any]) -> tuple[str, float]:
+def _ran(case: Case, value: Mapping[str, Any]) -> Result:
+    """The result of a test that ran."""
+    checks = tuple(Check(what, holds, tuple(lines)) for what, holds, lines in value["checks"])
+    return Result(
+        case.name,
+        case.linkage,
+        *_state(case, checks, value),
+        of=case.points,
+        ending=value["ending"],
+        status=value["status"],
+        signal=value["signal"],
+        stopped=value["stopped"],
+        checks=checks,
+        counters=value["counters"],
+        lines=tuple(value["messages"]),
+        stderr=tuple(value["stderr"]),
+    )
+
+
+def _state(case: Case, checks: Sequence[Check], value: Mapping[str, Any]) -> tuple[str, float]:
     """What became of a test that ran, and its points."""
     held = sum(check.holds for check in checks)
     if held == len(checks):
@@ -181,17 +209,5 @@ def _state(case: Case, checks: Sequence[Check], value: dict[str, Any]) -> tuple[
     return ("partly" if points else "failed"), points
 
 
-def _unbuilt(case: Case, lines: tuple[str, ...]) -> Result:
-    return _without_run(case, "unbuilt", lines)
-
-
 def _without_run(case: Case, state: str, lines: tuple[str, ...]) -> Result:
     return Result(case.name, case.linkage, state, 0.0, case.points, lines=lines)
-
-
-def _build_key(submission: Submission, linkage: str) -> str:
-    return f"build/{linkage}/{submission.name}"
-
-
-def _test_key(submission: Submission, number: int) -> str:
-    return f"test/{number}/{submission.name}"

@@ -1,8 +1,10 @@
-"""Runs a program and checks what it did: the task of a test job."""
+"""Runs a program and checks what it did: the task of a job."""
 
 from __future__ import annotations
 
+import gc
 import io
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,7 @@ from .counters import COUNTERS
 from .printable import file_name, printable_lines, text_of
 from .toml_tables import Text
 
+TIME_IS_UP = signal.SIGALRM
 _LARGEST_FILE = 4 << 20  # bytes of a written file that are compared
 _MESSAGE_LINES = 40
 _ERROR_LINES = 12
@@ -30,8 +33,8 @@ def prepare() -> None:
     """Build and run a program of each linkage, and one that fails, so that what they import and cache is there."""
     for linkage in ("static", "dynamic"):
         image = building.warm_program(linkage).image
-        for signal in ("", "SIGSEGV"):
-            test = {**_WARM_TEST, "expect": {**_WARM_TEST["expect"], "signal": signal}}
+        for expected in ("", "SIGSEGV"):
+            test = {**_WARM_TEST, "expect": {**_WARM_TEST["expect"], "signal": expected}}
             _perform_test("ready", image, test)
     _perform_test("ready", building.crashing_program(), _WARM_TEST)
 
@@ -42,6 +45,7 @@ def case_work(case: Case, files: Mapping[str, bytes]) -> dict[str, Any]:
     limits = {field: getattr(test.limits, name) for name, field in BOUND_FIELDS.items()}
     guest = {path: text.encode("utf-8", "surrogateescape") for path, text in test.files.items()}
     return {
+        "seconds": test.limits.seconds,
         "args": list(test.args),
         "stdin": files[test.stdin_file] if test.stdin_file else test.stdin.encode("utf-8", "surrogateescape"),
         "env": dict(test.env),
@@ -65,6 +69,7 @@ def _plain(expect: Expectation) -> dict[str, Any]:
 
 
 _WARM_TEST: dict[str, Any] = {
+    "seconds": 60,
     "args": [],
     "stdin": b"",
     "env": {},
@@ -75,18 +80,42 @@ _WARM_TEST: dict[str, Any] = {
 
 
 def perform(work: dict[str, Any]) -> dict[str, Any]:
-    """Do a test, with the image of `work` or one that is built here.
+    """Do tests of one program: the image of `work`, or what `work["build"]` builds.
 
-    Returns `built`, the messages of a build that failed, and of a run its `ending`, `checks`, `counters`, and
-    the lines of the machine's messages and of the program's standard error.
+    A build or a test that takes too much of the host's time ends the process by TIME_IS_UP.
+
+    Returns `built`, the `messages` of a build that failed, and in `tests` for each test its `ending`,
+    `checks`, `counters`, and the lines of the machine's messages and of the program's standard error.
     """
     image = work["image"]
     if image is None:
-        built = building.build(work["build"])
+        with _Deadline(work["build"]["seconds"]):
+            built = building.build(work["build"])
         if isinstance(built, list):
-            return {"built": False, "messages": built}
+            return {"built": False, "messages": built, "tests": []}
         image = built
-    return _perform_test(work["name"], image, work["test"])
+    tests = []
+    for test in work["tests"]:
+        with _Deadline(test["seconds"]):
+            tests.append(_perform_test(work["name"], image, test))
+        gc.collect()  # the machine of a run is a ring of objects
+    return {"built": True, "messages": [], "tests": tests}
+
+
+class _Deadline:
+    """Ends this process by SIGALRM if a `with` block takes more of the host's time than its seconds.
+
+    The process may be in native code or in a regular expression, where no exception would arrive.
+    """
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *exception: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,12 +137,10 @@ def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str,
     result = session.finish()
     files = {guest: _content(session.kernel.vfs, guest) for guest in test["expect"]["files"]}
     checks = check(test["expect"], Observed(image, result, files))
-    signal = Signal(result.signal).name if result.signal else ""
     return {
-        "built": True,
         "ending": ending(result),
         "status": result.status,
-        "signal": signal,
+        "signal": Signal(result.signal).name if result.signal else "",
         "stopped": result.stopped,
         "checks": [[item.what, item.holds, list(item.lines)] for item in checks],
         "counters": {counter: row.of(result) for counter, row in COUNTERS.items()},
@@ -125,7 +152,6 @@ def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str,
 def _not_started(reason: str) -> dict[str, Any]:
     checks = [Check("start", False, (f"the program cannot be started: {reason}",))]
     return {
-        "built": True,
         "ending": "not started",
         "status": 126,
         "signal": "",

@@ -16,7 +16,6 @@ from toyvm.batch.pool.jobs import Job, Outcome
 
 SOURCE = {"ada.s": b".globl main\nmain: li a0, 7\n ret\n"}
 TWO = '[build]\npoints = 1\n[[test]]\nname = "a"\nexpect.status = 7\n[[test]]\nname = "b"\npoints = 2\nexpect.status = 8\n'
-ONE = '[[test]]\nname = "a"\nexpect.status = 7\nlimits.seconds = 5\n'
 
 
 class Pool:
@@ -29,8 +28,7 @@ class Pool:
     def run(self, jobs: Sequence[Job], **settings: Any) -> Iterator[Outcome]:
         self.jobs += jobs
         for job in reversed(jobs):
-            task = building if job.task == building.__name__ else running
-            yield self.given.get(job.key) or Outcome(job.key, "done", task.perform(job.work))
+            yield self.given.get(job.key) or Outcome(job.key, "done", running.perform(job.work))
 
 
 def grade(
@@ -45,27 +43,41 @@ def states(grades: Grades) -> list[list[tuple[str, float]]]:
     return [[(result.state, result.points) for result in grade.results] for grade in grades.grades]
 
 
-def test_a_program_of_several_tests_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, pool = grade(monkeypatch, TWO, Submission("ada", SOURCE))
-    assert [job.key for job in pool.jobs] == ["build/static/ada", "test/0/ada", "test/1/ada"]
-    assert states(made) == [[("passed", 1), ("passed", 1), ("failed", 0)]]
+def test_a_job_does_all_tests_of_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pool = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", {"b.s": b"x"}))
+    assert [(job.key, job.seconds) for job in pool.jobs] == [("static/ada", 160), ("static/bill", 160)]
+    assert states(made) == [
+        [("passed", 1), ("passed", 1), ("failed", 0)],
+        [("unbuilt", 0), ("unbuilt", 0), ("unbuilt", 0)],
+    ]
     assert (made.grades[0].points, made.grades[0].of) == (2, 4)
-
-
-def test_a_program_of_one_test_is_built_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, pool = grade(monkeypatch, ONE, Submission("ada", SOURCE), Submission("bill", {"b.s": b"x"}))
-    assert [(job.key, job.seconds) for job in pool.jobs] == [("test/0/ada", 35), ("test/0/bill", 35)]
-    assert states(made) == [[("passed", 1)], [("unbuilt", 0)]]
     assert made.grades[1].build_lines[0].startswith("b.s:1:1: error")
 
 
 def test_an_image_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     made = parse_assignment(TWO, "a.toml", lambda name: b"")
-    work = building.build_work(Submission("ada", SOURCE), made.build, "static", {})
-    image = building.image_of(building.perform(work))
-    found, pool = grade(monkeypatch, TWO, Submission("ada", image=image))
-    assert [job.key for job in pool.jobs] == ["test/0/ada", "test/1/ada"]
+    image = building.build(building.build_work(Submission("ada", SOURCE), made.build, "static", {}))
+    assert isinstance(image, bytes)
+    found, pool = grade(
+        monkeypatch, TWO, Submission("ada", image=image), given=[Outcome("static/ada", "crashed", None, "x")]
+    )
+    assert [job.key for job in pool.jobs] == ["static/ada", "static/ada/0", "static/ada/1"]
     assert states(found) == [[("passed", 1), ("passed", 1), ("failed", 0)]]
+
+
+def test_tests_that_share_a_job_or_not_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that forks, maps memory and writes a file, four times in one process and in four."""
+    source = {
+        "f.s": b".globl main\nmain: li a7, 220\n li a0, 17\n li a1, 0\n ecall\n li a0, 7\n sd a0, 0(sp)\n ret\n"
+    }
+    text = "".join(f'[[test]]\nname = "{n}"\nexpect = {{ status = 7, no_leak = true }}\n' for n in range(4))
+    together, pool = grade(monkeypatch, text, Submission("f", source))
+    assert len(pool.jobs) == 1
+    apart, pool = grade(
+        monkeypatch, text, Submission("f", source), given=[Outcome("static/f", "timeout", None, "x")]
+    )
+    assert [job.key for job in pool.jobs[1:]] == ["static/f/build", *(f"static/f/{n}" for n in range(4))]
+    assert apart.rows == together.rows and together.rows[0]["state"] == "passed"
 
 
 def test_a_submission_with_a_problem_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,31 +91,37 @@ def test_a_submission_with_a_problem_has_no_job(monkeypatch: pytest.MonkeyPatch)
     ("outcome", "expected", "line"),
     [
         (
-            Outcome("build/static/ada", "timeout", None, "..."),
+            Outcome("static/ada/build", "timeout", None, "..."),
             [("unbuilt", 0), ("unbuilt", 0), ("unbuilt", 0)],
-            "building took more than 30 s of the host's time",
+            "the build took more than 30 s of the host's time",
         ),
         (
-            Outcome("build/static/ada", "crashed", None, "Traceback\n  ...\nKeyError: 'x'\n"),
+            Outcome("static/ada/build", "crashed", None, "Traceback\n  ...\nKeyError: 'x'\n"),
             [("error", 0), ("error", 0), ("error", 0)],
             "the build failed inside toyvm: KeyError: 'x'",
         ),
         (
-            Outcome("test/1/ada", "timeout", None, "..."),
+            Outcome("static/ada/1", "crashed", None, "the job's process was killed by SIGALRM"),
             [("passed", 1), ("passed", 1), ("timeout", 0)],
             "the test took more than 60 s of the host's time",
         ),
         (
-            Outcome("test/1/ada", "crashed", None, "the job's process was killed by SIGSEGV"),
+            Outcome("static/ada/1", "crashed", None, "the job's process was killed by SIGSEGV"),
             [("passed", 1), ("passed", 1), ("error", 0)],
             "the test failed inside toyvm: the job's process was killed by SIGSEGV",
         ),
     ],
 )
+@pytest.mark.parametrize("state", ["timeout", "crashed"])
 def test_what_goes_wrong_costs_what_it_touches(
-    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, expected: list[tuple[str, float]], line: str
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    outcome: Outcome,
+    expected: list[tuple[str, float]],
+    line: str,
 ) -> None:
-    made, _ = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", SOURCE), given=[outcome])
+    given = [outcome, Outcome("static/ada", state, None, "...")]
+    made, _ = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", SOURCE), given=given)
     assert states(made) == [expected, [("passed", 1), ("passed", 1), ("failed", 0)]]
     assert made.grades[0].results[-1].lines == (line,)
     assert made.grades[0].results[-1].reason == line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,11 @@ def perform(
         "name": "ada",
         "image": None,
         "build": building.build_work(submission, made.build, case.linkage, made.files),
-        "test": running.case_work(case, made.files),
+        "tests": [running.case_work(case, made.files)],
     }
     assert Job("a", "b", work).digest()
-    return running.perform(work)
+    value = running.perform(work)
+    return {**value, **value["tests"][0]} if value["built"] else value
 
 
 def failed(value: dict[str, Any]) -> dict[str, list[str]]:
@@ -179,12 +181,11 @@ def test_what_cannot_start_fails_without_a_traceback() -> None:
     assert "cannot be put into the machine" in failed(value)["start"][0]
 
 
-def test_a_build_job_gives_the_image_or_the_messages() -> None:
-    made = assignment()
-    good = building.perform(
-        building.build_work(Submission("a", {"a.s": RETURNS.format(3).encode()}), made.build, "static", {})
-    )
-    image = building.image_of(good)
-    assert image is not None and image.startswith(b"\x7fELF") and not good["messages"]
-    bad = building.perform(building.build_work(Submission("a", {"a.s": b"x"}), made.build, "static", {}))
-    assert building.image_of(bad) is None and bad["messages"]
+def test_a_step_that_takes_too_long_ends_its_process() -> None:
+    """Also in a regular expression that does not end."""
+    child = os.fork()
+    if not child:
+        perform(WRITES.format("a" * 40 + "b"), "limits.seconds = 1\nexpect.stdout = { pattern = '^(a+)+$' }")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == running.TIME_IS_UP
