@@ -22,6 +22,7 @@ class Target:
     mutate: Mutate
     share: int = 1
     longest: int = 4096  # bytes of an input
+    tried: int = 60  # changed inputs in a run of the tests
 
     def corpus(self) -> list[bytes]:
         """The inputs that the tree keeps: those that reached new code, and those that were faults."""
@@ -47,7 +48,7 @@ _ALL = (
     Target("dwarf", file_readers.dwarf, file_readers.debug_sections, mutators.raw, 1),
     Target("recording", file_readers.recording, file_readers.recordings, mutators.recording, 1, 1 << 14),
     Target("executable", machines.executable, machines.executables, mutators.elf, 1, 1 << 14),
-    Target("instructions", machines.instructions, machines.instruction_seeds, mutators.words, 1, 400),
+    Target("instructions", machines.instructions, machines.instruction_seeds, mutators.words, 1, 400, 8),
     Target("calls", machines.calls, machines.call_seeds, mutators.raw, 2),
 )  # fmt: skip
 TARGETS = {target.name: target for target in _ALL}
