@@ -29,6 +29,8 @@ from .jobs import Job, Outcome, packed, task_module
 MEMORY = 2 << 30  # bytes of address space that a child may have beyond the worker's
 MOST_OUTCOME = 64 << 20  # bytes
 _PR_SET_PDEATHSIG = 1
+_THRESHOLD = 50_000  # allocations between two collections of garbage: a short job needs none
+_LIBC = ctypes.CDLL(None)  # loaded before a fork: its pages are then not copied
 
 
 def serve(connection: Connection, folder: Path, tasks: list[str]) -> None:
@@ -40,6 +42,7 @@ def serve(connection: Connection, folder: Path, tasks: list[str]) -> None:
     try:
         for name in tasks:
             task_module(name).prepare()
+        gc.set_threshold(_THRESHOLD)
         gc.collect()
         gc.freeze()  # a collection in a child would write to, and so copy, every page with objects
         connection.send_bytes(b"ready")
@@ -157,7 +160,7 @@ def _be_child(job: Job, scratch: Path, writing: int, worker: int) -> None:
 def _confine(job: Job, worker: int) -> None:
     """Give the child limits of its own, and take the streams of the worker from it."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != worker:
             os._exit(1)  # the worker was killed before the call
     seconds = int(job.seconds) + 2  # of CPU: for hosts that have no signal at a parent's death
