@@ -12,6 +12,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import textwrap
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -205,8 +206,8 @@ def page(columns: dict[str, list[str]]) -> str:
         "# Assemblers compared",
         "",
         "What the assemblers of four versions make of a text, and what `toyvm as` does. Objects of all of",
-        "them go into `toyvm ld`. `python -m tests.suites.makers --write-docs` runs them and writes this page.",
-        "Numbers before a colon are offsets, `+RELAX` is an R_RISCV_RELAX at the same place.",
+        "them go into `toyvm ld`. `python -m tests.suites.makers --write-docs` writes this page. Numbers",
+        "before a colon are offsets, `+RELAX` is an R_RISCV_RELAX at the same place.",
         "",
     ]
     for number, row in enumerate(ROWS):
@@ -216,9 +217,16 @@ def page(columns: dict[str, list[str]]) -> str:
             answers.setdefault(cells[number], []).append(name)
         for answer, names in answers.items():
             shown = answer if answer in (REFUSES, "none", "no section", "no attribute") else f"`{answer}`"
-            lines.append(f"- {', '.join(names)}: {shown}")
+            lines += _item(f"{', '.join(names)}: {shown}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _item(text: str) -> list[str]:
+    """An item of a list in lines of 100 columns."""
+    return textwrap.wrap(
+        text, 100, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def main() -> int:

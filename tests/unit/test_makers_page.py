@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.suites import makers
@@ -14,7 +12,8 @@ def said() -> dict[str, str]:
     found = {}
     for part in makers.PAGE.read_text().split("\n**")[1:]:
         what = part.partition("**")[0]
-        (answer,) = re.findall(r"^- (?:.*, )?toyvm: (.*)$", part, re.M)
+        items = " ".join(part.partition("**")[2].split()).split(" - ")
+        (answer,) = [item.partition("toyvm: ")[2] for item in items if "toyvm: " in item]
         found[what] = answer.strip("`")
     return found
 
