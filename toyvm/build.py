@@ -102,7 +102,7 @@ def kept_libraries() -> LibraryDir:
     are most of their symbols.
     """
     from .elf.archive import Archive
-    from .elf.strip import without_constants
+    from .elf.object_file import without_constants
 
     libraries = guest_libraries()
     archives = {

@@ -19,7 +19,7 @@ from toyvm.elf.dwarf import LineTable
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_reader import read_object
 from toyvm.elf.object_writer import write_object
-from toyvm.elf.strip import strip
+from toyvm.elf.rewriting.rewrite import strip
 from toyvm.elf.symbol_versions import symbol_versions
 
 SEEDS = [*objects().values(), program()]

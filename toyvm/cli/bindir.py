@@ -10,7 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
-TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip")
+TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip", "objcopy", "addr2line", "c++filt")
 
 
 def main(argv: list[str]) -> int:

@@ -10,8 +10,10 @@ Debugging information is a convenience: a broken one makes an ElfError, which ca
 from __future__ import annotations
 
 import io
+import os
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from elftools.dwarf.lineprogram import LineProgram
@@ -24,19 +26,22 @@ from .constants import ET_REL, SHF_ALLOC, SHF_COMPRESSED, SHN_LORESERVE, SHT_REL
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
 
-_SECTION_SHIFT = 40
+SECTION_SHIFT = 40
 
 
-class _CodeLine(NamedTuple):
+class CodeLine(NamedTuple):
+    """A row of a line table: the code from `address` on is of a line of `file`."""
+
     address: int
     file: str
     line: int  # 0: a gap begins here
+    discriminator: int = 0  # which of the blocks of the line
 
 
 class LineTable:
     """Address -> (file, line), for all compile units of one file."""
 
-    def __init__(self, rows: list[_CodeLine], relocatable: bool = False):
+    def __init__(self, rows: list[CodeLine], relocatable: bool = False):
         # The sort is stable: of several rows for one address the last one counts, as in a debugger. A gap comes first.
         rows.sort(key=lambda row: (row.address, row.line != 0))
         self._rows = rows
@@ -44,26 +49,18 @@ class LineTable:
         self._relocatable = relocatable
 
     @classmethod
-    def from_elf(cls, data: bytes, name: str = "ELF file") -> LineTable:
-        """The table of an ELF file; an empty one when it has no line tables. ElfError when they are malformed."""
+    def from_elf(cls, data: bytes, name: str = "ELF file", full_paths: bool = False) -> LineTable:
+        """The table of an ELF file; an empty one when it has no line tables. ElfError when they are malformed.
+
+        `full_paths`: the compilation directory is a part of the paths.
+        """
         elf = ElfFile.parse(data, name)
         relocatable = elf.header.type == ET_REL
-        section = elf.section(".debug_line")
-        if section is None:
+        patched = relocated_data(elf)
+        if patched is None:
             return cls([], relocatable)
-        _check_headers(elf)
-        patched = bytearray(data)
-        if relocatable:
-            for relocated in elf.sections:
-                if relocated.name.startswith(".debug_"):
-                    _relocate(elf, relocated, patched)
-        try:
-            rows = list(_rows(bytes(patched)))
-        except (ElfError, MemoryError, RecursionError):
-            raise
-        except Exception as error:  # pyelftools meets malformed input with many kinds of exception
-            detail = str(error) or type(error).__name__
-            raise ElfError(f"{name}: malformed debugging information: {detail}") from None
+        with malformed_as_elf_errors(name):
+            rows = list(_rows(patched, full_paths))
         return cls(rows, relocatable)
 
     def __bool__(self) -> bool:
@@ -85,15 +82,48 @@ class LineTable:
 
     def lookup(self, address: int, section: int = 0) -> tuple[str, int] | None:
         """(file, line) of the instruction at `address`; in a relocatable object: at offset `address` of `section`."""
+        row = self.row(address, section)
+        return None if row is None else (row.file, row.line)
+
+    def row(self, address: int, section: int = 0) -> CodeLine | None:
+        """The row of the table for an address, as in `lookup`."""
         if self._relocatable:
-            address += section << _SECTION_SHIFT
+            address += section << SECTION_SHIFT
         index = bisect_right(self._addresses, address) - 1
         if index < 0 or not self._rows[index].line:
             return None
         row = self._rows[index]
-        if self._relocatable and row.address >> _SECTION_SHIFT != section:
+        if self._relocatable and row.address >> SECTION_SHIFT != section:
             return None
-        return row.file, row.line
+        return row
+
+
+def relocated_data(elf: ElfFile) -> bytes | None:
+    """The file with the relocations of its debugging sections applied; None without line tables. ElfError.
+
+    Section N of a relocatable object is at address N << SECTION_SHIFT.
+    """
+    if elf.section(".debug_line") is None:
+        return None
+    _check_headers(elf)
+    patched = bytearray(elf.data)
+    if elf.header.type == ET_REL:
+        for relocated in elf.sections:
+            if relocated.name.startswith(".debug_"):
+                _relocate(elf, relocated, patched)
+    return bytes(patched)
+
+
+@contextmanager
+def malformed_as_elf_errors(name: str) -> Iterator[None]:
+    """Turn what pyelftools raises on malformed debugging information into ElfError."""
+    try:
+        yield
+    except (ElfError, MemoryError, RecursionError):
+        raise
+    except Exception as error:  # pyelftools meets malformed input with many kinds of exception
+        detail = str(error) or type(error).__name__
+        raise ElfError(f"{name}: malformed debugging information: {detail}") from None
 
 
 # What is computed of an address alone, and of nothing, may stand in debugging information.
@@ -110,7 +140,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
         symbols = elf.symbols_of(elf.linked(section))
         values = symbols.array["st_value"].tolist()
         homes = symbols.array["st_shndx"].tolist()
-        code = [s.number << _SECTION_SHIFT if s.header.flags & SHF_ALLOC else 0 for s in elf.sections]
+        code = [s.number << SECTION_SHIFT if s.header.flags & SHF_ALLOC else 0 for s in elf.sections]
         for offset, kind, symbol, addend in elf.relocations_of(section).tolist():
             home = homes[symbol]
             base = code[home] if home < min(len(code), SHN_LORESERVE) else 0
@@ -126,7 +156,7 @@ def _relocate(elf: ElfFile, target: ElfSection, patched: bytearray) -> None:
                 raise ElfError(f"{elf.name}: {target.name}: {error}") from None
 
 
-def _rows(data: bytes) -> Iterator[_CodeLine]:
+def _rows(data: bytes, full_paths: bool) -> Iterator[CodeLine]:
     info: Any = ELFFile(io.BytesIO(data)).get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
     seen: set[int] = set()
     for unit in info.iter_CUs():
@@ -134,13 +164,22 @@ def _rows(data: bytes) -> Iterator[_CodeLine]:
         if program is None or program.program_start_offset in seen:
             continue
         seen.add(program.program_start_offset)
-        comp_dir = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
-        names = _file_names(program, _text(comp_dir.value) if comp_dir else "")
+        names = unit_files(unit, program, full_paths)
         for entry in program.get_entries():
             state = entry.state
             if state is not None:
                 line = 0 if state.end_sequence else state.line
-                yield _CodeLine(state.address, names.get(state.file, "??"), line)
+                yield CodeLine(state.address, names.get(state.file, "??"), line, state.discriminator)
+
+
+def unit_files(unit: Any, program: LineProgram, full_paths: bool) -> dict[int, str]:
+    """File number -> path, for a compile unit of pyelftools and its line program."""
+    comp_dir = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
+    folder = _text(comp_dir.value) if comp_dir else ""
+    names = _file_names(program, folder)
+    if full_paths:
+        names = {number: os.path.join(folder, path) for number, path in names.items()}
+    return names
 
 
 def _text(value: bytes | None) -> str:

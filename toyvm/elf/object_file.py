@@ -11,9 +11,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toyvm.base.record import Record
+from toyvm.base.record import Record, replace
 
-from .constants import SHF_ALLOC, SHF_EXECINSTR, SHF_GROUP, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_PROGBITS
+from .constants import (
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_GROUP,
+    SHF_WRITE,
+    SHN_ABS,
+    SHT_NOBITS,
+    SHT_NULL,
+    SHT_PROGBITS,
+)
 from .record_arrays import RELA, SYM, Table, empty
 
 NO_RELOCS: Table = empty(RELA)
@@ -113,3 +122,22 @@ class ObjectFile(Record, eq=False):
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""
         return next((section for section in self.sections[1:] if section.name == name), None)
+
+
+def without_constants(obj: ObjectFile) -> ObjectFile:
+    """`obj` without the local symbols that are numbers (`.equ`) and that no relocation needs."""
+    used = {int(symbol) for section in obj.sections for symbol in np.unique(section.relocs["r_sym"])}
+    array = obj.symbols.array
+    constant = (array["st_shndx"] == SHN_ABS) & (array["st_info"] == 0)  # STB_LOCAL, STT_NOTYPE
+    keep = [symbol for symbol in range(len(array)) if not constant[symbol] or symbol in used]
+    renumber = np.zeros(len(array), dtype=np.uint32)
+    renumber[keep] = np.arange(len(keep))
+    sections = []
+    for section in obj.sections:
+        relocs = section.relocs.copy()
+        relocs["r_sym"] = renumber[relocs["r_sym"]]
+        sections.append(replace(section, relocs=relocs))
+    first = sum(symbol < obj.symbols.first_global for symbol in keep)
+    symbols = SymbolTable([obj.symbols.names[symbol] for symbol in keep], array[keep], first)
+    groups = tuple(replace(group, signature=int(renumber[group.signature])) for group in obj.groups)
+    return replace(obj, sections=tuple(sections), symbols=symbols, groups=groups)

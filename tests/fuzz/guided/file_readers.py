@@ -22,7 +22,7 @@ from toyvm.elf.dwarf import LineTable
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_reader import read_object
 from toyvm.elf.object_writer import write_object
-from toyvm.elf.strip import strip
+from toyvm.elf.rewriting.rewrite import strip
 from toyvm.elf.symbol_versions import symbol_versions
 from toyvm.elf.unwind_tables import UnwindTable
 from toyvm.engines.watching.recording_engine import EXECUTE, SPACE
@@ -248,6 +248,14 @@ _TOOLS = (
     ("objdump", ["-dlhtTrs"]),
     ("size", ["-A"]),
     ("strip", ["-o", "out"]),
+    ("strip", ["-g", "-x", "-R", ".text", "-o", "out"]),
+    ("objcopy", ["-S", "-O", "binary", "--gap-fill", "1"]),
+    ("objcopy", ["-O", "srec", "-j", ".*", "--dump-section", ".text=dump"]),
+    ("objcopy", ["-g", "--prefix-symbols", "p", "-R", ".data*", "--remove-relocations", "*"]),
+    ("objcopy", ["--only-keep-debug", "--compress-debug-sections", "--change-addresses", "0x100000"]),
+    ("objcopy", ["--set-section-flags", ".*=alloc,load,contents", "--rename-section", ".text=.t,alloc"]),
+    ("objcopy", ["-I", "binary", "-O", "ihex"]),
+    ("addr2line", ["0", "10332", "-fiaCe"]),
 )
 
 
@@ -256,7 +264,7 @@ def tools(data: bytes) -> None:
     name, arguments = _TOOLS[zlib.crc32(data) % len(_TOOLS)]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("x").write_bytes(data)
-        command(name, [*arguments, "x"])
+        command(name, [*arguments, "x", *(["out"] if name == "objcopy" else [])])
 
 
 def tool_files() -> Iterable[bytes]:

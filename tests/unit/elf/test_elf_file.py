@@ -14,7 +14,7 @@ from toyvm.elf import constants as c
 from toyvm.elf.dwarf import LineTable
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.headers import Ehdr, Phdr, pack_dynamic, read_dynamic, read_ehdr, read_phdrs
-from toyvm.elf.strip import strip
+from toyvm.elf.rewriting.rewrite import strip
 from toyvm.relocations import R, relocation_name
 
 PROGRAM = program()

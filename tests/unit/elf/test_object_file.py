@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from tests.support.elf_samples import CODE, everything, objects, relocs, symbol_table
+from tests.support.elf_samples import everything, objects
 from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.headers import EHDR_SIZE, Shdr, read_ehdr, read_shdrs
@@ -14,8 +14,6 @@ from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, null_symbol
 from toyvm.elf.object_reader import ElfFile, read_object
 from toyvm.elf.object_writer import write_object
 from toyvm.elf.string_table import StringTable
-from toyvm.elf.strip import strip_object
-from toyvm.relocations import R
 
 DATA = objects()["everything"]
 
@@ -141,26 +139,6 @@ def test_an_object_without_sections() -> None:
     with pytest.raises(ElfError, match="without sections"):
         read_object(_with_bytes(40, bytes(8))[:60] + bytes(4), "bad.o")
     assert len(DATA) > EHDR_SIZE
-
-
-def test_strip_keeps_what_relocations_need() -> None:
-    stripped = strip_object(everything())
-    assert stripped.symbols.names == ["", ".L1", "once", "printf"]
-    assert stripped.sections[1].relocs["r_sym"].tolist() == [3, 0, 1]
-    assert stripped.groups[0].signature == 2
-    assert read_object(write_object(stripped), "s.o").symbols.first_global == 2
-
-
-def test_strip_debug_keeps_symbols() -> None:
-    debug = Section(".debug_line", data=bytes(8), relocs=relocs((0, R.ABS64, 1, 0)))
-    text = Section(".text", 1, c.SHF_ALLOC | c.SHF_EXECINSTR, 4, data=CODE)
-    symbols = symbol_table(
-        [(".Lrow", 0, 0, 2, 0, 0), ("", 0, c.STT_SECTION, 1, 0, 0), ("main", 1, 2, 2, 0, 20)]
-    )
-    stripped = strip_object(ObjectFile("d.o", (NULL_SECTION, debug, text), symbols), debug_only=True)
-    assert [section.name for section in stripped.sections] == ["", ".text"]
-    assert stripped.symbols.names == ["", ".Lrow", "main"]
-    assert stripped.symbols.array["st_shndx"].tolist() == [0, 1, 1]
 
 
 def test_string_table_shares_tails() -> None:

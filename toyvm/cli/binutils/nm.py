@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
+
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm nm`."""
@@ -29,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-U", "--defined-only", action="store_true", help="show only defined symbols")
     p.add_argument("-s", "--print-armap", action="store_true", help="show the symbol index of archives too")
     p.add_argument("--special-syms", action="store_true", help="show local labels and mapping symbols too")
-    p.add_argument("-C", "--demangle", action="store_true", help="accepted; names are not demangled")
+    p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
     p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
@@ -41,7 +43,8 @@ def main(argv: list[str]) -> int:
     from ...observe.binutils.binaries import Binary, binaries, for_each, read
     from ...observe.binutils.nm_listing import NmSymbol, line, symbols
 
-    options = parser().parse_args(argv)
+    options = parser().parse_args(without_style(argv))
+    spell = spelling(options.demangle)
     document: list[dict[str, object]] = []
 
     def by_name(symbol: NmSymbol) -> str:
@@ -74,7 +77,12 @@ def main(argv: list[str]) -> int:
         for binary in binaries(path):
             found = chosen(binary)
             if options.json:
-                document.append({"file": binary.title, "symbols": [symbol._asdict() for symbol in found]})
+                document.append(
+                    {
+                        "file": binary.title,
+                        "symbols": [symbol._replace(name=spell(symbol.name))._asdict() for symbol in found],
+                    }
+                )
                 continue
             if not options.file_name and (binary.archive or len(options.files) > 1):
                 print(f"\n{binary.name}:")
@@ -82,7 +90,10 @@ def main(argv: list[str]) -> int:
                 print(f"toyvm nm: {binary.title}: no symbols", file=sys.stderr)
             prefix = f"{binary.archive}:{binary.name}:" if binary.archive else f"{binary.name}:"
             for symbol in found:
-                print((prefix if options.file_name else "") + line(symbol, options.print_size))
+                print(
+                    (prefix if options.file_name else "")
+                    + line(symbol._replace(name=spell(symbol.name)), options.print_size)
+                )
 
     status = for_each("nm", options.files, report)
     if options.json:

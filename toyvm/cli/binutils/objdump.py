@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...base.errors import ElfError, UsageError
+from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
 
 if TYPE_CHECKING:
     from ...elf.elf_file import ElfFile, ElfSection
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="show only this section; may be repeated",
     )
+    p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
     p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted; has no effect")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
@@ -72,7 +74,7 @@ def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
     from ...observe.binutils.binaries import binaries, for_each
 
-    options = parser().parse_args(argv)
+    options = parser().parse_args(without_style(argv))
     options.disassemble |= options.source or options.all
     wanted = ("disassemble", "reloc", "syms", "dynamic", "contents", "headers")
     if not any(getattr(options, name) for name in wanted):
@@ -94,7 +96,7 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     from ...observe.binutils import objdump_listing
     from ...observe.binutils.binaries import content_sections
 
-    elf = binary.elf
+    elf, spell = binary.elf, spelling(options.demangle)
     yield ""
     yield f"{binary.name}:     file format elf64-littleriscv"
     yield ""
@@ -103,14 +105,14 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     if options.headers:
         yield from objdump_listing.section_headers(elf)
     if options.syms:
-        yield from objdump_listing.symbols(elf)
+        yield from objdump_listing.symbols(elf, spell=spell)
         yield ""
         yield ""
     if options.dynamic:
-        yield from objdump_listing.symbols(elf, dynamic=True)
+        yield from objdump_listing.symbols(elf, dynamic=True, spell=spell)
         yield ""
     if options.reloc and not options.disassemble:
-        yield from objdump_listing.relocations(elf)
+        yield from objdump_listing.relocations(elf, spell)
         yield ""
     if options.contents:
         for section in content_sections(elf):
@@ -128,7 +130,9 @@ def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Names
     from ...observe.binutils.disassembly import Listing, line_table  # capstone
 
     lines = line_table(elf) if options.lines or options.source else None
-    listing = Listing(elf, relocations=options.reloc, lines=lines, source=options.source)
+    listing = Listing(
+        elf, relocations=options.reloc, lines=lines, source=options.source, spell=spelling(options.demangle)
+    )
     contents = content_sections(elf)
     for section in chosen:
         holds_code = section.header.flags & SHF_EXECINSTR and section.header.type != SHT_NOBITS

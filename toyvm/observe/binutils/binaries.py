@@ -26,6 +26,7 @@ from toyvm.elf.constants import (
     SHT_SYMTAB_SHNDX,
 )
 from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.elf.rewriting.model import is_debugging as has_debugging_name
 
 
 class Binary(Record):
@@ -130,14 +131,5 @@ def has_contents(section: ElfSection) -> bool:
 
 
 def is_debugging(section: ElfSection) -> bool:
-    """Whether the section is debugging information, by its name (BFD's rule)."""
-    prefixes = (
-        ".debug",
-        ".gnu.debuglto_.debug_",
-        ".gnu.linkonce.wi.",
-        ".zdebug",
-        ".line",
-        ".stab",
-        ".gdb_index",
-    )
-    return not is_alloc(section) and section.name.startswith(prefixes)
+    """Whether the section is debugging information, by its name."""
+    return has_debugging_name(section.name, section.header.flags)

@@ -190,9 +190,9 @@ def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> i
 
 
 class Names:
-    """The symbols of a file by address, or in a relocatable object by section and offset."""
+    """The symbols of a file by address, or in a relocatable object by section and offset. `spell` writes their names."""
 
-    def __init__(self, elf: ElfFile):
+    def __init__(self, elf: ElfFile, spell: Callable[[str], str] = str):
         self._relocatable = elf.header.type == c.ET_REL
         self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
         found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
@@ -217,7 +217,7 @@ class Names:
         for (shndx, value), (_, name) in sorted(found.items()):
             addresses, texts = self._names.setdefault(shndx, ([], []))
             addresses.append(value)
-            texts.append(name)
+            texts.append(spell(name))
         for marks in self._marks.values():
             marks.sort()
 
@@ -280,20 +280,25 @@ def _is_name(name: str, info: int, shndx: int) -> bool:
 
 
 class Listing:
-    """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S."""
+    """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S, `spell` for -C."""
 
     def __init__(
-        self, elf: ElfFile, relocations: bool = False, lines: LineTable | None = None, source: bool = False
+        self,
+        elf: ElfFile,
+        relocations: bool = False,
+        lines: LineTable | None = None,
+        source: bool = False,
+        spell: Callable[[str], str] = str,
     ):
         self.elf = elf
-        self.names = Names(elf)
+        self.names = Names(elf, spell)
         self.lines = lines
         self.source = source
         self._place: tuple[str, int] | None = None
         self._relocs: dict[int, list[tuple[int, str]]] = {}
         if relocations and elf.header.type == c.ET_REL:
             for section, array in elf.relocations():
-                self._relocs[section.header.info] = relocation_lines(elf, section, array)
+                self._relocs[section.header.info] = relocation_lines(elf, section, array, spell)
 
     def section(self, section: ElfSection) -> Iterator[str]:
         """The lines of one section."""
@@ -390,12 +395,14 @@ def _between(relocs: Sequence[tuple[int, str]], low: int, high: int) -> Iterator
         yield f"\t\t\t{relocs[index][0]:x}: {relocs[index][1]}"
 
 
-def relocation_lines(elf: ElfFile, section: ElfSection, array: Any) -> list[tuple[int, str]]:
+def relocation_lines(
+    elf: ElfFile, section: ElfSection, array: Any, spell: Callable[[str], str] = str
+) -> list[tuple[int, str]]:
     """(offset, "R_RISCV_HI20\\tx+0x4") for each relocation of a section, ordered by offset."""
     table = elf.symbols_of(elf.linked(section)) if section.header.link else None
     found = []
     for offset, kind, symbol, addend in array.tolist():
-        name = table.names[symbol] if table and symbol else "*ABS*"
+        name = spell(table.names[symbol]) if table and symbol else "*ABS*"
         if not name and table:
             name = elf.section_name(int(table.array["st_shndx"][symbol]))
         distance = f"{'-' if addend < 0 else '+'}{abs(addend):#x}" if addend else ""

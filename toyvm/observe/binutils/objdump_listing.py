@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
@@ -66,8 +66,8 @@ def _flags(section: ElfSection, relocated: bool) -> Iterator[str]:
         yield "LINK_ONCE_DISCARD"
 
 
-def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
-    """`-t`: the symbols, or `-T`: the dynamic symbols."""
+def symbols(elf: ElfFile, dynamic: bool = False, spell: Callable[[str], str] = str) -> Iterator[str]:
+    """`-t`: the symbols, or `-T`: the dynamic symbols. `spell` writes their names."""
     table = elf.symbols(".dynsym" if dynamic else ".symtab")
     yield "DYNAMIC SYMBOL TABLE:" if dynamic else "SYMBOL TABLE:"
     rows = zip(table.names, table.array.tolist(), strict=True) if table else ()
@@ -87,7 +87,7 @@ def symbols(elf: ElfFile, dynamic: bool = False) -> Iterator[str]:
         hidden = {c.STV_INTERNAL: ".internal ", c.STV_HIDDEN: ".hidden ", c.STV_PROTECTED: ".protected "}.get(
             other & c.ST_VISIBILITY_MASK, ""
         )
-        yield f"{value:016x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:016x} {hidden}{name}"
+        yield f"{value:016x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:016x} {hidden}{spell(name)}"
     if not shown:
         yield "no symbols"
 
@@ -105,13 +105,13 @@ def _symbol_flags(info: int, shndx: int, dynamic: bool) -> str:
     return f"{scope}{weak}  {indirect}{debug}{what}"
 
 
-def relocations(elf: ElfFile) -> Iterator[str]:
+def relocations(elf: ElfFile, spell: Callable[[str], str] = str) -> Iterator[str]:
     """`-r`: the relocations of a relocatable object."""
     for section, array in elf.relocations() if elf.header.type == c.ET_REL else ():
         yield ""
         yield f"RELOCATION RECORDS FOR [{elf.section_name(section.header.info)}]:"
         yield "OFFSET           TYPE              VALUE"
-        for offset, text in relocation_lines(elf, section, array):
+        for offset, text in relocation_lines(elf, section, array, spell):
             name, _, value = text.partition("\t")
             yield f"{offset:016x} {name:<16}  {value}"
         yield ""

@@ -1,0 +1,1 @@
+"""Files changed and written anew: the model and the rules of `objcopy` and `strip`."""
