@@ -38,7 +38,7 @@ PAGES = [path for path in TEXTS if re.search(r"^```console\n\$ |import toyvm", p
 ADDRESS = re.compile(r"(?<=\b0x)[0-9a-f]+\b|\b[0-9a-f]{8,}\b")  # shown as it was once; any number will do
 LESSONS = ROOT / "docs" / "lessons"
 PICTURE = re.compile(r"!\[[^]]*\]\(([^)]*)\)")
-ORACLE = re.compile(r"\b(?:riscv64-linux-gnu-\w+|qemu-riscv64)\b")
+ORACLE = re.compile(r"\b(?:riscv64-linux-gnu-\w+|qemu-riscv64|gdb-multiarch)\b")
 
 
 def blocks(page: Path, language: str) -> list[str]:
