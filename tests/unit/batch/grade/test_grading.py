@@ -45,7 +45,10 @@ def states(grades: Grades) -> list[list[tuple[str, float]]]:
 
 def test_a_job_does_all_tests_of_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     made, pool = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", {"b.s": b"x"}))
-    assert [(job.key, job.seconds) for job in pool.jobs] == [("static/ada", 160), ("static/bill", 160)]
+    assert [(job.key, job.seconds) for job in pool.jobs] == [
+        ("static/ada/0-1", 160),
+        ("static/bill/0-1", 160),
+    ]
     assert states(made) == [
         [("passed", 1), ("passed", 1), ("failed", 0)],
         [("unbuilt", 0), ("unbuilt", 0), ("unbuilt", 0)],
@@ -59,9 +62,12 @@ def test_an_image_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     image = building.build(building.build_work(Submission("ada", SOURCE), made.build, "static", {}))
     assert isinstance(image, bytes)
     found, pool = grade(
-        monkeypatch, TWO, Submission("ada", image=image), given=[Outcome("static/ada", "crashed", None, "x")]
+        monkeypatch,
+        TWO,
+        Submission("ada", image=image),
+        given=[Outcome("static/ada/0-1", "crashed", None, "x")],
     )
-    assert [job.key for job in pool.jobs] == ["static/ada", "static/ada/0", "static/ada/1"]
+    assert [job.key for job in pool.jobs] == ["static/ada/0-1", "static/ada/0", "static/ada/1"]
     assert states(found) == [[("passed", 1), ("passed", 1), ("failed", 0)]]
 
 
@@ -74,10 +80,20 @@ def test_tests_that_share_a_job_or_not_give_the_same(monkeypatch: pytest.MonkeyP
     together, pool = grade(monkeypatch, text, Submission("f", source))
     assert len(pool.jobs) == 1
     apart, pool = grade(
-        monkeypatch, text, Submission("f", source), given=[Outcome("static/f", "timeout", None, "x")]
+        monkeypatch, text, Submission("f", source), given=[Outcome("static/f/0-3", "timeout", None, "x")]
     )
     assert [job.key for job in pool.jobs[1:]] == ["static/f/build", *(f"static/f/{n}" for n in range(4))]
     assert apart.rows == together.rows and together.rows[0]["state"] == "passed"
+
+
+def test_many_tests_of_a_program_are_several_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One build tells whether all of them have a program."""
+    text = "".join(f'[[test]]\nname = "{n}"\nexpect.status = 7\n' for n in range(10))
+    given = [Outcome(f"static/ada/{key}", "crashed", None, "x") for key in ("0-7", "8-9")]
+    made, pool = grade(monkeypatch, text, Submission("ada", SOURCE), given=given)
+    keys = [job.key.removeprefix("static/ada/") for job in pool.jobs]
+    assert keys == ["0-7", "8-9", "build", *map(str, range(10))]
+    assert states(made) == [[("passed", 1)] * 10]
 
 
 def test_a_submission_with_a_problem_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +136,7 @@ def test_what_goes_wrong_costs_what_it_touches(
     expected: list[tuple[str, float]],
     line: str,
 ) -> None:
-    given = [outcome, Outcome("static/ada", state, None, "...")]
+    given = [outcome, Outcome("static/ada/0-1", state, None, "...")]
     made, _ = grade(monkeypatch, TWO, Submission("ada", SOURCE), Submission("bill", SOURCE), given=given)
     assert states(made) == [expected, [("passed", 1), ("passed", 1), ("failed", 0)]]
     assert made.grades[0].results[-1].lines == (line,)
