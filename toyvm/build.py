@@ -77,7 +77,7 @@ def directives_of(path: Path) -> Directives:
     """The directives in a source; the defaults for any other file."""
     if path.suffix not in (".s", ".S"):
         return Directives()
-    return parse_directives(read_file(path).decode("utf-8", "replace"), str(path))
+    return parse_directives(read_file(path).decode("utf-8-sig", "replace"), str(path))
 
 
 # --- the guest libraries ---

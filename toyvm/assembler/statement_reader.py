@@ -55,7 +55,8 @@ class Reader:
         self.included: list[str] = []
 
     def push_source(self, text: str, file: str, parent: int = -1) -> None:
-        """Read `text` of `file` next."""
+        """Read `text` of `file` next, without the byte order mark that some editors put in front."""
+        text = text.removeprefix("\ufeff")
         lines, numbers = statements(text)
         base = self.state.source.add(file, lines, numbers, 1, parent, "included from here")
         opened = unclosed_comment(text)

@@ -308,3 +308,13 @@ def test_given_files_are_all_that_a_text_can_read(tmp_path: Path) -> None:
         for directive in (".include", ".incbin"):
             with pytest.raises(AssemblyError, match="there is no file"):
                 section(f'.data\n{directive} "{name}"', files=files)
+
+
+def test_a_byte_order_mark_at_the_start_of_a_file_is_skipped() -> None:
+    """Of the source and of a file that it includes; elsewhere it is a character that means nothing."""
+    options = AssemblerOptions(files={"a.inc": b"\xef\xbb\xbf.equ NUMBER, 9\n"})
+    marked = assemble_text('\ufeff.include "a.inc"\nli a0, NUMBER\n', "a.s", options)
+    plain = assemble_text("li a0, 9\n", "a.s")
+    assert [made.data for made in marked.sections] == [made.data for made in plain.sections]
+    with pytest.raises(AssemblyError, match=r"a\.s:2:1: error"):
+        assemble_text("nop\n\ufeffnop\n", "a.s")

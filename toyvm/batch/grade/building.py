@@ -6,11 +6,13 @@ do not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...assembler import AssemblerOptions, assemble_text
 from ...base.errors import DiagnosticsError, ToyvmError
+from ...base.resources import START_FILE
 from ...build import Program, build_program, guest_libraries, kept_libraries
 from ...elf.object_file import ObjectFile
 from ...elf.object_reader import read_object
@@ -19,6 +21,8 @@ from .printable import printable_lines
 from .submissions import Submission
 
 GIVEN = "assignment/"  # before the names of the assignment's files in messages
+_IN_FUNCTION = re.compile("(.*): (in function `.*'):")
+_NO_MAIN = re.compile(rf"{START_FILE}\.o:.*undefined reference to `main'")
 
 
 def warm_program(linkage: str) -> Program:
@@ -84,7 +88,7 @@ def build(work: dict[str, Any]) -> bytes | list[str]:
         try:
             return _linked(objects, work)
         except (ToyvmError, RecursionError) as problem:
-            messages.append(_said("the linker", problem))
+            messages += _link_messages(_said("the linker", problem))
     return printable_lines("\n".join(messages))
 
 
@@ -95,6 +99,19 @@ def _linked(objects: list[ObjectFile], work: dict[str, Any]) -> bytes:
 
 def _said(where: str, problem: Exception) -> str:
     return str(problem) if isinstance(problem, ToyvmError) else f"{where}: error: nested too deeply"
+
+
+def _link_messages(text: str) -> Iterator[str]:
+    """The linker's messages without folders of the host, each with its fault first: one line has to be enough."""
+    function = ""
+    for line in text.replace(f"{kept_libraries().path}/", "").split("\n"):
+        if match := _IN_FUNCTION.fullmatch(line):
+            function = f" ({match[2]})"
+            continue
+        yield f"{line}{function}"
+        if _NO_MAIN.match(line):
+            yield "  the program has no `main`"
+        function = ""
 
 
 def _object(name: str, data: bytes, others: Mapping[str, bytes]) -> ObjectFile:

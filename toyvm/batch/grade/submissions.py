@@ -14,8 +14,8 @@ from pathlib import Path
 from ...base.diagnostics import printable
 from ...base.errors import ToyvmError, UsageError
 from ...base.record import Record
-from ...elf.constants import ET_REL
-from ...elf.headers import is_elf, read_ehdr
+from ...elf.constants import ET_DYN, ET_EXEC, ET_REL, PT_LOAD
+from ...elf.headers import is_elf, read_ehdr, read_phdrs, require_riscv
 from .assignment import OBJECT_SUFFIX, SOURCE_SUFFIXES
 
 MOST_BYTES = 8 << 20  # of all files of a submission
@@ -92,9 +92,12 @@ def _sorted_out(name: str, files: Mapping[str, bytes], accept: Sequence[str], *,
         for file, data in objects.items():
             if not is_elf(data) or read_ehdr(data, file).type != ET_REL:
                 raise _Unreadable(f"{printable(file)} is no ELF object file")
+            require_riscv(read_ehdr(data, file), printable(file))
         return Submission(name, {}, objects)
     if len(images) == 1 and "image" in accept:
-        return Submission(name, image=next(iter(images.values())))
+        ((file, image),) = images.items()
+        _require_program(image, printable(file))
+        return Submission(name, image=image)
     wanted = {
         "source": "an assembly source (.s)",
         "object": "an object file (.o)",
@@ -102,6 +105,16 @@ def _sorted_out(name: str, files: Mapping[str, bytes], accept: Sequence[str], *,
     }
     expected = " or ".join(text for kind, text in wanted.items() if kind in accept)
     raise _Unreadable(f"{'there is no file in it that is' if folder else 'it is not'} {expected}")
+
+
+def _require_program(image: bytes, name: str) -> None:
+    """Raises ElfError or _Unreadable unless `image` is a program that this machine can load: it counts as built."""
+    header = read_ehdr(image, name)
+    require_riscv(header, name)
+    if header.type not in (ET_EXEC, ET_DYN) or not any(
+        phdr.type == PT_LOAD for phdr in read_phdrs(image, name, header)
+    ):
+        raise _Unreadable(f"{name} is no linked program")
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -138,6 +138,14 @@ def test_all_messages_of_a_build_come_with_their_places() -> None:
     assert "undefined reference to `nowhere'" in "\n".join(unresolved["messages"])
 
 
+def test_a_program_without_main_is_told_so_and_no_folder_of_the_host() -> None:
+    value = perform("nop\n")
+    assert value["messages"] == [
+        "crt1.o:(.text+0xa): undefined reference to `main' (in function `_start')",
+        "  the program has no `main`",
+    ]
+
+
 def test_files_given_may_be_included() -> None:
     value = perform(
         ".include \"h.inc\"\n" + RETURNS.format("NUMBER"), "expect.status = 9",

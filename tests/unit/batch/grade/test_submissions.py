@@ -9,7 +9,7 @@ import pytest
 
 from toyvm.base.errors import UsageError
 from toyvm.batch.grade.submissions import MOST_BYTES, Submission, read_submission, read_submissions
-from toyvm.build import assemble_file
+from toyvm.build import assemble_file, build_program
 from toyvm.elf.object_writer import write_object
 
 
@@ -33,12 +33,21 @@ def test_a_file_and_a_folder(tmp_path: Path) -> None:
 def test_objects_and_images_only_where_they_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "a.s").write_text(".globl main\nmain: ret\n")
     data = write_object(assemble_file(tmp_path / "a.s"))
-    image = data[:16] + b"\2\0" + data[18:]  # ET_EXEC
+    image = build_program([assemble_file(tmp_path / "a.s")], linkage="static").image
     (tmp_path / "a.o").write_bytes(data)
     (tmp_path / "image").write_bytes(image)
     assert read(tmp_path / "a.o", "object").objects == {"a.o": data}
     assert read(tmp_path / "a.o").problem == "it is not an assembly source (.s)"
     assert read(tmp_path / "image", "object", "image").image == image
+    for name, wrong, why in (
+        ("bad", b"\x7fELFgarbage", "bad: truncated: 11 bytes, an ELF header has 64"),
+        ("x86", image[:18] + b"\x3e\0" + image[20:], "x86: not a RISC-V file (machine 62)"),
+        ("object", data, "object is no linked program"),
+        ("cut", image[:900], "cut: truncated: "),
+        ("x86.o", data[:18] + b"\x3e\0" + data[20:], "x86.o: not a RISC-V file (machine 62)"),
+    ):
+        (tmp_path / name).write_bytes(wrong)
+        assert read(tmp_path / name, "object", "image").problem.startswith(why)
     wanted = "it is not an object file (.o) or a linked program"
     assert read(tmp_path / "a.s", "object", "image").problem == wanted
     (tmp_path / "script.o").write_text("INPUT(/etc/passwd)")  # the linker would read it as a script
