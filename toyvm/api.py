@@ -156,16 +156,17 @@ def grade(
     )
 
 
-def quiz(kind: str, *, seed: int = 1, number: int = 0, level: int = 2) -> Question:
+def quiz(kind: str, *, seed: int = 1, number: int = 0, level: int = 2, secret: str = "") -> Question:
     """A question about a real run or link: `question` and `solution` as text, its figures as `data`.
 
     `kind` is one of those that `toyvm quiz --list` shows, `number` counts the questions of a seed
-    from 0, `level` is 1 (short) to 3 (long). The same arguments give the same question. Raises
-    UsageError for an unknown kind or level.
+    from 0, `level` is 1 (short) to 3 (long). With a `secret` of 12 characters or more, only those who
+    know it can make the question and its solution again. The same arguments give the same question.
+    Raises UsageError for an unknown kind or level, and for a short secret.
     """
     from .quizzes.kinds import quiz as make_question
 
-    return make_question(kind, seed, number, level)
+    return make_question(kind, seed, number, level, secret)
 
 
 def sweep(

@@ -28,6 +28,13 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--list", action="store_true", help="list the kinds of questions")
     p.add_argument("--seed", type=int, default=1, metavar="N", help="choose the questions (default: 1)")
+    hidden = p.add_mutually_exclusive_group()
+    hidden.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        help="mix the text of this file into the seed: only those who have it can make the solutions",
+    )
+    hidden.add_argument("--secret", metavar="TEXT", help="the same with this text, 12 characters or more")
     p.add_argument(
         "--count",
         type=int,
@@ -65,8 +72,11 @@ def main(argv: list[str]) -> int:
     if not 1 <= options.count <= MOST:
         raise UsageError(f"--count {options.count}: expected 1 to {MOST}")
     kinds = [kind for word in options.kinds for kind in (KINDS if word == "all" else [word])]
+    secret = _secret(options.secret, options.secret_file)
     questions = [
-        quiz(kind, options.seed, number, options.level) for kind in kinds for number in range(options.count)
+        quiz(kind, options.seed, number, options.level, secret)
+        for kind in kinds
+        for number in range(options.count)
     ]
     from ..base.resources import write_atomically
     from ..quizzes import html_sheet
@@ -92,3 +102,20 @@ def main(argv: list[str]) -> int:
     elif not options.output and not options.html:
         sys.stdout.write("\n".join(texts))
     return 0
+
+
+def _secret(text: str | None, file: str | None) -> str:
+    """The secret without blanks and line ends around it; "" if there is none.
+
+    Raises UsageError for an empty one, ToyvmError if the file cannot be read.
+    """
+    if text is None and file is None:
+        return ""
+    if file is not None:
+        from ..build import read_file
+
+        text = read_file(Path(file)).decode("utf-8", "surrogateescape")
+    secret = (text or "").strip()
+    if not secret:
+        raise UsageError(f"{file or '--secret'}: the secret is empty")
+    return secret

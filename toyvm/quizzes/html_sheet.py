@@ -40,7 +40,8 @@ def solution_sheet(questions: Sequence[Question]) -> str:
 
 def _title(what: str, questions: Sequence[Question]) -> str:
     kinds = dict.fromkeys(question.kind for question in questions)
-    return f"{what}: {', '.join(kinds)}, seed {questions[0].seed}"
+    seed = "" if questions[0].secret else f", seed {questions[0].seed}"
+    return f"{what}: {', '.join(kinds)}{seed}"
 
 
 def _question(question: Question) -> Iterator[str]:

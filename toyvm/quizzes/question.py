@@ -59,7 +59,8 @@ class Question(Record):
     """A question about one real run or link.
 
     The same `kind`, `seed`, `number` (of the question on its sheet, from 0) and `level` give the
-    same question. `data` holds everything that is given and the answers, as JSON values.
+    same question, unless it is a `secret` one: that depends on a secret too, and its heading does not
+    name the seed. `data` holds everything that is given and the answers, as JSON values.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Question(Record):
     given: tuple[Block, ...]
     parts: tuple[Part, ...]
     data: Mapping[str, Any]
+    secret: bool = False
 
     @property
     def question(self) -> str:
@@ -83,7 +85,7 @@ class Question(Record):
 
     def to_json(self) -> dict[str, Any]:
         """The question as JSON values (of the format SCHEMA)."""
-        own = {name: getattr(self, name) for name in ("kind", "seed", "number", "level", "title")}
+        own = {name: getattr(self, name) for name in ("kind", "seed", "secret", "number", "level", "title")}
         return {
             **own,
             "question": self.question,
@@ -115,8 +117,10 @@ def table(head: str, rows: Iterable[Sequence[object]]) -> Table:
 
 def heading(question: Question) -> str:
     """The line above a question."""
-    number = f", question {question.number + 1}" if question.number else ""
-    return f"{question.title} (seed {question.seed}{number})"
+    marks = [] if question.secret else [f"seed {question.seed}"]
+    if question.number:
+        marks.append(f"question {question.number + 1}")
+    return f"{question.title} ({', '.join(marks)})" if marks else question.title
 
 
 def question_lines(question: Question) -> Iterator[str]:

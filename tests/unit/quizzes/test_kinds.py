@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import toyvm
 from tests.support.quiz_seeds import questions
 from toyvm.base.errors import UsageError
+from toyvm.cli import main
 from toyvm.quizzes.html_sheet import sheet, solution_sheet
 from toyvm.quizzes.kinds import KINDS, LEVELS, quiz
 
@@ -43,3 +46,38 @@ def test_what_is_wrong_is_told() -> None:
         quiz("paging")
     with pytest.raises(UsageError, match="level 4"):
         quiz("faults", level=4)
+
+
+SECRET = "correct horse battery"
+
+
+def test_a_secret_question_does_not_follow_from_its_seed() -> None:
+    """Neither text nor page names the seed; the secret, the number and the seed each make another question."""
+    made = [quiz("replacement", 987, secret=SECRET + end) for end in ("", "!")]
+    made += [quiz("replacement", 987), quiz("replacement", 988, secret=SECRET)]
+    made += [quiz("replacement", 987, 1, secret=SECRET)]
+    assert len({str(question.data) for question in made}) == len(made)
+    one = made[0]
+    assert one == toyvm.quiz("replacement", seed=987, secret=SECRET)
+    shown = one.question + one.solution + sheet([one], solutions=True) + solution_sheet([one])
+    assert "seed" not in shown and "987" not in shown and SECRET not in shown
+    assert one.question.startswith("Page replacement\n================\n")
+    assert made[-1].question.startswith("Page replacement (question 2)\n")
+
+
+def test_a_secret_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\r\n")
+    printed = []
+    for given in (["--secret-file", str(file)], ["--secret", SECRET]):
+        assert main(["quiz", "replacement", "--level", "1", *given]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] == quiz("replacement", level=1, secret=SECRET).question
+    file.write_text("\n")
+    for given, message in (
+        (["--secret-file", str(file)], "secret: the secret is empty"),
+        (["--secret", "12345678901"], "expected 12 characters or more"),
+        (["--secret-file", str(tmp_path / "none")], "No such file"),
+    ):
+        assert main(["quiz", "replacement", *given]) != 0
+        assert message in capsys.readouterr().err
