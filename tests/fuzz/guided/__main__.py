@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -47,15 +48,16 @@ def run_target(name: str, seconds: int, options: argparse.Namespace) -> dict[str
     seed = options.seed or int.from_bytes(os.urandom(3), "little") + 1
     limit = ["--runs", str(options.inputs)] if options.inputs else ["--seconds", str(seconds)]
     words = [sys.executable, "-m", "tests.fuzz.guided.worker", name, str(folder), "--seed", str(seed), *limit]
-    with log.open("wb") as stream:
-        done = subprocess.run(
-            [*words, *(["--plain"] if options.plain else [])],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-        )
+    if options.plain:
+        words.append("--plain")
+    with log.open("wb") as stream, tempfile.TemporaryDirectory() as scratch:
+        environment = {**os.environ, "TMPDIR": scratch}
+        done = subprocess.run(words, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
     row: dict[str, Any] = json.loads(counts.read_text()) if counts.exists() else {"target": name, "inputs": 0}
-    found = re.findall(r"cov: (\d+)", log.read_text(errors="replace"))
+    said = log.read_text(errors="replace")
+    found = re.findall(r"cov: (\d+)", said)
+    if executed := re.findall(r"number_of_executed_units: (\d+)", said):
+        row["inputs"] = int(executed[-1])  # the worker is ended by libFuzzer, after its last report
     row |= {"seed": seed, "coverage": int(found[-1]) if found else None, "status": done.returncode}
     return row
 

@@ -165,7 +165,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for data in (*target.seeds(), *target.corpus()):
         (corpus / hashlib.sha1(data).hexdigest()).write_bytes(data)
-    scratch = tempfile.mkdtemp(dir=folder)
+    scratch = tempfile.mkdtemp()
     os.chdir(scratch)
     cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     runner = Runner(target, folder, Watch(tempfile.gettempdir(), scratch, cache))
