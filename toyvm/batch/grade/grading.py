@@ -22,7 +22,7 @@ from .printable import file_name, printable_lines
 from .submissions import Submission
 
 _TOGETHER = (
-    8  # tests that share a job at most: a kill loses a job, and one submission keeps several workers busy
+    8  # tests that share a job at most: a kill loses little, and one submission can use several workers
 )
 _SLACK = 10.0  # seconds of a job besides those of its steps
 
@@ -59,9 +59,7 @@ def grade_submissions(
             outcomes[outcome.key] = outcome
 
     run([plan.job(group, group.key, group.numbers) for group in plan.groups])
-    broken = [
-        group for group in plan.groups if len(group.numbers) > 1 and outcomes[group.key].state != "done"
-    ]
+    broken = [group for group in plan.groups if outcomes[group.key].state != "done"]
     if broken:
         builds = {group.build_key: group for group in broken if group.submission.image is None}
         run([plan.job(group, key, ()) for key, group in builds.items()])

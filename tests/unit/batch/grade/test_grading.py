@@ -143,6 +143,21 @@ def test_what_goes_wrong_costs_what_it_touches(
     assert made.grades[0].results[-1].reason == line
 
 
+def test_a_build_without_end_is_told_from_a_test_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is one test."""
+    killed = "the job's process was killed by SIGALRM"
+    text = '[[test]]\nname = "a"\nexpect.status = 7\n'
+    given = [
+        Outcome("static/ada/0-0", "crashed", None, killed),
+        Outcome("static/ada/build", "crashed", None, killed),
+    ]
+    made, _ = grade(monkeypatch, text, Submission("ada", SOURCE), given=given)
+    assert made.grades[0].results[0].reason == "the build took more than 30 s of the host's time"
+    made, pool = grade(monkeypatch, text, Submission("ada", SOURCE), given=given[:1])
+    assert [job.key for job in pool.jobs] == ["static/ada/0-0", "static/ada/build", "static/ada/0"]
+    assert states(made) == [[("passed", 1)]]
+
+
 def test_partial_points_are_for_programs_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         '[[test]]\nname = "a"\npoints = 3\npartial = true\nlimits.instructions = 5_000\n'
