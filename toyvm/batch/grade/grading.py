@@ -21,9 +21,7 @@ from .grades import BUILD, Grade, Grades, Result, rounded
 from .printable import file_name, printable_lines
 from .submissions import Submission
 
-_TOGETHER = (
-    8  # tests that share a job at most: a kill loses little, and one submission can use several workers
-)
+_TOGETHER = 8  # tests of one job: a kill loses few, and one submission can use several workers
 _SLACK = 10.0  # seconds of a job besides those of its steps
 
 
