@@ -24,6 +24,7 @@ GNU_HEADER_SIZE = _GNU_HEADER.size
 SYSV_HEADER_SIZE = _SYSV_HEADER.size
 BLOOM_WORD_SIZE = 8
 HASH_WORD_SIZE = 4
+MAX_STEPS = 1 << 24  # entries of chains that look-ups in one table may follow
 
 
 @lru_cache(maxsize=4096)
@@ -46,6 +47,22 @@ def sysv_hash(name: bytes) -> int:
     return value
 
 
+class Effort(Record, frozen=False):
+    """The entries of chains that look-ups in one table have followed.
+
+    Those of real tables are a few for each look-up. Without a limit, a table that is one long chain would take hours
+    outside the machine, where no limit of the run counts.
+    """
+
+    steps: int = 0
+
+    def add(self, steps: int) -> None:
+        """Raises ValueError above the limit."""
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise ValueError(f"hash chains of more than {MAX_STEPS} entries were followed")
+
+
 class GnuHash(Record):
     """A .gnu.hash table. `chain[i]` belongs to symbol `first + i`; its low bit marks the end of a chain.
 
@@ -57,9 +74,10 @@ class GnuHash(Record):
     bloom: tuple[int, ...]
     buckets: tuple[int, ...]
     chain: tuple[int, ...]
+    effort: Effort
 
     def candidates(self, name: bytes) -> Iterator[int]:
-        """Indices of the symbols whose hash is `name`'s."""
+        """Indices of the symbols whose hash is `name`'s. Raises ValueError after very much effort."""
         value = gnu_hash(name)
         word = self.bloom[(value >> 6) & (len(self.bloom) - 1)]
         if not (word >> (value & 63)) & (word >> ((value >> self.shift) & 63)) & 1:
@@ -67,11 +85,15 @@ class GnuHash(Record):
         index = self.buckets[value % len(self.buckets)]
         if index < self.first:
             return
-        for position in range(index - self.first, len(self.chain)):
+        counted = index - self.first  # entries before this one are counted
+        for position in range(counted, len(self.chain)):
             entry = self.chain[position]
             if (entry ^ value) >> 1 == 0:
+                self.effort.add(position + 1 - counted)
+                counted = position + 1
                 yield self.first + position
             if entry & 1:
+                self.effort.add(position + 1 - counted)
                 return
 
     @property
@@ -85,13 +107,15 @@ class SysvHash(Record):
 
     buckets: tuple[int, ...]
     chain: tuple[int, ...]
+    effort: Effort
 
     def candidates(self, name: bytes) -> Iterator[int]:
-        """Indices of the symbols in `name`'s chain."""
+        """Indices of the symbols in `name`'s chain. Raises ValueError after very much effort."""
         index = self.buckets[sysv_hash(name) % len(self.buckets)] if self.buckets else 0
         for _ in range(len(self.chain)):
             if index == 0 or index >= len(self.chain):
                 return
+            self.effort.add(1)
             yield index
             index = self.chain[index]
 

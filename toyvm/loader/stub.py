@@ -12,7 +12,7 @@ from functools import lru_cache
 from ..base.record import Record
 from ..base.resources import kept, source_version
 from ..elf import constants as c
-from ..elf.hashes import SysvHash
+from ..elf.hashes import Effort, SysvHash
 from ..elf.symbol import Sym, st_info
 from ..kernel.proc.execve import AT_ENTRY
 from .objects.dynamic_section import Dynamic, Table
@@ -87,7 +87,7 @@ def object_at(address: int) -> LinkMap:
         info = st_info(c.STB_GLOBAL, c.STT_FUNC)
         array += Sym(offset, info, 0, c.SHN_ABS, address + labels[name]).pack()
     chain = (0, *range(2, len(_EXPORTED) + 1), 0)
-    symbols = SymbolTable(NAME, array, strings, SysvHash((1,), chain), b"")
+    symbols = SymbolTable(NAME, array, strings, SysvHash((1,), chain, Effort()), b"")
     dynamic = Dynamic(0, {}, (), "", "", "", strings, Table(), Table(), Table(), (), (), (), 0)
     obj = LinkMap(NAME, None, dynamic, symbols)
     obj.startup = True

@@ -9,6 +9,7 @@ from toyvm.elf.hashes import (
     GNU_HEADER_SIZE,
     HASH_WORD_SIZE,
     SYSV_HEADER_SIZE,
+    Effort,
     GnuHash,
     SysvHash,
     bloom_words,
@@ -48,6 +49,7 @@ def read_gnu(table: bytes) -> GnuHash:
         bloom_words(table[GNU_HEADER_SIZE:buckets_at]),
         hash_words(table[buckets_at:chain_at]),
         hash_words(table[chain_at:]),
+        Effort(),
     )
 
 
@@ -71,7 +73,7 @@ def test_sysv_table_finds_all() -> None:
     buckets, chain = sysv_hash_header(raw)
     words = hash_words(raw[SYSV_HEADER_SIZE:])
     assert (buckets, chain, len(words)) == (10, 21, 31)
-    table = SysvHash(words[:buckets], words[buckets:])
+    table = SysvHash(words[:buckets], words[buckets:], Effort())
     assert all(number in table.candidates(name) for number, name in enumerate(names, 1))
     assert {sysv_hash(names[i - 1]) % buckets for i in table.candidates(b"s3")} == {
         sysv_hash(b"s3") % buckets
@@ -79,4 +81,23 @@ def test_sysv_table_finds_all() -> None:
 
 
 def test_a_chain_that_runs_in_a_circle_ends() -> None:
-    assert list(SysvHash((1,), (0, 2, 1)).candidates(b"x")) == [1, 2, 1]
+    assert list(SysvHash((1,), (0, 2, 1), Effort()).candidates(b"x")) == [1, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["gnu", "sysv"])
+def test_very_long_chains_are_followed_for_a_while(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that is one chain: each look-up follows it to its end."""
+    monkeypatch.setattr("toyvm.elf.hashes.MAX_STEPS", 100_000)
+    count = 1000
+    everything = ((1 << 64) - 1,)
+    table: GnuHash | SysvHash
+    if kind == "gnu":
+        table = GnuHash(1, 0, everything, (1,), (2,) * (count - 1) + (1,), Effort())
+    else:
+        table = SysvHash((1,), (0, *range(2, count + 1), 0), Effort())
+    followed = 0
+    with pytest.raises(ValueError, match="more than 100000 entries"):
+        for number in range(1000):
+            list(table.candidates(b"%d" % number))
+            followed += 1
+    assert followed in (99, 100)

@@ -17,6 +17,7 @@ from toyvm.elf.hashes import (
     GNU_HEADER_SIZE,
     HASH_WORD_SIZE,
     SYSV_HEADER_SIZE,
+    Effort,
     GnuHash,
     SysvHash,
     bloom_words,
@@ -60,16 +61,19 @@ class SymbolTable(Record):
         return self.strings[symbol.name : end]
 
     def find(self, name: bytes) -> Iterator[tuple[int, Sym]]:
-        """The symbols called `name` with their numbers, defined or undefined, of any version."""
+        """The symbols called `name` with their numbers, defined or undefined, of any version. Raises DlError."""
         if self.hash is None:
             return
         wanted = name + b"\0"
-        for index in self.hash.candidates(name):
-            if index >= len(self):
-                return
-            symbol = self[index]
-            if self.strings.startswith(wanted, symbol.name):
-                yield index, symbol
+        try:
+            for index in self.hash.candidates(name):
+                if index >= len(self):
+                    return
+                symbol = self[index]
+                if self.strings.startswith(wanted, symbol.name):
+                    yield index, symbol
+        except ValueError as error:
+            raise corrupt(self.objname, str(error)) from None
 
     def version_number(self, index: int) -> int:
         """The entry of DT_VERSYM for a symbol, with VERSYM_HIDDEN; 0 if there is none."""
@@ -129,14 +133,14 @@ def _read_gnu_hash(reader: ImageReader, va: int) -> GnuHash:
     buckets_va = bloom_va + BLOOM_WORD_SIZE * bloom_count
     buckets = hash_words(reader.read(buckets_va, HASH_WORD_SIZE * buckets_count, "GNU hash buckets"))
     chain = _chain(reader, buckets_va + HASH_WORD_SIZE * buckets_count, first, max(buckets))
-    return GnuHash(first, shift, bloom, buckets, chain)
+    return GnuHash(first, shift, bloom, buckets, chain, Effort())
 
 
 def _chain(reader: ImageReader, va: int, first: int, last_bucket: int) -> tuple[int, ...]:
     """The chain words from symbol `first` to the end of the last bucket's chain."""
     if last_bucket < first:
         return ()
-    data = reader.read(va, HASH_WORD_SIZE * (last_bucket - first), "GNU hash chain")
+    data = bytearray(reader.read(va, HASH_WORD_SIZE * (last_bucket - first), "GNU hash chain"))
     position = va + len(data)
     while True:
         room = min(PAGE_SIZE - position % PAGE_SIZE, reader.end - position, reader.limit - len(data))
@@ -144,7 +148,7 @@ def _chain(reader: ImageReader, va: int, first: int, last_bucket: int) -> tuple[
         piece = reader.read(position, max(room, HASH_WORD_SIZE) & -HASH_WORD_SIZE, "GNU hash chain")
         for index, word in enumerate(hash_words(piece)):
             if word & 1:
-                return hash_words(data + piece[: HASH_WORD_SIZE * (index + 1)])
+                return hash_words(bytes(data) + piece[: HASH_WORD_SIZE * (index + 1)])
         data += piece
         position += len(piece)
 
@@ -154,4 +158,5 @@ def _read_sysv_hash(reader: ImageReader, va: int) -> SysvHash:
     buckets_va = va + SYSV_HEADER_SIZE
     chain_va = buckets_va + HASH_WORD_SIZE * buckets_count
     buckets = hash_words(reader.read(buckets_va, HASH_WORD_SIZE * buckets_count, "hash buckets"))
-    return SysvHash(buckets, hash_words(reader.read(chain_va, HASH_WORD_SIZE * chain_count, "hash chain")))
+    chain = hash_words(reader.read(chain_va, HASH_WORD_SIZE * chain_count, "hash chain"))
+    return SysvHash(buckets, chain, Effort())

@@ -9,7 +9,7 @@ import pytest
 from tests.support.small_links import START, elf_of, errors_of, link_all, obj, shared
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile
-from toyvm.elf.hashes import GnuHash, bloom_words, gnu_hash_header, hash_words
+from toyvm.elf.hashes import Effort, GnuHash, bloom_words, gnu_hash_header, hash_words
 from toyvm.linker.link_options import Input
 
 LIBRARY = """
@@ -149,6 +149,7 @@ def gnu_hashed(elf: ElfFile) -> set[str]:
         bloom_words(table[16:end]),
         words[: header.buckets],
         words[header.buckets :],
+        Effort(),
     )
     return {name for at, name in enumerate(symbols.names) if name and at in found.candidates(name.encode())}
 
