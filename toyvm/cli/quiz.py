@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from ..base.errors import UsageError
-from .help_formatter import HelpFormatter
+from .help_formatter import CommandParser, HelpFormatter
 
 MOST = 1000  # questions of one kind on a sheet
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm quiz`."""
-    p = argparse.ArgumentParser(
+    p = CommandParser(
         prog="toyvm quiz",
         formatter_class=HelpFormatter,
         description="Print questions about a program that has just run on the machine, or about a link; the "

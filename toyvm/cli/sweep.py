@@ -10,14 +10,14 @@ from typing import Any
 
 from ..base.errors import UsageError
 from ..base.options import Option
-from .help_formatter import HelpFormatter
+from .help_formatter import CommandParser, HelpFormatter
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm sweep`: its own, and one for each option of a run that can vary."""
     from ..batch.sweep.axes import ROWS, flag_of
 
-    p = argparse.ArgumentParser(
+    p = CommandParser(
         prog="toyvm sweep",
         formatter_class=HelpFormatter,
         usage="toyvm sweep [OPTION...] PROGRAM... [-- ARG...]",
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> int:
             progress=progress,
         )
     charts = [result.plot(plot) for plot in plots]
-    failed = len(result.failures())
+    failed = result.failures_text() if result.failures() else ""
     if options.html:
         from ..batch.sweep.page import page
 
@@ -192,5 +192,5 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(result.csv())
     if failed:
         sys.stdout.flush()  # the table comes first
-        print(f"toyvm sweep: {failed} of {len(result.rows)} runs did not exit by themselves", file=sys.stderr)
+        print(f"toyvm sweep: {failed}", file=sys.stderr)
     return 0

@@ -16,7 +16,7 @@ from ...base.errors import UsageError
 from ...base.record import Record
 from ...base.sizes import size_text
 from ...observe.pictures.charts import lines, number
-from .axes import ROWS, shown
+from .axes import ROWS, flag_of, shown
 
 MOST_LINES = 24
 MOST_TICKS = 12
@@ -49,8 +49,13 @@ def read_plot(text: str, columns: Sequence[str]) -> Plot:
 def check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
     """Raise UsageError for a name that is none of the columns."""
     for name in names:
-        if name not in columns:
-            raise UsageError(f"no column '{name}'. {did_you_mean(name, columns)}".rstrip())
+        if name in columns:
+            continue
+        if name in ROWS:
+            raise UsageError(
+                f"no column '{name}': the sweep gives it no values; add {flag_of(ROWS[name])} VALUES"
+            )
+        raise UsageError(f"no column '{name}'. {did_you_mean(name, columns)}".rstrip())
 
 
 def chart(plot: Plot, rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> str:

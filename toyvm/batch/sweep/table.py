@@ -32,6 +32,14 @@ class Sweep(Record, eq=False):
         """The rows of runs that did not exit by themselves."""
         return [row for row in self.rows if row["ending"] != "exit"]
 
+    def failures_text(self) -> str:
+        """How many runs did not exit by themselves: "1 of 4 runs did not exit by itself"."""
+        failed, count = len(self.failures()), len(self.rows)
+        return (
+            f"{failed:,} of {count:,} run{'s' * (count > 1)} did not exit by "
+            f"{'itself' if failed == 1 else 'themselves'}"
+        )
+
     def only(self, columns: Sequence[str]) -> Sweep:
         """The same runs with the axes and these columns. Raises UsageError for an unknown one."""
         check_columns(columns, self.columns)

@@ -158,7 +158,7 @@ def test_the_command(program: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     first = capsys.readouterr()
     rows = [line.split(",") for line in first.out.splitlines()]
     assert [row[2:6] for row in rows[1:]] == [[s, r, "SIGSEGV", "139"] for s in "12" for r in "08"]
-    assert "4 of 4 runs did not exit by themselves" in first.err
+    assert first.err == "toyvm sweep: 4 of 4 runs did not exit by themselves\n"
     before = store.read_bytes()
     assert main([*command, "--json"]) == 0 and '"schema": "toyvm.sweep/1"' in capsys.readouterr().out
     assert main(command) == 0 and capsys.readouterr().out == first.out
@@ -195,13 +195,31 @@ def test_the_command(program: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         ),
         (["PROGRAM", "--seed", "1", "--seed", "2"], "an option is given twice"),
         (["PROGRAM", "--columns", "faluts"], "no column 'faluts'. did you mean 'faults'?"),
-        (["PROGRAM", "--plot", "x=memory,y=faults"], "no column 'memory'."),
+        (
+            ["PROGRAM", "--plot", "x=memory,y=faults"],
+            "no column 'memory': the sweep gives it no values; add --memory",
+        ),
         (["PROGRAM", "--svg", "x.svg"], "--svg: there is no --plot for it"),
     ],
 )
 def test_mistakes(words: list[str], message: str, program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", *(str(program) if word == "PROGRAM" else word for word in words)]) != 0
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["sweep", "--memroy", "1M", "x.s"], ["quiz", "cow", "--sede=7"]])
+def test_a_mistyped_option_gets_a_suggestion(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert capsys.readouterr().err.endswith(("; did you mean '--memory'?\n", "; did you mean '--seed'?\n"))
+
+
+def test_how_many_runs_failed(result: Sweep) -> None:
+    few = [
+        Sweep(result.axes, result.columns, rows).failures_text()
+        for rows in (result.rows[:1], result.rows[:2])
+    ]
+    assert few == ["1 of 1 run did not exit by itself", "1 of 2 runs did not exit by itself"]
 
 
 def test_an_image_has_no_linkage_and_a_static_program_one(program: Path, tmp_path: Path) -> None:
