@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import toyvm
 from tests.support.oracles import GCC, GNU_AR, QEMU, READELF, require_oracle
 from toyvm.cli import guarded
 from toyvm.elf.elf_file import ElfFile
@@ -62,6 +63,7 @@ user: call twice
  la a0, buffer
 .Lend: ret
 .comm buffer, 16, 8
+.globl asked_for
 .section .debug_line_str,"MS",@progbits,1
 .string "text"
 .section .data.dwo
@@ -198,6 +200,7 @@ SAME = [
     ("objcopy", "-R '.text.*' -R .debug_macro -R .rela.text", "groups.o"),
     ("objcopy", "-g -L main -W shared --globalize-symbol pick --localize-hidden", "first.o"),
     ("objcopy", "--weaken", "first.o groups.o dynamic"),
+    ("objcopy", "-L buffer -W buffer --strip-unneeded", "groups.o"),
     ("objcopy", "-G main", "first.o static"),
     ("objcopy", "-w -L '*e*' -L '!zeroed'", "first.o"),
     ("objcopy", "--keep-file-symbols --strip-unneeded", "dynamic"),
@@ -361,6 +364,15 @@ def test_what_comes_out_links_and_runs(made: Path, tmp_path: Path) -> None:
     )
     subprocess.run([GCC, "-static", "use.c", "text.o", "-o", "use"], cwd=tmp_path, check=True)
     assert run("./use").startswith(b"hello\n")
+
+
+def test_gcc_splits_debugging_information_with_our_tools(made: Path, tmp_path: Path) -> None:
+    tools = toyvm("bindir").stdout.decode().strip()
+    command = [GCC, "-B", tools, "-O1", "-g", "-gsplit-dwarf", "-c", str(made / "first.c"), "-o", "a.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    names = {file: [name for name, _ in contents(tmp_path / file)] for file in ("a.o", "a.dwo")}
+    assert ".debug_info.dwo" in names["a.dwo"] and all(name.endswith(".dwo") for name in names["a.dwo"])
+    assert ".text" in names["a.o"] and not any(name.endswith(".dwo") for name in names["a.o"])
 
 
 def test_flat_formats_give_the_bytes_back(made: Path, tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ _FILES = {
     "weaken-symbols": "weaken_symbol",
 }
 
+_WITHOUT_EFFECT = (
+    *("--debugging", "--pure", "--impure", "--writable-text", "--readonly-text"),
+    *("--change-leading-char", "--remove-leading-char"),
+)
 _OPTIONAL = {"--compress-debug-sections": "--compress-debug-sections=zlib", "--interleave": "--interleave=4"}
 
 
@@ -69,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
     _values(p)
     _addresses(p)
     _formats(p)
+    for word in _WITHOUT_EFFECT:
+        p.add_argument(word, action="store_true", help="accepted; has no effect on ELF files")
+    p.add_argument(
+        "--long-section-names", choices=("enable", "disable", "keep"), help="accepted; has no effect"
+    )
     p.add_argument("input", metavar="INPUT")
     p.add_argument("output", nargs="?", metavar="OUTPUT", help="by default the input is replaced")
     return p

@@ -41,7 +41,7 @@ from ..constants import (
     STT_SECTION,
 )
 from ..elf_file import ElfFile, ElfSection
-from ..headers import Ehdr, Phdr
+from ..headers import Ehdr, Phdr, require_riscv
 
 if TYPE_CHECKING:
     from ..record_arrays import Table
@@ -220,6 +220,7 @@ def new_image(name: str) -> Image:
 def read_image(data: bytes, name: str) -> Image:
     """The ELF file in `data`, taken apart. Raises ElfError("NAME: ...") when it is malformed."""
     elf = ElfFile.parse(data, name)
+    require_riscv(elf.header, name)
     image = Image(name, elf.header, elf.data)
     image.segments = list(elf.segments)
     tables = list(elf.sections_of_type(SHT_SYMTAB))

@@ -134,7 +134,8 @@ def _stays_by_kind(image: Image, name: Name, changes: Changes) -> bool:
         return False
     if name.is_used:
         return True
-    if image.is_relocatable and (name.is_global or name.is_common):
+    asks_only = name.is_undefined and name.binding != STB_WEAK
+    if image.is_relocatable and name.is_global and not asks_only:
         return True
     if name.is_global or name.is_undefined or name.is_common:
         return strip != "unneeded"
@@ -153,7 +154,7 @@ def _rebind(name: Name, changes: Changes) -> None:
             name.binding = STB_WEAK
     if name.is_undefined:
         return
-    if name.binding in (STB_GLOBAL, STB_WEAK):
+    if name.binding in (STB_GLOBAL, STB_WEAK) and not name.is_common:
         hidden = name.visibility in (STV_HIDDEN, STV_INTERNAL)
         if (
             text in changes.localize
