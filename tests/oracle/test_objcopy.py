@@ -216,6 +216,8 @@ SAME = [
     ("objcopy", "--set-section-alignment .data=64", "first.o"),
     ("objcopy", "--add-section .x=small --add-section .y=large --add-gnu-debuglink=small", "first.o dynamic"),
     ("objcopy", "--update-section .comment=large", "first.o dynamic"),
+    ("objcopy", "--add-section .x=small --prefix-sections P --set-section-flags .debug_info.dwo=readonly", "groups.o"),
+    ("objcopy", "-L pick --globalize-symbol pick -L main --globalize-symbol main", "first.o"),
     ("objcopy", "--add-symbol a=4 --add-symbol b=.text:6,function,global --add-symbol c=.data:1,object", "first.o dynamic"),
     ("objcopy", "--add-symbol d=3,weak --add-symbol e=.text:0x10,before=main,function", "first.o"),
     ("objcopy", "--set-start 0x1234", "dynamic"),

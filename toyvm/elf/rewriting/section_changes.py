@@ -29,6 +29,7 @@ from .changes import Changes, SectionFlags, matches
 from .model import Image, Part
 
 _ADDRESS = (1 << 64) - 1
+_RESERVED_FLAGS = 0xFFF00000  # of operating systems and processors (SHF_MASKOS, SHF_MASKPROC)
 _LARGEST = 1 << 30  # bytes that a section may grow to
 
 
@@ -42,6 +43,7 @@ def add_sections(image: Image, changes: Changes) -> dict[str, bytes]:
             part.type = SHT_PROGBITS
         part.put(data)
         part.flags &= ~SHF_COMPRESSED
+        part.relocs = None  # they are of the old contents
     dumped = {}
     for name in changes.dump:
         part = image.part(name)
@@ -135,7 +137,8 @@ def change_sections(image: Image, changes: Changes) -> list[str]:
         prefix = changes.prefix_sections
         if changes.prefix_alloc and part.flags & SHF_ALLOC:
             prefix = changes.prefix_alloc
-        part.name = prefix + new_name
+        if part.offset is not None:  # a new section has the name that it shall have
+            part.name = prefix + new_name
         for pattern, alignment in changes.alignments:
             if matches(pattern, part.old_name):
                 part.align = alignment
@@ -150,7 +153,7 @@ def change_sections(image: Image, changes: Changes) -> list[str]:
 def _set_flags(part: Part, flags: SectionFlags) -> None:
     """Give the section other flags, as BFD makes those of ELF from its own; contents are not lost."""
     before = part.flags
-    kept = before & (SHF_TLS | SHF_GROUP | SHF_COMPRESSED | SHF_INFO_LINK | SHF_LINK_ORDER)
+    kept = before & (_RESERVED_FLAGS | SHF_TLS | SHF_GROUP | SHF_COMPRESSED | SHF_INFO_LINK | SHF_LINK_ORDER)
     made = kept | (0 if "readonly" in flags else SHF_WRITE)
     for word, bit in (
         ("alloc", SHF_ALLOC),

@@ -154,6 +154,7 @@ def _rebind(name: Name, changes: Changes) -> None:
             name.binding = STB_WEAK
     if name.is_undefined:
         return
+    was_local = name.binding == STB_LOCAL
     if name.binding in (STB_GLOBAL, STB_WEAK) and not name.is_common:
         hidden = name.visibility in (STV_HIDDEN, STV_INTERNAL)
         if (
@@ -162,7 +163,7 @@ def _rebind(name: Name, changes: Changes) -> None:
             or (changes.localize_hidden and hidden)
         ):
             name.binding = STB_LOCAL
-    if name.binding == STB_LOCAL and text in changes.globalize:
+    if was_local and text in changes.globalize:
         name.binding = STB_GLOBAL
 
 
