@@ -280,6 +280,7 @@ REFUSED = [
     ("-O srec --srec-len x", "--srec-len: bad number: x"),
     ("--strip-symbol printf", "not stripping symbol `printf' because it is named in a relocation"),
     ("-R .rodata.str1.8", "symbol `.LC0' required but not present"),
+    ("-G main --globalize-symbol pick", "--globalize-symbol(s) is incompatible with -G/--keep-global-symbol(s)"),
     ("--redefine-sym foo", "bad format for --redefine-sym"),
     ("--redefine-sym a=b --redefine-sym a=c", '--redefine-sym: Multiple redefinition of symbol "a"'),
     ("-O nope", "invalid bfd target"),
@@ -403,7 +404,7 @@ def test_gdb_finds_the_debugging_information_that_was_split_off(made: Path, tmp_
 # addr2line and c++filt
 
 
-@pytest.mark.parametrize("file", ["first.o", "dynamic", "library"])
+@pytest.mark.parametrize("file", ["first.o", "packed.o", "dynamic", "library"])
 @pytest.mark.parametrize("options", ["", "-fiap", "-afsC"])
 def test_addr2line(made: Path, file: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = next(

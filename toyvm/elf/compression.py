@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 
 from ..base.errors import ElfError
 from ..base.record import replace
@@ -20,6 +21,18 @@ MAX_SIZE = 1 << 29  # bytes after decompression: of one section, and of all sect
 def is_compressible(name: str, type: int, flags: int) -> bool:
     """Whether a section is debugging information that is not compressed yet."""
     return name.startswith(".debug_") and type != SHT_NOBITS and not flags & (SHF_ALLOC | SHF_COMPRESSED)
+
+
+def is_compressed(type: int, flags: int) -> bool:
+    """Whether a section holds compressed debugging information."""
+    return bool(flags & SHF_COMPRESSED) and type != SHT_NOBITS and not flags & SHF_ALLOC
+
+
+def require_room(sections: Iterable[tuple[str, bytes]], file: str) -> None:
+    """Check the compressed sections of a file, by name. Raises ElfError if they are too large together."""
+    total = sum(decompressed_size(data, f"{file}: section {name}") for name, data in sections)
+    if total > MAX_SIZE:
+        raise ElfError(f"{file}: {total} bytes after decompression; the limit is {MAX_SIZE}")
 
 
 def packed(data: bytes, align: int, format: int) -> bytes:

@@ -22,9 +22,11 @@ from elftools.elf.elffile import ELFFile
 from ..base.errors import ElfError
 from ..relocation_fields import RelocationError, apply
 from ..relocations import RELOCATIONS, Formula, Tool, relocation_name
-from .constants import ET_REL, SHF_ALLOC, SHF_COMPRESSED, SHN_LORESERVE, SHT_RELA
+from .compression import is_compressed
+from .constants import ET_REL, SHF_ALLOC, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
+from .rewriting.rewrite import decompressed_file
 
 SECTION_SHIFT = 40
 
@@ -105,6 +107,12 @@ def relocated_data(elf: ElfFile) -> bytes | None:
     """
     if elf.section(".debug_line") is None:
         return None
+    if any(is_compressed(section.header.type, section.header.flags) for section in elf.sections):
+        names = [section.name for section in elf.sections]
+        elf = ElfFile.parse(decompressed_file(elf.data, elf.name), elf.name)
+        if [section.name for section in elf.sections] != names:
+            # Callers know the sections by their old numbers.
+            raise ElfError(f"{elf.name}: compressed debugging information in an unusual order of sections")
     _check_headers(elf)
     patched = bytearray(elf.data)
     if elf.header.type == ET_REL:
@@ -209,10 +217,7 @@ def _file_names(program: LineProgram, comp_dir: str) -> dict[int, str]:
 
 
 def _check_headers(elf: ElfFile) -> None:
-    """Reject input on which pyelftools does not end: compressed sections, and tables whose entries have no size."""
-    for section in elf.sections:
-        if section.name.startswith(".debug_") and section.header.flags & SHF_COMPRESSED:
-            raise ElfError(f"{elf.name}: compressed debugging information is not supported")
+    """Reject input on which pyelftools does not end: tables whose entries have no size."""
     line = elf.section(".debug_line")
     assert line is not None  # the caller asked
     data = elf.contents(line)

@@ -11,7 +11,7 @@ import struct
 import numpy as np
 
 from ..base.errors import ElfError
-from .compression import MAX_SIZE, decompressed, decompressed_size
+from .compression import decompressed, decompressed_size, is_compressed, require_room
 from .constants import (
     ET_REL,
     MAX_ALIGN,
@@ -34,7 +34,7 @@ from .constants import (
 )
 from .elf_file import ElfFile as ElfFile
 from .elf_file import ElfSection
-from .headers import Buffer, Shdr, require_riscv
+from .headers import Buffer, require_riscv
 from .object_file import NO_RELOCS, NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable, null_symbols
 from .record_arrays import Table
 
@@ -52,22 +52,11 @@ def read_object(data: Buffer, name: str) -> ObjectFile:
     relocs = _relocations(elf, numbers, symbols)
     groups, group_of = _groups(elf, numbers, symbols)
     sections = [NULL_SECTION]
-    _require_room(elf)
+    packed = (s for s in elf.sections if is_compressed(s.header.type, s.header.flags))
+    require_room(((s.name, elf.contents(s)) for s in packed), name)
     kept = (section for section in elf.sections if numbers[section.number])
     sections += [_section(elf, s, numbers, relocs, group_of.get(s.number)) for s in kept]
     return ObjectFile(name, tuple(sections), symbols, elf.header.flags, groups)
-
-
-def _require_room(elf: ElfFile) -> None:
-    """Raises ElfError if the compressed sections are too large together."""
-    packed = [section for section in elf.sections if _is_compressed(section.header)]
-    total = sum(decompressed_size(elf.contents(s), f"{elf.name}: section {s.name}") for s in packed)
-    if total > MAX_SIZE:
-        raise ElfError(f"{elf.name}: {total} bytes after decompression; the limit is {MAX_SIZE}")
-
-
-def _is_compressed(header: Shdr) -> bool:
-    return bool(header.flags & SHF_COMPRESSED) and header.type != SHT_NOBITS and not header.flags & SHF_ALLOC
 
 
 def _number_sections(elf: ElfFile) -> list[int]:
@@ -124,7 +113,7 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
         header = elf.sections[target].header
         limit = header.file_size
-        if _is_compressed(header):
+        if is_compressed(header.type, header.flags):
             limit = decompressed_size(elf.contents(elf.sections[target]), where)
         if len(array) and int(array["r_offset"].max()) > limit:
             raise ElfError(
@@ -165,7 +154,7 @@ def _section(
     shdr = section.header
     where = f"{elf.name}: section {section.name}"
     data, size, flags, align = elf.contents(section), shdr.size, shdr.flags & ~SHF_GROUP, shdr.addralign
-    if _is_compressed(shdr):
+    if is_compressed(shdr.type, shdr.flags):
         data, align = decompressed(data, where)
         size, flags = len(data), flags & ~SHF_COMPRESSED
     if align & (align - 1):

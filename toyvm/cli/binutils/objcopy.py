@@ -230,6 +230,8 @@ def _symbols(options: argparse.Namespace, changes: Changes) -> None:
     for field in _FILES.values():
         for path in getattr(options, f"{field}_files"):
             getattr(changes, field).add(read_list(path, _contents))
+    if changes.globalize and changes.keep_global:
+        raise ToyvmError("--globalize-symbol(s) is incompatible with -G/--keep-global-symbol(s)")
     changes.weaken, changes.localize_hidden = options.weaken, options.localize_hidden
     changes.extract_symbols = options.extract_symbol
     changes.prefix_symbols = options.prefix_symbols

@@ -32,6 +32,15 @@ def rewrite(image: Image, changes: Changes) -> Outcome:
     return Outcome(warnings, dumped)
 
 
+def decompressed_file(data: bytes, name: str) -> bytes:
+    """The file with its debugging information decompressed. Raises ElfError."""
+    changes = no_changes()
+    changes.compress = "none"
+    image = read_image(data, name)
+    rewrite(image, changes)
+    return write_image(image)
+
+
 def strip(data: bytes, name: str, debug_only: bool = False) -> bytes:
     """The file without its symbols, or with `debug_only` only without debugging information. Raises ElfError."""
     changes = no_changes()

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ...base.errors import ElfError, ToyvmError
 from ..compression import ALIGN as COMPRESSED_ALIGN
-from ..compression import FORMATS, decompressed, is_compressible, packed
+from ..compression import FORMATS, decompressed, is_compressed, is_compressible, packed, require_room
 from ..constants import (
     SHF_ALLOC,
     SHF_COMPRESSED,
@@ -117,6 +117,9 @@ def remove_sections(image: Image, changes: Changes) -> None:
 def change_sections(image: Image, changes: Changes) -> list[str]:
     """Names, flags, alignments, addresses and contents. Returns warnings."""
     warnings = _change_addresses(image, changes)
+    if changes.compress:
+        packed_parts = (part for part in image.parts if is_compressed(part.type, part.flags))
+        require_room(((part.old_name, part.data) for part in packed_parts), image.name)
     for part in image.parts:
         if changes.strip == "keep-debug" and part.flags & SHF_ALLOC and part.type != SHT_NOTE:
             part.type, part.data = SHT_NOBITS, b""
@@ -178,7 +181,7 @@ def _recompress(image: Image, part: Part, changes: Changes) -> None:
     """--compress-debug-sections and --decompress-debug-sections."""
     if not changes.compress or part.flags & SHF_ALLOC or not part.has_contents:
         return
-    if part.flags & SHF_COMPRESSED:
+    if is_compressed(part.type, part.flags):
         data, part.align = decompressed(part.data, f"{image.name}: section {part.old_name}")
         part.put(data)
         part.flags &= ~SHF_COMPRESSED
