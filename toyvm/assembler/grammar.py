@@ -144,7 +144,7 @@ def tokenize(text: str) -> list[Token]:
     while at < size:
         match = scan(text, at)
         if match is None:
-            raise Problem(f"unexpected character {text[at]!r}", text[at:], expected="an operand")
+            raise Problem(f"unexpected character '{text[at]}'", text[at:], expected="an operand")
         at = match.end()
         kind = match.lastgroup
         if kind == "operator" or kind == "modifier":

@@ -125,7 +125,7 @@ class Driver:
                 rest = line[at:].strip()
                 if rest:
                     raise Problem(
-                        f"unexpected '{rest[:20]}'" if rest.isprintable() else f"unexpected {rest[0]!r}",
+                        f"unexpected '{rest[:20] if rest.isprintable() else rest[0]}'",
                         rest.split()[0],
                         expected="a label, a directive or an instruction",
                     )

@@ -36,12 +36,12 @@ class Diagnostic(Record):
 
     def render(self) -> str:
         """The diagnostic as text of one or more lines, without a final newline."""
-        lines = [f"{self.span}: {self.severity}: {self.message}"]
+        lines = [f"{self.span}: {self.severity}: {_printable_lines(self.message)}"]
         lines += _excerpt(self.span)
         if self.expected:
-            lines.append(f"  expected {self.expected}")
+            lines.append(f"  expected {_printable_lines(self.expected)}")
         if self.hint:
-            lines.append(f"  {self.hint}")
+            lines.append(f"  {_printable_lines(self.hint)}")
         for span, note in self.related:
             lines.append(f"{span}: note: {note}")
             lines += _excerpt(span)
@@ -49,12 +49,21 @@ class Diagnostic(Record):
 
 
 def printable(text: str) -> str:
-    r"""`text` with every character that does not print as an escape: \t, \x1b, \u202e, \udc80."""
+    r"""`text` with every character that does not print as an escape: \t, \x1b, \u202e.
+
+    A byte that is not UTF-8, which is a lone surrogate in a text read with "surrogateescape", is \xff.
+    """
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _excerpt(span: Span) -> list[str]:

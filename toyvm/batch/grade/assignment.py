@@ -160,8 +160,10 @@ class Test(OptionRecord):
     points: float = option(default=1.0, unit="points", lowest=0, help="the points of the test")
     partial: bool = option(
         default=False,
-        help="give points in proportion to the expectations that hold, instead of all or none; a program that a limit "
-        "or an unexpected signal ends gets none",
+        help="give points in proportion to the expectations that hold, instead of all or none; only those count that a "
+        "program which does nothing does not meet. The others (a status of 0, an empty output, at_most, no_leak, dynamic, "
+        "loads, forbids) are conditions: without them there are no points, nor for a program that a limit or an "
+        "unexpected signal ends",
     )
     hidden: bool = option(
         default=False, help="tell students only whether the test passed: no input, no output, but the hint"

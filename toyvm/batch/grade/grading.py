@@ -187,7 +187,7 @@ class _Plan:
 
 def _ran(case: Case, value: Mapping[str, Any]) -> Result:
     """The result of a test that ran."""
-    checks = tuple(Check(what, holds, tuple(lines)) for what, holds, lines in value["checks"])
+    checks = tuple(Check(**{**item, "lines": tuple(item["lines"])}) for item in value["checks"])
     return Result(
         case.name,
         case.linkage,
@@ -206,14 +206,16 @@ def _ran(case: Case, value: Mapping[str, Any]) -> Result:
 
 def _state(case: Case, checks: Sequence[Check], value: Mapping[str, Any]) -> tuple[str, float]:
     """What became of a test that ran, and its points."""
-    held = sum(check.holds for check in checks)
-    if held == len(checks):
+    if all(check.holds for check in checks):
         return "passed", rounded(case.points)
     if value["stopped"]:
         return "limit", 0.0
     if value["signal"] and value["signal"] != case.test.expect.signal:
         return "signal", 0.0
-    points = rounded(case.points * held / len(checks)) if case.test.partial else 0.0
+    asked = [check for check in checks if check.asks]
+    is_partly = case.test.partial and all(check.holds for check in checks if not check.asks)
+    held = sum(check.holds for check in asked)
+    points = rounded(case.points * held / len(asked)) if is_partly else 0.0
     return ("partly" if points else "failed"), points
 
 

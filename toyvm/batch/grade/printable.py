@@ -29,7 +29,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """Bytes of a program as text. Bytes that are not UTF-8 become lone surrogates, which `printable` shows."""
+    """Bytes of a program as text. Bytes that are not UTF-8 become lone surrogates, which `printable` shows as \\xff."""
     return data.decode("utf-8", "surrogateescape")
 
 

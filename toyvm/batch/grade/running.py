@@ -136,13 +136,13 @@ def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str,
         return _not_started(f"a file of the test cannot be put into the machine: {problem.strerror}")
     result = session.finish()
     files = {guest: _content(session.kernel.vfs, guest) for guest in test["expect"]["files"]}
-    checks = check(test["expect"], Observed(image, result, files))
+    checks = check(test["expect"], Observed(image, result, files, test["files"]))
     return {
         "ending": ending(result),
         "status": result.status,
         "signal": Signal(result.signal).name if result.signal else "",
         "stopped": result.stopped,
-        "checks": [[item.what, item.holds, list(item.lines)] for item in checks],
+        "checks": [as_dict(item) for item in checks],
         "counters": {counter: row.of(result) for counter, row in COUNTERS.items()},
         "messages": printable_lines(text_of(messages.getvalue()), _MESSAGE_LINES),
         "stderr": printable_lines(text_of(result.stderr), _ERROR_LINES),
@@ -156,7 +156,7 @@ def _not_started(reason: str) -> dict[str, Any]:
         "status": 126,
         "signal": "",
         "stopped": "",
-        "checks": [[item.what, item.holds, list(item.lines)] for item in checks],
+        "checks": [as_dict(item) for item in checks],
         "counters": dict.fromkeys(COUNTERS, 0),
         "messages": printable_lines(reason),
         "stderr": [],

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from ...base.record import as_dict
 from .grades import STATES, Grade, Grades, Result, points_text, row
 
 SCHEMA = "toyvm.grade/1"
@@ -77,9 +78,7 @@ def _details(grade: Grade, result: Result) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **row(grade, result),
-        "checks": [
-            {"what": check.what, "holds": check.holds, "lines": list(check.lines)} for check in result.checks
-        ],
+        "checks": [as_dict(check) for check in result.checks],
         "messages": list(result.lines),
         "stderr": list(result.stderr),
     }

@@ -168,9 +168,21 @@ def test_partial_points_are_for_programs_that_end(monkeypatch: pytest.MonkeyPatc
     made, _ = grade(
         monkeypatch, text, Submission("ada", SOURCE), Submission("c", crashes), Submission("l", loops)
     )
-    assert states(made) == [[("partly", 2)], [("signal", 0)], [("limit", 0)]]
+    assert states(made) == [[("partly", 1.5)], [("signal", 0)], [("limit", 0)]]
     assert [made.grades[n].results[0].reason for n in range(3)] == [
         "standard output",
         "killed by SIGSEGV",
         "stopped: limit of 5000 instructions reached",
     ]
+
+
+def test_a_program_that_does_nothing_earns_no_part_of_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does not do, and its status of 0, are conditions: the others' parts depend on them."""
+    text = (
+        '[[test]]\nname = "a"\npartial = true\nexpect = { stdout = "", stderr = { pattern = "" }, no_leak = true, '
+        'forbids = ["execve"], at_most = { faults = 90 }, files = { "/tmp/a" = "1", "/b" = "2" } }\nfiles = { "/b" = "2" }\n'
+        '[[test]]\nname = "b"\npartial = true\nexpect = { stdout = "x", uses = ["exit_group"], at_most = { faults = 0 } }\n'
+    )
+    nothing = Submission("ada", {"a.s": b".globl main\nmain: li a0, 0\n ret\n"})
+    made, _ = grade(monkeypatch, text, nothing)
+    assert states(made) == [[("failed", 0), ("failed", 0)]]
