@@ -65,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _list_tests(assignment: Assignment) -> int:
-    from ..batch.grade.grades import BUILD, points_text
+    from ..batch.grade.assignment import BUILD
+    from ..batch.grade.grades import points_text
 
     rows = [(BUILD, assignment.build.points)] if assignment.build.points else []
     rows += [(case.name, case.points) for case in assignment.cases()]

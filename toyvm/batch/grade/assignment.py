@@ -26,6 +26,8 @@ from .toml_tables import REQUIRED, Place, Text, TomlReader, tables
 ACCEPTED = ("source", "object", "image")
 SOURCE_SUFFIXES = (".s", ".S")
 OBJECT_SUFFIX = ".o"
+BUILD = "(build)"  # the test that a submission builds, if the assignment gives points for it
+POINT_COLUMNS = ("submission", "points", "of", "percent")  # of the table of points, before those of the tests
 
 # The options of a run that [machine] can set: those of the machine and of its memory that [limits] does not have.
 MACHINE_FIELDS = (
@@ -218,19 +220,21 @@ class Assignment(Record):
 
     def cases(self) -> list[Case]:
         """The tests, each once for each of its linkages."""
-        found = []
-        for test in self.tests:
-            linkage = test.linkage or self.build.linkage
-            linkages = LINKAGES if linkage == "both" else (linkage,)
-            for one in linkages:
-                name = f"{test.name} ({one})" if len(linkages) > 1 else test.name
-                found.append(Case(name, test, one, test.points / len(linkages)))
-        return found
+        return [case for test in self.tests for case in cases_of(test, self.build)]
 
     @property
     def points(self) -> float:
         """The most points that a submission can have."""
         return self.build.points + sum(test.points for test in self.tests)
+
+
+def cases_of(test: Test, build: Build) -> list[Case]:
+    """A test, once for each of its linkages."""
+    linkage = test.linkage or build.linkage
+    linkages = LINKAGES if linkage == "both" else (linkage,)
+    points = test.points / len(linkages)
+    names = [f"{test.name} ({one})" if len(linkages) > 1 else test.name for one in linkages]
+    return [Case(name, test, one, points) for name, one in zip(names, linkages, strict=True)]
 
 
 def read_assignment(path: Path) -> Assignment:
@@ -257,8 +261,10 @@ def parse_assignment(text: str, name: str, read: Callable[[str], bytes]) -> Assi
         tests.append(test)
     if not top.title.isprintable():
         reader.mistake(("title",), "a title consists of printable characters")
-    _check_names(reader, tests)
+    _check_names(reader, top.build, tests)
     _check_build(reader, top.build)
+    for number, test in enumerate(tests):
+        _check_linkage(reader, test, top.build, ("test", number, "expect"))
     files: dict[str, bytes] = {}
     for where, file in _named_files(top.build, tests):
         try:
@@ -312,11 +318,16 @@ def _with_contents(test: Test, files: Mapping[str, bytes]) -> Test:
     return replace(test, expect=expect)
 
 
-def _check_names(reader: TomlReader, tests: list[Test]) -> None:
+def _check_names(reader: TomlReader, build: Build, tests: list[Test]) -> None:
     first: dict[str, int] = {}
     for number, test in enumerate(tests):
-        if first.setdefault(test.name, number) != number:
-            reader.mistake(("test", number, "name"), f"two tests are named '{test.name}'")
+        place = ("test", number, "name")
+        for name in (case.name for case in cases_of(test, build)):
+            if name in (BUILD, *POINT_COLUMNS):
+                reader.mistake(place, f"'{name}' is the name of a column of points.csv; choose another")
+            elif first.setdefault(name, number) != number:
+                reader.mistake(place, f"two tests are named '{name}'")
+                break
     if reader.values.get("test") == []:
         reader.mistake((), "there is no test", expected="[[test]]")
 
@@ -377,6 +388,16 @@ def _check_test(reader: TomlReader, test: Test, table: Any, path: Place) -> None
             if call not in calls:
                 hint = did_you_mean(call, calls)
                 reader.mistake((*place, key), f"there is no system call '{call}'", hint=hint)
+
+
+def _check_linkage(reader: TomlReader, test: Test, build: Build, place: Place) -> None:
+    """A program that is linked here is linked as the test says."""
+    if "image" in build.accept or all(case.linkage == "dynamic" for case in cases_of(test, build)):
+        return
+    for key, is_wanted in (("dynamic", test.expect.dynamic), ("loads", bool(test.expect.loads))):
+        if is_wanted:
+            message = f"'{key}' cannot hold: the program is linked statically"
+            reader.mistake((*place, key), message, expected='linkage = "dynamic" in the test or in [build]')
 
 
 def _check_guest_paths(reader: TomlReader, paths: Mapping[str, Any], place: Place) -> None:

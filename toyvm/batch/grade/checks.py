@@ -97,16 +97,16 @@ def _texts(expect: Mapping[str, Any], seen: Observed) -> Iterator[Check]:
         if content is None:
             yield Check(what, False, ("it does not exist",), expected=text[1][:_KEPT])
         else:
-            unchanged = path in seen.given and _compared(*text, text_of(seen.given[path]))[0]
+            unchanged = path in seen.given and _compared(text[0], text[1], text_of(seen.given[path]))[0]
             yield _text(what, text, content, asks=not unchanged)
 
 
 def _text(what: str, text: tuple[str, str], data: bytes, *, asks: bool | None = None) -> Check:
     """A text compared. If nothing is said, it asks for something unless an empty text would do."""
     got = text_of(data)
-    good, lines = _compared(*text, got)
+    good, lines = _compared(text[0], text[1], got)
     if asks is None:
-        asks = not _compared(*text, "")[0]
+        asks = not _compared(text[0], text[1], "")[0]
     return Check(what, good, () if good else tuple(lines), asks, text[1][:_KEPT], got[:_KEPT])
 
 

@@ -105,6 +105,8 @@ def sample(text: str, most: int = 8) -> list[str]:
     """The beginning of a text, for a report."""
     lines = text.splitlines()
     shown = [f"  {number:>8} | {_plain(line)}" for number, line in enumerate(lines[:most], 1)]
+    if 0 < len(lines) <= most and not text.endswith("\n"):
+        shown[-1] += "  (no line break)"
     if len(lines) > most:
         shown.append(f"           | ... and {len(lines) - most} more lines")
     return shown or ["  nothing came"]

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...base.record import Record
-from .assignment import Assignment, Case
+from .assignment import BUILD, Assignment, Case
 from .checks import Check
-
-BUILD = "(build)"  # the test that a submission builds, if the assignment gives points for it
 
 # What became of a test -> (mark, in words)
 STATES: dict[str, tuple[str, str]] = {
@@ -61,7 +59,8 @@ class Result(Record):
 class Grade(Record):
     """A submission with its results, in the order of the assignment; `build_lines` say why it was not built.
 
-    `sources` are the names of its sources, `file` is the name of its report without a suffix.
+    `sources` are the names of its sources, `file` is the name of its report without a suffix. `was_built` is False if
+    there was nothing to build: the files that were handed in were not even read.
     """
 
     submission: str
@@ -69,6 +68,7 @@ class Grade(Record):
     sources: tuple[str, ...] = ()
     file: str = ""
     build_lines: tuple[str, ...] = ()
+    was_built: bool = True
 
     @property
     def points(self) -> float:

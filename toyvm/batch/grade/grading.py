@@ -15,9 +15,9 @@ from ...base.record import Record
 from ..pool.batch import Progress, run_jobs
 from ..pool.jobs import Job, Outcome
 from . import building, running
-from .assignment import Assignment, Case
+from .assignment import BUILD, Assignment, Case
 from .checks import Check
-from .grades import BUILD, Grade, Grades, Result, rounded
+from .grades import Grade, Grades, Result, rounded
 from .printable import file_name, printable_lines
 from .submissions import Submission
 
@@ -158,7 +158,9 @@ class _Plan:
             ordered.insert(0, Result(BUILD, "", state, got, points, lines=lines))
         name = submission.name
         unbuilt = lines if state == "unbuilt" else ()
-        return Grade(name, tuple(ordered), tuple(sorted(submission.sources)), file_name(name), unbuilt)
+        sources = tuple(sorted(submission.sources))
+        was_built = not submission.problem
+        return Grade(name, tuple(ordered), sources, file_name(name), unbuilt, was_built)
 
     def _result(self, group: _Group, number: int, outcomes: Mapping[str, Outcome]) -> tuple[Result, bool]:
         """The result of a case, and whether it is that of a build that failed."""

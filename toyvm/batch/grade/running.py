@@ -20,6 +20,7 @@ from . import building
 from .assignment import BOUND_FIELDS, Case, Expectation
 from .checks import Check, Observed, check, ending
 from .counters import COUNTERS
+from .machine_messages import merged_threads
 from .printable import file_name, printable_lines, text_of
 from .toml_tables import Text
 
@@ -144,7 +145,7 @@ def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str,
         "stopped": result.stopped,
         "checks": [as_dict(item) for item in checks],
         "counters": {counter: row.of(result) for counter, row in COUNTERS.items()},
-        "messages": printable_lines(text_of(messages.getvalue()), _MESSAGE_LINES),
+        "messages": printable_lines(merged_threads(text_of(messages.getvalue())), _MESSAGE_LINES),
         "stderr": printable_lines(text_of(result.stderr), _ERROR_LINES),
     }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import sys
 
-from .grades import BUILD, STATES, Grades, points_text
+from .assignment import BUILD
+from .grades import STATES, Grades, points_text
 from .tables import percent
 
 _MOST_MARKS = 40  # tests whose marks are shown

@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from ...base.record import as_dict
+from .assignment import POINT_COLUMNS
 from .grades import STATES, Grade, Grades, Result, points_text, row
 
 SCHEMA = "toyvm.grade/1"
@@ -27,7 +28,7 @@ def results_csv(grades: Grades) -> str:
 
 def points_csv(grades: Grades) -> str:
     """A row for each submission: its points, what they are of, and the points of each test."""
-    columns = ["submission", "points", "of", "percent", *grades.tests]
+    columns = [*POINT_COLUMNS, *grades.tests]
     rows = (
         [
             grade.submission,

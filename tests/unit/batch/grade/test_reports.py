@@ -13,9 +13,10 @@ import pytest
 
 from toyvm.base.errors import UsageError
 from toyvm.base.record import replace
-from toyvm.batch.grade.assignment import parse_assignment
+from toyvm.batch.grade.assignment import BUILD, parse_assignment
 from toyvm.batch.grade.checks import Check
-from toyvm.batch.grade.grades import BUILD, STATES, Grade, Grades, Result, points_text
+from toyvm.batch.grade.grades import STATES, Grade, Grades, Result, points_text
+from toyvm.batch.grade.machine_messages import Repeats, merged_threads
 from toyvm.batch.grade.output import report_files, write_reports
 from toyvm.batch.grade.page import html_page
 from toyvm.batch.grade.printable import file_name, printable
@@ -121,6 +122,74 @@ def test_hidden_tests_are_hidden_from_students() -> None:
     assert "secret" in html_page(made)  # which is the lecturer's
     text = student_report(made := grades("ada"), made.grades[0])
     assert "secret" in text and "try it: toyvm run --static --root '' ada.s '{}'" in text
+
+
+def one_failed(text: str, files: dict[str, bytes] | None = None) -> str:
+    """The student's report on a test that failed."""
+    made = parse_assignment(f'[[test]]\nname = "a"\n{text}', "a.toml", lambda name: (files or {})[name])
+    (case,) = made.cases()
+    result = Result("a", case.linkage, "failed", 0.0, 1.0, checks=(Check("exit status", False),))
+    grades = Grades(made, (case,), (Grade("ada", (result,), ("ada.s",), "ada"),))
+    return student_report(grades, grades.grades[0])
+
+
+def test_a_report_shows_what_the_program_gets() -> None:
+    text = one_failed(
+        'args = ["a b"]\nstdin = "x%\\ny"\nenv = { A = "1" }\nfiles = { "/tmp/in" = "1\\n" }\n'
+        'files_from = { "/data" = "data" }',
+        {"data": b"".join(b"%d\n" % n for n in range(999))},
+    )
+    shown = text[text.index("   the program gets:") : text.index("   exit status")]
+    assert shown.splitlines()[:13] == [
+        "   the program gets:",
+        "     arguments: 'a b'",
+        "     in the environment: A=1",
+        "     standard input, 4 bytes:",
+        "              1 | x%",
+        "              2 | y  (no line break)",
+        "     file /tmp/in, 2 bytes:",
+        "              1 | 1",
+        "     file /data, 3,886 bytes:",
+        *(f"              {n + 1} | {n}" for n in range(4)),
+    ]
+    assert "... and 991 more lines" in shown and "try it" not in text  # no option makes the file
+    assert "the program gets" not in one_failed("")
+
+
+def test_a_command_names_what_the_student_does_not_have() -> None:
+    text = one_failed('stdin_file = "in.txt"', {"in.txt": b"1"})
+    assert "try it (in.txt comes with the assignment): toyvm run --static --root '' ada.s < in.txt" in text
+    assert r"""try it: printf 'x%%\n\\\033y' | toyvm run""" in one_failed(r'stdin = "x%\n\\\u001by"')
+
+
+def test_tests_of_a_program_that_was_not_built_are_one_line() -> None:
+    results = tuple(Result(name, "static", "unbuilt", 0.0, 1.5) for name in "abc")
+    made = parse_assignment('[build]\nhint = "h"\n[[test]]\nname = "a"', "a.toml", lambda name: b"")
+    for was_built in (True, False):
+        grade = Grade("ada", results, ("ada.s",), "ada", ("no file",), was_built)
+        text = student_report(Grades(made, (), (grade,)), grade)
+        assert "\n1. to 3. – not built, 0 of 4.5 points\n" in text
+        assert ("hint: h" in text) == was_built
+
+
+def test_messages_are_not_repeated() -> None:
+    head, frame, registers = (
+        "limit reached",
+        "  process 100 (a) was running\n    #0  0x10 main (a.s:1)",
+        "    registers: ra 0x1,\n      t0 0x2",
+    )
+    thread = f"{frame}\n{registers}"
+    others = thread.replace("100", "101"), thread.replace("100", "102").replace("0x10", "0x14")
+    text = merged_threads("\n".join([head, thread, *others, "end"]))
+    assert text == f"{head}\n{thread}\n  process 101 and 1 more: the same\nend"
+    repeats = Repeats()
+    lines = [head, *thread.split("\n")]
+    assert repeats.shown(2, lines) == lines
+    assert repeats.shown(3, [line.replace("0x10", "0x12") for line in lines]) == [
+        head,
+        "  the rest as in test 2, but for numbers",
+    ]
+    assert repeats.shown(4, ["killed", *thread.split("\n")]) == ["killed", *frame.split("\n")]
 
 
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:

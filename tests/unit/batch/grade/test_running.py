@@ -97,7 +97,7 @@ def test_a_program_that_does_what_it_should() -> None:
     ],
 )
 def test_each_expectation(text: str, wrong: str) -> None:
-    found = failed(perform(WRITES.format("hello"), text))
+    found = failed(perform(WRITES.format("hello"), text, 'accept = ["source", "image"]'))
     assert list(found) == ([wrong] if wrong else [])
     assert all(found.values())
 
