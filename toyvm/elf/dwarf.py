@@ -26,7 +26,6 @@ from .compression import is_compressed
 from .constants import ET_REL, SHF_ALLOC, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
-from .rewriting.rewrite import decompressed_file
 
 SECTION_SHIFT = 40
 
@@ -108,6 +107,8 @@ def relocated_data(elf: ElfFile) -> bytes | None:
     if elf.section(".debug_line") is None:
         return None
     if any(is_compressed(section.header.type, section.header.flags) for section in elf.sections):
+        from .rewriting.rewrite import decompressed_file
+
         names = [section.name for section in elf.sections]
         elf = ElfFile.parse(decompressed_file(elf.data, elf.name), elf.name)
         if [section.name for section in elf.sections] != names:
