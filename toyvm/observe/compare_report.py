@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from .comparison import BuildFacts, Comparison, InstanceFacts, UpdateFacts
-from .html_page import document
+from .html_page import document, plot
 from .pictures import svg
 
 Row = tuple[str, str, str]
@@ -128,16 +128,18 @@ def html_page(result: Comparison) -> str:
         "<p class=key><i style='background:var(--a)'></i>static<i style='background:var(--b)'></i>dynamic</p>",
         *(_claim(claim.text, claim.holds, claim.figures) for claim in result.claims),
         "<h2>The file, and its sections in memory, bytes</h2>",
-        svg.bars(
-            {
-                "static": {"whole file": s.file_size, **s.sections},
-                "dynamic": {"whole file": d.file_size, **d.sections},
-            }
+        plot(
+            svg.bars(
+                {
+                    "static": {"whole file": s.file_size, **s.sections},
+                    "dynamic": {"whole file": d.file_size, **d.sections},
+                }
+            )
         ),
         "<h2>Page faults by kind</h2>",
-        svg.bars({"static": s.faults, "dynamic": d.faults}),
+        plot(svg.bars({"static": s.faults, "dynamic": d.faults})),
         "<h2>Relocations by the loader</h2>",
-        svg.bars({"static": _relocations(s), "dynamic": _relocations(d)}),
+        plot(svg.bars({"static": _relocations(s), "dynamic": _relocations(d)})),
         *_memory_plots(result),
         "<h2>All figures</h2>",
         _html_table(rows(result)),
@@ -167,21 +169,21 @@ def _memory_plots(result: Comparison) -> Iterator[str]:
         }
         if any(series.values()):
             yield f"<h2>Frames in use, by number of {title}, at once</h2>"
-            yield svg.lines(series, title, "frames of 4096 bytes")
+            yield plot(svg.lines(series, title, "frames of 4096 bytes"))
             text = {
                 build.linkage: [(row.instances, row.text) for row in _of_kind(build, separate)]
                 for build in result.builds
             }
             yield f"<h2>Frames of program and library text, by number of {title}, at once</h2>"
-            yield svg.lines(text, title, "frames of 4096 bytes")
+            yield plot(svg.lines(text, title, "frames of 4096 bytes"))
 
 
 def _html_table(groups: Iterable[tuple[str, list[Row]]]) -> str:
-    out = ["<table><tr><th></th><th>static</th><th>dynamic</th></tr>"]
+    out = ["<div class=wide><table><tr><th></th><th>static</th><th>dynamic</th></tr>"]
     for heading, group in groups:
         out.append(f"<tr><th colspan=3>{escape(heading)}</th></tr>")
         out += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in group]
-    return "\n".join([*out, "</table>"])
+    return "\n".join([*out, "</table></div>"])
 
 
 def _two_outputs(s: BuildFacts, d: BuildFacts) -> str:

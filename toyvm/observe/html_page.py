@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 STYLE = """
-:root { --bg:#fff; --fg:#1b1f24; --soft:#6b7280; --line:#d8dce2; --a:#3b6fb6; --b:#d9822b; --ok:#2e7d4f; --no:#b3261e }
+:root { color-scheme:light dark;
+  --bg:#fff; --fg:#1b1f24; --soft:#6b7280; --line:#d8dce2; --a:#3b6fb6; --b:#d9822b; --ok:#2e7d4f; --no:#b3261e }
 @media (prefers-color-scheme: dark) {
   :root { --bg:#16181c; --fg:#e6e8eb; --soft:#9aa3ae; --line:#333941; --a:#7aa7e6; --b:#f0a860; --ok:#6cc08b; --no:#f2827a } }
 body { background:var(--bg); color:var(--fg); font:15px/1.5 system-ui,sans-serif; max-width:960px; margin:2rem auto; padding:0 1rem }
@@ -20,7 +21,12 @@ path { fill:none } .l0 { stroke:var(--a); stroke-width:2 } .l1 { stroke:var(--b)
 .axis { stroke:var(--fg) } .grid { stroke:var(--line) } .key i { display:inline-block; width:.8em; height:.8em; margin:0 .3em 0 1em }
 pre { background:color-mix(in srgb,var(--fg) 6%,var(--bg)); padding:.6rem; overflow:auto }
 .wide { overflow-x:auto } .plain { width:auto } .plain th { text-align:left } .plain td+td { text-align:left }
-.plain td.n, .plain td+td.n { text-align:right }
+.plain td.n, .plain td+td.n, .plain th.n { text-align:right }
+.wide table { border-collapse:separate; border-spacing:0 }
+.wide td:first-child, .wide th:first-child:not([colspan]) { position:sticky; left:0; background:var(--bg) }
+code, pre { font-family:ui-monospace,monospace } .plot { overflow-x:auto }
+@media (max-width:640px) { .plot svg, .plot img { width:640px; max-width:none }
+  .wide td:first-child { white-space:pre-wrap; overflow-wrap:break-word; max-width:45vw } }
 """
 
 
@@ -34,15 +40,28 @@ def document(title: str, parts: Iterable[str], style: str = "") -> str:
     return "\n".join([*head, *parts, "</html>"])
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool] = ()) -> str:
-    """A table of text that scrolls sideways where it is too wide; `right` says which columns hold numbers."""
+def plot(picture: str) -> str:
+    """A picture of about 700 pixels, which scrolls sideways on a narrow screen: so its text stays legible."""
+    return f"<div class=plot>{picture}</div>"
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[bool] = (),
+    markup: Callable[[str], str] = escape,
+) -> str:
+    """A table of text. Where it is too wide, it scrolls sideways under its first column.
+
+    `right` says which columns hold numbers; `markup` makes HTML of a cell.
+    """
     classes = [" class=n" if number else "" for number in right] or [""] * len(head)
     lines = [
         "<div class=wide><table class=plain><tr>"
-        + "".join(f"<th>{escape(cell)}</th>" for cell in head)
+        + "".join(f"<th{kind}>{escape(cell)}</th>" for cell, kind in zip(head, classes, strict=True))
         + "</tr>"
     ]
     for row in rows:
-        cells = "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, classes, strict=True))
+        cells = "".join(f"<td{kind}>{markup(cell)}</td>" for cell, kind in zip(row, classes, strict=True))
         lines.append(f"<tr>{cells}</tr>")
     return "\n".join([*lines, "</table></div>"])

@@ -12,6 +12,7 @@ from toyvm.base.errors import UsageError
 from toyvm.cli import main
 from toyvm.quizzes.html_sheet import sheet, solution_sheet
 from toyvm.quizzes.kinds import KINDS, LEVELS, quiz
+from toyvm.quizzes.question import Listing, Paragraph, Part, Question, answer, table
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,6 +40,27 @@ def test_sheets_fit(kind: str) -> None:
     assert page.count("<details>") == 1 and "http" not in page and "<script" not in page
     assert "<details>" not in sheet([question], solutions=False)
     assert "Solution: " in solution_sheet([question])
+
+
+def test_code_on_a_page() -> None:
+    """Names and addresses are code; a comment and its line end can go below the statement."""
+    given = (
+        Paragraph("Store to `a<b` at 0x1f."),
+        Listing("a: nop    # <x>\n   ret\n"),
+        table("address, note", [("0x2", "none")]),
+    )
+    question = Question("cow", 1, 0, 1, "T", given, (Part("At 0x3?", answer("At 0x4.")),), {})
+    page = sheet([question, question], solutions=True)
+    for part in (
+        "<p>Store to <code>a&lt;b</code> at <code>0x1f</code>.</p>",
+        "<pre>a: nop<span class=gap>    </span><span class=note># &lt;x&gt;\n</span>   ret\n</pre>",
+        "<td><code>0x2</code></td>",
+        "At <code>0x3</code>?",
+        "At <code>0x4</code>.",
+    ):
+        assert page.count(part) == 2, part
+    assert page.count("<section class=sheet>") == page.count("</section>") == 2
+    assert "color-scheme:light dark" in page and "`" not in page
 
 
 def test_what_is_wrong_is_told() -> None:

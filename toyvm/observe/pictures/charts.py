@@ -21,6 +21,16 @@ text { font: 12px system-ui, sans-serif; fill: #222 }
 .grid { stroke: #e2e2e2; fill: none }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round }
 </style>"""
+# Overrides the attributes of the elements: paper, black lines, and the colours that are dark themselves.
+DARK_STYLE = """\
+@media (prefers-color-scheme: dark) {
+text { fill: #e6e8eb } .small { fill: #b4bbc4 } .axis { stroke: #e6e8eb } .grid { stroke: #333941 }
+[fill="white"] { fill: #1e2126 }
+[stroke="#000000"] { stroke: #ffffff } [fill="#000000"] { fill: #ffffff }
+[stroke="#0072b2"] { stroke: #4a9fe0 } [fill="#0072b2"] { fill: #4a9fe0 }
+[stroke="#8c6d00"] { stroke: #d4b106 } [fill="#8c6d00"] { fill: #d4b106 }
+}
+</style>"""
 
 
 class Scale(Record):
@@ -86,6 +96,11 @@ def document(width: int, height: int, title: str, parts: Sequence[str]) -> str:
             "",
         ]
     )
+
+
+def with_dark_style(chart: str) -> str:
+    """The chart as a page that is dark for readers who want that shows it. A file by itself stays light."""
+    return chart.replace("</style>", DARK_STYLE, 1)
 
 
 def axes(

@@ -133,10 +133,28 @@ def test_charts(result: Sweep) -> None:
 
 def test_the_page_holds_everything(result: Sweep) -> None:
     text = page(result, [result.plot("x=memory,y=faults")], "toyvm sweep <x>")
-    assert "toyvm sweep &lt;x&gt;" in text and "12 runs, of which 8 did not exit" in text
+    assert "toyvm sweep &lt;x&gt;" in text and "8 of 12 runs did not exit by themselves." in text
     (chart,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', text)
-    assert base64.b64decode(chart).startswith(b"<svg ")
+    picture = base64.b64decode(chart)
+    assert picture.startswith(b"<svg ") and b"prefers-color-scheme: dark" in picture
     assert "http" not in text.replace(chart, "") and "<script" not in text
+
+
+def test_the_tables_of_the_page_have_no_column_twice_and_no_empty_row(result: Sweep) -> None:
+    """A program that is the same everywhere is no column; reasons are in the table of failures alone."""
+    failed, runs, same = page(result, [], "").split("<h2>")[1:]
+    heads = [re.findall(r"<th[^>]*>(.*?)</th>", part) for part in (failed, runs, same)]
+    assert heads[0] == ["memory", "reclaim", "max_instructions", "ending", "status", "reason"]
+    assert heads[1][:5] == ["memory", "reclaim", "max_instructions", "ending", "status"]
+    assert "faults" in heads[1] and "reason" not in heads[1]
+    assert heads[2] == ["column", "value"]
+    assert not any(len(set(head)) < len(head) for head in heads)
+    assert "<tr><td>program</td><td>pages.s</td></tr>" in same and "<td></td>" not in same
+    exited = Sweep(result.axes, result.columns, [row for row in result.rows if row["ending"] == "exit"])
+    text = page(exited, [], "")
+    assert "4 runs; all exited by themselves." in text and "<td>status</td><td>3</td>" in text
+    assert "<td>0</td>" not in text.split("<h2>The same")[1]
+    assert re.search(r"<p class=zero>0 in all runs: .*\bfaults_segv\b.*</p>", text)
 
 
 def test_the_command(program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
