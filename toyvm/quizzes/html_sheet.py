@@ -9,8 +9,8 @@ from html import escape
 from ..observe.html_page import document, table
 from .question import Block, Listing, Paragraph, Question, Table, heading, label
 
-# In escaped text: `code`, and numbers such as 0x1f.
-_CODE = re.compile(r"`([^`]+)`|\b0x[0-9a-f]+\b")
+# In escaped text: `code`, numbers such as 0x1f, and the flags of an entry such as -A-U--RV.
+_CODE = re.compile(r"`([^`]+)`|\b0x[0-9a-f]+\b|(?<![\w-])[D-][A-][G-][U-][X-][W-][R-][V-](?![\w-])")
 # A line of a listing: the statement, a gap, the comment.
 _COMMENTED = re.compile(r"(.*\S)( {2,})(#.*)")
 
@@ -20,6 +20,7 @@ pre { font:13px/1.45 ui-monospace,monospace } .plain td, .plain th { font-size:1
 details { margin:.6rem 0; border-left:3px solid var(--line); padding-left:.8rem } summary { cursor:pointer; color:var(--soft) }
 p { overflow-wrap:anywhere } @media (max-width:480px) { .working { margin-left:0 } .part { padding-left:0; text-indent:0 } }
 .sheet+.sheet { border-top:2px solid var(--line); margin-top:2.5rem; padding-top:1rem } .note { color:var(--soft) }
+td code { white-space:nowrap }
 @media (max-width:640px) { pre { white-space:pre-wrap } .gap { display:none } .note { display:block; padding-left:10ch } }
 @media print { details:not([open]) { display:none } }
 """

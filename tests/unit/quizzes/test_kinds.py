@@ -47,16 +47,16 @@ def test_code_on_a_page() -> None:
     given = (
         Paragraph("Store to `a<b` at 0x1f."),
         Listing("a: nop    # <x>\n   ret\n"),
-        table("address, note", [("0x2", "none")]),
+        table("address, note", [("0x2", "-")]),
     )
-    question = Question("cow", 1, 0, 1, "T", given, (Part("At 0x3?", answer("At 0x4.")),), {})
+    question = Question("cow", 1, 0, 1, "T", given, (Part("At 0x3?", answer("At 0x4, -A-U--RV.")),), {})
     page = sheet([question, question], solutions=True)
     for part in (
         "<p>Store to <code>a&lt;b</code> at <code>0x1f</code>.</p>",
         "<pre>a: nop<span class=gap>    </span><span class=note># &lt;x&gt;\n</span>   ret\n</pre>",
-        "<td><code>0x2</code></td>",
+        "<td><code>0x2</code></td><td class=n>-</td>",
         "At <code>0x3</code>?",
-        "At <code>0x4</code>.",
+        "At <code>0x4</code>, <code>-A-U--RV</code>.",
     ):
         assert page.count(part) == 2, part
     assert page.count("<section class=sheet>") == page.count("</section>") == 2
