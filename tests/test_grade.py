@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -22,10 +22,14 @@ import pytest
 import toyvm
 from tests.support.graded import KINDS, states_of_cases, write_assignment, write_submissions
 from tests.support.harness import ROOT
+from toyvm.batch.grade.assignment import read_assignment
 from toyvm.batch.grade.grades import Grades
+from toyvm.batch.grade.grading import grade_submissions
 from toyvm.batch.grade.output import report_files
+from toyvm.batch.grade.submissions import read_submissions
 from toyvm.batch.pool.jobs import Job, Outcome
 from toyvm.batch.pool.workers import run_here
+from toyvm.cli import main as run_command
 
 FULL = bool(os.environ.get("TOYVM_GRADE_FULL"))
 COUNT = 50 if FULL else len(KINDS) + 2
@@ -166,7 +170,10 @@ def test_a_store_keeps_what_has_not_changed(
     count = len(done)
     done.clear()
     paths[0].write_text(paths[0].read_text() + ".data\n.byte 1\n")
-    again = toyvm.grade(course.assignment, paths, store=tmp_path / "store")
+    reused: list[int] = []
+    made, submissions = read_assignment(course.assignment), read_submissions(paths, ["source"])
+    again = grade_submissions(made, submissions, store=tmp_path / "store", reused=reused.append)
+    assert reused == [len(done)]
     assert again.rows == first.rows
     assert len(done) == count // 2 and all(f"/{paths[0].stem}/" in key for key in done)
 
@@ -186,3 +193,21 @@ def test_a_pattern_without_end_costs_its_own_test(tmp_path: Path) -> None:
     grades = toyvm.grade(assignment, [program], workers=2)
     assert [row["state"] for row in grades.rows] == ["timeout", "passed"]
     assert grades.rows[0]["reason"] == "the test took more than 1 s of the host's time"
+
+
+def test_ctrl_c_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.toml").write_text('[[test]]\nname = "a"\n')
+    (tmp_path / "ada.s").write_text("nop\n")
+
+    def interrupted(*_: object, progress: Callable[[int, int], None], **__: object) -> None:
+        progress(3, 8)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("toyvm.batch.grade.grading.grade_submissions", interrupted)
+    assert (
+        run_command(["grade", str(tmp_path / "a.toml"), str(tmp_path / "ada.s"), "-o", str(tmp_path / "out")])
+        == 130
+    )
+    assert capsys.readouterr().err == "interrupted: 3 of 8 jobs are kept; the same command goes on\n"

@@ -96,15 +96,31 @@ def main(argv: list[str]) -> int:
     folder = Path(options.output)
     make_folder(folder)
     store = Path(options.store or folder / STORE)
-    with progress_bar("grading") as progress:
-        grades = grade_submissions(
-            assignment,
-            submissions,
-            workers=options.workers,
-            store=store,
-            cluster=options.cluster,
-            progress=progress,
-        )
+    counts = (0, 0)
+    with progress_bar("grading") as bar:
+
+        def progress(done: int, total: int) -> None:
+            nonlocal counts
+            counts = (done, total)
+            bar(done, total)
+
+        try:
+            grades = grade_submissions(
+                assignment,
+                submissions,
+                workers=options.workers,
+                store=store,
+                cluster=options.cluster,
+                progress=progress,
+                reused=lambda count: print(
+                    f"{store}: {count} jobs are done already; a job is up to eight tests of a program",
+                    file=sys.stderr,
+                ),
+            )
+        except KeyboardInterrupt:
+            done, total = counts
+            print(f"interrupted: {done} of {total} jobs are kept; the same command goes on", file=sys.stderr)
+            raise
     write_reports(grades, folder)
     if not options.store:
         store.unlink(missing_ok=True)

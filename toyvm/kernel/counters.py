@@ -75,6 +75,7 @@ class Stats(Counters, frozen=False):
     virtual_ns: int = 0
     calls: dict[str, int] = {}  # the system calls of the table, by name
     forks: int = 0
+    forks_refused: int = 0  # and threads, because of `Limits.processes`
     threads: int = 0  # started besides the first of each process
     pages_merged: int = 0  # pages whose frame KSM replaced by a shared one
     megapages: int = 0  # megapages mapped at a first write

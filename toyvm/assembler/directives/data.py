@@ -368,7 +368,8 @@ def find_file(state: AssemblyState, name: str, at: str, largest: int) -> tuple[s
         found = next((place for place in places if place in files), None)
         if found is None:
             known = ", ".join(sorted(files)[:8])
-            raise Problem(f"there is no file '{name}'", at, expected=f"one of {known}" if known else "")
+            message = f"there is no file '{name}' among those given with the source"
+            raise Problem(message, at, expected=f"one of {known}" if known else "")
         return found, files[found]
     for folder in folders if "\0" not in name else ():
         path = folder / name

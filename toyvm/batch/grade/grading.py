@@ -7,7 +7,7 @@ went wrong costs its own test only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def grade_submissions(
     store: Path | None = None,
     cluster: str = "",
     progress: Progress = lambda done, total: None,
+    reused: Callable[[int], None] = lambda count: None,
 ) -> Grades:
     """Grade every submission. The other arguments are those of `run_jobs`.
 
@@ -53,6 +54,7 @@ def grade_submissions(
             store=store,
             cluster=cluster,
             progress=lambda done, _: progress(before + done, total),
+            reused=reused,
         ):
             outcomes[outcome.key] = outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from .student_report import student_report
 from .tables import json_lines, junit_xml, points_csv, results_csv
 
 REPORTS = "reports"
+_REPORT = re.compile(r".+\n=+\n\n[\d.]+ of [\d.]+ points?, \d+ of \d+ tests passed\n")
+_HEAD = 4096  # bytes of a file that show whether it is a report
 
 
 def report_files(grades: Grades) -> Iterator[tuple[str, str]]:
@@ -35,10 +38,22 @@ def make_folder(folder: Path) -> None:
 
 
 def write_reports(grades: Grades, folder: Path) -> None:
-    """Write all reports, in place of those of the same names. Nothing else in the folder is touched.
+    """Write all reports, in place of those of the same names.
 
-    Raises UsageError if `folder` cannot be made, OSError.
+    Reports on submissions that are not graded now are removed: an earlier grading wrote them. Nothing else in the folder
+    is touched. Raises UsageError if `folder` cannot be made, OSError.
     """
     make_folder(folder / REPORTS)
     for name, text in report_files(grades):
         write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
+    current = {f"{grade.file}.txt" for grade in grades.grades}
+    for path in (folder / REPORTS).glob("*.txt"):
+        if path.name not in current and _is_report(path):
+            path.unlink()
+
+
+def _is_report(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        return _REPORT.match(stream.read(_HEAD).decode("utf-8", "replace")) is not None

@@ -145,9 +145,19 @@ def _perform_test(name: str, image: bytes, test: Mapping[str, Any]) -> dict[str,
         "stopped": result.stopped,
         "checks": [as_dict(item) for item in checks],
         "counters": {counter: row.of(result) for counter, row in COUNTERS.items()},
-        "messages": printable_lines(merged_threads(text_of(messages.getvalue())), _MESSAGE_LINES),
+        "messages": [
+            *_refused_forks(result.stats.forks_refused, options.processes),
+            *printable_lines(merged_threads(text_of(messages.getvalue())), _MESSAGE_LINES),
+        ],
         "stderr": printable_lines(text_of(result.stderr), _ERROR_LINES),
     }
+
+
+def _refused_forks(count: int, limit: int) -> list[str]:
+    if not count:
+        return []
+    times = "once" if count == 1 else f"{count:,} times"
+    return [f"a new process or thread was refused {times}: the test allows {limit} at the same time"]
 
 
 def _not_started(reason: str) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class TomlReader:
             raise TomlError([self._syntax(str(problem))]) from None
         except RecursionError:
             raise TomlError([f"{name}:1:1: error: arrays or tables are nested too deeply"]) from None
-        self._places = dict(_key_lines(self._lines))
+        self._places: dict[Place, tuple[int, int]] = {}
+        for path, place in _key_lines(self._lines):
+            self._places.setdefault(path, place)  # a part of several dotted keys is where it is first
 
     def finish(self) -> None:
         """Raise TomlError if mistakes were found."""
@@ -263,8 +265,10 @@ def _key_lines(lines: list[str]) -> Iterator[tuple[Place, tuple[int, int]]]:
             table = _table(_parts(header[2]), header[1] == "[[", counts)
             yield table, (number, header.start(2) + 1)
         elif key:
-            path = (*table, *_parts(key[1]))
-            yield path, (number, key.start(1) + 1)
+            path = table
+            for part in _PART.finditer(key[1]):
+                path = (*path, *_parts(part[0]))
+                yield path, (number, key.start(1) + part.start() + 1)
             if key[2].startswith("{"):
                 for inner in _INLINE.finditer(line, key.start(2)):
                     yield (*path, *_parts(inner[1])), (number, inner.start(1) + 1)

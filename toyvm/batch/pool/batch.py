@@ -20,13 +20,14 @@ def run_jobs(
     store: Path | None = None,
     cluster: str = "",
     progress: Progress = lambda done, total: None,
+    reused: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Outcome]:
     """Do every job and yield its outcome, in the order in which outcomes come.
 
     `workers` is the number of processes (0: one for each processor); `cluster` is the address of a
     Dask scheduler, which then does the jobs in their place. With `store`, outcomes are kept in that
     file as they come, and those of equal jobs kept there before are yielded without doing the jobs
-    again. Raises ValueError if two jobs have one key, ToyvmError if the store, the workers or the
+    again; `reused` is called with their number. Raises ValueError if two jobs have one key, ToyvmError if the store, the workers or the
     cluster cannot be used.
     """
     by_key = {job.key: job for job in jobs}
@@ -45,6 +46,8 @@ def run_jobs(
             done += 1
             progress(done, len(jobs))
             yield outcome
+        if done:
+            reused(done)
         if not rest:
             return
         if cluster:

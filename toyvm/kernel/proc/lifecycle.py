@@ -116,6 +116,7 @@ def start_thread(
 def _require_room(kernel: KernelState, parent: Process) -> None:
     """Raises OSError(EAGAIN) at the limit of threads, which is RLIMIT_NPROC or `Limits.processes`."""
     if len(kernel.threads) >= min(kernel.limits.processes, parent.rlimits.processes):
+        kernel.system.stats.forks_refused += len(kernel.threads) >= kernel.limits.processes
         raise error(errno.EAGAIN)
     require_reserve()
 

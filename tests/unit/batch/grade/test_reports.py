@@ -220,6 +220,9 @@ def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     }
     assert written == {name for name, _ in report_files(grades(*names))}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    (tmp_path / "out/reports/notes.txt").write_text("of mine\n")
+    write_reports(grades("ada"), tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out/reports").iterdir()} == {"ada.txt", "notes.txt"}
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="not a folder"):
         write_reports(grades("ada"), tmp_path / "file")

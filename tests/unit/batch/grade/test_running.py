@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_limits_and_signals_are_told_from_statuses() -> None:
     assert "exit status" in failed(perform(RETURNS.format(139), "expect.any_status = false"))
     assert failed(perform(RETURNS.format(139), 'expect.signal = "SIGSEGV"'))
     assert not failed(perform(RETURNS.format(139), "expect.status = 139"))
+
+
+def test_forks_without_end_are_said_to_be_refused() -> None:
+    forks = ".globl main\nmain: li a7, 220\n li a0, 17\n li a1, 0\n ecall\n j main\n"
+    messages = perform(forks, "limits = { instructions = 2000, processes = 3 }")["messages"]
+    assert re.fullmatch(
+        r"a new process .* refused \d+ times: the test allows 3 at the same time", messages[0]
+    )
+    assert any(line.endswith(": the same") for line in messages)
 
 
 def test_a_leak_is_a_segment_that_is_left() -> None:
