@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import NoReturn
+
+from ..base.light_types import NoReturn
 
 
 class HelpFormatter(argparse.HelpFormatter):
