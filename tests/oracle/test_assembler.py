@@ -143,7 +143,7 @@ def every_instruction(march: str = ARCH) -> str:
     for name, pseudos in PSEUDOS.items():
         for pseudo in pseudos:
             newer = name == "lga" or "tlsdesc_call" in pseudo.operands  # than binutils 2.40
-            if newer or pseudo.ext not in enabled:
+            if newer or pseudo.ext not in enabled or name.startswith("c."):  # short_hints.s has it
                 continue
             lines.append(".option pic" if pseudo.when == "pic" else ".option nopic")
             thread_local = name.startswith("la.tls")

@@ -36,7 +36,7 @@ from .fixup_resolution import FixupResolver, PendingReloc
 from .object_output import AssembledFile, ObjectOutput
 from .problems import Problem
 from .section_layout import SectionLayout, finished_bytes
-from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind
+from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, SectionKey
 from .state import AssemblyState
 from .versioned_symbols import apply_versions
 
@@ -101,7 +101,7 @@ def _leave_absolute(state: AssemblyState) -> None:
     for chunk in state.absolute:
         for fix in chunk.fixes:
             state.report(Problem("attempt to store a value in the absolute section"), fix.where)
-    text = state.find_section(".text")
+    text = state.find_section(SectionKey(".text"))
     assert text is not None
     if state.chunk.is_absolute:
         state.enter(text.chunk(0))
@@ -230,7 +230,7 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
     try:
         tables += state.frames.finish(places)
         if state.lines is not None:
-            unit = _unit(state) if state.find_section(".debug_info") is None else None
+            unit = _unit(state) if state.find_section(SectionKey(".debug_info")) is None else None
             tables += state.lines.finish(places, bounds, unit)
     except CfiError as error:
         state.report(Problem(str(error)))

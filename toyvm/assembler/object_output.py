@@ -80,7 +80,9 @@ class ObjectOutput:
     def _section(self, section: AsmSection, data: bytes, groups: dict[int, int]) -> SectionRow:
         link = 0
         if section.flags & SHF_LINK_ORDER:
-            link = next((other.index for other, _, _ in self.sections if other.name == section.link), 0)
+            # A symbol; the name of a section is one, too.
+            target = self.state.symbols.by_name.get(section.link)
+            link = target.chunk.section.index if target is not None and target.chunk is not None else 0
         group = groups.get(section.index)
         return SectionRow(
             section.name,

@@ -313,6 +313,15 @@ class ExplicitReloc(NamedTuple):
     where: int
 
 
+class SectionKey(NamedTuple):
+    """What tells sections apart: two of one name differ if anything else here does (gas: get_section_by_match)."""
+
+    name: str
+    group: str = ""
+    link: str = ""  # the symbol that SHF_LINK_ORDER refers to
+    unique: int | None = None
+
+
 class AsmSection:
     """One section: its name, type, flags and chunks."""
 
@@ -329,7 +338,7 @@ class AsmSection:
         self.flags = flags
         self.entsize = entsize
         self.align = 1
-        self.link: str = ""  # name of the section that SHF_LINK_ORDER refers to
+        self.link: str = ""  # the symbol whose section SHF_LINK_ORDER refers to
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}

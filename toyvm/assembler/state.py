@@ -30,6 +30,7 @@ from .sections import (
     ExplicitReloc,
     Linear,
     Room,
+    SectionKey,
     Value,
     distance,
 )
@@ -97,7 +98,7 @@ class AssemblyState:
         self.symbols = AsmSymbols()
         self.sections: list[AsmSection] = []
         self.room = Room()  # of all of them
-        self._by_key: dict[tuple[str, str], AsmSection] = {}
+        self._by_key: dict[SectionKey, AsmSection] = {}
         self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
         self.modes.rvc = self.modes.arch.has_compressed
         self.seen_rvc = self.modes.rvc
@@ -147,14 +148,21 @@ class AssemblyState:
     # -- sections ---------------------------------------------------------------------------------
 
     def section(
-        self, name: str, type: int = 1, flags: int = 0, entsize: int = 0, group: str = "", listed: bool = True
+        self,
+        name: str,
+        type: int = 1,
+        flags: int = 0,
+        entsize: int = 0,
+        key: SectionKey | None = None,
+        listed: bool = True,
     ) -> AsmSection:
-        """The section of that name and group, created if necessary.
+        """The section with that key, by default the one of that name, created if necessary.
 
         If `listed` is set, its symbol is appended to the order of the symbol table. Raises Fatal above
         MAX_SECTIONS, Problem if a label has the name.
         """
-        found = self._by_key.get((name, group))
+        key = key or SectionKey(name)
+        found = self._by_key.get(key)
         if found is None:
             if len(self.sections) >= MAX_SECTIONS:
                 raise Fatal(f"more than {MAX_SECTIONS} sections")
@@ -163,17 +171,17 @@ class AssemblyState:
             if known is not None and known.section is None and known.is_defined:
                 raise Problem(f"section name '{name}' is defined as another symbol")
             unused = known if known is not None and known.section is None else None
-            found = self._by_key[name, group] = AsmSection(name, type, flags, entsize, unused)
+            found = self._by_key[key] = AsmSection(name, type, flags, entsize, unused)
             self.symbols.by_name.setdefault(name, found.symbol)
-            found.group, found.room = group, self.room
+            found.group, found.link, found.room = key.group, key.link, self.room
             self.sections.append(found)
             if listed:
                 self.symbols.list(found.symbol)
         return found
 
-    def find_section(self, name: str, group: str = "") -> AsmSection | None:
-        """The section of that name and group, or None."""
-        return self._by_key.get((name, group))
+    def find_section(self, key: SectionKey) -> AsmSection | None:
+        """The section with that key, or None."""
+        return self._by_key.get(key)
 
     def enter(self, chunk: Chunk) -> None:
         """Make `chunk` the current place. `.previous` returns to the one before."""

@@ -17,7 +17,7 @@ from .directives.listing_control import LISTING
 from .directives.messages import MESSAGES
 from .directives.relocation import RELOCATION
 from .directives.section_switching import SECTIONS
-from .directives.symbol_attributes import SYMBOLS, assign, redefinition
+from .directives.symbol_attributes import SYMBOLS, assign, eqv, redefinition
 from .encode import encode
 from .mnemonics import candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
@@ -137,8 +137,10 @@ class Driver:
                 at += 1
                 continue
             if following == "=" and not word.startswith('"'):
-                once = line[at + 1 : at + 2] == "="
-                assign(self.state, word, line[at + 1 + once :], once=once)
+                if line[at + 1 : at + 2] == "=":
+                    eqv(self.state, f"{word},{line[at + 2 :]}")
+                else:
+                    assign(self.state, word, line[at + 1 :])
                 return
             self._command(word, line[at:], whole=match.start() == 0)
             return
@@ -172,7 +174,7 @@ class Driver:
             if flow is not None:
                 flow(self.reader, rest.strip())
                 return
-        macro = self.reader.macros.get(word) if self.reader.macros else None
+        macro = self.reader.macros.get(word.lower()) if self.reader.macros else None
         if macro is not None:
             self.reader.call_macro(macro, rest)
             return

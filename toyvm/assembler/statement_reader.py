@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, state: AssemblyState):
         self.state = state
         self.texts: list[SourceText] = []
-        self.macros: dict[str, Macro] = {}
+        self.macros: dict[str, Macro] = {}  # by the name in small letters: case does not count (gas)
         self.calls = 0
         self.times: dict[str, int] = {}  # the calls of each macro
         self.alternate = state.options.alternate  # .altmacro
@@ -136,13 +136,13 @@ class Reader:
         """Define the macro of `.macro name parameters` up to `.endm`."""
         body, file, first = self.block(_MACRO, _END_MACRO, ".macro")
         name, parameters = parse_header(rest)
-        known = self.macros.get(name)
+        known = self.macros.get(name.lower())
         if known is not None:
             place = f"first defined at {known.file}:{known.first - 1}"
             raise Problem(
                 f"macro '{name}' is already defined", name, hint=f"{place}; .purgem {name} removes it"
             )
-        self.macros[name] = Macro(name, parameters, body, file, first)
+        self.macros[name.lower()] = Macro(name, parameters, body, file, first)
         self.state.code_memo.clear()
 
     def call_macro(self, macro: Macro, rest: str) -> None:

@@ -112,6 +112,23 @@ def unquote(text: str) -> bytes:
     return _ESCAPE.sub(_unescape, body) if b"\\" in body else body
 
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"\s*', re.DOTALL)
+
+
+def joined(text: str) -> bytes:
+    """The bytes of one or more string literals side by side: `"a" "b"` is `"ab"`. Raises Problem."""
+    if text.count('"') < 3:
+        return unquote(text)
+    at, parts = 0, []
+    while at < len(text):
+        match = _STRING.match(text, at)
+        if match is None:
+            return unquote(text)  # it says what is wrong
+        parts.append(unquote(match.group().rstrip()))
+        at = match.end()
+    return b"".join(parts)
+
+
 def _unescape(match: re.Match[bytes]) -> bytes:
     octal, hexadecimal, letter = match.groups()
     if octal is not None:

@@ -62,11 +62,14 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
 def _compressed(made: ObjectFile, format: str) -> bytes:
     """The file of an object with compressed debugging information."""
     from ..base.record import replace
-    from ..elf.compression import FORMATS, compressed
+    from ..elf.compression import compressed
+    from ..elf.constants import COMPRESSION_FORMATS
     from ..elf.object_writer import write_object
 
     return write_object(
-        replace(made, sections=[compressed(section, FORMATS[format]) for section in made.sections])
+        replace(
+            made, sections=[compressed(section, COMPRESSION_FORMATS[format]) for section in made.sections]
+        )
     )
 
 
@@ -134,10 +137,11 @@ def _defsym(text: str) -> tuple[str, int]:
 
 def _compression(word: str) -> str:
     """The format for --compress-debug-sections. Raises UsageError for one that this assembler does not write."""
-    from ..elf.compression import FORMATS
+    from ..elf.constants import COMPRESSION_FORMATS
 
-    if word != "none" and word not in FORMATS:
-        raise UsageError(f"--compress-debug-sections: '{word}' is not one of none, {', '.join(FORMATS)}")
+    if word != "none" and word not in COMPRESSION_FORMATS:
+        known = ", ".join(COMPRESSION_FORMATS)
+        raise UsageError(f"--compress-debug-sections: '{word}' is not one of none, {known}")
     return word
 
 

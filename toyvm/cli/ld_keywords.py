@@ -6,6 +6,7 @@ import sys
 
 from ..base.errors import UsageError
 from ..elf.constants import (
+    COMPRESSION_FORMATS,
     DF_1_GLOBAL,
     DF_1_INITFIRST,
     DF_1_INTERPOSE,
@@ -107,11 +108,11 @@ def keyword(options: dict[str, object], text: str) -> None:
 
 def compression(options: dict[str, object], word: str) -> None:
     """Set the format of --compress-debug-sections in `options`. Raises UsageError."""
-    from ..elf.compression import FORMATS
-
-    if word != "none" and word not in FORMATS:
-        raise UsageError(f"invalid --compress-debug-sections option: '{word}' (none, {', '.join(FORMATS)})")
-    options["compression"] = FORMATS.get(word, 0)
+    if word != "none" and word not in COMPRESSION_FORMATS:
+        raise UsageError(
+            f"invalid --compress-debug-sections option: '{word}' (none, {', '.join(COMPRESSION_FORMATS)})"
+        )
+    options["compression"] = COMPRESSION_FORMATS.get(word, 0)
 
 
 def _number(text: str) -> int:

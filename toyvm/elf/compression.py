@@ -11,8 +11,6 @@ from ..base.record import replace
 from .constants import ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS
 from .object_file import Section
 
-# What --compress-debug-sections takes; "none" is no format.
-FORMATS = {"zlib": ELFCOMPRESS_ZLIB, "zlib-gabi": ELFCOMPRESS_ZLIB, "zstd": ELFCOMPRESS_ZSTD}
 ALIGN = 8  # of Elf64_Chdr, and so of a compressed section
 _HEADER = struct.Struct("<IIQQ")  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
 MAX_SIZE = 1 << 29  # bytes after decompression: of one section, and of all sections of a file

@@ -9,15 +9,15 @@ import pytest
 import zstandard
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.compression import FORMATS, compressed, decompressed
-from toyvm.elf.constants import ELFCOMPRESS_ZLIB, SHF_COMPRESSED
+from toyvm.elf.compression import compressed, decompressed
+from toyvm.elf.constants import COMPRESSION_FORMATS, ELFCOMPRESS_ZLIB, SHF_COMPRESSED
 from toyvm.elf.object_file import Section
 
 
-@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("format", sorted(COMPRESSION_FORMATS))
 def test_round_trip(format: str) -> None:
     section = Section(".debug_x", addralign=4, data=b"words " * 100)
-    packed = compressed(section, FORMATS[format])
+    packed = compressed(section, COMPRESSION_FORMATS[format])
     assert packed.flags & SHF_COMPRESSED and len(packed.data) < 100 and packed.size == len(packed.data)
     assert decompressed(packed.data, "x") == (section.data, 4)
 

@@ -82,7 +82,7 @@ def _abort(reader: Reader, rest: str) -> None:
 
 def _purge(reader: Reader, rest: str) -> None:
     for name in split_operands(rest):
-        if reader.macros.pop(name, None) is None:
+        if reader.macros.pop(name.lower(), None) is None:
             raise Problem(f"there is no macro '{name}'", name)
 
 

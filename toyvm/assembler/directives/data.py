@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from toyvm.elf.leb128 import sleb128, uleb128
 from toyvm.relocations import R
 
 from ..encode import split
-from ..grammar import Expr, parse_expression
+from ..grammar import Expr, number, parse_expression
 from ..problems import MAX_ALIGNMENT_LOG2, MAX_SECTION_BYTES, Problem
 from ..sections import Fix, Linear, Part, PartKind, ZeroBytes, may_relax
 from ..state import AssemblyState
-from ..statements import split_operands, unquote
+from ..statements import joined, split_operands, unquote
 
 Directive = Callable[[AssemblyState, str], None]
 NOP = (0x13).to_bytes(4, "little")
@@ -65,8 +66,20 @@ def octa(state: AssemblyState, rest: str) -> None:
     """`.octa`: numbers of 16 bytes, constants only."""
     state.mark("d")
     for piece in split_operands(rest):
-        value = state.number_of(piece, "a .octa value")
+        match = _LONG_NUMBER.fullmatch(piece)
+        value = _long(*match.groups()) if match else state.number_of(piece, "a .octa value")
         state.chunk.data += (value & ((1 << 128) - 1)).to_bytes(16, "little")
+
+
+# A number that may have more than the 64 bits of an expression, with the operators that gas applies to such numbers.
+_LONG_NUMBER = re.compile(r"([~+-]*)\s*(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)")
+
+
+def _long(operators: str, digits: str) -> int:
+    value = number(digits)
+    for operator in reversed(operators):
+        value = ~value if operator == "~" else -value if operator == "-" else value
+    return value
 
 
 def dtprel(size: int, type: R) -> Directive:
@@ -115,7 +128,7 @@ def strings(ending: bytes) -> Directive:
 
     def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
-        text = b"".join([unquote(piece) + ending for piece in split_operands(rest)])
+        text = b"".join([joined(piece) + ending for piece in split_operands(rest)])
         state.chunk.check_room(len(text))
         state.chunk.data += text
 
@@ -128,7 +141,7 @@ def wide_strings(size: int) -> Directive:
     def directive(state: AssemblyState, rest: str) -> None:
         state.mark("d")
         for piece in split_operands(rest):
-            for byte in unquote(piece) + b"\0":
+            for byte in joined(piece) + b"\0":
                 state.chunk.data += byte.to_bytes(size, "little")
 
     return directive

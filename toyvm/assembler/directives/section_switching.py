@@ -26,7 +26,7 @@ from toyvm.elf.constants import (
 )
 
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
-from ..sections import DATA_FLAGS, TEXT_FLAGS, AbsoluteChunk, AsmSection
+from ..sections import DATA_FLAGS, TEXT_FLAGS, AbsoluteChunk, AsmSection, SectionKey
 from ..state import AssemblyState
 from ..statements import split_operands, unquote
 from .data import Directive
@@ -61,6 +61,11 @@ _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".sbss", SHT_NOBITS, DATA_FLAGS),
     (".tdata", SHT_PROGBITS, DATA_FLAGS | SHF_TLS),
     (".tbss", SHT_NOBITS, DATA_FLAGS | SHF_TLS),
+    (".noinit", SHT_NOBITS, DATA_FLAGS),
+    (".gnu.linkonce.n", SHT_NOBITS, DATA_FLAGS),
+    (".persistent.bss", SHT_NOBITS, DATA_FLAGS),
+    (".persistent", SHT_PROGBITS, DATA_FLAGS),
+    (".gnu.linkonce.p", SHT_PROGBITS, DATA_FLAGS),
     (".note", SHT_NOTE, 0),
 )
 
@@ -81,7 +86,13 @@ class _Request(Record):
     group: str
     comdat: bool
     link: str
+    unique: int | None
     stated: bool  # whether flags or a type are given
+
+    @property
+    def key(self) -> SectionKey:
+        """What tells the section apart from others."""
+        return SectionKey(self.name, self.group, self.link, self.unique)
 
 
 def _parse(rest: str) -> _Request:
@@ -95,7 +106,7 @@ def _parse(rest: str) -> _Request:
     type, flags = special(name)
     more = pieces[1:]
     if not more:
-        return _Request(name, type, flags, 0, "", False, "", False)
+        return _Request(name, type, flags, 0, "", False, "", None, False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
     wanted = _flags(letters)
     # As in GNU as, the name implies only the type if flags are given.
@@ -116,9 +127,13 @@ def _parse(rest: str) -> _Request:
             raise Problem("a section with the flag G needs the name of its group", expected="a group's name")
         if more and more[0] == "comdat":
             comdat = bool(more.pop(0))
-    if more and more[0] != "unique":
+    unique = None
+    if more and more[0] == "unique":
+        unique = _unique(more[1] if len(more) > 1 else "")
+        more = more[2:]
+    if more:
         raise Problem(f"unexpected '{more[0]}' in .section", more[0])
-    return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, True)
+    return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, unique, True)
 
 
 def _plain(text: str) -> str:
@@ -150,13 +165,20 @@ def _entsize(text: str) -> int:
     return int(text, 0)
 
 
+def _unique(text: str) -> int:
+    """The number after `unique`: sections of one name with different numbers stay apart."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,10}", text) or int(text, 0) >= 0xFFFFFFFF:
+        raise Problem("unique takes a number from 0 to 4294967294", text, expected="a number")
+    return int(text, 0)
+
+
 def _open(state: AssemblyState, request: _Request) -> AsmSection:
     """The section of a request. Warns if it exists with other flags."""
-    found = state.find_section(request.name, request.group)
+    found = state.find_section(request.key)
     if found is None:
         entsize = request.entsize or (8 if request.type in _ARRAYS else 0)
-        found = state.section(request.name, request.type, request.flags, entsize, request.group)
-        found.comdat, found.link = request.comdat, request.link
+        found = state.section(request.name, request.type, request.flags, entsize, request.key)
+        found.comdat = request.comdat
     elif request.stated:
         if found.flags != request.flags:
             state.warn(f"ignoring changed section attributes for {request.name}", request.name)
@@ -238,7 +260,7 @@ def well_known(name: str) -> Directive:
 
     def directive(state: AssemblyState, rest: str) -> None:
         number = _subsection_number(state, rest.strip())
-        found = state.find_section(name)
+        found = state.find_section(SectionKey(name))
         assert found is not None
         state.enter(found.chunk(number))
 

@@ -24,7 +24,7 @@ from toyvm.elf.constants import (
 from ..encode import split
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
-from ..sections import AsmSymbol, Linear, joined_type
+from ..sections import AsmSymbol, Linear, SectionKey, joined_type
 from ..state import AssemblyState
 from ..statements import NAME_PATTERN, split_operands, unquote
 from ..versioned_symbols import read_versioned
@@ -195,8 +195,8 @@ def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Ex
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
         symbol.value = None
     symbol.type = joined_type(symbol.type, target.type)
-    symbol.size = target.size or symbol.size
-    symbol.size_where = target.size_where
+    if symbol.size == 0:  # its own size takes precedence (gas: elf_copy_symbol_attributes)
+        symbol.size, symbol.size_where = target.size, target.size_where
 
 
 def redefinition(state: AssemblyState, name: str, known: AsmSymbol) -> Problem:
@@ -266,7 +266,7 @@ def _natural(size: int, local: bool) -> int:
 
 
 def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int) -> None:
-    bss = state.find_section(".bss")
+    bss = state.find_section(SectionKey(".bss"))
     assert bss is not None
     chunk = bss.chunk(0)
     bss.align = max(bss.align, alignment)

@@ -271,8 +271,7 @@ def _redefinitions(changes: Changes, path: str) -> None:
 
 def _sections(options: argparse.Namespace, changes: Changes) -> dict[str, str]:
     """Fill in what changes sections; returns section -> file to dump it to."""
-    from ...elf.compression import FORMATS
-    from ...elf.constants import MAX_ALIGN
+    from ...elf.constants import COMPRESSION_FORMATS, MAX_ALIGN
     from ...elf.rewriting.changes import number, parse_flags
 
     changes.prefix_sections, changes.prefix_alloc = options.prefix_sections, options.prefix_alloc
@@ -302,7 +301,7 @@ def _sections(options: argparse.Namespace, changes: Changes) -> dict[str, str]:
     if options.add_gnu_debuglink:
         changes.debug_link = _debug_link(options.add_gnu_debuglink)
     changes.compress = options.compress_debug_sections
-    if changes.compress not in ("", "none", *FORMATS):
+    if changes.compress not in ("", "none", *COMPRESSION_FORMATS):
         raise ToyvmError(f"unrecognized --compress-debug-sections type `{changes.compress}'")
     return dumps
 

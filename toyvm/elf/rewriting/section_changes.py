@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from ...base.errors import ElfError, ToyvmError
 from ..compression import ALIGN as COMPRESSED_ALIGN
-from ..compression import FORMATS, decompressed, is_compressed, is_compressible, packed, require_room
+from ..compression import decompressed, is_compressed, is_compressible, packed, require_room
 from ..constants import (
+    COMPRESSION_FORMATS,
     SHF_ALLOC,
     SHF_COMPRESSED,
     SHF_EXCLUDE,
@@ -186,7 +187,7 @@ def _recompress(image: Image, part: Part, changes: Changes) -> None:
         part.put(data)
         part.flags &= ~SHF_COMPRESSED
     if changes.compress != "none" and is_compressible(part.old_name, part.type, part.flags):
-        data = packed(part.data, part.align, FORMATS[changes.compress])
+        data = packed(part.data, part.align, COMPRESSION_FORMATS[changes.compress])
         if len(data) < len(part.data):
             part.put(data)
             part.flags |= SHF_COMPRESSED
