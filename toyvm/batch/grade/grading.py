@@ -154,7 +154,7 @@ class _Plan:
                 if is_build:
                     state, lines = result.state, lines or result.lines
         ordered = [results[number] for number in range(len(self.cases))]
-        points = self.assignment.build.points
+        points = float(self.assignment.build.points)
         if points:
             got = points if state == "passed" else 0.0
             ordered.insert(0, Result(BUILD, "", state, got, points, lines=lines))

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
-from .grades import STATES, Grade, Grades, Result, points_text
+from .grades import STATES, Grade, Grades, points_text
+from .printable import shortened
 from .student_report import student_report
 from .tables import percent
 
+_LONGEST_HEAD = 28  # characters of a test's name above its column
 BINS = 10  # of the distribution, each a tenth of the points
 _WIDTH, _HEIGHT, _BASE = 340, 190, 156  # the histogram's, in its own units; the axis is at _BASE
 
@@ -24,9 +26,13 @@ body { background:var(--bg); color:var(--fg); font:15px/1.5 system-ui,sans-serif
 h1 { font-size:1.4rem; margin:.2rem 0 } h2 { font-size:1.1rem; margin:1.8rem 0 .5rem } p { margin:.4rem 0 }
 svg { display:block; width:100%; max-width:510px; height:auto } svg text { fill:var(--fg); font:11px system-ui,sans-serif }
 svg .axis { stroke:var(--fg) } svg rect { fill:var(--bar) }
-.wide { overflow-x:auto } table { border-collapse:collapse; overflow-wrap:normal }
+.wide { overflow-x:auto } table { border-collapse:separate; border-spacing:0; overflow-wrap:normal }
+.narrow { display:none; color:var(--soft); font-size:.9rem } @media (max-width:40rem) { .narrow { display:block } }
 td,th { padding:.2rem .5rem; border-bottom:1px solid var(--line); text-align:left; vertical-align:top; font-weight:400 }
 thead th { color:var(--soft); font-size:.85rem; vertical-align:bottom } .n { text-align:right; font-variant-numeric:tabular-nums }
+.key i { display:inline-block; width:.8rem; height:.8rem; margin:0 .35rem 0 .8rem; background:var(--bar) }
+.key i+i { background:var(--mid) }
+.m span { writing-mode:vertical-rl; max-height:11rem; overflow:hidden; overflow-wrap:anywhere; text-align:left }
 .rate { min-width:4.5rem } .rate div { background:var(--none); height:.8rem; margin-top:.35rem; display:flex }
 .rate i { background:var(--bar) } .rate i+i { background:var(--mid) }
 .m { text-align:center; min-width:2rem } .passed { background:var(--ok) } .partly { background:var(--half) }
@@ -55,6 +61,7 @@ def html_page(grades: Grades) -> str:
         "<h2>Tests</h2>",
         *_tests(grades),
         f"<h2>Submissions</h2><p>Points of {of}. A name leads to the submission's report.</p>",
+        '<p class="narrow">The table may be wider than the screen: scroll it sideways.</p>',
         *_key(grades),
         *_matrix(grades),
         "<h2>Reports</h2>",
@@ -87,7 +94,7 @@ def histogram(grades: Grades) -> str:
     ]
     for number in range(BINS):
         count = counts.get(number, 0)
-        height = (_BASE - 24) * count / top
+        height = (_BASE - 36) * count / top
         x = 10 + number * step
         label = f"{number * 100 // BINS} to {(number + 1) * 100 // BINS} %: {count}"
         out.append(
@@ -102,24 +109,22 @@ def histogram(grades: Grades) -> str:
         x = 10 + tick / 100 * (_WIDTH - 20)
         out.append(f'<text x="{x:.1f}" y="{_BASE + 15}" text-anchor="middle">{tick}</text>')
     out.append(f'<path class="axis" d="M10 {_BASE}H{_WIDTH - 10}"/>')
-    out.append(
-        f'<text x="{_WIDTH / 2}" y="{_BASE + 31}" text-anchor="middle">percent of the points</text></svg>'
-    )
+    out.append(f'<text x="{_WIDTH / 2}" y="{_BASE + 31}" text-anchor="middle">percent of the points</text>')
+    out.append('<text x="10" y="11">number of submissions</text></svg>')
     return "\n".join(out)
 
 
 def _tests(grades: Grades) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr><th>test</th><th class="n">points</th><th class="n">passed</th>'
-    yield '<th class="n">%</th><th></th></tr></thead><tbody>'
+    yield '<th class="n">%</th><th>passed, partly</th></tr></thead><tbody>'
     count = len(grades.grades)
     for number, name in enumerate(grades.tests, 1):
         results = [grade.results[number - 1] for grade in grades.grades]
         passed = sum(result.state == "passed" for result in results)
         partly = sum(result.state == "partly" for result in results)
-        # Of equally common reasons, the first in the order of the alphabet.
-        reasons = Counter(
-            sorted(_reason(result) for result in results if result.state != "passed")
-        ).most_common(1)
+        # Of equally common reasons, the first in the order of the alphabet. What was not built says nothing on a test.
+        failed = [result for result in results if result.state not in ("passed", "unbuilt")]
+        reasons = Counter(sorted(result.reason for result in failed)).most_common(1)
         reason = f"<br><small>{reasons[0][1]}× {escape(reasons[0][0])}</small>" if reasons else ""
         widths = "".join(f'<i style="width:{100 * n / count:.1f}%"></i>' for n in (passed, partly))
         yield (
@@ -127,10 +132,8 @@ def _tests(grades: Grades) -> Iterator[str]:
             f'<td class="n">{100 * passed / count:.0f}</td><td class="rate"><div>{widths}</div></td></tr>'
         )
     yield "</tbody></table></div>"
-
-
-def _reason(result: Result) -> str:
-    return STATES["unbuilt"][1] if result.state == "unbuilt" else result.reason
+    yield '<p class="key">The bars: <i></i>submissions that passed<i></i>that have a part of the points.'
+    yield "Below a name: the most common reason of programs that were built.</p>"
 
 
 def _key(grades: Grades) -> Iterator[str]:
@@ -145,9 +148,9 @@ def _key(grades: Grades) -> Iterator[str]:
 
 def _matrix(grades: Grades) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr><th>submission</th><th class="n">points</th><th class="n">%</th>'
-    yield "".join(
-        f'<th class="m" title="{escape(name)}">{number}</th>' for number, name in enumerate(grades.tests, 1)
-    )
+    for number, name in enumerate(grades.tests, 1):
+        short = escape(shortened(name, _LONGEST_HEAD))
+        yield f'<th class="m" title="{escape(name)}"><span>{number}. {short}</span></th>'
     yield "</tr></thead><tbody>"
     for number, grade in enumerate(grades.grades):
         cells = "".join(
@@ -164,6 +167,7 @@ def _matrix(grades: Grades) -> Iterator[str]:
 
 def _report(grades: Grades, number: int, grade: Grade) -> str:
     return (
-        f"<details><summary>{escape(grade.submission)}: {points_text(grade.points)}</summary>"
+        f"<details><summary>{escape(grade.submission)}: {points_text(grade.points)} of {points_text(grade.of)}</summary>"
+        f"<p>The student's report: reports/{escape(grade.file)}.txt</p>"
         f'<pre id="r{number}">{escape(student_report(grades, grade, show_hidden=True))}</pre></details>'
     )

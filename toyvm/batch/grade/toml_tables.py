@@ -7,8 +7,8 @@ is REQUIRED must be given. All mistakes are collected.
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -149,8 +149,10 @@ def _number(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("must be a number")
+    if not -sys.float_info.max <= value <= sys.float_info.max:  # an integer may be larger, too
+        raise ValueError("must be a number that is not that large")
     return value
 
 

@@ -137,6 +137,7 @@ def test_both_linkages_share_the_points() -> None:
         (TEST + "points = -1", "a.toml:3:1: error: 'points' cannot be -1"),
         ('title = "\\u001b[2J"\n' + TEST, "a.toml:1:1: error: a title consists of printable characters"),
         (TEST + "points = inf", "a.toml:3:1: error: 'points' must be a number"),
+        (TEST + "points = " + "9" * 400, "a.toml:3:1: error: 'points' must be a number"),
         (TEST + "points = true", "a.toml:3:1: error: 'points' must be a number"),
         (TEST + 'args = "a"', "a.toml:3:1: error: 'args' must be a list of strings"),
         (TEST + 'args = ["\\u0000"]', "a.toml:3:1: error: an argument cannot contain a zero byte"),

@@ -115,6 +115,16 @@ def test_the_page_holds_no_elements_of_others_and_needs_no_network(hostile: Grad
     assert {"svg", "table", "pre", "details"} <= page.names
 
 
+def test_the_page_names_tests_and_counts_built_programs() -> None:
+    made = grades("ada", "bill")
+    page = html_page(made)
+    assert "<span>2. =1+1&lt;script" in page and "ada: 2 of 9</summary>" in page
+    rows = page[page.index("<tbody>") : page.index("</tbody>")].split("</tr>")
+    assert [row.count("<small>2× ") for row in rows[:-1]] == [
+        state not in ("passed", "unbuilt") for state in ("passed", *STATES)
+    ]
+
+
 def test_hidden_tests_are_hidden_from_students() -> None:
     text = student_report(made := grades("ada", hidden=True), made.grades[0])
     assert "secret" not in text and "got" not in text and "toyvm run" not in text
