@@ -39,7 +39,8 @@ def student_report(grades: Grades, grade: Grade, *, show_hidden: bool = False) -
         if len(unbuilt) > 1:
             points = _points(0, rounded(sum(result.of for result in unbuilt)))
             mark, words = STATES["unbuilt"]
-            lines += ["", f"{at + 1}. to {at + len(unbuilt)}. {mark} {words}, {points}"]
+            between = "and" if len(unbuilt) == 2 else "to"
+            lines += ["", f"{at + 1}. {between} {at + len(unbuilt)}. {mark} {words}, {points}"]
             at += len(unbuilt)
             continue
         result = grade.results[at]

@@ -30,7 +30,9 @@ def text_table(grades: Grades, width: int | None = None) -> str:
         marks = "".join(STATES[result.state][0] for result in grade.results[:_MOST_MARKS])
         more = "..." if len(grade.results) > _MOST_MARKS else ""
         bad = next((result for result in grade.results if result.state != "passed"), None)
-        reason = "" if bad is None else bad.reason if bad.test == BUILD else f"{bad.test}: {bad.reason}"
+        reason = "" if bad is None else bad.reason
+        if bad is not None and bad.test != BUILD and bad.state != "unbuilt":
+            reason = f"{bad.test}: {reason}"
         cells = (grade.submission, points_text(grade.points), f"{percent(grade):.0f}", marks + more, reason)
         table.add_row(*map(Text, cells))
     console.print(table)
