@@ -113,7 +113,7 @@ def main(argv: list[str]) -> int:
                 cluster=options.cluster,
                 progress=progress,
                 reused=lambda count: print(
-                    f"{store}: {count} jobs are done already; a job is up to eight tests of a program",
+                    f"{store}: jobs that are done already: {count}; a job is up to eight tests of a program",
                     file=sys.stderr,
                 ),
             )
