@@ -8,7 +8,7 @@ JOBS   ?= auto
 # toyvm starts in some 50 ms from byte code, in 250 from source: let Python keep the former, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test check bench fuzz docs lint clean
+.PHONY: demo quick test check bench fuzz oracles docs lint clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,9 @@ TARGETS :=
 
 fuzz: $(STAMP)            ## random inputs for every reader: `make fuzz SECONDS=60 TARGETS="assembly archive"`
 	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) --json build/fuzz/summary.json $(TARGETS)
+
+oracles: $(STAMP)         ## GNU's own tests of its assembler, with ours (needs dejagnu)
+	$(BIN)/python -m tests.suites.binutils
 
 docs: $(STAMP)            ## the pages of docs/ as a site, in build/site
 	@$(BIN)/python -c 'import material' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
