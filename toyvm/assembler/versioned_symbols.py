@@ -31,6 +31,11 @@ class VersionedName(Record):
     visibility: str
     where: int
 
+    @property
+    def full_name(self) -> str:
+        """The name as it is written: `name@VERSION`."""
+        return f"{self.name}{self.at}{self.version}"
+
 
 def read_versioned(symbol: AsmSymbol, text: str, visibility: str, where: int) -> VersionedName:
     """The version that `.symver` gives to `symbol`. Raises Problem."""
@@ -53,19 +58,32 @@ def apply_versions(
 
     Call between `settle_symbols` and `ObjectOutput`. Problems are passed to `report`.
     """
-    by_symbol: dict[AsmSymbol, list[VersionedName]] = {}
+    by_symbol: dict[AsmSymbol, dict[str, VersionedName]] = {}
+    visibility: dict[AsmSymbol, str] = {}  # the last one that is stated counts
     for versioned in versions:
-        by_symbol.setdefault(versioned.symbol, []).append(versioned)
+        by_symbol.setdefault(versioned.symbol, {}).setdefault(versioned.full_name, versioned)
+        if versioned.visibility:
+            visibility[versioned.symbol] = versioned.visibility
     for symbol, mine in by_symbol.items():
-        for versioned in reversed(mine):
+        for versioned in reversed(mine.values()):
             try:
-                _apply(symbols, symbol, versioned, len(mine))
+                _apply(symbols, symbol, versioned, list(mine.values()), visibility.get(symbol, ""))
             except Problem as problem:
                 report(problem, versioned.where)
+        if symbol.is_defined:
+            _show(symbol, visibility.get(symbol, ""))
 
 
-def _apply(symbols: AsmSymbols, symbol: AsmSymbol, versioned: VersionedName, count: int) -> None:
-    at, name = versioned.at, f"{versioned.name}{versioned.at}{versioned.version}"
+def _apply(
+    symbols: AsmSymbols,
+    symbol: AsmSymbol,
+    versioned: VersionedName,
+    all: list[VersionedName],
+    visibility: str,
+) -> None:
+    at, name, count = versioned.at, versioned.full_name, len(all)
+    if sum(other.at == "@@@" for other in all) > 1:
+        raise Problem(f"only one version of '{symbol.name}' can be given with @@@", name)
     if symbol.common is not None:
         raise Problem(f"common symbol '{symbol.name}' cannot have a version", name)
     if not symbol.is_defined:
@@ -78,7 +96,11 @@ def _apply(symbols: AsmSymbols, symbol: AsmSymbol, versioned: VersionedName, cou
     if at == "@@@":
         symbol.name = f"{versioned.name}@@{versioned.version}"
         return
-    if versioned.visibility == "remove":
+    if visibility == "remove" and count > 1 and symbol.used:
+        raise Problem(
+            f"symbol '{symbol.name}' with several versions is removed, but a relocation refers to it", name
+        )
+    if visibility == "remove" and versioned is all[0]:
         symbol.name = name
         symbols.order.remove(symbol)
         symbols.order.append(symbol)
@@ -93,7 +115,11 @@ def _apply(symbols: AsmSymbols, symbol: AsmSymbol, versioned: VersionedName, cou
     alias.binding, alias.type, alias.visibility = symbol.binding, symbol.type, symbol.visibility
     alias.size, alias.size_where, alias.where = symbol.size, symbol.size_where, versioned.where
     symbols.list(alias)
-    if versioned.visibility == "local" and symbol.binding != STB_WEAK:
+
+
+def _show(symbol: AsmSymbol, visibility: str) -> None:
+    """Give the name without a version the visibility that `.symver` states."""
+    if visibility == "local" and symbol.binding != STB_WEAK:
         symbol.binding = STB_LOCAL
-    elif versioned.visibility == "hidden":
+    elif visibility == "hidden":
         symbol.visibility = STV_HIDDEN
