@@ -43,7 +43,7 @@ def test_grading_is_no_failure_whatever_the_grades(course: Path, capsys: pytest.
 def test_mistakes_are_usage_errors(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (course / "bad.toml").write_text(ASSIGNMENT + "expect.staus = 1\n")
     for words, message in (
-        (["bad.toml", "ada.s"], "bad.toml:5:1: error: unknown key 'expect.staus'"),
+        (["bad.toml", "ada.s"], "bad.toml:5:8: error: unknown key 'staus'"),
         (["a.toml"], "toyvm grade: no submissions"),
         (["a.toml", "nobody.s"], "toyvm grade: nobody.s: No such file or directory"),
         (["a.toml", "ada.s", "--workers", "-1"], "toyvm grade: --workers: expected a number"),
@@ -51,7 +51,7 @@ def test_mistakes_are_usage_errors(course: Path, capsys: pytest.CaptureFixture[s
     ):
         assert main(["grade", *words]) == 2, words
         found = capsys.readouterr().err
-        assert message.replace("expect.", "") in found, found
+        assert message in found, found
     assert main(["grade", "nowhere.toml", "ada.s"]) == 127
     assert not (course / "grades").exists()
 

@@ -187,5 +187,5 @@ def test_many_parentheses_are_no_depth() -> None:
 
 def test_a_file_name_with_a_nul_is_a_file_that_is_not_there() -> None:
     """Whatever names it: INCLUDE, INPUT, or an implicit script."""
-    assert "cannot find linker script `a\0b'" in errors_of(START, scripts=(("s", 'INCLUDE "a\0b"'),))
+    assert r"cannot find linker script `a\x00b'" in errors_of(START, scripts=(("s", 'INCLUDE "a\0b"'),))
     assert "cannot find a\0b: No such file" in errors_of(START, scripts=(("s", 'INPUT("a\0b")'),))
