@@ -27,8 +27,8 @@ def run_jobs(
     `workers` is the number of processes (0: one for each processor); `cluster` is the address of a
     Dask scheduler, which then does the jobs in their place. With `store`, outcomes are kept in that
     file as they come, and those of equal jobs kept there before are yielded without doing the jobs
-    again; `reused` is called with their number. Raises ValueError if two jobs have one key, ToyvmError if the store, the workers or the
-    cluster cannot be used.
+    again; `reused` is called with their number. Raises ValueError if two jobs have one key,
+    ToyvmError if the store, the workers or the cluster cannot be used.
     """
     by_key = {job.key: job for job in jobs}
     if len(by_key) < len(jobs):
