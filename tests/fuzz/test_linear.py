@@ -17,7 +17,7 @@ from toyvm.base.errors import LinkError, ToyvmError
 from toyvm.base.sample_directives import parse_directives
 from toyvm.linker.inputs.files import parse_script
 from toyvm.linker.link_options import Input
-from toyvm.linker.version_script import MAX_VERSIONS, parse_version_script
+from toyvm.linker.visibility.version_script import MAX_VERSIONS, parse_version_script
 
 LIBRARY = ".globl f\nf: ret\n"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import LinkError, UsageError
 from ..base.resources import NoCollection
-from .ld_command_line import CommandLine
-from .ld_options import link_options, parse
+from .linking.command_line import CommandLine
+from .linking.parsing import link_options, parse
 
 if TYPE_CHECKING:
     from ..linker.image_layout import MemoryUse

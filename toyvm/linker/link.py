@@ -45,7 +45,7 @@ from .synthetic.synthesis import (
     write_search_table,
 )
 from .undefined_references import check_references
-from .version_script import NO_SCRIPT, check_versions, local_symbols, parse_version_script
+from .visibility.version_script import NO_SCRIPT, check_versions, local_symbols, parse_version_script
 
 if TYPE_CHECKING:
     from .script.scripted import Scripted

@@ -12,7 +12,6 @@ from toyvm.base.record import Record, replace
 
 from ..elf.constants import SHF_TLS, SHF_WRITE, STT_COMMON, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, STV_DEFAULT
 from ..relocations import RELOCATIONS, Need, relocation_name
-from .dynamic_list import binds, listed
 from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns, RelocColumns
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
@@ -32,6 +31,7 @@ from .type_arrays import (
     THREAD_LOCAL,
     TP_RELATIVE,
 )
+from .visibility.dynamic_list import binds, listed
 
 _DATA_SHARED = 8  # errors of one kind shown
 

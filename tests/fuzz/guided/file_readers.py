@@ -307,7 +307,7 @@ def _with_section(name: str, body: bytes) -> ElfFile:
     section = SimpleNamespace(header=SimpleNamespace(addr=0x1000, flags=0))
     return SimpleNamespace(
         section=lambda n: section if n == name else None, contents=lambda _: body, segments=()
-    )  # type: ignore[return-value]
+    )  # type: ignore[return-value]  # it stands in for an ElfFile
 
 
 _LINES = '.file 1 "a.c"\n_start: .loc 1 1\n nop\n .loc 1 3 2\n nop\n .loc 1 2 is_stmt 0\n nop\n'

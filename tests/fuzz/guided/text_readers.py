@@ -329,8 +329,8 @@ def options(data: bytes) -> None:
 
         call = lambda: parse(CommandOptions, parser(), inputs)  # noqa: E731 - one of three forms of the same call
     elif command == "ld":
-        from toyvm.cli.ld_options import link_options
-        from toyvm.cli.ld_options import parse as parse_ld
+        from toyvm.cli.linking.parsing import link_options
+        from toyvm.cli.linking.parsing import parse as parse_ld
 
         call = lambda: link_options(parse_ld(inputs))  # noqa: E731
     else:
@@ -373,7 +373,7 @@ _VALUES = "64M 1G -1 0 1e9 0x 0xfffffffffffffffff 9999999999999999999999 = , : .
 
 @cache
 def option_words() -> list[str]:
-    from toyvm.cli.ld_option_table import LONG  # what GNU ld's long options are
+    from toyvm.cli.linking.option_table import LONG  # what GNU ld's long options are
     from toyvm.run_options import CommandOptions
 
     flags = [flag for row in CommandOptions.rows.values() for flag in (row.flags or ())]

@@ -14,7 +14,7 @@ from toyvm.linker.inputs.symbol_resolution import GlobalSymbol
 from toyvm.linker.link import link
 from toyvm.linker.link_errors import Diagnostics
 from toyvm.linker.link_options import Input, LinkOptions
-from toyvm.linker.version_script import parse_version_script
+from toyvm.linker.visibility.version_script import parse_version_script
 
 
 def test_undefined_reference_names_function_and_place() -> None:

@@ -27,14 +27,14 @@ from toyvm.elf.symbol_versions import (
 )
 from toyvm.relocations import Need
 
-from ..dynamic_list import listed
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..inputs.symbol_resolution import GlobalSymbol
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
-from ..version_script import VersionScript
+from ..visibility.dynamic_list import listed
+from ..visibility.version_script import VersionScript
 from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs

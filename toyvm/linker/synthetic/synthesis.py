@@ -27,7 +27,7 @@ from ..inputs.columns import Column, NewSection, ProgramColumns
 from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
-from ..version_script import VersionScript
+from ..visibility.version_script import VersionScript
 from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.record import Record, replace
-from ..linker.link_options import Input
+from ...base.record import Record, replace
+from ...linker.link_options import Input
 
 
 class CommandLine(Record, frozen=False):

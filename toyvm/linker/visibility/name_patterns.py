@@ -10,8 +10,8 @@ import fnmatch
 import re
 from collections.abc import Iterable
 
-from ..base.light_types import NamedTuple
-from ..elf.demangling import demangled
+from ...base.light_types import NamedTuple
+from ...elf.demangling import demangled
 
 _SPECIAL = re.compile(r"[*?\[]")
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..base.errors import UsageError
-from ..base.record import replace
-from ..linker.link_options import Input
-from .ld_command_line import CommandLine
-from .ld_keywords import compression, keyword
+from ...base.errors import UsageError
+from ...base.record import replace
+from ...linker.link_options import Input
+from .command_line import CommandLine
+from .keywords import compression, keyword
 
 _ADDRESS_LIMIT = 1 << 38  # the user half of Sv39
 

@@ -10,12 +10,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base.errors import UsageError
-from ..base.record import replace
-from ..linker.link_options import LinkOptions
-from .ld_command_line import CommandLine
-from .ld_keywords import IGNORED
-from .ld_option_table import LONG, SHORT_FLAGS, SHORT_LISTS, SHORT_VALUES
+from ...base.errors import UsageError
+from ...base.record import replace
+from ...linker.link_options import LinkOptions
+from .command_line import CommandLine
+from .keywords import IGNORED
+from .option_table import LONG, SHORT_FLAGS, SHORT_LISTS, SHORT_VALUES
 
 
 def parse(argv: list[str]) -> CommandLine:
@@ -93,7 +93,7 @@ def _long(state: CommandLine, word: str, words: list[str]) -> None:
             if IGNORED[name] and value is None:
                 _value(word, "", words)
             return
-        from ..base.diagnostics import did_you_mean
+        from ...base.diagnostics import did_you_mean
 
         raise UsageError(f"unrecognized option '{word}'. {did_you_mean(name, LONG)}".rstrip())
     kind, act = LONG[name]
@@ -107,7 +107,7 @@ def _long(state: CommandLine, word: str, words: list[str]) -> None:
 
 def _script(path: str, folders: list[str]) -> tuple[str, str]:
     """(path, text) of a linker script, which is looked for in the folders of -L, too."""
-    from ..base.resources import read_input
+    from ...base.resources import read_input
 
     found = next((p for p in (path, *(os.path.join(f, path) for f in folders)) if os.path.isfile(p)), path)
     try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..elf.constants import STT_COMMON, STT_OBJECT
-from .inputs.columns import Column, ProgramColumns
-from .link_options import LinkOptions
+from ...elf.constants import STT_COMMON, STT_OBJECT
+from ..inputs.columns import Column, ProgramColumns
+from ..link_options import LinkOptions
 from .name_patterns import NamePattern, matches_any
 from .version_script import parse_dynamic_list
 

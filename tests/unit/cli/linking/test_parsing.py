@@ -12,7 +12,7 @@ from toyvm.base.errors import UsageError
 from toyvm.base.record import replace
 from toyvm.cli import main as toyvm
 from toyvm.cli.ld import main as ld
-from toyvm.cli.ld_options import link_options, parse
+from toyvm.cli.linking.parsing import link_options, parse
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_writer import write_object
 from toyvm.linker.link_options import LinkOptions

@@ -16,11 +16,11 @@ import numpy as np
 
 from toyvm.base.record import Record
 
-from ..base.errors import LinkError
-from ..elf.demangling import demangled
-from .inputs.columns import SHARED, UNDEFINED, Column, ProgramColumns
-from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol
-from .link_errors import Diagnostics
+from ...base.errors import LinkError
+from ...elf.demangling import demangled
+from ..inputs.columns import SHARED, UNDEFINED, Column, ProgramColumns
+from ..inputs.symbol_resolution import DefinitionKind, GlobalSymbol
+from ..link_errors import Diagnostics
 from .name_patterns import NamePattern, matches_any
 
 MAX_VERSIONS = 0x7F00  # .gnu.version has 15 bits for the number of a version

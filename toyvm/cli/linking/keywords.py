@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ..base.errors import UsageError
-from ..elf.constants import (
+from ...base.errors import UsageError
+from ...elf.constants import (
     COMPRESSION_FORMATS,
     DF_1_GLOBAL,
     DF_1_INITFIRST,

@@ -1,0 +1,1 @@
+"""Which symbols other components see: version scripts, dynamic lists, and the patterns of both."""
