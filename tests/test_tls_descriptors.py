@@ -198,10 +198,18 @@ def test_a_library_that_is_opened_later(work: Path, room: int) -> None:
     assert status(program) == 120
 
 
-def test_what_is_no_access_is_refused(work: Path) -> None:
-    text = ".globl _start\n_start: 0: .insn 0x00000013\n.reloc 0b, R_RISCV_TLSDESC_HI20, t\n"
-    text += '.section .tbss, "awT", @nobits\nt: .dword 0\n'
-    with pytest.raises(
-        LinkError, match=r"odd\.o:\(\.text\+0x0\): R_RISCV_TLSDESC_HI20 is not at an instruction"
-    ):
+@pytest.mark.parametrize(
+    ("before", "place", "section"),
+    [
+        ("", "0: .insn 0x00000013", r"\.text"),
+        ("DESC t\nret\n.data\n", "0: .word 0x00000517", r"\.data"),
+        ("DESC t\n", "0: auipc a0, %tlsdesc_hi(t)", r"\.text"),
+    ],
+    ids=["another instruction", "data", "twice"],
+)
+def test_what_is_no_access_is_refused(work: Path, before: str, place: str, section: str) -> None:
+    text = f'.include "desc.inc"\n.text\n.globl _start\n_start:\n{before}{place}\n'
+    text += '.reloc 0b, R_RISCV_TLSDESC_HI20, t\n.section .tbss, "awT", @nobits\nt: .dword 0\n'
+    message = rf"odd\.o:\({section}\+0x[0-9a-f]+\): R_RISCV_TLSDESC_HI20 is not at an instruction"
+    with pytest.raises(LinkError, match=message):
         ld(["-o", "out", built("odd", text)])

@@ -91,6 +91,9 @@ class _Simplifier:
         relocs, sections = self.program.relocs, self.program.sections
         wanted = SHF_ALLOC | SHF_EXECINSTR
         code = sections.live & ((sections.flags & wanted) == wanted)
+        stray = highs[~code[relocs.sid[highs]] & sections.live[relocs.sid[highs]]]
+        for row in stray[relocs.type[stray] == R.TLSDESC_HI20].tolist():
+            self._refuse(row)
         highs = highs[code[relocs.sid[highs]]]
         low = np.flatnonzero(np.isin(relocs.type, (*_DESCRIPTOR_LOW, R.PCREL_LO12_I, R.PCREL_LO12_S)))
         counts: dict[str, tuple[int, int]] = {}
@@ -109,14 +112,22 @@ class _Simplifier:
     def _accesses(self, highs: Column, lows: Column) -> list[tuple[int, list[int]]]:
         """Each high part with the low parts that name its place."""
         relocs, symbols = self.program.relocs, self.program.symbols
-        at = zip(relocs.sid[highs].tolist(), relocs.offset[highs].tolist(), strict=True)
-        parts: dict[tuple[int, int], list[int]] = {place: [] for place in at}
+        parts: dict[tuple[int, int], list[int]] = {}
+        found = []
+        for high, sid, offset in zip(
+            highs.tolist(), relocs.sid[highs].tolist(), relocs.offset[highs].tolist(), strict=True
+        ):
+            if (sid, offset) not in parts:
+                parts[sid, offset] = []
+                found.append(high)
+            elif relocs.type[high] == R.TLSDESC_HI20:
+                self._refuse(high)  # a second relocation of one instruction
         label = relocs.sym[lows]
         named = zip(symbols.sid[label].tolist(), symbols.value[label].tolist(), strict=True)
         for row, place in zip(lows.tolist(), named, strict=True):
             if place in parts:
                 parts[place].append(row)
-        return list(zip(highs.tolist(), parts.values(), strict=True)) if len(parts) == len(highs) else []
+        return list(zip(found, parts.values(), strict=True))
 
     def _simplify(self, high: int, parts: list[int]) -> str:
         """Replace one access. Returns the name of what was done, "" for nothing."""
