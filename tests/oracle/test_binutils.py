@@ -110,6 +110,8 @@ def theirs(folder: Path, command: str) -> str:
         "readelf -nW program",
         "readelf -A first.o",
         "readelf -gW first.o",
+        "readelf -VIW program libsecond.so first.o",
+        "readelf --dyn-syms -W program",
         "readelf -x .data first.o",
         "readelf -p .rodata.str1.8 first.o",
         "objdump -h first.o",
@@ -127,7 +129,7 @@ def test_same_text(made: Path, command: str) -> None:
     "command",
     [
         "readelf -hlSW libc.so",
-        "readelf -srdnAW libc.so",
+        "readelf -srdnAVIW libc.so",
         "nm -n libc.so",
         "nm -D libc.so",
         "nm -s libimath.a",
@@ -278,3 +280,19 @@ def test_architecture_strings_equal_gas(tmp_path: Path) -> None:
         section = read_object((tmp_path / "e.o").read_bytes(), "e.o").section(".riscv.attributes")
         assert section is not None
         assert decode(section.data, "e.o")[TAG_ARCH] == str(Arch.parse(text))
+
+
+@pytest.mark.parametrize("library", ["libc.so.6", "libstdc++.so.6"])
+def test_versions_and_histograms_of_large_libraries(library: str) -> None:
+    require_oracle(READELF)
+    folder = Path("/usr/riscv64-linux-gnu/lib")
+    command = f"readelf -VIW {library}"
+    assert ours(folder, command) == theirs(folder, command)
+
+
+def test_histogram_of_the_older_hash_table(tmp_path: Path) -> None:
+    require_oracle(GCC, READELF)
+    (tmp_path / "a.c").write_text("int a, b, c;")
+    command = f"{GCC} -shared -nostdlib -Wl,--hash-style=both a.c -o a.so"
+    subprocess.run(command.split(), cwd=tmp_path, check=True)
+    assert ours(tmp_path, "readelf -IW a.so") == theirs(tmp_path, "readelf -IW a.so")

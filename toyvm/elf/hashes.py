@@ -8,6 +8,7 @@ that of the gABI, "Hash Table".
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -132,6 +133,49 @@ class GnuHashHeader(NamedTuple):
     first: int
     bloom_words: int
     shift: int
+
+
+def chain_lengths(data: Buffer, *, gnu: bool) -> list[int]:
+    """The number of symbols in each bucket of .gnu.hash (`gnu`) or .hash, for a look-up table's statistics.
+
+    Raises ValueError if the table does not fit `data`, or a chain does not end.
+    """
+    try:
+        return _gnu_lengths(data) if gnu else _sysv_lengths(data)
+    except (struct.error, IndexError):
+        raise ValueError("the hash table does not fit its section") from None
+
+
+def _gnu_lengths(data: Buffer) -> list[int]:
+    buckets, first, words, _ = gnu_hash_header(data)
+    at = GNU_HEADER_SIZE + words * BLOOM_WORD_SIZE
+    starts = struct.unpack_from(f"<{buckets}I", data, at)
+    at += buckets * HASH_WORD_SIZE
+    chain = hash_words(data[at : at + (len(data) - at) // HASH_WORD_SIZE * HASH_WORD_SIZE])
+    ends = [position for position, entry in enumerate(chain) if entry & 1]
+    lengths = []
+    for start in starts:
+        if start < first:
+            lengths.append(0)
+            continue
+        lengths.append(ends[bisect_left(ends, start - first)] - (start - first) + 1)
+    return lengths
+
+
+def _sysv_lengths(data: Buffer) -> list[int]:
+    buckets, symbols = sysv_hash_header(data)
+    words = struct.unpack_from(f"<{buckets + symbols}I", data, SYSV_HEADER_SIZE)
+    starts, chain = words[:buckets], words[buckets:]
+    lengths, followed = [], 0
+    for start in starts:
+        length, index = 0, start
+        while index:
+            length, index = length + 1, chain[index]
+            followed += 1
+            if followed > symbols:
+                raise ValueError("a hash chain runs in a circle")
+        lengths.append(length)
+    return lengths
 
 
 def gnu_hash_header(data: Buffer) -> GnuHashHeader:

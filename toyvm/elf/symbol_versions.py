@@ -155,10 +155,19 @@ def needed_records(data: Sliceable, name: str) -> Iterator[tuple[Verneed, Vernau
 
     Raises ElfError, whose message begins with `name`.
     """
+    for _, verneed, versions in version_needs(data, name):
+        for _, vernaux in versions:
+            yield verneed, vernaux
+
+
+def version_needs(data: Sliceable, name: str) -> Iterator[tuple[int, Verneed, Iterator[tuple[int, Vernaux]]]]:
+    """.gnu.version_r: (offset, library, its versions with their offsets), as they are linked.
+
+    Raises ElfError, whose message begins with `name`.
+    """
     records = _Records(data, name)
     for at, verneed in records.chain(Verneed, _VERNEED, 0):
-        for _, vernaux in records.chain(Vernaux, _VERNAUX, at + verneed.aux):
-            yield verneed, vernaux
+        yield at, verneed, records.chain(Vernaux, _VERNAUX, at + verneed.aux)
 
 
 def defined_records(data: Sliceable, name: str) -> Iterator[tuple[Verdef, Verdaux]]:
@@ -166,9 +175,20 @@ def defined_records(data: Sliceable, name: str) -> Iterator[tuple[Verdef, Verdau
 
     Raises ElfError, whose message begins with `name`.
     """
+    for _, verdef, names in version_definitions(data, name):
+        yield verdef, next(names)[1]
+
+
+def version_definitions(
+    data: Sliceable, name: str
+) -> Iterator[tuple[int, Verdef, Iterator[tuple[int, Verdaux]]]]:
+    """.gnu.version_d: (offset, version, its names with their offsets), as they are linked.
+
+    Raises ElfError, whose message begins with `name`.
+    """
     records = _Records(data, name)
     for at, verdef in records.chain(Verdef, _VERDEF, 0):
-        yield verdef, next(records.chain(Verdaux, _VERDAUX, at + verdef.aux))[1]
+        yield at, verdef, records.chain(Verdaux, _VERDAUX, at + verdef.aux)
 
 
 def pack_needed_versions(libraries: Sequence[tuple[int, Sequence[NeededVersion]]]) -> bytes:

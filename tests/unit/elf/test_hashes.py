@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from toyvm.elf.hashes import (
@@ -13,6 +15,7 @@ from toyvm.elf.hashes import (
     GnuHash,
     SysvHash,
     bloom_words,
+    chain_lengths,
     gnu_hash,
     gnu_hash_header,
     gnu_hash_table,
@@ -101,3 +104,20 @@ def test_very_long_chains_are_followed_for_a_while(kind: str, monkeypatch: pytes
             list(table.candidates(b"%d" % number))
             followed += 1
     assert followed in (99, 100)
+
+
+def test_chain_lengths_of_tables_that_lie() -> None:
+    """What `readelf -I` counts: the symbols of each bucket, and an error for a table that does not fit or never ends."""
+    table = sysv_hash_table([b"a", b"b", b"c"])
+    assert sum(chain_lengths(table, gnu=False)) == 3
+    names = sorted([b"a", b"b", b"c"], key=lambda name: gnu_hash(name) % 2)
+    assert sum(chain_lengths(gnu_hash_table(names, 1, 2), gnu=True)) == 3
+    circle = struct.pack("<2I1I2I", 1, 2, 1, 0, 1)
+    for bad, gnu in (
+        (circle, False),
+        (table[:-4], False),
+        (b"", True),
+        (struct.pack("<4I", 9, 0, 1, 6), True),
+    ):
+        with pytest.raises(ValueError, match="hash"):
+            chain_lengths(bad, gnu=gnu)

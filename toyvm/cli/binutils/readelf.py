@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     p.add_argument("--help", action="help", help="show this help message and exit")
-    p.add_argument("-a", "--all", action="store_true", help="the same as -h -l -S -g -s -r -d -n -A")
+    p.add_argument("-a", "--all", action="store_true", help="the same as -h -l -S -g -s -r -d -V -I -n -A")
     p.add_argument("-h", "--file-header", dest="header", action="store_true", help="show the file header")
     p.add_argument(
         "-l",
@@ -38,8 +38,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("-e", "--headers", action="store_true", help="the same as -h -l -S")
     p.add_argument("-s", "--syms", "--symbols", dest="symbols", action="store_true", help="show the symbols")
+    p.add_argument("--dyn-syms", dest="dynamic_symbols", action="store_true", help="show the dynamic symbols")
     p.add_argument("-r", "--relocs", dest="relocs", action="store_true", help="show the relocations")
     p.add_argument("-d", "--dynamic", dest="dynamic", action="store_true", help="show the dynamic section")
+    p.add_argument(
+        "-V", "--version-info", dest="versions", action="store_true", help="show the symbol versions"
+    )
+    p.add_argument(
+        "-I",
+        "--histogram",
+        dest="histogram",
+        action="store_true",
+        help="show how long the chains of the hash tables are",
+    )
     p.add_argument("-n", "--notes", dest="notes", action="store_true", help="show the notes")
     p.add_argument(
         "-A", "--arch-specific", dest="attributes", action="store_true", help="show the RISC-V attributes"
@@ -86,6 +97,8 @@ def main(argv: list[str]) -> int:
             "symbols",
             "relocs",
             "dynamic",
+            "versions",
+            "histogram",
             "notes",
             "attributes",
         ):
@@ -115,7 +128,7 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
-    from ...observe.binutils import readelf_headers, readelf_tables
+    from ...observe.binutils import readelf_headers, readelf_tables, readelf_versions
     from ...observe.binutils.binaries import Binary
 
     assert isinstance(binary, Binary)
@@ -134,6 +147,12 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
         yield from readelf_tables.relocations(elf)
     if options.symbols:
         yield from readelf_tables.symbols(elf)
+    elif options.dynamic_symbols:
+        yield from readelf_tables.symbols(elf, dynamic_only=True)
+    if options.histogram:
+        yield from readelf_versions.histograms(elf)
+    if options.versions:
+        yield from readelf_versions.versions(elf)
     for which in options.hex:
         yield from readelf_tables.hex_dump(elf, which)
     for which in options.strings:

@@ -15,9 +15,9 @@ from toyvm.relocations import relocation_name
 from . import elf_names as names
 
 
-def symbols(elf: ElfFile) -> Iterator[str]:
-    """`-s`: the symbol tables."""
-    for section in elf.sections_of_type(c.SHT_DYNSYM, c.SHT_SYMTAB):
+def symbols(elf: ElfFile, *, dynamic_only: bool = False) -> Iterator[str]:
+    """`-s`: the symbol tables. `--dyn-syms` (`dynamic_only`): that of the dynamic linker."""
+    for section in elf.sections_of_type(c.SHT_DYNSYM, *(() if dynamic_only else (c.SHT_SYMTAB,))):
         table = elf.symbols_of(section)
         plural = "entries" if len(table) != 1 else "entry"
         yield ""
