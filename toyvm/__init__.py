@@ -1,8 +1,8 @@
 """toyvm: from assembly text to running pages.
 
 The Python interface is the verbs `assemble`, `link`, `run`, `compare`, `grade`, `sweep` and `quiz`,
-and the values that they return (`toyvm.api`). Names are imported on first use, so that `import
-toyvm` is cheap.
+and the values that they return (`toyvm.api`). `help(toyvm.run)` lists the options of a run. Names
+are imported on first use, so that `import toyvm` is cheap.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from .base.version import VERSION as __version__  # noqa: F401  (for users)
 
 if TYPE_CHECKING:
     from .api import (
+        AssemblyError,
         Comparison,
         Grades,
+        LinkError,
         LinkResult,
         ObjectFile,
         Program,
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
         RunOptions,
         RunResult,
         Sweep,
+        ToyvmError,
+        UsageError,
         assemble,
-        assemble_text,
         compare,
         grade,
         link,
@@ -30,10 +33,15 @@ if TYPE_CHECKING:
         run,
         sweep,
     )
+    from .api import (
+        assemble_text as assemble_text,
+    )
 
 __all__ = [
+    "AssemblyError",
     "Comparison",
     "Grades",
+    "LinkError",
     "LinkResult",
     "ObjectFile",
     "Program",
@@ -41,8 +49,9 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "Sweep",
+    "ToyvmError",
+    "UsageError",
     "assemble",
-    "assemble_text",
     "compare",
     "grade",
     "link",
@@ -52,8 +61,12 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name in __all__ or name == "assemble_text":
         from . import api
 
         return getattr(api, name)

@@ -10,16 +10,21 @@ print(toyvm.compare(["asm/hello.s"]).claims)      # Comparison: measurements and
 toyvm.grade("sums.toml", ["alice.s", "bob.s"])    # Grades: a row for each submission and test
 toyvm.sweep("asm/sorts.s", memory="256K..1M*2")   # Sweep: a row for each run
 toyvm.quiz("translation", seed=7)                 # Question: text, solution, figures
+
+docs/python.md is the page for users.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from inspect import Parameter, Signature, signature
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from . import experiment, system
+from .base.errors import AssemblyError, LinkError, NotFoundError, ToyvmError, UsageError
+from .base.option_help import help_lines, keyword_values, parameters
 from .base.record import replace
 from .batch.grade.assignment import Assignment, read_assignment
 from .batch.grade.grades import Grades
@@ -33,11 +38,14 @@ from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
 from .quizzes.question import Question
 from .result import RunResult
-from .run_options import RunOptions
+from .run_options import GROUPS, RunOptions
+from .run_settings import RunSettings
 
 __all__ = [
+    "AssemblyError",
     "Comparison",
     "Grades",
+    "LinkError",
     "LinkResult",
     "ObjectFile",
     "Program",
@@ -45,6 +53,8 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "Sweep",
+    "ToyvmError",
+    "UsageError",
     "assemble",
     "assemble_text",
     "compare",
@@ -56,59 +66,131 @@ __all__ = [
 ]
 
 Source = str | PathLike[str]
+_SOURCES = (".s", ".S", ".o", ".a")
 
 
-def assemble(path: Source, *, pic: bool = False) -> ObjectFile:
-    """Assemble one file.
+def assemble(source: Source, *, name: str = "", pic: bool = False) -> ObjectFile:
+    """Assemble a file, or text.
+
+    A string with a line feed is text; any other string, and a Path, is the name of a file.
+    `toyvm.assemble("asm/hello.s")`, `toyvm.assemble("li a0, 7\\nret\\n")`. `name` is what
+    diagnostics call the text ("<text>"); `pic` makes position-independent code, as `as -fpic`.
 
     Raises AssemblyError, whose `messages` hold all diagnostics, or NotFoundError.
     """
-    return assemble_file(Path(path), pic=pic)
+    if _is_text(source):
+        return assemble_text(fspath(source), name or "<text>", pic=pic)
+    try:
+        return assemble_file(Path(source), pic=pic)
+    except NotFoundError as error:
+        if isinstance(source, str) and " " in source.strip():
+            raise NotFoundError(f"{error} (a string is text if it has a line feed)") from None
+        raise
 
 
 def assemble_text(text: str, name: str = "<text>", *, pic: bool = False) -> ObjectFile:
-    """Assemble a string; diagnostics use `name` as its file name. Raises AssemblyError."""
+    """Assemble a string, with or without a line feed; otherwise as `assemble`."""
     from .assembler import AssemblerOptions
     from .assembler import assemble_text as assemble_string
 
     return assemble_string(text, name, AssemblerOptions(pic=pic, debug_lines=True))
 
 
-def link(
-    objects: Sequence[ObjectFile | Source], *, linkage: str = "static", libs: Sequence[str] = ()
-) -> Program:
-    """Link objects or files (.s, .o, .a) with the start file and the guest libraries.
+def _is_text(source: object) -> bool:
+    return isinstance(source, str) and "\n" in source
 
-    `linkage` is "static" or "dynamic"; `libs` are names as after -l. Raises LinkError, whose
-    `messages` hold all problems.
+
+def _inputs(sources: Sequence[ObjectFile | Source]) -> list[ObjectFile | Path]:
+    """What the linker takes: objects as they are, texts assembled, and paths."""
+    return [
+        source if isinstance(source, ObjectFile) else assemble(source) if _is_text(source) else Path(source)
+        for source in sources
+    ]
+
+
+def link(
+    objects: ObjectFile | Source | Sequence[ObjectFile | Source],
+    *,
+    linkage: str | None = None,
+    libs: Sequence[str] = (),
+) -> Program:
+    """Link objects, files (.s, .o, .a) or texts with the start file and the guest libraries.
+
+    `linkage` is "static" or "dynamic" (default: static, or what the first file's directives say);
+    `libs` are names as after -l. Raises LinkError or AssemblyError, whose `messages` hold all
+    problems.
     """
-    inputs = [item if isinstance(item, ObjectFile) else Path(item) for item in objects]
-    return build_program(inputs, linkage=linkage, libs=libs)
+    several = [objects] if isinstance(objects, (ObjectFile, str, PathLike)) else objects
+    if not several:
+        raise UsageError("link: nothing to link")
+    return build_program(_inputs(several), linkage=linkage, libs=libs)
 
 
 def run(
-    program: Program | Source,
+    program: Program | ObjectFile | Source | Sequence[ObjectFile | Source],
     *args: str,
     options: RunOptions | None = None,
     stdin: bytes | None = None,
     capture: bool = False,
-    **settings: Any,
+    linkage: str | None = None,
+    libs: Sequence[str] = (),
+    **settings: Unpack[RunSettings],
 ) -> RunResult:
-    """Run a program, or the ELF image in a file, to its end.
+    """Run a program to its end.
+
+    `program` is a Program, the ELF image in a file, or what is to be built first: a .s, .o or .a
+    file, text, an ObjectFile, or several of these. `linkage` and `libs` are those of `link`. `args`
+    are the program's arguments; without any, those of the source's directives.
 
     With `capture`, the result holds the program's output; otherwise the output goes to this
     process's streams. `stdin` is the program's standard input (default: this process's, or empty
-    with `capture`). `settings` override fields of `options`: `run(hello, memory=1 << 20)`.
-    docs/reference/options.md lists the fields.
+    with `capture`). The other keyword arguments set fields of `options`, and are listed below.
 
-    Raises NotFoundError or NotExecutableError if the file cannot be run, UsageError if a value is
-    out of its range, TypeError if an option does not exist. A failure of the program itself is not
-    an exception: see `RunResult.status` (128 + signal) and its standard error.
+    Raises NotFoundError or NotExecutableError if the file cannot be run, AssemblyError or LinkError
+    if a source cannot be built, UsageError if a value is out of its range, TypeError if an option
+    does not exist. A failure of the program itself is not an exception: see `RunResult.status` (128
+    + signal) and its standard error.
     """
-    chosen = replace(options or RunOptions(), **settings)
-    target = program if isinstance(program, Program) else Path(program)
+    values = keyword_values(RunOptions.rows, settings, "toyvm.run()")
+    chosen = replace(options or RunOptions(), **values)
+    target = _built(program, linkage, libs)
     name = target.name if isinstance(target, Program) else str(target)
+    if isinstance(target, Program):
+        args = args or target.directives.args
+        if isinstance(program, (str, PathLike)) and not _is_text(program):
+            name = fspath(program)
     return system.run(target, [name, *args], chosen, stdin=stdin, capture=capture)
+
+
+def _built(
+    program: Program | ObjectFile | Source | Sequence[ObjectFile | Source],
+    linkage: str | None,
+    libs: Sequence[str],
+) -> Program | Path:
+    """The program to run: an image in a file as it is, anything else linked."""
+    if isinstance(program, (str, PathLike)) and not _is_text(program):
+        path = Path(program)
+        if path.suffix not in _SOURCES:
+            if linkage or libs:
+                raise UsageError(f"{path}: linkage and libs are for what is to be built")
+            return path
+    if not isinstance(program, Program):
+        return link(program, linkage=linkage, libs=libs)
+    if linkage or libs:
+        raise UsageError(f"{program.name} is linked already: linkage and libs are for what is to be built")
+    return program
+
+
+def _describe_options() -> None:
+    """Give `run` the signature and the help that the declarations of its options make."""
+    own = [p for p in signature(run).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    every = [*own, *parameters(RunOptions.rows.values())]
+    run.__signature__ = Signature(every, return_annotation="RunResult")  # type: ignore[attr-defined]  # inspect reads it
+    listed = "\n".join(f"    {line}".rstrip() for line in help_lines(RunOptions.rows.values(), GROUPS))
+    run.__doc__ = f"{str(run.__doc__).rstrip()}\n\n{listed}"
+
+
+_describe_options()
 
 
 def compare(

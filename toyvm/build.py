@@ -8,6 +8,7 @@ the tools, so that a change of either triggers a rebuild.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from .base.resources import START_FILE, data_dir, libraries_path, library_name, 
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 
 if TYPE_CHECKING:
+    from .base.rows import Rows
     from .elf.archive import Archive
     from .elf.object_file import ObjectFile
     from .linker.link_options import Input
@@ -211,6 +213,60 @@ class Program(Record):
     directives: Directives
     files: Mapping[str, bytes]
 
+    def __repr__(self) -> str:
+        return f"Program({self.name}, {self.linkage}, {len(self.image):,} bytes)"
+
+    def _repr_html_(self) -> str:
+        from .base import notebook
+
+        link = self.link
+        lines = [
+            ("linked from", ", ".join(map(os.path.basename, link.inputs))),
+            ("needs", ", ".join(link.needed) or "no library"),
+            ("relocations at load", sum(link.load_relocations.values())),
+            ("bound lazily", sum(link.lazy_relocations.values())),
+        ]
+        return notebook.fragment(
+            [
+                notebook.heading(self.name, f"{self.linkage} program, {len(self.image):,} bytes"),
+                notebook.facts(lines),
+                notebook.folded("sections", self.sections.html()),
+                notebook.folded("symbols", self.symbols.html()),
+            ]
+        )
+
+    @property
+    def sections(self) -> Rows:
+        """A row for each section that is in memory at run time: name, address, size in bytes, permissions."""
+        from .base.rows import Rows
+        from .elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE
+        from .elf.elf_file import ElfFile
+
+        rows = [
+            {
+                "name": section.name,
+                "address": section.header.addr,
+                "size": section.header.size,
+                "permissions": "r"
+                + ("w" if section.header.flags & SHF_WRITE else "-")
+                + ("x" if section.header.flags & SHF_EXECINSTR else "-"),
+            }
+            for section in ElfFile.parse(self.image, self.name).sections
+            if section.header.flags & SHF_ALLOC
+        ]
+        return Rows(("name", "address", "size", "permissions"), rows)
+
+    @property
+    def symbols(self) -> Rows:
+        """A row for each global symbol that the image defines, by address: name, address, where it is defined."""
+        from .base.rows import Rows
+
+        rows = [
+            {"name": name, "address": address, "defined": self.link.definition(name)}
+            for name, address in sorted(self.link.symbols.items(), key=lambda item: (item[1], item[0]))
+        ]
+        return Rows(("name", "address", "defined"), rows)
+
 
 def build_program(
     sources: Sequence[Path | ObjectFile],
@@ -227,7 +283,7 @@ def build_program(
     """
     first = sources[0]
     directives = directives_of(first) if isinstance(first, Path) else Directives()
-    name = first.stem if isinstance(first, Path) else Path(first.name).stem
+    name = first.stem if isinstance(first, Path) else Path(first.name.strip("<>")).stem
     linkage = linkage or directives.linkages[0]
     if linkage not in LINKAGES:
         raise UsageError(f"linkage '{linkage}': expected one of {', '.join(LINKAGES)}")

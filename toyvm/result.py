@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .base.light_types import Any
+from .base.light_types import TYPE_CHECKING, Any
 from .base.record import Record
 from .kernel.counters import Stats
+
+if TYPE_CHECKING:
+    from .base.rows import Rows
 
 SCHEMA = "toyvm.run/1"
 
@@ -24,6 +27,15 @@ class View(Record):
         return f"process {self.pid} ({self.command}), {self.when}:\n{self.text}"
 
 
+class EndedProcess(Record, frozen=False):
+    """A process that has ended: its name, its parent, and its exit status or the signal that killed it."""
+
+    command: str
+    parent: int
+    status: int | None = None
+    signal: int = 0
+
+
 class RunResult(Record):
     """How a run ended, and what resources it used.
 
@@ -35,7 +47,10 @@ class RunResult(Record):
     the number of instructions before the symbol `RunOptions.watch` was first reached. `signal` is
     the signal that killed the first process, or 0. `stopped` says why the run was cut short: a
     limit, or a deadlock. `segments_left` counts the System V shared memory segments that the
-    programs did not remove.
+    programs did not remove. `name` is that of the first program. `ended` has the processes that
+    have ended, by pid; of many, the last ones.
+
+    `processes`, `faults` and `calls` are tables: `pandas.DataFrame(result.processes)`.
     """
 
     status: int
@@ -53,6 +68,104 @@ class RunResult(Record):
     signal: int = 0
     stopped: str = ""
     segments_left: int = 0
+    name: str = ""
+    ended: Mapping[int, EndedProcess] = {}
+
+    def __repr__(self) -> str:
+        printed = f", {len(self.stdout):,} bytes of output" if self.stdout else ""
+        return f"RunResult({self.name}: {self.ending}, {self.stats.instructions:,} instructions{printed})"
+
+    def _repr_html_(self) -> str:
+        from .base import notebook
+
+        stats = self.stats
+        counts = [
+            ("instructions", stats.instructions),
+            ("page faults", stats.page_faults),
+            ("copies on write", stats.cow_copies),
+            ("system calls", stats.syscalls),
+            ("frames, most in use", stats.frames_peak),
+        ]
+        parts = [
+            notebook.heading(self.name, self.ending),
+            notebook.text(self.stdout.decode("utf-8", "replace")),
+            notebook.text(self.stderr.decode("utf-8", "replace")),
+            notebook.facts(counts),
+        ]
+        for title, rows in (
+            ("processes", self.processes),
+            ("faults", self.faults),
+            ("system calls", self.calls),
+        ):
+            if rows:
+                parts.append(notebook.folded(title, rows.html()))
+        return notebook.fragment(parts)
+
+    @property
+    def ending(self) -> str:
+        """How the run ended, in words: "exit status 0", "killed by signal 11", "stopped: ..."."""
+        if self.stopped:
+            return f"stopped: {self.stopped}"
+        return f"killed by signal {self.signal}" if self.signal else f"exit status {self.status}"
+
+    @property
+    def processes(self) -> Rows:
+        """A row for each process, by pid: what it was, how it ended, and its counters.
+
+        `parent` is the pid of the parent, 1 for the programs that the run starts. `status` is None
+        for a process that a signal killed, or that was left when the run was stopped.
+        """
+        from .base.rows import Rows
+
+        counters = ("instructions", "page_faults", "cow_copies", "tlb_misses", "syscalls", "context_switches")
+        rows = []
+        for pid, counted in sorted(self.stats.processes.items()):
+            end = self.ended.get(pid)
+            known = {
+                "pid": pid,
+                "parent": end.parent if end else None,
+                "command": end.command if end else "",
+                "status": end.status if end and not end.signal else None,
+                "signal": end.signal if end else 0,
+            }
+            rows.append({**known, **{name: getattr(counted, name) for name in counters}})
+        return Rows(("pid", "parent", "command", "status", "signal", *counters), rows)
+
+    @property
+    def faults(self) -> Rows:
+        """A row for each process and kind of page fault (`FaultKind`) that occurred, with the number."""
+        from .base.rows import Rows
+
+        rows = [
+            {"pid": pid, "kind": str(kind), "count": count}
+            for pid, counted in sorted(self.stats.processes.items())
+            for kind, count in counted.faults.items()
+            if count
+        ]
+        return Rows(("pid", "kind", "count"), rows)
+
+    @property
+    def calls(self) -> Rows:
+        """A row for each system call of the table that was made, with the number of times."""
+        from .base.rows import Rows
+
+        return Rows(
+            ("name", "count"), [{"name": n, "count": count} for n, count in sorted(self.stats.calls.items())]
+        )
+
+    @property
+    def relocations(self) -> Rows:
+        """A row for each type of relocation that the loader applied: at load, and at first calls."""
+        from .base.rows import Rows
+
+        at_load, lazily = self.load_relocations, self.lazy_relocations
+        return Rows(
+            ("type", "at_load", "lazily"),
+            [
+                {"type": kind, "at_load": at_load.get(kind, 0), "lazily": lazily.get(kind, 0)}
+                for kind in dict.fromkeys([*at_load, *lazily])
+            ],
+        )
 
     @property
     def maps(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:

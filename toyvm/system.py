@@ -16,13 +16,14 @@ from functools import cached_property
 from os import PathLike, fspath
 
 from .base.errors import NotExecutableError, NotFoundError
-from .base.events import Bus, MappingChanged, ProcessEnding
+from .base.events import Bus, MappingChanged, ProcessEnding, ProcessExited
 from .base.light_types import TYPE_CHECKING, Any, Protocol
 from .base.record import Record, replace
 from .guestfs import add_program, find_sysroot, sandbox
+from .kernel.counters import MOST_PROCESSES
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
-from .result import RunResult, View
+from .result import EndedProcess, RunResult, View
 from .run_options import RunOptions, environment
 
 if TYPE_CHECKING:
@@ -163,7 +164,10 @@ class Session:
         self._instructions: InstructionTrace
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
         self._libraries: tuple[str, ...] = ()
+        self._name = ""
+        self._ended: dict[int, EndedProcess] = {}
         self.bus.subscribe(ProcessEnding, self._ending)
+        self.bus.subscribe(ProcessExited, self._exited)
         if options.breakpoint:
             from .loader.loader_events import LibraryMapped
 
@@ -208,6 +212,7 @@ class Session:
     def spawn(self, start: Start, path: str) -> Process:
         """Create a process for a program that is in the guest's file system at `path`."""
         program, options = start.program, self.options
+        self._name = self._name or start.argv[0]
         placement = None
         if options.no_mmu:
             from .kernel.mm.no_mmu import Placement
@@ -297,6 +302,8 @@ class Session:
             signal=0 if kernel.stopped else first.status & 0x7F,
             stopped=kernel.stopped,
             segments_left=segments_left,
+            name=os.path.basename(self._name),
+            ended=self._ended,
         )
 
     def _engine(self, memory: PhysicalMemory) -> Engine:
@@ -338,11 +345,18 @@ class Session:
 
     def _ending(self, event: ProcessEnding) -> None:
         process = self.kernel.processes[event.pid]
+        self._ended[event.pid] = EndedProcess(process.comm, process.ppid)
+        if len(self._ended) > MOST_PROCESSES:
+            del self._ended[next(iter(self._ended))]
         self.views.collect(process)
         if process is self.kernel.first and process.loader_state is not None:
             from .loader.dynamic_loader import libraries
 
             self._libraries = libraries(process)
+
+    def _exited(self, event: ProcessExited) -> None:
+        end = self._ended[event.pid]
+        end.status, end.signal = event.status, event.signal
 
 
 class Interrupts:

@@ -10,12 +10,13 @@ import pytest
 from tests.support.harness import ASM, ROOT
 from toyvm.base.errors import UsageError
 from toyvm.base.events import Bus
+from toyvm.base.option_help import default_text
 from toyvm.base.options import Option, option
 from toyvm.base.record import replace
 from toyvm.base.sizes import size_text
 from toyvm.cli import run, top, trace
 from toyvm.cli.options_page import page
-from toyvm.cli.run_parser import default_text, parse
+from toyvm.cli.run_parser import parse
 from toyvm.engines.engine_choice import make_engine
 from toyvm.engines.llvm.translator import unavailable
 from toyvm.kernel.mm.reclaim.policies import POLICIES

@@ -65,6 +65,7 @@ class Record(metaclass=RecordMeta):
     """
 
     record_fields: ClassVar[tuple[str, ...]]
+    _defaults: ClassVar[dict[str, Any]]
 
     if not TYPE_CHECKING:
         _defaults = {}
@@ -112,8 +113,52 @@ class Record(metaclass=RecordMeta):
         return type(self), _values(self)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.record_fields)
-        return f"{type(self).__name__}({shown})"
+        """One line: the fields that differ from their defaults, long values by their size."""
+        shown: list[str] = []
+        room = _ROOM
+        for name in self.record_fields:
+            value = getattr(self, name)
+            if name in self._defaults and _equal(value, self._defaults[name]):
+                continue
+            text = f"{name}={brief(value)}"
+            room -= len(text) + 2
+            if room < 0:
+                shown.append("...")
+                break
+            shown.append(text)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_ROOM = 400  # characters of a record's repr, and of a field's
+_FIELD = 80
+
+
+def brief(value: object) -> str:
+    """The repr of a value in at most about 80 characters and one line; or its kind and its size."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _FIELD else f"{value[: _FIELD - 3]!r}..."
+    if isinstance(value, bytes):
+        return repr(value) if len(value) <= _FIELD // 2 else f"<{len(value):,} bytes>"
+    if isinstance(value, (tuple, list, dict, set, frozenset)):
+        if len(value) > _FIELD // 3:
+            return f"<{len(value):,} items>"
+        text = repr(value)
+        return text if len(text) <= _FIELD and "\n" not in text else f"<{len(value):,} items>"
+    text = repr(value)
+    if len(text) <= _FIELD and "\n" not in text:
+        return text
+    size = f" of {len(value):,}" if hasattr(value, "__len__") else ""
+    return f"<{type(value).__name__}{size}>"
+
+
+def _equal(value: object, default: object) -> bool:
+    """Whether a field has its default; arrays compare by element, so identity comes first."""
+    return value is default or (
+        type(value) is type(default) and isinstance(value, _PLAIN) and value == default
+    )
+
+
+_PLAIN = (int, float, str, bytes, tuple, list, dict, set, frozenset)
 
 
 def _values(record: Any) -> tuple[Any, ...]:

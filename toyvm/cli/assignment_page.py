@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..base.option_help import default_text
 from ..base.options import Option, OptionRecord
 from ..batch.grade.assignment import Bounds, Build, Expectation, Machine, Test, Top
 from ..batch.grade.counters import COUNTERS
 from ..batch.grade.grades import STATES
 from ..batch.grade.toml_tables import REQUIRED, TEXT_WAYS, key_of
-from .run_parser import default_text
 
 _HEAD = """\
 # Assignments

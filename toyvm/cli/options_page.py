@@ -1,15 +1,18 @@
-"""Prints the reference page of the options from their declarations.
+"""Prints what is made from the declarations of the options.
 
-`python -m toyvm.cli.options_page > docs/reference/options.md`
+`python -m toyvm.cli.options_page > docs/reference/options.md`, the reference page;
+`python -m toyvm.cli.options_page settings > toyvm/run_settings.py`, the types of the keyword
+arguments of `toyvm.run`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
+from ..base.option_help import default_text, typed_dict
 from ..base.options import Option
 from ..run_options import GROUPS, CommandOptions, RunOptions
-from .run_parser import default_text
 from .top import TopOptions
 from .trace import TraceOptions
 
@@ -23,8 +26,10 @@ checks that it is current.
 of `toyvm.RunOptions` and keyword arguments of `toyvm.run`:
 `toyvm.run(program, memory=1 << 20, thp="always")`.
 
-- A size on the command line may end in K, M or G: `64M`. From Python it is a number of bytes.
-- An option that may be repeated is a tuple or a frozenset in Python.
+- A size on the command line may end in K, M or G: `64M`. A field is a number of bytes; a keyword
+  argument may be either.
+- An option that may be repeated is a tuple or a frozenset as a field. A keyword argument may be any
+  iterable or one value, and `env` a mapping.
 - A dash under *option* or *Python* means that the option exists only on the other side."""
 
 
@@ -68,5 +73,29 @@ def _values(row: Option) -> str:
     return f"{row.lowest} {high} {row.unit}"
 
 
+_SETTINGS = """\
+\"\"\"The keyword arguments of `toyvm.run` with their types, for type checkers and editors.
+
+This module is printed from `run_options.py` by `python -m toyvm.cli.options_page settings`. A test
+checks that it is current.
+\"\"\"
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import TypedDict
+
+"""
+
+
+def settings_module() -> Iterator[str]:
+    """The lines of `toyvm/run_settings.py`."""
+    yield _SETTINGS
+    yield from typed_dict(
+        RunOptions.rows.values(), "RunSettings", "Options of a run; `help(toyvm.run)` describes them."
+    )
+
+
 if __name__ == "__main__":
-    print("\n".join(page()))
+    print("\n".join(settings_module() if sys.argv[1:] == ["settings"] else page()))

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from ..base.option_help import default_text
 from ..base.options import Option
 from ..base.sizes import parse_digits, parse_size, size_text
 from ..run_options import GROUPS, CommandOptions
@@ -107,17 +108,6 @@ def help_text_of(row: Option) -> str:
     if default:
         notes.append(f"default: {default}")
     return f"{row.help} ({'; '.join(notes)})".replace("%", "%%") if notes else row.help.replace("%", "%%")
-
-
-def default_text(row: Option) -> str:
-    """The default of an option as text, or ""."""
-    if row.unset:
-        return row.unset
-    if row.default is None or row.default == "" or row.many or row.type == "bool":
-        return ""
-    return (
-        size_text(row.default) if row.unit == "bytes" and isinstance(row.default, int) else f"{row.default}"
-    )
 
 
 def reader(row: Option) -> Callable[[str], Any]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record, replace
 
 from .constants import (
@@ -24,6 +25,9 @@ from .constants import (
     SHT_PROGBITS,
 )
 from .record_arrays import RELA, SYM, Table, empty
+
+if TYPE_CHECKING:
+    from toyvm.base.rows import Rows
 
 NO_RELOCS: Table = empty(RELA)
 
@@ -92,6 +96,9 @@ class SymbolTable(Record, eq=False):
     def __len__(self) -> int:
         return len(self.names)
 
+    def __repr__(self) -> str:
+        return f"SymbolTable({len(self):,} symbols)"
+
 
 def null_symbols() -> SymbolTable:
     """A symbol table with the null symbol alone."""
@@ -122,6 +129,51 @@ class ObjectFile(Record, eq=False):
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""
         return next((section for section in self.sections[1:] if section.name == name), None)
+
+    def __repr__(self) -> str:
+        size = sum(len(section.data) for section in self.sections)
+        return (
+            f"ObjectFile({self.name}: {len(self.sections) - 1} sections, {size:,} bytes, "
+            f"{len(self.symbols) - 1} symbols, {sum(len(section.relocs) for section in self.sections)} relocations)"
+        )
+
+    def _repr_html_(self) -> str:
+        from toyvm.base import notebook
+        from toyvm.base.rows import rows_html
+
+        rows = [
+            {"section": s.name, "size": s.size, "relocations": len(s.relocs)}
+            for s in self.sections[1:]
+            if s.is_alloc and (s.size or len(s.relocs))
+        ]
+        return notebook.fragment(
+            [
+                notebook.heading(self.name, "relocatable object"),
+                rows_html(("section", "size", "relocations"), rows),
+                notebook.folded("relocations", self.relocations.html()),
+            ]
+        )
+
+    @property
+    def relocations(self) -> Rows:
+        """A row for each relocation: section, offset in it, type, symbol, addend.
+
+        A symbol without a name is that of a section, and has the section's name here.
+        """
+        from toyvm.base.rows import Rows
+        from toyvm.relocations import relocation_name
+
+        columns = ("section", "offset", "type", "symbol", "addend")
+        rows = []
+        for section in self.sections[1:]:
+            for offset, kind, number, addend in section.relocs.tolist():
+                row = (section.name, offset, relocation_name(kind), self._symbol_name(number), addend)
+                rows.append(dict(zip(columns, row, strict=True)))
+        return Rows(columns, rows)
+
+    def _symbol_name(self, number: int) -> str:
+        at = int(self.symbols.array["st_shndx"][number])
+        return self.symbols.names[number] or (self.sections[at].name if at < len(self.sections) else "")
 
 
 def without_constants(obj: ObjectFile) -> ObjectFile:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..base.record import Record, as_tree
+from ..base import notebook
+from ..base.record import Record, as_dict, as_tree
+from ..base.rows import Rows
 
 SCHEMA = "toyvm.compare/1"
 
@@ -84,6 +86,54 @@ class Comparison(Record):
     @property
     def builds(self) -> tuple[BuildFacts, BuildFacts]:
         return self.static, self.dynamic
+
+    def __repr__(self) -> str:
+        holding = sum(claim.holds for claim in self.claims)
+        return (
+            f"Comparison({self.program}: {self.static.file_size:,} bytes static, {self.dynamic.file_size:,} "
+            f"dynamic; {holding} of {len(self.claims)} claims hold)"
+        )
+
+    def _repr_html_(self) -> str:
+        parts = [notebook.heading(self.program, "static against dynamic")]
+        rows = [("✓" if claim.holds else "✗", claim.text, claim.figures) for claim in self.claims]
+        parts.append(notebook.table(("", "claim", "figures"), rows))
+        parts.append(notebook.folded("figures", self.rows.html()))
+        if self.instances:
+            parts.append(notebook.folded("several at once", self.instances.html()))
+        return notebook.fragment(parts)
+
+    @property
+    def rows(self) -> Rows:
+        """A row for each figure: its group, its name, and its value in the static and the dynamic build."""
+        columns = ("group", "figure", "static", "dynamic")
+        found: list[tuple[object, ...]] = []
+        for name in (
+            "file_size",
+            "link_seconds",
+            "symbol_lookups",
+            "instructions_to_main",
+            "instructions",
+            "status",
+        ):
+            found.append(("build", name, getattr(self.static, name), getattr(self.dynamic, name)))
+        for group in ("sections", "libraries", "load_relocations", "lazy_relocations", "faults"):
+            static, dynamic = getattr(self.static, group), getattr(self.dynamic, group)
+            for name in dict.fromkeys([*static, *dynamic]):
+                found.append((group, name, static.get(name, 0), dynamic.get(name, 0)))
+        return Rows(columns, [dict(zip(columns, row, strict=True)) for row in found])
+
+    @property
+    def instances(self) -> Rows:
+        """A row for each build and number of processes at once: frames, and mean PSS in bytes."""
+        columns = ("linkage", "instances", "separate", "private", "shared", "total", "text", "pss")
+        rows = []
+        for build in self.builds:
+            for row in build.instances:
+                values = {**as_dict(row), "linkage": build.linkage}
+                values["pss"] = sum(row.pss) / len(row.pss) if row.pss else 0
+                rows.append({name: values[name] for name in columns})
+        return Rows(columns, rows)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON values; `schema` names the version of the format."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from ..base import notebook
 from ..base.record import Record
 
 SCHEMA = "toyvm.quiz/1"
@@ -72,6 +73,13 @@ class Question(Record):
     parts: tuple[Part, ...]
     data: Mapping[str, Any]
     secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"Question({self.kind}: {heading(self)}, {len(self.parts)} parts)"
+
+    def _repr_html_(self) -> str:
+        shown = notebook.text(self.question)
+        return notebook.fragment([shown, notebook.folded("solution", notebook.text(self.solution))])
 
     @property
     def question(self) -> str:

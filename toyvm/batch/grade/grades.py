@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...base import notebook
 from ...base.record import Record
 from .assignment import BUILD, Assignment, Case
 from .checks import Check
@@ -90,6 +91,19 @@ class Grades(Record):
     assignment: Assignment
     cases: tuple[Case, ...]
     grades: tuple[Grade, ...]
+
+    def __repr__(self) -> str:
+        return f"Grades({len(self.grades):,} submissions, {len(self.tests)} tests)"
+
+    def _repr_html_(self) -> str:
+        head = ("submission", *self.tests, "points", "of")
+        marks = [
+            (g.submission, *(STATES[result.state][0] for result in g.results), g.points, g.of)
+            for g in self.grades
+        ]
+        used = dict.fromkeys(result.state for grade in self.grades for result in grade.results)
+        key = ", ".join(" ".join(STATES[state]) for state in used)
+        return notebook.fragment([notebook.heading("grades", key), notebook.table(head, marks)])
 
     @property
     def tests(self) -> list[str]:

@@ -8,11 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...base import notebook
 from ...base.errors import UsageError
 from ...base.record import Record
+from ...base.rows import rows_html
 from .plots import Plot, chart, check_columns, read_plot
 
 SCHEMA = "toyvm.sweep/1"
+_SHOWN = (
+    "ending",
+    "status",
+    "instructions",
+    "faults",
+    "cow_copies",
+    "frames_peak",
+    "swapped_in",
+    "swapped_out",
+)
 
 
 class Sweep(Record, eq=False):
@@ -27,6 +39,14 @@ class Sweep(Record, eq=False):
     axes: tuple[str, ...]
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"Sweep({len(self.rows):,} runs over {', '.join(self.axes)}, {len(self.columns)} columns)"
+
+    def _repr_html_(self) -> str:
+        shown = (*self.axes, *(name for name in _SHOWN if name in self.columns and name not in self.axes))
+        title = notebook.heading("sweep", f"{len(self.rows):,} runs")
+        return notebook.fragment([title, rows_html(shown, self.rows)])
 
     def failures(self) -> list[dict[str, Any]]:
         """The rows of runs that did not exit by themselves."""
