@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .base.errors import NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
-from .base.record import Record
+from .base.record import Record, replace
 from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .base.rows import Rows
     from .elf.archive import Archive
     from .elf.object_file import ObjectFile
-    from .linker.link_options import Input
+    from .linker.link_options import Input, LinkOptions
     from .linker.link_result import LinkResult
 
 C_LIBRARY = "c"
@@ -274,11 +274,14 @@ def build_program(
     linkage: str | None = None,
     libs: Sequence[str] = (),
     libraries: LibraryDir | None = None,
+    relax: bool = False,
+    keep_history: bool = False,
 ) -> Program:
     """Assemble and link `sources` (.s, .o, .a, or objects in memory) against the guest libraries.
 
     The directives of the first source apply. `linkage` is "static" or "dynamic"; None selects the
     first linkage that the directives allow. A program that defines `_start` gets no start file.
+    `relax` lets the linker shorten code; `keep_history` keeps what `toyvm.explain` needs.
     Raises ToyvmError if the sources cannot be built.
     """
     first = sources[0]
@@ -295,7 +298,9 @@ def build_program(
     here = first.parent if isinstance(first, Path) else Path()
     inputs = [_input(source) for source in [*sources, *(here / other for other in directives.with_sources)]]
     started = time.process_time()
-    result = _link_program(inputs, linkage, (*libs, *directives.libs), libraries, directives.base)
+    options = _link_options(linkage, libraries, directives.base)
+    options = replace(options, relax=relax, keep_history=keep_history)
+    result = _link_program(inputs, (*libs, *directives.libs), libraries, options)
     seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}
     for shared in (*directives.shared, *directives.preload):
@@ -303,21 +308,26 @@ def build_program(
     return Program(name, linkage, result.image, result, seconds, directives, files)
 
 
-def _link_program(
-    inputs: list[Input], linkage: str, libs: Sequence[str], libraries: LibraryDir, base: int | None
-) -> LinkResult:
-    from .linker.link import link
-    from .linker.link_options import Input, LinkOptions
+def _link_options(linkage: str, libraries: LibraryDir, base: int | None) -> LinkOptions:
+    from .linker.link_options import LinkOptions
 
-    if not any(_defines_start(entry) for entry in inputs):
-        inputs.insert(0, Input(path=str(libraries.start_object)))
-    inputs += _library_inputs((*libs, C_LIBRARY))
-    options = LinkOptions(
+    return LinkOptions(
         static=linkage == "static",
         library_path=(str(libraries.path),),
         archives=libraries.archives,
         image_base=base,
     )
+
+
+def _link_program(
+    inputs: list[Input], libs: Sequence[str], libraries: LibraryDir, options: LinkOptions
+) -> LinkResult:
+    from .linker.link import link
+    from .linker.link_options import Input
+
+    if not any(_defines_start(entry) for entry in inputs):
+        inputs.insert(0, Input(path=str(libraries.start_object)))
+    inputs += _library_inputs((*libs, C_LIBRARY))
     return link(inputs, options)
 
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policies": ("policies", "replay a trace with page replacement policies"),
     "sweep": ("sweep", "run programs with every combination of options, and make a table"),
     "quiz": ("quiz", "print homework: questions from real runs and links, with solutions"),
+    "explain": ("explain", "say why a relocation, a section or an address is what it is"),
     "ldd": ("ldd", "show which shared libraries a program would load"),
     "objdump": ("binutils.objdump", "disassemble an object, and show its sections, symbols and relocations"),
     "readelf": ("binutils.readelf", "show headers, sections, symbols and relocations of an ELF file"),

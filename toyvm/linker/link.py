@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..base.bits import u64
+from ..base.record import replace
 from .apply_relocations import relocate
 from .constructors import reverse_constructors
 from .debug_compression import compress
 from .emitted_relocations import emitted
 from .garbage_collection import collect
+from .history import READ, LinkHistory
 from .identical_code import identical, with_moved_symbols, without_folded
 from .image_layout import ImageLayout, lay_out
 from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
@@ -72,8 +74,13 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Put all inputs into columns. The set of objects is fixed from here on.
     program = flatten(resolution, errors)
     errors.checkpoint()
+    history = LinkHistory(options, scripted=scripted) if options.keep_history else None
+    if history:
+        program = replace(program, relocs=program.relocs.numbered())
+    _keep(history, READ, program)
     if options.strip:
         program = without_debug(program)
+    _keep(history, "strip", program)
     program = provide(program, options, scripted.names() if scripted else None)
     if not options.undefined_version:
         check_versions(program, script, errors)
@@ -84,8 +91,10 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     keep = None
     if scripted:
         program, keep = scripted.without_discarded(program)
+    _keep(history, "discard", program)
     if options.gc_sections:
         program = collect(program, options, public, errors, keep)
+    _keep(history, "gc", program)
     refuse_unsupported(program, errors)
     check_references(scripted.without_unloaded(program) if scripted else program, options, errors)
     errors.checkpoint()
@@ -93,26 +102,34 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if options.icf != "none":
         stands = identical(program, options, preemptible(program, options, local), public, errors)
         program = without_folded(program, stands)
+    _keep(history, "icf", program)
     program = drop_dead_frames(program)
+    _keep(history, "frames", program)
     if stands is not None:
         program = with_moved_symbols(program, stands)
     plan = scripted.plan(program, errors) if scripted else None
     program = reverse_constructors(program, plan.name_of if plan else None)
+    _keep(history, "constructors", program)
     if not options.relax:
         program = align_code(program, errors)
+    _keep(history, "align", program)
     program = merge(program, plan.out_of if plan else None)
+    _keep(history, "merge", program)
     errors.checkpoint()
 
     # Replace accesses that are more general than this output needs.
     simpler = simplify(program, options, preemptible(program, options, local), scripted is not None, errors)
     errors.checkpoint()
     program = simpler.program
+    _keep(history, "simplify", program)
 
     # Find what the relocations need (GOT, PLT, copies), and make room for it.
     needs = scan(program, options, local, errors)
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
+    _keep(history, "tables", program)
     program, made = make_sections(program, needs, tables, public, attributes, script, options)
+    _keep(history, "sections", program)
 
     if scripted:
         plan = scripted.plan(program)
@@ -134,6 +151,9 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         needs = needs.moved(program, relaxed.gone)
         program, relaxations = relaxed.program, relaxations | relaxed.forms
         made = move_sections(made, program, needs, relaxed.gone, options)
+        _keep(history, "relax", program)
+        if history:
+            history.relaxed = relaxed
 
     if len(made.packed):
         table = made.sids[relative_table.NAME]
@@ -149,7 +169,13 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     image = section_contents(program, layout, fill(program, layout, needs, made, known, options))
     if scripted:
         program = scripted.without_unstored(program, layout)
+    _keep(history, "final", program)
+    if history:
+        history.public, history.kept, history.stands, history.plan = public, keep, stands, plan
+        history.needs, history.made, history.before = needs, made, bytes(image)
     relocate(image, program, layout, needs, known, options.pic, errors)
+    if history:
+        history.after = bytes(image)
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)
@@ -161,7 +187,13 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     infos = section_infos(made)
     data = finish(image, program, stored, options, segments, symbols, entry, e_flags, infos, kept)
     data = write_build_id(data, layout, options)
-    return _result(data, program, layout, known, made, relaxations, options, errors)
+    return _result(data, program, layout, known, made, relaxations, options, errors, history)
+
+
+def _keep(history: LinkHistory | None, name: str, program: ProgramColumns) -> None:
+    """Keep what a pass has made, if the link keeps its history."""
+    if history:
+        history.add(name, program)
 
 
 def _open(
@@ -229,6 +261,7 @@ def _result(
     relaxations: dict[str, tuple[int, int]],
     options: LinkOptions,
     errors: Diagnostics,
+    history: LinkHistory | None,
 ) -> LinkResult:
     resolution = program.resolution
     defined = program.symbols.sid != UNDEFINED
@@ -249,4 +282,5 @@ def _result(
         addresses=known,
         relaxations=relaxations,
         output=options.output,
+        history=history,
     )

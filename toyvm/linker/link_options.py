@@ -62,6 +62,7 @@ class LinkOptions(Record):
     undefined: tuple[str, ...] = ()  # -u
     required: tuple[str, ...] = ()  # --require-defined
     defsyms: tuple[tuple[str, str], ...] = ()
+    keep_history: bool = False  # what passes had stays in the result, for `toyvm.explain`
     emit_relocs: bool = False  # -q: the output has the relocations that made it
     relax: bool = False  # shorten code whose targets are near
     relax_gp: bool = True  # ... also by addresses from gp, if the program sets it

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from toyvm.base.record import Record
 
+from .history import LinkHistory
 from .image_layout import ImageLayout
 from .inputs.columns import ProgramColumns
 from .inputs.symbol_resolution import Decision, DefinitionKind, Resolution
@@ -33,6 +34,7 @@ class LinkResult(Record, eq=False):
     addresses: Addresses
     relaxations: Mapping[str, tuple[int, int]]  # form of code -> (number, bytes saved)
     output: str = "a.out"  # the name that options or a script's OUTPUT give the file
+    history: LinkHistory | None = None  # if `LinkOptions.keep_history` asks for it
 
     def __repr__(self) -> str:
         return (

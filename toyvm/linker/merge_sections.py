@@ -15,7 +15,7 @@ from toyvm.base.record import Record, replace
 
 from ..base.bits import align_up
 from ..elf.constants import SHF_ALLOC, SHF_GROUP, SHF_MERGE, SHF_STRINGS, SHF_WRITE, STT_SECTION
-from .inputs.columns import Column, ProgramColumns, RelocColumns, SymbolColumns
+from .inputs.columns import Column, ProgramColumns, SymbolColumns
 from .output_names import output_name
 
 _MAX_ENTSIZE = 64
@@ -214,7 +214,7 @@ class _Redirection:
         return replace(
             self.program,
             symbols=_with_section_symbols(replace(symbols, sid=sid, value=value), self.made),
-            relocs=RelocColumns(relocs.sid, relocs.offset, relocs.type, sym, addend),
+            relocs=replace(relocs, sym=sym, addend=addend),
         )
 
 

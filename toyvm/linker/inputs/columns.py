@@ -99,15 +99,21 @@ class RelocColumns(Record, eq=False):
     type: Column
     sym: Column
     addend: Column
+    origin: Column | None = None  # the row that it was when read, if the link keeps its history
 
     def __len__(self) -> int:
         return len(self.sid)
 
     def where(self, mask: Column) -> RelocColumns:
         """The rows that `mask` (booleans or indices) selects."""
+        origin = None if self.origin is None else self.origin[mask]
         return RelocColumns(
-            self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask]
+            self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask], origin
         )
+
+    def numbered(self) -> RelocColumns:
+        """The same rows, each with its number as its origin."""
+        return replace(self, origin=np.arange(len(self), dtype=np.int64))
 
 
 class NewSection(Record, eq=False):

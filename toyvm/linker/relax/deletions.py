@@ -121,4 +121,4 @@ def move_relocs(program: ProgramColumns, gone: Deletions, relocs: RelocColumns) 
     here = relocs.offset[rows]
     dropped[rows] = gone.before(sid, here + 1) != gone.before(sid, here)
     dropped &= relocs.type != R.ALIGN
-    return RelocColumns(relocs.sid, offset, relocs.type, relocs.sym, addend).where(~dropped)
+    return replace(relocs, offset=offset, addend=addend).where(~dropped)

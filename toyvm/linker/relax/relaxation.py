@@ -15,7 +15,7 @@ import numpy as np
 from toyvm.base.record import Record, replace
 from toyvm.relocations import R
 
-from ..inputs.columns import Column, ProgramColumns, RelocColumns
+from ..inputs.columns import Column, ProgramColumns
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .alignment import Alignment, align_sections, alignment, write_nops
@@ -55,11 +55,16 @@ class Reach(Record, eq=False):
 
 
 class Relaxed(Record, eq=False):
-    """A program with shorter code, the bytes that it lost, and name of the form -> (number of units, bytes saved)."""
+    """A program with shorter code, the bytes that it lost, and name of the form -> (number of units, bytes saved).
+
+    `found` and `form` say of each unit which form it has; their rows are those of the program before.
+    """
 
     program: ProgramColumns
     gone: Deletions
     forms: dict[str, tuple[int, int]]
+    found: Candidates
+    form: Column
 
 
 def relax(
@@ -94,7 +99,7 @@ def relax(
             break
         form = following
     program = steps.rewrite(write_nops(program, places), form)
-    return Relaxed(delete(program, gone), gone, steps.summary(form))
+    return Relaxed(delete(program, gone), gone, steps.summary(form), found, form)
 
 
 def _deletions(
@@ -211,7 +216,7 @@ class _Steps:
         rows = rows[~self.is_high[rows] & ~self.is_add[rows]]
         kind[rows] = np.where(np.isin(relocs.type[rows], _STORES), R.TPREL_S, R.TPREL_I)
         code.rebase(rows, _TP)
-        changed = RelocColumns(relocs.sid, relocs.offset, kind, sym, addend)
+        changed = replace(relocs, type=kind, sym=sym, addend=addend)
         return replace(with_bytes(program, code.patched), relocs=changed)
 
     def summary(self, form: Column) -> dict[str, tuple[int, int]]:

@@ -19,7 +19,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, STT_GNU_IFUNC, STT_TLS
 from toyvm.relocations import R, relocation_name
 
-from ..inputs.columns import Column, ProgramColumns, RelocColumns
+from ..inputs.columns import Column, ProgramColumns
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .deletions import Deletions, delete, with_bytes
@@ -103,7 +103,7 @@ class _Simplifier:
             if name:
                 number, saved = counts.get(name, (0, 0))
                 counts[name] = number + 1, saved + 4 * (len(self.dropped) - before)
-        changed = RelocColumns(relocs.sid, relocs.offset, self.type, self.sym, self.addend)
+        changed = replace(relocs, type=self.type, sym=self.sym, addend=self.addend)
         program = replace(with_bytes(self.program, self.patched), relocs=changed)
         rows = np.array(self.dropped, dtype=np.int64)
         gone = Deletions.of((relocs.sid[rows], relocs.offset[rows], np.full(len(rows), 4, dtype=np.int64)))

@@ -1,0 +1,49 @@
+"""`toyvm explain KIND ...`: why a relocation, a section, an address is what it is. Each kind is a module of `explaining`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from types import ModuleType
+
+from .help_formatter import HelpFormatter
+
+# kind -> (module with parser() and main(argv), summary)
+KINDS: dict[str, tuple[str, str]] = {
+    "reloc": ("relocations", "a relocation: its operands, formula, bits and bytes, and what relaxation did"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The kinds as subcommands, each with its options."""
+    p = argparse.ArgumentParser(
+        prog="toyvm explain",
+        formatter_class=HelpFormatter,
+        description="Explain why something in a program is what it is.",
+        epilog="`toyvm explain KIND --help` shows the options of a kind.",
+    )
+    kinds = p.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for name, (_, summary) in KINDS.items():
+        kinds.add_parser(name, help=summary, parents=[_module(name).parser()], add_help=False)
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Run one kind."""
+    if argv and argv[0] in KINDS:
+        status: int = _module(argv[0]).main(argv[1:])
+        return status
+    if not argv or argv[0].startswith("-"):
+        parser().parse_args(argv)
+        return 0
+    from ..base.diagnostics import did_you_mean
+
+    hint = did_you_mean(argv[0], KINDS)
+    print(f"toyvm explain: '{argv[0]}' is no kind of thing to explain. {hint}".rstrip(), file=sys.stderr)
+    print(f"The kinds are {', '.join(KINDS)}.", file=sys.stderr)
+    return 2
+
+
+def _module(kind: str) -> ModuleType:
+    return import_module(f".explaining.{KINDS[kind][0]}", __package__)
