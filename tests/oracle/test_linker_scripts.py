@@ -94,6 +94,19 @@ def test_gnu_default_script_static(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert differences(default_script(), _compile("-fno-pic"), "-static") == []
 
 
+BUILTIN = ("-N", "-n", "-z separate-code", "-z noseparate-code", "-z separate-code -z now")
+
+
+@pytest.mark.parametrize("flags", BUILTIN)
+def test_options_that_ask_for_a_script_of_gnu(
+    flags: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """-N and its kin give GNU ld's layout, byte for byte, without -T."""
+    require_oracle(GCC, GNU_LD)
+    monkeypatch.chdir(tmp_path)
+    assert differences("", _compile("-fno-pic"), *flags.split(), "-static") == []
+
+
 @pytest.mark.parametrize("kind", ["-pie", "-shared"])
 def test_gnu_default_script_dynamic(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dynamic tables of the two linkers differ in size, so addresses do; order, types, flags and segments do not."""

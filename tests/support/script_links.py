@@ -63,10 +63,15 @@ def _symbols(elf: ElfFile) -> dict[str, tuple[str, str, int, int]]:
     return found
 
 
+def _script(text: str) -> list[str]:
+    """The options for a script; none for the built-in one, ""."""
+    Path("script.ld").write_text(text)
+    return ["-T", "script.ld"] if text else []
+
+
 def gnu_link(script: str, objects: Sequence[str], output: str, *flags: str) -> tuple[int, str]:
     """Link with GNU ld in the present folder: (its exit code, its messages)."""
-    Path("script.ld").write_text(script)
-    command = [GNU_LD, "-T", "script.ld", *flags, *objects, "-o", output, "--no-relax"]
+    command = [GNU_LD, *_script(script), *flags, *objects, "-o", output, "--no-relax"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return result.returncode, result.stderr
 
@@ -75,9 +80,8 @@ def our_link(script: str, objects: Sequence[str], output: str, *flags: str) -> t
     """Link with us: (exit code, messages)."""
     from toyvm.cli.ld import main
 
-    Path("script.ld").write_text(script)
     try:
-        status = main(["-T", "script.ld", *flags, *objects, "-o", output, "--no-relax"])
+        status = main([*_script(script), *flags, *objects, "-o", output, "--no-relax"])
     except LinkError as error:
         return 1, str(error)
     return status, ""

@@ -34,7 +34,8 @@ output:
   --hash-style=gnu|sysv|both, --build-id[=sha1|none|0xHEX], --eh-frame-hdr
   --package-metadata=JSON, --compress-debug-sections=none|zlib|zstd
 
-  -n, -N                         do not align sections to pages in the file (with -T)
+  -n, -N                         do not align sections to pages in the file; make code writable, too
+  -z separate-code|noseparate-code   give code segments of its own, or one with read-only data
 
 layout:
   -T FILE, -dT FILE              order the output by a linker script; a default that -T takes precedence over
@@ -161,10 +162,10 @@ def _write_dependencies(state: CommandLine, output: str, inputs: Sequence[str]) 
 
 def _print_script(state: CommandLine) -> None:
     """--verbose: the script in force, between lines of signs, as GNU ld prints it."""
-    from ..linker.script.builtin import builtin_script
+    from ..linker.script.commands import script_text
 
     options = link_options(state)
-    text = "\n".join(text for _, text in options.scripts) or builtin_script(options)
+    text = "\n".join(text for _, text in options.scripts) or script_text(options)
     kind = "external" if options.scripts else "internal"
     print(f"using {kind} linker script:\n{'=' * 50}\n{text}\n{'=' * 50}")
 

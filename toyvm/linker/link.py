@@ -201,7 +201,7 @@ def _open(
 ) -> tuple[list[Opened], LinkOptions, Scripted | None]:
     """(the inputs, opened; the options with what scripts say; the script, if there is one)."""
     found = None
-    if options.scripts or options.orderings:
+    if options.scripts or options.orderings or options.gnu_layout:
         from .script.commands import request
 
         found = request(inputs, options)

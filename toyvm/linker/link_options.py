@@ -129,12 +129,20 @@ class LinkOptions(Record):
     unique: bool = False  # --unique: orphans of one name stay apart
     check_sections: bool = True
     paged: bool = True  # else -n, -N: sections are not aligned to pages in the file
-    separate_code: bool = False  # with a script: code has segments of its own
+    text_read_only: bool = True  # else -N: data follow code in one writable segment
+    separate_code: bool | None = (
+        None  # whether code has segments of its own; None: as the script in force says
+    )
 
     @property
     def entry_symbol(self) -> str:
         """The name, or number, of the entry."""
         return self.entry or DEFAULT_ENTRY
+
+    @property
+    def gnu_layout(self) -> bool:
+        """Whether the layout is that of GNU ld's built-in script, which some options ask for."""
+        return self.separate_code is not None or not self.paged
 
     @property
     def pic(self) -> bool:

@@ -106,6 +106,12 @@ def _static(state: CommandLine, _: str) -> None:
     state.mode(static=True)
 
 
+def _unpaged(state: CommandLine, **changes: object) -> None:
+    """-n, -N: no pages in the file, so libraries that would need them are not looked for."""
+    state.options.update(paged=False, **changes)
+    state.mode(static=True)
+
+
 def _emulation(state: CommandLine, name: str) -> None:
     if name != "elf64lriscv":
         raise UsageError(f"unrecognised emulation mode: {name} (supported: elf64lriscv)")
@@ -333,10 +339,10 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "dll-verbose": ("flag", lambda state, _: setattr(state, "verbose", True)),
     "check-sections": _set(check_sections=True),
     "no-check-sections": _set(check_sections=False),
-    "nmagic": _set(paged=False),
+    "nmagic": ("flag", lambda state, _: _unpaged(state)),
     "no-nmagic": _set(paged=True),
-    "omagic": _set(paged=False),
-    "no-omagic": _set(paged=True),
+    "omagic": ("flag", lambda state, _: _unpaged(state, text_read_only=False)),
+    "no-omagic": _set(paged=True, text_read_only=True),
     "relocatable": _set(kind="relocatable"),
     "Ur": _set(kind="relocatable"),
     "no-warnings": _set(no_warnings=True),
@@ -379,8 +385,8 @@ SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
     "w": lambda state: state.options.__setitem__("no_warnings", True),
     "(": lambda state: _begin_group(state, ""),
     ")": lambda state: _end_group(state, ""),
-    "n": lambda state: state.options.__setitem__("paged", False),
-    "N": lambda state: state.options.__setitem__("paged", False),
+    "n": lambda state: _unpaged(state),
+    "N": lambda state: _unpaged(state, text_read_only=False),
     "g": lambda state: None,
     "q": lambda state: state.options.__setitem__("emit_relocs", True),
 }

@@ -69,7 +69,7 @@ class _Arranger:
         made += self._place_orphans(flow)
         text = next((out for out in self.table if out.name == ".text"), None)
         if text is not None:  # whatever is in it
-            text.flags |= READONLY
+            text.flags = text.flags & ~READONLY | (READONLY if self.options.text_read_only else 0)
         index = {id(out): i for i, out in enumerate(self.outs)}
         for out in self.outs:
             self.out_of[list(out.members)] = index[id(out)]

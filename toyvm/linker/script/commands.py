@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from toyvm.base.record import Record, replace
-from toyvm.base.resources import read_input
+from toyvm.base.resources import kept, read_input, source_version
 
 from ..link_options import Input, LinkOptions
 from .builtin import builtin_script
+from .gnu_scripts import gnu_script
 from .reader import read_expression, read_ordering, read_script
 from .tree import (
     Assignment,
@@ -23,6 +26,7 @@ from .tree import (
     Source,
 )
 
+_BUILTIN = "built-in script"
 _DEFAULT_ENTRY = "start"  # GNU ld: of a script without ENTRY
 
 
@@ -36,7 +40,7 @@ class Request(Record, eq=False):
 
 def request(inputs: Sequence[Input], options: LinkOptions) -> Request | None:
     """Read the scripts of `options`; None if there is none. Raises LinkError with a place."""
-    if not options.scripts and not options.orderings:
+    if not options.scripts and not options.orderings and not options.gnu_layout:
         return None
     script = Script()
     for name, text in options.scripts:
@@ -97,8 +101,24 @@ def _read(name: str, data: bytes, options: LinkOptions) -> Script:
     return read_script(name, data, read_input, options.library_path)
 
 
+def script_text(options: LinkOptions) -> str:
+    """The script of a link whose `options` name none."""
+    relocatable = options.kind == "relocatable"
+    return gnu_script(options) if options.gnu_layout or relocatable else builtin_script(options)
+
+
 def _builtin(options: LinkOptions) -> Script:
-    return read_script("built-in script", builtin_script(options).encode(), read_input)
+    """That script, read. The cache folder keeps it, since reading takes a tenth of a second."""
+    text = script_text(options)
+
+    def read() -> bytes:
+        return pickle.dumps(read_script(_BUILTIN, text.encode(), read_input))
+
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    version = source_version("linker/script", "base")
+    script = pickle.loads(kept(f"script-{digest}", version, read))
+    assert isinstance(script, Script)
+    return script
 
 
 def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> Request:
