@@ -50,8 +50,8 @@ def test_a_wheel_runs_samples_and_compares(installed: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_wheel_has_every_file_of_the_package(installed: Path) -> None:
-    """The LLVM IR and the marker of types, not only the modules."""
-    kinds = (".py", ".ll", ".typed")
+    """The LLVM IR, the parts of the page and the marker of types, not only the modules."""
+    kinds = (".py", ".ll", ".typed", ".html", ".css", ".js")
     ours = {path.relative_to(ROOT) for path in (ROOT / "toyvm").rglob("*") if path.suffix in kinds}
     assert {path.suffix for path in ours} == {*kinds}
     assert ours <= {path.relative_to(installed) for path in (installed / "toyvm").rglob("*")}

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
-from toyvm.explore.recorder import Recorder
-from toyvm.kernel.accounts import proc_text
 from toyvm.kernel.kernel import Kernel
 from toyvm.machine.sv39 import PTE_LEAF, PTE_SWAP, PTE_V, pte_frame
-from toyvm.observe.memory_views import page_table
-from toyvm.run_options import RunOptions
 
 
 class Player:
@@ -28,6 +23,7 @@ class Player:
         self.tables: dict[int, dict[int, int]] = {}
         self.cached: dict[int, tuple[int, int]] = {}
         self.swap_cached: set[int] = set()
+        self.merged: set[int] = set()
         self.output: list[tuple[str, str]] = []
 
     def go(self, moment: int) -> None:
@@ -74,6 +70,8 @@ class Player:
             self.cached[frame] = (file, page)
         self.swap_cached -= set(c.get("wd", ()))
         self.swap_cached |= set(c.get("w", ()))
+        self.merged -= set(c.get("md", ()))
+        self.merged |= set(c.get("m", ()))
         self.output += [(name, text) for name, text in c.get("o", ())]
 
     def references(self) -> dict[int, int]:
@@ -85,6 +83,7 @@ class Player:
                 counts[frame] += 1
         counts.update(self.cached.keys())
         counts.update(self.swap_cached)
+        counts.update(self.merged)
         return dict(counts)
 
     def _mapped(self, table: int, level: int) -> list[int]:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "locality": ("locality", "show working sets, reuse distances, TLB reach and a heat map of a trace"),
     "policies": ("policies", "replay a trace with page replacement policies"),
     "sweep": ("sweep", "run programs with every combination of options, and make a table"),
+    "explore": ("explore", "run a program, and make a page that shows the run moment by moment"),
     "quiz": ("quiz", "print homework: questions from real runs and links, with solutions"),
     "explain": ("explain", "say why a relocation, a section or an address is what it is"),
     "ldd": ("ldd", "show which shared libraries a program would load"),

@@ -158,5 +158,3 @@ class MomentMaker:
         text = self._text
         names = text(event.symbol), text(event.path), text(event.definer)
         return "bind", (*names, exact(event.value), exact(event.slot), int(event.lazy))
-
-

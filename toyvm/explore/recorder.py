@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,15 @@ from ..base.events import ContextSwitch, Event, MappingChanged, ProcessExecuted,
 from ..engines.engine_choice import make_engine
 from ..engines.watching.trapping_engine import TrappingEngine
 from ..loader.loader_events import LibraryMapped, LibraryUnmapped
-from ..observe.symbolize import kernel_symbolizer
+from ..machine.sv39 import translated, walk
+from ..observe.symbolize import disassemble_one, kernel_symbolizer
 from .moments import FIELDS, KINDS, MomentMaker
 from .state_reader import StateReader
 from .strings import Strings
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Callable
+    from typing import IO
 
     from ..engines.engine import Engine
     from ..kernel.kernel import Kernel
@@ -34,8 +36,8 @@ _REMAPPING = (ProcessExecuted, ProcessForked, MappingChanged, LibraryMapped, Lib
 class Recorder:
     """Records up to `most` moments (`system.Watcher`); later ones are counted only.
 
-    `streams` are the captured outputs of the session, by name. After the run, `to_json` returns the
-    recording.
+    After the run, `to_json` returns the recording. `on_moment` is called with the number of each
+    moment while the kernel stands at it.
     """
 
     def __init__(self, options: RunOptions, most: int = DEFAULT_MOMENTS):
@@ -47,31 +49,47 @@ class Recorder:
         self._missed = 0
         self._time = 0
         self._kernel: Kernel
-        self._reader: StateReader
+        self.reader: StateReader
         self._maker: MomentMaker
         self._names: tuple[_Names, _Names]
-        self.streams: dict[str, io.BytesIO] = {}
+        self._streams: dict[str, io.BytesIO] = {}
         self._written: dict[str, int] = {}
         self.on_moment: Callable[[int], None] = lambda number: None
 
     def engine(self, memory: PhysicalMemory) -> Engine:
         """The engine that the options name, made to stop at each fault: so registers are exact."""
         options = self._options
-        inner = make_engine(
-            options.engine, memory, caching=options.caching, seed=options.schedule_seed or 0
-        )
+        inner = make_engine(options.engine, memory, caching=options.caching, seed=options.schedule_seed or 0)
         return TrappingEngine(inner)
 
     def start(self, kernel: Kernel) -> None:
         """Subscribe to the events that are moments."""
         self._kernel = kernel
         symbols = kernel_symbolizer(kernel)
-        self._names = place, code = _Names(symbols.describe), _Names(symbols.instruction)
-        self._reader = StateReader(kernel, self._strings, place)
+        self._names = place, code = _Names(symbols.describe), _Names(self._instruction)
+        self.reader = StateReader(kernel, self._strings, place)
         self._maker = MomentMaker(self._strings, place, code)
         self._add(0, "start", ())
         for kind in self._maker.types:
             kernel.bus.subscribe(kind, self._event)
+
+    def watch_output(self, **streams: IO[bytes]) -> None:
+        """Let the moments hold what the programs write to these captured streams of the session."""
+        self._streams = {name: stream for name, stream in streams.items() if isinstance(stream, io.BytesIO)}
+
+    def _instruction(self, pid: int, va: int) -> str:
+        """The instruction at an address, if it is in memory: to read it must not be a fault of its own."""
+        process = self._kernel.processes.get(pid)
+        if process is None:
+            return ""
+        memory, root = self._kernel.memory, process.mm.table.root_ppn
+        code = b""
+        for parcel in (va, va + 2):
+            found = walk(memory, root, parcel)
+            if found is not None:
+                pa = translated(found[1], found[2], parcel)
+                code += bytes(memory.u8[pa : pa + 2])
+        return disassemble_one(code, va) if len(code) == 4 or (code and code[0] & 3 != 3) else ""
 
     def _event(self, event: Event) -> None:
         if len(self._rows) >= self._most or self._size > MOST_JSON:
@@ -87,7 +105,7 @@ class Recorder:
 
     def _add(self, tid: int, kind: str, fields: tuple[Any, ...], running: int = 0) -> None:
         now = self._kernel.now
-        changes = self._reader.changes(running)
+        changes = self.reader.changes(running)
         if output := self._output():
             changes["o"] = output
         row = [KINDS.index(kind), now - self._time, tid, fields, changes]
@@ -100,7 +118,7 @@ class Recorder:
     def _output(self) -> list[tuple[str, str]]:
         """What the programs have written since the last moment."""
         pieces = []
-        for name, stream in self.streams.items():
+        for name, stream in self._streams.items():
             start, end = self._written.get(name, 0), stream.getbuffer().nbytes
             if end > start:
                 self._written[name] = end
@@ -120,6 +138,11 @@ class Recorder:
     def count(self) -> int:
         """How many moments are recorded."""
         return len(self._rows)
+
+    @property
+    def missed(self) -> int:
+        """How many events came after the last moment that is recorded."""
+        return self._missed
 
     def to_json(self) -> str:
         """The recording as JSON text: see docs/design/explore.md."""

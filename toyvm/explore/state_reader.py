@@ -9,6 +9,7 @@ The state of the machine at a moment is
     tables      frame -> index -> page table entry: each frame that holds a table
     cached      frame -> file, page: the page cache
     swap cache  frames
+    merged      frames that KSM has merged
     output      (stream, text) pieces
 
 `StateReader.changes` compares the kernel with what it saw last, and returns what differs. The page
@@ -55,14 +56,15 @@ class StateReader:
         self._place = place
         self._threads: dict[int, list[int]] = {}
         self._registers: dict[int, list[int]] = {}
-        self._numbers: dict[MemoryMap, int] = {}  # of the spaces; a number is used once
+        self.numbers: dict[MemoryMap, int] = {}  # of the spaces; a number is used once
         self._last_space = 0
         self._spaces: dict[int, tuple[int, tuple[int, ...]]] = {}
         self._areas: dict[int, dict[int, Area]] = {}
         self._tables: dict[int, bytes] = {}
-        self._cached: dict[int, tuple[int, int]] = {}
+        self._cached: dict[int, tuple[Identity, int]] = {}
         self._cache_version = (-1, -1)
         self._swap_cached: set[int] = set()
+        self._merged: set[int] = set()
         self._files: dict[Identity, str] = {}  # names of the files that were mapped
         self._running = 0
 
@@ -75,6 +77,7 @@ class StateReader:
         self._read_tables(out)
         self._read_cache(out)
         self._read_swap_cache(out)
+        self._read_merged(out)
         return out
 
     # Threads
@@ -124,13 +127,13 @@ class StateReader:
     def _live(self) -> dict[MemoryMap, int]:
         """The address spaces with their numbers, which no later space gets again."""
         spaces = self._kernel.system.spaces
-        for space in self._numbers.keys() - spaces.keys():
-            del self._numbers[space]
+        for space in self.numbers.keys() - spaces.keys():
+            del self.numbers[space]
         for space in spaces:
-            if space not in self._numbers:
+            if space not in self.numbers:
                 self._last_space += 1
-                self._numbers[space] = self._last_space
-        return self._numbers
+                self.numbers[space] = self._last_space
+        return self.numbers
 
     def _read_spaces(self, out: Changes) -> None:
         users: dict[MemoryMap, list[int]] = {}
@@ -212,6 +215,14 @@ class StateReader:
         now = {frame for frame in swap.frame_of if frame}
         _put(out, wd=sorted(self._swap_cached - now), w=sorted(now - self._swap_cached))
         self._swap_cached = now
+
+    def _read_merged(self, out: Changes) -> None:
+        merged = self._kernel.system.merged
+        if merged is None or not (merged.stable or self._merged):
+            return
+        now = set(merged.stable)
+        _put(out, md=sorted(self._merged - now), m=sorted(now - self._merged))
+        self._merged = now
 
 
 def _different(frame: int, before: bytes, now: bytes) -> list[int | str]:

@@ -1,0 +1,2 @@
+// The panel of the build.
+function showBuild(panel, data, app) {}

@@ -1,0 +1,2 @@
+// The panel of the comparison.
+function showCompare(panel, data, app) {}

@@ -1,0 +1,2 @@
+// The panel of the load.
+function showLoad(panel, data, app) {}
