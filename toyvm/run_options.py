@@ -490,6 +490,13 @@ class CommandOptions(RunOptions):
         metavar="FILE",
         help="draw the owner and the use of every frame (SVG), at the process end with the most frames in use",
     )
+    trace_out: str | None = option(
+        default=None,
+        flags="--trace-out",
+        group=SHOWING,
+        metavar="FILE",
+        help="write a timeline for Perfetto or chrome://tracing (JSON)",
+    )
     layout_picture: str | None = option(
         default=None,
         flags="--layout-picture",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..build import Program
     from ..observe.pictures.frame_map import FrameWatcher
     from ..observe.pictures.layout_map import LayoutWatcher
+    from ..observe.timeline import TimelineWatcher
     from ..result import RunResult
     from ..system import Start, Watcher
 
@@ -94,7 +95,7 @@ def execute(
         raise UsageError("--trace-range can be used with --trace=insn only")
     starts = _starts(options)
     name = os.path.basename(options.program)
-    pictures: list[tuple[FrameWatcher | LayoutWatcher, str, str]] = []
+    pictures: list[tuple[FrameWatcher | LayoutWatcher | TimelineWatcher, str, str]] = []
     if options.frames_picture is not None:
         from ..observe.pictures.frame_map import FrameWatcher
 
@@ -103,6 +104,10 @@ def execute(
         from ..observe.pictures.layout_map import LayoutWatcher
 
         pictures.append((LayoutWatcher(), options.layout_picture, f"Address space: {name}"))
+    if options.trace_out is not None:
+        from ..observe.timeline import TimelineWatcher
+
+        pictures.append((TimelineWatcher(), options.trace_out, name))
     watchers = (*watchers, *(watcher for watcher, _, _ in pictures))
     result = run_all(starts, options, watchers=watchers, stdin=stdin, capture=capture)
     for watcher, path, title in pictures:
