@@ -12,6 +12,8 @@ from .help_formatter import HelpFormatter
 # kind -> (module with parser() and main(argv), summary)
 KINDS: dict[str, tuple[str, str]] = {
     "reloc": ("relocations", "a relocation: its operands, formula, bits and bytes, and what relaxation did"),
+    "section": ("sections", "a section: why it is kept or gone, the rule that placed it, its address"),
+    "address": ("addresses", "an address: source line, object, section, segment, byte in the file"),
 }
 
 

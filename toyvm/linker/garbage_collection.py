@@ -6,7 +6,7 @@ without being named: .init, .fini, the arrays of initialisers, notes, SHF_GNU_RE
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -44,8 +44,8 @@ def collect(
 
     `keep`: boolean by section, what a script says KEEP of; without a script, GNU ld's default script says it.
     """
-    marker = _Marker(program, options)
-    marker.mark(_roots(program, options, exported, marker.behind, keep))
+    marker = Marker(program, options)
+    marker.mark(sid for sid, _ in root_reasons(program, options, exported, marker.behind, keep))
     sections = program.sections
     live = sections.live & (marker.marked | ~sections.alloc)
     frames = eh_frame_sections(program)
@@ -57,31 +57,37 @@ def collect(
     return replace(program, sections=replace(sections, live=live))
 
 
-def _roots(
+def root_reasons(
     program: ProgramColumns,
     options: LinkOptions,
     exported: Column,
     behind: Mapping[int, Sequence[int]],
     keep: Column | None,
-) -> list[int]:
-    sections, table = program.sections, program.resolution.table
-    roots = []
+) -> Iterator[tuple[int, str]]:
+    """(section, why it is a root); a section may come more than once."""
+    sections, symbols, table = program.sections, program.symbols, program.resolution.table
     for sid in np.flatnonzero(sections.live & sections.alloc).tolist():
-        if (
-            int(sections.flags[sid]) & SHF_GNU_RETAIN
-            or int(sections.type[sid]) == SHT_NOTE
-            or (_is_kept(sections.name[sid], int(sections.type[sid])) if keep is None else keep[sid])
-        ):
-            roots.append(sid)
+        if int(sections.flags[sid]) & SHF_GNU_RETAIN:
+            yield sid, "it says so itself (SHF_GNU_RETAIN)"
+        elif int(sections.type[sid]) == SHT_NOTE:
+            yield sid, "notes are read without being named"
+        elif _is_kept(sections.name[sid], int(sections.type[sid])) if keep is None else keep[sid]:
+            yield sid, "KEEP: it is run without being named" if keep is None else "the script says KEEP"
     if options.keep_exported:
-        n = program.symbols.globals
-        seen = program.symbols.sid[:n][program.symbols.visibility[:n] == STV_DEFAULT]
-        roots += seen[seen >= 0].tolist()
-    names = [options.entry_symbol, options.init, options.fini, *options.undefined, *options.wanted]
-    numbers = [table[name].id for name in names if name in table] + np.flatnonzero(exported).tolist()
-    roots += [int(s) for s in program.symbols.sid[numbers] if s >= 0]
-    roots += [sid for number in numbers for sid in behind.get(number, ())]
-    return roots
+        n = symbols.globals
+        seen = symbols.sid[:n][symbols.visibility[:n] == STV_DEFAULT]
+        for sid in seen[seen >= 0].tolist():
+            yield sid, "--gc-keep-exported: others may see a symbol in it"
+    wanted = {options.entry_symbol: "the entry symbol", options.init: "-init", options.fini: "-fini"}
+    names = dict.fromkeys((*options.undefined, *options.wanted), "-u or the like") | wanted
+    numbers = {table[name].id: f"{why} is {name}" for name, why in names.items() if name in table}
+    for number in np.flatnonzero(exported).tolist():
+        numbers.setdefault(number, f"other components may see {program.symbol_name(number)}")
+    for number, why in numbers.items():
+        if symbols.sid[number] >= 0:
+            yield int(symbols.sid[number]), why
+        for sid in behind.get(number, ()):
+            yield sid, why
 
 
 def _is_kept(name: str, type: int) -> bool:
@@ -89,7 +95,13 @@ def _is_kept(name: str, type: int) -> bool:
     return type in _KEEP_TYPES or output_name(name) in _KEEP
 
 
-class _Marker:
+class Marker:
+    """The references between sections: relocations as columns sorted by `source`, and what is behind other symbols.
+
+    `extra` has unwind records and SHF_LINK_ORDER, `groups` the other members of section groups, `behind` the sections that
+    a symbol of the linker stands for.
+    """
+
     def __init__(self, program: ProgramColumns, options: LinkOptions):
         self.program = program
         sections = program.sections

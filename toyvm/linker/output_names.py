@@ -123,6 +123,17 @@ def output_name(name: str) -> str:
     return name
 
 
+def joining_rule(name: str) -> str:
+    """The row of the table that decides where input section `name` goes, in words."""
+    target = output_name(name)
+    if name in _EXACT:
+        return f"{name} joins {target}"
+    prefix = next((p for p, _ in _JOINS if name == p or name.startswith(p + ".")), "")
+    if not prefix:
+        return f"no rule names {name}: it is an output section of its own, after those that are like it"
+    return f"{prefix} and {prefix}.* join {target}"
+
+
 @cache
 def member_rank(name: str) -> int:
     """The place of input section `name` among those that join the same output section; equal places keep link order."""

@@ -34,7 +34,7 @@ def parser(kind: str, description: str) -> argparse.ArgumentParser:
     return p
 
 
-WHAT = {"reloc": "PLACE", "section": "NAME"}
+WHAT = {"reloc": "PLACE", "section": "NAME", "address": "ADDR"}
 
 
 def add_link_options(p: argparse.ArgumentParser) -> None:
@@ -62,6 +62,12 @@ def add_link_options(p: argparse.ArgumentParser) -> None:
         "--relax", action="store_true", help="let the linker shorten code, which `toyvm run` does not"
     )
     p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def parse(p: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str] | None]:
+    """(the options, which may stand between the files; the words after `--`, or None without one)."""
+    words, ld_words = split(argv)
+    return p.parse_intermixed_args(words), ld_words
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:

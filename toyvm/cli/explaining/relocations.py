@@ -30,8 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Link, and print the explanations."""
-    words, ld_words = link_request.split(argv)
-    options = parser().parse_args(words)
+    options, ld_words = link_request.parse(parser(), argv)
     from ...explain.relocation_explanations import RelocationExplainer, explain_rows
     from ...explain.relocation_places import parse_place, rows_of
     from ...explain.relocation_text import relocation_line, relocation_text
