@@ -104,11 +104,19 @@ class LinkIndex:
 
     @cached_property
     def _labels(self) -> dict[int, tuple[list[int], list[str]]]:
-        symbols = self.read.symbols
+        return self._labels_of(self.read)
+
+    @cached_property
+    def final_labels(self) -> dict[int, tuple[list[int], list[str]]]:
+        """By section number of the finished program, the offsets of its labels in order, and their names."""
+        return self._labels_of(self.final)
+
+    def _labels_of(self, program: ProgramColumns) -> dict[int, tuple[list[int], list[str]]]:
+        symbols = program.symbols
         placed = np.flatnonzero((symbols.sid >= 0) & (symbols.type != STT_SECTION))
         found: dict[int, dict[int, tuple[bool, int, str]]] = {}
         for number in placed.tolist():
-            name = self.read.symbol_name(number)
+            name = program.symbol_name(number)
             if not name or name.startswith(_NO_LABELS):
                 continue
             at = found.setdefault(int(symbols.sid[number]), {})

@@ -107,5 +107,5 @@ def test_an_address_in_words() -> None:
 
 def test_sections_that_are_not_there() -> None:
     explainer = SectionExplainer(collected("static"))
-    with pytest.raises(NotFoundError, match="did you mean '.rodata'"):
+    with pytest.raises(NotFoundError, match=r"did you mean '\.rodata'"):
         explainer.find(".rodat")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+
+from ...base.errors import UsageError
+from ...base.resources import require_other_file, write_atomically
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--format", choices=("sysv", "berkeley"), help="the same as -A or -B")
     p.add_argument("-t", "--totals", action="store_true", help="print the sum of all files (Berkeley format)")
+    p.add_argument(
+        "--treemap",
+        metavar="FILE.svg",
+        help="draw where the loaded bytes of one program come from: sections and symbols of a file; archives, objects and "
+        "functions of sources (.s), which are built as `toyvm run` builds them",
+    )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     return p
@@ -32,6 +42,8 @@ def main(argv: list[str]) -> int:
     from ...observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
 
     options = parser().parse_args(argv)
+    if options.treemap:
+        return _draw(options.treemap, options.files)
     total = Sizes(0, 0, 0)
     document: list[dict[str, object]] = []
     printed = False
@@ -59,3 +71,22 @@ def main(argv: list[str]) -> int:
     elif options.totals and printed:
         print(berkeley(total, "(TOTALS)"))
     return status
+
+
+def _draw(picture: str, names: list[str]) -> int:
+    """--treemap: write the picture."""
+    from ...build import build_program, read_file
+    from ...elf.elf_file import ElfFile
+    from ...explain.size_tree import file_size_tree, size_tree
+    from ...observe.pictures.treemap import treemap
+
+    path = Path(names[0])
+    if path.suffix in (".s", ".S"):
+        tree = size_tree(build_program([Path(name) for name in names], keep_history=True).link, path.stem)
+    elif len(names) > 1:
+        raise UsageError("--treemap draws one program, or the sources of one")
+    else:
+        tree = file_size_tree(ElfFile.parse(read_file(path), names[0]))
+    require_other_file(picture, names)
+    write_atomically(picture, treemap(tree).encode())
+    return 0
