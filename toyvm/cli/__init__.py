@@ -50,6 +50,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+# commands with long output, which a pager shows on a terminal
+PAGED = frozenset(("explain", "locality", "nm", "objdump", "quiz", "readelf"))
+
+
 def usage() -> str:
     """The overview of all commands."""
     width = max(map(len, COMMANDS))
@@ -174,11 +178,19 @@ def guarded(name: str, argv: list[str]) -> int:
 
     command = import_module(f".{COMMANDS[name][0]}", __name__)
     try:
+        if name in PAGED and sys.stdout.isatty():
+            from .terminal.pager import paged
+
+            return paged(command.main, argv)
         status: int = command.main(argv)
         return status
     except DiagnosticsError as error:
-        print(error, file=sys.stderr)
+        from .terminal.color import painted
+
+        print(painted(str(error), sys.stderr), file=sys.stderr)
         return error.exit_code
     except ToyvmError as error:
-        print(f"toyvm {name}: {error}", file=sys.stderr)
+        from .terminal.color import painted
+
+        print(painted(f"toyvm {name}: {error}", sys.stderr), file=sys.stderr)
         return error.exit_code

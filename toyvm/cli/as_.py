@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import ToyvmError, UsageError
+from .terminal.color import add_color, painted
 
 if TYPE_CHECKING:
     from ..assembler.assemble import Assembled
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     """Assemble the files into one object. On an error, no output file remains."""
     began = time.process_time()
-    args = _parser().parse_args(_split_joined(argv))
+    args = parser().parse_args(_split_joined(argv))
     from ..base.resources import NoCollection, require_other_file
 
     require_other_file(args.o, args.files)
@@ -41,7 +42,7 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
         _forget(output)
         raise
     for line in (*(made.warnings if not args.no_warn else ()), *made.errors):
-        print(line, file=sys.stderr)
+        print(painted(line, sys.stderr), file=sys.stderr)
     for line in made.printed:
         print(line)
     write_atomically(output, data)
@@ -180,13 +181,14 @@ def _split_joined(argv: list[str]) -> list[str]:
     return out
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm as`."""
+    p = argparse.ArgumentParser(
         prog="toyvm as",
         description="Assemble RISC-V assembly text (GNU syntax) into an object.",
         allow_abbrev=False,
     )
-    add = parser.add_argument
+    add = p.add_argument
     add(
         "files",
         nargs="*",
@@ -301,4 +303,5 @@ def _parser() -> argparse.ArgumentParser:
         "--statistics", action="store_true", help="print the time and the sizes of the work to standard error"
     )
     add("--MD", "-MD", metavar="FILE", help="write a list of the input files, for make")
-    return parser
+    add_color(p)
+    return p

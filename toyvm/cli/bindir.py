@@ -13,12 +13,17 @@ from pathlib import Path
 TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip", "objcopy", "addr2line", "c++filt")
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm bindir`: none."""
+    return argparse.ArgumentParser(
+        prog="toyvm bindir",
+        description="Print a folder with as, ld, ar and the other tools, for `gcc -B`.",
+    )
+
+
 def main(argv: list[str]) -> int:
     """Create the folder if necessary, and print its path."""
-    parser = argparse.ArgumentParser(
-        prog="toyvm bindir", description="Print a folder with as, ld, ar and the other tools, for `gcc -B`."
-    )
-    parser.parse_args(argv)
+    parser().parse_args(argv)
     from ..base.resources import cache_dir, write_atomically
 
     folder = cache_dir() / "bin"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..base.errors import UsageError
 from .help_formatter import HelpFormatter
+from .terminal.color import add_color, enabled
+from .terminal.progress_line import ProgressLine
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--json", action="store_true", help="print everything as JSON")
     p.add_argument("--html", metavar="FILE", help="write an HTML page with plots")
+    add_color(p)
     return p
 
 
@@ -49,12 +52,13 @@ def main(argv: list[str]) -> int:
     from ..experiment import compare
     from ..observe import compare_report
 
-    result = compare(
-        [Path(options.program), *map(Path, options.with_)],
-        libs=options.libs,
-        instances=instances,
-        progress=_progress,
-    )
+    with ProgressLine() as progress:
+        result = compare(
+            [Path(options.program), *map(Path, options.with_)],
+            libs=options.libs,
+            instances=instances,
+            progress=progress,
+        )
     if options.html:
         write_atomically(Path(options.html), compare_report.html_page(result).encode())
     if options.json:
@@ -62,15 +66,8 @@ def main(argv: list[str]) -> int:
 
         print(json.dumps(result.to_json(), indent=2))
     else:
-        print(compare_report.text_table(result), end="")
+        print(compare_report.text_table(result, color=enabled(sys.stdout)), end="")
     if result.static.stdout != result.dynamic.stdout:
         print("toyvm compare: the outputs of the two builds differ", file=sys.stderr)
         return 1
     return 0
-
-
-def _progress(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}...", end="", file=sys.stderr, flush=True)
-        if what.startswith("replacing"):
-            print(file=sys.stderr)

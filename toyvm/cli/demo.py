@@ -9,12 +9,17 @@ from ..base.sample_directives import LINKAGES
 from . import guarded
 
 
-def main(argv: list[str]) -> int:
-    """Run the three steps. Returns the status of the first step that fails, or 0."""
-    argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm demo`: none."""
+    return argparse.ArgumentParser(
         prog="toyvm demo",
         description="Run the sample shm_talk, built statically and dynamically, and compare the two builds.",
-    ).parse_args(argv)
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Run the three steps. Returns the status of the first step that fails, or 0."""
+    parser().parse_args(argv)
     sample = str(data_dir("asm") / "shm_talk.s")
     steps = [("run", [f"--{linkage}", sample]) for linkage in LINKAGES]
     steps.append(("compare", [sample]))

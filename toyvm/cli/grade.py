@@ -9,6 +9,7 @@ from pathlib import Path
 from ..base.errors import UsageError
 from ..base.light_types import TYPE_CHECKING
 from .help_formatter import HelpFormatter
+from .terminal.color import add_color, enabled
 
 if TYPE_CHECKING:
     from ..batch.grade.assignment import Assignment
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PERCENT",
         help="exit with status 1 if a submission has less than this part of the points",
     )
+    add_color(p)
     return p
 
 
@@ -124,7 +126,7 @@ def main(argv: list[str]) -> int:
     write_reports(grades, folder)
     if not options.store:
         store.unlink(missing_ok=True)
-    sys.stdout.write(text_table(grades))
+    sys.stdout.write(text_table(grades, color=enabled(sys.stdout)))
     print(f"{folder / 'index.html'}: the page; {folder / 'reports'}: a report for each student")
     low = options.fail_under
     return int(low is not None and any(percent(grade) < low for grade in grades.grades))

@@ -12,12 +12,13 @@ from ..base.errors import LinkError, UsageError
 from ..base.resources import NoCollection
 from .linking.command_line import CommandLine
 from .linking.parsing import link_options, parse
+from .terminal.color import painted
 
 if TYPE_CHECKING:
     from ..linker.image_layout import MemoryUse
     from ..linker.link_options import LinkOptions
 
-_HELP = """usage: toyvm ld [options] FILE...
+HELP = """usage: toyvm ld [options] FILE...
 
 Link objects, archives and shared libraries into a program or a shared object.
 
@@ -74,6 +75,7 @@ dynamic linking:
 
 reports:
   -Map=FILE, --print-map, --cref    write a link map; print it; add a cross reference table
+  --color-diagnostics=auto|always|never    colour errors and warnings (default: auto, on a terminal)
   -y SYMBOL, -t, -v                 trace a symbol; list the input files; print the version
 """
 
@@ -81,7 +83,7 @@ reports:
 def main(argv: list[str]) -> int:
     """Link, and write the output (mode 755) and the map. After an error, nothing is written."""
     if any(word in ("--help", "-help") for word in argv):
-        print(_HELP, end="")
+        print(HELP, end="")
         return 0
     state = parse(argv)
     if state.version:
@@ -113,7 +115,7 @@ def main(argv: list[str]) -> int:
         raise LinkError([f"toyvm ld: {_readable(state, message)}" for message in error.messages]) from None
     for warning in () if options.no_warnings else result.warnings:
         mark = "" if ": warning: " in warning else "warning: "
-        print(f"toyvm ld: {mark}{_readable(state, warning)}", file=sys.stderr)
+        print(painted(f"toyvm ld: {mark}{_readable(state, warning)}", sys.stderr), file=sys.stderr)
     if state.fatal_warnings and result.warnings:
         raise LinkError([f"toyvm ld: {len(result.warnings)} warnings treated as errors"])
     for name in options.trace_symbols:

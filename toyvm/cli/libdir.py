@@ -8,12 +8,17 @@ from __future__ import annotations
 import argparse
 
 
-def main(argv: list[str]) -> int:
-    """Build the libraries if necessary, and print the folder's path."""
-    argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of `toyvm libdir`: none."""
+    return argparse.ArgumentParser(
         prog="toyvm libdir",
         description="Print the folder of the guest libraries (crt1.o, libc.a, libc.so, ...), for `ld -L`.",
-    ).parse_args(argv)
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Build the libraries if necessary, and print the folder's path."""
+    parser().parse_args(argv)
     from ..build import guest_libraries
 
     print(guest_libraries().path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import UsageError
 from .help_formatter import HelpFormatter
 from .policies import add_selection, select
+from .terminal.pager import add_no_pager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "--tlb", metavar="FILE", help="draw the TLB misses by number of entries, with 4 KiB and 2 MiB pages"
     )
     p.add_argument("--json", action="store_true", help="print everything as JSON")
+    add_no_pager(p)
     return p
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
 from .help_formatter import HelpFormatter
+from .terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from ..observe.pages.miss_ratio import Curves
@@ -86,14 +86,14 @@ def main(argv: list[str]) -> int:
     from ..observe.pages.page_trace import read_trace
 
     frames = parse_frames(options.frames or (FRAMES if options.trace else FRAMES_OF_A_STRING))
-    result = curves(
-        select(read_trace(options.trace), options) if options.trace else _string(options),
-        frames,
-        [policy for policy in POLICIES if policy in wanted],
-        options.seed,
-        _progress,
-    )
-    _progress("")
+    with ProgressLine() as progress:
+        result = curves(
+            select(read_trace(options.trace), options) if options.trace else _string(options),
+            frames,
+            [policy for policy in POLICIES if policy in wanted],
+            options.seed,
+            progress,
+        )
     if options.svg:
         _draw(result, options.svg, os.path.basename(options.trace or options.sample or "a string"))
     if options.json:
@@ -124,8 +124,3 @@ def _draw(result: Curves, path: str, name: str) -> None:
     if not result.references:
         raise UsageError(f"--svg: {name} has no references to draw")
     write_atomically(path, miss_ratios(result, f"Miss ratio by policy: {name}").encode())
-
-
-def _progress(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..base.errors import UsageError
 from .help_formatter import CommandParser, HelpFormatter
+from .terminal.pager import add_no_pager
 
 MOST = 1000  # questions of one kind on a sheet
 
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         help="write the solutions to a file of their own (.html: as a page)",
     )
     p.add_argument("--json", action="store_true", help="print questions, solutions and all figures as JSON")
+    add_no_pager(p)
     return p
 
 

@@ -14,6 +14,7 @@ from ..base.options import Option
 from ..base.sizes import parse_digits, parse_size, size_text
 from ..run_options import GROUPS, CommandOptions
 from .help_formatter import HelpFormatter
+from .terminal.color import add_color
 
 Kind = TypeVar("Kind", bound=CommandOptions)
 
@@ -42,6 +43,7 @@ def parser(
         for row in kind.rows.values():
             if row.group == title and row.flags:
                 add_option(group, row)
+    add_color(p)
     p.add_argument("program", metavar=kind.rows["program"].metavar, help=kind.rows["program"].help)
     args = kind.rows["args"]
     p.add_argument("args", nargs=argparse.REMAINDER, metavar=args.metavar, help=args.help)

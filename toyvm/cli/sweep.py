@@ -11,6 +11,7 @@ from typing import Any
 from ..base.errors import UsageError
 from ..base.options import Option
 from .help_formatter import CommandParser, HelpFormatter
+from .terminal.color import add_color
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
             metavar="VALUES",
             help=_help(row).replace("%", "%%"),
         )
+    add_color(p)
     return p
 
 

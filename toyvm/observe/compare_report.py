@@ -92,8 +92,8 @@ def _frames(row: InstanceFacts) -> str:
     return f"{row.total} ({row.shared}, {row.text}), {sum(row.pss) // len(row.pss) // 1024 if row.pss else 0} KiB"
 
 
-def text_table(result: Comparison, width: int | None = None) -> str:
-    """The comparison as a table; plain text if standard output is not a terminal."""
+def text_table(result: Comparison, width: int | None = None, *, color: bool = False) -> str:
+    """The comparison as a table. The default width is that of the terminal, or 110."""
     # The page and JSON do not need rich.
     import io
     import sys
@@ -102,7 +102,12 @@ def text_table(result: Comparison, width: int | None = None) -> str:
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=width or (None if terminal else 110))
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=color,
+        no_color=not color,
+        width=width or (None if terminal else 110),
+    )
     table = Table(title=f"{result.program}: static against dynamic", title_justify="left")
     table.add_column("")
     table.add_column("static", justify="right")

@@ -12,14 +12,19 @@ from .tables import percent
 _MOST_MARKS = 40  # tests whose marks are shown
 
 
-def text_table(grades: Grades, width: int | None = None) -> str:
-    """A row for each submission, a mark for each test; plain text if standard output is not a terminal."""
+def text_table(grades: Grades, width: int | None = None, *, color: bool = False) -> str:
+    """A row for each submission, a mark for each test. The default width is that of the terminal, or 110."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=width or (None if terminal else 110))
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=color,
+        no_color=not color,
+        width=width or (None if terminal else 110),
+    )
     table = Table(title=Text(grades.assignment.title), title_justify="left")
     for name in ("submission", "points", "%", "tests", "first problem"):
         right = name in ("points", "%")

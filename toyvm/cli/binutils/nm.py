@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from ..terminal.pager import add_no_pager
 from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
 
 
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
     p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
+    add_no_pager(p)
     return p
 
 

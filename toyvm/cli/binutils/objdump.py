@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...base.errors import ElfError, UsageError
+from ..terminal.pager import add_no_pager
 from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
     p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted; has no effect")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
+    add_no_pager(p)
     return p
 
 

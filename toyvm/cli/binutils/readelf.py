@@ -6,6 +6,8 @@ import argparse
 import json
 from collections.abc import Iterator
 
+from ..terminal.pager import add_no_pager
+
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm readelf`. `-h` is --file-header, as in GNU readelf."""
@@ -80,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="print headers, sections, segments and the dynamic section as JSON",
     )
     p.add_argument("files", nargs="+", metavar="FILE")
+    add_no_pager(p)
     return p
 
 

@@ -74,7 +74,7 @@ ctf-share-types split-by-reloc split-by-file Y
 _ALONE = """
 sort-common nostdlib no-add-needed add-needed no-copy-dt-needed-entries copy-dt-needed-entries warn-common
 no-warn-common no-print-gc-sections warn-rwx-segments no-warn-rwx-segments no-warn-execstack warn-execstack
-no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads color-diagnostics build-id-link
+no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables no-define-common
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
 warn-section-align warn-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...base.errors import UsageError
 from ...base.record import replace
 from ...linker.link_options import Input
+from ..terminal.color import WHEN, choose
 from .command_line import CommandLine
 from .keywords import compression, keyword
 
@@ -75,6 +76,13 @@ def _package_metadata(state: CommandLine, text: str) -> None:
         except (ValueError, RecursionError) as error:
             raise UsageError(f"--package-metadata: not JSON: {error}") from None
     state.options["package_metadata"] = text
+
+
+def _color(_: CommandLine, when: str) -> None:
+    """--color-diagnostics[=WHEN]."""
+    if when not in ("", *WHEN):
+        raise UsageError(f"--color-diagnostics={when}: expected {', '.join(WHEN)}")
+    choose(when or "always")
 
 
 def _begin_group(state: CommandLine, _: str) -> None:
@@ -345,6 +353,8 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "no-omagic": _set(paged=True, text_read_only=True),
     "relocatable": _set(kind="relocatable"),
     "Ur": _set(kind="relocatable"),
+    "color-diagnostics": ("optional", _color),
+    "no-color-diagnostics": ("flag", lambda _, __: choose("never")),
     "no-warnings": _set(no_warnings=True),
     "fatal-warnings": _attribute("fatal_warnings"),
     "no-fatal-warnings": _attribute("fatal_warnings", False),

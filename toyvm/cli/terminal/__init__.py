@@ -1,0 +1,1 @@
+"""What commands do on a terminal: colours, the pager, progress."""
