@@ -104,7 +104,7 @@ def _ld_parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in dict.fromkeys(_FLAG.findall(HELP)):
         name = flag.lstrip("-")
-        takes = name in SHORT_VALUES or name in SHORT_LISTS or name in LONG and LONG[name][0] == "value"
+        takes = name in SHORT_VALUES or name in SHORT_LISTS or (name in LONG and LONG[name][0] == "value")
         p.add_argument(flag, dest=flag, action="store" if takes else "store_true")
     p.add_argument("files", nargs="*")
     return p
