@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import re
 import subprocess
@@ -295,3 +296,17 @@ def test_mypy_checks_a_users_program(tmp_path: Path) -> None:
     assert [line.split(":")[:2] for line in lines if ": error:" in line] == [
         ["wrong.py", "2"], ["wrong.py", "3"], ["wrong.py", "4"]
     ], done.stdout + done.stderr  # fmt: skip
+
+
+def test_a_program_prints_where_standard_output_is_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook. A character may come in two writes; there is no standard input to wait for."""
+    halves = (
+        ".globl main\nmain: la s1, 1f\n li s2, 4\n2: li a0, 1\n mv a1, s1\n li a2, 1\n li a7, 64\n ecall\n"
+    )
+    rest = " addi s1, s1, 1\n addi s2, s2, -1\n bnez s2, 2b\n li a0, 0\n ret\n .data\n1: .ascii "
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", shown)
+    assert toyvm.run(f'{halves}{rest}"\\303\\274\\377\\n"\n').status == 0
+    assert shown.getvalue() == "\xfc\ufffd\n"
+    echo = ".globl main\nmain: li a0, 0\n mv a1, sp\n li a2, 8\n li a7, 63\n ecall\n ret\n"
+    assert toyvm.run(echo).status == 0  # read(2) gives 0: the end

@@ -258,12 +258,16 @@ class Program(Record):
 
     @property
     def symbols(self) -> Rows:
-        """A row for each global symbol that the image defines, by address: name, address, where it is defined."""
+        """A row for each global symbol with an address, by address: name, address, where it is defined.
+
+        `defined` is an object and a section with an offset, or "" for what the linker defines.
+        """
         from .base.rows import Rows
 
         rows = [
-            {"name": name, "address": address, "defined": self.link.definition(name)}
+            {"name": name, "address": address, "defined": self.link.definition(name).rpartition("/")[2]}
             for name, address in sorted(self.link.symbols.items(), key=lambda item: (item[1], item[0]))
+            if address
         ]
         return Rows(("name", "address", "defined"), rows)
 

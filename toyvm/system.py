@@ -134,8 +134,8 @@ class Session:
         options.check()
         self.options = options
         self.watchers = watchers
-        self.out = io.BytesIO() if capture else sys.stdout.buffer
-        self.err = io.BytesIO() if capture else sys.stderr.buffer
+        self.out = io.BytesIO() if capture else _bytes_to(sys.stdout)
+        self.err = io.BytesIO() if capture else _bytes_to(sys.stderr)
         self.messages = self.err if messages is None else messages
         self.bus = Bus()
         self.views = _Views(options, self._describe, self._whereabouts, self._write)
@@ -153,7 +153,7 @@ class Session:
             bus=self.bus,
             interpreter=OnDemandLoader(),
             limits=options,
-            stdin=io.BytesIO(stdin or b"") if capture or stdin is not None else sys.stdin.buffer,
+            stdin=io.BytesIO(stdin or b"") if capture or stdin is not None else _standard_input(),
             stdout=self.out,
             stderr=self.err,
             messages=self.messages,
@@ -464,6 +464,20 @@ def _environment(program: Program | str | PathLike[str], options: RunOptions) ->
             names = (f"/lib/{library.name}" for library in program.directives.preload)
             settings.append("LD_PRELOAD=" + ":".join(names))
     return settings
+
+
+def _bytes_to(stream: Any) -> Any:
+    """A binary stream that writes to a standard stream; a notebook's has text only."""
+    if hasattr(stream, "buffer"):
+        return stream.buffer
+    from .base.text_sink import TextSink
+
+    return TextSink(stream)
+
+
+def _standard_input() -> Any:
+    """This process's standard input; a notebook has none that a program could read."""
+    return sys.stdin.buffer if hasattr(sys.stdout, "buffer") else io.BytesIO()
 
 
 def _captured(stream: Any) -> bytes:

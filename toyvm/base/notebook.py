@@ -35,7 +35,7 @@ def heading(text: str, note: str = "") -> str:
 
 def facts(rows: Iterable[tuple[str, object]]) -> str:
     """Names and what they stand for, as a table without a head."""
-    cells = "".join(f"<tr><td>{escape(name)}</td>{_cell(value)}</tr>" for name, value in rows)
+    cells = "".join(f"<tr><td>{escape(name)}</td>{_left(value)}</tr>" for name, value in rows)
     return f"<table>{cells}</table>"
 
 
@@ -64,6 +64,10 @@ def text(content: str) -> str:
 def folded(title: str, content: str) -> str:
     """Something that shows when its title is clicked."""
     return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def _left(value: object) -> str:
+    return _cell(value).replace("<td class=n>", "<td>", 1)
 
 
 def _is_number(value: object) -> bool:
