@@ -66,7 +66,15 @@ def parser() -> argparse.ArgumentParser:
         help="show only this section; may be repeated",
     )
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
-    p.add_argument("-M", dest="disassembler", metavar="OPTION", help="accepted; has no effect")
+    p.add_argument(
+        "-M",
+        "--disassembler-options",
+        dest="disassembler",
+        action="append",
+        default=[],
+        metavar="OPTION,...",
+        help="no-aliases: show compressed instructions by their own names, c.jr ra instead of ret",
+    )
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     add_no_pager(p)
     return p
@@ -132,8 +140,14 @@ def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Names
     from ...observe.binutils.disassembly import Listing, line_table  # capstone
 
     lines = line_table(elf) if options.lines or options.source else None
+    words = {word for words in options.disassembler for word in words.split(",")}
     listing = Listing(
-        elf, relocations=options.reloc, lines=lines, source=options.source, spell=spelling(options.demangle)
+        elf,
+        relocations=options.reloc,
+        lines=lines,
+        source=options.source,
+        spell=spelling(options.demangle),
+        aliases="no-aliases" not in words,
     )
     contents = content_sections(elf)
     for section in chosen:

@@ -26,6 +26,8 @@ from toyvm.isa.text import instruction_text
 from toyvm.relocation_fields import gather
 from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, relocation_name
 
+from .short_aliases import uncompressed
+
 if TYPE_CHECKING:
     from toyvm.elf.dwarf import LineTable
 
@@ -280,7 +282,10 @@ def _is_name(name: str, info: int, shndx: int) -> bool:
 
 
 class Listing:
-    """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S, `spell` for -C."""
+    """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S, `spell` for -C.
+
+    `aliases`: compressed instructions have the names of what they expand to.
+    """
 
     def __init__(
         self,
@@ -289,8 +294,10 @@ class Listing:
         lines: LineTable | None = None,
         source: bool = False,
         spell: Callable[[str], str] = str,
+        aliases: bool = False,
     ):
         self.elf = elf
+        self.aliases = aliases
         self.names = Names(elf, spell)
         self.lines = lines
         self.source = source
@@ -357,12 +364,14 @@ class Listing:
     def _columns(self, piece: Instruction, section: ElfSection) -> str:
         raw = f"{int.from_bytes(piece.raw, 'little'):0{2 * len(piece.raw)}x}"
         raw = raw.ljust(18 if len(piece.raw) == 4 else 20)
-        operands = piece.operands
+        mnemonic, operands = piece.mnemonic, piece.operands
+        if self.aliases:
+            mnemonic, operands = uncompressed(mnemonic, operands)
         if piece.target is not None:
             near = self.names.describe(piece.target, section)
             where = f" <{near}>" if near else ""
             operands += where if piece.is_branch else f" # {piece.target:x}{where}"
-        return f"{raw}\t{piece.mnemonic}" + (f"\t{operands}" if operands else "")
+        return f"{raw}\t{mnemonic}" + (f"\t{operands}" if operands else "")
 
     def _source_lines(self, section: ElfSection, address: int) -> Iterator[str]:
         place = self.lines.lookup(address, section.number) if self.lines else None

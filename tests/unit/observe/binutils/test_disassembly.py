@@ -12,6 +12,7 @@ from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_writer import write_object
 from toyvm.isa.table import INSNS
 from toyvm.observe.binutils.disassembly import Listing, disassemble, source_text
+from toyvm.observe.binutils.short_aliases import uncompressed
 from toyvm.observe.symbolize import disassemble_one
 
 
@@ -77,6 +78,28 @@ def test_aliases(word: int, text: str) -> None:
 )
 def test_short_aliases(word: int, text: str) -> None:
     assert [line.text for line in disassemble(word.to_bytes(2, "little"), 0)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("c.jr ra", "ret"),
+        ("c.jr a0", "jr a0"),
+        ("c.add a0,a1", "add a0,a0,a1"),
+        ("c.addi a0,1", "addi a0,a0,1"),
+        ("c.addi16sp sp,-32", "addi sp,sp,-32"),
+        ("c.addi4spn a0,sp,16", "addi a0,sp,16"),
+        ("c.addiw a0,0", "sext.w a0,a0"),
+        ("c.sdsp ra,8(sp)", "sd ra,8(sp)"),
+        ("c.not a0", "not a0,a0"),
+        ("c.nop", "nop"),
+        ("c.nop 3", "c.nop 3"),
+        ("c.li zero,3", "c.li zero,3"),
+        ("addi a0,a0,1", "addi a0,a0,1"),
+    ],
+)
+def test_names_without_c(short: str, long: str) -> None:
+    assert " ".join(uncompressed(*short.partition(" ")[::2])).rstrip() == long
 
 
 def test_data_in_code_is_shown_in_words_wherever_it_begins() -> None:
