@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,12 @@ import pytest
 
 from tests.support.elf_maker import Maker
 from tests.support.oracles import GCC, QEMU, require_oracle
+from toyvm.base.events import Bus
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.kernel import Kernel
 from toyvm.kernel.vfs.path_walk import Vfs
 from toyvm.loader.dynamic_loader import DynamicLoader
+from toyvm.loader.loader_events import SymbolLookedUp
 
 pytestmark = pytest.mark.oracle
 
@@ -367,12 +369,21 @@ def in_qemu(
 
 
 def in_toyvm(
-    folder: Path, env: Sequence[str], program: str = "./prog", arguments: Sequence[str] = ()
+    folder: Path,
+    env: Sequence[str],
+    program: str = "./prog",
+    arguments: Sequence[str] = (),
+    on_lookup: Callable[[SymbolLookedUp], None] | None = None,
 ) -> Outcome:
     out, err = io.BytesIO(), io.BytesIO()
     vfs = Vfs.sandbox(str(folder))
     vfs.add_file("/lib/libc.so.6", Maker(soname="libc.so.6").build())
-    kernel = Kernel(16 << 20, ReferenceEngine, vfs, interpreter=DynamicLoader(), stdout=out, stderr=err)
+    bus = Bus()
+    if on_lookup is not None:
+        bus.subscribe(SymbolLookedUp, on_lookup)
+    kernel = Kernel(
+        16 << 20, ReferenceEngine, vfs, bus=bus, interpreter=DynamicLoader(), stdout=out, stderr=err
+    )
     kernel.spawn(program, [program, *arguments], ["LD_LIBRARY_PATH=.", *env])
     status = kernel.run()
     kernel.system.cache.drop()
@@ -439,6 +450,53 @@ def test_same_bindings_scopes_and_calls(worlds: dict[str, Path], world: str) -> 
         ours, theirs = told(in_toyvm(worlds[world], debug)), told(in_qemu(worlds[world], debug))
         assert ours == theirs
         assert any("binding file" in line for line in ours) or world == "order"
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        "interposition",
+        "order",
+        "visibility",
+        "addresses",
+        "thread local",
+        "versions",
+        "hidden versions of its own",
+    ],
+)
+def test_explained_look_ups_are_those_of_both_loaders(worlds: dict[str, Path], world: str) -> None:
+    """Each object tried and each binding, as LD_DEBUG=symbols,bindings of glibc's ld.so and of toyvm's print them."""
+    for env in WORLDS[world].runs:
+        debug, events = [*env, "LD_DEBUG=symbols:bindings"], list[SymbolLookedUp]()
+        ours = told(in_toyvm(worlds[world], debug, on_lookup=events.append))
+        explained = []
+        for event in events:
+            tried = [probe for probe in event.probes if probe.tried]
+            explained += [f"symbol={event.symbol};  lookup in file={probe.object} [0]" for probe in tried]
+            found = [probe.object for probe in tried if probe.verdict == "found"]
+            assert len(found) <= 1 and (not found or tried[-1].verdict == "found")
+            if event.definer and event.definer != "[ld.so]" and event.symbol != "__global_pointer$":
+                kind = "protected" if event.rule.startswith("protected") else "normal"
+                version = f" [{event.version}]" if event.version else ""
+                definer = f"to {event.definer} [0]: {kind} symbol `{event.symbol}'{version}"
+                explained.append(f"binding file {event.path} [0] {definer}")
+                assert found in ([event.definer], ["./prog"]) or kind == "protected" or "UNIQUE" in event.rule
+        assert _compared(explained, events) == _compared(ours, events)
+        assert _compared(explained, events) == _compared(told(in_qemu(worlds[world], debug)), events)
+
+
+def _compared(lines: list[str], events: list[SymbolLookedUp]) -> list[str]:
+    """Lines about the symbols of `events`: glibc's own libraries look up others, and it searches twice for protected ones."""
+    names = {event.symbol for event in events} - {"__global_pointer$", "__tls_get_addr"}
+    twice = {event.symbol for event in events if event.rule.startswith("protected")}
+    kept = []
+    for line in lines:
+        found = re.search(r"symbol[= ]`?([^;']+)", line)
+        if found is None or found[1] not in names or re.search(r"libc\.so\.6|ld\.so", line):
+            continue
+        if "lookup in" not in line or found[1] not in twice:
+            kept.append(line)
+    return kept
 
 
 def test_same_list_of_libraries(worlds: dict[str, Path]) -> None:

@@ -44,7 +44,9 @@ class PageFault(Event):
     """A page fault and its resolution.
 
     `access` is "read", "write" or "execute". `pc` is 0 for an access by the kernel. `vma` is the
-    mapping's line of /proc/PID/maps, or "".
+    mapping's line of /proc/PID/maps, or "". `pte_before` and `pte_after` are the page's entry, in a
+    megapage the entry that a split would give it. `frames_more` is the change in frames in use, of
+    which `tables_made` hold page tables.
     """
 
     kind: FaultKind
@@ -54,6 +56,10 @@ class PageFault(Event):
     vma: str
     frame: int | None
     grew_stack: bool = False
+    pte_before: int = 0
+    pte_after: int = 0
+    tables_made: int = 0
+    frames_more: int = 0
 
 
 class CowFault(Event):

@@ -14,7 +14,21 @@ KINDS: dict[str, tuple[str, str]] = {
     "reloc": ("relocations", "a relocation: its operands, formula, bits and bytes, and what relaxation did"),
     "section": ("sections", "a section: why it is kept or gone, the rule that placed it, its address"),
     "address": ("addresses", "an address: source line, object, section, segment, byte in the file"),
+    "symbol": ("symbols", "a global symbol: who mentions it, who won by which rule, its address"),
+    "member": ("members", "an archive member or library: what pulled it in, or why it stays out"),
+    "lookup": (
+        "lookup",
+        "the look-ups of a symbol by the dynamic loader: scopes, objects, hash tables, rule",
+    ),
+    "got": ("got", "a word that the dynamic loader fills in: what it is for, when it was bound"),
+    "fault": ("fault", "the Nth page fault of a run: entry before, rule, frame, entry after, cost"),
+    "page": ("page", "what changed the page table entry of a page, from the first use on"),
+    "frame": ("frame", "a frame of physical memory, and everyone who refers to it"),
+    "process": ("process", "where a process's memory is"),
 }
+
+# kinds that `--run` asks of a run instead of a file
+OF_A_RUN = {"address": "run_address", "symbol": "lookup"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Run one kind."""
+    if argv and argv[0] in OF_A_RUN and "--run" in argv:
+        argv.remove("--run")
+        asked: int = import_module(f".explaining.{OF_A_RUN[argv[0]]}", __package__).main(argv[1:])
+        return asked
     if argv and argv[0] in KINDS:
         status: int = _module(argv[0]).main(argv[1:])
         return status

@@ -79,10 +79,9 @@ class GnuHash(Record):
 
     def candidates(self, name: bytes) -> Iterator[int]:
         """Indices of the symbols whose hash is `name`'s. Raises ValueError after very much effort."""
-        value = gnu_hash(name)
-        word = self.bloom[(value >> 6) & (len(self.bloom) - 1)]
-        if not (word >> (value & 63)) & (word >> ((value >> self.shift) & 63)) & 1:
+        if not self.bloom_admits(name):
             return
+        value = gnu_hash(name)
         index = self.buckets[value % len(self.buckets)]
         if index < self.first:
             return
@@ -96,6 +95,12 @@ class GnuHash(Record):
             if entry & 1:
                 self.effort.add(position + 1 - counted)
                 return
+
+    def bloom_admits(self, name: bytes) -> bool:
+        """Whether the Bloom filter lets `name` pass: if not, the table does not have it."""
+        value = gnu_hash(name)
+        word = self.bloom[(value >> 6) & (len(self.bloom) - 1)]
+        return bool((word >> (value & 63)) & (word >> ((value >> self.shift) & 63)) & 1)
 
     @property
     def symbols(self) -> int:

@@ -257,11 +257,13 @@ class Kernel(KernelState):
 
     def _report_absent_calls(self) -> None:
         """Name the absent system calls of a program that has failed, for they may be why."""
-        from .syscalls.tracing.linux_names import absent_calls_text
+        from .syscalls.tracing.linux_names import absent_calls_text, simulator_hint
 
-        text = absent_calls_text(self.absent_calls)
+        text, hint = absent_calls_text(self.absent_calls), simulator_hint(self.absent_calls)
         if text:
             self.message(f"toyvm: system calls that this machine does not have were refused (ENOSYS): {text}")
+        if hint:
+            self.message(f"toyvm: {hint}")
 
     def report_threads(self) -> None:
         """Print where each thread is."""

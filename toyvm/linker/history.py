@@ -14,6 +14,7 @@ from toyvm.base.record import Record
 from .inputs.columns import Column, ProgramColumns
 
 if TYPE_CHECKING:
+    from .inputs.files import Opened
     from .link_options import LinkOptions
     from .relax.relaxation import Relaxed
     from .scan_relocations import Needs
@@ -27,13 +28,15 @@ READ = "read"  # the first pass: all inputs as columns
 class LinkHistory(Record, frozen=False, eq=False):
     """What is kept of a link if `LinkOptions.keep_history` is set.
 
-    `passes`: (name, the program after it) in order; names are those of `link`'s passes: "read", "strip", "discard",
-    "gc", "icf", "frames", "constructors", "align", "merge", "simplify", "tables", "sections", "relax", "final".
-    `stands`: by section the one that it was folded into. `before` and `after` are the bytes of the whole image around
-    `relocate`, at the offsets of the layout.
+    `opened`: the inputs in command-line order, archives whole. `passes`: (name, the program after it)
+    in order; names are those of `link`'s passes: "read", "strip", "discard", "gc", "icf", "frames",
+    "constructors", "align", "merge", "simplify", "tables", "sections", "relax", "final". `stands`: by
+    section the one that it was folded into. `before` and `after` are the bytes of the whole image
+    around `relocate`, at the offsets of the layout.
     """
 
     options: LinkOptions
+    opened: tuple[Opened, ...] = ()
     passes: list[tuple[str, ProgramColumns]] = []
     public: Column | None = None  # by global symbol: whether other components see it
     kept: Column | None = None  # by section: what a script says KEEP of

@@ -74,7 +74,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Put all inputs into columns. The set of objects is fixed from here on.
     program = flatten(resolution, errors)
     errors.checkpoint()
-    history = LinkHistory(options, scripted=scripted) if options.keep_history else None
+    history = LinkHistory(options, tuple(opened), scripted=scripted) if options.keep_history else None
     if history:
         program = replace(program, relocs=program.relocs.numbered())
     _keep(history, READ, program)

@@ -54,8 +54,23 @@ def _undefined(
         text = ""
         if not errors.is_full(key, REFERENCES_SHOWN):
             text = f"{places.describe(sid, int(relocs.offset[row]))}: undefined reference to {hidden}`{name}'"
+            text += _local_namesake(program, places, name)
         more = f"{file}: more undefined references to `{name}' follow"
         errors.limited(key, REFERENCES_SHOWN, text, more, warn=options.warn_unresolved)
+
+
+def _local_namesake(program: ProgramColumns, places: SourcePlaces, name: str) -> str:
+    """A line that points at a local symbol of the same name, which no other object can see; or ""."""
+    for file, loaded in enumerate(program.resolution.files):
+        symbols = loaded.object.symbols
+        for number, local in enumerate(symbols.names[: symbols.first_global]):
+            section = int(symbols.array["st_shndx"][number])
+            if local != name or not 0 < section < len(loaded.object.sections):
+                continue
+            sid = int(program.file_sections[file]) + section
+            place = places.source(sid, int(symbols.array["st_value"][number])) or loaded.object.name
+            return f"\n{place}: `{name}' is defined here, but it is local: `.globl {name}' is missing"
+    return ""
 
 
 def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> None:

@@ -18,7 +18,7 @@ from .dlerror import DlError, undefined_symbol
 from .objects import init_order, r_debug
 from .objects.link_map import LinkMap, Namespace
 from .session import Session
-from .symbol_scope import Definition
+from .symbol_scope import Definition, Lookup
 
 RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_DEEPBIND, RTLD_GLOBAL, RTLD_NODELETE = 1, 2, 4, 8, 0x100, 0x1000
 _FLAGS = RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_DEEPBIND | RTLD_GLOBAL | RTLD_NODELETE
@@ -149,13 +149,18 @@ def dlsym(session: Session, handle: int, name: bytes, caller_va: int, tp: int) -
     namespace = session.state.namespace
     caller = namespace.at(caller_va)
     reference, scopes = _dlsym_scopes(namespace, handle, caller)
-    found = session.resolver.look_up(name, scopes, newest=True)
+    resolver = session.resolver
+    resolver.begin()
+    resolver.wanted_by = "dlsym", 0
+    found = resolver.look_up(name, scopes, newest=True)
+    if resolver.on_lookup is not None:
+        resolver.on_lookup(Lookup(reference, name, scopes, 0, None, True, found))
     text = name.decode("utf-8", "surrogateescape")
     filename = session.state.filename
     if found is None:
         raise undefined_symbol(filename(reference), text)
     if handle == RTLD_DEFAULT:
-        session.resolver.keep(reference, found.obj)
+        resolver.keep(reference, found.obj)
     session.debug.say(
         "bindings",
         f"binding file {filename(reference)} [0] to {filename(found.obj)} [0]: normal symbol `{text}'",

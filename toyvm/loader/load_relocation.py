@@ -188,6 +188,7 @@ class Relocator:
         if formula is Formula.RESOLVER:
             self._state.queue_call(Pending(obj, u64(obj.bias + addend), "ifunc", place))
             return
+        self._resolver.wanted_by = row.name, place
         found = self._resolver.bind(obj, index, _CLASSES[formula]) if index else None
         if formula is Formula.COPY:
             self._copy(obj, place, index, found, writes)
@@ -252,6 +253,7 @@ class Relocator:
         Raises DlError.
         """
         offset, info, addend = self._slot_entry(obj, plt_offset)
+        self._resolver.wanted_by = "R_RISCV_JUMP_SLOT", obj.bias + offset
         found = self._resolver.bind(obj, info >> c.R_SYM_SHIFT, PLT)
         if found is None:
             raise DlError(obj.name, "call of an undefined weak symbol")

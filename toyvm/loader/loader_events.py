@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..base.events import Event
+from ..base.record import Record
 
 
 class LibraryMapped(Event):
@@ -47,4 +48,40 @@ class SymbolBound(Event):
     definer: str
     value: int
     slot: int
+    lazy: bool
+
+
+class Probe(Record):
+    """One object that a look-up tried, or (`tried` False) passed over or did not need any more.
+
+    `scope` is the number of the list of objects. `verdict` is "found", or why the object has no
+    definition for the reference; `value` and `version` (`@V1`, `@@V1`) are those of its symbol.
+    """
+
+    object: str
+    scope: int
+    tried: bool
+    verdict: str
+    value: int = 0
+    version: str = ""
+
+
+class SymbolLookedUp(Event):
+    """A look-up of `symbol` for a reference of `path`, and how it ended.
+
+    `relocation` is the type of the relocation at `place`, or "dlsym", or "" for the loader itself.
+    `scopes` are the lists of objects in the order of the search. `definer` is "" if nothing defines
+    the symbol. `lazy`: at the first call.
+    """
+
+    path: str
+    symbol: str
+    version: str
+    relocation: str
+    place: int
+    scopes: tuple[tuple[str, ...], ...]
+    probes: tuple[Probe, ...]
+    definer: str
+    value: int
+    rule: str
     lazy: bool

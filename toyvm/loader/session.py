@@ -16,11 +16,11 @@ from .ld_debug import DebugLog
 from .ld_environment import LdEnvironment
 from .library_search import Search
 from .load_relocation import BoundSlot, Relocator
-from .loader_events import RelocationDone, SymbolBound
+from .loader_events import RelocationDone, SymbolBound, SymbolLookedUp
 from .loader_state import LoaderState
 from .objects import thread_storage
 from .objects.link_map import LinkMap
-from .symbol_scope import Definition, Resolver
+from .symbol_scope import Definition, Lookup, Resolver
 
 
 class Session:
@@ -36,6 +36,8 @@ class Session:
         self.resolver = Resolver(state, stub.object_at(state.stub), self.debug, self._emit_bound)
         self._lazy_slot = 0
         self.relocator = Relocator(guest, self.resolver)
+        if guest.wants(SymbolLookedUp):
+            self.resolver.on_lookup = self._emit_lookup
 
     def fork(self, guest: Guest) -> Session:
         """The session of a forked child, with the same libraries. Its counters start at zero."""
@@ -129,6 +131,30 @@ class Session:
         guest.emit(
             SymbolBound(
                 guest.now, guest.pid, filename(obj), text, definer, found.address, slot, lazy=slot != 0
+            )
+        )
+
+    def _emit_lookup(self, lookup: Lookup) -> None:
+        from .lookup_probes import probes, rule  # few runs ask
+
+        guest, filename = self.guest, self.state.filename
+        relocation, place = self.resolver.wanted_by
+        found, made = lookup.found, probes(lookup, filename)
+        guest.emit(
+            SymbolLookedUp(
+                guest.now,
+                guest.pid,
+                filename(lookup.asker),
+                lookup.name.decode("utf-8", "surrogateescape"),
+                lookup.version.name.decode("utf-8", "surrogateescape") if lookup.version else "",
+                relocation,
+                place,
+                tuple(tuple(map(filename, scope)) for scope in lookup.scopes),
+                made,
+                filename(found.obj) if found is not None else "",
+                found.address if found is not None else 0,
+                rule(lookup, made),
+                place != 0 and place == self._lazy_slot,
             )
         )
 

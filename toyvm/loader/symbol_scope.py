@@ -43,7 +43,7 @@ class Definition(NamedTuple):
         return self.symbol.value + (0 if self.symbol.shndx == c.SHN_ABS else self.obj.bias)
 
 
-def _defines(symbol: Sym, reference_class: int) -> bool:
+def defines(symbol: Sym, reference_class: int) -> bool:
     """Whether `symbol` is a definition that references of the class can be bound to."""
     if symbol.value == 0 and symbol.shndx != c.SHN_ABS and symbol.type != c.STT_TLS:
         return False
@@ -54,8 +54,30 @@ def _defines(symbol: Sym, reference_class: int) -> bool:
     )
 
 
+class Lookup(NamedTuple):
+    """One look-up and its answer, for listeners.
+
+    `asker` is the object that refers to the symbol. `own` is the definition of a protected symbol,
+    which is the answer whatever the search finds. `weak`: it is no error if nothing is found.
+    """
+
+    asker: LinkMap
+    name: bytes
+    scopes: Sequence[Sequence[LinkMap]]
+    reference_class: int
+    version: Version | None
+    newest: bool
+    found: Definition | None
+    own: Definition | None = None
+    weak: bool = False
+
+
 class Resolver:
-    """Resolves symbols for one process, and counts lookups."""
+    """Resolves symbols for one process, and counts lookups.
+
+    `on_lookup`, if something listens, is told of each look-up. `wanted_by` is then the relocation
+    that it is for: type and place.
+    """
 
     def __init__(
         self,
@@ -67,6 +89,8 @@ class Resolver:
         self.state = state
         self.debug = debug
         self.on_bound = on_bound
+        self.on_lookup: Callable[[Lookup], None] | None = None
+        self.wanted_by = ("", 0)
         self._builtin = builtin
         self._last: tuple[LinkMap, int, int] | None = None
         self._last_answer: Definition | None = None
@@ -74,6 +98,7 @@ class Resolver:
     def begin(self) -> None:
         """Start a new request: invalidate the cached result of the last lookup."""
         self._last = None
+        self.wanted_by = ("", 0)
 
     def look_up(
         self,
@@ -108,9 +133,9 @@ class Resolver:
         table = obj.symbols
         defaults: list[Sym] = []
         for index, symbol in table.find(name):
-            if not _defines(symbol, reference_class):
+            if not defines(symbol, reference_class):
                 continue
-            if table.versions and not _has_version(table, index, version, newest):
+            if table.versions and not has_version(table, index, version, newest):
                 if version is None and not table.version_number(index) & c.VERSYM_HIDDEN:
                     defaults.append(symbol)
                 continue
@@ -155,8 +180,9 @@ class Resolver:
         name = obj.symbols.name(symbol)
         version = obj.symbols.version(index)
         own = Definition(obj, symbol) if symbol.visibility == c.STV_PROTECTED else None
-        found = self.bind_name(obj, name, reference_class, own, version)
-        if found is None and symbol.binding != c.STB_WEAK:
+        weak = symbol.binding == c.STB_WEAK
+        found = self.bind_name(obj, name, reference_class, own, version, weak)
+        if found is None and not weak:
             text = _text(name) if version is None else f"{_text(name)}, version {_text(version.name)}"
             raise undefined_symbol(self.state.filename(obj), text)
         return found
@@ -168,15 +194,19 @@ class Resolver:
         reference_class: int = 0,
         own: Definition | None = None,
         version: Version | None = None,
+        weak: bool = False,
     ) -> Definition | None:
-        """The definition of `name` for a reference of `obj`, or None.
+        """The definition of `name` for a reference of `obj`, or None, which is an error unless it is `weak`.
 
         A protected symbol is bound to `own`.
         """
         found = self.look_up(name, obj.search_scopes(), reference_class, version)
+        found = None if found is None else own or found
+        if self.on_lookup is not None:
+            scopes = obj.search_scopes()
+            self.on_lookup(Lookup(obj, name, scopes, reference_class, version, False, found, own, weak))
         if found is None:
             return None
-        found = own or found
         if self.debug.on("bindings"):
             self._log_binding(obj, found.obj, name, "protected" if own else "normal", version)
         self.on_bound(obj, name, found)
@@ -214,7 +244,7 @@ class Resolver:
         )
 
 
-def _has_version(table: SymbolTable, index: int, version: Version | None, newest: bool) -> bool:
+def has_version(table: SymbolTable, index: int, version: Version | None, newest: bool) -> bool:
     """Whether a definition is of the version that a reference wants (glibc: check_match).
 
     A reference without a version takes the first two numbers, which are the object's own and its

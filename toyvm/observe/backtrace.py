@@ -26,6 +26,7 @@ from ..kernel.proc.signal_delivery import FRAME_SIZE, saved_registers
 from ..kernel.syscalls.tracing.trace_text import peek
 from .expressions import ExpressionError, evaluate
 from .prologue import called_by, caller_of, follows_a_call, likely_start
+from .run_past_end import ran_past_end
 
 if TYPE_CHECKING:
     from ..elf.unwind_tables import Rule, UnwindRow
@@ -83,6 +84,8 @@ class Backtracer:
                 continue
             place = self._symbols.describe(process.pid, now.pc, called=not now.exact)
             place = place or self._symbols.file_place(process.pid, now.pc)
+            if place and not _executable(process, now.pc):
+                place = f"in data, at {place}"
             found.append(Frame(now.pc, place))
             now = self._caller(process, now)
         return found
@@ -105,6 +108,8 @@ class Backtracer:
             lines.append("... and so on")
         elif number < len(frames):
             lines.append(f"... and {len(frames) - number} frames more")
+        if note := ran_past_end(process, self._symbols, _reader(process)):
+            lines.append(note)
         return lines
 
     def _caller(self, process: Process, now: _Registers) -> _Registers | None:

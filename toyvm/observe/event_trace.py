@@ -26,7 +26,7 @@ from ..base.events import (
     ThreadStarted,
 )
 from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
-from ..machine import sv39
+from .pte_text import pte_text
 
 if TYPE_CHECKING:
     from .symbolize import Symbolizer
@@ -187,21 +187,6 @@ _FAULTS = {
     FaultKind.SIGBUS: "beyond the end of the file",
     FaultKind.OOM: "no frame left",
 }
-
-
-def pte_text(pte: int) -> str:
-    """A page table entry with its flags and its frame: `0x104c3 = DA-U--RV, frame 0x41`."""
-    flags = (
-        (sv39.PTE_D, "D"),
-        (sv39.PTE_A, "A"),
-        (sv39.PTE_U, "U"),
-        (sv39.PTE_X, "X"),
-        (sv39.PTE_W, "W"),
-        (sv39.PTE_R, "R"),
-        (sv39.PTE_V, "V"),
-    )
-    letters = "".join(letter if pte & bit else "-" for bit, letter in flags)
-    return f"{pte:#x} = {letters}, frame {sv39.pte_frame(pte):#x}"
 
 
 def attach(bus: Bus, kinds: Iterable[str], out: Callable[[str], None], symbols: Symbolizer) -> None:

@@ -8,28 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..kernel.accounts import proc_text
 from ..machine.physical_memory import PAGE_SHIFT
-from ..machine.sv39 import (
-    PTE_A,
-    PTE_COW,
-    PTE_D,
-    PTE_G,
-    PTE_LEAF,
-    PTE_R,
-    PTE_SHARED,
-    PTE_SWAP,
-    PTE_U,
-    PTE_V,
-    PTE_W,
-    PTE_X,
-    entries,
-    entry_slot,
-    pte_frame,
-)
+from ..machine.sv39 import PTE_LEAF, PTE_SWAP, PTE_V, entries, entry_slot, pte_frame
+from .pte_text import flag_letters, software_bits
 
 if TYPE_CHECKING:
     from ..kernel.mm.address_space import AddressSpace
-
-_LETTERS = (("D", PTE_D), ("A", PTE_A), ("G", PTE_G), ("U", PTE_U), ("X", PTE_X), ("W", PTE_W), ("R", PTE_R), ("V", PTE_V))  # fmt: skip
 
 
 def page_table(mm: AddressSpace) -> str:
@@ -51,9 +34,7 @@ def _line(level: int, number: int, va: int, pte: int) -> str:
     line += f" pa {pte_frame(pte) << PAGE_SHIFT:#018x}"
     if pte & PTE_V and not pte & PTE_LEAF:
         return line + "\n"
-    flags = "".join(letter if pte & bit else "-" for letter, bit in _LETTERS)
-    kept = " cow" * bool(pte & PTE_COW) + " shared" * bool(pte & PTE_SHARED)
-    return f"{line} {flags} va {va:#x}{kept}{' megapage' * (level == 1)}\n"
+    return f"{line} {flag_letters(pte)} va {va:#x}{software_bits(pte)}{' megapage' * (level == 1)}\n"
 
 
 # The views by name, in the order in which they are shown.

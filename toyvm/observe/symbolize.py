@@ -15,6 +15,7 @@ from ..base.errors import ElfError
 from ..base.record import Record
 from ..elf.constants import (
     PT_LOAD,
+    SHF_ALLOC,
     SHN_UNDEF,
     ST_TYPE_MASK,
     STB_LOCAL,
@@ -24,6 +25,7 @@ from ..elf.constants import (
     STT_TLS,
 )
 from ..elf.elf_file import ElfFile
+from ..kernel.syscalls.tracing.trace_text import peek
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
@@ -100,6 +102,14 @@ class ImageSymbols:
             if segment.type == PT_LOAD and segment.offset & -4096 <= offset < segment.offset + segment.filesz:
                 return segment.vaddr + offset - segment.offset
         return None
+
+    def section_at(self, address: int) -> str:
+        """The name of the section at a link-time address, or ""."""
+        for section in self.elf.sections if self.elf is not None else ():
+            header = section.header
+            if header.flags & SHF_ALLOC and header.addr <= address < header.addr + header.size:
+                return section.name
+        return ""
 
     def function_start(self, address: int) -> int | None:
         """The start of the function that `address` is in: a label in the middle of it does not count."""
@@ -220,6 +230,8 @@ def kernel_symbolizer(kernel: Kernel) -> Symbolizer:
         process = kernel.processes.get(pid)
         if process is None:
             return None
+        if process.mm.has_mmu:
+            return peek(process, va, count)  # a report causes no fault
         try:
             return process.mm.read(va, count)
         except OSError:

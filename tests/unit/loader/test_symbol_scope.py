@@ -8,6 +8,7 @@ from tests.support.elf_maker import DATA, TEXT, Maker, Rel, Sym
 from tests.support.loader_guest import Loaded
 from toyvm.elf import constants as c
 from toyvm.loader.dlerror import DlError
+from toyvm.loader.loader_events import SymbolLookedUp
 from toyvm.relocations import R
 
 REFERENCE = Rel(DATA + 16, R.ABS64, "s")
@@ -99,3 +100,40 @@ def test_missing_library_in_glibcs_words() -> None:
     assert caught.value.fatal("./a") == (
         "./a: error while loading shared libraries: libz.so: cannot open shared object file: No such file or directory"
     )
+
+
+def looked_up(files: dict[str, Maker], *env: str) -> list[SymbolLookedUp]:
+    """The look-ups of `s` while a program is loaded."""
+    loaded = Loaded({path: maker.build() for path, maker in files.items()}, env=env)
+    events = [event for event in loaded.guest.events if isinstance(event, SymbolLookedUp)]
+    return [event for event in events if event.symbol == "s"]
+
+
+def test_a_look_up_names_what_it_tried_and_what_it_interposes() -> None:
+    hidden = define(visibility=c.STV_HIDDEN)
+    files = {"/bin/prog": refer("h", "a", "b"), "/lib/h": hidden, "/lib/a": define(), "/lib/b": define()}
+    (event,) = looked_up(files)
+    tried = [(probe.object, probe.verdict) for probe in event.probes if probe.tried]
+    assert tried == [
+        ("/bin/prog", ".gnu.hash 0x0002b618: the Bloom filter says no"),
+        ("/lib/h", "it is hidden"),
+        ("/lib/a", "found"),
+    ]
+    assert [probe.object for probe in event.probes if not probe.tried] == ["/lib/b"]
+    assert event.scopes == (("/bin/prog", "/lib/h", "/lib/a", "/lib/b"),)
+    assert (event.relocation, event.definer) == ("R_RISCV_64", "/lib/a")
+    assert event.rule == "the first definition in the scope is used: it interposes /lib/b"
+
+
+@pytest.mark.parametrize(
+    ("files", "rule"),
+    [
+        ({"/bin/prog": refer("a"), "/lib/a": define(binding=c.STB_WEAK)}, "a weak definition counts like any other"),
+        ({"/bin/prog": define("a"), "/lib/a": refer(own=Sym("s", TEXT, visibility=c.STV_PROTECTED))}, "protected: "),
+        ({"/bin/prog": define("a"), "/lib/a": refer(own=Sym("s", TEXT), extra=[(c.DT_SYMBOLIC, 0)])}, "DF_SYMBOLIC"),
+        ({"/bin/prog": refer("a"), "/lib/a": define(binding=c.STB_GNU_UNIQUE)}, "STB_GNU_UNIQUE"),
+        ({"/bin/prog": refer("a", own=Sym("s", binding=c.STB_WEAK)), "/lib/a": Maker()}, "a weak reference is 0"),
+    ],
+)  # fmt: skip
+def test_the_rule_of_a_look_up(files: dict[str, Maker], rule: str) -> None:
+    assert rule in looked_up(files)[0].rule

@@ -34,7 +34,7 @@ def parser(kind: str, description: str) -> argparse.ArgumentParser:
     return p
 
 
-WHAT = {"reloc": "PLACE", "section": "NAME", "address": "ADDR"}
+WHAT = {"reloc": "PLACE", "section": "NAME", "address": "ADDR", "symbol": "NAME", "member": "MEMBER"}
 
 
 def add_link_options(p: argparse.ArgumentParser) -> None:

@@ -62,6 +62,9 @@ def _explain(kernel: KernelState, process: Process, trap: Trap) -> list[str]:
 
 def _place(kernel: KernelState, process: Process, pc: int) -> str:
     symbol = kernel.describe(process, pc)
+    area = process.mm.vmas.find(pc)
+    if symbol and area is not None and not area.prot & PROT_EXEC:
+        return f"{pc:#x} in data, at {symbol}"  # no function: its name would read as that of one
     return f"{pc:#x} {symbol}" if symbol else f"{pc:#x}"
 
 

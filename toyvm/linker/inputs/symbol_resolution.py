@@ -77,6 +77,9 @@ class GlobalSymbol(Record, frozen=False):
     object_reference: bool = False  # mentioned by an object at all
     library_reference: bool = False  # mentioned by a shared library
     first_file: int = -1  # the first object that mentions it
+    wanted_by: str = (
+        ""  # the first file that refers to it strongly while it is undefined, or has it as a common symbol
+    )
     shared: SharedSymbol | None = None
     version: str = ""  # of the definition, if its own name says so: `foo@V1` or `foo@@V1`
 
@@ -248,9 +251,7 @@ class _Resolver:
         return self.indices[archive.name]
 
     def _wanted_by(self, symbol: GlobalSymbol) -> str:
-        if symbol.first_file >= 0:
-            return f"{self.files[symbol.first_file].object.name} ({symbol.name})"
-        return f"({symbol.name})"
+        return f"{symbol.wanted_by} ({symbol.name})" if symbol.wanted_by else f"({symbol.name})"
 
     def _add_member(self, opened: Opened, number: int, reason: str) -> bool:
         archive = opened.archive
@@ -355,7 +356,8 @@ class _Resolver:
         weak = info >> ST_BIND_SHIFT == STB_WEAK
         symbol.strong_reference |= not weak
         if symbol.kind is DefinitionKind.UNDEFINED:
-            symbol.weak &= weak
+            if symbol.weak and not weak:
+                symbol.weak, symbol.wanted_by = False, self.files[-1].object.name
             symbol.info = symbol.info or info
             if in_library and not symbol.is_hidden:
                 self._take_from_library(symbol)
@@ -373,6 +375,7 @@ class _Resolver:
         elif symbol.kind is not DefinitionKind.DEFINED or symbol.weak:
             symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.COMMON, False, file, index
             symbol.section, symbol.value, symbol.size, symbol.info = SHN_COMMON, align, size, info
+            symbol.wanted_by = self.files[file].object.name
             symbol.shared = None
 
     def _define(
@@ -436,7 +439,8 @@ class _Resolver:
             symbol.library_reference = True
             if symbol.kind is DefinitionKind.UNDEFINED:
                 # A weak reference pulls in no archive member, and an unresolved one is not an error of the objects.
-                symbol.weak &= weak
+                if symbol.weak and not weak:
+                    symbol.weak, symbol.wanted_by = False, library.name
                 if name in self.exports and not symbol.is_hidden:
                     self._take_from_library(symbol)
         return True

@@ -77,6 +77,10 @@ class PageCache:
         pages = self._pages.get(file.identity)
         return None if pages is None else pages.get(index)
 
+    def slot_of(self, file: FileNode, index: int) -> int | None:
+        """The swap slot of a page of shared anonymous memory, or None if it is not swapped out."""
+        return self._swapped.get(file.identity, {}).get(index)
+
     def holds(self, file: FileNode, index: int) -> bool:
         """Whether a page is in memory: cached, or of a file that is in memory."""
         return self.peek(file, index) is not None or file.in_memory(index)
@@ -97,7 +101,7 @@ class PageCache:
             self._frames.touch(frame)
             self.found(frame)
             return frame, False
-        slot = self._swapped.get(file.identity, {}).get(index)
+        slot = self.slot_of(file, index)
         if slot is not None:
             swap = self._swap
             assert swap is not None

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 GUARD_GAP = 256 << PAGE_SHIFT  # stack_guard_gap
 
 # An access needs one of these protections: a writable page can be read, because Sv39 has no W without R.
-_ALLOWS = {Access.READ: PROT_READ | PROT_WRITE, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
+ALLOWS = {Access.READ: PROT_READ | PROT_WRITE, Access.WRITE: PROT_WRITE, Access.EXECUTE: PROT_EXEC}
 RESOLVED_BADLY = frozenset({FaultKind.SEGV, FaultKind.SIGBUS, FaultKind.OOM})
 
 _FILE = FaultKind.FILE_MINOR, FaultKind.FILE_MAJOR  # a page cache hit, and a miss
@@ -66,11 +66,12 @@ def handle_fault(
     frame: int | None = None
     grew = False
     context.pc = pc
+    seen = _seen(system, space, va) if system.bus.wants(PageFault) else None
     area = space.vmas.find(va)
     if area is None:
         area = _extend_stack(system, space, va)
         grew = area is not None
-    if area is None or not area.prot & _ALLOWS[access]:
+    if area is None or not area.prot & ALLOWS[access]:
         kind = FaultKind.SEGV
     else:
         try:
@@ -85,15 +86,25 @@ def handle_fault(
     if grew:
         system.stats.stack_growths += 1
         context.counters.stack_growths += 1
-    if system.bus.wants(PageFault):
+    if seen is not None:
         text = area.describe() if area is not None else ""
         name = access.name.lower()
-        system.bus.emit(PageFault(system.now(), context.pid, kind, va, pc, name, text, frame, grew))
+        before, tables, used = seen
+        after, tables_now, used_now = _seen(system, space, va)
+        more = tables_now - tables, used_now - used
+        system.bus.emit(
+            PageFault(system.now(), context.pid, kind, va, pc, name, text, frame, grew, before, after, *more)
+        )
     return kind
 
 
-def _extend_stack(system: MachineMemory, space: MemoryMap, va: int) -> Vma | None:
-    """The stack above `va`, extended down to it; None if none may grow that far.
+def _seen(system: MachineMemory, space: MemoryMap, va: int) -> tuple[int, int, int]:
+    """What a fault can change: the page's entry, the number of page tables, the frames in use."""
+    return space.table.entry(va), space.table.table_count, system.frames.used
+
+
+def growable_stack(space: MemoryMap, va: int) -> Vma | None:
+    """The stack above `va` that may grow down to it; None if there is none.
 
     The stack must stay within its limit and keep its distance from the area below.
     """
@@ -104,6 +115,15 @@ def _extend_stack(system: MachineMemory, space: MemoryMap, va: int) -> Vma | Non
     below = space.vmas.below(va)
     if below is not None and below.prot and below.end + GUARD_GAP > start:
         return None
+    return area
+
+
+def _extend_stack(system: MachineMemory, space: MemoryMap, va: int) -> Vma | None:
+    """The stack above `va`, extended down to it; None if none may grow that far."""
+    area = growable_stack(space, va)
+    if area is None:
+        return None
+    start = va & ~PAGE_MASK
     pages = area.start - start >> PAGE_SHIFT
     try:
         admit(system.commit, space, area, pages)

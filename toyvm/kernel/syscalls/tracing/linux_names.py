@@ -158,3 +158,17 @@ def absent_calls_text(counts: dict[int, int]) -> str:
         if name not in EXPECTED:
             words.append(f"{name} ({count} times)" if count > 1 else name)
     return ", ".join(words)
+
+
+# What RARS, Venus and SPIM have under the numbers of Linux's io_destroy, io_submit, io_cancel and io_getevents.
+_SIMULATORS = {1: "PrintInt", 2: "PrintFloat", 3: "PrintDouble", 4: "PrintString"}
+
+
+def simulator_hint(counts: dict[int, int]) -> str:
+    """A sentence for a program that makes the calls of RARS: what to call instead; or ""."""
+    names = [f"{number} is {name}" for number, name in _SIMULATORS.items() if number in counts]
+    if not names:
+        return ""
+    return (
+        f"in RARS a7 = {', '.join(names)}; here are Linux's calls: read 63, write 64, exit 93; or call printf"
+    )
