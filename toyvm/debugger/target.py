@@ -137,12 +137,17 @@ class Conditions(Record):
 
 
 class Registers(Record):
-    """The registers of a thread: x0 to x31, pc, f0 to f31 (raw bits) and fcsr."""
+    """The registers of a thread: x0 to x31, pc, f0 to f31 (raw bits) and fcsr.
+
+    `instret` and `time` are what the thread would read from these CSRs now. A write leaves them as they are.
+    """
 
     x: tuple[int, ...]
     pc: int
     f: tuple[int, ...]
     fcsr: int
+    instret: int = 0
+    time: int = 0
 
 
 class ThreadState(Record):
