@@ -127,6 +127,22 @@ def check_picture(made: Path, kept: Path) -> None:
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_with_a_command_and_output_is_compared(page: Path) -> None:
+    """Output stands in console blocks only, below its command; blocks of `sh` have commands alone."""
+    fenced = re.findall(r"^```([\w-]*)\n(.*?)^```$", page.read_text(), re.M | re.S)
+    for language, block in fenced:
+        if language == "console":
+            assert block.startswith("$ "), block
+        else:
+            assert not re.search(r"^\$ ", block, re.M), block
+        if language == "sh":
+            joined = block.replace("\\\n", "")
+            assert all(re.match(r"(?:#|make |python |toyvm )", line) for line in joined.splitlines()), (
+                block
+            )
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)#\s:]+)[)#]", prose):

@@ -65,7 +65,14 @@ def test_search_works_from_files_and_tables_fit_the_page(site: Path, browser: An
             break
         browser.keyboard.press("Space")  # what was typed before the index was read is not looked for
     assert "07-copy-on-write" in (found.first.get_attribute("href", timeout=1000) or "")
-    widest = ("performance", "grading", "index", "reference/options", "reference/relocations", "reference/isa")
+    widest = (
+        "performance",
+        "grading",
+        "index",
+        "reference/options",
+        "reference/relocations",
+        "reference/isa",
+    )
     for page in widest:
         browser.goto(f"file://{site}/{page}.html", wait_until="domcontentloaded")
         browser.wait_for_selector(".md-typeset__scrollwrap", state="attached")
