@@ -67,7 +67,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Rewrite the links of a page of docs/. A page with a wide table has no list of contents beside it."""
-    columns = max((line.count("|") - 1 for line in re.findall(r"^\|(?:[:-]+\|)+$", markdown, re.M)), default=0)
+    columns = max(
+        (line.count("|") - 1 for line in re.findall(r"^\|(?:[:-]+\|)+$", markdown, re.M)), default=0
+    )
     hidden = ["toc"] * (columns > 8) + ["navigation"] * (columns > 12)
     if hidden:
         page.meta["hide"] = hidden

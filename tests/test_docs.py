@@ -137,9 +137,7 @@ def test_every_block_with_a_command_and_output_is_compared(page: Path) -> None:
             assert not re.search(r"^\$ ", block, re.M), block
         if language == "sh":
             joined = block.replace("\\\n", "")
-            assert all(re.match(r"(?:#|make |python |toyvm )", line) for line in joined.splitlines()), (
-                block
-            )
+            assert all(re.match(r"(?:#|make |python |toyvm )", line) for line in joined.splitlines()), block
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))

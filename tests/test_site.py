@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.harness import ROOT
 from tests.support.browser import chromium
+from tests.support.harness import ROOT
 
 
 @pytest.fixture(scope="module")
