@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import stat as st
+import sys
 from functools import cached_property
 from os import PathLike, fspath
 
 from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
+from .base.record import replace
 from .base.resources import cache_path, libraries_path, library_files
 from .elf.constants import PT_INTERP
 from .elf.headers import names_interpreter, needed_libraries, read_phdrs
@@ -22,7 +24,11 @@ from .kernel.vfs.nodes import FileNode, Stat
 from .kernel.vfs.path_walk import Vfs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .build import Program
+    from .kernel.vfs.host_files import Witness
+    from .run_options import RunOptions
 
 _LIBRARY_DEVICE = 0x16
 _PAGE = 4096
@@ -129,6 +135,17 @@ def find_sysroot(program: Program | str | PathLike[str]) -> str | None:
     return None
 
 
+def with_sysroot(programs: Iterable[Program | str | PathLike[str]], options: RunOptions) -> RunOptions:
+    """Set `sysroot` to the host's cross libraries if a program needs them, and print a line."""
+    if options.sysroot is not None or options.interp == "toyvm" or options.no_mmu:
+        return options
+    folder = next((found for program in programs if (found := find_sysroot(program))), None)
+    if folder is None:
+        return options
+    print(f"toyvm: the guest's / is {folder}; --sysroot DIR chooses another", file=sys.stderr)
+    return replace(options, sysroot=folder)
+
+
 def sandbox(
     root: str | PathLike[str] | None,
     *,
@@ -137,11 +154,12 @@ def sandbox(
     libraries: bool,
     memfs_bytes: int,
     disk_limit: int = 0,
+    witness: Witness | None = None,
 ) -> Vfs:
     """The file system of a run, without the program.
 
     `root` None is the current folder, "" an empty directory in memory. The guest may add
-    `disk_limit` bytes to a writable `root`.
+    `disk_limit` bytes to a writable `root`. `witness` is told of the host's files that are looked at.
 
     Raises ToyvmError if `root` or `sysroot` cannot be opened, UsageError if a writable `root` holds
     the cache, whose code runs on the host.
@@ -150,18 +168,28 @@ def sandbox(
     try:
         system = fspath(sysroot) if sysroot is not None else None
         vfs = Vfs.sandbox(
-            folder or None, writable=writable, sysroot=system, memfs_bytes=memfs_bytes, disk_limit=disk_limit
+            folder or None,
+            writable=writable,
+            sysroot=system,
+            memfs_bytes=memfs_bytes,
+            disk_limit=disk_limit,
+            witness=witness,
         )
     except OSError as error:
         raise ToyvmError(f"{error.filename or folder}: {error.strerror}") from None
     if writable and folder:
         _keep_cache_out(folder)
+    mount_system_files(vfs, libraries=libraries)
+    return vfs
+
+
+def mount_system_files(vfs: Vfs, *, libraries: bool) -> None:
+    """Mount files of /etc, and the guest libraries, where the tree has none."""
     for path, text in _USER_FILES.items():
         vfs.mount(path, MadeUpFile(text), first=False)
     if libraries:
         for number, name in enumerate(library_files(), 1):
             vfs.mount(f"/lib/{name}", GuestLibraryFile(name, number), first=False)
-    return vfs
 
 
 def _keep_cache_out(root: str) -> None:

@@ -18,8 +18,8 @@ from os import PathLike, fspath
 from .base.errors import NotExecutableError, NotFoundError
 from .base.events import Bus, MappingChanged, ProcessEnding, ProcessExited
 from .base.light_types import TYPE_CHECKING, Any, Protocol
-from .base.record import Record, replace
-from .guestfs import add_program, find_sysroot, sandbox
+from .base.record import Record
+from .guestfs import add_program, sandbox, with_sysroot
 from .kernel.counters import MOST_PROCESSES
 from .kernel.kernel import Kernel
 from .loader.on_demand import OnDemandLoader
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .isa.decode import Decoded
     from .kernel.proc.breakpoints import Breakpoints
     from .kernel.proc.process import Process
+    from .kernel.vfs.open_file import Sink, Source
+    from .kernel.vfs.path_walk import Vfs
     from .loader.loader_events import LibraryMapped
     from .machine.hart import Hart
     from .machine.physical_memory import PhysicalMemory
@@ -68,6 +70,14 @@ class Start(Record):
     stack_at: int | None = None
 
 
+class Spawned(Record):
+    """A process that a session has created: the guest path of its program, arguments and environment."""
+
+    path: str
+    argv: Sequence[str]
+    environment: Sequence[str]
+
+
 def run(
     program: Program | str | PathLike[str],
     argv: Sequence[str],
@@ -99,27 +109,20 @@ def run_all(
 
     The status is that of the first program.
     """
-    session = Session(_with_sysroot(starts, options), watchers, stdin=stdin, capture=capture)
+    session = Session(
+        with_sysroot((start.program for start in starts), options), watchers, stdin=stdin, capture=capture
+    )
     for start in starts:
         session.start(start)
     return session.finish()
 
 
-def _with_sysroot(starts: Sequence[Start], options: RunOptions) -> RunOptions:
-    """Set `sysroot` to the host's cross libraries if a program needs them, and print a line."""
-    if options.sysroot is not None or options.interp == "toyvm" or options.no_mmu:
-        return options
-    folder = next((found for start in starts if (found := find_sysroot(start.program))), None)
-    if folder is None:
-        return options
-    print(f"toyvm: the guest's / is {folder}; --sysroot DIR chooses another", file=sys.stderr)
-    return replace(options, sysroot=folder)
-
-
 class Session:
     """One kernel with its observers. `start` adds programs, `finish` runs them.
 
-    `messages` receives the machine's own messages; None: with the programs' standard error.
+    `messages` receives the machine's own messages; None: with the programs' standard error. `streams`
+    are the programs' standard streams in place of this process's, `vfs` the guest's files in place of
+    those of the options.
     """
 
     def __init__(
@@ -130,19 +133,26 @@ class Session:
         stdin: bytes | None = None,
         capture: bool = False,
         messages: IO[bytes] | None = None,
+        streams: tuple[Source, Sink, Sink] | None = None,
+        vfs: Vfs | None = None,
     ):
         options.check()
         self.options = options
         self.watchers = watchers
-        self.out = io.BytesIO() if capture else _bytes_to(sys.stdout)
-        self.err = io.BytesIO() if capture else _bytes_to(sys.stderr)
+        self.out: Any = io.BytesIO() if capture else _bytes_to(sys.stdout)
+        self.err: Any = io.BytesIO() if capture else _bytes_to(sys.stderr)
+        source: Source = io.BytesIO(stdin or b"") if capture or stdin is not None else _standard_input()
+        if streams is not None:
+            source, self.out, self.err = streams
         self.messages = self.err if messages is None else messages
         self.bus = Bus()
         self.views = _Views(options, self._describe, self._whereabouts, self._write)
         self.kernel = Kernel(
             memory_bytes=options.memory,
             engine_factory=self._engine,
-            vfs=sandbox(
+            vfs=vfs
+            if vfs is not None
+            else sandbox(
                 options.root,
                 writable=options.root_writable,
                 sysroot=options.sysroot,
@@ -153,7 +163,7 @@ class Session:
             bus=self.bus,
             interpreter=OnDemandLoader(),
             limits=options,
-            stdin=io.BytesIO(stdin or b"") if capture or stdin is not None else _standard_input(),
+            stdin=source,
             stdout=self.out,
             stderr=self.err,
             messages=self.messages,
@@ -162,6 +172,7 @@ class Session:
             breakpoints=self.views.breakpoints,
         )
         self._instructions: InstructionTrace
+        self.spawned: list[Spawned] = []
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
         self._libraries: tuple[str, ...] = ()
         self._name = ""
@@ -221,6 +232,7 @@ class Session:
         variables = _environment(program, options)
         try:
             argv = self._argv(start, path)
+            self.spawned.append(Spawned(path, argv, variables))
             process = self.kernel.spawn(path, argv, variables, self.kernel.vfs.home, placement)
         except (NotExecutableError, NotFoundError) as error:
             # Name the program as on the command line, not by its guest path.

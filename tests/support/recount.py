@@ -79,7 +79,7 @@ def check_shares(system: MemorySystem) -> None:
         for slot, frame in enumerate(swap.frame_of):
             if frame:
                 at = frame * PAGE_SIZE
-                assert swap._file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE_SIZE])
+                assert swap.file.read(slot, 1) == bytes(system.memory.u8[at : at + PAGE_SIZE])
 
 
 def resident(mm: MemoryMap) -> int:

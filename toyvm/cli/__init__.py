@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ar": ("binutils.ar", "make, list and extract archives"),
     "ld": ("ld", "link objects and archives into a program or a shared library"),
     "run": ("run", "run a program: an ELF image, or .s and .o files, which are built first"),
+    "record": ("record", "run a program and keep what is needed to repeat the run elsewhere"),
+    "replay": ("replay", "repeat a recorded run, and say whether it was the same"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),
     "grade": ("grade", "build, run and check submissions as an assignment says, and write reports"),
     "top": ("top", "run a program and show its processes and its memory while it runs"),

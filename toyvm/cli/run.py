@@ -93,7 +93,7 @@ def execute(
         raise UsageError("--break-count can be used with --break only")
     if options.trace_range and "insn" not in options.trace:
         raise UsageError("--trace-range can be used with --trace=insn only")
-    starts = _starts(options)
+    begun = starts(options)
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher | TimelineWatcher, str, str]] = []
     if options.frames_picture is not None:
@@ -109,13 +109,13 @@ def execute(
 
         pictures.append((TimelineWatcher(), options.trace_out, name))
     watchers = (*watchers, *(watcher for watcher, _, _ in pictures))
-    result = run_all(starts, options, watchers=watchers, stdin=stdin, capture=capture)
+    result = run_all(begun, options, watchers=watchers, stdin=stdin, capture=capture)
     for watcher, path, title in pictures:
         watcher.write(path, title)
     return result
 
 
-def _starts(options: CommandOptions) -> list[Start]:
+def starts(options: CommandOptions) -> list[Start]:
     """The programs: one with its arguments, or with --together or --no-mmu one for each word."""
     from ..system import Start
 
@@ -125,7 +125,7 @@ def _starts(options: CommandOptions) -> list[Start]:
         program = _program(options, options.program)
         args = options.args or (() if isinstance(program, str) else tuple(program.directives.args))
         return [Start(program, (options.program, *args))]
-    starts = []
+    several = []
     for number, word in enumerate([options.program, *options.args]):
         path, at, address = word.rpartition("@") if options.no_mmu else ("", "", word)
         load_at = _load_address(word, address) if at else None
@@ -133,8 +133,8 @@ def _starts(options: CommandOptions) -> list[Start]:
         program = _program(options, path)
         args = () if isinstance(program, str) else program.directives.args
         stack_at = options.stack_at[number] if number < len(options.stack_at) else None
-        starts.append(Start(program, (path, *args), load_at, stack_at))
-    return starts
+        several.append(Start(program, (path, *args), load_at, stack_at))
+    return several
 
 
 def _load_address(word: str, text: str) -> int:

@@ -39,10 +39,12 @@ class TimeSlices:
         assert engine is not None, "a kernel without an engine cannot run"
         while left > 0 and process.state is State.RUNNABLE and not kernel.stopping and not kernel.yielded:
             signals = process.signals
-            if (signals.pending or signals.shared) and not _deliver(kernel, process):
+            if (signals.pending or signals.shared) and not self._deliver(process):
                 continue
             if process.in_call:
                 serve(kernel, process)
+                if kernel.debug is not None:
+                    kernel.debug.kernel_left(process)
                 left -= 1
                 continue
             hart = process.hart
@@ -66,6 +68,8 @@ class TimeSlices:
                 hart.reservation = None
                 answer(kernel, process, trap, self._faults)
                 kernel.system.balance(process.mm.context)
+                if kernel.debug is not None:
+                    kernel.debug.kernel_left(process)
             if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
                 left = max(left, 1)  # no other thread runs before the breakpoint is set again
         if process.state is State.RUNNABLE:
@@ -114,6 +118,17 @@ class TimeSlices:
             if kernel.bus.wants(ContextSwitch):
                 kernel.bus.emit(ContextSwitch(kernel.now, process.tid, kernel.last_tid))
             kernel.last_tid = process.tid
+            if kernel.debug is not None:
+                kernel.debug.switched(process)
+
+    def _deliver(self, process: Process) -> bool:
+        """Act on pending signals; whether the process can continue."""
+        from .proc.signal_delivery import deliver  # most programs get no signal
+
+        ready = deliver(self._kernel, process)
+        if self._kernel.debug is not None:
+            self._kernel.debug.kernel_left(process)
+        return ready
 
     def _watched(self, process: Process) -> int:
         """The budget in instructions while a watched pc is set: one until it is reached."""
@@ -178,9 +193,3 @@ def _enforce_cpu_limit(kernel: KernelState, process: Process, spent: int) -> Non
         return
     send(kernel, process, SigInfo(Signal.SIGXCPU))
     limits.set(RLIMIT_CPU, max(1, limits.cpu) + 1, hard)
-
-
-def _deliver(kernel: KernelState, process: Process) -> bool:
-    from .proc.signal_delivery import deliver  # most programs get no signal
-
-    return deliver(kernel, process)

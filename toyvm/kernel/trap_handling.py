@@ -69,7 +69,9 @@ class InPlaceFaults:
         """
         self._process = process
         system = self._kernel.system
-        system.windows.begin(process.mm.map, allowed=system.native_faults)
+        debug = self._kernel.debug
+        native = system.native_faults and not (debug is not None and debug.every_fault)
+        system.windows.begin(process.mm.map, allowed=native)
         self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
         self._alone = alone
         self._answer = None
@@ -93,13 +95,14 @@ class InPlaceFaults:
         mm = process.mm
         execute = mm.mmu.tlb.execute
         pages = len(execute)
-        kind = handle_fault(kernel.system, mm.map, mm.context, trap.tval, access, pc)
+        kind = self._handle(process, trap, access, pc)
         if (
             kind in RESOLVED_BADLY
             or process.state is not State.RUNNABLE
             or process.signals.pending
             or process.signals.shared
             or kernel.stopping
+            or (kernel.debug is not None and kernel.debug.every_fault)
             or (self._alone and kernel.scheduler.crowded)
         ):
             self._answer = kind
@@ -114,8 +117,14 @@ class InPlaceFaults:
         """The result of the page fault that ended the run."""
         if self._answer is not None:
             return self._answer
+        return self._handle(process, trap, access, process.hart.pc)
+
+    def _handle(self, process: Process, trap: Trap, access: Access, pc: int) -> FaultKind:
         mm = process.mm
-        return handle_fault(mm.system, mm.map, mm.context, trap.tval, access, process.hart.pc)
+        kind = handle_fault(mm.system, mm.map, mm.context, trap.tval, access, pc)
+        if self._kernel.debug is not None:
+            self._kernel.debug.fault_handled(process, trap.tval)
+        return kind
 
 
 def answer(kernel: KernelState, process: Process, trap: Trap, faults: InPlaceFaults) -> None:
@@ -201,6 +210,11 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         from .syscalls.tracing.strace import OUTPUTS, call_text
 
         text = call_text(process, entry, number, args)
+    if first and kernel.debug is not None:
+        kernel.debug.syscall_entered(process, number)
+        if process.hart.x[17] != number or not process.alive:
+            return  # the debugger has changed the call
+        args = (x[10], x[11], x[12], x[13], x[14], x[15])
     if traced and first:
         name = entry.name if entry is not None else _foreign_name(number)
         kernel.bus.emit(SyscallEnter(kernel.now, process.tid, number, name, args, text))
@@ -221,6 +235,8 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         process.leave_call()
     else:
         process.end_call(result)
+    if kernel.debug is not None:
+        kernel.debug.syscall_returned(process, number)
     if traced:
         if result is not None and entry is not None and not OUTPUTS.isdisjoint(entry.shapes):
             text = call_text(process, entry, number, args, result)

@@ -8,7 +8,7 @@ the counts of native code, which the kernel collects.
 from __future__ import annotations
 
 from array import array
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from ..base.light_types import TYPE_CHECKING
 
@@ -40,10 +40,12 @@ FIRST, PAGES, FLAGS, SPAN = 0, 1, 2, 3  # first page, page count, PTE flags, pre
 WINDOWS_END = WINDOWS + WINDOW_COUNT * WINDOW_WORDS
 WORDS = WINDOWS_END
 
+PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS  # of host memory that a fork of this process copies
+
 
 def _zeros(form: Literal["I", "Q"], size: int) -> memoryview[int]:
     """`size` bytes of zeros as words. The host allocates a page of them at its first write."""
-    return memoryview(mmap(-1, size)).cast(form)
+    return memoryview(mmap(-1, size, flags=PRIVATE)).cast(form)
 
 
 class FrameTable:
@@ -64,6 +66,6 @@ class FrameTable:
         self.policy: Callable[[], str] | None = None
         self.refs = _zeros("I", 4 * count)
         self.born = _zeros("Q", 8 * count)
-        self.given = mmap(-1, count)
+        self.given = mmap(-1, count, flags=PRIVATE)
         self.freed = _zeros("I", 4 * count)
         self.words = array("Q", bytes(8 * WORDS))

@@ -45,7 +45,10 @@ SLOTS = 512
 KEPT_SLOTS = 16  # for registers that stay in one area (sp, gp, tp); a hash selects the other slots; odd ones are for writes
 RANGES_END = RANGES + SLOTS * RANGE_WORDS
 STALE_PAGES, STALE_MOST = RANGES_END, 128  # virtual page numbers
-WORDS = STALE_PAGES + STALE_MOST
+# Watched memory: the number of ranges, then the first address of each and the one after its last. Pages
+# with watched bytes have no entry in the shadow page table, and `refill` looks at each access to them.
+WATCHES, WATCHES_MOST = STALE_PAGES + STALE_MOST, 16
+WORDS = WATCHES + 1 + 2 * WATCHES_MOST
 
 
 def range_word(slot: int) -> int:

@@ -68,6 +68,7 @@ class Translator:
             self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
+        self.keeping = True  # new translations go into the cache
 
     def cached(self, head: int, text: bytes) -> Translation | None:
         """The translation from the disk cache, or None."""
@@ -111,7 +112,7 @@ class Translator:
 
         module = RegionPrinter(region).text()
         translation = (region.runs, region.longest[region.entry], self._make(module))
-        if self._cache is not None:
+        if self._cache is not None and self.keeping:
             self._cache.put(head, text, translation)
         return translation
 

@@ -61,6 +61,7 @@ class HotPaths:
         self._prepare = prepare
         self._traces: dict[Path, Trace] = {}
         self._by_first_word: dict[int, list[Trace]] = {}
+        self.barred: frozenset[int] = frozenset()  # addresses of instructions that no trace may contain
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -126,7 +127,9 @@ class HotPaths:
         return trace.function
 
     def _holds(self, mmu: Mmu, va: int, text: bytes) -> bool:
-        """Whether executed pages hold these bytes at `va`. Reading other pages would set A."""
+        """Whether executed pages hold these bytes at `va`, none of them barred. Reading other pages would set A."""
+        if self.barred and any(va <= pc < va + len(text) for pc in self.barred):
+            return False
         while text:
             delta = mmu.tlb.execute.get(va >> PAGE_SHIFT)
             if delta is None:
@@ -143,7 +146,7 @@ class HotPaths:
         from toyvm.isa.decode import decode
 
         execute = mmu.tlb.execute
-        if pc >> PAGE_SHIFT not in execute or pc + 2 >> PAGE_SHIFT not in execute:
+        if pc in self.barred or pc >> PAGE_SHIFT not in execute or pc + 2 >> PAGE_SHIFT not in execute:
             return None
         word = mmu.fetch(pc)
         instruction = self._prepare(word)

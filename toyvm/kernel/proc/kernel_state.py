@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ..vfs.pipe import PipePool
     from ..vfs.terminal import Terminal, Terminals
     from .breakpoints import Breakpoints
+    from .debug_hook import DebugHook
     from .futexes import Futexes
 
 FIRST_PID = 100
@@ -157,6 +158,7 @@ class KernelState:
         self.inotify: FileEvents | None = None  # since the first inotify instance
         self.held: list[Process] = []  # ended, but their memory is kept (`Process.hold_at_exit`)
         self.breakpoints = breakpoints
+        self.debug: DebugHook | None = None
         self.trampoline: FileNode | None = None  # the page that calls rt_sigreturn
         self._stderr = HostStream(O_WRONLY, "/dev/stderr", sink=stderr)
         self._random = self.limits.seed & M64

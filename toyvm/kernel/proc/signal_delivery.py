@@ -36,6 +36,7 @@ from .signals import (
 )
 
 if TYPE_CHECKING:
+    from .debug_hook import DebugHook
     from .kernel_state import KernelState
 
 # Calls that end with EINTR even when the handler was installed with SA_RESTART (signal(7)).
@@ -60,6 +61,8 @@ def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callabl
 
     If the signal has no handler or is blocked, the process ends, as with Linux's force_sig_fault.
     """
+    if kernel.debug is not None and not _told(kernel.debug, process, info):
+        return
     signals = process.signals
     action = signals.action(info.signal)
     blocked = signals.mask >> (info.signal - 1) & 1
@@ -67,6 +70,17 @@ def force(kernel: KernelState, process: Process, info: SigInfo, explain: Callabl
         die(kernel, process, info.signal, explain())
     elif not _handle(kernel, process, info, action):
         die(kernel, process, Signal.SIGSEGV, explain())
+
+
+def _told(debug: DebugHook, process: Process, info: SigInfo) -> bool:
+    """Tell a debugger of a signal that an instruction caused; whether to deliver it.
+
+    The debugger's signal in its place becomes pending.
+    """
+    number = debug.signal(process, info)
+    if number not in (0, info.signal) and process.alive:
+        process.signals.queue(SigInfo(number), to_thread=True)
+    return number == info.signal and process.alive
 
 
 def deliver(kernel: KernelState, process: Process) -> bool:
@@ -81,6 +95,17 @@ def deliver(kernel: KernelState, process: Process) -> bool:
         action = signals.action(signal)
         if action.handler == SIG_IGN or signals.ignores(signal):
             continue
+        if kernel.debug is not None:
+            number = kernel.debug.signal(process, info)
+            if not process.alive:
+                return False
+            if not number:
+                continue
+            if number != signal:
+                signal, info = number, SigInfo(number)
+                action = signals.action(signal)
+                if signals.ignores(signal):
+                    continue
         if action.handler == SIG_DFL:
             if signal not in STOP_SIGNALS:
                 die(kernel, process, signal)

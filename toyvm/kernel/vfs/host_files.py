@@ -16,6 +16,7 @@ import resource
 import stat as st
 
 from toyvm.base.errors import error
+from toyvm.base.light_types import Protocol
 
 from ..limits import GUEST_ID
 from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
@@ -43,6 +44,19 @@ class Held:
     __del__ = close
 
 
+class Witness(Protocol):
+    """What a recording is told of the host's files."""
+
+    def looked_up(self, directory: HostDir, name: str, found: Node | OSError) -> None:
+        """A name was looked up."""
+
+    def listed(self, directory: HostDir, names: list[str]) -> None:
+        """The names of a directory were read."""
+
+    def opened(self, file: HostFile, fd: int) -> None:
+        """A file was opened for its bytes or its size."""
+
+
 class HostFs:
     """What the host directories of one run share. The guest sees one device and its own inode numbers, in the order in
     which it came by the files: so a run is the same on every machine."""
@@ -56,6 +70,7 @@ class HostFs:
         self._held = 0
         self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
         self._numbers: dict[tuple[int, int], int] = {}
+        self.witness: Witness | None = None
         self.files: dict[Identity, HostFile] = {}
         self.made: dict[
             Identity, Node
@@ -162,6 +177,8 @@ class HostFile(FileNode):
                 raise error(errno.ESTALE)
             self._held = self.directory.fs.hold(fd)
             self._fd = fd
+            if self.directory.fs.witness is not None:
+                self.directory.fs.witness.opened(self, fd)
         return self._fd
 
     def let_go(self) -> None:
@@ -300,6 +317,18 @@ class HostDir(DirNode):
         _set_attributes(self.fd, self.stat(), changes)
 
     def lookup(self, name: str) -> Node:
+        witness = self.fs.witness
+        if witness is None:
+            return self._look_up(name)
+        try:
+            found = self._look_up(name)
+        except OSError as failure:
+            witness.looked_up(self, name, failure)
+            raise
+        witness.looked_up(self, name, found)
+        return found
+
+    def _look_up(self, name: str) -> Node:
         try:
             status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
             if st.S_ISDIR(status.st_mode):
@@ -330,9 +359,12 @@ class HostDir(DirNode):
 
     def names(self) -> list[str]:
         try:
-            return sorted(os.listdir(self.fd))
+            names = sorted(os.listdir(self.fd))
         except OSError as failure:
             raise host_error(failure) from None
+        if self.fs.witness is not None:
+            self.fs.witness.listed(self, names)
+        return names
 
     def _writable(self) -> None:
         if not self.writable:

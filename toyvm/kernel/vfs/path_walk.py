@@ -16,7 +16,7 @@ from toyvm.base.record import Record
 
 from ..limits import GUEST_ID
 from ..mm.cache.page_cache import PageCache
-from .host_files import HostDir, HostFile, HostFs
+from .host_files import HostDir, HostFile, HostFs, Witness
 from .memory_files import R_OK, W_OK, X_OK, MemDir, MemFile, MemFs, MemNode, require_access
 from .nodes import DirNode, FileNode, Node, SymlinkNode
 from .open_file import (
@@ -87,6 +87,7 @@ class Vfs:
         sysroot: str | None = None,
         memfs_bytes: int = 256 << 20,
         disk_limit: int | None = None,
+        witness: Witness | None = None,
     ) -> Vfs:
         """`/` is the host directory `root` (None: empty); /tmp and /dev/shm in memory. Raises OSError for a bad `root`.
 
@@ -96,6 +97,7 @@ class Vfs:
         programs start.
         """
         vfs = cls(memfs_bytes=memfs_bytes, disk_limit=disk_limit)
+        vfs.hostfs.witness = witness
         if sysroot is not None and (root is None or not os.path.samefile(root, sysroot)):
             vfs.root = HostDir.open_root(sysroot, vfs.hostfs)
             vfs.host_folders.append(("/", os.path.abspath(sysroot)))
@@ -107,10 +109,14 @@ class Vfs:
         elif root is not None:
             vfs.root = HostDir.open_root(root, vfs.hostfs, writable=writable)
             vfs.host_folders.append(("/", os.path.abspath(root)))
-        vfs.mount("/tmp", MemDir(vfs.memfs, 0o1777))
-        vfs.mount("/dev", MemDir(vfs.memfs))
-        vfs.mount("/dev/shm", MemDir(vfs.memfs, 0o1777))
+        vfs.mount_memory()
         return vfs
+
+    def mount_memory(self) -> None:
+        """Mount /tmp, /dev and /dev/shm."""
+        self.mount("/tmp", MemDir(self.memfs, 0o1777))
+        self.mount("/dev", MemDir(self.memfs))
+        self.mount("/dev/shm", MemDir(self.memfs, 0o1777))
 
     def switch_on(self, clock: Callable[[], int]) -> None:
         """The machine has a clock: what is mounted has its date."""

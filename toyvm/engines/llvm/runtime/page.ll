@@ -1,6 +1,7 @@
 ; `Mmu.translate` in native code: walk the tables, set A and D, and fill the entry `%entry` of the
 ; shadow table. A megapage (a leaf of level 1, which spans two marks) fills the entries of all its
-; pages at once, with their run, and counts as one miss.
+; pages at once, with their run, and counts as one miss. A page with watched bytes, or a megapage with
+; some, gets no entry.
 ;
 ; The result is host address - virtual address. It is 0 for every exception (no valid entry, a
 ; misaligned megapage, a missing permission); the reference engine raises it.
@@ -59,6 +60,14 @@ mark:
   %firstvpn = sub i64 %vpn, %inside
   %pageva = shl i64 %firstvpn, {PAGE_SHIFT}
   %delta = sub i64 %host, %pageva
+  %pages = add i64 %within, 1
+  %length = shl i64 %pages, {PAGE_SHIFT}
+  %watched = call preserve_mostcc i64 @watched(ptr %s, i64 %pageva, i64 %length)
+  %iswatched = icmp ne i64 %watched, 0
+  br i1 %iswatched, label %left, label %enter{UNLIKELY}
+left:
+  ret i64 %delta
+enter:
   %pshadow = getelementptr i64, ptr %s, i64 {STATE_SHADOW}
   %shadow = load ptr, ptr %pshadow
   %marks = getelementptr i8, ptr %shadow, i64 {SHADOW_BYTES}

@@ -6,6 +6,9 @@
 ; next page if the frames are adjacent. The run around a page is extended over the runs of its
 ; neighbours, a few at a time, and stored with the page. So a repeated access finds a longer run.
 ;
+; A page with watched bytes has no entry. Accesses to its other bytes are made here; the reference
+; engine executes those to watched bytes, and those that cross from or into such a page.
+;
 ; If the shadow table and the page tables have no entry, this is a page fault. The kernel's policy
 ; in native code (`resolve`) resolves the most common faults. For the others, the kernel is called
 ; while native code waits, with MXCSR's default value. Faults of atomic accesses, and of accesses
@@ -57,7 +60,21 @@ quick:
 walk:
   %delta1 = call preserve_mostcc i64 @page(ptr %s, i64 %vpn, i64 %writes, ptr %entry)
   %wrong = icmp eq i64 %delta1, 0
-  br i1 %wrong, label %fault, label %begin{UNLIKELY}
+  br i1 %wrong, label %fault, label %filled{UNLIKELY}
+filled:
+  %entered = load i64, ptr %entry
+  %kept = icmp ne i64 %entered, 0
+  br i1 %kept, label %begin, label %exact{LIKELY}
+exact:
+  %place = and i64 %va, {PAGE_MASK}
+  %placeend = add i64 %place, %size
+  %split = icmp ugt i64 %placeend, {PAGE_SIZE}
+  %hit = call preserve_mostcc i64 @watched(ptr %s, i64 %va, i64 %size)
+  %ishit = icmp ne i64 %hit, 0
+  %slow = or i1 %split, %ishit
+  br i1 %slow, label %fail, label %direct
+direct:
+  ret i64 %delta1
 fault:
   %inpage = and i64 %va, {PAGE_MASK}
   %afterlast = add i64 %inpage, %size
@@ -84,7 +101,7 @@ ask:
   %resolved = icmp ne i64 %answer, 0
   br i1 %resolved, label %look, label %fail
 begin:
-  %delta = phi i64 [ %delta0, %patient ], [ %delta1, %walk ]
+  %delta = phi i64 [ %delta0, %patient ], [ %delta1, %filled ]
   %prun = getelementptr i64, ptr %entry, i64 1
   %run = load i64, ptr %prun
   %rungen = lshr i64 %run, {GENERATION_SHIFT}
@@ -181,7 +198,9 @@ second:
   br i1 %absent2, label %walk2, label %both
 walk2:
   %walked2 = call preserve_mostcc i64 @page(ptr %s, i64 %lastpage, i64 %writes, ptr %entry2)
-  br label %both
+  %entered2 = load i64, ptr %entry2
+  %absent3 = icmp eq i64 %entered2, 0
+  br i1 %absent3, label %fail, label %both
 both:
   %delta2 = phi i64 [ %known2, %second ], [ %walked2, %walk2 ]
   %neighbours = icmp eq i64 %delta2, %delta

@@ -30,6 +30,7 @@ FILES = (
     "page.ll",
     "note.ll",
     "walk.ll",
+    "watched.ll",
     "forget.ll",
 )
 WITHOUT_POLICY = ("no_policy.ll",)
@@ -75,6 +76,8 @@ def constants() -> dict[str, int | str]:
         "STATE_REST": layout.REST,
         "STATE_ROOT": layout.ROOT,
         "STATE_SHADOW": layout.SHADOW,
+        "STATE_WATCHES": layout.WATCHES,
+        "STATE_WATCHED": layout.WATCHES + 1,
         # The offset of WANTED in bytes, and its fields.
         "WANTED_BYTES": 8 * layout.WANTED,
         "WANTED_SIZE": layout.WANTED_SIZE,

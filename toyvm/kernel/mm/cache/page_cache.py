@@ -14,6 +14,7 @@ from mmap import mmap
 
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.kernel.vfs.nodes import FileNode, Identity
+from toyvm.machine.frame_table import PRIVATE
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
 
 from ..frame_allocator import FrameAllocator
@@ -56,7 +57,9 @@ class PageCache:
         self._files: dict[Identity, FileNode] = {}
         self.owner: dict[int, tuple[Identity, int]] = {}
         self.dirty: set[int] = set()
-        self.kind = mmap(-1, frames.count)  # a byte for each frame; the host supplies memory when one is set
+        self.kind = mmap(
+            -1, frames.count, flags=PRIVATE
+        )  # a byte for each frame; the host supplies memory when one is set
         self._swapped: dict[Identity, dict[int, int]] = {}  # shared anonymous pages in the swap area: slots
         self._evicted: dict[Identity, set[int]] = {}  # pages that reclaim dropped
         self._early: set[int] = set()  # frames that were read ahead and not used yet

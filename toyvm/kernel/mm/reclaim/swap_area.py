@@ -81,7 +81,7 @@ class SwapArea:
         self.reserve = reserve
         self._memory = memory
         self._frames = frames
-        self._file = file if file is not None else SwapFile()
+        self.file = file if file is not None else SwapFile()
         self.refs = array("I")
         self.frame_of = array("I")
         self._taken = bytearray()  # 1 for each slot that has references or is in the cache
@@ -97,6 +97,13 @@ class SwapArea:
         """The number of free slots."""
         return self.slots - self.used
 
+    def peek(self, slot: int) -> bytes:
+        """The page of a slot, for an observer. Raises OSError."""
+        frame = self.frame_of[slot] if slot < len(self.frame_of) else 0
+        if frame:
+            return bytes(self._memory.u8[frame << PAGE_SHIFT : (frame + 1) << PAGE_SHIFT])
+        return self.file.read(slot, 1).ljust(PAGE_SIZE, b"\0")
+
     # Out
 
     def write_out(self, frame: int) -> int | None:
@@ -109,7 +116,7 @@ class SwapArea:
             return None
         pa = frame << PAGE_SHIFT
         try:
-            self._file.write(slot, self._memory.u8[pa : pa + PAGE_SIZE])
+            self.file.write(slot, self._memory.u8[pa : pa + PAGE_SIZE])
         except OSError as failure:
             self.write_errors += 1
             if self.write_errors == 1:
@@ -216,7 +223,7 @@ class SwapArea:
         frame = self._frames.alloc(context, zeroed=False)
         first = slot - slot % self.readahead
         try:
-            data = self._file.read(first, self.readahead)
+            data = self.file.read(first, self.readahead)
             if len(data) < slot - first + 1 << PAGE_SHIFT:
                 raise error(errno.EIO)
         except OSError:

@@ -57,8 +57,8 @@ def failing(guest: Guest) -> FailingFile:
     """Put a disk that can fail under the swap area."""
     swap = guest.kernel.system.swap
     assert swap is not None
-    swap._file = FailingFile()
-    return swap._file
+    swap.file = FailingFile()
+    return swap.file
 
 
 def fill(mm: AddressSpace, count: int, **mapping: Any) -> int:
