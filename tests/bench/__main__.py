@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import compute, debian_programs, grade, latency, memory, swap, system, tools
+from tests.bench import compute, debian_programs, grade, latency, memory, swap, system, timetravel, tools
 from tests.bench.host import describe
 from tests.bench.measure import progress
 from tests.bench.settings import Settings
@@ -31,6 +31,7 @@ GROUPS: dict[str, Group] = {
     "grade": (grade.TABLE, grade.rows),
     **memory.GROUPS,
     **swap.GROUPS,
+    "timetravel": (timetravel.TABLE, timetravel.rows),
     "debian": (debian_programs.TABLE, debian_programs.rows),
 }
 # Names for several groups at once.

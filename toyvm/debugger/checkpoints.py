@@ -14,10 +14,11 @@ MOST = 24
 
 
 class Checkpoint(Record, eq=False):
-    """A waiting copy of the machine, and what it reported."""
+    """A waiting copy of the machine, what it reported, and its process."""
 
     channel: Channel
     report: Report
+    pid: int = 0
 
     @property
     def moment(self) -> Moment:
@@ -37,6 +38,10 @@ class Checkpoints:
 
     def __iter__(self) -> Iterator[Checkpoint]:
         return iter(self._all)
+
+    def memory(self) -> int:
+        """The bytes of the host's memory that the checkpoints hold; shared pages count in proportion."""
+        return sum(_memory_of(known.pid) for known in self._all)
 
     @property
     def first(self) -> Checkpoint:
@@ -81,3 +86,12 @@ class Checkpoints:
         """Close all; the first one last."""
         while self._all:
             self._close(len(self._all) - 1)
+
+
+def _memory_of(pid: int) -> int:
+    """The proportional set size of a process, 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as stream:
+            return next((int(line.split()[1]) << 10 for line in stream if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0

@@ -93,7 +93,7 @@ class Machine:
 
     def report(self, stop: Stop) -> Report:
         """A report of a stop here and now."""
-        return Report(stop, self._output(), dict(self._steps), self._collected)
+        return Report(stop, self._output(), dict(self._steps), self._collected, time.process_time())
 
     def here(self, kind: StopKind, thread: Process | None = None, **details: Any) -> Stop:
         """A stop of a thread, or of the one that has the hart, at the present moment."""

@@ -217,9 +217,9 @@ class MachineProcess:
         """Fork a checkpoint. In the copy that continues it one day: the order to do so."""
         front, own = Channel.pair()
         gc.freeze()  # the collector does not touch what both have
-        if os.fork():
+        if pid := os.fork():
             own.close()
-            self._channel.send("checkpoint", report, descriptor=front)
+            self._channel.send("checkpoint", report, pid, descriptor=front)
             front.close()
             return None
         front.close()

@@ -49,10 +49,12 @@ class Report(Record):
     """Why the machine stands, and where it is.
 
     `collected` is the last stop of a collecting run. `output` counts the bytes written so far,
-    `steps` the steps of each thread: instructions and system calls.
+    `steps` the steps of each thread: instructions and system calls. `cpu` is the CPU time of the process
+    in seconds.
     """
 
     stop: Stop
     output: int
     steps: dict[int, int]
     collected: Stop | None = None
+    cpu: float = 0.0

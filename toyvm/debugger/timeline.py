@@ -96,6 +96,7 @@ class Timeline:
         self._watchpoints: tuple[Watchpoint, ...] = ()
         self._spacing = spacing
         self._interrupted = False
+        self._cpu = 0.0  # of machines that have ended
         self._machine: _Machine | None = None
         root, self._first_process = start_machine(starts, options)
         try:
@@ -104,7 +105,7 @@ class Timeline:
             root.close()
             os.waitpid(self._first_process, 0)
             raise
-        self._checkpoints = Checkpoints(Checkpoint(root, report), checkpoints)
+        self._checkpoints = Checkpoints(Checkpoint(root, report, self._first_process), checkpoints)
         self._report = report
         self._revive(self._checkpoints.first)
 
@@ -173,6 +174,16 @@ class Timeline:
     def checkpoints(self) -> tuple[Moment, ...]:
         """The moments of the checkpoints."""
         return tuple(checkpoint.moment for checkpoint in self._checkpoints)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time that the machine has used so far, as of its last stop."""
+        return self._cpu + self._report.cpu
+
+    @property
+    def checkpoint_memory(self) -> int:
+        """The bytes of the host's memory that the checkpoints hold."""
+        return self._checkpoints.memory()
 
     def output(self) -> bytes:
         """See `Target`."""
@@ -358,20 +369,14 @@ class Timeline:
     def go_to(self, moment: Moment) -> Stop:
         """See `Target`."""
         moment = max(moment, self.beginning)
-        if moment < self.moment or self._is_other_side(moment):
-            self._revive(self._checkpoints.at_or_before(moment))
-        else:
-            nearest = self._checkpoints.at_or_before(moment)
-            if nearest.moment > self.moment:
-                self._revive(nearest)
+        nearest = self._checkpoints.at_or_before(moment)
+        if moment < self.moment or nearest.moment > self.moment:
+            self._revive(nearest)
         if self.moment == moment:
             return self.last_stop
         ladder = tuple(moment.instructions - distance for distance in _LADDER)
         order = RunOrder(Conditions(until=moment), collecting=True, checkpoints=ladder, spacing=self._spacing)
         return self._run(order).stop
-
-    def _is_other_side(self, moment: Moment) -> bool:
-        return False
 
     def interrupt(self) -> None:
         """See `Target`."""
@@ -401,6 +406,7 @@ class Timeline:
     def _revive(self, checkpoint: Checkpoint) -> None:
         """Let a checkpoint continue in a new process, in place of the living one."""
         if self._machine is not None:
+            self._cpu += self._report.cpu
             self._machine.end()
             self._machine = None
         front, own = Channel.pair()
@@ -449,7 +455,7 @@ class Timeline:
             elif name == "input":
                 channel.send("input", self._read_input(*values))
             elif name == "checkpoint":
-                made = Checkpoint(channel.take_descriptor(), values[0])
+                made = Checkpoint(channel.take_descriptor(), *values)
                 self._checkpoints.add(made, max(self.moment, made.moment))
             elif name == "broken":
                 raise BrokenMachineError(f"the machine's process has failed:\n{values[0]}")
