@@ -43,7 +43,7 @@ def address_text(found: AddressExplanation) -> str:
 def input_section_text(found: InputSectionExplanation) -> str:
     """Why an input section is kept or gone, and where it is."""
     lines = [
-        f"{found.object}:({found.name})  {found.type} {found.flags}, {found.size:#x} bytes, align {found.align}"
+        f"{found.object}:({found.name})  {_kind(found.type, found.flags)}, {found.size:#x} bytes, align {found.align}"
     ]
     lines += _labelled("object", found.takes_part)
     lines += _labelled("kept" if found.kept else "not linked", found.reason)
@@ -71,7 +71,7 @@ def input_section_text(found: InputSectionExplanation) -> str:
 def output_section_text(found: OutputSectionExplanation) -> str:
     """An output section with its parts."""
     lines = [
-        f"{found.name}  {found.type} {found.flags}, {found.size:#x} bytes at {found.address:#x}, align {found.align}"
+        f"{found.name}  {_kind(found.type, found.flags)}, {found.size:#x} bytes at {found.address:#x}, align {found.align}"
     ]
     lines += _labelled("order", found.rule)
     for number, line in enumerate(found.arithmetic):
@@ -95,3 +95,8 @@ def _labelled(label: str, text: str) -> Iterator[str]:
     lead = " " * (_LABEL + 2)
     for index, line in enumerate(textwrap.wrap(text, WIDTH - len(lead), break_on_hyphens=False) or [""]):
         yield (f"  {label:<{_LABEL}}" if not index else lead) + line
+
+
+def _kind(type: str, flags: str) -> str:
+    """`PROGBITS AX`."""
+    return f"{type} {flags}".rstrip()

@@ -35,6 +35,8 @@ def relocation_line(found: RelocationExplanation) -> str:
     """One relocation in one line: place, type, symbol, value, what became of it."""
     place = f"{found.section}+{found.offset:#x}"
     what = found.fate if found.applied is None else f"{found.applied.formula} = {number(found.applied.value)}"
+    if found.applied is not None and len(what) > 42:
+        what = f"{found.applied.formula} = {found.applied.value:#x}"
     line = f"{place:<18} {found.name.removeprefix('R_RISCV_'):<14} {symbol_text(found):<24} {what}".rstrip()
     outcome, form = found.relaxation.outcome, found.relaxation.form
     if outcome in ("", "kept"):

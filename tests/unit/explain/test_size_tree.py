@@ -12,7 +12,7 @@ from toyvm.build import build_program
 from toyvm.cli import main
 from toyvm.elf.constants import SHF_ALLOC
 from toyvm.elf.elf_file import ElfFile
-from toyvm.explain.size_tree import file_size_tree, size_tree
+from toyvm.explain.size_areas import file_size_tree, size_tree
 from toyvm.observe.pictures.treemap import HEIGHT, WIDTH, Area, _Box, squarified, treemap
 
 

@@ -77,7 +77,7 @@ def _draw(picture: str, names: list[str]) -> int:
     """--treemap: write the picture."""
     from ...build import build_program, read_file
     from ...elf.elf_file import ElfFile
-    from ...explain.size_tree import file_size_tree, size_tree
+    from ...explain.size_areas import file_size_tree, size_tree
     from ...observe.pictures.treemap import treemap
 
     path = Path(names[0])
