@@ -278,6 +278,7 @@ def build_program(
     linkage: str | None = None,
     libs: Sequence[str] = (),
     libraries: LibraryDir | None = None,
+    library_path: Sequence[str] = (),
     relax: bool = False,
     keep_history: bool = False,
 ) -> Program:
@@ -285,7 +286,8 @@ def build_program(
 
     The directives of the first source apply. `linkage` is "static" or "dynamic"; None selects the
     first linkage that the directives allow. A program that defines `_start` gets no start file.
-    `relax` lets the linker shorten code; `keep_history` keeps what `toyvm.explain` needs.
+    `libs` are looked for in the folders of `library_path` first; a shared library that is found there
+    is a file of the program, in /lib. `relax` lets the linker shorten code; `keep_history` keeps what `toyvm.explain` needs.
     Raises ToyvmError if the sources cannot be built.
     """
     first = sources[0]
@@ -303,12 +305,16 @@ def build_program(
     inputs = [_input(source) for source in [*sources, *(here / other for other in directives.with_sources)]]
     started = time.process_time()
     options = _link_options(linkage, libraries, directives.base)
-    options = replace(options, relax=relax, keep_history=keep_history)
+    folders = (*library_path, *options.library_path)
+    options = replace(options, relax=relax, keep_history=keep_history, library_path=folders)
     result = _link_program(inputs, (*libs, *directives.libs), libraries, options)
     seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}
     for shared in (*directives.shared, *directives.preload):
         files[f"/lib/{shared.name}"] = build_shared(here / shared.source, shared, libraries)
+    for library in result.resolution.libraries:
+        if os.path.dirname(library.name) in library_path:
+            files[f"/lib/{library.soname}"] = read_file(Path(library.name))
     return Program(name, linkage, result.image, result, seconds, directives, files)
 
 

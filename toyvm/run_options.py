@@ -397,6 +397,14 @@ class RunOptions(Limits):
         choices=TRACES,
         help="write a line for each of these events; may be repeated",
     )
+    trace_file: str | PathLike[str] | None = option(
+        default=None,
+        flags="--trace-file",
+        group=SHOWING,
+        metavar="FILE",
+        unset="standard error",
+        help="write the lines of --trace to this file",
+    )
     views: frozenset[str] = option(
         default=frozenset(),
         group=SHOWING,
@@ -461,7 +469,7 @@ class CommandOptions(RunOptions):
         flags="-l",
         group=BUILDING,
         metavar="LIB",
-        help="add a library to the link; may be repeated",
+        help="add a library to the link, from the folder of -L or the guest libraries; may be repeated",
     )
     together: bool = option(
         default=False,
@@ -507,7 +515,20 @@ class CommandOptions(RunOptions):
     json: bool = option(
         default=False, flags="--json", group=SHOWING, help="write statistics and views as JSON"
     )
-    program: str = option(default="", metavar="PROGRAM", help="an ELF image, or a .s or .o file to be built")
+    report_file: str | None = option(
+        default=None,
+        flags="--report-file",
+        group=SHOWING,
+        metavar="FILE",
+        unset="standard error",
+        help="write statistics and views to this file, with --json as JSON and nothing else",
+    )
+    program: str = option(
+        default="",
+        metavar="PROGRAM",
+        help="an ELF image, or a .s or .o file to be built; .s, .o and .a files that follow a source are part of the "
+        "program too, and `--` ends them",
+    )
     args: tuple[str, ...] = option(default=(), metavar="ARG", help="the arguments of the program")
 
     @staticmethod

@@ -52,6 +52,7 @@ class RunSettings(TypedDict, total=False):
     engine: str
     caching: bool
     trace: str | Iterable[str]
+    trace_file: str | PathLike[str] | None
     views: str | Iterable[str]
     breakpoint: str
     break_count: int

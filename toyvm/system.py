@@ -173,6 +173,7 @@ class Session:
         )
         self._instructions: InstructionTrace
         self.spawned: list[Spawned] = []
+        self._trace_file: IO[str] | None = None
         self._names: Counter[str] = Counter()  # of the programs added: the same name may occur again
         self._libraries: tuple[str, ...] = ()
         self._name = ""
@@ -187,11 +188,11 @@ class Session:
         if kinds := options.trace - {"insn"}:
             from .observe.event_trace import attach
 
-            attach(self.bus, sorted(kinds), self._write, self.symbols)
+            attach(self.bus, sorted(kinds), self._trace, self.symbols)
         if "insn" in options.trace:
             from .observe.instruction_trace import InstructionTrace
 
-            self._instructions = InstructionTrace(self.kernel, self.symbols, self._write, options.trace_range)
+            self._instructions = InstructionTrace(self.kernel, self.symbols, self._trace, options.trace_range)
         for watcher in watchers:
             watcher.start(self.kernel)
 
@@ -279,8 +280,12 @@ class Session:
         Ctrl-C ends the run: each thread is reported, and KeyboardInterrupt raised.
         """
         kernel = self.kernel
-        with Interrupts(kernel):
-            status = kernel.run()
+        try:
+            with Interrupts(kernel):
+                status = kernel.run()
+        finally:
+            if self._trace_file is not None:
+                self._trace_file.close()
         if kernel.engine is not None:
             kernel.engine.close()
         first = kernel.first
@@ -351,6 +356,18 @@ class Session:
     def _write(self, text: str) -> None:
         self.messages.write(text.encode("utf-8", "replace"))
         self.messages.flush()
+
+    @cached_property
+    def _trace(self) -> Callable[[str], None]:
+        """What writes the lines of a trace: to --trace-file, or with the messages. Raises OSError."""
+        if self.options.trace_file is None:
+            return self._write
+        file = self._trace_file = open(self.options.trace_file, "w", encoding="utf-8", errors="replace")  # noqa: SIM115
+
+        def write(text: str) -> None:
+            file.write(text)
+
+        return write
 
     def _trace_instruction(self, hart: Hart, decoded: Decoded) -> Callable[[], None] | None:
         return self._instructions(hart, decoded)

@@ -1,7 +1,8 @@
 """`toyvm run`: build a program if necessary, and run it. The words after PROGRAM are its arguments.
 
-toyvm's options end at the first word that is not an option. `--with` adds more sources; the
-directives of a sample may also name some.
+toyvm's options end at the first word that is not an option. Sources, objects and archives right after
+a source are part of the program, and `--` ends them; `--with` adds more, and so may the directives of
+a sample. The status of a program that cannot be built is 126, the shell's for what cannot be executed.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.errors import NotFoundError, UsageError
+from ..base.errors import DiagnosticsError, NotFoundError, UsageError
 from ..base.light_types import TYPE_CHECKING
+from ..base.record import replace
 from ..run_options import CommandOptions
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ..observe.timeline import TimelineWatcher
     from ..result import RunResult
     from ..system import Start, Watcher
+
+SOURCES = (".s", ".S", ".o", ".a")
+NOT_BUILT = 126  # the status of `toyvm run` if its program cannot be built
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,6 +99,7 @@ def execute(
     if options.trace_range and "insn" not in options.trace:
         raise UsageError("--trace-range can be used with --trace=insn only")
     begun = starts(options)
+    options = _without_library_folder(options)
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher | TimelineWatcher, str, str]] = []
     if options.frames_picture is not None:
@@ -122,8 +128,9 @@ def starts(options: CommandOptions) -> list[Start]:
     if options.stack_at and not options.no_mmu:
         raise UsageError("--stack-at can be used with --no-mmu only")
     if not options.no_mmu and not options.together:
-        program = _program(options, options.program)
-        args = options.args or (() if isinstance(program, str) else tuple(program.directives.args))
+        more, words = _more_sources(options)
+        program = _program(options, options.program, more)
+        args = words or (() if isinstance(program, str) else tuple(program.directives.args))
         return [Start(program, (options.program, *args))]
     several = []
     for number, word in enumerate([options.program, *options.args]):
@@ -147,10 +154,39 @@ def _load_address(word: str, text: str) -> int:
     return address
 
 
-def _program(options: CommandOptions, path: str) -> str | Program:
+def _more_sources(options: CommandOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(the sources, objects and archives that follow a source, the program's arguments)."""
+    words = options.args
+    if not options.program.endswith(SOURCES):
+        return (), words
+    count = 0
+    while count < len(words) and words[count].endswith(SOURCES) and os.path.isfile(words[count]):
+        count += 1
+    rest = words[count:]
+    return words[:count], rest[1:] if rest[:1] == ("--",) else rest
+
+
+def _library_path(options: CommandOptions) -> tuple[str, ...]:
+    """The folders of -L in which -l looks: DIR itself, and those of a system in DIR."""
+    if options.sysroot is None or not options.libs:
+        return ()
+    folder = os.fspath(options.sysroot)
+    return folder, os.path.join(folder, "lib"), os.path.join(folder, "usr/lib")
+
+
+def _without_library_folder(options: CommandOptions) -> CommandOptions:
+    """The options of the run: a folder of -L that only has libraries for -l is no root directory for the guest."""
+    if options.sysroot is None or not options.libs or not options.program.endswith(SOURCES):
+        return options
+    folder = os.fspath(options.sysroot)
+    system = any(os.path.isdir(os.path.join(folder, name)) for name in ("lib", "usr"))
+    return options if system else replace(options, sysroot=None)
+
+
+def _program(options: CommandOptions, path: str, more: tuple[str, ...] = ()) -> str | Program:
     if not os.path.exists(path):
         raise NotFoundError(f"{path}: No such file or directory")
-    if not path.endswith((".s", ".S", ".o", ".a")):
+    if not path.endswith(SOURCES):
         if options.linkage or options.with_ or options.libs:
             raise UsageError(f"{path}: --static, --dynamic, --with and -l are for .s and .o files")
         return path
@@ -159,19 +195,32 @@ def _program(options: CommandOptions, path: str) -> str | Program:
 
     from ..build import build_program
 
-    return build_program([Path(path), *map(Path, options.with_)], linkage=options.linkage, libs=options.libs)
+    try:
+        return build_program(
+            [Path(path), *map(Path, (*more, *options.with_))],
+            linkage=options.linkage,
+            libs=options.libs,
+            library_path=_library_path(options),
+        )
+    except DiagnosticsError as error:
+        error.exit_code = NOT_BUILT
+        raise
 
 
 def report(options: CommandOptions, result: RunResult) -> None:
-    """Write the views and the statistics that the options request to standard error."""
+    """Write the views and the statistics that the options request to standard error, or to --report-file."""
     if options.json:
         import json
 
-        print(json.dumps(result.to_json(), indent=2), file=sys.stderr)
+        text = json.dumps(result.to_json(), indent=2) + "\n"
+    else:
+        text = result.views_text() + (result.stats_text() + _byte_code_text() if options.stats else "")
+    if options.report_file is None:
+        print(text, file=sys.stderr, end="")
         return
-    print(result.views_text(), file=sys.stderr, end="")
-    if options.stats:
-        print(result.stats_text() + _byte_code_text(), file=sys.stderr, end="")
+    from ..base.resources import write_atomically
+
+    write_atomically(options.report_file, text.encode("utf-8", "surrogateescape"))
 
 
 def _byte_code_text() -> str:

@@ -7,6 +7,7 @@ step by step, from the instruction that traps to the instruction that is execute
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
@@ -32,6 +33,23 @@ if TYPE_CHECKING:
     from .symbolize import Symbolizer
 
 PAGE = 4096
+WIDTH = 120
+
+
+def folded(text: str, indent: str = "      ") -> str:
+    """A line with its newline. One of more than 120 columns loses padding, and goes on in the next line at a space."""
+    if len(text) <= WIDTH:
+        return f"{text}\n"
+    start = text[: len(text) - len(text.lstrip())]
+    lines = wrap(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "".join(f"{line}\n" for line in lines)
 
 
 class Tracer:
@@ -42,8 +60,8 @@ class Tracer:
         self.symbols = symbols
 
     def line(self, pid: int, text: str) -> None:
-        """Write a line that begins with the process number."""
-        self.out(f"[{pid}] {text}\n")
+        """Write a line that begins with the process number; a long one is folded."""
+        self.out(folded(f"[{pid}] {text}"))
 
     def at(self, pid: int, va: int) -> str:
         """An address with its symbol and source line, if known."""
@@ -96,7 +114,7 @@ class Tracer:
         step("resumed", f"pc {event.pc:#x}{': ' + resumed if resumed else ''}, which now succeeds")
 
     def _step(self, name: str, text: str) -> None:
-        self.out(f"      {name:<11} {text}\n")
+        self.out(folded(f"      {name:<11} {text}", " " * 18))
 
     def reclaimed(self, event: PageReclaimed) -> None:
         """`[kernel] reclaimed frame 0x41 (2 mappings) -> slot 0x7 of the swap area`"""
@@ -107,7 +125,7 @@ class Tracer:
     def syscall(self, event: SyscallExit) -> None:
         """The line that strace would print."""
         unknown = "" if event.known else "  (unknown to toyvm)"
-        self.line(event.pid, f"{event.text}{unknown}")
+        self.out(f"[{event.pid}] {event.text}{unknown}\n")  # whole: programs read what strace prints
 
     def forked(self, event: ProcessForked) -> None:
         """A process created another."""

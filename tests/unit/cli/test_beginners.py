@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,83 @@ def test_calls_of_rars_get_a_hint(capfd: pytest.CaptureFixture[str], tmp_path: P
         in err
     )
     assert max(map(len, err.splitlines())) <= 120
+
+
+OTHER = ".globl other\nother: li a0, 7\nret\n"
+CALLS = ".globl main\nmain: addi sp, sp, -16\nsd ra, 8(sp)\ncall other\nld ra, 8(sp)\naddi sp, sp, 16\nret\n"
+COUNT = ".globl main\nmain: ret\n"  # argc is in a0
+
+
+def test_sources_after_a_source_are_part_of_the_program(tmp_path: Path) -> None:
+    one, two = tmp_path / "a.s", tmp_path / "b.s"
+    one.write_text(CALLS)
+    two.write_text(OTHER)
+    assert main(["run", str(one), str(two)]) == 7
+    assert main(["run", "--stats", "--report-file", str(tmp_path / "r"), str(one), str(two), "word"]) == 7
+    counts = tmp_path / "count.s"
+    counts.write_text(COUNT)
+    assert main(["run", str(counts), str(tmp_path / "gone.s")]) == 2  # no such file: an argument
+    assert main(["run", str(counts), "--", str(two), "word"]) == 3
+    assert main(["run", str(counts), str(two), "word"]) == 2
+
+
+@pytest.mark.parametrize("text", [".globl main\nmain: foo a0\n", ".globl main\nmain: call nowhere\n"])
+def test_a_program_that_does_not_build_has_a_status_of_its_own(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
+    status, err = run(capfd, tmp_path, text)
+    assert status == 126
+    assert "p.s:2" in err
+
+
+def test_json_alone_in_a_file_and_traces_in_theirs(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    report, trace = tmp_path / "report.json", tmp_path / "trace.txt"
+    words = [
+        "--json",
+        "--report-file",
+        str(report),
+        "--trace=faults,cow,process,loader",
+        "--trace-file",
+        str(trace),
+    ]
+    status, err = run(capfd, tmp_path, COUNT, *words, "--dynamic")
+    assert (status, err) == (1, "")
+    assert json.loads(report.read_text())["schema"].startswith("toyvm.")
+    lines = trace.read_text().splitlines()
+    assert any(line.startswith("[100] page fault: ") for line in lines)
+    assert max(map(len, lines)) <= 120
+
+
+def test_long_lines_of_a_trace_are_folded(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("a_folder_with_a_long_name" * 3)
+    folder.mkdir()
+    (folder / "p.s").write_text(CALLS + OTHER)
+    assert main(["run", "--dynamic", "--trace=faults,cow,loader", str(folder / "p.s")]) == 7
+    err = capfd.readouterr().err
+    assert max(map(len, err.splitlines())) <= 120
+    assert "\n      " in err
+
+
+@pytest.mark.parametrize("linkage", ["--static", "--dynamic"])
+def test_l_is_looked_for_in_the_folder_of_capital_l(tmp_path: Path, linkage: str) -> None:
+    libraries = tmp_path / "mine"
+    libraries.mkdir()
+    (tmp_path / "other.s").write_text(OTHER)
+    (tmp_path / "p.s").write_text(CALLS)
+    assert main(["as", "-fpic", "-o", str(tmp_path / "other.o"), str(tmp_path / "other.s")]) == 0
+    assert main(["ar", "rcs", str(libraries / "libother.a"), str(tmp_path / "other.o")]) == 0
+    assert main(["run", "-L", str(libraries), "-lother", linkage, str(tmp_path / "p.s")]) == 7
+    if linkage == "--dynamic":
+        shared = [
+            "-shared",
+            "-soname",
+            "libother.so.1",
+            "-o",
+            str(libraries / "libother.so"),
+            str(tmp_path / "other.o"),
+        ]
+        assert main(["ld", *shared]) == 0
+        assert main(["run", "-L", str(libraries), "-lother", linkage, str(tmp_path / "p.s")]) == 7

@@ -83,7 +83,7 @@ def test_who_decides_on_colours(
 
 def test_other_commands_take_color(broken: Path) -> None:
     status, printed = run("run", "--color=always", "bad.s", on_terminal=False, cwd=broken)
-    assert RED_ERROR in printed and status == 1
+    assert RED_ERROR in printed and status == 126
     status, printed = run(
         "compare", "--instances=1", "--color=always", str(ASM / "hello.s"), on_terminal=False
     )
