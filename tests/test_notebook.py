@@ -60,7 +60,7 @@ def test_the_notebook_shows_what_is_stored(executed: Any) -> None:
 
 def test_the_notebook_uses_every_verb_that_makes_a_value(executed: Any) -> None:
     source = "\n".join(cell.source for cell in executed.cells)
-    verbs = ("assemble", "link", "run", "compare", "sweep", "quiz")
+    verbs = ("assemble", "link", "run", "explain", "compare", "sweep", "quiz")
     assert [verb for verb in verbs if f"toyvm.{verb}(" not in source] == []
     assert Path(NOTEBOOK).stat().st_size < 200_000
     values = [cell for cell in executed.cells if any("text/html" in output for output in shown(cell))]

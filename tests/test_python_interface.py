@@ -17,6 +17,7 @@ import pytest
 
 import toyvm
 from tests.support.harness import ASM, ROOT
+from tests.support.harness import toyvm as command
 from toyvm.base.errors import NotFoundError
 from toyvm.base.notebook import text
 from toyvm.base.option_help import keyword_type, keyword_value
@@ -27,7 +28,7 @@ from toyvm.elf.object_writer import write_object
 from toyvm.run_options import RunOptions
 
 SEVEN = ".globl main\nmain: li a0, 7\n ret\n"
-VERBS = {"assemble", "link", "run", "compare", "grade", "sweep", "quiz"}
+VERBS = {"assemble", "link", "run", "explain", "compare", "grade", "sweep", "quiz"}
 
 
 def test_dir_shows_the_verbs_and_the_values_without_importing_them() -> None:
@@ -244,6 +245,43 @@ def test_pandas_takes_the_tables(values: dict[str, object]) -> None:
     assert {"main", "_start"} <= set(pandas.DataFrame(toyvm.link(ASM / "hello.s").symbols).name)
 
 
+@pytest.mark.parametrize(
+    ("kind", "subject", "said"),
+    [
+        ("reloc", "hello.s:main", "PCREL_HI20"),
+        ("section", ".text", "PROGBITS AX"),
+        ("address", "main+4", "asm/hello.s:18"),
+        ("symbol", "puts", "wins"),
+        ("member", "libc.a(stdio.o)", "stdio.o"),
+    ],
+)
+def test_explain_says_what_the_command_prints(kind: str, subject: str, said: str) -> None:
+    """For an address from a program's image; the values are those of `--json`."""
+    program = toyvm.link(ASM / "hello.s")
+    found = toyvm.explain(program, kind, subject)
+    assert said in str(found) and len(found.rows) == len(found.answers) > 0
+    printed = command("explain", kind, subject, str(ASM / "hello.s"), cwd=ROOT).stdout.decode()
+    assert printed.rstrip("\n") == str(found).rstrip("\n")
+    assert found.to_json()["answers"] and "\n" not in repr(found)
+    assert toyvm.explain(ASM / "hello.s", kind, subject) == found
+
+
+def test_explain_takes_an_address_and_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    import toyvm.explain.values  # the package, whose import leaves the verb in its place
+
+    program = toyvm.link(ASM / "hello.s")
+    main = program.link.symbols["main"]
+    assert toyvm.explain(program, "address", main).answers[0].symbol.startswith("main")
+    for wrong, message in (
+        (("symbl", "x"), "did you mean 'symbol'"),
+        (("symbol", "mian"), "did you mean 'main'"),
+    ):
+        with pytest.raises(toyvm.ToyvmError, match=message):
+            toyvm.explain(program, *wrong)
+    with pytest.raises(toyvm.UsageError, match="give the sources"):
+        toyvm.explain(tmp_path / "image", "symbol", "main")
+
+
 def test_how_processes_ended() -> None:
     rows = toyvm.run(ASM / "segv.s", capture=True).processes
     assert [(row["status"], row["signal"]) for row in rows] == [(None, 11)]
@@ -259,6 +297,7 @@ USER = """
     status: int = result.status
     for row in result.processes:
         print(row["pid"], result.stats.instructions)
+    reason: toyvm.Explanation = toyvm.explain(program, "symbol", "main")
     claims = [claim.text for claim in toyvm.compare(["a.s"]).claims]
     question: toyvm.Question = toyvm.quiz("translation", seed=1)
     sweep: toyvm.Sweep = toyvm.sweep("a.s", memory="1M..4M*2")

@@ -1,19 +1,24 @@
 """toyvm: from assembly text to running pages.
 
-The Python interface is the verbs `assemble`, `link`, `run`, `compare`, `grade`, `sweep` and `quiz`,
-and the values that they return (`toyvm.api`). `help(toyvm.run)` lists the options of a run. Names
+The Python interface is the verbs `assemble`, `link`, `run`, `explain`, `compare`, `grade`, `sweep`
+and `quiz`, and the values that they return (`toyvm.api`). `help(toyvm.run)` lists the options of a run. Names
 are imported on first use, so that `import toyvm` is cheap.
 """
 
 from __future__ import annotations
 
+import sys
+
 from .base.light_types import TYPE_CHECKING, Any
 from .base.version import VERSION as __version__  # noqa: F401  (for users)
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .api import (
         AssemblyError,
         Comparison,
+        Explanation,
         Grades,
         LinkError,
         LinkResult,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
         UsageError,
         assemble,
         compare,
+        explain,
         grade,
         link,
         quiz,
@@ -36,10 +42,13 @@ if TYPE_CHECKING:
     from .api import (
         assemble_text as assemble_text,
     )
+else:
+    ModuleType = type(sys)  # without importing `types`
 
 __all__ = [
     "AssemblyError",
     "Comparison",
+    "Explanation",
     "Grades",
     "LinkError",
     "LinkResult",
@@ -53,6 +62,7 @@ __all__ = [
     "UsageError",
     "assemble",
     "compare",
+    "explain",
     "grade",
     "link",
     "quiz",
@@ -71,3 +81,18 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'toyvm' has no attribute '{name}'")
+
+
+class _Package(ModuleType):
+    """The package as a module whose `explain` stays the verb: importing the package of that name sets it otherwise."""
+
+    @property
+    def explain(self) -> Any:
+        return __getattr__("explain")
+
+    @explain.setter
+    def explain(self, module: object) -> None:
+        """The import system's assignment of the subpackage; `from toyvm.explain.X import Y` does not need it."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -7,6 +7,7 @@ program = toyvm.link([hello], linkage="dynamic")  # Program: the ELF image and h
 result = toyvm.run(program, capture=True)         # RunResult: status, output, statistics
 print(result.stdout.decode(), result.stats.instructions)
 print(toyvm.compare(["asm/hello.s"]).claims)      # Comparison: measurements and four claims
+toyvm.explain(program, "symbol", "main")          # Explanation: who won, by which rule
 toyvm.grade("sums.toml", ["alice.s", "bob.s"])    # Grades: a row for each submission and test
 toyvm.sweep("asm/sorts.s", memory="256K..1M*2")   # Sweep: a row for each run
 toyvm.quiz("translation", seed=7)                 # Question: text, solution, figures
@@ -34,6 +35,8 @@ from .batch.pool.batch import Progress
 from .batch.sweep.table import Sweep
 from .build import Program, assemble_file, build_program
 from .elf.object_file import ObjectFile
+from .explanation import Explanation
+from .explanation import explain as explain_link
 from .linker.link_result import LinkResult
 from .observe.comparison import Comparison
 from .quizzes.question import Question
@@ -44,6 +47,7 @@ from .run_settings import RunSettings
 __all__ = [
     "AssemblyError",
     "Comparison",
+    "Explanation",
     "Grades",
     "LinkError",
     "LinkResult",
@@ -58,6 +62,7 @@ __all__ = [
     "assemble",
     "assemble_text",
     "compare",
+    "explain",
     "grade",
     "link",
     "quiz",
@@ -123,7 +128,7 @@ def link(
     several = [objects] if isinstance(objects, (ObjectFile, str, PathLike)) else objects
     if not several:
         raise UsageError("link: nothing to link")
-    return build_program(_inputs(several), linkage=linkage, libs=libs)
+    return build_program(_inputs(several), linkage=linkage, libs=libs, keep_history=True)
 
 
 def run(
@@ -179,6 +184,33 @@ def _built(
     if linkage or libs:
         raise UsageError(f"{program.name} is linked already: linkage and libs are for what is to be built")
     return program
+
+
+def explain(
+    program: Program | ObjectFile | Source | Sequence[ObjectFile | Source],
+    kind: str,
+    subject: str | int,
+    *,
+    linkage: str | None = None,
+    libs: Sequence[str] = (),
+) -> Explanation:
+    """Say why something in a program is what it is, as `toyvm explain` does.
+
+    `program` is a Program made by `link`, or what is to be linked first. `kind` and `subject`:
+
+    reloc     "main.o:.text+0x14", "puts.o:puts", "main.s:12": operands, formula, bits, bytes
+    section   ".text", "main.o:.data": what keeps it, the rule that placed it, its address
+    address   0x10190, "main+4": source line, object, section, segment, byte in the file
+    symbol    "main": references and definitions in order, who won by which rule
+    member    "puts.o", "libc.a(puts.o)": the references that pulled it in, or why it stays out
+
+    `print` shows the text, `answers` has the values. Raises UsageError for an unknown kind,
+    ToyvmError if there is no such thing.
+    """
+    built = _built(program, linkage, libs)
+    if not isinstance(built, Program):
+        raise UsageError(f"{built} is linked already, and does not say how: give the sources")
+    return explain_link(built, kind, hex(subject) if isinstance(subject, int) else subject)
 
 
 def _describe_options() -> None:

@@ -53,11 +53,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><tr>{top}</tr>{body}</table>"
 
 
-def text(content: str) -> str:
+def text(content: str, most: int = LINES) -> str:
     """The first lines of a text, in a face of one width."""
     lines = content.splitlines()
-    shown = "\n".join(lines[:LINES])[:8000]
-    left = f"<small>and {len(lines) - LINES:,} more lines</small>" if len(lines) > LINES else ""
+    shown = "\n".join(lines[:most])[: 200 * most]
+    left = f"<small>and {len(lines) - most:,} more lines</small>" if len(lines) > most else ""
     return f"<pre>{escape(shown)}</pre>{left}" if content else ""
 
 
