@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ar": ("binutils.ar", "make, list and extract archives"),
     "ld": ("ld", "link objects and archives into a program or a shared library"),
     "run": ("run", "run a program: an ELF image, or .s and .o files, which are built first"),
+    "debug": ("debug", "debug a program in the terminal, forwards and backwards"),
     "record": ("record", "run a program and keep what is needed to repeat the run elsewhere"),
     "replay": ("replay", "repeat a recorded run, and say whether it was the same"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),

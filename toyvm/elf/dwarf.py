@@ -86,6 +86,23 @@ class LineTable:
         row = self.row(address, section)
         return None if row is None else (row.file, row.line)
 
+    def extent(self, address: int) -> tuple[int, int] | None:
+        """The half-open interval of addresses around `address` that belong to one source line, or None."""
+        row = self.row(address)
+        if row is None:
+            return None
+        first = last = bisect_right(self._addresses, address) - 1
+        while first and self._same(first - 1, row):
+            first -= 1
+        while last + 1 < len(self._rows) and self._same(last + 1, row):
+            last += 1
+        end = self._addresses[last + 1] if last + 1 < len(self._rows) else address + 1
+        return self._addresses[first], end
+
+    def _same(self, index: int, row: CodeLine) -> bool:
+        other = self._rows[index]
+        return (other.file, other.line) == (row.file, row.line)
+
     def row(self, address: int, section: int = 0) -> CodeLine | None:
         """The row of the table for an address, as in `lookup`."""
         if self._relocatable:
