@@ -108,6 +108,10 @@ class Machine:
         self._interventions.replace(interventions)
         self._interventions.apply_due(self._moments.now)
 
+    def interrupted(self) -> None:
+        """Stand in a system call that waits for input."""
+        self._stop(self.here(StopKind.INTERRUPTED))
+
     # The gate
 
     def before(self, hart: Hart, ran: int) -> int:

@@ -171,6 +171,9 @@ class MachineProcess:
             name, *values = self._channel.receive()
             if name == "input":
                 return bytes(values[0])
+            if name == "stand":
+                self._machine.interrupted()
+                self._channel.send("input", position, count)
 
     # Standing
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from toyvm.base.errors import ToyvmError, UsageError
 from toyvm.base.record import Record, replace
+from toyvm.guestfs import with_sysroot
 from toyvm.run_options import RunOptions
 from toyvm.system import Start
 
@@ -128,7 +129,7 @@ class Timeline:
         """
         if not argv:
             argv = (os.fspath(program) if isinstance(program, (str, PathLike)) else program.name,)
-        options = options if options is not None else RunOptions()
+        options = with_sysroot([program], options if options is not None else RunOptions())
         return cls([Start(program, argv)], options, stdin=stdin, stdout=stdout, stderr=stderr)
 
     @classmethod
@@ -320,7 +321,9 @@ class Timeline:
                 break
             self._revive(checkpoint)
             limited = replace(conditions, until=end)
-            order = RunOrder(limited, self._breakpoints, self._watchpoints, collecting=True)
+            order = RunOrder(
+                limited, self._breakpoints, self._watchpoints, collecting=True, spacing=self._spacing
+            )
             report = self._run(order)
             if report.stop.kind is StopKind.INTERRUPTED:
                 return report.stop
@@ -330,12 +333,12 @@ class Timeline:
             if conditions.until is not None and end <= conditions.until:
                 break
         if conditions.until is not None and conditions.until > self.beginning:
-            return self.go_to(conditions.until)
+            return self._go_to(conditions.until)
         return self._stand_at(Stop(StopKind.BEGINNING, self.beginning))
 
     def _stand_at(self, stop: Stop) -> Stop:
         """Go to the moment of a stop, and stand there for its reason."""
-        here = self.go_to(stop.moment)
+        here = self._go_to(stop.moment)
         if here.kind is StopKind.INTERRUPTED:
             return here
         stop = replace(
@@ -368,6 +371,10 @@ class Timeline:
 
     def go_to(self, moment: Moment) -> Stop:
         """See `Target`."""
+        self._interrupted = False
+        return self._go_to(moment)
+
+    def _go_to(self, moment: Moment) -> Stop:
         moment = max(moment, self.beginning)
         nearest = self._checkpoints.at_or_before(moment)
         if moment < self.moment or nearest.moment > self.moment:
@@ -419,6 +426,9 @@ class Timeline:
 
     def _run(self, order: RunOrder) -> Report:
         machine = self._living()
+        if self._interrupted:
+            self._report = replace(self._report, stop=replace(self.last_stop, kind=StopKind.INTERRUPTED))
+            return self._report
         order = replace(order, interventions=tuple(self._interventions), known_output=self._output.length)
         machine.channel.send("run", order)
         self._report = self._until_stopped()
@@ -431,12 +441,15 @@ class Timeline:
         report: Report = values[0]
         return report
 
-    def _read_input(self, position: int, count: int) -> bytes:
+    def _give_input(self, channel: Channel, position: int, count: int) -> None:
+        """Give the machine bytes of standard input, or let it stand if there is an interruption first."""
         descriptor = self._input.descriptor
         if descriptor is not None and self._input.needs_source(position):
             while not readable(descriptor, _SLICE):
-                pass
-        return self._input.read(position, count)
+                if self._interrupted:
+                    channel.send("stand")
+                    return
+        channel.send("input", self._input.read(position, count))
 
     def _first_report(self, root: Channel) -> Report:
         name, *values = self._receive(root)
@@ -453,7 +466,7 @@ class Timeline:
             if name == "output":
                 self._output.add(*values)
             elif name == "input":
-                channel.send("input", self._read_input(*values))
+                self._give_input(channel, *values)
             elif name == "checkpoint":
                 made = Checkpoint(channel.take_descriptor(), *values)
                 self._checkpoints.add(made, max(self.moment, made.moment))

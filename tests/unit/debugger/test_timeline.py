@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,21 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 def line(program: Program) -> Iterator[Timeline]:
     with Timeline.start(program) as line:
         yield line
+
+
+ENDLESS = """
+    .globl _start
+_start:
+    addi s1, s1, 1
+    j _start
+"""
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Program:
+    source = tmp_path / "endless.s"
+    source.write_text(ENDLESS)
+    return build_program([source])
 
 
 def symbol(program: Program, name: str) -> int:
@@ -223,16 +239,17 @@ def test_no_process_is_left(program: Program) -> None:
             os.kill(pid, 0)
 
 
-def test_processes_end_with_their_front(program: Program) -> None:
+def test_processes_end_with_their_front(endless: Program) -> None:
     """Even if that is killed while the machine runs."""
     reader, writer = os.pipe()
     front = os.fork()
     if not front:
-        line = Timeline.start(program)
+        line = Timeline.start(endless)
         os.write(writer, line._first_process.to_bytes(4, "little"))
-        time.sleep(60)
+        line.resume(Conditions())
         os._exit(0)
     first = int.from_bytes(os.read(reader, 4), "little")
+    time.sleep(0.5)
     os.kill(front, 9)
     os.waitpid(front, 0)
     for descriptor in (reader, writer):
@@ -247,6 +264,41 @@ def test_processes_end_with_their_front(program: Program) -> None:
             break
     else:
         raise AssertionError("the machine's process still exists")
+
+
+def test_an_endless_run_can_be_interrupted(endless: Program) -> None:
+    with Timeline.start(endless) as line:
+        for _ in range(2):
+            before = line.moment
+            timer = threading.Timer(0.3, line.interrupt)
+            timer.start()
+            stop = line.resume(Conditions())
+            timer.join()
+            assert (stop.kind, stop.tid) == (StopKind.INTERRUPTED, 100)
+            assert stop.moment > before
+        assert line.resume(Conditions(steps=1, tid=100), Direction.BACKWARD).kind is StopKind.STEPPED
+        assert line.moment < stop.moment
+
+
+def test_waiting_for_input_can_be_interrupted(tmp_path: Path) -> None:
+    source = tmp_path / "reader.s"
+    source.write_text(
+        ".globl _start\n_start: li a0, 0\n mv a1, sp\n li a2, 1\n li a7, 63\n ecall\n lb a0, 0(sp)\n li a7, 93\n ecall\n"
+    )
+    reader, writer = os.pipe()
+    with (
+        open(reader, "rb", buffering=0) as stdin,
+        Timeline.start(build_program([source]), stdin=stdin) as line,
+    ):  # type: ignore[arg-type] # unbuffered
+        timer = threading.Timer(0.3, line.interrupt)
+        timer.start()
+        assert line.resume(Conditions()).kind is StopKind.INTERRUPTED
+        timer.join()
+        os.write(writer, b"\x07")
+        assert (line.resume(Conditions()).status, line.last_stop.kind) == (7, StopKind.EXITED)
+        line.go_to(line.beginning)
+        assert line.resume(Conditions()).status == 7
+    os.close(writer)
 
 
 def test_refuses_what_cannot_be_computed_again(program: Program, tmp_path: Path) -> None:
