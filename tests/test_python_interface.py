@@ -28,7 +28,7 @@ from toyvm.elf.object_writer import write_object
 from toyvm.run_options import RunOptions
 
 SEVEN = ".globl main\nmain: li a0, 7\n ret\n"
-VERBS = {"assemble", "link", "run", "explain", "compare", "grade", "sweep", "quiz"}
+VERBS = {"assemble", "link", "run", "timeline", "explain", "compare", "grade", "sweep", "quiz"}
 
 
 def test_dir_shows_the_verbs_and_the_values_without_importing_them() -> None:
@@ -282,6 +282,23 @@ def test_explain_takes_an_address_and_refuses_what_it_does_not_know(tmp_path: Pa
         toyvm.explain(tmp_path / "image", "symbol", "main")
 
 
+def test_a_timeline_goes_back() -> None:
+    from toyvm.debugger.target import Conditions, Moment, StopKind
+
+    with toyvm.timeline(ASM / "hello.s", memory="8M") as run:
+        first = run.registers(run.last_stop.tid)
+        end = run.resume(Conditions())
+        while end.kind is not StopKind.END:
+            end = run.resume(Conditions())
+        assert run.output() == b"hello, world\n"
+        assert run.go_to(Moment(100)).moment.instructions == 100
+        assert (run.output(), repr(run)) == (b"", "Timeline(reached, after 100 instructions)")
+        run.go_to(run.beginning)
+        assert run.registers(run.last_stop.tid) == first
+    with pytest.raises(TypeError, match="did you mean 'memory'"):
+        toyvm.timeline(SEVEN, memmory=1)  # type: ignore[call-arg]  # the mistake of the test
+
+
 def test_how_processes_ended() -> None:
     rows = toyvm.run(ASM / "segv.s", capture=True).processes
     assert [(row["status"], row["signal"]) for row in rows] == [(None, 11)]
@@ -297,6 +314,8 @@ USER = """
     status: int = result.status
     for row in result.processes:
         print(row["pid"], result.stats.instructions)
+    with toyvm.timeline(program, memory="8M") as timeline:
+        print(timeline.moment.instructions)
     reason: toyvm.Explanation = toyvm.explain(program, "symbol", "main")
     claims = [claim.text for claim in toyvm.compare(["a.s"]).claims]
     question: toyvm.Question = toyvm.quiz("translation", seed=1)

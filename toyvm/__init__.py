@@ -1,7 +1,7 @@
 """toyvm: from assembly text to running pages.
 
-The Python interface is the verbs `assemble`, `link`, `run`, `explain`, `compare`, `grade`, `sweep`
-and `quiz`, and the values that they return (`toyvm.api`). `help(toyvm.run)` lists the options of a run. Names
+The Python interface is the verbs `assemble`, `link`, `run`, `timeline`, `explain`, `compare`,
+`grade`, `sweep` and `quiz`, and the values that they return (`toyvm.api`). `help(toyvm.run)` lists the options of a run. Names
 are imported on first use, so that `import toyvm` is cheap.
 """
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         quiz,
         run,
         sweep,
+        timeline,
     )
     from .api import (
         assemble_text as assemble_text,
@@ -68,6 +69,7 @@ __all__ = [
     "quiz",
     "run",
     "sweep",
+    "timeline",
 ]
 
 

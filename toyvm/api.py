@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from inspect import Parameter, Signature, signature
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from . import experiment, system
 from .base.errors import AssemblyError, LinkError, NotFoundError, ToyvmError, UsageError
@@ -43,6 +43,9 @@ from .quizzes.question import Question
 from .result import RunResult
 from .run_options import GROUPS, RunOptions
 from .run_settings import RunSettings
+
+if TYPE_CHECKING:
+    from .debugger.timeline import Timeline
 
 __all__ = [
     "AssemblyError",
@@ -68,6 +71,7 @@ __all__ = [
     "quiz",
     "run",
     "sweep",
+    "timeline",
 ]
 
 Source = str | PathLike[str]
@@ -165,6 +169,40 @@ def run(
         if isinstance(program, (str, PathLike)) and not _is_text(program):
             name = fspath(program)
     return system.run(target, [name, *args], chosen, stdin=stdin, capture=capture)
+
+
+def timeline(
+    program: Program | ObjectFile | Source | Sequence[ObjectFile | Source],
+    *args: str,
+    options: RunOptions | None = None,
+    stdin: bytes | None = None,
+    linkage: str | None = None,
+    libs: Sequence[str] = (),
+    **settings: Unpack[RunSettings],
+) -> Timeline:
+    """A run that goes backwards as well as forwards, at its first instruction.
+
+    with toyvm.timeline("asm/cow.s") as run:
+        end = run.resume(Conditions())                # to the end, a signal or a breakpoint
+        half = Moment(end.moment.instructions // 2)
+        print(run.go_to(half).pc, run.output())       # the past is computed again
+
+    The arguments are those of `run`; output is kept, and the host's input is not read.
+    `Timeline` (toyvm.debugger.timeline) has registers, memory, breakpoints and watchpoints;
+    `toyvm.debugger.target` has the values it takes and gives. Close it, or use `with`.
+
+    Raises UsageError for options that a timeline cannot have, otherwise as `run`.
+    """
+    from .debugger.timeline import Timeline
+
+    values = keyword_values(RunOptions.rows, settings, "toyvm.timeline()")
+    target = _built(program, linkage, libs)
+    name = target.name if isinstance(target, Program) else str(target)
+    if isinstance(target, Program):
+        args = args or target.directives.args
+    return Timeline.start(
+        target, [name, *args], replace(options or RunOptions(), **values), stdin=stdin or b""
+    )
 
 
 def _built(

@@ -54,7 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 # commands with long output, which a pager shows on a terminal
-PAGED = frozenset(("explain", "locality", "nm", "objdump", "quiz", "readelf"))
+PAGED = frozenset(("diff", "explain", "locality", "nm", "objdump", "quiz", "readelf"))
 
 
 def usage() -> str:

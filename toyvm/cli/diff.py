@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ToyvmError
 from .help_formatter import CommandParser, HelpFormatter
+from .terminal.pager import add_no_pager
 
 if TYPE_CHECKING:
     from ..elf.elf_file import ElfFile
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("-q", "--brief", action="store_true", help="say only whether the files differ")
     p.add_argument("--json", action="store_true", help="print JSON")
+    add_no_pager(p)
     return p
 
 

@@ -148,6 +148,10 @@ class Timeline:
         require_version(recording, any_version=any_version)
         return cls(recording, recording.options, stdout=stdout, stderr=stderr)
 
+    def __repr__(self) -> str:
+        stop = self.last_stop
+        return f"Timeline({stop.kind.value}, after {stop.moment.instructions:,} instructions)"
+
     def __enter__(self) -> Timeline:
         return self
 

@@ -112,6 +112,9 @@ def test_long_output_goes_through_the_pager_on_a_terminal_only(image: Path, brok
     for environment in ({"PAGER": "cat"}, {"PAGER": ""}):
         assert run(*words, **environment) == plain
     assert run("readelf", "--no-pager", "-S", str(image), PAGER="sed s/^/P:/") == plain
+    why = ("explain", "fault", "1", "--no-pager", str(ASM / "hello.s"))
+    status, printed = run(*why, PAGER="sed s/^/P:/")
+    assert status == 0 and "P:" not in printed
     assert run(*words, PAGER="head -1") == (0, f"{lines[0]}\n")  # a user who leaves early
     assert run("objdump", "-d", str(image), PAGER="true") == (0, "")
     status, printed = run("readelf", "-S", "nothing", cwd=broken, PAGER="sed s/^/P:/")

@@ -13,6 +13,7 @@ from ...base.record import replace
 from ...run_options import CommandOptions
 from .. import run as run_command
 from .. import run_parser
+from ..terminal.pager import add_no_pager
 
 if TYPE_CHECKING:
     from ...kernel.proc.process import Process
@@ -50,12 +51,14 @@ class QuestionOptions(CommandOptions):
 def parser(kind: str, subject: str, description: str) -> argparse.ArgumentParser:
     """The parser of `toyvm explain KIND SUBJECT`, without the subject."""
     note = "The program's input is empty, and its output is not shown."
-    return run_parser.parser(
+    p = run_parser.parser(
         QuestionOptions,
         f"toyvm explain {kind}",
         f"{description} {note}",
         f"{subject} [--pid PID] [--at N] [--json]",
     )
+    add_no_pager(p)
+    return p
 
 
 def read(kind: str, subject: str, argv: list[str], p: argparse.ArgumentParser) -> tuple[str, QuestionOptions]:

@@ -12,6 +12,7 @@ from ...base.errors import LinkError, NotFoundError, UsageError
 from ...base.record import replace
 from ...base.sample_directives import LINKAGES
 from ..help_formatter import CommandParser, HelpFormatter
+from ..terminal.pager import add_no_pager
 
 if TYPE_CHECKING:
     from ...linker.link_options import Input
@@ -31,6 +32,7 @@ def parser(kind: str, description: str) -> argparse.ArgumentParser:
         description=description,
         epilog=EPILOG,
     )
+    add_no_pager(p)
     return p
 
 

@@ -14,18 +14,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from ...base.light_types import Any
 from .color import paging
 
 DEFAULT = "less -FRX"
 _NOT_PAGED = {"-h", "--help", "--no-pager", "--json"}
 
 
+class _NoPagerAction(argparse.Action):
+    """Leaves nothing in the namespace: `paged` has seen the word before."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Do nothing."""
+
+
 def add_no_pager(parser: argparse._ActionsContainer) -> None:
     """Declare `--no-pager`, which `paged` looks for."""
     parser.add_argument(
         "--no-pager",
-        action="store_const",
-        const=None,
+        action=_NoPagerAction,
+        nargs=0,
         dest=argparse.SUPPRESS,
         default=argparse.SUPPRESS,
         help="do not send long output through $PAGER (default: less -FRX, on a terminal only)",
