@@ -281,13 +281,15 @@ def build_program(
     library_path: Sequence[str] = (),
     relax: bool = False,
     keep_history: bool = False,
+    forgiving: bool = False,
 ) -> Program:
     """Assemble and link `sources` (.s, .o, .a, or objects in memory) against the guest libraries.
 
     The directives of the first source apply. `linkage` is "static" or "dynamic"; None selects the
     first linkage that the directives allow. A program that defines `_start` gets no start file.
     `libs` are looked for in the folders of `library_path` first; a shared library that is found there
-    is a file of the program, in /lib. `relax` lets the linker shorten code; `keep_history` keeps what `toyvm.explain` needs.
+    is a file of the program, in /lib. `relax` lets the linker shorten code; `keep_history` keeps
+    what `toyvm.explain` needs, and `forgiving` lets symbols be undefined or defined twice.
     Raises ToyvmError if the sources cannot be built.
     """
     first = sources[0]
@@ -307,6 +309,8 @@ def build_program(
     options = _link_options(linkage, libraries, directives.base)
     folders = (*library_path, *options.library_path)
     options = replace(options, relax=relax, keep_history=keep_history, library_path=folders)
+    if forgiving:
+        options = options.forgiving()
     result = _link_program(inputs, (*libs, *directives.libs), libraries, options)
     seconds = time.process_time() - started
     files = {guest: text.encode() for guest, text in directives.files}

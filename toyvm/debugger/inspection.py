@@ -116,11 +116,13 @@ class Inspection:
             "maps": lambda process, _: proc_text.maps(process.mm).decode("utf-8", "replace"),
             "smaps": lambda process, _: proc_text.smaps(process.mm).decode("utf-8", "replace"),
             "pagetable": lambda process, _: page_table(process),
-            "pte": page_table_entry,
+            "pte": lambda process, va: page_table_entry(self._kernel, process, va),
             "frames": lambda process, _: frames(self._kernel),
             "status": lambda process, _: proc_text.status(process, 1).decode("utf-8", "replace"),
             "backtrace": lambda process, _: backtrace(self._kernel, process),
             "why": lambda process, va: why(self._kernel, process, va),
+            "memory": lambda process, _: memory_of(self._kernel, process),
+            "frame": lambda _, number: frame(self._kernel, number),
             "digest": lambda process, _: digest(self._kernel),
             "counts": lambda process, _: counts(self._kernel),
             "symbol": lambda process, va: symbol(self._kernel, process, va),
@@ -142,20 +144,12 @@ def page_table(process: Process) -> str:
     return view(process.mm)
 
 
-def page_table_entry(process: Process, va: int) -> str:
+def page_table_entry(kernel: Kernel, process: Process, va: int) -> str:
     """The walk to an address, an entry a line."""
-    from toyvm.machine.sv39 import PTE_LEAF, PTE_V, pte_frame
+    from toyvm.observe.why.address_answer import explain_address
+    from toyvm.observe.why.answer_text import walk_text
 
-    memory, frame, lines = process.mm.memory, process.mm.mmu.root_ppn, []
-    for level in (2, 1, 0):
-        index = va >> 12 + 9 * level & 0x1FF
-        entry = memory.u64[(frame << 9) + index]
-        flags = "".join(name if entry >> bit & 1 else "-" for bit, name in enumerate("VRWXUGAD"))[::-1]
-        lines.append(f"level {level}: table {frame << 12:#x} entry {index}: {entry:#018x} {flags}\n")
-        if not entry & PTE_V or entry & PTE_LEAF:
-            break
-        frame = pte_frame(entry)
-    return "".join(lines)
+    return walk_text(explain_address(kernel, process, va)) + "\n"
 
 
 def frames(kernel: Kernel) -> str:
@@ -180,10 +174,27 @@ def symbol(kernel: Kernel, process: Process, va: int) -> str:
 
 
 def why(kernel: Kernel, process: Process, va: int) -> str:
-    """The chain from an address to its memory: symbol, mapping, page table entry."""
-    area = process.mm.vmas.find(va)
-    lines = [f"address {va:#x} of process {process.pid}\n"]
-    if name := symbol(kernel, process, va):
-        lines.append(f"symbol: {name}\n")
-    lines.append(f"mapping: {area.describe()}\n" if area is not None else "mapping: none\n")
-    return "".join(lines) + page_table_entry(process, va)
+    """The chain from an address to its frame, who else has it, and what an access would do."""
+    from toyvm.observe.why.address_answer import explain_address
+    from toyvm.observe.why.answer_text import address_text
+
+    return address_text(explain_address(kernel, process, va)) + "\n"
+
+
+def memory_of(kernel: Kernel, process: Process) -> str:
+    """Where the memory of a process is."""
+    from toyvm.observe.why.answer_text import process_text
+    from toyvm.observe.why.process_answer import explain_process
+
+    return process_text(explain_process(kernel, process)) + "\n"
+
+
+def frame(kernel: Kernel, number: int) -> str:
+    """What a frame is used for, and who refers to it. Raises UsageError if the machine does not have it."""
+    from toyvm.observe.why.answer_text import frame_text
+    from toyvm.observe.why.frame_owners import explain_frame
+
+    try:
+        return frame_text(explain_frame(kernel, number)) + "\n"
+    except IndexError as missing:
+        raise UsageError(f"there is no frame {number:#x}: {missing}") from None

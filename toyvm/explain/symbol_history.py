@@ -46,8 +46,18 @@ class SymbolHistory:
         """Explain the global symbol `name`. Raises ToyvmError if nothing mentions it."""
         symbol = self.resolution.table.get(name)
         if symbol is None:
-            raise ToyvmError(f"no input mentions the symbol '{name}'")
+            files = list(self.locals(name))
+            where = f"'{name}' is a local symbol of {', '.join(files)}, and no other input mentions it"
+            raise ToyvmError(where if files else f"no input mentions the symbol '{name}'")
         return _Explainer(self, symbol).explanation()
+
+    def locals(self, name: str) -> Iterator[str]:
+        """The objects that define a local symbol `name`."""
+        for loaded in self.resolution.files:
+            symbols = loaded.object.symbols
+            for number, local in enumerate(symbols.names[: symbols.first_global]):
+                if local == name and symbols.array["st_shndx"][number] != SHN_UNDEF:
+                    yield loaded.object.name
 
     def users(self) -> dict[int, int]:
         """By symbol: how many objects mention it."""
@@ -186,7 +196,7 @@ class _Explainer:
         if kind is DefinitionKind.DEFINED and weak:
             return f"loses: {before} defines it already, and a weak definition replaces none"
         if kind is DefinitionKind.DEFINED and not was_weak:
-            return f"loses: {before} has the first definition (--allow-multiple-definition)"
+            return f"loses: {before} has the first definition; an error, unless --allow-multiple-definition"
         if kind is DefinitionKind.COMMON and weak:
             return f"loses: the common variable of {before} counts more than a weak definition"
         self.kind, self.weak, self.holder = DefinitionKind.DEFINED, weak, file
@@ -327,7 +337,14 @@ def _rules(of: SymbolHistory, symbol: GlobalSymbol, sid: int, output: str) -> It
             yield "the loader looks it up at run time: any component that comes first may define it"
     elif symbol.kind is DefinitionKind.UNDEFINED and sid == UNDEFINED:
         weak = not symbol.strong_reference
-        yield "undefined: a weak reference is 0" if weak else "undefined: the loader must find it"
+        if weak:
+            yield "undefined: a weak reference is 0"
+        elif options.shared:
+            yield "undefined: another component must define it at run time"
+        else:
+            yield "undefined: the link fails, `undefined reference'"
+        for file in of.locals(symbol.name):
+            yield f"{file} has a local symbol of this name, which others do not see: `.globl {symbol.name}' is missing"
     elif sid >= 0 and not output:
         yield "its section is not in the output (--gc-sections, /DISCARD/, or nothing needs it)"
     if sid == ABSOLUTE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from toyvm.base.record import Record
+from toyvm.base.record import Record, replace
 
 if TYPE_CHECKING:
     from ..elf.archive import Archive
@@ -153,3 +153,7 @@ class LinkOptions(Record):
     def shared(self) -> bool:
         """Whether the output is a shared object."""
         return self.kind == "shared"
+
+    def forgiving(self) -> LinkOptions:
+        """The same options, but undefined symbols and second definitions are no errors."""
+        return replace(self, warn_unresolved=True, allow_multiple_definition=True)

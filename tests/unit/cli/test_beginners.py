@@ -154,3 +154,16 @@ def test_l_is_looked_for_in_the_folder_of_capital_l(tmp_path: Path, linkage: str
         ]
         assert main(["ld", *shared]) == 0
         assert main(["run", "-L", str(libraries), "-lother", linkage, str(tmp_path / "p.s")]) == 7
+
+
+def test_why_a_link_fails_can_be_asked(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    one, two, three = tmp_path / "a.s", tmp_path / "b.s", tmp_path / "c.s"
+    one.write_text(CALLS)
+    two.write_text(OTHER)
+    three.write_text(OTHER)
+    assert main(["explain", "symbol", "other", str(one)]) == 0
+    assert "rule: undefined: the link fails, `undefined reference'" in capfd.readouterr().out
+    assert main(["explain", "symbol", "other", str(one), str(two), str(three)]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert "c.s: definition at .text+0x0 loses: " in text
+    assert "has the first definition; an error, unless --allow-multiple-definition" in text

@@ -219,8 +219,14 @@ def test_looking_changes_nothing(line: Timeline) -> None:
     line.resume(Conditions(steps=50, tid=100))
     before = line.ask("pagetable", 100)
     assert "pte" in before
-    for question in ("maps", "smaps", "backtrace", "status", "frames"):
+    for question in ("maps", "smaps", "backtrace", "status", "frames", "memory"):
         assert line.ask(question, 100)
+    pc = line.registers(100).pc
+    assert line.ask("pte", 100, pc).count("level") == 3
+    assert "to write" in line.ask("why", 100, pc)
+    assert line.ask("frame", 100, 0) == "frame 0x0\n  frame       0x0: the shared zero page\n"
+    with pytest.raises(UsageError, match="there is no frame 0xfffffff"):
+        line.ask("frame", 100, 0xFFFFFFF)
     assert line.read_file(100, "/proc/self/maps")
     assert line.auxv(100)[:8] == (3).to_bytes(8, "little")
     assert line.ask("pagetable", 100) == before

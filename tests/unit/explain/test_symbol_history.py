@@ -55,7 +55,10 @@ def test_the_first_definition_wins_and_later_ones_say_why_not() -> None:
 
 def test_a_second_strong_definition_loses_where_it_is_allowed() -> None:
     answer = symbol("f", CALL, STRONG, obj(STRONG, "z.o"), allow_multiple_definition=True)
-    assert effect(answer, "z.o").effect == "loses: b.o has the first definition (--allow-multiple-definition)"
+    assert (
+        effect(answer, "z.o").effect
+        == "loses: b.o has the first definition; an error, unless --allow-multiple-definition"
+    )
 
 
 def test_common_variables_merge_and_give_way() -> None:
@@ -134,6 +137,16 @@ def test_a_section_that_is_collected_has_no_address() -> None:
     answer = symbol("f", START, '.section .text.f,"ax"\n' + STRONG, gc_sections=True)
     assert (answer.address, answer.output) == (None, "")
     assert answer.rules[0].startswith("its section is not in the output")
+
+
+def test_a_local_symbol_of_the_name_is_pointed_at() -> None:
+    answer = symbol("f", CALL, "f: ret\n", warn_unresolved=True)
+    assert (
+        answer.rules[1]
+        == "b.o has a local symbol of this name, which others do not see: `.globl f' is missing"
+    )
+    with pytest.raises(ToyvmError, match=r"'g' is a local symbol of a\.o, and no other input mentions it"):
+        symbol("g", START + "g: ret\n")
 
 
 def test_an_unknown_name_is_an_error() -> None:

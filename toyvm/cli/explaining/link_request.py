@@ -81,8 +81,13 @@ def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
     return words[:at], words[at + 1 :]
 
 
-def linked(options: argparse.Namespace, ld_words: list[str] | None, first: str = "") -> LinkResult:
-    """The finished link with its history. `first` is a file that takes part if it exists, even if it is not listed."""
+def linked(
+    options: argparse.Namespace, ld_words: list[str] | None, first: str = "", *, forgiving: bool = False
+) -> LinkResult:
+    """The finished link with its history. `first` is a file that takes part if it exists, even if it is not listed.
+
+    `forgiving`: undefined and repeated symbols are no errors, so that they can be explained.
+    """
     from ...base.resources import NoCollection
 
     names = list(options.files)
@@ -92,7 +97,7 @@ def linked(options: argparse.Namespace, ld_words: list[str] | None, first: str =
                 "-l, --linkage and --relax say how `toyvm run` links; after `--`, `toyvm ld` is told"
             )
         with NoCollection():
-            return _as_ld(names, ld_words, first)
+            return _as_ld(names, ld_words, first, forgiving)
     if first and os.path.exists(first) and not _is_among(first, names):
         names.insert(0, first)
     if not names:
@@ -102,7 +107,8 @@ def linked(options: argparse.Namespace, ld_words: list[str] | None, first: str =
     with NoCollection():
         return build_program(
             [Path(name) for name in names],
-            linkage=options.linkage, libs=options.libs, relax=options.relax, keep_history=True,
+            linkage=options.linkage, libs=options.libs, relax=options.relax,
+            keep_history=True, forgiving=forgiving,
         ).link  # fmt: skip
 
 
@@ -110,7 +116,7 @@ def _is_among(name: str, names: Sequence[str]) -> bool:
     return any(os.path.realpath(name) == os.path.realpath(other) for other in names)
 
 
-def _as_ld(names: list[str], words: list[str], first: str) -> LinkResult:
+def _as_ld(names: list[str], words: list[str], first: str, forgiving: bool) -> LinkResult:
     from ...linker.link import link
     from ..linking.parsing import link_options, parse
 
@@ -123,8 +129,9 @@ def _as_ld(names: list[str], words: list[str], first: str) -> LinkResult:
     options = link_options(state)
     if options.kind == "relocatable":
         raise UsageError("-r joins objects and applies no relocation: there is nothing to explain")
+    options = replace(options, keep_history=True)
     try:
-        return link([_assembled(each) for each in inputs], replace(options, keep_history=True))
+        return link([_assembled(each) for each in inputs], options.forgiving() if forgiving else options)
     except LinkError as error:
         raise LinkError([f"toyvm ld: {message}" for message in error.messages]) from None
 

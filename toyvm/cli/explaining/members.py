@@ -35,7 +35,9 @@ def main(argv: list[str]) -> int:
     from ...explain.symbol_text import members_text
     from ...explain.values import tree
 
-    answers = explain_member(SymbolHistory(link_request.linked(options, ld_words)), options.name)
+    answers = explain_member(
+        SymbolHistory(link_request.linked(options, ld_words, forgiving=True)), options.name
+    )
     if options.json:
         print(json.dumps({"schema": SCHEMA, "members": [tree(answer) for answer in answers]}, indent=2))
     else:

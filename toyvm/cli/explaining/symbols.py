@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     from ...explain.symbol_text import symbol_text
     from ...explain.values import tree
 
-    history = SymbolHistory(link_request.linked(options, ld_words))
+    history = SymbolHistory(link_request.linked(options, ld_words, forgiving=True))
     try:
         answer = history.explain(options.name)
     except ToyvmError as error:

@@ -29,9 +29,9 @@ def run_command(session: Session, line: str) -> str:
 
 
 def _question(session: Session, words: list[str]) -> str:
-    needs = QUESTIONS[words[0]][0] == "ADDRESS"
-    if len(words) != 1 + needs:
-        raise UsageError(f"monitor {words[0]} takes {'one address' if needs else 'nothing else'}")
+    needs = QUESTIONS[words[0]][0]
+    if len(words) != 1 + bool(needs):
+        raise UsageError(f"monitor {words[0]} takes {f'one {needs.lower()}' if needs else 'nothing else'}")
     address = _address(session, words[1]) if needs else 0
     return session.target.ask(words[0], session.selected_process(), address)
 
@@ -93,7 +93,9 @@ QUESTIONS = {
     "smaps": ("", "the mappings with the memory that each has"),
     "pagetable": ("", "the page table"),
     "pte": ("ADDRESS", "the walk of the page table to an address"),
-    "why": ("ADDRESS", "what an address is, and why there is memory or not"),
+    "why": ("ADDRESS", "what an address is, its frame and who else has it, and what an access would do"),
+    "memory": ("", "where the memory of the process is, and with whom it is shared"),
+    "frame": ("NUMBER", "what a physical frame is used for, and who refers to it"),
     "frames": ("", "the physical frames of the machine"),
 }
 COMMANDS: dict[str, tuple[Callable[[Session, list[str]], str], str, str]] = {
