@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "repeat a recorded run, and say whether it was the same"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),
     "grade": ("grade", "build, run and check submissions as an assignment says, and write reports"),
+    "gdbserver": ("gdbserver", "run a program under gdb, forwards and backwards"),
     "top": ("top", "run a program and show its processes and its memory while it runs"),
     "trace": ("trace", "record the page references of a run"),
     "locality": ("locality", "show working sets, reuse distances, TLB reach and a heat map of a trace"),

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from ..base.option_help import default_text, typed_dict
 from ..base.options import Option
 from ..run_options import GROUPS, CommandOptions, RunOptions
+from .gdbserver import GdbserverOptions
 from .top import TopOptions
 from .trace import TraceOptions
 
@@ -22,8 +23,8 @@ _HEAD = """\
 This page is printed from `toyvm/run_options.py` by `python -m toyvm.cli.options_page`. A test
 checks that it is current.
 
-`toyvm run`, `toyvm top` and `toyvm trace pages` take these options. From Python they are the fields
-of `toyvm.RunOptions` and keyword arguments of `toyvm.run`:
+`toyvm run`, `toyvm gdbserver`, `toyvm top` and `toyvm trace pages` take these options. From Python
+they are the fields of `toyvm.RunOptions` and keyword arguments of `toyvm.run`:
 `toyvm.run(program, memory=1 << 20, thp="always")`.
 
 - A size on the command line may end in K, M or G: `64M`. A field is a number of bytes; a keyword
@@ -39,7 +40,11 @@ def page() -> Iterator[str]:
     rows = CommandOptions.rows
     for title in GROUPS:
         yield from _section(title, [row for row in rows.values() if row.group == title])
-    for command, kind in (("toyvm top", TopOptions), ("toyvm trace pages", TraceOptions)):
+    for command, kind in (
+        ("toyvm gdbserver", GdbserverOptions),
+        ("toyvm top", TopOptions),
+        ("toyvm trace pages", TraceOptions),
+    ):
         own = [row for name, row in kind.rows.items() if name not in rows]
         yield from _section(f"{own[0].group} (`{command}` only)", own)
 

@@ -69,7 +69,9 @@ class Inspection:
     def registers(self, tid: int) -> Registers:
         """See `Target`."""
         hart = thread_of(self._kernel, tid).hart
-        return Registers(tuple(hart.x), hart.pc, tuple(hart.f), hart.fcsr)
+        return Registers(
+            tuple(hart.x), hart.pc, tuple(hart.f), hart.fcsr, hart.instret, hart.instret + hart.time_offset
+        )
 
     def read_memory(self, pid: int, address: int, length: int) -> bytes:
         """See `Target`."""
