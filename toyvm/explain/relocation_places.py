@@ -86,9 +86,22 @@ def _on_line(explainer: RelocationExplainer, row: int, place: PlaceName) -> bool
     relocs = explainer.index.read.relocs
     source = explainer.index.places.source(int(relocs.sid[row]), int(relocs.offset[row]))
     file, _, line = source.rpartition(":")
-    return line == str(place.line) and (
-        file == place.file or file.rsplit("/", 1)[-1] == place.file.rsplit("/", 1)[-1]
+    return line == str(place.line) and _is_file(file, place)
+
+
+def _lines(explainer: RelocationExplainer, file: int, place: PlaceName) -> list[int]:
+    """The lines of the place's file that have relocations in an object."""
+    relocs = explainer.index.read.relocs
+    rows = [row for sid in explainer.index.sections_of(file) for row in explainer.rows_at(sid)]
+    places = (
+        explainer.index.places.source(int(relocs.sid[row]), int(relocs.offset[row])).rpartition(":")
+        for row in rows
     )
+    return [int(line) for name, _, line in places if line.isdigit() and _is_file(name, place)]
+
+
+def _is_file(name: str, place: PlaceName) -> bool:
+    return name == place.file or name.rsplit("/", 1)[-1] == place.file.rsplit("/", 1)[-1]
 
 
 def _functions(explainer: RelocationExplainer, file: int) -> dict[str, tuple[int, int, int]]:
@@ -120,7 +133,10 @@ def _nearest(explainer: RelocationExplainer, files: list[int], place: PlaceName)
     """`; the nearest is at .text+0x18`, or ""."""
     index = explainer.index
     if place.line:
-        return "; sources need `as -g` for lines, and `toyvm explain` assembles .s files so"
+        lines = sorted({line for file in files for line in _lines(explainer, file, place)})
+        if not lines:
+            return ": the object has no line information (as -g, gcc -g), or other files in it"
+        return f"; the nearest is on line {min(lines, key=lambda line: abs(line - place.line))}"
     if place.offset < 0:
         return ""
     for file in files:

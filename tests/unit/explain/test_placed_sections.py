@@ -106,6 +106,7 @@ MISTAKES = [
     ("reloc c.o:.text", 127, "c.o: no object of the link has this name"),
     ("reloc a.o:.text+0x1", 127, "no relocation is there; the nearest is at .text+0x0"),
     ("reloc a.o:.text+zz", 2, "expected FILE:SECTION+OFFSET"),
+    ("reloc a.o:3", 127, "the object has no line information"),
     ("section .txt", 127, "did you mean '.text'?"),
     ("address usd", 127, "did you mean 'used'?"),
     ("address used+zz", 2, "expected a number after +"),
@@ -124,14 +125,26 @@ def test_mistakes(
 
 def test_links_that_fail_and_files_that_are_none(objects: None, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.o").write_bytes(b"\x7fELF" + bytes(60))
+    assert main(["ld", "-o", "program", "a.o", "b.o"]) == 0
     for words in (
         ["reloc", "bad.o"],
         ["reloc", "none.s:3"],
         ["reloc", "a.o", "--", "-r"],
         ["reloc", "a.o", "--relax", "--", "b.o"],
         ["section", ".text"],
+        ["reloc", "program"],
         ["address", "0x10", "bad.o"],
         ["reloc", "a.o", "--", "--defsym=number=nothing", "b.o"],
     ):
         assert main(["explain", *words]) in (1, 2, 127)
         assert capsys.readouterr().err.startswith("toyvm")
+
+
+def test_a_line_without_relocations(objects: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "reloc", "a.s:1", "--", "b.o"]) == 127
+    assert "the nearest is on line 3" in capsys.readouterr().err
+    assert main(["explain", "reloc", "program"]) == 127  # no such file
+    assert main(["ld", "-o", "program", "a.o", "b.o"]) == 0
+    capsys.readouterr()
+    assert main(["explain", "reloc", "program"]) == 2
+    assert "program is linked already" in capsys.readouterr().err

@@ -44,3 +44,30 @@ def test_bytes_of_libraries(name: str) -> None:
     options = LinkOptions(kind="shared", soname="x.so", library_path=libraries, keep_history=True)
     inputs += [Input(library="c", as_needed=True)]
     assert checked(link(inputs, options))
+
+
+@pytest.mark.parametrize("spoilt", ["operand", "formula", "piece", "bias", "place", "missing"])
+def test_a_wrong_explanation_is_noticed(spoilt: str) -> None:
+    """The check fails if a single number of a single explanation is other."""
+    link = build_program([ASM / "hello.s"], keep_history=True).link
+    explained = [tree(each) for each in explain_relocations(link, texts=False)]
+    check(link, explained)
+    victim = next(
+        e["applied"] for e in explained if e["applied"] and e["applied"]["name"] == "R_RISCV_CALL_PLT"
+    )
+    match spoilt:
+        case "operand":
+            victim["operands"][0]["value"] += 2
+        case "formula":
+            victim["formula"] = "S + A"
+        case "piece":
+            victim["field"]["pieces"][1]["at"] -= 1
+        case "bias":
+            victim["operands"][0]["value"] += 0x800
+            victim["field"]["pieces"][0]["bias"] = 0
+        case "place":
+            victim["file_offset"] += 8
+        case "missing":
+            victim["after"] = victim["before"]
+    with pytest.raises(AssertionError):
+        check(link, explained)

@@ -104,12 +104,29 @@ def linked(
         raise NotFoundError(f"{first}: No such file or directory" if first else "no input files")
     from ...build import build_program
 
+    for name in names:
+        _require_unlinked(name)
     with NoCollection():
         return build_program(
             [Path(name) for name in names],
             linkage=options.linkage, libs=options.libs, relax=options.relax,
             keep_history=True, forgiving=forgiving,
         ).link  # fmt: skip
+
+
+def _require_unlinked(name: str) -> None:
+    """Raise UsageError for a program, which does not say what it was made of."""
+    from ...build import read_file
+    from ...elf.constants import ET_EXEC
+    from ...elf.headers import is_elf, read_ehdr
+
+    if Path(name).suffix in (".s", ".S") or not os.path.isfile(name):
+        return
+    data = read_file(Path(name))
+    if is_elf(data) and read_ehdr(data, name).type == ET_EXEC:
+        raise UsageError(
+            f"{name} is linked already, and does not say how: give its sources or objects, or its link after `--`"
+        )
 
 
 def _is_among(name: str, names: Sequence[str]) -> bool:
