@@ -80,7 +80,11 @@ def output_section_text(found: OutputSectionExplanation) -> str:
         lines += _labelled("segment", found.segment)
     lines += _labelled("file offset", f"{found.file_offset:#x}")
     for number, part in enumerate(found.parts[:_PARTS_SHOWN]):
-        gap = f"  (after {part.padding} bytes of padding)" if part.padding else ""
+        gap = (
+            f"  (after {part.padding} byte{'s' if part.padding != 1 else ''} of padding)"
+            if part.padding
+            else ""
+        )
         owner = f"{part.object}:({part.name})"
         lines += [f"  {'' if number else 'parts':<{_LABEL}}{part.address:#10x} {part.size:#8x}  {owner}{gap}"]
     if len(found.parts) > _PARTS_SHOWN:
