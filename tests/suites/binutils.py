@@ -100,7 +100,9 @@ def main() -> int:
         return 1
     source = fetch(options.folder)
     ours = options.folder / "as"
-    ours.write_text(f'#!/bin/sh\nexec {sys.executable} -m toyvm as "$@"\n')
+    # What GNU as is configured to in Debian, and its shape of messages. Later options of a test override these.
+    defaults = "--gnu-messages -march=rv64g -misa-spec=2.2"
+    ours.write_text(f'#!/bin/sh\nexec {sys.executable} -m toyvm as {defaults} "$@"\n')
     ours.chmod(0o755)
     gnu = run(source, options.folder / "gnu", str(shutil.which(PREFIX + "as")), options.names)
     found = run(source, options.folder / "toyvm", str(ours), options.names)

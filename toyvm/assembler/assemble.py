@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
-from ..elf.attributes import ArchError
+from ..elf.isa_strings import ArchError, abi_faults
 from .finalize import finish
+from .gnu_messages import header
 from .object_output import AssembledFile
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import AssemblerOptions, AssemblyState
@@ -59,8 +60,15 @@ def assemble_texts(
     try:
         driver = Driver(options)
     except ArchError as error:
+        if options.gnu_messages:
+            raise AssemblyError([header(""), *(f"Error: {text}" for text in error.gnu)]) from None
         raise UsageError(f"-march: {error}") from None
     state = driver.state
+    faults = abi_faults(options.mabi, state.modes.arch) if options.mabi else []
+    if faults and options.gnu_messages:
+        raise AssemblyError([header(""), *(f"Error: {gnu}" for _, gnu in faults)])
+    if faults:
+        raise UsageError(f"-mabi={options.mabi}: {faults[0][0]}")
     for symbol, value in options.defsyms:
         define(state, symbol, value)
     made: AssembledFile | None = None
@@ -78,12 +86,15 @@ def assemble_texts(
             state.report(problem)
         except TooManyErrors:
             pass  # the problem has been recorded
+    head = [header(state.source.first_file)] if options.gnu_messages and state.reports else []
     if made is None or state.is_stopped:
-        raise AssemblyError([*state.warnings, *state.errors])
+        raise AssemblyError([*head, *(state.reports if head else (*state.warnings, *state.errors))])
     if state.warnings and options.fatal_warnings:
         raise AssemblyError(
-            [*state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
+            [*head, *state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
         )
+    if head:
+        state.warnings[:0] = head
     return Assembled(
         made,
         tuple(state.errors),

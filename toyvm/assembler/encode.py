@@ -14,6 +14,9 @@ from ..isa.registers import CSRS, X_NUMBERS
 from ..isa.table import INSNS
 from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, R, Tool
+from .encoded_operands import KINDS as ENCODED_KINDS
+from .encoded_operands import SAID as ENCODED_SAID
+from .encoded_operands import encoded_value, fits_encoded, merge_pieces, special_operand
 from .grammar import Expr, WrittenOperand, parse_operand
 from .mnemonics import (
     STACK,
@@ -22,6 +25,7 @@ from .mnemonics import (
     Expansion,
     OperandStep,
     address,
+    all_candidates,
     candidates,
     compressions,
     mnemonics,
@@ -30,6 +34,7 @@ from .problems import Problem, unknown
 from .sections import AsmSymbol, DeferredOperation, Fix, Linear, Part, PartKind
 
 if TYPE_CHECKING:
+    from ..elf.isa_strings import Arch
     from .state import AssemblyState
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo
@@ -73,6 +78,7 @@ _SAID = {
     "store_sp": "offset(sp)",
     "rtz": "rtz",
     "lui6": "a number in 1..31 or 0xfffe0..0xfffff",
+    **ENCODED_SAID,
 }
 
 
@@ -96,6 +102,8 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
         return not operand.modifier or kind == "amo_mem" or (operand.modifier, kind) in MODIFIERS
     if kind in STACK:
         return form == STACK[kind] and operand.number == _SP
+    if kind in ENCODED_KINDS or kind[0] == "#":
+        return fits_encoded(kind, operand, state)
     if kind in ("branch", "jump", "symbol"):
         return not operand.modifier and form in ("expression", "register", "float_register")
     if form != "expression":
@@ -116,11 +124,17 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
 def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
     """Assemble one instruction at the current place of `state`. Raises Problem."""
     options = candidates(mnemonic)
+    if state.more_rows or not options:
+        options = all_candidates(mnemonic, state.xlen)
     if not options:
         raise unknown("instruction", mnemonic, mnemonics())
     if mnemonic.startswith("fli."):
         pieces = _with_constant_number(pieces)
-    operands = [parse_operand(piece) for piece in pieces]
+    if mnemonic[:4] == "vset" or mnemonic[:3] == "cm.":
+        pieces = merge_pieces(mnemonic, pieces)
+        operands = [special_operand(piece) or parse_operand(piece) for piece in pieces]
+    else:
+        operands = [parse_operand(piece) for piece in pieces]
     count = len(operands)
     if state.modes.rvc and _compress(state, mnemonic, operands):
         return
@@ -138,6 +152,9 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
                 continue
             if "csr" in kinds:
                 state.note_privileged()
+                if state.modes.csr_check:
+                    _emit_checked(state, candidate, operands)
+                    return
             if isinstance(candidate, EncodableRow):
                 _emit(state, candidate, operands)
                 return
@@ -145,14 +162,49 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
                 _expand(state, candidate, operands)
                 return
     if missing:
-        names = re.split(r" (or|and) ", missing)
-        names = [name if name in ("or", "and") else f"'{name.lower()}'" for name in names]
-        wanted = " ".join([f"'{_WHOLE[missing]}' or", *names] if missing in _WHOLE else names)
-        raise Problem(
-            f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
-            mnemonic,
-        )
+        raise _missing(state, mnemonic, missing)
     raise _misfit(state, mnemonic, options, pieces, operands)
+
+
+def _emit_checked(state: AssemblyState, candidate: Candidate, operands: list[WrittenOperand]) -> None:
+    """Assemble an instruction with a CSR, and warn if the architecture does not allow it."""
+    from .csr_rules import check, check_write
+
+    csr = operands[candidate.kinds.index("csr")].expr
+    if isinstance(csr, str) and csr in CSRS:
+        check(state, csr)
+    if isinstance(candidate, EncodableRow):
+        _emit(state, candidate, operands)
+    else:
+        _expand(state, candidate, operands)
+    check_write(state, int.from_bytes(state.chunk.data[-4:], "little"))
+
+
+def _missing(state: AssemblyState, mnemonic: str, missing: str) -> Problem:
+    """The error for an instruction of an extension or a register width that the architecture does not have."""
+    width, _, rest = missing.rpartition("RV")[2].partition(" ") if missing[:2] == "RV" else ("", "", missing)
+    if width and int(width) != state.xlen:
+        return Problem(
+            f"'{mnemonic}' is an instruction of {width}-bit machines, and this is {state.arch_text}",
+            mnemonic,
+            gnu="unrecognized opcode `{statement}'",
+        )
+    names = re.split(r" (or|and) ", rest)
+    names = [name if name in ("or", "and") else f"'{name.lower()}'" for name in names]
+    wanted = " ".join([f"'{_WHOLE[rest]}' or", *names] if rest in _WHOLE else names)
+    return Problem(
+        f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
+        mnemonic,
+        gnu=_gnu_missing(rest, state.modes.arch),
+    )
+
+
+def _gnu_missing(ext: str, arch: Arch) -> str:
+    from .gnu_messages import required
+
+    if ext == "Zve64x" and arch.has("zve32x"):
+        return "illegal opcode for zve32x `{statement}'"
+    return f"unrecognized opcode `{{statement}}', extension {required(ext, arch)} required"
 
 
 def _with_constant_number(pieces: Sequence[str]) -> list[str]:
@@ -170,7 +222,7 @@ def _with_constant_number(pieces: Sequence[str]) -> list[str]:
 
 def _compress(state: AssemblyState, mnemonic: str, operands: list[WrittenOperand]) -> bool:
     """Assemble the 16-bit form of an instruction if GNU as does. Returns whether there is one."""
-    for expansion in compressions(mnemonic):
+    for expansion in compressions(mnemonic, state.xlen):
         if len(expansion.kinds) != len(operands):
             continue
         if all(
@@ -254,9 +306,11 @@ def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOp
         if (
             "constant" not in kinds and -2048 <= value < 2048
         ):  # `la` writes addiw where `li` writes addi (gas: load_const)
-            encode(state, "addiw", [_register_name(operands[0]), "zero", str(value)])
+            name = "addiw" if state.xlen == 64 else "addi"
+            encode(state, name, [_register_name(operands[0]), "zero", str(value)])
             return
-        for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value):
+        _check_constant(state, value, operands[1])
+        for line in PSEUDOS["li"][0].expand([_register_name(operands[0])], value=value, xlen=state.xlen):
             name, _, rest = line.partition(" ")
             encode(state, name, rest.split(","))
         return
@@ -274,6 +328,16 @@ def _expand(state: AssemblyState, expansion: Expansion, operands: list[WrittenOp
             raise Problem("a call through a TLS descriptor returns to t0", operands[0].text, expected="t0")
         type = MODIFIERS[marker.modifier, kinds[-1]]
         _fix(state, type, split(state, marker.expr), len(state.chunk.data) - 4)
+
+
+def _check_constant(state: AssemblyState, value: int, operand: WrittenOperand) -> None:
+    """Raise Problem for a constant that a register of 32 bits cannot hold."""
+    if state.xlen == 32 and not -1 << 31 <= value < 1 << 32 and value >> 31 != (1 << 33) - 1:
+        raise Problem(
+            f"{value:#x} does not fit into a register of 32 bits",
+            _said(operand),
+            gnu="unsupported large constant",
+        )
 
 
 _NO_LABEL = AsmSymbol("")
@@ -322,6 +386,9 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
             if length == 2 and operand.modifier:
                 raise Problem(f"there is no relocation for {operand.modifier} in 16 bits", operand.modifier)
         else:
+            if kind in ENCODED_KINDS:
+                word |= step.insert(encoded_value(kind, operand, state, operands))
+                continue
             word |= step.insert(_number(state, step, operand))
             ends = ends or kind == "imm20"  # GNU as also ends the frag after lui and auipc of a number
     data = chunk.data
@@ -345,11 +412,16 @@ def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) ->
         return bits
     if kind == "rm":
         return ROUNDING_MODES[str(expr)]
-    if kind == "rtz":
+    if kind == "rtz" or kind[0] == "#":
         return 0
     value = CSRS[expr] if kind == "csr" and isinstance(expr, str) and expr in CSRS else state.number(expr)
     if kind in ("imm12", "load_mem", "store_mem") and value >> 12 == 0xFFFFFFFFFFFFF:
         value -= 1 << 64  # 0xfffffffffffff800 and above, as 64-bit numbers
+    if state.xlen == 32:
+        if value >> 31 == 1 and kind not in ("imm20", "lui6"):
+            value -= 1 << 32  # the same of 32-bit numbers
+        if kind in ("uimm6", "u6@20", "u6@26") and value > 31:
+            raise Problem(f"{value} is not in 0..31", _said(operand), gnu=f"improper shift amount ({value})")
     try:
         return step.slot.to_field(value)
     except ValueError as error:
@@ -455,6 +527,7 @@ def _misfit(
         fitting = [name for name, kind in MODIFIERS if kind == blame and name]
         said += f"; of modifiers, {', '.join(fitting)}" if fitting else "; no modifier"
         text = modifier
+    gnu = f"unknown CSR `{text}'" if blame == "csr" and text[:1].isalpha() else ""
     return Problem(
-        f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint
+        f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint, gnu=gnu
     )

@@ -16,6 +16,7 @@ from ..elf.constants import (
     EF_RISCV_FLOAT_ABI_QUAD,
     EF_RISCV_FLOAT_ABI_SINGLE,
     EF_RISCV_RVC,
+    EF_RISCV_RVE,
     SHF_ALLOC,
     SHF_EXECINSTR,
     SHT_PROGBITS,
@@ -87,13 +88,23 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         apply_versions(state.versions, state.symbols, state.report)
         if state.is_stopped:
             return None
-    state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
     output = ObjectOutput(state, resolver)
     for section in state.sections:
         output.add(section, bytes(contents[section].data), contents[section].relocs)
-    last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
-    output.add(last, attributes.encode(state.attributes), [])
+    if state.has_attributes:
+        _set_attributes(state)
+        last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
+        output.add(last, attributes.encode(state.attributes), [])
     return output.finish(name, _e_flags(state))
+
+
+def _set_attributes(state: AssemblyState) -> None:
+    """Add the architecture, and the version of the privileged manual if an instruction is of it."""
+    state.attributes[attributes.TAG_ARCH] = str(state.modes.arch)
+    tags = (attributes.TAG_PRIV_SPEC, attributes.TAG_PRIV_SPEC_MINOR, attributes.TAG_PRIV_SPEC_REVISION)
+    if state.has_privileged and not any(tag in state.attributes for tag in tags):
+        numbers = [int(number) for number in state.priv_spec.split(".")]
+        state.attributes.update(zip(tags, numbers, strict=False))
 
 
 def _leave_absolute(state: AssemblyState) -> None:
@@ -107,8 +118,13 @@ def _leave_absolute(state: AssemblyState) -> None:
         state.enter(text.chunk(0))
 
 
+def abi_flags(abi: str) -> int:
+    """The bits of e_flags for a calling convention such as "lp64d"."""
+    return EF_RISCV_RVE if abi.endswith("e") else _FLOAT_ABI.get(abi[-1:], 0)
+
+
 def _e_flags(state: AssemblyState) -> int:
-    return (EF_RISCV_RVC if state.seen_rvc else 0) | _FLOAT_ABI.get(state.abi[-1:], 0)
+    return (EF_RISCV_RVC if state.seen_rvc else 0) | abi_flags(state.abi)
 
 
 def _end_lines(state: AssemblyState) -> None:
@@ -198,7 +214,7 @@ def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Con
     if part.size == 2 and size in (4, 8):
         found = decode(word)
         assert found is not None
-        word = INSNS["jal"].encode() if is_jump else expanded_branch(found).encode(rs1=found.rs1)
+        word = _long_jump(word) if is_jump else expanded_branch(found).encode(rs1=found.rs1)
     if size in (6, 8):  # the inverse branch over a jump
         found = decode(word)
         assert found is not None
@@ -213,6 +229,14 @@ def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Con
         word |= scatter(RELOCATIONS[type].field, target - at)
     out.data[at : at + size] = word.to_bytes(size, "little")
     out.relocs.append(PendingReloc(at, type, symbol, addend, False))
+
+
+_C_JAL = 1  # funct3
+
+
+def _long_jump(word: int) -> int:
+    """The jal that a c.j or (on a 32-bit machine) a c.jal stands for, without its target."""
+    return INSNS["jal"].encode(rd=1 if word >> 13 == _C_JAL else 0)
 
 
 def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[AsmSymbol]]:

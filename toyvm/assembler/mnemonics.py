@@ -20,6 +20,7 @@ from ..isa.pseudo import PSEUDOS, Pseudo
 from ..isa.registers import X_NAMES
 from ..isa.spec import Insn
 from ..isa.table import INSNS, ORDERINGS, lookup
+from ..isa.widths import needs
 from .grammar import Expr, WrittenOperand, parse_operand
 from .problems import Problem
 from .sections import AsmSymbol
@@ -73,7 +74,7 @@ class EncodableRow:
     def __init__(self, insn: Insn, fields: dict[str, int], whole: bool = True, raw: bool = False):
         self.insn = insn
         self.raw = raw
-        self.ext = insn.ext
+        self.ext = needs(insn)
         self.match = insn.encode(**fields)
         self.privileged = insn.ext == "Privileged"  # mret, sret, wfi, sfence.vma (gas: riscv_is_priv_insn)
         operands = insn.operands if whole else insn.operands[:-1]
@@ -106,19 +107,36 @@ class Expansion:
 
     __slots__ = ("ext", "kinds", "lines", "pseudo")
 
-    def __init__(self, pseudo: Pseudo):
+    def __init__(self, pseudo: Pseudo, encoded: bool = False):
         self.pseudo = pseudo
-        self.ext = pseudo.ext
         self.kinds = pseudo.operands
-        self.lines = [_expansion_line(line) for line in pseudo.lines]
+        self.lines = [_expansion_line(line, encoded) for line in pseudo.lines]
+        self.ext = pseudo.ext
+        bound = {row.ext[:5] for row, _ in self.lines if row.ext[:2] == "RV"}
+        if pseudo.when == "short" and not encoded:
+            bound.add("RV64 ")  # their shifts are by 56, 48 or 32
+        if pseudo.ext[:2] != "RV" and bound:
+            self.ext = bound.pop() + pseudo.ext
 
 
-def _expansion_line(line: str) -> tuple[EncodableRow, list[Filler]]:
+def _expansion_line(line: str, encoded: bool) -> tuple[EncodableRow, list[Filler]]:
     mnemonic, _, rest = line.partition(" ")
-    found = lookup(mnemonic)
-    assert found is not None, line
     pieces = [piece.strip() for piece in rest.split(",")] if rest else []
+    found = lookup(mnemonic)
+    if found is None and encoded:
+        return _encoded_row(mnemonic, len(pieces)), [_filler(piece) for piece in pieces]
+    assert found is not None, line
     return EncodableRow(*found), [_filler(piece) for piece in pieces]
+
+
+def _encoded_row(mnemonic: str, count: int) -> EncodableRow:
+    """The row of `isa.encoded` of that mnemonic with so many operands; the mask may be left out."""
+    from ..isa.encoded.table import ENCODED
+
+    insn = ENCODED[mnemonic][0]
+    return (
+        EncodableRow(insn, {}) if len(insn.operands) == count else EncodableRow(insn, {"vm": 1}, whole=False)
+    )
 
 
 def _filler(piece: str) -> Filler:
@@ -162,6 +180,9 @@ _IN_X = {
     "Zfh": "Zhinx",
     "Zfhmin": "Zhinxmin",
     "Zfhmin and D": "Zhinxmin and Zdinx",
+    "Q": "Zqinx",
+    "RV64 Q": "RV64 Zqinx",
+    "Zfhmin and Q": "Zhinxmin and Zqinx",
 }
 _X_KINDS = {"frd": "rd", "frs1": "rs1", "frs2": "rs2", "frs3": "rs3"}
 
@@ -200,9 +221,42 @@ def candidates(mnemonic: str) -> tuple[Candidate, ...]:
 
 
 @cache
-def compressions(mnemonic: str) -> tuple[Expansion, ...]:
+def all_candidates(mnemonic: str, xlen: int) -> tuple[Candidate, ...]:
+    """The candidates of a mnemonic with those that are only encoded, which are of an extension or of RV32."""
+    from ..isa.encoded.table import ENCODED, MORE_PSEUDOS, PSEUDOS_32
+
+    found: list[Candidate] = []
+    if xlen == 32:
+        found += [Expansion(pseudo, encoded=True) for pseudo in PSEUDOS_32.get(mnemonic, ())]
+    found += candidates(mnemonic)
+    found += [Expansion(pseudo, encoded=True) for pseudo in MORE_PSEUDOS.get(mnemonic, ())]
+    for insn in ENCODED.get(mnemonic, ()):
+        found.append(EncodableRow(insn, {}))
+        last = insn.syntax.rpartition(" ")[2]
+        if last == "rm":
+            found.append(EncodableRow(insn, {"rm": ROUNDING_MODES["dyn"]}, whole=False))
+        if last == "vm":
+            found.append(EncodableRow(insn, {"vm": 1}, whole=False))
+        twin = in_integer_registers(insn)
+        if twin is not None:
+            found.append(EncodableRow(twin, {}))
+            if last == "rm":
+                found.append(EncodableRow(twin, {"rm": ROUNDING_MODES["dyn"]}, whole=False))
+    for pseudo in MORE_PSEUDOS.get(mnemonic, ()):
+        if pseudo.ext in _IN_X:
+            found.append(Expansion(_pseudo_in_integer_registers(pseudo), encoded=True))
+    return tuple(found)
+
+
+@cache
+def compressions(mnemonic: str, xlen: int = 64) -> tuple[Expansion, ...]:
     """The 16-bit forms of a mnemonic."""
-    return tuple([Expansion(pseudo) for pseudo in COMPRESSED.get(mnemonic, ())])
+    forms = [Expansion(pseudo) for pseudo in COMPRESSED.get(mnemonic, ())]
+    if xlen == 32:
+        from ..isa.encoded.table import COMPRESSED_32
+
+        forms = [Expansion(pseudo, encoded=True) for pseudo in COMPRESSED_32.get(mnemonic, ())] + forms
+    return tuple(forms)
 
 
 @cache

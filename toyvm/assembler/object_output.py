@@ -75,7 +75,9 @@ class ObjectOutput:
             members.update({section.index: number for section in sections})
         made = [self._section(section, data, members) for section, data, _ in self.sections]
         relocs = [relocs for _, _, relocs in self.sections]
-        return AssembledFile(name, made, relocs, group_rows, names, rows, first_global, e_flags)
+        return AssembledFile(
+            name, made, relocs, group_rows, names, rows, first_global, e_flags, self.state.xlen
+        )
 
     def _section(self, section: AsmSection, data: bytes, groups: dict[int, int]) -> SectionRow:
         link = 0
@@ -185,6 +187,7 @@ class AssembledFile:
         rows: list[SymbolRow],
         first_global: int,
         e_flags: int,
+        xlen: int = 64,
     ):
         self._name = name
         self._sections = sections
@@ -194,6 +197,7 @@ class AssembledFile:
         self._rows = rows
         self._first_global = first_global
         self._e_flags = e_flags
+        self._xlen = xlen
 
     @cached_property
     def object(self) -> ObjectFile:
@@ -214,7 +218,7 @@ class AssembledFile:
             )
         table = SymbolTable(self._names, array, self._first_global)
         groups = [SectionGroup(*group) for group in self._groups]
-        return ObjectFile(self._name, sections, table, self._e_flags, groups)
+        return ObjectFile(self._name, sections, table, self._e_flags, groups, xlen=self._xlen)
 
     def file(self) -> bytes:
         """The bytes of the `.o`."""
@@ -226,11 +230,11 @@ class AssembledFile:
         gnu = any(section.flags & SHF_GNU_RETAIN for section in self._sections)
         gnu |= any(info & ST_TYPE_MASK == STT_GNU_IFUNC or info >> 4 == STB_GNU_UNIQUE for info in infos)
         relas = {
-            index: relocation_bytes(_rela_rows(relocs))
+            index: relocation_bytes(_rela_rows(relocs), self._xlen)
             for index, relocs in enumerate(self._relocs, start=1)
             if relocs
         }
-        symtab = symbol_bytes(self._rows, self._names)
+        symtab = symbol_bytes(self._rows, self._names, self._xlen)
         return object_bytes(
             Contents(
                 self._name,
@@ -242,6 +246,7 @@ class AssembledFile:
                 self._first_global,
                 self._e_flags,
                 gnu,
+                self._xlen,
             )
         )
 

@@ -42,14 +42,18 @@ MAX_EXPRESSION_DEPTH = 100
 
 
 class Problem(Exception):
-    """A statement that cannot be assembled. `at` is the wrong word ("": the first word)."""
+    """A statement that cannot be assembled. `at` is the wrong word ("": the first word).
 
-    def __init__(self, message: str, at: str = "", *, expected: str = "", hint: str = ""):
+    `gnu` is the same in the words of GNU as, with `{statement}` for the statement (--gnu-messages).
+    """
+
+    def __init__(self, message: str, at: str = "", *, expected: str = "", hint: str = "", gnu: str = ""):
         super().__init__(message)
         self.message = message
         self.at = at
         self.expected = expected
         self.hint = hint
+        self.gnu = gnu
 
 
 def too_much(size: int) -> Problem:
@@ -71,4 +75,7 @@ class TooManyErrors(Exception):
 
 def unknown(what: str, word: str, known: Iterable[str]) -> Problem:
     """The problem that `word` is not one of the `known` words. It suggests a similar one."""
-    return Problem(f"unknown {what} '{word}'", word, hint=did_you_mean(word, known))
+    gnu = "unrecognized opcode `{statement}'" if what == "instruction" else ""
+    if what == "directive":
+        gnu = f"unknown pseudo-op: `{word}'"
+    return Problem(f"unknown {what} '{word}'", word, hint=did_you_mean(word, known), gnu=gnu)

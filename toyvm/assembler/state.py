@@ -12,9 +12,11 @@ from copy import copy
 from toyvm.base.record import Record
 
 from ..base.diagnostics import Diagnostic
-from ..elf.attributes import TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
+from ..elf.extension_names import DEFAULT_SPEC
+from ..elf.isa_strings import Arch
 from ..isa.extensions import satisfied
+from ..isa.widths import both
 from .dwarf.cfi_directives import CallFrameTable
 from .dwarf.line_table import LineTableWriter
 from .expressions import combine
@@ -43,8 +45,13 @@ _NUMERIC = re.compile(r"([0-9]+)([fb])")
 
 
 class AssemblerOptions(Record):
-    """The options of an assembly. `march` and `mabi` are those of GNU as.
+    """The options of an assembly. `march` and `mabi` are those of GNU as; mabi "" is that of the architecture.
 
+    isa_spec     the manual that gives versions of extensions, one of `extension_names.SPECS` (-misa-spec)
+    priv_spec    the version of the privileged manual, one of `csr_rules.VERSIONS` (-mpriv-spec)
+    csr_check    warn about CSRs that the architecture does not have, or that are read-only (-mcsr-check)
+    arch_attribute  write .riscv.attributes even if the text has no .attribute (-march-attr)
+    gnu_messages  messages in the shape of GNU as
     defsyms      symbols and their numbers (--defsym)
     debug_lines  -g: line numbers of the assembly text
     keep_locals  -L: `.L` symbols in the symbol table
@@ -56,7 +63,12 @@ class AssemblerOptions(Record):
     """
 
     march: str = "rv64gc"
-    mabi: str = "lp64d"
+    mabi: str = ""
+    isa_spec: str = DEFAULT_SPEC
+    priv_spec: str = "1.11"
+    csr_check: bool = False
+    arch_attribute: bool = True
+    gnu_messages: bool = False
     relax: bool = True
     pic: bool = False
     include_dirs: tuple[str, ...] = ()
@@ -79,6 +91,7 @@ class Modes(Record, frozen=False):
     relax: bool
     pic: bool
     rvc: bool
+    csr_check: bool = False
 
 
 class Condition(Record, frozen=False):
@@ -99,12 +112,16 @@ class AssemblyState:
         self.sections: list[AsmSection] = []
         self.room = Room()  # of all of them
         self._by_key: dict[SectionKey, AsmSection] = {}
-        self.modes = Modes(Arch.parse(options.march), options.relax, options.pic, False)
+        self.modes = Modes(Arch.parse(options.march, options.isa_spec), options.relax, options.pic, False)
+        self.modes.csr_check = options.csr_check
+        self.abi_arch = self.modes.arch  # the architecture that determines the calling convention
         self.modes.rvc = self.modes.arch.has_compressed
         self.seen_rvc = self.modes.rvc
         self.mode_stack: list[Modes] = []
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
+        self.more_rows = needs_encoded(self.modes.arch)
+        self.xlen = self.modes.arch.xlen
         self.versions: list[VersionedName] = []
         self.relocs: list[ExplicitReloc] = []
         self.absolute: list[Chunk] = []  # the stretches of .struct
@@ -115,7 +132,10 @@ class AssemblyState:
         self.weak_aliases: set[str] = set()
         self.weak_targets: set[AsmSymbol] = set()
         self.attributes: dict[int, int | str] = {}
-        self.abi = options.mabi
+        self.has_privileged = False
+        self.priv_spec = options.priv_spec
+        self.has_attributes = options.arch_attribute
+        self.instructions = False  # whether there is one before here
         self.where = 0
         self.line = ""
         self.frames: CallFrameTable[AsmSymbol] = CallFrameTable()
@@ -127,6 +147,7 @@ class AssemblyState:
         self.errors: list[str] = []
         self._reports = 0
         self.warnings: list[str] = []
+        self.reports: list[str] = []  # both, in their order
         self.printed: list[str] = []
         self.listing = SourceListing()
         self.conditions: list[Condition] = []
@@ -199,6 +220,7 @@ class AssemblyState:
                 section.map_state == "x"
                 and section.map_arch == self.arch_text
                 and self.on_instruction is None
+                and not self.modes.csr_check  # whose warnings each statement has
             )
             self.memo = self.code_memo if ready else self._no_memo
         else:
@@ -208,6 +230,8 @@ class AssemblyState:
         """Call after a change of `modes`. It invalidates the cached statements."""
         self.arch_text = str(self.modes.arch)
         self.enabled = enabled_rows(self.modes.arch)
+        self.more_rows = needs_encoded(self.modes.arch)
+        self.xlen = self.modes.arch.xlen
         self.code_memo.clear()
         self.refresh_memo()
 
@@ -247,9 +271,13 @@ class AssemblyState:
             self.on_instruction()
 
     def note_privileged(self) -> None:
-        """Record version 1.11 of the privileged architecture (GNU as: for each CSR or privileged row)."""
-        self.attributes.setdefault(TAG_PRIV_SPEC, 1)
-        self.attributes.setdefault(TAG_PRIV_SPEC_MINOR, 11)
+        """Record the version of the privileged architecture (GNU as: for each CSR or privileged row)."""
+        self.has_privileged = True
+
+    @property
+    def abi(self) -> str:
+        """The calling convention: that of -mabi, or that of the architecture."""
+        return self.options.mabi or self.abi_arch.default_abi
 
     def watch_instructions(self) -> None:
         """Give the row of a pending `.loc` to the next instruction."""
@@ -399,18 +427,26 @@ class AssemblyState:
         where = self.where if where is None else where
         span = self.source.span(where, problem.at)
         related = tuple(self.source.callers(where))
-        text = Diagnostic(span, problem.message, severity, problem.expected, problem.hint, related).render()
+        diagnostic = Diagnostic(span, problem.message, severity, problem.expected, problem.hint, related)
+        if self.options.gnu_messages:
+            from .gnu_messages import shaped
+
+            text = shaped(diagnostic, problem.gnu, self.line if where == self.where else span.text)
+        else:
+            text = diagnostic.render()
         if severity == "warning":
             self.warnings.append(text)
+            self.reports.append(text)
             return
         if text not in self.errors:
             self.errors.append(text)
+            self.reports.append(text)
         if len(self.errors) >= MAX_ERRORS:
             raise TooManyErrors
 
-    def warn(self, message: str, at: str = "") -> None:
+    def warn(self, message: str, at: str = "", gnu: str = "") -> None:
         """Record a warning at the current statement."""
-        self.report(Problem(message, at), severity="warning")
+        self.report(Problem(message, at, gnu=gnu), severity="warning")
 
 
 def enabled_rows(arch: Arch) -> frozenset[str]:
@@ -420,9 +456,22 @@ def enabled_rows(arch: Arch) -> frozenset[str]:
         names |= {"Zaamo", "Zalrsc"}
     if arch.has("c") and arch.has("d"):
         names.add("Zcd")
+    if arch.has("c") and arch.has("f") and arch.xlen == 32:
+        names.add("Zcf")
     if arch.has_compressed:
         names |= {"C", "Zca"}
-    return satisfied(names)
+    return both(satisfied(names), arch.xlen)
+
+
+# Extensions whose instructions are only encoded (isa/encoded)
+_ENCODED = frozenset({"q", "zqinx", "zcmp", "zcmt", "zicfilp", "zicfiss"})
+
+
+def needs_encoded(arch: Arch) -> bool:
+    """Whether an architecture has instructions that are not in the table of executed ones."""
+    return arch.xlen == 32 or any(
+        name in _ENCODED or name[:2] == "zv" or name[:6] == "xthead" for name, _ in arch.extensions
+    )
 
 
 def int_of(value: Value) -> int:

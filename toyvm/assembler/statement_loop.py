@@ -19,7 +19,7 @@ from .directives.relocation import RELOCATION
 from .directives.section_switching import SECTIONS
 from .directives.symbol_attributes import SYMBOLS, assign, eqv, redefinition
 from .encode import encode
-from .mnemonics import candidates, mnemonics
+from .mnemonics import all_candidates, candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
 from .sections import AsmSymbol
 from .source_listing import Listed, Mark
@@ -184,15 +184,19 @@ class Driver:
 
     def _instruction(self, word: str, rest: str, whole: bool) -> None:
         state = self.state
-        if not candidates(word):
-            if candidates(word.lower()):
+        if not candidates(word) and not all_candidates(word, state.xlen):
+            if candidates(word.lower()) or all_candidates(word.lower(), state.xlen):
                 word = word.lower()
             else:
                 raise unknown("instruction", word, [*mnemonics(), *self.reader.macros])
         state.begin_instruction()
         chunk = state.chunk
         start, fixes, frag = len(chunk.data), len(chunk.fixes), chunk.frag
-        encode(state, word, split_operands(rest))
+        try:
+            encode(state, word, split_operands(rest))
+        except Problem as problem:
+            problem.gnu = problem.gnu or "illegal operands `{statement}'"
+            raise
         if whole and state.memo is state.code_memo and len(chunk.fixes) == fixes and chunk.frag == frag:
             state.memo[state.line] = bytes(chunk.data[start:])
 

@@ -101,7 +101,12 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
 
     return AssemblerOptions(
         march=args.march,
-        mabi=args.mabi or _default_abi(args.march),
+        mabi=args.mabi or "",
+        isa_spec=args.isa_spec,
+        priv_spec=args.priv_spec,
+        csr_check=args.csr_check,
+        arch_attribute=args.arch_attribute,
+        gnu_messages=args.gnu_messages,
         relax=args.relax,
         pic=args.pic,
         include_dirs=tuple(args.I),
@@ -115,15 +120,6 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         stt_common=args.stt_common == "yes",
         stack_note=args.stack_note,
     )
-
-
-def _default_abi(march: str) -> str:
-    from ..elf.attributes import Arch, ArchError
-
-    try:
-        return Arch.parse(march).default_abi
-    except ArchError as error:
-        raise UsageError(f"-march: {error}") from None
 
 
 def _defsym(text: str) -> tuple[str, int]:
@@ -208,13 +204,46 @@ def parser() -> argparse.ArgumentParser:
     add("-march", default="rv64gc", metavar="ISA", help="set the instruction set (default: rv64gc)")
     add(
         "-mabi",
-        choices=("lp64", "lp64f", "lp64d", "lp64q"),
+        choices=("ilp32", "ilp32e", "ilp32f", "ilp32d", "ilp32q", "lp64", "lp64e", "lp64f", "lp64d", "lp64q"),
+        metavar="ABI",
         help="set the calling convention (default: that of the instruction set)",
     )
     for ignored in ("--hash-size", "--size-check", "--debug-prefix-map", "--generate-missing-build-notes"):
         add(ignored, help=argparse.SUPPRESS)
-    add("-misa-spec", default="20191213", help=argparse.SUPPRESS)
-    add("-mpriv-spec", help=argparse.SUPPRESS)
+    add(
+        "-misa-spec",
+        dest="isa_spec",
+        choices=("2.2", "20190608", "20191213"),
+        default="20191213",
+        help="take the versions of extensions from this manual (default: 20191213)",
+    )
+    add(
+        "-mpriv-spec",
+        dest="priv_spec",
+        choices=("1.9.1", "1.10", "1.11", "1.12"),
+        default="1.11",
+        help="know the CSRs of this version of the privileged manual (default: 1.11)",
+    )
+    add(
+        "-mcsr-check",
+        dest="csr_check",
+        action="store_true",
+        help="warn about CSRs that the architecture does not have, and about writing read-only ones",
+    )
+    add("-mno-csr-check", dest="csr_check", action="store_false", help="do not warn about CSRs (default)")
+    add(
+        "-mno-arch-attr",
+        dest="arch_attribute",
+        action="store_false",
+        default=True,
+        help="write no .riscv.attributes, unless the text has .attribute",
+    )
+    add("-march-attr", dest="arch_attribute", action="store_true", help=argparse.SUPPRESS)
+    add(
+        "--gnu-messages",
+        action="store_true",
+        help="write messages in the shape of GNU as, for tools that read them",
+    )
     add(
         "-mrelax",
         dest="relax",
@@ -226,10 +255,6 @@ def parser() -> argparse.ArgumentParser:
     add("-mlittle-endian", action="store_true", help=argparse.SUPPRESS)
     add(
         "--traditional-format",
-        "-mcsr-check",
-        "-mno-csr-check",
-        "-march-attr",
-        "-mno-arch-attr",
         "--64",
         "-D",
         "-f",

@@ -14,6 +14,7 @@ from toyvm.base.record import Record
 
 from ..base.bits import align_up
 from ..base.errors import ElfError
+from . import class32
 from .constants import (
     DT_NEEDED,
     DT_RPATH,
@@ -36,7 +37,18 @@ from .constants import (
     SHT_SYMTAB,
     SYM_SIZE,
 )
-from .headers import Buffer, Ehdr, Phdr, Shdr, read_dynamic, read_ehdr, read_phdrs, read_shdrs, string_at
+from .headers import (
+    Buffer,
+    Ehdr,
+    Phdr,
+    Shdr,
+    is_class32,
+    read_dynamic,
+    read_ehdr,
+    read_phdrs,
+    read_shdrs,
+    string_at,
+)
 from .symbol import NHDR_SIZE, note_header
 
 if TYPE_CHECKING:
@@ -70,7 +82,8 @@ class ElfFile:
     def __init__(self, data: Buffer, name: str):
         self.data = data if isinstance(data, bytes) else bytes(data)
         self.name = name
-        self.header: Ehdr = read_ehdr(self.data, name)
+        self.header: Ehdr = read_ehdr(self.data, name, any_class=True)
+        self.is_class32 = is_class32(self.data)
 
     @classmethod
     def parse(cls, data: Buffer, name: str) -> ElfFile:
@@ -140,15 +153,20 @@ class ElfFile:
         from . import object_file, record_arrays  # numpy
 
         where = f"{self.name}: section {section.name}"
-        if section.header.entsize != SYM_SIZE:
-            raise ElfError(f"{where}: symbol size {section.header.entsize}, expected {SYM_SIZE}")
-        array = record_arrays.symbols(self.contents(section), where)
+        if section.header.entsize != self._sym_size:
+            raise ElfError(f"{where}: symbol size {section.header.entsize}, expected {self._sym_size}")
+        read = record_arrays.symbols32 if self.is_class32 else record_arrays.symbols
+        array = read(self.contents(section), where)
         if (array["st_shndx"] == SHN_XINDEX).any():
             raise ElfError(f"{where}: extended section numbers (SHN_XINDEX) are not supported")
         if section.header.info > len(array):
             raise ElfError(f"{where}: first global symbol {section.header.info} of {len(array)}")
         names = record_arrays.names(array, self.contents(self.linked(section)), where)
         return object_file.SymbolTable(names, array, section.header.info)
+
+    @property
+    def _sym_size(self) -> int:
+        return class32.SYM_SIZE if self.is_class32 else SYM_SIZE
 
     def relocations(self) -> list[tuple[ElfSection, Table]]:
         """Every SHT_RELA section with its relocations. Its `sh_link` is the symbol table (0: none)."""
@@ -164,15 +182,17 @@ class ElfFile:
         from . import record_arrays  # numpy
 
         where = f"{self.name}: section {section.name}"
-        if section.header.entsize != RELA_SIZE:
-            raise ElfError(f"{where}: relocation size {section.header.entsize}, expected {RELA_SIZE}")
-        array = record_arrays.relocations(self.contents(section), where)
+        size = class32.RELA_SIZE if self.is_class32 else RELA_SIZE
+        if section.header.entsize != size:
+            raise ElfError(f"{where}: relocation size {section.header.entsize}, expected {size}")
+        read = record_arrays.relocations32 if self.is_class32 else record_arrays.relocations
+        array = read(self.contents(section), where)
         count = 1
         if section.header.link:
             linked = self.linked(section)
             if linked.header.type not in (SHT_SYMTAB, SHT_DYNSYM):
                 raise ElfError(f"{where}: linked section {linked.name} is not a symbol table")
-            count = max(1, linked.header.size // SYM_SIZE)
+            count = max(1, linked.header.size // self._sym_size)
         if len(array) and int(array["r_sym"].max()) >= count:
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {count}")
         return array
@@ -182,9 +202,10 @@ class ElfFile:
         """(d_tag, d_val) of the dynamic section or segment, without the final DT_NULL."""
         for phdr in self.segments:
             if phdr.type == PT_DYNAMIC:
-                return read_dynamic(self.data[phdr.offset : phdr.offset + phdr.filesz])
+                data = self.data[phdr.offset : phdr.offset + phdr.filesz]
+                return read_dynamic(data, class32_file=self.is_class32)
         for section in self.sections_of_type(SHT_DYNAMIC):
-            return read_dynamic(self.contents(section))
+            return read_dynamic(self.contents(section), class32_file=self.is_class32)
         return []
 
     def dynamic_value(self, tag: int) -> int | None:

@@ -11,6 +11,7 @@ import struct
 
 from ..base.errors import ElfError
 from ..base.light_types import TYPE_CHECKING, NamedTuple
+from . import class32
 from .constants import (
     DT_NEEDED,
     DT_NULL,
@@ -23,6 +24,7 @@ from .constants import (
     EI_NIDENT,
     EI_OSABI,
     EI_VERSION,
+    ELFCLASS32,
     ELFCLASS64,
     ELFDATA2LSB,
     ELFMAG,
@@ -123,20 +125,28 @@ def is_elf(data: Buffer) -> bool:
 
 def unpack_ehdr(data: Buffer) -> Ehdr:
     """The file header in the first EHDR_SIZE bytes of `data` as it stands: nothing is checked."""
-    return Ehdr._make((*_EHDR.unpack_from(data, EI_NIDENT), data[EI_OSABI], data[EI_ABIVERSION]))
+    layout = class32.EHDR if data[EI_CLASS] == ELFCLASS32 else _EHDR
+    return Ehdr._make((*layout.unpack_from(data, EI_NIDENT), data[EI_OSABI], data[EI_ABIVERSION]))
 
 
-def read_ehdr(data: Buffer, name: str) -> Ehdr:
-    """The file header of `data`.
+def is_class32(data: Buffer) -> bool:
+    """Whether an ELF file has the format of 32-bit machines."""
+    return data[EI_CLASS] == ELFCLASS32
 
-    Raises ElfError when this is not a 64-bit little-endian ELF file or when its tables lie outside the file.
+
+def read_ehdr(data: Buffer, name: str, *, any_class: bool = False) -> Ehdr:
+    """The file header of `data`. `any_class` takes an ELF32 file too.
+
+    Raises ElfError when this is not such a little-endian ELF file or when its tables lie outside the file.
     """
     if not is_elf(data):
         raise ElfError(f"{name}: not an ELF file")
-    if len(data) < EHDR_SIZE:
-        raise ElfError(f"{name}: truncated: {len(data)} bytes, an ELF header has {EHDR_SIZE}")
-    if data[EI_CLASS] != ELFCLASS64 or data[EI_DATA] != ELFDATA2LSB:
-        raise ElfError(f"{name}: not a 64-bit little-endian ELF file")
+    smallest = class32.EHDR_SIZE if any_class and data[EI_CLASS : EI_CLASS + 1] == b"\1" else EHDR_SIZE
+    if len(data) < smallest:
+        raise ElfError(f"{name}: truncated: {len(data)} bytes, an ELF header has {smallest}")
+    wide = data[EI_CLASS] == ELFCLASS64
+    if not (wide or any_class and data[EI_CLASS] == ELFCLASS32) or data[EI_DATA] != ELFDATA2LSB:
+        raise ElfError(f"{name}: not a {'' if any_class else '64-bit '}little-endian ELF file")
     if data[EI_VERSION] != EV_CURRENT:
         raise ElfError(f"{name}: unknown ELF version {data[EI_VERSION]}")
     ehdr = unpack_ehdr(data)
@@ -146,8 +156,9 @@ def read_ehdr(data: Buffer, name: str) -> Ehdr:
         ehdr = _extended_numbers(data, ehdr, name)
     elif ehdr.shnum:
         raise ElfError(f"{name}: {ehdr.shnum} section headers but no table of them")
-    _check_table(data, name, "program header", ehdr.phoff, ehdr.phnum, ehdr.phentsize, PHDR_SIZE)
-    _check_table(data, name, "section header", ehdr.shoff, ehdr.shnum, ehdr.shentsize, SHDR_SIZE)
+    phdr_size, shdr_size = (PHDR_SIZE, SHDR_SIZE) if wide else (class32.PHDR_SIZE, class32.SHDR_SIZE)
+    _check_table(data, name, "program header", ehdr.phoff, ehdr.phnum, ehdr.phentsize, phdr_size)
+    _check_table(data, name, "section header", ehdr.shoff, ehdr.shnum, ehdr.shentsize, shdr_size)
     if ehdr.shstrndx and ehdr.shstrndx >= ehdr.shnum:
         raise ElfError(f"{name}: section name table {ehdr.shstrndx} of {ehdr.shnum} sections")
     return ehdr
@@ -157,8 +168,10 @@ def _extended_numbers(data: Buffer, ehdr: Ehdr, name: str) -> Ehdr:
     """Counts that do not fit in 16 bits are kept in section header 0 (gABI)."""
     if ehdr.shnum and ehdr.shstrndx != SHN_XINDEX and ehdr.phnum != PN_XNUM:
         return ehdr
-    _check_table(data, name, "section header", ehdr.shoff, 1, ehdr.shentsize, SHDR_SIZE)
-    first = Shdr(*_SHDR.unpack_from(data, ehdr.shoff))
+    narrow = is_class32(data)
+    size = class32.SHDR_SIZE if narrow else SHDR_SIZE
+    _check_table(data, name, "section header", ehdr.shoff, 1, ehdr.shentsize, size)
+    first = Shdr(*(class32.SHDR if narrow else _SHDR).unpack_from(data, ehdr.shoff))
     return ehdr._replace(
         shnum=ehdr.shnum or first.size,
         shstrndx=first.link if ehdr.shstrndx == SHN_XINDEX else ehdr.shstrndx,
@@ -191,8 +204,11 @@ def read_phdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Phdr]:
     A segment of 0 bytes in the file may have any offset, as in Linux.
     """
     ehdr = ehdr or read_ehdr(data, name)
-    raw = data[ehdr.phoff : ehdr.phoff + ehdr.phnum * PHDR_SIZE]
-    phdrs = [Phdr(*fields) for fields in _PHDR.iter_unpack(raw)]
+    raw = data[ehdr.phoff : ehdr.phoff + ehdr.phnum * ehdr.phentsize]
+    if is_class32(data):
+        phdrs = [Phdr(*class32.phdr_fields(fields)) for fields in class32.PHDR.iter_unpack(raw)]
+    else:
+        phdrs = [Phdr(*fields) for fields in _PHDR.iter_unpack(raw)]
     for index, phdr in enumerate(phdrs):
         if phdr.filesz and phdr.offset + phdr.filesz > len(data):
             raise ElfError(
@@ -222,8 +238,9 @@ def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:
     Sections of real files share few bytes, if any; those of a hostile file could make readers copy it many times.
     """
     ehdr = ehdr or read_ehdr(data, name)
-    raw = data[ehdr.shoff : ehdr.shoff + ehdr.shnum * SHDR_SIZE]
-    shdrs = [Shdr(*fields) for fields in _SHDR.iter_unpack(raw)]
+    raw = data[ehdr.shoff : ehdr.shoff + ehdr.shnum * ehdr.shentsize]
+    layout = class32.SHDR if is_class32(data) else _SHDR
+    shdrs = [Shdr(*fields) for fields in layout.iter_unpack(raw)]
     for index, shdr in enumerate(shdrs):
         if shdr.file_size and shdr.offset + shdr.size > len(data):
             raise ElfError(
@@ -235,10 +252,11 @@ def read_shdrs(data: Buffer, name: str, ehdr: Ehdr | None = None) -> list[Shdr]:
     return shdrs
 
 
-def read_dynamic(data: Buffer) -> list[tuple[int, int]]:
+def read_dynamic(data: Buffer, *, class32_file: bool = False) -> list[tuple[int, int]]:
     """(d_tag, d_val) of a dynamic section's bytes, up to and without DT_NULL. A last part of an entry is ignored."""
     entries = []
-    for tag, value in _DYN.iter_unpack(data[: len(data) // DYN_SIZE * DYN_SIZE]):
+    layout = class32.DYN if class32_file else _DYN
+    for tag, value in layout.iter_unpack(data[: len(data) // layout.size * layout.size]):
         if tag == DT_NULL:
             break
         entries.append((tag, value))

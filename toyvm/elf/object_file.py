@@ -116,7 +116,7 @@ class SectionGroup(Record):
 class ObjectFile(Record, eq=False):
     """A relocatable object file. `name` is what messages call it: "main.o", "libc.a(printf.o)".
 
-    `raw`: made of any file's bytes, so that it has no calling convention.
+    `raw`: made of any file's bytes, so that it has no calling convention. `xlen` is 32 for an ELF32 file.
     """
 
     name: str
@@ -125,6 +125,7 @@ class ObjectFile(Record, eq=False):
     e_flags: int = 0
     groups: Sequence[SectionGroup] = ()
     raw: bool = False
+    xlen: int = 64
 
     def section(self, name: str) -> Section | None:
         """The first section called `name`."""

@@ -16,6 +16,7 @@ from toyvm.base.record import Record
 
 from ..base.bits import align_up
 from ..base.errors import ElfError
+from . import class32
 from .constants import (
     EHDR_SIZE,
     ELFOSABI_GNU,
@@ -118,6 +119,7 @@ class Contents(Record):
 
     relas     number of a section in the model -> the bytes of its relocations, only where there are some
     symtab    makes the symbol table from the section numbers and the offsets of names
+    xlen      32 for an ELF32 file
     gnu       whether it uses a GNU extension: retained sections, IFUNC symbols or unique symbols
     """
 
@@ -130,6 +132,7 @@ class Contents(Record):
     first_global: int
     e_flags: int
     gnu: bool
+    xlen: int = 64
 
 
 def object_bytes(made: Contents) -> bytes:
@@ -141,7 +144,11 @@ def object_bytes(made: Contents) -> bytes:
     strtab, offsets = strings.finish()
     symtab = made.symtab(numbers.section, offsets)
     shstrtab, name_offsets = _section_names(made)
-    out = bytearray(EHDR_SIZE)
+    narrow = made.xlen == 32
+    word, sym_size, rela_size = (
+        (4, class32.SYM_SIZE, class32.RELA_SIZE) if narrow else (8, SYM_SIZE, RELA_SIZE)
+    )
+    out = bytearray(class32.EHDR_SIZE if narrow else EHDR_SIZE)
     headers: dict[int, Shdr] = {0: Shdr()}
 
     def put(number: int, name: str, data: bytes, shdr: Shdr) -> None:
@@ -160,16 +167,16 @@ def object_bytes(made: Contents) -> bytes:
         numbers.symtab,
         ".symtab",
         symtab,
-        Shdr(0, SHT_SYMTAB, 0, 0, 0, 0, numbers.symtab + 1, made.first_global, 8, SYM_SIZE),
+        Shdr(0, SHT_SYMTAB, 0, 0, 0, 0, numbers.symtab + 1, made.first_global, word, sym_size),
     )
     put(numbers.symtab + 1, ".strtab", strtab, Shdr(0, SHT_STRTAB, addralign=1))
     for index, number in numbers.rela.items():
         section = made.sections[index - 1]
         flags = SHF_INFO_LINK | (SHF_GROUP if section.group is not None else 0)
-        shdr = Shdr(0, SHT_RELA, flags, 0, 0, 0, numbers.symtab, numbers.section[index], 8, RELA_SIZE)
+        shdr = Shdr(0, SHT_RELA, flags, 0, 0, 0, numbers.symtab, numbers.section[index], word, rela_size)
         put(number, f".rela{section.name}", made.relas[index], shdr)
     put(numbers.symtab + 2, ".shstrtab", shstrtab, Shdr(0, SHT_STRTAB, addralign=1))
-    out.extend(bytes(-len(out) % 8))
+    out.extend(bytes(-len(out) % word))
     ehdr = Ehdr(
         ET_REL,
         osabi=ELFOSABI_GNU if made.gnu else ELFOSABI_NONE,
@@ -178,9 +185,10 @@ def object_bytes(made: Contents) -> bytes:
         shnum=len(headers),
         shstrndx=numbers.symtab + 2,
     )
-    out[:EHDR_SIZE] = ehdr.pack()
+    head = class32.pack_ehdr(ehdr) if narrow else ehdr.pack()
+    out[: len(head)] = head
     for number in range(len(headers)):
-        out += headers[number].pack()
+        out += class32.pack_shdr(headers[number]) if narrow else headers[number].pack()
     return bytes(out)
 
 
@@ -228,23 +236,33 @@ def _section_header(section: LaidSection, numbers: SectionNumbers) -> Shdr:
 
 
 def symbol_bytes(
-    rows: Sequence[tuple[int, int, int, int, int, int]], names: Sequence[str]
+    rows: Sequence[tuple[int, int, int, int, int, int]], names: Sequence[str], xlen: int = 64
 ) -> Callable[[list[int], dict[str, int]], bytes]:
     """`Contents.symtab` for rows of (not used, st_info, st_other, section of the model, st_value, st_size)."""
 
     def symtab(numbers: list[int], offsets: dict[str, int]) -> bytes:
+        pack = class32.pack_sym if xlen == 32 else Sym.pack
         return b"".join(
-            Sym(
-                offsets[name], info, other, numbers[index] if index < SHN_LORESERVE else index, value, size
-            ).pack()
+            pack(
+                Sym(
+                    offsets[name],
+                    info,
+                    other,
+                    numbers[index] if index < SHN_LORESERVE else index,
+                    value,
+                    size,
+                )
+            )
             for (_, info, other, index, value, size), name in zip(rows, names, strict=True)
         )
 
     return symtab
 
 
-def relocation_bytes(rows: Sequence[tuple[int, int, int, int]]) -> bytes:
+def relocation_bytes(rows: Sequence[tuple[int, int, int, int]], xlen: int = 64) -> bytes:
     """A .rela section of rows (r_offset, type, symbol, r_addend)."""
+    if xlen == 32:
+        return class32.pack_relas(rows)
     return b"".join(
         [Rela(offset, r_info(symbol, kind), addend).pack() for offset, kind, symbol, addend in rows]
     )

@@ -56,7 +56,8 @@ def read_object(data: Buffer, name: str) -> ObjectFile:
     require_room(((s.name, elf.contents(s)) for s in packed), name)
     kept = (section for section in elf.sections if numbers[section.number])
     sections += [_section(elf, s, numbers, relocs, group_of.get(s.number)) for s in kept]
-    return ObjectFile(name, tuple(sections), symbols, elf.header.flags, groups)
+    xlen = 32 if elf.is_class32 else 64
+    return ObjectFile(name, tuple(sections), symbols, elf.header.flags, groups, xlen=xlen)
 
 
 def _number_sections(elf: ElfFile) -> list[int]:

@@ -14,7 +14,7 @@ from .constants import (
 )
 from .object_file import ObjectFile
 from .object_layout import Contents, GroupRow, object_bytes
-from .record_arrays import RELA
+from .record_arrays import RELA, relocation_bytes32, symbol_bytes32
 
 
 def write_object(obj: ObjectFile) -> bytes:
@@ -25,7 +25,7 @@ def write_object(obj: ObjectFile) -> bytes:
         array["st_name"] = [offsets[name] for name in obj.symbols.names]
         ordinary = array["st_shndx"] < SHN_LORESERVE
         array["st_shndx"][ordinary] = np.array(numbers, dtype=np.uint16)[array["st_shndx"][ordinary]]
-        return bytes(array.tobytes())
+        return symbol_bytes32(array) if obj.xlen == 32 else bytes(array.tobytes())
 
     sections = obj.sections[1:]
     return object_bytes(
@@ -34,7 +34,9 @@ def write_object(obj: ObjectFile) -> bytes:
             sections,
             [GroupRow(group.signature, group.flags, group.members) for group in obj.groups],
             {
-                index: np.ascontiguousarray(section.relocs, RELA).tobytes()
+                index: relocation_bytes32(section.relocs)
+                if obj.xlen == 32
+                else np.ascontiguousarray(section.relocs, RELA).tobytes()
                 for index, section in enumerate(sections, start=1)
                 if len(section.relocs)
             },
@@ -43,6 +45,7 @@ def write_object(obj: ObjectFile) -> bytes:
             obj.symbols.first_global,
             obj.e_flags,
             _uses_gnu_extensions(obj),
+            obj.xlen,
         )
     )
 

@@ -31,6 +31,18 @@ SYM = np.dtype(
 RELA = np.dtype([("r_offset", "<u8"), ("r_type", "<u4"), ("r_sym", "<u4"), ("r_addend", "<i8")])
 """Elf64_Rela with r_info in two halves: the file is little-endian, so the type comes first."""
 
+_SYM32 = np.dtype(
+    [
+        ("st_name", "<u4"),
+        ("st_value", "<u4"),
+        ("st_size", "<u4"),
+        ("st_info", "u1"),
+        ("st_other", "u1"),
+        ("st_shndx", "<u2"),
+    ]
+)
+_RELA32 = np.dtype([("r_offset", "<u4"), ("r_info", "<u4"), ("r_addend", "<i4")])
+
 DYN = np.dtype([("d_tag", "<i8"), ("d_val", "<u8")])
 """Elf64_Dyn."""
 
@@ -43,6 +55,49 @@ def symbols(data: Buffer, name: str) -> Table:
 def relocations(data: Buffer, name: str) -> Table:
     """A SHT_RELA section's bytes as an array of RELA (a read-only view of `data`). ElfError on a broken size."""
     return _view(data, RELA, name, "relocation table")
+
+
+def symbols32(data: Buffer, name: str) -> Table:
+    """The symbol table of an ELF32 file as an array of SYM. ElfError on a broken size."""
+    narrow = _view(data, _SYM32, name, "symbol table")
+    table: Table = np.zeros(len(narrow), dtype=SYM)
+    for field in _SYM32.names or ():
+        table[field] = narrow[field]
+    return table
+
+
+def relocations32(data: Buffer, name: str) -> Table:
+    """A SHT_RELA section of an ELF32 file as an array of RELA. ElfError on a broken size."""
+    narrow = _view(data, _RELA32, name, "relocation table")
+    table: Table = np.zeros(len(narrow), dtype=RELA)
+    table["r_offset"], table["r_addend"] = narrow["r_offset"], narrow["r_addend"]
+    table["r_type"], table["r_sym"] = narrow["r_info"] & 0xFF, narrow["r_info"] >> 8
+    return table
+
+
+def symbol_bytes32(table: Table) -> bytes:
+    """The symbol table of an ELF32 file. Values are taken modulo 2**32."""
+    narrow = np.zeros(len(table), dtype=_SYM32)
+    for field in _SYM32.names or ():
+        narrow[field] = (
+            table[field] & np.array(0xFFFFFFFF, table[field].dtype)
+            if field
+            in (
+                "st_value",
+                "st_size",
+            )
+            else table[field]
+        )
+    return narrow.tobytes()
+
+
+def relocation_bytes32(table: Table) -> bytes:
+    """A SHT_RELA section of an ELF32 file. Addends are taken modulo 2**32."""
+    narrow = np.zeros(len(table), dtype=_RELA32)
+    narrow["r_offset"] = table["r_offset"] & np.uint64(0xFFFFFFFF)
+    narrow["r_info"] = table["r_sym"].astype(np.uint32) << 8 | table["r_type"].astype(np.uint32) & 0xFF
+    narrow["r_addend"] = table["r_addend"].astype(np.int32)
+    return narrow.tobytes()
 
 
 def _view(data: Buffer, dtype: np.dtype[Any], name: str, what: str) -> Table:

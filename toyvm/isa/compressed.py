@@ -98,7 +98,8 @@ fsd           | freg, mem      | c.fsd {0}, {1}
 """
 
 
-def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
+def read_compressed(text: str) -> dict[str, tuple[Pseudo, ...]]:
+    """The entries of a text such as `_TEXT`."""
     entries: dict[str, list[Pseudo]] = {}
     for row in text.strip().splitlines():
         names, patterns, line = (cell.strip() for cell in row.split("|"))
@@ -107,4 +108,4 @@ def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
     return {name: tuple(found) for name, found in entries.items()}
 
 
-COMPRESSED: dict[str, tuple[Pseudo, ...]] = _read(_TEXT)
+COMPRESSED: dict[str, tuple[Pseudo, ...]] = read_compressed(_TEXT)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from ..base.bits import fits_signed, sext, u64
 
 
-def load_constant(value: int) -> list[tuple[str, str, int]]:
-    """The instructions that put `value` (taken modulo 2**64) into a register.
+def load_constant(value: int, xlen: int = 64) -> list[tuple[str, str, int]]:
+    """The instructions that put `value` (taken modulo 2**xlen) into a register.
 
     Each is (mnemonic, source, number): source is "" (lui has none), "zero", or "rd" for the register being built.
 
     >>> load_constant(0x12345678)
     [('lui', '', 74565), ('addiw', 'rd', 1656)]
     """
-    value = sext(value, 64)
+    value = sext(value, xlen)
+    if xlen == 32 and not fits_signed(value, 12):
+        return [("addi" if mnemonic == "addiw" else mnemonic, *rest) for mnemonic, *rest in _build(value)]  # type: ignore[misc]  # three each
     if fits_signed(value, 12):
         return [("addi", "zero", value)]
     return _build(value)

@@ -22,6 +22,9 @@ COMPOUND = (
     "Zca and Zihintntl",
     "Svinval and H",
     "Zhinxmin and Zdinx",
+    "Zfhmin and Q",
+    "Zhinxmin and Zqinx",
+    "Zvknha or Zvknhb",
 )
 """Every expression of the table with more than one extension."""
 

@@ -7,7 +7,7 @@ A format is written as the manual draws it, the most significant bit first:
 `name[bits]` gives the bits of the value at that place (`imm[12|10:5]`), `name:width` is a field of that width, and
 names with a fixed width need neither. `imm` is signed, every other field is unsigned. `rd'` is the manual's
 notation for three bits that name one of x8..x15: the field's value is the register's number.
-The widths add up to 32 (or 16), so positions are never written down.
+`s5@20` is a signed field, too (isa/encoded/notation.py). The widths add up to 32 (or 16), so positions are never written down.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Field:
         self.name = name
         self.parts = parts
         self.bias = bias
-        self.signed = name in _SIGNED
+        self.signed = name in _SIGNED or (name[0] == "s" and "@" in name)
         self.width = max(to + width for _, width, to in parts)
         self.step = 1 << min(to for _, _, to in parts)
         self.low = bias - (1 << (self.width - 1)) if self.signed else bias

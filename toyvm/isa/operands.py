@@ -33,6 +33,22 @@ This is the closed set:
 In 16-bit formats the offset of load_mem and store_mem is `uimm`, and a register is one of x8..x15 where the field has
 three bits.
 
+Instructions that are only encoded (isa/encoded) also have these:
+
+| kind         | written                       | field           | the field holds                            |
+|--------------|-------------------------------|-----------------|--------------------------------------------|
+| vd vs1 vs2   | a v register                  | of that name    | its number                                 |
+| vm           | `v0.t`, or left out           | vm              | 0, or 1 where it is left out               |
+| v0           | `v0`                          |                 |                                            |
+| vtype vtype10 | `e32,m1,ta,ma` or a number   | of that name    | sew, lmul, and the agnostic bits           |
+| u2@25 s5@20  | a number of so many bits      | of that name, at that bit | the number                       |
+| less5@15     | a number                      | s5@15           | the number - 1                             |
+| #3           | 3                             |                 |                                            |
+| reglist      | `{ra, s0-s3}`                 | rlist           | 4 to 15                                    |
+| stack        | what push adds to sp          | spimm           | the bytes beyond the registers, by 16      |
+| sreg1 sreg2  | s0 to s7                      | of that name    | 0 to 7                                     |
+| jt jalt      | 0..31, 32..255                | index           | the number                                 |
+
 Pseudo-instructions also have these, which are substituted into text, not into fields: `symbol` (any address
 expression), `constant` (any 64-bit number that is known immediately), `temp` (an x register that is overwritten), `tprel_add`
 (the literal operand `%tprel_add(symbol)`), `tlsdesc_call` (`%tlsdesc_call(label)`).
@@ -80,7 +96,32 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "rtz": (),
     "load_sp": ("uimm",),
     "store_sp": ("uimm",),
+    "vd": ("vd",),
+    "vs1": ("vs1",),
+    "vs2": ("vs2",),
+    "vm": ("vm",),
+    "v0": (),
+    "vtype": ("u11@20",),
+    "vtype10": ("u10@20",),
+    "reglist": ("rlist",),
+    "stack": ("spimm",),
+    "sreg1": ("sreg1",),
+    "sreg2": ("sreg2",),
+    "jt": ("index",),
+    "jalt": ("index",),
 }
+
+
+def field_names(kind: str) -> tuple[str, ...]:
+    """The bit fields that an operand of a kind fills."""
+    known = _FIELDS.get(kind)
+    if known is not None:
+        return known
+    if kind.startswith("less"):
+        return (f"s{kind[4:]}",)
+    return (kind,) if "@" in kind else ()
+
+
 KINDS = tuple(_FIELDS)
 _UPPER = ("imm20", "lui6")
 REGISTER_KINDS = frozenset({"rd", "rs1", "rs2", "rs3"})
@@ -97,7 +138,7 @@ class Operand:
 
     def __init__(self, kind: str, format: Format, nonzero: int = 0):
         self.kind = kind
-        self.fields = _FIELDS[kind]
+        self.fields = field_names(kind)
         self.low, self.high, self.step, self.nonzero = 0, 0, 1, False
         if not self.fields:
             return
@@ -108,6 +149,8 @@ class Operand:
         self.nonzero = field.mask == nonzero or (kind == "uimm6" and format.length == 2)
         if kind == "rnum":
             self.high = 10
+        if kind[:4] == "less":
+            self.low, self.high = self.low + 1, self.high + 1
         if kind in _UPPER:
             self.low, self.high, self.step = 0, (1 << 20) - 1, 1
 
@@ -123,7 +166,7 @@ class Operand:
         if self.nonzero and not value:
             raise ValueError("0 is reserved here")
         if self.kind not in _UPPER:
-            return value
+            return value - 1 if self.kind[:4] == "less" else value
         if self.kind == "lui6" and 32 <= value < 0xFFFE0:
             raise ValueError(f"{value} is not in 1..31 or 0xfffe0..0xfffff")
         return sext(value << 12, 32)

@@ -23,7 +23,7 @@ entries are not); else "".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .constants import load_constant
 from .decode import Decoded
@@ -48,20 +48,22 @@ class Pseudo:
         """Whether the expansion refers to a label on its first line."""
         return any("{label}" in line for line in self.lines)
 
-    def expand(self, texts: Sequence[str], label: str = "", value: int | None = None) -> list[str]:
+    def expand(
+        self, texts: Sequence[str], label: str = "", value: int | None = None, xlen: int = 64
+    ) -> list[str]:
         """The lines for the operands `texts`. `value` is the number of an operand of kind `constant`."""
         if value is not None and "constant" in self.operands:
-            return list(_load_constant_lines(texts[0], value))
+            return list(_load_constant_lines(texts[0], value, xlen))
         return [line.format(*texts, label=label) for line in self.lines]
 
     def __repr__(self) -> str:
         return f"Pseudo({self.name} {', '.join(self.operands)})"
 
 
-def _load_constant_lines(rd: str, value: int) -> list[str]:
+def _load_constant_lines(rd: str, value: int, xlen: int) -> list[str]:
     """The lines of `li rd, value`."""
     lines = []
-    for mnemonic, source, number in load_constant(value):
+    for mnemonic, source, number in load_constant(value, xlen):
         operands = [rd, rd if source == "rd" else source, str(number)]
         lines.append(f"{mnemonic} {', '.join(operand for operand in operands if operand)}")
     return lines
@@ -218,15 +220,23 @@ fsflagsi | rd, zimm5        | csrrwi {0}, fflags, {1}
 """
 
 
-def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
+def read_pseudos(text: str, extension: Callable[[str], str]) -> dict[str, tuple[Pseudo, ...]]:
+    """The entries of a text such as `_TEXT`. `extension` gives that of a mnemonic in an expansion."""
     pseudos: dict[str, list[Pseudo]] = {}
     for row in text.splitlines():
         if not row:
             continue
         name, syntax, lines, *when = [cell.strip() for cell in row.split("|")]
         expansion = tuple(line.strip() for line in lines.split(";") if line.strip())
-        ext = INSNS[expansion[-1].partition(" ")[0]].ext if expansion else "I"
+        ext = extension(expansion[-1].partition(" ")[0]) if expansion else "I"
         pseudos.setdefault(name, []).append(Pseudo(name, syntax, expansion, when[0] if when else "", ext))
+    return {name: tuple(entries) for name, entries in pseudos.items()}
+
+
+def _read(text: str) -> dict[str, tuple[Pseudo, ...]]:
+    pseudos = {
+        name: list(entries) for name, entries in read_pseudos(text, lambda name: INSNS[name].ext).items()
+    }
     # a load or store of a symbol: the address goes through rd, or through a register that the program names
     for insn in [insn for insn in INSNS.values() if insn.length == 4]:
         if insn.syntax == "rd, load_mem" and insn.name != "jalr":

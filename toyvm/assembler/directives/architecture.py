@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from toyvm.elf.attributes import TAG_ARCH, TAGS, Arch, ArchError
+from toyvm.elf.attributes import TAG_ARCH, TAGS
+from toyvm.elf.isa_strings import Arch, ArchError, abi_faults
 
 from ..encode import encode
 from ..problems import MAX_SECTION_BYTES, Problem, unknown
@@ -37,7 +38,7 @@ def option(state: AssemblyState, rest: str) -> None:
         state.push_modes()
     elif word == "pop":
         if not state.mode_stack:
-            raise Problem(".option pop without .option push", word)
+            raise Problem(".option pop without .option push", word, gnu=".option pop with no .option push")
         state.modes = state.mode_stack.pop()
     elif word in ("rvc", "norvc"):
         modes.rvc = word == "rvc"
@@ -49,6 +50,8 @@ def option(state: AssemblyState, rest: str) -> None:
         modes.pic = word == "pic"
     elif word == "arch":
         _option_arch(state, pieces[1:])
+    elif word in ("csr-check", "no-csr-check"):
+        modes.csr_check = word == "csr-check"
     elif word not in _OPTIONS:
         raise unknown("option", word, _OPTIONS)
     state.modes_changed()
@@ -77,9 +80,15 @@ def _changed(arch: Arch, piece: str) -> Arch:
     try:
         if piece[:1] == "+":
             return with_extension(arch, piece[1:], True)
-        return with_extension(arch, piece[1:], False) if piece[:1] == "-" else Arch.parse(piece)
+        return with_extension(arch, piece[1:], False) if piece[:1] == "-" else Arch.parse(piece, arch.spec)
     except ArchError as error:
-        raise Problem(str(error), piece) from None
+        raise Problem(str(error), piece, gnu="\n".join(error.gnu)) from None
+
+
+def check_abi(state: AssemblyState) -> None:
+    """Report a calling convention that the architecture does not allow."""
+    for ours, gnu in abi_faults(state.abi, state.modes.arch) if state.options.mabi else ():
+        state.report(Problem(f"-mabi={state.abi}: {ours}", gnu=gnu))
 
 
 def attribute(state: AssemblyState, rest: str) -> None:
@@ -87,6 +96,7 @@ def attribute(state: AssemblyState, rest: str) -> None:
     pieces = split_operands(rest)
     if len(pieces) != 2:
         raise Problem(".attribute takes a tag and a value", expected="tag, value")
+    state.has_attributes = True
     name = pieces[0].removeprefix("Tag_RISCV_")
     tag = TAGS.get(name)
     if tag is None:
@@ -102,6 +112,8 @@ def attribute(state: AssemblyState, rest: str) -> None:
     text = unquote(pieces[1]).decode("utf-8", "replace")
     if tag == TAG_ARCH:
         state.modes.arch = _changed(state.modes.arch, text) if text[:1] not in "+-" else state.modes.arch
+        state.abi_arch = state.modes.arch
+        check_abi(state)
         state.modes.rvc = state.modes.arch.has_compressed
         state.seen_rvc |= state.modes.rvc
         state.modes_changed()

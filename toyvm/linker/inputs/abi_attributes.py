@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.attributes import TAG_ARCH, Arch, ArchError, Attributes, decode, encode
+from toyvm.elf.attributes import TAG_ARCH, Attributes, decode, encode
 from toyvm.elf.constants import (
     EF_RISCV_FLOAT_ABI,
     EF_RISCV_RVC,
@@ -15,6 +15,7 @@ from toyvm.elf.constants import (
     SHF_EXECINSTR,
     SHT_RISCV_ATTRIBUTES,
 )
+from toyvm.elf.isa_strings import Arch, ArchError
 
 from ..link_errors import Diagnostics
 from .symbol_resolution import Resolution
@@ -52,7 +53,7 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
         for tag, value in attributes.items():
             if tag == TAG_ARCH and tag in merged:
                 try:
-                    merged[tag] = str(Arch.parse(str(merged[tag])).merge(Arch.parse(str(value))))
+                    merged[tag] = str(_arch(merged[tag]).merge(_arch(value)))
                 except ArchError as error:
                     errors.error(f"{name}: {error}")
             elif isinstance(value, int) and isinstance(merged.get(tag, 0), int):
@@ -60,6 +61,11 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
             else:
                 merged.setdefault(tag, value)
     return encode(merged) if merged else b""
+
+
+def _arch(text: int | str) -> Arch:
+    """The architecture of an object. Extensions that only a newer compiler knows are kept."""
+    return Arch.parse(str(text), lenient=True)
 
 
 def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[str, Attributes]]:
