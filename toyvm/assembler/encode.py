@@ -168,16 +168,18 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
 
 def _emit_checked(state: AssemblyState, candidate: Candidate, operands: list[WrittenOperand]) -> None:
     """Assemble an instruction with a CSR, and warn if the architecture does not allow it."""
-    from .csr_rules import check, check_write
+    from ..isa.csr_rules import csr_faults, writes_read_only
 
     csr = operands[candidate.kinds.index("csr")].expr
     if isinstance(csr, str) and csr in CSRS:
-        check(state, csr)
+        for ours, gnu in csr_faults(csr, state.xlen, state.modes.arch.has, state.priv_spec):
+            state.warn(ours, csr, gnu)
     if isinstance(candidate, EncodableRow):
         _emit(state, candidate, operands)
     else:
         _expand(state, candidate, operands)
-    check_write(state, int.from_bytes(state.chunk.data[-4:], "little"))
+    if writes_read_only(int.from_bytes(state.chunk.data[-4:], "little")):
+        state.warn(f"CSR {csr} is read-only", gnu="read-only CSR is written `{statement}'")
 
 
 def _missing(state: AssemblyState, mnemonic: str, missing: str) -> Problem:
@@ -420,7 +422,7 @@ def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) ->
     if state.xlen == 32:
         if value >> 31 == 1 and kind not in ("imm20", "lui6"):
             value -= 1 << 32  # the same of 32-bit numbers
-        if kind in ("uimm6", "u6@20", "u6@26") and value > 31:
+        if kind == "uimm6" and value > 31:
             raise Problem(f"{value} is not in 0..31", _said(operand), gnu=f"improper shift amount ({value})")
     try:
         return step.slot.to_field(value)

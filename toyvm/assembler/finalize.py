@@ -17,6 +17,7 @@ from ..elf.constants import (
     EF_RISCV_FLOAT_ABI_SINGLE,
     EF_RISCV_RVC,
     EF_RISCV_RVE,
+    EF_RISCV_TSO,
     SHF_ALLOC,
     SHF_EXECINSTR,
     SHT_PROGBITS,
@@ -124,7 +125,8 @@ def abi_flags(abi: str) -> int:
 
 
 def _e_flags(state: AssemblyState) -> int:
-    return (EF_RISCV_RVC if state.seen_rvc else 0) | abi_flags(state.abi)
+    tso = EF_RISCV_TSO if state.modes.arch.has("ztso") else 0
+    return tso | (EF_RISCV_RVC if state.seen_rvc else 0) | abi_flags(state.abi)
 
 
 def _end_lines(state: AssemblyState) -> None:
@@ -252,9 +254,10 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
 
     tables: list[EmittedSection[AsmSymbol]] = []
     try:
-        tables += state.frames.finish(places)
+        tables += state.frames.finish(places, state.xlen // 8)
         if state.lines is not None:
             unit = _unit(state) if state.find_section(SectionKey(".debug_info")) is None else None
+            state.lines.word = state.xlen // 8
             tables += state.lines.finish(places, bounds, unit)
     except CfiError as error:
         state.report(Problem(str(error)))

@@ -225,10 +225,7 @@ def all_candidates(mnemonic: str, xlen: int) -> tuple[Candidate, ...]:
     """The candidates of a mnemonic with those that are only encoded, which are of an extension or of RV32."""
     from ..isa.encoded.table import ENCODED, MORE_PSEUDOS, PSEUDOS_32
 
-    found: list[Candidate] = []
-    if xlen == 32:
-        found += [Expansion(pseudo, encoded=True) for pseudo in PSEUDOS_32.get(mnemonic, ())]
-    found += candidates(mnemonic)
+    found: list[Candidate] = [*candidates(mnemonic)]
     found += [Expansion(pseudo, encoded=True) for pseudo in MORE_PSEUDOS.get(mnemonic, ())]
     for insn in ENCODED.get(mnemonic, ()):
         found.append(EncodableRow(insn, {}))
@@ -245,6 +242,8 @@ def all_candidates(mnemonic: str, xlen: int) -> tuple[Candidate, ...]:
     for pseudo in MORE_PSEUDOS.get(mnemonic, ()):
         if pseudo.ext in _IN_X:
             found.append(Expansion(_pseudo_in_integer_registers(pseudo), encoded=True))
+    if xlen == 32:
+        found += [Expansion(pseudo, encoded=True) for pseudo in PSEUDOS_32.get(mnemonic, ())]
     return tuple(found)
 
 

@@ -48,7 +48,7 @@ class AssemblerOptions(Record):
     """The options of an assembly. `march` and `mabi` are those of GNU as; mabi "" is that of the architecture.
 
     isa_spec     the manual that gives versions of extensions, one of `extension_names.SPECS` (-misa-spec)
-    priv_spec    the version of the privileged manual, one of `csr_rules.VERSIONS` (-mpriv-spec)
+    priv_spec    the version of the privileged manual, one of `isa.csr_rules.VERSIONS` (-mpriv-spec)
     csr_check    warn about CSRs that the architecture does not have, or that are read-only (-mcsr-check)
     arch_attribute  write .riscv.attributes even if the text has no .attribute (-march-attr)
     gnu_messages  messages in the shape of GNU as

@@ -14,9 +14,6 @@ from .constants import ELFCLASS32, ELFDATA2LSB, ELFMAG, EV_CURRENT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .headers import Ehdr, Phdr, Shdr
-    from .symbol import Sym
-
 EHDR_SIZE = 52
 PHDR_SIZE = 32
 SHDR_SIZE = 40
@@ -33,12 +30,12 @@ _RELA = struct.Struct("<IIi")
 _MASK = 0xFFFFFFFF
 
 
-def pack_ehdr(ehdr: Ehdr) -> bytes:
-    """The 52 bytes of the file header."""
-    ident = ELFMAG + bytes((ELFCLASS32, ELFDATA2LSB, EV_CURRENT, ehdr.osabi, ehdr.abiversion))
-    phentsize = PHDR_SIZE if ehdr.phnum else 0
-    sized = ehdr._replace(ehsize=EHDR_SIZE, phentsize=phentsize, shentsize=SHDR_SIZE)
-    return ident.ljust(16, b"\0") + EHDR.pack(*sized[:13])
+def pack_ehdr(fields: tuple[int, ...]) -> bytes:
+    """The 52 bytes of the file header, from the fields of `headers.Ehdr`; the sizes of records are those of ELF32."""
+    *head, _, _, phnum, _, shnum, shstrndx, osabi, abiversion = fields
+    ident = ELFMAG + bytes((ELFCLASS32, ELFDATA2LSB, EV_CURRENT, osabi, abiversion))
+    sizes = (EHDR_SIZE, PHDR_SIZE if phnum else 0, phnum, SHDR_SIZE, shnum, shstrndx)
+    return ident.ljust(16, b"\0") + EHDR.pack(*head, *sizes)
 
 
 def phdr_fields(raw: tuple[int, ...]) -> tuple[int, ...]:
@@ -47,20 +44,22 @@ def phdr_fields(raw: tuple[int, ...]) -> tuple[int, ...]:
     return kind, flags, offset, vaddr, paddr, filesz, memsz, align
 
 
-def pack_phdr(phdr: Phdr) -> bytes:
-    """The 32 bytes of a program header."""
-    kind, flags, offset, vaddr, paddr, filesz, memsz, align = phdr
+def pack_phdr(fields: tuple[int, ...]) -> bytes:
+    """The 32 bytes of a program header, from the fields of `headers.Phdr`."""
+    kind, flags, offset, vaddr, paddr, filesz, memsz, align = fields
     return PHDR.pack(kind, offset, vaddr & _MASK, paddr & _MASK, filesz, memsz, flags, align)
 
 
-def pack_shdr(shdr: Shdr) -> bytes:
-    """The 40 bytes of a section header."""
-    return SHDR.pack(*shdr._replace(addr=shdr.addr & _MASK))
+def pack_shdr(fields: tuple[int, ...]) -> bytes:
+    """The 40 bytes of a section header, from the fields of `headers.Shdr`."""
+    name, kind, flags, addr, *rest = fields
+    return SHDR.pack(name, kind, flags, addr & _MASK, *rest)
 
 
-def pack_sym(sym: Sym) -> bytes:
-    """The 16 bytes of a symbol."""
-    return _SYM.pack(sym.name, sym.value & _MASK, sym.size & _MASK, sym.info, sym.other, sym.shndx)
+def pack_sym(fields: tuple[int, ...]) -> bytes:
+    """The 16 bytes of a symbol, from the fields of `symbol.Sym`."""
+    name, info, other, shndx, value, size = fields
+    return _SYM.pack(name, value & _MASK, size & _MASK, info, other, shndx)
 
 
 def pack_relas(rows: Iterable[tuple[int, int, int, int]]) -> bytes:

@@ -27,12 +27,13 @@ VERSIONS: dict[str, tuple[int, int]] = {
     "ztso": (0, 1),
 }
 
-# The versions of the older manuals (-misa-spec), where they differ; None: the manual does not have the extension
-_OLDER: dict[str, dict[str, tuple[int, int] | None]] = {
+# The versions of the older manuals (-misa-spec), where they differ. HIDDEN: a part of I there, which no string names
+HIDDEN = (0, 0)
+_OLDER: dict[str, dict[str, tuple[int, int]]] = {
     "20190608": {"a": (2, 0)},
     "2.2": {
         **dict.fromkeys(("i", "m", "a", "f", "d", "q", "c"), (2, 0)),
-        **dict.fromkeys(("zicsr", "zifencei"), None),
+        **dict.fromkeys(("zicsr", "zifencei"), HIDDEN),
     },
 }
 SPECS = ("2.2", "20190608", "20191213")
@@ -40,7 +41,7 @@ DEFAULT_SPEC = "20191213"
 
 
 def default_version(name: str, spec: str = DEFAULT_SPEC) -> tuple[int, int] | None:
-    """The version of an extension in a manual (one of SPECS), or None if the manual has no such extension."""
+    """The version of an extension in a manual (one of SPECS), HIDDEN if it is a part of I, None if there is none."""
     return _OLDER.get(spec, {}).get(name, VERSIONS.get(name))
 
 

@@ -16,7 +16,6 @@ from .constants import (
     DT_NEEDED,
     DT_NULL,
     DT_STRTAB,
-    DYN_SIZE,
     EHDR_SIZE,
     EI_ABIVERSION,
     EI_CLASS,
@@ -145,7 +144,7 @@ def read_ehdr(data: Buffer, name: str, *, any_class: bool = False) -> Ehdr:
     if len(data) < smallest:
         raise ElfError(f"{name}: truncated: {len(data)} bytes, an ELF header has {smallest}")
     wide = data[EI_CLASS] == ELFCLASS64
-    if not (wide or any_class and data[EI_CLASS] == ELFCLASS32) or data[EI_DATA] != ELFDATA2LSB:
+    if not (wide or (any_class and data[EI_CLASS] == ELFCLASS32)) or data[EI_DATA] != ELFDATA2LSB:
         raise ElfError(f"{name}: not a {'' if any_class else '64-bit '}little-endian ELF file")
     if data[EI_VERSION] != EV_CURRENT:
         raise ElfError(f"{name}: unknown ELF version {data[EI_VERSION]}")

@@ -12,7 +12,7 @@ from toyvm.base.record import Record
 
 from ..base.diagnostics import did_you_mean
 from ..base.errors import ToyvmError
-from .extension_names import CONFLICTS, DEFAULT_SPEC, IMPLIED, PROFILES, VERSIONS, default_version
+from .extension_names import CONFLICTS, DEFAULT_SPEC, HIDDEN, IMPLIED, PROFILES, VERSIONS, default_version
 
 
 class ArchError(ToyvmError):
@@ -74,7 +74,8 @@ class Arch(Record):
 
     def __str__(self) -> str:
         """The canonical string, as GNU as writes it into .riscv.attributes."""
-        parts = "_".join(f"{name}{major}p{minor}" for name, (major, minor) in self.extensions)
+        shown = [item for item in self.extensions if item[1] != HIDDEN]
+        parts = "_".join(f"{name}{major}p{minor}" for name, (major, minor) in shown)
         return f"rv{self.xlen}{parts}"
 
     def has(self, name: str) -> bool:
@@ -213,8 +214,6 @@ class _Extensions:
         if major is not None and (int(major), int(minor or 0)) != (0, 0):
             return int(major), int(minor or 0)
         version = default_version(name, self.spec)
-        if version is None and name in VERSIONS:
-            return None  # a part of I in an older manual
         if version is None:
             self.missing.append(
                 (

@@ -7,32 +7,10 @@ they do not trap.
 
 from __future__ import annotations
 
-from functools import cache
-
-from ..base.light_types import TYPE_CHECKING
-from .buckets import file_rows, find_row
 from .decode import decode
 from .registers import CSR_NAMES, CSRS
-from .vector_names import vector_name
-
-if TYPE_CHECKING:
-    from .buckets import Entry, Filed
 
 _ABSENT = "which this machine does not have"
-
-# Extension: match/mask:mnemonic
-_ROWS = """
-Zicfiss: 4800202f/f800707f:ssamoswap.w 4800302f/f800707f:ssamoswap.d
-Q: 00004007/0000707f:flq 00004027/0000707f:fsq
-Zvbb: 48052057/fc0ff07f:vbrev.v 48062057/fc0ff07f:vclz.v 4806a057/fc0ff07f:vctz.v
-Zvbb: 48072057/fc0ff07f:vcpop.v d4000057/fc00707f:vwsll.vv d4004057/fc00707f:vwsll.vx
-Zvbb: d4003057/fc00707f:vwsll.vi
-Zvkb: 04000057/fc00707f:vandn.vv 04004057/fc00707f:vandn.vx 48042057/fc0ff07f:vbrev8.v
-Zvkb: 4804a057/fc0ff07f:vrev8.v 54000057/fc00707f:vrol.vv 54004057/fc00707f:vrol.vx
-Zvkb: 50000057/fc00707f:vror.vv 50004057/fc00707f:vror.vx 50003057/f800707f:vror.vi
-Zvbc: 30002057/fc00707f:vclmul.vv 30006057/fc00707f:vclmul.vx 34002057/fc00707f:vclmulh.vv
-Zvbc: 34006057/fc00707f:vclmulh.vx
-"""
 
 # Major opcodes that belong to an extension, or that the manual leaves to vendors
 _OPCODES = {
@@ -51,9 +29,6 @@ _CSR_OWNERS = {
 _MODES = ("user", "supervisor", "hypervisor", "machine")
 _PRIVILEGED = ("Privileged", "Svinval", "H", "Svinval and H", "Smrnmi")
 _UNIMP = 0xC0001073
-_FORMATS = "sdhq"
-_QUAD = 3
-_FLOAT_OPCODES = (0x43, 0x47, 0x4B, 0x4F, 0x53)
 
 
 def why_illegal(word: int) -> str:
@@ -81,43 +56,13 @@ def why_illegal(word: int) -> str:
 
 def absent_instruction(word: int) -> tuple[str, str] | None:
     """(mnemonic, extension) of an instruction of an extension that this machine does not have, or None."""
-    row = find_row(_filed(), word)
-    if row is not None:
-        return row
-    if word & 3 == 3:
-        name = vector_name(word)
-        return (name, "V") if name else _float(word)
-    return None
+    from .encoded.table import find_encoded  # as large as the table of all other instructions
 
-
-@cache
-def _filed() -> Filed[tuple[str, str]]:
-    return file_rows(rows())
-
-
-def rows() -> list[Entry[tuple[str, str]]]:
-    """The instructions that are listed: match, mask, 0, (mnemonic, extension)."""
-    entries: list[Entry[tuple[str, str]]] = []
-    for line in _ROWS.split("\n"):
-        extension, _, items = line.partition(": ")
-        for item in items.split():
-            numbers, _, name = item.partition(":")
-            match, mask = (int(number, 16) for number in numbers.split("/"))
-            entries.append((match, mask, 0, (name, extension)))
-    return entries
-
-
-def _float(word: int) -> tuple[str, str] | None:
-    """An instruction on quads (Q): one on singles with another number in the format field."""
-    opcode, form, source = word & 0x7F, word >> 25 & 3, word >> 20 & 31
-    if opcode not in _FLOAT_OPCODES:
+    row = find_encoded(word)
+    if row is None or row.ext == "Privileged":
         return None
-    if opcode == 0x53 and word >> 27 == 0b01000 and source < 4:  # fcvt between formats
-        return f"fcvt.{_FORMATS[form]}.{_FORMATS[source]}", "Q"
-    single = decode(word & ~(3 << 25)) if form == _QUAD else None
-    if single is None or ".s" not in single.name:
-        return None
-    return single.name.replace(".s", ".q"), "Q"
+    ext = row.ext.removeprefix("RV64 ")
+    return row.name, "V" if ext[:3] == "Zve" else ext
 
 
 def _compressed(word: int) -> str:

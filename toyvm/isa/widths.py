@@ -19,11 +19,12 @@ _DOUBLES = {
     (0x2F, 3),
     (0x2F, 4),
 }  # (opcode, funct3): ld, lwu, sd, amoadd.d, amocas.q
-_NAMES = frozenset(
-    """c.ld c.sd c.ldsp c.sdsp c.addiw c.subw c.addw c.zext.w rev8 fmv.x.d fmv.d.x hlv.wu hlv.d hsv.d
-    aes64ds aes64dsm aes64es aes64esm aes64im aes64ks1i aes64ks2
-    sha512sig0 sha512sig1 sha512sum0 sha512sum1""".split()
-)
+_NAMES = """
+c.ld c.sd c.ldsp c.sdsp c.addiw c.subw c.addw c.zext.w rev8
+fmv.x.d fmv.d.x hlv.wu hlv.d hsv.d aes64ds aes64dsm aes64es aes64esm
+aes64im aes64ks1i aes64ks2 sha512sig0 sha512sig1 sha512sum0 sha512sum1
+"""
+_OTHERS = frozenset(_NAMES.split())
 
 
 def is_64_only(insn: Insn) -> bool:
@@ -34,7 +35,7 @@ def is_64_only(insn: Insn) -> bool:
             return True
         if insn.name.startswith("fcvt."):
             return ".l" in insn.name
-    return insn.name in _NAMES
+    return insn.name in _OTHERS
 
 
 def needs(insn: Insn) -> str:

@@ -93,7 +93,7 @@ def _section_at(name: str) -> Shdr:
 MALFORMED = {
     "not an ELF file": b"hello",
     "truncated: 20 bytes": DATA[:20],
-    "not a 64-bit little-endian": _with_bytes(4, b"\1"),
+    "not a little-endian": _with_bytes(4, b"\3"),
     "unknown ELF version 9": _with_bytes(6, b"\x09"),
     "not a relocatable object": _with_bytes(16, b"\2"),
     "not a RISC-V file (machine 62)": _with_bytes(18, b"\x3e"),

@@ -2,8 +2,10 @@
 
 import pytest
 
-from toyvm.isa.absent_extensions import absent_instruction, rows, why_illegal
+from toyvm.isa.absent_extensions import absent_instruction, why_illegal
 from toyvm.isa.decode import decode
+from toyvm.isa.encoded.notation import Alias
+from toyvm.isa.encoded.table import ENCODED
 
 ABSENT = "which this machine does not have"
 
@@ -12,7 +14,8 @@ ABSENT = "which this machine does not have"
     ("word", "words"),
     [
         (0x0D0572D7, f"vsetvli is of the V extension, {ABSENT}"),
-        (0x5208A0D7, f"an instruction of the V extension or of one that extends it, {ABSENT}"),
+        (0x5208A0D7, f"vid.v is of the V extension, {ABSENT}"),
+        (0x5209A0D7, f"an instruction of the V extension or of one that extends it, {ABSENT}"),
         (0x0205E507, f"vle32.v is of the V extension, {ABSENT}"),
         (0x06B57553, f"fadd.q is of the Q extension, {ABSENT}"),
         (0x04B55553, "fadd.h with a rounding mode that is reserved, in the instruction or in frm"),
@@ -40,11 +43,19 @@ def test_an_illegal_word_is_explained(word: int, words: str) -> None:
 
 
 def test_no_row_hides_an_instruction_that_this_machine_has() -> None:
-    found = rows()
-    assert len(found) > 20
-    for match, mask, _, (name, extension) in found:
-        for word in (match, match | ~mask & (0xFFFFFFFF if mask > 0xFFFF else 0xFFFF)):
-            assert decode(word) is None, f"{name} of {extension}: {word:#x}"
+    """Zcmp and Zcmt have the encodings of C with D, and RV32 some of RV64."""
+    found = [
+        insn
+        for insns in ENCODED.values()
+        for insn in insns
+        if insn.length == 4 and not isinstance(insn, Alias)
+    ]
+    assert len(found) > 800
+    for insn in found:
+        if insn.ext[:4] == "RV32" or insn.ext == "Privileged" or insn.name[:3] == "ssp":  # a hint of Zimop
+            continue
+        for word in (insn.match, insn.match | ~insn.mask & 0xFFFFFFFF):
+            assert decode(word) is None, f"{insn.name} of {insn.ext}: {word:#x}"
             assert absent_instruction(word) is not None
 
 

@@ -41,6 +41,7 @@ class CfiError(ValueError):
     """A CFI directive that is out of place or malformed. The message has no source position."""
 
 
+_WORDS = {8: (R.ABS64, R.ADD64, R.SUB64), 4: (R.ABS32, R.ADD32, R.SUB32)}
 POINTER_SIZE = {PE_ABSPTR: 8, PE_UDATA4: 4, PE_UDATA8: 8, PE_SDATA4: 4, PE_SDATA8: 8}
 
 
@@ -89,21 +90,22 @@ class _Cie(Record, Generic[L], frozen=False):
 
 
 class FrameWriter(Generic[L]):
-    """Writes one section, with each CIE before the first frame that needs it, and padded to 8 bytes."""
+    """Writes one section, with each CIE before the first frame that needs it, and padded to `word` bytes, those of an address."""
 
-    def __init__(self, eh: bool, places: Callable[[L], Place]):
+    def __init__(self, eh: bool, places: Callable[[L], Place], word: int = 8):
         self.eh = eh
+        self.word = word
         self.places = places
         self.out = bytearray()
         self.fixups: list[Fixup[L]] = []
         self.cies: list[_Cie[L]] = []
-        self.align = 4 if eh else 8
+        self.align = 4 if eh else word
 
     def write(self, frames: Sequence[Frame[L]]) -> EmittedSection[L]:
         for frame in frames:
             self._fde(frame, last=frame is frames[-1])
         name = ".eh_frame" if self.eh else ".debug_frame"
-        return EmittedSection(name, self.eh, 8, bytes(self.out), self.fixups)
+        return EmittedSection(name, self.eh, self.word, bytes(self.out), self.fixups)
 
     def _fde(self, frame: Frame[L], last: bool) -> None:
         cie = self._cie_for(frame)
@@ -113,17 +115,18 @@ class FrameWriter(Generic[L]):
             self._word(len(self.out) - cie.offset, 4)
             self._fixed(4, (R.PCREL32, frame.start))
             self._fixed(4, (R.ADD32, frame.end), (R.SUB32, frame.start))
-            self.out += uleb128(POINTER_SIZE[frame.lsda[0] & 0x0F] if frame.lsda else 0)
+            self.out += uleb128(self._size(frame.lsda[0]) if frame.lsda else 0)
             if frame.lsda:
                 self._encoded(*frame.lsda)
         else:
             self.fixups.append(Fixup(len(self.out), R.ABS32, SectionStart(".debug_frame"), cie.offset))
             self._word(0, 4)
-            self._fixed(8, (R.ABS64, frame.start))
-            self._fixed(8, (R.ADD64, frame.end), (R.SUB64, frame.start))
+            absolute, add, sub = _WORDS[self.word]
+            self._fixed(self.word, (absolute, frame.start))
+            self._fixed(self.word, (add, frame.end), (sub, frame.start))
         for insn in frame.insns[len(cie.initial) :]:
             self._instruction(insn)
-        self._end(start, 8 if last else self.align)
+        self._end(start, self.word if last else self.align)
 
     def _cie_for(self, frame: Frame[L]) -> _Cie[L]:
         """The newest CIE that matches the frame and whose instructions the frame begins with, else a new one, as in gas."""
@@ -155,7 +158,7 @@ class FrameWriter(Generic[L]):
         self.out += uleb128(1) + sleb128(DATA_ALIGN) + uleb128(frame.return_column)
         if self.eh:
             size = 1 + bool(frame.lsda)
-            size += 1 + POINTER_SIZE[frame.personality[0] & 0x0F] if frame.personality else 0
+            size += 1 + self._size(frame.personality[0]) if frame.personality else 0
             self.out += uleb128(size)
             if frame.personality:
                 self.out.append(frame.personality[0])
@@ -182,8 +185,11 @@ class FrameWriter(Generic[L]):
         self.fixups += [Fixup(len(self.out), type, symbol) for type, symbol in relocs]
         self.out += bytes(size)
 
+    def _size(self, encoding: int) -> int:
+        return self.word if encoding & 0x0F == PE_ABSPTR else POINTER_SIZE[encoding & 0x0F]
+
     def _encoded(self, encoding: int, symbol: L) -> None:
-        size = POINTER_SIZE[encoding & 0x0F]
+        size = self._size(encoding)
         absolute = R.ABS32 if size == 4 else R.ABS64
         self._fixed(size, (R.PCREL32 if encoding & PE_PCREL else absolute, symbol))
 

@@ -91,6 +91,8 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
     """The rows of all sections of one object, in the order in which the instructions were written."""
 
     comp_dir: str = ""
+    word: int = 8
+    """Bytes of an address."""
     pending: bool = False
     """Whether a `.loc` has no instruction yet."""
     _files: dict[int, _File] = {}
@@ -161,9 +163,9 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
         """.debug_line, and with `unit` also .debug_info, .debug_abbrev, .debug_aranges (and .debug_rnglists)."""
         if not self._rows and not self._files:
             return []
-        out = _Emitter[L]()
+        out = _Emitter[L](self.word)
         length = out.length()
-        out.data += b"\5\0\x08\0"  # version, address size, segment selector size
+        out.data += bytes((5, 0, self.word, 0))  # version, address size, segment selector size
         header = out.length()
         out.data += bytes((1, 1, 1, LINE_BASE & 0xFF, LINE_RANGE, OPCODE_BASE)) + _STANDARD_LENGTHS
         self._file_table(out)
@@ -173,7 +175,7 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
         out.close(length)
         sections = [out.section(".debug_line")]
         if unit is not None and self._rows:
-            sections += compile_unit(unit, [bounds(section) for section in self._rows])
+            sections += compile_unit(unit, [bounds(section) for section in self._rows], self.word)
         return sections
 
     def _directory(self, path: str | None) -> int:
@@ -202,7 +204,8 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
 class _Emitter(Generic[L]):
     """Bytes with fixups."""
 
-    def __init__(self) -> None:
+    def __init__(self, word: int) -> None:
+        self.word = word  # bytes of an address
         self.data = bytearray()
         self.fixups: list[Fixup[L]] = []
 
@@ -221,6 +224,17 @@ class _Emitter(Generic[L]):
         """`size` zero bytes for the relocations to fill."""
         self.fixups += [Fixup(len(self.data), type, symbol, addend) for type, symbol in relocs]
         self.data += bytes(size)
+
+    def address(self, place: L) -> None:
+        """An address."""
+        self.fixed(self.word, (R.ABS64 if self.word == 8 else R.ABS32, place))
+
+    def distance(self, start: L, end: L) -> None:
+        """A distance of the size of an address."""
+        if self.word == 8:
+            self.fixed(8, (R.ADD64, end), (R.SUB64, start))
+        else:
+            self.fixed(4, (R.ADD32, end), (R.SUB32, start))
 
     def section(self, name: str, addralign: int = 1) -> EmittedSection[L]:
         return EmittedSection(name, False, addralign, bytes(self.data), self.fixups)
@@ -297,8 +311,8 @@ class _Sequence(Generic[L]):
             else:
                 self.out.fixed(2, (R.ADD16, place), (R.SUB16, self.at))
         else:
-            self.out.data += bytes((0, 9, SET_ADDRESS))
-            self.out.fixed(8, (R.ABS64, place))
+            self.out.data += bytes((0, 1 + self.out.word, SET_ADDRESS))
+            self.out.address(place)
         self.at = place
 
     def _extended(self, opcode: int, operands: bytes = b"") -> None:
@@ -313,12 +327,12 @@ _LOW_RANGES = ((0x11, _ADDR), (0x55, _SEC_OFFSET))
 _LANG_MIPS_ASSEMBLER = 0x8001
 
 
-def compile_unit(unit: Unit, ranges: list[tuple[L, L]]) -> list[EmittedSection[L]]:
+def compile_unit(unit: Unit, ranges: list[tuple[L, L]], word: int = 8) -> list[EmittedSection[L]]:
     """.debug_info, .debug_abbrev, .debug_aranges, and .debug_rnglists for several `ranges` (start, end)."""
     one = len(ranges) == 1
-    info = _Emitter[L]()
+    info = _Emitter[L](word)
     length = info.length()
-    info.data += b"\5\0\1\x08"  # version, DW_UT_compile, address size
+    info.data += bytes((5, 0, 1, word))  # version, DW_UT_compile, address size
     info.fixed(4, (R.ABS32, SectionStart(".debug_abbrev")))
     info.data += uleb128(1)
     info.fixed(4, (R.ABS32, SectionStart(".debug_line")))
@@ -326,44 +340,46 @@ def compile_unit(unit: Unit, ranges: list[tuple[L, L]]) -> list[EmittedSection[L
         info.string(text)
     info.data += _LANG_MIPS_ASSEMBLER.to_bytes(2, "little")
     if one:
-        info.fixed(8, (R.ABS64, ranges[0][0]))
-        info.fixed(8, (R.ABS64, ranges[0][1]))
+        info.address(ranges[0][0])
+        info.address(ranges[0][1])
     else:
-        info.data += bytes(8)  # base address 0
+        info.data += bytes(word)  # base address 0
         info.fixed(4, (R.ABS32, SectionStart(".debug_rnglists")), addend=_RNGLISTS_HEADER)
     info.close(length)
     attributes = _COMMON + (_LOW_HIGH if one else _LOW_RANGES)
     abbrev = b"\1\x11\0" + bytes(byte for pair in attributes for byte in pair) + b"\0\0\0"
     sections = [info.section(".debug_info"), EmittedSection[L](".debug_abbrev", False, 1, abbrev, [])]
-    sections.append(_aranges(ranges))
-    return sections if one else [*sections, _rnglists(ranges)]
+    sections.append(_aranges(ranges, word))
+    return sections if one else [*sections, _rnglists(ranges, word)]
 
 
-def _aranges(ranges: list[tuple[L, L]]) -> EmittedSection[L]:
-    out = _Emitter[L]()
+def _aranges(ranges: list[tuple[L, L]], word: int) -> EmittedSection[L]:
+    out = _Emitter[L](word)
     length = out.length()
     out.data += b"\2\0"
     out.fixed(4, (R.ABS32, SectionStart(".debug_info")))
-    out.data += b"\x08\0" + bytes(4)  # address size, segment size, padding to 16
+    out.data += bytes((word, 0)) + bytes(
+        4
+    )  # address size, segment size, padding to a multiple of two addresses
     for start, end in ranges:
-        out.fixed(8, (R.ABS64, start))
-        out.fixed(8, (R.ADD64, end), (R.SUB64, start))
-    out.data += bytes(16)
+        out.address(start)
+        out.distance(start, end)
+    out.data += bytes(2 * word)
     out.close(length)
-    return out.section(".debug_aranges", 16)
+    return out.section(".debug_aranges", 2 * word)
 
 
 _RNGLISTS_HEADER = 12
 
 
-def _rnglists(ranges: list[tuple[L, L]]) -> EmittedSection[L]:
-    out = _Emitter[L]()
+def _rnglists(ranges: list[tuple[L, L]], word: int) -> EmittedSection[L]:
+    out = _Emitter[L](word)
     length = out.length()
-    out.data += b"\5\0\x08\0" + bytes(4)
+    out.data += bytes((5, 0, word, 0)) + bytes(4)
     for start, end in ranges:
         out.data.append(6)  # DW_RLE_start_end
-        out.fixed(8, (R.ABS64, start))
-        out.fixed(8, (R.ABS64, end))
+        out.address(start)
+        out.address(end)
     out.data.append(0)
     out.close(length)
     return out.section(".debug_rnglists")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..fields import Format
+from ..fields import AMO, Format
 from ..spec import Insn, Rows
 from .notation import absent, read
 
@@ -33,7 +33,13 @@ _short("cm.jalt", _TABLE, "jalt", ext="Zcmt", op=2, funct6=0x28)(absent)
 _short("cm.jt", _TABLE, "jt", ext="Zcmt", op=2, funct6=0x28)(absent)
 
 
+_shadow = Rows("Zicfiss")
+for _suffix, _funct3 in (("w", 2), ("d", 3)):
+    _shadow(f"ssamoswap.{_suffix}", AMO, opcode=0x2F, funct3=_funct3, funct5=9)(absent)
+
+
 def rows() -> Iterator[Insn]:
     """Every row. `cm.jt` before `cm.jalt`, whose numbers begin at 32."""
     yield from read(_ROWS)
     yield from _short.rows
+    yield from _shadow.rows

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..fields import LOAD, S
+from ..fields import FR, LOAD, S
 from ..spec import Insn, Rows
 from ..table import INSNS
-from .notation import absent, read
+from .notation import absent
 
 _FORMAT = 3 << 25  # of quads; D has 1
-_LOAD_FP, _STORE_FP = 0x07, 0x27
-
-_ROWS = """
-Q:
-46000053 fcvt.q.s frd,frs1
-46100053 fcvt.q.d frd,frs1
-40300053 fcvt.s.q frd,frs1,rm
-42300053 fcvt.d.q frd,frs1,rm
-Zfhmin and Q:
-46200053 fcvt.q.h frd,frs1
-44300053 fcvt.h.q frd,frs1,rm
-"""
+_LOAD_FP, _STORE_FP, _OP_FP = 0x07, 0x27, 0x53
 
 
-_memory = Rows("Q")
-_memory("flq", LOAD, "frd, load_mem", opcode=_LOAD_FP, funct3=4)(absent)
-_memory("fsq", S, "frs2, store_mem", opcode=_STORE_FP, funct3=4)(absent)
+_others = Rows("Q")
+_others("flq", LOAD, "frd, load_mem", opcode=_LOAD_FP, funct3=4)(absent)
+_others("fsq", S, "frs2, store_mem", opcode=_STORE_FP, funct3=4)(absent)
+for _number, (_name, _ext) in enumerate((("s", "Q"), ("d", "Q"), ("h", "Zfhmin and Q"))):
+    _from = _others(
+        f"fcvt.{_name}.q", FR, "frd, frs1, rm", ext=_ext, opcode=_OP_FP, funct7=0x20 | _number, rs2=3
+    )
+    _from(absent)
+    _others(f"fcvt.q.{_name}", FR, "frd, frs1", ext=_ext, opcode=_OP_FP, funct7=0x23, rs2=_number)(absent)
 
 
 def rows() -> Iterator[Insn]:
@@ -40,8 +35,7 @@ def rows() -> Iterator[Insn]:
             twin.match = insn.match | _FORMAT
             twin.semantics = absent
             yield twin
-    yield from _memory.rows
-    yield from read(_ROWS)
+    yield from _others.rows
 
 
 PSEUDOS = """

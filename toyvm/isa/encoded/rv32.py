@@ -61,7 +61,6 @@ rdinstreth | rd             | csrrs {0}, instreth, zero
 """
 
 COMPRESSED = """
-jal    | label              | c.jal {0}
 flw    | freg, spmem        | c.flwsp {0}, {1}
 flw    | freg, mem          | c.flw {0}, {1}
 fsw    | freg, spmem        | c.fswsp {0}, {1}

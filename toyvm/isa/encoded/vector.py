@@ -60,7 +60,22 @@ _ARITHMETIC = {
     ),
 }
 _SOURCE = {0: "vs1", 1: "vs1", 2: "vs1", 3: "s5@15", 4: "rs1", 5: "frs1", 6: "rs1"}
-_UNSIGNED = frozenset("sll srl sra ssrl ssra nsrl nsra nclipu nclip rgather slideup slidedown".split())
+_UNSIGNED = frozenset(
+    [
+        "sll",
+        "srl",
+        "sra",
+        "ssrl",
+        "ssra",
+        "nsrl",
+        "nsra",
+        "nclipu",
+        "nclip",
+        "rgather",
+        "slideup",
+        "slidedown",
+    ]
+)
 _THREE = ("madd", "msub", "macc", "msac")  # the destination is an addend or a factor: the factors come first
 
 # (funct3, funct6) -> the names by the field of the first source
@@ -114,21 +129,16 @@ b0004057 ~vncvt.x.x.w vd,vs2,vm
 70003057 ~vmsltu.vi vd,vs2,less5@15,vm
 7c003057 ~vmsge.vi vd,vs2,less5@15,vm
 78003057 ~vmsgeu.vi vd,vs2,less5@15,vm
-66002057 ~vmmv.m vd,vs2=1
-66002057 ~vmcpy.m vd,vs2=1
-6e002057 ~vmclr.m vd=1=2
-7e002057 ~vmset.m vd=1=2
-76002057 ~vmnot.m vd,vs2=1
 62002057 ~vmandnot.mm vd,vs2,vs1
 72002057 ~vmornot.mm vd,vs2,vs1
 Zve32f:
 42005057 vfmv.s.f vd,frs1
 42001057 vfmv.f.s frd,vs2
 5e005057 vfmv.v.f vd,frs1
-24001057 ~vfneg.v vd,vs2=1,vm
-28001057 ~vfabs.v vd,vs2=1,vm
 6c001057 ~vmfgt.vv vd,vs1,vs2,vm
 64001057 ~vmfge.vv vd,vs1,vs2,vm
+4c021057 ~vfrsqrte7.v vd,vs2,vm
+4c029057 ~vfrece7.v vd,vs2,vm
 04001057 ~vfredsum.vs vd,vs2,vs1,vm
 c4001057 ~vfwredsum.vs vd,vs2,vs1,vm
 Zvbb:

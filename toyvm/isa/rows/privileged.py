@@ -36,12 +36,8 @@ _plain(smrnmi, "mnret", 0x702)
 
 _fence(hypervisor, "hfence.vvma", 0x11)
 _fence(hypervisor, "hfence.gvma", 0x31)
-svinval("hinval.vvma", R, "rs1, rs2", ext="Svinval and H", opcode=_SYSTEM, funct3=0, rd=0, funct7=0x13)(
-    _privileged
-)
-svinval("hinval.gvma", R, "rs1, rs2", ext="Svinval and H", opcode=_SYSTEM, funct3=0, rd=0, funct7=0x33)(
-    _privileged
-)
+svinval("hinval.vvma", R, "rs1, rs2", opcode=_SYSTEM, funct3=0, rd=0, funct7=0x13)(_privileged)
+svinval("hinval.gvma", R, "rs1, rs2", opcode=_SYSTEM, funct3=0, rd=0, funct7=0x33)(_privileged)
 for _name, _funct12 in (
     ("hlv.b", 0x600), ("hlv.bu", 0x601), ("hlv.h", 0x640), ("hlv.hu", 0x641), ("hlvx.hu", 0x643),
     ("hlv.w", 0x680), ("hlv.wu", 0x681), ("hlvx.wu", 0x683), ("hlv.d", 0x6C0),

@@ -6,14 +6,10 @@ The rules are those of GNU as 2.40. A CSR that is in none of them needs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
-from ..isa.registers import CSRS
-
-if TYPE_CHECKING:
-    from .state import AssemblyState
+from .registers import CSRS
 
 VERSIONS = ("1.9.1", "1.10", "1.11", "1.12")
 
@@ -84,37 +80,35 @@ def _expanded(name: str) -> Iterator[str]:
         yield name
 
 
-def check(state: AssemblyState, name: str) -> None:
-    """Warn about a CSR, by its name, that the architecture or the privileged manual does not have."""
+def csr_faults(name: str, xlen: int, has: Callable[[str], bool], version: str) -> Iterator[tuple[str, str]]:
+    """Why a machine has no CSR of that name: our words, and those of GNU as.
+
+    `has` says whether the architecture has an extension, `version` is one of VERSIONS.
+    """
     rule = _rules().get(name)
     if rule is None:
         return
     ext, since, before, narrow, hypervisor = rule
-    arch = state.modes.arch
-    missing = ["rv32i"] if narrow and arch.xlen != 32 else []
-    missing += ["`h'"] if hypervisor and not arch.has("h") else []
-    missing += [f"`{ext}'"] if not arch.has(ext) else []
-    for what in missing:
-        plain = what.strip("`'")
-        state.warn(
-            f"CSR {name} needs {'a 32-bit machine' if plain == 'rv32i' else f'extension {plain!r}'}",
-            name,
-            gnu=f"invalid CSR `{name}', needs {what} extension",
-        )
-    version = VERSIONS.index(state.priv_spec)
-    if (since and version < VERSIONS.index(since)) or (before and version >= VERSIONS.index(before)):
-        state.warn(
-            f"version {state.priv_spec} of the privileged manual has no CSR {name} (-mpriv-spec)",
-            name,
-            gnu=f"invalid CSR `{name}' for the privileged spec `{state.priv_spec}'",
+    if narrow and xlen != 32:
+        yield f"CSR {name} is of 32-bit machines", f"invalid CSR `{name}', needs rv32i extension"
+    for needed in (*(("h",) if hypervisor else ()), ext):
+        if not has(needed):
+            yield (
+                f"CSR {name} needs extension '{needed}'",
+                f"invalid CSR `{name}', needs `{needed}' extension",
+            )
+    place = VERSIONS.index(version)
+    if (since and place < VERSIONS.index(since)) or (before and place >= VERSIONS.index(before)):
+        yield (
+            f"version {version} of the privileged manual has no CSR {name} (-mpriv-spec)",
+            f"invalid CSR `{name}' for the privileged spec `{version}'",
         )
 
 
 _SETS_OR_CLEARS = 2  # bit of funct3
 
 
-def check_write(state: AssemblyState, word: int) -> None:
-    """Warn if an instruction writes a CSR that is read-only."""
-    writes = not (word >> 12 & _SETS_OR_CLEARS and word >> 15 & 31 == 0)
-    if word >> 30 == 3 and writes:
-        state.warn(f"CSR {word >> 20:#x} is read-only", gnu="read-only CSR is written `{statement}'")
+def writes_read_only(word: int) -> bool:
+    """Whether an instruction writes a CSR that is read-only."""
+    only_reads = word >> 12 & _SETS_OR_CLEARS and word >> 15 & 31 == 0
+    return word >> 30 == 3 and not only_reads
